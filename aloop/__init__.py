@@ -1,0 +1,65 @@
+"""aloop: talk with an LLM agent whose memory is YAML that you own.
+
+The names below are the library. They are looked up on first use, so that ``import aloop`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ReActAgent": "aloop.agent",
+    "MemoryManager": "aloop.memory",
+    "LLMMessage": "aloop.llm.message_types",
+    "ToolCall": "aloop.llm.message_types",
+    "create_llm": "aloop.llm",
+    "AloopError": "aloop.errors",
+    "AmbiguousPrefix": "aloop.errors",
+    "InvalidPrefix": "aloop.errors",
+    "LLMError": "aloop.errors",
+    "SessionFileError": "aloop.errors",
+    "SessionNotFound": "aloop.errors",
+    "StorageError": "aloop.errors",
+}
+
+if TYPE_CHECKING:
+    from aloop.agent import ReActAgent
+    from aloop.errors import (
+        AloopError,
+        AmbiguousPrefix,
+        InvalidPrefix,
+        LLMError,
+        SessionFileError,
+        SessionNotFound,
+        StorageError,
+    )
+    from aloop.llm import create_llm
+    from aloop.llm.message_types import LLMMessage, ToolCall
+    from aloop.memory import MemoryManager
+
+__all__ = [
+    "AloopError",
+    "AmbiguousPrefix",
+    "InvalidPrefix",
+    "LLMError",
+    "LLMMessage",
+    "MemoryManager",
+    "ReActAgent",
+    "SessionFileError",
+    "SessionNotFound",
+    "StorageError",
+    "ToolCall",
+    "create_llm",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,78 @@
+"""What a turn tells the screen, in the order in which it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.tools.base import ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The turn began; ``model`` will answer it."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    """A piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtDelta:
+    """A piece of the model's thinking."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFinished:
+    """One assistant message is whole (there may be tool calls to come, and more of them after those)."""
+
+    message: LLMMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A tool begins to run; ``headline`` is the argument that matters, as text, perhaps empty."""
+
+    call: ToolCall
+    headline: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A tool ended after ``seconds``."""
+
+    call: ToolCall
+    headline: str
+    result: ToolResult
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence that the person should read: a repair, a recovery, a limit reached."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The turn is over and, where it kept anything, saved.
+
+    ``status`` says how it ended; ``kept`` is False when nothing came back and the turn left no trace.
+    """
+
+    status: Literal["completed", "interrupted", "failed"]
+    kept: bool
+    usage: Usage
+    seconds: float
+
+
+AgentEvent = TurnStarted | AnswerDelta | ThoughtDelta | AnswerFinished | ToolStarted | ToolFinished | Notice | TurnEnded

@@ -1,0 +1,143 @@
+"""Every error that aloop raises on purpose, in one tree.
+
+::
+
+    AloopError
+    ├── UsageError                  the request itself makes no sense
+    ├── SessionError
+    │   ├── SessionNotFound         no session has this id or prefix
+    │   ├── InvalidPrefix           empty, too short, or not an id at all (also a ValueError)
+    │   ├── AmbiguousPrefix         several sessions begin with it: ``candidates``
+    │   ├── SessionFileError        the file is there and is no session: ``path``, ``line``, ``column``
+    │   │   └── NewerVersion        written by a later aloop: readable, never written
+    │   ├── UnstorableValue         a value that session.yaml cannot hold (also a ValueError)
+    │   └── StorageError            the disk said no: full, read-only, not permitted
+    ├── LLMError
+    │   ├── MissingCredentials      no key, no token, no profile
+    │   ├── AuthenticationFailed    the key was refused (401, 403)
+    │   ├── ModelNotFound           no such model (404)
+    │   ├── RequestRejected         the request was refused (400, 413, …)
+    │   │   └── ContextOverflow     the conversation no longer fits the model's window
+    │   ├── RateLimited             429, after the retries: ``retry_after``
+    │   ├── ServerFailed            5xx and overload, after the retries
+    │   ├── ConnectionFailed        DNS, refused, unreachable, timed out
+    │   └── StreamBroken            an answer that stopped before its end
+    └── ToolError                   a tool could not do it; the model is told and goes on
+
+The text of each is one sentence or two for a person: what happened, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class AloopError(Exception):
+    """Base of the tree; ``str(error)`` is fit to show to a person."""
+
+
+class UsageError(AloopError):
+    """The request itself makes no sense (exit code 2 on the command line)."""
+
+
+class SessionError(AloopError):
+    """Something about a stored session."""
+
+
+class SessionNotFound(SessionError):
+    """No session has this id or prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(f"No session matches {prefix!r}.")
+        self.prefix = prefix
+
+
+class InvalidPrefix(SessionError, ValueError):
+    """The text can not be the beginning of a session id."""
+
+
+class AmbiguousPrefix(SessionError):
+    """Several sessions begin with ``prefix``; ``candidates`` holds their full ids, sorted."""
+
+    def __init__(self, prefix: str, candidates: Sequence[str]) -> None:
+        shown = ", ".join(candidates[:5]) + (", …" if len(candidates) > 5 else "")
+        super().__init__(f"{prefix!r} matches {len(candidates)} sessions: {shown}. Type more of the id.")
+        self.prefix = prefix
+        self.candidates = tuple(candidates)
+
+
+class SessionFileError(SessionError):
+    """A file that is no readable session; ``line`` and ``column`` count from 1, 0 when unknown."""
+
+    def __init__(self, path: Path, line: int, column: int, reason: str) -> None:
+        super().__init__(f"{path}:{line}:{column}: {reason}")
+        self.path = path
+        self.line = line
+        self.column = column
+        self.reason = reason
+
+
+class NewerVersion(SessionFileError):
+    """The file's ``version`` is later than this program knows: it is read, and never written."""
+
+
+class UnstorableValue(SessionError, ValueError):
+    """A value that session.yaml cannot hold; raised before anything is written."""
+
+
+class StorageError(SessionError):
+    """The operating system refused; ``path`` is what it was about, ``cause`` the OSError."""
+
+    def __init__(self, message: str, path: Path, cause: OSError | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.cause = cause
+
+
+class LLMError(AloopError):
+    """The language model, or the way to it, failed."""
+
+
+class MissingCredentials(LLMError):
+    """There is no key, token or profile to speak to the API with."""
+
+
+class AuthenticationFailed(LLMError):
+    """The API refused the key."""
+
+
+class ModelNotFound(LLMError):
+    """The API does not know the model."""
+
+
+class RequestRejected(LLMError):
+    """The API refused the request itself; sending it again changes nothing."""
+
+
+class ContextOverflow(RequestRejected):
+    """The conversation no longer fits the model's window."""
+
+
+class RateLimited(LLMError):
+    """Too many requests; ``retry_after`` is in seconds, None when the API did not say."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServerFailed(LLMError):
+    """The API failed or is overloaded; the same request may work later."""
+
+
+class ConnectionFailed(LLMError):
+    """The API could not be reached."""
+
+
+class StreamBroken(LLMError):
+    """The answer stopped before its end."""
+
+
+class ToolError(AloopError):
+    """A tool could not do what it was asked; its text goes back to the model as the result."""

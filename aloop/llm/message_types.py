@@ -1,0 +1,120 @@
+"""The records of a conversation, in the shape that session.yaml keeps them.
+
+The shape is that of the OpenAI chat format (roles, ``tool_calls`` with JSON text in ``arguments``, ``tool_call_id``),
+with a few optional fields more. All records are immutable: a message that changes is another message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: frozenset[str] = frozenset(get_args(Role))
+
+
+def clean_text(text: str) -> str:
+    """Return ``text`` without surrogates: pairs are joined, lone ones become U+FFFD.
+
+    Python lets them in through JSON escapes, arguments and file names; UTF-8 and every API refuse them.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call that the model asks for; ``arguments`` is the JSON text exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str = "{}"
+
+    def __post_init__(self) -> None:
+        for attribute in ("id", "name", "arguments"):
+            value = getattr(self, attribute)
+            if not isinstance(value, str):
+                raise TypeError(f"{attribute} of a tool call must be text, not {type(value).__name__}")
+            object.__setattr__(self, attribute, clean_text(value))
+
+    @classmethod
+    def from_mapping(cls, value: Mapping[str, Any]) -> ToolCall:
+        """Read the OpenAI shape: ``{"id", "type": "function", "function": {"name", "arguments"}}``."""
+        function = value["function"]
+        return cls(value["id"], function["name"], function.get("arguments", "{}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer, as the API counted them; all input is the sum of the three input figures."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_tokens: int = 0
+    cache_read_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_creation_tokens + other.cache_creation_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingBlock:
+    """A block of the model's thinking, to be sent back unaltered and in its place.
+
+    Either ``thinking`` with its ``signature``, or ``redacted`` (opaque data). The block stands after the first
+    ``after_chars`` characters of the message's content and after its first ``after_calls`` tool calls.
+    """
+
+    thinking: str = ""
+    signature: str = ""
+    redacted: str = ""
+    after_chars: int = 0
+    after_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LLMMessage:
+    """One message; raises ValueError for an unknown role and TypeError for content that is not text.
+
+    ``interrupted`` marks an answer cut short, ``is_error`` a tool result that reports a failure, ``skip`` a message
+    left out of the model's context, ``summary`` one that stands for all before it. ``output_file`` names the whole
+    of a shortened tool result, relative to the session's folder. ``model`` names the model that gave the answer.
+    """
+
+    role: Role
+    content: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    thinking: tuple[ThinkingBlock, ...] = field(default=(), repr=False)
+    usage: Usage | None = field(default=None, repr=False)
+    model: str | None = field(default=None, repr=False)
+    interrupted: bool = False
+    is_error: bool = False
+    skip: bool = False
+    summary: bool = False
+    output_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"unknown role {self.role!r}: must be one of {', '.join(sorted(ROLES))}")
+        for attribute in ("content", "tool_call_id", "name", "model", "output_file"):
+            value = getattr(self, attribute)
+            if value is None:
+                continue
+            if not isinstance(value, str):
+                raise TypeError(f"{attribute} of a message must be text, not {type(value).__name__}")
+            object.__setattr__(self, attribute, clean_text(value))
+        calls: Iterable[ToolCall | Mapping[str, Any]] = self.tool_calls or ()
+        records = tuple(call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in calls)
+        object.__setattr__(self, "tool_calls", records)
+        object.__setattr__(self, "thinking", tuple(self.thinking))

@@ -1,0 +1,8 @@
+"""Sessions: MemoryManager is the only door; the rest of the package is behind it."""
+
+from __future__ import annotations
+
+from aloop.memory.manager import MemoryManager, Turn
+from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary
+
+__all__ = ["MemoryManager", "SaveReport", "Session", "SessionStats", "SessionSummary", "Turn"]

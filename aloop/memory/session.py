@@ -1,0 +1,86 @@
+"""Records of stored sessions, as they cross the border of the memory package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from aloop.llm.message_types import LLMMessage, Usage
+
+TITLE_LENGTH = 80
+"""Characters of the first user line that make a session's title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A whole session, as read from its file. Times carry a zone; naive ones in the file are local time.
+
+    ``title`` is what the header says, or the first user line. ``warnings`` tells what is odd in the file and was
+    still read (no end marker, for instance), a sentence each.
+    """
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    system_messages: tuple[LLMMessage, ...]
+    messages: tuple[LLMMessage, ...]
+    path: Path
+    title: str = ""
+    model: str | None = None
+    forked_from: str | None = None
+    version: int = 1
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One row of a listing. ``problem`` is why the session can not be read, None for a sound one.
+
+    ``id`` of a session whose file does not even tell its id is the name's last eight characters.
+    """
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    message_count: int
+    title: str
+    path: Path
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """Counts over one session; ``size`` is that of session.yaml in bytes."""
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    message_count: int
+    messages_by_role: Mapping[str, int]
+    tool_calls: Mapping[str, int]
+    usage: Usage = field(default_factory=Usage)
+    size: int = 0
+    path: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReport:
+    """What a save did. ``path`` is the file written; ``notice`` is a sentence the person should read, or None.
+
+    ``beside`` is True when session.yaml had changed on disk, so that it was left alone and ``path`` stands beside it.
+    """
+
+    path: Path
+    beside: bool = False
+    notice: str | None = None
+
+
+def make_title(messages: tuple[LLMMessage, ...]) -> str:
+    """Return the first non-blank line that the user wrote, its white space folded, at most TITLE_LENGTH long."""
+    for message in messages:
+        if message.role == "user" and message.content and message.content.strip():
+            line = " ".join(message.content.strip().splitlines()[0].split())
+            return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+    return ""

@@ -1,0 +1,71 @@
+"""What a command may touch: the conversation, the agent, and a View; never a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from aloop.agent import ReActAgent
+    from aloop.agent.events import AgentEvent
+    from aloop.llm.message_types import LLMMessage
+    from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+    from commands.registry import Command, Registry
+
+
+class View(Protocol):
+    """Where a command shows things. Every text may hold anything: the view makes it safe to show."""
+
+    def info(self, text: str) -> None:
+        """Show a plain sentence."""
+        ...
+
+    def error(self, text: str) -> None:
+        """Show what went wrong and what to do, in one line where it can be."""
+        ...
+
+    def sessions(self, rows: Sequence[SessionSummary]) -> None:
+        """Show sessions as numbered rows: number, id prefix, when, messages, title."""
+        ...
+
+    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
+        """Show the end of a conversation, as a reminder of where it was."""
+        ...
+
+    def conversation(self, session: Session) -> None:
+        """Show a whole conversation, paged where there is a pager."""
+        ...
+
+    def stats(self, stats: SessionStats) -> None:
+        """Show the counts of a session."""
+        ...
+
+    def help(self, commands: Sequence[Command]) -> None:
+        """Show the commands, grouped."""
+        ...
+
+    def event(self, event: AgentEvent) -> None:
+        """Show a step of a turn, at once."""
+        ...
+
+    async def confirm(self, question: str) -> bool:
+        """Ask a yes-or-no question; no when nobody can answer."""
+        ...
+
+
+@dataclass(slots=True)
+class Context:
+    """The shared state of the shell: one agent with its one memory, for the life of the process.
+
+    ``rows`` are the ids of the list shown last, in its order: what a row number after /resume means.
+    """
+
+    agent: ReActAgent
+    view: View
+    registry: Registry
+    rows: list[str] = field(default_factory=list)
+
+    @property
+    def memory(self) -> MemoryManager:
+        return self.agent.memory

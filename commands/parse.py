@@ -1,0 +1,40 @@
+"""What a line means: a call of a command, or text for the model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_CALL = re.compile(r"/([A-Za-z][A-Za-z_-]*|\?)?(?:\s+(.*))?\s*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command and its argument, both as typed, white space around them removed."""
+
+    name: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Text for the model, exactly as typed."""
+
+    text: str
+
+
+def parse_line(line: str) -> Call | Chat | None:
+    """Return what ``line`` means, None when it is blank.
+
+    A slash at the very start makes it a command; a text that begins with one is sent with a space before it. Only the
+    first word is the name, and ``/usr/bin`` is no name: it becomes a call of something unknown, never a chat.
+    """
+    if not line.strip():
+        return None
+    if not line.startswith("/"):
+        return Chat(line)
+    match = _CALL.match(line)
+    if match:
+        return Call(match.group(1) or "", (match.group(2) or "").strip())
+    name, _, argument = line[1:].partition(" ")
+    return Call(name, argument.strip())

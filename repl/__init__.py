@@ -1,0 +1,1 @@
+"""The terminal: the only importer of prompt_toolkit and rich."""

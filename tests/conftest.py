@@ -1,0 +1,34 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Asyncio is what prompt_toolkit and the shell run on, so that is what tests run on."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a home and working directory of its own, and no credentials: nothing of the user's is touched."""
+    home = tmp_path_factory.mktemp("home")
+    work = home / "work"
+    work.mkdir()
+    for name in ("ALOOP_MODEL", "ALOOP_SESSIONS_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "PROFILE", "CONFIG_DIR", "CUSTOM_HEADERS", "LOG"):
+        monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(work)
+    return home
+
+
+@pytest.fixture
+def sessions_dir(tmp_path: Path) -> Path:
+    """A sessions folder that does not exist yet."""
+    return tmp_path / ".aloop" / "sessions"
