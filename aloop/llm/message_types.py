@@ -80,6 +80,10 @@ class ThinkingBlock:
     after_chars: int = 0
     after_calls: int = 0
 
+    def __post_init__(self) -> None:
+        for attribute in ("thinking", "signature", "redacted"):
+            object.__setattr__(self, attribute, clean_text(getattr(self, attribute)))
+
 
 @dataclass(frozen=True, slots=True)
 class LLMMessage:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aloop.memory.manager import MemoryManager, Turn
+from aloop.memory.manager import MemoryManager
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary
+from aloop.memory.turn import Turn
 
 __all__ = ["MemoryManager", "SaveReport", "Session", "SessionStats", "SessionSummary", "Turn"]

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage, Usage
 
+FILE_NAME = "session.yaml"
+MIN_DELETE_PREFIX = 4
+"""Characters of an id that it takes to delete a session."""
 TITLE_LENGTH = 80
 """Characters of the first user line that make a session's title."""
 

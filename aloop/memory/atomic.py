@@ -1,0 +1,67 @@
+"""Files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from aloop.errors import StorageError
+from aloop.memory.os_port import OsPort
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+def write_atomic(port: OsPort, path: Path, pieces: Iterable[bytes | memoryview], *, durable: bool = True) -> None:
+    """Put ``pieces`` in place of ``path``: a reader sees the old file or the new one, also after a power cut.
+
+    Raises OSError; then the old file stands and no temporary one is left. ``durable=False`` leaves out the two syncs,
+    for caches alone.
+    """
+    # The writer's process number tells a later start whether the writer of a left-over still lives.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    descriptor = port.create(temporary)
+    try:
+        try:
+            write_all(port, descriptor, pieces)
+            if durable:
+                # After a failed fsync the kernel may call the pages clean: never again on this descriptor.
+                port.fsync(descriptor)
+        finally:
+            port.close(descriptor)
+        port.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            port.unlink(temporary)
+        raise
+    if durable:
+        port.sync_folder(path.parent)
+
+
+def write_all(port: OsPort, descriptor: int, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write every byte: the operating system may take fewer than it is offered."""
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            written = port.write(descriptor, view)
+            if written <= 0:
+                raise OSError(errno.EIO, "the disk took no more bytes")
+            view = view[written:]
+
+
+def explain(cause: OSError, doing: str, path: Path) -> StorageError:
+    """Return what a person needs to know of a refusal; ``doing`` is what was attempted, as in "save the session"."""
+    if cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        advice = "the disk is full. Free some space; what you said is still here, and the next save takes it along"
+    elif cause.errno in {errno.EACCES, errno.EPERM}:
+        advice = "it is not permitted. Check who owns the folder, or choose another with --sessions-dir"
+    elif cause.errno == errno.EROFS:
+        advice = "the disk is read-only. Choose another folder with --sessions-dir"
+    elif cause.errno == errno.ENOTDIR:
+        advice = "a file stands where a folder is needed. Move it, or choose another folder with --sessions-dir"
+    else:
+        advice = cause.strerror or str(cause)
+    return StorageError(f"Could not {doing} in {path}: {advice}.", path, cause)

@@ -1,0 +1,129 @@
+"""Which sessions there are, and which one a prefix means. The folders are asked; the index only saves time."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.memory.heads import Head, read_head
+from aloop.memory.index import read_index, write_index
+from aloop.memory.os_port import OsPort
+
+# Within this time of a folder's last change another one may leave the same time stamp.
+_RACY_NS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One session folder and the id by which it is reached."""
+
+    id: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """All entries sorted by id, and the state of the sessions folder that they were read from."""
+
+    changed_ns: int
+    entries: tuple[Entry, ...]
+    unfinished: tuple[str, ...]
+    settled: bool
+
+
+# One listing serves all look-ups of a process, until the sessions folder changes.
+_snapshots: dict[Path, _Snapshot] = {}
+
+
+class Catalog:
+    """The sessions of one folder; a folder that is not there holds none. Methods raise OSError."""
+
+    def __init__(self, port: OsPort, sessions_dir: Path) -> None:
+        self._port = port
+        self._dir = sessions_dir
+
+    def heads(self) -> list[Head]:
+        """Return the head of every session, newest first, each read from its file; puts the index right."""
+        names = self._names()
+        heads = [head for name in names if (head := read_head(self._port, str(self._dir), name))]
+        if heads:
+            self._refresh_index({head.folder: head.id for head in heads if not head.problem})
+        heads.sort(key=lambda head: (head.updated_at, head.folder), reverse=True)
+        return heads
+
+    def find(self, prefix: str) -> list[Entry]:
+        """Return the sessions whose id begins with ``prefix`` (lower case), sorted by id, one for each id."""
+        snapshot = self._snapshot()
+        hits = self._matching(snapshot, prefix)
+        if not hits or not all(self._confirm(entry) for entry in hits[:8]):
+            # Not where it was, or not there when last looked: ask every file.
+            hits = self._matching(self._scan(trust_index=False), prefix)
+        return hits
+
+    def _names(self) -> list[str]:
+        try:
+            return list(self._port.folders(self._dir))
+        except FileNotFoundError:
+            return []
+
+    def _refresh_index(self, ids: dict[str, str]) -> None:
+        if read_index(self._port, self._dir) != ids:
+            write_index(self._port, self._dir, ids)
+
+    def _snapshot(self) -> _Snapshot:
+        known = _snapshots.get(self._dir)
+        if known and known.settled and known.changed_ns == self._changed_ns():
+            return known
+        return self._scan(trust_index=True)
+
+    def _changed_ns(self) -> int:
+        try:
+            return self._port.lstat(self._dir).st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _scan(self, *, trust_index: bool) -> _Snapshot:
+        changed = self._changed_ns()
+        names = self._names()
+        known = (read_index(self._port, self._dir) or {}) if trust_index else {}
+        entries, unfinished, ids = [], [], {}
+        for name in names:
+            identity = known.get(name)
+            if identity is None:
+                head = read_head(self._port, str(self._dir), name)
+                if head is None:
+                    unfinished.append(name)
+                    continue
+                identity = head.id
+                if head.problem:
+                    entries.append(Entry(identity, name))
+                    continue
+            entries.append(Entry(identity, name))
+            ids[name] = identity
+        if entries and (known != ids):
+            self._refresh_index(ids)
+        # The folder named after the id comes first of two that claim the same.
+        entries.sort(key=lambda entry: (entry.id, not entry.folder.endswith(f"_{entry.id[:8]}"), entry.folder))
+        settled = time.time_ns() - changed > _RACY_NS
+        snapshot = _Snapshot(changed, tuple(entries), tuple(unfinished), settled)
+        _snapshots[self._dir] = snapshot
+        return snapshot
+
+    def _matching(self, snapshot: _Snapshot, prefix: str) -> list[Entry]:
+        first = bisect_left(snapshot.entries, prefix, key=lambda entry: entry.id)
+        hits: dict[str, Entry] = {}
+        for entry in snapshot.entries[first:]:
+            if not entry.id.startswith(prefix):
+                break
+            hits.setdefault(entry.id, entry)
+        for name in snapshot.unfinished:
+            head = read_head(self._port, str(self._dir), name)
+            if head and head.id.startswith(prefix):
+                hits.setdefault(head.id, Entry(head.id, name))
+        return list(hits.values())
+
+    def _confirm(self, entry: Entry) -> bool:
+        head = read_head(self._port, str(self._dir), entry.folder)
+        return head is not None and head.id == entry.id

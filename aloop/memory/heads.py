@@ -1,0 +1,66 @@
+"""The first lines of a session file: all that a listing needs of sessions it does not show."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aloop.errors import SessionFileError
+from aloop.memory.os_port import OsPort
+from aloop.memory.schema import parse_time
+from aloop.memory.serialization import load_session
+from aloop.memory.session import FILE_NAME
+
+HEAD_SIZE = 512
+
+# The lines with which every file of ours begins. Anything else is read whole.
+_HEAD = re.compile(
+    rb"(?:#[^\n]*\n)*"
+    rb"id: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n"
+    rb'created_at: "[^"\\\n]+"\n'
+    rb'updated_at: "([^"\\\n]+)"\n'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a folder's session file says of itself. Without a readable id, ``id`` is the end of the folder's name."""
+
+    folder: str
+    id: str
+    updated_at: datetime
+    problem: SessionFileError | None = None
+
+
+def read_head(port: OsPort, sessions_dir: str, folder: str) -> Head | None:
+    """Return the head of one session; None for a folder that holds no session file (yet)."""
+    # Text, not Path: ten thousand of these make a listing.
+    path = f"{sessions_dir}/{folder}/{FILE_NAME}"
+    try:
+        match = _HEAD.match(port.read(path, HEAD_SIZE))
+        if match:
+            updated = parse_time(match.group(2).decode(errors="replace"))
+            if updated is not None:
+                return Head(folder, match.group(1).decode(), updated)
+        return _read_whole(port, Path(path), folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        reason = SessionFileError(Path(path), 0, 0, f"can not be opened: {error.strerror or error}")
+        return Head(folder, short_name(folder), datetime.fromtimestamp(0, UTC), reason)
+
+
+def _read_whole(port: OsPort, path: Path, folder: str) -> Head:
+    try:
+        session = load_session(port.read(path), path)
+    except SessionFileError as error:
+        modified = datetime.fromtimestamp(port.lstat(path).st_mtime).astimezone()
+        return Head(folder, short_name(folder), modified, error)
+    return Head(folder, session.id, session.updated_at)
+
+
+def short_name(folder: str) -> str:
+    """Return the part of a folder's name by which a session without a readable id is reached."""
+    return folder.rpartition("_")[2].lower()

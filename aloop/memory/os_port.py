@@ -1,0 +1,88 @@
+"""The few system calls that storage makes, in one replaceable place.
+
+Nothing else in the package touches the disk. A test puts another port in place of SYSTEM and so can refuse, delay,
+shorten or record each call. All methods raise OSError.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+class OsPort:
+    """The system calls, as the operating system makes them."""
+
+    def create(self, path: Path) -> int:
+        """Open a new file for writing, for its owner alone whatever the umask; FileExistsError when it exists."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        os.fchmod(descriptor, FILE_MODE)
+        return descriptor
+
+    def open_append(self, path: Path) -> int:
+        """Open an existing file of ours for appending."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        """Write some of ``data``; return how many bytes, perhaps fewer than asked."""
+        return os.write(descriptor, data)
+
+    def fsync(self, descriptor: int) -> None:
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def sync_folder(self, path: Path) -> None:
+        """Make the names in a folder durable."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.rename(target)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def mkdir(self, path: Path) -> None:
+        """Make one folder, for its owner alone whatever the umask; FileExistsError when it exists."""
+        path.mkdir(FOLDER_MODE)
+        path.chmod(FOLDER_MODE)
+
+    def lstat(self, path: Path) -> os.stat_result:
+        return path.lstat()
+
+    def folders(self, path: Path) -> Iterator[str]:
+        """Yield the names of the folders in ``path``: no links, and none that begins with a dot."""
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    yield entry.name
+
+    def read(self, path: str | Path, limit: int | None = None) -> bytes:
+        """Return a regular file's bytes, at most ``limit`` of them; a link or a device is refused, never waited for."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if limit is not None:
+                return os.read(descriptor, limit)
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(f"{path} is no regular file")
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
+
+
+SYSTEM = OsPort()

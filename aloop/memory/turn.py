@@ -1,0 +1,65 @@
+"""One turn of a conversation: from the question to the last answer, kept whole whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.context import answer_for, unanswered
+from aloop.memory.session import SaveReport
+
+
+class Turn:
+    """An async context manager that collects the messages of a turn and, at its end, saves them.
+
+    Ended by an exception before anything but the question was there, the turn is taken back: nothing is saved, and the
+    question is the asker's to ask again. Ended later, what there is stays: calls without a result get one that says
+    so, and the session is saved before the exception goes on. Cancelling again does not cut the save short.
+    """
+
+    def __init__(self, messages: list[LLMMessage], save: Callable[[], Awaitable[SaveReport]]) -> None:
+        self._messages = messages
+        self._save = save
+        self._start = len(messages)
+        self.report: SaveReport | None = None
+        self.kept = False
+
+    async def add(self, message: LLMMessage) -> None:
+        """Append a finished message: the question first, then each answer and each tool result."""
+        self._messages.append(message)
+
+    async def __aenter__(self) -> Turn:
+        self._start = len(self._messages)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        new = self._messages[self._start :]
+        if kind is not None and all(message.role == "user" for message in new):
+            del self._messages[self._start :]
+            return
+        self._messages.extend(answer_for(call) for call in unanswered(new))
+        self.kept = True
+        self.report = await _to_the_end(self._save())
+
+
+async def _to_the_end(work: Awaitable[SaveReport]) -> SaveReport:
+    """Await ``work`` to its end, whoever cancels meanwhile; the cancellation is passed on afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            cancelled = True
+        except Exception:  # noqa: BLE001 - raised below, from the task itself
+            break
+    report = task.result()
+    if cancelled:
+        raise asyncio.CancelledError
+    return report

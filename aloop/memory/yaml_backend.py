@@ -1,0 +1,154 @@
+"""Session folders: create, open, list, find, delete.
+
+All methods block on the disk and raise errors of ``aloop.errors`` alone; MemoryManager calls them on a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound
+from aloop.memory import os_port
+from aloop.memory.atomic import explain, write_atomic
+from aloop.memory.catalog import Catalog, Entry
+from aloop.memory.heads import Head
+from aloop.memory.index import add_to_index, read_index, write_index
+from aloop.memory.session import FILE_NAME, MIN_DELETE_PREFIX, Session, SessionSummary
+from aloop.memory.stored import StoredSession, time_mark
+
+TRASH = ".trash"
+_PREFIX = re.compile(r"[0-9a-z-]{1,64}")
+
+
+class YamlBackend:
+    """The sessions folder at ``sessions_dir``, which need not exist before the first session does."""
+
+    def __init__(self, sessions_dir: Path, port: os_port.OsPort | None = None) -> None:
+        self.sessions_dir = sessions_dir
+        self.port = port or os_port.SYSTEM
+        self._catalog = Catalog(self.port, sessions_dir)
+
+    def create(self, session: Session) -> StoredSession:
+        """Give a new session its folder and file; raises StorageError."""
+        with self._explained("save the session"):
+            self._make_sessions_dir()
+            folder = self._make_folder(session)
+            stored = StoredSession.create(self.port, folder / FILE_NAME, session)
+            self.port.sync_folder(self.sessions_dir)
+            add_to_index(self.port, self.sessions_dir, folder.name, session.id)
+        return stored
+
+    def open(self, prefix: str) -> StoredSession:
+        """Return the session that ``prefix`` means, read whole.
+
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, StorageError.
+        """
+        entry = self.locate(prefix)
+        path = self.sessions_dir / entry.folder / FILE_NAME
+        with self._explained("read the session"):
+            return StoredSession.read(self.port, path)
+
+    def locate(self, prefix: str) -> Entry:
+        """Return the one session whose id begins with ``prefix``; raises as ``open`` does, less SessionFileError."""
+        hits = self.find(prefix)
+        if not hits:
+            raise SessionNotFound(prefix)
+        if len(hits) > 1:
+            raise AmbiguousPrefix(prefix, [entry.id for entry in hits])
+        return hits[0]
+
+    def find(self, prefix: str) -> list[Entry]:
+        """Return all sessions whose id begins with ``prefix``, in any case; raises InvalidPrefix, StorageError."""
+        wanted = prefix.strip().lower()
+        if not wanted:
+            raise InvalidPrefix("An empty id matches every session; type the first characters of one.")
+        if not _PREFIX.fullmatch(wanted):
+            raise InvalidPrefix(f"{prefix!r} is no session id; ids are hexadecimal digits and dashes.")
+        with self._explained("look for sessions"):
+            return self._catalog.find(wanted)
+
+    def list(self, limit: int | None) -> list[SessionSummary]:
+        """Return the newest sessions first, the unreadable among them; raises StorageError."""
+        with self._explained("list the sessions"):
+            heads = self._catalog.heads()
+        return [self._summary(head) for head in heads[:limit]]
+
+    def latest(self) -> str | None:
+        """Return the id of the session written last, None when there is none; raises StorageError."""
+        with self._explained("list the sessions"):
+            heads = self._catalog.heads()
+        return heads[0].id if heads else None
+
+    def delete(self, prefix: str) -> Path:
+        """Move a session's folder to the trash and return where it is now.
+
+        Raises InvalidPrefix for fewer than four characters: a slip of the finger must not remove anything.
+        """
+        if len(prefix.strip()) < MIN_DELETE_PREFIX:
+            raise InvalidPrefix(f"To delete a session, type at least {MIN_DELETE_PREFIX} characters of its id.")
+        entry = self.locate(prefix)
+        trash = self.sessions_dir / TRASH
+        with self._explained("delete the session"):
+            self._ensure_folder(trash)
+            target = trash / f"{entry.folder}.{time_mark(datetime.now().astimezone())}"
+            self.port.rename(self.sessions_dir / entry.folder, target)
+            self.port.sync_folder(trash)
+            self.port.sync_folder(self.sessions_dir)
+            ids = read_index(self.port, self.sessions_dir)
+            if ids and ids.pop(entry.folder, None):
+                write_index(self.port, self.sessions_dir, ids)
+        return target
+
+    def _summary(self, head: Head) -> SessionSummary:
+        path = self.sessions_dir / head.folder / FILE_NAME
+        problem = str(head.problem) if head.problem else None
+        if problem is None:
+            try:
+                with self._explained("read the session"):
+                    session = StoredSession.read(self.port, path).session
+            except (SessionFileError, SessionNotFound) as error:
+                problem = str(error)
+            else:
+                return SessionSummary(
+                    session.id, session.created_at, session.updated_at, len(session.messages), session.title, path
+                )
+        return SessionSummary(head.id, head.updated_at, head.updated_at, 0, "", path, problem)
+
+    def _make_sessions_dir(self) -> None:
+        missing = []
+        folder = self.sessions_dir
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for new in reversed(missing):
+            self._ensure_folder(new)
+            if new.name == ".aloop":
+                # Transcripts hold secrets: they are kept out of a repository until its owner asks for them.
+                write_atomic(self.port, new / ".gitignore", [b"*\n"], durable=False)
+        if missing:
+            self.port.sync_folder(folder)
+
+    def _make_folder(self, session: Session) -> Path:
+        day = session.created_at.strftime("%Y-%m-%d")
+        for name in (f"{day}_{session.id[:8]}", f"{day}_{session.id}"):
+            with contextlib.suppress(FileExistsError):
+                self.port.mkdir(self.sessions_dir / name)
+                return self.sessions_dir / name
+            if not (self.sessions_dir / name / FILE_NAME).exists():
+                return self.sessions_dir / name
+        raise FileExistsError(f"{self.sessions_dir / name} is there already")
+
+    def _ensure_folder(self, folder: Path) -> None:
+        with contextlib.suppress(FileExistsError):
+            self.port.mkdir(folder)
+
+    @contextlib.contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise explain(error, doing, self.sessions_dir) from error
