@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from aloop.memory.emitter import ITEM_COLUMN
+from aloop.memory.emitter import END_MARKER, ITEM_COLUMN
 from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
 from aloop.memory.serialization import Parsed
 from aloop.memory.splice import Edit, emit_node
 
 _END_LINE = re.compile(r"^\.\.\.[ \t]*(?:#[^\n]*)?(?:\n|\Z)", re.MULTILINE)
+_CANONICAL_STAMP = re.compile(rb'(?:#[^\n]*\n)?id: [^\n]*\ncreated_at: [^\n]*\nupdated_at: ("[^"\\\n]*")\n')
+_SECTION = b"\nmessages:\n"
+_UNINDENTED = re.compile(rb"\n[^ \n]")
 _BLANK_START = re.compile(r"(?:\r?\n)*")
 _BLANK_LINES = re.compile(r"(?:\r?\n)*\Z")
 
@@ -79,6 +82,18 @@ def find_anchors(parsed: Parsed) -> Anchors | None:
     end marker at another indentation.
     """
     return _Finder(parsed).find()
+
+
+def canonical_anchors(data: bytes | bytearray) -> Anchors | None:
+    """Return the anchors of a text in aloop's own form, known without another look at its middle."""
+    stamp = _CANONICAL_STAMP.match(data)
+    place = len(data) - len(END_MARKER)
+    # An empty list in brackets is to be replaced; messages that are not last have something behind them.
+    section = data.rfind(_SECTION)
+    following = _UNINDENTED.search(data, section + len(_SECTION) - 1)
+    if stamp is None or section < 0 or following is None or following.start() != place - 1:
+        return None
+    return Anchors(Slot(*stamp.span(1)), Slot(place, place))
 
 
 def unfold(parsed: Parsed) -> str:

@@ -14,6 +14,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from aloop.errors import SessionFileError
+from aloop.memory.canonical import read_canonical
 from aloop.memory.emitter import emit_session
 from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
 from aloop.memory.schema import Refused, read_session
@@ -50,7 +51,19 @@ def dump_session(session: Session) -> bytes:
 
 def load_session(data: bytes, path: Path) -> Session:
     """Return the session that ``data``, the bytes of ``path``, holds; raises SessionFileError with the place."""
-    return interpret(parse(data, path), path)
+    return read_quickly(data, path) or interpret(parse(data, path), path)
+
+
+def read_quickly(data: bytes, path: Path) -> Session | None:
+    """Return the session of a text that is exactly as aloop writes it; None when it takes YAML to read it, or fails."""
+    root = read_canonical(data)
+    if root is None:
+        return None
+    try:
+        return read_session(root, path)
+    except Refused:
+        # These nodes know no places; the parser's do.
+        return None
 
 
 def interpret(parsed: Parsed, path: Path) -> Session:

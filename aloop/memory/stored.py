@@ -11,12 +11,12 @@ from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.anchors import Anchors, find_anchors, section_edit, unfold
+from aloop.memory.anchors import Anchors, canonical_anchors, find_anchors, section_edit, unfold
 from aloop.memory.atomic import write_atomic
 from aloop.memory.emitter import emit_messages, emit_section, emit_time
 from aloop.memory.os_port import OsPort
 from aloop.memory.schema import Refused, refuse_newer
-from aloop.memory.serialization import dump_session, interpret, parse
+from aloop.memory.serialization import dump_session, interpret, load_session, parse, read_quickly
 from aloop.memory.session import Session
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_in_place, splice
@@ -57,13 +57,16 @@ class StoredSession:
         data = bytearray(dump_session(session))
         _check(data, path, session)
         write_atomic(port, path, [memoryview(data)])
-        return cls(port, path, data, signature(port.lstat(path)), session)
+        return cls(port, path, data, signature(port.lstat(path)), session, anchors=canonical_anchors(data))
 
     @classmethod
     def read(cls, port: OsPort, path: Path) -> StoredSession:
         """Read a file; raises OSError, SessionFileError."""
         before = signature(port.lstat(path))
         raw = port.read(path)
+        quick = read_quickly(raw, path)
+        if quick:
+            return cls(port, path, bytearray(raw), before, quick, anchors=canonical_anchors(raw))
         parsed = parse(raw, path)
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
@@ -152,7 +155,7 @@ class StoredSession:
 
 def _check(data: bytes | bytearray, path: Path, session: Session) -> None:
     """Read a text back before it is written: it must hold just the messages that it was made of."""
-    found = interpret(parse(bytes(data), path), path)
+    found = load_session(bytes(data), path)
     if found.messages != session.messages or found.system_messages != session.system_messages:
         raise UnstorableValue(
             f"{path} would not bring back what it was given; nothing was written. Please report this."

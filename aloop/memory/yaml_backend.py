@@ -20,6 +20,7 @@ from aloop.memory.index import add_to_index, read_index, write_index
 from aloop.memory.session import FILE_NAME, MIN_DELETE_PREFIX, Session, SessionSummary
 from aloop.memory.stored import StoredSession, time_mark
 
+SCHEMA_FILE = ".session.schema.json"
 TRASH = ".trash"
 _PREFIX = re.compile(r"[0-9a-z-]{1,64}")
 
@@ -36,6 +37,7 @@ class YamlBackend:
         """Give a new session its folder and file; raises StorageError."""
         with self._explained("save the session"):
             self._make_sessions_dir()
+            self._put_schema()
             folder = self._make_folder(session)
             stored = StoredSession.create(self.port, folder / FILE_NAME, session)
             self.port.sync_folder(self.sessions_dir)
@@ -131,6 +133,14 @@ class YamlBackend:
                 write_atomic(self.port, new / ".gitignore", [b"*\n"], durable=False)
         if missing:
             self.port.sync_folder(folder)
+
+    def _put_schema(self) -> None:
+        """Put the schema where each session's first line tells editors to look, anew when it is another version's."""
+        schema = Path(__file__).with_name("session.schema.json").read_bytes()
+        target = self.sessions_dir / SCHEMA_FILE
+        with contextlib.suppress(OSError):  # a convenience for editors; no session depends on it
+            if not target.exists() or self.port.read(target) != schema:
+                write_atomic(self.port, target, [schema], durable=False)
 
     def _make_folder(self, session: Session) -> Path:
         day = session.created_at.strftime("%Y-%m-%d")
