@@ -10,12 +10,13 @@ from pathlib import Path
 DEFAULT_MODEL = "claude-sonnet-5-5"
 OFFLINE_MODEL = "offline"
 
-# The variables with which the SDK can authenticate, in its own order; the last four are workload federation.
-_CREDENTIAL_VARIABLES = (
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "ANTHROPIC_PROFILE",
-)
+# The variables that each make a whole credential, in the SDK's own order.
+_CREDENTIAL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
+# Workload identity federation needs both of the first, and one of the second.
+_FEDERATION_VARIABLES = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID")
+_IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKEN")
+# What a stored profile leaves in the SDK's folder: a pointer to the active one, or the default one itself.
+_PROFILE_FILES = ("active_config", "configs/default.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,15 @@ class Settings:
 
 def has_credentials(env: Mapping[str, str]) -> bool:
     """Whether the SDK is likely to find credentials, judged without importing it (that takes over a second)."""
-    if any(env.get(name) for name in _CREDENTIAL_VARIABLES):
+
+    def is_set(name: str) -> bool:
+        return bool(env.get(name, "").strip())
+
+    if any(map(is_set, _CREDENTIAL_VARIABLES)):
+        return True
+    if all(map(is_set, _FEDERATION_VARIABLES)) and any(map(is_set, _IDENTITY_VARIABLES)):
         return True
     home = Path(env.get("HOME") or Path.home())
     configured = env.get("ANTHROPIC_CONFIG_DIR")
     folder = Path(configured) if configured else home / ".config" / "anthropic"
-    return folder.is_dir()
+    return any((folder / name).is_file() for name in _PROFILE_FILES)

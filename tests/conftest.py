@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.stub import StubServer
+
+# Time says nothing on a machine that does other things too, and a test leaves no database of examples behind.
+settings.register_profile("aloop", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("aloop")
 
 
 @pytest.fixture
@@ -23,6 +31,8 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         monkeypatch.delenv(name, raising=False)
     for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "PROFILE", "CONFIG_DIR", "CUSTOM_HEADERS", "LOG"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
+    for name in ("FEDERATION_RULE_ID", "ORGANIZATION_ID", "IDENTITY_TOKEN", "IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(work)
     return home
@@ -32,3 +42,10 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def sessions_dir(tmp_path: Path) -> Path:
     """A sessions folder that does not exist yet."""
     return tmp_path / ".aloop" / "sessions"
+
+
+@pytest.fixture
+def stub() -> Iterator[StubServer]:
+    """A running stub of the Messages API; nothing in the environment points to it until a test takes ``stub.env``."""
+    with StubServer() as server:
+        yield server

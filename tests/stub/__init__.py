@@ -1,0 +1,43 @@
+"""A stub of the streaming Messages API: scripted answers over real HTTP, and a record of what was asked.
+
+::
+
+    stub.script(
+        Text("hello world"),                                     # one answer per argument
+        ToolUse("calculator", {"expression": "2+2"}),            # stop_reason is tool_use
+        Answer(Thinking("hm"), Text("so"), stop_reason="max_tokens", usage={"output_tokens": 9}),
+        Answer(Text("half an ans"), ErrorEvent("overloaded_error")),   # fails in the middle; also Reset, Drop, Cut
+        HTTPError(401),
+    )
+    gate = Gate()
+    stub.script(Text("one ", gate, "two"))                       # stands still between the two pieces
+    gate.wait_until_reached(); …; gate.open()
+
+What is not scripted is answered with the last text of the user's. ``stub.requests`` holds what came.
+"""
+
+from __future__ import annotations
+
+from tests.stub.parts import Answer, Cut, Drop, ErrorEvent, Gate, Ping, Raw, Redacted, Reset, Text, Thinking, ToolUse
+from tests.stub.replies import HTTPError, NoResponse, Plain
+from tests.stub.server import Request, StubServer
+
+__all__ = [
+    "Answer",
+    "Cut",
+    "Drop",
+    "ErrorEvent",
+    "Gate",
+    "HTTPError",
+    "NoResponse",
+    "Ping",
+    "Plain",
+    "Raw",
+    "Redacted",
+    "Request",
+    "Reset",
+    "StubServer",
+    "Text",
+    "Thinking",
+    "ToolUse",
+]

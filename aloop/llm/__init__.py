@@ -1,0 +1,56 @@
+"""Language models: what is asked of one, and the two that there are.
+
+``create_llm`` is the way to get one. Importing this package loads no SDK.
+"""
+
+from __future__ import annotations
+
+from aloop.config import DEFAULT_MODEL, OFFLINE_MODEL, Settings
+from aloop.errors import UsageError
+from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.deferred import DeferredLLM
+from aloop.llm.failures import no_credentials
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.llm.offline import OfflineLLM
+
+__all__ = [
+    "LLM",
+    "LLMMessage",
+    "OfflineLLM",
+    "Reply",
+    "StopReason",
+    "StreamEvent",
+    "TextDelta",
+    "ThinkingBlock",
+    "ThinkingDelta",
+    "ToolCall",
+    "ToolSpec",
+    "Usage",
+    "create_llm",
+]
+
+
+def create_llm(model: str | None = None, settings: Settings | None = None) -> LLM:
+    """Return the model that is asked for by name, else the one the settings choose (read from the environment if None).
+
+    Where nobody names one, it is the default model when there are credentials for it and the offline demo when there
+    are none. Raises MissingCredentials for a named model that nothing can be sent to.
+    """
+    settings = Settings.from_env() if settings is None else settings
+    chosen = settings.model if model is None else model
+    if chosen is None:
+        chosen = DEFAULT_MODEL if settings.has_credentials else OFFLINE_MODEL
+    if not chosen.strip():
+        raise UsageError("The name of the model is empty. Name one, or `offline`.")
+    if chosen == OFFLINE_MODEL:
+        return OfflineLLM()
+    if not settings.has_credentials:
+        raise no_credentials(chosen)
+    return DeferredLLM(chosen, "anthropic", lambda: _load_anthropic(chosen))
+
+
+def _load_anthropic(model: str) -> LLM:
+    # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
+    from aloop.llm.anthropic import AnthropicLLM
+
+    return AnthropicLLM(model)

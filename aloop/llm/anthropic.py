@@ -1,0 +1,183 @@
+"""The Anthropic API, through its official SDK: the only module that imports it.
+
+Importing this takes more than a second; ``aloop.llm.create_llm`` puts it off until the first question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, cast
+
+import anthropic
+import httpx2  # what the SDK speaks HTTP with; its errors escape from a running stream as they are
+from anthropic import BaseModel
+from anthropic.types import MessageParam, ToolParam
+
+from aloop.config import DEFAULT_MODEL
+from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
+from aloop.llm.accumulator import Accumulator
+from aloop.llm.base import StreamEvent, ToolSpec
+from aloop.llm.blocks import to_request, tool_params
+from aloop.llm.failures import Refusal, explain, no_credentials
+from aloop.llm.message_types import LLMMessage
+
+MAX_TOKENS = 16_000
+"""The longest answer asked for: within what every current model can give, long enough for a whole file."""
+
+# Without a handler Python prints the SDK's warnings to the terminal, in the middle of whatever is on it.
+logging.getLogger("anthropic").addHandler(logging.NullHandler())
+
+# AssertionError and ValueError (bad JSON, bad UTF-8) are how the SDK meets a server that does not keep to the format.
+_FAILURES = (
+    anthropic.AnthropicError,
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    httpx2.InvalidURL,
+    AssertionError,
+    ValueError,
+)
+
+
+class AnthropicLLM:
+    """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed."""
+
+    provider = "anthropic"
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        client: anthropic.AsyncAnthropic | None = None,
+        max_tokens: int = MAX_TOKENS,
+    ) -> None:
+        self.model = model
+        self._max_tokens = max_tokens
+        self._given = client
+        self._made: anthropic.AsyncAnthropic | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def stream(
+        self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncIterator[StreamEvent]:
+        """Stream one answer; see ``LLM.stream``."""
+        client = self._client()
+        answer = Accumulator()
+        try:
+            async with await client.messages.create(**self._request(messages, tools), stream=True) as events:
+                async for event in events:
+                    # The SDK passes on whatever JSON it gets, not only what its types promise.
+                    delta = answer.feed(event.to_dict(warnings=False)) if isinstance(event, BaseModel) else None
+                    if delta is not None:
+                        yield delta
+        except _FAILURES as error:
+            # No cause: some of the SDK's errors quote the header that carries the key.
+            raise self._explain(error, client) from None
+        yield answer.reply(self.model)
+
+    async def aclose(self) -> None:
+        """Close the connections made here; a client that was given is its giver's to close."""
+        made, self._made = self._made, None
+        if made is not None:
+            await made.close()
+
+    def _request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
+        system, turns = to_request(messages)
+        request: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": self._max_tokens,
+            "messages": cast("Iterable[MessageParam]", turns),
+            "cache_control": {"type": "ephemeral"},
+        }
+        if system:
+            request["system"] = system
+        if tools:
+            request["tools"] = cast("Iterable[ToolParam]", tool_params(tools))
+        return request
+
+    def _client(self) -> anthropic.AsyncAnthropic:
+        """Return the client to use; raises MissingCredentials, for the SDK only notices when it is too late."""
+        client = self._given or self._own_client()
+        secrets = (client.api_key, client.auth_token)
+        if not client.credentials and not any(secret and secret.strip() for secret in secrets):
+            raise no_credentials(self.model)
+        if any(secret and not (secret.isascii() and secret.isprintable()) for secret in secrets):
+            raise MissingCredentials(f"{_credential(client)} holds characters that no key has. Set it again.")
+        return client
+
+    def _own_client(self) -> anthropic.AsyncAnthropic:
+        """Return our client; a connection belongs to the event loop it was made in, so each loop gets its own."""
+        loop = asyncio.get_running_loop()
+        if self._made is None or self._loop is not loop:
+            try:
+                self._made = anthropic.AsyncAnthropic()
+            except anthropic.AnthropicError as error:
+                raise MissingCredentials(f"The credentials can not be used: {error}") from None
+            except (httpx2.InvalidURL, ValueError):
+                raise ConnectionFailed("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
+            self._loop = loop
+        return self._made
+
+    def _explain(self, error: Exception, client: anthropic.AsyncAnthropic) -> LLMError:
+        match error:
+            case anthropic.APIStatusError():
+                return self._explain_status(error, client)
+            case anthropic.APITimeoutError():
+                return ConnectionFailed(f"{_place(client)} did not answer in time. Try again in a moment.")
+            case anthropic.APIConnectionError():
+                reason = _without_secrets(_reason(error), client)
+                return ConnectionFailed(
+                    f"Could not reach {_place(client)}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
+                )
+            case anthropic.CredentialsError():
+                return MissingCredentials(_without_secrets(f"The credentials can not be used: {error}", client))
+            case httpx2.TimeoutException():
+                return StreamBroken("The answer stalled and was given up. Ask again.")
+            case httpx2.HTTPError() | httpx2.StreamError():
+                return StreamBroken("The connection broke in the middle of the answer. Ask again.")
+            case (
+                json.JSONDecodeError()
+                | UnicodeDecodeError()
+                | AssertionError()
+                | anthropic.APIResponseValidationError()
+            ):
+                return StreamBroken("The server sent an answer that can not be read. Ask again.")
+        return RequestRejected(_without_secrets(f"The request could not be sent: {error}", client))
+
+    def _explain_status(self, error: anthropic.APIStatusError, client: anthropic.AsyncAnthropic) -> LLMError:
+        return explain(
+            Refusal(
+                status=error.status_code,
+                kind=error.type or "",
+                text=_without_secrets(error.api_message or "", client),
+                headers=error.response.headers,
+                model=self.model,
+                credential=_credential(client),
+            )
+        )
+
+
+def _credential(client: anthropic.AsyncAnthropic) -> str:
+    """Return the name of what the client authenticates with."""
+    if client.api_key:
+        return "ANTHROPIC_API_KEY"
+    return "ANTHROPIC_AUTH_TOKEN" if client.auth_token else "the profile or federation that is configured"
+
+
+def _place(client: anthropic.AsyncAnthropic) -> str:
+    """Return the host and port of the server, without the password that a URL may hold."""
+    return client.base_url.netloc.decode("ascii", "replace")
+
+
+def _reason(error: anthropic.APIConnectionError) -> str:
+    """Return the network's own words, but none about the request: those could quote its headers."""
+    cause = error.__cause__
+    return f" ({cause})" if isinstance(cause, httpx2.NetworkError | httpx2.UnsupportedProtocol) and str(cause) else ""
+
+
+def _without_secrets(text: str, client: anthropic.AsyncAnthropic) -> str:
+    for secret in (client.api_key, client.auth_token):
+        text = text.replace(secret, "[key]") if secret else text
+    return text

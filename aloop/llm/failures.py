@@ -1,0 +1,122 @@
+"""What the API says went wrong, as errors of ours that tell a person what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aloop.errors import (
+    AuthenticationFailed,
+    ContextOverflow,
+    LLMError,
+    MissingCredentials,
+    ModelNotFound,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+    StreamBroken,
+)
+
+# The API names the kind of an error in words; in the middle of a stream, that is all there is.
+_STATUS_OF_KIND = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+_LONG = ("prompt is too long", "context window", "context limit", "maximum context length")
+_SHORTEN = "Start a new conversation with /clear, or ask with less."
+_LONGEST_DETAIL = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One error as the API reported it; ``status`` is 200 when it came in the middle of a stream."""
+
+    status: int
+    kind: str
+    text: str
+    headers: Mapping[str, str]
+    model: str
+    credential: str
+
+
+def no_credentials(model: str) -> MissingCredentials:
+    """Return the error for a model that there is no key for."""
+    return MissingCredentials(
+        f"There is no key for the model {model}. Set one with `export ANTHROPIC_API_KEY=…`, "
+        "or go on without: `--model offline` needs none."
+    )
+
+
+def explain(refusal: Refusal) -> LLMError:
+    """Return the error of ours that ``refusal`` is."""
+    streamed = refusal.status < 400
+    status = _STATUS_OF_KIND.get(refusal.kind, 0) if streamed else refusal.status
+    detail = _detail(refusal.text)
+    shown = refusal.kind if streamed else str(status)
+    match status:
+        case 401:
+            return AuthenticationFailed(f"The API refused the key ({shown}). Check {refusal.credential}.")
+        case 403:
+            return AuthenticationFailed(
+                f"The API does not allow this ({shown}){detail} Check what {refusal.credential} may use."
+            )
+        case 404:
+            return _not_found(refusal, shown)
+        case 429:
+            return _rate_limited(refusal, shown)
+        case 408 | 409:
+            return ServerFailed(f"The API could not take the request now ({shown}). Try again in a moment.")
+        case 529 | 503:
+            return ServerFailed(f"The API is overloaded ({shown}). Try again in a minute.")
+        case 413:
+            return ContextOverflow(f"The conversation is too large to send ({shown}). {_SHORTEN}")
+        case _ if status >= 500:
+            return ServerFailed(f"The API failed ({shown}). Try again in a minute.")
+        case _ if status >= 400:
+            return _rejected(refusal, shown, detail)
+    return StreamBroken(f"The API broke off its answer{detail} Ask again.")
+
+
+def _not_found(refusal: Refusal, shown: str) -> LLMError:
+    if refusal.kind == "not_found_error":
+        return ModelNotFound(
+            f"The API knows no model {refusal.model!r} ({shown}). Choose another with --model or ALOOP_MODEL."
+        )
+    return RequestRejected(f"What answered is not the Messages API ({shown}). Check ANTHROPIC_BASE_URL.")
+
+
+def _rate_limited(refusal: Refusal, shown: str) -> RateLimited:
+    seconds = _seconds(refusal.headers.get("retry-after", ""))
+    when = "in a minute" if seconds is None else f"in {seconds:.0f} s"
+    return RateLimited(f"Too many requests for this key ({shown}). Try again {when}.", seconds)
+
+
+def _rejected(refusal: Refusal, shown: str, detail: str) -> RequestRejected:
+    if any(phrase in refusal.text.lower() for phrase in _LONG):
+        return ContextOverflow(f"The conversation no longer fits the model's window ({shown}). {_SHORTEN}")
+    return RequestRejected(f"The API refused the request ({shown}){detail or '.'}")
+
+
+def _detail(text: str) -> str:
+    """Return what the API said as the end of a sentence: ``: it was so.``, or a full stop when it said nothing."""
+    words = " ".join(text.split())
+    if not words:
+        return "."
+    short = words if len(words) <= _LONGEST_DETAIL else words[:_LONGEST_DETAIL] + "…"
+    return f": {short}" if short[-1] in ".!?…" else f": {short}."
+
+
+def _seconds(value: str) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:  # a date is allowed too, and the API never sends one
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

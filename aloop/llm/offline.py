@@ -1,0 +1,161 @@
+"""The offline demo: answers without a model, a key or a network, always the same way to the same conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from aloop.config import OFFLINE_MODEL
+from aloop.llm.arithmetic import find_expression
+from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.message_types import LLMMessage, ToolCall
+
+_READ = re.compile(
+    r"(?:please\s+)?read\s+(?:the\s+)?(?:file\s+)?(\"[^\"]+\"|'[^']+'|`[^`]+`|\S+?)[\s?!,;]*(?:please)?[\s?!]*",
+    re.IGNORECASE,
+)
+_GREETING = re.compile(r"(?:hello|hi|hey|good (?:morning|evening|afternoon))(?:\s+there)?[\s!.,]*", re.IGNORECASE)
+_INTRODUCTION = (
+    "This is the **offline demo**, not a language model: it can work out `2+2*3`, it can `read PATH`, "
+    "and it remembers what was said. Set `ANTHROPIC_API_KEY` to talk to a model."
+)
+_LONGEST_QUOTE = 60
+_LINES_SHOWN = 5
+_PIECES = 40
+
+
+class OfflineLLM:
+    """A deterministic stand-in for a model; ``delay`` is the pause before each piece of text, in seconds."""
+
+    model = OFFLINE_MODEL
+    provider = "offline"
+
+    def __init__(self, *, delay: float = 0.003) -> None:
+        self._delay = delay
+
+    async def stream(
+        self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncIterator[StreamEvent]:
+        """Stream one answer; see ``LLM.stream``."""
+        said = [message for message in messages if message.role != "system"]
+        call = _wanted_call(said, tools)
+        if call is not None:
+            yield Reply(LLMMessage("assistant", tool_calls=(call,), model=self.model), "tool_use")
+            return
+        text = _answer(said)
+        for piece in _pieces(text):
+            await asyncio.sleep(self._delay)
+            yield TextDelta(piece)
+        yield Reply(LLMMessage("assistant", text, model=self.model), "end_turn")
+
+    async def aclose(self) -> None:
+        """Nothing is ever open."""
+
+
+def _wanted_call(said: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> ToolCall | None:
+    """Return the tool call that the last message asks for, if it asks for one that can be made."""
+    if not said or said[-1].role != "user":
+        return None
+    asked = said[-1].content or ""
+    offered = {tool.name: tool for tool in tools}
+    path, expression = _path_to_read(asked), find_expression(asked)
+    if path is not None and "read_file" in offered:
+        return _call(offered["read_file"], path, said)
+    if path is None and expression is not None and "calculator" in offered:
+        return _call(offered["calculator"], expression, said)
+    return None
+
+
+def _call(tool: ToolSpec, argument: str, said: Sequence[LLMMessage]) -> ToolCall:
+    """Return a call of ``tool`` with its one required argument; the id tells the place in the conversation."""
+    required = tool.parameters.get("required") or list(tool.parameters.get("properties", {}))
+    name = required[0] if required else "input"
+    used = {call.id for message in said for call in message.tool_calls}
+    place = len(said)
+    while f"call_offline_{place}" in used:  # the conversation was shortened since that one
+        place += 1
+    return ToolCall(f"call_offline_{place}", tool.name, json.dumps({name: argument}, ensure_ascii=False))
+
+
+def _path_to_read(text: str) -> str | None:
+    found = _READ.fullmatch(text.strip())
+    if found is None:
+        return None
+    path = found.group(1)
+    return path[1:-1] if path[0] in "\"'`" and path[-1] == path[0] and len(path) > 2 else path
+
+
+def _answer(said: Sequence[LLMMessage]) -> str:
+    last = said[-1] if said else LLMMessage("user", "")
+    text = _about_result(said) if last.role == "tool" else _about_text(last.content or "", len(said))
+    # Said once in a conversation; the answers after it are shorter.
+    first = not any(message.role == "assistant" and message.content for message in said)
+    return f"{text}\n\n{_INTRODUCTION}" if first else text
+
+
+def _about_text(text: str, remembered: int) -> str:
+    memory = f"I remember {remembered} message{'' if remembered == 1 else 's'} of this conversation."
+    words = " ".join(text.split())
+    if _GREETING.fullmatch(words):
+        return f"Hello! {memory}"
+    if not words:
+        return f"You wrote nothing that I can quote. {memory}"
+    if _path_to_read(text) is not None:
+        return f"I can not read files here: no tool for it is offered. {memory}"
+    if find_expression(text) is not None:
+        return f"I can not work that out here: no calculator is offered. {memory}"
+    quote = words if len(words) <= _LONGEST_QUOTE else words[:_LONGEST_QUOTE].rstrip() + "…"
+    return f"You wrote: {_code(quote)}. {memory}"
+
+
+def _about_result(said: Sequence[LLMMessage]) -> str:
+    result = said[-1]
+    calls = {call.id: call for message in said for call in message.tool_calls}
+    call = calls.get(result.tool_call_id or "")
+    name, argument = _described(call) if call is not None else (result.name or "a tool", "")
+    content = (result.content or "").strip()
+    if result.is_error:
+        return f"The tool `{name}` could not do that with {_code(argument)}: {content or 'it did not say why'}"
+    if name == "calculator":
+        return f"{_code(argument)} = **{content.rpartition('=')[2].strip()}**"
+    return _about_file(argument, result.content or "")
+
+
+def _described(call: ToolCall) -> tuple[str, str]:
+    """Return the name and the first argument of a call, which may have been made by another model."""
+    try:
+        arguments = json.loads(call.arguments)
+    except ValueError:
+        return call.name, ""
+    first = next(iter(arguments.values()), "") if isinstance(arguments, Mapping) else ""
+    return call.name, str(first)
+
+
+def _about_file(path: str, content: str) -> str:
+    lines = content.splitlines()
+    if content.strip() in ("", "(the file is empty)"):  # the second is how our own tool says it
+        return f"{_code(path)} is **empty**."
+    count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+    shown = "\n".join(lines[:_LINES_SHOWN])
+    fence = "`" * max(3, _longest_run_of_ticks(shown) + 1)
+    begins = "It begins:" if len(lines) > _LINES_SHOWN else "It says:"
+    return f"I read **{count}** of {_code(path)}. {begins}\n\n{fence}\n{shown}\n{fence}"
+
+
+def _code(text: str) -> str:
+    """Return ``text`` as inline code of Markdown, whatever backticks it holds."""
+    ticks = "`" * (_longest_run_of_ticks(text) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") or not text else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _longest_run_of_ticks(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut ``text`` at about the pace of a model; the pieces joined are the text again."""
+    size = max(6, len(text) // _PIECES)
+    return [text[start : start + size] for start in range(0, len(text), size)]

@@ -1,0 +1,175 @@
+"""The Anthropic provider, over real HTTP against the stub: answers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Any, cast
+
+import pytest
+from anthropic import AsyncAnthropic
+
+from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.base import Reply, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from tests.llm.asking import HELLO, collect, reply_to
+from tests.stub import Answer, Gate, Ping, Raw, Redacted, StubServer, Text, Thinking, ToolUse
+from tests.stub.server import KEY
+
+ADD = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": {"type": "number"}}})
+
+
+async def test_text_streams_in_pieces_and_ends_in_a_reply(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(Answer(Text("hello wide world"), usage={"cache_read_input_tokens": 7}))
+    *deltas, reply = await collect(llm)
+    assert deltas == [TextDelta("hello "), TextDelta("wide "), TextDelta("world")]
+    usage = Usage(input_tokens=10, output_tokens=5, cache_read_tokens=7)
+    message = LLMMessage("assistant", "hello wide world", model="claude-test", usage=usage)
+    assert reply == Reply(message, "end_turn", usage)
+
+
+async def test_the_request_is_what_the_api_expects(stub: StubServer, llm: AnthropicLLM) -> None:
+    async for _ in llm.stream([LLMMessage("system", "Be kind."), *HELLO], [ADD]):
+        pass
+    (request,) = stub.requests
+    assert request.body == {
+        "model": "claude-test",
+        "max_tokens": 16_000,
+        "stream": True,
+        "system": "Be kind.",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
+        "tools": [{"name": "add", "description": "Adds.", "input_schema": ADD.parameters}],
+        "cache_control": {"type": "ephemeral"},
+    }
+
+
+async def test_without_system_and_tools_neither_is_sent(stub: StubServer, llm: AnthropicLLM) -> None:
+    await collect(llm)
+    assert not {"system", "tools"} & set(stub.requests[0].body)
+
+
+async def test_a_tool_call_comes_with_its_arguments_as_they_were_written(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(Answer(Text("Let me add."), ToolUse("add", '{"a":  "é\\u0041"}', Ping(), call_id="toolu_1")))
+    reply = await reply_to(llm)
+    assert reply.stop_reason == "tool_use"
+    assert reply.message.content == "Let me add."
+    assert reply.message.tool_calls == (ToolCall("toolu_1", "add", '{"a":  "é\\u0041"}'),)
+
+
+async def test_malformed_arguments_are_kept_for_the_model_to_be_told(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(ToolUse("add", '{"a": 1,, oops'))
+    reply = await reply_to(llm)
+    assert reply.message.tool_calls[0].arguments == '{"a": 1,, oops'
+
+
+async def test_empty_arguments_are_an_empty_object(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(ToolUse("add", ""))
+    reply = await reply_to(llm)
+    assert reply.message.tool_calls[0].arguments == "{}"
+
+
+async def test_thinking_is_shown_and_sent_back_in_its_place(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(
+        Answer(Thinking("Hm", "m.", signature="sig=="), Redacted("blob"), Text("So."), ToolUse("add", {"a": 1}))
+    )
+    events = await collect(llm)
+    assert events[:2] == [ThinkingDelta("Hm"), ThinkingDelta("m.")]
+    answer = cast("Reply", events[-1]).message
+    assert answer.thinking == (ThinkingBlock("Hmm.", "sig=="), ThinkingBlock(redacted="blob"))
+
+    result = LLMMessage("tool", "1", tool_call_id=answer.tool_calls[0].id, name="add")
+    await collect(llm, [*HELLO, answer, result])
+    assert stub.requests[1].body["messages"][1]["content"] == [
+        {"type": "thinking", "thinking": "Hmm.", "signature": "sig=="},
+        {"type": "redacted_thinking", "data": "blob"},
+        {"type": "text", "text": "So."},
+        {"type": "tool_use", "id": answer.tool_calls[0].id, "name": "add", "input": {"a": 1}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "reason", ["end_turn", "max_tokens", "stop_sequence", "pause_turn", "model_context_window_exceeded"]
+)
+async def test_every_stop_reason_is_passed_on(stub: StubServer, llm: AnthropicLLM, reason: str) -> None:
+    stub.script(Answer(Text("so"), stop_reason=reason))
+    assert (await reply_to(llm)).stop_reason == reason
+
+
+async def test_a_refusal_tells_its_category(stub: StubServer, llm: AnthropicLLM) -> None:
+    details = {"type": "refusal", "category": "cyber", "explanation": "No."}
+    stub.script(Answer(stop_reason="refusal", stop_details=details))
+    reply = await reply_to(llm)
+    assert (reply.stop_reason, reply.detail) == ("refusal", "cyber: No.")
+
+
+async def test_pings_and_unknown_events_blocks_and_deltas_change_nothing(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(
+        Answer(
+            Raw("from_the_future", '{"type": "from_the_future", "x": 1}'),
+            Text(
+                "still ",
+                Ping(),
+                Raw("content_block_delta", '{"type": "content_block_delta", "index": 0, "delta": {"type": "new"}}'),
+                "here",
+            ),
+            Raw("content_block_start", '{"type":"content_block_start","index":9,"content_block":{"type":"new","y":2}}'),
+        )
+    )
+    assert (await reply_to(llm)).message.content == "still here"
+
+
+async def test_cancelling_closes_the_connection_at_once(stub: StubServer, llm: AnthropicLLM) -> None:
+    gate = Gate()
+    stub.script(Text("one ", gate, "two"))
+    started = asyncio.Event()
+
+    async def read() -> None:
+        async with aclosing(cast("Any", llm.stream(HELLO))) as events:
+            async for _ in events:
+                started.set()
+
+    task = asyncio.create_task(read())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(stub.requests[0].wait_until_disconnected)
+
+
+async def test_a_reader_that_stops_early_closes_the_connection(stub: StubServer, llm: AnthropicLLM) -> None:
+    gate = Gate()
+    stub.script(Text("one ", gate, "two"))
+    async with aclosing(cast("Any", llm.stream(HELLO))) as events:
+        assert await anext(events) == TextDelta("one ")
+    await asyncio.to_thread(stub.requests[0].wait_until_disconnected)
+
+
+async def test_after_aclose_it_can_be_used_again(stub: StubServer, llm: AnthropicLLM) -> None:
+    await collect(llm)
+    await llm.aclose()
+    await llm.aclose()
+    await collect(llm)
+    assert len(stub.requests) == 2
+
+
+async def test_a_given_client_is_left_open(stub: StubServer) -> None:
+    async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
+        llm = AnthropicLLM("claude-test", client=client)
+        await collect(llm)
+        await llm.aclose()
+        assert not client.is_closed()
+
+
+def test_it_can_be_used_from_one_event_loop_after_another(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stub.env.items():
+        monkeypatch.setenv(name, value)
+    llm = AnthropicLLM("claude-test")
+
+    async def ask() -> Reply:
+        try:
+            return await reply_to(llm)
+        finally:
+            await llm.aclose()
+
+    replies = [asyncio.run(ask()) for _ in range(2)]
+    assert [reply.message.content for reply in replies] == ["You said: hello"] * 2

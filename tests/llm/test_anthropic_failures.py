@@ -1,0 +1,213 @@
+"""The Anthropic provider, over real HTTP against the stub: all that can go wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from anthropic import AsyncAnthropic
+
+from aloop.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ContextOverflow,
+    LLMError,
+    MissingCredentials,
+    ModelNotFound,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+    StreamBroken,
+)
+from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.base import TextDelta
+from tests.llm.asking import HELLO, failure, reply_to
+from tests.stub import Answer, Cut, Drop, ErrorEvent, Gate, HTTPError, NoResponse, Plain, Raw, Reset, StubServer, Text
+from tests.stub.server import KEY
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "says"),
+    [
+        (400, RequestRejected, "scripted error"),
+        (401, AuthenticationFailed, "ANTHROPIC_API_KEY"),
+        (402, RequestRejected, "scripted error"),
+        (403, AuthenticationFailed, "scripted error"),
+        (404, ModelNotFound, "claude-test"),
+        (408, ServerFailed, "408"),
+        (413, ContextOverflow, "/clear"),
+        (422, RequestRejected, "scripted error"),
+        (429, RateLimited, "429"),
+        (500, ServerFailed, "500"),
+        (503, ServerFailed, "overloaded"),
+        (529, ServerFailed, "overloaded"),
+    ],
+)
+async def test_each_http_error_becomes_one_of_ours(
+    stub: StubServer, llm: AnthropicLLM, status: int, kind: type[LLMError], says: str
+) -> None:
+    stub.script(HTTPError(status))
+    error = await failure(llm)
+    assert type(error) is kind
+    assert says in str(error)
+
+
+async def test_a_rate_limit_tells_how_long_to_wait(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(HTTPError(429, headers={"retry-after": "17"}))
+    error = await failure(llm)
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == 17.0
+
+
+async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(HTTPError(400, "prompt is too long: 210000 tokens > 200000 maximum"))
+    assert isinstance(await failure(llm), ContextOverflow)
+
+
+async def test_a_server_that_is_something_else_is_not_a_missing_model(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(Plain(404, "<html>nginx</html>"))
+    error = await failure(llm)
+    assert type(error) is RequestRejected
+    assert "ANTHROPIC_BASE_URL" in str(error)
+
+
+async def test_a_key_that_a_server_quotes_is_not_repeated(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(HTTPError(403, f"key {KEY} may not do this"))
+    assert "[key]" in str(await failure(llm))
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ("overloaded_error", ServerFailed),
+        ("api_error", ServerFailed),
+        ("rate_limit_error", RateLimited),
+        ("authentication_error", AuthenticationFailed),
+        ("invalid_request_error", RequestRejected),
+        ("never_heard_of", StreamBroken),
+    ],
+)
+async def test_an_error_event_in_mid_stream_is_told_by_its_kind(
+    stub: StubServer, llm: AnthropicLLM, event: str, kind: type[LLMError]
+) -> None:
+    stub.script(Answer(Text("half an ", ErrorEvent(event))))
+    assert type(await failure(llm)) is kind
+
+
+@pytest.mark.parametrize(
+    "break_off",
+    [
+        Cut(),
+        Drop(),
+        Reset(),
+        Raw("content_block_delta", "{not json"),
+        Raw("error", "not json either"),
+        Raw("content_block_delta", '"no object"'),
+    ],
+    ids=["cut", "drop", "reset", "bad json", "bad error", "no object"],
+)
+async def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one(
+    stub: StubServer, llm: AnthropicLLM, break_off: Any
+) -> None:
+    stub.script(Answer(Text("half an answer ", break_off, Cut())))
+    assert isinstance(await failure(llm), StreamBroken)
+
+
+@pytest.mark.parametrize("body", ["", "<html>a captive portal</html>", "event: ping\ndata: {}\n\n"])
+async def test_a_stream_with_nothing_in_it_is_broken(stub: StubServer, llm: AnthropicLLM, body: str) -> None:
+    stub.script(Plain(200, body))
+    assert isinstance(await failure(llm), StreamBroken)
+
+
+async def test_the_text_before_a_break_has_been_seen(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(Answer(Text("seen ", Drop())))
+    events = llm.stream(HELLO)
+    assert await anext(events) == TextDelta("seen ")
+    with pytest.raises(StreamBroken):
+        await anext(events)
+
+
+async def test_a_stalled_answer_is_broken(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("half ", gate))
+    async with AsyncAnthropic(base_url=stub.url, api_key=KEY, timeout=0.2, max_retries=0) as client:
+        assert isinstance(await failure(AnthropicLLM("claude-test", client=client)), StreamBroken)
+    stub.requests[0].wait_until_disconnected()
+
+
+async def test_a_server_that_says_nothing_at_all_could_not_be_reached(stub: StubServer) -> None:
+    stub.script(NoResponse())
+    async with AsyncAnthropic(base_url=stub.url, api_key=KEY, max_retries=0) as client:
+        assert isinstance(await failure(AnthropicLLM("claude-test", client=client)), ConnectionFailed)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://me:pass@127.0.0.1:1/", "no-scheme", "ftp://127.0.0.1"])
+async def test_an_address_that_leads_nowhere_is_named(url: str) -> None:
+    async with AsyncAnthropic(base_url=url, api_key=KEY, max_retries=0) as client:
+        error = await failure(AnthropicLLM("claude-test", client=client))
+    assert isinstance(error, ConnectionFailed)
+    assert "ANTHROPIC_BASE_URL" in str(error)
+    assert "pass" not in str(error)
+
+
+async def test_an_address_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://localhost:port")
+    assert isinstance(await failure(AnthropicLLM("claude-test")), ConnectionFailed)
+
+
+@pytest.mark.parametrize("key", [None, "", "  "])
+async def test_no_key_is_told_before_anything_is_sent(
+    stub: StubServer, llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    if key is not None:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+    error = await failure(llm)
+    assert isinstance(error, MissingCredentials)
+    assert "export ANTHROPIC_API_KEY" in str(error)
+    assert "--model offline" in str(error)
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", "sk-sécret", "sk-\tsecret"])
+async def test_a_key_with_stray_characters_is_told_and_not_quoted(
+    llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", key)
+    error = await failure(llm)
+    assert isinstance(error, MissingCredentials)
+    assert "ANTHROPIC_AUTH_TOKEN" in str(error)
+    assert key not in str(error)
+
+
+async def test_an_auth_token_is_used_and_named(
+    stub: StubServer, llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token-1")
+    stub.script(HTTPError(401))
+    assert "ANTHROPIC_AUTH_TOKEN" in str(await failure(llm))
+    assert stub.requests[0].headers["authorization"] == "Bearer token-1"
+
+
+async def test_a_profile_that_is_not_there_is_a_sentence(llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("ANTHROPIC_PROFILE", "nobody")
+    error = await failure(llm)
+    assert isinstance(error, MissingCredentials)
+    assert "nobody" in str(error)
+
+
+async def test_after_an_error_the_next_question_works(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(HTTPError(529), Answer(Text("half ", Drop())), "fine")
+    await failure(llm)
+    await failure(llm)
+    assert (await reply_to(llm)).message.content == "fine"
+
+
+async def test_an_overload_is_tried_again_by_the_sdk(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "1"}), "at last")
+    assert (await reply_to(llm)).message.content == "at last"
+    assert len(stub.requests) == 2

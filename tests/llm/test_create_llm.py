@@ -1,0 +1,164 @@
+"""Which model the settings choose."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from aloop.config import DEFAULT_MODEL, Settings, has_credentials
+from aloop.errors import MissingCredentials, UsageError
+from aloop.llm import OfflineLLM, create_llm
+from aloop.llm.base import LLM, Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.deferred import DeferredLLM
+from aloop.llm.message_types import LLMMessage
+from tests.stub import StubServer, Text
+
+FEDERATION = {
+    "ANTHROPIC_FEDERATION_RULE_ID": "rule",
+    "ANTHROPIC_ORGANIZATION_ID": "org",
+    "ANTHROPIC_IDENTITY_TOKEN": "token",
+}
+
+
+def settings(**env: str) -> Settings:
+    return Settings.from_env({"HOME": "/nowhere"} | env)
+
+
+def test_offline_needs_nothing() -> None:
+    assert isinstance(create_llm("offline", settings()), OfflineLLM)
+
+
+def test_without_credentials_it_is_the_offline_demo() -> None:
+    assert create_llm(settings=settings()).provider == "offline"
+
+
+def test_with_credentials_it_is_the_default_model() -> None:
+    llm = create_llm(settings=settings(ANTHROPIC_API_KEY="k"))
+    assert (llm.model, llm.provider) == (DEFAULT_MODEL, "anthropic")
+
+
+def test_a_named_model_wins_over_the_settings() -> None:
+    chosen = settings(ANTHROPIC_API_KEY="k", ALOOP_MODEL="claude-a")
+    assert create_llm(settings=chosen).model == "claude-a"
+    assert create_llm("claude-b", chosen).model == "claude-b"
+    assert create_llm("offline", chosen).provider == "offline"
+
+
+@pytest.mark.parametrize(("model", "env"), [("claude-x", {}), (None, {"ALOOP_MODEL": "claude-x"})])
+def test_a_named_model_without_credentials_says_what_to_do(model: str | None, env: dict[str, str]) -> None:
+    with pytest.raises(MissingCredentials, match=r"claude-x.*export ANTHROPIC_API_KEY=.*--model offline"):
+        create_llm(model, settings(**env))
+
+
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(UsageError):
+        create_llm("", settings())
+
+
+def test_the_environment_is_read_when_no_settings_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert create_llm().model == "offline"
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "t")
+    assert create_llm().model == DEFAULT_MODEL
+
+
+def test_choosing_a_model_loads_no_sdk() -> None:
+    program = (
+        "import sys; from aloop.llm import create_llm; llm = create_llm('claude-x');"
+        "sys.exit(bool({'anthropic', 'httpx2', 'pydantic'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", program], env={"ANTHROPIC_API_KEY": "k", "HOME": "/"}, check=True, cwd=_ROOT)
+
+
+async def test_the_chosen_model_answers(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stub.env.items():
+        monkeypatch.setenv(name, value)
+    stub.script(Text("hello world"))
+    llm = create_llm("claude-x")
+    events = [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    await llm.aclose()
+    assert events[:2] == [TextDelta("hello "), TextDelta("world")]
+    assert stub.requests[0].body["model"] == "claude-x"
+
+
+async def test_a_deferred_model_is_loaded_once_and_off_the_event_loop() -> None:
+    threads: list[int] = []
+
+    def load() -> LLM:
+        threads.append(threading.get_ident())
+        return OfflineLLM(delay=0)
+
+    llm = DeferredLLM("m", "p", load)
+    await llm.aclose()
+    assert threads == []
+    for _ in range(2):
+        assert [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    assert llm.preload() is llm.preload()
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
+
+
+async def test_a_deferred_stream_that_is_left_closes_the_one_behind_it() -> None:
+    closed: list[str] = []
+
+    class Watched(OfflineLLM):
+        async def stream(
+            self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
+        ) -> AsyncIterator[StreamEvent]:
+            try:
+                yield TextDelta("one")
+                yield Reply(LLMMessage("assistant", "one"), "end_turn")
+            finally:
+                closed.append("closed")
+
+    events = DeferredLLM("m", "p", Watched).stream([])
+    assert await anext(events) == TextDelta("one")
+    await events.aclose()  # type: ignore[attr-defined] # the generator that every stream is
+    assert closed == ["closed"]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"ANTHROPIC_API_KEY": "k"},
+        {"ANTHROPIC_AUTH_TOKEN": "t"},
+        {"ANTHROPIC_PROFILE": "work"},
+        FEDERATION,
+        {key: value for key, value in FEDERATION.items() if "TOKEN" not in key}
+        | {"ANTHROPIC_IDENTITY_TOKEN_FILE": "/run/token"},
+    ],
+)
+def test_credentials_in_the_environment_are_seen(env: dict[str, str]) -> None:
+    assert has_credentials({"HOME": "/nowhere"} | env)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"ANTHROPIC_API_KEY": ""},
+        {"ANTHROPIC_API_KEY": " "},
+        {"ANTHROPIC_BASE_URL": "http://localhost"},
+        *({key: value for key, value in FEDERATION.items() if key != missing} for missing in FEDERATION),
+    ],
+)
+def test_half_a_credential_is_none(env: dict[str, str]) -> None:
+    assert not has_credentials({"HOME": "/nowhere"} | env)
+
+
+@pytest.mark.parametrize("name", ["active_config", "configs/default.json"])
+def test_a_stored_profile_is_seen(tmp_path: Path, name: str) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home / ".config" / "anthropic", elsewhere):
+        (folder / name).parent.mkdir(parents=True)
+        assert not has_credentials({"HOME": str(home), "ANTHROPIC_CONFIG_DIR": str(folder)})
+        (folder / name).write_text("work")
+        assert has_credentials({"HOME": "/nowhere", "ANTHROPIC_CONFIG_DIR": str(folder)})
+    assert has_credentials({"HOME": str(home)})
+
+
+_ROOT = Path(__file__).parents[2]

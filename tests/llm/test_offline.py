@@ -1,0 +1,170 @@
+"""The offline demo."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.llm.offline import OfflineLLM
+
+CALCULATOR = ToolSpec("calculator", "", {"type": "object", "required": ["expression"]})
+READ_FILE = ToolSpec("read_file", "", {"type": "object", "properties": {"path": {}}, "required": ["path"]})
+TOOLS = (CALCULATOR, READ_FILE)
+
+
+async def collect(*messages: LLMMessage, tools: tuple[ToolSpec, ...] = TOOLS) -> list[StreamEvent]:
+    return [event async for event in OfflineLLM(delay=0).stream(messages, tools)]
+
+
+async def reply_to(*messages: LLMMessage, tools: tuple[ToolSpec, ...] = TOOLS) -> Reply:
+    last = (await collect(*messages, tools=tools))[-1]
+    assert isinstance(last, Reply)
+    return last
+
+
+async def text_of(*messages: LLMMessage, tools: tuple[ToolSpec, ...] = TOOLS) -> str:
+    return (await reply_to(*messages, tools=tools)).message.content or ""
+
+
+def user(text: str) -> LLMMessage:
+    return LLMMessage("user", text)
+
+
+def used(tool: str, argument: str, content: str, *, is_error: bool = False) -> tuple[LLMMessage, LLMMessage]:
+    call = ToolCall("call_1", tool, json.dumps({"input": argument}))
+    result = LLMMessage("tool", content, tool_call_id="call_1", name=tool, is_error=is_error)
+    return LLMMessage("assistant", tool_calls=(call,)), result
+
+
+async def test_the_pieces_make_up_the_answer() -> None:
+    *pieces, reply = await collect(user("tell me of the sea"))
+    assert isinstance(reply, Reply)
+    assert len(pieces) > 5
+    texts = [piece.text for piece in pieces if isinstance(piece, TextDelta)]
+    assert "".join(texts) == reply.message.content
+
+
+async def test_the_same_conversation_gets_the_same_answer() -> None:
+    assert await collect(user("tell me of the sea")) == await collect(user("tell me of the sea"))
+
+
+async def test_an_answer_names_its_model_and_counts_no_tokens() -> None:
+    reply = await reply_to(user("hello"))
+    assert (reply.message.model, reply.message.usage, reply.usage) == ("offline", None, Usage())
+
+
+async def test_the_first_answer_says_what_it_is_and_the_later_ones_do_not() -> None:
+    first = await text_of(user("hello"))
+    assert "not a language model" in first
+    assert "ANTHROPIC_API_KEY" in first
+    second = await text_of(user("hello"), LLMMessage("assistant", first), user("and now?"))
+    assert "not a language model" not in second
+
+
+async def test_text_is_quoted_in_part_with_the_number_of_messages() -> None:
+    earlier = (LLMMessage("system", "Be kind."), user("a"), LLMMessage("assistant", "b"))
+    text = await text_of(*earlier, user("word " * 40))
+    assert text.startswith("You wrote: `word word")
+    assert "…`" in text
+    assert "I remember 3 messages of this conversation." in text
+
+
+async def test_a_greeting_is_greeted() -> None:
+    assert (await text_of(user("Hello there!"))).startswith("Hello! I remember 1 message of")
+
+
+async def test_empty_text_and_no_text_are_answered() -> None:
+    assert "nothing" in await text_of(user("  "))
+    assert "nothing" in await text_of()
+
+
+async def test_arithmetic_calls_the_calculator() -> None:
+    reply = await reply_to(user("what is 2+2*3?"))
+    assert reply.stop_reason == "tool_use"
+    assert reply.message.tool_calls == (ToolCall("call_offline_1", "calculator", '{"expression": "2+2*3"}'),)
+
+
+@pytest.mark.parametrize("result", ["8", "2+2*3 = 8"])
+async def test_the_result_is_the_answer(result: str) -> None:
+    text = await text_of(user("what is 2+2*3?"), *used("calculator", "2+2*3", result))
+    assert text.startswith("`2+2*3` = **8**")
+
+
+async def test_a_failed_calculation_is_told() -> None:
+    text = await text_of(user("9**9**9"), *used("calculator", "9**9**9", "Too large.", is_error=True))
+    assert text.startswith("The tool `calculator` could not do that with `9**9**9`: Too large.")
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ("read notes.txt", "notes.txt"),
+        ("Please read the file docs/design.md?", "docs/design.md"),
+        ("read 'my notes.txt'", "my notes.txt"),
+        ("read `ä b`!", "ä b"),
+        ("read ..", ".."),
+        ("read 2+2.txt", "2+2.txt"),
+    ],
+)
+async def test_read_calls_the_file_tool(asked: str, path: str) -> None:
+    (call,) = (await reply_to(user(asked))).message.tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("read_file", {"path": path})
+
+
+async def test_prose_about_reading_is_prose() -> None:
+    assert (await reply_to(user("read me a story about the sea"))).stop_reason == "end_turn"
+
+
+async def test_a_file_is_told_by_its_lines() -> None:
+    content = "\n".join(f"line {number}" for number in range(1, 13))
+    text = await text_of(user("read notes.txt"), *used("read_file", "notes.txt", content))
+    assert text.startswith("I read **12 lines** of `notes.txt`. It begins:\n\n```\nline 1\n")
+    assert "line 6" not in text
+
+
+async def test_a_fence_in_a_file_does_not_end_the_quote() -> None:
+    text = await text_of(user("read a.md"), *used("read_file", "a.md", "```\ncode\n```"))
+    assert "I read **3 lines** of `a.md`. It says:\n\n````\n```\ncode\n```\n````" in text
+
+
+@pytest.mark.parametrize("content", ["", "(the file is empty)"])
+async def test_an_empty_file_is_empty(content: str) -> None:
+    assert (await text_of(user("read a"), *used("read_file", "a", content))).startswith("`a` is **empty**.")
+
+
+async def test_backticks_are_quoted_whole() -> None:
+    assert (await text_of(user("say `x`"))).startswith("You wrote: `` say `x` ``.")
+
+
+@pytest.mark.parametrize("asked", ["read notes.txt", "what is 2+2?"])
+async def test_without_the_tool_it_says_so(asked: str) -> None:
+    reply = await reply_to(user(asked), tools=())
+    assert reply.message.tool_calls == ()
+    assert "offered" in (reply.message.content or "")
+
+
+async def test_the_ids_of_calls_are_never_used_twice() -> None:
+    earlier = used("calculator", "1+1", "2")
+    kept = LLMMessage("assistant", tool_calls=(ToolCall("call_offline_4", "calculator"),))
+    (call,) = (await reply_to(kept, *earlier, user("2+2"))).message.tool_calls
+    assert call.id == "call_offline_5"
+
+
+@pytest.mark.parametrize("arguments", ["not json", "[1]", "{}"])
+async def test_a_call_of_another_model_does_not_puzzle_it(arguments: str) -> None:
+    call = ToolCall("c", "search_files", arguments)
+    result = LLMMessage("tool", "found", tool_call_id="c")
+    assert "I read **1 line**" in await text_of(LLMMessage("assistant", tool_calls=(call,)), result)
+
+
+async def test_a_result_without_its_call_does_not_puzzle_it() -> None:
+    assert "found" in await text_of(LLMMessage("tool", "found"))
+
+
+async def test_aclose_leaves_it_usable() -> None:
+    llm = OfflineLLM(delay=0)
+    await llm.aclose()
+    assert [event async for event in llm.stream([user("hello")])]

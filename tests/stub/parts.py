@@ -1,0 +1,236 @@
+"""What an answer can be made of, and the steps on the wire that each part becomes."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+WAIT = 20.0
+"""Seconds that a test waits for the other side before it is given up; never reached when all is well."""
+
+
+class Gate:
+    """Holds the stream where it stands until the test opens it."""
+
+    def __init__(self) -> None:
+        self._reached = threading.Event()
+        self._opened = threading.Event()
+
+    def open(self) -> None:
+        """Let the stream go on."""
+        self._opened.set()
+
+    def reach(self) -> None:
+        """Called by the server when the stream comes to the gate."""
+        self._reached.set()
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened.is_set()
+
+    def wait_until_reached(self) -> None:
+        """Block until all before the gate has been sent."""
+        if not self._reached.wait(WAIT):
+            raise TimeoutError("the stream never came to the gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event, ready to send."""
+
+    name: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The stream ends here, in good HTTP, without its last events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The connection is closed here, in the middle of the HTTP body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection is reset here."""
+
+
+Step = Event | Gate | Cut | Drop | Reset
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A ping event, which means nothing."""
+
+    def steps(self) -> Iterator[Step]:
+        yield Event("ping", '{"type": "ping"}')
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent:
+    """An error in the middle of the stream, after which nothing more comes."""
+
+    kind: str = "overloaded_error"
+    message: str = "Overloaded"
+
+    def steps(self) -> Iterator[Step]:
+        yield _event("error", error={"type": self.kind, "message": self.message})
+        yield Cut()
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Any event at all, valid or not."""
+
+    name: str
+    data: str
+
+    def steps(self) -> Iterator[Step]:
+        yield Event(self.name, self.data)
+
+
+Piece = str | Gate | Cut | Drop | Reset | Ping | ErrorEvent | Raw
+
+
+class Block(ABC):
+    """A part of an answer that becomes one content block."""
+
+    @abstractmethod
+    def start(self, call_id: str) -> dict[str, Any]:
+        """Return the block as content_block_start shows it; ``call_id`` is an id that is free."""
+
+    @abstractmethod
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        """Yield the deltas, as mappings, and what stands between them."""
+
+
+class Text(Block):
+    """Text; a string is sent word by word, and between strings there may be gates, pings and failures."""
+
+    def __init__(self, *pieces: Piece) -> None:
+        self._pieces = pieces
+
+    def start(self, call_id: str) -> dict[str, Any]:
+        return {"type": "text", "text": ""}
+
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                for word in re.findall(r"\S+\s*|\s+", piece):
+                    yield {"type": "text_delta", "text": word}
+            else:
+                yield piece
+
+
+class Thinking(Block):
+    """Thinking with the signature that proves it; without one the block ends unsigned."""
+
+    def __init__(self, *pieces: Piece, signature: str = "c2lnbmVk") -> None:
+        self._pieces = pieces
+        self._signature = signature
+
+    def start(self, call_id: str) -> dict[str, Any]:
+        return {"type": "thinking", "thinking": "", "signature": ""}
+
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        for piece in self._pieces:
+            yield {"type": "thinking_delta", "thinking": piece} if isinstance(piece, str) else piece
+        if self._signature:
+            yield {"type": "signature_delta", "signature": self._signature}
+
+
+class Redacted(Block):
+    """Thinking that the API keeps to itself."""
+
+    def __init__(self, data: str) -> None:
+        self._data = data
+
+    def start(self, call_id: str) -> dict[str, Any]:
+        return {"type": "redacted_thinking", "data": self._data}
+
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        yield from ()
+
+
+class ToolUse(Block):
+    """A tool call; ``arguments`` as text is sent as it is, so that it need not be JSON."""
+
+    def __init__(
+        self, name: str, arguments: Mapping[str, Any] | str, *between: Piece, call_id: str | None = None
+    ) -> None:
+        self._name = name
+        self._json = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+        self._between = between
+        self._id = call_id
+
+    def start(self, call_id: str) -> dict[str, Any]:
+        return {"type": "tool_use", "id": self._id or call_id, "name": self._name, "input": {}}
+
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        half = len(self._json) // 2
+        yield {"type": "input_json_delta", "partial_json": ""}
+        yield {"type": "input_json_delta", "partial_json": self._json[:half]}
+        yield from self._between
+        yield {"type": "input_json_delta", "partial_json": self._json[half:]}
+
+
+class Answer:
+    """One whole answer; without a ``stop_reason`` it is tool_use when a tool is called, else end_turn."""
+
+    def __init__(
+        self,
+        *parts: Block | Piece,
+        stop_reason: str | None = None,
+        stop_details: Mapping[str, Any] | None = None,
+        usage: Mapping[str, int] | None = None,
+    ) -> None:
+        self._parts = [Text(part) if isinstance(part, str) else part for part in parts]
+        calls = any(isinstance(part, ToolUse) for part in parts)
+        self._stop_reason = stop_reason or ("tool_use" if calls else "end_turn")
+        self._stop_details = stop_details
+        self._usage = {"input_tokens": 10, "output_tokens": 5} | dict(usage or {})
+
+    def steps(self, number: int, model: str) -> Iterator[Step]:
+        """Yield the answer to the request of this number, step by step."""
+        message = {"id": f"msg_stub_{number}", "type": "message", "role": "assistant", "model": model, "content": []}
+        ends = {"stop_reason": None, "stop_sequence": None, "usage": self._usage | {"output_tokens": 1}}
+        yield _event("message_start", message=message | ends)
+        yield from Ping().steps()
+        index = 0
+        for part in self._parts:
+            if isinstance(part, Block):
+                yield from _block_steps(part, index, f"toolu_stub_{number}_{index}")
+                index += 1
+            else:
+                yield from _piece_steps(part)
+        delta = {"stop_reason": self._stop_reason, "stop_sequence": None, "stop_details": self._stop_details}
+        yield _event("message_delta", delta=delta, usage=self._usage)
+        yield _event("message_stop")
+
+
+def _block_steps(block: Block, index: int, call_id: str) -> Iterator[Step]:
+    yield _event("content_block_start", index=index, content_block=block.start(call_id))
+    for piece in block.pieces():
+        if isinstance(piece, dict):
+            yield _event("content_block_delta", index=index, delta=piece)
+        else:
+            yield from _piece_steps(piece)
+    yield _event("content_block_stop", index=index)
+
+
+def _piece_steps(piece: Piece) -> Iterator[Step]:
+    if isinstance(piece, Gate | Cut | Drop | Reset):
+        yield piece
+    elif not isinstance(piece, str):
+        yield from piece.steps()
+
+
+def _event(kind: str, **fields: Any) -> Event:
+    return Event(kind, json.dumps({"type": kind} | fields, ensure_ascii=False))

@@ -1,0 +1,51 @@
+"""Replies that are no stream of events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+_KINDS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+class Plain:
+    """Any HTTP response with a body that is sent whole."""
+
+    def __init__(self, status: int, body: str, headers: Mapping[str, str] | None = None) -> None:
+        self.status = status
+        self.body = body
+        self.headers = {"content-type": "text/html"} | dict(headers or {})
+
+
+class HTTPError(Plain):
+    """An error as the API reports it.
+
+    The SDK is told not to try again, so that one error is one request; ``retry=True`` leaves that to the SDK.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str = "scripted error",
+        *,
+        kind: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry: bool = False,
+    ) -> None:
+        error = {"type": kind or _KINDS.get(status, "api_error"), "message": message}
+        body = json.dumps({"type": "error", "error": error, "request_id": "req_stub"})
+        always = {"content-type": "application/json"} | ({} if retry else {"x-should-retry": "false"})
+        super().__init__(status, body, always | dict(headers or {}))
+
+
+class NoResponse:
+    """The connection is closed before anything is answered; the SDK takes that for a reason to try again."""
