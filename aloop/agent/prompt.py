@@ -1,0 +1,32 @@
+"""The system prompt. The same tools in the same directory make the same text: caches and diffs stay small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aloop.llm.base import ToolSpec
+
+_WHO = (
+    "You are aloop, an assistant that a person talks with at a terminal prompt. The conversation is kept as a text "
+    "file that the person owns and may edit."
+)
+_HOW = (
+    "Answer in the person's language, to the point, in Markdown that reads well in a terminal. Say so when you do not "
+    "know something, and when something could not be done."
+)
+
+
+def system_prompt(working_dir: Path, tools: Sequence[ToolSpec]) -> str:
+    """Return the text for a new conversation; the date is left out on purpose."""
+    return "\n\n".join([_WHO, _HOW, f"Working directory: {working_dir}", _tool_advice(tools)])
+
+
+def _tool_advice(tools: Sequence[ToolSpec]) -> str:
+    if not tools:
+        return "You have no tools in this conversation."
+    names = ", ".join(tool.name for tool in tools)
+    return (
+        f"Tools: {names}. Use them rather than guess: for arithmetic, and for what stands in files. When a call fails, "
+        "its result says why; try another way, or tell the person."
+    )

@@ -1,0 +1,103 @@
+"""The agent: one object that answers, remembers and saves; ``run`` is one turn of the conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
+from aloop.agent.prompt import system_prompt
+from aloop.agent.steps import Steps
+from aloop.errors import UsageError
+from aloop.llm.base import LLM
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager, Turn
+from aloop.tools import Tool, ToolRunner, default_tools
+
+
+class ReActAgent:
+    """Reasons and acts in turns, over one memory.
+
+    ``tools`` are the standard ones when None, with those for files confined to ``working_dir`` (the current one when
+    None); an empty sequence means none at all. ``sessions_dir`` is for the memory that is made when none is given.
+    ``on_event`` is called as things happen; what it raises ends the turn.
+    """
+
+    def __init__(
+        self,
+        llm: LLM,
+        *,
+        memory: MemoryManager | None = None,
+        tools: Sequence[Tool] | None = None,
+        on_event: Callable[[AgentEvent], None] | None = None,
+        max_steps: int = 50,
+        sessions_dir: str | Path | None = None,
+        working_dir: str | Path | None = None,
+    ) -> None:
+        if max_steps < 1:
+            raise UsageError(f"An agent needs at least one step for a turn, not {max_steps}.")
+        self.llm = llm
+        self.memory = MemoryManager(llm, sessions_dir=sessions_dir) if memory is None else memory
+        self.on_event = on_event
+        self._max_steps = max_steps
+        self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
+        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools)
+        self._told: set[tuple[str, str]] = set()
+        self._is_running = False
+
+    async def run(self, task: str) -> str:
+        """Take one turn: answer ``task``, save, and return the answer's text.
+
+        Raises UsageError for an empty task, LLMError when there is no answer, StorageError when it could not be saved
+        (it is still in the memory). The turn is closed, and its TurnEnded sent, before anything is raised.
+        """
+        if not task.strip():
+            raise UsageError("There is nothing to do: the task is empty.")
+        if self._is_running:
+            raise UsageError("A turn is running already: wait for its end, or interrupt it.")
+        self._is_running = True
+        try:
+            return await self._take_turn(LLMMessage("user", task))
+        finally:
+            self._is_running = False
+
+    async def _take_turn(self, question: LLMMessage) -> str:
+        began = time.monotonic()
+        steps = Steps(self.llm, self.memory, self._runner, self._emit)
+        turn: Turn | None = None
+        status: Literal["completed", "interrupted", "failed"] = "failed"
+        try:
+            self._emit(TurnStarted(self.llm.model))
+            self._introduce()
+            async with self.memory.turn() as turn:
+                await turn.add(question)
+                self._tell_repairs()
+                answer = await steps.take(turn, self._max_steps)
+            status = "completed"
+            return answer
+        except asyncio.CancelledError:
+            status = "interrupted"
+            raise
+        finally:
+            if turn is not None and turn.report is not None and turn.report.notice:
+                self._emit(Notice(turn.report.notice))
+            self._emit(TurnEnded(status, turn is not None and turn.kept, steps.usage, time.monotonic() - began))
+
+    def _introduce(self) -> None:
+        """Give a new conversation its system prompt; one that has any keeps it."""
+        if not self.memory.system_messages:
+            self.memory.set_system_message(system_prompt(self._working_dir, self._runner.specs))
+
+    def _tell_repairs(self) -> None:
+        """Say what is mended in the sent copy of this session, each thing once."""
+        for repair in self.memory.get_repairs():
+            if (key := (self.memory.session_id, repair)) not in self._told:
+                self._told.add(key)
+                self._emit(Notice(repair))
+
+    def _emit(self, event: AgentEvent) -> None:
+        if self.on_event is not None:
+            self.on_event(event)

@@ -1,0 +1,21 @@
+"""The tools that a model may call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aloop.tools.arguments import warm
+from aloop.tools.base import Tool, ToolResult
+from aloop.tools.calculator import Calculator
+from aloop.tools.files import ListFiles, ReadFile
+from aloop.tools.runner import ToolRunner
+from aloop.tools.search import SearchFiles
+from aloop.tools.workspace import Workspace
+
+__all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "warm"]
+
+
+def default_tools(working_dir: Path, *, allow_outside: bool = False) -> list[Tool]:
+    """Return the standard tools; those for files stay in ``working_dir`` unless ``allow_outside``."""
+    workspace = Workspace(working_dir, allow_outside=allow_outside)
+    return [Calculator(), ReadFile(workspace), ListFiles(workspace), SearchFiles(workspace)]

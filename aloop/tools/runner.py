@@ -1,0 +1,70 @@
+"""Runs the tool calls of a model: whatever goes wrong in one becomes its result, and the turn goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+import logging
+from collections.abc import Sequence
+
+from aloop.errors import ToolError
+from aloop.llm.base import ToolSpec
+from aloop.llm.message_types import ToolCall, clean_text
+from aloop.tools.arguments import check_arguments, read_arguments
+from aloop.tools.base import Tool, ToolResult
+
+_LONGEST_HEADLINE = 120
+
+_log = logging.getLogger(__name__)
+
+
+class ToolRunner:
+    """The tools of one agent, by name; raises ValueError when two have the same name."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        if len(self._tools) != len(tools):
+            raise ValueError("two tools have the same name")
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told of the tools, in the order in which they were given."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def headline(self, call: ToolCall) -> str:
+        """Return the argument that tells a reader most, on one line; empty when there is none to show."""
+        tool = self._tools.get(call.name)
+        try:
+            value = read_arguments(call.arguments).get(tool.headline) if tool else None
+        except ToolError:
+            return ""  # the run, which comes next, says what is wrong with them
+        text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+        line = " ".join(text.split())
+        return line if len(line) <= _LONGEST_HEADLINE else line[: _LONGEST_HEADLINE - 1] + "…"
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Run one call; every failure comes back as a result with ``is_error``, only cancellation is raised."""
+        try:
+            result = await self._run(call)
+            text = clean_text(result.text)
+        except ToolError as error:
+            return ToolResult(clean_text(str(error)), is_error=True)
+        except Exception as error:  # noqa: BLE001  # a bug in one tool is told to the model; the conversation survives it
+            _log.debug("tool %s failed", call.name, exc_info=True)
+            return ToolResult(clean_text(f"The tool failed: {type(error).__name__}: {error}"), is_error=True)
+        return ToolResult(text or "(no output)", result.is_error)
+
+    async def _run(self, call: ToolCall) -> ToolResult:
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise ToolError(self._unknown(call.name))
+        arguments = read_arguments(call.arguments)
+        # In a thread, for the first check imports its validator, and no keystroke should wait for that.
+        await asyncio.to_thread(check_arguments, tool.parameters, arguments)
+        return await tool.run(arguments)
+
+    def _unknown(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._tools, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return f"There is no tool {name!r}.{hint} There are: {', '.join(self._tools) or 'none'}."

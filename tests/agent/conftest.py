@@ -1,0 +1,51 @@
+"""An agent whose model is scripted, whose memory is a real one on disk, and whose events are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from aloop.agent.events import AgentEvent
+from aloop.agent.react import ReActAgent
+from aloop.memory import MemoryManager, Session
+from aloop.tools.base import Tool
+from tests.agent.scripted import Line, ScriptedLLM
+
+
+class Stage:
+    """One agent and all that a test looks at."""
+
+    def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]], tools: Sequence[Tool] | None) -> None:
+        self.llm = ScriptedLLM(*scripts)
+        self.events: list[AgentEvent] = []
+        self.agent = ReActAgent(self.llm, tools=tools, sessions_dir=sessions_dir, on_event=self.events.append)
+        self.memory = self.agent.memory
+
+    @property
+    def happened(self) -> list[str]:
+        """The kinds of event, in order, each run of one kind once."""
+        names = [type(event).__name__ for event in self.events]
+        return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
+
+    @property
+    def roles(self) -> list[str]:
+        return [message.role for message in self.memory.messages]
+
+    async def saved(self) -> Session:
+        """Read back what is on disk."""
+        return await MemoryManager.load_session(self.memory.session_id, sessions_dir=self.memory.sessions_dir)
+
+
+SetStage = Callable[..., Stage]
+
+
+@pytest.fixture
+def stage(sessions_dir: Path) -> SetStage:
+    """Return a function that sets the stage for some scripts."""
+
+    def set_stage(*scripts: Sequence[Line], tools: Sequence[Tool] | None = None) -> Stage:
+        return Stage(sessions_dir, scripts, tools)
+
+    return set_stage

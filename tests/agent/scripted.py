@@ -1,0 +1,69 @@
+"""A language model that says what a test has written down for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from aloop.llm.base import Reply, StopReason, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+
+
+@dataclass
+class Hang:
+    """A place in an answer where the stream stays silent for ever; ``reached`` is set when it gets there."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+Line = StreamEvent | Exception | Hang
+"""What a script may hold: an event to yield, an error to raise, a silence."""
+
+
+class ScriptedLLM:
+    """Plays one script for each request, in order, and keeps what it was sent; ``closed`` counts ended streams."""
+
+    model = "scripted-1"
+    provider = "tests"
+
+    def __init__(self, *scripts: Sequence[Line]) -> None:
+        self._scripts = list(scripts)
+        self.requests: list[list[LLMMessage]] = []
+        self.tools: list[list[str]] = []
+        self.closed = 0
+
+    async def stream(
+        self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncIterator[StreamEvent]:
+        self.requests.append(list(messages))
+        self.tools.append([tool.name for tool in tools])
+        try:
+            for line in self._scripts.pop(0):
+                if isinstance(line, Hang):
+                    line.reached.set()
+                    await asyncio.Event().wait()
+                elif isinstance(line, Exception):
+                    raise line
+                else:
+                    yield line
+        finally:
+            self.closed += 1
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+def answer(text: str, stop_reason: StopReason = "end_turn", detail: str = "") -> list[Line]:
+    """Return the script of an answer that is only text, streamed in two pieces."""
+    half = len(text) // 2
+    pieces: list[Line] = [TextDelta(piece) for piece in (text[:half], text[half:]) if piece]
+    usage = Usage(10, 2)
+    message = LLMMessage("assistant", text or None, usage=usage, model=ScriptedLLM.model)
+    return [*pieces, Reply(message, stop_reason, usage, detail)]
+
+
+def calls(*asked: ToolCall, text: str = "", stop_reason: StopReason = "tool_use") -> list[Line]:
+    """Return the script of an answer that calls tools."""
+    message = LLMMessage("assistant", text or None, tool_calls=asked, usage=Usage(10, 2), model=ScriptedLLM.model)
+    return [TextDelta(text), Reply(message, stop_reason, Usage(10, 2))]

@@ -1,0 +1,23 @@
+"""The system prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aloop.agent.prompt import system_prompt
+from aloop.tools import ToolRunner, default_tools
+
+
+def test_it_says_who_and_where_and_with_what(tmp_path: Path) -> None:
+    text = system_prompt(tmp_path, ToolRunner(default_tools(tmp_path)).specs)
+    assert "You are aloop" in text
+    assert str(tmp_path) in text
+    assert "calculator, read_file, list_files, search_files" in text
+
+
+def test_it_is_the_same_text_each_time(tmp_path: Path) -> None:
+    assert system_prompt(tmp_path, ()) == system_prompt(tmp_path, ())
+
+
+def test_without_tools_it_says_that_there_are_none(tmp_path: Path) -> None:
+    assert "no tools" in system_prompt(tmp_path, ())

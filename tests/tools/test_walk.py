@@ -1,0 +1,71 @@
+"""Walks through folders."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from aloop.tools import walk as walk_module
+from aloop.tools.globs import Glob
+from aloop.tools.walk import Walk
+from aloop.tools.workspace import Workspace
+
+
+def walk(workspace: Workspace, pattern: str, *, hidden: bool = False) -> Walk:
+    return Walk(workspace.root, Glob(pattern, hidden=hidden), threading.Event())
+
+
+def names(found: Walk) -> list[str]:
+    return [entry.relative for entry in found]
+
+
+def test_matches_come_sorted_with_each_folder_before_what_is_in_it(workspace: Workspace) -> None:
+    assert names(walk(workspace, "src/**")) == [
+        "src",
+        "src/app.py",
+        "src/data.bin",
+        "src/deep",
+        "src/deep/er",
+        "src/deep/er/util.py",
+    ]
+
+
+def test_folders_that_machines_fill_are_named_but_not_entered(workspace: Workspace) -> None:
+    found = names(walk(workspace, "**", hidden=True))
+    assert {".git", "node_modules"} < set(found)
+    assert not [name for name in found if name.startswith((".git/", "node_modules/"))]
+
+
+def test_links_are_found_and_not_followed(workspace: Workspace) -> None:
+    (workspace.root / "round").symlink_to(".")
+    found = {entry.relative: entry.kind for entry in walk(workspace, "**")}
+    assert found["round"] == "link"
+    assert not any(name.startswith("round/") for name in found)
+
+
+def test_folders_where_nothing_can_match_are_not_opened(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk_module, "MOST_VISITED", 6)  # the names in the root and no more
+    found = walk(workspace, "*")
+    assert names(found) == ["README.md", "empty.txt", "node_modules", "src"]
+    assert found.exhausted
+
+
+def test_a_walk_that_is_too_long_ends_and_says_so(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk_module, "MOST_VISITED", 2)
+    found = walk(workspace, "**", hidden=True)
+    assert len(names(found)) == 2
+    assert "The walk ended after 2 names" in found.notes()[0]
+
+
+def test_a_walk_that_nobody_waits_for_ends(workspace: Workspace) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert names(Walk(workspace.root, Glob("**"), stop)) == []
+
+
+def test_a_folder_that_can_not_be_read_is_counted(tmp_path: Path) -> None:
+    found = Walk(tmp_path / "gone", Glob("**"), threading.Event())
+    assert names(found) == []
+    assert found.notes() == ["[Folders that could not be read: 1.]"]
