@@ -11,15 +11,16 @@ from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.anchors import Anchors, canonical_anchors, find_anchors, section_edit, unfold
+from aloop.memory.anchors import Anchors, canonical_anchors, find_anchors, section_edit
 from aloop.memory.atomic import write_atomic
-from aloop.memory.emitter import emit_messages, emit_section, emit_time
+from aloop.memory.emitter import END_MARKER, emit_messages, emit_section, emit_time
 from aloop.memory.os_port import OsPort
 from aloop.memory.schema import Refused, refuse_newer
 from aloop.memory.serialization import dump_session, interpret, load_session, parse, read_quickly
 from aloop.memory.session import Session
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_in_place, splice
+from aloop.memory.unfold import unfold
 
 Signature = tuple[int, int, int, int, int]
 
@@ -166,6 +167,6 @@ def _check_lines(lines: str, messages: Sequence[LLMMessage], path: Path) -> None
     """Read the lines of new messages back before they go in."""
     if not lines:
         return
-    text = f"id: {uuid.UUID(int=0)}\nmessages:\n{lines}"
-    if interpret(parse(text.encode(), path), path).messages != tuple(messages):
+    text = f"id: {uuid.UUID(int=0)}\nmessages:\n{lines}{END_MARKER}"
+    if load_session(text.encode(), path).messages != tuple(messages):
         raise UnstorableValue("A message would not come back as it is; nothing was written. Please report this.")

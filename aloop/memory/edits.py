@@ -1,0 +1,95 @@
+"""Edits of single messages and header fields in a text that people may have shaped.
+
+Each function returns edits of byte ranges for ``splice``; nothing outside of them changes, whatever the indentation,
+the comments and the order of keys. They need a block list of messages: ``unfold`` makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.emitter import emit_messages
+from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.places import Places
+from aloop.memory.scalars import emit_text
+from aloop.memory.serialization import Parsed
+from aloop.memory.splice import Edit
+
+
+class MessageEdits:
+    """Edits of one parsed text; message numbers count from 0."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self._places = Places(parsed)
+        self._root = parsed.root
+        messages = parsed.root.values.get("messages")
+        if not isinstance(messages, Sequence) or messages.flow:
+            raise ValueError("the messages are no block list")
+        self._items = messages.items
+        self._column = self._places.column(messages.start)
+
+    def drop(self, first: int, last: int) -> Edit:
+        """Take the messages from ``first`` to ``last``, the latter included, out of the text."""
+        return self.replace(first, last, ())
+
+    def replace(self, first: int, last: int, messages: Iterable[LLMMessage]) -> Edit:
+        """Put ``messages`` in place of those from ``first`` to ``last``, the latter included."""
+        lines = emit_messages(messages, self._column)
+        return self._edit(self._start(first), self._end(last), lines)
+
+    def insert_after(self, number: int, messages: Iterable[LLMMessage]) -> Edit:
+        """Put ``messages`` behind message ``number``."""
+        end = self._end(number)
+        return self._edit(end, end, emit_messages(messages, self._column))
+
+    def set_flag(self, number: int, flag: str) -> Edit:
+        """Mark a message, ``skip`` for instance; nothing changes when it is marked already."""
+        item = self._mapping(number)
+        value = item.values.get(flag)
+        if value is not None:
+            return self._edit(value.start, value.end, "true")
+        column = self._places.column(item.start)
+        end = self._end(number)
+        return self._edit(end, end, f"{' ' * column}{flag}: true\n")
+
+    def clear_flag(self, number: int, flag: str) -> Edit | None:
+        """Take a mark away, its whole line; None when there is none."""
+        item = self._mapping(number)
+        key = item.keys.get(flag)
+        if key is None:
+            return None
+        if next(iter(item.keys)) == flag:
+            # The line with the dash must stay.
+            return self._edit(item.values[flag].start, item.values[flag].end, "false")
+        return self._edit(self._places.line_start(key.start), self._places.end_of(item.values[flag]), "")
+
+    def header(self, key: str, text: str) -> Edit:
+        """Set a one-line text of the header, on a line of its own where it is new."""
+        line = f"{key}: {emit_text(' '.join(text.split()), 2)}\n"
+        present = self._root.keys.get(key)
+        if present is not None:
+            return self._edit(present.start, self._places.end_of(self._root.values[key]), line)
+        known = [name for name in ("id", "created_at", "updated_at", "title", "model") if name in self._root.values]
+        end = max(self._places.end_of(self._root.values[name]) for name in known)
+        return self._edit(end, end, line)
+
+    def _mapping(self, number: int) -> Mapping:
+        item: Node = self._items[number]
+        if not isinstance(item, Mapping):
+            raise TypeError(f"message {number} is no mapping")
+        return item
+
+    def _start(self, number: int) -> int:
+        return self._places.item_start(self._items[number], self._column)
+
+    def _end(self, number: int) -> int:
+        return self._places.end_of(self._items[number])
+
+    def _edit(self, start: int, end: int, lines: str) -> Edit:
+        return self._places.edit(start, end, lines)
+
+
+def scalar_of(node: Node | None) -> str | None:
+    """Return a scalar's text, None for anything else."""
+    return node.text if isinstance(node, Scalar) else None

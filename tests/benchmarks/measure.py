@@ -1,0 +1,76 @@
+"""Timing in pairs: a figure and its floor in turn, so that a machine that changes its speed changes both."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: seconds of ours and of the floor (medians), and what the ratio must not pass.
+
+    ``slack`` is what ours may take beyond the ratio, in seconds.
+    """
+
+    what: str
+    floor_name: str
+    ours: float
+    floor: float
+    bound: float
+    slack: float = 0.0
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.floor
+
+    @property
+    def kept(self) -> bool:
+        return self.ratio <= self.bound or self.ours - self.floor <= self.slack
+
+
+def compare(
+    what: str,
+    ours: Callable[[], object],
+    floor_name: str,
+    floor: Callable[[], object],
+    *,
+    bound: float,
+    runs: int = 7,
+    slack: float = 0.0,
+) -> Row:
+    """Run the two in turn, A B A B …, after one run of each that does not count."""
+    ours(), floor()
+    times: list[tuple[float, float]] = [(_seconds(ours), _seconds(floor)) for _ in range(runs)]
+    return Row(
+        what,
+        floor_name,
+        statistics.median(mine for mine, _ in times),
+        statistics.median(least for _, least in times),
+        bound,
+        slack,
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| what | against | ours, ms | floor, ms | ratio | at most |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        bound = f"{row.bound:g}" + (f", or {row.slack * 1000:g} ms more" if row.slack else "")
+        mark = "" if row.kept else " ✗"
+        lines.append(
+            f"| {row.what} | {row.floor_name} | {row.ours * 1000:.2f} | {row.floor * 1000:.2f} "
+            f"| {row.ratio:.2f}{mark} | {bound} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,146 @@
+"""How long saves, loads, lists and look-ups take, each against its floor in the same run.
+
+``python -m tests.benchmarks.storage`` prints the table; ``--quick`` measures small sizes only, to see that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager
+from aloop.memory.serialization import dump_session
+from aloop.memory.yaml_backend import YamlBackend
+from tests.benchmarks.measure import Row, compare, table
+from tests.benchmarks.sample import conversation
+
+MEGABYTE = 1_000_000
+
+
+def floor_save(folder: Path, data: bytes) -> None:
+    """Write the same bytes as safely as an operating system allows, and nothing else."""
+    temporary, target = folder / "floor.tmp", folder / "floor.yaml"
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(target)
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def measure_save(root: Path, size: int, runs: int) -> Row:
+    """Save one turn more into a session of ``size`` bytes, as a shell does after each answer."""
+    stored = YamlBackend(root).create(conversation(size))
+    session = stored.session
+    manager = asyncio.run(MemoryManager.from_session(session.id, sessions_dir=root))
+    turn = (LLMMessage("user", "And then?"), LLMMessage("assistant", "Then we go on.\nAnd on.\n"))
+
+    def ours() -> None:
+        for message in turn:
+            manager._append(message)
+        manager._save()
+
+    data = stored.path.read_bytes()
+    name = f"save a turn in {size / MEGABYTE:g} MB"
+    slack = 0.001 if size < MEGABYTE else 0.0
+    return compare(
+        name, ours, "write, fsync, replace, fsync", lambda: floor_save(root, data), bound=1.25, runs=runs, slack=slack
+    )
+
+
+def measure_load(root: Path, size: int, runs: int) -> Row:
+    """Load a session as ``from_session`` does, against PyYAML's C loader on the same file."""
+    stored = YamlBackend(root).create(conversation(size))
+    path, identity = stored.path, stored.session.id
+
+    def floor() -> None:
+        yaml.load(path.read_bytes(), yaml.CSafeLoader)
+
+    def ours() -> None:
+        asyncio.run(MemoryManager.from_session(identity, sessions_dir=root))
+
+    return compare(f"load {size / MEGABYTE:g} MB", ours, "yaml.load, CSafeLoader", floor, bound=0.5, runs=runs)
+
+
+def fill(root: Path, count: int) -> list[str]:
+    """Make ``count`` sessions of about 20 KB; return their ids."""
+    root.mkdir(parents=True, exist_ok=True)
+    template = conversation(18_000)
+    ids = []
+    for number in range(count):
+        other = conversation(number % 977)
+        session = replace(template, id=other.id[:-6] + f"{number:06x}", updated_at=other.updated_at)
+        folder = root / f"2026-01-01_{number:08x}"
+        folder.mkdir()
+        (folder / "session.yaml").write_bytes(dump_session(session))
+        ids.append(session.id)
+    return ids
+
+
+def bare_listing(root: Path) -> int:
+    """Stat each session file and read its first 512 bytes: no listing that looks at the files does less."""
+    read = 0
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                path = f"{entry.path}/session.yaml"
+                os.stat(path)  # noqa: PTH116 - the floor is bare system calls
+                descriptor = os.open(path, os.O_RDONLY)
+                read += len(os.read(descriptor, 512))
+                os.close(descriptor)
+    return read
+
+
+def measure_lists(root: Path, count: int, runs: int) -> list[Row]:
+    ids = fill(root, count)
+    against = "scandir + stat + 512 bytes of each"
+
+    def row(what: str, work: Callable[[], object]) -> Row:
+        return compare(f"{what}, {count:,} sessions", work, against, lambda: bare_listing(root), bound=3, runs=runs)
+
+    def find_hundred() -> None:
+        for identity in ids[:: max(1, count // 100)][:100]:
+            backend.find(identity[:10])
+
+    backend = YamlBackend(root)
+    return [
+        row("list the newest 20", lambda: asyncio.run(MemoryManager.list_sessions(limit=20, sessions_dir=root))),
+        row("find the latest", lambda: asyncio.run(MemoryManager.find_latest_session(sessions_dir=root))),
+        row("100 prefix look-ups", find_hundred),
+    ]
+
+
+def run(*, quick: bool) -> list[Row]:
+    """Return all rows; ``quick`` measures small sizes in few runs."""
+    sizes = (20_000, 200_000) if quick else (20_000, 200_000, MEGABYTE, 10 * MEGABYTE, 50 * MEGABYTE)
+    runs = 2 if quick else 7
+    rows = []
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        root = Path(folder)
+        for size in sizes:
+            rows.append(measure_save(root / f"save{size}", size, runs if size > MEGABYTE else runs * 5))
+            gc.collect()
+        rows.append(measure_load(root / "load", MEGABYTE // 5 if quick else 10 * MEGABYTE, runs))
+        rows += measure_lists(root / "many", 200 if quick else 10_000, runs)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes, few runs")
+    print(table(run(quick=parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()
