@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.emitter import emit_messages
-from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.nodes import Mapping, Node, Sequence
 from aloop.memory.places import Places
 from aloop.memory.scalars import emit_text
 from aloop.memory.serialization import Parsed
@@ -87,9 +87,5 @@ class MessageEdits:
         return self._places.end_of(self._items[number])
 
     def _edit(self, start: int, end: int, lines: str) -> Edit:
-        return self._places.edit(start, end, lines)
-
-
-def scalar_of(node: Node | None) -> str | None:
-    """Return a scalar's text, None for anything else."""
-    return node.text if isinstance(node, Scalar) else None
+        gap = self._places.gap_before(start) if start == end else ""
+        return self._places.edit(start, end, gap + lines)

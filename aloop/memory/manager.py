@@ -16,6 +16,7 @@ from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.atomic import explain
 from aloop.memory.context import Projection, project
+from aloop.memory.findings import Finding
 from aloop.memory.location import resolve_sessions_dir
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, make_title
 from aloop.memory.stored import StoredSession, time_mark
@@ -191,7 +192,7 @@ class MemoryManager:
         cls, limit: int | None = 20, *, sessions_dir: str | Path | None = None
     ) -> list[SessionSummary]:
         """Return the sessions written last, newest first, all with None; an unreadable one tells its ``problem``."""
-        return await _on_thread(sessions_dir, lambda backend: backend.list(limit))
+        return await _on_thread(sessions_dir, lambda backend: backend.list_sessions(limit))
 
     @classmethod
     async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:
@@ -228,6 +229,16 @@ class MemoryManager:
         that can not be read. Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
         """
         return await _on_thread(sessions_dir, lambda backend: backend.delete(session_id))
+
+    @classmethod
+    async def check_sessions(
+        cls, session_id: str | None = None, *, fix: bool = False, sessions_dir: str | Path | None = None
+    ) -> list[Finding]:
+        """Return what is odd about one session, or about all with None; ``fix`` mends what loses nothing.
+
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
+        """
+        return await _on_thread(sessions_dir, lambda backend: backend.check(session_id, fix=fix))
 
     def stats(self) -> SessionStats:
         """Return counts over the conversation as it is in memory; ``size`` is that of the file at the last save."""

@@ -60,6 +60,9 @@ class OsPort:
         path.mkdir(FOLDER_MODE)
         path.chmod(FOLDER_MODE)
 
+    def chmod(self, path: Path, mode: int) -> None:
+        path.chmod(mode)
+
     def lstat(self, path: Path) -> os.stat_result:
         return path.lstat()
 

@@ -9,13 +9,20 @@ from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
 from aloop.memory.scalars import emit_text, emit_word
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Edit:
-    """Put ``new`` in place of the bytes from ``start`` to ``end``; the two are equal for an insertion."""
+    """Put ``new`` in place of the bytes from ``start`` to ``end``; the two are equal for an insertion.
+
+    Of two insertions at one place, the one given first comes first.
+    """
 
     start: int
     end: int
     new: bytes
+
+
+def _place(edit: Edit) -> tuple[int, int]:
+    return edit.start, edit.end
 
 
 def splice(data: bytes | bytearray, edits: Iterable[Edit]) -> list[memoryview | bytes]:
@@ -26,7 +33,7 @@ def splice(data: bytes | bytearray, edits: Iterable[Edit]) -> list[memoryview | 
     view = memoryview(data).toreadonly()
     pieces: list[memoryview | bytes] = []
     position = 0
-    for edit in sorted(edits):
+    for edit in sorted(edits, key=_place):
         if not position <= edit.start <= edit.end <= len(data):
             raise ValueError(f"the edit of bytes {edit.start} to {edit.end} overlaps another, or lies outside")
         pieces += [view[position : edit.start], edit.new]
@@ -37,7 +44,8 @@ def splice(data: bytes | bytearray, edits: Iterable[Edit]) -> list[memoryview | 
 
 def apply_in_place(data: bytearray, edits: Iterable[Edit]) -> None:
     """Make the edits in ``data`` itself, from the back, so that a large text is not copied."""
-    for edit in sorted(edits, reverse=True):
+    ordered = sorted(edits, key=_place)
+    for edit in reversed(ordered):
         data[edit.start : edit.end] = edit.new
 
 

@@ -15,6 +15,8 @@ from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, Sessi
 from aloop.memory import os_port
 from aloop.memory.atomic import explain, write_atomic
 from aloop.memory.catalog import Catalog, Entry
+from aloop.memory.check import Checker
+from aloop.memory.findings import Finding
 from aloop.memory.heads import Head
 from aloop.memory.index import add_to_index, read_index, write_index
 from aloop.memory.session import FILE_NAME, MIN_DELETE_PREFIX, Session, SessionSummary
@@ -73,7 +75,7 @@ class YamlBackend:
         with self._explained("look for sessions"):
             return self._catalog.find(wanted)
 
-    def list(self, limit: int | None) -> list[SessionSummary]:
+    def list_sessions(self, limit: int | None) -> list[SessionSummary]:
         """Return the newest sessions first, the unreadable among them; raises StorageError."""
         with self._explained("list the sessions"):
             heads = self._catalog.heads()
@@ -104,6 +106,13 @@ class YamlBackend:
             if ids and ids.pop(entry.folder, None):
                 write_index(self.port, self.sessions_dir, ids)
         return target
+
+    def check(self, prefix: str | None, *, fix: bool) -> list[Finding]:
+        """Return what is odd about one session, or about all with None; raises as ``locate`` does."""
+        checker = Checker(self.port, self.sessions_dir, fix=fix)
+        folder = None if prefix is None else self.locate(prefix).folder
+        with self._explained("check the sessions"):
+            return checker.check_all() if folder is None else checker.check_folder(folder)
 
     def _summary(self, head: Head) -> SessionSummary:
         path = self.sessions_dir / head.folder / FILE_NAME
