@@ -8,6 +8,7 @@
     │   ├── SessionNotFound         no session has this id or prefix
     │   ├── InvalidPrefix           empty, too short, or not an id at all (also a ValueError)
     │   ├── AmbiguousPrefix         several sessions begin with it: ``candidates``
+    │   ├── SessionBusy             another process has it open: ``holder``
     │   ├── SessionFileError        the file is there and is no session: ``path``, ``line``, ``column``
     │   │   └── NewerVersion        written by a later aloop: readable, never written
     │   ├── UnstorableValue         a value that session.yaml cannot hold (also a ValueError)
@@ -65,6 +66,15 @@ class AmbiguousPrefix(SessionError):
         super().__init__(f"{prefix!r} matches {len(candidates)} sessions: {shown}. Type more of the id.")
         self.prefix = prefix
         self.candidates = tuple(candidates)
+
+
+class SessionBusy(SessionError):
+    """Another process has the session open; ``holder`` says which, and since when."""
+
+    def __init__(self, session_id: str, holder: str) -> None:
+        super().__init__(f"Session {session_id[:8]} is open in another aloop ({holder}).")
+        self.session_id = session_id
+        self.holder = holder
 
 
 class SessionFileError(SessionError):

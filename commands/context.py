@@ -25,16 +25,16 @@ class View(Protocol):
         """Show what went wrong and what to do, in one line where it can be."""
         ...
 
-    def sessions(self, rows: Sequence[SessionSummary]) -> None:
-        """Show sessions as numbered rows: number, id prefix, when, messages, title."""
+    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
+        """Show sessions as numbered rows (number, id prefix, when, messages, title), paged where they do not fit."""
         ...
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         """Show the end of a conversation, as a reminder of where it was."""
         ...
 
-    def conversation(self, session: Session) -> None:
-        """Show a whole conversation, paged where there is a pager."""
+    async def conversation(self, session: Session) -> None:
+        """Show a whole conversation, paged where it does not fit."""
         ...
 
     def stats(self, stats: SessionStats) -> None:
@@ -47,10 +47,6 @@ class View(Protocol):
 
     def event(self, event: AgentEvent) -> None:
         """Show a step of a turn, at once."""
-        ...
-
-    async def confirm(self, question: str) -> bool:
-        """Ask a yes-or-no question; no when nobody can answer."""
         ...
 
 

@@ -41,6 +41,7 @@ class ReActAgent:
             raise UsageError(f"An agent needs at least one step for a turn, not {max_steps}.")
         self.llm = llm
         self.memory = MemoryManager(llm, sessions_dir=sessions_dir) if memory is None else memory
+        self.memory.on_notice = lambda text: self._emit(Notice(text))
         self.on_event = on_event
         self._max_steps = max_steps
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
@@ -82,8 +83,6 @@ class ReActAgent:
             status = "interrupted"
             raise
         finally:
-            if turn is not None and turn.report is not None and turn.report.notice:
-                self._emit(Notice(turn.report.notice))
             self._emit(TurnEnded(status, turn is not None and turn.kept, steps.usage, time.monotonic() - began))
 
     def _introduce(self) -> None:

@@ -101,13 +101,13 @@ def section_edit(parsed: Parsed, key: str, lines: str) -> Edit:
     """
     places, keys, values = Places(parsed), parsed.root.keys, parsed.root.values
     if key not in keys:
-        place = keys["messages"].start if "messages" in keys else places.end_of(values["id"])
-        return places.edit(place, place, f"{places.gap_before(place)}{lines}\n")
+        place = places.line_start(keys["messages"].start) if "messages" in keys else places.end_of(values["id"])
+        return places.edit(place, place, f"{places.gap_before(place)}{places.indented(lines)}\n")
     end = places.end_of(values[key])
     if lines.endswith("\n\n"):
         # The blank lines behind would become part of the block that ends the section.
         end += places.blank_after(end)
-    return places.edit(keys[key].start, end, lines)
+    return places.edit(places.line_start(keys[key].start), end, places.indented(lines))
 
 
 class _Finder:
@@ -116,20 +116,22 @@ class _Finder:
         self._root = parsed.root
         self._below = parsed.below if parsed.below and parsed.below.items else None
         self._once: list[Edit] = []
-        self._column = ITEM_COLUMN
+        self._column = len(self._places.margin) + ITEM_COLUMN
 
     def find(self) -> Anchors | None:
         end = None if self._root.flow else self._end_of_messages()
         if end is None:
             return None
-        place = self._places.at(end)
-        if "messages" in self._root.values:
-            before = self._places.gap_before(end)
-        else:
-            before = f"{self._places.gap_before(end)}\nmessages:\n"
+        place, stamp = self._places.at(end), self._stamp()
+        # A new line for the time, put in at the same place, ends the text's last line already.
+        before = "" if stamp.after and stamp.start == place else self._places.gap_before(end)
+        if before and (closed := self._places.closed_block()):
+            self._once.append(closed)
+        if "messages" not in self._root.values:
+            before += f"\n{self._places.margin}messages:\n"
         slot = Slot(place, place, before, END_MARKER if self._below else "")
         spare = self._places.blank_after(end)
-        return Anchors(self._stamp(), slot, spare, self._column, self._places.newline, tuple(self._once))
+        return Anchors(stamp, slot, spare, self._column, self._places.newline, tuple(self._once))
 
     def _end_of_messages(self) -> int | None:
         """Return the offset where further messages go, None where the list can not grow as it is."""
@@ -141,7 +143,10 @@ class _Finder:
             if self._below is None:
                 return places.end_of(messages)
             if marker := places.marker():
-                self._once.append(places.edit(*marker, ""))
+                line = places.text[slice(*marker)].removeprefix("...").strip()
+                if not line and places.keeps_blank_lines(messages) and places.blank_after(marker[1]):
+                    line = "#"  # something must stand between the block and the blank lines
+                self._once.append(places.edit(*marker, f"{line}\n" if line else ""))
             return places.end_of(self._below)
         if self._below:
             return None
@@ -158,7 +163,8 @@ class _Finder:
         places, value = self._places, self._root.values.get("updated_at")
         if value is None:
             end = places.end_of(self._root.values["id"])
-            return Slot(places.at(end), places.at(end), places.gap_before(end) + "updated_at: ", "\n")
+            before = f"{places.gap_before(end)}{places.margin}updated_at: "
+            return Slot(places.at(end), places.at(end), before, "\n")
         if value.end > value.start:
             # A value over several lines (a block) ends with the line end that must stay.
             end = value.end - (len(places.newline) if places.text[value.end - 1] == "\n" else 0)

@@ -5,33 +5,50 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from aloop.errors import StorageError
 from aloop.memory.os_port import OsPort
 
 TEMPORARY_SUFFIX = ".tmp"
+_TEMPORARY = re.compile(rf"\..+\.(\d+)-[0-9a-f]{{8}}{re.escape(TEMPORARY_SUFFIX)}")
 
 
-def write_atomic(port: OsPort, path: Path, pieces: Iterable[bytes | memoryview], *, durable: bool = True) -> None:
+def temporary_name(name: str) -> str:
+    """Return a name for a file in the making; the process number tells a later start whether its writer still lives."""
+    return f".{name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+
+
+def write_atomic(
+    port: OsPort,
+    path: Path,
+    pieces: Iterable[bytes | memoryview],
+    *,
+    durable: bool = True,
+    guard: Callable[[], None] | None = None,
+) -> os.stat_result:
     """Put ``pieces`` in place of ``path``: a reader sees the old file or the new one, also after a power cut.
 
     Raises OSError; then the old file stands and no temporary one is left. ``durable=False`` leaves out the two syncs,
-    for caches alone.
+    for caches alone. ``guard`` is called at the last moment before the old file goes; what it raises keeps that.
+    Returns the status of the new file as it was written, before it got its name.
     """
-    # The writer's process number tells a later start whether the writer of a left-over still lives.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    temporary = path.with_name(temporary_name(path.name))
     descriptor = port.create(temporary)
     try:
         try:
             write_all(port, descriptor, pieces)
+            written = port.fstat(descriptor)
             if durable:
                 # After a failed fsync the kernel may call the pages clean: never again on this descriptor.
                 port.fsync(descriptor)
         finally:
             port.close(descriptor)
+        if guard is not None:
+            guard()
         port.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):  # the first error is the one to tell
@@ -39,6 +56,23 @@ def write_atomic(port: OsPort, path: Path, pieces: Iterable[bytes | memoryview],
         raise
     if durable:
         port.sync_folder(path.parent)
+    return written
+
+
+def left_overs(port: OsPort, folder: Path) -> list[Path]:
+    """Return the temporary files in a folder whose writers are dead; those of living ones are in use."""
+    matches = map(_TEMPORARY.fullmatch, port.names(folder))
+    return [folder / match.group() for match in matches if match and not _is_alive(int(match.group(1)))]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def write_all(port: OsPort, descriptor: int, pieces: Iterable[bytes | memoryview]) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from aloop.memory.atomic import TEMPORARY_SUFFIX, write_atomic
+from aloop.memory.atomic import left_overs, write_atomic
 from aloop.memory.check_text import check_text
 from aloop.memory.findings import Finding
 from aloop.memory.heads import read_head
@@ -20,8 +18,6 @@ from aloop.memory.session import FILE_NAME
 from aloop.memory.source import Source
 from aloop.memory.splice import splice
 from aloop.memory.stored import time_mark
-
-_TEMPORARY = re.compile(rf"\..+\.(\d+)-[0-9a-f]{{8}}{re.escape(TEMPORARY_SUFFIX)}")
 
 
 class Checker:
@@ -86,17 +82,12 @@ class Checker:
         yield finding
 
     def _left_overs(self, folder: Path) -> Iterator[Finding]:
-        """Find what writers left that died before they were done; files of living ones are in use."""
-        for path in sorted(folder.glob(f".*{TEMPORARY_SUFFIX}")):
-            match = _TEMPORARY.fullmatch(path.name)
-            if match and not _is_alive(int(match.group(1))):
-                finding = Finding(
-                    path, 0, 0, "was left by a writer that died; the file it was to replace is whole", True
-                )
-                if self._fix:
-                    self._port.unlink(path)
-                    finding = finding.mended()
-                yield finding
+        for path in left_overs(self._port, folder):
+            finding = Finding(path, 0, 0, "was left by a writer that died; the file it was to replace is whole", True)
+            if self._fix:
+                self._port.unlink(path)
+                finding = finding.mended()
+            yield finding
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:
         for path in sorted(folder.glob("session.recovered-*.yaml")):
@@ -128,13 +119,3 @@ class Checker:
                 finding = finding.mended()
             findings.append(finding)
         return findings
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -72,7 +72,7 @@ class MessageEdits:
             return self._edit(present.start, self._places.end_of(self._root.values[key]), line)
         known = [name for name in ("id", "created_at", "updated_at", "title", "model") if name in self._root.values]
         end = max(self._places.end_of(self._root.values[name]) for name in known)
-        return self._edit(end, end, line)
+        return self._edit(end, end, self._places.indented(line))
 
     def _mapping(self, number: int) -> Mapping:
         item: Node = self._items[number]

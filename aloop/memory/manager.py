@@ -3,55 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from aloop.errors import AmbiguousPrefix
+from aloop.errors import AmbiguousPrefix, SessionNotFound
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.memory.atomic import explain
 from aloop.memory.context import Projection, project
+from aloop.memory.conversation import Conversation
 from aloop.memory.findings import Finding
+from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
-from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, make_title
-from aloop.memory.stored import StoredSession, time_mark
+from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary
 from aloop.memory.turn import Turn
 from aloop.memory.yaml_backend import YamlBackend
 
 T = TypeVar("T")
-_TICK = timedelta(milliseconds=1)
 
 
 class MemoryManager:
     """One conversation in memory, and the session file behind it.
 
-    Its id is fixed from construction; the session's folder appears with the first save. One manager serves one event
-    loop. What is in memory stays there when the disk fails, and goes with the next save.
+    Its id is fixed from construction; the session's folder appears with the first turn or save. One manager serves one
+    event loop. What is in memory stays there when the disk fails, and goes with the next save. ``hold`` is for shells:
+    the session is locked against other shells until ``close``. ``on_notice`` is given each sentence that a person
+    should read: what was reloaded, saved elsewhere or brought back.
     """
 
-    def __init__(self, llm: LLM | None = None, *, sessions_dir: str | Path | None = None) -> None:
+    def __init__(self, llm: LLM | None = None, *, sessions_dir: str | Path | None = None, hold: bool = False) -> None:
         self.llm = llm
+        self.on_notice: Callable[[str], None] | None = None
         self._backend = YamlBackend(resolve_sessions_dir(sessions_dir))
-        self._begin()
-
-    def _begin(self) -> None:
-        now = datetime.now().astimezone()
-        self._session = Session(str(uuid.uuid4()), now, now, (), (), Path())
-        self._system: list[LLMMessage] = []
-        self._messages: list[LLMMessage] = []
-        self._stored: StoredSession | None = None
-        self._saved_count = 0
-        self._saved_system: tuple[LLMMessage, ...] = ()
-        self._saving = asyncio.Lock()
+        self._hold = hold
+        self._keeper = Keeper(self._backend, hold)
+        self._conversation = Conversation.new()
+        self._working = asyncio.Lock()
 
     @property
     def session_id(self) -> str:
-        return self._session.id
+        return self._conversation.head.id
 
     @property
     def sessions_dir(self) -> Path:
@@ -60,35 +53,33 @@ class MemoryManager:
     @property
     def path(self) -> Path | None:
         """The file that saves go to, None before the first."""
-        return self._stored.path if self._stored else None
+        return self._keeper.path
 
     @property
     def title(self) -> str:
-        return self._session.title or make_title(self.messages)
+        return self._conversation.title
 
     @property
     def system_messages(self) -> tuple[LLMMessage, ...]:
-        return tuple(self._system)
+        return tuple(self._conversation.system)
 
     @property
     def messages(self) -> tuple[LLMMessage, ...]:
         """Everything but the system messages, oldest first."""
-        return tuple(self._messages)
+        return tuple(self._conversation.messages)
 
     @property
     def message_count(self) -> int:
-        return len(self._messages)
+        return len(self._conversation.messages)
 
     async def add_message(self, message: LLMMessage) -> None:
         """Append a message, in memory; ``save_memory`` writes it."""
-        self._append(message)
-
-    def _append(self, message: LLMMessage) -> None:
-        (self._system if message.role == "system" else self._messages).append(message)
+        conversation = self._conversation
+        (conversation.system if message.role == "system" else conversation.messages).append(message)
 
     def set_system_message(self, text: str) -> None:
         """Put one system message in place of all there are."""
-        self._system = [LLMMessage(role="system", content=text)]
+        self._conversation.system[:] = [LLMMessage(role="system", content=text)]
 
     def get_context_for_llm(self) -> list[LLMMessage]:
         """Return the messages a model would be sent, system first: mended where the history is no valid transcript."""
@@ -99,84 +90,67 @@ class MemoryManager:
         return self._project().repairs
 
     def _project(self) -> Projection:
-        return project(self._system, self._messages)
+        return project(self._conversation.system, self._conversation.messages)
 
     def turn(self) -> Turn:
-        """Return a context manager for one turn: whatever happens in it, it ends as a valid transcript, saved."""
-        return Turn(self._messages, self.save_memory)
+        """Return a context manager for one turn: whatever happens in it, it ends as a valid transcript, saved.
 
-    def start_new(self) -> None:
-        """Begin a new session with an id of its own; the present one stays as it was last saved."""
-        self._begin()
+        It begins with a look at the file: what others changed is reloaded.
+        """
+        return Turn(self._conversation.messages, _TurnKeeper(self))
 
     async def save_memory(self) -> SaveReport:
         """Write what the memory holds into session.yaml.
 
-        Where the file has been changed by somebody else since it was read, it is left alone and the session is written
-        beside it. Raises StorageError and SessionFileError; the memory keeps everything for the next save.
+        What others changed in the file is kept, and comes first; a file that can not be read any more is left alone
+        and the session written beside it. Raises StorageError and SessionBusy; the memory keeps everything for the
+        next save.
         """
-        async with self._saving:
-            return await asyncio.to_thread(self._save)
-
-    def _save(self) -> SaveReport:
-        session = self._snapshot()
-        new = session.messages[self._saved_count :]
-        report = self._write(session, new)
-        self._session = replace(session, system_messages=(), messages=())
-        self._saved_count = len(session.messages)
-        self._saved_system = session.system_messages
+        model = self.llm.model if self.llm else None
+        async with self._working:
+            report = await asyncio.to_thread(self._keeper.save, self._conversation, model)
+        if report.notice:
+            self._tell(report.notice)
         return report
 
-    def _write(self, session: Session, new: tuple[LLMMessage, ...]) -> SaveReport:
-        stored = self._stored
-        if stored is None:
-            self._stored = self._backend.create(session)
-            return SaveReport(self._stored.path)
-        path = stored.path
-        try:
-            try:
-                changed = stored.changed_on_disk()
-            except FileNotFoundError:
-                self._stored = self._backend.create(session)
-                notice = f"{path} had been removed; the session was written again to {self._stored.path}."
-                return SaveReport(self._stored.path, notice=notice)
-            system_changed = session.system_messages != self._saved_system
-            if not changed:
-                stored.save(session, new, system_changed=system_changed)
-                return SaveReport(path)
-            beside = path.with_name(f"session.recovered-{time_mark(session.updated_at)}.yaml")
-            self._stored = stored.write_beside(beside, session, new, system_changed=system_changed)
-        except OSError as error:
-            raise explain(error, "save the session", path.parent) from error
-        notice = f"{path} was changed by somebody else; it is left as it is, and this session was saved as {beside}."
-        return SaveReport(beside, beside=True, notice=notice)
+    def _tell(self, notice: str) -> None:
+        if self.on_notice is not None:
+            self.on_notice(notice)
 
-    def _snapshot(self) -> Session:
-        """Return the session as it is to be written: its time never goes backwards, whatever the clock does."""
-        updated = max(datetime.now().astimezone(), self._session.updated_at + _TICK)
-        messages = self.messages
-        model = self._session.model or (self.llm.model if self.llm else None)
-        return replace(
-            self._session,
-            updated_at=updated,
-            system_messages=self.system_messages,
-            messages=messages,
-            title=self._session.title or make_title(messages),
-            model=model,
-        )
+    def start_new(self) -> None:
+        """Begin a new session with an id of its own; the present one stays as it was last saved."""
+        self._keeper.release()
+        self._keeper = Keeper(self._backend, self._hold)
+        self._conversation = Conversation.new()
 
     async def resume(self, session_id: str) -> Session:
         """Go on in another session, named by its id or a unique prefix; read fully before anything is replaced.
 
-        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, StorageError; then all is as before.
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionBusy, StorageError; then all is
+        as before.
         """
-        stored = await asyncio.to_thread(self._backend.open, session_id)
-        session = stored.session
-        self._stored = stored
-        self._session = replace(session, system_messages=(), messages=())
-        self._system, self._messages = list(session.system_messages), list(session.messages)
-        self._saved_count, self._saved_system = len(session.messages), session.system_messages
-        return session
+        keeper, notices = await asyncio.to_thread(self._keeper.open, session_id)
+        stored = keeper.stored
+        if stored is None:
+            raise SessionNotFound(session_id)
+        self._keeper.release()
+        self._keeper = keeper
+        self._conversation = Conversation.of(stored.session)
+        for notice in notices:
+            self._tell(notice)
+        return stored.session
+
+    def close(self) -> None:
+        """Let go of the session; the manager can be used again."""
+        self._keeper.release()
+
+    @classmethod
+    async def recover_sessions(cls, *, sessions_dir: str | Path | None = None) -> list[str]:
+        """Bring back the turns that crashes cut short, in all sessions; return a sentence for each.
+
+        Raises StorageError. Turns of living processes are left alone.
+        """
+        return await _on_thread(sessions_dir, YamlBackend.recover_all)
 
     @classmethod
     async def from_session(
@@ -242,8 +216,36 @@ class MemoryManager:
 
     def stats(self) -> SessionStats:
         """Return counts over the conversation as it is in memory; ``size`` is that of the file at the last save."""
-        session = replace(self._snapshot(), path=self.path or Path())
-        return _count(session, len(self._stored.data) if self._stored else 0)
+        session = replace(self._conversation.snapshot(None), path=self.path or Path())
+        stored = self._keeper.stored
+        return _count(session, len(stored.data) if stored else 0)
+
+
+class _TurnKeeper:
+    """What a turn asks of the manager's disk side, off the event loop."""
+
+    def __init__(self, manager: MemoryManager) -> None:
+        self._manager = manager
+        self._keeper = manager._keeper
+
+    async def begin(self) -> None:
+        manager = self._manager
+        async with manager._working:
+            notices = await asyncio.to_thread(self._keeper.begin_turn, manager._conversation)
+        for notice in notices:
+            manager._tell(notice)
+
+    async def note(self, message: LLMMessage) -> None:
+        """Journal a finished message; a journal that fails is told of once."""
+        notice = await asyncio.to_thread(self._keeper.note, message)
+        if notice:
+            self._manager._tell(notice)
+
+    async def drop(self) -> None:
+        await asyncio.to_thread(self._keeper.drop_turn)
+
+    async def save(self) -> SaveReport:
+        return await self._manager.save_memory()
 
 
 async def _on_thread(sessions_dir: str | Path | None, work: Callable[[YamlBackend], T]) -> T:

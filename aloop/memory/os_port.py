@@ -6,6 +6,7 @@ shorten or record each call. All methods raise OSError.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -27,6 +28,20 @@ class OsPort:
     def open_append(self, path: Path) -> int:
         """Open an existing file of ours for appending."""
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def open_lock(self, path: Path) -> int:
+        """Open a file to be locked, made when it is not there; children do not inherit it."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        os.fchmod(descriptor, FILE_MODE)
+        return descriptor
+
+    def try_lock(self, descriptor: int) -> bool:
+        """Lock an open file for this process; False when another one holds it. Closing it, or dying, sets it free."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write some of ``data``; return how many bytes, perhaps fewer than asked."""
@@ -55,6 +70,9 @@ class OsPort:
     def unlink(self, path: Path) -> None:
         path.unlink()
 
+    def rmdir(self, path: Path) -> None:
+        path.rmdir()
+
     def mkdir(self, path: Path) -> None:
         """Make one folder, for its owner alone whatever the umask; FileExistsError when it exists."""
         path.mkdir(FOLDER_MODE)
@@ -65,6 +83,23 @@ class OsPort:
 
     def lstat(self, path: Path) -> os.stat_result:
         return path.lstat()
+
+    def fstat(self, descriptor: int) -> os.stat_result:
+        return os.fstat(descriptor)
+
+    def open_read(self, path: Path) -> int:
+        """Open a file for reading and keep it, whatever its name comes to mean."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+    def read_open(self, descriptor: int) -> bytes:
+        """Return all bytes of an open file, from its beginning."""
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+
+    def names(self, path: Path) -> list[str]:
+        """Return the names of everything in a folder, sorted."""
+        return sorted(entry.name for entry in path.iterdir())
 
     def folders(self, path: Path) -> Iterator[str]:
         """Yield the names of the folders in ``path``: no links, and none that begins with a dot."""

@@ -8,7 +8,9 @@ from aloop.memory.nodes import Node, Scalar, Sequence
 from aloop.memory.serialization import Parsed
 from aloop.memory.splice import Edit
 
-_END_LINE = re.compile(r"^\.\.\.[ \t]*(?:#[^\n]*)?(?:\n|\Z)", re.MULTILINE)
+_END_LINE = re.compile(r"^\.\.\.[ \t]*(?:#[^\r\n]*)?(?:\r?\n|\Z)", re.MULTILINE)
+_BLOCK_HEADER = re.compile(r"([|>])([1-9]?)[-+]?([1-9]?)")
+_LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
 _BLANK_LINES = re.compile(r"(?:\r?\n)*")
 _BLANK_LINES_AT_END = re.compile(r"(?:\r?\n)*\Z")
 
@@ -20,7 +22,10 @@ class Places:
         self.text = parsed.source.text
         self.newline = parsed.source.newline
         self._root = parsed.root
+        self._below = parsed.below
         self._ascii = self.text.isascii()
+        self.margin = "" if parsed.root.flow else " " * self.column(parsed.root.start)
+        """The indentation of the session's own keys."""
 
     def at(self, offset: int) -> int:
         return offset if self._ascii else len(self.text[:offset].encode())
@@ -31,6 +36,10 @@ class Places:
 
     def native(self, text: str) -> str:
         return text.replace("\n", self.newline)
+
+    def indented(self, lines: str) -> str:
+        """Return ``lines`` as far to the right as the session's own keys."""
+        return _LINE_START.sub(self.margin, lines) if self.margin else lines
 
     def line_start(self, offset: int) -> int:
         return self.text.rfind("\n", 0, offset) + 1
@@ -47,6 +56,26 @@ class Places:
         """Return the newline that a new line at ``offset`` needs first: a file's last line may have none."""
         return "\n" if offset and self.text[offset - 1] != "\n" else ""
 
+    def closed_block(self) -> Edit | None:
+        """Return the edit without which a newline behind the text would become part of the block that it ends with."""
+        if self.text.endswith("\n"):
+            return None
+        for node in (*self._root.values.values(), *([self._below] if self._below else [])):
+            leaf = _last_leaf(node)
+            if leaf.end == len(self.text) and self._is_block(leaf):
+                header = _BLOCK_HEADER.match(self.text, leaf.start)
+                return self.edit(*header.span(), header.expand(r"\1\2\3-")) if header else None
+        return None
+
+    def _is_block(self, node: Node) -> bool:
+        """Whether a node is a literal or folded block."""
+        return isinstance(node, Scalar) and not node.plain and node.end > node.start and self.text[node.start] in "|>"
+
+    def keeps_blank_lines(self, node: Node) -> bool:
+        """Whether ``node`` ends with a block to whose text all blank lines behind it belong."""
+        leaf = _last_leaf(node)
+        return self._is_block(leaf) and "+" in self.text[leaf.start : self.line_end(leaf.start)].split("#")[0]
+
     def blank_after(self, offset: int) -> int:
         """Return the length of the blank lines at ``offset``."""
         match = _BLANK_LINES.match(self.text, offset)
@@ -56,16 +85,15 @@ class Places:
         """Return the offset behind the last line of ``node``, a comment on that line included."""
         node = _last_leaf(node)
         start, end = node.start, node.end
-        if not isinstance(node, Scalar) or node.plain or end <= start or self.text[start] not in "|>":
+        if not self._is_block(node):
             return self.line_end(end)
-        header = self.text[start : self.line_end(start)].split("#")[0]
-        if "+" in header:
+        if self.keeps_blank_lines(node):
             return end
         # Blank lines behind a block are no part of it: what is new goes before them. Lines of spaces may be its
         # content and are left alone.
         blank = _BLANK_LINES_AT_END.search(self.text, start, end)
-        spare = len(blank.group()) if blank else 0
-        return end - spare + len(self.newline) if spare else end
+        spare = blank.group() if blank else ""
+        return end - len(spare) + spare.find("\n") + 1
 
     def item_start(self, item: Node, column: int) -> int:
         """Return where the line begins that holds the dash of a list item; dashes stand at ``column``."""

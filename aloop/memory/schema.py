@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -80,6 +80,8 @@ def parse_time(text: str) -> datetime | None:
     """Return an ISO 8601 time, a naive one as local time; None for anything else."""
     try:
         moment = datetime.fromisoformat(text)
+        if not MINYEAR < moment.year < MAXYEAR:  # a step further, or another zone, would leave the calendar
+            return None
         return moment if moment.tzinfo else moment.astimezone()
     except (ValueError, OverflowError, OSError):
         return None

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
 from aloop.memory.scalars import emit_text, emit_word
 
+# YAML lets a key stand before its colon only on one line, and within 1,024 characters of it.
+_MAX_KEY = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -71,9 +74,13 @@ def emit_node(node: Node, column: int) -> str:
 
 def _pairs(node: Mapping, column: int) -> list[str]:
     margin = " " * column
-    return [
-        f"{margin}{emit_word(key, column + 2)}:{emit_node(value, column + 2)}" for key, value in node.values.items()
-    ]
+    pairs = []
+    for key, value in node.values.items():
+        word = emit_word(key, column + 2)
+        if "\n" in word or len(word) > _MAX_KEY:
+            word = f"? {word}\n{margin}"
+        pairs.append(f"{margin}{word}:{emit_node(value, column + 2)}")
+    return pairs
 
 
 def _after_dash(node: Node, column: int) -> str:

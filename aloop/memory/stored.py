@@ -35,12 +35,26 @@ def time_mark(moment: datetime) -> str:
     return moment.strftime("%Y%m%dT%H%M%S.%f")
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody wrote the file between the look at it and its replacement; look again."""
+
+
+@dataclass(slots=True)
+class Displaced:
+    """The file that a save took the name from, still open; it held ``base`` messages."""
+
+    descriptor: int
+    seen: Signature
+    base: int
+
+
 @dataclass(slots=True)
 class StoredSession:
     """The file behind a conversation.
 
     ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
-    bring back the file's own bytes. ``anchors`` is None until the first save looks for them.
+    bring back the file's own bytes. ``anchors`` is None until the first save looks for them. ``is_new`` says that the
+    next save need not find the file as it was seen.
     """
 
     port: OsPort
@@ -51,27 +65,34 @@ class StoredSession:
     encoding: str = "utf-8"
     bom: bytes = b""
     anchors: Anchors | None = None
+    displaced: Displaced | None = None
+    base: int | None = None
+    is_new: bool = False
 
     @classmethod
     def create(cls, port: OsPort, path: Path, session: Session) -> StoredSession:
         """Write a new file; raises OSError."""
         data = bytearray(dump_session(session))
         _check(data, path, session)
-        write_atomic(port, path, [memoryview(data)])
-        return cls(port, path, data, signature(port.lstat(path)), session, anchors=canonical_anchors(data))
+        written = write_atomic(port, path, [memoryview(data)])
+        return cls(port, path, data, _seen(port, path, written), session, anchors=canonical_anchors(data))
 
     @classmethod
     def read(cls, port: OsPort, path: Path) -> StoredSession:
         """Read a file; raises OSError, SessionFileError."""
         before = signature(port.lstat(path))
-        raw = port.read(path)
+        return cls.of(port, path, port.read(path), before)
+
+    @classmethod
+    def of(cls, port: OsPort, path: Path, raw: bytes, seen: Signature) -> StoredSession:
+        """Return what ``raw``, the bytes of ``path``, holds; raises SessionFileError."""
         quick = read_quickly(raw, path)
         if quick:
-            return cls(port, path, bytearray(raw), before, quick, anchors=canonical_anchors(raw))
+            return cls(port, path, bytearray(raw), seen, quick, anchors=canonical_anchors(raw))
         parsed = parse(raw, path)
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
-        return cls(port, path, data, before, session, source.encoding, source.bom)
+        return cls(port, path, data, seen, session, source.encoding, source.bom)
 
     def changed_on_disk(self) -> bool:
         """Whether the file no longer holds what was last seen; FileNotFoundError when it is gone."""
@@ -84,22 +105,82 @@ class StoredSession:
         self.seen = now
         return False
 
-    def save(self, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False) -> None:
+    def late_edit(self) -> StoredSession | None:
+        """Return the session as an editor wrote it into the file that the last save displaced, None when none did.
+
+        An editor that had the old file open writes into that, and its owner believes it saved. What the save added
+        then has to follow: ``base`` of the result says how many messages the file had before.
+        """
+        displaced = self.displaced
+        if displaced is None or signature(self.port.fstat(displaced.descriptor)) == displaced.seen:
+            return None
+        displaced.seen = signature(self.port.fstat(displaced.descriptor))
+        raw = self.port.read_open(displaced.descriptor)
+        try:
+            edited = StoredSession.of(self.port, self.path, raw, self.seen)
+        except SessionFileError:
+            return None  # in the middle of being written: looked at again the next time
+        edited.base = displaced.base
+        return edited
+
+    def forget_displaced(self) -> None:
+        """Stop looking at the file that the last save displaced."""
+        if self.displaced is not None:
+            self.port.close(self.displaced.descriptor)
+            self.displaced = None
+
+    def copy_to(self, path: Path) -> None:
+        """Write the text as last seen into another file; raises OSError."""
+        write_atomic(self.port, path, self._encoded([memoryview(self.data)]))
+
+    def save(
+        self, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False, watch: bool = False
+    ) -> None:
         """Add ``messages`` to the file and put in the time of ``session``; all else stays to the byte.
 
-        Raises OSError and UnstorableValue; then neither the file nor this object has changed.
+        ``watch`` keeps an eye on the file that is displaced, for ``late_edit``. Raises OSError, UnstorableValue,
+        NewerVersion, and ChangedMeanwhile at the last moment; then neither the file nor this object has changed.
         """
         data, edits, following = self._plan(session, messages, system_changed)
-        self._write(splice(data, edits))
+        descriptor = self._open_displaced() if watch else None
+        try:
+            pieces = self._encoded(splice(data, edits))
+            written = write_atomic(self.port, self.path, pieces, guard=self._refuse_change)
+        except BaseException:
+            if descriptor is not None:
+                self.port.close(descriptor)
+            raise
+        del pieces  # they look into the text that now changes
+        self.forget_displaced()
+        if descriptor is not None:
+            self.displaced = Displaced(descriptor, signature(self.port.fstat(descriptor)), len(self.session.messages))
         apply_in_place(data, edits)
         self.data, self.anchors, self.session = data, following, session
-        self.seen = signature(self.port.lstat(self.path))
+        self.seen = _seen(self.port, self.path, written)
+
+    def _open_displaced(self) -> int | None:
+        try:
+            return self.port.open_read(self.path)
+        except FileNotFoundError:
+            return None
+
+    def _refuse_change(self) -> None:
+        """Look once more, at the last moment: only what happens between this and the replacement can be missed."""
+        if self.is_new:
+            self.is_new = False
+            return
+        try:
+            if signature(self.port.lstat(self.path)) == self.seen:
+                return
+        except FileNotFoundError:
+            pass
+        raise ChangedMeanwhile
 
     def write_beside(
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False
     ) -> StoredSession:
         """Write what ``save`` would have written into another file, and return that one; raises OSError."""
-        beside = replace(self, path=path, data=bytearray(self.data))
+        beside = replace(self, path=path, data=bytearray(self.data), displaced=None, is_new=True)
         beside.save(session, messages, system_changed=system_changed)
         return beside
 
@@ -150,8 +231,16 @@ class StoredSession:
             return [self.bom, *pieces]
         return [Source("", self.encoding, self.bom).encode(b"".join(pieces).decode())]
 
-    def _write(self, pieces: Sequence[bytes | memoryview]) -> None:
-        write_atomic(self.port, self.path, self._encoded(pieces))
+
+def _seen(port: OsPort, path: Path, written: os.stat_result) -> Signature:
+    """Return the signature under which our own version of a file is known from now on.
+
+    Getting its name changes a file's times. Where it is not ours any more, or written into, the signature is one that
+    the next look will find changed.
+    """
+    now = port.lstat(path)
+    ours = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
+    return signature(now if ours else written)
 
 
 def _check(data: bytes | bytearray, path: Path, session: Session) -> None:

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from types import TracebackType
+from typing import Protocol, TypeVar
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.session import SaveReport
+
+T = TypeVar("T")
+
+
+class TurnDisk(Protocol):
+    """What a turn needs of storage."""
+
+    async def begin(self) -> None:
+        """Look at the session's file, and open a journal."""
+        ...
+
+    async def note(self, message: LLMMessage) -> None:
+        """Put a finished message into the journal."""
+        ...
+
+    async def drop(self) -> None:
+        """Remove the journal of a turn that was taken back."""
+        ...
+
+    async def save(self) -> SaveReport:
+        """Save the session and remove the journal."""
+        ...
 
 
 class Turn:
@@ -19,18 +42,23 @@ class Turn:
     so, and the session is saved before the exception goes on. Cancelling again does not cut the save short.
     """
 
-    def __init__(self, messages: list[LLMMessage], save: Callable[[], Awaitable[SaveReport]]) -> None:
+    def __init__(self, messages: list[LLMMessage], disk: TurnDisk) -> None:
         self._messages = messages
-        self._save = save
+        self._disk = disk
         self._start = len(messages)
         self.report: SaveReport | None = None
         self.kept = False
 
     async def add(self, message: LLMMessage) -> None:
-        """Append a finished message: the question first, then each answer and each tool result."""
+        """Append a finished message: the question first, then each answer and each tool result.
+
+        When this returns, the message is on the disk and outlives a crash.
+        """
         self._messages.append(message)
+        await self._disk.note(message)
 
     async def __aenter__(self) -> Turn:
+        await self._disk.begin()
         self._start = len(self._messages)
         return self
 
@@ -40,13 +68,14 @@ class Turn:
         new = self._messages[self._start :]
         if kind is not None and all(message.role == "user" for message in new):
             del self._messages[self._start :]
+            await to_the_end(self._disk.drop())
             return
         self._messages.extend(answer_for(call) for call in unanswered(new))
         self.kept = True
-        self.report = await _to_the_end(self._save())
+        self.report = await to_the_end(self._disk.save())
 
 
-async def _to_the_end(work: Awaitable[SaveReport]) -> SaveReport:
+async def to_the_end(work: Awaitable[T]) -> T:
     """Await ``work`` to its end, whoever cancels meanwhile; the cancellation is passed on afterwards."""
     task = asyncio.ensure_future(work)
     cancelled = False
@@ -59,7 +88,7 @@ async def _to_the_end(work: Awaitable[SaveReport]) -> SaveReport:
             cancelled = True
         except Exception:  # noqa: BLE001 - raised below, from the task itself
             break
-    report = task.result()
+    result = task.result()
     if cancelled:
         raise asyncio.CancelledError
-    return report
+    return result

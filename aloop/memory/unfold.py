@@ -29,13 +29,13 @@ def _all_messages(parsed: Parsed) -> list[Node]:
 
 def _unfold_messages(parsed: Parsed, places: Places, items: list[Node]) -> str:
     text, key = places.text, parsed.root.keys.get("messages")
-    block = places.native(emit_node(Sequence(items), ITEM_COLUMN) + "\n")
+    block = places.native(emit_node(Sequence(items), len(places.margin) + ITEM_COLUMN) + "\n")
     marker = places.marker()
     if parsed.below and marker:
         text = text[: marker[1]] + text[places.end_of(parsed.below) :]
     if key is None:
         place = marker[0] if marker else len(text)
-        section = places.native(f"{places.gap_before(place)}\nmessages:")
+        section = places.native(f"{places.gap_before(place)}\n{places.margin}messages:")
         return text[:place] + section + block + text[place:]
     node = parsed.root.values["messages"]
     end = places.end_of(node)

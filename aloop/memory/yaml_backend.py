@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound
+from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionBusy, SessionFileError, SessionNotFound
 from aloop.memory import os_port
-from aloop.memory.atomic import explain, write_atomic
+from aloop.memory.atomic import explain, left_overs, write_atomic
 from aloop.memory.catalog import Catalog, Entry
 from aloop.memory.check import Checker
 from aloop.memory.findings import Finding
-from aloop.memory.heads import Head
+from aloop.memory.heads import Head, short_name
 from aloop.memory.index import add_to_index, read_index, write_index
+from aloop.memory.locks import LOCK_NAMES, OpenLock, write_lock
+from aloop.memory.recovery import fold_in, journals
 from aloop.memory.session import FILE_NAME, MIN_DELETE_PREFIX, Session, SessionSummary
 from aloop.memory.stored import StoredSession, time_mark
 
@@ -35,26 +37,80 @@ class YamlBackend:
         self.port = port or os_port.SYSTEM
         self._catalog = Catalog(self.port, sessions_dir)
 
-    def create(self, session: Session) -> StoredSession:
-        """Give a new session its folder and file; raises StorageError."""
-        with self._explained("save the session"):
-            self._make_sessions_dir()
-            self._put_schema()
-            folder = self._make_folder(session)
-            stored = StoredSession.create(self.port, folder / FILE_NAME, session)
-            self.port.sync_folder(self.sessions_dir)
-            add_to_index(self.port, self.sessions_dir, folder.name, session.id)
+    def make_folder(self, session: Session) -> Path:
+        """Give a new session its folder, and the sessions folder what belongs into it; raises OSError."""
+        self._make_sessions_dir()
+        self._put_schema()
+        folder = self._make_folder(session)
+        self.port.sync_folder(self.sessions_dir)
+        return folder
+
+    def create(self, session: Session, folder: Path | None = None) -> StoredSession:
+        """Write a new session's file into its folder, which is made when None is given; raises OSError."""
+        folder = folder or self.make_folder(session)
+        stored = StoredSession.create(self.port, folder / FILE_NAME, session)
+        add_to_index(self.port, self.sessions_dir, folder.name, session.id)
         return stored
+
+    def remove_unused(self, folder: Path) -> None:
+        """Remove a session's folder in which nothing was saved; one that holds anything else stays."""
+        with contextlib.suppress(OSError):  # an empty folder harms nobody
+            if set(self.port.names(folder)) <= LOCK_NAMES:
+                for name in self.port.names(folder):
+                    self.port.unlink(folder / name)
+                self.port.rmdir(folder)
 
     def open(self, prefix: str) -> StoredSession:
         """Return the session that ``prefix`` means, read whole.
 
         Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, StorageError.
         """
-        entry = self.locate(prefix)
-        path = self.sessions_dir / entry.folder / FILE_NAME
+        return self.read(self.locate(prefix))
+
+    def read(self, entry: Entry) -> StoredSession:
+        """Return a session read whole; raises SessionFileError, StorageError."""
         with self._explained("read the session"):
-            return StoredSession.read(self.port, path)
+            return StoredSession.read(self.port, self.sessions_dir / entry.folder / FILE_NAME)
+
+    def recover(self, entry: Entry) -> list[str]:
+        """Bring back what crashed writers of a session left in journals; return what to tell, a sentence a turn."""
+        folder = self.sessions_dir / entry.folder
+        with self._explained("bring back an interrupted turn"):
+            if not journals(self.port, folder):
+                return []
+            with write_lock(self.port, folder, entry.id):
+                notices = [fold_in(self.port, path) for path in journals(self.port, folder)]
+        return [notice for notice in notices if notice]
+
+    def recover_all(self) -> list[str]:
+        """Do so for every session, and remove what dead writers left half-written; raises StorageError."""
+        notices = []
+        with self._explained("look for interrupted turns"):
+            try:
+                names = list(self.port.folders(self.sessions_dir))
+            except FileNotFoundError:
+                return []
+        for name in names:
+            # In use, or gone: its writer lives, or another start sees to it.
+            with contextlib.suppress(SessionBusy, FileNotFoundError):
+                self._sweep(self.sessions_dir / name)
+                notices += self.recover(Entry(short_name(name), name))
+                self._sweep_unused(self.sessions_dir / name)
+        self._sweep(self.sessions_dir)
+        return notices
+
+    def _sweep_unused(self, folder: Path) -> None:
+        """Remove a folder that a crash left before anything was in it; raises SessionBusy when it is in use."""
+        if set(self.port.names(folder)) <= LOCK_NAMES:
+            held = OpenLock(self.port, folder, short_name(folder.name))
+            with write_lock(self.port, folder, short_name(folder.name)):
+                self.remove_unused(folder)
+            held.release()
+
+    def _sweep(self, folder: Path) -> None:
+        for path in left_overs(self.port, folder):
+            with contextlib.suppress(OSError):  # another start was faster, or it stays for the next
+                self.port.unlink(path)
 
     def locate(self, prefix: str) -> Entry:
         """Return the one session whose id begins with ``prefix``; raises as ``open`` does, less SessionFileError."""
@@ -97,6 +153,8 @@ class YamlBackend:
         entry = self.locate(prefix)
         trash = self.sessions_dir / TRASH
         with self._explained("delete the session"):
+            # Refused while a shell has it open: that one would go on writing into the trash.
+            OpenLock(self.port, self.sessions_dir / entry.folder, entry.id).release()
             self._ensure_folder(trash)
             target = trash / f"{entry.folder}.{time_mark(datetime.now().astimezone())}"
             self.port.rename(self.sessions_dir / entry.folder, target)

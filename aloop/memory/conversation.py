@@ -1,0 +1,81 @@
+"""A conversation in memory: what its file holds so far, and what is new since."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.session import Session, make_title
+
+_TICK = timedelta(milliseconds=1)
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The messages of one session. The first ``saved`` of them stand in its file; ``head`` is the file's header."""
+
+    head: Session
+    system: list[LLMMessage] = field(default_factory=list)
+    messages: list[LLMMessage] = field(default_factory=list)
+    saved: int = 0
+    saved_system: tuple[LLMMessage, ...] = ()
+
+    @classmethod
+    def new(cls) -> Conversation:
+        """Return an empty conversation with an id of its own."""
+        now = datetime.now().astimezone()
+        return cls(Session(str(uuid.uuid4()), now, now, (), (), Path()))
+
+    @classmethod
+    def of(cls, session: Session) -> Conversation:
+        """Return the conversation that a file holds."""
+        conversation = cls(_bare(session))
+        conversation.adopt(session)
+        return conversation
+
+    @property
+    def unsaved(self) -> tuple[LLMMessage, ...]:
+        return tuple(self.messages[self.saved :])
+
+    @property
+    def system_changed(self) -> bool:
+        return tuple(self.system) != self.saved_system
+
+    @property
+    def title(self) -> str:
+        return self.head.title or make_title(tuple(self.messages))
+
+    def adopt(self, session: Session) -> None:
+        """Take over what the file says now; what was not saved yet follows it."""
+        if not self.system_changed:
+            self.system[:] = session.system_messages
+        self.messages[: self.saved] = session.messages
+        self._saved_as(session)
+
+    def saved_now(self, session: Session) -> None:
+        """Note that the file holds ``session``, a snapshot of this conversation."""
+        self._saved_as(session)
+
+    def _saved_as(self, session: Session) -> None:
+        self.head = _bare(session)
+        self.saved = len(session.messages)
+        self.saved_system = session.system_messages
+
+    def snapshot(self, model: str | None) -> Session:
+        """Return the session as it is to be written: its time never goes backwards, whatever the clock does."""
+        messages = tuple(self.messages)
+        return replace(
+            self.head,
+            updated_at=max(datetime.now().astimezone(), self.head.updated_at + _TICK),
+            system_messages=tuple(self.system),
+            messages=messages,
+            title=self.head.title or make_title(messages),
+            model=self.head.model or model,
+        )
+
+
+def _bare(session: Session) -> Session:
+    return replace(session, system_messages=(), messages=())

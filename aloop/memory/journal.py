@@ -1,0 +1,126 @@
+"""The turn in flight, on disk: each finished message is appended and synced, so that a crash loses none of them.
+
+The file is YAML like a session's. Each part of it is followed by a line with its checksum, so that a part that the
+crash cut short is told from a whole one. The writer holds a kernel lock on it: a journal that can be locked is one
+whose writer is dead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from aloop.errors import SessionFileError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.atomic import temporary_name, write_all
+from aloop.memory.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_section, emit_time
+from aloop.memory.nodes import Scalar
+from aloop.memory.os_port import OsPort
+from aloop.memory.serialization import interpret, parse
+from aloop.memory.session import Session
+
+_NAME = re.compile(r"\.journal-\d+-[0-9a-f]{8}\.yaml")
+_SEAL = re.compile(rb"^# whole, checksum ([0-9a-f]{8})\n", re.MULTILINE)
+_NOTE = "# The turn in flight. It is removed when the turn is saved, and folded in by the next start after a crash.\n"
+
+
+def is_journal(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRecord:
+    """What a journal tells: the session it belongs to, how many messages that had, and those of the turn.
+
+    ``session`` has the turn's messages alone.
+    """
+
+    session: Session
+    base: int
+
+
+class Journal:
+    """A journal being written. Methods raise OSError; a journal that failed is closed, and what it holds stays."""
+
+    def __init__(self, port: OsPort, path: Path, descriptor: int) -> None:
+        self._port = port
+        self._path = path
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def start(cls, port: OsPort, folder: Path, session: Session, base: int) -> Journal:
+        """Begin a journal for a turn of ``session``, which has ``base`` messages so far."""
+        path = folder / f".journal-{os.getpid()}-{secrets.token_hex(4)}.yaml"
+        # It gets its name only once it is locked: under it, nobody ever sees it unlocked while its writer lives.
+        temporary = folder / temporary_name("journal")
+        descriptor = port.create(temporary)
+        try:
+            port.try_lock(descriptor)
+            write_all(port, descriptor, [_sealed(_header(session, base))])
+            port.fsync(descriptor)
+            port.rename(temporary, path)
+            port.sync_folder(folder)
+        except BaseException:
+            port.close(descriptor)
+            raise
+        return cls(port, path, descriptor)
+
+    def add(self, message: LLMMessage) -> None:
+        """Append a finished message; when this returns, it is on the disk."""
+        if self._descriptor is None:
+            return
+        try:
+            write_all(self._port, self._descriptor, [_sealed(emit_messages([message], ITEM_COLUMN))])
+            self._port.fsync(self._descriptor)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop writing; the file stays for the next start."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            self._port.close(descriptor)
+
+    def discard(self) -> None:
+        """The turn is saved, or is not to be: remove the file."""
+        try:
+            self._port.unlink(self._path)
+        finally:
+            self.close()
+
+
+def read_journal(data: bytes, path: Path) -> JournalRecord | None:
+    """Return what the whole parts of a journal tell, None when not even its beginning is whole."""
+    end = start = 0
+    for seal in _SEAL.finditer(data):
+        if int(seal.group(1), 16) != zlib.crc32(data[start : seal.start()]):
+            break
+        start = end = seal.end()
+    if not end:
+        return None
+    try:
+        parsed = parse(data[:end] + END_MARKER.encode(), path)
+        session = interpret(parsed, path)
+    except SessionFileError:
+        return None
+    base = parsed.root.values.get("base")
+    return JournalRecord(session, int(base.text) if isinstance(base, Scalar) and base.text.isdigit() else 0)
+
+
+def _header(session: Session, base: int) -> str:
+    system = emit_section("system_messages", session.system_messages)
+    return (
+        f"{_NOTE}id: {session.id}\ncreated_at: {emit_time(session.created_at)}\n"
+        f"updated_at: {emit_time(datetime.now().astimezone())}\nbase: {base}\n{system}messages:\n"
+    )
+
+
+def _sealed(text: str) -> bytes:
+    data = text.encode()
+    return data + b"# whole, checksum %08x\n" % zlib.crc32(data)

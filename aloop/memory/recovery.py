@@ -1,0 +1,80 @@
+"""After a crash: what journals of dead writers hold is brought back into their sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from aloop.errors import SessionFileError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.context import answer_for, unanswered
+from aloop.memory.conversation import Conversation
+from aloop.memory.journal import JournalRecord, is_journal, read_journal
+from aloop.memory.os_port import OsPort
+from aloop.memory.session import FILE_NAME
+from aloop.memory.stored import StoredSession, time_mark
+
+
+def journals(port: OsPort, folder: Path) -> list[Path]:
+    """Return the journals in a session's folder, those of living writers among them."""
+    return [folder / name for name in port.names(folder) if is_journal(name)]
+
+
+def fold_in(port: OsPort, path: Path) -> str | None:
+    """Bring one journal's turn back into its session, unless its writer lives; return what to tell, None for nothing.
+
+    Call it under the session's write lock; raises OSError, and then the journal stays.
+    """
+    try:
+        descriptor = port.open_read(path)
+    except FileNotFoundError:
+        return None
+    try:
+        if not port.try_lock(descriptor):
+            return None
+        record = read_journal(port.read_open(descriptor), path)
+        notice = _bring_back(port, path.parent, record) if record and record.session.messages else None
+        port.unlink(path)
+        return notice
+    finally:
+        port.close(descriptor)
+
+
+def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None:
+    turn = close_turn(record.session.messages)
+    path = folder / FILE_NAME
+    short, count = record.session.id[:8], len(record.session.messages)
+    what = f"The last turn of session {short} was cut short by a crash; {count} of its messages"
+    try:
+        stored = StoredSession.read(port, path)
+    except FileNotFoundError:
+        session = replace(record.session, messages=turn, updated_at=datetime.now().astimezone(), title="")
+        StoredSession.create(port, path, Conversation.of(session).snapshot(None))
+        return f"{what} were brought back."
+    except SessionFileError as error:
+        beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
+        StoredSession.create(port, beside, replace(record.session, messages=turn))
+        return f"{what} were saved as {beside}, for {error}"
+    saved = stored.session.messages[record.base :]
+    if saved[: len(record.session.messages)] == record.session.messages:
+        # The crash came between the save and the removal of the journal.
+        return None
+    conversation = Conversation.of(stored.session)
+    conversation.messages += turn
+    try:
+        stored.save(conversation.snapshot(None), turn)
+    except SessionFileError as error:
+        beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
+        StoredSession.create(port, beside, replace(record.session, messages=turn))
+        return f"{what} were saved as {beside}, for {error}"
+    return f"{what} were brought back."
+
+
+def close_turn(messages: Sequence[LLMMessage]) -> tuple[LLMMessage, ...]:
+    """Return a turn that was cut off as a valid end of a transcript: its open calls answered, its question marked."""
+    *before, last = messages
+    if last.role == "user":
+        return (*before, replace(last, interrupted=True))
+    return (*messages, *(answer_for(call) for call in unanswered(messages)))

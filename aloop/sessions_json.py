@@ -1,0 +1,64 @@
+"""Stored sessions as JSON, a record a line: ASCII only, so that no locale and no terminal can garble it.
+
+Times are ISO 8601 with their zone; messages have the shape they have in session.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import Session, SessionStats, SessionSummary
+
+_MARKS = ("interrupted", "is_error", "skip", "summary")
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """Return ``record`` as one line; what JSON has no type for (times, paths) as text."""
+    return json.dumps(record, default=_as_text)
+
+
+def summary_record(summary: SessionSummary) -> dict[str, Any]:
+    return asdict(summary)
+
+
+def session_record(session: Session, *, messages: bool) -> dict[str, Any]:
+    """Return the session's header and, where asked for, its messages, the system's apart."""
+    record = {field.name: getattr(session, field.name) for field in fields(session)}
+    system, conversation = record.pop("system_messages"), record.pop("messages")
+    record["message_count"] = len(conversation)
+    if messages:
+        record["system_messages"] = [message_record(message) for message in system]
+        record["messages"] = [message_record(message) for message in conversation]
+    return record
+
+
+def stats_record(stats: SessionStats) -> dict[str, Any]:
+    record = {field.name: getattr(stats, field.name) for field in fields(stats)}
+    counts = {name: dict(record[name]) for name in ("messages_by_role", "tool_calls")}
+    return record | counts | {"usage": asdict(stats.usage)}
+
+
+def message_record(message: LLMMessage) -> dict[str, Any]:
+    """Return the keys that carry something; ``content`` always."""
+    record: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        record["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    for name in ("tool_call_id", "name", "model", "output_file", *_MARKS):
+        if value := getattr(message, name):
+            record[name] = value
+    if message.thinking:
+        record["thinking"] = [asdict(block) for block in message.thinking]
+    if message.usage:
+        record["usage"] = asdict(message.usage)
+    return record
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,116 @@
+"""Stored sessions as plain lines for a person. Pure; what control characters the texts hold is still in the lines."""
+
+from __future__ import annotations
+
+import contextlib
+import unicodedata
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from aloop.llm.message_types import LLMMessage, Usage
+from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.visible import visible
+
+_INDENT = " " * 4
+
+
+def list_lines(rows: Iterable[SessionSummary], width: int | None) -> Iterator[str]:
+    """Yield a heading and a line for each row, cut to ``width`` columns unless that is None.
+
+    What is wrong with a session is never cut: the end of it is the line and column to look at.
+    """
+    yield f"{'ID':8}  {'UPDATED':16}  {'MESSAGES':>8}  TITLE"
+    for row in rows:
+        begin = f"{row.id[:8]:8}  {format_time(row.updated_at):16}  "
+        if row.problem is not None:
+            yield f"{begin}{'?':>8}  {row.problem}"
+        else:
+            line = f"{begin}{row.message_count:8}  {' '.join(row.title.split())}"
+            yield line if width is None else cut(line, width)
+
+
+def show_lines(session: Session) -> Iterator[str]:
+    """Yield what is known of a session, without its messages."""
+    yield from _table(
+        ("id", session.id),
+        ("title", session.title),
+        ("created", format_time(session.created_at)),
+        ("updated", format_time(session.updated_at)),
+        ("messages", f"{len(session.messages):,}"),
+        ("model", session.model or ""),
+        ("forked from", session.forked_from or ""),
+        ("path", str(session.path)),
+    )
+
+
+def message_lines(message: LLMMessage) -> Iterator[str]:
+    """Yield a heading and the indented message: no text in it can pass for the heading of another."""
+    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
+    if message.is_error:
+        marks.append("failed")
+    heading = message.role if message.name is None else f"{message.role} {message.name}"
+    yield f"{heading} ({', '.join(marks)})" if marks else heading
+    for line in (message.content or "").splitlines():
+        yield _INDENT + line
+    for call in message.tool_calls:
+        yield f"{_INDENT}→ {call.name} {call.arguments}"
+
+
+def stats_lines(stats: SessionStats) -> Iterator[str]:
+    """Yield the counts of a session, those that are nothing left out."""
+    yield from _table(
+        ("id", stats.id),
+        ("created", format_time(stats.created_at)),
+        ("updated", format_time(stats.updated_at)),
+        ("messages", f"{stats.message_count:,}{_details(stats.messages_by_role.items())}"),
+        ("tool calls", f"{sum(stats.tool_calls.values()):,}{_details(stats.tool_calls.items())}"),
+        ("tokens", _format_usage(stats.usage)),
+        ("size", f"{stats.size:,} bytes"),
+        ("path", str(stats.path)),
+    )
+
+
+def format_time(moment: datetime) -> str:
+    """Return ``moment`` in local time, to the minute."""
+    # Year 1 or 9999, typed by hand, may lie outside the calendar in the zone we are in: it is shown as it stands.
+    with contextlib.suppress(OverflowError, ValueError):
+        moment = moment.astimezone()
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def cut(text: str, width: int) -> str:
+    """Return ``text``, made visible, in at most ``width`` terminal columns; an ellipsis stands where it was cut."""
+    text = visible(text)
+    columns, kept = 0, 0
+    for end, character in enumerate(text):
+        columns += _columns(character)
+        if columns > width:
+            return text[:kept].rstrip() + "…"
+        if columns < width:
+            kept = end + 1
+    return text
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _table(*rows: tuple[str, str]) -> Iterator[str]:
+    for name, value in rows:
+        if value:
+            yield f"{name:<11}  {value}"
+
+
+def _details(counts: Iterable[tuple[str, int]]) -> str:
+    parts = [f"{name} {count:,}" for name, count in counts if count]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _format_usage(usage: Usage) -> str:
+    sent = usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens
+    if not sent and not usage.output_tokens:
+        return ""
+    cached = f" ({usage.cache_read_tokens:,} of them from the cache)" if usage.cache_read_tokens else ""
+    return f"{sent:,} in{cached}, {usage.output_tokens:,} out"

@@ -1,0 +1,17 @@
+"""The commands that there are, in the order in which help shows them."""
+
+from __future__ import annotations
+
+from commands import clear, help, history, leave, resume, stats  # noqa: A004 - /help lives in a module of its name
+from commands.registry import Registry
+
+REGISTRY = Registry(
+    (
+        resume.COMMAND,
+        history.COMMAND,
+        clear.COMMAND,
+        stats.COMMAND,
+        help.COMMAND,
+        leave.COMMAND,
+    )
+)

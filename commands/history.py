@@ -1,0 +1,45 @@
+"""/history: look at what is saved, without changing what is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aloop.errors import AmbiguousPrefix
+from commands.registry import Argument, Command, Outcome
+from commands.resume import find_id, show_candidates
+
+if TYPE_CHECKING:
+    from commands.context import Context
+
+
+async def history(context: Context, argument: str) -> Outcome:
+    """Show all saved sessions as rows, or the whole conversation that ``argument`` names."""
+    memory = context.memory
+    if not argument:
+        rows = await memory.list_sessions(None, sessions_dir=memory.sessions_dir)
+        context.rows = [row.id for row in rows]
+        if rows:
+            await context.view.sessions(rows)
+        else:
+            context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
+        return Outcome()
+    wanted = find_id(context, argument)
+    if wanted is None:
+        return Outcome()
+    try:
+        session = await memory.load_session(wanted, sessions_dir=memory.sessions_dir)
+    except AmbiguousPrefix as error:
+        await show_candidates(context, error)
+    else:
+        await context.view.conversation(session)
+    return Outcome()
+
+
+COMMAND = Command(
+    name="history",
+    summary="List all saved sessions, or read one from start to end",
+    handler=history,
+    usage="[ID or ROW]",
+    argument=Argument.SESSION,
+    example="/history a1b2c3d4",
+)

@@ -1,0 +1,24 @@
+"""/exit: leave the shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aloop.errors import AloopError
+from commands.registry import Command, Next, Outcome
+from commands.unsaved import save_what_is_left
+
+if TYPE_CHECKING:
+    from commands.context import Context
+
+
+async def leave(context: Context, _argument: str) -> Outcome:
+    """Ask the shell to end; it does end, also when what a failed save has left can not be saved now either."""
+    try:
+        await save_what_is_left(context.memory)
+    except AloopError as error:
+        context.view.error(str(error))
+    return Outcome(Next.LEAVE)
+
+
+COMMAND = Command(name="exit", summary="Leave (Ctrl-D does too)", handler=leave, aliases=("quit",), group="Shell")

@@ -1,0 +1,105 @@
+"""/resume: go on in an earlier session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aloop.errors import AmbiguousPrefix
+from commands.registry import Argument, Command, Outcome
+from commands.unsaved import save_what_is_left
+
+if TYPE_CHECKING:
+    from aloop.llm.message_types import LLMMessage
+    from aloop.memory import Session
+    from commands.context import Context
+
+RECENT = 20
+"""Sessions that /resume lists."""
+
+_REMINDED = 2
+"""Exchanges shown of a session that was resumed."""
+
+_SHORT_ID = 8
+_ROW_DIGITS = 3
+
+
+async def resume(context: Context, argument: str) -> Outcome:
+    """List the recent sessions, or load the one that ``argument`` names: a row of the list shown last, or an id."""
+    if not argument:
+        await _list_recent(context)
+        return Outcome()
+    wanted = find_id(context, argument)
+    if wanted is None:
+        return Outcome()
+    try:
+        await save_what_is_left(context.memory)
+        session = await context.memory.resume(wanted)
+    except AmbiguousPrefix as error:
+        await show_candidates(context, error)
+        return Outcome()
+    report_resumed(context, session)
+    return Outcome()
+
+
+def find_id(context: Context, argument: str) -> str | None:
+    """Return the id or prefix that ``argument`` means; None, once the view has been told, for a row not shown.
+
+    Up to three digits are a row number, bound to the id that stood in that row; anything else begins an id.
+    """
+    if not (argument.isascii() and argument.isdigit() and len(argument) <= _ROW_DIGITS):
+        return argument.lower()
+    row = int(argument)
+    if 1 <= row <= len(context.rows):
+        return context.rows[row - 1]
+    if context.rows:
+        context.view.error(f"The list shown last has no row {row}; it has {len(context.rows)}.")
+    else:
+        context.view.error(f"No list was shown yet that could have a row {row}. /resume shows one.")
+    return None
+
+
+async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
+    """Say that a prefix is not enough, and list the sessions it could mean, as rows to choose from."""
+    memory = context.memory
+    found = set(error.candidates)
+    rows = [row for row in await memory.list_sessions(None, sessions_dir=memory.sessions_dir) if row.id in found]
+    context.view.error(f"{len(error.candidates)} sessions begin with {error.prefix}. Type more of the id, or a row:")
+    context.rows = [row.id for row in rows]
+    await context.view.sessions(rows)
+
+
+def report_resumed(context: Context, session: Session) -> None:
+    """Show where the conversation was, and what is odd about it."""
+    context.view.exchanges(last_exchanges(session.messages, _REMINDED))
+    for warning in session.warnings:
+        context.view.info(warning)
+    count = len(session.messages)
+    context.view.info(f"Resumed {session.id[:_SHORT_ID]} · {count} {'message' if count == 1 else 'messages'}")
+
+
+def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMessage]:
+    """Return the end of ``messages`` from the user's ``count``-th last message on (all, when there are fewer)."""
+    questions = [index for index, message in enumerate(messages) if message.role == "user"]
+    return messages[questions[-count] :] if len(questions) >= count else messages
+
+
+async def _list_recent(context: Context) -> None:
+    memory = context.memory
+    rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
+    context.rows = [row.id for row in rows]
+    if not rows:
+        context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
+        return
+    await context.view.sessions(rows)
+    context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
+
+
+COMMAND = Command(
+    name="resume",
+    summary="List recent sessions, or go on in one of them",
+    handler=resume,
+    usage="[ID or ROW]",
+    argument=Argument.SESSION,
+    example="/resume a1b2c3d4",
+)

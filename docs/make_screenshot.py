@@ -1,0 +1,122 @@
+"""Make docs/screenshot.svg from a real run: the shell on a pseudo-terminal, the offline provider, a person's keys.
+
+    python docs/make_screenshot.py
+
+Needs the test extras (pexpect and pyte). What the terminal would show is read back cell by cell and drawn by rich.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pyte
+from rich.console import Console
+from rich.style import Style
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+ROWS, COLUMNS = 32, 84
+TARGET = Path(__file__).with_name("screenshot.svg")
+
+# What is typed, and what shows that the turn is over: mostly the toolbar, which counts the messages.
+TURNS = (
+    ("What is (1234 + 5678) * 9?", r"62208[\s\S]* 4 messages"),
+    ("/clear", r" 0 messages"),
+    ("read notes.txt", r"Thursday[\s\S]* 4 messages"),
+    ("/resume", r"/resume 1 loads"),
+)
+
+
+class Screen:
+    """aloop on a terminal, as a person would see it."""
+
+    def __init__(self, folder: Path) -> None:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ALOOP_", "ANTHROPIC_"))
+        }
+        environment |= {"HOME": str(folder), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        environment |= {"PYTHONPATH": str(TARGET.parents[1])}
+        self.child = pexpect.spawn(
+            sys.executable,
+            ["-m", "aloop", "--model", "offline"],
+            cwd=str(folder),
+            env=environment,  # type: ignore[arg-type] # the stubs know os.environ alone
+            dimensions=(ROWS, COLUMNS),
+            encoding="utf-8",
+        )
+        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self.stream = pyte.Stream(self.screen)
+
+    def wait_for(self, pattern: str) -> None:
+        """Feed the screen until its text matches."""
+        self._wait(lambda: re.search(pattern, "\n".join(self.screen.display)) is not None, pattern)
+
+    def type(self, line: str) -> None:
+        self.child.send(line)
+        self._wait(lambda: line in "\n".join(self.screen.display), line)
+        self.child.send("\r")
+
+    def _wait(self, done: Callable[[], bool], what: str) -> None:
+        while not done():
+            try:
+                self.stream.feed(self.child.read_nonblocking(4096, timeout=20))
+            except (pexpect.TIMEOUT, pexpect.EOF):
+                sys.exit(f"{what!r} did not appear; the screen was:\n" + "\n".join(self.screen.display))
+
+    def as_text(self) -> Text:
+        """Return the screen with its colours."""
+        return Text("\n").join(self._row(number) for number in range(ROWS))
+
+    def _row(self, number: int) -> Text:
+        cells = [self.screen.buffer[number][column] for column in range(COLUMNS)]
+        row = Text()
+        for style, alike in itertools.groupby(cells, _style):
+            row.append("".join(cell.data for cell in alike), style)
+        row.rstrip()
+        return row
+
+
+def _style(cell: pyte.screens.Char) -> Style:
+    return Style(
+        color=_colour(cell.fg),
+        bgcolor=_colour(cell.bg),
+        bold=cell.bold,
+        italic=cell.italics,
+        underline=cell.underscore,
+        reverse=cell.reverse,
+    )
+
+
+def _colour(name: str) -> str | None:
+    """Return rich's name for one of pyte's."""
+    if name == "default":
+        return None
+    if re.fullmatch(r"[0-9a-f]{6}", name):
+        return f"#{name}"
+    return name.replace("brown", "yellow").replace("bright", "bright_")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "notes.txt").write_text("Send the figures to Ada.\nThe meeting is on Thursday.\n")
+        screen = Screen(Path(folder))
+        screen.wait_for(r"(?m)^> ")
+        for line, answer in TURNS:
+            screen.type(line)
+            screen.wait_for(answer)
+        console = Console(record=True, width=COLUMNS, height=ROWS, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+        console.print(screen.as_text(), end="")
+        TARGET.write_text(console.export_svg(title="aloop", theme=MONOKAI))
+        screen.child.close(force=True)
+    print("\n".join(screen.screen.display))
+
+
+if __name__ == "__main__":
+    main()

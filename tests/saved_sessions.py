@@ -1,0 +1,63 @@
+"""Sessions as a hand could have written them, for tests of what is done with saved sessions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from aloop.cli import Action, SessionsOptions
+from aloop.sessions_cli import run_sessions
+
+FIRST = "a1b2c3d4-5678-40ab-8def-1234567890ab"
+SECOND = "a1b2ffff-5678-40ab-8def-1234567890ab"
+THIRD = "0badcafe-5678-40ab-8def-1234567890ab"
+
+
+def save(sessions_dir: Path, session_id: str, *, day: int = 1, says: str = "What is 2+2?") -> Path:
+    """Put a session there as a hand could have written it, last changed on that day of January 2025."""
+    folder = sessions_dir / f"2025-01-{day:02}_{session_id[:8]}"
+    folder.mkdir(parents=True)
+    path = folder / "session.yaml"
+    path.write_text(
+        f"""\
+id: {session_id}
+created_at: "2025-01-01T08:00:00"
+updated_at: "2025-01-{day:02}T09:30:00"
+system_messages:
+  - role: system
+    content: Be brief.
+messages:
+  - role: user
+    content: {json.dumps(says)}
+  - role: assistant
+    content: null
+    tool_calls:
+      - id: call_1
+        type: function
+        function:
+          name: calculator
+          arguments: '{{"expression": "2+2"}}'
+  - role: tool
+    content: "4"
+    tool_call_id: call_1
+    name: calculator
+  - role: assistant
+    content: |
+      It is
+      4.
+    usage:
+      input_tokens: 1200
+      output_tokens: 34
+"""
+    )
+    return path
+
+
+def break_session(sessions_dir: Path) -> Path:
+    path = save(sessions_dir, THIRD, day=3)
+    path.write_text(f'id: {THIRD}\nmessages:\n  - role: "a quote that never ends\n')
+    return path
+
+
+def ask(sessions_dir: Path, action: Action, session_id: str = "", **flags: bool | int) -> int:
+    return run_sessions(SessionsOptions(action, sessions_dir, session_id, **flags))  # type: ignore[arg-type] # checked at run time

@@ -1,0 +1,261 @@
+"""The floors of the house, read from the imports: who may know whom, who alone imports what, how big a file is."""
+
+from __future__ import annotations
+
+import ast
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache, cached_property
+from pathlib import Path
+
+import pytest
+
+import aloop
+
+ROOT = Path(__file__).parents[1]
+ROOTS = ("aloop", "commands", "repl")
+MAX_LINES = 300
+
+# From the ground up; a module may import what stands on its own floor or below. The first pattern that fits counts,
+# and it is matched against the module's full name.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("aloop.errors", "aloop.config", "aloop.visible"),
+    ("aloop.llm*",),
+    ("aloop.memory*", "aloop.tools*"),
+    ("aloop.agent*",),
+    ("aloop.cli", "aloop.piped", "aloop.sessions_*"),
+    ("aloop",),
+    ("commands*",),
+    ("repl*",),
+    ("aloop.__main__",),
+)
+STRANGERS = (("aloop.memory", "aloop.tools"),)  # on one floor, and not to know each other
+
+# Who may import a package from outside: nobody else does.
+SINGLE_IMPORTERS = {
+    "anthropic": ("aloop.llm.anthropic",),
+    "yaml": ("aloop.memory.serialization",),
+    "prompt_toolkit": ("repl*",),
+    "rich": ("repl*",),
+}
+SILENT = ("aloop.agent*", "aloop.llm*", "aloop.memory*", "aloop.tools*")
+CHILDREN = ("aloop.tools.matcher",)  # a program of its own: its standard streams are how it is spoken to
+SPEAKING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
+NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+FACADE = {
+    "AloopError",
+    "AmbiguousPrefix",
+    "InvalidPrefix",
+    "LLMError",
+    "LLMMessage",
+    "MemoryManager",
+    "ReActAgent",
+    "SessionFileError",
+    "SessionNotFound",
+    "StorageError",
+    "ToolCall",
+    "create_llm",
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module; ``names`` are those taken from it, ``function`` the line of the function around it."""
+
+    module: str
+    names: tuple[str, ...]
+    line: int
+    level: int
+    function: int | None
+    types_only: bool
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file of ours."""
+
+    name: str
+    path: Path
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.path.read_text(encoding="utf-8").splitlines()
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse("\n".join(self.lines))
+
+    @cached_property
+    def imports(self) -> tuple[Import, ...]:
+        return tuple(_imports(self.tree))
+
+    @cached_property
+    def commented_lines(self) -> set[int]:
+        with self.path.open("rb") as stream:
+            return {token.start[0] for token in tokenize.tokenize(stream.readline) if token.type == tokenize.COMMENT}
+
+
+def _imports(node: ast.AST, function: int | None = None, *, types_only: bool = False) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(alias.name, (), child.lineno, 0, function, types_only)
+        elif isinstance(child, ast.ImportFrom):
+            names = tuple(alias.name for alias in child.names)
+            yield Import(child.module or "", names, child.lineno, child.level, function, types_only)
+        else:
+            inside = child.lineno if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
+            guarded = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            yield from _imports(child, inside, types_only=types_only or guarded)
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Return every module of the three packages."""
+    found = []
+    for root in ROOTS:
+        for path in sorted((ROOT / root).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found.append(Module(".".join(part for part in parts if part != "__init__"), path))
+    return tuple(found)
+
+
+def matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def floor(name: str) -> int:
+    for number, patterns in enumerate(FLOORS):
+        if matches(name, patterns):
+            return number
+    raise AssertionError(f"{name} stands on no floor: add it to FLOORS")
+
+
+def targets(imported: Import) -> Iterator[str]:
+    """Yield the modules of ours that an import reaches: ``from a import b`` is of ``a.b`` where that is a module."""
+    known = {module.name for module in modules()}
+    if imported.module.partition(".")[0] not in ROOTS:
+        return
+    inner = [f"{imported.module}.{name}" for name in imported.names if f"{imported.module}.{name}" in known]
+    yield from inner
+    if not imported.names or len(inner) < len(imported.names):
+        yield imported.module
+
+
+def all_imports() -> Iterator[tuple[Module, Import, str]]:
+    """Yield each import of each module, with the place where it stands."""
+    for module in modules():
+        for imported in module.imports:
+            yield module, imported, f"{module.name}:{imported.line} imports {imported.module or 'its own package'}"
+
+
+def is_the_version(module: Module, imported: Import) -> bool:
+    """``aloop --version`` prints what the packaging reads: the one thing of the façade that the inside may use."""
+    return module.name == "aloop.cli" and imported.names == ("__version__",)
+
+
+def test_imports_look_down_only() -> None:
+    assert not [
+        place
+        for module, imported, place in all_imports()
+        for target in targets(imported)
+        if floor(target) > floor(module.name) and not is_the_version(module, imported)
+    ]
+
+
+def test_neighbours_that_are_strangers_stay_so() -> None:
+    assert not [
+        place
+        for module, imported, place in all_imports()
+        for pair in STRANGERS
+        for ours, theirs in (pair, pair[::-1])
+        if matches(module.name, (ours, f"{ours}.*"))
+        if any(matches(target, (theirs, f"{theirs}.*")) for target in targets(imported))
+    ]
+
+
+def test_nothing_inside_aloop_imports_the_facade() -> None:
+    assert not [
+        place
+        for module, imported, place in all_imports()
+        if module.name.startswith("aloop.") and "aloop" in targets(imported) and not is_the_version(module, imported)
+    ]
+
+
+def test_a_package_from_outside_has_the_importers_it_was_given() -> None:
+    assert not [
+        place
+        for module, imported, place in all_imports()
+        if not matches(module.name, SINGLE_IMPORTERS.get(imported.module.partition(".")[0], ("*",)))
+    ]
+
+
+def test_imports_are_absolute() -> None:
+    assert not [place for _, imported, place in all_imports() if imported.level]
+
+
+def test_an_import_inside_a_function_says_why() -> None:
+    """With a comment beside it, or before it in the same function."""
+    assert not [
+        place
+        for module, imported, place in all_imports()
+        if imported.function is not None
+        and not module.commented_lines & set(range(imported.function, imported.line + 1))
+    ]
+
+
+def test_there_is_no_circle() -> None:
+    """Among the imports that run when a module is loaded; those for types alone can not hurt."""
+    graph = {
+        module.name: {
+            target
+            for imported in module.imports
+            if imported.function is None and not imported.types_only
+            for target in targets(imported)
+            if target != module.name
+        }
+        for module in modules()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " → ".join((*path[path.index(name) :], name))
+        if name not in done:
+            for target in graph[name]:
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_the_engine_never_prints() -> None:
+    assert not [
+        f"{module.name}:{node.lineno} {ast.unparse(node)}"
+        for module in modules()
+        if matches(module.name, SILENT) and module.name not in CHILDREN
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in SPEAKING
+    ]
+
+
+def test_a_file_is_short() -> None:
+    assert not {module.name: len(module.lines) for module in modules() if len(module.lines) > MAX_LINES}
+
+
+def test_a_file_is_named_by_a_noun() -> None:
+    assert not [module.name for module in modules() if NO_NOUNS & set(module.name.split("."))]
+
+
+def test_the_facade_exports_just_what_is_promised() -> None:
+    assert set(aloop.__all__) == FACADE
+    for name in FACADE:
+        assert getattr(aloop, name) is not None
+
+
+def test_the_facade_tells_of_a_name_it_lacks() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        aloop.Nonsense  # noqa: B018 # reading it is the test

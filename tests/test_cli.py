@@ -1,0 +1,181 @@
+"""Arguments become options, or one line that says what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aloop import __version__
+from aloop.cli import ACTIONS, STDIN, RunOptions, SessionsOptions, parse_arguments, program_help
+from aloop.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], RunOptions()),
+        (["--resume"], RunOptions(resume="")),
+        (["--resume", "a1b2"], RunOptions(resume="a1b2")),
+        (["--task", "Hello"], RunOptions(task="Hello")),
+        (["--task", "-"], RunOptions(task=STDIN)),
+        (["--resume", "--task", "Hello"], RunOptions(resume="", task="Hello")),
+        (["--task", "Hello", "--resume"], RunOptions(resume="", task="Hello")),
+        (["--resume", "a1b2", "--task", "Hello"], RunOptions(resume="a1b2", task="Hello")),
+        (["--model", "offline"], RunOptions(model="offline")),
+        (["--sessions-dir", "here"], RunOptions(sessions_dir=Path("here"))),
+    ],
+)
+def test_a_conversation_is_asked_for(arguments: list[str], options: RunOptions) -> None:
+    assert parse_arguments(arguments) == options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["list"], SessionsOptions("list")),
+        (["list", "--limit", "5", "--json"], SessionsOptions("list", limit=5, as_json=True)),
+        (["show", "a1b2"], SessionsOptions("show", id="a1b2")),
+        (["show", "--messages", "a1b2"], SessionsOptions("show", id="a1b2", messages=True)),
+        (["stats", "a1b2", "--json"], SessionsOptions("stats", id="a1b2", as_json=True)),
+        (["delete", "a1b2", "--yes"], SessionsOptions("delete", id="a1b2", yes=True)),
+    ],
+)
+def test_saved_sessions_are_asked_for(arguments: list[str], options: SessionsOptions) -> None:
+    assert parse_arguments(["sessions", *arguments]) == options
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--sessions-dir", "X", "sessions", "list", "--json"],
+        ["sessions", "--sessions-dir", "X", "list", "--json"],
+        ["sessions", "list", "--sessions-dir", "X", "--json"],
+        ["sessions", "list", "--json", "--sessions-dir=X"],
+    ],
+)
+def test_the_sessions_folder_may_be_named_anywhere(arguments: list[str]) -> None:
+    assert parse_arguments(arguments) == SessionsOptions("list", sessions_dir=Path("X"), as_json=True)
+
+
+def test_a_tilde_that_the_shell_left_alone_is_home(private_home: Path) -> None:
+    assert parse_arguments(["--sessions-dir=~/saved"]) == RunOptions(sessions_dir=private_home / "saved")
+
+
+@pytest.mark.parametrize("text", ["-x", "-1 + 2", "x=--", "--- a/file", "--nonsense"])
+def test_a_task_may_begin_with_a_dash(text: str) -> None:
+    assert parse_arguments(["--task", text]) == RunOptions(task=text)
+
+
+@pytest.mark.parametrize("option", ["--resume", "--model=x", "--help", "-h", "--"])
+def test_an_option_of_ours_after_task_is_a_forgotten_text(option: str) -> None:
+    with pytest.raises(UsageError, match="--task"):
+        parse_arguments(["--task", option])
+
+
+def test_a_text_that_is_an_option_of_ours_can_still_be_sent() -> None:
+    assert parse_arguments(["--task=--resume"]) == RunOptions(task="--resume")
+
+
+def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
+    with pytest.raises(UsageError, match="the value --"):
+        parse_arguments(["--task=--"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--resume", ""],
+        ["--task", ""],
+        ["--task", " \n"],
+        ["--model", ""],
+        ["--sessions-dir", ""],
+        ["sessions", "show", ""],
+        ["sessions", "delete", " ", "--yes"],
+    ],
+)
+def test_an_empty_text_from_an_unset_variable_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(UsageError, match="the text is empty"):
+        parse_arguments(arguments)
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "abc", "1.5", "", "²"])
+def test_a_limit_is_a_whole_number_from_1_up(limit: str) -> None:
+    with pytest.raises(UsageError, match=r"--limit: .* is not a whole number from 1 up"):
+        parse_arguments(["sessions", "list", "--limit", limit])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--resume", "sessions", "list"],
+        ["--resume", "a1b2", "sessions", "list"],
+        ["sessions", "list", "--task", "Hello"],
+        ["--model", "offline", "sessions", "list"],
+    ],
+)
+def test_options_of_a_conversation_do_not_go_with_sessions(arguments: list[str]) -> None:
+    with pytest.raises(UsageError, match="does not go with 'sessions'"):
+        parse_arguments(arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["session", "list", "--json"], "Did you mean: aloop sessions list --json"),
+        (["sessions", "lst"], "Did you mean: aloop sessions list"),
+        (["list"], "Did you mean: aloop sessions list"),
+        (["show", "a1b2"], "Did you mean: aloop sessions show a1b2"),
+        (["history"], "Did you mean: aloop sessions list"),
+        (["help"], "Did you mean: aloop --help"),
+        (["what is 2+2"], "A task is given so: aloop --task 'what is 2+2'"),
+        (["--modle", "x"], "Did you mean --model?"),
+        (["--res"], "Did you mean --resume?"),
+        (["--zzz"], "See: aloop --help"),
+        (["sessions"], "list, show, stats or delete?"),
+        (["sessions", "frobnicate"], "See: aloop sessions --help"),
+        (["sessions", "show"], "See: aloop sessions show --help"),
+        (["sessions", "show", "a1b2", "c3d4"], "See: aloop sessions show --help"),
+        (["sessions", "list", "--yes"], "See: aloop sessions list --help"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_was_probably_meant(arguments: list[str], hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_arguments(arguments)
+    assert hint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"aloop {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["sessions", "-h"]] + [["sessions", a, "--help"] for a in ACTIONS]
+)
+def test_help_fits_a_terminal_of_80_columns(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(arguments)
+    assert caught.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("usage: aloop")
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_names_every_option() -> None:
+    for option in ("--resume", "--task", "--model", "--sessions-dir", "--version", "--help"):
+        assert f"\n  {option}" in program_help() or f"-h, {option}" in program_help()
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_sessions_command_stands_in_both_helps(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["sessions", "--help"])
+    assert f"aloop sessions {action}" in capsys.readouterr().out
+    assert action in program_help()

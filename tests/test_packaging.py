@@ -1,0 +1,58 @@
+"""The wheel holds three packages whose folder names are their import names, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from aloop import __version__
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("aloop", "commands", "repl")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel of a copy of the project with the build backend itself: no network, and nothing left behind."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in (*PACKAGES, "docs", "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".aloop"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    build = "from setuptools.build_meta import build_wheel; build_wheel('dist')"
+    done = subprocess.run([sys.executable, "-c", build], cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = (copy / "dist").glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def test_the_roots_of_the_wheel_are_the_three_packages(wheel: zipfile.ZipFile) -> None:
+    roots = {name.partition("/")[0] for name in wheel.namelist()}
+    assert roots == {*PACKAGES, f"aloop-{__version__}.dist-info"}
+
+
+def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    sources = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    assert {name for name in wheel.namelist() if name.endswith(".py")} == sources
+
+
+def test_the_types_come_along(wheel: zipfile.ZipFile) -> None:
+    assert "aloop/py.typed" in wheel.namelist()
+
+
+def test_data_that_the_code_reads_comes_along(wheel: zipfile.ZipFile) -> None:
+    data = {str(path.relative_to(ROOT)) for path in (ROOT / "aloop").rglob("*.json")}
+    assert data <= set(wheel.namelist())
+
+
+def test_the_program_starts_at_the_composition_root(wheel: zipfile.ZipFile) -> None:
+    assert "aloop = aloop.__main__:main" in wheel.read(f"aloop-{__version__}.dist-info/entry_points.txt").decode()
+
+
+def test_the_licence_comes_along(wheel: zipfile.ZipFile) -> None:
+    assert any(name.endswith("LICENSE") for name in wheel.namelist())

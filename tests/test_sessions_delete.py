@@ -1,0 +1,91 @@
+"""``aloop sessions delete`` asks where somebody can answer, and never takes silence for a yes."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import InvalidPrefix
+from tests.saved_sessions import FIRST, THIRD, ask, break_session, save
+
+
+class Terminal(io.StringIO):
+    """A standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_delete_asks_and_takes_no_answer_for_a_no(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(sessions_dir, FIRST)
+    for answer in ("n\n", "\n", "", "yes please\n"):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        assert ask(sessions_dir, "delete", FIRST) == 1
+    assert path.exists()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Delete session a1b2c3d4, “What is 2+2?”, 4 messages? [y/N] ")
+
+
+@pytest.mark.parametrize("answer", ["y\n", " YES \n"])
+def test_delete_deletes_after_a_yes(sessions_dir: Path, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(sessions_dir, FIRST)
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert ask(sessions_dir, "delete", "a1b2c3d4") == 0
+    assert not path.exists()
+
+
+def test_delete_without_a_terminal_is_refused(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(sessions_dir, FIRST)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert ask(sessions_dir, "delete", FIRST) == 1
+    assert path.exists()
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_delete_yes_does_not_ask(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(sessions_dir, FIRST)
+    other = save(sessions_dir, THIRD)
+    assert ask(sessions_dir, "delete", "a1b2", yes=True) == 0
+    assert not path.exists()
+    assert other.exists()
+    out, err = capsys.readouterr()
+    assert out.startswith("Deleted session a1b2c3d4. ")
+    assert err == ""
+
+
+def test_delete_in_json_tells_what_went(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert ask(sessions_dir, "delete", FIRST, yes=True, as_json=True) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["deleted"] == FIRST
+    assert Path(record["trash"], "session.yaml").is_file()
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_delete_wants_four_characters_before_it_asks(
+    sessions_dir: Path, yes: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(sessions_dir, FIRST)
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    with pytest.raises(InvalidPrefix):
+        ask(sessions_dir, "delete", "a1b", yes=yes)
+    assert path.exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_broken_session_can_be_deleted(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = break_session(sessions_dir)
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert ask(sessions_dir, "delete", "0badcafe") == 0
+    assert not path.exists()
+    assert f"can not be read ({path}:4:1:" in capsys.readouterr().err
