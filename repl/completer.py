@@ -1,0 +1,68 @@
+"""Completion: a thin adapter from the registry and the session snapshot to prompt_toolkit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+
+from commands.registry import Argument, Command, Registry
+from repl.ages import age
+from repl.sanitize import safe_line
+from repl.session_catalog import SessionCatalog
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class CommandCompleter(Completer):
+    """Completes command names after a slash, and the argument of the command that stands there."""
+
+    def __init__(self, registry: Registry, sessions: SessionCatalog, now: Callable[[], datetime] = _now) -> None:
+        self._registry = registry
+        self._sessions = sessions
+        self._now = now
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002 - prompt_toolkit's signature
+        before = document.text_before_cursor
+        if not before.startswith("/") or "\n" in before:
+            return
+        name, space, argument = before[1:].partition(" ")
+        if not space:
+            yield from self._names(name, "/")
+            return
+        command = self._registry.find(name)
+        if command is None or " " in argument.lstrip():
+            return
+        if command.argument is Argument.SESSION:
+            yield from self._session_ids(argument.lstrip())
+        elif command.argument is Argument.COMMAND:
+            yield from self._names(argument.lstrip().removeprefix("/"), "")
+
+    def _names(self, typed: str, slash: str) -> Iterable[Completion]:
+        for command in self._registry.commands:
+            name = _matching_name(command, typed.lower())
+            if name is not None:
+                yield Completion(slash + name, -len(slash + typed), display=slash + name, display_meta=command.summary)
+
+    def _session_ids(self, typed: str) -> Iterable[Completion]:
+        now = self._now()
+        for entry in self._sessions.find(typed):
+            summary = entry.summary
+            title = "cannot be read" if summary.problem else safe_line(summary.title) or "(no title)"
+            yield Completion(
+                entry.shortest,
+                -len(typed),
+                display=entry.shortest,
+                display_meta=f"{age(summary.updated_at, now)} · {title}",
+            )
+
+
+def _matching_name(command: Command, typed: str) -> str | None:
+    """Return the command's own name if it begins with what was typed, else an alias that does; None if none does."""
+    if command.name.startswith(typed):
+        return command.name
+    return next((alias for alias in command.aliases if typed and alias.startswith(typed)), None)

@@ -1,0 +1,93 @@
+"""The agent behind the prompt: imported and built in a thread, while the prompt is drawn and typed at already."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from aloop.errors import SessionError
+from commands.catalog import REGISTRY
+from commands.context import Context, View
+from repl.options import ShellOptions, TaskOptions
+
+if TYPE_CHECKING:
+    from aloop.agent import ReActAgent
+    from aloop.memory import Session
+
+T = TypeVar("T")
+
+
+def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
+    """Import the agent and build one; takes a while the first time, and raises an AloopError when it can not be."""
+    # Imported here: the engine takes longer to load than a prompt takes to draw.
+    from aloop.agent import ReActAgent
+    from aloop.llm import create_llm
+
+    sessions_dir = options.sessions_dir or options.settings.sessions_dir
+    return ReActAgent(create_llm(options.model, options.settings), sessions_dir=sessions_dir)
+
+
+async def resume_session(agent: ReActAgent, wanted: str) -> Session:
+    """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError."""
+    memory = agent.memory
+    found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
+    if found is None:
+        raise SessionError(f"There is no session to resume in {memory.sessions_dir}. Leave out --resume to begin one.")
+    return await memory.resume(found)
+
+
+class Engine:
+    """Builds a Context in a thread of its own; a daemon, so that leaving early does not wait for an import."""
+
+    def __init__(self, options: ShellOptions, make_view: Callable[[], View]) -> None:
+        self._options = options
+        self._make_view = make_view
+        self._context: asyncio.Future[Context] | None = None
+
+    def start(self) -> None:
+        """Begin; must be called on the event loop that will wait."""
+        if self._context is None:
+            loop = asyncio.get_running_loop()
+            self._context = loop.create_future()
+            threading.Thread(target=self._build, args=(loop, self._context), name="engine", daemon=True).start()
+
+    async def ready(self) -> Context:
+        """Wait for the Context; raises what building it raised, each time it is asked for."""
+        self.start()
+        assert self._context is not None  # noqa: S101 - start has just made it
+        return await asyncio.shield(self._context)
+
+    @property
+    def context(self) -> Context | None:
+        """The Context, None until it is there."""
+        future = self._context
+        return future.result() if future and future.done() and future.exception() is None else None
+
+    def _build(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Context]) -> None:
+        try:
+            agent = build_agent(self._options)
+            view = self._make_view()
+            agent.on_event = view.event
+            context = Context(agent, view, REGISTRY)
+            # Whatever has been imported by now is here to stay: no collection needs to look at it again.
+            gc.freeze()
+            gc.enable()
+            self._tell(loop, future.set_result, context)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the engine gets it, whatever it is
+            self._tell(loop, future.set_exception, error)
+            return
+        preload = getattr(agent.llm, "preload", None)
+        if preload is not None:
+            # Loading the SDK takes longest; what goes wrong with it is raised again, and shown, in the first turn.
+            with suppress(Exception):
+                preload()
+
+    @staticmethod
+    def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[T], None], outcome: T) -> None:
+        # The loop is closed when the shell was left before this was done.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, outcome)

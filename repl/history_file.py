@@ -1,0 +1,82 @@
+"""What was typed, kept across runs: a private file that two shells may add to at the same time.
+
+One line an entry, a JSON string each, which brings back line feeds and lone surrogates alike.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+KEPT = 2000
+"""Entries that are loaded; a file that has grown to twice as many is cut down to these."""
+
+LONGEST = 100_000
+"""Characters of an entry that is kept; a larger one is likely a pasted file, and is left out."""
+
+
+class HistoryFile:
+    """The file at ``path``; every method raises OSError when the file system refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> list[str]:
+        """Return the last entries, the oldest first; lines that are no entry are passed over."""
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return []
+        lines = data.splitlines()
+        if len(lines) > 2 * KEPT:
+            self._cut_down()
+        return [entry for entry in map(_decode, lines[-KEPT:]) if entry]
+
+    def append(self, entry: str) -> None:
+        """Add an entry at the end."""
+        if len(entry) <= LONGEST:
+            with self._locked() as file:
+                os.write(file, json.dumps(entry).encode() + b"\n")
+
+    def _cut_down(self) -> None:
+        with self._locked():
+            kept = self._path.read_bytes().splitlines(keepends=True)[-KEPT:]
+            fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
+            fresh.touch(0o600)
+            fresh.write_bytes(b"".join(kept))
+            fresh.replace(self._path)
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """Open the file for appending, and keep other shells out until the body is done."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while True:
+            file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not self._still_there(file):
+                    # Another shell cut the file down while this one waited: its successor is the file now.
+                    continue
+                os.fchmod(file, 0o600)
+                yield file
+                return
+            finally:
+                os.close(file)
+
+    def _still_there(self, file: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+
+def _decode(line: bytes) -> str | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, str) else None

@@ -1,0 +1,78 @@
+"""What keys do at the prompt, beyond prompt_toolkit's own emacs keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, has_focus, is_searching
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+if TYPE_CHECKING:
+    from repl.prompt import Prompt
+
+
+def bind_keys(prompt: Prompt) -> KeyBindings:
+    """Return the bindings of ``prompt``."""
+    keys = KeyBindings()
+    at_input = has_focus(DEFAULT_BUFFER)
+    empty = Condition(lambda: not get_app().current_buffer.text)
+
+    @keys.add("enter", filter=at_input)
+    # Ctrl-O submits too in emacs mode: it goes the same way, so that what holds for Enter holds for it.
+    @keys.add("c-o", filter=at_input)
+    def _submit(event: KeyPressEvent) -> None:
+        if prompt.paste_guard.in_paste:
+            event.current_buffer.insert_text("\n")
+        else:
+            prompt.submit()
+
+    @keys.add("escape", "enter", filter=at_input)
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    @keys.add("tab", filter=at_input)
+    def _complete(event: KeyPressEvent) -> None:
+        complete(event.current_buffer)
+
+    @keys.add(Keys.BracketedPaste, filter=at_input)
+    def _paste(event: KeyPressEvent) -> None:
+        prompt.paste_guard.paste()
+        event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+    @keys.add("c-c", filter=~is_searching)
+    @keys.add(Keys.SIGINT)
+    def _interrupt(_event: KeyPressEvent) -> None:
+        prompt.interrupt()
+
+    @keys.add("c-d", filter=at_input & empty)
+    def _end_of_input(_event: KeyPressEvent) -> None:
+        prompt.end_of_input()
+
+    @keys.add("c-z")
+    def _suspend(event: KeyPressEvent) -> None:
+        event.app.suspend_to_background()
+
+    return keys
+
+
+def complete(buffer: Buffer) -> None:
+    """Go to the next completion of an open menu; else insert what all completions share, and open one.
+
+    prompt_toolkit would look for completions in a task of its own, and drops that when one is running for the letters
+    just typed: a Tab right behind them would be lost. Ours are found in no time.
+    """
+    if buffer.complete_state:
+        buffer.complete_next()
+        return
+    found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+    if len(found) == 1:
+        buffer.apply_completion(found[0])
+    elif shared := get_common_complete_suffix(buffer.document, found):
+        buffer.insert_text(shared)
+    elif found:
+        buffer.start_completion()

@@ -1,0 +1,114 @@
+"""Where things stand on the screen, from the top: the unfinished answer, what is being done, the input, the toolbar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition, Filter, has_completions, is_done
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout import (
+    BufferControl,
+    ConditionalContainer,
+    Dimension,
+    FormattedTextControl,
+    HSplit,
+    Layout,
+    VSplit,
+    Window,
+)
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.layout.processors import AppendAutoSuggestion, HighlightIncrementalSearchProcessor
+from prompt_toolkit.styles import Style
+from prompt_toolkit.widgets import SearchToolbar
+
+from repl.live import Live
+
+PROMPT = "> "
+CONTINUATION = "  "
+_MENU_ROWS = 8
+
+STYLE = Style.from_dict(
+    {
+        "prompt": "bold",
+        "status": "ansicyan",
+        "toolbar": "dim",
+        "auto-suggestion": "dim",
+        # Reverse video instead of colours: readable on dark and light, and where there is no colour at all.
+        "completion-menu": "noinherit",
+        "completion-menu.completion": "noinherit",
+        "completion-menu.completion.current": "noinherit reverse",
+        "completion-menu.meta.completion": "noinherit dim",
+        "completion-menu.meta.completion.current": "noinherit reverse",
+        "scrollbar.background": "noinherit",
+        "scrollbar.button": "noinherit reverse",
+    }
+)
+
+
+def build_layout(buffer: Buffer, live: Live, toolbar: Callable[[int], str]) -> Layout:
+    """Return the layout around ``buffer``; ``toolbar`` is asked for its text at a width, each time it is drawn.
+
+    No line is filled up to the right margin, so that a screen made narrower has nothing to wrap.
+    """
+    search = SearchToolbar(ignore_case=True)
+    control = BufferControl(
+        buffer,
+        input_processors=[HighlightIncrementalSearchProcessor(), AppendAutoSuggestion()],
+        include_default_input_processors=False,
+        search_buffer_control=search.control,
+        preview_search=True,
+    )
+    input_window = Window(
+        control,
+        get_line_prefix=_line_prefix,
+        height=lambda: Dimension(min=1, max=max(3, _rows() // 2)),
+        wrap_lines=True,
+        dont_extend_height=True,
+    )
+    body = HSplit(
+        [
+            _rows_of("", lambda: live.tail(_columns(), _rows()), Condition(lambda: live.has_tail)),
+            _rows_of("class:status", lambda: live.status, Condition(lambda: bool(live.status))),
+            input_window,
+            ConditionalContainer(search, ~is_done),
+            _menu(),
+            _rows_of("class:toolbar", lambda: toolbar(_columns()), ~is_done & ~has_completions),
+            # Takes what is left over when the prompt was higher a moment ago, so that nothing above is stretched.
+            Window(),
+        ]
+    )
+    return Layout(body, input_window)
+
+
+def _rows_of(style: str, text: Callable[[], str], shown: Filter) -> ConditionalContainer:
+    def fragments() -> StyleAndTextTuples:
+        return [(style, text())]
+
+    return ConditionalContainer(Window(FormattedTextControl(fragments), dont_extend_height=True), shown)
+
+
+def _menu() -> ConditionalContainer:
+    """Return the completion menu as a part of the layout: floating, it would need empty rows kept below the input."""
+
+    def height() -> Dimension:
+        state = get_app().current_buffer.complete_state
+        return Dimension.exact(min(_MENU_ROWS, len(state.completions)) if state else 0)
+
+    return ConditionalContainer(
+        VSplit([CompletionsMenu(_MENU_ROWS), Window()], height=height), has_completions & ~is_done
+    )
+
+
+def _line_prefix(line_number: int, wrap_count: int) -> StyleAndTextTuples:
+    first = line_number == 0 and wrap_count == 0
+    return [("class:prompt", PROMPT if first else CONTINUATION)]
+
+
+def _columns() -> int:
+    return get_app().output.get_size().columns
+
+
+def _rows() -> int:
+    return get_app().output.get_size().rows

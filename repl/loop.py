@@ -1,0 +1,35 @@
+"""Read, dispatch, render: the shell on a terminal, or plain lines where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+
+from repl.options import ShellOptions
+
+__all__ = ["ShellOptions", "run_shell"]
+
+
+def run_shell(options: ShellOptions) -> int:
+    """Run a shell until it is left and return the exit code: 0, 1 when it could not begin, 130 when told to end."""
+    # Each way to read loads only what it needs: prompt_toolkit is a quarter of a second, the agent more.
+    if not _can_edit_lines():
+        from repl.lines import run_lines
+
+        return run_lines(options)
+
+    # All that is imported until the engine is there stays for good: collecting garbage meanwhile finds none, and takes
+    # a tenth of the time to the prompt.
+    gc.disable()
+    from repl.output import TerminalOutput
+    from repl.screen import Screen
+    from repl.shell import Shell
+
+    return asyncio.run(Shell(options, Screen(TerminalOutput.of(sys.stdout))).run())
+
+
+def _can_edit_lines() -> bool:
+    """Whether standard input and output are a terminal that can do more than print."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}

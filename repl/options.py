@@ -1,0 +1,29 @@
+"""What the command line asks of the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ShellOptions:
+    """A shell; ``resume`` is None for a new session, empty for the latest one, else an id or its beginning."""
+
+    settings: Settings
+    model: str | None
+    sessions_dir: Path | None
+    resume: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """One task without a shell; ``resume`` as for a shell."""
+
+    settings: Settings
+    model: str | None
+    sessions_dir: Path | None
+    resume: str | None
+    task: str

@@ -1,0 +1,212 @@
+"""The shell on a terminal: lines from the prompt become turns, one at a time, each a task that Ctrl-C can end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+
+from prompt_toolkit.input import Input
+
+from aloop.errors import AloopError
+from commands.catalog import REGISTRY
+from commands.context import View
+from commands.dispatch import dispatch
+from commands.registry import Next, Outcome
+from commands.resume import report_resumed
+from repl.banner import banner_lines, farewell_lines
+from repl.completer import CommandCompleter
+from repl.echo import echo_lines
+from repl.engine import Engine, resume_session
+from repl.history_file import HistoryFile
+from repl.input_history import InputHistory
+from repl.live import Live
+from repl.options import ShellOptions
+from repl.prompt import Prompt
+from repl.report import bug_text
+from repl.screen import Screen
+from repl.session_catalog import SessionCatalog
+from repl.spans import Tone, line, to_text
+from repl.toolbar import toolbar_text
+
+_BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
+_INTERRUPTED = 130
+
+
+class Shell:
+    """Owns the prompt and the turn in progress."""
+
+    def __init__(self, options: ShellOptions, screen: Screen, source: Input | None = None) -> None:
+        self._options = options
+        self._screen = screen
+        self._live = Live()
+        self._catalog = SessionCatalog()
+        self._engine = Engine(options, self._make_view)
+        self._turn: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._is_paging = False
+        self._is_leaving = False
+        self._exit_code = 0
+        self._prompt = Prompt(
+            self,
+            screen,
+            self._live,
+            toolbar=lambda: toolbar_text(options, self._engine.context),
+            completer=CommandCompleter(REGISTRY, self._catalog),
+            history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
+            source=source,
+        )
+
+    async def run(self) -> int:
+        """Run until the user leaves; returns the exit code."""
+        try:
+            await self._greet()
+        except AloopError as error:
+            sys.stderr.write(to_text([line(f"aloop: {error}")]))
+            return 1
+        self._handle_signals()
+        try:
+            # The terminal going away ends the shell as Ctrl-D does.
+            with suppress(EOFError):
+                await self._prompt.run(on_first_paint=lambda: self._in_background(self._start_engine()))
+        finally:
+            await self._wind_up()
+        return self._exit_code
+
+    # What the prompt asks of its owner.
+
+    def why_busy(self) -> str:
+        return _BUSY if self._turn else ""
+
+    def line_entered(self, line: str) -> None:
+        self._screen.show(echo_lines(line))
+        self._begin_turn(line)
+
+    def interrupted(self) -> bool:
+        """Cancel the turn, once: pressing Ctrl-C again must not cut short how it is being saved."""
+        if self._turn and not self._is_paging and not self._turn.cancelling():
+            self._turn.cancel()
+            self._live.set_status("stopping")
+            self._screen.refresh()
+        return self._turn is not None
+
+    def input_ended(self) -> None:
+        if self._turn is None and self._engine.context is None:
+            self._prompt.leave()
+        elif self._turn is None:
+            self._begin_turn("/exit")
+
+    # A turn, from its line to its end.
+
+    def _begin_turn(self, line: str) -> None:
+        self._live.begin("" if self._engine.context else "starting")
+        self._turn = asyncio.create_task(self._take_turn(line))
+
+    async def _take_turn(self, line: str) -> None:
+        ticker = asyncio.create_task(self._tick())
+        outcome = Outcome()
+        try:
+            outcome = await dispatch(line, await self._engine.ready())
+        except asyncio.CancelledError:
+            # A chat turn ends its own cancellation; this is a command's, or that of waiting for the engine.
+            self._complain("Stopped.")
+            outcome = Outcome(prefill=line)
+        except AloopError:
+            self._is_leaving = True  # the engine could not be built, and whoever started it says so
+        except Exception as error:  # noqa: BLE001 - the shell outlives a bug, and shows it
+            self._complain(bug_text(error))
+        finally:
+            ticker.cancel()
+            self._turn = None
+            self._live.end()
+        self._settle(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._prompt.clear_hint()
+        if self._is_leaving or outcome.next is Next.LEAVE:
+            self._prompt.leave()
+            return
+        self._screen.write("\n")
+        if outcome.prefill and not self._prompt.offer(outcome.prefill):
+            self._prompt.hint("The text that was not answered is in the history: Up brings it back.")
+        self._in_background(self._refresh_catalog())
+
+    async def _tick(self) -> None:
+        """Draw the seconds of the turn as they pass."""
+        while True:
+            await asyncio.sleep(1)
+            self._screen.refresh()
+
+    # Beginning and end.
+
+    def _make_view(self) -> View:
+        # Imported here, in the engine's thread: rich comes with it.
+        from repl.terminal_view import TerminalView
+
+        return TerminalView(self._screen, self._live, self._set_paging)
+
+    def _set_paging(self, is_paging: bool) -> None:
+        self._is_paging = is_paging
+
+    async def _greet(self) -> None:
+        """Print what stands above the first prompt; whoever asks for a session that is not there gets no prompt."""
+        context = session = None
+        if self._options.resume is not None:
+            context = await self._engine.ready()
+            session = await resume_session(context.agent, self._options.resume)
+        self._screen.show(banner_lines(self._options.model, self._options.settings, self._screen.width))
+        if context and session:
+            report_resumed(context, session)
+        self._screen.write("\n")
+
+    async def _start_engine(self) -> None:
+        try:
+            await self._engine.ready()
+            await self._refresh_catalog()
+        except Exception as error:  # noqa: BLE001 - without an engine there is no shell, whatever the reason
+            self._complain(str(error) if isinstance(error, AloopError) else bug_text(error))
+            self._exit_code = 1
+            self._prompt.leave()
+
+    async def _refresh_catalog(self) -> None:
+        if context := self._engine.context:
+            memory = context.memory
+            with suppress(AloopError):  # /resume shows it; completion merely offers nothing new
+                self._catalog.replace(await memory.list_sessions(None, sessions_dir=memory.sessions_dir))
+        self._screen.refresh()
+
+    async def _wind_up(self) -> None:
+        for task in (*self._background, self._turn):
+            if task:
+                task.cancel()
+                await asyncio.wait([task])
+        context = self._engine.context
+        if context:
+            self._screen.show(farewell_lines(context))
+            await context.agent.llm.aclose()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._told_to_end)
+        loop.set_exception_handler(self._unexpected)
+
+    def _told_to_end(self) -> None:
+        self._exit_code = _INTERRUPTED
+        self._is_leaving = True
+        if not self.interrupted():
+            self._prompt.leave()
+
+    def _unexpected(self, _loop: asyncio.AbstractEventLoop, details: dict[str, object]) -> None:
+        error = details.get("exception")
+        self._complain(bug_text(error) if isinstance(error, BaseException) else str(details.get("message")))
+
+    def _complain(self, text: str) -> None:
+        self._screen.say(Tone.BAD, text)
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

@@ -1,0 +1,83 @@
+"""The View on a terminal: everything goes into the scrollback, above the live prompt.
+
+Imported with the engine, after the first prompt is drawn: rich comes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from aloop.agent.events import AgentEvent
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import Session, SessionStats, SessionSummary
+from commands.registry import Command
+from repl.listing import help_lines, session_lines, stats_lines
+from repl.live import Live
+from repl.markdown import render_markdown
+from repl.pager import page
+from repl.screen import Screen
+from repl.spans import Line, Tone, to_ansi
+from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
+from repl.turn_display import TurnDisplay
+
+_PROMPT_ROWS = 3
+"""Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
+
+
+class TerminalView:
+    """Shows what commands and turns have to say; ``paging`` is told when a pager takes the screen and gives it back."""
+
+    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None]) -> None:
+        self._screen = screen
+        self._paging = paging
+        self._turn = TurnDisplay(screen, live)
+
+    def info(self, text: str) -> None:
+        self._screen.say(Tone.QUIET, text)
+
+    def error(self, text: str) -> None:
+        self._screen.say(Tone.BAD, text)
+
+    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
+        await self._show_paged(self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC))))
+
+    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
+        self._screen.write("".join(self._messages(messages, REMINDER_LINES)) + "\n")
+
+    async def conversation(self, session: Session) -> None:
+        whole = self._messages((*session.system_messages, *session.messages), None)
+        await self._show_paged(self._ansi(conversation_head(session)) + "".join(whole))
+
+    def stats(self, stats: SessionStats) -> None:
+        self._screen.show(stats_lines(stats))
+
+    def help(self, commands: Sequence[Command]) -> None:
+        self._screen.show(help_lines(commands))
+
+    def event(self, event: AgentEvent) -> None:
+        self._turn.show(event)
+
+    def _messages(self, messages: Sequence[LLMMessage], most: int | None) -> Iterable[str]:
+        """Yield messages as they looked when they came, ``most`` lines of each, a blank line before a question."""
+        for message in messages:
+            yield "\n" if message.role in {"system", "user"} else ""
+            if message.role == "assistant" and message.content:
+                text = "\n".join(shortened(message.content.strip("\n"), most))
+                yield render_markdown(text, self._screen.width, colour=self._screen.colour)
+                yield self._ansi(after_answer(message))
+            else:
+                yield self._ansi(message_lines(message, most))
+
+    async def _show_paged(self, safe: str) -> None:
+        if safe.count("\n") + _PROMPT_ROWS > self._screen.height:
+            self._paging(True)
+            try:
+                if await page(safe):
+                    return
+            finally:
+                self._paging(False)
+        self._screen.write(safe)
+
+    def _ansi(self, lines: Iterable[Line]) -> str:
+        return to_ansi(lines, colour=self._screen.colour)

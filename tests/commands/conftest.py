@@ -1,0 +1,86 @@
+"""A context as the shell makes it: a real memory on disk, a scripted model, and a view that keeps what it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from aloop.agent import ReActAgent
+from aloop.agent.events import AgentEvent
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+from commands.catalog import REGISTRY
+from commands.context import Context
+from commands.registry import Command
+from tests.agent.scripted import Line, ScriptedLLM
+
+
+class RecordingView:
+    """Keeps everything, in the order it came, as pairs of what was called and what was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, object]] = []
+
+    def info(self, text: str) -> None:
+        self.shown.append(("info", text))
+
+    def error(self, text: str) -> None:
+        self.shown.append(("error", text))
+
+    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
+        self.shown.append(("sessions", [row.id for row in rows]))
+
+    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
+        self.shown.append(("exchanges", [message.content for message in messages]))
+
+    async def conversation(self, session: Session) -> None:
+        self.shown.append(("conversation", session.id))
+
+    def stats(self, stats: SessionStats) -> None:
+        self.shown.append(("stats", stats))
+
+    def help(self, commands: Sequence[Command]) -> None:
+        self.shown.append(("help", [command.name for command in commands]))
+
+    def event(self, event: AgentEvent) -> None:
+        self.shown.append(("event", type(event).__name__))
+
+    def of(self, kind: str) -> list[object]:
+        """Return what was shown in one way."""
+        return [what for how, what in self.shown if how == kind]
+
+
+class Bench:
+    """A context, and what a test looks at."""
+
+    def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]]) -> None:
+        self.view = RecordingView()
+        self.llm = ScriptedLLM(*scripts)
+        agent = ReActAgent(self.llm, tools=[], sessions_dir=sessions_dir, on_event=self.view.event)
+        self.context = Context(agent, self.view, REGISTRY)
+        self.memory = agent.memory
+
+
+SetUp = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(sessions_dir: Path) -> SetUp:
+    """Return a function that sets up a context whose model plays the given scripts."""
+
+    def set_up(*scripts: Sequence[Line]) -> Bench:
+        return Bench(sessions_dir, scripts)
+
+    return set_up
+
+
+async def store(sessions_dir: Path, *questions: str) -> str:
+    """Save a session with a question and an answer for each of ``questions`` and return its id."""
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    for question in questions:
+        await memory.add_message(LLMMessage("user", question))
+        await memory.add_message(LLMMessage("assistant", f"answer to {question}"))
+    await memory.save_memory()
+    return memory.session_id

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import ConnectionFailed, StorageError
+from aloop.llm.base import TextDelta
+from commands.chat import chat
+from commands.registry import Outcome
+from tests.agent.scripted import Hang, answer
+from tests.commands.conftest import SetUp
+
+
+async def test_a_turn_is_shown_as_events_and_saved(bench: SetUp) -> None:
+    stage = bench(answer("Hello."))
+    assert await chat(stage.context, "Hi") == Outcome()
+    assert stage.view.of("event")[0] == "TurnStarted"
+    assert stage.view.of("event")[-1] == "TurnEnded"
+    assert stage.memory.path is not None
+
+
+async def test_a_turn_that_left_no_trace_hands_its_text_back(bench: SetUp) -> None:
+    stage = bench([ConnectionFailed("No network.")])
+    assert await chat(stage.context, "Hi") == Outcome(prefill="Hi")
+    assert stage.view.of("error") == ["No network."]
+    assert stage.memory.message_count == 0
+
+
+async def test_a_turn_that_failed_half_way_keeps_what_there_was(bench: SetUp) -> None:
+    stage = bench([TextDelta("Half of"), ConnectionFailed("No network.")])
+    assert await chat(stage.context, "Hi") == Outcome()
+    assert stage.view.of("error") == ["No network."]
+    assert [message.content for message in stage.memory.messages] == ["Hi", "Half of"]
+
+
+async def test_cancelling_before_anything_came_hands_the_text_back(bench: SetUp) -> None:
+    hang = Hang()
+    stage = bench([hang])
+    turn = asyncio.create_task(chat(stage.context, "Hi"))
+    await hang.reached.wait()
+    turn.cancel()
+    assert await turn == Outcome(prefill="Hi")
+    assert "Nothing had come back" in str(stage.view.of("info")[0])
+
+
+async def test_cancelling_half_way_keeps_what_there_was(bench: SetUp) -> None:
+    hang = Hang()
+    stage = bench([TextDelta("Half of"), hang])
+    turn = asyncio.create_task(chat(stage.context, "Hi"))
+    await hang.reached.wait()
+    turn.cancel()
+    assert await turn == Outcome()
+    assert stage.memory.messages[-1].interrupted
+    assert "is kept" in str(stage.view.of("info")[0])
+
+
+async def test_a_turn_that_can_not_be_saved_says_so_and_stays_in_memory(
+    bench: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = bench(answer("Hello."))
+
+    def refuse() -> None:
+        raise StorageError("The disk is full.", Path("session.yaml"))
+
+    monkeypatch.setattr(stage.memory, "_save", refuse)
+    assert await chat(stage.context, "Hi") == Outcome()
+    assert stage.view.of("error") == ["The disk is full."]
+    assert stage.memory.message_count == 2

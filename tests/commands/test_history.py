@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from commands.dispatch import dispatch
+from tests.commands.conftest import SetUp
+from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
+
+
+async def test_all_sessions_are_listed_broken_ones_among_them(bench: SetUp, sessions_dir: Path) -> None:
+    for number in range(21):
+        save(sessions_dir, f"{number:08}-5678-40ab-8def-1234567890ab", day=number + 1)
+    break_session(sessions_dir)
+    stage = bench()
+    await dispatch("/history", stage.context)
+    assert len(stage.context.rows) == 22
+    assert any(row.startswith(THIRD[:8]) for row in stage.context.rows)
+
+
+async def test_no_sessions_are_said_to_be_none(bench: SetUp) -> None:
+    stage = bench()
+    await dispatch("/history", stage.context)
+    assert "no saved sessions" in str(stage.view.of("info")[0])
+
+
+async def test_a_prefix_shows_one_conversation_and_leaves_the_open_one(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    before = stage.memory.session_id
+    await dispatch("/history A1B2", stage.context)
+    assert stage.view.of("conversation") == [FIRST]
+    assert stage.memory.session_id == before
+
+
+async def test_a_row_shows_the_conversation_that_stood_in_it(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2)
+    stage = bench()
+    await dispatch("/history", stage.context)
+    await dispatch("/history 2", stage.context)
+    assert stage.view.of("conversation") == [FIRST]
+
+
+async def test_an_ambiguous_prefix_lists_its_candidates(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2)
+    stage = bench()
+    await dispatch("/history a1b2", stage.context)
+    assert stage.view.of("sessions") == [[SECOND, FIRST]]
+    assert stage.view.of("conversation") == []

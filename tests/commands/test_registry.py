@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from commands.catalog import REGISTRY
+from commands.context import Context
+from commands.registry import Argument, Command, Outcome, Registry
+
+
+async def _do_nothing(_context: Context, _argument: str) -> Outcome:
+    return Outcome()
+
+
+def test_a_command_is_found_by_name_and_alias_in_any_case() -> None:
+    command = Command("exit", "Leave", _do_nothing, aliases=("quit",))
+    registry = Registry([command])
+    assert registry.find("EXIT") is command
+    assert registry.find("quit") is command
+    assert registry.find("other") is None
+
+
+def test_two_commands_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="/exit"):
+        Registry([Command("exit", "", _do_nothing), Command("leave", "", _do_nothing, aliases=("exit",))])
+
+
+def test_the_nearest_name_is_suggested_and_none_where_none_is_near() -> None:
+    assert REGISTRY.suggest("resum") == "resume"
+    assert REGISTRY.suggest("h") in {"help", "history"}
+    assert REGISTRY.suggest("zzzzz") is None
+
+
+def test_the_commands_of_the_specification_are_there() -> None:
+    assert {"resume", "history", "help", "clear", "stats", "exit"} <= {command.name for command in REGISTRY.commands}
+
+
+def test_every_command_says_what_it_does_and_what_it_takes() -> None:
+    for command in REGISTRY.commands:
+        assert command.summary
+        assert bool(command.usage) == (command.argument is not Argument.NONE)
+        assert command.invocation.startswith(f"/{command.name}")

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aloop.llm.message_types import LLMMessage
+from commands.dispatch import dispatch
+from commands.resume import last_exchanges
+from tests.agent.scripted import answer
+from tests.commands.conftest import SetUp, store
+from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
+
+
+async def test_without_an_argument_the_recent_sessions_are_listed_newest_first(
+    bench: SetUp, sessions_dir: Path
+) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2)
+    stage = bench()
+    await dispatch("/resume", stage.context)
+    assert stage.view.of("sessions") == [[SECOND, FIRST]]
+    assert stage.context.rows == [SECOND, FIRST]
+
+
+async def test_no_sessions_are_said_to_be_none(bench: SetUp) -> None:
+    stage = bench()
+    await dispatch("/resume", stage.context)
+    assert "no saved sessions" in str(stage.view.of("info")[0])
+
+
+async def test_at_most_twenty_are_listed(bench: SetUp, sessions_dir: Path) -> None:
+    for number in range(22):
+        save(sessions_dir, f"{number:08}-5678-40ab-8def-1234567890ab", day=number + 1)
+    stage = bench()
+    await dispatch("/resume", stage.context)
+    assert len(stage.context.rows) == 20
+
+
+@pytest.mark.parametrize("typed", [FIRST, FIRST[:8], "a1b2c", "A1B2C3"])
+async def test_a_unique_prefix_in_any_case_loads_the_session(bench: SetUp, sessions_dir: Path, typed: str) -> None:
+    save(sessions_dir, FIRST)
+    save(sessions_dir, SECOND)
+    stage = bench()
+    await dispatch(f"/resume {typed}", stage.context)
+    assert stage.memory.session_id == FIRST
+    assert stage.view.of("info")[-1] == "Resumed a1b2c3d4 · 4 messages"
+
+
+async def test_the_last_two_exchanges_are_shown(bench: SetUp, sessions_dir: Path) -> None:
+    session_id = await store(sessions_dir, "one", "two", "three")
+    stage = bench()
+    await dispatch(f"/resume {session_id}", stage.context)
+    assert stage.view.of("exchanges") == [["two", "answer to two", "three", "answer to three"]]
+
+
+async def test_the_conversation_goes_on_in_the_session(bench: SetUp, sessions_dir: Path) -> None:
+    session_id = await store(sessions_dir, "one")
+    stage = bench(answer("Sure."))
+    await dispatch(f"/resume {session_id[:8]}", stage.context)
+    await dispatch("go on", stage.context)
+    saved = await stage.memory.load_session(session_id, sessions_dir=sessions_dir)
+    assert [message.content for message in saved.messages] == ["one", "answer to one", "go on", "Sure."]
+
+
+async def test_a_number_is_a_row_of_the_list_shown_last(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2)
+    stage = bench()
+    await dispatch("/resume", stage.context)
+    await dispatch("/resume 2", stage.context)
+    assert stage.memory.session_id == FIRST
+
+
+async def test_a_row_stays_bound_to_the_session_it_was_shown_with(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, day=1)
+    stage = bench()
+    await dispatch("/resume", stage.context)
+    save(sessions_dir, SECOND, day=2)
+    await dispatch("/resume 1", stage.context)
+    assert stage.memory.session_id == FIRST
+
+
+async def test_rows_of_history_can_be_resumed_too(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch("/history", stage.context)
+    await dispatch("/resume 1", stage.context)
+    assert stage.memory.session_id == FIRST
+
+
+async def test_a_row_that_was_not_shown_changes_nothing(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    before = stage.memory.session_id
+    await dispatch("/resume 1", stage.context)
+    await dispatch("/resume", stage.context)
+    await dispatch("/resume 7", stage.context)
+    assert stage.memory.session_id == before
+    assert [str(text)[:20] for text in stage.view.of("error")] == ["No list was shown ye", "The list shown last "]
+
+
+async def test_four_digits_are_a_prefix(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, "12345678-5678-40ab-8def-1234567890ab")
+    stage = bench()
+    await dispatch("/resume 1234", stage.context)
+    assert stage.memory.session_id.startswith("12345678")
+
+
+async def test_an_ambiguous_prefix_lists_its_candidates_as_rows_and_changes_nothing(
+    bench: SetUp, sessions_dir: Path
+) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2)
+    save(sessions_dir, THIRD, day=3)
+    stage = bench()
+    before = stage.memory.session_id
+    await dispatch("/resume a1b2", stage.context)
+    assert stage.memory.session_id == before
+    assert "2 sessions begin with a1b2" in str(stage.view.of("error")[0])
+    assert stage.view.of("sessions") == [[SECOND, FIRST]]
+    await dispatch("/resume 2", stage.context)
+    assert stage.memory.session_id == FIRST
+
+
+async def test_a_broken_session_tells_its_place_and_leaves_the_open_one(bench: SetUp, sessions_dir: Path) -> None:
+    path = break_session(sessions_dir)
+    stage = bench(answer("Hello."))
+    await dispatch("Hi", stage.context)
+    before = stage.memory.session_id
+    await dispatch("/resume 0badcafe", stage.context)
+    assert str(stage.view.of("error")[0]).startswith(f"{path}:")
+    assert (stage.memory.session_id, stage.memory.message_count) == (before, 2)
+
+
+def test_the_last_exchanges_begin_with_a_question() -> None:
+    talk = [LLMMessage("user", "a"), LLMMessage("assistant", "b"), LLMMessage("user", "c")]
+    assert last_exchanges(talk, 1) == talk[2:]
+    assert last_exchanges(talk, 5) == talk
+    assert last_exchanges([], 2) == []

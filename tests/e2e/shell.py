@@ -1,0 +1,112 @@
+"""The complete program on a pseudo-terminal of fixed size, seen as a person sees it: as a rendered screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pexpect
+import pyte
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+"""Seconds to wait for what must come; never reached when all is well."""
+
+
+class Shell:
+    """One run of aloop; a context manager that leaves no process behind."""
+
+    def __init__(
+        self, *arguments: str, env: Mapping[str, str] | None = None, columns: int = 80, rows: int = 24
+    ) -> None:
+        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self._stream = pyte.ByteStream(self._screen)
+        self.raw = b""
+        self.process = pexpect.spawn(
+            sys.executable,
+            ["-m", "aloop", *arguments],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "TERM": "xterm-256color",
+                "PROMPT_TOOLKIT_NO_CPR": "1",
+                **(env or {}),
+            },
+            dimensions=(rows, columns),
+            timeout=PATIENCE,
+        )
+        # pexpect waits this long before each write, for programs that turn the echo off late; ours reads raw.
+        self.process.delaybeforesend = None
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, keys: str) -> None:
+        """Type ``keys``."""
+        self.process.send(keys)
+
+    def send_line(self, text: str) -> None:
+        """Type ``text`` and press Enter."""
+        self.process.send(text + "\r")
+
+    def screen(self) -> str:
+        """Return what is on the screen now, without trailing space."""
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
+
+    def scrollback(self) -> str:
+        """Return all that was printed: what has scrolled away, and the screen below it."""
+        gone = ("".join(row[x].data for x in range(self._screen.columns)).rstrip() for row in self._screen.history.top)
+        return "\n".join([*gone, self.screen()])
+
+    def wait_for(self, text: str) -> None:
+        """Read until ``text`` is on the screen or has been."""
+        self.wait_until(lambda: text in self.scrollback(), f"{text!r} to appear")
+
+    def wait_for_prompt(self) -> None:
+        """Read until an empty prompt waits for input, with nothing going on."""
+        self.wait_until(lambda: self._has_idle_prompt(), "an empty prompt")
+
+    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Read until ``holds`` does; fails with the end of the screen when it never comes to it."""
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            if time.monotonic() > deadline or not self._read():
+                raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")
+
+    def wait_for_exit(self) -> int:
+        """Read to the end and return the exit code (negative for a signal)."""
+        while self._read():
+            pass
+        self.process.wait()
+        code: int | None = self.process.exitstatus
+        return -int(self.process.signalstatus) if code is None else code
+
+    def close(self) -> None:
+        """End the program, whatever it does."""
+        self.process.close(force=True)
+
+    def _read(self) -> bool:
+        """Render what has come, waiting a little for more; False at the end of the program."""
+        try:
+            data = self.process.read_nonblocking(65_536, timeout=0.05)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return True
+
+    def _has_idle_prompt(self) -> bool:
+        # Above the prompt of a busy shell stands what it is doing, or the line it has just taken.
+        lines = self.screen().splitlines()
+        return lines[-3:-1] == ["", ">"] and "message" in lines[-1]
+
+    def _tail(self) -> str:
+        return "\n".join(self.scrollback().splitlines()[-30:])

@@ -1,0 +1,61 @@
+"""A terminal in memory: what prompt_toolkit writes is rendered by pyte, what a test types goes in through a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable
+
+import pyte
+from prompt_toolkit.data_structures import Size
+
+from repl.output import TerminalOutput
+
+PATIENCE = 20.0
+"""Seconds to wait for what must come; never reached when all is well."""
+
+
+class Terminal(io.StringIO):
+    """A screen that can be looked at; ``writes`` counts how often something was sent to it."""
+
+    def __init__(self, columns: int = 80, rows: int = 24) -> None:
+        super().__init__()
+        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self._stream = pyte.Stream(self._screen)
+        self._written = asyncio.Event()
+        self.writes: list[str] = []
+        self.output = TerminalOutput(self, lambda: Size(rows=rows, columns=columns), enable_cpr=False)
+
+    def write(self, text: str) -> int:
+        self._stream.feed(text.replace("\n", "\r\n"))
+        self.writes.append(text)
+        self._written.set()
+        return len(text)
+
+    @property
+    def screen(self) -> list[str]:
+        """The rows on the screen, down to the last that holds anything."""
+        rows = [row.rstrip() for row in self._screen.display]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    @property
+    def scrollback(self) -> str:
+        """All that was printed, as one text."""
+        gone = ("".join(row[x].data for x in range(self._screen.columns)).rstrip() for row in self._screen.history.top)
+        return "\n".join([*gone, *self.screen])
+
+    async def wait_for(self, text: str) -> None:
+        """Wait until ``text`` has been printed."""
+        await self.wait_until(lambda: text in self.scrollback, repr(text))
+
+    async def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Look at every write until ``holds`` does."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not holds():
+                    self._written.clear()
+                    await self._written.wait()
+        except TimeoutError:
+            raise AssertionError(f"waited for {what}; the screen shows:\n{self.scrollback}") from None

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prompt_toolkit.utils import get_cwidth
+
+from repl.cells import fit, fit_line, last_rows, pad, wrap
+from repl.spans import Tone, line
+
+TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
+
+
+def test_text_that_fits_is_left_alone() -> None:
+    assert fit("日本", 4) == "日本"
+
+
+def test_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
+    assert fit("日本語", 4) == "日…"
+    assert fit("hello", 1) == "…"
+    assert fit("hello", 0) == ""
+
+
+@given(TEXT, st.integers(0, 20))
+def test_fitted_text_is_never_wider_and_padded_text_exactly_as_wide(text: str, width: int) -> None:
+    assert get_cwidth(fit(text, width)) <= width
+    assert get_cwidth(pad(text, width)) == width
+
+
+def test_a_line_is_cut_as_a_whole() -> None:
+    assert fit_line(line((Tone.BAD, "● "), "calculator", " more"), 8) == ((Tone.BAD, "● "), (Tone.PLAIN, "calcu…"))
+
+
+def test_words_are_wrapped_and_long_ones_left_whole() -> None:
+    assert wrap("one two three", 8) == ["one two", "three"]
+    assert wrap("a /very/long/path b", 6) == ["a", "/very/long/path", "b"]
+
+
+def test_line_feeds_and_empty_lines_are_kept_when_wrapping() -> None:
+    assert wrap("one\n\ntwo", 8) == ["one", "", "two"]
+
+
+def test_the_last_rows_are_the_newest_ones() -> None:
+    assert last_rows(["one", "twotwo", "three"], 3, 3) == ["two", "thr", "ee"]
+    assert last_rows(["one", ""], 10, 5) == ["one", ""]
+    assert last_rows([], 10, 5) == []
+
+
+@given(st.lists(TEXT, max_size=8), st.integers(2, 20), st.integers(1, 6))
+def test_no_row_is_wider_than_the_screen_and_there_are_never_too_many(lines: list[str], width: int, count: int) -> None:
+    rows = last_rows(lines, width, count)
+    assert len(rows) <= count
+    assert all(get_cwidth(row) <= width for row in rows)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import to_plain_text
+
+from aloop.memory import SessionSummary
+from commands.catalog import REGISTRY
+from repl.completer import CommandCompleter
+from repl.session_catalog import OFFERED, SessionCatalog
+
+NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
+NEWEST = "a1b2c3d4-5678-40ab-8def-1234567890ab"
+TWIN = "a1b2c3d4-9999-40ab-8def-1234567890ab"
+OTHER = "0badcafe-5678-40ab-8def-1234567890ab"
+
+
+def summary(session_id: str, hours: int, title: str = "A title", problem: str | None = None) -> SessionSummary:
+    return SessionSummary(session_id, NOW, NOW - timedelta(hours=hours), 2, title, Path(), problem)
+
+
+@pytest.fixture
+def completer() -> CommandCompleter:
+    sessions = SessionCatalog()
+    sessions.replace([summary(NEWEST, 1, "Newest \x1b[2J"), summary(OTHER, 2), summary(TWIN, 3, problem="broken")])
+    return CommandCompleter(REGISTRY, sessions, lambda: NOW)
+
+
+def complete(completer: CommandCompleter, text: str) -> list[Completion]:
+    return list(completer.get_completions(Document(text), CompleteEvent(completion_requested=True)))
+
+
+def applied(text: str, completion: Completion) -> str:
+    return text[: len(text) + completion.start_position] + completion.text
+
+
+def meta(completion: Completion) -> str:
+    return to_plain_text(completion.display_meta)
+
+
+def test_the_beginning_of_a_command_completes_with_its_summary(completer: CommandCompleter) -> None:
+    [completion] = complete(completer, "/re")
+    assert applied("/re", completion) == "/resume"
+    assert meta(completion) == REGISTRY.commands[0].summary
+
+
+def test_a_slash_offers_every_command_in_its_order(completer: CommandCompleter) -> None:
+    assert [found.text for found in complete(completer, "/")] == [f"/{command.name}" for command in REGISTRY.commands]
+
+
+def test_an_alias_completes_when_it_is_what_was_begun(completer: CommandCompleter) -> None:
+    assert [found.text for found in complete(completer, "/qu")] == ["/quit"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "re", "hello /re", " /re", "/zzz", "/re\n/re", "/clear ", "/nope a", "/resume a b"]
+)
+def test_nothing_is_offered_where_nothing_fits(completer: CommandCompleter, text: str) -> None:
+    assert complete(completer, text) == []
+
+
+@pytest.mark.parametrize("text", ["/resume ", "/history "])
+def test_sessions_are_offered_the_newest_first_with_age_and_title(completer: CommandCompleter, text: str) -> None:
+    found = complete(completer, text)
+    assert [completion.text[:8] for completion in found] == ["a1b2c3d4", "0badcafe", "a1b2c3d4"]
+    assert meta(found[0]) == "1 h ago · Newest ^[[2J"
+    assert meta(found[2]) == "3 h ago · cannot be read"
+
+
+def test_a_prefix_completes_to_eight_characters(completer: CommandCompleter) -> None:
+    [completion] = complete(completer, "/resume 0B")
+    assert applied("/resume 0B", completion) == "/resume 0badcafe"
+
+
+def test_ids_that_share_their_beginning_complete_as_far_as_they_must(completer: CommandCompleter) -> None:
+    assert [completion.text for completion in complete(completer, "/resume a1")] == ["a1b2c3d4-5", "a1b2c3d4-9"]
+
+
+def test_help_completes_command_names_with_and_without_slash(completer: CommandCompleter) -> None:
+    assert [applied("/help res", found) for found in complete(completer, "/help res")] == ["/help resume"]
+    assert [applied("/help /res", found) for found in complete(completer, "/help /res")] == ["/help /resume"]
+
+
+def test_many_sessions_are_offered_in_part_and_found_in_full() -> None:
+    sessions = SessionCatalog()
+    sessions.replace([summary(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
+    completer = CommandCompleter(REGISTRY, sessions, lambda: NOW)
+    assert len(complete(completer, "/resume ")) == OFFERED
+    assert [found.text for found in complete(completer, "/resume 00001387")] == ["00001387"]

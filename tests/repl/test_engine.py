@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from aloop.config import Settings
+from aloop.errors import MissingCredentials, SessionError, SessionNotFound
+from repl.engine import Engine, build_agent, resume_session
+from repl.options import ShellOptions
+from tests.commands.conftest import RecordingView, store
+
+
+def options(model: str | None = None, sessions_dir: Path | None = None) -> ShellOptions:
+    return ShellOptions(Settings.from_env(), model, sessions_dir, None)
+
+
+async def test_the_engine_is_built_in_the_background_and_tells_the_view(sessions_dir: Path) -> None:
+    view = RecordingView()
+    engine = Engine(options("offline", sessions_dir), lambda: view)
+    assert engine.context is None
+    engine.start()
+    context = await engine.ready()
+    assert engine.context is context
+    await context.agent.run("Hi")
+    assert "TurnEnded" in view.of("event")
+
+
+async def test_what_goes_wrong_is_raised_for_everybody_who_waits() -> None:
+    engine = Engine(options("some-model"), RecordingView)
+    for _ in range(2):
+        with pytest.raises(MissingCredentials):
+            await engine.ready()
+    assert engine.context is None
+
+
+async def test_a_waiter_that_gives_up_leaves_the_engine_to_others(sessions_dir: Path) -> None:
+    engine = Engine(options("offline", sessions_dir), RecordingView)
+    waiter = asyncio.create_task(engine.ready())
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    assert (await engine.ready()).memory.sessions_dir == sessions_dir
+
+
+async def test_the_latest_session_is_resumed_when_none_is_named(sessions_dir: Path) -> None:
+    await store(sessions_dir, "one")
+    latest = await store(sessions_dir, "two")
+    agent = build_agent(options("offline", sessions_dir))
+    assert (await resume_session(agent, "")).id == latest
+    assert agent.memory.message_count == 2
+
+
+async def test_with_no_session_to_resume_it_says_where_it_looked(sessions_dir: Path) -> None:
+    agent = build_agent(options("offline", sessions_dir))
+    with pytest.raises(SessionError, match="no session to resume in"):
+        await resume_session(agent, "")
+    with pytest.raises(SessionNotFound):
+        await resume_session(agent, "a1b2")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from prompt_toolkit.utils import get_cwidth
+
+from aloop.llm.message_types import Usage
+from aloop.memory import SessionStats, SessionSummary
+from commands.catalog import REGISTRY
+from repl.listing import help_lines, session_lines, stats_lines
+from repl.spans import to_text
+
+NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
+ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"
+
+
+def summary(title: str = "Fix the build", problem: str | None = None) -> SessionSummary:
+    return SessionSummary(ID, NOW, NOW - timedelta(hours=2), 12, title, Path("session.yaml"), problem)
+
+
+def test_a_row_has_number_id_age_messages_and_title() -> None:
+    head, row = to_text(session_lines([summary()], 80, NOW)).splitlines()
+    assert head.split() == ["#", "id", "when", "messages", "title"]
+    assert row.split() == ["1", "a1b2c3d4", "2", "h", "ago", "12", "Fix", "the", "build"]
+    assert row.index("Fix") == head.index("title")
+
+
+def test_rows_fit_a_narrow_screen_whatever_the_title() -> None:
+    rows = to_text(session_lines([summary("日本語 🎉 " * 30)], 60, NOW)).splitlines()
+    assert all(get_cwidth(row) <= 60 for row in rows)
+
+
+def test_a_session_without_a_title_says_so() -> None:
+    assert "(no title)" in to_text(session_lines([summary("")], 80, NOW))
+
+
+def test_a_broken_session_tells_its_whole_problem() -> None:
+    problem = "/a/rather/long/path/session.yaml:4:6: found unexpected end of stream"
+    shown = to_text(session_lines([summary(problem=problem)], 60, NOW))
+    assert "cannot be read" in shown
+    assert problem in shown
+
+
+def test_a_title_can_not_bring_codes_or_lines_along() -> None:
+    shown = to_text(session_lines([summary("\x1b[2Jone\ntwo")], 80, NOW))
+    assert len(shown.splitlines()) == 2
+    assert "\x1b" not in shown
+
+
+def test_stats_name_roles_tools_and_tokens() -> None:
+    stats = SessionStats(
+        ID,
+        NOW,
+        NOW,
+        4,
+        {"user": 1, "assistant": 2, "tool": 1},
+        {"calculator": 1},
+        Usage(1000, 20, 0, 300),
+        5120,
+        Path("x"),
+    )
+    shown = to_text(stats_lines(stats))
+    assert "4 (1 user, 2 assistant, 1 tool)" in shown
+    assert "calculator 1" in shown
+    assert "1,300 in, 20 out" in shown
+    assert "x (5,120 bytes)" in shown
+
+
+def test_stats_of_a_session_that_was_never_saved_say_so() -> None:
+    assert "not saved yet" in to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {})))
+
+
+def test_help_lists_every_command_once_under_its_group() -> None:
+    shown = to_text(help_lines(REGISTRY.commands))
+    for command in REGISTRY.commands:
+        assert shown.count(f"  {command.invocation} ") == 1
+        assert command.summary in shown
+    assert shown.splitlines()[0] == "Session"
+
+
+def test_help_on_one_command_adds_its_other_names_and_an_example() -> None:
+    command = REGISTRY.find("help")
+    assert command is not None
+    shown = to_text(help_lines([command]))
+    assert "also: /?" in shown
+    assert "example: /help resume" in shown

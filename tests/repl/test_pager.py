@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from repl.pager import page, pager_command
+
+
+@pytest.mark.parametrize("chosen", ["no-such-pager", "/no/such/pager -R"])
+def test_a_pager_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+    monkeypatch.setenv("PAGER", chosen)
+    assert pager_command() == []
+
+
+def test_the_pager_may_have_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", f"{sys.executable} -c 'print(1)'")
+    assert pager_command() == [sys.executable, "-c", "print(1)"]
+
+
+async def test_the_pager_gets_the_whole_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    target = tmp_path / "paged"
+    code = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_bytes(sys.stdin.buffer.read())"
+    monkeypatch.setenv("PAGER", f'{sys.executable} -c "{code}"')
+    assert await page("日本語\n" * 1000)
+    assert target.read_text() == "日本語\n" * 1000
+
+
+async def test_a_pager_that_is_closed_early_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", f"{sys.executable} -c 'pass'")
+    assert await page("x" * 10_000_000)
+
+
+async def test_without_a_pager_nothing_is_shown_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", "no-such-pager")
+    assert not await page("text")

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from aloop.agent.events import AnswerDelta, AnswerFinished, Notice, ToolFinished, TurnEnded
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.tools.base import ToolResult
+from repl.plain_view import PlainView
+
+FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
+TOOL = ToolFinished(ToolCall("1", "calculator", "{}"), "2+2", ToolResult("4"), 0.1)
+
+
+class Streams:
+    def __init__(self) -> None:
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.view = PlainView(self.out, self.err)
+
+
+@pytest.fixture
+def streams() -> Streams:
+    return Streams()
+
+
+def test_an_answer_is_written_as_it_comes_and_its_last_line_ended(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("Hel"))
+    assert streams.out.getvalue() == "Hel"
+    streams.view.event(AnswerDelta("lo"))
+    streams.view.event(FINISHED)
+    assert streams.out.getvalue() == "Hello\n"
+
+
+def test_a_line_that_is_ended_is_not_ended_again(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("Hello\n"))
+    streams.view.event(FINISHED)
+    streams.view.event(TurnEnded("completed", kept=True, usage=Usage(), seconds=0.1))
+    assert streams.out.getvalue() == "Hello\n"
+
+
+def test_how_it_went_goes_to_the_other_stream(streams: Streams) -> None:
+    streams.view.event(TOOL)
+    streams.view.event(Notice("Something was mended."))
+    streams.view.error("It failed.")
+    assert streams.out.getvalue() == ""
+    assert streams.err.getvalue() == "● calculator 2+2 … 0.1s → 4\nSomething was mended.\nIt failed.\n"
+
+
+def test_a_message_in_mid_answer_begins_on_a_line_of_its_own(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("Half"))
+    streams.view.info("Stopped.")
+    assert streams.out.getvalue() == "Half\nStopped.\n"
+
+
+def test_no_codes_get_through(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("\x1b[2J"))
+    streams.view.error("\x1b[2J")
+    assert "\x1b" not in streams.out.getvalue() + streams.err.getvalue()

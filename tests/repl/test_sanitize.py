@@ -1,0 +1,95 @@
+"""Text from elsewhere is shown and never obeyed, whichever way it comes to the screen."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repl.markdown import render_markdown
+from repl.sanitize import safe_line, safe_text
+from repl.spans import Tone, line, to_ansi, to_text
+
+PAYLOADS = [
+    "\x1b[2J",
+    "\x1b]0;title\x07",
+    "\x1b]52;c;ZXZpbA==\x07",
+    "\x1b]8;;http://evil\x1b\\text\x1b]8;;\x1b\\",
+    "\x1bP$qm\x1b\\",
+    "\x1b[6n",
+    "\x1bc",
+    "\x9b31m",
+    "\x9d0;title\x9c",
+    "over\rwritten",
+    "back\b\b\bspace",
+    "bell\x07",
+    "nul\x00",
+    "del\x7f",
+    "\u202egnp.exe",
+    "\u2066isolate\u2069",
+    "\u200fmark",
+    "line\u2028break",
+    "next\x85line",
+    "vertical\x0btab",
+    "form\x0cfeed",
+    "shift\x0eout",
+    "\ud800 alone",
+]
+OURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def obeyed(text: str) -> list[str]:
+    """Return the characters of ``text`` that a terminal would act on, line feeds apart."""
+    return [
+        character
+        for character in text
+        if (unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} and character != "\n")
+        or unicodedata.bidirectional(character) in {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+        or character in "\u200e\u200f\u061c"
+    ]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_payload_survives(payload: str) -> None:
+    assert obeyed(safe_text(payload)) == []
+    assert obeyed(safe_line(payload)) == []
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_no_text_at_all_survives(text: str) -> None:
+    assert obeyed(safe_text(text)) == []
+    assert "\n" not in safe_line(text)
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_lines_of_spans_hold_no_codes_but_our_own(text: str) -> None:
+    assert obeyed(OURS.sub("", to_ansi([line((Tone.BAD, text), text)], colour=True))) == []
+    assert obeyed(to_text([line((Tone.BAD, text), text)])) == []
+
+
+PIECES = [*"*_`#>-|[]()!<&;\\~ \n\t1.ab", *PAYLOADS, "&#13;", "&#8238;", "&#x9b;", "```"]
+MARKUP = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
+
+
+@given(MARKUP)
+def test_rendered_markdown_holds_no_codes_but_our_own(text: str) -> None:
+    assert obeyed(OURS.sub("", render_markdown(text, 40, colour=True))) == []
+
+
+def test_what_was_there_can_still_be_read() -> None:
+    assert safe_text("\x1b[31mred\x07") == "^[[31mred^G"
+
+
+def test_line_feeds_stay_and_tabs_become_spaces() -> None:
+    assert safe_text("a\tb\r\nc") == "a   b\nc"
+
+
+def test_a_single_line_folds_its_white_space() -> None:
+    assert safe_line("  a\n\tb  ") == "a b"
+
+
+def test_emoji_and_other_scripts_are_left_alone() -> None:
+    assert safe_text("日本語 👩‍💻 é العربية") == "日本語 👩‍💻 é العربية"

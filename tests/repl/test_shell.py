@@ -1,0 +1,283 @@
+"""The shell in this process, on a terminal in memory; the model is scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.input import PipeInput, create_pipe_input
+
+from aloop.agent import ReActAgent
+from aloop.config import Settings
+from aloop.errors import ConnectionFailed, LLMError
+from aloop.llm.base import TextDelta
+from aloop.memory import MemoryManager
+from repl import engine, paste
+from repl.options import ShellOptions
+from repl.screen import Screen
+from repl.shell import Shell
+from tests.agent.scripted import Hang, Line, ScriptedLLM, answer
+from tests.commands.conftest import store
+from tests.repl.terminal import PATIENCE, Terminal
+
+
+class Stage:
+    """A running shell: the keys into it, the terminal under it, the model behind it."""
+
+    def __init__(self, llm: ScriptedLLM, keys: PipeInput, sessions_dir: Path, resume: str | None) -> None:
+        self.llm = llm
+        self.sessions_dir = sessions_dir
+        self.terminal = Terminal()
+        self._keys = keys
+        options = ShellOptions(Settings.from_env(), None, sessions_dir, resume)
+        self.running = asyncio.create_task(Shell(options, Screen(self.terminal.output), keys).run())
+
+    def type(self, keys: str) -> None:
+        self._keys.send_text(keys)
+
+    async def see(self, text: str) -> None:
+        await self.terminal.wait_for(text)
+
+    async def rest(self) -> None:
+        """Wait until nothing is going on: an empty prompt, and above it the blank row that ends a turn."""
+        await self.terminal.wait_until(lambda: self.terminal.screen[-3:-1] == ["", ">"], "an empty prompt")
+
+    async def ends(self) -> int:
+        """Wait for the shell to end and return its exit code."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.running
+
+    async def saved(self) -> list[str | None]:
+        """Return what the newest session on disk says."""
+        found = await MemoryManager.find_latest_session(sessions_dir=self.sessions_dir)
+        assert found is not None
+        session = await MemoryManager.load_session(found, sessions_dir=self.sessions_dir)
+        return [message.content for message in session.messages]
+
+
+SetStage = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture
+def stage(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SetStage:
+    @asynccontextmanager
+    async def set_stage(*scripts: Sequence[Line], resume: str | None = None) -> AsyncIterator[Stage]:
+        llm = ScriptedLLM(*scripts)
+
+        def build(_options: object) -> ReActAgent:
+            return ReActAgent(llm, tools=[], sessions_dir=sessions_dir)
+
+        monkeypatch.setattr(engine, "build_agent", build)
+        with create_pipe_input() as keys:
+            stage = Stage(llm, keys, sessions_dir, resume)
+            try:
+                if resume is None:
+                    await stage.see("0 messages")
+                yield stage
+            finally:
+                stage.running.cancel()
+                await asyncio.wait([stage.running])
+
+    return set_stage
+
+
+async def test_a_line_is_answered_and_the_session_saved(stage: SetStage) -> None:
+    async with stage(answer("Hello **you**.")) as shell:
+        shell.type("Hi\r")
+        await shell.see("2 messages")
+        await shell.rest()
+        assert "> Hi\nHello you.\n" in shell.terminal.scrollback
+        assert await shell.saved() == ["Hi", "Hello **you**."]
+
+
+async def test_enter_in_a_turn_sends_nothing_and_keeps_the_draft(stage: SetStage) -> None:
+    hang = Hang()
+    async with stage([TextDelta("Half"), hang], answer("Done.")) as shell:
+        shell.type("one\r")
+        await hang.reached.wait()
+        shell.type("two\r")
+        await shell.see("Still busy")
+        assert shell.terminal.screen[-2] == "> two"
+        assert len(shell.llm.requests) == 1
+        shell.type("\x03")
+        await shell.see("Stopped. What there was is kept.")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", "> two"], "the end of the turn")
+        shell.type("\r")
+        await shell.see("Done.")
+        assert [message.content for message in shell.llm.requests[1] if message.role == "user"][-1] == "two"
+
+
+async def test_pressing_ctrl_c_twice_ends_the_turn_and_not_the_shell(stage: SetStage) -> None:
+    hang = Hang()
+    async with stage([TextDelta("Half"), hang], answer("Still here.")) as shell:
+        shell.type("one\r")
+        await hang.reached.wait()
+        shell.type("\x03\x03\x03")
+        await shell.rest()
+        shell.type("two\r")
+        await shell.see("Still here.")
+
+
+async def test_sigint_from_outside_does_what_the_key_does(stage: SetStage) -> None:
+    hang = Hang()
+    async with stage([TextDelta("Half"), hang]) as shell:
+        shell.type("one\r")
+        await hang.reached.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await shell.see("Stopped.")
+        assert not shell.running.done()
+
+
+async def test_a_turn_without_trace_puts_its_text_back_on_the_line(stage: SetStage) -> None:
+    async with stage([ConnectionFailed("No network.")], answer("Now it works.")) as shell:
+        shell.type("try this\r")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", "> try this"], "the text again")
+        shell.type("\r")
+        await shell.see("Now it works.")
+        await shell.rest()
+        assert await shell.saved() == ["try this", "Now it works."]
+
+
+async def test_text_is_not_put_back_over_a_draft(stage: SetStage) -> None:
+    hang = Hang()
+    async with stage([hang]) as shell:
+        shell.type("one\r")
+        await hang.reached.wait()
+        shell.type("a draft")
+        await shell.see("> a draft")
+        shell.type("\x03")
+        await shell.see("Up brings it back")
+        assert "> a draft" in shell.terminal.screen
+
+
+async def test_ctrl_c_at_rest_clears_the_line_and_keeps_it_in_the_history(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("a draft")
+        await shell.see("> a draft")
+        shell.type("\x03\x03")
+        await shell.see("Ctrl-D or /exit leaves.")
+        assert "> a draft" not in shell.terminal.screen
+        shell.type("\x1b[A")
+        await shell.see("> a draft")
+
+
+async def test_ctrl_d_on_an_empty_line_leaves(stage: SetStage) -> None:
+    async with stage(answer("Hello.")) as shell:
+        shell.type("Hi\r")
+        await shell.see("2 messages")
+        await shell.rest()
+        shell.type("\x04")
+        assert await shell.ends() == 0
+        assert "aloop --resume" in shell.terminal.scrollback
+
+
+async def test_ctrl_d_in_a_turn_or_on_text_does_not_leave(stage: SetStage) -> None:
+    hang = Hang()
+    async with stage([hang]) as shell:
+        shell.type("one\r")
+        await hang.reached.wait()
+        shell.type("\x04")
+        shell.type("two\x04")
+        await shell.see("> two")
+        assert not shell.running.done()
+
+
+async def test_a_paste_stays_one_input_with_its_lines(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paste, "PAUSE", -1.0)  # as if every key came after a pause
+    async with stage(answer("Got it.")) as shell:
+        shell.type("\x1b[200~one\r\ntwo\rthree\x1b[201~")
+        await shell.see("three")
+        shell.type("\r")
+        await shell.see("Got it.")
+        await shell.rest()
+        assert (await shell.saved())[0] == "one\ntwo\nthree"
+
+
+@pytest.mark.parametrize("key", ["\r", "\n", "\x0f"])
+async def test_a_paste_that_forges_its_end_can_not_submit_itself(stage: SetStage, key: str) -> None:
+    async with stage() as shell:
+        shell.type(f"\x1b[200~harmless\x1b[201~{key}evil{key}")
+        await shell.see("evil")
+        assert shell.llm.requests == []
+
+
+async def test_alt_enter_begins_a_new_line(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type("one\x1b\rtwo")
+        await shell.see("  two")
+        shell.type("\r")
+        await shell.see("Got it.")
+        await shell.rest()
+        assert (await shell.saved())[0] == "one\ntwo"
+
+
+async def test_a_blank_line_is_not_sent(stage: SetStage) -> None:
+    async with stage(answer("Hello.")) as shell:
+        shell.type("  \r")
+        shell.type("Hi\r")
+        await shell.see("Hello.")
+        assert len(shell.llm.requests) == 1
+
+
+async def test_tab_completes_a_command_and_enter_runs_it(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("/cl\t")
+        await shell.see("> /clear")
+        shell.type("\r")
+        await shell.see("This session is new already.")
+
+
+async def test_a_bug_in_a_turn_is_shown_and_the_shell_lives(stage: SetStage) -> None:
+    async with stage([ZeroDivisionError("a bug")], answer("Still here.")) as shell:
+        shell.type("one\r")
+        await shell.see("Something failed inside aloop: ZeroDivisionError: a bug")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", ">"], "an empty prompt")
+        shell.type("two\r")
+        await shell.see("Still here.")
+
+
+async def test_resuming_shows_where_it_was_before_the_first_prompt(stage: SetStage, sessions_dir: Path) -> None:
+    session_id = await store(sessions_dir, "What was it?")
+    async with stage(resume="") as shell:
+        await shell.see("2 messages\n")
+        assert "> What was it?\nanswer to What was it?" in shell.terminal.scrollback
+        await shell.see(f"Resumed {session_id[:8]}")
+
+
+async def test_resuming_what_is_not_there_ends_before_the_prompt(
+    stage: SetStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with stage(resume="ffffffff") as shell:
+        assert await shell.ends() == 1
+        assert shell.terminal.screen == []
+        assert capsys.readouterr().err == "aloop: No session matches 'ffffffff'.\n"
+
+
+async def test_an_engine_that_can_not_be_built_ends_the_shell_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_options: object) -> ReActAgent:
+        raise LLMError("There is no key.")
+
+    monkeypatch.setattr(engine, "build_agent", refuse)
+    with create_pipe_input() as keys:
+        terminal = Terminal()
+        options = ShellOptions(Settings.from_env(), "some-model", None, None)
+        code = await Shell(options, Screen(terminal.output), keys).run()
+    assert code == 1
+    assert "There is no key." in terminal.scrollback
+
+
+async def test_sigterm_ends_the_turn_as_ctrl_c_does_and_leaves(stage: SetStage) -> None:
+    hang = Hang()
+    async with stage([TextDelta("Half"), hang]) as shell:
+        shell.type("one\r")
+        await hang.reached.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await shell.ends() == 130
+        assert await shell.saved() == ["one", "Half"]

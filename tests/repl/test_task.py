@@ -1,0 +1,91 @@
+"""--task: the answer and nothing else on standard output, and an exit code that tells how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.saved_sessions import FIRST, save
+from tests.stub.parts import Answer, Gate, Text, ToolUse
+from tests.stub.replies import HTTPError
+from tests.stub.server import StubServer
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "aloop", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+    )
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+    with start(*arguments, env=env) as process:
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+
+def test_only_the_answer_is_on_standard_output(stub: StubServer) -> None:
+    stub.script(Answer(Text("Let me see."), ToolUse("calculator", {"expression": "2+2"})), "It is **4**.")
+    code, out, err = run("--task", "2+2?", env=stub.env)
+    assert (code, out) == (0, "It is **4**.\n")
+    assert "Let me see." in err
+    assert "● calculator 2+2" in err
+
+
+def test_a_task_goes_on_in_a_session() -> None:
+    save(Path(".aloop/sessions"), FIRST)
+    assert run("--resume", "a1b2", "--task", "And now?")[0] == 0
+    assert "And now?" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
+
+
+def test_nothing_to_resume_is_a_failure() -> None:
+    code, out, err = run("--resume", "--task", "Go on")
+    assert (code, out) == (1, "")
+    assert "no session to resume" in err
+
+
+def test_a_failure_is_one_line_and_leaves_no_session(stub: StubServer) -> None:
+    stub.script(HTTPError(401))
+    code, out, err = run("--task", "Hi", env=stub.env)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert not Path(".aloop").exists() or not list(Path(".aloop").glob("sessions/*/session.yaml"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_task_keeps_what_there_was(stub: StubServer, number: signal.Signals) -> None:
+    gate = Gate()
+    stub.script(Text("Half an answer ", gate, "ends."))
+    with start("--task", "Hi", env=stub.env) as process:
+        gate.wait_until_reached()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "Interrupted." in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
+    with start("--task", "Hi") as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        err = process.stderr.read()
+    assert process.returncode in {0, 1}
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+
+
+def test_a_task_loads_neither_prompt_toolkit_nor_rich() -> None:
+    code = "import sys, repl.task; sys.exit(any(name in sys.modules for name in ('prompt_toolkit', 'rich')))"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

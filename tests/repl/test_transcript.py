@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory import Session
+from repl.spans import to_text
+from repl.transcript import call_headline, conversation_lines, message_lines, reminder_lines
+
+NOW = datetime(2025, 6, 15, tzinfo=UTC)
+CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
+TALK = (
+    LLMMessage("user", "What is\n2+2?"),
+    LLMMessage("assistant", tool_calls=(CALL,)),
+    LLMMessage("tool", "4\nexactly", tool_call_id="call_1", name="calculator"),
+    LLMMessage("assistant", "It is 4."),
+)
+
+
+def test_a_conversation_shows_who_said_what() -> None:
+    session = Session(
+        "id-1", NOW, NOW, (LLMMessage("system", "a\nb\nc"),), TALK, Path("x"), "A title", warnings=("Odd.",)
+    )
+    assert to_text(conversation_lines(session)).splitlines() == [
+        "id-1 · A title",
+        "Odd.",
+        "",
+        "system: a",
+        "        … (2 more lines)",
+        "",
+        "> What is",
+        "  2+2?",
+        "● calculator 2+2",
+        "  → 4",
+        "    exactly",
+        "It is 4.",
+    ]
+
+
+def test_a_reminder_is_short_and_parts_its_exchanges() -> None:
+    long = LLMMessage("assistant", "\n".join(f"line {number}" for number in range(20)))
+    shown = to_text(reminder_lines([TALK[0], long, TALK[0], TALK[2]])).splitlines()
+    assert shown[6:8] == ["line 4", "… (15 more lines)"]
+    assert shown[8] == ""
+    assert shown[-1] == "  → 4 …"
+
+
+def test_an_interrupted_answer_says_so() -> None:
+    assert to_text(message_lines(LLMMessage("assistant", "Half", interrupted=True))) == "Half\n(interrupted)\n"
+
+
+def test_the_arguments_of_a_call_are_told_in_the_fewest_words() -> None:
+    assert call_headline(CALL) == "2+2"
+    assert call_headline(ToolCall("1", "x", '{"a": 1, "b": 2}')) == '{"a": 1, "b": 2}'
+    assert call_headline(ToolCall("1", "x", "{}")) == ""
+    assert call_headline(ToolCall("1", "x", "no json")) == "no json"
+    assert call_headline(ToolCall("1", "x", "[" * 100_000)).startswith("[")

@@ -1,0 +1,94 @@
+"""A turn on a terminal, event by event; no application is running, so that only what is printed is seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from aloop.agent.events import (
+    AgentEvent,
+    AnswerDelta,
+    AnswerFinished,
+    Notice,
+    ThoughtDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    TurnStarted,
+)
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.tools.base import ToolResult
+from repl.live import Live
+from repl.screen import Screen
+from repl.turn_display import TurnDisplay
+from tests.repl.terminal import Terminal
+
+CALL = ToolCall("call_1", "calculator", "{}")
+FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
+ENDED = TurnEnded("completed", kept=True, usage=Usage(), seconds=1.0)
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.terminal = Terminal()
+        self.live = Live()
+        self._display = TurnDisplay(Screen(self.terminal.output), self.live)
+
+    def show(self, *events: AgentEvent) -> None:
+        for event in events:
+            self._display.show(event)
+
+
+@pytest.fixture
+async def stage() -> Stage:
+    return Stage()
+
+
+async def test_an_answer_is_rendered_once_it_is_whole(stage: Stage) -> None:
+    stage.live.begin("")
+    stage.show(TurnStarted("m"), AnswerDelta("**one**\n\ntw"), AnswerDelta("o"))
+    assert stage.terminal.screen == []
+    stage.show(FINISHED, ENDED)
+    assert stage.terminal.screen == ["one", "", "two"]
+
+
+async def test_a_finished_block_is_printed_within_a_frame_and_the_rest_is_live(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), AnswerDelta("one\n\ntwo is not"))
+    await stage.terminal.wait_for("one")
+    assert stage.terminal.screen == ["one"]
+    assert stage.live.tail(80, 24) == "\ntwo is not"
+    stage.show(AnswerDelta(" whole yet"), FINISHED)
+    assert stage.terminal.screen == ["one", "", "two is not whole yet"]
+    assert not stage.live.has_tail
+
+
+async def test_tools_are_lines_of_their_own_parted_from_text(stage: Stage) -> None:
+    result = ToolFinished(CALL, "2+2", ToolResult("4"), 0.1)
+    stage.show(TurnStarted("m"), AnswerDelta("Let me see."), FINISHED, ToolStarted(CALL, "2+2"), result, result)
+    stage.show(AnswerDelta("It is 4."), FINISHED, ENDED)
+    step = "● calculator 2+2 … 0.1s → 4"
+    assert stage.terminal.screen == ["Let me see.", "", step, step, "", "It is 4."]
+
+
+async def test_the_status_follows_the_turn(stage: Stage) -> None:
+    stage.live.begin("")
+    seen = []
+    for event in (TurnStarted("m"), ThoughtDelta("hm"), AnswerDelta("text"), FINISHED, ToolStarted(CALL, "2+2")):
+        stage.show(event)
+        seen.append(stage.live.status.partition(" · ")[0])
+    waiting = "waiting for the answer"
+    assert seen == [waiting, "thinking", "answering", waiting, "● calculator 2+2"]
+
+
+async def test_a_tool_that_was_stopped_leaves_a_line(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), ToolStarted(CALL, "2+2"), ENDED)
+    assert stage.terminal.screen == ["● calculator 2+2 … stopped"]
+
+
+async def test_a_step_wider_than_the_screen_stays_one_line(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), ToolFinished(CALL, "2+2", ToolResult("日本" * 90), 0.1))
+    assert len(stage.terminal.screen) == 1
+
+
+async def test_a_notice_comes_after_what_was_said_before_it(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), AnswerDelta("text"), Notice("Something was mended."))
+    assert stage.terminal.screen == ["text", "Something was mended."]
