@@ -1,0 +1,128 @@
+"""Sessions and messages to test with, and strategies that make more of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.memory.session import Session
+
+ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"
+OTHER_ID = "e5f6a7b8-1234-4cde-9f01-abcdefabcdef"
+NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
+LATER = datetime(2025, 1, 31, 12, 30, 0, 250_000, tzinfo=UTC)
+NOWHERE = Path("session.yaml")
+
+SPEC_SAMPLE = b"""\
+id: a1b2c3d4-5678-90ab-cdef-1234567890ab
+created_at: "2025-01-31T14:30:00"
+updated_at: "2025-01-31T15:45:00"
+
+system_messages:
+  - role: system
+    content: |
+      You are a helpful assistant.
+
+messages:
+  - role: user
+    content: "Hello"
+  - role: assistant
+    content: null
+    tool_calls:
+      - id: call_abc123
+        type: function
+        function:
+          name: calculator
+          arguments: '{"expression": "2+2"}'
+  - role: tool
+    content: "4"
+    tool_call_id: call_abc123
+    name: calculator
+"""
+"""The session file of spec/memory-persistence.md, to the byte."""
+
+
+def user(text: str) -> LLMMessage:
+    return LLMMessage("user", text)
+
+
+def answer(text: str | None, *calls: ToolCall) -> LLMMessage:
+    return LLMMessage("assistant", text, tool_calls=calls)
+
+
+def result(text: str | None, call_id: str = "call_1", name: str = "calculator") -> LLMMessage:
+    return LLMMessage("tool", text, tool_call_id=call_id, name=name)
+
+
+def call(identity: str = "call_1", arguments: str = '{"expression": "2+2"}') -> ToolCall:
+    return ToolCall(identity, "calculator", arguments)
+
+
+def session(*messages: LLMMessage, identity: str = ID, updated_at: datetime = NOON, system: str = "") -> Session:
+    """Return a session that is not on disk yet."""
+    system_messages = (LLMMessage("system", system),) if system else ()
+    return Session(identity, NOON, updated_at, system_messages, messages, Path())
+
+
+# One of everything that a message can carry.
+RICH = (
+    user("What is 2 + 2?\n\n\tAnd why? 🎈\n"),
+    LLMMessage(
+        "assistant",
+        "Let me see.\n",
+        tool_calls=(call(), call("call 2", '{"expression":\n"é"}')),
+        thinking=(
+            ThinkingBlock("First I think.\nThen I act. ", signature="EqQB/+=="),
+            ThinkingBlock(redacted="opaque==", after_chars=4, after_calls=1),
+            ThinkingBlock(),
+        ),
+        usage=Usage(12, 34, 5, 0),
+        model="claude-test",
+    ),
+    result("4"),
+    LLMMessage("tool", None, tool_call_id="call 2", name="yes", is_error=True, output_file="outputs/call.txt"),
+    LLMMessage("assistant", "Four, bec", interrupted=True),
+    LLMMessage("user", "A summary: of all\n\n\n", summary=True),
+    LLMMessage("assistant", "", skip=True),
+)
+
+# What has broken one YAML reader or another, or could.
+_TRICKS = (
+    *("\n", "\n\n", " ", "  ", "\t", "\r", "\r\n", "\x0b", "\x0c", "\x85", "\xa0", "\u2028", "\u2029", "\u200b", "\ufeff"),
+    *("\0", "\x07", "\x1b", "\x7f", "\x80", "\x9f", "\ufffe", "\uffff", "\ufffd", "\ud7ff", "\ue000", "\U0010ffff"),
+    *("\ud800", "\udfff", "\ud83d\ude00", "\udc00\ud800", "😀", "é", "字"),
+    *("\n---\n", "\n...\n", "---", "...", "#", " #", ": ", ":", "- ", "-", "? ", "|", ">", "|2-", "%YAML", "@", "`", "&a"),
+    *("*a", "!t", "!!", "<<", "=", "{", "}", "[", "]", ",", "'", "''", '"', "\\", "\\n", "\\\n", "~", "null", "True", "no"),
+    *("1", "1e3", "0x1f", "10:30", "2025-01-31", ".inf", "a", "word", "  role: user\n", "messages:\n", "x " * 60),
+)
+
+any_char = st.one_of(st.characters(), st.characters(categories=["Cs", "Cc", "Zs", "Zl", "Zp", "Cf"]))
+texts = st.lists(st.one_of(st.sampled_from(_TRICKS), st.text(any_char, max_size=6)), max_size=12).map("".join)
+"""Text of every kind, lone surrogates included."""
+
+words = st.one_of(st.sampled_from(("call_1", "a.b/c:d-e", "null", "No", "y", "123", "")), texts)
+
+calls = st.builds(ToolCall, words, words, texts)
+thoughts = st.builds(ThinkingBlock, texts, words, words, st.integers(0, 10**6), st.integers(0, 9))
+usages = st.builds(Usage, *[st.integers(0, 10**9)] * 4)
+
+messages = st.builds(
+    LLMMessage,
+    st.sampled_from(("user", "assistant", "tool", "system")),
+    st.none() | texts,
+    tool_calls=st.lists(calls, max_size=2).map(tuple),
+    tool_call_id=st.none() | words,
+    name=st.none() | words,
+    thinking=st.lists(thoughts, max_size=2).map(tuple),
+    usage=st.none() | usages,
+    model=st.none() | words,
+    interrupted=st.booleans(),
+    is_error=st.booleans(),
+    skip=st.booleans(),
+    summary=st.booleans(),
+    output_file=st.none() | words,
+)
+"""Messages with anything in any field."""

@@ -1,0 +1,79 @@
+"""Session files as an accident leaves them: bytes flipped, lost, doubled, or typed in the wrong place."""
+
+from __future__ import annotations
+
+import random
+
+from aloop.memory.serialization import dump_session
+from tests.memory.examples import RICH, SPEC_SAMPLE, answer, call, result, session, user
+
+# What a slip of the hand puts in, and what a parser is most likely to stumble over.
+_TOKENS = (
+    *(b"\n", b"\n\n", b" ", b"  ", b"    ", b"\t", b"\r", b"\r\n", b"\0", b"\x1b", b"\x7f", b"\xff", b"\xc3", b"\xe2\x80"),
+    *(b":", b": ", b"-", b"- ", b"? ", b"|", b">", b"|2", b"|+\n", b"#", b" # note\n", b"'", b'"', b"\\", b"\\\n", b"&a ", b"*a"),
+    *(b"!t ", b"<<: ", b"{", b"}", b"[", b"]", b",", b"%", b"@", b"---\n", b"\n---\n", b"...\n", b"\n...\n", b"null", b"true"),
+    *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", "\x85".encode(), "\u2028".encode(), "é🎈".encode(), b"\xed\xa0\x80"),
+    *(b"messages:\n", b"messages: []\n", b"role: user\n", b"  - role: user\n    content: x\n", b"updated_at: 9\n", b"id: "),
+    *(b"\\x41", b"\\u00e9", b"\\ud800", b"\\U00110000", b"|2-\n\n", b"\\\n \t", b"~", b"[" * 40, b"- " * 40, b"9" * 400),
+)
+
+HAND_WRITTEN = b"""\
+# my notes
+messages:   # the talk
+- role: user
+  content: "one
+    two"
+
+- {role: assistant, content: yes, mood: calm}
+-   content: >
+       folded
+       text
+    role: user   # me
+    x-extra:
+      - [1, 2]
+      - a: b
+title: 'It''s'
+updated_at: 2025-01-31T15:45:00
+id: a1b2c3d4-5678-90ab-cdef-1234567890ab
+created_at: "2025-01-31T14:30:00"
+"""
+
+SEEDS = (
+    SPEC_SAMPLE,
+    HAND_WRITTEN,
+    dump_session(session(*RICH, system="Be kind.\n\n")),
+    dump_session(session(user("Hi"), answer("\x07bell\nand \x1b[0m"), user("a\nb"), answer(None, call()), result("4"))),
+    dump_session(session()),
+)
+
+
+def mutate(seed: bytes, rng: random.Random, times: int) -> bytes:
+    """Return ``seed`` with a few small accidents."""
+    data = bytearray(seed)
+    for _ in range(times):
+        place = rng.randrange(len(data) + 1)
+        length = rng.choice((1, 1, 1, 2, 5, 30))
+        match rng.randrange(7):
+            case 0 if data:
+                data[place % len(data)] ^= 1 << rng.randrange(8)
+            case 1:
+                del data[place : place + length]
+            case 2:
+                data[place:place] = rng.choice(_TOKENS)
+            case 3:
+                data[place : place + length] = rng.choice(_TOKENS)
+            case 4:
+                data[place:place] = data[place : place + length]
+            case 5:
+                _swap_lines(data, rng)
+            case _:
+                data[place : place + 1] = bytes([rng.randrange(256)])
+    return bytes(data)
+
+
+def _swap_lines(data: bytearray, rng: random.Random) -> None:
+    lines = data.splitlines(keepends=True)
+    if len(lines) > 1:
+        one, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+        lines[one], lines[other] = lines[other], lines[one]
+        data[:] = b"".join(lines)

@@ -1,0 +1,109 @@
+"""Edits of byte ranges, and lists in brackets written out as blocks."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloop.llm.message_types import clean_text
+from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.serialization import parse
+from aloop.memory.splice import Edit, apply_in_place, emit_node, splice
+from tests.memory.examples import NOWHERE, texts
+
+DATA = b"0123456789"
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ([], b"0123456789"),
+        ([Edit(2, 4, b"xyz")], b"01xyz456789"),
+        ([Edit(4, 4, b"x"), Edit(0, 0, b"a"), Edit(10, 10, b"z")], b"a0123x456789z"),
+        ([Edit(0, 10, b"")], b""),
+        ([Edit(2, 4, b"x"), Edit(4, 6, b"y")], b"01xy6789"),
+        ([Edit(4, 6, b"y"), Edit(4, 4, b"x")], b"0123xy6789"),
+    ],
+)
+def test_edits_leave_all_else_as_it_is(edits: list[Edit], expected: bytes) -> None:
+    assert b"".join(splice(DATA, edits)) == expected
+    data = bytearray(DATA)
+    apply_in_place(data, edits)
+    assert data == expected
+
+
+@pytest.mark.parametrize(
+    "edits", [[Edit(2, 5, b""), Edit(4, 6, b"")], [Edit(5, 4, b"")], [Edit(-1, 0, b"")], [Edit(9, 11, b"")]]
+)
+def test_edits_that_overlap_or_lie_outside_are_refused(edits: list[Edit]) -> None:
+    with pytest.raises(ValueError, match="overlaps another, or lies outside"):
+        splice(DATA, edits)
+
+
+def test_the_untouched_bytes_are_not_copied() -> None:
+    data = bytearray(DATA)
+    first, *_ = splice(data, [Edit(5, 5, b"x")])
+    assert isinstance(first, memoryview)
+    assert first.obj is data
+    first.release()
+
+
+def test_the_two_ways_to_edit_agree() -> None:
+    places = st.integers(0, 20)
+    edit = st.builds(lambda at, length, new: Edit(at, at + length, new), places, st.integers(0, 5), st.binary(max_size=3))
+
+    @given(st.lists(edit, max_size=4))
+    @settings(max_examples=200)
+    def agree(edits: list[Edit]) -> None:
+        data = bytearray(range(26))
+        try:
+            expected = b"".join(splice(data, edits))
+        except ValueError:
+            return
+        apply_in_place(data, edits)
+        assert data == expected
+
+    agree()
+
+
+def meaning(node: Node) -> object:
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Sequence):
+        return [meaning(item) for item in node.items]
+    return {key: meaning(value) for key, value in node.values.items()}
+
+
+def build(value: object) -> Node:
+    if isinstance(value, dict):
+        return Mapping({key: build(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return Sequence([build(item) for item in value])
+    return Scalar(str(value))
+
+
+keys = st.one_of(st.text(max_size=8), texts).map(clean_text)
+trees = st.dictionaries(
+    keys,
+    st.recursive(keys, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=5),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(trees, st.integers(0, 4))
+@settings(max_examples=100)
+def test_any_tree_is_written_as_a_block_that_reads_the_same(tree: dict[str, object], column: int) -> None:
+    """Keys of any kind included: what stands under keys that aloop does not know is its owner's."""
+    data = f"{' ' * column}root:{emit_node(build(tree), column + 2)}\n".encode()
+    assert meaning(parse(data, NOWHERE).root) == {"root": tree}
+    assert yaml.load(data, yaml.CBaseLoader) == {"root": tree}
+
+
+@pytest.mark.parametrize("text", ["yes", "10:30", "a#b", "null", "~", "'quoted'", '"two\n\n  lines"', "{a: -1, b: c:d}", "[[], {}]"])
+def test_a_value_from_brackets_means_the_same_in_a_block(text: str) -> None:
+    node = parse(f"x: [{text}]".encode(), NOWHERE).root.values["x"]
+    data = f"x:{emit_node(node, 2)}\n".encode()
+    assert yaml.safe_load(data) == yaml.safe_load(f"x: [{text}]")
