@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aloop.memory.manager import MemoryManager
-from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary
+from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle
 from aloop.memory.turn import Turn
 
-__all__ = ["MemoryManager", "SaveReport", "Session", "SessionStats", "SessionSummary", "Turn"]
+__all__ = ["MemoryManager", "SaveReport", "Session", "SessionStats", "SessionSummary", "SessionTitle", "Turn"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from aloop.errors import SessionFileError
@@ -15,10 +14,7 @@ from aloop.memory.nodes import Node, Sequence
 from aloop.memory.places import Places
 from aloop.memory.schema import KNOWN_VERSION
 from aloop.memory.serialization import Parsed, interpret, parse
-from aloop.memory.session import Session
-
-# A clock that is a few minutes fast is no finding.
-_TOLERATED = timedelta(minutes=5)
+from aloop.memory.session import Session, lies_ahead
 
 
 def check_text(data: bytes, path: Path) -> Report:
@@ -58,7 +54,7 @@ class _TextCheck:
         values = self._parsed.root.values
         if self._session.version > KNOWN_VERSION:
             self._found(values["version"].start, "written by a later aloop; this one reads it and does not write it")
-        if self._session.updated_at > datetime.now().astimezone() + _TOLERATED:
+        if lies_ahead(self._session.updated_at):
             self._found(values["updated_at"].start, "updated_at lies in the future")
 
     def _check_end(self) -> None:
@@ -76,7 +72,7 @@ class _TextCheck:
 
     def _check_transcript(self) -> None:
         open_calls: dict[str, ToolCall] = {}
-        last, asked = -1, False
+        last, caller, asked = -1, -1, False
         for number, (item, message) in enumerate(zip(self._items, self._session.messages, strict=False)):
             if message.skip:
                 continue
@@ -86,14 +82,15 @@ class _TextCheck:
                 else:
                     last = number
                 continue
-            self._unanswered(open_calls, last)
+            self._unanswered(open_calls, caller, last)
             asked = asked or message.role == "user"
             if message.role == "assistant" and not asked:
                 self._found(item.start, "an answer stands before any question")
             elif message.role != "system" and not message.tool_calls and not (message.content or "").strip():
                 self._found(item.start, "the message is empty; it is left out of what is sent")
             open_calls, last = {call.id: call for call in message.tool_calls}, number
-        self._unanswered(open_calls, last)
+            caller = number
+        self._unanswered(open_calls, caller, last)
 
     def _orphan(self, number: int, item: Node, message: LLMMessage) -> None:
         what = f"a tool result ({message.tool_call_id or 'no tool_call_id'}) that answers no call before it"
@@ -101,9 +98,10 @@ class _TextCheck:
         if self._edits:
             self._report.edits.append(self._edits.set_flag(number, "skip"))
 
-    def _unanswered(self, calls: dict[str, ToolCall], last: int) -> None:
+    def _unanswered(self, calls: dict[str, ToolCall], caller: int, last: int) -> None:
+        """Report calls of message ``caller`` without a result; ``last`` is the last message that answers one."""
         for call in calls.values():
             what = f"the tool call {call.id} ({call.name}) has no result"
-            self._found(self._items[last].start, what, fixable=self._edits is not None)
+            self._found(self._items[caller].start, what, fixable=self._edits is not None)
         if calls and self._edits:
             self._report.edits.append(self._edits.insert_after(last, map(answer_for, calls.values())))

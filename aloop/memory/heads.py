@@ -21,6 +21,7 @@ _HEAD = re.compile(
     rb"id: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n"
     rb'created_at: "[^"\\\n]+"\n'
     rb'updated_at: "([^"\\\n]+)"\n'
+    rb"(?:title: (?:\"([^\"\\\n]*)\"|'((?:[^'\n]|'')*)')\n)?"
 )
 
 
@@ -31,6 +32,7 @@ class Head:
     folder: str
     id: str
     updated_at: datetime
+    title: str = ""
     problem: SessionFileError | None = None
 
 
@@ -43,13 +45,13 @@ def read_head(port: OsPort, sessions_dir: str, folder: str) -> Head | None:
         if match:
             updated = parse_time(match.group(2).decode(errors="replace"))
             if updated is not None:
-                return Head(folder, match.group(1).decode(), updated)
+                return Head(folder, match.group(1).decode(), updated, _title(match))
         return _read_whole(port, Path(path), folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         reason = SessionFileError(Path(path), 0, 0, f"can not be opened: {error.strerror or error}")
-        return Head(folder, short_name(folder), datetime.fromtimestamp(0, UTC), reason)
+        return Head(folder, short_name(folder), datetime.fromtimestamp(0, UTC), problem=reason)
 
 
 def _read_whole(port: OsPort, path: Path, folder: str) -> Head:
@@ -57,8 +59,14 @@ def _read_whole(port: OsPort, path: Path, folder: str) -> Head:
         session = load_session(port.read(path), path)
     except SessionFileError as error:
         modified = datetime.fromtimestamp(port.lstat(path).st_mtime).astimezone()
-        return Head(folder, short_name(folder), modified, error)
-    return Head(folder, session.id, session.updated_at)
+        return Head(folder, short_name(folder), modified, problem=error)
+    return Head(folder, session.id, session.updated_at, session.title)
+
+
+def _title(match: re.Match[bytes]) -> str:
+    plain, single = match.group(3), match.group(4)
+    title = plain if plain is not None else (single or b"").replace(b"''", b"'")
+    return title.decode(errors="replace")
 
 
 def short_name(folder: str) -> str:

@@ -7,24 +7,21 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from aloop.errors import AmbiguousPrefix, SessionNotFound
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.context import Projection, project
 from aloop.memory.conversation import Conversation
-from aloop.memory.findings import Finding
+from aloop.memory.housekeeping import Housekeeping, on_thread
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
-from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary
+from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle
 from aloop.memory.turn import Turn
 from aloop.memory.yaml_backend import YamlBackend
 
-T = TypeVar("T")
 
-
-class MemoryManager:
+class MemoryManager(Housekeeping):
     """One conversation in memory, and the session file behind it.
 
     Its id is fixed from construction; the session's folder appears with the first turn or save. One manager serves one
@@ -140,6 +137,19 @@ class MemoryManager:
             self._tell(notice)
         return stored.session
 
+    async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
+        """Go on in a new session that begins as another does: this one with None, else an id or a unique prefix.
+
+        It takes the first ``upto`` messages, all with None, and gets its file with its first turn or save; the other
+        one stays as it is, and may be open elsewhere. Raises as ``load_session`` does; then all is as before.
+        """
+        source = self._conversation.snapshot(None)
+        if session_id is not None:
+            source = await self.load_session(session_id, sessions_dir=self.sessions_dir)
+        self.start_new()
+        self._conversation = Conversation.fork(source, upto)
+        return self._conversation.snapshot(None)
+
     def close(self) -> None:
         """Let go of the session; the manager can be used again."""
         self._keeper.release()
@@ -150,7 +160,7 @@ class MemoryManager:
 
         Raises StorageError. Turns of living processes are left alone.
         """
-        return await _on_thread(sessions_dir, YamlBackend.recover_all)
+        return await on_thread(sessions_dir, YamlBackend.recover_all)
 
     @classmethod
     async def from_session(
@@ -163,15 +173,23 @@ class MemoryManager:
 
     @classmethod
     async def list_sessions(
-        cls, limit: int | None = 20, *, sessions_dir: str | Path | None = None
+        cls, limit: int | None = 20, *, prefix: str = "", sessions_dir: str | Path | None = None
     ) -> list[SessionSummary]:
-        """Return the sessions written last, newest first, all with None; an unreadable one tells its ``problem``."""
-        return await _on_thread(sessions_dir, lambda backend: backend.list_sessions(limit))
+        """Return the sessions written last, newest first, all with None; an unreadable one tells its ``problem``.
+
+        With ``prefix``, only those whose id begins with it.
+        """
+        return await on_thread(sessions_dir, lambda backend: backend.list_sessions(limit, prefix))
+
+    @classmethod
+    async def list_titles(cls, *, sessions_dir: str | Path | None = None) -> list[SessionTitle]:
+        """Return the id, time and title of all sessions, newest first: quick, whatever their number and size."""
+        return await on_thread(sessions_dir, YamlBackend.list_titles)
 
     @classmethod
     async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:
         """Return the id of the session written last, None when there is none."""
-        return await _on_thread(sessions_dir, YamlBackend.latest)
+        return await on_thread(sessions_dir, YamlBackend.latest)
 
     @classmethod
     async def find_session_by_prefix(cls, prefix: str, *, sessions_dir: str | Path | None = None) -> str | None:
@@ -179,7 +197,7 @@ class MemoryManager:
 
         Raises AmbiguousPrefix with the candidates when several do, InvalidPrefix when it is empty or no id.
         """
-        entries = await _on_thread(sessions_dir, lambda backend: backend.find(prefix))
+        entries = await on_thread(sessions_dir, lambda backend: backend.find(prefix))
         if len(entries) > 1:
             raise AmbiguousPrefix(prefix, [entry.id for entry in entries])
         return entries[0].id if entries else None
@@ -187,32 +205,13 @@ class MemoryManager:
     @classmethod
     async def load_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> Session:
         """Return a stored session, named by its id or a unique prefix; raises as ``resume`` does."""
-        return (await _on_thread(sessions_dir, lambda backend: backend.open(session_id))).session
+        return (await on_thread(sessions_dir, lambda backend: backend.open(session_id))).session
 
     @classmethod
     async def session_stats(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionStats:
         """Return counts over a stored session; raises as ``resume`` does."""
-        stored = await _on_thread(sessions_dir, lambda backend: backend.open(session_id))
+        stored = await on_thread(sessions_dir, lambda backend: backend.open(session_id))
         return _count(stored.session, len(stored.data))
-
-    @classmethod
-    async def delete_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> Path:
-        """Move a session to the trash beside the sessions and return its folder there.
-
-        Takes an id or a unique prefix of at least four characters, and also the end of the folder's name for a session
-        that can not be read. Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
-        """
-        return await _on_thread(sessions_dir, lambda backend: backend.delete(session_id))
-
-    @classmethod
-    async def check_sessions(
-        cls, session_id: str | None = None, *, fix: bool = False, sessions_dir: str | Path | None = None
-    ) -> list[Finding]:
-        """Return what is odd about one session, or about all with None; ``fix`` mends what loses nothing.
-
-        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
-        """
-        return await _on_thread(sessions_dir, lambda backend: backend.check(session_id, fix=fix))
 
     def stats(self) -> SessionStats:
         """Return counts over the conversation as it is in memory; ``size`` is that of the file at the last save."""
@@ -246,11 +245,6 @@ class _TurnKeeper:
 
     async def save(self) -> SaveReport:
         return await self._manager.save_memory()
-
-
-async def _on_thread(sessions_dir: str | Path | None, work: Callable[[YamlBackend], T]) -> T:
-    backend = YamlBackend(resolve_sessions_dir(sessions_dir))
-    return await asyncio.to_thread(work, backend)
 
 
 def _count(session: Session, size: int) -> SessionStats:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from aloop.errors import InvalidPrefix
 from aloop.llm.message_types import LLMMessage, Usage
 
 FILE_NAME = "session.yaml"
@@ -14,6 +15,9 @@ MIN_DELETE_PREFIX = 4
 """Characters of an id that it takes to delete a session."""
 TITLE_LENGTH = 80
 """Characters of the first user line that make a session's title."""
+
+# A clock that is a few minutes fast is nothing to speak of.
+_TOLERATED = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,20 @@ class SessionSummary:
     path: Path
     problem: str | None = None
 
+    @property
+    def is_in_future(self) -> bool:
+        """Whether the last change lies ahead of our clock: that one was wrong, or this one is, or a hand wrote it."""
+        return lies_ahead(self.updated_at)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTitle:
+    """What completion shows of a session: as much as the first lines of its file tell, and nothing that is counted."""
+
+    id: str
+    updated_at: datetime
+    title: str
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStats:
@@ -87,3 +105,14 @@ def make_title(messages: tuple[LLMMessage, ...]) -> str:
             line = " ".join(message.content.strip().splitlines()[0].split())
             return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
     return ""
+
+
+def lies_ahead(moment: datetime) -> bool:
+    """Whether a stored time can not be right by our clock."""
+    return moment > datetime.now().astimezone() + _TOLERATED
+
+
+def refuse_short(prefix: str) -> None:
+    """Raise InvalidPrefix for too little of an id to delete by: a slip of the finger must not remove anything."""
+    if len(prefix.strip()) < MIN_DELETE_PREFIX:
+        raise InvalidPrefix(f"To delete a session, type at least {MIN_DELETE_PREFIX} characters of its id.")

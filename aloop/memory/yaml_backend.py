@@ -6,27 +6,25 @@ All methods block on the disk and raise errors of ``aloop.errors`` alone; Memory
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionBusy, SessionFileError, SessionNotFound
+from aloop.errors import AmbiguousPrefix, SessionBusy, SessionNotFound
 from aloop.memory import os_port
 from aloop.memory.atomic import explain, left_overs, write_atomic
-from aloop.memory.catalog import Catalog, Entry
+from aloop.memory.catalog import Catalog, Entry, normal_prefix
 from aloop.memory.check import Checker
 from aloop.memory.findings import Finding
 from aloop.memory.heads import Head, short_name
-from aloop.memory.index import add_to_index, read_index, write_index
+from aloop.memory.index import add_to_index
 from aloop.memory.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.recovery import fold_in, journals
-from aloop.memory.session import FILE_NAME, MIN_DELETE_PREFIX, Session, SessionSummary
-from aloop.memory.stored import StoredSession, time_mark
+from aloop.memory.session import FILE_NAME, Session, SessionSummary, SessionTitle, refuse_short
+from aloop.memory.stored import StoredSession
+from aloop.memory.summaries import read_summary
+from aloop.memory.trash import Trash, TrashedSession
 
 SCHEMA_FILE = ".session.schema.json"
-TRASH = ".trash"
-_PREFIX = re.compile(r"[0-9a-z-]{1,64}")
 
 
 class YamlBackend:
@@ -36,6 +34,7 @@ class YamlBackend:
         self.sessions_dir = sessions_dir
         self.port = port or os_port.SYSTEM
         self._catalog = Catalog(self.port, sessions_dir)
+        self._trash = Trash(self.port, sessions_dir)
 
     def make_folder(self, session: Session) -> Path:
         """Give a new session its folder, and the sessions folder what belongs into it; raises OSError."""
@@ -123,24 +122,27 @@ class YamlBackend:
 
     def find(self, prefix: str) -> list[Entry]:
         """Return all sessions whose id begins with ``prefix``, in any case; raises InvalidPrefix, StorageError."""
-        wanted = prefix.strip().lower()
-        if not wanted:
-            raise InvalidPrefix("An empty id matches every session; type the first characters of one.")
-        if not _PREFIX.fullmatch(wanted):
-            raise InvalidPrefix(f"{prefix!r} is no session id; ids are hexadecimal digits and dashes.")
+        wanted = normal_prefix(prefix)
         with self._explained("look for sessions"):
             return self._catalog.find(wanted)
 
-    def list_sessions(self, limit: int | None) -> list[SessionSummary]:
+    def list_sessions(self, limit: int | None, prefix: str = "") -> list[SessionSummary]:
         """Return the newest sessions first, the unreadable among them; raises StorageError."""
+        return [self._summary(head) for head in self._heads(prefix)[:limit]]
+
+    def list_titles(self) -> list[SessionTitle]:
+        """Return all sessions, the newest first; only those without a title are read whole. Raises StorageError."""
+        return [
+            SessionTitle(head.id, head.updated_at, head.title or self._summary(head).title) for head in self._heads()
+        ]
+
+    def _heads(self, prefix: str = "") -> list[Head]:
         with self._explained("list the sessions"):
-            heads = self._catalog.heads()
-        return [self._summary(head) for head in heads[:limit]]
+            return [head for head in self._catalog.heads() if head.id.startswith(prefix.lower())]
 
     def latest(self) -> str | None:
         """Return the id of the session written last, None when there is none; raises StorageError."""
-        with self._explained("list the sessions"):
-            heads = self._catalog.heads()
+        heads = self._heads()
         return heads[0].id if heads else None
 
     def delete(self, prefix: str) -> Path:
@@ -148,22 +150,30 @@ class YamlBackend:
 
         Raises InvalidPrefix for fewer than four characters: a slip of the finger must not remove anything.
         """
-        if len(prefix.strip()) < MIN_DELETE_PREFIX:
-            raise InvalidPrefix(f"To delete a session, type at least {MIN_DELETE_PREFIX} characters of its id.")
+        refuse_short(prefix)
         entry = self.locate(prefix)
-        trash = self.sessions_dir / TRASH
         with self._explained("delete the session"):
-            # Refused while a shell has it open: that one would go on writing into the trash.
-            OpenLock(self.port, self.sessions_dir / entry.folder, entry.id).release()
-            self._ensure_folder(trash)
-            target = trash / f"{entry.folder}.{time_mark(datetime.now().astimezone())}"
-            self.port.rename(self.sessions_dir / entry.folder, target)
-            self.port.sync_folder(trash)
-            self.port.sync_folder(self.sessions_dir)
-            ids = read_index(self.port, self.sessions_dir)
-            if ids and ids.pop(entry.folder, None):
-                write_index(self.port, self.sessions_dir, ids)
-        return target
+            return self._trash.take(entry)
+
+    def trashed(self, prefix: str | None) -> list[TrashedSession]:
+        """Return what is in the trash, the last deleted first; with a prefix the one session it means.
+
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
+        """
+        wanted = None if prefix is None else normal_prefix(prefix)
+        with self._explained("look into the trash"):
+            return self._trash.contents(wanted)
+
+    def restore(self, prefix: str) -> SessionSummary:
+        """Bring a session back from the trash; raises SessionExists, and as ``trashed`` does."""
+        wanted = normal_prefix(prefix)
+        with self._explained("restore the session"):
+            return self._trash.restore(wanted)
+
+    def purge(self, sessions: Iterable[TrashedSession]) -> None:
+        """Remove sessions in the trash for good; raises StorageError."""
+        with self._explained("empty the trash"):
+            self._trash.purge(sessions)
 
     def check(self, prefix: str | None, *, fix: bool) -> list[Finding]:
         """Return what is odd about one session, or about all with None; raises as ``locate`` does."""
@@ -173,19 +183,7 @@ class YamlBackend:
             return checker.check_all() if folder is None else checker.check_folder(folder)
 
     def _summary(self, head: Head) -> SessionSummary:
-        path = self.sessions_dir / head.folder / FILE_NAME
-        problem = str(head.problem) if head.problem else None
-        if problem is None:
-            try:
-                with self._explained("read the session"):
-                    session = StoredSession.read(self.port, path).session
-            except (SessionFileError, SessionNotFound) as error:
-                problem = str(error)
-            else:
-                return SessionSummary(
-                    session.id, session.created_at, session.updated_at, len(session.messages), session.title, path
-                )
-        return SessionSummary(head.id, head.updated_at, head.updated_at, 0, "", path, problem)
+        return read_summary(self.port, self.sessions_dir, head)
 
     def _make_sessions_dir(self) -> None:
         missing = []

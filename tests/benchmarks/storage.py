@@ -47,9 +47,8 @@ def measure_save(root: Path, size: int, runs: int) -> Row:
     turn = (LLMMessage("user", "And then?"), LLMMessage("assistant", "Then we go on.\nAnd on.\n"))
 
     def ours() -> None:
-        for message in turn:
-            manager._append(message)
-        manager._save()
+        manager._conversation.messages += turn
+        manager._keeper.save(manager._conversation, None)
 
     data = stored.path.read_bytes()
     name = f"save a turn in {size / MEGABYTE:g} MB"

@@ -1,0 +1,108 @@
+"""The journal of a turn: what is whole in it comes back, what a crash cut short does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.journal import Journal, is_journal, read_journal
+from aloop.memory.os_port import SYSTEM
+from aloop.memory.session import Session
+
+NOW = datetime(2026, 1, 31, 14, 30, tzinfo=UTC)
+SESSION = Session(
+    "a1b2c3d4-5678-90ab-cdef-1234567890ab", NOW, NOW, (LLMMessage("system", "Be\nkind.\n\n"),), (), Path()
+)
+TURN = (
+    LLMMessage("user", "Why?\n\n"),
+    LLMMessage("assistant", None, (ToolCall("call_1", "calculator", '{"expression": "2+2"}'),)),
+    LLMMessage("tool", "# whole, checksum 00000000\n4", tool_call_id="call_1", name="calculator"),
+)
+
+
+def write(folder: Path) -> Path:
+    """Write a journal of TURN and leave it, as a crash would."""
+    journal = Journal.start(SYSTEM, folder, SESSION, 7)
+    for message in TURN:
+        journal.add(message)
+    journal.close()
+    (path,) = folder.iterdir()
+    return path
+
+
+def test_a_journal_brings_back_the_turn_and_what_it_belongs_to(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    record = read_journal(path.read_bytes(), path)
+    assert record
+    assert record.base == 7
+    assert record.session.id == SESSION.id
+    assert record.session.created_at == NOW
+    assert record.session.system_messages == SESSION.system_messages
+    assert record.session.messages == TURN
+
+
+def test_a_journal_cut_anywhere_brings_back_whole_messages_alone(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    data = path.read_bytes()
+    counts = []
+    for end in range(len(data) + 1):
+        record = read_journal(data[:end], path)
+        messages = record.session.messages if record else ()
+        assert messages == TURN[: len(messages)]
+        counts.append(len(messages))
+    assert counts == sorted(counts)
+    assert counts[-1] == len(TURN)
+
+
+def test_a_damaged_part_ends_what_is_believed(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    data = path.read_bytes().replace(b"calculator\n          arguments", b"calculatoR\n          arguments")
+    record = read_journal(data, path)
+    assert record
+    assert record.session.messages == TURN[:1]
+
+
+def test_a_journal_has_a_name_and_mode_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    assert is_journal(path.name)
+    assert not is_journal("session.yaml")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_is_locked_while_its_writer_lives(tmp_path: Path) -> None:
+    journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
+    (path,) = tmp_path.iterdir()
+    descriptor = SYSTEM.open_read(path)
+    assert not SYSTEM.try_lock(descriptor)
+    journal.close()
+    assert SYSTEM.try_lock(descriptor)
+    SYSTEM.close(descriptor)
+
+
+def test_a_discarded_journal_is_gone(tmp_path: Path) -> None:
+    Journal.start(SYSTEM, tmp_path, SESSION, 0).discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_that_failed_takes_nothing_more_and_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
+    journal.add(TURN[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(SYSTEM, "fsync", refuse)
+        with pytest.raises(OSError, match="no space"):
+            journal.add(TURN[1])
+    journal.add(TURN[2])
+    (path,) = tmp_path.iterdir()
+    record = read_journal(path.read_bytes(), path)
+    assert record
+    assert record.session.messages[0] == TURN[0]
+    assert TURN[2] not in record.session.messages
+
+
+def refuse(descriptor: int) -> None:
+    raise OSError(28, "no space")

@@ -1,0 +1,112 @@
+"""Locks that tell who has a session, and that die with their holder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import SessionBusy
+from aloop.memory.locks import OPEN_LOCK, OpenLock, write_lock
+from aloop.memory.os_port import SYSTEM
+
+SESSION = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
+
+HOLDER = textwrap.dedent(
+    """
+    import sys
+    from pathlib import Path
+    from aloop.memory.locks import OpenLock
+    from aloop.memory.os_port import SYSTEM
+    OpenLock(SYSTEM, Path(sys.argv[1]), "a1b2c3d4")
+    print("held", flush=True)
+    sys.stdin.read()
+    """
+)
+
+
+@pytest.fixture
+def other_holder(tmp_path: Path) -> subprocess.Popen[str]:
+    """Another process that has the session in ``tmp_path`` open, until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdin
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_a_session_that_another_process_has_open_names_its_holder(
+    tmp_path: Path, other_holder: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(SessionBusy, match=f"process {other_holder.pid}, since "):
+        OpenLock(SYSTEM, tmp_path, SESSION)
+    end(other_holder)
+
+
+def test_a_killed_holder_holds_nothing(tmp_path: Path, other_holder: subprocess.Popen[str]) -> None:
+    end(other_holder)
+    lock = OpenLock(SYSTEM, tmp_path, SESSION)
+    lock.release()
+
+
+def test_one_process_may_hold_a_session_twice_and_keeps_it_until_both_are_released(tmp_path: Path) -> None:
+    first, second = OpenLock(SYSTEM, tmp_path, SESSION), OpenLock(SYSTEM, tmp_path, SESSION)
+    first.release()
+    first.release()
+    assert is_locked(tmp_path)
+    second.release()
+    assert not is_locked(tmp_path)
+
+
+def test_a_child_process_does_not_keep_the_lock(tmp_path: Path) -> None:
+    lock = OpenLock(SYSTEM, tmp_path, SESSION)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False) as child:
+        lock.release()
+        assert not is_locked(tmp_path)
+        child.communicate()
+
+
+def is_locked(folder: Path) -> bool:
+    descriptor = os.open(folder / OPEN_LOCK, os.O_RDWR)
+    try:
+        return not SYSTEM.try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def test_the_lock_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        OpenLock(SYSTEM, tmp_path, SESSION).release()
+    finally:
+        os.umask(before)
+    assert (tmp_path / OPEN_LOCK).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_save_that_never_ends_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aloop.memory.locks.PATIENCE", 0.02)
+    descriptor = SYSTEM.open_lock(tmp_path / ".lock")
+    assert SYSTEM.try_lock(descriptor)
+    try:
+        with pytest.raises(SessionBusy, match="saving for too long"), write_lock(SYSTEM, tmp_path, SESSION):
+            pytest.fail("two writers at once")
+    finally:
+        os.close(descriptor)
+
+
+def test_the_write_lock_is_free_again_after_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="in the middle"), write_lock(SYSTEM, tmp_path, SESSION):
+        raise ValueError("in the middle")
+    with write_lock(SYSTEM, tmp_path, SESSION):
+        pass

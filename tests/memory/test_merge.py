@@ -1,0 +1,36 @@
+"""What somebody did to a conversation, told in a few words."""
+
+from __future__ import annotations
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.merge import Changes, compare
+
+
+def messages(*texts: str) -> list[LLMMessage]:
+    return [LLMMessage("user", text) for text in texts]
+
+
+def test_nothing_changed_is_no_message() -> None:
+    assert str(compare(messages("a", "b"), messages("a", "b"))) == "no message"
+
+
+def test_an_edited_message_counts_as_edited() -> None:
+    assert compare(messages("a", "b", "c"), messages("a", "B", "c")) == Changes(edited=1)
+
+
+def test_a_removed_message_counts_as_removed() -> None:
+    assert compare(messages("a", "b", "c"), messages("a", "c")) == Changes(removed=1)
+
+
+def test_added_messages_count_as_added_wherever_they_stand() -> None:
+    assert compare(messages("a", "c"), messages("a", "b", "c", "d")) == Changes(added=2)
+
+
+def test_all_three_are_told_in_order() -> None:
+    changes = compare(messages("a", "b", "c", "d"), messages("a", "B", "d", "e"))
+    assert str(changes) == "1 edited, 1 removed, 1 added"
+
+
+def test_a_thousand_changed_messages_are_counted_without_being_aligned() -> None:
+    before, after = messages(*map(str, range(1000))), messages(*(f"x{number}" for number in range(900)))
+    assert compare(before, after) == Changes(edited=900, removed=100)

@@ -1,0 +1,139 @@
+"""After a crash: turns come back once, whole, and as a transcript that an API accepts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory import MemoryManager
+from aloop.memory.context import UNANSWERED
+from aloop.memory.recovery import close_turn
+
+CALL = ToolCall("call_1", "calculator", "{}")
+TURN = (LLMMessage("user", "Again?"), LLMMessage("assistant", None, (CALL,)))
+
+
+async def crash_in_a_turn(memory: MemoryManager, *messages: LLMMessage) -> None:
+    """Journal a turn and die, as far as the disk can tell: the locks go, the journal stays."""
+    turn = memory.turn()
+    await turn.__aenter__()
+    for message in messages:
+        await turn.add(message)
+    memory.close()
+
+
+async def a_saved_session(sessions_dir: Path) -> MemoryManager:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", "Hello"))
+        await turn.add(LLMMessage("assistant", "Hi"))
+    return memory
+
+
+def left_in(sessions_dir: Path) -> list[str]:
+    """Return what a recovery should have removed."""
+    return [path.name for path in sessions_dir.rglob(".*") if "journal" in path.name or path.name.endswith(".tmp")]
+
+
+async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir: Path) -> None:
+    memory = await a_saved_session(sessions_dir)
+    await crash_in_a_turn(memory, *TURN)
+    notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    short = memory.session_id[:8]
+    assert notices == [
+        f"The last turn of session {short} was cut short by a crash; 2 of its messages were brought back."
+    ]
+    messages = (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages
+    assert messages[2:4] == TURN
+    assert messages[4].content == UNANSWERED
+    assert left_in(sessions_dir) == []
+
+
+async def test_resuming_a_session_brings_its_turn_back_and_says_so(sessions_dir: Path) -> None:
+    memory = await a_saved_session(sessions_dir)
+    await crash_in_a_turn(memory, *TURN)
+    other = MemoryManager(sessions_dir=sessions_dir)
+    told: list[str] = []
+    other.on_notice = told.append
+    await other.resume(memory.session_id)
+    assert other.message_count == 5
+    assert len(told) == 1
+
+
+async def test_a_first_turn_cut_short_becomes_a_session(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    memory.set_system_message("Be kind.")
+    await crash_in_a_turn(memory, TURN[0])
+    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert [message.content for message in session.system_messages] == ["Be kind."]
+    assert [(message.content, message.interrupted) for message in session.messages] == [("Again?", True)]
+    assert session.title == "Again?"
+
+
+async def test_a_turn_that_was_saved_before_the_crash_does_not_come_twice(sessions_dir: Path) -> None:
+    memory = await a_saved_session(sessions_dir)
+    other = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
+    await crash_in_a_turn(memory, *TURN)
+    for message in close_turn(TURN):
+        await other.add_message(message)
+    await other.save_memory()
+    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 5
+    assert left_in(sessions_dir) == []
+
+
+async def test_the_same_words_said_again_are_not_taken_for_a_turn_that_was_saved(sessions_dir: Path) -> None:
+    memory = await a_saved_session(sessions_dir)
+    await crash_in_a_turn(memory, LLMMessage("user", "Hello"), LLMMessage("assistant", "Hi"))
+    assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 1
+    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+
+
+async def test_the_turn_of_a_living_writer_is_left_alone(sessions_dir: Path) -> None:
+    memory = await a_saved_session(sessions_dir)
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", "Still here"))
+        assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+        await turn.add(LLMMessage("assistant", "Yes"))
+    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+
+
+async def test_a_turn_of_a_session_that_can_not_be_read_is_saved_beside_it(sessions_dir: Path) -> None:
+    memory = await a_saved_session(sessions_dir)
+    await crash_in_a_turn(memory, *TURN)
+    assert memory.path
+    memory.path.write_text("id: [\n")
+    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    assert f"{memory.path}:2:1:" in notice
+    assert memory.path.read_text() == "id: [\n"
+    (beside,) = memory.path.parent.glob("session.recovered-*.yaml")
+    assert "Again?" in beside.read_text()
+
+
+async def test_empty_folders_and_half_written_files_of_dead_writers_are_swept(sessions_dir: Path) -> None:
+    memory = await a_saved_session(sessions_dir)
+    assert memory.path
+    (sessions_dir / "2026-01-01_aaaaaaaa").mkdir()
+    dead = memory.path.with_name(".session.yaml.4194000-abcdef01.tmp")
+    living = memory.path.with_name(f".session.yaml.{os.getpid()}-abcdef01.tmp")
+    dead.touch()
+    living.touch()
+    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    assert not dead.exists()
+    assert living.exists()
+    assert not (sessions_dir / "2026-01-01_aaaaaaaa").exists()
+
+
+async def test_a_folder_with_anything_else_in_it_is_nobodys_to_remove(sessions_dir: Path) -> None:
+    await a_saved_session(sessions_dir)
+    (sessions_dir / "notes").mkdir()
+    (sessions_dir / "notes" / "mine.txt").touch()
+    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    assert (sessions_dir / "notes" / "mine.txt").exists()
+
+
+async def test_where_there_are_no_sessions_there_is_nothing_to_recover(sessions_dir: Path) -> None:
+    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert not sessions_dir.exists()
