@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from aloop.cli import STDIN, RunOptions, SessionsOptions, parse_arguments
+from aloop.cli import STDIN, RunOptions, parse_arguments
 from aloop.config import Settings
 from aloop.errors import AloopError, UsageError
 from aloop.piped import read_piped, read_task, with_piped
+from aloop.sessions_arguments import SessionsOptions
 from aloop.visible import visible
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130

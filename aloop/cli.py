@@ -6,19 +6,17 @@ Parsing goes in two steps. The options of the program itself are taken first, wh
 
 from __future__ import annotations
 
-import difflib
 import shlex
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import NoReturn
 
 from aloop import __version__
+from aloop.arguments import Parser, filled, folder, nearest, print_and_leave
 from aloop.errors import UsageError
+from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
 
-Action = Literal["list", "show", "stats", "delete"]
-ACTIONS: tuple[Action, ...] = get_args(Action)
 STDIN = "-"
 """What ``--task`` is given to take the whole of standard input as the task."""
 
@@ -26,7 +24,8 @@ _LATEST = object()  # --resume without an id; "" can not stand for it, for a scr
 
 _USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
-       aloop sessions list | show ID | stats ID | delete ID
+       aloop sessions list | show ID | stats ID | check [ID]
+       aloop sessions delete ID | trash | restore ID | purge [ID]
        aloop --version | --help"""
 
 _EPILOG = """\
@@ -47,30 +46,6 @@ Without credentials (ANTHROPIC_API_KEY, for one) the offline provider answers:
 no model, no network. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong
 usage, 130 interrupted."""
 
-_SESSIONS_HELP = """\
-usage: aloop sessions list [--limit N] [--json]
-       aloop sessions show ID [--messages] [--json]
-       aloop sessions stats ID [--json]
-       aloop sessions delete ID [--yes] [--json]
-
-Look after the saved sessions. ID is a session's id, or any beginning of it that
-no other session shares; delete wants at least four characters. --json prints
-each record as one line of JSON.
-
-Each has its own --help, and takes --sessions-dir DIR."""
-
-_EVERYWHERE = """\
-and, as everywhere:
-  --sessions-dir DIR  where sessions live
-  -h, --help          print this help and leave"""
-
-_SUMMARIES: dict[Action, str] = {
-    "list": "List the newest sessions, one a line: id, last change, messages, title.",
-    "show": "Show what a session is, and with --messages all that was said in it.",
-    "stats": "Count the messages, tool calls and tokens of a session.",
-    "delete": "Delete a session, after a question; it goes to .trash in the sessions folder.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -85,19 +60,6 @@ class RunOptions:
     task: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionsOptions:
-    """Look after saved sessions; ``id`` is empty for ``list`` only."""
-
-    action: Action
-    sessions_dir: Path | None = None
-    id: str = ""
-    limit: int = 20
-    messages: bool = False
-    yes: bool = False
-    as_json: bool = False
-
-
 def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
     """Return what ``arguments`` ask for.
 
@@ -110,11 +72,11 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
         raise UsageError("An option can not have the value --. See: aloop --help")
     own, rest = parser.parse_known_args(_join_task(arguments, options))
     if own.version:
-        _print_and_leave(f"aloop {__version__}")
+        print_and_leave(f"aloop {__version__}")
     if "sessions" in (own.resume, *rest[:1]):
-        return _parse_sessions(own, rest)
+        return parse_sessions(own, rest)
     if own.help:
-        _print_and_leave(parser.format_help())
+        print_and_leave(parser.format_help())
     if rest:
         _refuse(rest, options)
     return RunOptions(own.model, own.sessions_dir, "" if own.resume is _LATEST else own.resume, own.task)
@@ -125,88 +87,28 @@ def program_help() -> str:
     return _program_parser().format_help()
 
 
-class _Parser(ArgumentParser):
-    """An argument parser that raises its complaints and takes no abbreviations."""
-
-    def __init__(self, prog: str, usage: str | None = None, epilog: str | None = None, description: str = "") -> None:
-        super().__init__(
-            prog=prog,
-            usage=usage,
-            epilog=epilog,
-            description=description,
-            formatter_class=RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            add_help=False,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. See: {self.prog} --help")
-
-
-def _program_parser() -> _Parser:
-    parser = _Parser("aloop", _USAGE, _EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
+def _program_parser() -> Parser:
+    parser = Parser("aloop", _USAGE, _EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
     add = parser.add_argument
     add(
         "--resume",
         nargs="?",
         const=_LATEST,
-        type=_filled,
+        type=filled,
         metavar="ID",
         help="go on with a session, by its id or a unique beginning of it; the latest one without ID",
     )
-    add("--task", type=_filled, metavar="TEXT", help='do one task and leave; "-" takes it from standard input')
-    add("--model", type=_filled, metavar="MODEL", help='the model that answers; "offline" needs no key and no network')
+    add("--task", type=filled, metavar="TEXT", help='do one task and leave; "-" takes it from standard input')
+    add("--model", type=filled, metavar="MODEL", help='the model that answers; "offline" needs no key and no network')
     add(
         "--sessions-dir",
-        type=_folder,
+        type=folder,
         metavar="DIR",
         help="where sessions live (else ALOOP_SESSIONS_DIR, else the nearest .aloop/sessions, from here upwards)",
     )
     add("--version", action="store_true", help="print the version and leave")
     add("-h", "--help", action="store_true", help="print this help and leave")
     return parser
-
-
-def _action_parser(action: Action) -> _Parser:
-    """Build the parser of one ``sessions`` action. What all of aloop takes is in its help, but was parsed before."""
-    parser = _Parser(f"aloop sessions {action}", epilog=_EVERYWHERE, description=_SUMMARIES[action])
-    parser.set_defaults(action=action)
-    add = parser.add_argument
-    if action == "list":
-        add("--limit", type=_count, default=20, metavar="N", help="how many, the newest first (default: 20)")
-    else:
-        add("id", type=_filled, metavar="ID", help="the session's id, or a unique beginning of it")
-    if action == "show":
-        add("--messages", action="store_true", help="print the messages as well")
-    if action == "delete":
-        add("--yes", action="store_true", help="do not ask")
-    add("--json", dest="as_json", action="store_true", help="print each record as one line of JSON")
-    return parser
-
-
-def _parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
-    """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model"):
-        if getattr(own, name) is not None:
-            raise UsageError(f"--{name} is for a conversation and does not go with 'sessions'. See: aloop --help")
-    if own.help and not rest[1:]:
-        _print_and_leave(_SESSIONS_HELP)
-    parser = _action_parser(_action(rest[1:2]))
-    if own.help:
-        _print_and_leave(parser.format_help())
-    asked = vars(parser.parse_args(rest[2:]))
-    return SessionsOptions(sessions_dir=own.sessions_dir, **asked)
-
-
-def _action(words: Sequence[str]) -> Action:
-    for action in ACTIONS:
-        if words == [action]:
-            return action
-    if not words:
-        raise UsageError("'aloop sessions' is not all: list, show, stats or delete? See: aloop sessions --help")
-    guess = _nearest(words[0], ACTIONS)
-    hint = f"Did you mean: aloop sessions {guess}" if guess else "See: aloop sessions --help"
-    raise UsageError(f"There is no command 'sessions {words[0]}'. {hint}")
 
 
 def _join_task(arguments: Sequence[str], options: Iterable[str]) -> list[str]:
@@ -224,41 +126,15 @@ def _join_task(arguments: Sequence[str], options: Iterable[str]) -> list[str]:
     return joined
 
 
-def _filled(text: str) -> str:
-    """Refuse an empty text: it is what an unset variable leaves in a script, and never what was meant."""
-    if not text.strip():
-        raise ArgumentTypeError("the text is empty")
-    return text
-
-
-def _folder(text: str) -> Path:
-    return Path(_filled(text)).expanduser()
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
-    return int(text)
-
-
-def _print_and_leave(text: str) -> NoReturn:
-    print(text.rstrip(), flush=True)
-    raise SystemExit(0)
-
-
-def _nearest(word: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
-
-
 def _refuse(words: Sequence[str], options: Iterable[str]) -> NoReturn:
     """Raise for ``words`` that ask for nothing known, with the nearest thing that is."""
     first, *others = words
     if first.startswith("-"):
-        guess = _nearest(first.partition("=")[0], options)
+        guess = nearest(first.partition("=")[0], options)
         raise UsageError(f"There is no option {first}. " + (f"Did you mean {guess}?" if guess else "See: aloop --help"))
     commands = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
     commands |= {"sessions": shlex.join(["aloop", "sessions", *others])}
     commands |= {action: shlex.join(["aloop", "sessions", action, *others]) for action in ACTIONS}
-    guess = _nearest(first, commands)
+    guess = nearest(first, commands)
     hint = f"Did you mean: {commands[guess]}" if guess else f"A task is given so: aloop --task {shlex.quote(first)}"
     raise UsageError(f"There is no command {first!r}. {hint}")

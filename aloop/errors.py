@@ -9,6 +9,7 @@
     │   ├── InvalidPrefix           empty, too short, or not an id at all (also a ValueError)
     │   ├── AmbiguousPrefix         several sessions begin with it: ``candidates``
     │   ├── SessionBusy             another process has it open: ``holder``
+    │   ├── SessionExists           it can not come back from the trash: ``path`` is taken
     │   ├── SessionFileError        the file is there and is no session: ``path``, ``line``, ``column``
     │   │   └── NewerVersion        written by a later aloop: readable, never written
     │   ├── UnstorableValue         a value that session.yaml cannot hold (also a ValueError)
@@ -47,10 +48,10 @@ class SessionError(AloopError):
 
 
 class SessionNotFound(SessionError):
-    """No session has this id or prefix."""
+    """No session has this id or prefix; ``place`` tells where none has, as in " in the trash"."""
 
-    def __init__(self, prefix: str) -> None:
-        super().__init__(f"No session matches {prefix!r}.")
+    def __init__(self, prefix: str, place: str = "") -> None:
+        super().__init__(f"No session{place} matches {prefix!r}.")
         self.prefix = prefix
 
 
@@ -75,6 +76,17 @@ class SessionBusy(SessionError):
         super().__init__(f"Session {session_id[:8]} is open in another aloop ({holder}).")
         self.session_id = session_id
         self.holder = holder
+
+
+class SessionExists(SessionError):
+    """A session can not come back from the trash, for its id or its folder's name is taken by ``path``."""
+
+    def __init__(self, session_id: str, path: Path) -> None:
+        super().__init__(
+            f"{path} is in the place of session {session_id[:8]}. Move or delete that, then restore again."
+        )
+        self.session_id = session_id
+        self.path = path
 
 
 class SessionFileError(SessionError):

@@ -1,22 +1,19 @@
-"""``aloop sessions …``: records in from MemoryManager, plain lines or lines of JSON out.
-
-What was asked for goes to standard output; questions and remarks go to standard error.
-"""
+"""``aloop sessions …``: records in from MemoryManager, plain lines or lines of JSON out."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from aloop.cli import Action, SessionsOptions
-from aloop.errors import SessionFileError, SessionNotFound
 from aloop.memory import MemoryManager
-from aloop.memory.session import MIN_DELETE_PREFIX
-from aloop.sessions_json import json_line, session_record, stats_record, summary_record
-from aloop.sessions_text import list_lines, message_lines, show_lines, stats_lines
-from aloop.visible import visible
+from aloop.memory.findings import Finding
+from aloop.sessions_arguments import Action, SessionsOptions
+from aloop.sessions_json import finding_record, json_line, session_record, stats_record, summary_record
+from aloop.sessions_output import print_line, remark
+from aloop.sessions_removal import delete, list_trash, purge, restore
+from aloop.sessions_text import list_lines, message_lines, quantity, show_lines, stats_lines
 
 
 def run_sessions(options: SessionsOptions) -> int:
@@ -32,96 +29,77 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
     rows = found[: options.limit]
     if options.as_json:
         for row in rows:
-            print(json_line(summary_record(row)))
+            print_line(json_line(summary_record(row)))
         return 0
     if not rows:
-        _remark(f"No sessions are saved in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
+        remark(f"No sessions are saved in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
         return 0
     for line in list_lines(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
-        _print(line)
+        print_line(line)
     if len(found) > len(rows):
-        _remark(f"There are more than these {len(rows)}; --limit N shows more.")
+        remark(f"There are more than these {len(rows)}; --limit N shows more.")
     return 0
 
 
 def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
     session = runner.run(MemoryManager.load_session(options.id, sessions_dir=options.sessions_dir))
     if options.as_json:
-        print(json_line(session_record(session, messages=options.messages)))
+        print_line(json_line(session_record(session, messages=options.messages)))
         return 0
     for line in show_lines(session):
-        _print(line)
+        print_line(line)
     if options.messages:
         for message in (*session.system_messages, *session.messages):
-            _print("")
+            print_line("")
             for line in message_lines(message):
-                _print(line)
+                print_line(line)
     for warning in session.warnings:
-        _remark(warning)
+        remark(warning)
     return 0
 
 
 def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
     stats = runner.run(MemoryManager.session_stats(options.id, sessions_dir=options.sessions_dir))
     if options.as_json:
-        print(json_line(stats_record(stats)))
+        print_line(json_line(stats_record(stats)))
         return 0
     for line in stats_lines(stats):
-        _print(line)
+        print_line(line)
     return 0
 
 
-def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    session_id = runner.run(_find(options))
-    # A beginning too short to delete by is refused below, whatever the answer would be.
-    if not options.yes and len(options.id.strip()) >= MIN_DELETE_PREFIX:
-        if not sys.stdin.isatty():
-            _remark("Nothing was deleted: there is no terminal to ask on. Add --yes to delete without a question.")
-            return 1
-        if not _agree(f"Delete {runner.run(_describe(session_id, options))}? [y/N] "):
-            _remark("Nothing was deleted.")
-            return 1
-    trash = runner.run(MemoryManager.delete_session(options.id, sessions_dir=options.sessions_dir))
-    if options.as_json:
-        print(json_line({"deleted": session_id, "trash": trash}))
-    else:
-        _print(f"Deleted session {session_id[:8]}. Until you empty the trash it lies in {trash}")
-    return 0
+def _check(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    findings = runner.run(
+        MemoryManager.check_sessions(options.id or None, fix=options.fix, sessions_dir=options.sessions_dir)
+    )
+    for finding in findings:
+        print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
+    remark(_verdict(findings))
+    return 0 if all(finding.fixed for finding in findings) else 1
 
 
-async def _find(options: SessionsOptions) -> str:
-    found = await MemoryManager.find_session_by_prefix(options.id, sessions_dir=options.sessions_dir)
-    if found is None:
-        raise SessionNotFound(options.id)
-    return found
-
-
-async def _describe(session_id: str, options: SessionsOptions) -> str:
-    """Name a session so that its owner knows it, also when its file can not be read."""
-    try:
-        session = await MemoryManager.load_session(session_id, sessions_dir=options.sessions_dir)
-    except SessionFileError as error:
-        return f"session {session_id[:8]}, which can not be read ({error})"
-    return f"session {session_id[:8]}, “{session.title}”, {len(session.messages)} messages"
-
-
-def _agree(question: str) -> bool:
-    sys.stderr.write(visible(question))
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _print(line: str) -> None:
-    print(visible(line))
-
-
-def _remark(sentence: str) -> None:
-    print(visible(sentence), file=sys.stderr)
+def _verdict(findings: Sequence[Finding]) -> str:
+    """Close a check in a sentence or two: how much was found, fixed, and can be fixed."""
+    if not findings:
+        return "Nothing odd was found."
+    found = quantity(len(findings), "finding")
+    fixed = [finding for finding in findings if finding.fixed]
+    if not fixed:
+        fixable = sum(finding.fixable for finding in findings)
+        return f"{found}; --fix can mend {fixable:,}." if fixable else f"{found}, none that --fix could mend."
+    outcome = f"{found}: {len(fixed):,} fixed, {len(findings) - len(fixed):,} left."
+    # A finding with a place is one about the text.
+    copied = any(finding.line for finding in fixed)
+    return f"{outcome} What a file was before is kept beside it, as session.before-….yaml." if copied else outcome
 
 
 _ACTIONS: dict[Action, Callable[[SessionsOptions, asyncio.Runner], int]] = {
     "list": _list,
     "show": _show,
     "stats": _stats,
-    "delete": _delete,
+    "check": _check,
+    "delete": delete,
+    "trash": list_trash,
+    "restore": restore,
+    "purge": purge,
 }

@@ -12,6 +12,8 @@ from typing import Any
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.findings import Finding
+from aloop.memory.trash import TrashedSession
 
 _MARKS = ("interrupted", "is_error", "skip", "summary")
 
@@ -22,7 +24,16 @@ def json_line(record: Mapping[str, Any]) -> str:
 
 
 def summary_record(summary: SessionSummary) -> dict[str, Any]:
-    return asdict(summary)
+    return asdict(summary) | {"is_in_future": summary.is_in_future}
+
+
+def trashed_record(session: TrashedSession) -> dict[str, Any]:
+    """Return the session's row, with when it was deleted and how many bytes it takes."""
+    return asdict(session.summary) | {"deleted_at": session.deleted_at, "size": session.size}
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    return asdict(finding)
 
 
 def session_record(session: Session, *, messages: bool) -> dict[str, Any]:

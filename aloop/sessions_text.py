@@ -9,6 +9,8 @@ from datetime import datetime
 
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.session import lies_ahead
+from aloop.memory.trash import TrashedSession
 from aloop.visible import visible
 
 _INDENT = " " * 4
@@ -19,14 +21,42 @@ def list_lines(rows: Iterable[SessionSummary], width: int | None) -> Iterator[st
 
     What is wrong with a session is never cut: the end of it is the line and column to look at.
     """
-    yield f"{'ID':8}  {'UPDATED':16}  {'MESSAGES':>8}  TITLE"
+    yield _row("ID", "UPDATED", "MESSAGES", "TITLE")
     for row in rows:
-        begin = f"{row.id[:8]:8}  {format_time(row.updated_at):16}  "
-        if row.problem is not None:
-            yield f"{begin}{'?':>8}  {row.problem}"
-        else:
-            line = f"{begin}{row.message_count:8}  {' '.join(row.title.split())}"
-            yield line if width is None else cut(line, width)
+        yield _summary_line(row, row.updated_at, width)
+
+
+def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterator[str]:
+    """Yield a heading and a line for each deleted session, as ``list_lines`` does."""
+    yield _row("ID", "DELETED", "MESSAGES", "TITLE")
+    for session in sessions:
+        yield _summary_line(session.summary, session.deleted_at, width)
+
+
+def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
+    if row.problem is not None:
+        return _row(row.id[:8], format_time(moment), "?", row.problem)
+    title = " ".join(row.title.split())
+    if lies_ahead(moment):
+        title = f"(dated in the future) {title}"
+    line = _row(row.id[:8], format_time(moment), str(row.message_count), title)
+    return line if width is None else cut(line, width)
+
+
+def _row(identity: str, when: str, count: str, title: str) -> str:
+    return f"{identity:8}  {when:16}  {count:>8}  {title}"
+
+
+def describe(row: SessionSummary) -> str:
+    """Name a session so that its owner knows it, also when its file can not be read."""
+    if row.problem is not None:
+        return f"session {row.id[:8]}, which can not be read ({row.problem})"
+    return f"session {row.id[:8]}, “{row.title}”, {quantity(row.message_count, 'message')}"
+
+
+def quantity(count: int, noun: str) -> str:
+    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def show_lines(session: Session) -> Iterator[str]:

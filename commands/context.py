@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from aloop.agent.events import AgentEvent
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+    from aloop.memory.trash import TrashedSession
     from commands.registry import Command, Registry
 
 
@@ -25,8 +26,16 @@ class View(Protocol):
         """Show what went wrong and what to do, in one line where it can be."""
         ...
 
+    async def confirm(self, question: str) -> bool:
+        """Ask, and wait for the answer: anything but a clear yes is a no, and so is that nobody can answer."""
+        ...
+
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         """Show sessions as numbered rows (number, id prefix, when, messages, title), paged where they do not fit."""
+        ...
+
+    async def trash(self, rows: Sequence[TrashedSession]) -> None:
+        """Show deleted sessions as numbered rows (number, id prefix, when deleted, messages, title), as above."""
         ...
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aloop.errors import AmbiguousPrefix
+from aloop.errors import AmbiguousPrefix, SessionBusy
 from commands.registry import Argument, Command, Outcome
 from commands.unsaved import save_what_is_left
 
@@ -32,20 +32,34 @@ async def resume(context: Context, argument: str) -> Outcome:
     wanted = find_id(context, argument)
     if wanted is None:
         return Outcome()
+    await save_what_is_left(context.memory)
     try:
-        await save_what_is_left(context.memory)
         session = await context.memory.resume(wanted)
     except AmbiguousPrefix as error:
         await show_candidates(context, error)
-        return Outcome()
-    report_resumed(context, session)
+    except SessionBusy as error:
+        await _offer_a_copy(context, wanted, error)
+    else:
+        report_resumed(context, session)
     return Outcome()
 
 
-def find_id(context: Context, argument: str) -> str | None:
+async def _offer_a_copy(context: Context, wanted: str, busy: SessionBusy) -> None:
+    """Ask whether to go on in a copy of a session that another aloop has open; without a yes all stays as it is."""
+    if not await context.view.confirm(f"{busy} Go on in a copy?"):
+        context.view.info("Nothing was changed.")
+        return
+    session = await context.memory.fork(wanted)
+    context.view.exchanges(last_exchanges(session.messages, _REMINDED))
+    copy, original = session.id[:_SHORT_ID], busy.session_id[:_SHORT_ID]
+    context.view.info(f"Going on in {copy}, a copy of {original}. It is saved with its first turn.")
+
+
+def find_id(context: Context, argument: str, lister: str = "/resume") -> str | None:
     """Return the id or prefix that ``argument`` means; None, once the view has been told, for a row not shown.
 
-    Up to three digits are a row number, bound to the id that stood in that row; anything else begins an id.
+    Up to three digits are a row number, bound to the id that stood in that row; anything else begins an id. ``lister``
+    is the command that shows such rows.
     """
     if not (argument.isascii() and argument.isdigit() and len(argument) <= _ROW_DIGITS):
         return argument.lower()
@@ -55,7 +69,7 @@ def find_id(context: Context, argument: str) -> str | None:
     if context.rows:
         context.view.error(f"The list shown last has no row {row}; it has {len(context.rows)}.")
     else:
-        context.view.error(f"No list was shown yet that could have a row {row}. /resume shows one.")
+        context.view.error(f"No list was shown yet that could have a row {row}. {lister} shows one.")
     return None
 
 

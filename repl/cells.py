@@ -13,9 +13,13 @@ def fit(text: str, width: int) -> str:
     """Return ``text`` cut to ``width`` cells, with an ellipsis where something was cut off."""
     if get_cwidth(text) <= width:
         return text
-    if width <= 0:
-        return ""
-    return next(_rows(text, width - 1), "").rstrip() + "…" if width > 1 else "…"
+    kept, used = "", 1
+    for character in text:
+        used += get_cwidth(character)
+        if used > width:
+            break
+        kept += character
+    return kept.rstrip() + "…" if width > 0 else ""
 
 
 def pad(text: str, width: int) -> str:

@@ -51,13 +51,12 @@ class CommandCompleter(Completer):
     def _session_ids(self, typed: str) -> Iterable[Completion]:
         now = self._now()
         for entry in self._sessions.find(typed):
-            summary = entry.summary
-            title = "cannot be read" if summary.problem else safe_line(summary.title) or "(no title)"
+            title = safe_line(entry.title.title) or "(no title)"
             yield Completion(
                 entry.shortest,
                 -len(typed),
                 display=entry.shortest,
-                display_meta=f"{age(summary.updated_at, now)} · {title}",
+                display_meta=f"{age(entry.title.updated_at, now)} · {title}",
             )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from aloop.errors import SessionError
+from aloop.errors import SessionBusy, SessionError
 from commands.catalog import REGISTRY
 from commands.context import Context, View
 from repl.options import ShellOptions, TaskOptions
@@ -26,9 +26,14 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     # Imported here: the engine takes longer to load than a prompt takes to draw.
     from aloop.agent import ReActAgent
     from aloop.llm import create_llm
+    from aloop.memory import MemoryManager
 
-    sessions_dir = options.sessions_dir or options.settings.sessions_dir
-    return ReActAgent(create_llm(options.model, options.settings), sessions_dir=sessions_dir)
+    llm = create_llm(options.model, options.settings)
+    # A shell keeps its session to itself for as long as it has it open; a task holds it while it saves.
+    memory = MemoryManager(
+        llm, sessions_dir=options.sessions_dir or options.settings.sessions_dir, hold=isinstance(options, ShellOptions)
+    )
+    return ReActAgent(llm, memory=memory)
 
 
 async def resume_session(agent: ReActAgent, wanted: str) -> Session:
@@ -37,7 +42,22 @@ async def resume_session(agent: ReActAgent, wanted: str) -> Session:
     found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
     if found is None:
         raise SessionError(f"There is no session to resume in {memory.sessions_dir}. Leave out --resume to begin one.")
-    return await memory.resume(found)
+    try:
+        return await memory.resume(found)
+    except SessionBusy as error:
+        # There is no prompt yet to ask at.
+        short = error.session_id[:8]
+        raise SessionError(f"{error} Close it there, or start aloop and type /resume {short} for a copy.") from error
+
+
+async def recover(context: Context) -> None:
+    """Bring back the turns that crashes cut short, and say so; a folder that can not be looked at is told of."""
+    memory = context.memory
+    try:
+        for sentence in await memory.recover_sessions(sessions_dir=memory.sessions_dir):
+            context.view.info(sentence)
+    except SessionError as error:
+        context.view.error(str(error))
 
 
 class Engine:

@@ -14,7 +14,7 @@ from commands.context import Context
 from commands.dispatch import dispatch
 from commands.registry import Next
 from commands.resume import report_resumed
-from repl.engine import build_agent, resume_session
+from repl.engine import build_agent, recover, resume_session
 from repl.options import ShellOptions
 from repl.plain_view import PlainView
 from repl.report import bug_text
@@ -36,6 +36,7 @@ async def _run(options: ShellOptions) -> int:
         agent = build_agent(options)
         agent.on_event = view.event
         context = Context(agent, view, REGISTRY)
+        await recover(context)
         if options.resume is not None:
             report_resumed(context, await resume_session(agent, options.resume))
     except AloopError as error:
@@ -45,6 +46,7 @@ async def _run(options: ShellOptions) -> int:
     while (line := await lines.get()) is not None:
         if not await _take_turn(line, context):
             break
+    agent.memory.close()
     await agent.llm.aclose()
     return 0
 
@@ -59,6 +61,8 @@ async def _take_turn(line: str, context: Context) -> bool:
     except asyncio.CancelledError:
         context.view.error("Stopped.")
         return True
+    except BrokenPipeError:
+        raise  # nobody reads what is answered: the program ends
     except Exception as error:  # noqa: BLE001 - the next line may be fine
         context.view.error(bug_text(error))
         return True

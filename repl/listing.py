@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from aloop.memory.session import SessionStats, SessionSummary
+from aloop.memory.trash import TrashedSession
 from commands.registry import Command
 from repl.ages import age
-from repl.cells import fit, pad
+from repl.cells import fit, pad, wrap
 from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
 
@@ -17,24 +19,30 @@ SHORT_ID = 8
 
 _WHEN = 12
 _COUNT = 8
+_NARROWEST = 20
 
 
-def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime) -> list[Line]:
+def trash_lines(rows: Sequence[TrashedSession], width: int, now: datetime) -> list[Line]:
+    """Return a numbered row for each deleted session, with the time of its deletion."""
+    return session_lines([replace(row.summary, updated_at=row.deleted_at) for row in rows], width, now, "deleted")
+
+
+def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, when: str = "when") -> list[Line]:
     """Return a numbered row for each session; under one that can not be read, the reason in full."""
     number_width = max(2, len(str(len(rows))))
     indent = number_width + 2
     room = max(width - indent - SHORT_ID - _WHEN - _COUNT - 6, 8)
-    head = f"{'#':>{number_width}}  {'id':<{SHORT_ID}}  {'when':<{_WHEN}}  {'messages':>{_COUNT}}  title"
+    head = f"{'#':>{number_width}}  {'id':<{SHORT_ID}}  {when:<{_WHEN}}  {'messages':>{_COUNT}}  title"
     lines = [line((Tone.QUIET, head))]
     for number, row in enumerate(rows, 1):
         start = f"{number:>{number_width}}  "
         identity = (Tone.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
-        when = (Tone.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
+        time = (Tone.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
         if row.problem is None:
             title = fit(safe_line(row.title), room) or "(no title)"
-            lines.append(line(start, identity, when, f"  {row.message_count:>{_COUNT}}  ", title))
+            lines.append(line(start, identity, time, f"  {row.message_count:>{_COUNT}}  ", title))
         else:
-            lines.append(line(start, identity, when, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read")))
+            lines.append(line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read")))
             lines.append(line((Tone.BAD, " " * indent + row.problem)))
     return lines
 
@@ -57,19 +65,19 @@ def stats_lines(stats: SessionStats) -> list[Line]:
     return [line((Tone.QUIET, f"{name:<12}"), safe_line(value)) for name, value in facts]
 
 
-def help_lines(commands: Sequence[Command]) -> list[Line]:
+def help_lines(commands: Sequence[Command], width: int) -> list[Line]:
     """Return the commands under their groups; a single one with its other names and an example."""
     if len(commands) == 1:
         return _one_command(commands[0])
-    width = max((len(command.invocation) for command in commands), default=0)
+    indent = max((len(command.invocation) for command in commands), default=0) + 2
     lines: list[Line] = []
     for group in dict.fromkeys(command.group for command in commands):
         lines.append(line((Tone.STRONG, group)))
-        lines += [
-            line("  ", (Tone.ACCENT, f"{command.invocation:<{width}}"), f"  {command.summary}")
-            for command in commands
-            if command.group == group
-        ]
+        for command in commands:
+            if command.group == group:
+                first, *more = wrap(command.summary, max(width - indent - 2, _NARROWEST))
+                lines.append(line("  ", (Tone.ACCENT, f"{command.invocation:<{indent}}"), first))
+                lines += [line(" " * (indent + 2) + row) for row in more]
     return lines
 
 

@@ -9,8 +9,9 @@ from typing import TextIO
 from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice, ToolFinished, ToolStarted, TurnEnded
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.trash import TrashedSession
 from commands.registry import Command
-from repl.listing import help_lines, session_lines, stats_lines
+from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
 from repl.steps import finished_line
@@ -33,8 +34,16 @@ class PlainView:
     def error(self, text: str) -> None:
         self._write(self._err, [line(text)])
 
+    async def confirm(self, question: str) -> bool:
+        """Say no: the next line of standard input is the next thing to do, and was not written as an answer."""
+        self._write(self._err, [line(f"{question} Nobody can answer here, so: no.")])
+        return False
+
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         self._write(self._out, session_lines(rows, _WIDTH, datetime.now(UTC)))
+
+    async def trash(self, rows: Sequence[TrashedSession]) -> None:
+        self._write(self._out, trash_lines(rows, _WIDTH, datetime.now(UTC)))
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self._write(self._out, reminder_lines(messages))
@@ -46,7 +55,7 @@ class PlainView:
         self._write(self._out, stats_lines(stats))
 
     def help(self, commands: Sequence[Command]) -> None:
-        self._write(self._out, help_lines(commands))
+        self._write(self._out, help_lines(commands, _WIDTH))
 
     def event(self, event: AgentEvent) -> None:
         match event:

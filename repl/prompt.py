@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -62,6 +63,7 @@ class Prompt:
         self._owner = owner
         self._toolbar = toolbar
         self._hint = ""
+        self._answer: asyncio.Future[str] | None = None
         self._buffer = Buffer(
             name=DEFAULT_BUFFER,
             completer=completer,
@@ -97,9 +99,27 @@ class Prompt:
         if self.app.is_running and not self.app.is_done:
             self.app.exit()
 
+    async def ask(self) -> str:
+        """Return the next line as the answer to a question on the screen, empty when it is declined with Ctrl-C.
+
+        What was being typed is put aside meanwhile: it was not meant as an answer.
+        """
+        draft = self._buffer.document
+        self._buffer.reset()
+        self.app.invalidate()
+        self._answer = asyncio.get_running_loop().create_future()
+        try:
+            return await self._answer
+        finally:
+            self._answer = None
+            self._buffer.document = draft
+            self.app.invalidate()
+
     def submit(self) -> None:
         """Give the line to the owner; a line that is not taken stays, and the toolbar says why."""
         line = self._buffer.text
+        if self._settle(line):
+            return
         if not line.strip():
             return
         if busy := self._owner.why_busy():
@@ -110,8 +130,8 @@ class Prompt:
         self._owner.line_entered(line)
 
     def interrupt(self) -> None:
-        """End the turn; without one, clear the line but keep it in the history."""
-        if self._owner.interrupted():
+        """Decline a question, or end the turn; without either, clear the line but keep it in the history."""
+        if self._settle("") or self._owner.interrupted():
             return
         if self._buffer.text.strip():
             self._buffer.append_to_history()
@@ -130,6 +150,11 @@ class Prompt:
         self._buffer.document = Document(text, len(text))
         return True
 
+    def complete_again(self) -> None:
+        """Look again for completions of a command that is being typed: there may be more to offer than a moment ago."""
+        if self._buffer.text.startswith("/") and not self._buffer.complete_state:
+            self._buffer.start_completion()
+
     def hint(self, sentence: str) -> None:
         """Show ``sentence`` in place of the toolbar until the line changes."""
         self._hint = sentence
@@ -139,6 +164,14 @@ class Prompt:
         """Show the toolbar again."""
         self._hint = ""
         self.app.invalidate()
+
+    def _settle(self, answer: str) -> bool:
+        """Answer the question that is being asked; False when none is."""
+        if self._answer is None:
+            return False
+        if not self._answer.done():
+            self._answer.set_result(answer)
+        return True
 
     def _forget_hint(self, _: Buffer) -> None:
         self._hint = ""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aloop.memory import SessionSummary
+    from aloop.memory import SessionTitle
 
 SHORT_ID = 8
 OFFERED = 100
@@ -21,7 +21,7 @@ class Entry:
     """A session to offer: ``shortest`` is the beginning of its id that no other session shares, eight at least."""
 
     shortest: str
-    summary: SessionSummary
+    title: SessionTitle
     rank: int
 
 
@@ -33,15 +33,15 @@ class SessionCatalog:
         self._ids: list[str] = []
         self._sorted: list[Entry] = []
 
-    def replace(self, summaries: Iterable[SessionSummary]) -> None:
-        """Take ``summaries`` (newest first) as what there is now."""
-        by_id = sorted(enumerate(summaries), key=lambda pair: pair[1].id)
-        ids = [summary.id.lower() for _, summary in by_id]
+    def replace(self, titles: Iterable[SessionTitle]) -> None:
+        """Take ``titles`` (newest first) as what there is now."""
+        by_id = sorted(enumerate(titles), key=lambda pair: pair[1].id)
+        ids = [title.id.lower() for _, title in by_id]
         shared = [0, *(_common(one, other) for one, other in pairwise(ids)), 0]
         self._ids = ids
         self._sorted = [
-            Entry(summary.id[: max(SHORT_ID, 1 + max(shared[place : place + 2]))], summary, rank)
-            for place, (rank, summary) in enumerate(by_id)
+            Entry(title.id[: max(SHORT_ID, 1 + max(shared[place : place + 2]))], title, rank)
+            for place, (rank, title) in enumerate(by_id)
         ]
         self._newest = sorted(self._sorted, key=_rank)
 

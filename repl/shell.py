@@ -19,7 +19,7 @@ from commands.resume import report_resumed
 from repl.banner import banner_lines, farewell_lines
 from repl.completer import CommandCompleter
 from repl.echo import echo_lines
-from repl.engine import Engine, resume_session
+from repl.engine import Engine, recover, resume_session
 from repl.history_file import HistoryFile
 from repl.input_history import InputHistory
 from repl.live import Live
@@ -145,7 +145,7 @@ class Shell:
         # Imported here, in the engine's thread: rich comes with it.
         from repl.terminal_view import TerminalView
 
-        return TerminalView(self._screen, self._live, self._set_paging)
+        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging
@@ -163,7 +163,7 @@ class Shell:
 
     async def _start_engine(self) -> None:
         try:
-            await self._engine.ready()
+            await recover(await self._engine.ready())
             await self._refresh_catalog()
         except Exception as error:  # noqa: BLE001 - without an engine there is no shell, whatever the reason
             self._complain(str(error) if isinstance(error, AloopError) else bug_text(error))
@@ -174,7 +174,8 @@ class Shell:
         if context := self._engine.context:
             memory = context.memory
             with suppress(AloopError):  # /resume shows it; completion merely offers nothing new
-                self._catalog.replace(await memory.list_sessions(None, sessions_dir=memory.sessions_dir))
+                self._catalog.replace(await memory.list_titles(sessions_dir=memory.sessions_dir))
+        self._prompt.complete_again()
         self._screen.refresh()
 
     async def _wind_up(self) -> None:
@@ -185,6 +186,7 @@ class Shell:
         context = self._engine.context
         if context:
             self._screen.show(farewell_lines(context))
+            context.memory.close()
             await context.agent.llm.aclose()
 
     def _handle_signals(self) -> None:

@@ -9,7 +9,7 @@ from repl.blocks import BlockSplitter
 from repl.live import Live
 from repl.screen import Screen
 
-FRAME = 1 / 15
+FRAME = 1 / 10
 """Seconds between two looks of the screen at an answer, however fast its pieces come."""
 
 

@@ -5,14 +5,17 @@ Imported with the engine, after the first prompt is drawn: rich comes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from aloop.agent.events import AgentEvent
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.trash import TrashedSession
 from commands.registry import Command
-from repl.listing import help_lines, session_lines, stats_lines
+from repl.answers import is_yes
+from repl.echo import echo_lines
+from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.live import Live
 from repl.markdown import render_markdown
 from repl.pager import page
@@ -26,11 +29,17 @@ _PROMPT_ROWS = 3
 
 
 class TerminalView:
-    """Shows what commands and turns have to say; ``paging`` is told when a pager takes the screen and gives it back."""
+    """Shows what commands and turns have to say.
 
-    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None]) -> None:
+    ``paging`` is told when a pager takes the screen and gives it back, ``ask`` returns the next line that is entered.
+    """
+
+    def __init__(
+        self, screen: Screen, live: Live, paging: Callable[[bool], None], ask: Callable[[], Awaitable[str]]
+    ) -> None:
         self._screen = screen
         self._paging = paging
+        self._ask = ask
         self._turn = TurnDisplay(screen, live)
 
     def info(self, text: str) -> None:
@@ -39,8 +48,17 @@ class TerminalView:
     def error(self, text: str) -> None:
         self._screen.say(Tone.BAD, text)
 
+    async def confirm(self, question: str) -> bool:
+        self._screen.say(Tone.STRONG, f"{question} [y/N]")
+        answer = await self._ask()
+        self._screen.show(echo_lines(answer))
+        return is_yes(answer)
+
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         await self._show_paged(self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC))))
+
+    async def trash(self, rows: Sequence[TrashedSession]) -> None:
+        await self._show_paged(self._ansi(trash_lines(rows, self._screen.width, datetime.now(UTC))))
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self._screen.write("".join(self._messages(messages, REMINDER_LINES)) + "\n")
@@ -53,7 +71,7 @@ class TerminalView:
         self._screen.show(stats_lines(stats))
 
     def help(self, commands: Sequence[Command]) -> None:
-        self._screen.show(help_lines(commands))
+        self._screen.show(help_lines(commands, self._screen.width))
 
     def event(self, event: AgentEvent) -> None:
         self._turn.show(event)

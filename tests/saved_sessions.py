@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from aloop.cli import Action, SessionsOptions
+from aloop.sessions_arguments import Action, SessionsOptions
 from aloop.sessions_cli import run_sessions
+
+ROOT = Path(__file__).parents[1]
 
 FIRST = "a1b2c3d4-5678-40ab-8def-1234567890ab"
 SECOND = "a1b2ffff-5678-40ab-8def-1234567890ab"
@@ -61,3 +69,31 @@ def break_session(sessions_dir: Path) -> Path:
 
 def ask(sessions_dir: Path, action: Action, session_id: str = "", **flags: bool | int) -> int:
     return run_sessions(SessionsOptions(action, sessions_dir, session_id, **flags))  # type: ignore[arg-type] # checked at run time
+
+
+class Terminal(io.StringIO):
+    """A standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@contextlib.contextmanager
+def open_elsewhere(sessions_dir: Path, session_id: str) -> Iterator[int]:
+    """Have a shell in another process open a session; yields the number of that process."""
+    script = (
+        "import asyncio, sys\n"
+        "from aloop.memory import MemoryManager\n"
+        "memory = MemoryManager(sessions_dir=sys.argv[1], hold=True)\n"
+        "asyncio.run(memory.resume(sys.argv[2]))\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", script, str(sessions_dir), session_id]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        yield holder.pid
+        holder.stdin.close()

@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.llm*",),
     ("aloop.memory*", "aloop.tools*"),
     ("aloop.agent*",),
-    ("aloop.cli", "aloop.piped", "aloop.sessions_*"),
+    ("aloop.arguments", "aloop.cli", "aloop.piped", "aloop.sessions_*"),
     ("aloop",),
     ("commands*",),
     ("repl*",),

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from aloop import __version__
-from aloop.cli import ACTIONS, STDIN, RunOptions, SessionsOptions, parse_arguments, program_help
+from aloop.cli import STDIN, RunOptions, parse_arguments, program_help
 from aloop.errors import UsageError
+from aloop.sessions_arguments import ACTIONS, SessionsOptions
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,13 @@ def test_a_conversation_is_asked_for(arguments: list[str], options: RunOptions) 
         (["show", "a1b2"], SessionsOptions("show", id="a1b2")),
         (["show", "--messages", "a1b2"], SessionsOptions("show", id="a1b2", messages=True)),
         (["stats", "a1b2", "--json"], SessionsOptions("stats", id="a1b2", as_json=True)),
+        (["check"], SessionsOptions("check")),
+        (["check", "a1b2", "--fix"], SessionsOptions("check", id="a1b2", fix=True)),
         (["delete", "a1b2", "--yes"], SessionsOptions("delete", id="a1b2", yes=True)),
+        (["trash", "--json"], SessionsOptions("trash", as_json=True)),
+        (["restore", "a1b2"], SessionsOptions("restore", id="a1b2")),
+        (["purge", "--yes"], SessionsOptions("purge", yes=True)),
+        (["purge", "a1b2"], SessionsOptions("purge", id="a1b2")),
     ],
 )
 def test_saved_sessions_are_asked_for(arguments: list[str], options: SessionsOptions) -> None:
@@ -92,6 +99,8 @@ def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
         ["--sessions-dir", ""],
         ["sessions", "show", ""],
         ["sessions", "delete", " ", "--yes"],
+        ["sessions", "purge", "", "--yes"],
+        ["sessions", "check", ""],
     ],
 )
 def test_an_empty_text_from_an_unset_variable_is_refused(arguments: list[str]) -> None:
@@ -132,11 +141,13 @@ def test_options_of_a_conversation_do_not_go_with_sessions(arguments: list[str])
         (["--modle", "x"], "Did you mean --model?"),
         (["--res"], "Did you mean --resume?"),
         (["--zzz"], "See: aloop --help"),
-        (["sessions"], "list, show, stats or delete?"),
+        (["sessions"], "list, show, stats, check, delete, trash, restore or purge?"),
         (["sessions", "frobnicate"], "See: aloop sessions --help"),
         (["sessions", "show"], "See: aloop sessions show --help"),
         (["sessions", "show", "a1b2", "c3d4"], "See: aloop sessions show --help"),
         (["sessions", "list", "--yes"], "See: aloop sessions list --help"),
+        (["sessions", "trash", "a1b2"], "See: aloop sessions trash --help"),
+        (["purge"], "Did you mean: aloop sessions purge"),
     ],
 )
 def test_a_mistake_is_answered_with_what_was_probably_meant(arguments: list[str], hint: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from aloop.__main__ import main
 from repl.options import ShellOptions, TaskOptions
-from tests.saved_sessions import FIRST, SECOND, break_session, save
+from tests.saved_sessions import FIRST, SECOND, break_session, open_elsewhere, save
 
 ROOT = Path(__file__).parents[1]
 
@@ -137,12 +137,25 @@ def test_what_fails_ends_with_1_and_one_line(sessions_dir: Path, capsys: pytest.
         assert len(err.splitlines()) == 1
 
 
+def test_a_session_that_another_aloop_has_open_is_one_line_that_names_the_way_on(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    with open_elsewhere(sessions_dir, FIRST) as process:
+        done = run(["--sessions-dir", str(sessions_dir), "--resume", "a1b2", "--model", "offline"])
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert f"process {process}" in done.stderr
+    assert "/resume a1b2c3d4 for a copy" in done.stderr
+
+
 def test_an_argument_can_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["\x1b]0;owned\x07"]) == 2
     assert "\x1b" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["show", "a1b2"], ["delete", "a1b2", "--yes"]])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "a1b2"], ["check"], ["delete", "a1b2", "--yes"], ["trash"], ["purge", "--yes"]]
+)
 def test_a_sessions_folder_that_is_a_file_is_one_line(arguments: list[str], tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import RunOptions, SessionsOptions, parse_arguments
+from aloop.cli import RunOptions, parse_arguments
 from aloop.memory import MemoryManager
+from aloop.sessions_arguments import SessionsOptions
 from docs.update_readme import README, updated
 
 TEXT = README.read_text(encoding="utf-8")

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from aloop.errors import InvalidPrefix
-from tests.saved_sessions import FIRST, THIRD, ask, break_session, save
-
-
-class Terminal(io.StringIO):
-    """A standard input at which somebody sits."""
-
-    def isatty(self) -> bool:
-        return True
+from aloop.errors import InvalidPrefix, SessionBusy
+from tests.saved_sessions import FIRST, THIRD, Terminal, ask, break_session, open_elsewhere, save
 
 
 def test_delete_asks_and_takes_no_answer_for_a_no(
@@ -44,7 +37,7 @@ def test_delete_without_a_terminal_is_refused(
     sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(sessions_dir, FIRST)
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    monkeypatch.setattr("sys.stdin", StringIO("y\n"))
     assert ask(sessions_dir, "delete", FIRST) == 1
     assert path.exists()
     assert "--yes" in capsys.readouterr().err
@@ -89,3 +82,10 @@ def test_a_broken_session_can_be_deleted(
     assert ask(sessions_dir, "delete", "0badcafe") == 0
     assert not path.exists()
     assert f"can not be read ({path}:4:1:" in capsys.readouterr().err
+
+
+def test_a_session_that_another_aloop_has_open_is_not_deleted(sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    with open_elsewhere(sessions_dir, FIRST) as process, pytest.raises(SessionBusy, match=f"process {process}"):
+        ask(sessions_dir, "delete", FIRST, yes=True)
+    assert path.exists()

@@ -10,7 +10,8 @@ import pytest
 
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import SessionStats, SessionSummary
-from aloop.sessions_text import cut, format_time, list_lines, message_lines, stats_lines
+from aloop.memory.trash import TrashedSession
+from aloop.sessions_text import cut, describe, format_time, list_lines, message_lines, stats_lines, trash_lines
 
 NOON = datetime(2025, 1, 31, 12, tzinfo=UTC)
 ROW = SessionSummary("a1b2c3d4-5678-40ab-8def-1234567890ab", NOON, NOON, 12, "A title", Path("session.yaml"))
@@ -39,6 +40,29 @@ def test_rows_are_cut_to_the_terminal_and_problems_are_not() -> None:
     _, titled, problematic = list_lines([long, broken], 60)
     assert len(titled) <= 60
     assert problematic.endswith(broken.problem or "?")
+
+
+def test_a_date_in_the_future_is_flagged_and_a_clock_a_little_fast_is_not() -> None:
+    now = datetime.now(UTC)
+    ahead, fast = replace(ROW, updated_at=now + timedelta(days=1)), replace(ROW, updated_at=now + timedelta(minutes=1))
+    assert [row.is_in_future for row in (ROW, fast, ahead)] == [False, False, True]
+    _, first, second = list_lines([ahead, fast], None)
+    assert first.endswith("  (dated in the future) A title")
+    assert second.endswith("  A title")
+
+
+def test_deleted_sessions_are_listed_with_the_time_of_their_deletion() -> None:
+    heading, line = trash_lines([TrashedSession(ROW, NOON + timedelta(days=3), 2048)], None)
+    assert heading.split() == ["ID", "DELETED", "MESSAGES", "TITLE"]
+    assert format_time(NOON + timedelta(days=3)) in line
+    assert line.endswith("12  A title")
+
+
+def test_a_session_is_named_by_what_its_owner_knows_of_it() -> None:
+    assert describe(replace(ROW, message_count=1)) == "session a1b2c3d4, “A title”, 1 message"
+    assert (
+        describe(replace(ROW, problem="x.yaml:1:1: no")) == "session a1b2c3d4, which can not be read (x.yaml:1:1: no)"
+    )
 
 
 def test_a_row_for_a_pipe_is_whole() -> None:

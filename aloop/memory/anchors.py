@@ -102,11 +102,14 @@ def section_edit(parsed: Parsed, key: str, lines: str) -> Edit:
     places, keys, values = Places(parsed), parsed.root.keys, parsed.root.values
     if key not in keys:
         place = places.line_start(keys["messages"].start) if "messages" in keys else places.end_of(values["id"])
-        return places.edit(place, place, f"{places.gap_before(place)}{places.indented(lines)}\n")
+        lines = f"{places.gap_before(place)}{places.indented(lines)}"
+        if not lines.endswith("\n\n"):
+            return places.edit(place, place, f"{lines}\n")
+        # A block that keeps its blank lines would take those that follow for its own.
+        return places.edit(place, place + places.blank_after(place), lines)
     end = places.end_of(values[key])
     if lines.endswith("\n\n"):
-        # The blank lines behind would become part of the block that ends the section.
-        end += places.blank_after(end)
+        end += places.blank_after(end)  # the same
     return places.edit(places.line_start(keys[key].start), end, places.indented(lines))
 
 

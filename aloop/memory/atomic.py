@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import secrets
@@ -14,12 +15,15 @@ from aloop.errors import StorageError
 from aloop.memory.os_port import OsPort
 
 TEMPORARY_SUFFIX = ".tmp"
-_TEMPORARY = re.compile(rf"\..+\.(\d+)-[0-9a-f]{{8}}{re.escape(TEMPORARY_SUFFIX)}")
+_TEMPORARY = re.compile(rf"\..+\.(\d+)-([0-9a-f]{{8}})(?:-\d+)?{re.escape(TEMPORARY_SUFFIX)}")
+# Process numbers come again, in a container always the same ones: this tells our own files from a dead namesake's.
+_OURS = secrets.token_hex(4)
+_numbers = itertools.count()
 
 
 def temporary_name(name: str) -> str:
     """Return a name for a file in the making; the process number tells a later start whether its writer still lives."""
-    return f".{name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    return f".{name}.{os.getpid()}-{_OURS}-{next(_numbers)}{TEMPORARY_SUFFIX}"
 
 
 def write_atomic(
@@ -28,13 +32,15 @@ def write_atomic(
     pieces: Iterable[bytes | memoryview],
     *,
     durable: bool = True,
+    sync_folder: bool = True,
     guard: Callable[[], None] | None = None,
 ) -> os.stat_result:
     """Put ``pieces`` in place of ``path``: a reader sees the old file or the new one, also after a power cut.
 
     Raises OSError; then the old file stands and no temporary one is left. ``durable=False`` leaves out the two syncs,
-    for caches alone. ``guard`` is called at the last moment before the old file goes; what it raises keeps that.
-    Returns the status of the new file as it was written, before it got its name.
+    for caches alone; ``sync_folder=False`` leaves the second to the caller. ``guard`` is called at the last moment
+    before the old file goes; what it raises keeps that. Returns the status of the new file as it was written, before it
+    got its name.
     """
     temporary = path.with_name(temporary_name(path.name))
     descriptor = port.create(temporary)
@@ -54,7 +60,7 @@ def write_atomic(
         with contextlib.suppress(OSError):  # the first error is the one to tell
             port.unlink(temporary)
         raise
-    if durable:
+    if durable and sync_folder:
         port.sync_folder(path.parent)
     return written
 
@@ -62,10 +68,12 @@ def write_atomic(
 def left_overs(port: OsPort, folder: Path) -> list[Path]:
     """Return the temporary files in a folder whose writers are dead; those of living ones are in use."""
     matches = map(_TEMPORARY.fullmatch, port.names(folder))
-    return [folder / match.group() for match in matches if match and not _is_alive(int(match.group(1)))]
+    return [folder / match.group() for match in matches if match and not _is_alive(int(match.group(1)), match.group(2))]
 
 
-def _is_alive(process: int) -> bool:
+def _is_alive(process: int, token: str) -> bool:
+    if process == os.getpid():
+        return token == _OURS
     try:
         os.kill(process, 0)
     except ProcessLookupError:

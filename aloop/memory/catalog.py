@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.memory.heads import Head, read_head
+from aloop.errors import InvalidPrefix
+from aloop.memory.heads import Head, read_head, short_name
 from aloop.memory.index import read_index, write_index
 from aloop.memory.os_port import OsPort
 
+_OURS = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 # Within this time of a folder's last change another one may leave the same time stamp.
 _RACY_NS = 100_000_000
+
+_PREFIX = re.compile(r"[0-9a-z-]{1,64}")
+
+
+def normal_prefix(prefix: str) -> str:
+    """Return ``prefix`` in the case of ids; raises InvalidPrefix when it is empty or can not begin an id."""
+    wanted = prefix.strip().lower()
+    if not wanted:
+        raise InvalidPrefix("An empty id matches every session; type the first characters of one.")
+    if not _PREFIX.fullmatch(wanted):
+        raise InvalidPrefix(f"{prefix!r} is no session id; ids are hexadecimal digits and dashes.")
+    return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +68,13 @@ class Catalog:
         heads.sort(key=lambda head: (head.updated_at, head.folder), reverse=True)
         return heads
 
-    def find(self, prefix: str) -> list[Entry]:
-        """Return the sessions whose id begins with ``prefix`` (lower case), sorted by id, one for each id."""
+    def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
+        """Return the sessions whose id begins with ``prefix`` (lower case), sorted by id, one for each id.
+
+        ``ask_files`` looks into every file, for what must not go wrong when an index lies.
+        """
+        if ask_files:
+            return self._matching(self._scan(trust_index=False), prefix)
         snapshot = self._snapshot()
         hits = self._matching(snapshot, prefix)
         if not hits or not all(self._confirm(entry) for entry in hits[:8]):
@@ -91,7 +111,7 @@ class Catalog:
         entries, unfinished, ids = [], [], {}
         for name in names:
             identity = known.get(name)
-            if identity is None:
+            if identity is None or not _is_likely(name, identity):
                 head = read_head(self._port, str(self._dir), name)
                 if head is None:
                     unfinished.append(name)
@@ -127,3 +147,13 @@ class Catalog:
     def _confirm(self, entry: Entry) -> bool:
         head = read_head(self._port, str(self._dir), entry.folder)
         return head is not None and head.id == entry.id
+
+
+def _is_likely(folder: str, identity: str) -> bool:
+    """Whether the index may be believed: a folder of ours ends with the first characters of its session's id."""
+    return identity.startswith(short_name(folder)[:8]) or not is_ours(folder)
+
+
+def is_ours(folder: str) -> bool:
+    """Whether a folder has a name such as we give."""
+    return _OURS.fullmatch(folder) is not None

@@ -10,9 +10,10 @@ from pathlib import Path
 from aloop.memory.atomic import left_overs, write_atomic
 from aloop.memory.check_text import check_text
 from aloop.memory.findings import Finding
-from aloop.memory.heads import read_head
+from aloop.memory.heads import read_head, short_name
 from aloop.memory.index import FILE_NAME as INDEX_NAME
 from aloop.memory.index import read_index, write_index
+from aloop.memory.locks import write_lock
 from aloop.memory.os_port import FILE_MODE, FOLDER_MODE, OsPort
 from aloop.memory.session import FILE_NAME
 from aloop.memory.source import Source
@@ -58,6 +59,15 @@ class Checker:
             return [Finding(path, 0, 0, f"can not be opened: {error.strerror or error}")]
         report = check_text(data, path)
         if not (self._fix and report.edits):
+            return report.findings
+        with write_lock(self._port, path.parent, short_name(path.parent.name)):
+            return self._mend(path)
+
+    def _mend(self, path: Path) -> list[Finding]:
+        """Fix what can be fixed in the file as it is now, while nobody saves into it."""
+        data = self._port.read(path)
+        report = check_text(data, path)
+        if not report.edits:
             return report.findings
         source = Source.decode(data)
         mended = source.encode(b"".join(splice(source.text.encode(), report.edits)).decode())

@@ -88,8 +88,8 @@ class _TextCheck:
                 self._found(item.start, "an answer stands before any question")
             elif message.role != "system" and not message.tool_calls and not (message.content or "").strip():
                 self._found(item.start, "the message is empty; it is left out of what is sent")
-            open_calls, last = {call.id: call for call in message.tool_calls}, number
-            caller = number
+            open_calls = {call.id: call for call in message.tool_calls}
+            last = caller = number
         self._unanswered(open_calls, caller, last)
 
     def _orphan(self, number: int, item: Node, message: LLMMessage) -> None:

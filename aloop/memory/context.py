@@ -6,7 +6,7 @@ The file is never changed here. What a hand or another tool broke in it is mende
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aloop.llm.message_types import LLMMessage, ToolCall
 
@@ -49,8 +49,12 @@ def project(system: Iterable[LLMMessage], messages: Sequence[LLMMessage]) -> Pro
 
 
 def _live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    start = max((index for index, message in enumerate(messages) if message.summary and not message.skip), default=0)
-    return [message for message in messages[start:] if not message.skip]
+    start = max((index for index, message in enumerate(messages) if message.summary and not message.skip), default=-1)
+    live = [message for message in messages[max(start, 0) :] if not message.skip]
+    if start >= 0 and live[0].role in {"assistant", "tool"}:
+        # A transcript begins with the user; whoever wrote it, a summary is what they would have to say first.
+        live[0] = LLMMessage("user", live[0].content, summary=True)
+    return live
 
 
 class _Mender:
@@ -59,28 +63,51 @@ class _Mender:
     def __init__(self) -> None:
         self.sent: list[LLMMessage] = []
         self.repairs: dict[str, None] = {}
-        self._open: dict[str, ToolCall] = {}
+        # By the id in the history: the calls that wait for a result, under the ids that they are sent with.
+        self._open: dict[str, list[ToolCall]] = {}
+        self._used: set[str] = set()
 
     def take(self, message: LLMMessage) -> None:
         if message.role == "tool":
-            if self._open.pop(message.tool_call_id or "", None) is None:
-                self._say("left out a tool result that answers no call")
-            else:
-                self.sent.append(message)
+            self._take_result(message)
             return
         self.close()
+        if message.tool_calls and message.role != "assistant":
+            self._say("left out a tool call that is not the assistant's")
+            message = replace(message, tool_calls=())
         if message.role != "system" and not message.tool_calls and not (message.content or "").strip():
             self._say("left out an empty message")
             return
         if message.role == "assistant" and not any(sent.role == "user" for sent in self.sent):
             self._say("left out an answer that stands before any question")
             return
-        self.sent.append(message)
-        self._open = {call.id: call for call in message.tool_calls}
+        calls = tuple(map(self._open_call, message.tool_calls))
+        self.sent.append(message if calls == message.tool_calls else replace(message, tool_calls=calls))
+
+    def _take_result(self, message: LLMMessage) -> None:
+        waiting = self._open.get(message.tool_call_id or "")
+        if not waiting:
+            self._say("left out a tool result that answers no call")
+            return
+        call = waiting.pop(0)
+        self.sent.append(message if message.tool_call_id == call.id else replace(message, tool_call_id=call.id))
+
+    def _open_call(self, call: ToolCall) -> ToolCall:
+        """Note that a result must follow; return the call under an id that no other has, as an API demands."""
+        identity, number = call.id, 1
+        while identity in self._used:
+            number += 1
+            identity = f"{call.id}-{number}"
+        if identity != call.id:
+            self._say("told apart tool calls of one id")
+        self._used.add(identity)
+        sent = replace(call, id=identity)
+        self._open.setdefault(call.id, []).append(sent)
+        return sent
 
     def close(self) -> None:
         """Answer what is still open: results must follow their calls at once."""
-        for call in self._open.values():
+        for call in (call for waiting in self._open.values() for call in waiting):
             self._say("put in a result for a tool call that had none")
             self.sent.append(answer_for(call))
         self._open = {}

@@ -36,6 +36,15 @@ class Conversation:
         conversation.adopt(session)
         return conversation
 
+    @classmethod
+    def fork(cls, session: Session, upto: int | None = None) -> Conversation:
+        """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages."""
+        conversation = cls.new()
+        conversation.head = replace(conversation.head, title=session.title, model=session.model, forked_from=session.id)
+        conversation.system[:] = session.system_messages
+        conversation.messages[:] = session.messages[:upto]
+        return conversation
+
     @property
     def unsaved(self) -> tuple[LLMMessage, ...]:
         return tuple(self.messages[self.saved :])

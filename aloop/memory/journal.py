@@ -7,6 +7,7 @@ whose writer is dead.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -45,12 +46,13 @@ class JournalRecord:
 
 
 class Journal:
-    """A journal being written. Methods raise OSError; a journal that failed is closed, and what it holds stays."""
+    """A journal being written. Methods raise OSError; one that failed takes no more, and what it holds stays."""
 
     def __init__(self, port: OsPort, path: Path, descriptor: int) -> None:
         self._port = port
         self._path = path
         self._descriptor: int | None = descriptor
+        self._failed = False
 
     @classmethod
     def start(cls, port: OsPort, folder: Path, session: Session, base: int) -> Journal:
@@ -66,26 +68,32 @@ class Journal:
             port.rename(temporary, path)
             port.sync_folder(folder)
         except BaseException:
-            port.close(descriptor)
+            for name in (temporary, path):
+                with contextlib.suppress(OSError):  # the first error is the one to tell
+                    port.unlink(name)
+            with contextlib.suppress(OSError):
+                port.close(descriptor)
             raise
         return cls(port, path, descriptor)
 
     def add(self, message: LLMMessage) -> None:
         """Append a finished message; when this returns, it is on the disk."""
-        if self._descriptor is None:
+        if self._descriptor is None or self._failed:
             return
         try:
             write_all(self._port, self._descriptor, [_sealed(emit_messages([message], ITEM_COLUMN))])
             self._port.fsync(self._descriptor)
         except OSError:
-            self.close()
+            # It stays open: without its lock, another start would take this turn for a dead one's.
+            self._failed = True
             raise
 
     def close(self) -> None:
         """Stop writing; the file stays for the next start."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            self._port.close(descriptor)
+            with contextlib.suppress(OSError):  # each message in it is synced
+                self._port.close(descriptor)
 
     def discard(self) -> None:
         """The turn is saved, or is not to be: remove the file."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import stat
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from aloop.errors import SessionFileError
+from aloop.errors import AloopError, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.atomic import explain
 from aloop.memory.conversation import Conversation
@@ -19,7 +21,7 @@ from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
 from aloop.memory.yaml_backend import YamlBackend
 
-# An editor that truncates and then writes leaves nothing, or half of it, for a moment.
+# An editor that truncates and then writes leaves nothing, or half of it, for a moment; one that renames, no file.
 _SECOND_LOOK = 0.3
 # Somebody who writes the file all the time is given this many tries to stop.
 _TRIES = 20
@@ -37,7 +39,8 @@ class Keeper:
     stored: StoredSession | None = None
     _folder: Path | None = None
     _open: OpenLock | None = None
-    _journals: list[Journal] = field(default_factory=list)
+    _journal: Journal | None = None
+    _unsaved: list[Journal] = field(default_factory=list)
     _beside: StoredSession | None = None
 
     @property
@@ -54,12 +57,14 @@ class Keeper:
         entry = self.backend.locate(prefix)
         folder = self.backend.sessions_dir / entry.folder
         other = Keeper(self.backend, self.hold, _folder=folder)
-        other._take_hold(entry.id)
         try:
+            other._take_hold(entry.id)
             notices = self.backend.recover(entry)
             other.stored = self.backend.read(entry)
-        except BaseException:
+        except BaseException as error:
             other.release()
+            if isinstance(error, OSError):
+                raise explain(error, "open the session", folder) from error
             raise
         return other, notices
 
@@ -84,14 +89,14 @@ class Keeper:
 
     def _start_journal(self, session: Session, base: int) -> None:
         folder = self._ensure_folder(session)
-        self._journals.append(Journal.start(self.backend.port, folder, session, base))
+        self._journal = Journal.start(self.backend.port, folder, session, base)
 
     def note(self, message: LLMMessage) -> str | None:
         """Put a finished message of the turn into its journal; return what to tell when that fails."""
-        if not self._journals:
+        if self._journal is None:
             return None
         try:
-            self._journals[-1].add(message)
+            self._journal.add(message)
         except OSError as error:
             reason = explain(error, "note the turn as it goes", self._folder or self.backend.sessions_dir)
             return f"{reason} A crash would lose what comes now; the turn's end will be saved as always."
@@ -99,30 +104,50 @@ class Keeper:
 
     def drop_turn(self) -> None:
         """The turn was taken back: remove its journal, and the folder when there is nothing else in it."""
-        if self._journals:
-            self._discard(self._journals.pop())
-        if self.stored is None and self._folder is not None and not self._journals:
+        if self._journal:
+            self._discard(self._journal)
+            self._journal = None
+        if self.stored is None and self._folder is not None and not self._unsaved:
             self.release()
             self.backend.remove_unused(self._folder)
             self._folder = None
 
     def save(self, conversation: Conversation, model: str | None) -> SaveReport:
         """Write what is new of the conversation into its file; raises StorageError, SessionBusy."""
-        port = self.backend.port
         try:
-            folder = self._ensure_folder(conversation.snapshot(model))
-            with write_lock(port, folder, conversation.head.id):
-                report = self._save(conversation, model, folder)
+            try:
+                report = self._save_locked(conversation, model)
+            except FileNotFoundError:
+                # Another start took the new folder, still empty, for one that a crash had left.
+                report = self._save_locked(conversation, model)
         except OSError as error:
+            self._keep_journal()
             raise explain(error, "save the session", self._folder or self.backend.sessions_dir) from error
-        self._discard_journals()
+        except AloopError:
+            self._keep_journal()
+            raise
+        self._keep_journal()
+        while self._unsaved:
+            self._discard(self._unsaved.pop())
         return report
+
+    def _save_locked(self, conversation: Conversation, model: str | None) -> SaveReport:
+        folder = self._ensure_folder(conversation.snapshot(model))
+        with write_lock(self.backend.port, folder, conversation.head.id):
+            return self._save(conversation, model, folder)
+
+    def _keep_journal(self) -> None:
+        """The turn is over: its journal is for a crash before the next save that succeeds."""
+        if self._journal:
+            self._unsaved.append(self._journal)
+            self._journal = None
 
     def release(self) -> None:
         """Let go of the session. Turns that could not be saved stay in their journals for the next start."""
-        for journal in self._journals:
+        self._keep_journal()
+        for journal in self._unsaved:
             journal.close()
-        self._journals.clear()
+        self._unsaved.clear()
         if self.stored:
             self.stored.forget_displaced()
         if self._open:
@@ -140,6 +165,7 @@ class Keeper:
                 changed = conversation.system_changed
                 self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
                 conversation.saved_now(session)
+                self.stored.sync()
                 notices += self._rejoined()
                 return SaveReport(self.stored.path, notice=" ".join(notices) or None)
             except ChangedMeanwhile:
@@ -166,9 +192,11 @@ class Keeper:
         try:
             notices = self._pull(conversation)
             if conversation.unsaved:
-                # An edit made too late, or turns that had to be saved beside the file: put them there at once.
-                report = self.save(conversation, None)
-                notices += [report.notice] if report.notice else []
+                # An edit made too late, or turns that had to be saved beside the file: put them there at once. Where
+                # that fails, so will the end of the turn, and tells why.
+                with contextlib.suppress(StorageError):
+                    report = self.save(conversation, None)
+                    notices += [report.notice] if report.notice else []
             return notices
         except FileNotFoundError:
             return []
@@ -186,7 +214,7 @@ class Keeper:
         if fresh is not None and fresh.base is not None:
             # What the last save added is not in this version: it counts as new again.
             conversation.saved = fresh.base
-        elif stored.changed_on_disk():
+        elif self._has_changed(stored):
             fresh = self._read_again(stored)
         else:
             return []
@@ -196,12 +224,23 @@ class Keeper:
         self.stored = fresh
         return notices
 
+    def _has_changed(self, stored: StoredSession) -> bool:
+        try:
+            return stored.changed_on_disk()
+        except FileNotFoundError:
+            _wait()
+            return stored.changed_on_disk()
+
     def _read_again(self, stored: StoredSession) -> StoredSession:
         try:
-            return StoredSession.read(self.backend.port, stored.path)
+            fresh = StoredSession.read(self.backend.port, stored.path)
+            if not fresh.session.warnings or stored.session.warnings:
+                return fresh
+            # It has lost its end marker: half a text can read as a shorter conversation.
         except (SessionFileError, FileNotFoundError):
-            threading.Event().wait(_SECOND_LOOK)
-            return StoredSession.read(self.backend.port, stored.path)
+            pass
+        _wait()
+        return StoredSession.read(self.backend.port, stored.path)
 
     def _compare(self, conversation: Conversation, old: StoredSession, fresh: StoredSession) -> list[str]:
         before = tuple(conversation.messages[: conversation.saved])
@@ -243,7 +282,9 @@ class Keeper:
         port = self.backend.port
         if self._folder is not None:
             try:
-                port.lstat(self._folder)
+                if not stat.S_ISDIR(port.lstat(self._folder).st_mode):
+                    # A link would lead what is private out of the sessions folder.
+                    raise NotADirectoryError(errno.ENOTDIR, "is no folder any more", str(self._folder))
             except FileNotFoundError:
                 if self._open:
                     self._open.release()
@@ -258,10 +299,10 @@ class Keeper:
         if self.hold and self._open is None and self._folder is not None:
             self._open = OpenLock(self.backend.port, self._folder, session_id)
 
-    def _discard_journals(self) -> None:
-        while self._journals:
-            self._discard(self._journals.pop())
-
     def _discard(self, journal: Journal) -> None:
         with contextlib.suppress(OSError):  # the next start finds its turn saved, and removes it
             journal.discard()
+
+
+def _wait() -> None:
+    threading.Event().wait(_SECOND_LOOK)

@@ -8,6 +8,7 @@ session.yaml itself would be lost with its first replacement.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -28,6 +29,7 @@ PATIENCE = 10.0
 """Seconds to wait for another process to end its save before it is taken for stuck."""
 
 _PAUSE = 0.005
+_LOOKS = 10
 _MAX_HOLDER = 200
 
 # Threads of one process share its kernel locks, so they take turns among themselves first.
@@ -46,7 +48,8 @@ def write_lock(port: OsPort, folder: Path, session_id: str) -> Iterator[None]:
         try:
             yield
         finally:
-            port.close(descriptor)
+            with contextlib.suppress(OSError):  # nothing was written to it
+                port.close(descriptor)
     finally:
         turn.release()
 
@@ -82,28 +85,50 @@ class OpenLock:
     _held: dict[Path, tuple[int, int]] = {}  # noqa: RUF012 - the process's own table, by design
     _table = threading.Lock()
 
-    def __init__(self, port: OsPort, folder: Path, session_id: str) -> None:
-        """Take hold; raises SessionBusy with its holder when another process has the session open, and OSError."""
+    def __init__(self, port: OsPort, folder: Path, session_id: str, *, sign: bool = True) -> None:
+        """Take hold; raises SessionBusy with its holder when another process has the session open, and OSError.
+
+        ``sign=False`` leaves out who holds it: for a moment's hold, which others wait out.
+        """
         self._port = port
         self._path = folder / OPEN_LOCK
         self._is_released = False
         with self._table:
-            descriptor, count = self._held.get(self._path) or (self._take(session_id), 0)
+            descriptor, count = self._held.get(self._path) or (self._take(session_id, sign), 0)
             self._held[self._path] = descriptor, count + 1
 
-    def _take(self, session_id: str) -> int:
+    def _take(self, session_id: str, sign: bool) -> int:
         descriptor = self._port.open_lock(self._path)
         try:
-            if not self._port.try_lock(descriptor):
-                holder = self._port.read_open(descriptor)[:_MAX_HOLDER].decode(errors="replace").strip()
-                raise SessionBusy(session_id, holder or "it does not say which")
-            os.ftruncate(descriptor, 0)
-            since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-            write_all(self._port, descriptor, [f"process {os.getpid()}, since {since}\n".encode()])
+            if not self._wait_for(descriptor):
+                raise SessionBusy(session_id, self._holder(descriptor) or "it does not say which")
+            if not _is_current(self._port, descriptor, self._path):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
+            if sign:
+                with contextlib.suppress(OSError):  # a full disk: the lock holds without a name on it
+                    self._sign(descriptor)
         except BaseException:
             self._port.close(descriptor)
             raise
         return descriptor
+
+    def _wait_for(self, descriptor: int) -> bool:
+        """Lock it; one whose holder has not signed is about to be signed, or to be removed with its folder."""
+        for _ in range(_LOOKS):
+            if self._port.try_lock(descriptor):
+                return True
+            if self._holder(descriptor):
+                return False
+            threading.Event().wait(_PAUSE)
+        return False
+
+    def _holder(self, descriptor: int) -> str:
+        return self._port.read_open(descriptor)[:_MAX_HOLDER].decode(errors="replace").strip()
+
+    def _sign(self, descriptor: int) -> None:
+        since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+        self._port.truncate(descriptor)
+        write_all(self._port, descriptor, [f"process {os.getpid()}, since {since}\n".encode()])
 
     def release(self) -> None:
         """Let go; a second time does nothing."""
@@ -116,4 +141,5 @@ class OpenLock:
                 self._held[self._path] = descriptor, count - 1
                 return
             del self._held[self._path]
-            self._port.close(descriptor)
+            with contextlib.suppress(OSError):  # nothing is lost with it
+                self._port.close(descriptor)

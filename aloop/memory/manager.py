@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from aloop.errors import AmbiguousPrefix, SessionNotFound
+from aloop.errors import AmbiguousPrefix, SessionNotFound, StorageError
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.context import Projection, project
@@ -17,7 +18,7 @@ from aloop.memory.housekeeping import Housekeeping, on_thread
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle
-from aloop.memory.turn import Turn
+from aloop.memory.turn import Turn, to_the_end
 from aloop.memory.yaml_backend import YamlBackend
 
 
@@ -105,7 +106,7 @@ class MemoryManager(Housekeeping):
         """
         model = self.llm.model if self.llm else None
         async with self._working:
-            report = await asyncio.to_thread(self._keeper.save, self._conversation, model)
+            report = await to_the_end(asyncio.to_thread(self._keeper.save, self._conversation, model))
         if report.notice:
             self._tell(report.notice)
         return report
@@ -126,7 +127,12 @@ class MemoryManager(Housekeeping):
         Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionBusy, StorageError; then all is
         as before.
         """
-        keeper, notices = await asyncio.to_thread(self._keeper.open, session_id)
+        opening = asyncio.ensure_future(asyncio.to_thread(self._keeper.open, session_id))
+        try:
+            keeper, notices = await to_the_end(opening)
+        except asyncio.CancelledError:
+            opening.result()[0].release()
+            raise
         stored = keeper.stored
         if stored is None:
             raise SessionNotFound(session_id)
@@ -229,6 +235,11 @@ class _TurnKeeper:
 
     async def begin(self) -> None:
         manager = self._manager
+        if manager.path is None and manager.message_count:
+            # The journal holds the turn alone: what it follows, in a fork, must be on disk too. Where that fails, so
+            # does the journal or the end of the turn, and tells why.
+            with contextlib.suppress(StorageError):
+                await manager.save_memory()
         async with manager._working:
             notices = await asyncio.to_thread(self._keeper.begin_turn, manager._conversation)
         for notice in notices:

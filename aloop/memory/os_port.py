@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,10 @@ class OsPort:
         """Write some of ``data``; return how many bytes, perhaps fewer than asked."""
         return os.write(descriptor, data)
 
+    def truncate(self, descriptor: int) -> None:
+        """Empty an open file."""
+        os.ftruncate(descriptor, 0)
+
     def fsync(self, descriptor: int) -> None:
         os.fsync(descriptor)
 
@@ -73,6 +78,14 @@ class OsPort:
     def rmdir(self, path: Path) -> None:
         path.rmdir()
 
+    def remove_tree(self, folder: Path, name: str) -> None:
+        """Remove a folder in ``folder`` with all that it holds; links are removed, never followed, ``folder`` too."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            shutil.rmtree(name, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+
     def mkdir(self, path: Path) -> None:
         """Make one folder, for its owner alone whatever the umask; FileExistsError when it exists."""
         path.mkdir(FOLDER_MODE)
@@ -80,6 +93,13 @@ class OsPort:
 
     def chmod(self, path: Path, mode: int) -> None:
         path.chmod(mode)
+
+    def is_folder(self, path: Path) -> bool:
+        """Whether there is a folder, perhaps through a link."""
+        return path.is_dir()
+
+    def exists(self, path: Path) -> bool:
+        return os.path.lexists(path)
 
     def lstat(self, path: Path) -> os.stat_result:
         return path.lstat()

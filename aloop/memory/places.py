@@ -11,7 +11,7 @@ from aloop.memory.splice import Edit
 _END_LINE = re.compile(r"^\.\.\.[ \t]*(?:#[^\r\n]*)?(?:\r?\n|\Z)", re.MULTILINE)
 _BLOCK_HEADER = re.compile(r"([|>])([1-9]?)[-+]?([1-9]?)")
 _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
-_BLANK_LINES = re.compile(r"(?:\r?\n)*")
+_BLANK_LINES = re.compile(r"(?: *\r?\n)*")
 _BLANK_LINES_AT_END = re.compile(r"(?:\r?\n)*\Z")
 
 

@@ -18,8 +18,17 @@ from aloop.memory.stored import StoredSession, time_mark
 
 
 def journals(port: OsPort, folder: Path) -> list[Path]:
-    """Return the journals in a session's folder, those of living writers among them."""
-    return [folder / name for name in port.names(folder) if is_journal(name)]
+    """Return the journals in a session's folder, those of living writers among them, in the order of their turns."""
+    found = [folder / name for name in port.names(folder) if is_journal(name)]
+    return sorted(found, key=lambda path: _base(port, path)) if len(found) > 1 else found
+
+
+def _base(port: OsPort, path: Path) -> int:
+    try:
+        record = read_journal(port.read(path), path)
+    except FileNotFoundError:  # its writer has removed it meanwhile
+        return 0
+    return record.base if record else 0
 
 
 def fold_in(port: OsPort, path: Path) -> str | None:
@@ -35,11 +44,20 @@ def fold_in(port: OsPort, path: Path) -> str | None:
         if not port.try_lock(descriptor):
             return None
         record = read_journal(port.read_open(descriptor), path)
-        notice = _bring_back(port, path.parent, record) if record and record.session.messages else None
+        if record is None:
+            return _set_aside(port, path)
+        notice = _bring_back(port, path.parent, record) if record.session.messages else None
         port.unlink(path)
         return notice
     finally:
         port.close(descriptor)
+
+
+def _set_aside(port: OsPort, path: Path) -> str:
+    """Keep a journal that no crash of ours can have left like this: whatever happened to it, it may hold words."""
+    aside = path.with_name(f"journal.damaged-{time_mark(datetime.now().astimezone())}.yaml")
+    port.rename(path, aside)
+    return f"The journal of an interrupted turn is damaged; it is kept as {aside}."
 
 
 def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None:
@@ -57,19 +75,24 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
         beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
         StoredSession.create(port, beside, replace(record.session, messages=turn))
         return f"{what} were saved as {beside}, for {error}"
-    saved = stored.session.messages[record.base :]
-    if saved[: len(record.session.messages)] == record.session.messages:
-        # The crash came between the save and the removal of the journal.
+    if _is_saved(stored.session.messages[record.base :], record.session.messages, turn):
+        # The crash came between the save, or an earlier recovery, and the removal of the journal.
         return None
     conversation = Conversation.of(stored.session)
     conversation.messages += turn
     try:
         stored.save(conversation.snapshot(None), turn)
+        stored.sync()
     except SessionFileError as error:
         beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
         StoredSession.create(port, beside, replace(record.session, messages=turn))
         return f"{what} were saved as {beside}, for {error}"
     return f"{what} were brought back."
+
+
+def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool:
+    """Whether a turn stands among the messages that came after its beginning; others may have written before it."""
+    return any(list(later[start : start + len(form)]) == list(form) for form in forms for start in range(len(later)))
 
 
 def close_turn(messages: Sequence[LLMMessage]) -> tuple[LLMMessage, ...]:

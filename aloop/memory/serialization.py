@@ -6,6 +6,7 @@ types. What it refuses, it refuses with line and column.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from aloop.memory.session import Session
 from aloop.memory.source import Source
 
 MAX_DEPTH = 32
+
+# A line of three dots at the very left can be nothing but the end marker.
+_MARKER = re.compile(r"^\.\.\.(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_MORE = re.compile(r"^(?![ \t]*(?:#|\r?$)|\.\.\.(?:[ \t\r]|$)).", re.MULTILINE)
 
 # libyaml where PyYAML has it (every wheel does); the pure loader gives the same events, slowly.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -80,9 +85,12 @@ def parse(data: bytes, path: Path) -> Parsed:
     try:
         source = Source.decode(data)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise SessionFileError(path, line, column, "these bytes are no UTF-8 text") from None
+        # Offsets count from behind a byte order mark, in what was decoded.
+        good = bytes(error.object[: error.start]).decode(error.encoding)
+        line, column = Source(good).place(len(good))
+        raise SessionFileError(
+            path, line, column, "these bytes are no text in UTF-8, or in what the file announces"
+        ) from None
     try:
         return _assemble(source)
     except Refused as refusal:
@@ -104,8 +112,12 @@ def _located(path: Path, source: Source, refusal: Refused) -> SessionFileError:
 
 
 def _assemble(source: Source) -> Parsed:
-    builder = _Builder()
-    for event in yaml.parse(source.text, Loader=_LOADER):
+    text, marker = source.text, _marker_with_more_below(source.text)
+    if marker is not None:
+        # YAML wants "---" before a second document: as long as "...", it leaves all places as they are.
+        text = f"{text[:marker]}---{text[marker + 3 :]}"
+    builder = _Builder(marker)
+    for event in yaml.parse(text, Loader=_LOADER):
         builder.feed(event)
     if not builder.documents:
         raise Refused("the file is empty", 0)
@@ -122,12 +134,21 @@ def _assemble(source: Source) -> Parsed:
     return Parsed(source, root, builder.ended, below)
 
 
-class _Builder:
-    """Builds nodes from events, one document after another."""
+def _marker_with_more_below(text: str) -> int | None:
+    """Return the place of an end marker that is followed by more than comments and blank lines, else None."""
+    marker = _MARKER.search(text)
+    if marker and _MORE.search(text, text.find("\n", marker.end()) + 1 or len(text)):
+        return marker.start()
+    return None
 
-    def __init__(self) -> None:
+
+class _Builder:
+    """Builds nodes from events, one document after another; ``marker`` is where an end marker opens the second."""
+
+    def __init__(self, marker: int | None) -> None:
         self.documents: list[Node] = []
-        self.ended = False
+        self.ended = marker is not None
+        self._marker = marker
         self._stack: list[Sequence | Mapping] = []
         self._key: list[Scalar | None] = []
 
@@ -146,7 +167,7 @@ class _Builder:
                 "an alias (*name) is not allowed here; write the text out, or quote it", _offset(event.start_mark)
             )
         elif isinstance(event, yaml.DocumentStartEvent):
-            if self.documents and event.explicit:
+            if self.documents and event.explicit and _offset(event.start_mark) != self._marker:
                 raise Refused("a second document; a session file holds one", _offset(event.start_mark))
         elif isinstance(event, yaml.DocumentEndEvent):
             self.ended = self.ended or bool(event.explicit)

@@ -45,11 +45,17 @@ def splice(data: bytes | bytearray, edits: Iterable[Edit]) -> list[memoryview | 
     return [piece for piece in pieces if piece]
 
 
-def apply_in_place(data: bytearray, edits: Iterable[Edit]) -> None:
-    """Make the edits in ``data`` itself, from the back, so that a large text is not copied."""
+def apply_edits(data: bytearray, edits: Iterable[Edit]) -> bytearray:
+    """Return the text with the edits made: ``data`` itself where that is possible, for a large text is slow to copy."""
     ordered = sorted(edits, key=_place)
-    for edit in reversed(ordered):
-        data[edit.start : edit.end] = edit.new
+    try:
+        for edit in reversed(ordered):
+            data[edit.start : edit.end] = edit.new
+    except BufferError:
+        # The pieces of an earlier write still look into it, kept by the traceback of its failure. What was changed by
+        # now kept its length, and the same edit made again changes nothing.
+        return bytearray(b"".join(splice(data, edits)))
+    return data
 
 
 def emit_node(node: Node, column: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Sequence
@@ -15,11 +16,11 @@ from aloop.memory.anchors import Anchors, canonical_anchors, find_anchors, secti
 from aloop.memory.atomic import write_atomic
 from aloop.memory.emitter import END_MARKER, emit_messages, emit_section, emit_time
 from aloop.memory.os_port import OsPort
-from aloop.memory.schema import Refused, refuse_newer
+from aloop.memory.schema import KNOWN_VERSION, Refused, refuse_newer
 from aloop.memory.serialization import dump_session, interpret, load_session, parse, read_quickly
 from aloop.memory.session import Session
 from aloop.memory.source import Source
-from aloop.memory.splice import Edit, apply_in_place, splice
+from aloop.memory.splice import Edit, apply_edits, splice
 from aloop.memory.unfold import unfold
 
 Signature = tuple[int, int, int, int, int]
@@ -30,9 +31,16 @@ def signature(status: os.stat_result) -> Signature:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+def _last_write(seen: Signature) -> tuple[int, int]:
+    return seen[2:4]
+
+
+MARK_FORMAT = "%Y%m%dT%H%M%S.%f"
+"""A time in a file's name: sortable, and without characters that some file system refuses."""
+
+
 def time_mark(moment: datetime) -> str:
-    """Return a time for file names: sortable, and without characters that some file system refuses."""
-    return moment.strftime("%Y%m%dT%H%M%S.%f")
+    return moment.strftime(MARK_FORMAT)
 
 
 class ChangedMeanwhile(Exception):
@@ -41,10 +49,10 @@ class ChangedMeanwhile(Exception):
 
 @dataclass(slots=True)
 class Displaced:
-    """The file that a save took the name from, still open; it held ``base`` messages."""
+    """The file that a save took the name from, still open; ``seen`` is what it was like, with ``base`` messages."""
 
     descriptor: int
-    seen: Signature
+    seen: tuple[int, int]
     base: int
 
 
@@ -112,9 +120,12 @@ class StoredSession:
         then has to follow: ``base`` of the result says how many messages the file had before.
         """
         displaced = self.displaced
-        if displaced is None or signature(self.port.fstat(displaced.descriptor)) == displaced.seen:
+        if displaced is None:
             return None
-        displaced.seen = signature(self.port.fstat(displaced.descriptor))
+        now = _last_write(signature(self.port.fstat(displaced.descriptor)))
+        if now == displaced.seen:
+            return None
+        displaced.seen = now
         raw = self.port.read_open(displaced.descriptor)
         try:
             edited = StoredSession.of(self.port, self.path, raw, self.seen)
@@ -126,8 +137,9 @@ class StoredSession:
     def forget_displaced(self) -> None:
         """Stop looking at the file that the last save displaced."""
         if self.displaced is not None:
-            self.port.close(self.displaced.descriptor)
-            self.displaced = None
+            descriptor, self.displaced = self.displaced.descriptor, None
+            with contextlib.suppress(OSError):  # it was only read
+                self.port.close(descriptor)
 
     def copy_to(self, path: Path) -> None:
         """Write the text as last seen into another file; raises OSError."""
@@ -142,10 +154,11 @@ class StoredSession:
         NewerVersion, and ChangedMeanwhile at the last moment; then neither the file nor this object has changed.
         """
         data, edits, following = self._plan(session, messages, system_changed)
+        before = self.seen
         descriptor = self._open_displaced() if watch else None
         try:
             pieces = self._encoded(splice(data, edits))
-            written = write_atomic(self.port, self.path, pieces, guard=self._refuse_change)
+            written = write_atomic(self.port, self.path, pieces, sync_folder=False, guard=self._refuse_change)
         except BaseException:
             if descriptor is not None:
                 self.port.close(descriptor)
@@ -153,10 +166,14 @@ class StoredSession:
         del pieces  # they look into the text that now changes
         self.forget_displaced()
         if descriptor is not None:
-            self.displaced = Displaced(descriptor, signature(self.port.fstat(descriptor)), len(self.session.messages))
-        apply_in_place(data, edits)
-        self.data, self.anchors, self.session = data, following, session
+            # What the file was like before the last look at it: losing its name changes nothing of this.
+            self.displaced = Displaced(descriptor, _last_write(before), len(self.session.messages))
+        self.data, self.anchors, self.session = apply_edits(data, edits), following, session
         self.seen = _seen(self.port, self.path, written)
+
+    def sync(self) -> None:
+        """Make the last save outlive a power cut; raises OSError, and the save counts as made all the same."""
+        self.port.sync_folder(self.path.parent)
 
     def _open_displaced(self) -> int | None:
         try:
@@ -182,6 +199,7 @@ class StoredSession:
         """Write what ``save`` would have written into another file, and return that one; raises OSError."""
         beside = replace(self, path=path, data=bytearray(self.data), displaced=None, is_new=True)
         beside.save(session, messages, system_changed=system_changed)
+        beside.sync()
         return beside
 
     def _plan(
@@ -190,7 +208,7 @@ class StoredSession:
         """Return the text to edit, the edits, and the anchors afterwards (None when they must be looked up again)."""
         data, anchors = self.data, self.anchors
         first = anchors is None
-        if anchors is None:
+        if anchors is None or self.session.version > KNOWN_VERSION:
             data, anchors = self._find_anchors(data)
         lines = emit_messages(messages, anchors.column)
         _check_lines(lines, messages, self.path)
@@ -238,7 +256,10 @@ def _seen(port: OsPort, path: Path, written: os.stat_result) -> Signature:
     Getting its name changes a file's times. Where it is not ours any more, or written into, the signature is one that
     the next look will find changed.
     """
-    now = port.lstat(path)
+    try:
+        now = port.lstat(path)
+    except OSError:
+        return signature(written)
     ours = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
     return signature(now if ours else written)
 
@@ -257,5 +278,9 @@ def _check_lines(lines: str, messages: Sequence[LLMMessage], path: Path) -> None
     if not lines:
         return
     text = f"id: {uuid.UUID(int=0)}\nmessages:\n{lines}{END_MARKER}"
-    if load_session(text.encode(), path).messages != tuple(messages):
+    try:
+        same = load_session(text.encode(), path).messages == tuple(messages)
+    except SessionFileError as error:
+        raise UnstorableValue(f"A message holds what no session can: {error.reason}. Nothing was written.") from None
+    if not same:
         raise UnstorableValue("A message would not come back as it is; nothing was written. Please report this.")

@@ -55,10 +55,15 @@ class Turn:
         When this returns, the message is on the disk and outlives a crash.
         """
         self._messages.append(message)
-        await self._disk.note(message)
+        # Cancelled or not, the journal is not written behind the back of what comes next.
+        await to_the_end(self._disk.note(message))
 
     async def __aenter__(self) -> Turn:
-        await self._disk.begin()
+        try:
+            await to_the_end(self._disk.begin())
+        except asyncio.CancelledError:
+            await to_the_end(self._disk.drop())
+            raise
         self._start = len(self._messages)
         return self
 

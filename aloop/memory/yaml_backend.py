@@ -9,10 +9,10 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aloop.errors import AmbiguousPrefix, SessionBusy, SessionNotFound
+from aloop.errors import AmbiguousPrefix, SessionBusy, SessionNotFound, StorageError
 from aloop.memory import os_port
-from aloop.memory.atomic import explain, left_overs, write_atomic
-from aloop.memory.catalog import Catalog, Entry, normal_prefix
+from aloop.memory.atomic import TEMPORARY_SUFFIX, explain, left_overs, write_atomic
+from aloop.memory.catalog import Catalog, Entry, is_ours, normal_prefix
 from aloop.memory.check import Checker
 from aloop.memory.findings import Finding
 from aloop.memory.heads import Head, short_name
@@ -24,6 +24,7 @@ from aloop.memory.stored import StoredSession
 from aloop.memory.summaries import read_summary
 from aloop.memory.trash import Trash, TrashedSession
 
+ALOOP_FOLDER = ".aloop"
 SCHEMA_FILE = ".session.schema.json"
 
 
@@ -88,43 +89,57 @@ class YamlBackend:
             try:
                 names = list(self.port.folders(self.sessions_dir))
             except FileNotFoundError:
-                return []
+                names = []
         for name in names:
-            # In use, or gone: its writer lives, or another start sees to it.
-            with contextlib.suppress(SessionBusy, FileNotFoundError):
-                self._sweep(self.sessions_dir / name)
-                notices += self.recover(Entry(short_name(name), name))
-                self._sweep_unused(self.sessions_dir / name)
-        self._sweep(self.sessions_dir)
+            try:
+                notices += self._recover_folder(name)
+            except StorageError as error:
+                if not isinstance(error.cause, FileNotFoundError):  # gone meanwhile: another start saw to it
+                    notices.append(str(error))
+        ours = [self.sessions_dir.parent] if self.sessions_dir.parent.name == ALOOP_FOLDER else []
+        for folder in (self.sessions_dir, *ours):
+            with self._explained("look for what dead writers left"), contextlib.suppress(FileNotFoundError):
+                self._sweep(folder)
         return notices
+
+    def _recover_folder(self, name: str) -> list[str]:
+        folder = self.sessions_dir / name
+        with self._explained("bring back an interrupted turn"), contextlib.suppress(SessionBusy):  # its writer lives
+            self._sweep(folder)
+            notices = self.recover(Entry(short_name(name), name))
+            self._sweep_unused(folder)
+            return notices
+        return []
 
     def _sweep_unused(self, folder: Path) -> None:
         """Remove a folder that a crash left before anything was in it; raises SessionBusy when it is in use."""
-        if set(self.port.names(folder)) <= LOCK_NAMES:
-            held = OpenLock(self.port, folder, short_name(folder.name))
-            with write_lock(self.port, folder, short_name(folder.name)):
-                self.remove_unused(folder)
-            held.release()
+        if is_ours(folder.name) and set(self.port.names(folder)) <= LOCK_NAMES:
+            held = OpenLock(self.port, folder, short_name(folder.name), sign=False)
+            try:
+                with write_lock(self.port, folder, short_name(folder.name)):
+                    self.remove_unused(folder)
+            finally:
+                held.release()
 
     def _sweep(self, folder: Path) -> None:
         for path in left_overs(self.port, folder):
             with contextlib.suppress(OSError):  # another start was faster, or it stays for the next
                 self.port.unlink(path)
 
-    def locate(self, prefix: str) -> Entry:
+    def locate(self, prefix: str, *, ask_files: bool = False) -> Entry:
         """Return the one session whose id begins with ``prefix``; raises as ``open`` does, less SessionFileError."""
-        hits = self.find(prefix)
+        hits = self.find(prefix, ask_files=ask_files)
         if not hits:
             raise SessionNotFound(prefix)
         if len(hits) > 1:
             raise AmbiguousPrefix(prefix, [entry.id for entry in hits])
         return hits[0]
 
-    def find(self, prefix: str) -> list[Entry]:
+    def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
         """Return all sessions whose id begins with ``prefix``, in any case; raises InvalidPrefix, StorageError."""
         wanted = normal_prefix(prefix)
         with self._explained("look for sessions"):
-            return self._catalog.find(wanted)
+            return self._catalog.find(wanted, ask_files=ask_files)
 
     def list_sessions(self, limit: int | None, prefix: str = "") -> list[SessionSummary]:
         """Return the newest sessions first, the unreadable among them; raises StorageError."""
@@ -151,7 +166,7 @@ class YamlBackend:
         Raises InvalidPrefix for fewer than four characters: a slip of the finger must not remove anything.
         """
         refuse_short(prefix)
-        entry = self.locate(prefix)
+        entry = self.locate(prefix, ask_files=True)
         with self._explained("delete the session"):
             return self._trash.take(entry)
 
@@ -188,23 +203,23 @@ class YamlBackend:
     def _make_sessions_dir(self) -> None:
         missing = []
         folder = self.sessions_dir
-        while not folder.is_dir():
+        while not self.port.is_folder(folder):
             missing.append(folder)
             folder = folder.parent
         for new in reversed(missing):
+            parent = new.parent
+            if parent.name == ALOOP_FOLDER and all(n.endswith(TEMPORARY_SUFFIX) for n in self.port.names(parent)):
+                # It is new: transcripts hold secrets, and are kept out of a repository until its owner asks for them.
+                write_atomic(self.port, parent / ".gitignore", [b"*\n"])
             self._ensure_folder(new)
-            if new.name == ".aloop":
-                # Transcripts hold secrets: they are kept out of a repository until its owner asks for them.
-                write_atomic(self.port, new / ".gitignore", [b"*\n"], durable=False)
-        if missing:
-            self.port.sync_folder(folder)
+            self.port.sync_folder(parent)
 
     def _put_schema(self) -> None:
         """Put the schema where each session's first line tells editors to look, anew when it is another version's."""
         schema = Path(__file__).with_name("session.schema.json").read_bytes()
         target = self.sessions_dir / SCHEMA_FILE
         with contextlib.suppress(OSError):  # a convenience for editors; no session depends on it
-            if not target.exists() or self.port.read(target) != schema:
+            if not self.port.exists(target) or self.port.read(target) != schema:
                 write_atomic(self.port, target, [schema], durable=False)
 
     def _make_folder(self, session: Session) -> Path:
@@ -213,7 +228,7 @@ class YamlBackend:
             with contextlib.suppress(FileExistsError):
                 self.port.mkdir(self.sessions_dir / name)
                 return self.sessions_dir / name
-            if not (self.sessions_dir / name / FILE_NAME).exists():
+            if not self.port.exists(self.sessions_dir / name / FILE_NAME):
                 return self.sessions_dir / name
         raise FileExistsError(f"{self.sessions_dir / name} is there already")
 

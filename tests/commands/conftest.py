@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from aloop.agent import ReActAgent
 from aloop.agent.events import AgentEvent
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+from aloop.memory.trash import TrashedSession
 from commands.catalog import REGISTRY
 from commands.context import Context
 from commands.registry import Command
@@ -18,16 +19,27 @@ from tests.agent.scripted import Line, ScriptedLLM
 
 
 class RecordingView:
-    """Keeps everything, in the order it came, as pairs of what was called and what was shown."""
+    """Keeps everything, in the order it came, as pairs of what was called and what was shown.
+
+    Questions are answered with ``agrees``.
+    """
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, object]] = []
+        self.agrees = True
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
 
     def error(self, text: str) -> None:
         self.shown.append(("error", text))
+
+    async def confirm(self, question: str) -> bool:
+        self.shown.append(("confirm", question))
+        return self.agrees
+
+    async def trash(self, rows: Sequence[TrashedSession]) -> None:
+        self.shown.append(("trash", [row.id for row in rows]))
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         self.shown.append(("sessions", [row.id for row in rows]))
@@ -55,25 +67,29 @@ class RecordingView:
 class Bench:
     """A context, and what a test looks at."""
 
-    def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]]) -> None:
+    def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]], hold: bool) -> None:
         self.view = RecordingView()
         self.llm = ScriptedLLM(*scripts)
-        agent = ReActAgent(self.llm, tools=[], sessions_dir=sessions_dir, on_event=self.view.event)
+        self.memory = MemoryManager(self.llm, sessions_dir=sessions_dir, hold=hold)
+        agent = ReActAgent(self.llm, tools=[], memory=self.memory, on_event=self.view.event)
         self.context = Context(agent, self.view, REGISTRY)
-        self.memory = agent.memory
 
 
 SetUp = Callable[..., Bench]
 
 
 @pytest.fixture
-def bench(sessions_dir: Path) -> SetUp:
-    """Return a function that sets up a context whose model plays the given scripts."""
+def bench(sessions_dir: Path) -> Iterator[SetUp]:
+    """Return a function that sets up a context whose model plays the given scripts; ``hold`` locks as a shell does."""
+    benches: list[Bench] = []
 
-    def set_up(*scripts: Sequence[Line]) -> Bench:
-        return Bench(sessions_dir, scripts)
+    def set_up(*scripts: Sequence[Line], hold: bool = False) -> Bench:
+        benches.append(Bench(sessions_dir, scripts, hold))
+        return benches[-1]
 
-    return set_up
+    yield set_up
+    for one in benches:
+        one.memory.close()
 
 
 async def store(sessions_dir: Path, *questions: str) -> str:

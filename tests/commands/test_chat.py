@@ -61,10 +61,10 @@ async def test_a_turn_that_can_not_be_saved_says_so_and_stays_in_memory(
 ) -> None:
     stage = bench(answer("Hello."))
 
-    def refuse() -> None:
+    async def refuse() -> None:
         raise StorageError("The disk is full.", Path("session.yaml"))
 
-    monkeypatch.setattr(stage.memory, "_save", refuse)
+    monkeypatch.setattr(stage.memory, "save_memory", refuse)
     assert await chat(stage.context, "Hi") == Outcome()
     assert stage.view.of("error") == ["The disk is full."]
     assert stage.memory.message_count == 2

@@ -9,7 +9,7 @@ from commands.dispatch import dispatch
 from commands.resume import last_exchanges
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp, store
-from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
+from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, open_elsewhere, save
 
 
 async def test_without_an_argument_the_recent_sessions_are_listed_newest_first(
@@ -138,3 +138,30 @@ def test_the_last_exchanges_begin_with_a_question() -> None:
     assert last_exchanges(talk, 1) == talk[2:]
     assert last_exchanges(talk, 5) == talk
     assert last_exchanges([], 2) == []
+
+
+async def test_a_session_that_another_shell_has_open_is_offered_as_a_copy(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    text = path.read_bytes()
+    stage = bench(answer("Six."), hold=True)
+    with open_elsewhere(sessions_dir, FIRST) as process:
+        await dispatch("/resume a1b2", stage.context)
+        (question,) = stage.view.of("confirm")
+        assert str(question).startswith(f"Session a1b2c3d4 is open in another aloop (process {process}, since ")
+        assert str(question).endswith(" Go on in a copy?")
+        await dispatch("And 3+3?", stage.context)
+    assert stage.memory.session_id != FIRST
+    copy = await stage.memory.load_session(stage.memory.session_id, sessions_dir=sessions_dir)
+    assert (copy.forked_from, len(copy.messages)) == (FIRST, 6)
+    assert path.read_bytes() == text
+
+
+async def test_without_a_yes_to_a_copy_the_open_session_stays(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench(hold=True)
+    stage.view.agrees = False
+    before = stage.memory.session_id
+    with open_elsewhere(sessions_dir, FIRST):
+        await dispatch("/resume a1b2", stage.context)
+    assert stage.memory.session_id == before
+    assert stage.view.of("info") == ["Nothing was changed."]

@@ -18,10 +18,10 @@ from tests.commands.conftest import Bench, SetUp
 
 
 def _fail_to_save(stage: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
+    async def refuse() -> None:
         raise StorageError("The disk is full.", Path("session.yaml"))
 
-    monkeypatch.setattr(stage.memory, "_save", refuse)
+    monkeypatch.setattr(stage.memory, "save_memory", refuse)
 
 
 async def test_clear_begins_a_new_session_and_tells_where_the_old_one_is(bench: SetUp, sessions_dir: Path) -> None:

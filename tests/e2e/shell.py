@@ -25,7 +25,7 @@ class Shell:
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
-        self.process = pexpect.spawn(
+        self.process: pexpect.spawn[bytes] = pexpect.spawn(
             sys.executable,
             ["-m", "aloop", *arguments],
             env={
@@ -85,7 +85,7 @@ class Shell:
             pass
         self.process.wait()
         code: int | None = self.process.exitstatus
-        return -int(self.process.signalstatus) if code is None else code
+        return -int(self.process.signalstatus or 0) if code is None else code
 
     def close(self) -> None:
         """End the program, whatever it does."""

@@ -14,7 +14,19 @@ from tests.memory.examples import ID
 Form = Literal["block", "flow", "braces", "empty", "null", "missing", "below"]
 FORMS: tuple[Form, ...] = ("block", "block", "block", "block", "flow", "braces", "empty", "null", "missing", "below")
 
-_WORDS = ("Hello", "what is it", "don't", "a: b", "# no comment", "no", "10:30", "é🎈", "- dash", 'say "hi"', "back\\slash")
+_WORDS = (
+    "Hello",
+    "what is it",
+    "don't",
+    "a: b",
+    "# no comment",
+    "no",
+    "10:30",
+    "é🎈",
+    "- dash",
+    'say "hi"',
+    "back\\slash",
+)
 _ROLES: tuple[Role, ...] = ("user", "assistant")
 
 
@@ -126,21 +138,24 @@ class _Writer:
 
 def write_by_hand(rng: random.Random, form: Form | None = None) -> Handwritten:
     """Return a file that means something, in whatever way."""
-    form = form or rng.choice(FORMS)
-    root = rng.choice((0, 0, 0, 0, 0, 2, 3)) if form not in {"below", "braces"} else 0
+    kind = rng.choice(FORMS) if form is None else form
+    root = rng.choice((0, 0, 0, 0, 0, 2, 3)) if kind not in {"below", "braces"} else 0
     writer = _Writer(rng, root, root + rng.choice((0, 1, 2, 2, 2, 4, 7)))
     stamp = rng.choice((None, "", "null", '"2025-01-31T15:45:00"', "2025-01-31T15:45:00+01:00", "'2025-01-31 15:45'"))
     newline = rng.choice(("\n", "\n", "\r\n"))
-    empty = {"empty": "[]", "null": rng.choice(("", "null", "~"))}.get(form)
-    text = _braces(writer, stamp) if form == "braces" else _lines(writer, stamp, form, empty)
+    empty = {"empty": "[]", "null": rng.choice(("", "null", "~"))}.get(kind)
+    text = _braces(writer, stamp) if kind == "braces" else _lines(writer, stamp, kind, empty)
     # Without its last line end a literal block would lose its own.
-    if not (text.endswith("\n\n") or writer.messages and (writer.messages[-1].content or "").endswith("\n")) and writer.chance(0.2):
+    if not (
+        text.endswith("\n\n") or (writer.messages and (writer.messages[-1].content or "").endswith("\n"))
+    ) and writer.chance(0.2):
         text = text.removesuffix("\n")
     encoding, bom = rng.choice(
-        (("utf-8", b""),) * 6 + (("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE))
+        (("utf-8", b""),) * 6
+        + (("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE))
     )
     data = bom + text.replace("\n", newline).encode(encoding)
-    return Handwritten(data, tuple(writer.messages), form, newline, encoding, bom, stamp, empty, root)
+    return Handwritten(data, tuple(writer.messages), kind, newline, encoding, bom, stamp, empty, root)
 
 
 def _braces(writer: _Writer, stamp: str | None) -> str:
@@ -157,7 +172,9 @@ def _lines(writer: _Writer, stamp: str | None, form: Form, empty: str | None) ->
     if stamp is not None:
         sections.append(f"{margin}updated_at: {stamp}".rstrip() + f"{writer.aside()}\n")
     if writer.chance(0.5):
-        sections.append(f"{margin}x-extra:\n{margin}  - {{a: [1, 2]}}\n{margin}  - |\n{margin}    messages:\n{margin}    ...\n")
+        sections.append(
+            f"{margin}x-extra:\n{margin}  - {{a: [1, 2]}}\n{margin}  - |\n{margin}    messages:\n{margin}    ...\n"
+        )
     if writer.chance(0.5):
         sections.append(f"{margin}system_messages:\n{margin}  - content: >\n{margin}      Be\n{margin}      kind.\n")
     rng.shuffle(sections)
@@ -172,7 +189,10 @@ def _lines(writer: _Writer, stamp: str | None, form: Form, empty: str | None) ->
         messages = f"{margin}messages: {empty}".rstrip() + f"{writer.aside()}\n"
     if form != "missing":
         # Last, as in the specification, more often than not; below the end marker there is only one place for them.
-        sections.insert(len(sections) if form == "below" else rng.choice((rng.randrange(len(sections) + 1), len(sections))), messages)
+        sections.insert(
+            len(sections) if form == "below" else rng.choice((rng.randrange(len(sections) + 1), len(sections))),
+            messages,
+        )
     text = "---\n" if writer.chance(0.1) else ""
     text += "".join(writer.comment(section, writer.root) for section in sections)
     if form == "below" or writer.chance(0.4):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.memory import MemoryManager
+from aloop.memory.atomic import temporary_name
 from aloop.memory.check import Checker
 from aloop.memory.os_port import SYSTEM
 from aloop.memory.serialization import load_session
@@ -143,7 +144,7 @@ def test_an_index_that_does_not_agree_is_made_again(sessions_dir: Path) -> None:
 def test_left_overs_of_dead_writers_are_removed_and_those_of_living_ones_are_not(sessions_dir: Path) -> None:
     path = session_in(sessions_dir, SOUND)
     dead = path.with_name(".session.yaml.4194000-0123abcd.tmp")
-    living = path.with_name(f".session.yaml.{os.getpid()}-0123abcd.tmp")
+    living = path.with_name(temporary_name(path.name))
     dead.touch()
     living.touch()
     assert any(line.endswith("is whole (fixed)") for line in findings(sessions_dir, fix=True))

@@ -38,7 +38,7 @@ def test_a_new_session_is_laid_out_as_the_specification_shows() -> None:
         "        type: function\n"
         "        function:\n"
         "          name: calculator\n"
-        "          arguments: '{\"expression\": \"2+2\"}'\n"
+        '          arguments: \'{"expression": "2+2"}\'\n'
         "  - role: tool\n"
         '    content: "4"\n'
         "    tool_call_id: call_1\n"
@@ -54,7 +54,7 @@ def test_a_session_without_messages_says_so() -> None:
 def test_optional_keys_stand_only_where_they_carry_something() -> None:
     assert emit_messages([user("Hi")], 2) == '  - role: user\n    content: "Hi"\n'
     rich = replace(session(), title="A title", model="claude-test", forked_from=ID, version=2)
-    assert f"title: \"A title\"\nmodel: claude-test\nforked_from: {ID}\nversion: 2\n" in emit_session(rich)
+    assert f'title: "A title"\nmodel: claude-test\nforked_from: {ID}\nversion: 2\n' in emit_session(rich)
 
 
 def test_the_column_is_that_of_the_dash() -> None:

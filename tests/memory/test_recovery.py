@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
+from aloop.memory.atomic import temporary_name
 from aloop.memory.context import UNANSWERED
 from aloop.memory.recovery import close_turn
 
@@ -117,11 +118,13 @@ async def test_empty_folders_and_half_written_files_of_dead_writers_are_swept(se
     assert memory.path
     (sessions_dir / "2026-01-01_aaaaaaaa").mkdir()
     dead = memory.path.with_name(".session.yaml.4194000-abcdef01.tmp")
-    living = memory.path.with_name(f".session.yaml.{os.getpid()}-abcdef01.tmp")
-    dead.touch()
-    living.touch()
+    namesake = memory.path.with_name(f".session.yaml.{os.getpid()}-abcdef01.tmp")
+    living = memory.path.with_name(temporary_name(memory.path.name))
+    for path in (dead, namesake, living):
+        path.touch()
     await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     assert not dead.exists()
+    assert not namesake.exists()
     assert living.exists()
     assert not (sessions_dir / "2026-01-01_aaaaaaaa").exists()
 

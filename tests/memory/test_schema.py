@@ -81,7 +81,9 @@ def test_a_call_without_arguments_has_none() -> None:
 
 
 def test_a_call_may_be_written_flat() -> None:
-    assert read_message(tool_calls=[{"id": "c", "name": "n", "arguments": "x"}]).tool_calls == (ToolCall("c", "n", "x"),)
+    assert read_message(tool_calls=[{"id": "c", "name": "n", "arguments": "x"}]).tool_calls == (
+        ToolCall("c", "n", "x"),
+    )
 
 
 def test_a_system_message_needs_no_role() -> None:

@@ -27,7 +27,9 @@ def test_bytes_become_text_and_the_same_bytes_again(data: bytes, encoding: str, 
     assert source.encode(source.text) == data
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"\xed\xa0\x80", codecs.BOM_UTF16_LE + b"\x00", codecs.BOM_UTF16_BE + b"\xdc\x00"])
+@pytest.mark.parametrize(
+    "data", [b"\xff", b"\xed\xa0\x80", codecs.BOM_UTF16_LE + b"\x00", codecs.BOM_UTF16_BE + b"\xdc\x00"]
+)
 def test_bytes_that_are_no_text_are_refused(data: bytes) -> None:
     with pytest.raises(UnicodeDecodeError):
         Source.decode(data)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aloop.llm.message_types import clean_text
 from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
 from aloop.memory.serialization import parse
-from aloop.memory.splice import Edit, apply_in_place, emit_node, splice
+from aloop.memory.splice import Edit, apply_edits, emit_node, splice
 from tests.memory.examples import NOWHERE, texts
 
 DATA = b"0123456789"
@@ -30,7 +30,7 @@ DATA = b"0123456789"
 def test_edits_leave_all_else_as_it_is(edits: list[Edit], expected: bytes) -> None:
     assert b"".join(splice(DATA, edits)) == expected
     data = bytearray(DATA)
-    apply_in_place(data, edits)
+    data = apply_edits(data, edits)
     assert data == expected
 
 
@@ -52,7 +52,9 @@ def test_the_untouched_bytes_are_not_copied() -> None:
 
 def test_the_two_ways_to_edit_agree() -> None:
     places = st.integers(0, 20)
-    edit = st.builds(lambda at, length, new: Edit(at, at + length, new), places, st.integers(0, 5), st.binary(max_size=3))
+    edit = st.builds(
+        lambda at, length, new: Edit(at, at + length, new), places, st.integers(0, 5), st.binary(max_size=3)
+    )
 
     @given(st.lists(edit, max_size=4))
     @settings(max_examples=200)
@@ -62,7 +64,7 @@ def test_the_two_ways_to_edit_agree() -> None:
             expected = b"".join(splice(data, edits))
         except ValueError:
             return
-        apply_in_place(data, edits)
+        data = apply_edits(data, edits)
         assert data == expected
 
     agree()
@@ -87,7 +89,9 @@ def build(value: object) -> Node:
 keys = st.one_of(st.text(max_size=8), texts).map(clean_text)
 trees = st.dictionaries(
     keys,
-    st.recursive(keys, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=5),
+    st.recursive(
+        keys, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=5
+    ),
     min_size=1,
     max_size=3,
 )
@@ -102,8 +106,17 @@ def test_any_tree_is_written_as_a_block_that_reads_the_same(tree: dict[str, obje
     assert yaml.load(data, yaml.CBaseLoader) == {"root": tree}
 
 
-@pytest.mark.parametrize("text", ["yes", "10:30", "a#b", "null", "~", "'quoted'", '"two\n\n  lines"', "{a: -1, b: c:d}", "[[], {}]"])
+@pytest.mark.parametrize(
+    "text", ["yes", "10:30", "a#b", "null", "~", "'quoted'", '"two\n\n  lines"', "{a: -1, b: c:d}", "[[], {}]"]
+)
 def test_a_value_from_brackets_means_the_same_in_a_block(text: str) -> None:
     node = parse(f"x: [{text}]".encode(), NOWHERE).root.values["x"]
     data = f"x:{emit_node(node, 2)}\n".encode()
     assert yaml.safe_load(data) == yaml.safe_load(f"x: [{text}]")
+
+
+def test_a_text_that_something_still_looks_into_is_copied_instead() -> None:
+    data = bytearray(b"one two three")
+    edits = [Edit(0, 3, b"1"), Edit(4, 7, b"TWO"), Edit(13, 13, b"!")]
+    with memoryview(data):
+        assert apply_edits(data, edits) == b"1 TWO three!"

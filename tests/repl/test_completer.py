@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import to_plain_text
 
-from aloop.memory import SessionSummary
+from aloop.memory import SessionTitle
 from commands.catalog import REGISTRY
 from repl.completer import CommandCompleter
 from repl.session_catalog import OFFERED, SessionCatalog
@@ -19,14 +18,14 @@ TWIN = "a1b2c3d4-9999-40ab-8def-1234567890ab"
 OTHER = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
-def summary(session_id: str, hours: int, title: str = "A title", problem: str | None = None) -> SessionSummary:
-    return SessionSummary(session_id, NOW, NOW - timedelta(hours=hours), 2, title, Path(), problem)
+def title(session_id: str, hours: int, text: str = "A title") -> SessionTitle:
+    return SessionTitle(session_id, NOW - timedelta(hours=hours), text)
 
 
 @pytest.fixture
 def completer() -> CommandCompleter:
     sessions = SessionCatalog()
-    sessions.replace([summary(NEWEST, 1, "Newest \x1b[2J"), summary(OTHER, 2), summary(TWIN, 3, problem="broken")])
+    sessions.replace([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
     return CommandCompleter(REGISTRY, sessions, lambda: NOW)
 
 
@@ -43,8 +42,8 @@ def meta(completion: Completion) -> str:
 
 
 def test_the_beginning_of_a_command_completes_with_its_summary(completer: CommandCompleter) -> None:
-    [completion] = complete(completer, "/re")
-    assert applied("/re", completion) == "/resume"
+    [completion] = complete(completer, "/resu")
+    assert applied("/resu", completion) == "/resume"
     assert meta(completion) == REGISTRY.commands[0].summary
 
 
@@ -68,7 +67,7 @@ def test_sessions_are_offered_the_newest_first_with_age_and_title(completer: Com
     found = complete(completer, text)
     assert [completion.text[:8] for completion in found] == ["a1b2c3d4", "0badcafe", "a1b2c3d4"]
     assert meta(found[0]) == "1 h ago · Newest ^[[2J"
-    assert meta(found[2]) == "3 h ago · cannot be read"
+    assert meta(found[2]) == "3 h ago · (no title)"
 
 
 def test_a_prefix_completes_to_eight_characters(completer: CommandCompleter) -> None:
@@ -81,13 +80,13 @@ def test_ids_that_share_their_beginning_complete_as_far_as_they_must(completer: 
 
 
 def test_help_completes_command_names_with_and_without_slash(completer: CommandCompleter) -> None:
-    assert [applied("/help res", found) for found in complete(completer, "/help res")] == ["/help resume"]
-    assert [applied("/help /res", found) for found in complete(completer, "/help /res")] == ["/help /resume"]
+    assert [applied("/help resu", found) for found in complete(completer, "/help resu")] == ["/help resume"]
+    assert [applied("/help /resu", found) for found in complete(completer, "/help /resu")] == ["/help /resume"]
 
 
 def test_many_sessions_are_offered_in_part_and_found_in_full() -> None:
     sessions = SessionCatalog()
-    sessions.replace([summary(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
+    sessions.replace([title(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
     completer = CommandCompleter(REGISTRY, sessions, lambda: NOW)
     assert len(complete(completer, "/resume ")) == OFFERED
     assert [found.text for found in complete(completer, "/resume 00001387")] == ["00001387"]

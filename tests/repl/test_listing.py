@@ -72,16 +72,23 @@ def test_stats_of_a_session_that_was_never_saved_say_so() -> None:
 
 
 def test_help_lists_every_command_once_under_its_group() -> None:
-    shown = to_text(help_lines(REGISTRY.commands))
+    shown = to_text(help_lines(REGISTRY.commands, 100))
     for command in REGISTRY.commands:
         assert shown.count(f"  {command.invocation} ") == 1
         assert command.summary in shown
     assert shown.splitlines()[0] == "Session"
 
 
+def test_help_on_a_narrow_screen_breaks_between_words() -> None:
+    rows = to_text(help_lines(REGISTRY.commands, 50)).splitlines()
+    assert all(len(row) <= 50 for row in rows)
+    words = " ".join(" ".join(rows).split())
+    assert all(command.summary in words for command in REGISTRY.commands)
+
+
 def test_help_on_one_command_adds_its_other_names_and_an_example() -> None:
     command = REGISTRY.find("help")
     assert command is not None
-    shown = to_text(help_lines([command]))
+    shown = to_text(help_lines([command], 100))
     assert "also: /?" in shown
     assert "example: /help resume" in shown

@@ -1,0 +1,59 @@
+"""How aloop reads arguments: a parser that raises its complaints, and the kinds of value that options take."""
+
+from __future__ import annotations
+
+import difflib
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+from aloop.errors import UsageError
+
+
+class Parser(ArgumentParser):
+    """An argument parser that raises UsageError and takes no abbreviations."""
+
+    def __init__(self, prog: str, usage: str | None = None, epilog: str | None = None, description: str = "") -> None:
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            epilog=epilog,
+            description=description,
+            formatter_class=RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See: {self.prog} --help")
+
+
+def filled(text: str) -> str:
+    """Refuse an empty text: it is what an unset variable leaves in a script, and never what was meant."""
+    if not text.strip():
+        raise ArgumentTypeError("the text is empty")
+    return text
+
+
+def folder(text: str) -> Path:
+    """Take a folder, with a tilde that the shell left alone; refuses an empty text."""
+    return Path(filled(text)).expanduser()
+
+
+def count(text: str) -> int:
+    """Take a whole number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return what of ``known`` was probably meant by a mistyped word, None when nothing is near."""
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+def print_and_leave(text: str) -> NoReturn:
+    """Print a help, or the version, and end the program well."""
+    print(text.rstrip(), flush=True)
+    raise SystemExit(0)

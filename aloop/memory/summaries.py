@@ -1,0 +1,28 @@
+"""One row of a listing, as its session's file tells it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aloop.errors import SessionFileError
+from aloop.memory.heads import Head
+from aloop.memory.os_port import OsPort
+from aloop.memory.serialization import load_session
+from aloop.memory.session import FILE_NAME, SessionSummary
+
+
+def read_summary(port: OsPort, sessions_dir: Path, head: Head) -> SessionSummary:
+    """Return the row of one session; a file that can not be read is a row with a problem, never an error."""
+    path = sessions_dir / head.folder / FILE_NAME
+    problem = head.problem
+    if problem is None:
+        try:
+            session = load_session(port.read(path), path)
+        except SessionFileError as error:
+            problem = error
+        except OSError as error:
+            problem = SessionFileError(path, 0, 0, f"can not be opened: {error.strerror or error}")
+        else:
+            count = len(session.messages)
+            return SessionSummary(session.id, session.created_at, session.updated_at, count, session.title, path)
+    return SessionSummary(head.id, head.updated_at, head.updated_at, 0, "", path, str(problem))

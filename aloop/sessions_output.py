@@ -1,0 +1,29 @@
+"""How ``aloop sessions`` speaks: what was asked for to standard output, remarks and questions to standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from aloop.visible import visible
+
+
+def print_line(line: str) -> None:
+    """Print a line of what was asked for, or a line of JSON."""
+    print(visible(line))
+
+
+def remark(sentence: str) -> None:
+    """Say something about it, out of the way of a program that reads the output."""
+    print(visible(sentence), file=sys.stderr)
+
+
+def can_ask() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin.isatty()
+
+
+def agree(question: str) -> bool:
+    """Ask, and take nothing but a clear yes for one."""
+    sys.stderr.write(visible(f"{question} [y/N] "))
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,72 @@
+"""/delete: move a session to the trash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aloop.errors import AmbiguousPrefix, SessionNotFound
+from commands.registry import Argument, Command, Outcome
+from commands.resume import find_id, show_candidates
+from commands.unsaved import save_what_is_left
+
+if TYPE_CHECKING:
+    from commands.context import Context
+
+_SHORT_ID = 8
+
+
+async def delete(context: Context, argument: str) -> Outcome:
+    """Move a session to the trash, after a question: the one that ``argument`` names, or the open one."""
+    memory = context.memory
+    if not argument and not memory.message_count and memory.path is None:
+        context.view.info("This session is new: there is nothing to delete.")
+        return Outcome()
+    wanted = find_id(context, argument) if argument else memory.session_id
+    if wanted is None:
+        return Outcome()
+    # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
+    from aloop.memory.session import refuse_short
+
+    refuse_short(wanted)
+    if memory.session_id.startswith(wanted):
+        # What a failed save has left goes into the trash too: it may be wanted back.
+        await save_what_is_left(memory)
+    try:
+        found = await memory.find_session_by_prefix(wanted, sessions_dir=memory.sessions_dir)
+    except AmbiguousPrefix as error:
+        await show_candidates(context, error)
+        return Outcome()
+    if found is None:
+        raise SessionNotFound(wanted)
+    await _delete(context, found)
+    return Outcome()
+
+
+async def _delete(context: Context, session_id: str) -> None:
+    memory, short = context.memory, session_id[:_SHORT_ID]
+    rows = await memory.list_sessions(1, prefix=session_id, sessions_dir=memory.sessions_dir)
+    if not rows:
+        raise SessionNotFound(session_id)
+    # As above.
+    from aloop.sessions_text import describe
+
+    if not await context.view.confirm(f"Delete {describe(rows[0])}?"):
+        context.view.info("Nothing was deleted.")
+        return
+    # The open session is let go of afterwards: when it can not be deleted, it stays open.
+    await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
+    told = f"Deleted {short}: /restore {short} brings it back from the trash."
+    if session_id == memory.session_id:
+        memory.start_new()
+        told += " This is a new session."
+    context.view.info(told)
+
+
+COMMAND = Command(
+    name="delete",
+    summary="Move a session to the trash, this one or another",
+    handler=delete,
+    usage="[ID or ROW]",
+    argument=Argument.SESSION,
+    example="/delete a1b2c3d4",
+)

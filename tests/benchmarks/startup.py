@@ -1,0 +1,96 @@
+"""How long a start takes: the prompt against a bare PromptSession, ``--version`` against ``python -c pass``.
+
+``python -m tests.benchmarks.startup`` prints the table; ``--quick`` takes two runs of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pexpect
+
+from tests.benchmarks.measure import Row, compare, table
+
+_BARE = 'from prompt_toolkit import PromptSession; PromptSession().prompt("> ")'
+_PATIENCE = 30.0
+# The space behind it is no space on the wire: the cursor is moved over it.
+_PROMPT = r"\x1b\[J(?:\x1b\[[0-9;]*m)*>"
+
+
+def _environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "ALOOP_", "XDG_"))}
+    return {**kept, "HOME": str(home), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
+
+
+def _on_terminal(arguments: Sequence[str], home: Path, key: str, echo: str) -> Callable[[], None]:
+    """Return a run that ends when ``echo`` (a pattern) is on the screen, after ``key`` was typed where there is one."""
+
+    def run() -> None:
+        child = pexpect.spawn(
+            sys.executable,
+            list(arguments),
+            env=_environment(home),
+            cwd=str(home),
+            dimensions=(24, 80),
+            timeout=_PATIENCE,
+            encoding="utf-8",
+            echo=False,
+        )
+        child.delaybeforesend = None
+        try:
+            if key:
+                child.send(key)
+            child.expect(echo)
+        finally:
+            child.close(force=True)
+
+    return run
+
+
+def _command(arguments: Sequence[str], home: Path) -> Callable[[], None]:
+    def run() -> None:
+        command = [sys.executable, *arguments]
+        subprocess.run(command, env=_environment(home), cwd=home, check=True, capture_output=True)
+
+    return run
+
+
+def run(*, quick: bool) -> list[Row]:
+    """Return the rows; every process starts in an empty home."""
+    runs = 2 if quick else 15
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        aloop, bare = ["-m", "aloop"], ["-c", _BARE]
+        passing = _command(["-c", "pass"], home)
+        prompt = [_on_terminal(arguments, home, "", _PROMPT) for arguments in (aloop, bare)]
+        typed = [_on_terminal(arguments, home, "~", "~") for arguments in (aloop, ["-c", _BARE])]
+        nothing = "python -c pass"
+        return [
+            compare("prompt on screen", prompt[0], "bare PromptSession", prompt[1], bound=1.3, runs=runs),
+            compare("a typed key answered", typed[0], "bare PromptSession", typed[1], bound=1.1, runs=runs),
+            compare("aloop --version", _command([*aloop, "--version"], home), nothing, passing, bound=2, runs=runs),
+            compare(
+                "aloop sessions list",
+                _command([*aloop, "sessions", "list"], home),
+                nothing,
+                passing,
+                bound=20,
+                runs=runs,
+            ),
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two runs of each")
+    print(table(run(quick=parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()

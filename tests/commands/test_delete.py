@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aloop.llm.message_types import LLMMessage
+from commands.dispatch import dispatch
+from tests.agent.scripted import answer
+from tests.commands.conftest import SetUp
+from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, open_elsewhere, save
+
+
+async def test_a_session_goes_to_the_trash_after_a_question(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch("/delete A1B2", stage.context)
+    assert stage.view.of("confirm") == ["Delete session a1b2c3d4, “What is 2+2?”, 4 messages?"]
+    assert "/restore a1b2c3d4" in str(stage.view.of("info")[0])
+    assert not path.exists()
+
+
+async def test_without_a_yes_nothing_is_deleted(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    stage = bench()
+    stage.view.agrees = False
+    await dispatch("/delete a1b2", stage.context)
+    assert stage.view.of("info") == ["Nothing was deleted."]
+    assert path.exists()
+
+
+async def test_a_row_of_the_list_shown_last_is_deleted(bench: SetUp, sessions_dir: Path) -> None:
+    kept = save(sessions_dir, FIRST, day=1)
+    path = save(sessions_dir, SECOND, day=2)
+    stage = bench()
+    await dispatch("/history", stage.context)
+    await dispatch("/delete 1", stage.context)
+    assert not path.exists()
+    assert kept.exists()
+
+
+async def test_without_an_argument_the_open_session_goes_and_a_new_one_begins(bench: SetUp, sessions_dir: Path) -> None:
+    stage = bench(answer("Hello."), answer("Hello again."), hold=True)
+    await dispatch("Hi", stage.context)
+    before = stage.memory.session_id
+    await dispatch("/delete", stage.context)
+    assert stage.memory.session_id != before
+    assert stage.memory.message_count == 0
+    assert "This is a new session." in str(stage.view.of("info")[-1])
+    await dispatch("Hi again", stage.context)
+    (left,) = await stage.memory.list_sessions(sessions_dir=sessions_dir)
+    assert left.id == stage.memory.session_id
+
+
+async def test_the_open_session_comes_back_with_what_a_failed_save_had_left(bench: SetUp, sessions_dir: Path) -> None:
+    stage = bench(answer("Hello."))
+    await dispatch("Hi", stage.context)
+    before = stage.memory.session_id
+    await stage.memory.add_message(LLMMessage("user", "not saved yet"))
+    await dispatch("/delete", stage.context)
+    await dispatch(f"/restore {before}", stage.context)
+    await dispatch(f"/resume {before}", stage.context)
+    assert stage.memory.messages[-1].content == "not saved yet"
+
+
+async def test_a_new_session_has_nothing_to_delete(bench: SetUp) -> None:
+    stage = bench()
+    await dispatch("/delete", stage.context)
+    assert stage.view.of("confirm") == []
+    assert "nothing to delete" in str(stage.view.of("info")[0])
+
+
+async def test_three_characters_are_too_few_and_nothing_is_asked(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch("/delete a1b", stage.context)
+    assert "at least 4 characters" in str(stage.view.of("error")[0])
+    assert stage.view.of("confirm") == []
+    assert path.exists()
+
+
+async def test_an_ambiguous_prefix_lists_its_candidates_and_deletes_nothing(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2)
+    stage = bench()
+    await dispatch("/delete a1b2", stage.context)
+    assert stage.view.of("sessions") == [[SECOND, FIRST]]
+    assert stage.view.of("confirm") == []
+
+
+@pytest.mark.parametrize("line", ["/delete c0ffee", "/delete ../x"])
+async def test_what_is_not_there_is_an_error(bench: SetUp, line: str) -> None:
+    stage = bench()
+    await dispatch(line, stage.context)
+    assert len(stage.view.of("error")) == 1
+    assert stage.view.of("confirm") == []
+
+
+async def test_a_broken_session_can_be_deleted(bench: SetUp, sessions_dir: Path) -> None:
+    path = break_session(sessions_dir)
+    stage = bench()
+    await dispatch(f"/delete {THIRD[:8]}", stage.context)
+    assert "can not be read" in str(stage.view.of("confirm")[0])
+    assert not path.exists()
+
+
+async def test_a_session_open_in_another_shell_stays(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    stage = bench()
+    with open_elsewhere(sessions_dir, FIRST) as process:
+        await dispatch(f"/delete {FIRST}", stage.context)
+    assert f"process {process}" in str(stage.view.of("error")[0])
+    assert path.exists()

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from commands.dispatch import dispatch
+from tests.commands.conftest import SetUp
+from tests.saved_sessions import FIRST, THIRD, save
+
+
+async def test_the_trash_is_shown_as_rows_that_can_be_restored(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    save(sessions_dir, THIRD)
+    stage = bench()
+    await dispatch(f"/delete {FIRST}", stage.context)
+    await dispatch(f"/delete {THIRD}", stage.context)
+    await dispatch("/trash", stage.context)
+    assert stage.view.of("trash") == [[THIRD, FIRST]]
+    await dispatch("/restore 2", stage.context)
+    assert path.exists()
+    assert stage.view.of("info")[-1] == "Restored a1b2c3d4: /resume a1b2c3d4 goes on in it."
+
+
+@pytest.mark.parametrize("line", ["/trash", "/restore"])
+async def test_an_empty_trash_is_said_to_be_empty(bench: SetUp, line: str) -> None:
+    stage = bench()
+    await dispatch(line, stage.context)
+    assert stage.view.shown == [("info", "The trash is empty.")]
+
+
+async def test_restore_without_an_argument_shows_the_trash(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch(f"/delete {FIRST}", stage.context)
+    await dispatch("/restore", stage.context)
+    assert stage.view.of("trash") == [[FIRST]]
+
+
+async def test_a_row_that_was_not_shown_names_the_command_that_shows_one(bench: SetUp) -> None:
+    stage = bench()
+    await dispatch("/restore 1", stage.context)
+    assert str(stage.view.of("error")[0]).endswith("/trash shows one.")
+
+
+async def test_restore_covers_nothing_up(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch(f"/delete {FIRST}", stage.context)
+    save(sessions_dir, FIRST, says="mine")
+    await dispatch(f"/restore {FIRST}", stage.context)
+    assert "is in the place of session a1b2c3d4" in str(stage.view.of("error")[0])
+    assert "mine" in path.read_text()

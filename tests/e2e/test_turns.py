@@ -1,0 +1,141 @@
+"""Turns on a real pseudo-terminal against the stub of the Messages API: streaming, tools, interruptions, failures."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.e2e.conftest import Open
+from tests.stub.parts import Answer, Drop, Gate, Text, ToolUse
+from tests.stub.replies import HTTPError
+from tests.stub.server import StubServer
+
+
+def saved() -> str:
+    [path] = Path(".aloop/sessions").glob("*/session.yaml")
+    return path.read_text()
+
+
+def test_an_answer_is_seen_as_it_streams(shell_with_key: Open, stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("First paragraph.\n\nThe **second** is ", gate, "long."))
+    aloop = shell_with_key()
+    aloop.send_line("Tell me")
+    aloop.wait_for("The **second** is")
+    assert "First paragraph." in aloop.screen()
+    assert "answering" in aloop.screen()
+    gate.open()
+    aloop.wait_for("The second is long.")
+    aloop.wait_for_prompt()
+    assert "answering" not in aloop.screen()
+    assert "The **second** is" not in aloop.scrollback()
+
+
+def test_an_answer_taller_than_the_screen_leaves_no_ghosts_and_loses_nothing(
+    shell_with_key: Open, stub: StubServer
+) -> None:
+    gate = Gate()
+    code = "\n".join(f"code_{number} = {number}" for number in range(60))
+    prose = "\n\n".join(f"Paragraph {number} of many words, and more of them to wrap a line." for number in range(60))
+    stub.script(Text(f"{prose}\n\n```python\n{code}\n", gate, "```\n\nThe end."))
+    aloop = shell_with_key()
+    aloop.send_line("Tell me everything")
+    aloop.wait_for("code_59 = 59")
+    assert "code_59 = 59" in aloop.screen()
+    gate.open()
+    aloop.wait_for("The end.")
+    aloop.wait_for_prompt()
+    lines = aloop.scrollback().splitlines()
+    assert [line for line in lines if line.startswith("code_")] == code.splitlines()
+    assert [line for line in lines if line.startswith("Paragraph ")] == prose.replace("\n\n", "\n").splitlines()
+
+
+def test_a_tool_is_one_line_with_its_result(shell_with_key: Open, stub: StubServer) -> None:
+    stub.script(Answer("Let me see.", ToolUse("calculator", {"expression": "6*7"})), "It is 42.")
+    aloop = shell_with_key()
+    aloop.send_line("6*7?")
+    aloop.wait_for("It is 42.")
+    aloop.wait_for_prompt()
+    [line] = [line for line in aloop.screen().splitlines() if "calculator" in line]
+    assert line.startswith("● calculator 6*7 … ")
+    assert line.endswith("s → 42")
+
+
+def test_ctrl_c_ends_the_turn_and_keeps_what_there_was(shell_with_key: Open, stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Half an answer ", gate, "that never ends."), "A new answer.")
+    aloop = shell_with_key()
+    aloop.send_line("Tell me")
+    [request] = stub.wait_for_requests(1)
+    aloop.wait_for("Half an answer")
+    aloop.send("\x03\x03")
+    aloop.wait_for("Stopped. What there was is kept.")
+    aloop.wait_for_prompt()
+    request.wait_until_disconnected()
+    assert "interrupted: true" in saved()
+    aloop.send_line("Again")
+    aloop.wait_for("A new answer.")
+
+
+def test_typing_goes_on_during_a_turn_and_enter_waits_for_its_end(shell_with_key: Open, stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Slow ", gate, "answer."), "To the draft.")
+    aloop = shell_with_key()
+    aloop.send_line("one")
+    aloop.wait_for("Slow")
+    aloop.send("my draft\r")
+    aloop.wait_for("Still busy")
+    assert len(stub.requests) == 1
+    gate.open()
+    aloop.wait_until(lambda: aloop.screen().splitlines()[-3:-1] == ["", "> my draft"], "the end of the turn")
+    aloop.send("\r")
+    aloop.wait_for("To the draft.")
+    assert stub.requests[1].last_user_text == "my draft"
+
+
+def test_a_refused_key_is_one_line_and_the_text_is_kept_for_another_try(shell_with_key: Open, stub: StubServer) -> None:
+    stub.script(HTTPError(401), "Now it works.")
+    aloop = shell_with_key()
+    aloop.send_line("my question")
+    aloop.wait_for("The API refused the key")
+    aloop.wait_until(lambda: aloop.screen().splitlines()[-3:-1] == ["", "> my question"], "the text again")
+    assert list(Path(".aloop/sessions").glob("*/session.yaml")) == []
+    aloop.send("\r")
+    aloop.wait_for("Now it works.")
+
+
+def test_a_connection_that_drops_keeps_what_there_was(shell_with_key: Open, stub: StubServer) -> None:
+    stub.script(Text("Half an answer ", Drop()))
+    aloop = shell_with_key()
+    aloop.send_line("Tell me")
+    aloop.wait_for("Half an answer")
+    aloop.wait_for_prompt()
+    assert "interrupted: true" in saved()
+
+
+def test_hanging_up_in_mid_turn_saves_what_there_was(shell_with_key: Open, stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Half an answer ", gate, "that never ends."))
+    aloop = shell_with_key()
+    aloop.send_line("Tell me")
+    aloop.wait_for("Half an answer")
+    aloop.process.kill(signal.SIGHUP)
+    assert aloop.wait_for_exit() == 130
+    assert "interrupted: true" in saved()
+
+
+def test_codes_in_an_answer_or_a_tool_result_are_shown_and_not_obeyed(shell_with_key: Open, stub: StubServer) -> None:
+    Path("evil.txt").write_text("\x1b]0;owned\x07\x1b[2J\x9b31m")
+    stub.script(
+        Answer("Title \x1b]0;owned\x07 and &#8238; then", ToolUse("read_file", {"path": "evil.txt"})),
+        Text("\x1b]52;c;b3duZWQ=\x07 done"),
+    )
+    aloop = shell_with_key()
+    aloop.send_line("Read it")
+    aloop.wait_for("done")
+    aloop.wait_for_prompt()
+    assert "^[]0;owned^G" in aloop.scrollback()
+    assert b"\x1b]" not in aloop.raw
+    assert b"\x1b[2J" not in aloop.raw
+    assert "\x9b".encode() not in aloop.raw
+    assert "\u202e".encode() not in aloop.raw

@@ -1,0 +1,33 @@
+"""What the tests of storage share: a disk that can fail, and a look at all that is on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aloop.memory import os_port
+from tests.memory.faults import FaultyPort
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> FaultyPort:
+    """A disk for the whole process that fails when told to."""
+    port = FaultyPort()
+    monkeypatch.setattr(os_port, "SYSTEM", port)
+    return port
+
+
+@pytest.fixture
+def everything() -> Callable[[Path], dict[str, bytes | str]]:
+    """Return the bytes of all files below a folder, by their paths, and where links point."""
+
+    def look(folder: Path) -> dict[str, bytes | str]:
+        return {
+            str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_symlink() or path.is_file()
+        }
+
+    return look

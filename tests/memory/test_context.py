@@ -1,0 +1,196 @@
+"""What a model is sent: whatever the history looks like, a valid transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.context import UNANSWERED, answer_for, project, unanswered
+from tests.memory.examples import answer, call, messages, result, user
+
+SYSTEM = (LLMMessage("system", "Be kind."),)
+WHOLE = (user("2+2?"), answer(None, call()), result("4"), answer("Four."))
+
+
+def sent(*history: LLMMessage) -> tuple[LLMMessage, ...]:
+    return project((), history).messages
+
+
+def test_a_valid_history_is_sent_as_it_is_with_the_system_first() -> None:
+    projection = project(SYSTEM, WHOLE)
+    assert projection.messages == (*SYSTEM, *WHOLE)
+    assert projection.repairs == ()
+
+
+def test_nothing_is_sent_of_nothing() -> None:
+    assert project((), ()).messages == ()
+
+
+def test_what_is_skipped_is_not_sent() -> None:
+    assert sent(user("a"), replace(user("b"), skip=True), user("c")) == (user("a"), user("c"))
+
+
+def test_a_skipped_call_takes_its_result_along() -> None:
+    question, asked, told, said = WHOLE
+    assert sent(question, replace(asked, skip=True), told, said) == (question, said)
+
+
+def test_a_skipped_result_is_stood_in_for() -> None:
+    question, asked, told, said = WHOLE
+    assert sent(question, asked, replace(told, skip=True), said) == (question, asked, answer_for(call()), said)
+
+
+def test_a_summary_stands_for_all_before_it() -> None:
+    summary = replace(user("So far: 4."), summary=True)
+    assert sent(*WHOLE, summary, user("And 3+3?")) == (summary, user("And 3+3?"))
+
+
+def test_the_last_summary_counts_and_a_skipped_one_does_not() -> None:
+    first, second = (replace(user(text), summary=True) for text in ("first", "second"))
+    assert sent(first, user("a"), second, user("b")) == (second, user("b"))
+    assert sent(first, user("a"), replace(second, skip=True), user("b")) == (first, user("a"), user("b"))
+
+
+def test_a_call_without_a_result_gets_one_at_once() -> None:
+    projection = project((), (user("Go"), answer("I will.", call()), user("Well?")))
+    stand_in = LLMMessage("tool", UNANSWERED, tool_call_id="call_1", name="calculator", is_error=True)
+    assert projection.messages == (user("Go"), answer("I will.", call()), stand_in, user("Well?"))
+    assert "a tool call that had none" in projection.repairs[0]
+
+
+def test_a_call_at_the_very_end_gets_one_too() -> None:
+    assert sent(user("Go"), answer(None, call("a"), call("b")), result("1", "b"))[-2:] == (
+        result("1", "b"),
+        answer_for(call("a")),
+    )
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        (user("Hi"), result("4")),
+        (user("Hi"), answer("Hello"), result("4")),
+        (result("4"), user("Hi")),
+        (*WHOLE, result("4")),
+        (user("Hi"), answer(None, call()), result("4"), result("5")),
+        (user("Hi"), answer(None, call()), user("Wait"), result("4")),
+    ],
+)
+def test_a_result_that_answers_no_call_is_left_out(history: tuple[LLMMessage, ...]) -> None:
+    projection = project((), history)
+    assert_valid(projection.messages)
+    assert any("a tool result that answers no call" in repair for repair in projection.repairs)
+
+
+@pytest.mark.parametrize("content", [None, "", " \n\t"])
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_an_empty_message_is_left_out(role: str, content: str | None) -> None:
+    empty = user(content or "") if role == "user" else answer(content)
+    projection = project((), (user("Hi"), empty, user("There")))
+    assert projection.messages == (user("Hi"), user("There"))
+    assert "an empty message" in projection.repairs[0]
+
+
+def test_an_empty_result_is_a_result() -> None:
+    history = (user("Go"), answer(None, call()), result(""))
+    assert sent(*history) == history
+
+
+def test_an_answer_before_any_question_is_left_out_with_its_results() -> None:
+    projection = project((), (answer("Hi!", call()), result("4"), user("Hello")))
+    assert projection.messages == (user("Hello"),)
+    assert "before any question" in projection.repairs[0]
+
+
+def test_a_summary_by_the_model_is_sent_all_the_same() -> None:
+    """Nothing else tells what came before; and it is the user who begins."""
+    summary = replace(answer("So far: 4."), summary=True)
+    assert sent(*WHOLE, summary, user("And 3+3?")) == (replace(user("So far: 4."), summary=True), user("And 3+3?"))
+
+
+def test_calls_of_one_id_are_told_apart() -> None:
+    """An API refuses a request in which an id stands twice."""
+    once = (user("Go"), answer(None, call("a"), call("a", "{}")), result("1", "a"), result("2", "a"))
+    projection = project((), (*once, *once))
+    ids = [message.tool_call_id for message in projection.messages if message.role == "tool"]
+    assert ids == ["a", "a-2", "a-3", "a-4"]
+    assert_valid(projection.messages)
+    assert projection.repairs == (
+        "The history could not be sent as it is in the file: told apart tool calls of one id.",
+    )
+
+
+def test_only_the_assistant_calls_tools() -> None:
+    odd = replace(user("Hi"), tool_calls=(call(),))
+    assert sent(odd, result("4")) == (user("Hi"),)
+    assert sent(user("Hi"), LLMMessage("system", "Now.", tool_calls=(call(),))) == (
+        user("Hi"),
+        LLMMessage("system", "Now."),
+    )
+
+
+def test_each_kind_of_repair_is_said_once() -> None:
+    assert len(project((), (user("Hi"), result("1"), result("2"), result("3"))).repairs) == 1
+
+
+def test_open_calls_are_those_of_the_last_answer_that_nothing_answers() -> None:
+    assert unanswered([user("Go"), answer(None, call("a"), call("b")), result("1", "a")]) == [call("b")]
+    assert unanswered([user("Go"), answer(None, call("a")), result("1", "a")]) == []
+    assert unanswered([answer(None, call("a")), user("Well?")]) == []
+    assert unanswered([]) == []
+
+
+def assert_valid(transcript: Sequence[LLMMessage]) -> None:
+    """Check what an API checks: order, and that each call is answered once, at once, and nothing else is."""
+    open_calls: list[str] = []
+    used: set[str] = set()
+    asked = False
+    for message in transcript:
+        if message.role == "tool":
+            assert message.tool_call_id in open_calls, transcript
+            open_calls.remove(message.tool_call_id)
+            continue
+        assert not open_calls, transcript
+        assert message.role == "system" or message.tool_calls or (message.content or "").strip(), transcript
+        assert message.role != "assistant" or asked, transcript
+        asked = asked or message.role == "user"
+        open_calls = [tool_call.id for tool_call in message.tool_calls]
+        assert message.role == "assistant" or not open_calls, transcript
+        assert len({*used, *open_calls}) == len(used) + len(open_calls), transcript
+        used.update(open_calls)
+    assert not open_calls, transcript
+
+
+few_ids = st.sampled_from(("a", "b", ""))
+likely = st.one_of(
+    st.builds(user, st.sampled_from(("Hi", "", " "))),
+    st.builds(
+        lambda text, ids, summary: replace(
+            answer(text, *(ToolCall(identity, "calculator") for identity in ids)), summary=summary
+        ),
+        st.sampled_from(("Well.", "", None)),
+        st.lists(few_ids, max_size=3),
+        st.integers(0, 9).map(lambda number: number == 0),
+    ),
+    st.builds(lambda identity, skip: replace(result("4", identity), skip=skip), few_ids, st.booleans()),
+)
+
+
+@given(st.lists(likely, max_size=12))
+@settings(max_examples=800)
+def test_any_history_is_sent_as_a_valid_transcript(history: list[LLMMessage]) -> None:
+    mended = project((), history)
+    assert_valid(mended.messages)
+    # What is valid needs no second repair.
+    assert project((), mended.messages) == replace(mended, repairs=())
+
+
+@given(st.lists(messages, max_size=6))
+@settings(max_examples=50)
+def test_also_one_with_anything_in_any_field(history: list[LLMMessage]) -> None:
+    assert_valid(project((), history).messages)

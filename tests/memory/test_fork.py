@@ -1,0 +1,85 @@
+"""A fork goes on where another session is, and leaves that one alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import SessionNotFound
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager
+from tests.saved_sessions import FIRST, SECOND, open_elsewhere, save
+
+
+async def test_a_fork_begins_as_the_other_does_under_an_id_of_its_own(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    session = await memory.fork("a1b2")
+    original = await MemoryManager.load_session(FIRST, sessions_dir=sessions_dir)
+    assert session.id == memory.session_id != FIRST
+    assert (session.forked_from, session.title) == (FIRST, original.title)
+    assert (memory.system_messages, memory.messages) == (original.system_messages, original.messages)
+    assert session.created_at > original.updated_at
+
+
+async def test_a_fork_gets_its_file_with_its_first_save(sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    text = path.read_bytes()
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.fork(FIRST)
+    assert memory.path is None
+    assert len(await MemoryManager.list_sessions(sessions_dir=sessions_dir)) == 1
+    await memory.add_message(LLMMessage("user", "And 3+3?"))
+    await memory.save_memory()
+    saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert saved.forked_from == FIRST
+    assert [message.role for message in saved.messages] == ["user", "assistant", "tool", "assistant", "user"]
+    assert path.read_bytes() == text
+
+
+async def test_what_a_fork_begins_with_is_on_disk_before_its_first_turn_is(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.fork(FIRST)
+    async with memory.turn() as turn:
+        saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+        assert len(saved.messages) == 4
+        await turn.add(LLMMessage("user", "And 3+3?"))
+        await turn.add(LLMMessage("assistant", "6"))
+    saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert len(saved.messages) == 6
+
+
+async def test_a_fork_may_end_earlier(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    session = await memory.fork(FIRST, upto=1)
+    assert [message.content for message in session.messages] == ["What is 2+2?"]
+
+
+async def test_the_open_conversation_can_be_forked_as_it_is_in_memory(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.add_message(LLMMessage("user", "not saved yet"))
+    before = memory.session_id
+    session = await memory.fork()
+    assert session.forked_from == before != session.id
+    assert [message.content for message in memory.messages] == ["not saved yet"]
+
+
+async def test_a_session_that_is_open_elsewhere_can_be_forked(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
+    with open_elsewhere(sessions_dir, FIRST):
+        await memory.fork(FIRST)
+        await memory.save_memory()
+    assert memory.path is not None
+    memory.close()
+
+
+async def test_what_can_not_be_forked_leaves_the_open_session(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
+    with pytest.raises(SessionNotFound):
+        await memory.fork(SECOND)
+    assert (memory.session_id, memory.message_count) == (FIRST, 4)

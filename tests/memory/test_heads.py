@@ -1,0 +1,123 @@
+"""What a listing learns of a session from its first lines, and of one that has none."""
+
+from __future__ import annotations
+
+import errno
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from aloop.memory.heads import HEAD_SIZE, Head, read_head, short_name
+from aloop.memory.serialization import dump_session
+from tests.memory.examples import ID, NOON, SPEC_SAMPLE, session, user
+from tests.memory.faults import FaultyPort
+
+FOLDER = "2025-01-31_a1b2c3d4"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / FOLDER).mkdir()
+    return tmp_path / FOLDER / "session.yaml"
+
+
+def head(port: FaultyPort, path: Path) -> Head | None:
+    return read_head(port, str(path.parents[1]), FOLDER)
+
+
+def test_the_first_lines_of_a_file_of_ours_are_enough(port: FaultyPort, path: Path) -> None:
+    path.write_bytes(dump_session(session(user("x" * 5_000))))
+    assert head(port, path) == Head(FOLDER, ID, NOON)
+    assert [name for name, _ in port.calls] == ["read"]
+
+
+def test_the_rest_of_it_is_not_looked_at(port: FaultyPort, path: Path) -> None:
+    """Whether it can be read is found out when it is shown."""
+    path.write_bytes(dump_session(session(user("x" * HEAD_SIZE)))[:HEAD_SIZE] + b"\n\t*\xff")
+    assert head(port, path) == Head(FOLDER, ID, NOON)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SPEC_SAMPLE,
+        b"title: first\n" + SPEC_SAMPLE,
+        b"\xef\xbb\xbf" + SPEC_SAMPLE,
+        SPEC_SAMPLE.replace(b"\n", b"\r\n"),
+        SPEC_SAMPLE.replace(b"a1b2c3d4-", b"A1B2C3D4-"),
+        SPEC_SAMPLE.replace(b"updated_at", b"x: y\nupdated_at"),
+        b"# long\n" * 200 + SPEC_SAMPLE,
+    ],
+)
+def test_a_file_that_begins_in_another_way_is_read_whole(port: FaultyPort, path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    found = head(port, path)
+    assert found is not None
+    assert found.id == "a1b2c3d4-5678-90ab-cdef-1234567890ab"
+    assert found.updated_at == datetime.fromisoformat("2025-01-31T15:45:00").astimezone()
+    assert found.problem is None
+
+
+@pytest.mark.parametrize("data", [b"", b"id: [", b"\xff", b"messages: []\n"])
+def test_a_broken_file_is_known_by_its_folder_and_its_time(port: FaultyPort, path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    os.utime(path, (1_000_000, 1_000_000))
+    found = head(port, path)
+    assert found is not None
+    assert (found.id, found.updated_at) == ("a1b2c3d4", datetime.fromtimestamp(1_000_000, UTC))
+    assert found.problem is not None
+    assert found.problem.path == path
+
+
+def test_a_time_that_is_none_is_a_problem_and_not_the_end(port: FaultyPort, path: Path) -> None:
+    path.write_bytes(SPEC_SAMPLE.replace(b"2025-01-31T15:45:00", b"the day after tomorrow"))
+    found = head(port, path)
+    assert found is not None
+    assert "updated_at" in str(found.problem)
+
+
+def test_a_folder_without_a_session_is_unfinished(port: FaultyPort, path: Path) -> None:
+    assert head(port, path) is None
+    path.parent.rmdir()
+    assert head(port, path) is None
+    path.parent.touch()
+    assert head(port, path) is None
+
+
+def test_a_link_or_a_folder_in_its_place_is_a_problem(port: FaultyPort, path: Path) -> None:
+    outside = path.parents[1] / "outside.yaml"
+    outside.write_bytes(SPEC_SAMPLE)
+    path.symlink_to(outside)
+    found = head(port, path)
+    assert found is not None
+    assert found.id == "a1b2c3d4"
+    assert "can not be opened" in str(found.problem)
+    path.unlink()
+    path.mkdir()
+    found = head(port, path)
+    assert found is not None
+    assert "can not be opened" in str(found.problem)
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(port: FaultyPort, path: Path) -> None:
+    os.mkfifo(path)
+    found = head(port, path)
+    assert found is not None
+    assert found.problem is not None
+
+
+def test_a_file_that_may_not_be_read_is_a_problem(port: FaultyPort, path: Path) -> None:
+    path.write_bytes(SPEC_SAMPLE)
+    port.fail("read", number=errno.EACCES)
+    found = head(port, path)
+    assert found is not None
+    assert "Permission denied" in str(found.problem)
+
+
+@pytest.mark.parametrize(
+    ("folder", "short"), [(FOLDER, "a1b2c3d4"), ("My_Old_Talk", "talk"), ("plain", "plain"), ("2025_A1B2", "a1b2")]
+)
+def test_the_short_name_is_the_end_of_the_folders(folder: str, short: str) -> None:
+    assert short_name(folder) == short

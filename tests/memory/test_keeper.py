@@ -1,0 +1,245 @@
+"""Human edits win: what others do to a session's file while it is open, and what becomes of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import SessionBusy, StorageError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager
+from aloop.memory.os_port import SYSTEM
+
+
+@pytest.fixture
+def told() -> list[str]:
+    """What a person was told."""
+    return []
+
+
+@pytest.fixture
+async def memory(sessions_dir: Path, told: list[str]) -> MemoryManager:
+    """A shell's memory, with one turn saved."""
+    manager = MemoryManager(sessions_dir=sessions_dir, hold=True)
+    manager.on_notice = told.append
+    await take_turn(manager, "Hello", "Hi")
+    return manager
+
+
+async def take_turn(
+    memory: MemoryManager, question: str, answer: str, meanwhile: Callable[[], object] = lambda: None
+) -> None:
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", question))
+        meanwhile()
+        await turn.add(LLMMessage("assistant", answer))
+
+
+def file_of(memory: MemoryManager) -> Path:
+    assert memory.path
+    return memory.path
+
+
+def contents(memory: MemoryManager) -> list[str | None]:
+    return [message.content for message in memory.messages]
+
+
+async def stored_contents(memory: MemoryManager) -> list[str | None]:
+    session = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    return [message.content for message in session.messages]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Edit as vim does: a new file takes the name of the old one."""
+    other = path.with_name("4913")
+    other.write_text(path.read_text().replace(old, new))
+    other.replace(path)
+
+
+async def test_an_edit_between_turns_is_reloaded_and_told(memory: MemoryManager, told: list[str]) -> None:
+    edit(file_of(memory), '"Hello"', '"Hello there"')
+    await take_turn(memory, "And?", "So.")
+    assert told == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert contents(memory) == ["Hello there", "Hi", "And?", "So."]
+    assert await stored_contents(memory) == contents(memory)
+
+
+async def test_an_edit_in_mid_turn_is_merged(memory: MemoryManager, told: list[str]) -> None:
+    path = file_of(memory)
+    await take_turn(memory, "And?", "So.", meanwhile=lambda: edit(path, '"Hi"', '"Hi!"  # better'))
+    assert await stored_contents(memory) == ["Hello", "Hi!", "And?", "So."]
+    assert "# better" in path.read_text()
+    assert told == ["session.yaml changed on disk: 1 edited; reloaded."]
+
+
+async def test_an_edit_in_place_is_merged_too(memory: MemoryManager) -> None:
+    path = file_of(memory)
+    text = path.read_text().replace('"Hi"', '"Hi!"')
+    await take_turn(memory, "And?", "So.", meanwhile=lambda: path.write_text(text))
+    assert await stored_contents(memory) == ["Hello", "Hi!", "And?", "So."]
+
+
+async def test_messages_that_were_removed_stay_in_a_copy(memory: MemoryManager, told: list[str]) -> None:
+    path = file_of(memory)
+    edit(path, '  - role: assistant\n    content: "Hi"\n', "")
+    await take_turn(memory, "And?", "So.")
+    assert await stored_contents(memory) == ["Hello", "And?", "So."]
+    (copy,) = path.parent.glob("session.before-*.yaml")
+    assert '"Hi"' in copy.read_text()
+    assert told == [f"session.yaml changed on disk: 1 removed; reloaded. The version before is kept as {copy.name}."]
+
+
+async def test_a_file_that_is_only_touched_is_no_edit(memory: MemoryManager, told: list[str]) -> None:
+    file_of(memory).touch()
+    await take_turn(memory, "And?", "So.")
+    assert told == []
+
+
+async def test_a_broken_file_is_left_alone_and_the_turns_stand_beside_it(
+    memory: MemoryManager, told: list[str]
+) -> None:
+    path = file_of(memory)
+    edit(path, "messages:", "messages: [")
+    broken = path.read_text()
+    await take_turn(memory, "One?", "One.")
+    await take_turn(memory, "Two?", "Two.")
+    assert path.read_text() == broken
+    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    assert '"Two."' in beside.read_text()
+    assert all(f"{path}:9:1: " in line for line in told)
+    assert "mend that line" in told[0]
+
+
+async def test_once_it_is_mended_the_turns_go_where_they_belong(memory: MemoryManager, told: list[str]) -> None:
+    path = file_of(memory)
+    edit(path, "messages:", "messages: [")
+    await take_turn(memory, "One?", "One.")
+    edit(path, "messages: [", "messages:")
+    await take_turn(memory, "Two?", "Two.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two."]
+    assert list(path.parent.glob("session.recovered-*.yaml")) == []
+    assert "reads again" in told[-1]
+
+
+async def test_turns_beside_the_file_that_were_edited_are_left_to_their_owner(
+    memory: MemoryManager, told: list[str]
+) -> None:
+    path = file_of(memory)
+    edit(path, "messages:", "messages: [")
+    await take_turn(memory, "One?", "One.")
+    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    beside.write_text(beside.read_text() + "# mine\n")
+    edit(path, "messages: [", "messages:")
+    await take_turn(memory, "Two?", "Two.")
+    assert beside.exists()
+    assert "was edited meanwhile and is left to you" in told[-1]
+
+
+async def test_an_editor_that_writes_into_the_displaced_file_is_heard(memory: MemoryManager) -> None:
+    path = file_of(memory)
+    with path.open("r+") as editor:
+        text = editor.read()
+        await take_turn(memory, "One?", "One.")
+        editor.seek(0)
+        editor.write(text.replace('"Hello"', '"HELLO"'))
+        editor.flush()
+        await take_turn(memory, "Two?", "Two.")
+    assert await stored_contents(memory) == ["HELLO", "Hi", "One?", "One.", "Two?", "Two."]
+    memory.close()
+
+
+async def test_a_file_that_was_removed_is_written_again(memory: MemoryManager, told: list[str]) -> None:
+    file_of(memory).unlink()
+    await take_turn(memory, "And?", "So.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
+    assert "had been removed; the session was written again" in told[0]
+
+
+async def test_a_folder_that_was_removed_is_made_again(memory: MemoryManager) -> None:
+    shutil.rmtree(memory.sessions_dir)
+    await take_turn(memory, "And?", "So.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
+
+
+async def test_a_turn_that_was_taken_back_leaves_no_folder(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
+    with pytest.raises(ValueError, match="no answer"):
+        await take_turn(memory, "Hello", "Hi", meanwhile=no_answer)
+    assert [path for path in sessions_dir.iterdir() if path.is_dir()] == []
+    await take_turn(memory, "Hello", "Hi")
+    assert await stored_contents(memory) == ["Hello", "Hi"]
+
+
+async def test_a_turn_that_could_not_be_saved_goes_with_the_next(
+    memory: MemoryManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(SYSTEM, "replace", refuse)
+        with pytest.raises(StorageError, match="the disk is full"):
+            await take_turn(memory, "One?", "One.")
+    journals = list(file_of(memory).parent.glob(".journal-*"))
+    assert len(journals) == 1
+    await take_turn(memory, "Two?", "Two.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two."]
+    assert list(file_of(memory).parent.glob(".journal-*")) == []
+
+
+def no_answer() -> None:
+    raise ValueError("no answer")
+
+
+def refuse(source: Path, target: Path) -> None:
+    raise OSError(28, "No space left on device")
+
+
+async def test_a_turn_goes_on_without_a_journal_and_says_so(
+    memory: MemoryManager, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(SYSTEM, "create", no_space)
+        turn = memory.turn()
+        await turn.__aenter__()
+        await turn.add(LLMMessage("user", "One?"))
+    await turn.add(LLMMessage("assistant", "One."))
+    await turn.__aexit__(None, None, None)
+    assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One."]
+    assert len(told) == 1
+    assert "A crash would lose this turn" in told[0]
+
+
+def no_space(path: Path) -> int:
+    raise OSError(28, "No space left on device")
+
+
+async def test_two_library_writers_lose_no_turn(sessions_dir: Path) -> None:
+    one = MemoryManager(sessions_dir=sessions_dir)
+    await take_turn(one, "Hello", "Hi")
+    two = await MemoryManager.from_session(one.session_id, sessions_dir=sessions_dir)
+    for number in range(5):
+        await take_turn(one, f"one {number}", "yes")
+        await take_turn(two, f"two {number}", "yes")
+    asked = {text for text in await stored_contents(one) if text not in {"yes", "Hi"}}
+    assert asked == {"Hello", *(f"{who} {number}" for who in ("one", "two") for number in range(5))}
+
+
+async def test_a_library_writer_adds_to_a_session_that_a_shell_has_open(memory: MemoryManager) -> None:
+    library = await MemoryManager.from_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await take_turn(library, "From a script", "Done.")
+    await take_turn(memory, "And?", "So.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "From a script", "Done.", "And?", "So."]
+
+
+async def test_a_session_that_another_shell_has_open_is_refused_and_all_is_as_before(
+    memory: MemoryManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = MemoryManager(sessions_dir=memory.sessions_dir, hold=True)
+    await take_turn(other, "Elsewhere", "Yes")
+    monkeypatch.setattr("aloop.memory.locks.OpenLock._held", {})
+    before = other.session_id
+    with pytest.raises(SessionBusy, match="is open in another aloop"):
+        await other.resume(memory.session_id)
+    assert other.session_id == before
+    assert contents(other) == ["Elsewhere", "Yes"]

@@ -1,0 +1,391 @@
+"""MemoryManager: the conversation, its saves, and the sessions that there are."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound, StorageError
+from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.offline import OfflineLLM
+from aloop.memory import MemoryManager
+from aloop.memory.context import UNANSWERED
+from aloop.memory.serialization import dump_session, load_session
+from tests.memory.examples import ID, SPEC_SAMPLE, answer, call, result, session, user
+from tests.memory.faults import FaultyPort
+
+UNKNOWN = "ffffffff-5678-40ab-8def-1234567890ab"
+
+
+@pytest.fixture
+async def manager(port: FaultyPort, sessions_dir: Path) -> MemoryManager:
+    """A saved session of one exchange."""
+    manager = MemoryManager(sessions_dir=sessions_dir)
+    await say(manager, user("Hi"), answer("Hello"))
+    return manager
+
+
+async def say(manager: MemoryManager, *messages: LLMMessage) -> None:
+    for message in messages:
+        await manager.add_message(message)
+    await manager.save_memory()
+
+
+def file_of(manager: MemoryManager) -> Path:
+    assert manager.path is not None
+    return manager.path
+
+
+async def stored(manager: MemoryManager) -> tuple[LLMMessage, ...]:
+    return (await MemoryManager.load_session(manager.session_id, sessions_dir=manager.sessions_dir)).messages
+
+
+def test_an_id_is_there_from_the_start_and_nothing_else(sessions_dir: Path) -> None:
+    manager = MemoryManager(sessions_dir=sessions_dir)
+    assert str(uuid.UUID(manager.session_id)) == manager.session_id
+    assert MemoryManager(sessions_dir=sessions_dir).session_id != manager.session_id
+    assert (manager.path, manager.title, manager.messages, manager.message_count) == (None, "", (), 0)
+    assert (manager.llm, manager.get_context_for_llm(), manager.get_repairs()) == (None, [], ())
+    assert manager.sessions_dir == sessions_dir
+    assert not sessions_dir.exists()
+
+
+def test_the_sessions_folder_is_absolute() -> None:
+    assert MemoryManager(sessions_dir="mine").sessions_dir == Path.cwd() / "mine"
+    assert MemoryManager().sessions_dir == Path.cwd() / ".aloop" / "sessions"
+
+
+async def test_messages_are_kept_in_memory_until_they_are_saved(sessions_dir: Path) -> None:
+    manager = MemoryManager(sessions_dir=sessions_dir)
+    await manager.add_message(user("Hi"))
+    assert manager.messages == (user("Hi"),)
+    assert manager.title == "Hi"
+    assert not sessions_dir.exists()
+
+
+async def test_a_system_message_stands_apart_and_goes_first(sessions_dir: Path) -> None:
+    manager = MemoryManager(sessions_dir=sessions_dir)
+    await say(manager, user("Hi"), LLMMessage("system", "Be kind."))
+    assert manager.system_messages == (LLMMessage("system", "Be kind."),)
+    assert manager.message_count == 1
+    assert manager.get_context_for_llm() == [LLMMessage("system", "Be kind."), user("Hi")]
+    manager.set_system_message("Be brave.")
+    await manager.save_memory()
+    again = await MemoryManager.from_session(manager.session_id, sessions_dir=sessions_dir)
+    assert again.system_messages == (LLMMessage("system", "Be brave."),)
+    assert again.messages == (user("Hi"),)
+
+
+async def test_a_save_reports_where_it_went(manager: MemoryManager, sessions_dir: Path) -> None:
+    report = await manager.save_memory()
+    assert report.path == manager.path == sessions_dir / file_of(manager).parent.name / "session.yaml"
+    assert (report.beside, report.notice) == (False, None)
+    assert report.path.parent.name.endswith(f"_{manager.session_id[:8]}")
+
+
+async def test_the_model_is_written_into_the_header(sessions_dir: Path) -> None:
+    llm = OfflineLLM()
+    manager = MemoryManager(llm, sessions_dir=sessions_dir)
+    assert manager.llm is llm
+    await say(manager, user("Hi"))
+    assert (await MemoryManager.load_session(manager.session_id, sessions_dir=sessions_dir)).model == llm.model
+
+
+async def test_a_session_goes_on_where_it_ended(manager: MemoryManager, sessions_dir: Path) -> None:
+    again = await MemoryManager.from_session(manager.session_id[:8].upper(), sessions_dir=sessions_dir)
+    assert (again.session_id, again.messages, again.path) == (manager.session_id, manager.messages, manager.path)
+    await say(again, user("More"))
+    assert await stored(again) == (user("Hi"), answer("Hello"), user("More"))
+
+
+async def test_what_was_never_of_aloop_goes_on_as_well(sessions_dir: Path) -> None:
+    folder = sessions_dir / "from a friend"
+    folder.mkdir(parents=True)
+    (folder / "session.yaml").write_bytes(SPEC_SAMPLE)
+    manager = await MemoryManager.from_session("a1b2", sessions_dir=sessions_dir)
+    await say(manager, user("More"))
+    saved = (folder / "session.yaml").read_bytes()
+    head, tail = SPEC_SAMPLE.split(b'"2025-01-31T15:45:00"')
+    assert saved.startswith(head)
+    assert saved.endswith(tail + b'  - role: user\n    content: "More"\n')
+
+
+async def test_resuming_swaps_in_place_after_everything_was_read(manager: MemoryManager, sessions_dir: Path) -> None:
+    other = MemoryManager(sessions_dir=sessions_dir)
+    await say(other, user("Other"))
+    loaded = await manager.resume(other.session_id)
+    assert (loaded.id, manager.session_id, manager.messages) == (other.session_id, other.session_id, (user("Other"),))
+
+
+async def test_resuming_what_can_not_be_read_changes_nothing(manager: MemoryManager, sessions_dir: Path) -> None:
+    broken = sessions_dir / "2025-01-31_0badcafe"
+    broken.mkdir()
+    (broken / "session.yaml").write_text("id: [")
+    before = manager.session_id, manager.messages, manager.path
+    for prefix, error in ((UNKNOWN, SessionNotFound), ("0badcafe", SessionFileError), ("", InvalidPrefix)):
+        with pytest.raises(error):
+            await manager.resume(prefix)
+    assert (manager.session_id, manager.messages, manager.path) == before
+    await say(manager, user("More"))
+    assert len(await stored(manager)) == 3
+
+
+async def test_a_new_session_leaves_the_old_one_as_it_was(manager: MemoryManager) -> None:
+    old, data = file_of(manager), file_of(manager).read_bytes()
+    first = manager.session_id
+    manager.start_new()
+    assert manager.session_id != first
+    assert (manager.messages, manager.path, manager.title) == ((), None, "")
+    await say(manager, user("New"))
+    assert old.read_bytes() == data
+    assert file_of(manager) != old
+
+
+async def test_sessions_are_listed_found_counted_and_deleted(manager: MemoryManager, sessions_dir: Path) -> None:
+    manager.start_new()
+    await say(manager, user("2+2?"), answer(None, call()), result("4"), LLMMessage("assistant", "4", usage=Usage(3, 4)))
+    listed = await MemoryManager.list_sessions(sessions_dir=sessions_dir)
+    assert [summary.title for summary in listed] == ["2+2?", "Hi"]
+    assert listed[0].message_count == 4
+    assert len(await MemoryManager.list_sessions(limit=1, sessions_dir=sessions_dir)) == 1
+    assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) == manager.session_id
+    assert (
+        await MemoryManager.find_session_by_prefix(manager.session_id[:13], sessions_dir=sessions_dir)
+        == manager.session_id
+    )
+    stats = await MemoryManager.session_stats(manager.session_id, sessions_dir=sessions_dir)
+    assert stats.messages_by_role == {"user": 1, "assistant": 2, "tool": 1}
+    assert stats.tool_calls == {"calculator": 1}
+    assert (stats.usage, stats.message_count, stats.path) == (Usage(3, 4), 4, manager.path)
+    assert stats.size == file_of(manager).stat().st_size
+    assert manager.stats().messages_by_role == stats.messages_by_role
+    gone = await MemoryManager.delete_session(manager.session_id, sessions_dir=sessions_dir)
+    assert (gone / "session.yaml").exists()
+    assert len(await MemoryManager.list_sessions(None, sessions_dir=sessions_dir)) == 1
+
+
+async def test_there_may_be_no_sessions_at_all(sessions_dir: Path) -> None:
+    assert await MemoryManager.list_sessions(sessions_dir=sessions_dir) == []
+    assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) is None
+    assert await MemoryManager.find_session_by_prefix("a1b2", sessions_dir=sessions_dir) is None
+    with pytest.raises(SessionNotFound):
+        await MemoryManager.load_session("a1b2", sessions_dir=sessions_dir)
+    assert not sessions_dir.exists()
+
+
+async def test_a_prefix_of_several_names_them_and_an_empty_one_is_refused(sessions_dir: Path) -> None:
+    for number in (1, 2):
+        folder = sessions_dir / f"2025-01-31_{number}"
+        folder.mkdir(parents=True)
+        (folder / "session.yaml").write_bytes(dump_session(session(identity=f"{ID[:-1]}{number}")))
+    with pytest.raises(AmbiguousPrefix) as caught:
+        await MemoryManager.find_session_by_prefix("a1b2", sessions_dir=sessions_dir)
+    assert caught.value.candidates == (f"{ID[:-1]}1", f"{ID[:-1]}2")
+    for prefix in ("", " ", "..", "*"):
+        with pytest.raises(InvalidPrefix):
+            await MemoryManager.find_session_by_prefix(prefix, sessions_dir=sessions_dir)
+
+
+async def test_the_environment_says_where_sessions_are(
+    manager: MemoryManager, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALOOP_SESSIONS_DIR", str(sessions_dir))
+    assert await MemoryManager.find_latest_session() == manager.session_id
+
+
+async def test_each_save_adds_what_is_new_once(manager: MemoryManager) -> None:
+    for number in range(5):
+        await say(manager, user(f"Question {number}\n\n"), answer(f"Answer\n{number}"))
+        await manager.save_memory()
+    assert await stored(manager) == manager.messages
+    assert manager.message_count == 12
+
+
+async def test_saves_at_one_time_add_everything_once(manager: MemoryManager) -> None:
+    async def work(number: int) -> None:
+        await manager.add_message(user(str(number)))
+        await manager.save_memory()
+
+    await asyncio.gather(*map(work, range(20)))
+    assert await stored(manager) == manager.messages
+    assert manager.message_count == 22
+
+
+async def test_a_save_that_was_cancelled_is_not_saved_twice(manager: MemoryManager, port: FaultyPort) -> None:
+    """Its thread goes on by itself; the next save must wait for it and not run beside it."""
+    loop, writing, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def hold() -> None:
+        loop.call_soon_threadsafe(writing.set)
+        go_on.wait()
+
+    port.before["fsync"] = hold
+    await manager.add_message(user("More"))
+    first = asyncio.create_task(manager.save_memory())
+    await writing.wait()
+    del port.before["fsync"]
+    first.cancel()
+    await manager.add_message(user("And more"))
+    second = asyncio.create_task(manager.save_memory())
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await second
+    assert await stored(manager) == manager.messages == (user("Hi"), answer("Hello"), user("More"), user("And more"))
+
+
+@pytest.mark.parametrize("call_that_fails", ["create", "write", "fsync", "replace"])
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_a_full_disk_loses_nothing(
+    manager: MemoryManager, port: FaultyPort, call_that_fails: str, is_new: bool
+) -> None:
+    if is_new:
+        manager.start_new()
+        await manager.add_message(user("Hi"))
+        await manager.add_message(answer("Hello"))
+    await manager.add_message(user("More"))
+    before = None if is_new else file_of(manager).read_bytes()
+    port.fail(call_that_fails, on="session" if call_that_fails in {"create", "replace"} else "")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="the disk is full"):
+            await manager.save_memory()
+    assert manager.message_count == 3
+    assert before is None or file_of(manager).read_bytes() == before
+    port.heal()
+    assert (await manager.save_memory()).notice is None
+    assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
+
+
+async def test_a_save_whose_last_sync_failed_is_not_saved_twice(manager: MemoryManager, port: FaultyPort) -> None:
+    await manager.add_message(user("More"))
+    port.fail("sync_folder", number=errno.EIO)
+    with pytest.raises(StorageError, match="Input/output"):
+        await manager.save_memory()
+    port.heal()
+    report = await manager.save_memory()
+    assert (report.beside, report.notice) == (False, None)
+    assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
+
+
+async def test_a_changed_file_is_never_overwritten(manager: MemoryManager) -> None:
+    path = file_of(manager)
+    path.write_text(path.read_text().replace('"Hello"', '"Hello, you"  # better'))
+    await say(manager, user("More"))
+    assert "# better" in path.read_text()
+    assert await stored(manager) == manager.messages == (user("Hi"), answer("Hello, you"), user("More"))
+
+
+async def test_a_file_that_was_broken_is_left_alone_and_the_save_goes_beside(manager: MemoryManager) -> None:
+    path = file_of(manager)
+    path.write_text("id: [ # half an edit")
+    await manager.add_message(user("More"))
+    report = await manager.save_memory()
+    assert report.beside
+    assert report.path.parent == path.parent
+    assert report.path.name.startswith("session.recovered-")
+    assert report.notice
+    assert path.name in report.notice
+    assert path.read_text() == "id: [ # half an edit"
+    assert load_session(report.path.read_bytes(), report.path).messages == manager.messages
+
+
+async def test_a_removed_file_is_written_again(manager: MemoryManager) -> None:
+    path = file_of(manager)
+    path.unlink()
+    await manager.add_message(user("More"))
+    report = await manager.save_memory()
+    assert report.notice
+    assert "removed" in report.notice
+    assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
+
+
+async def test_a_folder_swapped_for_a_link_is_not_written_into(
+    manager: MemoryManager, tmp_path: Path, everything: Callable[[Path], dict[str, bytes | str]]
+) -> None:
+    folder, outside = file_of(manager).parent, tmp_path / "outside"
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    before = everything(outside)
+    try:
+        await say(manager, user("More"))
+    except StorageError:
+        assert manager.message_count == 3
+    assert everything(outside) == before
+
+
+@pytest.mark.parametrize("stamp", ["2999-01-01T00:00:00+00:00", "9998-06-30T23:59:59.999+00:00"])
+async def test_time_never_goes_backwards(manager: MemoryManager, sessions_dir: Path, stamp: str) -> None:
+    """Whatever the clock says: a file from a machine whose clock was ahead goes on from there."""
+    path, ahead = file_of(manager), datetime.fromisoformat(stamp)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(f'updated_at: "{stamp}"\n' if line.startswith("updated_at") else line for line in lines))
+    again = await MemoryManager.from_session(manager.session_id, sessions_dir=sessions_dir)
+    times = [ahead]
+    for number in range(3):
+        await say(again, user(str(number)))
+        loaded = await MemoryManager.load_session(again.session_id, sessions_dir=sessions_dir)
+        times.append(loaded.updated_at)
+    assert times == sorted(set(times))
+
+
+async def test_saves_within_one_millisecond_have_each_their_time(manager: MemoryManager, sessions_dir: Path) -> None:
+    times = []
+    for _ in range(5):
+        await manager.save_memory()
+        times.append((await MemoryManager.load_session(manager.session_id, sessions_dir=sessions_dir)).updated_at)
+    assert times == sorted(set(times))
+    assert times[-1] > datetime(2025, 1, 1, tzinfo=UTC)
+
+
+async def test_a_history_that_is_no_transcript_is_mended_in_what_is_sent_alone(sessions_dir: Path) -> None:
+    manager = MemoryManager(sessions_dir=sessions_dir)
+    await say(manager, user("Go"), answer(None, call()), user("Well?"))
+    assert [message.content for message in manager.get_context_for_llm()] == ["Go", None, UNANSWERED, "Well?"]
+    assert len(manager.get_repairs()) == 1
+    assert await stored(manager) == manager.messages == (user("Go"), answer(None, call()), user("Well?"))
+
+
+async def test_what_a_turn_adds_is_the_conversations(manager: MemoryManager) -> None:
+    async with manager.turn() as turn:
+        await turn.add(user("2+2?"))
+        assert manager.messages[-1] == user("2+2?")
+        await turn.add(answer("4"))
+    assert turn.kept
+    assert turn.report is not None
+    assert turn.report.path == manager.path
+    assert await stored(manager) == manager.messages
+    assert manager.message_count == 4
+
+
+async def test_a_turn_that_is_cancelled_again_and_again_is_saved_once(manager: MemoryManager) -> None:
+    streaming = asyncio.Event()
+
+    async def take_turn() -> None:
+        async with manager.turn() as turn:
+            await turn.add(user("2+2?"))
+            await turn.add(answer(None, call()))
+            streaming.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(take_turn())
+    await streaming.wait()
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+    assert task.cancelled()
+    assert [message.content for message in await stored(manager)] == ["Hi", "Hello", "2+2?", None, UNANSWERED]
+    assert await stored(manager) == manager.messages
+
+
+async def test_text_that_no_file_can_hold_is_normalised_on_its_way_in(manager: MemoryManager) -> None:
+    await say(manager, user("a\ud800b\ud83d\ude00"))
+    assert manager.messages[-1].content == "a\ufffdb😀"
+    assert await stored(manager) == manager.messages

@@ -1,0 +1,286 @@
+"""One session's file: read, saved by splices, never harmed, and watched for what others do to it."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
+from aloop.llm.message_types import LLMMessage, Usage
+from aloop.memory.serialization import dump_session, load_session
+from aloop.memory.session import Session
+from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
+from tests.memory.examples import LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
+from tests.memory.faults import FaultyPort
+from tests.memory.handwritten import write_by_hand
+
+FIRST = (user("Hi"), answer("Hello"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "session.yaml"
+
+
+@pytest.fixture
+def stored(port: FaultyPort, path: Path) -> StoredSession:
+    """A session of two messages, just written."""
+    return StoredSession.create(port, path, session(*FIRST))
+
+
+def add(stored: StoredSession, *messages: LLMMessage, system: str | None = None) -> Session:
+    """Save ``messages`` as the next ones, and return what the session is then meant to be."""
+    grown = replace(stored.session, updated_at=LATER, messages=(*stored.session.messages, *messages))
+    if system is not None:
+        grown = replace(grown, system_messages=(LLMMessage("system", system),))
+    stored.save(grown, messages, system_changed=system is not None)
+    return grown
+
+
+def on_disk(path: Path) -> Session:
+    return load_session(path.read_bytes(), path)
+
+
+def names(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.parent.iterdir())
+
+
+def test_a_new_file_holds_the_session(stored: StoredSession, path: Path) -> None:
+    assert path.read_bytes() == dump_session(session(*FIRST)) == stored.data
+    assert on_disk(path).messages == FIRST
+    assert not stored.changed_on_disk()
+
+
+def test_a_save_adds_its_messages_and_the_time_and_nothing_else(stored: StoredSession, path: Path) -> None:
+    before = path.read_text()
+    add(stored, user("More"))
+    assert path.read_text() == before.replace(
+        'updated_at: "2025-01-31T12:00:00.000+00:00"', 'updated_at: "2025-01-31T12:30:00.250+00:00"'
+    ).replace("...\n", '  - role: user\n    content: "More"\n...\n')
+    assert names(path) == ["session.yaml"]
+
+
+def test_many_saves_of_one_process_read_back_the_same(stored: StoredSession, port: FaultyPort, path: Path) -> None:
+    for message in (*RICH, user("a\n\n\n"), *RICH, user("end")):
+        grown = add(stored, message)
+        assert bytes(stored.data) == path.read_bytes()
+    assert on_disk(path).messages == grown.messages
+    assert StoredSession.read(port, path).session.messages == grown.messages
+
+
+def test_a_save_does_not_read_the_file(stored: StoredSession, port: FaultyPort) -> None:
+    port.calls.clear()
+    add(stored, user("More"))
+    assert "read" not in {name for name, _ in port.calls}
+
+
+def test_a_save_of_a_file_just_read_does_not_parse_it_again(
+    stored: StoredSession, port: FaultyPort, path: Path
+) -> None:
+    again = StoredSession.read(port, path)
+    assert again.anchors == stored.anchors is not None
+
+
+@pytest.mark.parametrize("text", ["Be brave.", "Be\nbrave.\n\n\n"])
+def test_a_new_system_message_is_saved_with_the_messages(stored: StoredSession, path: Path, text: str) -> None:
+    grown = add(stored, user("More"), system=text)
+    assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)
+    grown = add(stored, user("And more"), system="Other")
+    assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)
+
+
+@pytest.mark.parametrize(
+    ("bom", "encoding"),
+    [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")],
+)
+def test_a_file_keeps_its_encoding(port: FaultyPort, path: Path, bom: bytes, encoding: str) -> None:
+    path.write_bytes(bom + SPEC_SAMPLE.decode().replace("Hello", "é🎈").encode(encoding))
+    stored = StoredSession.read(port, path)
+    assert not stored.changed_on_disk()
+    grown = add(stored, user("Más"))
+    data = path.read_bytes()
+    assert data.startswith(bom)
+    assert "Más" in data[len(bom) :].decode(encoding)
+    assert on_disk(path).messages == grown.messages
+    os.utime(path)
+    assert not stored.changed_on_disk()
+
+
+def test_a_list_in_brackets_is_copied_before_it_is_written_as_a_block(port: FaultyPort, path: Path) -> None:
+    text = f"id: {SPEC_SAMPLE[4:40].decode()}\nmessages: [{{role: user, content: Hi, mood: calm}}] # mine\nx: y\n"
+    path.write_text(text)
+    grown = add(StoredSession.read(port, path), user("More"))
+    assert on_disk(path).messages == grown.messages
+    kept = [name for name in names(path) if name.startswith("session.before-")]
+    assert len(kept) == 1
+    assert path.with_name(kept[0]).read_text() == text
+    assert "mood: calm" in path.read_text()
+    assert path.read_text().endswith("x: y\n")
+    assert "# mine" in path.read_text()
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_session_of_a_later_aloop_is_never_written(port: FaultyPort, path: Path, quoted: bool) -> None:
+    data = dump_session(replace(session(*FIRST), version=2)).replace(
+        b"version: 2", b"version: '2'" if quoted else b"version: 2"
+    )
+    path.write_bytes(data)
+    stored = StoredSession.read(port, path)
+    assert stored.session.version == 2
+    with pytest.raises(NewerVersion, match="update aloop"):
+        add(stored, user("More"))
+    assert path.read_bytes() == data
+
+
+def test_touching_a_file_does_not_change_it(stored: StoredSession, path: Path) -> None:
+    os.utime(path)
+    assert not stored.changed_on_disk()
+    moved = path.with_name("elsewhere")
+    path.rename(moved)
+    path.write_bytes(moved.read_bytes())
+    assert not stored.changed_on_disk()
+
+
+def test_an_edit_is_seen_also_one_of_the_same_length(stored: StoredSession, path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"Hello", b"HELLO"))
+    assert stored.changed_on_disk()
+
+
+def test_a_removed_file_is_missed(stored: StoredSession, path: Path) -> None:
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        stored.changed_on_disk()
+
+
+def test_a_change_at_the_last_moment_wins(stored: StoredSession, port: FaultyPort, path: Path) -> None:
+    """After the look at the file and before its replacement: what another wrote then is not overwritten."""
+    port.before["fsync"] = lambda: path.write_bytes(b"theirs")
+    with pytest.raises(ChangedMeanwhile):
+        add(stored, user("More"))
+    assert path.read_text() == "theirs"
+    assert names(path) == ["session.yaml"]
+
+
+@pytest.mark.parametrize("call", ["create", "write", "fsync", "replace"])
+def test_a_fault_changes_neither_the_file_nor_what_is_known_of_it(
+    stored: StoredSession, port: FaultyPort, path: Path, call: str
+) -> None:
+    before, known = path.read_bytes(), bytes(stored.data)
+    port.fail(call)
+    with pytest.raises(OSError, match="No space"):
+        add(stored, user("More"))
+    assert path.read_bytes() == before
+    assert stored.data == known
+    assert stored.session.messages == FIRST
+    assert names(path) == ["session.yaml"]
+    port.heal()
+    add(stored, user("More"))
+    assert on_disk(path).messages == (*FIRST, user("More"))
+
+
+def test_a_fault_after_the_replacement_is_no_change_by_others(
+    stored: StoredSession, port: FaultyPort, path: Path
+) -> None:
+    """The new file is there, its name perhaps not yet durable; the next save must not take it for somebody's edit."""
+    port.fail("sync_folder", number=errno.EIO)
+    add(stored, user("More"))
+    with pytest.raises(OSError, match="Input/output"):
+        stored.sync()
+    port.heal()
+    assert path.read_bytes() == stored.data
+    assert not stored.changed_on_disk()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        LLMMessage("assistant", "Hi", usage=Usage(-1, 0)),
+        LLMMessage("assistant", "Hi", usage=Usage(10**16, 0)),
+    ],
+)
+def test_a_value_that_would_not_come_back_is_refused_before_anything_is_written(
+    stored: StoredSession, path: Path, message: LLMMessage
+) -> None:
+    before = path.read_bytes()
+    with pytest.raises(UnstorableValue):
+        add(stored, message)
+    assert path.read_bytes() == before
+
+
+def test_a_copy_beside_holds_what_a_save_would_have_written(stored: StoredSession, path: Path) -> None:
+    path.write_text("broken: [")
+    beside = path.with_name("session.recovered.yaml")
+    grown = replace(stored.session, messages=(*FIRST, user("More")))
+    copy = stored.write_beside(beside, grown, [user("More")])
+    assert path.read_text() == "broken: ["
+    assert on_disk(beside).messages == grown.messages
+    assert copy.path == beside
+    assert (stored.session.messages, bytes(stored.data)) == (FIRST, dump_session(session(*FIRST)))
+    add(copy, user("Again"))
+    assert on_disk(beside).messages == (*grown.messages, user("Again"))
+
+
+def test_a_late_edit_of_the_displaced_file_is_seen(stored: StoredSession, port: FaultyPort, path: Path) -> None:
+    """An editor that had the old file open writes into that, though it has lost its name."""
+    with path.open("r+b") as editor:
+        grown = replace(stored.session, updated_at=LATER, messages=(*FIRST, user("More")))
+        stored.save(grown, [user("More")], watch=True)
+        assert stored.late_edit() is None
+        editor.write(dump_session(session(user("Edited"), answer("Hello"))))
+        editor.truncate()
+    late = stored.late_edit()
+    assert late is not None
+    assert late.session.messages == (user("Edited"), answer("Hello"))
+    assert late.base == 2
+    assert stored.late_edit() is None
+    stored.forget_displaced()
+
+
+def test_no_descriptor_is_left_behind(port: FaultyPort, path: Path) -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
+    stored = StoredSession.create(port, path, session(*FIRST))
+    for number in range(3):
+        grown = replace(stored.session, messages=(*stored.session.messages, user(str(number))))
+        stored.save(grown, [user(str(number))], watch=True)
+    port.fail("replace")
+    with pytest.raises(OSError, match="No space"):
+        stored.save(stored.session, [], watch=True)
+    stored.forget_displaced()
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("cases", [200, pytest.param(10_000, marks=pytest.mark.stress)])
+def test_hand_written_files_grow_through_the_disk_as_well(port: FaultyPort, path: Path, cases: int) -> None:
+    for seed in range(cases):
+        port.calls.clear()
+        rng = random.Random(seed)
+        hand = write_by_hand(rng)
+        path.write_bytes(hand.data)
+        stored = StoredSession.read(port, path)
+        for message in rng.sample((user("One"), user("a\nb\n\n"), answer("é\n"), *RICH), 2):
+            grown = add(stored, message, system=rng.choice((None, None, "Be\nbrave.\n")))
+        data = path.read_bytes()
+        assert data == hand.bom + bytes(stored.data).decode().encode(hand.encoding)
+        assert load_session(data, NOWHERE).messages == (*hand.messages, *grown.messages[len(hand.messages) :])
+        assert stored.session.system_messages == load_session(data, NOWHERE).system_messages
+
+
+def test_a_time_mark_sorts_and_can_stand_in_any_file_name() -> None:
+    assert time_mark(LATER) == "20250131T123000.250000"
+
+
+def test_a_file_that_is_no_session_is_not_read(port: FaultyPort, path: Path) -> None:
+    path.write_text("id: [")
+    with pytest.raises(SessionFileError):
+        StoredSession.read(port, path)
+    path.unlink()
+    path.symlink_to(path.with_name("elsewhere.yaml"))
+    path.with_name("elsewhere.yaml").write_bytes(SPEC_SAMPLE)
+    with pytest.raises(OSError, match="symbolic"):
+        StoredSession.read(port, path)

@@ -1,0 +1,196 @@
+"""A turn ends whole, whatever ends it; what is saved then is a valid transcript."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import LLMError, StorageError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.context import answer_for
+from aloop.memory.session import SaveReport
+from aloop.memory.turn import Turn, to_the_end
+from tests.memory.examples import answer, call, result, user
+
+BEFORE = [user("Earlier"), answer("Yes.")]
+
+
+class Disk:
+    """A disk that notes what a turn asks of it; a save waits for ``may_save`` and fails with ``error``."""
+
+    def __init__(self, messages: list[LLMMessage]) -> None:
+        self.messages = messages
+        self.journal: list[LLMMessage] = []
+        self.saved: list[list[LLMMessage]] = []
+        self.dropped = 0
+        self.error: Exception | None = None
+        self.saving, self.may_save = asyncio.Event(), asyncio.Event()
+        self.may_save.set()
+
+    async def begin(self) -> None:
+        pass
+
+    async def note(self, message: LLMMessage) -> None:
+        self.journal.append(message)
+
+    async def drop(self) -> None:
+        self.dropped += 1
+
+    async def save(self) -> SaveReport:
+        self.saving.set()
+        await self.may_save.wait()
+        if self.error:
+            raise self.error
+        self.saved.append(list(self.messages))
+        return SaveReport(Path("session.yaml"))
+
+
+@pytest.fixture
+def messages() -> list[LLMMessage]:
+    return list(BEFORE)
+
+
+@pytest.fixture
+def disk(messages: list[LLMMessage]) -> Disk:
+    return Disk(messages)
+
+
+async def run(turn: Turn, *messages: LLMMessage, error: BaseException | None = None) -> None:
+    async with turn:
+        for message in messages:
+            await turn.add(message)
+        if error:
+            raise error
+
+
+async def test_a_whole_turn_is_saved_as_it_is(messages: list[LLMMessage], disk: Disk) -> None:
+    turn = Turn(messages, disk)
+    exchange = [user("2+2?"), answer(None, call()), result("4"), answer("Four.")]
+    await run(turn, *exchange)
+    assert messages == BEFORE + exchange
+    assert disk.saved == [messages]
+    assert disk.journal == exchange
+    assert turn.kept
+    assert turn.report == SaveReport(Path("session.yaml"))
+
+
+async def test_a_failure_before_anything_came_back_takes_the_question_back(
+    messages: list[LLMMessage], disk: Disk
+) -> None:
+    turn = Turn(messages, disk)
+    with pytest.raises(LLMError):
+        await run(turn, user("2+2?"), error=LLMError("no network"))
+    assert messages == BEFORE
+    assert (disk.saved, disk.dropped, turn.kept, turn.report) == ([], 1, False, None)
+
+
+async def test_a_failure_before_the_question_takes_nothing_back(messages: list[LLMMessage], disk: Disk) -> None:
+    with pytest.raises(LLMError):
+        await run(Turn(messages, disk), error=LLMError("no"))
+    assert messages == BEFORE
+    assert disk.saved == []
+
+
+async def test_a_failure_later_keeps_what_was_finished(messages: list[LLMMessage], disk: Disk) -> None:
+    turn = Turn(messages, disk)
+    half = LLMMessage("assistant", "It is fo", interrupted=True)
+    with pytest.raises(LLMError, match="broken"):
+        await run(turn, user("2+2?"), half, error=LLMError("broken"))
+    assert messages == [*BEFORE, user("2+2?"), half]
+    assert disk.saved == [messages]
+    assert turn.kept
+
+
+async def test_calls_without_a_result_get_one(messages: list[LLMMessage], disk: Disk) -> None:
+    asked = answer("Both.", call("a"), call("b"))
+    with pytest.raises(KeyboardInterrupt):
+        await run(Turn(messages, disk), user("Go"), asked, result("1", "a"), error=KeyboardInterrupt())
+    assert messages[-3:] == [asked, result("1", "a"), answer_for(call("b"))]
+    assert disk.saved == [messages]
+
+
+async def test_a_turn_that_forgets_a_result_still_ends_valid(messages: list[LLMMessage], disk: Disk) -> None:
+    await run(Turn(messages, disk), user("Go"), answer(None, call()))
+    assert messages[-1] == answer_for(call())
+
+
+async def test_a_disk_that_is_full_loses_nothing(messages: list[LLMMessage], disk: Disk) -> None:
+    disk.error = StorageError("full", Path())
+    turn = Turn(messages, disk)
+    with pytest.raises(StorageError):
+        await run(turn, user("Hi"), answer("Hello"))
+    assert messages == [*BEFORE, user("Hi"), answer("Hello")]
+    assert turn.report is None
+
+
+async def test_each_message_is_journaled_before_it_counts_as_added(messages: list[LLMMessage], disk: Disk) -> None:
+    async with Turn(messages, disk) as turn:
+        await turn.add(user("Hi"))
+        assert disk.journal == [user("Hi")]
+
+
+@pytest.mark.parametrize("times", [1, 10])
+async def test_cancelling_does_not_cut_a_save_short(messages: list[LLMMessage], disk: Disk, times: int) -> None:
+    disk.may_save.clear()
+    task = asyncio.create_task(run(Turn(messages, disk), user("Hi"), answer("Hello")))
+    await disk.saving.wait()
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)  # let it be delivered
+    assert not task.done()
+    disk.may_save.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert disk.saved == [messages]
+
+
+async def test_a_turn_that_is_cancelled_in_the_middle_is_saved(messages: list[LLMMessage], disk: Disk) -> None:
+    streaming = asyncio.Event()
+
+    async def turn() -> None:
+        async with Turn(messages, disk) as turn:
+            await turn.add(user("Hi"))
+            await turn.add(answer(None, call()))
+            streaming.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(turn())
+    await streaming.wait()
+    for _ in range(10):
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert disk.saved == [[*BEFORE, user("Hi"), answer(None, call()), answer_for(call())]]
+
+
+async def test_a_save_that_fails_while_it_is_cancelled_tells_of_the_failure(
+    messages: list[LLMMessage], disk: Disk
+) -> None:
+    disk.may_save.clear()
+    disk.error = StorageError("full", Path())
+    task = asyncio.create_task(run(Turn(messages, disk), user("Hi"), answer("Hello")))
+    await disk.saving.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    disk.may_save.set()
+    with pytest.raises(StorageError):
+        await task
+
+
+async def test_work_that_is_itself_cancelled_says_so() -> None:
+    async def work() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await to_the_end(work())
+
+
+async def test_one_turn_follows_another(messages: list[LLMMessage], disk: Disk) -> None:
+    for number in range(3):
+        await run(Turn(messages, disk), user(f"Question {number}"), answer("Yes."))
+    with pytest.raises(LLMError):
+        await run(Turn(messages, disk), user("Lost"), error=LLMError("no"))
+    assert len(messages) == len(BEFORE) + 6
+    assert [len(saved) for saved in disk.saved] == [4, 6, 8]

@@ -1,0 +1,411 @@
+"""Session folders: made, listed, found, deleted; private, and never outside of their own folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound, StorageError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.serialization import load_session
+from aloop.memory.session import Session, SessionSummary
+from aloop.memory.yaml_backend import YamlBackend
+from tests.memory.examples import ID, LATER, NOON, OTHER_ID, SPEC_SAMPLE, answer, call, result, session, user
+from tests.memory.faults import WRITING, FaultyPort
+
+TWIN_ID = "a1b2ffff-5678-40ab-8def-1234567890ab"
+BROKEN_ID = "0badcafe-5678-40ab-8def-1234567890ab"
+
+Look = Callable[[Path], dict[str, bytes | str]]
+
+
+@pytest.fixture
+def backend(port: FaultyPort, sessions_dir: Path) -> YamlBackend:
+    """A sessions folder that does not exist yet."""
+    return YamlBackend(sessions_dir)
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder with a session that is no business of ours."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "session.yaml").write_bytes(SPEC_SAMPLE)
+    return folder
+
+
+def put(backend: YamlBackend, identity: str = ID, minutes: int = 0, *messages: LLMMessage) -> Path:
+    """Store a session, last changed so many minutes after noon, and return its file."""
+    changed = NOON + timedelta(minutes=minutes)
+    return backend.create(session(*messages or (user("Hi"),), identity=identity, updated_at=changed)).path
+
+
+def break_(backend: YamlBackend) -> Path:
+    """Store a session and break its file, from the first line on."""
+    path = put(backend, BROKEN_ID, 9)
+    path.write_text('id: "never ends\n')
+    return path
+
+
+def ids(summaries: list[SessionSummary]) -> list[str]:
+    return [summary.id for summary in summaries]
+
+
+def test_a_new_session_gets_a_folder_named_by_day_and_id(backend: YamlBackend, sessions_dir: Path) -> None:
+    path = put(backend)
+    assert path == sessions_dir / "2025-01-31_a1b2c3d4" / "session.yaml"
+    assert load_session(path.read_bytes(), path).messages == (user("Hi"),)
+
+
+def test_nothing_is_made_before_there_is_a_session(backend: YamlBackend, sessions_dir: Path) -> None:
+    assert backend.list_sessions(20) == []
+    assert backend.latest() is None
+    assert backend.find("a1b2") == []
+    assert not sessions_dir.parent.exists()
+
+
+def test_a_new_sessions_folder_is_kept_out_of_repositories(backend: YamlBackend, sessions_dir: Path) -> None:
+    put(backend)
+    assert (sessions_dir.parent / ".gitignore").read_text() == "*\n"
+
+
+def test_a_folder_that_was_there_before_is_its_owners(backend: YamlBackend, sessions_dir: Path) -> None:
+    sessions_dir.parent.mkdir()
+    (sessions_dir.parent / "settings.toml").touch()
+    put(backend)
+    assert not (sessions_dir.parent / ".gitignore").exists()
+
+
+def test_all_is_private_whatever_the_umask(backend: YamlBackend, sessions_dir: Path) -> None:
+    before = os.umask(0)
+    try:
+        stored = backend.create(session(user("Hi")))
+        stored.save(replace(stored.session, messages=(user("Hi"), answer("Hello"))), [answer("Hello")])
+        put(backend, OTHER_ID)
+        backend.list_sessions(None)
+        backend.delete(OTHER_ID)
+    finally:
+        os.umask(before)
+    for path in (sessions_dir.parent, *sessions_dir.parent.rglob("*")):
+        assert stat.S_IMODE(path.lstat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_two_sessions_whose_ids_begin_alike_have_each_a_folder(backend: YamlBackend) -> None:
+    sibling = ID[:8] + OTHER_ID[8:]
+    assert put(backend).parent.name == "2025-01-31_a1b2c3d4"
+    assert put(backend, sibling).parent.name == f"2025-01-31_{sibling}"
+    assert {entry.id for entry in backend.find("a1b2c3d4")} == {ID, sibling}
+
+
+def test_an_unfinished_folder_is_used(backend: YamlBackend, sessions_dir: Path) -> None:
+    (sessions_dir / "2025-01-31_a1b2c3d4").mkdir(parents=True)
+    assert backend.list_sessions(20) == []
+    assert put(backend).parent.name == "2025-01-31_a1b2c3d4"
+
+
+def test_what_is_no_folder_is_not_used(backend: YamlBackend, sessions_dir: Path) -> None:
+    sessions_dir.mkdir(parents=True)
+    (sessions_dir / "2025-01-31_a1b2c3d4").write_text("mine")
+    assert put(backend).parent.name == f"2025-01-31_{ID}"
+    assert (sessions_dir / "2025-01-31_a1b2c3d4").read_text() == "mine"
+
+
+def test_a_link_in_a_folders_place_is_not_followed(
+    backend: YamlBackend, sessions_dir: Path, tmp_path: Path, everything: Look
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    sessions_dir.mkdir(parents=True)
+    (sessions_dir / "2025-01-31_a1b2c3d4").symlink_to(empty)
+    assert put(backend).parent.name == f"2025-01-31_{ID}"
+    assert everything(empty) == {}
+
+
+def test_a_session_is_saved_and_replaced(backend: YamlBackend) -> None:
+    stored = backend.create(session(user("Hi")))
+    for text in ("one", "two\nlines", "three"):
+        grown = replace(stored.session, updated_at=LATER, messages=(*stored.session.messages, answer(text)))
+        stored.save(grown, [answer(text)])
+    loaded = backend.open(ID).session
+    assert [message.content for message in loaded.messages] == ["Hi", "one", "two\nlines", "three"]
+    assert loaded.updated_at == LATER
+
+
+def test_tool_calls_come_back(backend: YamlBackend) -> None:
+    exchange = (user("2+2?"), answer(None, call()), result("4"), answer("Four."))
+    put(backend, ID, 0, *exchange)
+    assert backend.open(ID).session.messages == exchange
+
+
+def test_a_listing_tells_what_a_person_asks_first(backend: YamlBackend) -> None:
+    path = put(backend, ID, 30, user("What is  2+2?\nTell me."), answer("4"))
+    (summary,) = backend.list_sessions(20)
+    assert summary == SessionSummary(ID, NOON, NOON + timedelta(minutes=30), 2, "What is 2+2?", path)
+
+
+def test_the_newest_come_first_and_no_more_than_asked_for(backend: YamlBackend) -> None:
+    many = [f"{number:08x}-5678-40ab-8def-1234567890ab" for number in range(25)]
+    for minutes, identity in enumerate(many):
+        put(backend, identity, minutes)
+    assert ids(backend.list_sessions(20)) == many[:-21:-1]
+    assert ids(backend.list_sessions(3)) == many[:-4:-1]
+    assert ids(backend.list_sessions(None)) == many[::-1]
+    assert backend.list_sessions(0) == []
+    assert backend.latest() == many[-1]
+
+
+def test_a_sample_of_the_specification_in_any_folder_is_a_session(backend: YamlBackend, sessions_dir: Path) -> None:
+    folder = sessions_dir / "My talk"
+    folder.mkdir(parents=True)
+    (folder / "session.yaml").write_bytes(SPEC_SAMPLE)
+    assert backend.latest() == "a1b2c3d4-5678-90ab-cdef-1234567890ab"
+    assert backend.open("A1B2").session.messages[0] == user("Hello")
+    assert backend.delete("a1b2").is_dir()
+
+
+@pytest.mark.parametrize("prefix", ["a", "A1B2", " a1b2c3d4 ", ID, ID.upper()])
+def test_a_unique_prefix_finds_in_any_case(backend: YamlBackend, prefix: str) -> None:
+    put(backend)
+    put(backend, OTHER_ID)
+    assert backend.locate(prefix).id == ID
+    assert backend.open(prefix).session.id == ID
+
+
+def test_an_ambiguous_prefix_names_its_candidates(backend: YamlBackend) -> None:
+    put(backend)
+    put(backend, TWIN_ID)
+    with pytest.raises(AmbiguousPrefix, match="a1b2") as caught:
+        backend.open("a1b2")
+    assert caught.value.candidates == (ID, TWIN_ID)
+
+
+def test_an_unknown_prefix_finds_nothing(backend: YamlBackend) -> None:
+    put(backend)
+    assert backend.find("ffff") == []
+    with pytest.raises(SessionNotFound, match="ffff"):
+        backend.open("ffff")
+
+
+STRANGE = [
+    "",
+    "  ",
+    "..",
+    "/",
+    ".",
+    "a/b",
+    "*",
+    "a*",
+    "[a]",
+    "?",
+    "~",
+    "../..",
+    "/etc",
+    "\0",
+    "a b",
+    "%",
+    "é",
+    "a" * 65,
+    "\n",
+]
+
+
+@pytest.mark.parametrize("prefix", STRANGE)
+def test_what_can_be_no_prefix_is_refused_and_touches_nothing(
+    backend: YamlBackend, tmp_path: Path, outside: Path, prefix: str, everything: Look
+) -> None:
+    put(backend)
+    before = everything(tmp_path)
+    for attempt in (backend.find, backend.open, backend.delete):
+        with pytest.raises(InvalidPrefix):
+            attempt(prefix)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("prefix", ["a", "a1", "a1b", " a1b "])
+def test_too_little_of_an_id_deletes_nothing(backend: YamlBackend, prefix: str) -> None:
+    path = put(backend)
+    with pytest.raises(InvalidPrefix, match="at least 4 characters"):
+        backend.delete(prefix)
+    assert path.exists()
+
+
+def test_an_ambiguous_prefix_deletes_nothing(backend: YamlBackend) -> None:
+    paths = [put(backend), put(backend, TWIN_ID)]
+    with pytest.raises(AmbiguousPrefix):
+        backend.delete("a1b2")
+    assert all(path.exists() for path in paths)
+
+
+def test_a_deleted_session_is_in_the_trash_and_nowhere_else(backend: YamlBackend, sessions_dir: Path) -> None:
+    path, other = put(backend), put(backend, OTHER_ID)
+    data = path.read_bytes()
+    (path.parent / "outputs.txt").write_text("mine")
+    gone = backend.delete("a1b2")
+    assert gone.parent == sessions_dir / ".trash"
+    assert gone.name.startswith("2025-01-31_a1b2c3d4.")
+    assert (gone / "session.yaml").read_bytes() == data
+    assert (gone / "outputs.txt").read_text() == "mine"
+    assert not path.parent.exists()
+    assert ids(backend.list_sessions(20)) == [OTHER_ID]
+    assert backend.find("a1b2") == []
+    assert other.exists()
+
+
+def test_a_session_can_be_deleted_twice(backend: YamlBackend) -> None:
+    put(backend)
+    first = backend.delete(ID)
+    put(backend)
+    assert first != backend.delete(ID)
+    assert first.exists()
+
+
+def test_a_trash_that_leads_elsewhere_takes_nothing(
+    backend: YamlBackend, sessions_dir: Path, outside: Path, everything: Look
+) -> None:
+    path, before = put(backend), everything(outside)
+    (sessions_dir / ".trash").symlink_to(outside)
+    with pytest.raises(StorageError):
+        backend.delete(ID)
+    assert path.exists()
+    assert everything(outside) == before
+
+
+def test_a_broken_session_hides_no_other(backend: YamlBackend) -> None:
+    put(backend)
+    path = break_(backend)
+    broken, sound = backend.list_sessions(20)
+    assert (sound.id, sound.problem) == (ID, None)
+    assert broken.id == "0badcafe"
+    assert str(broken.problem).startswith(f"{path}:2:1: ")
+    assert backend.open(ID).session.id == ID
+
+
+def test_a_broken_session_is_reached_by_its_folders_name(backend: YamlBackend) -> None:
+    path = break_(backend)
+    with pytest.raises(SessionFileError) as caught:
+        backend.open("0badcafe")
+    assert (caught.value.path, caught.value.line) == (path, 2)
+    assert (backend.delete("0badcafe") / "session.yaml").read_text() == 'id: "never ends\n'
+    assert backend.list_sessions(20) == []
+
+
+def test_a_session_broken_behind_its_head_is_listed_with_its_problem(backend: YamlBackend) -> None:
+    path = put(backend)
+    path.write_bytes(path.read_bytes().replace(b"role: user", b"role: robot"))
+    (summary,) = backend.list_sessions(20)
+    assert summary.id == ID
+    assert "unknown role 'robot'" in str(summary.problem)
+    with pytest.raises(SessionFileError, match="robot"):
+        backend.open("a1b2")
+
+
+def test_a_broken_session_does_not_bar_the_way_to_a_sound_one_of_its_name(
+    backend: YamlBackend, sessions_dir: Path
+) -> None:
+    """A copy of a session whose original breaks: each is reached by what it is called."""
+    path = put(backend)
+    copy = sessions_dir / "backup_of_it"
+    copy.mkdir()
+    (copy / "session.yaml").write_bytes(path.read_bytes())
+    path.write_text("id: [")
+    assert backend.locate(ID).folder == "backup_of_it"
+    assert backend.locate("a1b2c3d4").folder == path.parent.name
+
+
+def test_a_linked_folder_or_file_is_never_followed(
+    backend: YamlBackend, port: FaultyPort, sessions_dir: Path, outside: Path, everything: Look
+) -> None:
+    put(backend, OTHER_ID)
+    before = everything(outside)
+    (sessions_dir / "2025-01-31_a1b2c3d4").symlink_to(outside)
+    linked = sessions_dir / "2025-01-31_0badcafe"
+    linked.mkdir()
+    (linked / "session.yaml").symlink_to(outside / "session.yaml")
+    assert set(ids(backend.list_sessions(20))) == {OTHER_ID, "0badcafe"}
+    assert backend.find("a1b2") == []
+    with pytest.raises(StorageError):
+        backend.open("0badcafe")
+    gone = backend.delete("0badcafe")
+    assert (gone / "session.yaml").is_symlink()
+    assert everything(outside) == before
+    assert not {path for path in port.paths() if path.is_relative_to(outside)}
+
+
+def test_a_folder_that_can_not_be_written_still_lists_and_reads(backend: YamlBackend, port: FaultyPort) -> None:
+    put(backend)
+    put(backend, OTHER_ID, 1)
+    port.fail(*WRITING, number=errno.EROFS)
+    assert ids(backend.list_sessions(20)) == [OTHER_ID, ID]
+    assert backend.latest() == OTHER_ID
+    assert backend.open("a1b2").session.id == ID
+    with pytest.raises(OSError, match="Read-only"):
+        put(backend, TWIN_ID)
+    with pytest.raises(StorageError, match="read-only"):
+        backend.delete(ID)
+    port.heal()
+    assert ids(backend.list_sessions(20)) == [OTHER_ID, ID]
+
+
+@pytest.mark.parametrize("call", ["mkdir", "create", "write", "fsync", "replace"])
+def test_a_session_that_could_not_be_written_is_not_there(backend: YamlBackend, port: FaultyPort, call: str) -> None:
+    put(backend)
+    port.fail(call)
+    with pytest.raises(OSError, match="No space"):
+        put(backend, OTHER_ID)
+    port.heal()
+    assert ids(backend.list_sessions(20)) == [ID]
+    assert put(backend, OTHER_ID).exists()
+    assert set(ids(backend.list_sessions(20))) == {ID, OTHER_ID}
+
+
+@pytest.mark.parametrize("call", ["folders", "lstat"])
+def test_a_folder_that_can_not_be_looked_at_is_an_error_with_advice(
+    backend: YamlBackend, port: FaultyPort, call: str
+) -> None:
+    put(backend)
+    port.fail(call, number=errno.EACCES)
+    with pytest.raises(StorageError, match="not permitted"):
+        backend.find("a1b2")
+
+
+def test_a_file_in_the_place_of_the_sessions_folder_is_an_error_with_advice(
+    backend: YamlBackend, sessions_dir: Path
+) -> None:
+    sessions_dir.parent.mkdir()
+    sessions_dir.write_text("mine")
+    with pytest.raises(NotADirectoryError):
+        put(backend)
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        backend.list_sessions(20)
+    assert sessions_dir.read_text() == "mine"
+
+
+def test_the_project_can_be_moved(backend: YamlBackend, sessions_dir: Path, tmp_path: Path) -> None:
+    put(backend)
+    sessions_dir.parent.rename(tmp_path / "moved")
+    assert backend.list_sessions(20) == []
+    assert YamlBackend(tmp_path / "moved" / "sessions").locate("a1b2").id == ID
+
+
+def test_the_whole_life_of_a_session(backend: YamlBackend) -> None:
+    stored = backend.create(session(user("Hi"), system="Be kind."))
+    grown: Session = replace(stored.session, updated_at=LATER, messages=(user("Hi"), answer("Hello")))
+    stored.save(grown, [answer("Hello")])
+    assert backend.latest() == ID
+    assert backend.list_sessions(20)[0].message_count == 2
+    again = backend.open("a1b2")
+    assert (again.session.messages, again.session.system_messages) == (grown.messages, grown.system_messages)
+    again.save(replace(again.session, messages=(*grown.messages, user("Bye"))), [user("Bye")])
+    assert backend.open(ID).session.messages[-1] == user("Bye")
+    assert stored.changed_on_disk()
+    backend.delete(ID)
+    assert backend.list_sessions(20) == []
+    with pytest.raises(SessionNotFound):
+        backend.open(ID)

@@ -1,0 +1,100 @@
+"""The input line on a terminal in memory, with an owner that only keeps what it is given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from prompt_toolkit.completion import DummyCompleter
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import PipeInput, create_pipe_input
+
+from repl.live import Live
+from repl.prompt import Prompt
+from repl.screen import Screen
+from tests.repl.terminal import Terminal
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.interruptions = 0
+
+    def why_busy(self) -> str:
+        return ""
+
+    def line_entered(self, line: str) -> None:
+        self.lines.append(line)
+
+    def interrupted(self) -> bool:
+        self.interruptions += 1
+        return False
+
+    def input_ended(self) -> None:
+        """Stay."""
+
+
+class Stage:
+    def __init__(self, keys: PipeInput) -> None:
+        self.owner = Owner()
+        self.terminal = Terminal()
+        self.type = keys.send_text
+        self.prompt = Prompt(
+            self.owner,
+            Screen(self.terminal.output),
+            Live(),
+            toolbar=lambda: "the toolbar",
+            completer=DummyCompleter(),
+            history=InMemoryHistory(),
+            source=keys,
+        )
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    with create_pipe_input() as keys:
+        stage = Stage(keys)
+        running = asyncio.create_task(stage.prompt.run(lambda: None))
+        await stage.terminal.wait_for("the toolbar")
+        yield stage
+        stage.prompt.leave()
+        await running
+
+
+async def test_a_line_goes_to_the_owner(stage: Stage) -> None:
+    stage.type("hello\r")
+    await stage.terminal.wait_until(lambda: stage.owner.lines == ["hello"], "the line")
+
+
+async def test_an_answer_goes_to_who_asked_and_the_draft_comes_back(stage: Stage) -> None:
+    stage.type("a draft")
+    await stage.terminal.wait_for("> a draft")
+    question = asyncio.create_task(stage.prompt.ask())
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == ">", "an empty line")
+    stage.type("yes\r")
+    assert await question == "yes"
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> a draft", "the draft")
+    assert stage.owner.lines == []
+
+
+@pytest.mark.parametrize("keys", ["\r", "\x03", "half an answer\x03"])
+async def test_a_question_can_be_declined(stage: Stage, keys: str) -> None:
+    question = asyncio.create_task(stage.prompt.ask())
+    await asyncio.sleep(0)
+    stage.type(keys)
+    assert await question == ""
+    assert stage.owner.interruptions == 0
+
+
+async def test_a_hint_stands_in_for_the_toolbar_until_something_is_typed(stage: Stage) -> None:
+    stage.prompt.hint("A hint.")
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "A hint.", "the hint")
+    stage.type("x")
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
+
+
+async def test_text_is_offered_only_on_an_empty_line(stage: Stage) -> None:
+    assert stage.prompt.offer("try again")
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> try again", "the text")
+    assert not stage.prompt.offer("something else")
