@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session, make_title
 
 _TICK = timedelta(milliseconds=1)
+# Later times could not be read back: in another zone they leave the calendar.
+_LAST = datetime(9998, 12, 30, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class Conversation:
         messages = tuple(self.messages)
         return replace(
             self.head,
-            updated_at=max(datetime.now().astimezone(), self.head.updated_at + _TICK),
+            updated_at=max(datetime.now().astimezone(), min(self.head.updated_at + _TICK, _LAST)),
             system_messages=tuple(self.system),
             messages=messages,
             title=self.head.title or make_title(messages),

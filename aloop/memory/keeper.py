@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import stat
-import threading
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import AloopError, SessionFileError, StorageError
@@ -16,13 +14,11 @@ from aloop.memory.atomic import explain
 from aloop.memory.conversation import Conversation
 from aloop.memory.journal import Journal
 from aloop.memory.locks import OpenLock, write_lock
-from aloop.memory.merge import compare
+from aloop.memory.reload import reload
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
 from aloop.memory.yaml_backend import YamlBackend
 
-# An editor that truncates and then writes leaves nothing, or half of it, for a moment; one that renames, no file.
-_SECOND_LOOK = 0.3
 # Somebody who writes the file all the time is given this many tries to stop.
 _TRIES = 20
 
@@ -206,51 +202,11 @@ class Keeper:
             raise explain(error, "read the session", self.stored.path.parent) from error
 
     def _pull(self, conversation: Conversation) -> list[str]:
-        """Take over a changed file; raises SessionFileError when it is no session, FileNotFoundError when gone."""
-        stored = self.stored
-        if stored is None:
+        """Take over a changed file; raises as ``reload`` does."""
+        if self.stored is None:
             return []
-        fresh = stored.late_edit()
-        if fresh is not None and fresh.base is not None:
-            # What the last save added is not in this version: it counts as new again.
-            conversation.saved = fresh.base
-        elif self._has_changed(stored):
-            fresh = self._read_again(stored)
-        else:
-            return []
-        notices = self._compare(conversation, stored, fresh)
-        conversation.adopt(fresh.session)
-        stored.forget_displaced()
-        self.stored = fresh
+        self.stored, notices = reload(self.stored, conversation)
         return notices
-
-    def _has_changed(self, stored: StoredSession) -> bool:
-        try:
-            return stored.changed_on_disk()
-        except FileNotFoundError:
-            _wait()
-            return stored.changed_on_disk()
-
-    def _read_again(self, stored: StoredSession) -> StoredSession:
-        try:
-            fresh = StoredSession.read(self.backend.port, stored.path)
-            if not fresh.session.warnings or stored.session.warnings:
-                return fresh
-            # It has lost its end marker: half a text can read as a shorter conversation.
-        except (SessionFileError, FileNotFoundError):
-            pass
-        _wait()
-        return StoredSession.read(self.backend.port, stored.path)
-
-    def _compare(self, conversation: Conversation, old: StoredSession, fresh: StoredSession) -> list[str]:
-        before = tuple(conversation.messages[: conversation.saved])
-        changes = compare(before, fresh.session.messages)
-        notice = f"{FILE_NAME} changed on disk: {changes}; reloaded."
-        if changes.removed:
-            copy = old.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
-            old.copy_to(copy)
-            notice += f" The version before is kept as {copy.name}."
-        return [notice]
 
     def _save_beside(self, conversation: Conversation, model: str | None, error: SessionFileError) -> SaveReport:
         """Save the whole conversation into a file of its own, anew with each turn until session.yaml reads again."""
@@ -302,7 +258,3 @@ class Keeper:
     def _discard(self, journal: Journal) -> None:
         with contextlib.suppress(OSError):  # the next start finds its turn saved, and removes it
             journal.discard()
-
-
-def _wait() -> None:
-    threading.Event().wait(_SECOND_LOOK)

@@ -96,8 +96,8 @@ def parse(data: bytes, path: Path) -> Parsed:
     except Refused as refusal:
         raise _located(path, source, refusal) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        # libyaml counts more characters as line ends than editors do.
+        line, column = source.place(_offset(error.problem_mark or error.context_mark))
         reason = error.problem or error.context or "this is no YAML"
         hint = _HINTS.get(reason)
         raise SessionFileError(path, line, column, f"{reason} ({hint})" if hint else reason) from None

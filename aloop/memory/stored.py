@@ -210,13 +210,14 @@ class StoredSession:
         first = anchors is None
         if anchors is None or self.session.version > KNOWN_VERSION:
             data, anchors = self._find_anchors(data)
+        if system_changed:
+            # A step of its own: its edit and those below could overlap.
+            first = True
+            data, anchors = self._find_anchors(bytearray(b"".join(splice(data, [self._system_edit(data, session)]))))
         lines = emit_messages(messages, anchors.column)
         _check_lines(lines, messages, self.path)
         edits = anchors.edits(emit_time(session.updated_at), lines)
         following = anchors.after(edits)
-        if system_changed:
-            edits.append(self._system_edit(data, session))
-            following = None
         if first or following is None:
             # The first edit of a text that a person may have shaped: read the whole of it back before it is written.
             _check(bytearray(b"".join(splice(data, edits))), self.path, session)

@@ -6,6 +6,8 @@ All methods block on the disk and raise errors of ``aloop.errors`` alone; Memory
 from __future__ import annotations
 
 import contextlib
+import errno
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -131,6 +133,8 @@ class YamlBackend:
         hits = self.find(prefix, ask_files=ask_files)
         if not hits:
             raise SessionNotFound(prefix)
+        # A broken session is reached by eight characters, with which the id of a sound copy may begin.
+        hits = [entry for entry in hits if entry.id == prefix.strip().lower()] or hits
         if len(hits) > 1:
             raise AmbiguousPrefix(prefix, [entry.id for entry in hits])
         return hits[0]
@@ -225,12 +229,19 @@ class YamlBackend:
     def _make_folder(self, session: Session) -> Path:
         day = session.created_at.strftime("%Y-%m-%d")
         for name in (f"{day}_{session.id[:8]}", f"{day}_{session.id}"):
+            folder = self.sessions_dir / name
             with contextlib.suppress(FileExistsError):
-                self.port.mkdir(self.sessions_dir / name)
-                return self.sessions_dir / name
-            if not self.port.exists(self.sessions_dir / name / FILE_NAME):
-                return self.sessions_dir / name
-        raise FileExistsError(f"{self.sessions_dir / name} is there already")
+                self.port.mkdir(folder)
+                return folder
+            if self._is_unused(folder):
+                return folder
+        raise FileExistsError(errno.EEXIST, "is there already", str(folder))
+
+    def _is_unused(self, folder: Path) -> bool:
+        """Whether a name that is there already is a folder, no link and no file, and holds no session."""
+        if not stat.S_ISDIR(self.port.lstat(folder).st_mode):
+            return False
+        return FILE_NAME not in self.port.names(folder)
 
     def _ensure_folder(self, folder: Path) -> None:
         with contextlib.suppress(FileExistsError):

@@ -16,7 +16,7 @@ from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.serialization import dump_session, load_session
 from aloop.memory.session import Session
 from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
-from tests.memory.examples import LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
+from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import FaultyPort
 from tests.memory.handwritten import write_by_hand
 
@@ -284,3 +284,10 @@ def test_a_file_that_is_no_session_is_not_read(port: FaultyPort, path: Path) -> 
     path.with_name("elsewhere.yaml").write_bytes(SPEC_SAMPLE)
     with pytest.raises(OSError, match="symbolic"):
         StoredSession.read(port, path)
+
+
+def test_a_new_system_message_at_an_unended_end_and_new_messages_go_together(port: FaultyPort, path: Path) -> None:
+    """The block that ends the file is closed for the messages, and replaced for the system message."""
+    path.write_text(f"id: {ID}\nsystem_messages:\n  - content: >\n      Be\n      kind.")
+    grown = add(StoredSession.read(port, path), user("Hi"), system="Be\nbrave.\n")
+    assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)
