@@ -39,7 +39,8 @@ def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, whe
         identity = (Tone.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
         time = (Tone.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
         if row.problem is None:
-            title = fit(safe_line(row.title), room) or "(no title)"
+            note = "(dated in the future) " if row.is_in_future else ""
+            title = fit(note + safe_line(row.title), room) or "(no title)"
             lines.append(line(start, identity, time, f"  {row.message_count:>{_COUNT}}  ", title))
         else:
             lines.append(line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read")))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +41,11 @@ def test_a_broken_session_tells_its_whole_problem() -> None:
     shown = to_text(session_lines([summary(problem=problem)], 60, NOW))
     assert "cannot be read" in shown
     assert problem in shown
+
+
+def test_a_session_from_the_future_is_flagged() -> None:
+    row = replace(summary(), updated_at=datetime.now(UTC) + timedelta(days=2))
+    assert "(dated in the future) Fix" in to_text(session_lines([row], 80, NOW))
 
 
 def test_a_title_can_not_bring_codes_or_lines_along() -> None:
