@@ -8,7 +8,7 @@ import signal
 import sys
 
 from aloop.agent.events import AgentEvent, AnswerFinished, Notice, ToolFinished
-from aloop.errors import AloopError
+from aloop.errors import AloopError, StorageError
 from repl.engine import build_agent, resume_session
 from repl.options import TaskOptions
 from repl.report import bug_text
@@ -52,7 +52,14 @@ async def _run(options: TaskOptions) -> str:
     try:
         if options.resume is not None:
             await resume_session(agent, options.resume)
-        return await agent.run(options.task)
+        before = agent.memory.message_count
+        try:
+            return await agent.run(options.task)
+        except StorageError:
+            # What could not be saved is there to be read all the same.
+            if agent.memory.message_count > before and (answer := agent.memory.messages[-1].content):
+                _print_answer(answer)
+            raise
     finally:
         await agent.llm.aclose()
 

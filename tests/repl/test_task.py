@@ -49,6 +49,13 @@ def test_a_task_goes_on_in_a_session() -> None:
     assert "And now?" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
 
 
+def test_an_answer_that_can_not_be_saved_is_printed_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, output, errors = run("--task", "6*7", "--sessions-dir", str(tmp_path / "file" / "sessions"))
+    assert (code, "42" in output) == (1, True)
+    assert "Could not save the session" in errors
+
+
 def test_nothing_to_resume_is_a_failure() -> None:
     code, out, err = run("--resume", "--task", "Go on")
     assert (code, out) == (1, "")
