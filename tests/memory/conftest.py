@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.memory import os_port
+from aloop.memory.yaml_backend import YamlBackend
 from tests.memory.faults import FaultyPort
 
 
@@ -31,3 +32,9 @@ def everything() -> Callable[[Path], dict[str, bytes | str]]:
         }
 
     return look
+
+
+@pytest.fixture
+def backend(port: FaultyPort, sessions_dir: Path) -> YamlBackend:
+    """A sessions folder that does not exist yet."""
+    return YamlBackend(sessions_dir)
