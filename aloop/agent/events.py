@@ -46,8 +46,16 @@ class ToolStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """A piece of what a running tool puts out; it may end in mid-line."""
+
+    call: ToolCall
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolFinished:
-    """A tool ended after ``seconds``."""
+    """A tool ended after ``seconds``, those not counted in which a person was asked; in the order of the calls."""
 
     call: ToolCall
     headline: str
@@ -75,4 +83,14 @@ class TurnEnded:
     seconds: float
 
 
-AgentEvent = TurnStarted | AnswerDelta | ThoughtDelta | AnswerFinished | ToolStarted | ToolFinished | Notice | TurnEnded
+AgentEvent = (
+    TurnStarted
+    | AnswerDelta
+    | ThoughtDelta
+    | AnswerFinished
+    | ToolStarted
+    | ToolOutput
+    | ToolFinished
+    | Notice
+    | TurnEnded
+)

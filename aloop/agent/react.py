@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Turn
 from aloop.tools import Tool, ToolRunner, default_tools
+from aloop.tools.approval import Approval, Ask, Kind
 
 
 class ReActAgent:
@@ -23,7 +24,8 @@ class ReActAgent:
 
     ``tools`` are the standard ones when None, with those for files confined to ``working_dir`` (the current one when
     None); an empty sequence means none at all. ``sessions_dir`` is for the memory that is made when none is given.
-    ``on_event`` is called as things happen; what it raises ends the turn.
+    ``on_event`` is called as things happen; what it raises ends the turn. Writing, running commands and leaving the
+    directory take consent: ``ask`` is put each question, ``allow`` names what needs none; with neither, it is refused.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class ReActAgent:
         max_steps: int = 50,
         sessions_dir: str | Path | None = None,
         working_dir: str | Path | None = None,
+        ask: Ask | None = None,
+        allow: Iterable[Kind] = (),
     ) -> None:
         if max_steps < 1:
             raise UsageError(f"An agent needs at least one step for a turn, not {max_steps}.")
@@ -45,9 +49,19 @@ class ReActAgent:
         self.on_event = on_event
         self._max_steps = max_steps
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
-        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools)
+        self._approval = Approval(allow, ask)
+        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._approval)
         self._told: set[tuple[str, str]] = set()
         self._is_running = False
+
+    @property
+    def ask(self) -> Ask | None:
+        """Who is asked for consent; may be set at any time."""
+        return self._approval.ask
+
+    @ask.setter
+    def ask(self, ask: Ask | None) -> None:
+        self._approval.ask = ask
 
     async def run(self, task: str) -> str:
         """Take one turn: answer ``task``, save, and return the answer's text.
@@ -73,6 +87,7 @@ class ReActAgent:
         try:
             self._emit(TurnStarted(self.llm.model))
             self._introduce()
+            self._approval.enter(self.memory.session_id)
             async with self.memory.turn() as turn:
                 await turn.add(question)
                 self._tell_repairs()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice, ToolFinished, ToolStarted
+from aloop.agent.calls import Calls
+from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice
 from aloop.agent.listener import Listener
 from aloop.agent.verdict import failure, judge
 from aloop.llm.base import LLM, Reply
-from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import MemoryManager, Turn
 from aloop.tools.runner import ToolRunner
 
@@ -27,6 +27,7 @@ class Steps:
         self._memory = memory
         self._runner = runner
         self._emit = emit
+        self._calls = Calls(memory, runner, emit)
         self.usage = Usage()
 
     async def take(self, turn: Turn, most: int) -> str:
@@ -55,8 +56,7 @@ class Steps:
                 return "".join(spoken) if message or spoken else await self._say(turn, _NO_WORD)
             if message is not None and message.tool_calls:
                 spoken.clear()
-                for call in message.tool_calls:
-                    await self._call(turn, call)
+                await self._calls.make(turn, message.tool_calls)
         return await self._give_up(turn, most)
 
     async def _listen(self, turn: Turn) -> Reply:
@@ -68,17 +68,6 @@ class Steps:
             if partial := listener.partial(self._llm.model):
                 await turn.add(partial)
             raise
-
-    async def _call(self, turn: Turn, call: ToolCall) -> None:
-        headline = self._runner.headline(call)
-        self._emit(ToolStarted(call, headline))
-        began = time.monotonic()
-        result = await self._runner.run(call)
-        seconds = time.monotonic() - began
-        await turn.add(
-            LLMMessage("tool", result.text, tool_call_id=call.id, name=call.name, is_error=result.is_error),
-        )
-        self._emit(ToolFinished(call, headline, result, seconds))
 
     async def _give_up(self, turn: Turn, most: int) -> str:
         """End a turn that has no end, with an assistant's message, so that the transcript is a whole one."""

@@ -15,6 +15,7 @@ from aloop.memory.conversation import Conversation
 from aloop.memory.journal import Journal
 from aloop.memory.locks import OpenLock, write_lock
 from aloop.memory.merge import compare
+from aloop.memory.outputs import KeptOutput, keep_output
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
 from aloop.memory.yaml_backend import YamlBackend
@@ -96,6 +97,13 @@ class Keeper:
             reason = explain(error, "note the turn as it goes", self._folder or self.backend.sessions_dir)
             return f"{reason} A crash would lose what comes now; the turn's end will be saved as always."
         return None
+
+    def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
+        """Write a tool's whole result beside the session's file; raises StorageError."""
+        try:
+            return keep_output(self.backend.port, self._ensure_folder(session), tool, text)
+        except OSError as error:
+            raise explain(error, "keep a long result", self._folder or self.backend.sessions_dir) from error
 
     def drop_turn(self) -> None:
         """The turn was taken back: remove its journal, and the folder when there is nothing else in it."""

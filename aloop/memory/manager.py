@@ -17,6 +17,7 @@ from aloop.memory.conversation import Conversation
 from aloop.memory.findings import Finding
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
+from aloop.memory.outputs import KeptOutput
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary
 from aloop.memory.turn import Turn
 from aloop.memory.yaml_backend import YamlBackend
@@ -112,6 +113,14 @@ class MemoryManager:
         if report.notice:
             self._tell(report.notice)
         return report
+
+    async def keep_output(self, tool: str, text: str) -> KeptOutput:
+        """Write the whole of a tool's result into a file beside session.yaml; raises StorageError, SessionBusy.
+
+        It is for the ``output_file`` of the message that holds the result shortened.
+        """
+        async with self._working:
+            return await asyncio.to_thread(self._keeper.keep_output, self._conversation.snapshot(None), tool, text)
 
     def _tell(self, notice: str) -> None:
         if self.on_notice is not None:
