@@ -6,14 +6,23 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice, ToolFinished, ToolStarted, TurnEnded
+from aloop.agent.events import (
+    AgentEvent,
+    AnswerDelta,
+    AnswerFinished,
+    Notice,
+    Retrying,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+)
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from commands.registry import Command
 from repl.listing import help_lines, session_lines, stats_lines
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
-from repl.steps import finished_line
+from repl.steps import finished_line, retrying_text
 from repl.transcript import conversation_lines, reminder_lines
 
 _WIDTH = 100
@@ -58,6 +67,8 @@ class PlainView:
                 self._end_line()
             case ToolFinished():
                 self._write(self._err, [finished_line(event)])
+            case Retrying() if event.is_first:
+                self._write(self._err, [line(retrying_text(event))])
             case Notice(text):
                 self._write(self._err, [line(text)])
 

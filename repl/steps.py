@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aloop.agent.events import ToolFinished, ToolStarted
+import math
+
+from aloop.agent.events import Retrying, ToolFinished, ToolStarted
 from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
 
@@ -27,6 +29,14 @@ def finished_line(event: ToolFinished) -> Line:
         (Tone.QUIET, f" … {event.seconds:.1f}s → "),
         (Tone.BAD if event.result.is_error else Tone.PLAIN, shown or "(nothing)"),
     )
+
+
+def retrying_text(event: Retrying) -> str:
+    """Return why there is a wait, for how much longer and for which try; empty once it is over."""
+    if event.left <= 0:
+        return ""
+    reason = safe_line(str(event.error)).partition(". ")[0].rstrip(".")
+    return f"{reason}: trying again in {math.ceil(event.left)} s (try {event.number} of {event.tries})"
 
 
 def _cut(text: str, length: int) -> str:

@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 
-from aloop.agent.events import AgentEvent, AnswerFinished, Notice, ToolFinished
+from aloop.agent.events import AgentEvent, AnswerFinished, Notice, Retrying, ToolFinished
 from aloop.errors import AloopError
 from repl.engine import build_agent, resume_session
 from repl.options import TaskOptions
 from repl.report import bug_text
 from repl.sanitize import safe_text
 from repl.spans import line, to_text
-from repl.steps import finished_line
+from repl.steps import finished_line, retrying_text
 
 __all__ = ["TaskOptions", "run_task"]
 
@@ -64,6 +64,8 @@ def _report(event: AgentEvent) -> None:
             _tell(message.content)
         case ToolFinished():
             sys.stderr.write(to_text([finished_line(event)]))
+        case Retrying() if event.is_first:
+            _tell(retrying_text(event))
         case Notice(text):
             _tell(text)
 

@@ -9,6 +9,7 @@ from aloop.agent.events import (
     AnswerDelta,
     AnswerFinished,
     Notice,
+    Retrying,
     ThoughtDelta,
     ToolFinished,
     ToolStarted,
@@ -20,7 +21,7 @@ from repl.live import Live
 from repl.markdown import render_markdown
 from repl.screen import Screen
 from repl.spans import Line, Tone, line
-from repl.steps import finished_line, started_text
+from repl.steps import finished_line, retrying_text, started_text
 from repl.stream import AnswerStream
 
 _WAITING = "waiting for the answer"
@@ -59,6 +60,9 @@ class TurnDisplay:
                 self._running = ""
                 self._print_step(finished_line(event))
                 self._set_status(_WAITING)
+            case Retrying():
+                self._stream.finish()
+                self._set_status(retrying_text(event) or _WAITING)
             case Notice(text):
                 self._stream.finish()
                 self._screen.say(Tone.QUIET, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from aloop.errors import LLMError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 
@@ -64,6 +65,26 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrying:
+    """A question failed with ``error`` and is asked again; sent about once a second while that is waited for.
+
+    ``number`` is that of the try to come, of ``tries`` in all. Of the ``pause``, ``left`` is still to go; both are in
+    seconds, and the last event has 0 left.
+    """
+
+    error: LLMError
+    number: int
+    tries: int
+    pause: float
+    left: float
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the wait begins here; for whoever tells of it only once."""
+        return 0 < self.left == self.pause
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence that the person should read: a repair, a recovery, a limit reached."""
 
@@ -91,6 +112,7 @@ AgentEvent = (
     | ToolStarted
     | ToolOutput
     | ToolFinished
+    | Retrying
     | Notice
     | TurnEnded
 )

@@ -14,6 +14,7 @@ from aloop.agent.steps import Steps
 from aloop.errors import UsageError
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
+from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Turn
 from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import Approval, Ask, Kind
@@ -40,19 +41,30 @@ class ReActAgent:
         working_dir: str | Path | None = None,
         ask: Ask | None = None,
         allow: Iterable[Kind] = (),
+        retry: RetryPolicy | None = None,
     ) -> None:
         if max_steps < 1:
             raise UsageError(f"An agent needs at least one step for a turn, not {max_steps}.")
-        self.llm = llm
         self.memory = MemoryManager(llm, sessions_dir=sessions_dir) if memory is None else memory
+        self.llm = llm
         self.memory.on_notice = lambda text: self._emit(Notice(text))
         self.on_event = on_event
         self._max_steps = max_steps
+        self._retry = retry or RetryPolicy()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
         self._approval = Approval(allow, ask)
         self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._approval)
         self._told: set[tuple[str, str]] = set()
         self._is_running = False
+
+    @property
+    def llm(self) -> LLM:
+        """The model that answers; one set here answers from the next turn on. Closing the one before is its owner's business."""
+        return self._llm
+
+    @llm.setter
+    def llm(self, llm: LLM) -> None:
+        self._llm = self.memory.llm = llm
 
     @property
     def ask(self) -> Ask | None:
@@ -81,7 +93,7 @@ class ReActAgent:
 
     async def _take_turn(self, question: LLMMessage) -> str:
         began = time.monotonic()
-        steps = Steps(self.llm, self.memory, self._runner, self._emit)
+        steps = Steps(self.llm, self.memory, self._runner, self._emit, self._retry)
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:

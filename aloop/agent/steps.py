@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from aloop.agent.asker import Asker
 from aloop.agent.calls import Calls
 from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice
-from aloop.agent.listener import Listener
 from aloop.agent.verdict import failure, judge
 from aloop.llm.base import LLM, Reply
 from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Turn
 from aloop.tools.runner import ToolRunner
 
@@ -22,8 +23,16 @@ class Steps:
     ``usage`` is the sum over the answers so far, also after a failure.
     """
 
-    def __init__(self, llm: LLM, memory: MemoryManager, runner: ToolRunner, emit: Callable[[AgentEvent], None]) -> None:
+    def __init__(
+        self,
+        llm: LLM,
+        memory: MemoryManager,
+        runner: ToolRunner,
+        emit: Callable[[AgentEvent], None],
+        policy: RetryPolicy,
+    ) -> None:
         self._llm = llm
+        self._policy = policy
         self._memory = memory
         self._runner = runner
         self._emit = emit
@@ -39,7 +48,7 @@ class Steps:
         spoken: list[str] = []  # more than one piece when the model paused
         has_begun = False
         for _ in range(most):
-            reply = await self._listen(turn)
+            reply = await self._ask(turn)
             self.usage += reply.usage
             verdict = judge(reply)
             message = verdict.message
@@ -59,14 +68,14 @@ class Steps:
                 await self._calls.make(turn, message.tool_calls)
         return await self._give_up(turn, most)
 
-    async def _listen(self, turn: Turn) -> Reply:
-        listener = Listener(self._emit)
+    async def _ask(self, turn: Turn) -> Reply:
+        asker = Asker(self._llm, self._policy, self._emit)
         try:
-            return await listener.listen(self._llm.stream(self._memory.get_context_for_llm(), self._runner.specs))
+            return await asker.ask(self._memory.get_context_for_llm(), self._runner.specs)
         except BaseException:
             # Cancelled or failed: what the person has read by now belongs into the session.
-            if partial := listener.partial(self._llm.model):
-                await turn.add(partial)
+            if asker.partial:
+                await turn.add(asker.partial)
             raise
 
     async def _give_up(self, turn: Turn, most: int) -> str:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import anthropic
 import httpx2  # what the SDK speaks HTTP with; its errors escape from a running stream as they are
@@ -26,6 +26,10 @@ from aloop.llm.message_types import LLMMessage
 
 MAX_TOKENS = 16_000
 """The longest answer asked for: within what every current model can give, long enough for a whole file."""
+STALL = 60.0
+"""Seconds without anything of an answer after which it is given up. Pings are nothing: they only prove a connection."""
+
+T = TypeVar("T")
 
 # Without a handler Python prints the SDK's warnings to the terminal, in the middle of whatever is on it.
 logging.getLogger("anthropic").addHandler(logging.NullHandler())
@@ -36,13 +40,17 @@ _FAILURES = (
     httpx2.HTTPError,
     httpx2.StreamError,
     httpx2.InvalidURL,
+    TimeoutError,
     AssertionError,
     ValueError,
 )
 
 
 class AnthropicLLM:
-    """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed."""
+    """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
+
+    The SDK tries nothing again by itself: whoever asks decides that, and shows it. ``stall_after`` is in seconds.
+    """
 
     provider = "anthropic"
 
@@ -52,10 +60,12 @@ class AnthropicLLM:
         *,
         client: anthropic.AsyncAnthropic | None = None,
         max_tokens: int = MAX_TOKENS,
+        stall_after: float = STALL,
     ) -> None:
         self.model = model
         self._max_tokens = max_tokens
-        self._given = client
+        self._stall_after = stall_after
+        self._given = client.with_options(max_retries=0) if client else None
         self._made: anthropic.AsyncAnthropic | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -66,8 +76,10 @@ class AnthropicLLM:
         client = self._client()
         answer = Accumulator()
         try:
-            async with await client.messages.create(**self._request(messages, tools), stream=True) as events:
-                async for event in events:
+            async with asyncio.timeout(self._stall_after):
+                stream = await client.messages.create(**self._request(messages, tools), stream=True)
+            async with stream:
+                async for event in self._unless_stalled(stream):
                     # The SDK passes on whatever JSON it gets, not only what its types promise.
                     delta = answer.feed(event.to_dict(warnings=False)) if isinstance(event, BaseModel) else None
                     if delta is not None:
@@ -82,6 +94,18 @@ class AnthropicLLM:
         made, self._made = self._made, None
         if made is not None:
             await made.close()
+
+    async def _unless_stalled(self, stream: anthropic.AsyncStream[T]) -> AsyncIterator[T]:
+        """Yield the events of ``stream``; raises TimeoutError when none comes for too long. The SDK hides the pings."""
+        events = aiter(stream)
+        while True:
+            # Around the wait only: what is done with an event takes as long as it takes.
+            async with asyncio.timeout(self._stall_after):
+                try:
+                    event = await anext(events)
+                except StopAsyncIteration:
+                    return
+            yield event
 
     def _request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
         system, turns = to_request(messages)
@@ -112,11 +136,11 @@ class AnthropicLLM:
         loop = asyncio.get_running_loop()
         if self._made is None or self._loop is not loop:
             try:
-                self._made = anthropic.AsyncAnthropic()
+                self._made = anthropic.AsyncAnthropic(max_retries=0)
             except anthropic.AnthropicError as error:
                 raise MissingCredentials(f"The credentials can not be used: {error}") from None
             except (httpx2.InvalidURL, ValueError):
-                raise ConnectionFailed("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
+                raise _wrong_address("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
             self._loop = loop
         return self._made
 
@@ -128,12 +152,12 @@ class AnthropicLLM:
                 return ConnectionFailed(f"{_place(client)} did not answer in time. Try again in a moment.")
             case anthropic.APIConnectionError():
                 reason = _without_secrets(_reason(error), client)
-                return ConnectionFailed(
-                    f"Could not reach {_place(client)}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
-                )
+                text = f"Could not reach {_place(client)}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
+                unusable = isinstance(error.__cause__, httpx2.UnsupportedProtocol | httpx2.InvalidURL)
+                return _wrong_address(text) if unusable else ConnectionFailed(text)
             case anthropic.CredentialsError():
                 return MissingCredentials(_without_secrets(f"The credentials can not be used: {error}", client))
-            case httpx2.TimeoutException():
+            case httpx2.TimeoutException() | TimeoutError():
                 return StreamBroken("The answer stalled and was given up. Ask again.")
             case httpx2.HTTPError() | httpx2.StreamError():
                 return StreamBroken("The connection broke in the middle of the answer. Ask again.")
@@ -157,6 +181,13 @@ class AnthropicLLM:
                 credential=_credential(client),
             )
         )
+
+
+def _wrong_address(text: str) -> ConnectionFailed:
+    """Return the error for an address that leads nowhere, however often it is tried."""
+    error = ConnectionFailed(text)
+    error.passes = False
+    return error
 
 
 def _credential(client: anthropic.AsyncAnthropic) -> str:

@@ -91,7 +91,8 @@ class MemoryManager:
         return self._project().repairs
 
     def _project(self) -> Projection:
-        return project(self._conversation.system, self._conversation.messages)
+        model = self.llm.model if self.llm else None
+        return project(self._conversation.system, self._conversation.messages, model)
 
     def turn(self) -> Turn:
         """Return a context manager for one turn: whatever happens in it, it ends as a valid transcript, saved.

@@ -14,7 +14,7 @@ from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
 from commands.catalog import REGISTRY
 from commands.context import Context
 from commands.registry import Command
-from tests.agent.scripted import Line, ScriptedLLM
+from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 
 
 class RecordingView:
@@ -58,7 +58,7 @@ class Bench:
     def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]]) -> None:
         self.view = RecordingView()
         self.llm = ScriptedLLM(*scripts)
-        agent = ReActAgent(self.llm, tools=[], sessions_dir=sessions_dir, on_event=self.view.event)
+        agent = ReActAgent(self.llm, tools=[], sessions_dir=sessions_dir, on_event=self.view.event, retry=ONE_TRY)
         self.context = Context(agent, self.view, REGISTRY)
         self.memory = agent.memory
 

@@ -21,7 +21,7 @@ from repl import engine, paste
 from repl.options import ShellOptions
 from repl.screen import Screen
 from repl.shell import Shell
-from tests.agent.scripted import Hang, Line, ScriptedLLM, answer
+from tests.agent.scripted import ONE_TRY, Hang, Line, ScriptedLLM, answer
 from tests.commands.conftest import store
 from tests.repl.terminal import PATIENCE, Terminal
 
@@ -70,7 +70,7 @@ def stage(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SetStage:
         llm = ScriptedLLM(*scripts)
 
         def build(_options: object) -> ReActAgent:
-            return ReActAgent(llm, tools=[], sessions_dir=sessions_dir)
+            return ReActAgent(llm, tools=[], sessions_dir=sessions_dir, retry=ONE_TRY)
 
         monkeypatch.setattr(engine, "build_agent", build)
         with create_pipe_input() as keys:
