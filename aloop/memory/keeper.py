@@ -11,7 +11,7 @@ from pathlib import Path
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.atomic import explain
-from aloop.memory.conversation import Conversation
+from aloop.memory.conversation import Change, Conversation
 from aloop.memory.journal import Journal
 from aloop.memory.locks import OpenLock, write_lock
 from aloop.memory.merge import compare
@@ -114,13 +114,29 @@ class Keeper:
             self.backend.remove_unused(self._folder)
             self._folder = None
 
-    def save(self, conversation: Conversation, model: str | None) -> SaveReport:
-        """Write what is new of the conversation into its file; raises StorageError, SessionBusy."""
+    def edit(self, conversation: Conversation, change: Change, model: str | None) -> SaveReport | None:
+        """Put what ``change`` makes of the messages in their place, and into the file where there is one.
+
+        While a turn runs, the file follows at its end; None is returned then. Raises as ``save`` does, and what
+        ``change`` raises: then the conversation is what the file says, and what was not saved yet.
+        """
+        if self._journals or self.stored is None:
+            conversation.revise(change(tuple(conversation.messages)))
+            return None
+        unsaved = conversation.unsaved
+        try:
+            return self.save(conversation, model, change)
+        except BaseException:
+            conversation.revise((*self.stored.session.messages, *unsaved))
+            raise
+
+    def save(self, conversation: Conversation, model: str | None, change: Change | None = None) -> SaveReport:
+        """Write what is new of the conversation into its file, after ``change``; raises StorageError, SessionBusy."""
         port = self.backend.port
         try:
             folder = self._ensure_folder(conversation.snapshot(model))
             with write_lock(port, folder, conversation.head.id):
-                report = self._save(conversation, model, folder)
+                report = self._save(conversation, model, folder, change)
         except OSError as error:
             raise explain(error, "save the session", self._folder or self.backend.sessions_dir) from error
         self._discard_journals()
@@ -137,13 +153,20 @@ class Keeper:
             self._open.release()
             self._open = None
 
-    def _save(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:
+    def _save(self, conversation: Conversation, model: str | None, folder: Path, change: Change | None) -> SaveReport:
         notices: list[str] = []
+        unsaved = conversation.unsaved
         for _ in range(_TRIES):
             try:
                 if self.stored is None:
                     return self._create(conversation, model, folder)
+                if change is not None:
+                    # Made anew each time, of what the file says by then.
+                    conversation.revise((*self.stored.session.messages, *unsaved))
                 notices += self._pull(conversation)
+                if change is not None:
+                    unsaved = conversation.unsaved
+                    conversation.revise(change(tuple(conversation.messages)))
                 session = conversation.snapshot(model)
                 changed = conversation.system_changed
                 self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
@@ -198,7 +221,7 @@ class Keeper:
             fresh = self._read_again(stored)
         else:
             return []
-        notices = self._compare(conversation, stored, fresh)
+        notices = self._compare(stored, fresh)
         conversation.adopt(fresh.session)
         stored.forget_displaced()
         self.stored = fresh
@@ -211,8 +234,9 @@ class Keeper:
             threading.Event().wait(_SECOND_LOOK)
             return StoredSession.read(self.backend.port, stored.path)
 
-    def _compare(self, conversation: Conversation, old: StoredSession, fresh: StoredSession) -> list[str]:
-        before = tuple(conversation.messages[: conversation.saved])
+    def _compare(self, old: StoredSession, fresh: StoredSession) -> list[str]:
+        # Of the file before, not of the memory: an edit that is still to be written is none of anybody else's.
+        before = old.session.messages if fresh.base is None else old.session.messages[: fresh.base]
         changes = compare(before, fresh.session.messages)
         notice = f"{FILE_NAME} changed on disk: {changes}; reloaded."
         if changes.removed:

@@ -13,7 +13,7 @@ from aloop.errors import AmbiguousPrefix, SessionNotFound
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.context import Projection, project
-from aloop.memory.conversation import Conversation
+from aloop.memory.conversation import Change, Conversation
 from aloop.memory.findings import Finding
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
@@ -122,6 +122,19 @@ class MemoryManager:
         """
         async with self._working:
             return await asyncio.to_thread(self._keeper.keep_output, self._conversation.snapshot(None), tool, text)
+
+    async def edit(self, change: Change) -> None:
+        """Replace the messages by what ``change`` makes of all there are, in memory and in the file.
+
+        Only what differs is written. ``change`` sees what others did to the file meanwhile, and may be called more than
+        once. While a turn runs, the file follows at the turn's end. Raises as ``save_memory`` does, and what ``change``
+        raises; then nothing was changed.
+        """
+        model = self.llm.model if self.llm else None
+        async with self._working:
+            report = await asyncio.to_thread(self._keeper.edit, self._conversation, change, model)
+        if report and report.notice:
+            self._tell(report.notice)
 
     def _tell(self, notice: str) -> None:
         if self.on_notice is not None:

@@ -57,9 +57,9 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
         beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
         StoredSession.create(port, beside, replace(record.session, messages=turn))
         return f"{what} were saved as {beside}, for {error}"
-    saved = stored.session.messages[record.base :]
-    if saved[: len(record.session.messages)] == record.session.messages:
-        # The crash came between the save and the removal of the journal.
+    saved = iter(stored.session.messages[record.base :])
+    if all(message in saved for message in record.session.messages):
+        # The crash came between the save and the removal of the journal; a summary may have come in between.
         return None
     conversation = Conversation.of(stored.session)
     conversation.messages += turn
