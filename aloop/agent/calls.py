@@ -38,7 +38,9 @@ class Calls:
                     self._emit(ToolFinished(one.call, one.headline, result, one.seconds))
             finally:
                 for task in tasks:
-                    task.cancel()
+                    # The one that was waited for is cancelled already; once more would cut short how it ends.
+                    if not task.cancelling():
+                        task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     def _groups(self, calls: Sequence[ToolCall]) -> Iterator[list[ToolCall]]:
