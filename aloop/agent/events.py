@@ -85,6 +85,13 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True)
+class Compacting:
+    """A summary of the first ``messages`` that are sent is being written, to take their place."""
+
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence that the person should read: a repair, a recovery, a limit reached."""
 
@@ -113,6 +120,7 @@ AgentEvent = (
     | ToolOutput
     | ToolFinished
     | Retrying
+    | Compacting
     | Notice
     | TurnEnded
 )

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from aloop.agent.asker import Asker
 from aloop.agent.calls import Calls
 from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice
+from aloop.agent.room import Room
 from aloop.agent.verdict import failure, judge
+from aloop.errors import ContextOverflow
 from aloop.llm.base import LLM, Reply
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.retry import RetryPolicy
@@ -20,7 +22,7 @@ _NO_WORD = "(The model ended its turn without a word.)"
 class Steps:
     """One turn's worth of steps; each finished message goes into the turn before anything else happens.
 
-    ``usage`` is the sum over the answers so far, also after a failure.
+    ``usage`` is the sum over the answers and summaries so far, also after a failure.
     """
 
     def __init__(
@@ -30,14 +32,20 @@ class Steps:
         runner: ToolRunner,
         emit: Callable[[AgentEvent], None],
         policy: RetryPolicy,
+        room: Room,
     ) -> None:
         self._llm = llm
         self._policy = policy
         self._memory = memory
         self._runner = runner
         self._emit = emit
+        self._room = room
         self._calls = Calls(memory, runner, emit)
-        self.usage = Usage()
+        self._usage = Usage()
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage + self._room.usage
 
     async def take(self, turn: Turn, most: int) -> str:
         """Take steps until the model has its answer, or ``most`` of them, and return the answer's text.
@@ -49,7 +57,7 @@ class Steps:
         has_begun = False
         for _ in range(most):
             reply = await self._ask(turn)
-            self.usage += reply.usage
+            self._usage += reply.usage
             verdict = judge(reply)
             message = verdict.message
             if message is None and not verdict.goes_on and not has_begun:
@@ -69,6 +77,16 @@ class Steps:
         return await self._give_up(turn, most)
 
     async def _ask(self, turn: Turn) -> Reply:
+        await self._room.make_if_needed()
+        try:
+            return await self._answer(turn)
+        except ContextOverflow:
+            # Our figures were too low: the API knows better.
+            if not await self._room.make():
+                raise
+        return await self._answer(turn)
+
+    async def _answer(self, turn: Turn) -> Reply:
         asker = Asker(self._llm, self._policy, self._emit)
         try:
             return await asker.ask(self._memory.get_context_for_llm(), self._runner.specs)

@@ -19,7 +19,7 @@ from anthropic.types import MessageParam, ToolParam
 from aloop.config import DEFAULT_MODEL
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
 from aloop.llm.accumulator import Accumulator
-from aloop.llm.base import StreamEvent, ToolSpec
+from aloop.llm.base import USUAL_WINDOW, StreamEvent, ToolSpec
 from aloop.llm.blocks import to_request, tool_params
 from aloop.llm.failures import Refusal, explain, no_credentials
 from aloop.llm.message_types import LLMMessage
@@ -30,6 +30,8 @@ STALL = 60.0
 """Seconds without anything of an answer after which it is given up. Pings are nothing: they only prove a connection."""
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 # Without a handler Python prints the SDK's warnings to the terminal, in the middle of whatever is on it.
 logging.getLogger("anthropic").addHandler(logging.NullHandler())
@@ -65,9 +67,16 @@ class AnthropicLLM:
         self.model = model
         self._max_tokens = max_tokens
         self._stall_after = stall_after
+        self._window = USUAL_WINDOW
+        self._lookup: asyncio.Task[None] | None = None
         self._given = client.with_options(max_retries=0) if client else None
         self._made: anthropic.AsyncAnthropic | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def context_window(self) -> int:
+        """The usual one at first; after the first answer, what the API says of this model."""
+        return self._window
 
     async def stream(
         self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
@@ -87,10 +96,26 @@ class AnthropicLLM:
         except _FAILURES as error:
             # No cause: some of the SDK's errors quote the header that carries the key.
             raise self._explain(error, client) from None
-        yield answer.reply(self.model)
+        reply = answer.reply(self.model)
+        if self._lookup is None:
+            # Beside the conversation: nobody waits for it, and a server that does not know it is fine too.
+            self._lookup = asyncio.create_task(self._learn_window(client))
+        yield reply
+
+    async def _learn_window(self, client: anthropic.AsyncAnthropic) -> None:
+        try:
+            found = await client.models.retrieve(self.model)
+        except _FAILURES as error:
+            _log.debug("no limits of %s: %s", self.model, type(error).__name__)
+        else:
+            self._window = found.max_input_tokens or USUAL_WINDOW
 
     async def aclose(self) -> None:
         """Close the connections made here; a client that was given is its giver's to close."""
+        lookup, self._lookup = self._lookup, None
+        if lookup is not None and lookup.get_loop() is asyncio.get_running_loop():
+            lookup.cancel()
+            await asyncio.wait([lookup])
         made, self._made = self._made, None
         if made is not None:
             await made.close()

@@ -66,6 +66,11 @@ class Usage:
         """All input: what was sent anew, and what of it was written to the cache or read from there."""
         return self.input_tokens + self.cache_creation_tokens + self.cache_read_tokens
 
+    @property
+    def cached_share(self) -> float:
+        """The part of all input that was read from the cache, from 0 to 1."""
+        return self.cache_read_tokens / self.sent_tokens if self.sent_tokens else 0.0
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input_tokens + other.input_tokens,

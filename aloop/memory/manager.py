@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,16 @@ from typing import TypeVar
 
 from aloop.errors import AmbiguousPrefix, SessionNotFound
 from aloop.llm.base import LLM
-from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import Projection, project
+from aloop.memory.context_use import ContextUse, measure
 from aloop.memory.conversation import Change, Conversation
 from aloop.memory.findings import Finding
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
 from aloop.memory.outputs import KeptOutput
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary
+from aloop.memory.statistics import count
 from aloop.memory.turn import Turn
 from aloop.memory.yaml_backend import YamlBackend
 
@@ -41,6 +42,7 @@ class MemoryManager:
         self._hold = hold
         self._keeper = Keeper(self._backend, hold)
         self._conversation = Conversation.new()
+        self._measured: tuple[object, tuple[int, bool]] = (None, (0, True))
         self._working = asyncio.Lock()
 
     @property
@@ -81,6 +83,7 @@ class MemoryManager:
     def set_system_message(self, text: str) -> None:
         """Put one system message in place of all there are."""
         self._conversation.system[:] = [LLMMessage(role="system", content=text)]
+        self._conversation.version += 1
 
     def get_context_for_llm(self) -> list[LLMMessage]:
         """Return the messages a model would be sent, system first: mended where the history is no valid transcript."""
@@ -89,6 +92,18 @@ class MemoryManager:
     def get_repairs(self) -> tuple[str, ...]:
         """Return a sentence for each kind of thing that ``get_context_for_llm`` has to mend."""
         return self._project().repairs
+
+    def measure_context(self, overhead: int = 0) -> ContextUse:
+        """Return how much of the model's window the next question takes, as far as it can be told.
+
+        ``overhead`` is what is sent besides the messages, in tokens.
+        """
+        talk = self._conversation
+        key = (talk.head.id, talk.version, len(talk.messages), overhead)
+        if key != self._measured[0]:
+            # Asked for with each keystroke, and a conversation can be long.
+            self._measured = (key, measure(talk.system, talk.messages, talk.counted_from, overhead))
+        return ContextUse(self._measured[1][0], self.llm.context_window if self.llm else 0, self._measured[1][1])
 
     def _project(self) -> Projection:
         model = self.llm.model if self.llm else None
@@ -216,7 +231,7 @@ class MemoryManager:
     async def session_stats(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionStats:
         """Return counts over a stored session; raises as ``resume`` does."""
         stored = await _on_thread(sessions_dir, lambda backend: backend.open(session_id))
-        return _count(stored.session, len(stored.data))
+        return count(stored.session, len(stored.data))
 
     @classmethod
     async def delete_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> Path:
@@ -241,7 +256,7 @@ class MemoryManager:
         """Return counts over the conversation as it is in memory; ``size`` is that of the file at the last save."""
         session = replace(self._conversation.snapshot(None), path=self.path or Path())
         stored = self._keeper.stored
-        return _count(session, len(stored.data) if stored else 0)
+        return count(session, len(stored.data) if stored else 0)
 
 
 class _TurnKeeper:
@@ -274,13 +289,3 @@ class _TurnKeeper:
 async def _on_thread(sessions_dir: str | Path | None, work: Callable[[YamlBackend], T]) -> T:
     backend = YamlBackend(resolve_sessions_dir(sessions_dir))
     return await asyncio.to_thread(work, backend)
-
-
-def _count(session: Session, size: int) -> SessionStats:
-    messages = session.messages
-    roles = Counter[str](message.role for message in (*session.system_messages, *messages))
-    calls = Counter(call.name for message in messages for call in message.tool_calls)
-    usage = sum((message.usage for message in messages if message.usage), Usage())
-    return SessionStats(
-        session.id, session.created_at, session.updated_at, len(messages), roles, calls, usage, size, session.path
-    )

@@ -35,6 +35,7 @@ class ScriptedLLM:
 
     model = "scripted-1"
     provider = "tests"
+    context_window = 0
 
     def __init__(self, *scripts: Sequence[Line]) -> None:
         self._scripts = list(scripts)

@@ -56,7 +56,7 @@ class StubServer:
         self.requests: list[Request] = []
         self.errors: list[BaseException] = []
         self.lookups: list[Request] = []
-        self.window: int | None = None
+        self.window: int | None = 200_000
         self._thoughts: set[Thought] = set()
         self._script: deque[Reply] = deque()
         self._changed = threading.Condition()
@@ -97,6 +97,12 @@ class StubServer:
                 raise TimeoutError(f"{len(self.requests)} of {count} requests came")
             return list(self.requests)
 
+    def wait_for_lookup(self) -> None:
+        """Block until a model has been asked about; ``window`` is what is answered, None for a server that can not."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: bool(self.lookups), WAIT):
+                raise TimeoutError("nobody asked about a model")
+
     def close(self) -> None:
         """Stop serving, drop whatever is held, and raise the first error that the stub itself made."""
         self._closing.set()
@@ -120,6 +126,8 @@ class StubServer:
             return len(self.requests), reply
 
     def _describe_model(self, request: Request) -> Reply:
+        if self.window is None:
+            return HTTPError(404, f"no such place: {request.path}")
         model = request.path.removeprefix("/v1/models/")
         limits = {"max_input_tokens": self.window, "max_tokens": 64_000}
         body = {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"} | limits
