@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
 from aloop import __version__
+from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
 
 Action = Literal["list", "show", "stats", "delete"]
@@ -35,8 +36,12 @@ examples:
   aloop --resume                         go on with the latest session
   aloop --resume a1b2 --task "And now?"  one more turn in a session, no prompt
   git diff | aloop --task "Review this"  piped text is added to the task
+  aloop --allow write,shell --task "Make the tests pass"
   aloop --task - < question.txt          the file is the task
   aloop sessions list --limit 5          see also: aloop sessions --help
+
+Tools that write, run commands or leave the working directory ask first, and
+with --task, where nobody can be asked, are refused unless --allow names them.
 
 With --task only the answer goes to standard output. A pipe that has sent
 nothing after 5 seconds is left alone, and that is said; with "--task -" aloop
@@ -76,13 +81,15 @@ _SUMMARIES: dict[Action, str] = {
 class RunOptions:
     """Converse: at a prompt, or for one ``task`` (STDIN: it comes from standard input).
 
-    ``resume`` is None for a new session, empty for the latest, else an id or its beginning.
+    ``resume`` is None for a new session, empty for the latest, else an id or its beginning. ``allow`` is what tools may
+    do without a question.
     """
 
     model: str | None = None
     sessions_dir: Path | None = None
     resume: str | None = None
     task: str | None = None
+    allow: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,8 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
         _print_and_leave(parser.format_help())
     if rest:
         _refuse(rest, options)
-    return RunOptions(own.model, own.sessions_dir, "" if own.resume is _LATEST else own.resume, own.task)
+    resume = "" if own.resume is _LATEST else own.resume
+    return RunOptions(own.model, own.sessions_dir, resume, own.task, own.allow or ())
 
 
 def program_help() -> str:
@@ -162,6 +170,12 @@ def _program_parser() -> _Parser:
         metavar="DIR",
         help="where sessions live (else ALOOP_SESSIONS_DIR, else the nearest .aloop/sessions, from here upwards)",
     )
+    add(
+        "--allow",
+        type=_kinds,
+        metavar="KINDS",
+        help=f"what tools may do without a question, parted by commas: {', '.join(KINDS)}",
+    )
     add("--version", action="store_true", help="print the version and leave")
     add("-h", "--help", action="store_true", help="print this help and leave")
     return parser
@@ -186,7 +200,7 @@ def _action_parser(action: Action) -> _Parser:
 
 def _parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model"):
+    for name in ("resume", "task", "model", "allow"):
         if getattr(own, name) is not None:
             raise UsageError(f"--{name} is for a conversation and does not go with 'sessions'. See: aloop --help")
     if own.help and not rest[1:]:
@@ -233,6 +247,13 @@ def _filled(text: str) -> str:
 
 def _folder(text: str) -> Path:
     return Path(_filled(text)).expanduser()
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in KINDS]:
+        raise ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in names)
 
 
 def _count(text: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
+    from aloop.consent import Decision, Request
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
     from commands.registry import Command, Registry
@@ -47,6 +48,10 @@ class View(Protocol):
 
     def event(self, event: AgentEvent) -> None:
         """Show a step of a turn, at once."""
+        ...
+
+    async def consent(self, request: Request) -> Decision:
+        """Ask whether a tool may do what it wants to, showing just that; where nobody can be asked, it may not."""
         ...
 
 

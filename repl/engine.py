@@ -28,7 +28,7 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     from aloop.llm import create_llm
 
     sessions_dir = options.sessions_dir or options.settings.sessions_dir
-    return ReActAgent(create_llm(options.model, options.settings), sessions_dir=sessions_dir)
+    return ReActAgent(create_llm(options.model, options.settings), sessions_dir=sessions_dir, allow=options.allow)
 
 
 async def resume_session(agent: ReActAgent, wanted: str) -> Session:
@@ -71,7 +71,7 @@ class Engine:
         try:
             agent = build_agent(self._options)
             view = self._make_view()
-            agent.on_event = view.event
+            agent.on_event, agent.ask = view.event, view.consent
             context = Context(agent, view, REGISTRY)
             # Whatever has been imported by now is here to stay: no collection needs to look at it again.
             gc.freeze()

@@ -34,7 +34,7 @@ async def _run(options: ShellOptions) -> int:
     view = PlainView(sys.stdout, sys.stderr)
     try:
         agent = build_agent(options)
-        agent.on_event = view.event
+        agent.on_event, agent.ask = view.event, view.consent
         context = Context(agent, view, REGISTRY)
         if options.resume is not None:
             report_resumed(context, await resume_session(agent, options.resume))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import Completer
+from prompt_toolkit.completion import Completer, DummyCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
+from prompt_toolkit.search import stop_search
 
 from repl.cells import fit
 from repl.keys import bind_keys
-from repl.layout import STYLE, build_layout
+from repl.layout import PROMPT, STYLE, build_layout
 from repl.live import Live
 from repl.paste import PasteGuard
 from repl.screen import Screen
@@ -44,6 +46,20 @@ class Owner(Protocol):
         ...
 
 
+class Question:
+    """Something asked at the prompt; made on the event loop that waits for the answer."""
+
+    def __init__(self, lead: str, choices: str) -> None:
+        self.lead = lead
+        self.choices = choices
+        self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def answer(self, text: str) -> None:
+        """Take the first answer; the turn may have been stopped before it."""
+        if not self.answered.done():
+            self.answered.set_result(text)
+
+
 class Prompt:
     """One application for the life of the shell: lines come out of it, and it never goes away between them."""
 
@@ -62,6 +78,7 @@ class Prompt:
         self._owner = owner
         self._toolbar = toolbar
         self._hint = ""
+        self._question: Question | None = None
         self._buffer = Buffer(
             name=DEFAULT_BUFFER,
             completer=completer,
@@ -72,7 +89,7 @@ class Prompt:
             on_text_changed=self._forget_hint,
         )
         self.app: Application[None] = Application(
-            layout=build_layout(self._buffer, live, self._toolbar_text),
+            layout=build_layout(self._buffer, live, self._toolbar_text, self._lead),
             style=STYLE,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
             erase_when_done=True,
@@ -100,6 +117,10 @@ class Prompt:
     def submit(self) -> None:
         """Give the line to the owner; a line that is not taken stays, and the toolbar says why."""
         line = self._buffer.text
+        if self._question is not None:
+            self._buffer.reset()
+            self._question.answer(line)
+            return
         if not line.strip():
             return
         if busy := self._owner.why_busy():
@@ -130,6 +151,26 @@ class Prompt:
         self._buffer.document = Document(text, len(text))
         return True
 
+    async def ask(self, lead: str, choices: str) -> str:
+        """Return what is entered after ``lead``, with ``choices`` in the toolbar; what was being typed comes back then.
+
+        The answer goes into no history, and nothing is offered to complete it.
+        """
+        draft, self._question = self._buffer.document, Question(lead, choices)
+        completer, suggest = self._buffer.completer, self._buffer.auto_suggest
+        if self.app.layout.is_searching:
+            stop_search()
+        self._buffer.reset()
+        self._buffer.completer, self._buffer.auto_suggest = DummyCompleter(), None
+        self.app.invalidate()
+        try:
+            return await self._question.answered
+        finally:
+            self._question = None
+            self._buffer.completer, self._buffer.auto_suggest = completer, suggest
+            self._buffer.reset(draft)
+            self.app.invalidate()
+
     def hint(self, sentence: str) -> None:
         """Show ``sentence`` in place of the toolbar until the line changes."""
         self._hint = sentence
@@ -144,4 +185,8 @@ class Prompt:
         self._hint = ""
 
     def _toolbar_text(self, width: int) -> str:
-        return fit(self._hint or self._toolbar(), width - 1)
+        standing = self._question.choices if self._question else self._toolbar()
+        return fit(self._hint or standing, width - 1)
+
+    def _lead(self) -> str:
+        return self._question.lead if self._question else PROMPT

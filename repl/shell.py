@@ -145,7 +145,7 @@ class Shell:
         # Imported here, in the engine's thread: rich comes with it.
         from repl.terminal_view import TerminalView
 
-        return TerminalView(self._screen, self._live, self._set_paging)
+        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging

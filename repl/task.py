@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from aloop.agent.events import AgentEvent, AnswerFinished, Notice, Retrying, ToolFinished
+from aloop.agent.events import AgentEvent, AnswerFinished, Notice, Retrying, ToolFinished, ToolOutput
 from aloop.errors import AloopError
 from repl.engine import build_agent, resume_session
 from repl.options import TaskOptions
@@ -62,6 +62,9 @@ def _report(event: AgentEvent) -> None:
         case AnswerFinished(message) if message.tool_calls and message.content:
             # What is said on the way to the answer is not the answer.
             _tell(message.content)
+        case ToolOutput(_, text):
+            sys.stderr.write(safe_text(text))
+            sys.stderr.flush()
         case ToolFinished():
             sys.stderr.write(to_text([finished_line(event)]))
         case Retrying() if event.is_first:

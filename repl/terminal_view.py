@@ -5,13 +5,15 @@ Imported with the engine, after the first prompt is drawn: rich comes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from aloop.agent.events import AgentEvent
+from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from commands.registry import Command
+from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
 from repl.listing import help_lines, session_lines, stats_lines
 from repl.live import Live
 from repl.markdown import render_markdown
@@ -21,17 +23,23 @@ from repl.spans import Line, Tone, to_ansi
 from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
 from repl.turn_display import TurnDisplay
 
+Read = Callable[[str, str], Awaitable[str]]
+
 _PROMPT_ROWS = 3
 """Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
 
 
 class TerminalView:
-    """Shows what commands and turns have to say; ``paging`` is told when a pager takes the screen and gives it back."""
+    """Shows what commands and turns have to say.
 
-    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None]) -> None:
+    ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt.
+    """
+
+    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read) -> None:
         self._screen = screen
         self._paging = paging
         self._turn = TurnDisplay(screen, live)
+        self._read = read
 
     def info(self, text: str) -> None:
         self._screen.say(Tone.QUIET, text)
@@ -57,6 +65,20 @@ class TerminalView:
 
     def event(self, event: AgentEvent) -> None:
         self._turn.show(event)
+
+    async def consent(self, request: Request) -> Decision:
+        self._turn.show_question(request)
+        decision = None
+        while decision is None:
+            answer = await self._read(LEAD, choices(request))
+            decision = decide(answer)
+            if answer.strip().lower() == WHOLE:
+                await self._show_paged(self._ansi(detail_lines(request)))
+            elif decision is None:
+                self.info("Please answer y, a or n.")
+        self._screen.show([decision_line(request, decision)])
+        self._turn.answered()
+        return decision
 
     def _messages(self, messages: Sequence[LLMMessage], most: int | None) -> Iterable[str]:
         """Yield messages as they looked when they came, ``most`` lines of each, a blank line before a question."""

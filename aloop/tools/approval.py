@@ -1,4 +1,4 @@
-"""Consent: what a tool call asks a person for, what the person says, and what needs no question any more.
+"""Consent: what has to be asked, what needs no question any more, and what a no means.
 
 Nothing here is ever stored, and nothing but the person and the program's own caller can grant anything: no text of a
 session, a project or a tool's output comes near it.
@@ -7,43 +7,10 @@ session, a project or a tool's output comes near it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Iterable, Sequence
 
+from aloop.consent import Ask, Kind, Request
 from aloop.errors import ToolError
-
-Kind = Literal["write", "shell", "outside"]
-"""What can be granted: to change files, to run commands, to leave the working directory (its ``.git`` is outside)."""
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-Form = Literal["text", "diff", "output"]
-"""How a text is best shown: as it is, as a unified diff, or as what a command printed, the end mattering most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a call would do, exactly: ``summary`` is one line, ``detail`` the diff, the command or the path.
-
-    All of ``kinds`` are needed for it.
-    """
-
-    kinds: tuple[Kind, ...]
-    summary: str
-    detail: str
-    form: Form = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person said: ``session`` is a yes to all of its kinds until the session ends; a no may have a reason."""
-
-    answer: Literal["once", "session", "no"]
-    reason: str = ""
-
-
-Ask = Callable[[Request], Awaitable[Decision]]
 
 
 class Approval:
@@ -75,14 +42,19 @@ class Approval:
             if not missing:
                 return
             if self.ask is None:
-                raise ToolError(
-                    f"Refused: {request.summary}. Nobody can be asked here; --allow {','.join(missing)} would allow it."
-                )
+                raise unattended(request, missing)
             decision = await self.ask(request)
         if decision.answer == "no":
             raise ToolError(_refusal(decision.reason))
         if decision.answer == "session":
             self._granted |= set(missing)
+
+
+def unattended(request: Request, missing: Sequence[Kind]) -> ToolError:
+    """Return what to raise where nobody can be asked for what is ``missing``."""
+    return ToolError(
+        f"Refused: {request.summary}. Nobody can be asked here; --allow {','.join(missing)} would allow it."
+    )
 
 
 def _refusal(reason: str) -> str:

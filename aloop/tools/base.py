@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from aloop.consent import Form, Request
 from aloop.llm.base import ToolSpec
-from aloop.tools.approval import Form, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from aloop.tools.approval import Request
+from aloop.consent import Request
 from aloop.tools.base import Action, Tool, ToolResult
 from aloop.tools.workspace import Workspace
 

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from aloop.consent import Request
 from aloop.errors import ToolError
-from aloop.tools.approval import Request
 from aloop.tools.base import Action, Tell, Tool, ToolResult
 from aloop.tools.processes import Ended, run_command
 from aloop.tools.workspace import Workspace

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from aloop.consent import Kind, Request
 from aloop.errors import ToolError
-from aloop.tools.approval import Kind, Request
 from aloop.tools.base import Action, Tool, ToolResult
 from aloop.tools.difference import Difference, difference
 from aloop.tools.replacement import replace_text

@@ -9,6 +9,7 @@ import pytest
 
 from aloop.agent import ReActAgent
 from aloop.agent.events import AgentEvent
+from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
 from commands.catalog import REGISTRY
@@ -46,6 +47,10 @@ class RecordingView:
 
     def event(self, event: AgentEvent) -> None:
         self.shown.append(("event", type(event).__name__))
+
+    async def consent(self, request: Request) -> Decision:
+        self.shown.append(("consent", request))
+        return Decision("no", "this is a test")
 
     def of(self, kind: str) -> list[object]:
         """Return what was shown in one way."""

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from aloop.consent import Decision, Request
 from aloop.errors import ToolError
-from aloop.tools.approval import Approval, Decision, Request
+from aloop.tools.approval import Approval
 
 WRITE = Request(("write",), "write_file notes.txt", "+hello", "diff")
 SHELL = Request(("shell",), "run_shell", "make")

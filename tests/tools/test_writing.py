@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from aloop.consent import Request
 from aloop.errors import ToolError
-from aloop.tools.approval import Request
 from aloop.tools.base import Action, Tool
 from aloop.tools.workspace import Workspace
 from aloop.tools.writing import EditFile, WriteFile
