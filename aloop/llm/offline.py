@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from aloop.config import OFFLINE_MODEL
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.summary_request import OPENING
 from aloop.llm.wishes import find_wish
 
+_ASKED = re.compile(r"^\[user\]\n(.*?)(?=\n\n\[|\n</conversation>|\Z)", re.MULTILINE | re.DOTALL)
 _GREETING = re.compile(r"(?:hello|hi|hey|good (?:morning|evening|afternoon))(?:\s+there)?[\s!.,]*", re.IGNORECASE)
 _INTRODUCTION = (
     "This is the **offline demo**, not a language model: it can work out `2+2*3`, `read PATH`, "
@@ -34,6 +36,7 @@ class OfflineLLM:
 
     model = OFFLINE_MODEL
     provider = "offline"
+    context_window = 0
 
     def __init__(self, *, delay: float = 0.003) -> None:
         self._delay = delay
@@ -80,10 +83,22 @@ def _call(tool: ToolSpec, values: Sequence[str], said: Sequence[LLMMessage]) -> 
 
 def _answer(said: Sequence[LLMMessage]) -> str:
     last = said[-1] if said else LLMMessage("user", "")
+    if (last.content or "").startswith(OPENING):
+        return _summary(last.content or "")
     text = _about_result(said) if last.role == "tool" else _about_text(last.content or "", len(said))
     # Said once in a conversation; the answers after it are shorter.
     first = not any(message.role == "assistant" and message.content for message in said)
     return f"{text}\n\n{_INTRODUCTION}" if first else text
+
+
+def _summary(request: str) -> str:
+    """Return what was asked in the conversation that ``request`` holds; more takes a model."""
+    asked = [" ".join(text.split()) for text in _ASKED.findall(request)]
+    return "\n".join(f"- You wrote: {_code(_quoted(text))}" for text in asked) or "Nothing was asked."
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE].rstrip() + "…"
 
 
 def _about_text(text: str, remembered: int) -> str:
@@ -95,8 +110,7 @@ def _about_text(text: str, remembered: int) -> str:
         return f"You wrote nothing that I can quote. {memory}"
     if (wish := find_wish(text)) is not None:
         return f"I can not {_DEEDS[wish.tool]} here: no tool for it is offered. {memory}"
-    quote = words if len(words) <= _LONGEST_QUOTE else words[:_LONGEST_QUOTE].rstrip() + "…"
-    return f"You wrote: {_code(quote)}. {memory}"
+    return f"You wrote: {_code(_quoted(words))}. {memory}"
 
 
 def _about_result(said: Sequence[LLMMessage]) -> str:
