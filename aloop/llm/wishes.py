@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aloop.llm.arithmetic import find_expression
 
 _WRITE = re.compile(
-    r"(?:please\s+)?write\s+(?:the\s+)?(?:file\s+)?([^\s:]+|\"[^\"]+\"|`[^`]+`)\s*:[ \t]*\n?(.+)", re.I | re.S
+    r"(?:please\s+)?write\s+(?:the\s+)?(?:file\s+)?(\"[^\"]+\"|`[^`]+`|[^\s:]+)\s*:[ \t]*\n?(.+)", re.I | re.S
 )
 _RUN = re.compile(r"(?:please\s+)?run\s+(?:the\s+command\s+)?(?:`([^`]+)`[.!]?|(.+))", re.I)
 _READ = re.compile(
