@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from commands import clear, help, history, leave, resume, stats  # noqa: A004 - /help lives in a module of its name
+from commands import (
+    clear,
+    compact,
+    help,  # noqa: A004 - /help lives in a module of its name
+    history,
+    leave,
+    model,
+    resume,
+    stats,
+    system,
+)
 from commands.registry import Registry
 
 REGISTRY = Registry(
@@ -11,6 +21,9 @@ REGISTRY = Registry(
         history.COMMAND,
         clear.COMMAND,
         stats.COMMAND,
+        model.COMMAND,
+        system.COMMAND,
+        compact.COMMAND,
         help.COMMAND,
         leave.COMMAND,
     )

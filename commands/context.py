@@ -59,13 +59,15 @@ class View(Protocol):
 class Context:
     """The shared state of the shell: one agent with its one memory, for the life of the process.
 
-    ``rows`` are the ids of the list shown last, in its order: what a row number after /resume means.
+    ``rows`` are the ids of the list shown last, in its order: what a row number after /resume means. ``keeps_model``
+    says that the model was named for this run: a session that is resumed is then not asked for the one it had.
     """
 
     agent: ReActAgent
     view: View
     registry: Registry
     rows: list[str] = field(default_factory=list)
+    keeps_model: bool = False
 
     @property
     def memory(self) -> MemoryManager:

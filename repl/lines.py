@@ -14,7 +14,7 @@ from commands.context import Context
 from commands.dispatch import dispatch
 from commands.registry import Next
 from commands.resume import report_resumed
-from repl.engine import build_agent, resume_session
+from repl.engine import build_agent, names_model, resume_session
 from repl.options import ShellOptions
 from repl.plain_view import PlainView
 from repl.report import bug_text
@@ -35,9 +35,10 @@ async def _run(options: ShellOptions) -> int:
     try:
         agent = build_agent(options)
         agent.on_event, agent.ask = view.event, view.consent
-        context = Context(agent, view, REGISTRY)
+        context = Context(agent, view, REGISTRY, keeps_model=names_model(options))
         if options.resume is not None:
-            report_resumed(context, await resume_session(agent, options.resume))
+            session = await resume_session(agent, options.resume, keep_model=context.keeps_model)
+            report_resumed(context, session)
     except AloopError as error:
         view.error(str(error))
         return 1

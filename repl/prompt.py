@@ -171,6 +171,11 @@ class Prompt:
             self._buffer.reset(draft)
             self.app.invalidate()
 
+    def complete_again(self) -> None:
+        """Make the menu anew, from any thread: there is more to offer now than a moment ago."""
+        if self.app.loop is not None:
+            self.app.loop.call_soon_threadsafe(self._buffer.start_completion)
+
     def hint(self, sentence: str) -> None:
         """Show ``sentence`` in place of the toolbar until the line changes."""
         self._hint = sentence

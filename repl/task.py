@@ -9,7 +9,7 @@ import sys
 
 from aloop.agent.events import AgentEvent, AnswerFinished, Notice, Retrying, ToolFinished, ToolOutput
 from aloop.errors import AloopError
-from repl.engine import build_agent, resume_session
+from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions
 from repl.report import bug_text
 from repl.sanitize import safe_text
@@ -51,7 +51,7 @@ async def _run(options: TaskOptions) -> str:
     agent.on_event = _report
     try:
         if options.resume is not None:
-            await resume_session(agent, options.resume)
+            await resume_session(agent, options.resume, keep_model=names_model(options))
         return await agent.run(options.task)
     finally:
         await agent.llm.aclose()

@@ -8,6 +8,7 @@ from aloop.agent.events import (
     AgentEvent,
     AnswerDelta,
     AnswerFinished,
+    Compacting,
     Notice,
     Retrying,
     ThoughtDelta,
@@ -69,6 +70,9 @@ class TurnDisplay:
             case Retrying():
                 self._stream.finish()
                 self._set_status(retrying_text(event) or _WAITING)
+            case Compacting(messages):
+                self._stream.finish()
+                self._set_status(f"summarising {messages} older messages")
             case Notice(text):
                 self._stream.finish()
                 self._screen.say(Tone.QUIET, text)

@@ -27,6 +27,7 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "create_llm",
+    "known_models",
 ]
 
 
@@ -47,6 +48,17 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
     if not settings.has_credentials:
         raise no_credentials(chosen)
     return DeferredLLM(chosen, "anthropic", lambda: _load_anthropic(chosen))
+
+
+def known_models() -> tuple[str, ...]:
+    """Return the models that the installed SDK names, its newest first, and the offline demo.
+
+    Blocks for a second, the first time: the list comes with the SDK.
+    """
+    # Imported here for that reason.
+    from aloop.llm.anthropic import MODELS
+
+    return (*MODELS, OFFLINE_MODEL)
 
 
 def _load_anthropic(model: str) -> LLM:

@@ -9,12 +9,12 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import anthropic
 import httpx2  # what the SDK speaks HTTP with; its errors escape from a running stream as they are
 from anthropic import BaseModel
-from anthropic.types import MessageParam, ToolParam
+from anthropic.types import MessageParam, Model, ToolParam
 
 from aloop.config import DEFAULT_MODEL
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
@@ -26,6 +26,8 @@ from aloop.llm.message_types import LLMMessage
 
 MAX_TOKENS = 16_000
 """The longest answer asked for: within what every current model can give, long enough for a whole file."""
+MODELS: tuple[str, ...] = get_args(get_args(Model)[0])
+"""The models that the SDK names, in its order."""
 STALL = 60.0
 """Seconds without anything of an answer after which it is given up. Pings are nothing: they only prove a connection."""
 
