@@ -11,7 +11,7 @@ from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, DummyCompleter
 from prompt_toolkit.document import Document
-from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import merge_key_bindings
@@ -72,6 +72,7 @@ class Prompt:
         toolbar: Callable[[], str],
         completer: Completer,
         history: History,
+        editing_mode: EditingMode = EditingMode.EMACS,
         source: Input | None = None,
     ) -> None:
         self.paste_guard = PasteGuard()
@@ -91,6 +92,7 @@ class Prompt:
         self.app: Application[None] = Application(
             layout=build_layout(self._buffer, live, self._toolbar_text, self._lead),
             style=STYLE,
+            editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
             erase_when_done=True,
             input=source,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError
@@ -57,6 +58,7 @@ class Shell:
             toolbar=lambda: toolbar_text(options, self._engine.context),
             completer=CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._models_loaded)),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
+            editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
         )
 

@@ -47,7 +47,7 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         return OfflineLLM()
     if not settings.has_credentials:
         raise no_credentials(chosen)
-    return DeferredLLM(chosen, "anthropic", lambda: _load_anthropic(chosen))
+    return DeferredLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url))
 
 
 def known_models() -> tuple[str, ...]:
@@ -61,8 +61,8 @@ def known_models() -> tuple[str, ...]:
     return (*MODELS, OFFLINE_MODEL)
 
 
-def _load_anthropic(model: str) -> LLM:
+def _load_anthropic(model: str, base_url: str | None) -> LLM:
     # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
     from aloop.llm.anthropic import AnthropicLLM
 
-    return AnthropicLLM(model)
+    return AnthropicLLM(model, base_url=base_url)

@@ -53,7 +53,8 @@ _FAILURES = (
 class AnthropicLLM:
     """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
 
-    The SDK tries nothing again by itself: whoever asks decides that, and shows it. ``stall_after`` is in seconds.
+    ``base_url`` is for that one; None leaves it to the environment. The SDK tries nothing again by itself: whoever asks
+    decides that, and shows it. ``stall_after`` is in seconds.
     """
 
     provider = "anthropic"
@@ -63,10 +64,12 @@ class AnthropicLLM:
         model: str = DEFAULT_MODEL,
         *,
         client: anthropic.AsyncAnthropic | None = None,
+        base_url: str | None = None,
         max_tokens: int = MAX_TOKENS,
         stall_after: float = STALL,
     ) -> None:
         self.model = model
+        self._base_url = base_url
         self._max_tokens = max_tokens
         self._stall_after = stall_after
         self._window = USUAL_WINDOW
@@ -163,7 +166,7 @@ class AnthropicLLM:
         loop = asyncio.get_running_loop()
         if self._made is None or self._loop is not loop:
             try:
-                self._made = anthropic.AsyncAnthropic(max_retries=0)
+                self._made = anthropic.AsyncAnthropic(max_retries=0, base_url=self._base_url)
             except anthropic.AnthropicError as error:
                 raise MissingCredentials(f"The credentials can not be used: {error}") from None
             except (httpx2.InvalidURL, ValueError):

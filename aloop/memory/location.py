@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from aloop.config import Settings
+from aloop.config import sessions_dir
 
 FOLDER = Path(".aloop") / "sessions"
 
@@ -16,7 +16,7 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
     In order: ``given``, ``ALOOP_SESSIONS_DIR``, the nearest ``.aloop/sessions`` from the working directory up to the
     root of its repository or to home, else ``.aloop/sessions`` in the working directory.
     """
-    chosen = Path(given).expanduser() if given is not None else Settings.from_env().sessions_dir
+    chosen = Path(given).expanduser() if given is not None else sessions_dir()
     if chosen is not None:
         return chosen.absolute()
     here = Path.cwd()
