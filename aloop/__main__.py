@@ -59,7 +59,8 @@ def _run_shell(options: RunOptions) -> int:
     from repl.loop import run_shell
     from repl.options import ShellOptions
 
-    return run_shell(ShellOptions(Settings.from_env(), options.model, options.sessions_dir, options.resume))
+    settings = Settings.from_env()
+    return run_shell(ShellOptions(settings, options.model, options.sessions_dir, options.resume, options.allow))
 
 
 def _run_task(options: RunOptions, task: str) -> int:
@@ -68,7 +69,8 @@ def _run_task(options: RunOptions, task: str) -> int:
     from repl.options import TaskOptions
     from repl.task import run_task
 
-    return run_task(TaskOptions(Settings.from_env(), options.model, options.sessions_dir, options.resume, task))
+    settings = Settings.from_env()
+    return run_task(TaskOptions(settings, options.model, options.sessions_dir, options.resume, task, options.allow))
 
 
 def _whole_task(task: str) -> str:

@@ -7,6 +7,7 @@ Parsing goes in two steps. The options of the program itself are taken first, wh
 from __future__ import annotations
 
 import shlex
+from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import NoReturn
 
 from aloop import __version__
 from aloop.arguments import Parser, filled, folder, nearest, print_and_leave
+from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
 from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
 
@@ -34,8 +36,12 @@ examples:
   aloop --resume                         go on with the latest session
   aloop --resume a1b2 --task "And now?"  one more turn in a session, no prompt
   git diff | aloop --task "Review this"  piped text is added to the task
+  aloop --allow write,shell --task "Make the tests pass"
   aloop --task - < question.txt          the file is the task
   aloop sessions list --limit 5          see also: aloop sessions --help
+
+Tools that write, run commands or leave the working directory ask first, and
+with --task, where nobody can be asked, are refused unless --allow names them.
 
 With --task only the answer goes to standard output. A pipe that has sent
 nothing after 5 seconds is left alone, and that is said; with "--task -" aloop
@@ -51,13 +57,15 @@ usage, 130 interrupted."""
 class RunOptions:
     """Converse: at a prompt, or for one ``task`` (STDIN: it comes from standard input).
 
-    ``resume`` is None for a new session, empty for the latest, else an id or its beginning.
+    ``resume`` is None for a new session, empty for the latest, else an id or its beginning. ``allow`` is what tools may
+    do without a question.
     """
 
     model: str | None = None
     sessions_dir: Path | None = None
     resume: str | None = None
     task: str | None = None
+    allow: tuple[Kind, ...] = ()
 
 
 def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
@@ -79,7 +87,8 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
         print_and_leave(parser.format_help())
     if rest:
         _refuse(rest, options)
-    return RunOptions(own.model, own.sessions_dir, "" if own.resume is _LATEST else own.resume, own.task)
+    resume = "" if own.resume is _LATEST else own.resume
+    return RunOptions(own.model, own.sessions_dir, resume, own.task, own.allow or ())
 
 
 def program_help() -> str:
@@ -106,6 +115,12 @@ def _program_parser() -> Parser:
         metavar="DIR",
         help="where sessions live (else ALOOP_SESSIONS_DIR, else the nearest .aloop/sessions, from here upwards)",
     )
+    add(
+        "--allow",
+        type=_kinds,
+        metavar="KINDS",
+        help=f"what tools may do without a question, parted by commas: {', '.join(KINDS)}",
+    )
     add("--version", action="store_true", help="print the version and leave")
     add("-h", "--help", action="store_true", help="print this help and leave")
     return parser
@@ -124,6 +139,13 @@ def _join_task(arguments: Sequence[str], options: Iterable[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in KINDS]:
+        raise ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in names)
 
 
 def _refuse(words: Sequence[str], options: Iterable[str]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Settings, read once from the environment; nothing here touches the disk when it is imported."""
+"""Settings, from the environment and the user's own file; nothing here touches the disk when it is imported."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from aloop.config_file import EditingMode, config_path, read_config_file
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 OFFLINE_MODEL = "offline"
@@ -21,26 +23,37 @@ _PROFILE_FILES = ("active_config", "configs/default.json")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says; None where it says nothing."""
+    """What the environment says, and below it the user's config file; None where neither says anything."""
 
     model: str | None
     sessions_dir: Path | None
     history_file: Path
     has_credentials: bool
+    base_url: str | None = None
+    editing_mode: EditingMode = "emacs"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings from ``env`` (``os.environ`` when None)."""
+        """Read the settings from ``env`` (``os.environ`` when None); raises UsageError for a senseless file."""
         env = os.environ if env is None else env
         home = Path(env.get("HOME") or Path.home())
         state = Path(env.get("XDG_STATE_HOME") or home / ".local" / "state")
-        sessions = env.get("ALOOP_SESSIONS_DIR")
+        file = read_config_file(config_path(env, home))
         return cls(
-            model=env.get("ALOOP_MODEL") or None,
-            sessions_dir=Path(sessions).expanduser() if sessions else None,
+            model=env.get("ALOOP_MODEL") or file.model,
+            sessions_dir=sessions_dir(env),
             history_file=state / "aloop" / "history",
             has_credentials=has_credentials(env),
+            # The SDK reads the variable by itself.
+            base_url=None if env.get("ANTHROPIC_BASE_URL") else file.base_url,
+            editing_mode=file.editing_mode or "emacs",
         )
+
+
+def sessions_dir(env: Mapping[str, str] | None = None) -> Path | None:
+    """Return the sessions folder that ``env`` names (``os.environ`` when None), None when it names none."""
+    named = (os.environ if env is None else env).get("ALOOP_SESSIONS_DIR")
+    return Path(named).expanduser() if named else None
 
 
 def has_credentials(env: Mapping[str, str]) -> bool:

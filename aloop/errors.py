@@ -118,7 +118,14 @@ class StorageError(SessionError):
 
 
 class LLMError(AloopError):
-    """The language model, or the way to it, failed."""
+    """The language model, or the way to it, failed.
+
+    ``passes`` says whether the same request may succeed a little later; ``retry_after`` is how many seconds the API
+    asked to wait, None when it did not say.
+    """
+
+    passes = False
+    retry_after: float | None = None
 
 
 class MissingCredentials(LLMError):
@@ -142,7 +149,9 @@ class ContextOverflow(RequestRejected):
 
 
 class RateLimited(LLMError):
-    """Too many requests; ``retry_after`` is in seconds, None when the API did not say."""
+    """Too many requests."""
+
+    passes = True
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -152,13 +161,19 @@ class RateLimited(LLMError):
 class ServerFailed(LLMError):
     """The API failed or is overloaded; the same request may work later."""
 
+    passes = True
+
 
 class ConnectionFailed(LLMError):
     """The API could not be reached."""
 
+    passes = True
+
 
 class StreamBroken(LLMError):
     """The answer stopped before its end."""
+
+    passes = True
 
 
 class ToolError(AloopError):

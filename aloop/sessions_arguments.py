@@ -69,7 +69,7 @@ class SessionsOptions:
 
 def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model"):
+    for name in ("resume", "task", "model", "allow"):
         if getattr(own, name) is not None:
             raise UsageError(f"--{name} is for a conversation and does not go with 'sessions'. See: aloop --help")
     if own.help and not rest[1:]:

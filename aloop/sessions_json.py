@@ -50,7 +50,8 @@ def session_record(session: Session, *, messages: bool) -> dict[str, Any]:
 def stats_record(stats: SessionStats) -> dict[str, Any]:
     record = {field.name: getattr(stats, field.name) for field in fields(stats)}
     counts = {name: dict(record[name]) for name in ("messages_by_role", "tool_calls")}
-    return record | counts | {"usage": asdict(stats.usage)}
+    by_model = {model: asdict(usage) for model, usage in stats.usage_by_model.items()}
+    return record | counts | {"usage": asdict(stats.usage), "usage_by_model": by_model}
 
 
 def message_record(message: LLMMessage) -> dict[str, Any]:

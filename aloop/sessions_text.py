@@ -7,10 +7,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.session import lies_ahead
 from aloop.memory.trash import TrashedSession
+from aloop.sessions_usage import model_rows, usage_text
 from aloop.visible import visible
 
 _INDENT = " " * 4
@@ -94,7 +95,8 @@ def stats_lines(stats: SessionStats) -> Iterator[str]:
         ("updated", format_time(stats.updated_at)),
         ("messages", f"{stats.message_count:,}{_details(stats.messages_by_role.items())}"),
         ("tool calls", f"{sum(stats.tool_calls.values()):,}{_details(stats.tool_calls.items())}"),
-        ("tokens", _format_usage(stats.usage)),
+        ("tokens", usage_text(stats.usage)),
+        *(("  by model", row) for row in model_rows(stats.usage_by_model)),
         ("size", f"{stats.size:,} bytes"),
         ("path", str(stats.path)),
     )
@@ -136,11 +138,3 @@ def _table(*rows: tuple[str, str]) -> Iterator[str]:
 def _details(counts: Iterable[tuple[str, int]]) -> str:
     parts = [f"{name} {count:,}" for name, count in counts if count]
     return f" ({', '.join(parts)})" if parts else ""
-
-
-def _format_usage(usage: Usage) -> str:
-    sent = usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens
-    if not sent and not usage.output_tokens:
-        return ""
-    cached = f" ({usage.cache_read_tokens:,} of them from the cache)" if usage.cache_read_tokens else ""
-    return f"{sent:,} in{cached}, {usage.output_tokens:,} out"

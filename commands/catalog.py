@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from commands import clear, delete, help, history, leave, resume, stats, trash  # noqa: A004 - /help lives in a module of its name
+from commands import (
+    clear,
+    compact,
+    delete,
+    help,  # noqa: A004 - /help lives in a module of its name
+    history,
+    leave,
+    model,
+    resume,
+    stats,
+    system,
+    trash,
+)
 from commands.registry import Registry
 
 REGISTRY = Registry(
@@ -14,6 +26,9 @@ REGISTRY = Registry(
         trash.TRASH,
         trash.RESTORE,
         stats.COMMAND,
+        model.COMMAND,
+        system.COMMAND,
+        compact.COMMAND,
         help.COMMAND,
         leave.COMMAND,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
+    from aloop.consent import Decision, Request
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
     from aloop.memory.trash import TrashedSession
@@ -58,18 +59,24 @@ class View(Protocol):
         """Show a step of a turn, at once."""
         ...
 
+    async def consent(self, request: Request) -> Decision:
+        """Ask whether a tool may do what it wants to, showing just that; where nobody can be asked, it may not."""
+        ...
+
 
 @dataclass(slots=True)
 class Context:
     """The shared state of the shell: one agent with its one memory, for the life of the process.
 
-    ``rows`` are the ids of the list shown last, in its order: what a row number after /resume means.
+    ``rows`` are the ids of the list shown last, in its order: what a row number after /resume means. ``keeps_model``
+    says that the model was named for this run: a session that is resumed is then not asked for the one it had.
     """
 
     agent: ReActAgent
     view: View
     registry: Registry
     rows: list[str] = field(default_factory=list)
+    keeps_model: bool = False
 
     @property
     def memory(self) -> MemoryManager:

@@ -18,6 +18,7 @@ class Argument(Enum):
     NONE = "none"
     SESSION = "session"
     COMMAND = "command"
+    MODEL = "model"
     TEXT = "text"
 
 

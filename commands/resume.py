@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aloop.errors import AmbiguousPrefix, SessionBusy
+from commands.model import follow
 from commands.registry import Argument, Command, Outcome
 from commands.unsaved import save_what_is_left
 
@@ -41,6 +42,8 @@ async def resume(context: Context, argument: str) -> Outcome:
         await _offer_a_copy(context, wanted, error)
     else:
         report_resumed(context, session)
+        if not context.keeps_model and (notice := await follow(context.agent, session)):
+            context.view.info(notice)
     return Outcome()
 
 

@@ -10,6 +10,7 @@ from prompt_toolkit.document import Document
 
 from commands.registry import Argument, Command, Registry
 from repl.ages import age
+from repl.model_catalog import ModelCatalog
 from repl.sanitize import safe_line
 from repl.session_catalog import SessionCatalog
 
@@ -21,9 +22,16 @@ def _now() -> datetime:
 class CommandCompleter(Completer):
     """Completes command names after a slash, and the argument of the command that stands there."""
 
-    def __init__(self, registry: Registry, sessions: SessionCatalog, now: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        sessions: SessionCatalog,
+        models: ModelCatalog,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
         self._registry = registry
         self._sessions = sessions
+        self._models = models
         self._now = now
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002 - prompt_toolkit's signature
@@ -39,6 +47,9 @@ class CommandCompleter(Completer):
             return
         if command.argument is Argument.SESSION:
             yield from self._session_ids(argument.lstrip())
+        elif command.argument is Argument.MODEL:
+            typed = argument.lstrip()
+            yield from (Completion(name, -len(typed)) for name in self._models.find(typed))
         elif command.argument is Argument.COMMAND:
             yield from self._names(argument.lstrip().removeprefix("/"), "")
 

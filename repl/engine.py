@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from aloop.errors import SessionBusy, SessionError
 from commands.catalog import REGISTRY
 from commands.context import Context, View
+from commands.model import follow
 from repl.options import ShellOptions, TaskOptions
 
 if TYPE_CHECKING:
@@ -33,21 +34,32 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     memory = MemoryManager(
         llm, sessions_dir=options.sessions_dir or options.settings.sessions_dir, hold=isinstance(options, ShellOptions)
     )
-    return ReActAgent(llm, memory=memory)
+    return ReActAgent(llm, memory=memory, allow=options.allow)
 
 
-async def resume_session(agent: ReActAgent, wanted: str) -> Session:
-    """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError."""
+def names_model(options: ShellOptions | TaskOptions) -> bool:
+    """Whether somebody said which model is to answer, so that a session's own is not asked for."""
+    return bool(options.model or options.settings.model)
+
+
+async def resume_session(agent: ReActAgent, wanted: str, *, keep_model: bool = False) -> Session:
+    """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError.
+
+    Its own model answers from then on, unless the present one is to be kept.
+    """
     memory = agent.memory
     found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
     if found is None:
         raise SessionError(f"There is no session to resume in {memory.sessions_dir}. Leave out --resume to begin one.")
     try:
-        return await memory.resume(found)
+        session = await memory.resume(found)
     except SessionBusy as error:
         # There is no prompt yet to ask at.
         short = error.session_id[:8]
         raise SessionError(f"{error} Close it there, or start aloop and type /resume {short} for a copy.") from error
+    if not keep_model:
+        await follow(agent, session)
+    return session
 
 
 async def recover(context: Context) -> None:
@@ -91,8 +103,8 @@ class Engine:
         try:
             agent = build_agent(self._options)
             view = self._make_view()
-            agent.on_event = view.event
-            context = Context(agent, view, REGISTRY)
+            agent.on_event, agent.ask = view.event, view.consent
+            context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options))
             # Whatever has been imported by now is here to stay: no collection needs to look at it again.
             gc.freeze()
             gc.enable()

@@ -47,8 +47,10 @@ STYLE = Style.from_dict(
 )
 
 
-def build_layout(buffer: Buffer, live: Live, toolbar: Callable[[int], str]) -> Layout:
+def build_layout(buffer: Buffer, live: Live, toolbar: Callable[[int], str], lead: Callable[[], str]) -> Layout:
     """Return the layout around ``buffer``; ``toolbar`` is asked for its text at a width, each time it is drawn.
+
+    So is ``lead``, for what stands before the first line of the input.
 
     No line is filled up to the right margin, so that a screen made narrower has nothing to wrap.
     """
@@ -62,7 +64,7 @@ def build_layout(buffer: Buffer, live: Live, toolbar: Callable[[int], str]) -> L
     )
     input_window = Window(
         control,
-        get_line_prefix=_line_prefix,
+        get_line_prefix=lambda number, wraps: _line_prefix(number, wraps, lead()),
         height=lambda: Dimension(min=1, max=max(3, _rows() // 2)),
         wrap_lines=True,
         dont_extend_height=True,
@@ -101,9 +103,9 @@ def _menu() -> ConditionalContainer:
     )
 
 
-def _line_prefix(line_number: int, wrap_count: int) -> StyleAndTextTuples:
+def _line_prefix(line_number: int, wrap_count: int, lead: str) -> StyleAndTextTuples:
     first = line_number == 0 and wrap_count == 0
-    return [("class:prompt", PROMPT if first else CONTINUATION)]
+    return [("class:prompt", lead if first else CONTINUATION)]
 
 
 def _columns() -> int:

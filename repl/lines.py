@@ -14,7 +14,7 @@ from commands.context import Context
 from commands.dispatch import dispatch
 from commands.registry import Next
 from commands.resume import report_resumed
-from repl.engine import build_agent, recover, resume_session
+from repl.engine import build_agent, names_model, recover, resume_session
 from repl.options import ShellOptions
 from repl.plain_view import PlainView
 from repl.report import bug_text
@@ -34,11 +34,12 @@ async def _run(options: ShellOptions) -> int:
     view = PlainView(sys.stdout, sys.stderr)
     try:
         agent = build_agent(options)
-        agent.on_event = view.event
-        context = Context(agent, view, REGISTRY)
+        agent.on_event, agent.ask = view.event, view.consent
+        context = Context(agent, view, REGISTRY, keeps_model=names_model(options))
         await recover(context)
         if options.resume is not None:
-            report_resumed(context, await resume_session(agent, options.resume))
+            session = await resume_session(agent, options.resume, keep_model=context.keeps_model)
+            report_resumed(context, session)
     except AloopError as error:
         view.error(str(error))
         return 1

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
+from aloop.sessions_usage import model_rows, usage_text
 from commands.registry import Command
 from repl.ages import age
 from repl.cells import fit, pad, wrap
@@ -52,15 +53,14 @@ def stats_lines(stats: SessionStats) -> list[Line]:
     """Return the counts of a session, a subject a line."""
     roles = ", ".join(f"{count} {role}" for role, count in stats.messages_by_role.items() if count)
     tools = ", ".join(f"{name} {count}" for name, count in stats.tool_calls.items() if count)
-    usage = stats.usage
-    sent = usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens
     facts = [
         ("session", stats.id),
         ("started", _moment(stats.created_at)),
         ("last turn", _moment(stats.updated_at)),
         ("messages", f"{stats.message_count}" + (f" ({roles})" if roles else "")),
         ("tool calls", tools or "none"),
-        ("tokens", f"{sent:,} in, {usage.output_tokens:,} out" if sent or usage.output_tokens else "none counted"),
+        ("tokens", usage_text(stats.usage) or "none counted"),
+        *(("", row) for row in model_rows(stats.usage_by_model)),
         ("file", f"{stats.path} ({stats.size:,} bytes)" if stats.size else "not saved yet"),
     ]
     return [line((Tone.QUIET, f"{name:<12}"), safe_line(value)) for name, value in facts]

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aloop.config import Settings
+from aloop.consent import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class ShellOptions:
-    """A shell; ``resume`` is None for a new session, empty for the latest one, else an id or its beginning."""
+    """A shell; ``resume`` is None for a new session, empty for the latest one, else an id or its beginning.
+
+    ``allow`` is what tools may do without a question.
+    """
 
     settings: Settings
     model: str | None
     sessions_dir: Path | None
     resume: str | None
+    allow: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +32,4 @@ class TaskOptions:
     sessions_dir: Path | None
     resume: str | None
     task: str
+    allow: tuple[Kind, ...] = ()

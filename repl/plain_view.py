@@ -6,15 +6,27 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice, ToolFinished, ToolStarted, TurnEnded
+from aloop.agent.events import (
+    AgentEvent,
+    AnswerDelta,
+    AnswerFinished,
+    Notice,
+    Retrying,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnEnded,
+)
+from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
+from aloop.tools.approval import unattended
 from commands.registry import Command
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
-from repl.steps import finished_line
+from repl.steps import finished_line, retrying_text
 from repl.transcript import conversation_lines, reminder_lines
 
 _WIDTH = 100
@@ -65,10 +77,18 @@ class PlainView:
                 self._out.flush()
             case AnswerFinished() | ToolStarted() | TurnEnded():
                 self._end_line()
+            case ToolOutput(_, text):
+                self._err.write(safe_text(text))
+                self._err.flush()
             case ToolFinished():
                 self._write(self._err, [finished_line(event)])
+            case Retrying() if event.is_first:
+                self._write(self._err, [line(retrying_text(event))])
             case Notice(text):
                 self._write(self._err, [line(text)])
+
+    async def consent(self, request: Request) -> Decision:
+        raise unattended(request, request.kinds)
 
     def _write(self, stream: TextIO, lines: Iterable[Line]) -> None:
         self._end_line()

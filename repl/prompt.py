@@ -9,17 +9,18 @@ from typing import Protocol
 from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import Completer
+from prompt_toolkit.completion import Completer, DummyCompleter
 from prompt_toolkit.document import Document
-from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
+from prompt_toolkit.search import stop_search
 
 from repl.cells import fit
 from repl.keys import bind_keys
-from repl.layout import STYLE, build_layout
+from repl.layout import PROMPT, STYLE, build_layout
 from repl.live import Live
 from repl.paste import PasteGuard
 from repl.screen import Screen
@@ -45,6 +46,20 @@ class Owner(Protocol):
         ...
 
 
+class Question:
+    """Something asked at the prompt; made on the event loop that waits for the answer."""
+
+    def __init__(self, lead: str, choices: str) -> None:
+        self.lead = lead
+        self.choices = choices
+        self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def answer(self, text: str) -> None:
+        """Take the first answer; the turn may have been stopped before it."""
+        if not self.answered.done():
+            self.answered.set_result(text)
+
+
 class Prompt:
     """One application for the life of the shell: lines come out of it, and it never goes away between them."""
 
@@ -57,13 +72,14 @@ class Prompt:
         toolbar: Callable[[], str],
         completer: Completer,
         history: History,
+        editing_mode: EditingMode = EditingMode.EMACS,
         source: Input | None = None,
     ) -> None:
         self.paste_guard = PasteGuard()
         self._owner = owner
         self._toolbar = toolbar
         self._hint = ""
-        self._answer: asyncio.Future[str] | None = None
+        self._question: Question | None = None
         self._buffer = Buffer(
             name=DEFAULT_BUFFER,
             completer=completer,
@@ -74,8 +90,9 @@ class Prompt:
             on_text_changed=self._forget_hint,
         )
         self.app: Application[None] = Application(
-            layout=build_layout(self._buffer, live, self._toolbar_text),
+            layout=build_layout(self._buffer, live, self._toolbar_text, self._lead),
             style=STYLE,
+            editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
             erase_when_done=True,
             input=source,
@@ -99,26 +116,12 @@ class Prompt:
         if self.app.is_running and not self.app.is_done:
             self.app.exit()
 
-    async def ask(self) -> str:
-        """Return the next line as the answer to a question on the screen, empty when it is declined with Ctrl-C.
-
-        What was being typed is put aside meanwhile: it was not meant as an answer.
-        """
-        draft = self._buffer.document
-        self._buffer.reset()
-        self.app.invalidate()
-        self._answer = asyncio.get_running_loop().create_future()
-        try:
-            return await self._answer
-        finally:
-            self._answer = None
-            self._buffer.document = draft
-            self.app.invalidate()
-
     def submit(self) -> None:
         """Give the line to the owner; a line that is not taken stays, and the toolbar says why."""
         line = self._buffer.text
-        if self._settle(line):
+        if self._question is not None:
+            self._buffer.reset()
+            self._question.answer(line)
             return
         if not line.strip():
             return
@@ -130,8 +133,8 @@ class Prompt:
         self._owner.line_entered(line)
 
     def interrupt(self) -> None:
-        """Decline a question, or end the turn; without either, clear the line but keep it in the history."""
-        if self._settle("") or self._owner.interrupted():
+        """End the turn, with what it asks; without one, clear the line but keep it in the history."""
+        if self._owner.interrupted():
             return
         if self._buffer.text.strip():
             self._buffer.append_to_history()
@@ -150,8 +153,35 @@ class Prompt:
         self._buffer.document = Document(text, len(text))
         return True
 
+    async def ask(self, lead: str, choices: str) -> str:
+        """Return what is entered after ``lead``, with ``choices`` in the toolbar; what was being typed comes back then.
+
+        The answer goes into no history, and nothing is offered to complete it.
+        """
+        draft, self._question = self._buffer.document, Question(lead, choices)
+        completer, suggest = self._buffer.completer, self._buffer.auto_suggest
+        if self.app.layout.is_searching:
+            stop_search()
+        self._buffer.reset()
+        self._buffer.completer, self._buffer.auto_suggest = DummyCompleter(), None
+        self.app.invalidate()
+        try:
+            return await self._question.answered
+        finally:
+            self._question = None
+            self._buffer.completer, self._buffer.auto_suggest = completer, suggest
+            self._buffer.reset(draft)
+            self.app.invalidate()
+
     def complete_again(self) -> None:
-        """Look again for completions of a command that is being typed: there may be more to offer than a moment ago."""
+        """Look again for completions of a command that is being typed: there may be more to offer than a moment ago.
+
+        May be called from any thread.
+        """
+        if self.app.loop is not None:
+            self.app.loop.call_soon_threadsafe(self._complete_again)
+
+    def _complete_again(self) -> None:
         if self._buffer.text.startswith("/") and not self._buffer.complete_state:
             self._buffer.start_completion()
 
@@ -165,16 +195,12 @@ class Prompt:
         self._hint = ""
         self.app.invalidate()
 
-    def _settle(self, answer: str) -> bool:
-        """Answer the question that is being asked; False when none is."""
-        if self._answer is None:
-            return False
-        if not self._answer.done():
-            self._answer.set_result(answer)
-        return True
-
     def _forget_hint(self, _: Buffer) -> None:
         self._hint = ""
 
     def _toolbar_text(self, width: int) -> str:
-        return fit(self._hint or self._toolbar(), width - 1)
+        standing = self._question.choices if self._question else self._toolbar()
+        return fit(self._hint or standing, width - 1)
+
+    def _lead(self) -> str:
+        return self._question.lead if self._question else PROMPT

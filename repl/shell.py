@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError
@@ -23,6 +24,7 @@ from repl.engine import Engine, recover, resume_session
 from repl.history_file import HistoryFile
 from repl.input_history import InputHistory
 from repl.live import Live
+from repl.model_catalog import ModelCatalog, load_models
 from repl.options import ShellOptions
 from repl.prompt import Prompt
 from repl.report import bug_text
@@ -54,8 +56,9 @@ class Shell:
             screen,
             self._live,
             toolbar=lambda: toolbar_text(options, self._engine.context),
-            completer=CommandCompleter(REGISTRY, self._catalog),
+            completer=CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._models_loaded)),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
+            editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
         )
 
@@ -155,7 +158,7 @@ class Shell:
         context = session = None
         if self._options.resume is not None:
             context = await self._engine.ready()
-            session = await resume_session(context.agent, self._options.resume)
+            session = await resume_session(context.agent, self._options.resume, keep_model=context.keeps_model)
         self._screen.show(banner_lines(self._options.model, self._options.settings, self._screen.width))
         if context and session:
             report_resumed(context, session)
@@ -188,6 +191,10 @@ class Shell:
             self._screen.show(farewell_lines(context))
             context.memory.close()
             await context.agent.llm.aclose()
+
+    def _models_loaded(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
+            self._prompt.complete_again()
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 
-from aloop.agent.events import AgentEvent, AnswerFinished, Notice, ToolFinished
+from aloop.agent.events import AgentEvent, AnswerFinished, Notice, Retrying, ToolFinished, ToolOutput
 from aloop.errors import AloopError, StorageError
-from repl.engine import build_agent, resume_session
+from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions
 from repl.report import bug_text
 from repl.sanitize import safe_text
 from repl.spans import line, to_text
-from repl.steps import finished_line
+from repl.steps import finished_line, retrying_text
 
 __all__ = ["TaskOptions", "run_task"]
 
@@ -51,7 +51,7 @@ async def _run(options: TaskOptions) -> str:
     agent.on_event = _report
     try:
         if options.resume is not None:
-            await resume_session(agent, options.resume)
+            await resume_session(agent, options.resume, keep_model=names_model(options))
         before = agent.memory.message_count
         try:
             return await agent.run(options.task)
@@ -69,8 +69,13 @@ def _report(event: AgentEvent) -> None:
         case AnswerFinished(message) if message.tool_calls and message.content:
             # What is said on the way to the answer is not the answer.
             _tell(message.content)
+        case ToolOutput(_, text):
+            sys.stderr.write(safe_text(text))
+            sys.stderr.flush()
         case ToolFinished():
             sys.stderr.write(to_text([finished_line(event)]))
+        case Retrying() if event.is_first:
+            _tell(retrying_text(event))
         case Notice(text):
             _tell(text)
 

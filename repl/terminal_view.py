@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from aloop.agent.events import AgentEvent
+from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from commands.registry import Command
 from repl.answers import is_yes
+from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
 from repl.echo import echo_lines
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.live import Live
@@ -24,6 +26,8 @@ from repl.spans import Line, Tone, to_ansi
 from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
 from repl.turn_display import TurnDisplay
 
+Read = Callable[[str, str], Awaitable[str]]
+
 _PROMPT_ROWS = 3
 """Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
 
@@ -31,16 +35,14 @@ _PROMPT_ROWS = 3
 class TerminalView:
     """Shows what commands and turns have to say.
 
-    ``paging`` is told when a pager takes the screen and gives it back, ``ask`` returns the next line that is entered.
+    ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt.
     """
 
-    def __init__(
-        self, screen: Screen, live: Live, paging: Callable[[bool], None], ask: Callable[[], Awaitable[str]]
-    ) -> None:
+    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read) -> None:
         self._screen = screen
         self._paging = paging
-        self._ask = ask
         self._turn = TurnDisplay(screen, live)
+        self._read = read
 
     def info(self, text: str) -> None:
         self._screen.say(Tone.QUIET, text)
@@ -50,7 +52,7 @@ class TerminalView:
 
     async def confirm(self, question: str) -> bool:
         self._screen.say(Tone.STRONG, f"{question} [y/N]")
-        answer = await self._ask()
+        answer = await self._read("> ", "y yes · n no")
         self._screen.show(echo_lines(answer))
         return is_yes(answer)
 
@@ -75,6 +77,20 @@ class TerminalView:
 
     def event(self, event: AgentEvent) -> None:
         self._turn.show(event)
+
+    async def consent(self, request: Request) -> Decision:
+        self._turn.show_question(request)
+        decision = None
+        while decision is None:
+            answer = await self._read(LEAD, choices(request))
+            decision = decide(answer)
+            if answer.strip().lower() == WHOLE:
+                await self._show_paged(self._ansi(detail_lines(request)))
+            elif decision is None:
+                self.info("Please answer y, a or n.")
+        self._screen.show([decision_line(request, decision)])
+        self._turn.answered()
+        return decision
 
     def _messages(self, messages: Sequence[LLMMessage], most: int | None) -> Iterable[str]:
         """Yield messages as they looked when they came, ``most`` lines of each, a blank line before a question."""

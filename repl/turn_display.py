@@ -8,19 +8,25 @@ from aloop.agent.events import (
     AgentEvent,
     AnswerDelta,
     AnswerFinished,
+    Compacting,
     Notice,
+    Retrying,
     ThoughtDelta,
     ToolFinished,
+    ToolOutput,
     ToolStarted,
     TurnEnded,
     TurnStarted,
 )
+from aloop.consent import Request
 from repl.cells import fit_line
+from repl.consent import question_lines
 from repl.live import Live
 from repl.markdown import render_markdown
+from repl.output_tail import OutputTail
 from repl.screen import Screen
 from repl.spans import Line, Tone, line
-from repl.steps import finished_line, started_text
+from repl.steps import finished_line, result_lines, retrying_text, started_text
 from repl.stream import AnswerStream
 
 _WAITING = "waiting for the answer"
@@ -34,7 +40,9 @@ class TurnDisplay:
         self._live = live
         self._stream = AnswerStream(screen, live, self._print_blocks)
         self._last: Literal["", "block", "step"] = ""
-        self._running = ""
+        self._output = OutputTail(screen, live)
+        self._running: dict[str, str] = {}
+        self._has_shown_detail = False
 
     def show(self, event: AgentEvent) -> None:
         """Show a step of the turn."""
@@ -53,12 +61,18 @@ class TurnDisplay:
                 self._set_status(_WAITING)
             case ToolStarted():
                 self._stream.finish()
-                self._running = started_text(event)
-                self._set_status(f"● {self._running}")
+                self._running[event.call.id] = started_text(event)
+                self._show_running()
+            case ToolOutput(_, text):
+                self._output.add(text)
             case ToolFinished():
-                self._running = ""
-                self._print_step(finished_line(event))
-                self._set_status(_WAITING)
+                self._finish_tool(event)
+            case Retrying():
+                self._stream.finish()
+                self._set_status(retrying_text(event) or _WAITING)
+            case Compacting(messages):
+                self._stream.finish()
+                self._set_status(f"summarising {messages} older messages")
             case Notice(text):
                 self._stream.finish()
                 self._screen.say(Tone.QUIET, text)
@@ -66,11 +80,41 @@ class TurnDisplay:
             case TurnEnded():
                 self._end()
 
+    def show_question(self, request: Request) -> None:
+        """Show what a tool wants to do, and that an answer is waited for."""
+        self._stream.finish()
+        gap = [line("")] if self._last else []
+        self._last = "step"
+        self._screen.show([*gap, *question_lines(request)])
+        self._has_shown_detail = True
+        self._set_status("waiting for you")
+
+    def answered(self) -> None:
+        """Go on from the question."""
+        self._show_running()
+
+    def _show_running(self) -> None:
+        first, *others = self._running.values() or [""]
+        more = f" and {len(others)} more" if others else ""
+        self._set_status(f"● {first}{more}" if first else _WAITING)
+
+    def _finish_tool(self, event: ToolFinished) -> None:
+        self._running.pop(event.call.id, None)
+        self._output.clear()
+        self._print_step(finished_line(event))
+        # A change that was asked for stands above already.
+        if not (self._has_shown_detail and event.result.form == "diff"):
+            self._screen.show(result_lines(event.result))
+        self._has_shown_detail = False
+        self._show_running()
+
     def _end(self) -> None:
         self._stream.finish()
-        if self._running:
-            self._print_step(line((Tone.BAD, "● "), self._running, (Tone.QUIET, " … stopped")))
-            self._running = ""
+        self._output.clear()
+        for running in self._running.values():
+            self._print_step(line((Tone.BAD, "● "), running, (Tone.QUIET, " … stopped")))
+        self._running.clear()
+        self._has_shown_detail = False
 
     def _set_status(self, status: str) -> None:
         self._live.set_status(status)

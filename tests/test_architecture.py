@@ -21,11 +21,11 @@ MAX_LINES = 300
 # From the ground up; a module may import what stands on its own floor or below. The first pattern that fits counts,
 # and it is matched against the module's full name.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("aloop.errors", "aloop.config", "aloop.visible"),
+    ("aloop.errors", "aloop.config*", "aloop.consent", "aloop.visible"),
     ("aloop.llm*",),
     ("aloop.memory*", "aloop.tools*"),
     ("aloop.agent*",),
-    ("aloop.arguments", "aloop.cli", "aloop.piped", "aloop.sessions_*"),
+    ("aloop.arguments", "aloop.cli*", "aloop.piped", "aloop.sessions_*"),
     ("aloop",),
     ("commands*",),
     ("repl*",),

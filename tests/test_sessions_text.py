@@ -97,7 +97,7 @@ def test_no_text_can_pass_for_the_heading_of_another_message() -> None:
 
 def test_tokens_from_the_cache_are_told_apart() -> None:
     stats = SessionStats("id", NOON, NOON, 0, {}, {}, Usage(100, 20, cache_creation_tokens=5, cache_read_tokens=1000))
-    assert "tokens       1,105 in (1,000 of them from the cache), 20 out" in list(stats_lines(stats))
+    assert "tokens       1,105 in (90% from the cache), 20 out" in list(stats_lines(stats))
 
 
 def test_tokens_that_nobody_counted_are_left_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from aloop.errors import LLMError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 
@@ -46,13 +47,48 @@ class ToolStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """A piece of what a running tool puts out; it may end in mid-line."""
+
+    call: ToolCall
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolFinished:
-    """A tool ended after ``seconds``."""
+    """A tool ended after ``seconds``, those not counted in which a person was asked; in the order of the calls."""
 
     call: ToolCall
     headline: str
     result: ToolResult
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """A question failed with ``error`` and is asked again; sent about once a second while that is waited for.
+
+    ``number`` is that of the try to come, of ``tries`` in all. Of the ``pause``, ``left`` is still to go; both are in
+    seconds, and the last event has 0 left.
+    """
+
+    error: LLMError
+    number: int
+    tries: int
+    pause: float
+    left: float
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the wait begins here; for whoever tells of it only once."""
+        return 0 < self.left == self.pause
+
+
+@dataclass(frozen=True, slots=True)
+class Compacting:
+    """A summary of the first ``messages`` that are sent is being written, to take their place."""
+
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +111,16 @@ class TurnEnded:
     seconds: float
 
 
-AgentEvent = TurnStarted | AnswerDelta | ThoughtDelta | AnswerFinished | ToolStarted | ToolFinished | Notice | TurnEnded
+AgentEvent = (
+    TurnStarted
+    | AnswerDelta
+    | ThoughtDelta
+    | AnswerFinished
+    | ToolStarted
+    | ToolOutput
+    | ToolFinished
+    | Retrying
+    | Compacting
+    | Notice
+    | TurnEnded
+)

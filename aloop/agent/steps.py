@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice, ToolFinished, ToolStarted
-from aloop.agent.listener import Listener
+from aloop.agent.asker import Asker
+from aloop.agent.calls import Calls
+from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice
+from aloop.agent.room import Room
 from aloop.agent.verdict import failure, judge
+from aloop.errors import ContextOverflow
 from aloop.llm.base import LLM, Reply
-from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Turn
 from aloop.tools.runner import ToolRunner
 
@@ -19,15 +22,30 @@ _NO_WORD = "(The model ended its turn without a word.)"
 class Steps:
     """One turn's worth of steps; each finished message goes into the turn before anything else happens.
 
-    ``usage`` is the sum over the answers so far, also after a failure.
+    ``usage`` is the sum over the answers and summaries so far, also after a failure.
     """
 
-    def __init__(self, llm: LLM, memory: MemoryManager, runner: ToolRunner, emit: Callable[[AgentEvent], None]) -> None:
+    def __init__(
+        self,
+        llm: LLM,
+        memory: MemoryManager,
+        runner: ToolRunner,
+        emit: Callable[[AgentEvent], None],
+        policy: RetryPolicy,
+        room: Room,
+    ) -> None:
         self._llm = llm
+        self._policy = policy
         self._memory = memory
         self._runner = runner
         self._emit = emit
-        self.usage = Usage()
+        self._room = room
+        self._calls = Calls(memory, runner, emit)
+        self._usage = Usage()
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage + self._room.usage
 
     async def take(self, turn: Turn, most: int) -> str:
         """Take steps until the model has its answer, or ``most`` of them, and return the answer's text.
@@ -38,8 +56,8 @@ class Steps:
         spoken: list[str] = []  # more than one piece when the model paused
         has_begun = False
         for _ in range(most):
-            reply = await self._listen(turn)
-            self.usage += reply.usage
+            reply = await self._ask(turn)
+            self._usage += reply.usage
             verdict = judge(reply)
             message = verdict.message
             if message is None and not verdict.goes_on and not has_begun:
@@ -55,30 +73,28 @@ class Steps:
                 return "".join(spoken) if message or spoken else await self._say(turn, _NO_WORD)
             if message is not None and message.tool_calls:
                 spoken.clear()
-                for call in message.tool_calls:
-                    await self._call(turn, call)
+                await self._calls.make(turn, message.tool_calls)
         return await self._give_up(turn, most)
 
-    async def _listen(self, turn: Turn) -> Reply:
-        listener = Listener(self._emit)
+    async def _ask(self, turn: Turn) -> Reply:
+        await self._room.make_if_needed()
         try:
-            return await listener.listen(self._llm.stream(self._memory.get_context_for_llm(), self._runner.specs))
+            return await self._answer(turn)
+        except ContextOverflow:
+            # Our figures were too low: the API knows better.
+            if not await self._room.make():
+                raise
+        return await self._answer(turn)
+
+    async def _answer(self, turn: Turn) -> Reply:
+        asker = Asker(self._llm, self._policy, self._emit)
+        try:
+            return await asker.ask(self._memory.get_context_for_llm(), self._runner.specs)
         except BaseException:
             # Cancelled or failed: what the person has read by now belongs into the session.
-            if partial := listener.partial(self._llm.model):
-                await turn.add(partial)
+            if asker.partial:
+                await turn.add(asker.partial)
             raise
-
-    async def _call(self, turn: Turn, call: ToolCall) -> None:
-        headline = self._runner.headline(call)
-        self._emit(ToolStarted(call, headline))
-        began = time.monotonic()
-        result = await self._runner.run(call)
-        seconds = time.monotonic() - began
-        await turn.add(
-            LLMMessage("tool", result.text, tool_call_id=call.id, name=call.name, is_error=result.is_error),
-        )
-        self._emit(ToolFinished(call, headline, result, seconds))
 
     async def _give_up(self, turn: Turn, most: int) -> str:
         """End a turn that has no end, with an assistant's message, so that the transcript is a whole one."""

@@ -27,6 +27,7 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "create_llm",
+    "known_models",
 ]
 
 
@@ -46,11 +47,22 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         return OfflineLLM()
     if not settings.has_credentials:
         raise no_credentials(chosen)
-    return DeferredLLM(chosen, "anthropic", lambda: _load_anthropic(chosen))
+    return DeferredLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url))
 
 
-def _load_anthropic(model: str) -> LLM:
+def known_models() -> tuple[str, ...]:
+    """Return the models that the installed SDK names, its newest first, and the offline demo.
+
+    Blocks for a second, the first time: the list comes with the SDK.
+    """
+    # Imported here for that reason.
+    from aloop.llm.anthropic import MODELS
+
+    return (*MODELS, OFFLINE_MODEL)
+
+
+def _load_anthropic(model: str, base_url: str | None) -> LLM:
     # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
     from aloop.llm.anthropic import AnthropicLLM
 
-    return AnthropicLLM(model)
+    return AnthropicLLM(model, base_url=base_url)

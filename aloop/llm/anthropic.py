@@ -9,23 +9,31 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast, get_args
 
 import anthropic
 import httpx2  # what the SDK speaks HTTP with; its errors escape from a running stream as they are
 from anthropic import BaseModel
-from anthropic.types import MessageParam, ToolParam
+from anthropic.types import MessageParam, Model, ToolParam
 
 from aloop.config import DEFAULT_MODEL
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
 from aloop.llm.accumulator import Accumulator
-from aloop.llm.base import StreamEvent, ToolSpec
+from aloop.llm.base import USUAL_WINDOW, StreamEvent, ToolSpec
 from aloop.llm.blocks import to_request, tool_params
 from aloop.llm.failures import Refusal, explain, no_credentials
 from aloop.llm.message_types import LLMMessage
 
 MAX_TOKENS = 16_000
 """The longest answer asked for: within what every current model can give, long enough for a whole file."""
+MODELS: tuple[str, ...] = get_args(get_args(Model)[0])
+"""The models that the SDK names, in its order."""
+STALL = 60.0
+"""Seconds without anything of an answer after which it is given up. Pings are nothing: they only prove a connection."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 # Without a handler Python prints the SDK's warnings to the terminal, in the middle of whatever is on it.
 logging.getLogger("anthropic").addHandler(logging.NullHandler())
@@ -36,13 +44,18 @@ _FAILURES = (
     httpx2.HTTPError,
     httpx2.StreamError,
     httpx2.InvalidURL,
+    TimeoutError,
     AssertionError,
     ValueError,
 )
 
 
 class AnthropicLLM:
-    """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed."""
+    """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
+
+    ``base_url`` is for that one; None leaves it to the environment. The SDK tries nothing again by itself: whoever asks
+    decides that, and shows it. ``stall_after`` is in seconds.
+    """
 
     provider = "anthropic"
 
@@ -51,13 +64,24 @@ class AnthropicLLM:
         model: str = DEFAULT_MODEL,
         *,
         client: anthropic.AsyncAnthropic | None = None,
+        base_url: str | None = None,
         max_tokens: int = MAX_TOKENS,
+        stall_after: float = STALL,
     ) -> None:
         self.model = model
+        self._base_url = base_url
         self._max_tokens = max_tokens
-        self._given = client
+        self._stall_after = stall_after
+        self._window = USUAL_WINDOW
+        self._lookup: asyncio.Task[None] | None = None
+        self._given = client.with_options(max_retries=0) if client else None
         self._made: anthropic.AsyncAnthropic | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def context_window(self) -> int:
+        """The usual one at first; after the first answer, what the API says of this model."""
+        return self._window
 
     async def stream(
         self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
@@ -66,8 +90,10 @@ class AnthropicLLM:
         client = self._client()
         answer = Accumulator()
         try:
-            async with await client.messages.create(**self._request(messages, tools), stream=True) as events:
-                async for event in events:
+            async with asyncio.timeout(self._stall_after):
+                stream = await client.messages.create(**self._request(messages, tools), stream=True)
+            async with stream:
+                async for event in self._unless_stalled(stream):
                     # The SDK passes on whatever JSON it gets, not only what its types promise.
                     delta = answer.feed(event.to_dict(warnings=False)) if isinstance(event, BaseModel) else None
                     if delta is not None:
@@ -75,13 +101,41 @@ class AnthropicLLM:
         except _FAILURES as error:
             # No cause: some of the SDK's errors quote the header that carries the key.
             raise self._explain(error, client) from None
-        yield answer.reply(self.model)
+        reply = answer.reply(self.model)
+        if self._lookup is None:
+            # Beside the conversation: nobody waits for it, and a server that does not know it is fine too.
+            self._lookup = asyncio.create_task(self._learn_window(client))
+        yield reply
+
+    async def _learn_window(self, client: anthropic.AsyncAnthropic) -> None:
+        try:
+            found = await client.models.retrieve(self.model)
+        except _FAILURES as error:
+            _log.debug("no limits of %s: %s", self.model, type(error).__name__)
+        else:
+            self._window = found.max_input_tokens or USUAL_WINDOW
 
     async def aclose(self) -> None:
         """Close the connections made here; a client that was given is its giver's to close."""
+        lookup, self._lookup = self._lookup, None
+        if lookup is not None and lookup.get_loop() is asyncio.get_running_loop():
+            lookup.cancel()
+            await asyncio.wait([lookup])
         made, self._made = self._made, None
         if made is not None:
             await made.close()
+
+    async def _unless_stalled(self, stream: anthropic.AsyncStream[T]) -> AsyncIterator[T]:
+        """Yield the events of ``stream``; raises TimeoutError when none comes for too long. The SDK hides the pings."""
+        events = aiter(stream)
+        while True:
+            # Around the wait only: what is done with an event takes as long as it takes.
+            async with asyncio.timeout(self._stall_after):
+                try:
+                    event = await anext(events)
+                except StopAsyncIteration:
+                    return
+            yield event
 
     def _request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
         system, turns = to_request(messages)
@@ -112,11 +166,11 @@ class AnthropicLLM:
         loop = asyncio.get_running_loop()
         if self._made is None or self._loop is not loop:
             try:
-                self._made = anthropic.AsyncAnthropic()
+                self._made = anthropic.AsyncAnthropic(max_retries=0, base_url=self._base_url)
             except anthropic.AnthropicError as error:
                 raise MissingCredentials(f"The credentials can not be used: {error}") from None
             except (httpx2.InvalidURL, ValueError):
-                raise ConnectionFailed("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
+                raise _wrong_address("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
             self._loop = loop
         return self._made
 
@@ -128,12 +182,12 @@ class AnthropicLLM:
                 return ConnectionFailed(f"{_place(client)} did not answer in time. Try again in a moment.")
             case anthropic.APIConnectionError():
                 reason = _without_secrets(_reason(error), client)
-                return ConnectionFailed(
-                    f"Could not reach {_place(client)}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
-                )
+                text = f"Could not reach {_place(client)}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
+                unusable = isinstance(error.__cause__, httpx2.UnsupportedProtocol | httpx2.InvalidURL)
+                return _wrong_address(text) if unusable else ConnectionFailed(text)
             case anthropic.CredentialsError():
                 return MissingCredentials(_without_secrets(f"The credentials can not be used: {error}", client))
-            case httpx2.TimeoutException():
+            case httpx2.TimeoutException() | TimeoutError():
                 return StreamBroken("The answer stalled and was given up. Ask again.")
             case httpx2.HTTPError() | httpx2.StreamError():
                 return StreamBroken("The connection broke in the middle of the answer. Ask again.")
@@ -157,6 +211,13 @@ class AnthropicLLM:
                 credential=_credential(client),
             )
         )
+
+
+def _wrong_address(text: str) -> ConnectionFailed:
+    """Return the error for an address that leads nowhere, however often it is tried."""
+    error = ConnectionFailed(text)
+    error.passes = False
+    return error
 
 
 def _credential(client: anthropic.AsyncAnthropic) -> str:

@@ -19,6 +19,10 @@ StopReason = Literal[
 ]
 
 
+USUAL_WINDOW = 200_000
+"""Tokens that nearly every model takes in, for as long as a model's own figure is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as the model is told of it; ``parameters`` is a JSON schema of type object."""
@@ -70,6 +74,11 @@ class LLM(Protocol):
 
     @property
     def provider(self) -> str: ...
+
+    @property
+    def context_window(self) -> int:
+        """How many tokens the model takes in, its answer included; 0 where that is not known or has no bounds."""
+        ...
 
     def stream(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> AsyncIterator[StreamEvent]:
         """Stream one answer to ``messages`` (system first); the last event is a Reply.

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from aloop.llm.base import LLM, StreamEvent, ToolSpec
+from aloop.llm.base import LLM, USUAL_WINDOW, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
@@ -21,6 +21,11 @@ class DeferredLLM:
         self._load = load
         self._llm: LLM | None = None
         self._lock = threading.Lock()
+
+    @property
+    def context_window(self) -> int:
+        """What the model says once it is loaded; before, what nearly every model has."""
+        return self._llm.context_window if self._llm else USUAL_WINDOW
 
     def preload(self) -> LLM:
         """Load the model and return it; blocks, and may be called from any thread, any number of times."""

@@ -31,7 +31,7 @@ _STATUS_OF_KIND = {
     "overloaded_error": 529,
 }
 _LONG = ("prompt is too long", "context window", "context limit", "maximum context length")
-_SHORTEN = "Start a new conversation with /clear, or ask with less."
+_SHORTEN = "Shorten it with /compact, start a new one with /clear, or ask with less."
 _LONGEST_DETAIL = 300
 
 
@@ -56,7 +56,18 @@ def no_credentials(model: str) -> MissingCredentials:
 
 
 def explain(refusal: Refusal) -> LLMError:
-    """Return the error of ours that ``refusal`` is."""
+    """Return the error of ours that ``refusal`` is; the API itself may say whether, and when, to ask again."""
+    error = _explain(refusal)
+    error.retry_after = _retry_after(refusal.headers)
+    match refusal.headers.get("x-should-retry", ""):
+        case "true":
+            error.passes = True
+        case "false":
+            error.passes = False
+    return error
+
+
+def _explain(refusal: Refusal) -> LLMError:
     streamed = refusal.status < 400
     status = _STATUS_OF_KIND.get(refusal.kind, 0) if streamed else refusal.status
     detail = _detail(refusal.text)
@@ -88,13 +99,13 @@ def explain(refusal: Refusal) -> LLMError:
 def _not_found(refusal: Refusal, shown: str) -> LLMError:
     if refusal.kind == "not_found_error":
         return ModelNotFound(
-            f"The API knows no model {refusal.model!r} ({shown}). Choose another with --model or ALOOP_MODEL."
+            f"The API knows no model {refusal.model!r} ({shown}). Choose another with /model, --model or ALOOP_MODEL."
         )
     return RequestRejected(f"What answered is not the Messages API ({shown}). Check ANTHROPIC_BASE_URL.")
 
 
 def _rate_limited(refusal: Refusal, shown: str) -> RateLimited:
-    seconds = _seconds(refusal.headers.get("retry-after", ""))
+    seconds = _retry_after(refusal.headers)
     when = "in a minute" if seconds is None else f"in {seconds:.0f} s"
     return RateLimited(f"Too many requests for this key ({shown}). Try again {when}.", seconds)
 
@@ -114,9 +125,15 @@ def _detail(text: str) -> str:
     return f": {short}" if short[-1] in ".!?…" else f": {short}."
 
 
-def _seconds(value: str) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that the API asks to wait, from the finer of its two headers."""
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    return _number(headers.get("retry-after", "")) if milliseconds is None else milliseconds / 1000
+
+
+def _number(value: str) -> float | None:
     try:
-        seconds = float(value)
+        number = float(value)
     except ValueError:  # a date is allowed too, and the API never sends one
         return None
-    return seconds if 0 <= seconds < float("inf") else None
+    return number if 0 <= number < float("inf") else None

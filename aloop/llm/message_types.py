@@ -50,12 +50,26 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer, as the API counted them; all input is the sum of the three input figures."""
+    """Tokens of one answer, as the API counted them; all input is the sum of the three input figures.
+
+    ``duration_ms`` is how long the answer took, as measured here: it is no part of what makes two of these equal.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_creation_tokens: int = 0
     cache_read_tokens: int = 0
+    duration_ms: int = field(default=0, compare=False)
+
+    @property
+    def sent_tokens(self) -> int:
+        """All input: what was sent anew, and what of it was written to the cache or read from there."""
+        return self.input_tokens + self.cache_creation_tokens + self.cache_read_tokens
+
+    @property
+    def cached_share(self) -> float:
+        """The part of all input that was read from the cache, from 0 to 1."""
+        return self.cache_read_tokens / self.sent_tokens if self.sent_tokens else 0.0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -63,6 +77,7 @@ class Usage:
             self.output_tokens + other.output_tokens,
             self.cache_creation_tokens + other.cache_creation_tokens,
             self.cache_read_tokens + other.cache_read_tokens,
+            self.duration_ms + other.duration_ms,
         )
 
 

@@ -8,21 +8,26 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from aloop.config import OFFLINE_MODEL
-from aloop.llm.arithmetic import find_expression
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.summary_request import OPENING
+from aloop.llm.wishes import find_wish
 
-_READ = re.compile(
-    r"(?:please\s+)?read\s+(?:the\s+)?(?:file\s+)?(\"[^\"]+\"|'[^']+'|`[^`]+`|\S+?)[\s?!,;]*(?:please)?[\s?!]*",
-    re.IGNORECASE,
-)
+_ASKED = re.compile(r"^\[user\]\n(.*?)(?=\n\n\[|\n</conversation>|\Z)", re.MULTILINE | re.DOTALL)
 _GREETING = re.compile(r"(?:hello|hi|hey|good (?:morning|evening|afternoon))(?:\s+there)?[\s!.,]*", re.IGNORECASE)
 _INTRODUCTION = (
-    "This is the **offline demo**, not a language model: it can work out `2+2*3`, it can `read PATH`, "
-    "and it remembers what was said. Set `ANTHROPIC_API_KEY` to talk to a model."
+    "This is the **offline demo**, not a language model: it can work out `2+2*3`, `read PATH`, "
+    "`write PATH: TEXT` and `run COMMAND`, and it remembers what was said. Set `ANTHROPIC_API_KEY` to talk to a model."
 )
+_DEEDS = {
+    "read_file": "read files",
+    "calculator": "work that out",
+    "write_file": "write files",
+    "run_shell": "run commands",
+}
 _LONGEST_QUOTE = 60
 _LINES_SHOWN = 5
+_LINE_END = "\n"
 _PIECES = 40
 
 
@@ -31,6 +36,7 @@ class OfflineLLM:
 
     model = OFFLINE_MODEL
     provider = "offline"
+    context_window = 0
 
     def __init__(self, *, delay: float = 0.003) -> None:
         self._delay = delay
@@ -58,41 +64,41 @@ def _wanted_call(said: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> ToolC
     """Return the tool call that the last message asks for, if it asks for one that can be made."""
     if not said or said[-1].role != "user":
         return None
-    asked = said[-1].content or ""
-    offered = {tool.name: tool for tool in tools}
-    path, expression = _path_to_read(asked), find_expression(asked)
-    if path is not None and "read_file" in offered:
-        return _call(offered["read_file"], path, said)
-    if path is None and expression is not None and "calculator" in offered:
-        return _call(offered["calculator"], expression, said)
-    return None
+    wish = find_wish(said[-1].content or "")
+    tool = next((tool for tool in tools if wish and tool.name == wish.tool), None)
+    return _call(tool, wish.values, said) if wish and tool else None
 
 
-def _call(tool: ToolSpec, argument: str, said: Sequence[LLMMessage]) -> ToolCall:
-    """Return a call of ``tool`` with its one required argument; the id tells the place in the conversation."""
-    required = tool.parameters.get("required") or list(tool.parameters.get("properties", {}))
-    name = required[0] if required else "input"
+def _call(tool: ToolSpec, values: Sequence[str], said: Sequence[LLMMessage]) -> ToolCall:
+    """Return a call of ``tool`` with the arguments it requires; the id tells the place in the conversation."""
+    names = tool.parameters.get("required") or list(tool.parameters.get("properties", {})) or ["input"]
     used = {call.id for message in said for call in message.tool_calls}
     place = len(said)
     while f"call_offline_{place}" in used:  # the conversation was shortened since that one
         place += 1
-    return ToolCall(f"call_offline_{place}", tool.name, json.dumps({name: argument}, ensure_ascii=False))
-
-
-def _path_to_read(text: str) -> str | None:
-    found = _READ.fullmatch(text.strip())
-    if found is None:
-        return None
-    path = found.group(1)
-    return path[1:-1] if path[0] in "\"'`" and path[-1] == path[0] and len(path) > 2 else path
+    return ToolCall(
+        f"call_offline_{place}", tool.name, json.dumps(dict(zip(names, values, strict=False)), ensure_ascii=False)
+    )
 
 
 def _answer(said: Sequence[LLMMessage]) -> str:
     last = said[-1] if said else LLMMessage("user", "")
+    if (last.content or "").startswith(OPENING):
+        return _summary(last.content or "")
     text = _about_result(said) if last.role == "tool" else _about_text(last.content or "", len(said))
     # Said once in a conversation; the answers after it are shorter.
     first = not any(message.role == "assistant" and message.content for message in said)
     return f"{text}\n\n{_INTRODUCTION}" if first else text
+
+
+def _summary(request: str) -> str:
+    """Return what was asked in the conversation that ``request`` holds; more takes a model."""
+    asked = [" ".join(text.split()) for text in _ASKED.findall(request)]
+    return "\n".join(f"- You wrote: {_code(_quoted(text))}" for text in asked) or "Nothing was asked."
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE].rstrip() + "…"
 
 
 def _about_text(text: str, remembered: int) -> str:
@@ -102,12 +108,9 @@ def _about_text(text: str, remembered: int) -> str:
         return f"Hello! {memory}"
     if not words:
         return f"You wrote nothing that I can quote. {memory}"
-    if _path_to_read(text) is not None:
-        return f"I can not read files here: no tool for it is offered. {memory}"
-    if find_expression(text) is not None:
-        return f"I can not work that out here: no calculator is offered. {memory}"
-    quote = words if len(words) <= _LONGEST_QUOTE else words[:_LONGEST_QUOTE].rstrip() + "…"
-    return f"You wrote: {_code(quote)}. {memory}"
+    if (wish := find_wish(text)) is not None:
+        return f"I can not {_DEEDS[wish.tool]} here: no tool for it is offered. {memory}"
+    return f"You wrote: {_code(_quoted(words))}. {memory}"
 
 
 def _about_result(said: Sequence[LLMMessage]) -> str:
@@ -120,6 +123,10 @@ def _about_result(said: Sequence[LLMMessage]) -> str:
         return f"The tool `{name}` could not do that with {_code(argument)}: {content or 'it did not say why'}"
     if name == "calculator":
         return f"{_code(argument)} = **{content.rpartition('=')[2].strip()}**"
+    if name == "write_file":
+        return f"Done. {content.partition(_LINE_END)[0]}"
+    if name == "run_shell":
+        return f"I ran {_code(argument)}.\n\n{_fenced(content)}"
     return _about_file(argument, result.content or "")
 
 
@@ -139,9 +146,14 @@ def _about_file(path: str, content: str) -> str:
         return f"{_code(path)} is **empty**."
     count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
     shown = "\n".join(lines[:_LINES_SHOWN])
-    fence = "`" * max(3, _longest_run_of_ticks(shown) + 1)
     begins = "It begins:" if len(lines) > _LINES_SHOWN else "It says:"
-    return f"I read **{count}** of {_code(path)}. {begins}\n\n{fence}\n{shown}\n{fence}"
+    return f"I read **{count}** of {_code(path)}. {begins}\n\n{_fenced(shown)}"
+
+
+def _fenced(text: str) -> str:
+    """Return ``text`` as a block of code of Markdown, whatever backticks it holds."""
+    fence = "`" * max(3, _longest_run_of_ticks(text) + 1)
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _code(text: str) -> str:

@@ -39,16 +39,21 @@ def unanswered(messages: Sequence[LLMMessage]) -> list[ToolCall]:
     return []
 
 
-def project(system: Iterable[LLMMessage], messages: Sequence[LLMMessage]) -> Projection:
-    """Return what to send: the system messages, then all from the last summary on that is not skipped, mended."""
+def project(system: Iterable[LLMMessage], messages: Sequence[LLMMessage], model: str | None = None) -> Projection:
+    """Return what to send: the system messages, then all from the last summary on that is not skipped, mended.
+
+    What other models than ``model`` thought is left out: a signature is good for the model that gave it alone.
+    """
     mender = _Mender()
-    for message in _live(messages):
-        mender.take(message)
+    for message in live(messages):
+        is_foreign = message.thinking and model and message.model and message.model != model
+        mender.take(replace(message, thinking=()) if is_foreign else message)
     mender.close()
     return Projection((*system, *mender.sent), tuple(mender.repairs))
 
 
-def _live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Return the messages that count: all from the last summary on that is not skipped."""
     start = max((index for index, message in enumerate(messages) if message.summary and not message.skip), default=-1)
     live = [message for message in messages[max(start, 0) :] if not message.skip]
     if start >= 0 and live[0].role in {"assistant", "tool"}:

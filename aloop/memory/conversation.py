@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session, make_title
+
+Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
+"""Makes other messages of those there are; pure, for it is called again when the file changes meanwhile."""
 
 _TICK = timedelta(milliseconds=1)
 # Later times could not be read back: in another zone they leave the calendar.
@@ -24,6 +28,10 @@ class Conversation:
     messages: list[LLMMessage] = field(default_factory=list)
     saved: int = 0
     saved_system: tuple[LLMMessage, ...] = ()
+    counted_from: int = 0
+    """Usage on messages before this one tells of a context that is no longer sent."""
+    version: int = 0
+    """Grows with each change that is not just one more message."""
 
     @classmethod
     def new(cls) -> Conversation:
@@ -65,6 +73,20 @@ class Conversation:
             self.system[:] = session.system_messages
         self.messages[: self.saved] = session.messages
         self._saved_as(session)
+        shortened = any(message.summary or message.skip for message in self.messages)
+        self._changed(counted_from=len(self.messages) if shortened else 0)
+
+    def revise(self, messages: Sequence[LLMMessage]) -> None:
+        """Put ``messages`` in place of all there are; those of them that were not saved yet still count as such."""
+        pending = {id(message) for message in self.unsaved}
+        firsts = (place for place, message in enumerate(messages) if id(message) in pending)
+        self.saved = next(firsts, len(messages))
+        self.messages[:] = messages
+        self._changed(counted_from=len(messages))
+
+    def _changed(self, counted_from: int) -> None:
+        self.counted_from = counted_from
+        self.version += 1
 
     def saved_now(self, session: Session) -> None:
         """Note that the file holds ``session``, a snapshot of this conversation."""
@@ -84,7 +106,7 @@ class Conversation:
             system_messages=tuple(self.system),
             messages=messages,
             title=self.head.title or make_title(messages),
-            model=self.head.model or model,
+            model=model or self.head.model,
         )
 
 

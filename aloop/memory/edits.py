@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.emitter import emit_messages
+from aloop.memory.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.nodes import Mapping, Node, Sequence
 from aloop.memory.places import Places
 from aloop.memory.scalars import emit_text
@@ -24,10 +24,11 @@ class MessageEdits:
         self._places = Places(parsed)
         self._root = parsed.root
         messages = parsed.root.values.get("messages")
-        if not isinstance(messages, Sequence) or messages.flow:
+        # A list without messages, in brackets or not there at all, has nothing to be edited; the header has.
+        self._items = messages.items if isinstance(messages, Sequence) else []
+        self._column = self._places.column(messages.start) if messages and self._items else ITEM_COLUMN
+        if isinstance(messages, Sequence) and messages.items and messages.flow:
             raise ValueError("the messages are no block list")
-        self._items = messages.items
-        self._column = self._places.column(messages.start)
 
     def drop(self, first: int, last: int) -> Edit:
         """Take the messages from ``first`` to ``last``, the latter included, out of the text."""
@@ -42,6 +43,11 @@ class MessageEdits:
         """Put ``messages`` behind message ``number``."""
         end = self._end(number)
         return self._edit(end, end, emit_messages(messages, self._column))
+
+    def insert_before(self, number: int, messages: Iterable[LLMMessage]) -> Edit:
+        """Put ``messages`` in front of message ``number``."""
+        start = self._start(number)
+        return self._edit(start, start, emit_messages(messages, self._column))
 
     def set_flag(self, number: int, flag: str) -> Edit:
         """Mark a message, ``skip`` for instance; nothing changes when it is marked already."""

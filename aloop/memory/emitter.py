@@ -16,6 +16,7 @@ from aloop.memory.session import Session
 SCHEMA_LINE = "# yaml-language-server: $schema=../.session.schema.json\n"
 END_MARKER = "...\n"
 ITEM_COLUMN = 2
+_ALWAYS_SHOWN = ("input_tokens", "output_tokens")
 
 
 def emit_session(session: Session) -> str:
@@ -123,6 +124,7 @@ def _usage(usage: Usage) -> str:
         ("output_tokens", usage.output_tokens),
         ("cache_creation_tokens", usage.cache_creation_tokens),
         ("cache_read_tokens", usage.cache_read_tokens),
+        ("duration_ms", usage.duration_ms),
     )
-    shown = [f"{key}: {number}" for key, number in figures if number or not key.startswith("cache")]
+    shown = [f"{key}: {number}" for key, number in figures if number or key in _ALWAYS_SHOWN]
     return "{" + ", ".join(shown) + "}"

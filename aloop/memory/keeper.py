@@ -11,9 +11,10 @@ from pathlib import Path
 from aloop.errors import AloopError, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.atomic import explain
-from aloop.memory.conversation import Conversation
+from aloop.memory.conversation import Change, Conversation
 from aloop.memory.journal import Journal
 from aloop.memory.locks import OpenLock, write_lock
+from aloop.memory.outputs import KeptOutput, keep_output
 from aloop.memory.reload import reload
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
@@ -98,6 +99,13 @@ class Keeper:
             return f"{reason} A crash would lose what comes now; the turn's end will be saved as always."
         return None
 
+    def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
+        """Write a tool's whole result beside the session's file; raises StorageError."""
+        try:
+            return keep_output(self.backend.port, self._ensure_folder(session), tool, text)
+        except OSError as error:
+            raise explain(error, "keep a long result", self._folder or self.backend.sessions_dir) from error
+
     def drop_turn(self) -> None:
         """The turn was taken back: remove its journal, and the folder when there is nothing else in it."""
         if self._journal:
@@ -108,14 +116,30 @@ class Keeper:
             self.backend.remove_unused(self._folder)
             self._folder = None
 
-    def save(self, conversation: Conversation, model: str | None) -> SaveReport:
-        """Write what is new of the conversation into its file; raises StorageError, SessionBusy."""
+    def edit(self, conversation: Conversation, change: Change, model: str | None) -> SaveReport | None:
+        """Put what ``change`` makes of the messages in their place, and into the file where there is one.
+
+        While a turn runs, the file follows at its end; None is returned then. Raises as ``save`` does, and what
+        ``change`` raises: then the conversation is what the file says, and what was not saved yet.
+        """
+        if self._journal or self._unsaved or self.stored is None:
+            conversation.revise(change(tuple(conversation.messages)))
+            return None
+        unsaved = conversation.unsaved
+        try:
+            return self.save(conversation, model, change)
+        except BaseException:
+            conversation.revise((*self.stored.session.messages, *unsaved))
+            raise
+
+    def save(self, conversation: Conversation, model: str | None, change: Change | None = None) -> SaveReport:
+        """Write what is new of the conversation into its file, after ``change``; raises StorageError, SessionBusy."""
         try:
             try:
-                report = self._save_locked(conversation, model)
+                report = self._save_locked(conversation, model, change)
             except FileNotFoundError:
                 # Another start took the new folder, still empty, for one that a crash had left.
-                report = self._save_locked(conversation, model)
+                report = self._save_locked(conversation, model, change)
         except OSError as error:
             self._keep_journal()
             raise explain(error, "save the session", self._folder or self.backend.sessions_dir) from error
@@ -127,10 +151,10 @@ class Keeper:
             self._discard(self._unsaved.pop())
         return report
 
-    def _save_locked(self, conversation: Conversation, model: str | None) -> SaveReport:
+    def _save_locked(self, conversation: Conversation, model: str | None, change: Change | None) -> SaveReport:
         folder = self._ensure_folder(conversation.snapshot(model))
         with write_lock(self.backend.port, folder, conversation.head.id):
-            return self._save(conversation, model, folder)
+            return self._save(conversation, model, folder, change)
 
     def _keep_journal(self) -> None:
         """The turn is over: its journal is for a crash before the next save that succeeds."""
@@ -150,13 +174,20 @@ class Keeper:
             self._open.release()
             self._open = None
 
-    def _save(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:
+    def _save(self, conversation: Conversation, model: str | None, folder: Path, change: Change | None) -> SaveReport:
         notices: list[str] = []
+        unsaved = conversation.unsaved
         for _ in range(_TRIES):
             try:
                 if self.stored is None:
                     return self._create(conversation, model, folder)
+                if change is not None:
+                    # Made anew each time, of what the file says by then.
+                    conversation.revise((*self.stored.session.messages, *unsaved))
                 notices += self._pull(conversation)
+                if change is not None:
+                    unsaved = conversation.unsaved
+                    conversation.revise(change(tuple(conversation.messages)))
                 session = conversation.snapshot(model)
                 changed = conversation.system_changed
                 self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)

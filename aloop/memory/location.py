@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from aloop.config import Settings
+from aloop.config import sessions_dir
 from aloop.errors import StorageError
 
 FOLDER = Path(".aloop") / "sessions"
@@ -19,7 +19,7 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
     root of its repository or to home, else ``.aloop/sessions`` in the working directory. Raises StorageError when
     somebody has removed that.
     """
-    chosen = Path(given).expanduser() if given is not None else Settings.from_env().sessions_dir
+    chosen = Path(given).expanduser() if given is not None else sessions_dir()
     try:
         if chosen is not None:
             return chosen.absolute()

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import AmbiguousPrefix, SessionNotFound, StorageError
 from aloop.llm.base import LLM
-from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import Projection, project
-from aloop.memory.conversation import Conversation
+from aloop.memory.context_use import ContextUse, measure
+from aloop.memory.conversation import Change, Conversation
 from aloop.memory.housekeeping import Housekeeping, on_thread
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
+from aloop.memory.outputs import KeptOutput
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle
+from aloop.memory.statistics import count
 from aloop.memory.turn import Turn, to_the_end
 from aloop.memory.yaml_backend import YamlBackend
 
@@ -38,6 +40,7 @@ class MemoryManager(Housekeeping):
         self._hold = hold
         self._keeper = Keeper(self._backend, hold)
         self._conversation = Conversation.new()
+        self._measured: tuple[object, tuple[int, bool]] = (None, (0, True))
         self._working = asyncio.Lock()
 
     @property
@@ -78,6 +81,7 @@ class MemoryManager(Housekeeping):
     def set_system_message(self, text: str) -> None:
         """Put one system message in place of all there are."""
         self._conversation.system[:] = [LLMMessage(role="system", content=text)]
+        self._conversation.version += 1
 
     def get_context_for_llm(self) -> list[LLMMessage]:
         """Return the messages a model would be sent, system first: mended where the history is no valid transcript."""
@@ -87,8 +91,21 @@ class MemoryManager(Housekeeping):
         """Return a sentence for each kind of thing that ``get_context_for_llm`` has to mend."""
         return self._project().repairs
 
+    def measure_context(self, overhead: int = 0) -> ContextUse:
+        """Return how much of the model's window the next question takes, as far as it can be told.
+
+        ``overhead`` is what is sent besides the messages, in tokens.
+        """
+        talk = self._conversation
+        key = (talk.head.id, talk.version, len(talk.messages), overhead)
+        if key != self._measured[0]:
+            # Asked for with each keystroke, and a conversation can be long.
+            self._measured = (key, measure(talk.system, talk.messages, talk.counted_from, overhead))
+        return ContextUse(self._measured[1][0], self.llm.context_window if self.llm else 0, self._measured[1][1])
+
     def _project(self) -> Projection:
-        return project(self._conversation.system, self._conversation.messages)
+        model = self.llm.model if self.llm else None
+        return project(self._conversation.system, self._conversation.messages, model)
 
     def turn(self) -> Turn:
         """Return a context manager for one turn: whatever happens in it, it ends as a valid transcript, saved.
@@ -110,6 +127,27 @@ class MemoryManager(Housekeeping):
         if report.notice:
             self._tell(report.notice)
         return report
+
+    async def keep_output(self, tool: str, text: str) -> KeptOutput:
+        """Write the whole of a tool's result into a file beside session.yaml; raises StorageError, SessionBusy.
+
+        It is for the ``output_file`` of the message that holds the result shortened.
+        """
+        async with self._working:
+            return await asyncio.to_thread(self._keeper.keep_output, self._conversation.snapshot(None), tool, text)
+
+    async def edit(self, change: Change) -> None:
+        """Replace the messages by what ``change`` makes of all there are, in memory and in the file.
+
+        Only what differs is written. ``change`` sees what others did to the file meanwhile, and may be called more than
+        once. While a turn runs, the file follows at the turn's end. Raises as ``save_memory`` does, and what ``change``
+        raises; then nothing was changed.
+        """
+        model = self.llm.model if self.llm else None
+        async with self._working:
+            report = await asyncio.to_thread(self._keeper.edit, self._conversation, change, model)
+        if report and report.notice:
+            self._tell(report.notice)
 
     def _tell(self, notice: str) -> None:
         if self.on_notice is not None:
@@ -217,13 +255,13 @@ class MemoryManager(Housekeeping):
     async def session_stats(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionStats:
         """Return counts over a stored session; raises as ``resume`` does."""
         stored = await on_thread(sessions_dir, lambda backend: backend.open(session_id))
-        return _count(stored.session, len(stored.data))
+        return count(stored.session, len(stored.data))
 
     def stats(self) -> SessionStats:
         """Return counts over the conversation as it is in memory; ``size`` is that of the file at the last save."""
         session = replace(self._conversation.snapshot(None), path=self.path or Path())
         stored = self._keeper.stored
-        return _count(session, len(stored.data) if stored else 0)
+        return count(session, len(stored.data) if stored else 0)
 
 
 class _TurnKeeper:
@@ -256,13 +294,3 @@ class _TurnKeeper:
 
     async def save(self) -> SaveReport:
         return await self._manager.save_memory()
-
-
-def _count(session: Session, size: int) -> SessionStats:
-    messages = session.messages
-    roles = Counter[str](message.role for message in (*session.system_messages, *messages))
-    calls = Counter(call.name for message in messages for call in message.tool_calls)
-    usage = sum((message.usage for message in messages if message.usage), Usage())
-    return SessionStats(
-        session.id, session.created_at, session.updated_at, len(messages), roles, calls, usage, size, session.path
-    )

@@ -216,4 +216,5 @@ def _read_usage(fields: _Fields) -> Usage:
         fields.number("output_tokens"),
         fields.number("cache_creation_tokens"),
         fields.number("cache_read_tokens"),
+        fields.number("duration_ms"),
     )

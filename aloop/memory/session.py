@@ -73,7 +73,10 @@ class SessionTitle:
 
 @dataclass(frozen=True, slots=True)
 class SessionStats:
-    """Counts over one session; ``size`` is that of session.yaml in bytes."""
+    """Counts over one session; ``size`` is that of session.yaml in bytes.
+
+    ``usage`` is that of all answers and summaries together, ``usage_by_model`` the same for each model that gave any.
+    """
 
     id: str
     created_at: datetime
@@ -84,6 +87,7 @@ class SessionStats:
     usage: Usage = field(default_factory=Usage)
     size: int = 0
     path: Path = Path()
+    usage_by_model: Mapping[str, Usage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

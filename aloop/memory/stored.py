@@ -16,6 +16,7 @@ from aloop.memory.anchors import Anchors, canonical_anchors, find_anchors, secti
 from aloop.memory.atomic import write_atomic
 from aloop.memory.emitter import END_MARKER, emit_messages, emit_section, emit_time
 from aloop.memory.os_port import OsPort
+from aloop.memory.revision import is_revised, revise
 from aloop.memory.schema import KNOWN_VERSION, Refused, refuse_newer
 from aloop.memory.serialization import dump_session, interpret, load_session, parse, read_quickly
 from aloop.memory.session import Session
@@ -150,6 +151,9 @@ class StoredSession:
     ) -> None:
         """Add ``messages`` to the file and put in the time of ``session``; all else stays to the byte.
 
+        Where ``session`` differs otherwise from what the file holds, in a message before those or in its title or
+        model, just that is changed too.
+
         ``watch`` keeps an eye on the file that is displaced, for ``late_edit``. Raises OSError, UnstorableValue,
         NewerVersion, and ChangedMeanwhile at the last moment; then neither the file nor this object has changed.
         """
@@ -207,6 +211,12 @@ class StoredSession:
     ) -> tuple[bytearray, list[Edit], Anchors | None]:
         """Return the text to edit, the edits, and the anchors afterwards (None when they must be looked up again)."""
         data, anchors = self.data, self.anchors
+        if not self.session.messages:
+            messages = session.messages
+        kept = session.messages[: len(session.messages) - len(messages)]
+        if is_revised(self.session, session, kept):
+            data, _ = self._find_anchors(data)
+            data, anchors = revise(bytes(data), self.path, self.session, session, kept), None
         first = anchors is None
         if anchors is None or self.session.version > KNOWN_VERSION:
             data, anchors = self._find_anchors(data)

@@ -45,7 +45,7 @@ class Turn:
     def __init__(self, messages: list[LLMMessage], disk: TurnDisk) -> None:
         self._messages = messages
         self._disk = disk
-        self._start = len(messages)
+        self._new: list[LLMMessage] = []
         self.report: SaveReport | None = None
         self.kept = False
 
@@ -54,6 +54,7 @@ class Turn:
 
         When this returns, the message is on the disk and outlives a crash.
         """
+        self._new.append(message)
         self._messages.append(message)
         # Cancelled or not, the journal is not written behind the back of what comes next.
         await to_the_end(self._disk.note(message))
@@ -64,15 +65,15 @@ class Turn:
         except asyncio.CancelledError:
             await to_the_end(self._disk.drop())
             raise
-        self._start = len(self._messages)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        new = self._messages[self._start :]
+        new = self._new
         if kind is not None and all(message.role == "user" for message in new):
-            del self._messages[self._start :]
+            mine = {id(message) for message in new}
+            self._messages[:] = [message for message in self._messages if id(message) not in mine]
             await to_the_end(self._disk.drop())
             return
         self._messages.extend(answer_for(call) for call in unanswered(new))

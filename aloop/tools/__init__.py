@@ -10,12 +10,22 @@ from aloop.tools.calculator import Calculator
 from aloop.tools.files import ListFiles, ReadFile
 from aloop.tools.runner import ToolRunner
 from aloop.tools.search import SearchFiles
+from aloop.tools.shell import RunShell
 from aloop.tools.workspace import Workspace
+from aloop.tools.writing import EditFile, WriteFile
 
 __all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "warm"]
 
 
 def default_tools(working_dir: Path, *, allow_outside: bool = False) -> list[Tool]:
-    """Return the standard tools; those for files stay in ``working_dir`` unless ``allow_outside``."""
+    """Return the standard tools; those for files ask before they leave ``working_dir`` unless ``allow_outside``."""
     workspace = Workspace(working_dir, allow_outside=allow_outside)
-    return [Calculator(), ReadFile(workspace), ListFiles(workspace), SearchFiles(workspace)]
+    return [
+        Calculator(),
+        ReadFile(workspace),
+        ListFiles(workspace),
+        SearchFiles(workspace),
+        WriteFile(workspace),
+        EditFile(workspace),
+        RunShell(workspace),
+    ]

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from aloop.consent import Form, Request
 from aloop.llm.base import ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What goes back to the model; ``is_error`` tells it that the call failed."""
+    """What goes back to the model; ``is_error`` tells it that the call failed, ``form`` how a screen shows it best."""
 
     text: str
     is_error: bool = False
+    form: Form = "text"
+
+
+Tell = Callable[[str], None]
+"""Takes a piece of what a running tool puts out, for a person to follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A call made ready: ``run`` does just what ``request`` says, once that is granted; None asks for nothing."""
+
+    run: Callable[[Tell], Awaitable[ToolResult]]
+    request: Request | None = None
 
 
 class Tool(ABC):
@@ -29,10 +43,19 @@ class Tool(ABC):
     parameters: ClassVar[Mapping[str, Any]]
     headline: ClassVar[str] = ""
     """The name of the argument that tells a reader most, shown beside the tool's name; empty when there is none."""
+    only_reads: ClassVar[bool] = False
+    """Whether calls change nothing, so that several of them may run at once."""
 
     @property
     def spec(self) -> ToolSpec:
         return ToolSpec(self.name, self.description, self.parameters)
+
+    async def prepare(self, arguments: Mapping[str, Any]) -> Action:
+        """Return what the call would do; a tool that a person has to allow says so here, and changes nothing yet.
+
+        Raises ToolError, as ``run`` does, when it is clear by now that it can not be done.
+        """
+        return Action(lambda _tell: self.run(arguments))
 
     @abstractmethod
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:

@@ -26,6 +26,7 @@ class Calculator(Tool):
         "additionalProperties": False,
     }
     headline = "expression"
+    only_reads = True
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         return ToolResult(show(calculate(arguments["expression"])))

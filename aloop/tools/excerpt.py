@@ -14,7 +14,9 @@ from aloop.errors import ToolError
 from aloop.tools.workspace import sentence
 
 MOST_LINES = 2_000
-MOST_CHARACTERS = 60_000
+MOST_BYTES = 29_000
+"""Of the lines together, in UTF-8: a result of more than 30,000, its notes included, would be cut in the middle."""
+
 LONGEST_LINE = 5_000
 """Bytes of one line; what is longer is cut."""
 
@@ -55,8 +57,8 @@ def excerpt(file: BinaryIO, offset: int, limit: int, stop: threading.Event) -> s
         if last < offset:
             continue
         line, is_mended = _decode(raw, is_cut)
-        size += len(line)
-        if len(lines) == limit or (lines and size > MOST_CHARACTERS):
+        size += len(line.encode()) + len(b"\n")
+        if len(lines) == limit or (lines and size > MOST_BYTES):
             notes[f"Lines {offset:,} to {last - 1:,}. There is more: go on with offset={last}."] = None
             break
         if is_cut:

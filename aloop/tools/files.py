@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
-from aloop.tools.base import Tool, ToolResult
+from aloop.tools.base import ToolResult
 from aloop.tools.excerpt import MOST_LINES, excerpt, open_plain
 from aloop.tools.globs import Glob
+from aloop.tools.looking import LookingTool
 from aloop.tools.threads import in_thread
 from aloop.tools.walk import Entry, Walk
 from aloop.tools.workspace import Workspace
@@ -19,7 +20,7 @@ MOST_LISTED = 500
 _MARKS = {"folder": "/", "link": " (link)", "other": " (not a regular file)", "file": ""}
 
 
-class ReadFile(Tool):
+class ReadFile(LookingTool):
     """Shows the lines of a text file."""
 
     name = "read_file"
@@ -39,21 +40,18 @@ class ReadFile(Tool):
     }
     headline = "path"
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-
-    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+    async def look(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
         # JSON knows one kind of number: 2.0 is a valid integer to the schema.
         offset, limit = int(arguments.get("offset", 1)), int(arguments.get("limit", MOST_LINES))
 
         def work(stop: threading.Event) -> str:
-            with open_plain(self._workspace.resolve(arguments["path"]), arguments["path"]) as file:
+            with open_plain(workspace.resolve(arguments["path"]), arguments["path"]) as file:
                 return excerpt(file, offset, limit, stop)
 
         return ToolResult(await in_thread(work))
 
 
-class ListFiles(Tool):
+class ListFiles(LookingTool):
     """Shows the names in a folder, or those below it that match a pattern."""
 
     name = "list_files"
@@ -75,15 +73,12 @@ class ListFiles(Tool):
     }
     headline = "path"
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-
-    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+    async def look(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
         shown = arguments.get("path", ".")
         glob = Glob(arguments.get("pattern", "*"), hidden=arguments.get("hidden", False))
 
         def work(stop: threading.Event) -> str:
-            folder = self._workspace.resolve(shown)
+            folder = workspace.resolve(shown)
             if not folder.is_dir():
                 raise ToolError(f"{shown!r} is a file: read_file shows what is in it.")
             return _listing(Walk(folder, glob, stop), shown)

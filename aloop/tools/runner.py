@@ -7,10 +7,12 @@ import difflib
 import json
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
 from aloop.errors import ToolError
 from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import ToolCall, clean_text
+from aloop.tools.approval import Approval
 from aloop.tools.arguments import check_arguments, read_arguments
 from aloop.tools.base import Tool, ToolResult
 
@@ -19,10 +21,34 @@ _LONGEST_HEADLINE = 120
 _log = logging.getLogger(__name__)
 
 
-class ToolRunner:
-    """The tools of one agent, by name; raises ValueError when two have the same name."""
+class Watch(Protocol):
+    """Follows one call."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def begin(self) -> None:
+        """The call is allowed, and begins now."""
+        ...
+
+    def output(self, text: str) -> None:
+        """Take a piece of what the tool puts out while it runs."""
+        ...
+
+
+class _Nobody:
+    def begin(self) -> None:
+        """Nobody follows this call."""
+
+    def output(self, text: str) -> None:
+        """Nor what it puts out."""
+
+
+class ToolRunner:
+    """The tools of one agent, by name; raises ValueError when two have the same name.
+
+    ``approval`` decides what may be done; without one, nothing is allowed that anybody would have to be asked for.
+    """
+
+    def __init__(self, tools: Sequence[Tool], approval: Approval | None = None) -> None:
+        self._approval = approval or Approval()
         self._tools = {tool.name: tool for tool in tools}
         if len(self._tools) != len(tools):
             raise ValueError("two tools have the same name")
@@ -43,26 +69,35 @@ class ToolRunner:
         line = " ".join(text.split())
         return line if len(line) <= _LONGEST_HEADLINE else line[: _LONGEST_HEADLINE - 1] + "…"
 
-    async def run(self, call: ToolCall) -> ToolResult:
+    def only_reads(self, call: ToolCall) -> bool:
+        """Whether ``call`` changes nothing, so that it may run beside others like it."""
+        tool = self._tools.get(call.name)
+        return tool is not None and tool.only_reads
+
+    async def run(self, call: ToolCall, watch: Watch | None = None) -> ToolResult:
         """Run one call; every failure comes back as a result with ``is_error``, only cancellation is raised."""
         try:
-            result = await self._run(call)
+            result = await self._run(call, watch or _Nobody())
             text = clean_text(result.text)
         except ToolError as error:
             return ToolResult(clean_text(str(error)), is_error=True)
         except Exception as error:  # noqa: BLE001  # a bug in one tool is told to the model; the conversation survives it
             _log.debug("tool %s failed", call.name, exc_info=True)
             return ToolResult(clean_text(f"The tool failed: {type(error).__name__}: {error}"), is_error=True)
-        return ToolResult(text or "(no output)", result.is_error)
+        return ToolResult(text or "(no output)", result.is_error, result.form)
 
-    async def _run(self, call: ToolCall) -> ToolResult:
+    async def _run(self, call: ToolCall, watch: Watch) -> ToolResult:
         tool = self._tools.get(call.name)
         if tool is None:
             raise ToolError(self._unknown(call.name))
         arguments = read_arguments(call.arguments)
         # In a thread, for the first check imports its validator, and no keystroke should wait for that.
         await asyncio.to_thread(check_arguments, tool.parameters, arguments)
-        return await tool.run(arguments)
+        action = await tool.prepare(arguments)
+        if action.request is not None:
+            await self._approval.require(action.request)
+        watch.begin()
+        return await action.run(watch.output)
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._tools, n=1)

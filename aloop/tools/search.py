@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from aloop.tools.base import Tool, ToolResult
+from aloop.tools.base import ToolResult
 from aloop.tools.globs import Glob
+from aloop.tools.looking import LookingTool
 from aloop.tools.matching import MOST_MATCHES, Matches, find_matches
 from aloop.tools.threads import in_thread
 from aloop.tools.walk import Walk
@@ -19,7 +20,7 @@ SECONDS = 10.0
 """How long the matching may take; what was found until then is the answer."""
 
 
-class SearchFiles(Tool):
+class SearchFiles(LookingTool):
     """Shows the lines that match, as ``path:line: text``."""
 
     name = "search_files"
@@ -44,24 +45,25 @@ class SearchFiles(Tool):
     headline = "pattern"
 
     def __init__(self, workspace: Workspace, *, seconds: float = SECONDS) -> None:
-        self._workspace = workspace
+        super().__init__(workspace)
         self._seconds = seconds
 
-    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+    async def look(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
         shown = arguments.get("path", ".")
         pattern = arguments.get("glob", "*")
         glob = Glob(pattern if "/" in pattern else f"**/{pattern}", hidden=arguments.get("hidden", False))
-        files, notes = await in_thread(lambda stop: _candidates(self._workspace.resolve(shown), glob, stop))
+        files, notes = await in_thread(lambda stop: _candidates(workspace.resolve(shown), glob, stop))
         matches = await find_matches(
             re.escape(arguments["pattern"]) if arguments.get("literal") else arguments["pattern"],
             files,
             ignore_case=arguments.get("ignore_case", False),
             seconds=self._seconds,
         )
-        return ToolResult("\n".join([*self._lines(matches, files), *notes, *_notes(matches, len(files))]))
+        return ToolResult("\n".join([*_lines(matches, files, workspace), *notes, *_notes(matches, len(files))]))
 
-    def _lines(self, matches: Matches, files: list[Path]) -> list[str]:
-        return [f"{self._workspace.show(files[index])}:{line}: {text}" for index, line, text in matches.lines]
+
+def _lines(matches: Matches, files: list[Path], workspace: Workspace) -> list[str]:
+    return [f"{workspace.show(files[index])}:{line}: {text}" for index, line, text in matches.lines]
 
 
 def _candidates(start: Path, glob: Glob, stop: threading.Event) -> tuple[list[Path], list[str]]:

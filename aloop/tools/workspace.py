@@ -16,11 +16,36 @@ _SIBLINGS = 5_000  # names looked through for a suggestion
 
 
 class Workspace:
-    """A directory and what lies in it; ``allow_outside`` takes the fence down and leaves the other checks."""
+    """A directory and what lies in it; ``allow_outside`` takes the fence down and leaves the other checks.
 
-    def __init__(self, root: str | Path, *, allow_outside: bool = False) -> None:
+    ``gate`` is a real path that is let through the fence, with what lies below it.
+    """
+
+    def __init__(self, root: str | Path, *, allow_outside: bool = False, gate: Path | None = None) -> None:
         self.root = Path(os.path.realpath(root))
         self.allow_outside = allow_outside
+        self._gate = gate
+
+    def with_gate(self, path: Path) -> Workspace:
+        """Return this workspace with a gate to ``path``, which must be real."""
+        return Workspace(self.root, allow_outside=self.allow_outside, gate=path)
+
+    def locate(self, text: str) -> Path:
+        """Return the real path that ``text`` names, wherever it leads and whether or not anything is there.
+
+        Raises ToolError for what can be no path.
+        """
+        return Path(os.path.realpath(self._candidate(text)))
+
+    def admits(self, real: Path) -> bool:
+        """Whether a real path may be used."""
+        is_inside = real.is_relative_to(self.root)
+        return self.allow_outside or is_inside or (self._gate is not None and real.is_relative_to(self._gate))
+
+    def is_way_out(self, text: str) -> bool:
+        """Whether ``text`` names a place inside from which a link leads out."""
+        named = Path(os.path.normpath(self._candidate(text)))
+        return named.is_relative_to(self.root) and not self.locate(text).is_relative_to(self.root)
 
     def resolve(self, text: str) -> Path:
         """Return the real path, free of links, that ``text`` names; relative to the root, ``~`` is the home directory.
@@ -53,7 +78,7 @@ class Workspace:
         return os.path.join(self.root, os.path.expanduser(text))  # noqa: PTH111, PTH118  # Path loses a final "/.."
 
     def _confine(self, real: Path, text: str) -> None:
-        if not self.allow_outside and not real.is_relative_to(self.root):
+        if not self.admits(real):
             raise ToolError(f"{text!r} is outside the working directory ({self.root}). Only what is in it may be used.")
 
     def _missing(self, candidate: str, text: str) -> str:

@@ -9,18 +9,24 @@ import pytest
 
 from aloop.agent.events import AgentEvent
 from aloop.agent.react import ReActAgent
+from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Session
 from aloop.tools.base import Tool
-from tests.agent.scripted import Line, ScriptedLLM
+from tests.agent.scripted import Line, ScriptedLLM, no_pause
 
 
 class Stage:
     """One agent and all that a test looks at."""
 
-    def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]], tools: Sequence[Tool] | None) -> None:
+    def __init__(
+        self, sessions_dir: Path, scripts: Sequence[Sequence[Line]], tools: Sequence[Tool] | None, tries: int
+    ) -> None:
         self.llm = ScriptedLLM(*scripts)
         self.events: list[AgentEvent] = []
-        self.agent = ReActAgent(self.llm, tools=tools, sessions_dir=sessions_dir, on_event=self.events.append)
+        retry = RetryPolicy(tries, tries, sleep=no_pause)
+        self.agent = ReActAgent(
+            self.llm, tools=tools, sessions_dir=sessions_dir, on_event=self.events.append, retry=retry
+        )
         self.memory = self.agent.memory
 
     @property
@@ -43,9 +49,9 @@ SetStage = Callable[..., Stage]
 
 @pytest.fixture
 def stage(sessions_dir: Path) -> SetStage:
-    """Return a function that sets the stage for some scripts."""
+    """Return a function that sets the stage for some scripts; a question that fails is asked ``tries`` times."""
 
-    def set_stage(*scripts: Sequence[Line], tools: Sequence[Tool] | None = None) -> Stage:
-        return Stage(sessions_dir, scripts, tools)
+    def set_stage(*scripts: Sequence[Line], tools: Sequence[Tool] | None = None, tries: int = 1) -> Stage:
+        return Stage(sessions_dir, scripts, tools, tries)
 
     return set_stage

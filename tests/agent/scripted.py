@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aloop.llm.base import Reply, StopReason, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.llm.retry import RetryPolicy
 
 
 @dataclass
@@ -15,6 +16,14 @@ class Hang:
     """A place in an answer where the stream stays silent for ever; ``reached`` is set when it gets there."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+ONE_TRY = RetryPolicy(tries=1, connection_tries=1)
+"""For scripts in which a failure is the end."""
+
+
+async def no_pause(seconds: float) -> None:
+    """Wait for nothing, where a pause is waited for."""
 
 
 Line = StreamEvent | Exception | Hang
@@ -26,6 +35,7 @@ class ScriptedLLM:
 
     model = "scripted-1"
     provider = "tests"
+    context_window = 0
 
     def __init__(self, *scripts: Sequence[Line]) -> None:
         self._scripts = list(scripts)

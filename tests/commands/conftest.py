@@ -9,13 +9,14 @@ import pytest
 
 from aloop.agent import ReActAgent
 from aloop.agent.events import AgentEvent
+from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from commands.catalog import REGISTRY
 from commands.context import Context
 from commands.registry import Command
-from tests.agent.scripted import Line, ScriptedLLM
+from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 
 
 class RecordingView:
@@ -59,6 +60,10 @@ class RecordingView:
     def event(self, event: AgentEvent) -> None:
         self.shown.append(("event", type(event).__name__))
 
+    async def consent(self, request: Request) -> Decision:
+        self.shown.append(("consent", request))
+        return Decision("no", "this is a test")
+
     def of(self, kind: str) -> list[object]:
         """Return what was shown in one way."""
         return [what for how, what in self.shown if how == kind]
@@ -71,7 +76,7 @@ class Bench:
         self.view = RecordingView()
         self.llm = ScriptedLLM(*scripts)
         self.memory = MemoryManager(self.llm, sessions_dir=sessions_dir, hold=hold)
-        agent = ReActAgent(self.llm, tools=[], memory=self.memory, on_event=self.view.event)
+        agent = ReActAgent(self.llm, tools=[], memory=self.memory, on_event=self.view.event, retry=ONE_TRY)
         self.context = Context(agent, self.view, REGISTRY)
 
 

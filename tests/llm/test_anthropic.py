@@ -118,6 +118,26 @@ async def test_pings_and_unknown_events_blocks_and_deltas_change_nothing(stub: S
     assert (await reply_to(llm)).message.content == "still here"
 
 
+async def test_after_an_answer_the_window_is_the_model_s_own(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.window = 1_000_000
+    assert llm.context_window == 200_000
+    await collect(llm)
+    await collect(llm)
+    await asyncio.to_thread(stub.wait_for_lookup)
+    while llm.context_window == 200_000:  # noqa: ASYNC110 - nobody is told when it is known
+        await asyncio.sleep(0)
+    assert llm.context_window == 1_000_000
+    assert [request.path for request in stub.lookups] == ["/v1/models/claude-test"]
+
+
+async def test_a_server_that_can_not_describe_models_does_no_harm(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.window = None
+    await collect(llm)
+    await asyncio.to_thread(stub.wait_for_lookup)
+    await llm.aclose()
+    assert llm.context_window == 200_000
+
+
 async def test_cancelling_closes_the_connection_at_once(stub: StubServer, llm: AnthropicLLM) -> None:
     gate = Gate()
     stub.script(Text("one ", gate, "two"))

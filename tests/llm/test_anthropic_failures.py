@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -22,7 +23,21 @@ from aloop.errors import (
 from aloop.llm.anthropic import AnthropicLLM
 from aloop.llm.base import TextDelta
 from tests.llm.asking import HELLO, failure, reply_to
-from tests.stub import Answer, Cut, Drop, ErrorEvent, Gate, HTTPError, NoResponse, Plain, Raw, Reset, StubServer, Text
+from tests.stub import (
+    Answer,
+    Cut,
+    Drop,
+    ErrorEvent,
+    Gate,
+    HTTPError,
+    NoResponse,
+    PingingGate,
+    Plain,
+    Raw,
+    Reset,
+    StubServer,
+    Text,
+)
 from tests.stub.server import KEY
 
 
@@ -127,12 +142,31 @@ async def test_the_text_before_a_break_has_been_seen(stub: StubServer, llm: Anth
         await anext(events)
 
 
-async def test_a_stalled_answer_is_broken(stub: StubServer) -> None:
-    gate = Gate()
+@pytest.mark.parametrize("gate", [Gate(), PingingGate()], ids=["silence", "only pings"])
+async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    for name, value in stub.env.items():
+        monkeypatch.setenv(name, value)
     stub.script(Text("half ", gate))
-    async with AsyncAnthropic(base_url=stub.url, api_key=KEY, timeout=0.2, max_retries=0) as client:
+    llm = AnthropicLLM("claude-test", stall_after=0.3)
+    error = await failure(llm)
+    assert isinstance(error, StreamBroken)
+    assert "stalled" in str(error)
+    await asyncio.to_thread(stub.requests[0].wait_until_disconnected)
+    await llm.aclose()
+
+
+async def test_a_slow_reader_is_no_stall(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script("one two three")
+    llm = AnthropicLLM("claude-test", stall_after=0.3)
+    async for _ in llm.stream(HELLO):
+        await asyncio.sleep(0.2)
+    await llm.aclose()
+
+
+async def test_a_read_that_times_out_is_broken(stub: StubServer) -> None:
+    stub.script(Text("half ", Gate()))
+    async with AsyncAnthropic(base_url=stub.url, api_key=KEY, timeout=0.2) as client:
         assert isinstance(await failure(AnthropicLLM("claude-test", client=client)), StreamBroken)
-    stub.requests[0].wait_until_disconnected()
 
 
 async def test_a_server_that_says_nothing_at_all_could_not_be_reached(stub: StubServer) -> None:
@@ -207,7 +241,29 @@ async def test_after_an_error_the_next_question_works(stub: StubServer, llm: Ant
     assert (await reply_to(llm)).message.content == "fine"
 
 
-async def test_an_overload_is_tried_again_by_the_sdk(stub: StubServer, llm: AnthropicLLM) -> None:
-    stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "1"}), "at last")
-    assert (await reply_to(llm)).message.content == "at last"
-    assert len(stub.requests) == 2
+async def test_the_sdk_tries_nothing_again_by_itself(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "1500"}), "too late")
+    error = await failure(llm)
+    assert (error.passes, error.retry_after) == (True, 1.5)
+    assert len(stub.requests) == 1
+
+
+async def test_a_given_client_tries_nothing_again_either(stub: StubServer) -> None:
+    stub.script(HTTPError(529, retry=True))
+    async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
+        await failure(AnthropicLLM("claude-test", client=client))
+    assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "says", "passes"), [(529, "false", False), (400, "true", True), (529, "", True)])
+async def test_the_api_has_the_last_word_on_whether_to_ask_again(
+    stub: StubServer, llm: AnthropicLLM, status: int, says: str, passes: bool
+) -> None:
+    stub.script(HTTPError(status, retry=True, headers={"x-should-retry": says} if says else {}))
+    assert (await failure(llm)).passes is passes
+
+
+@pytest.mark.parametrize("url", ["no-scheme", "ftp://127.0.0.1"])
+async def test_an_address_that_is_none_is_not_tried_again(url: str) -> None:
+    async with AsyncAnthropic(base_url=url, api_key=KEY) as client:
+        assert not (await failure(AnthropicLLM("claude-test", client=client))).passes

@@ -168,3 +168,22 @@ async def test_aclose_leaves_it_usable() -> None:
     llm = OfflineLLM(delay=0)
     await llm.aclose()
     assert [event async for event in llm.stream([user("hello")])]
+
+
+WRITE_FILE = ToolSpec("write_file", "", {"type": "object", "required": ["path", "content"]})
+RUN_SHELL = ToolSpec("run_shell", "", {"type": "object", "required": ["command"]})
+
+
+async def test_it_writes_and_runs_with_the_tools_for_that() -> None:
+    reply = await reply_to(user("write a.txt: hello"), tools=(WRITE_FILE,))
+    assert json.loads(reply.message.tool_calls[0].arguments) == {"path": "a.txt", "content": "hello\n"}
+    reply = await reply_to(user("run make"), tools=(RUN_SHELL,))
+    assert json.loads(reply.message.tool_calls[0].arguments) == {"command": "make"}
+    assert "no tool for it is offered" in await text_of(user("run make"))
+
+
+async def test_it_tells_what_came_of_writing_and_running() -> None:
+    wrote = await text_of(user("write a.txt: x"), *used("write_file", "a.txt", "Changed a.txt: 1 line added.\n--- a"))
+    assert wrote.startswith("Done. Changed a.txt: 1 line added.")
+    ran = await text_of(user("run make"), *used("run_shell", "make", "all ```done```\n[exit code 0]"))
+    assert "I ran `make`.\n\n````\nall ```done```\n[exit code 0]\n````" in ran

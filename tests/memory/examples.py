@@ -163,7 +163,7 @@ words = st.one_of(st.sampled_from(("call_1", "a.b/c:d-e", "null", "No", "y", "12
 
 calls = st.builds(ToolCall, words, words, texts)
 thoughts = st.builds(ThinkingBlock, texts, words, words, st.integers(0, 10**6), st.integers(0, 9))
-usages = st.builds(Usage, *[st.integers(0, 10**9)] * 4)
+usages = st.builds(Usage, *[st.integers(0, 10**9)] * 5)
 
 messages = st.builds(
     LLMMessage,

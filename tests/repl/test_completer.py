@@ -10,11 +10,13 @@ from prompt_toolkit.formatted_text import to_plain_text
 from aloop.memory import SessionTitle
 from commands.catalog import REGISTRY
 from repl.completer import CommandCompleter
+from repl.model_catalog import ModelCatalog
 from repl.session_catalog import OFFERED, SessionCatalog
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 NEWEST = "a1b2c3d4-5678-40ab-8def-1234567890ab"
 TWIN = "a1b2c3d4-9999-40ab-8def-1234567890ab"
+MODELS = ModelCatalog(lambda: ("claude-sonnet-5-5", "claude-opus-5-5", "offline"), lambda: None)
 OTHER = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
@@ -26,7 +28,7 @@ def title(session_id: str, hours: int, text: str = "A title") -> SessionTitle:
 def completer() -> CommandCompleter:
     sessions = SessionCatalog()
     sessions.replace([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
-    return CommandCompleter(REGISTRY, sessions, lambda: NOW)
+    return CommandCompleter(REGISTRY, sessions, MODELS, lambda: NOW)
 
 
 def complete(completer: CommandCompleter, text: str) -> list[Completion]:
@@ -84,9 +86,16 @@ def test_help_completes_command_names_with_and_without_slash(completer: CommandC
     assert [applied("/help /resu", found) for found in complete(completer, "/help /resu")] == ["/help /resume"]
 
 
+def test_models_are_offered_by_their_beginning(completer: CommandCompleter) -> None:
+    complete(completer, "/model ")
+    MODELS.wait()
+    assert [found.text for found in complete(completer, "/model claude-o")] == ["claude-opus-5-5"]
+    assert len(complete(completer, "/model ")) == 3
+
+
 def test_many_sessions_are_offered_in_part_and_found_in_full() -> None:
     sessions = SessionCatalog()
     sessions.replace([title(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
-    completer = CommandCompleter(REGISTRY, sessions, lambda: NOW)
+    completer = CommandCompleter(REGISTRY, sessions, MODELS, lambda: NOW)
     assert len(complete(completer, "/resume ")) == OFFERED
     assert [found.text for found in complete(completer, "/resume 00001387")] == ["00001387"]

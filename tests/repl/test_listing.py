@@ -69,8 +69,15 @@ def test_stats_name_roles_tools_and_tokens() -> None:
     shown = to_text(stats_lines(stats))
     assert "4 (1 user, 2 assistant, 1 tool)" in shown
     assert "calculator 1" in shown
-    assert "1,300 in, 20 out" in shown
+    assert "1,300 in (23% from the cache), 20 out" in shown
     assert "x (5,120 bytes)" in shown
+
+
+def test_stats_tell_several_models_apart() -> None:
+    by_model = {"one": Usage(10, 2), "two": Usage(20, 3)}
+    shown = to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}, Usage(30, 5), usage_by_model=by_model)))
+    assert "one: 10 in, 2 out" in shown
+    assert "two: 20 in, 3 out" in shown
 
 
 def test_stats_of_a_session_that_was_never_saved_say_so() -> None:

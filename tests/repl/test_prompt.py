@@ -70,7 +70,7 @@ async def test_a_line_goes_to_the_owner(stage: Stage) -> None:
 async def test_an_answer_goes_to_who_asked_and_the_draft_comes_back(stage: Stage) -> None:
     stage.type("a draft")
     await stage.terminal.wait_for("> a draft")
-    question = asyncio.create_task(stage.prompt.ask())
+    question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
     await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == ">", "an empty line")
     stage.type("yes\r")
     assert await question == "yes"
@@ -78,13 +78,21 @@ async def test_an_answer_goes_to_who_asked_and_the_draft_comes_back(stage: Stage
     assert stage.owner.lines == []
 
 
-@pytest.mark.parametrize("keys", ["\r", "\x03", "half an answer\x03"])
-async def test_a_question_can_be_declined(stage: Stage, keys: str) -> None:
-    question = asyncio.create_task(stage.prompt.ask())
+async def test_an_empty_answer_is_one(stage: Stage) -> None:
+    question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
     await asyncio.sleep(0)
-    stage.type(keys)
+    stage.type("\r")
     assert await question == ""
     assert stage.owner.interruptions == 0
+
+
+@pytest.mark.parametrize("keys", ["\x03", "half an answer\x03"])
+async def test_ctrl_c_at_a_question_ends_the_turn_that_asks(stage: Stage, keys: str) -> None:
+    question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
+    await asyncio.sleep(0)
+    stage.type(keys)
+    await stage.terminal.wait_until(lambda: stage.owner.interruptions == 1, "the interruption")
+    question.cancel()
 
 
 async def test_a_hint_stands_in_for_the_toolbar_until_something_is_typed(stage: Stage) -> None:

@@ -1,89 +1,26 @@
-"""The shell in this process, on a terminal in memory; the model is scripted."""
+"""Lines, keys and turns at the shell's prompt, on a terminal in memory."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.input import create_pipe_input
 
 from aloop.agent import ReActAgent
 from aloop.config import Settings
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
-from aloop.memory import MemoryManager
 from repl import engine, paste
 from repl.options import ShellOptions
 from repl.screen import Screen
 from repl.shell import Shell
-from tests.agent.scripted import Hang, Line, ScriptedLLM, answer
+from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import store
-from tests.repl.terminal import PATIENCE, Terminal
-
-
-class Stage:
-    """A running shell: the keys into it, the terminal under it, the model behind it."""
-
-    def __init__(self, llm: ScriptedLLM, keys: PipeInput, sessions_dir: Path, resume: str | None) -> None:
-        self.llm = llm
-        self.sessions_dir = sessions_dir
-        self.terminal = Terminal()
-        self._keys = keys
-        options = ShellOptions(Settings.from_env(), None, sessions_dir, resume)
-        self.running = asyncio.create_task(Shell(options, Screen(self.terminal.output), keys).run())
-
-    def type(self, keys: str) -> None:
-        self._keys.send_text(keys)
-
-    async def see(self, text: str) -> None:
-        await self.terminal.wait_for(text)
-
-    async def rest(self) -> None:
-        """Wait until nothing is going on: an empty prompt, and above it the blank row that ends a turn."""
-        await self.terminal.wait_until(lambda: self.terminal.screen[-3:-1] == ["", ">"], "an empty prompt")
-
-    async def ends(self) -> int:
-        """Wait for the shell to end and return its exit code."""
-        async with asyncio.timeout(PATIENCE):
-            return await self.running
-
-    async def saved(self) -> list[str | None]:
-        """Return what the newest session on disk says."""
-        found = await MemoryManager.find_latest_session(sessions_dir=self.sessions_dir)
-        assert found is not None
-        session = await MemoryManager.load_session(found, sessions_dir=self.sessions_dir)
-        return [message.content for message in session.messages]
-
-
-SetStage = Callable[..., AbstractAsyncContextManager[Stage]]
-
-
-@pytest.fixture
-def stage(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SetStage:
-    @asynccontextmanager
-    async def set_stage(*scripts: Sequence[Line], resume: str | None = None) -> AsyncIterator[Stage]:
-        llm = ScriptedLLM(*scripts)
-
-        def build(_options: object) -> ReActAgent:
-            return ReActAgent(llm, tools=[], sessions_dir=sessions_dir)
-
-        monkeypatch.setattr(engine, "build_agent", build)
-        with create_pipe_input() as keys:
-            stage = Stage(llm, keys, sessions_dir, resume)
-            try:
-                if resume is None:
-                    await stage.see("0 messages")
-                yield stage
-            finally:
-                stage.running.cancel()
-                await asyncio.wait([stage.running])
-
-    return set_stage
+from tests.repl.conftest import SetStage
+from tests.repl.terminal import Terminal
 
 
 async def test_a_line_is_answered_and_the_session_saved(stage: SetStage) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, Usage
 from commands.catalog import REGISTRY
 from commands.context import Context
 from repl.banner import banner_lines, expected_model, farewell_lines
@@ -55,6 +55,17 @@ async def test_the_toolbar_tells_model_session_and_messages() -> None:
     assert toolbar_text(options, context) == "scripted-1 · new session · 0 messages"
     await context.memory.add_message(LLMMessage("user", "Hi"))
     assert toolbar_text(options, context) == f"scripted-1 · {context.memory.session_id[:8]} · 1 message"
+
+
+async def test_the_toolbar_tells_how_full_the_window_is() -> None:
+    options = ShellOptions(NO_KEY, None, None, None)
+    llm = ScriptedLLM()
+    llm.context_window = 200_000
+    context = Context(ReActAgent(llm, tools=[]), RecordingView(), REGISTRY)
+    await context.memory.add_message(LLMMessage("user", "x" * 4_000))
+    assert toolbar_text(options, context).endswith("1 message · ~1.0k of 200k tokens (1%)")
+    await context.memory.add_message(LLMMessage("assistant", "Hi", usage=Usage(49_000, 1_000)))
+    assert toolbar_text(options, context).endswith("2 messages · 50k of 200k tokens (25%)")
 
 
 async def test_the_farewell_tells_how_to_come_back_to_what_was_saved() -> None:

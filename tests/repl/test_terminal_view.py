@@ -26,7 +26,7 @@ class Stage:
         self.answer = ""
         self.view = TerminalView(Screen(self.terminal.output), Live(), self.paging.append, self._ask)
 
-    async def _ask(self) -> str:
+    async def _ask(self, lead: str, choices: str) -> str:
         return self.answer
 
 

@@ -8,13 +8,16 @@ from aloop.agent.events import (
     AgentEvent,
     AnswerDelta,
     AnswerFinished,
+    Compacting,
     Notice,
+    Retrying,
     ThoughtDelta,
     ToolFinished,
     ToolStarted,
     TurnEnded,
     TurnStarted,
 )
+from aloop.errors import ServerFailed
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from repl.live import Live
@@ -59,6 +62,22 @@ async def test_a_finished_block_is_printed_within_a_frame_and_the_rest_is_live(s
     stage.show(AnswerDelta(" whole yet"), FINISHED)
     assert stage.terminal.screen == ["one", "", "two is not whole yet"]
     assert not stage.live.has_tail
+
+
+async def test_a_wait_to_try_again_is_counted_down_below_what_was_read(stage: Stage) -> None:
+    stage.live.begin("")
+    error = ServerFailed("The API is overloaded (529). Try again in a minute.")
+    stage.show(TurnStarted("m"), AnswerDelta("Once upon"), Retrying(error, 2, 5, 4.0, 2.3))
+    assert stage.terminal.screen == ["Once upon"]
+    assert stage.live.status == "The API is overloaded (529): trying again in 3 s (try 2 of 5) · Ctrl-C stops"
+    stage.show(Retrying(error, 2, 5, 4.0, 0))
+    assert stage.live.status.startswith("waiting for the answer")
+
+
+async def test_a_summary_on_its_way_is_told(stage: Stage) -> None:
+    stage.live.begin("")
+    stage.show(Compacting(34))
+    assert stage.live.status.startswith("summarising 34 older messages")
 
 
 async def test_tools_are_lines_of_their_own_parted_from_text(stage: Stage) -> None:

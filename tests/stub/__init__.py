@@ -13,12 +13,27 @@
     stub.script(Text("one ", gate, "two"))                       # stands still between the two pieces
     gate.wait_until_reached(); …; gate.open()
 
-What is not scripted is answered with the last text of the user's. ``stub.requests`` holds what came.
+What is not scripted is answered with the last text of the user's. ``stub.requests`` holds what came. A conversation
+that the real API would refuse is answered with 400, whatever the script says.
 """
 
 from __future__ import annotations
 
-from tests.stub.parts import Answer, Cut, Drop, ErrorEvent, Gate, Ping, Raw, Redacted, Reset, Text, Thinking, ToolUse
+from tests.stub.parts import (
+    Answer,
+    Cut,
+    Drop,
+    ErrorEvent,
+    Gate,
+    Ping,
+    PingingGate,
+    Raw,
+    Redacted,
+    Reset,
+    Text,
+    Thinking,
+    ToolUse,
+)
 from tests.stub.replies import HTTPError, NoResponse, Plain
 from tests.stub.server import Request, StubServer
 
@@ -31,6 +46,7 @@ __all__ = [
     "HTTPError",
     "NoResponse",
     "Ping",
+    "PingingGate",
     "Plain",
     "Raw",
     "Redacted",

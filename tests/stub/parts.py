@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.stub.transcript import Thought, thought_of
+
 WAIT = 20.0
 """Seconds that a test waits for the other side before it is given up; never reached when all is well."""
 
@@ -37,6 +39,10 @@ class Gate:
         """Block until all before the gate has been sent."""
         if not self._reached.wait(WAIT):
             raise TimeoutError("the stream never came to the gate")
+
+
+class PingingGate(Gate):
+    """As a gate, but pings come all the while that the stream stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,11 @@ class Thinking(Block):
         if self._signature:
             yield {"type": "signature_delta", "signature": self._signature}
 
+    def whole(self, call_id: str) -> dict[str, Any]:
+        """Return the block as it is sent back."""
+        thinking = "".join(piece for piece in self._pieces if isinstance(piece, str))
+        return self.start(call_id) | {"thinking": thinking, "signature": self._signature}
+
 
 class Redacted(Block):
     """Thinking that the API keeps to itself."""
@@ -196,6 +207,14 @@ class Answer:
         self._stop_reason = stop_reason or ("tool_use" if calls else "end_turn")
         self._stop_details = stop_details
         self._usage = {"input_tokens": 10, "output_tokens": 5} | dict(usage or {})
+
+    def thoughts(self, model: str) -> set[Thought]:
+        """Return the thoughts in this answer, as they must come back."""
+        return {
+            thought_of(part.whole("") if isinstance(part, Thinking) else part.start(""), model)
+            for part in self._parts
+            if isinstance(part, Thinking | Redacted)
+        }
 
     def steps(self, number: int, model: str) -> Iterator[Step]:
         """Yield the answer to the request of this number, step by step."""

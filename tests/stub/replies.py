@@ -29,7 +29,7 @@ class Plain:
 class HTTPError(Plain):
     """An error as the API reports it.
 
-    The SDK is told not to try again, so that one error is one request; ``retry=True`` leaves that to the SDK.
+    It says that trying again is of no use, so that one error is one request; ``retry=True`` leaves that open.
     """
 
     def __init__(
@@ -48,4 +48,4 @@ class HTTPError(Plain):
 
 
 class NoResponse:
-    """The connection is closed before anything is answered; the SDK takes that for a reason to try again."""
+    """The connection is closed before anything is answered."""

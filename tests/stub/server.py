@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-from tests.stub.parts import WAIT, Answer, Block, Cut, Drop, Event, Gate, Reset, Step, Text
+from tests.stub.parts import WAIT, Answer, Block, Cut, Drop, Event, Gate, Ping, PingingGate, Reset, Step, Text
 from tests.stub.replies import HTTPError, NoResponse, Plain
+from tests.stub.transcript import Thought, complaint
 
 Reply = Answer | Plain | NoResponse
 
@@ -54,6 +55,9 @@ class StubServer:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.errors: list[BaseException] = []
+        self.lookups: list[Request] = []
+        self.window: int | None = 200_000
+        self._thoughts: set[Thought] = set()
         self._script: deque[Reply] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -93,6 +97,12 @@ class StubServer:
                 raise TimeoutError(f"{len(self.requests)} of {count} requests came")
             return list(self.requests)
 
+    def wait_for_lookup(self) -> None:
+        """Block until a model has been asked about; ``window`` is what is answered, None for a server that can not."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: bool(self.lookups), WAIT):
+                raise TimeoutError("nobody asked about a model")
+
     def close(self) -> None:
         """Stop serving, drop whatever is held, and raise the first error that the stub itself made."""
         self._closing.set()
@@ -109,18 +119,31 @@ class StubServer:
     def take(self, request: Request) -> tuple[int, Reply]:
         """Record ``request`` and return its number and the reply that it gets."""
         with self._changed:
-            self.requests.append(request)
-            reply = self._reply(request)
+            is_lookup = request.method == "GET" and request.path.startswith("/v1/models/")
+            (self.lookups if is_lookup else self.requests).append(request)
+            reply = self._describe_model(request) if is_lookup else self._reply(request)
             self._changed.notify_all()
             return len(self.requests), reply
 
+    def _describe_model(self, request: Request) -> Reply:
+        if self.window is None:
+            return HTTPError(404, f"no such place: {request.path}")
+        model = request.path.removeprefix("/v1/models/")
+        limits = {"max_input_tokens": self.window, "max_tokens": 64_000}
+        body = {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"} | limits
+        return Plain(200, json.dumps(body), {"content-type": "application/json"})
+
     def _reply(self, request: Request) -> Reply:
-        if request.method == "GET" and request.path.startswith("/v1/models/"):
-            model = request.path.removeprefix("/v1/models/")
-            body = {"type": "model", "id": model, "display_name": model, "max_tokens": 64_000}
-            return Plain(200, json.dumps(body), {"content-type": "application/json"})
         if request.method != "POST" or request.path.partition("?")[0] != "/v1/messages" or request.body is None:
             return HTTPError(404, f"no such place: {request.path}")
+        if wrong := complaint(request.body.get("messages"), str(request.body.get("model")), self._thoughts):
+            return HTTPError(400, wrong)
+        reply = self._next_reply(request)
+        if isinstance(reply, Answer):
+            self._thoughts |= reply.thoughts(str(request.body.get("model")))
+        return reply
+
+    def _next_reply(self, request: Request) -> Reply:
         return self._script.popleft() if self._script else Answer(Text(f"You said: {request.last_user_text}"))
 
 
@@ -218,6 +241,9 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.stub.closing:
                 self.close_connection = True
                 return False
+            if isinstance(gate, PingingGate):
+                for ping in Ping().steps():
+                    self._take(ping)
             readable, _, _ = select.select([self.connection], [], [], _HELD)
             if readable and not self.connection.recv(1, socket.MSG_PEEK):
                 raise ConnectionResetError("the client went away")

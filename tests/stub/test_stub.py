@@ -11,6 +11,8 @@ import pytest
 
 from tests.stub import Answer, Cut, Drop, Gate, HTTPError, NoResponse, Reset, StubServer, Text, Thinking, ToolUse
 
+HI: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
 
 def connect(stub: StubServer) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(stub.url.removeprefix("http://"), timeout=20)
@@ -19,7 +21,7 @@ def connect(stub: StubServer) -> http.client.HTTPConnection:
 def post(stub: StubServer, text: str = "hi") -> tuple[int, str]:
     connection = connect(stub)
     try:
-        body = {"model": "m", "messages": [{"role": "user", "content": text}]}
+        body = HI | {"messages": [{"role": "user", "content": text}]}
         connection.request("POST", "/v1/messages", json.dumps(body), {"X-Test": "1"})
         response = connection.getresponse()
         return response.status, response.read().decode()
@@ -91,7 +93,7 @@ def test_a_client_that_leaves_at_a_gate_is_noticed(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("one ", gate))
     connection = connect(stub)
-    connection.request("POST", "/v1/messages", json.dumps({"messages": []}))
+    connection.request("POST", "/v1/messages", json.dumps(HI))
     gate.wait_until_reached()
     connection.close()
     stub.requests[0].wait_until_disconnected()
@@ -114,12 +116,21 @@ def test_closing_drops_what_is_held() -> None:
     with StubServer() as stub:
         stub.script(Text("one ", gate))
         connection = connect(stub)
-        connection.request("POST", "/v1/messages", json.dumps({"messages": []}))
+        connection.request("POST", "/v1/messages", json.dumps(HI))
         response = connection.getresponse()
         gate.wait_until_reached()
     with pytest.raises((http.client.HTTPException, OSError)):
         response.read()
     connection.close()
+
+
+def test_a_conversation_that_the_api_would_refuse_is_refused() -> None:
+    with StubServer() as stub:
+        connection = connect(stub)
+        connection.request("POST", "/v1/messages", json.dumps({"model": "m", "messages": []}))
+        response = connection.getresponse()
+        assert (response.status, b"at least one message" in response.read()) == (400, True)
+        connection.close()
 
 
 def test_a_model_can_be_looked_up(stub: StubServer) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.tools.excerpt import LONGEST_LINE, MOST_CHARACTERS, MOST_LINES, excerpt, open_plain
+from aloop.tools.excerpt import LONGEST_LINE, MOST_BYTES, MOST_LINES, excerpt, open_plain
 
 
 def read(raw: bytes, offset: int = 1, limit: int = MOST_LINES) -> str:
@@ -46,7 +46,7 @@ def test_an_offset_behind_the_end_tells_how_many_lines_there_are() -> None:
 
 def test_a_long_text_is_cut_between_lines() -> None:
     text = read((b"x" * 99 + b"\n") * 5_000)
-    assert len(text) < MOST_CHARACTERS + 1_000
+    assert len(text) < MOST_BYTES + 1_000
     assert "There is more: go on with offset=" in text.splitlines()[-1]
 
 

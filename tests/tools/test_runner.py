@@ -120,9 +120,10 @@ def test_two_tools_of_one_name_are_refused() -> None:
         ToolRunner([Probe(), Probe()])
 
 
-def test_the_standard_tools_are_four_and_told_in_a_fixed_order(tmp_path: Path) -> None:
+def test_the_standard_tools_are_seven_and_told_in_a_fixed_order(tmp_path: Path) -> None:
     specs = ToolRunner(default_tools(tmp_path)).specs
-    assert [spec.name for spec in specs] == ["calculator", "read_file", "list_files", "search_files"]
+    reading = ["calculator", "read_file", "list_files", "search_files"]
+    assert [spec.name for spec in specs] == [*reading, "write_file", "edit_file", "run_shell"]
     assert all(spec.parameters["type"] == "object" for spec in specs)
 
 

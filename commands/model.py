@@ -1,0 +1,88 @@
+"""/model: which model answers, and another one from now on."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from typing import TYPE_CHECKING
+
+from aloop.config import OFFLINE_MODEL
+from aloop.errors import LLMError
+from commands.registry import Argument, Command, Outcome
+
+if TYPE_CHECKING:
+    from aloop.agent import ReActAgent
+    from aloop.memory import Session
+    from commands.context import Context
+
+
+async def model(context: Context, argument: str) -> Outcome:
+    """Say which model answers and which there are, or let the one that ``argument`` names answer from now on.
+
+    Any name is taken, for the API may know models that the installed SDK does not; a name unknown to that is told.
+    """
+    # Imported here for start-up time, as the engine is everywhere in this package.
+    from aloop.llm import known_models
+
+    view, current = context.view, context.agent.llm.model
+    # In a thread: the list comes with the SDK, which takes a second to load.
+    known = await asyncio.to_thread(known_models)
+    if not argument:
+        view.info(f"{current} answers.")
+        view.info(f"/model NAME changes that, to any model of the API: {', '.join(known)}.")
+        return Outcome()
+    if argument == current:
+        view.info(f"{current} answers already.")
+        return Outcome()
+    await switch(context.agent, argument)
+    context.keeps_model = False
+    if context.memory.path is not None:
+        await context.memory.save_memory()
+    view.info(f"{argument} answers from now on.{_doubt(argument, known)}")
+    return Outcome()
+
+
+async def switch(agent: ReActAgent, name: str) -> None:
+    """Let another model answer; raises MissingCredentials, and leaves the one there is, when nothing can be sent to it.
+
+    What the models before it thought stays in the session, and is not sent to it.
+    """
+    # Imported here for start-up time.
+    from aloop.llm import create_llm
+
+    before, agent.llm = agent.llm, create_llm(name)
+    await before.aclose()
+
+
+async def follow(agent: ReActAgent, session: Session) -> str | None:
+    """Go on with the model that ``session`` was last held with; return what to tell, None where nothing changes.
+
+    Without a key for it, or where that was the offline demo, the present one stays.
+    """
+    wanted = session.model
+    if not wanted or wanted in (agent.llm.model, OFFLINE_MODEL):
+        return None
+    try:
+        await switch(agent, wanted)
+    except LLMError:
+        return None
+    return f"{wanted} answers, as before in this session. /model changes that."
+
+
+def _doubt(name: str, known: tuple[str, ...]) -> str:
+    if name in known:
+        return ""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean /model {near[0]}?" if near else ""
+    return f" The installed SDK does not name it, and the API may not know it.{hint}"
+
+
+COMMAND = Command(
+    name="model",
+    summary="Show which model answers and which there are, or change it",
+    handler=model,
+    usage="[NAME]",
+    argument=Argument.MODEL,
+    group="Model",
+    example="/model claude-sonnet-5-5",
+)

@@ -1,0 +1,201 @@
+"""A summary takes the place of what is old, in what is sent: in the file, all of it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from aloop.agent.compaction import undone
+from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice
+from aloop.agent.react import ReActAgent
+from aloop.errors import ContextOverflow, ServerFailed, StreamBroken, UsageError
+from aloop.llm.base import Reply
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.llm.offline import OfflineLLM
+from aloop.llm.summary_request import INSTRUCTIONS
+from aloop.memory import MemoryManager
+from aloop.tools.base import Tool, ToolResult
+from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM, answer
+
+LARGE = "large " * 400
+
+
+class Talk:
+    """An agent in the middle of a conversation of some turns."""
+
+    def __init__(self, sessions_dir: Path, *scripts: Sequence[Line], window: int = 0) -> None:
+        self.llm = ScriptedLLM(*scripts)
+        self.llm.context_window = window
+        self.events: list[AgentEvent] = []
+        self.agent = ReActAgent(
+            self.llm, tools=None, sessions_dir=sessions_dir, on_event=self.events.append, retry=ONE_TRY
+        )
+        self.memory = self.agent.memory
+
+    async def had(self, *questions: str) -> Talk:
+        for question in questions:
+            await self.memory.add_message(LLMMessage("user", question))
+            await self.memory.add_message(LLMMessage("assistant", f"re: {question}"))
+        await self.memory.save_memory()
+        return self
+
+    @property
+    def contents(self) -> list[str | None]:
+        return [message.content for message in self.memory.messages]
+
+    @property
+    def sent(self) -> list[str | None]:
+        """What the last request held, the system message apart."""
+        return [message.content for message in self.llm.requests[-1] if message.role != "system"]
+
+    async def is_saved(self) -> bool:
+        stored = await MemoryManager.load_session(self.memory.session_id, sessions_dir=self.memory.sessions_dir)
+        return stored.messages == self.memory.messages
+
+
+async def test_the_summary_stands_before_the_last_turns_and_all_else_stays(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, answer("They counted."), answer("Four.")).had("one", "two", "three")
+    done = await talk.agent.compact()
+    assert done
+    assert done.messages == 2
+    summary = talk.memory.messages[2]
+    assert (summary.role, summary.summary, summary.usage) == ("user", True, Usage(10, 2))
+    assert "They counted." in (summary.content or "")
+    assert talk.contents[:2] + talk.contents[3:] == ["one", "re: one", "two", "re: two", "three", "re: three"]
+    assert await talk.is_saved()
+    await talk.agent.run("four")
+    assert talk.sent == [summary.content, "two", "re: two", "three", "re: three", "four"]
+
+
+async def test_the_model_is_told_how_and_shown_what(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, answer("They counted.")).had("one", "two", "three")
+    await talk.agent.compact("the numbers")
+    system, question = talk.llm.requests[0]
+    assert system.content == INSTRUCTIONS
+    assert "keep: the numbers" in (question.content or "")
+    assert "[user]\none" in (question.content or "")
+    assert "two" not in (question.content or "")
+    assert talk.llm.tools == [[]]
+
+
+async def test_the_words_of_the_summary_are_no_answer(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, answer("They counted.")).had("one", "two", "three")
+    await talk.agent.compact()
+    assert talk.events == [Compacting(2)]
+
+
+async def test_what_is_too_short_is_left_alone(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir).had("one")
+    assert await talk.agent.compact() is None
+    assert talk.llm.requests == []
+
+
+async def test_undone_all_is_sent_again_and_the_summary_stays_in_the_file(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, answer("They counted."), answer("Four.")).had("one", "two", "three")
+    await talk.agent.compact()
+    await talk.memory.edit(undone)
+    assert await talk.is_saved()
+    assert talk.memory.messages[2].skip
+    await talk.agent.run("four")
+    assert talk.sent == ["one", "re: one", "two", "re: two", "three", "re: three", "four"]
+    with pytest.raises(UsageError, match="no summary"):
+        await talk.memory.edit(undone)
+
+
+async def test_a_second_summary_takes_the_first_one_in(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, answer("First."), answer("Second.")).had("one", "two", "three")
+    await talk.agent.compact()
+    await talk.had("four")
+    await talk.agent.compact()
+    question = talk.llm.requests[1][-1].content or ""
+    assert "First." in question
+    assert "two" in question
+    assert "[user]\none" not in question
+    assert [message.summary for message in talk.memory.messages].count(True) == 2
+
+
+@pytest.mark.parametrize("script", [[ServerFailed("The API is down.")], answer(""), answer("Half a su", "max_tokens")])
+async def test_without_a_whole_summary_nothing_changes(sessions_dir: Path, script: list[Line]) -> None:
+    talk = await Talk(sessions_dir, script).had("one", "two", "three")
+    before = talk.memory.messages
+    with pytest.raises((ServerFailed, StreamBroken)):
+        await talk.agent.compact()
+    assert talk.memory.messages == before
+
+
+async def test_room_is_made_before_the_window_is_full(sessions_dir: Path) -> None:
+    scripts = answer("They were large."), answer("Four.")
+    talk = await Talk(sessions_dir, *scripts, window=4_000).had(LARGE, LARGE, LARGE, LARGE, LARGE, "three")
+    assert await talk.agent.run("four") == "Four."
+    assert talk.sent[0] == "Summary of the conversation so far:\n\nThey were large."
+    assert talk.sent[-1] == "four"
+    assert any("/compact undo" in event.text for event in talk.events if isinstance(event, Notice))
+    assert AnswerDelta("They wer") not in talk.events
+    assert await talk.is_saved()
+
+
+class Large(Tool):
+    """A tool whose result is long."""
+
+    name = "large"
+    description = "For tests."
+    parameters: ClassVar[Mapping[str, Any]] = {"type": "object"}
+
+    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return ToolResult(LARGE)
+
+
+async def test_room_is_made_in_the_middle_of_a_turn_too(sessions_dir: Path) -> None:
+    steps: list[list[Line]] = [
+        [Reply(LLMMessage("assistant", tool_calls=(ToolCall(f"c{number}", "large"),)), "tool_use")]
+        for number in range(4)
+    ]
+    llm = ScriptedLLM(*steps, answer("It got large."), answer("Done."))
+    llm.context_window = 2_800
+    agent = ReActAgent(llm, tools=[Large()], sessions_dir=sessions_dir, retry=ONE_TRY)
+    assert await agent.run("Go") == "Done."
+    assert [message.role for message in llm.requests[-1]] == ["system", "user", *["assistant", "tool"]]
+    assert agent.memory.get_repairs() == ()
+    assert [message.role for message in agent.memory.messages if not message.summary] == [
+        *("user", *["assistant", "tool"] * 4, "assistant")
+    ]
+    stored = await MemoryManager.load_session(agent.memory.session_id, sessions_dir=sessions_dir)
+    assert stored.messages == agent.memory.messages
+
+
+async def test_when_the_api_says_that_it_is_too_much_room_is_made_and_it_is_asked_again(sessions_dir: Path) -> None:
+    scripts = [ContextOverflow("too long")], answer("They counted."), answer("Four.")
+    talk = await Talk(sessions_dir, *scripts).had("one", "two", "three")
+    assert await talk.agent.run("four") == "Four."
+    assert talk.sent[0] == "Summary of the conversation so far:\n\nThey counted."
+
+
+async def test_where_no_room_can_be_made_the_api_s_word_stands(sessions_dir: Path) -> None:
+    talk = Talk(sessions_dir, [ContextOverflow("too long")])
+    with pytest.raises(ContextOverflow):
+        await talk.agent.run("one " * 100)
+    assert talk.memory.messages == ()
+
+
+async def test_a_summary_that_fails_is_told_and_the_turn_goes_on(sessions_dir: Path) -> None:
+    scripts = [ServerFailed("The API is down.")], answer("Four.")
+    talk = await Talk(sessions_dir, *scripts, window=2_500).had(LARGE, LARGE, LARGE, "three")
+    assert await talk.agent.run("four") == "Four."
+    assert any("could not be summarised" in event.text for event in talk.events if isinstance(event, Notice))
+
+
+async def test_the_offline_demo_can_do_it_too(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir).had("What is one?", "two", "three")
+    talk.agent.llm = OfflineLLM(delay=0)
+    await talk.agent.compact()
+    assert "What is one?" in (talk.memory.messages[2].content or "")
+
+
+async def test_the_window_is_measured_with_the_tools(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, window=100_000).had("one")
+    use = talk.agent.context_use
+    assert (use.window, use.is_estimate) == (100_000, True)
+    assert use.tokens > 500

@@ -1,0 +1,227 @@
+"""The one door for changes to messages: in memory and in the file, where all else stays to the byte."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloop.errors import StorageError, UsageError
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.memory import MemoryManager
+from tests.agent.scripted import ScriptedLLM
+
+Messages = tuple[LLMMessage, ...]
+
+TALK = (
+    LLMMessage("user", "one"),
+    LLMMessage("assistant", "Eins.\n\n  indented\n"),
+    LLMMessage("user", "two"),
+    LLMMessage("assistant", tool_calls=(ToolCall("c1", "calculator", '{"expression": "1+1"}'),), usage=Usage(3, 4)),
+    LLMMessage("tool", "2", tool_call_id="c1", name="calculator"),
+    LLMMessage("assistant", "Zwei."),
+)
+SUMMARY = LLMMessage("user", "Summary: they counted.", summary=True)
+
+
+async def saved(sessions_dir: Path, messages: Sequence[LLMMessage] = TALK) -> MemoryManager:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    for message in messages:
+        await memory.add_message(message)
+    await memory.save_memory()
+    return memory
+
+
+async def stored(memory: MemoryManager) -> Messages:
+    return (await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)).messages
+
+
+def changed_lines(before: str, after: str) -> list[str]:
+    lines = difflib.ndiff(before.splitlines(), after.splitlines())
+    return [line for line in lines if line[0] in "+-" and "updated_at" not in line]
+
+
+def text_of(memory: MemoryManager) -> str:
+    assert memory.path
+    return memory.path.read_text(encoding="utf-8")
+
+
+async def test_a_message_is_inserted_and_nothing_else_is_touched(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    before = text_of(memory)
+    await memory.edit(lambda messages: (*messages[:2], SUMMARY, *messages[2:]))
+    assert await stored(memory) == memory.messages == (*TALK[:2], SUMMARY, *TALK[2:])
+    assert changed_lines(before, text_of(memory)) == [
+        "+   - role: user",
+        '+     content: "Summary: they counted."',
+        "+     summary: true",
+    ]
+
+
+async def test_a_mark_is_one_line_that_comes_and_goes(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    before = text_of(memory)
+
+    def skip(messages: Messages) -> Messages:
+        return (replace(messages[0], skip=True), *messages[1:])
+
+    await memory.edit(skip)
+    assert changed_lines(before, text_of(memory)) == ["+     skip: true"]
+    await memory.edit(lambda messages: (replace(messages[0], skip=False), *messages[1:]))
+    assert changed_lines(before, text_of(memory)) == []
+
+
+async def test_a_turn_can_be_taken_out_and_another_added_at_once(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    await memory.edit(lambda messages: messages[:2])
+    assert await stored(memory) == TALK[:2]
+    await memory.add_message(TALK[2])
+    await memory.edit(lambda messages: (SUMMARY, *messages))
+    assert await stored(memory) == memory.messages == (SUMMARY, *TALK[:3])
+
+
+async def test_all_messages_can_go_and_others_come(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    await memory.edit(lambda _: ())
+    assert await stored(memory) == ()
+    await memory.add_message(TALK[0])
+    await memory.save_memory()
+    assert await stored(memory) == TALK[:1]
+
+
+async def test_comments_and_unknown_keys_of_messages_that_stay_stay(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    assert memory.path
+    text = text_of(memory).replace(
+        '  - role: user\n    content: "two"', '  # mine\n  - role: user\n    colour: red\n    content: "two"'
+    )
+    memory.path.write_text(text, encoding="utf-8")
+    await memory.edit(lambda messages: (*messages[:2], SUMMARY, *messages[2:]))
+    assert "  # mine\n  - role: user\n    colour: red\n" in text_of(memory)
+    assert (await stored(memory))[2] == SUMMARY
+
+
+async def test_what_others_changed_meanwhile_is_seen_by_the_edit(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    other = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
+    await other.add_message(LLMMessage("user", "three"))
+    await other.save_memory()
+    await memory.edit(lambda messages: (*messages, SUMMARY))
+    assert await stored(memory) == memory.messages == (*TALK, LLMMessage("user", "three"), SUMMARY)
+
+
+async def test_a_list_in_brackets_becomes_one_that_can_be_edited(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    assert memory.path
+    head = text_of(memory).partition("\nmessages:")[0] + "\n"
+    memory.path.write_text(head + "messages: [{role: user, content: one}, {role: user, content: two}]\n...\n")
+    await memory.edit(lambda messages: messages[1:])
+    assert [message.content for message in await stored(memory)] == ["two"]
+
+
+async def test_messages_below_the_end_marker_can_be_edited(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir, TALK[:2])
+    assert memory.path
+    memory.path.write_text(text_of(memory) + "  - role: user\n    content: late\n")
+    await memory.edit(lambda messages: (replace(messages[0], skip=True), *messages[1:]))
+    assert [(message.content, message.skip) for message in await stored(memory)][::2] == [
+        ("one", True),
+        ("late", False),
+    ]
+
+
+async def test_within_a_turn_the_file_follows_at_its_end(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    before = text_of(memory)
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", "three"))
+        await memory.edit(lambda messages: (*messages[:4], *messages[4:-1], SUMMARY, messages[-1]))
+        assert text_of(memory) == before
+        await turn.add(LLMMessage("assistant", "Drei."))
+    assert await stored(memory) == memory.messages
+    assert [message.content for message in memory.messages[-3:]] == [SUMMARY.content, "three", "Drei."]
+
+
+async def test_a_turn_that_is_taken_back_takes_no_edit_with_it(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+
+    async def fail() -> None:
+        async with memory.turn() as turn:
+            await turn.add(LLMMessage("user", "three"))
+            await memory.edit(lambda messages: (SUMMARY, *messages))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    assert memory.messages == (SUMMARY, *TALK)
+    await memory.save_memory()
+    assert await stored(memory) == memory.messages
+
+
+async def test_before_the_first_save_an_edit_is_in_memory_only(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.add_message(TALK[0])
+    await memory.edit(lambda messages: (SUMMARY, *messages))
+    assert memory.path is None
+    await memory.save_memory()
+    assert await stored(memory) == (SUMMARY, TALK[0])
+
+
+async def test_an_edit_that_changes_its_mind_changes_nothing(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    before = text_of(memory)
+
+    def refuse(_: Messages) -> Messages:
+        raise UsageError("no")
+
+    with pytest.raises(UsageError):
+        await memory.edit(refuse)
+    assert (memory.messages, text_of(memory)) == (TALK, before)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="to root, no folder is read-only")
+async def test_when_the_disk_says_no_nothing_was_edited(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    assert memory.path
+    memory.path.parent.chmod(0o500)
+    try:
+        with pytest.raises(StorageError):
+            await memory.edit(lambda messages: messages[:2])
+    finally:
+        memory.path.parent.chmod(0o700)
+    assert memory.messages == TALK
+
+
+async def test_the_header_tells_the_model_that_the_session_was_last_held_with(sessions_dir: Path) -> None:
+    memory = await saved(sessions_dir)
+    before = text_of(memory)
+    memory.llm = ScriptedLLM()
+    await memory.save_memory()
+    assert changed_lines(before, text_of(memory)) == ['+ model: "scripted-1"']
+    assert (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).model == "scripted-1"
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.just("\n"), max_size=12)
+talks = st.lists(st.builds(LLMMessage, st.sampled_from(("user", "assistant")), texts, skip=st.booleans()), max_size=6)
+
+
+@settings(max_examples=30)
+@given(before=talks, after=st.data())
+async def test_any_edit_is_read_back_as_it_was_meant(
+    tmp_path_factory: pytest.TempPathFactory, before: list[LLMMessage], after: st.DataObject
+) -> None:
+    memory = await saved(tmp_path_factory.mktemp("s"), before)
+    pool = (
+        talks
+        if not before
+        else st.lists(st.sampled_from(before) | talks.flatmap(lambda t: st.sampled_from(t or before)), max_size=7)
+    )
+    wanted = tuple(after.draw(pool))
+    await memory.edit(lambda _: wanted)
+    assert await stored(memory) == wanted

@@ -1,0 +1,35 @@
+"""Counts over a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.memory import MemoryManager
+from aloop.memory.statistics import UNNAMED
+
+
+async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    memory.set_system_message("Be kind.")
+    call = ToolCall("c1", "calculator")
+    for message in (
+        LLMMessage("user", "hi"),
+        LLMMessage("assistant", tool_calls=(call,), model="one", usage=Usage(10, 5, 3, 20, 1_500)),
+        LLMMessage("tool", "4", tool_call_id="c1", name="calculator"),
+        LLMMessage("assistant", "so", model="two", usage=Usage(1, 2, duration_ms=500)),
+        LLMMessage("user", "Summary", summary=True, model="one", usage=Usage(100, 10)),
+        LLMMessage("assistant", "by hand", usage=Usage(1, 1)),
+    ):
+        await memory.add_message(message)
+    await memory.save_memory()
+    for stats in (memory.stats(), await MemoryManager.session_stats(memory.session_id, sessions_dir=sessions_dir)):
+        assert stats.messages_by_role == {"system": 1, "user": 2, "assistant": 3, "tool": 1}
+        assert stats.tool_calls == {"calculator": 1}
+        assert stats.usage_by_model == {"one": Usage(110, 15, 3, 20), "two": Usage(1, 2), UNNAMED: Usage(1, 1)}
+        assert (stats.usage, stats.usage.duration_ms) == (Usage(112, 18, 3, 20), 2_000)
+
+
+def test_the_hit_share_is_of_all_that_was_sent() -> None:
+    assert Usage(10, 5, 10, 20).cached_share == 0.5
+    assert Usage().cached_share == 0

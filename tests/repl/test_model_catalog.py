@@ -1,0 +1,37 @@
+"""The names of models: loaded when they are first wanted, and never waited for."""
+
+from __future__ import annotations
+
+from repl.model_catalog import ModelCatalog, load_models
+
+
+def test_names_are_loaded_once_and_found_by_their_beginning() -> None:
+    calls: list[str] = []
+
+    def load() -> tuple[str, ...]:
+        calls.append("load")
+        return ("claude-a", "claude-b", "offline")
+
+    catalog = ModelCatalog(load, lambda: calls.append("loaded"))
+    assert calls == []
+    catalog.find("")
+    catalog.wait()
+    assert catalog.find("Claude-") == ["claude-a", "claude-b"]
+    assert catalog.find("x") == []
+    assert calls == ["load", "loaded"]
+
+
+def test_an_sdk_that_can_not_be_loaded_offers_nothing() -> None:
+    def load() -> tuple[str, ...]:
+        raise ImportError("broken")
+
+    catalog = ModelCatalog(load, lambda: None)
+    catalog.find("")
+    catalog.wait()
+    assert catalog.find("") == []
+
+
+def test_the_names_are_those_of_the_installed_sdk() -> None:
+    names = load_models()
+    assert "claude-sonnet-5-5" in names
+    assert names[-1] == "offline"

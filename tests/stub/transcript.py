@@ -1,0 +1,76 @@
+"""What the API holds against a conversation: the stub refuses with 400 what the real one would refuse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+_WORD = re.compile(r"[a-zA-Z0-9_-]+")
+_THOUGHTS = ("thinking", "redacted_thinking")
+
+Thought = tuple[str, str, str]
+"""The model that thought it, the text (or the opaque data), and the signature."""
+
+
+def complaint(messages: Any, model: str, thoughts: Collection[Thought]) -> str | None:
+    """Return what is wrong with ``messages``, None when nothing is; ``thoughts`` are those that were ever given."""
+    if not isinstance(messages, list) or not messages:
+        return "messages: at least one message is required"
+    return next(_complaints(messages, model, thoughts), None)
+
+
+def thought_of(block: dict[str, Any], model: str) -> Thought:
+    return model, str(block.get("thinking") or block.get("data") or ""), str(block.get("signature") or "")
+
+
+def _complaints(messages: list[dict[str, Any]], model: str, thoughts: Collection[Thought]) -> Iterator[str]:
+    called: set[str] = set()
+    pending: list[str] = []
+    expected = "user"
+    for place, message in enumerate(messages):
+        if message["role"] != expected:
+            yield f"messages.{place}: roles must alternate, expected {expected}"
+        expected = "assistant" if message["role"] == "user" else "user"
+        content = message["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        if not blocks:
+            yield f"messages.{place}: content is empty"
+        for block in blocks:
+            yield from _in_block(place, block, message["role"])
+        results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
+        if sorted(results) != sorted(pending):
+            yield f"messages.{place}: tool_result for {results}, where {pending} were called"
+        if any(block["type"] != "tool_result" for block in blocks[: len(results)]):
+            yield f"messages.{place}: tool_result blocks must come first"
+        pending = [block["id"] for block in blocks if block["type"] == "tool_use"]
+        if len(set(pending)) < len(pending) or called & set(pending):
+            yield f"messages.{place}: tool_use ids must be unique"
+        called |= set(pending)
+        if blocks and blocks[-1]["type"] in _THOUGHTS:
+            yield f"messages.{place}: the final block of an answer may not be thinking"
+        for block in blocks:
+            if block["type"] in _THOUGHTS and thought_of(block, model) not in thoughts:
+                yield f"messages.{place}: invalid signature in a {block['type']} block"
+    if pending:
+        yield f"tool_use ids were found without tool_result blocks: {pending}"
+    last = messages[-1]
+    if last["role"] == "assistant" and isinstance(last["content"], list):
+        text = last["content"][-1].get("text", "")
+        if text != text.rstrip():
+            yield "the final assistant message must not end with trailing white space"
+
+
+def _in_block(place: int, block: dict[str, Any], role: str) -> Iterator[str]:
+    kind = block["type"]
+    if kind not in (("text", "tool_result") if role == "user" else ("text", "tool_use", *_THOUGHTS)):
+        yield f"messages.{place}: a {kind} block can not be said by the {role}"
+    if kind == "text" and not block["text"].strip():
+        yield f"messages.{place}: text must hold more than white space"
+    if kind == "tool_use":
+        if not (_WORD.fullmatch(block["id"]) and _WORD.fullmatch(block["name"])):
+            yield f"messages.{place}: the id or name of a tool_use block has characters that it may not have"
+        if not isinstance(block["input"], dict):
+            yield f"messages.{place}: the input of a tool_use block must be an object"
+    if kind == "tool_result" and block.get("is_error") and not block.get("content"):
+        yield f"messages.{place}: a tool_result that is an error must have content"
