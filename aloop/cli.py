@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
 from aloop import __version__
+from aloop.cli_text import EPILOG, EVERYWHERE, SESSIONS_HELP, USAGE
+from aloop.config import MAX_STEPS, OUTPUT_FORMATS, OutputFormat
 from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
 
@@ -24,50 +26,6 @@ STDIN = "-"
 """What ``--task`` is given to take the whole of standard input as the task."""
 
 _LATEST = object()  # --resume without an id; "" can not stand for it, for a script's empty variable arrives as that
-
-_USAGE = """\
-aloop [--resume [ID]] [--task TEXT] [--model MODEL]
-       aloop sessions list | show ID | stats ID | delete ID
-       aloop --version | --help"""
-
-_EPILOG = """\
-examples:
-  aloop                                  open the prompt
-  aloop --resume                         go on with the latest session
-  aloop --resume a1b2 --task "And now?"  one more turn in a session, no prompt
-  git diff | aloop --task "Review this"  piped text is added to the task
-  aloop --allow write,shell --task "Make the tests pass"
-  aloop --task - < question.txt          the file is the task
-  aloop sessions list --limit 5          see also: aloop sessions --help
-
-Tools that write, run commands or leave the working directory ask first, and
-with --task, where nobody can be asked, are refused unless --allow names them.
-
-With --task only the answer goes to standard output. A pipe that has sent
-nothing after 5 seconds is left alone, and that is said; with "--task -" aloop
-waits for as long as it takes. Where standard input is no business of aloop's,
-as in a loop that reads a file, add < /dev/null.
-
-Without credentials (ANTHROPIC_API_KEY, for one) the offline provider answers:
-no model, no network. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong
-usage, 130 interrupted."""
-
-_SESSIONS_HELP = """\
-usage: aloop sessions list [--limit N] [--json]
-       aloop sessions show ID [--messages] [--json]
-       aloop sessions stats ID [--json]
-       aloop sessions delete ID [--yes] [--json]
-
-Look after the saved sessions. ID is a session's id, or any beginning of it that
-no other session shares; delete wants at least four characters. --json prints
-each record as one line of JSON.
-
-Each has its own --help, and takes --sessions-dir DIR."""
-
-_EVERYWHERE = """\
-and, as everywhere:
-  --sessions-dir DIR  where sessions live
-  -h, --help          print this help and leave"""
 
 _SUMMARIES: dict[Action, str] = {
     "list": "List the newest sessions, one a line: id, last change, messages, title.",
@@ -82,7 +40,7 @@ class RunOptions:
     """Converse: at a prompt, or for one ``task`` (STDIN: it comes from standard input).
 
     ``resume`` is None for a new session, empty for the latest, else an id or its beginning. ``allow`` is what tools may
-    do without a question.
+    do without a question. ``system`` takes the place of the standard system message.
     """
 
     model: str | None = None
@@ -90,6 +48,9 @@ class RunOptions:
     resume: str | None = None
     task: str | None = None
     allow: tuple[Kind, ...] = ()
+    system: str | None = None
+    max_steps: int = MAX_STEPS
+    output_format: OutputFormat = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +85,18 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
         _print_and_leave(parser.format_help())
     if rest:
         _refuse(rest, options)
-    resume = "" if own.resume is _LATEST else own.resume
-    return RunOptions(own.model, own.sessions_dir, resume, own.task, own.allow or ())
+    if own.output_format and own.task is None:
+        raise UsageError("--output-format is for --task: at the prompt, a person reads. See: aloop --help")
+    return RunOptions(
+        own.model,
+        own.sessions_dir,
+        "" if own.resume is _LATEST else own.resume,
+        own.task,
+        own.allow or (),
+        own.system,
+        own.max_steps or MAX_STEPS,
+        own.output_format or "text",
+    )
 
 
 def program_help() -> str:
@@ -152,7 +123,7 @@ class _Parser(ArgumentParser):
 
 
 def _program_parser() -> _Parser:
-    parser = _Parser("aloop", _USAGE, _EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
+    parser = _Parser("aloop", USAGE, EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
     add = parser.add_argument
     add(
         "--resume",
@@ -176,6 +147,9 @@ def _program_parser() -> _Parser:
         metavar="KINDS",
         help=f"what tools may do without a question, parted by commas: {', '.join(KINDS)}",
     )
+    add("--system", type=_filled, metavar="TEXT", help="what the model is told first, in place of the standard text")
+    add("--max-steps", type=_count, metavar="N", help=f"answers that one turn may take (default: {MAX_STEPS})")
+    add("--output-format", choices=OUTPUT_FORMATS, help="of --task: what goes to standard output (default: text)")
     add("--version", action="store_true", help="print the version and leave")
     add("-h", "--help", action="store_true", help="print this help and leave")
     return parser
@@ -183,7 +157,7 @@ def _program_parser() -> _Parser:
 
 def _action_parser(action: Action) -> _Parser:
     """Build the parser of one ``sessions`` action. What all of aloop takes is in its help, but was parsed before."""
-    parser = _Parser(f"aloop sessions {action}", epilog=_EVERYWHERE, description=_SUMMARIES[action])
+    parser = _Parser(f"aloop sessions {action}", epilog=EVERYWHERE, description=_SUMMARIES[action])
     parser.set_defaults(action=action)
     add = parser.add_argument
     if action == "list":
@@ -200,11 +174,12 @@ def _action_parser(action: Action) -> _Parser:
 
 def _parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model", "allow"):
+    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format"):
         if getattr(own, name) is not None:
-            raise UsageError(f"--{name} is for a conversation and does not go with 'sessions'. See: aloop --help")
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a conversation and does not go with 'sessions'. See: aloop --help")
     if own.help and not rest[1:]:
-        _print_and_leave(_SESSIONS_HELP)
+        _print_and_leave(SESSIONS_HELP)
     parser = _action_parser(_action(rest[1:2]))
     if own.help:
         _print_and_leave(parser.format_help())

@@ -29,7 +29,13 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     from aloop.llm import create_llm
 
     sessions_dir = options.sessions_dir or options.settings.sessions_dir
-    return ReActAgent(create_llm(options.model, options.settings), sessions_dir=sessions_dir, allow=options.allow)
+    return ReActAgent(
+        create_llm(options.model, options.settings),
+        sessions_dir=sessions_dir,
+        allow=options.allow,
+        system=options.system,
+        max_steps=options.max_steps,
+    )
 
 
 def names_model(options: ShellOptions | TaskOptions) -> bool:
@@ -37,10 +43,13 @@ def names_model(options: ShellOptions | TaskOptions) -> bool:
     return bool(options.model or options.settings.model)
 
 
-async def resume_session(agent: ReActAgent, wanted: str, *, keep_model: bool = False) -> Session:
+async def resume_session(
+    agent: ReActAgent, wanted: str, *, keep_model: bool = False, system: str | None = None
+) -> Session:
     """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError.
 
-    Its own model answers from then on, unless the present one is to be kept.
+    Its own model answers from then on, unless the present one is to be kept; its own system message stays, unless
+    ``system`` takes its place.
     """
     memory = agent.memory
     found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
@@ -49,6 +58,8 @@ async def resume_session(agent: ReActAgent, wanted: str, *, keep_model: bool = F
     session = await memory.resume(found)
     if not keep_model:
         await follow(agent, session)
+    if system is not None:
+        memory.set_system_message(system)
     return session
 
 
