@@ -15,6 +15,9 @@ _HOMES = {
     "MemoryManager": "aloop.memory",
     "LLMMessage": "aloop.llm.message_types",
     "ToolCall": "aloop.llm.message_types",
+    "Tool": "aloop.tools",
+    "ToolResult": "aloop.tools",
+    "tool": "aloop.tools",
     "create_llm": "aloop.llm",
     "AloopError": "aloop.errors",
     "AmbiguousPrefix": "aloop.errors",
@@ -23,6 +26,7 @@ _HOMES = {
     "SessionFileError": "aloop.errors",
     "SessionNotFound": "aloop.errors",
     "StorageError": "aloop.errors",
+    "ToolError": "aloop.errors",
 }
 
 if TYPE_CHECKING:
@@ -35,10 +39,12 @@ if TYPE_CHECKING:
         SessionFileError,
         SessionNotFound,
         StorageError,
+        ToolError,
     )
     from aloop.llm import create_llm
     from aloop.llm.message_types import LLMMessage, ToolCall
     from aloop.memory import MemoryManager
+    from aloop.tools import Tool, ToolResult, tool
 
 __all__ = [
     "AloopError",
@@ -51,8 +57,12 @@ __all__ = [
     "SessionFileError",
     "SessionNotFound",
     "StorageError",
+    "Tool",
     "ToolCall",
+    "ToolError",
+    "ToolResult",
     "create_llm",
+    "tool",
 ]
 
 

@@ -60,7 +60,17 @@ def _run_shell(options: RunOptions) -> int:
     from repl.options import ShellOptions
 
     settings = Settings.from_env()
-    return run_shell(ShellOptions(settings, options.model, options.sessions_dir, options.resume, options.allow))
+    return run_shell(
+        ShellOptions(
+            settings,
+            options.model,
+            options.sessions_dir,
+            options.resume,
+            options.allow,
+            options.system,
+            options.max_steps,
+        )
+    )
 
 
 def _run_task(options: RunOptions, task: str) -> int:
@@ -70,7 +80,19 @@ def _run_task(options: RunOptions, task: str) -> int:
     from repl.task import run_task
 
     settings = Settings.from_env()
-    return run_task(TaskOptions(settings, options.model, options.sessions_dir, options.resume, task, options.allow))
+    return run_task(
+        TaskOptions(
+            settings,
+            options.model,
+            options.sessions_dir,
+            options.resume,
+            task,
+            options.allow,
+            options.system,
+            options.max_steps,
+            options.output_format,
+        )
+    )
 
 
 def _whole_task(task: str) -> str:

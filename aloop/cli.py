@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from aloop import __version__
-from aloop.arguments import Parser, filled, folder, nearest, print_and_leave
+from aloop.arguments import Parser, count, filled, folder, nearest, print_and_leave
+from aloop.cli_text import EPILOG, USAGE
+from aloop.config import MAX_STEPS, OUTPUT_FORMATS, OutputFormat
 from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
 from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
@@ -24,41 +26,13 @@ STDIN = "-"
 
 _LATEST = object()  # --resume without an id; "" can not stand for it, for a script's empty variable arrives as that
 
-_USAGE = """\
-aloop [--resume [ID]] [--task TEXT] [--model MODEL]
-       aloop sessions list | show ID | stats ID | check [ID]
-       aloop sessions delete ID | trash | restore ID | purge [ID]
-       aloop --version | --help"""
-
-_EPILOG = """\
-examples:
-  aloop                                  open the prompt
-  aloop --resume                         go on with the latest session
-  aloop --resume a1b2 --task "And now?"  one more turn in a session, no prompt
-  git diff | aloop --task "Review this"  piped text is added to the task
-  aloop --allow write,shell --task "Make the tests pass"
-  aloop --task - < question.txt          the file is the task
-  aloop sessions list --limit 5          see also: aloop sessions --help
-
-Tools that write, run commands or leave the working directory ask first, and
-with --task, where nobody can be asked, are refused unless --allow names them.
-
-With --task only the answer goes to standard output. A pipe that has sent
-nothing after 5 seconds is left alone, and that is said; with "--task -" aloop
-waits for as long as it takes. Where standard input is no business of aloop's,
-as in a loop that reads a file, add < /dev/null.
-
-Without credentials (ANTHROPIC_API_KEY, for one) the offline provider answers:
-no model, no network. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong
-usage, 130 interrupted."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """Converse: at a prompt, or for one ``task`` (STDIN: it comes from standard input).
 
     ``resume`` is None for a new session, empty for the latest, else an id or its beginning. ``allow`` is what tools may
-    do without a question.
+    do without a question. ``system`` takes the place of the standard system message.
     """
 
     model: str | None = None
@@ -66,6 +40,9 @@ class RunOptions:
     resume: str | None = None
     task: str | None = None
     allow: tuple[Kind, ...] = ()
+    system: str | None = None
+    max_steps: int = MAX_STEPS
+    output_format: OutputFormat = "text"
 
 
 def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
@@ -87,8 +64,18 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
         print_and_leave(parser.format_help())
     if rest:
         _refuse(rest, options)
-    resume = "" if own.resume is _LATEST else own.resume
-    return RunOptions(own.model, own.sessions_dir, resume, own.task, own.allow or ())
+    if own.output_format and own.task is None:
+        raise UsageError("--output-format is for --task: at the prompt, a person reads. See: aloop --help")
+    return RunOptions(
+        own.model,
+        own.sessions_dir,
+        "" if own.resume is _LATEST else own.resume,
+        own.task,
+        own.allow or (),
+        own.system,
+        own.max_steps or MAX_STEPS,
+        own.output_format or "text",
+    )
 
 
 def program_help() -> str:
@@ -97,7 +84,7 @@ def program_help() -> str:
 
 
 def _program_parser() -> Parser:
-    parser = Parser("aloop", _USAGE, _EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
+    parser = Parser("aloop", USAGE, EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
     add = parser.add_argument
     add(
         "--resume",
@@ -121,6 +108,9 @@ def _program_parser() -> Parser:
         metavar="KINDS",
         help=f"what tools may do without a question, parted by commas: {', '.join(KINDS)}",
     )
+    add("--system", type=filled, metavar="TEXT", help="what the model is told first, in place of the standard text")
+    add("--max-steps", type=count, metavar="N", help=f"answers that one turn may take (default: {MAX_STEPS})")
+    add("--output-format", choices=OUTPUT_FORMATS, help="of --task: what goes to standard output (default: text)")
     add("--version", action="store_true", help="print the version and leave")
     add("-h", "--help", action="store_true", help="print this help and leave")
     return parser

@@ -69,9 +69,10 @@ class SessionsOptions:
 
 def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model", "allow"):
+    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format"):
         if getattr(own, name) is not None:
-            raise UsageError(f"--{name} is for a conversation and does not go with 'sessions'. See: aloop --help")
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a conversation and does not go with 'sessions'. See: aloop --help")
     if own.help and not rest[1:]:
         print_and_leave(_HELP)
     parser = _action_parser(_action(rest[1:2]))

@@ -34,7 +34,7 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     memory = MemoryManager(
         llm, sessions_dir=options.sessions_dir or options.settings.sessions_dir, hold=isinstance(options, ShellOptions)
     )
-    return ReActAgent(llm, memory=memory, allow=options.allow)
+    return ReActAgent(llm, memory=memory, allow=options.allow, system=options.system, max_steps=options.max_steps)
 
 
 def names_model(options: ShellOptions | TaskOptions) -> bool:
@@ -42,10 +42,13 @@ def names_model(options: ShellOptions | TaskOptions) -> bool:
     return bool(options.model or options.settings.model)
 
 
-async def resume_session(agent: ReActAgent, wanted: str, *, keep_model: bool = False) -> Session:
+async def resume_session(
+    agent: ReActAgent, wanted: str, *, keep_model: bool = False, system: str | None = None
+) -> Session:
     """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError.
 
-    Its own model answers from then on, unless the present one is to be kept.
+    Its own model answers from then on, unless the present one is to be kept; its own system message stays, unless
+    ``system`` takes its place.
     """
     memory = agent.memory
     found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
@@ -59,6 +62,8 @@ async def resume_session(agent: ReActAgent, wanted: str, *, keep_model: bool = F
         raise SessionError(f"{error} Close it there, or start aloop and type /resume {short} for a copy.") from error
     if not keep_model:
         await follow(agent, session)
+    if system is not None:
+        memory.set_system_message(system)
     return session
 
 

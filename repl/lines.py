@@ -38,7 +38,7 @@ async def _run(options: ShellOptions) -> int:
         context = Context(agent, view, REGISTRY, keeps_model=names_model(options))
         await recover(context)
         if options.resume is not None:
-            session = await resume_session(agent, options.resume, keep_model=context.keeps_model)
+            session = await resume_session(agent, options.resume, keep_model=context.keeps_model, system=options.system)
             report_resumed(context, session)
     except AloopError as error:
         view.error(str(error))

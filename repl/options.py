@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.config import Settings
+from aloop.config import MAX_STEPS, OutputFormat, Settings
 from aloop.consent import Kind
 
 
@@ -13,7 +13,7 @@ from aloop.consent import Kind
 class ShellOptions:
     """A shell; ``resume`` is None for a new session, empty for the latest one, else an id or its beginning.
 
-    ``allow`` is what tools may do without a question.
+    ``allow`` is what tools may do without a question, ``system`` what takes the place of the standard system message.
     """
 
     settings: Settings
@@ -21,6 +21,8 @@ class ShellOptions:
     sessions_dir: Path | None
     resume: str | None
     allow: tuple[Kind, ...] = ()
+    system: str | None = None
+    max_steps: int = MAX_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,6 @@ class TaskOptions:
     resume: str | None
     task: str
     allow: tuple[Kind, ...] = ()
+    system: str | None = None
+    max_steps: int = MAX_STEPS
+    output_format: OutputFormat = "text"

@@ -158,7 +158,12 @@ class Shell:
         context = session = None
         if self._options.resume is not None:
             context = await self._engine.ready()
-            session = await resume_session(context.agent, self._options.resume, keep_model=context.keeps_model)
+            session = await resume_session(
+                context.agent,
+                self._options.resume,
+                keep_model=context.keeps_model,
+                system=self._options.system,
+            )
         self._screen.show(banner_lines(self._options.model, self._options.settings, self._screen.width))
         if context and session:
             report_resumed(context, session)

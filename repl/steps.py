@@ -11,6 +11,7 @@ from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
 
 _HEADLINE = 60
+_RUNNING = 40  # beside it stands for how long, and how to stop it
 _RESULT = 200
 _OUTPUT = 10
 _DIFF = 40
@@ -19,7 +20,7 @@ _OVER = "\r"  # what stands before it on a line was written over
 
 def started_text(event: ToolStarted) -> str:
     """Return what is running, as safe text."""
-    return f"{safe_line(event.call.name)} {_cut(safe_line(event.headline), _HEADLINE)}".rstrip()
+    return f"{safe_line(event.call.name)} {_cut(safe_line(event.headline), _RUNNING)}".rstrip()
 
 
 def finished_line(event: ToolFinished) -> Line:

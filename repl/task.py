@@ -7,89 +7,63 @@ import os
 import signal
 import sys
 
-from aloop.agent.events import AgentEvent, AnswerFinished, Notice, Retrying, ToolFinished, ToolOutput
 from aloop.errors import AloopError, StorageError
 from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions
 from repl.report import bug_text
-from repl.sanitize import safe_text
-from repl.spans import line, to_text
-from repl.steps import finished_line, retrying_text
+from repl.task_report import Ending, TaskReport, make_report
 
 __all__ = ["TaskOptions", "run_task"]
 
-_FAILED = 1
-_INTERRUPTED = 130
+_EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 
 
 def run_task(options: TaskOptions) -> int:
     """Do the task and return the exit code: 0 done, 1 failed, 130 interrupted by SIGINT or SIGTERM."""
+    report = make_report(options.output_format)
     try:
-        answer = asyncio.run(_run(options))
-        _print_answer(answer)
-    except AloopError as error:
-        _tell(str(error))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        _tell("Interrupted.")
-        return _INTERRUPTED
+        ending = _attempt(options, report)
+        report.end(ending)
     except BrokenPipeError:
         _drop_stdout()
+        return _EXIT_CODES["failed"]
+    return _EXIT_CODES[ending.status]
+
+
+def _attempt(options: TaskOptions, report: TaskReport) -> Ending:
+    try:
+        return asyncio.run(_run(options, report))
+    except AloopError as error:
+        return Ending("failed", error=str(error))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return Ending("interrupted", error="Interrupted.")
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001 - one clear line instead of a traceback
-        _tell(bug_text(error))
-    else:
-        return 0
-    return _FAILED
+        return Ending("failed", error=bug_text(error))
 
 
-async def _run(options: TaskOptions) -> str:
+async def _run(options: TaskOptions, report: TaskReport) -> Ending:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - we are in one
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     agent = build_agent(options)
-    agent.on_event = _report
+    agent.on_event = report.event
     try:
         if options.resume is not None:
-            await resume_session(agent, options.resume, keep_model=names_model(options))
+            await resume_session(agent, options.resume, keep_model=names_model(options), system=options.system)
+        report.begin(agent)
         before = agent.memory.message_count
         try:
-            return await agent.run(options.task)
-        except StorageError:
+            return Ending("completed", await agent.run(options.task))
+        except StorageError as error:
             # What could not be saved is there to be read all the same.
-            if agent.memory.message_count > before and (answer := agent.memory.messages[-1].content):
-                _print_answer(answer)
-            raise
+            answer = agent.memory.messages[-1].content if agent.memory.message_count > before else None
+            return Ending("failed", answer, str(error))
     finally:
         await agent.llm.aclose()
-
-
-def _report(event: AgentEvent) -> None:
-    match event:
-        case AnswerFinished(message) if message.tool_calls and message.content:
-            # What is said on the way to the answer is not the answer.
-            _tell(message.content)
-        case ToolOutput(_, text):
-            sys.stderr.write(safe_text(text))
-            sys.stderr.flush()
-        case ToolFinished():
-            sys.stderr.write(to_text([finished_line(event)]))
-        case Retrying() if event.is_first:
-            _tell(retrying_text(event))
-        case Notice(text):
-            _tell(text)
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(to_text([line(text)]))
-    sys.stderr.flush()
-
-
-def _print_answer(answer: str) -> None:
-    """Print the answer: made safe for a terminal, as it is for anything else."""
-    text = safe_text(answer) if sys.stdout.isatty() else answer
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
 
 
 def _drop_stdout() -> None:

@@ -56,8 +56,12 @@ FACADE = {
     "SessionFileError",
     "SessionNotFound",
     "StorageError",
+    "Tool",
     "ToolCall",
+    "ToolError",
+    "ToolResult",
     "create_llm",
+    "tool",
 }
 
 

@@ -25,6 +25,10 @@ from aloop.sessions_arguments import ACTIONS, SessionsOptions
         (["--resume", "a1b2", "--task", "Hello"], RunOptions(resume="a1b2", task="Hello")),
         (["--model", "offline"], RunOptions(model="offline")),
         (["--sessions-dir", "here"], RunOptions(sessions_dir=Path("here"))),
+        (["--system", "Be brief."], RunOptions(system="Be brief.")),
+        (["--max-steps", "3"], RunOptions(max_steps=3)),
+        (["--task", "Hi", "--output-format", "json"], RunOptions(task="Hi", output_format="json")),
+        (["--task", "Hi", "--output-format=stream-json"], RunOptions(task="Hi", output_format="stream-json")),
     ],
 )
 def test_a_conversation_is_asked_for(arguments: list[str], options: RunOptions) -> None:
@@ -190,3 +194,17 @@ def test_every_sessions_command_stands_in_both_helps(action: str, capsys: pytest
         parse_arguments(["sessions", "--help"])
     assert f"aloop sessions {action}" in capsys.readouterr().out
     assert action in program_help()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--output-format", "json"], "is for --task"),
+        (["--task", "Hi", "--output-format", "xml"], "invalid choice"),
+        (["--max-steps", "0"], "whole number from 1 up"),
+        (["sessions", "list", "--max-steps", "3"], "--max-steps is for a conversation"),
+    ],
+)
+def test_what_makes_no_sense_for_a_program_is_refused(arguments: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        parse_arguments(arguments)

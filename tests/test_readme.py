@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
 from aloop.cli import RunOptions, parse_arguments
+from aloop.config_file import read_config_file
 from aloop.memory import MemoryManager
 from aloop.sessions_arguments import SessionsOptions
 from docs.update_readme import README, updated
@@ -50,6 +52,12 @@ async def test_the_session_example_is_a_session(sessions_dir: Path) -> None:
     assert session.title == "What is 2+2?"
     assert [message.role for message in session.messages] == ["user", "assistant", "tool", "assistant"]
     assert session.warnings == ()
+
+
+def test_the_example_of_settings_is_one_that_aloop_takes(tmp_path: Path) -> None:
+    (example,) = blocks("toml")
+    (tmp_path / "config.toml").write_text(example)
+    assert None not in astuple(read_config_file(tmp_path / "config.toml"))
 
 
 @pytest.mark.parametrize(

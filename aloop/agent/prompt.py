@@ -28,5 +28,6 @@ def _tool_advice(tools: Sequence[ToolSpec]) -> str:
     names = ", ".join(tool.name for tool in tools)
     return (
         f"Tools: {names}. Use them rather than guess: for arithmetic, and for what stands in files. When a call fails, "
-        "its result says why; try another way, or tell the person."
+        "its result says why; try another way, or tell the person. Some calls the person has to allow, and is then "
+        "asked: call the tool rather than ask in words. What is refused stays undone, by whatever means."
     )

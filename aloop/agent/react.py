@@ -14,9 +14,10 @@ from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
 from aloop.agent.prompt import system_prompt
 from aloop.agent.room import Room
 from aloop.agent.steps import Steps
+from aloop.config import MAX_STEPS
 from aloop.consent import Ask, Kind
 from aloop.errors import UsageError
-from aloop.llm.base import LLM
+from aloop.llm.base import LLM, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import ContextUse, MemoryManager, Turn
@@ -28,8 +29,9 @@ from aloop.tools.approval import Approval
 class ReActAgent:
     """Reasons and acts in turns, over one memory.
 
-    ``tools`` are the standard ones when None, with those for files confined to ``working_dir`` (the current one when
-    None); an empty sequence means none at all. ``sessions_dir`` is for the memory that is made when none is given.
+    ``system`` is what new conversations are told first, in place of the standard text. ``tools`` are the standard ones
+    when None, with those for files confined to ``working_dir`` (the current one when None); an empty sequence means
+    none at all. ``sessions_dir`` is for the memory that is made when none is given.
     ``on_event`` is called as things happen; what it raises ends the turn. Writing, running commands and leaving the
     directory take consent: ``ask`` is put each question, ``allow`` names what needs none; with neither, it is refused.
     """
@@ -41,7 +43,8 @@ class ReActAgent:
         memory: MemoryManager | None = None,
         tools: Sequence[Tool] | None = None,
         on_event: Callable[[AgentEvent], None] | None = None,
-        max_steps: int = 50,
+        system: str | None = None,
+        max_steps: int = MAX_STEPS,
         sessions_dir: str | Path | None = None,
         working_dir: str | Path | None = None,
         ask: Ask | None = None,
@@ -54,6 +57,7 @@ class ReActAgent:
         self.llm = llm
         self.memory.on_notice = lambda text: self._emit(Notice(text))
         self.on_event = on_event
+        self._system = system
         self._max_steps = max_steps
         self._retry = retry or RetryPolicy()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
@@ -87,10 +91,15 @@ class ReActAgent:
         return self.memory.measure_context(self._overhead)
 
     @property
+    def tool_specs(self) -> tuple[ToolSpec, ...]:
+        """The tools, as the model is told of them."""
+        return self._runner.specs
+
+    @property
     def system_text(self) -> str:
         """What the model is told before the conversation: the stored text, else the one a first turn will store."""
         stored = [message.content or "" for message in self.memory.system_messages]
-        return "\n\n".join(stored) if stored else system_prompt(self._working_dir, self._runner.specs)
+        return "\n\n".join(stored) or self._system or system_prompt(self._working_dir, self._runner.specs)
 
     async def compact(self, wish: str = "") -> Compaction | None:
         """Have the older part of the conversation summarised; None when it is too short for that.
@@ -148,9 +157,9 @@ class ReActAgent:
             self._emit(TurnEnded(status, turn is not None and turn.kept, steps.usage, time.monotonic() - began))
 
     def _introduce(self) -> None:
-        """Give a new conversation its system prompt; one that has any keeps it."""
+        """Give a new conversation its system message; one that has any keeps it."""
         if not self.memory.system_messages:
-            self.memory.set_system_message(system_prompt(self._working_dir, self._runner.specs))
+            self.memory.set_system_message(self.system_text)
 
     def _tell_repairs(self) -> None:
         """Say what is mended in the sent copy of this session, each thing once."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from aloop.tools.arguments import warm
 from aloop.tools.base import Tool, ToolResult
 from aloop.tools.calculator import Calculator
+from aloop.tools.decorator import tool
 from aloop.tools.files import ListFiles, ReadFile
 from aloop.tools.runner import ToolRunner
 from aloop.tools.search import SearchFiles
@@ -14,7 +15,7 @@ from aloop.tools.shell import RunShell
 from aloop.tools.workspace import Workspace
 from aloop.tools.writing import EditFile, WriteFile
 
-__all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "warm"]
+__all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "tool", "warm"]
 
 
 def default_tools(working_dir: Path, *, allow_outside: bool = False) -> list[Tool]:

@@ -12,7 +12,8 @@ def test_it_says_who_and_where_and_with_what(tmp_path: Path) -> None:
     text = system_prompt(tmp_path, ToolRunner(default_tools(tmp_path)).specs)
     assert "You are aloop" in text
     assert str(tmp_path) in text
-    assert "calculator, read_file, list_files, search_files" in text
+    assert "calculator, read_file, list_files, search_files, write_file, edit_file, run_shell" in text
+    assert "What is refused stays undone" in text
 
 
 def test_it_is_the_same_text_each_time(tmp_path: Path) -> None:

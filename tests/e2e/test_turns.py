@@ -104,13 +104,14 @@ def test_a_refused_key_is_one_line_and_the_text_is_kept_for_another_try(shell_wi
     aloop.wait_for("Now it works.")
 
 
-def test_a_connection_that_drops_keeps_what_there_was(shell_with_key: Open, stub: StubServer) -> None:
-    stub.script(Text("Half an answer ", Drop()))
+def test_an_answer_that_breaks_off_is_asked_for_again(shell_with_key: Open, stub: StubServer) -> None:
+    stub.script(Text("Half an answer ", Drop()), "The whole answer.")
     aloop = shell_with_key()
     aloop.send_line("Tell me")
-    aloop.wait_for("Half an answer")
+    aloop.wait_for("The whole answer.")
     aloop.wait_for_prompt()
-    assert "interrupted: true" in saved()
+    assert "The whole answer." in saved()
+    assert "Half an answer" not in saved()
 
 
 def test_hanging_up_in_mid_turn_saves_what_there_was(shell_with_key: Open, stub: StubServer) -> None:

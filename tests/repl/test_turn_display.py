@@ -34,11 +34,11 @@ class Stage:
     def __init__(self) -> None:
         self.terminal = Terminal()
         self.live = Live()
-        self._display = TurnDisplay(Screen(self.terminal.output), self.live)
+        self.display = TurnDisplay(Screen(self.terminal.output), self.live)
 
     def show(self, *events: AgentEvent) -> None:
         for event in events:
-            self._display.show(event)
+            self.display.show(event)
 
 
 @pytest.fixture

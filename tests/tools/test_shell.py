@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +14,7 @@ from aloop.tools import processes
 from aloop.tools.base import ToolResult
 from aloop.tools.shell import RunShell, environment
 from aloop.tools.workspace import Workspace
+from tests.processes import is_running
 
 
 @pytest.fixture
@@ -25,14 +24,6 @@ def shell(workspace: Workspace) -> RunShell:
 
 async def run(shell: RunShell, command: str, seconds: int = 60) -> ToolResult:
     return await shell.run({"command": command, "seconds": seconds})
-
-
-def is_running(process: int) -> bool:
-    """Whether a process is there and no zombie."""
-    with suppress(ProcessLookupError):
-        os.kill(process, 0)
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -1,0 +1,36 @@
+"""What the command line says of itself: usage and examples."""
+
+from __future__ import annotations
+
+USAGE = """\
+aloop [--resume [ID]] [--task TEXT] [--model MODEL]
+       aloop sessions list | show ID | stats ID | check [ID]
+       aloop sessions delete ID | trash | restore ID | purge [ID]
+       aloop --version | --help"""
+
+EPILOG = """\
+examples:
+  aloop                                  open the prompt
+  aloop --resume                         go on with the latest session
+  aloop --resume a1b2 --task "And now?"  one more turn in a session, no prompt
+  git diff | aloop --task "Review this"  piped text is added to the task
+  aloop --allow write,shell --task "Make the tests pass"
+  aloop --task - < question.txt          the file is the task
+  aloop --output-format json --task "Count the lines" | jq .answer
+  aloop sessions list --limit 5          see also: aloop sessions --help
+
+Tools that write, run commands or leave the working directory ask first, and
+with --task, where nobody can be asked, are refused unless --allow names them.
+
+With --task only the answer goes to standard output. A pipe that has sent
+nothing after 5 seconds is left alone, and that is said; with "--task -" aloop
+waits for as long as it takes. Where standard input is no business of aloop's,
+as in a loop that reads a file, add < /dev/null.
+
+With --output-format json standard output is one JSON object, the result; with
+stream-json each step is one, a line each, and the result comes last. Progress
+for a person goes to standard error in all three.
+
+Without credentials (ANTHROPIC_API_KEY, for one) the offline provider answers:
+no model, no network. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong
+usage, 130 interrupted."""

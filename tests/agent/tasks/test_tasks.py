@@ -1,0 +1,65 @@
+"""The ten small tasks, done by the agent in a scratch directory: by a scripted model, and by a real one on demand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from aloop.agent.react import ReActAgent
+from aloop.llm import LLM, create_llm
+from tests.agent.scripted import ScriptedLLM
+from tests.agent.tasks.catalogue import TASKS
+from tests.agent.tasks.task import Task
+
+# Read before the fixture that hides it from all tests.
+_KEY = os.environ.get("ANTHROPIC_API_KEY", "")
+
+each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+
+
+async def solve(task: Task, llm: LLM, folder: Path) -> ReActAgent:
+    """Do ``task`` in ``folder`` and check that it was done."""
+    task.lay_out(folder)
+    agent = ReActAgent(llm, working_dir=folder, sessions_dir=folder.parent / "sessions", allow=["write", "shell"])
+    task.check(folder, await agent.run(task.prompt))
+    return agent
+
+
+@each_task
+async def test_a_task_is_done(task: Task, tmp_path: Path) -> None:
+    agent = await solve(task, ScriptedLLM(*task.scripts()), tmp_path / "work")
+    results = [message for message in agent.memory.messages if message.role == "tool"]
+    assert len(results) == sum(map(len, task.steps))
+    # Of all that is tried, only a test that is to be mended fails.
+    assert sum(message.is_error for message in results) == (task.name == "fix a failing test")
+
+
+@each_task
+def test_a_task_is_not_done_before(task: Task, tmp_path: Path) -> None:
+    task.lay_out(tmp_path)
+    with pytest.raises((AssertionError, FileNotFoundError)):
+        task.check(tmp_path, "")
+
+
+def test_there_are_ten() -> None:
+    assert len({task.name for task in TASKS}) == 10
+
+
+@pytest.fixture
+async def model(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LLM]:
+    """The real model."""
+    if not _KEY:
+        pytest.skip("there is no ANTHROPIC_API_KEY in the environment to ask a real model with")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", _KEY)
+    llm = create_llm()
+    yield llm
+    await llm.aclose()
+
+
+@pytest.mark.live
+@each_task
+async def test_a_task_is_done_by_a_real_model(task: Task, model: LLM, tmp_path: Path) -> None:
+    await solve(task, model, tmp_path / "work")

@@ -1,0 +1,128 @@
+"""Consent in the complete program: at the prompt of a real terminal, and where nobody can be asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.shell import PATIENCE, ROOT, Shell
+from tests.processes import is_running
+
+
+def task(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "aloop", "--model", "offline", *arguments, "--task", text],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def ask(shell: Shell, line: str) -> None:
+    """Enter ``line`` and wait for the question that it leads to."""
+    shell.wait_for_prompt()
+    shell.send_line(line)
+    shell.wait_until(lambda: "\nallow?\n" in shell.screen(), "the question")
+
+
+def test_a_file_is_written_once_its_diff_was_seen() -> None:
+    with Shell() as shell:
+        ask(shell, "write notes.txt: hello")
+        assert "  +hello\n" in shell.screen()
+        assert "y yes · a yes to all file changes" in shell.screen().splitlines()[-1]
+        assert not Path("notes.txt").exists()
+        shell.send_line("y")
+        shell.wait_for("Wrote notes.txt: new, 1 line.")
+        shell.wait_for_prompt()
+        assert Path("notes.txt").read_text() == "hello\n"
+
+
+def test_a_no_leaves_everything_as_it_was() -> None:
+    with Shell() as shell:
+        ask(shell, "run touch made")
+        shell.send_line("n I would rather not")
+        shell.wait_for("The person said no: I would rather not")
+        shell.wait_for_prompt()
+        assert not Path("made").exists()
+
+
+def test_ctrl_c_in_a_command_ends_it_whole() -> None:
+    with Shell() as shell:
+        ask(shell, "run sh -c 'echo $$ > child; echo started; exec sleep 1000' & wait")
+        shell.send_line("y")
+        shell.wait_for("\nstarted\n")
+        child = int(Path("child").read_text())
+        assert is_running(child)
+        shell.send("\x03")
+        shell.wait_for("Stopped. What there was is kept.")
+        shell.wait_for_prompt()
+        assert not is_running(child)
+
+
+def test_a_terminal_that_goes_away_at_the_question_grants_nothing() -> None:
+    with Shell() as shell:
+        ask(shell, "write notes.txt: hello")
+        shell.process.kill(signal.SIGHUP)
+        assert shell.wait_for_exit() == 130
+    assert not Path("notes.txt").exists()
+
+
+def test_a_resumed_session_asks_anew_for_what_was_granted_before() -> None:
+    with Shell() as shell:
+        ask(shell, "write notes.txt: one")
+        shell.send_line("a")
+        shell.wait_for("with all file changes of this session")
+        shell.wait_for_prompt()
+        shell.send("\x04")
+        shell.wait_for_exit()
+    with Shell("--resume") as shell:
+        ask(shell, "write notes.txt: two")
+    assert Path("notes.txt").read_text() == "one\n"
+
+
+def test_a_task_is_refused_what_it_would_have_to_ask_for() -> None:
+    done = task("write notes.txt: hello")
+    assert "Refused: write_file notes.txt (new, 1 line). Nobody can be asked here; --allow write" in done.stderr
+    assert not Path("notes.txt").exists()
+
+
+def test_a_task_may_do_what_allow_names_and_nothing_else() -> None:
+    assert "Done." in task("write notes.txt: hello", "--allow", "write").stdout
+    assert Path("notes.txt").read_text() == "hello\n"
+    assert "--allow shell" in task("run touch made", "--allow", "write,outside").stderr
+    assert not Path("made").exists()
+    assert "--allow outside" in task("read /etc/hostname", "--allow", "write,shell").stderr
+
+
+def test_a_task_shows_what_a_command_prints_and_how_it_ended() -> None:
+    done = task("run echo out; echo err >&2; exit 3", "--allow", "shell")
+    assert "out\nerr\n● run_shell echo out; echo err >&2; exit 3" in done.stderr
+    assert "→ exit code 3" in done.stderr
+    assert "could not do that" in done.stdout
+
+
+def test_an_unknown_permission_is_wrong_usage() -> None:
+    done = task("hello", "--allow", "write,everything")
+    assert done.returncode == 2
+    assert "'everything' is none of write, shell, outside" in done.stderr
+
+
+def test_without_a_terminal_lines_are_refused_what_they_would_have_to_ask_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aloop"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input="write notes.txt: hello\ny\n",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 3,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Nobody can be asked here; --allow write would allow it." in done.stderr
+    assert not Path("notes.txt").exists()

@@ -1,0 +1,107 @@
+"""--task for programs: JSON on standard output, and nothing else there."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+from tests.repl.test_task import run, start
+from tests.stub.parts import Answer, Gate, Text, ToolUse
+from tests.stub.replies import HTTPError
+from tests.stub.server import StubServer
+
+SUM = Answer(Text("Let me see."), ToolUse("calculator", {"expression": "2+2"}, call_id="toolu_1"))
+
+
+def records(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_json_is_the_result_alone(stub: StubServer) -> None:
+    stub.script(SUM, "It is 4.")
+    code, out, err = run("--task", "2+2?", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert code == 0
+    assert (result["type"], result["status"], result["answer"], result["error"]) == (
+        "result",
+        "completed",
+        "It is 4.",
+        None,
+    )
+    assert result["usage"]["output_tokens"] == 10
+    assert result["steps"] == 2
+    assert len(result["session_id"]) == 36
+    assert "● calculator" in err
+
+
+def test_stream_json_is_a_line_for_each_step(stub: StubServer) -> None:
+    stub.script(SUM, "It is 4.")
+    code, out, _ = run("--task", "2+2?", "--output-format", "stream-json", "--model", "claude-test", env=stub.env)
+    init, said, call, result, answer, end = records(out)
+    assert code == 0
+    assert (init["type"], init["model"], init["messages"]) == ("init", "claude-test", 0)
+    assert "calculator" in init["tools"]
+    assert said == {"type": "text", "text": "Let me see."}
+    assert call == {"type": "tool_call", "id": "toolu_1", "name": "calculator", "arguments": {"expression": "2+2"}}
+    assert (result["type"], result["id"], result["text"], result["is_error"]) == ("tool_result", "toolu_1", "4", False)
+    assert answer == {"type": "text", "text": "It is 4."}
+    assert (end["type"], end["session_id"]) == ("result", init["session_id"])
+
+
+def test_a_failure_is_a_result_too(stub: StubServer) -> None:
+    stub.script(HTTPError(401))
+    code, out, err = run("--task", "Hi", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"], result["answer"], result["session_id"]) == (1, "failed", None, None)
+    assert "refused the key" in result["error"]
+    assert "refused the key" in err
+
+
+def test_what_fails_before_the_turn_is_a_result_too() -> None:
+    code, out, _ = run("--resume", "--task", "Go on", "--output-format", "stream-json")
+    (result,) = records(out)
+    assert (code, result["status"], result["model"]) == (1, "failed", None)
+    assert "no session to resume" in result["error"]
+
+
+def test_an_interruption_is_a_result_too(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Half an answer ", gate))
+    with start("--task", "Hi", "--output-format", "json", env=stub.env) as process:
+        gate.wait_until_reached()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    (result,) = records(out)
+    assert (process.returncode, result["status"]) == (130, "interrupted")
+
+
+def test_a_turn_may_be_limited_in_its_steps(stub: StubServer) -> None:
+    stub.script(*[ToolUse("calculator", {"expression": "2+2"}, call_id=f"toolu_{number}") for number in range(2)])
+    code, out, _ = run("--task", "Go on", "--max-steps", "2", env=stub.env)
+    assert code == 0
+    assert "2 steps" in out
+
+
+def test_the_system_message_may_be_another(stub: StubServer) -> None:
+    save_dir = ".aloop/sessions"
+    assert run("--task", "Hi", "--system", "You are a pirate.", "--sessions-dir", save_dir, env=stub.env)[0] == 0
+    assert stub.requests[0].body["system"] == "You are a pirate."
+    assert run("--resume", "--task", "Hi", "--system", "Be brief.", "--sessions-dir", save_dir, env=stub.env)[0] == 0
+    assert stub.requests[1].body["system"] == "Be brief."
+    assert run("--resume", "--task", "Hi", "--sessions-dir", save_dir, env=stub.env)[0] == 0
+    assert stub.requests[2].body["system"] == "Be brief."
+
+
+def test_a_resumed_session_goes_on_with_its_own_model(stub: StubServer) -> None:
+    assert run("--task", "Hi", "--model", "claude-mine", env=stub.env)[0] == 0
+    assert run("--resume", "--task", "Hi", env=stub.env)[0] == 0
+    assert run("--resume", "--task", "Hi", "--model", "claude-other", env=stub.env)[0] == 0
+    assert [request.body["model"] for request in stub.requests] == ["claude-mine", "claude-mine", "claude-other"]
+
+
+def test_a_question_that_is_asked_again_is_told_beside_the_answer(stub: StubServer) -> None:
+    stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "10"}), "At last.")
+    code, out, err = run("--task", "Hi", env=stub.env)
+    assert (code, out) == (0, "At last.\n")
+    assert "overloaded (529): trying again in 1 s (try 2 of 5)" in err
