@@ -106,6 +106,14 @@ class Shell:
     def _begin_turn(self, line: str) -> None:
         self._live.begin("" if self._engine.context else "starting")
         self._turn = asyncio.create_task(self._take_turn(line))
+        self._turn.add_done_callback(lambda turn: self._never_began(line) if turn is self._turn else None)
+
+    def _never_began(self, line: str) -> None:
+        """Ctrl-C came together with Enter, and the turn was cancelled before its first step."""
+        self._turn = None
+        self._live.end()
+        self._complain("Stopped.")
+        self._settle(Outcome(prefill=line))
 
     async def _take_turn(self, line: str) -> None:
         ticker = asyncio.create_task(self._tick())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,6 +20,8 @@ from aloop.memory.session import FILE_NAME
 from aloop.memory.source import Source
 from aloop.memory.splice import splice
 from aloop.memory.stored import time_mark
+
+_SET_ASIDE = re.compile(r"session\.recovered-.*\.yaml")
 
 
 class Checker:
@@ -100,13 +103,13 @@ class Checker:
             yield finding
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:
-        for path in sorted(folder.glob("session.recovered-*.yaml")):
+        for path in (folder / name for name in self._port.names(folder) if _SET_ASIDE.fullmatch(name)):
             what = f"holds turns that were saved beside {FILE_NAME}: take over what you need, then remove it"
             yield Finding(path, 0, 0, what)
 
     def _links(self) -> Iterator[Finding]:
-        for path in sorted(self._dir.iterdir()):
-            if path.is_symlink() and not path.name.startswith("."):
+        for path in (self._dir / name for name in self._port.names(self._dir) if not name.startswith(".")):
+            if stat.S_ISLNK(self._port.lstat(path).st_mode):
                 yield Finding(path, 0, 0, "is a link; links are not followed, so what it points to is no session here")
 
     def _identities(self, names: list[str]) -> list[Finding]:

@@ -198,17 +198,18 @@ class Keeper:
             except ChangedMeanwhile:
                 continue
             except FileNotFoundError:
-                path = folder / FILE_NAME
-                self.stored = None
-                report = self._create(conversation, model, folder)
-                return SaveReport(report.path, notice=f"{path} had been removed; the session was written again.")
+                with contextlib.suppress(ChangedMeanwhile):  # it has come back: look again
+                    path = self._create(conversation, model, folder).path
+                    return SaveReport(path, notice=f"{path} had been removed; the session was written again.")
             except SessionFileError as error:
                 return self._save_beside(conversation, model, error)
         raise OSError(f"{folder / FILE_NAME} changes faster than it can be saved")
 
     def _create(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:
         session = conversation.snapshot(model)
-        self.stored = self.backend.create(session, folder)
+        before, self.stored = self.stored, self.backend.create(session, folder, again=self.stored is not None)
+        if before:
+            before.forget_displaced()
         conversation.saved_now(session)
         return SaveReport(self.stored.path)
 

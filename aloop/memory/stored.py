@@ -79,11 +79,16 @@ class StoredSession:
     is_new: bool = False
 
     @classmethod
-    def create(cls, port: OsPort, path: Path, session: Session) -> StoredSession:
-        """Write a new file; raises OSError."""
+    def create(cls, port: OsPort, path: Path, session: Session, *, again: bool = False) -> StoredSession:
+        """Write a new file; raises OSError. ``again``, of one that had gone: ChangedMeanwhile when it has come back."""
+
+        def refuse_another() -> None:
+            if again and port.exists(path):
+                raise ChangedMeanwhile
+
         data = bytearray(dump_session(session))
         _check(data, path, session)
-        written = write_atomic(port, path, [memoryview(data)])
+        written = write_atomic(port, path, [memoryview(data)], guard=refuse_another)
         return cls(port, path, data, _seen(port, path, written), session, anchors=canonical_anchors(data))
 
     @classmethod

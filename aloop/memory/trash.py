@@ -137,6 +137,8 @@ class Trash:
     def _make_folder(self) -> None:
         try:
             self._port.mkdir(self.path)
+            # What is moved into it must not go down with it in a power cut.
+            self._port.sync_folder(self._dir)
         except FileExistsError:
             self._is_there()
 

@@ -87,6 +87,12 @@ class Shell:
         code: int | None = self.process.exitstatus
         return -int(self.process.signalstatus or 0) if code is None else code
 
+    def hang_up(self) -> None:
+        """Close the terminal under the program, as closing its window does, and wait for its end."""
+        terminal = self.process.ptyproc  # type: ignore[attr-defined] # the stubs of pexpect leave it out
+        terminal.fileobj.close()
+        terminal.wait()
+
     def close(self) -> None:
         """End the program, whatever it does."""
         self.process.close(force=True)

@@ -60,6 +60,15 @@ async def test_pressing_ctrl_c_twice_ends_the_turn_and_not_the_shell(stage: SetS
         await shell.see("Still here.")
 
 
+async def test_ctrl_c_in_one_go_with_enter_gives_the_line_back(stage: SetStage) -> None:
+    async with stage(answer("Hello.")) as shell:
+        shell.type("one\r\x03")
+        await shell.see("Stopped.")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", "> one"], "the line again")
+        shell.type("\r")
+        await shell.see("Hello.")
+
+
 async def test_sigint_from_outside_does_what_the_key_does(stage: SetStage) -> None:
     hang = Hang()
     async with stage([TextDelta("Half"), hang]) as shell:

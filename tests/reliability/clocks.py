@@ -1,0 +1,85 @@
+"""A clock that is a day off, either way, and jumps between two saves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+from aloop.memory import MemoryManager
+from tests.reliability.acts import News, take_turn
+from tests.reliability.next_start import start_again
+from tests.reliability.ports import installed
+from tests.reliability.row import Row, Verdict
+
+_OFFSETS = (timedelta(days=1), timedelta(0), timedelta(days=-1))
+
+
+@contextlib.contextmanager
+def clock_off_by(offset: timedelta) -> Iterator[None]:
+    """Make storage believe in a time that is not the right one."""
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Shifted:
+            moment = datetime.now(tz) + offset
+            return cls.fromtimestamp(moment.timestamp(), tz)
+
+    clocked = [
+        vars(module)
+        for name, module in sys.modules.items()
+        if name.startswith("aloop.memory.") and vars(module).get("datetime") is datetime
+    ]
+    for names in clocked:
+        names["datetime"] = Shifted
+    try:
+        yield
+    finally:
+        for names in clocked:
+            names["datetime"] = datetime
+
+
+def clock_a_day_off(*, full: bool) -> Row:
+    """Turns of one session under every order of three clocks, and new sessions under each."""
+    orders = list(itertools.permutations(_OFFSETS))[: None if full else 2]
+    results = [asyncio.run(_live_through(order)) for order in orders]
+    total = sum((verdict for verdict, _ in results), Verdict())
+    odd = [line for _, lines in results for line in lines]
+    result = f"{total}, {len(odd)} odd" + "".join(f"<br>{line}" for line in odd)
+    must_be = "ids unique, order right, future dates flagged"
+    return Row("clock a day off either way", 3 * len(orders), result, must_be, total.is_clean and not odd)
+
+
+async def _live_through(offsets: tuple[timedelta, ...]) -> tuple[Verdict, list[str]]:
+    news: list[News] = []
+    odd: list[str] = []
+    with tempfile.TemporaryDirectory() as folder, installed():
+        root = Path(folder) / ".aloop" / "sessions"
+        memory = MemoryManager(sessions_dir=root, hold=True)
+        ids = {memory.session_id}
+        times: list[datetime] = []
+        for number, offset in enumerate(offsets):
+            with clock_off_by(offset):
+                await take_turn(memory, f"turn {number}", news.append)
+                times.append((await MemoryManager.load_session(memory.session_id, sessions_dir=root)).updated_at)
+                other = MemoryManager(sessions_dir=root)
+                await take_turn(other, "other", news.append)
+                ids.add(other.session_id)
+        memory.close()
+        if len(ids) != 1 + len(offsets):
+            odd.append("an id came twice")
+        if times != sorted(set(times)):
+            odd.append(f"updated_at went backwards: {times}")
+        flagged = {
+            finding.path.parent
+            for finding in await MemoryManager.check_sessions(sessions_dir=root)
+            if "lies in the future" in finding.message
+        }
+        if len(flagged) != 2:
+            odd.append(f"{len(flagged)} sessions flagged, not the 2 from the future")
+        return await start_again(root, news), odd

@@ -1,0 +1,103 @@
+"""Death in the middle of a turn of twenty steps: of a library program, and of a real shell on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+from aloop.memory import MemoryManager
+from tests.e2e.shell import Shell
+from tests.reliability.acts import News, Tell, take_turn
+from tests.reliability.children import Child
+from tests.reliability.next_start import read_all, start_again
+from tests.reliability.ports import installed
+from tests.reliability.row import Row, Verdict, verdict_row
+from tests.stub import Gate, StubServer, Text, ToolUse
+
+_STEPS = 20
+_ENDS = ("KILL", "TERM", "HUP", "closed terminal")
+_JITTER = 0.002
+"""Seconds between the message that is waited for and the death, at most."""
+
+
+def dead_programs(*, full: bool) -> Row:
+    """A program without signal handlers, killed some time after one of its 42 messages was acknowledged."""
+    chance = random.Random(8)
+    ends = itertools.cycle((signal.SIGKILL, signal.SIGTERM, signal.SIGHUP))
+    cases = [
+        (next(ends), chance.randrange(1, 2 * _STEPS + 2), chance.uniform(0, _JITTER)) for _ in range(100 if full else 8)
+    ]
+    verdicts = [_die_after(*case) for case in cases]
+    return verdict_row("KILL, TERM, HUP in a turn of 20 steps of a program", verdicts)
+
+
+def dead_shells(*, full: bool) -> Row:
+    """A shell on a terminal, ended while it waits for the answer to one of its steps."""
+    chance = random.Random(9)
+    cases = [(end, chance.randrange(_STEPS + 1)) for end, _ in zip(itertools.cycle(_ENDS), range(100 if full else 4))]
+    verdicts = [_die_in_shell(*case) for case in cases]
+    return verdict_row("KILL, TERM, HUP, closed terminal in a turn of 20 steps of a shell", verdicts)
+
+
+def _die_after(number: int, messages: int, delay: float) -> Verdict:
+    with tempfile.TemporaryDirectory() as folder, installed():
+        root = Path(folder) / ".aloop" / "sessions"
+        with Child(_take_long_turn, root) as child:
+            words = child.news()
+            news = list(itertools.islice(words, messages))
+            killer = threading.Timer(delay, child.kill, [number])
+            killer.start()
+            news += words
+            killer.join()
+            child.wait()
+        return asyncio.run(start_again(root, news))
+
+
+def _take_long_turn(root: Path, tell: Tell) -> None:
+    async def turns() -> None:
+        memory = MemoryManager(sessions_dir=root, hold=True)
+        await take_turn(memory, "long", tell, steps=_STEPS)
+        await asyncio.Event().wait()
+
+    asyncio.run(turns())
+
+
+def _die_in_shell(end: str, finished: int) -> Verdict:
+    """End a shell when so many steps of its turn are finished, and one more is being waited for."""
+    gate = Gate()
+    with tempfile.TemporaryDirectory() as folder, StubServer() as stub:
+        root = Path(folder) / ".aloop" / "sessions"
+        stub.script(*(ToolUse("calculator", {"expression": f"{number}+1000"}) for number in range(finished)))
+        stub.script(Text("half an answer ", gate, "that never ends"))
+        with Shell("--sessions-dir", str(root), env=stub.env) as shell:
+            shell.wait_for_prompt()
+            shell.send_line("Count!")
+            gate.wait_until_reached()
+            _end(shell, end)
+        return asyncio.run(_look(root, finished))
+
+
+def _end(shell: Shell, end: str) -> None:
+    if end == "closed terminal":
+        shell.hang_up()
+    else:
+        shell.process.kill(signal.Signals[f"SIG{end}"])
+        shell.wait_for_exit()
+
+
+async def _look(root: Path, finished: int) -> Verdict:
+    await MemoryManager.recover_sessions(sessions_dir=root)
+    sessions, unreadable = await read_all(root)
+    if len(sessions) != 1:
+        return Verdict(unreadable=unreadable, lost=1 + 2 * finished)
+    [session] = sessions.values()
+    wanted = ["Count!", *(str(1000 + number) for number in range(finished))]
+    found = [message.content for message in session.messages if message.role != "assistant"]
+    calls = sum(len(message.tool_calls) for message in session.messages)
+    verdict = Verdict(lost=sum(text not in found for text in wanted) + finished - calls)
+    return verdict + await start_again(root, [News("kept", session.id, "Count!")])

@@ -1,0 +1,75 @@
+"""A disk that refuses: every error at every system call, once or from there on; and writes that are cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.reliability.next_start import another_process, start_again
+from tests.reliability.ports import Call, installed
+from tests.reliability.row import Row, Verdict
+from tests.reliability.stages import STAGES, Refusal, Stage, Trial
+
+ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
+
+
+async def try_out(stage: Stage, refusal: Refusal) -> tuple[Verdict, list[str]]:
+    """Return what the next start finds after a stage, and what should not have been raised or said in it."""
+    with tempfile.TemporaryDirectory() as folder, installed(refusal):
+        trial = Trial(Path(folder) / ".aloop" / "sessions", refusal)
+        await stage(trial)
+        with another_process():
+            return await start_again(trial.root, trial.news), trial.raw
+
+
+async def refuse_everywhere(*, full: bool) -> tuple[list[Verdict], list[str]]:
+    """Refuse each call of each stage with each error, once and for good; the quick form takes the errors in turn."""
+    verdicts, odd = [], []
+    errors = itertools.cycle(ERRORS)
+    for stage in STAGES:
+        counting = Refusal()
+        await try_out(stage, counting)
+        for number, lasting in itertools.product(range(1, counting.count + 1), (False, True)):
+            for error in ERRORS if full else (next(errors),):
+                verdict, raw = await try_out(stage, Refusal(number, error, lasting))
+                verdicts.append(verdict)
+                name = f"{stage.__name__}, call {number}{' and on' if lasting else ''}, {errno.errorcode[error]}"
+                odd += [f"{name}: {line}" for line in [*raw, *([] if verdict.is_clean else [str(verdict)])]]
+    return verdicts, odd
+
+
+def refused_calls(*, full: bool) -> Row:
+    verdicts, odd = asyncio.run(refuse_everywhere(full=full))
+    total = sum(verdicts, Verdict())
+    what = "ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE at every call"
+    result = f"{total}, {len(odd)} odd" + "".join(f"<br>{line}" for line in odd[:5])
+    return Row(what, len(verdicts), result, "0 of everything; told once, the next save works", not odd)
+
+
+def short_writes(*, full: bool) -> Row:
+    """Each write takes only a few bytes of what it is offered."""
+
+    def cut_short(most: int) -> Callable[[Call], Any]:
+        def hook(call: Call) -> Any:
+            if call.name == "write":
+                return call.function(call.arguments[0], call.arguments[1][:most])
+            return call.make()
+
+        return hook
+
+    async def under(most: int, stage: Stage) -> Verdict:
+        with tempfile.TemporaryDirectory() as folder, installed(cut_short(most)):
+            trial = Trial(Path(folder) / ".aloop" / "sessions", Refusal())
+            await stage(trial)
+            odd = Verdict(lost=len(trial.raw))
+            return odd + await start_again(trial.root, trial.news)
+
+    sizes = (1, 7, 100, 4096) if full else (1, 100)
+    verdicts = [asyncio.run(under(most, stage)) for most in sizes for stage in STAGES]
+    total = sum(verdicts, Verdict())
+    return Row("short writes at every call", len(verdicts), str(total), "0 of everything", total.is_clean)

@@ -1,0 +1,113 @@
+"""Disks that are really full: a limit on the size of files, and a file system of a few kilobytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from aloop.errors import StorageError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager
+from tests.reliability.acts import News, Tell
+from tests.reliability.children import Child
+from tests.reliability.next_start import start_again
+from tests.reliability.ports import installed
+from tests.reliability.row import Row, Verdict, verdict_row
+
+_ROOM = 64 * 1024
+_TEXT = "all work and no play " * 500
+_TURNS = 30
+
+
+def file_size_limit(*, full: bool) -> Row:
+    """A shell whose files may not grow past a limit, and then may: the kernel refuses the writes in their middle."""
+    limits = range(4_000, _ROOM, 1_500 if full else 20_000)
+    return verdict_row("a full disk: RLIMIT_FSIZE", map(_within_limit, limits))
+
+
+def small_file_system(*, full: bool) -> Row:
+    """A shell on a file system that is filled to the last byte, and then has room again."""
+    what = "a full disk: tmpfs"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with _mounted(Path(folder), 2 * _ROOM):
+                verdict = asyncio.run(_fill_and_free(Path(folder)))
+        except (OSError, subprocess.CalledProcessError) as error:
+            return Row(what, 0, f"skipped: {error}", "0 of everything", True)
+    return verdict_row(what, [verdict])
+
+
+def _within_limit(limit: int) -> Verdict:
+    with tempfile.TemporaryDirectory() as folder, installed():
+        root = Path(folder) / ".aloop" / "sessions"
+        with Child(_limited_life, root, limit) as child:
+            news = list(child.news())
+            refusals = [item for item in news if item.kind == "aside"]
+            assert child.wait() == 0
+        return asyncio.run(start_again(root, news)) + Verdict(lost=0 if refusals else 1)
+
+
+def _limited_life(root: Path, limit: int, tell: Tell) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    asyncio.run(_live_on_until_refused(root, tell, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))))
+
+
+async def _live_on_until_refused(root: Path, tell: Tell, make_room: Callable[[], None]) -> None:
+    """Take turns until a save is refused, one more that is refused too, and after room is made the last."""
+    memory = MemoryManager(sessions_dir=root, hold=True)
+    refused, is_saved = 0, False
+    for number in range(_TURNS):
+        try:
+            async with memory.turn() as turn:
+                await turn.add(LLMMessage("user", f"{number}: {_TEXT}"))
+                await turn.add(LLMMessage("assistant", f"{number}: so {_TEXT}"))
+        except StorageError as error:
+            if "the disk is full" not in str(error):
+                raise
+            refused += 1
+            tell(News("aside", text=str(error)))
+            if is_saved:
+                # What was saved last still reads.
+                await MemoryManager.load_session(memory.session_id, sessions_dir=root)
+        else:
+            is_saved = True
+        if refused == 2:
+            make_room()
+            refused = -_TURNS
+    assert memory.message_count == 2 * _TURNS
+    for message in memory.messages:
+        tell(News("kept", memory.session_id, message.content or ""))
+    memory.close()
+
+
+async def _fill_and_free(folder: Path) -> Verdict:
+    root = folder / ".aloop" / "sessions"
+    ballast = folder / "ballast"
+    ballast.write_bytes(bytes(_ROOM // 2))
+    news: list[News] = []
+
+    def make_room() -> None:
+        ballast.unlink()
+        subprocess.run(["mount", "-o", "remount,size=8m", str(folder)], check=True, capture_output=True)
+
+    await _live_on_until_refused(root, news.append, make_room)
+    return await start_again(root, news) + Verdict(lost=0 if any(item.kind == "aside" for item in news) else 1)
+
+
+@contextlib.contextmanager
+def _mounted(folder: Path, size: int) -> Iterator[None]:
+    """Mount a file system of ``size`` bytes; raises where that is not allowed."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

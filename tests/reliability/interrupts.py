@@ -1,0 +1,163 @@
+"""Ctrl-C ten times in a row: in the middle of any system call of a turn, and typed at a real shell."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import threading
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from aloop.memory import MemoryManager
+from aloop.memory.locks import OpenLock
+from tests.e2e.shell import Shell
+from tests.reliability.acts import News, take_turn
+from tests.reliability.next_start import start_again
+from tests.reliability.ports import Call, installed
+from tests.reliability.row import Row, Verdict, verdict_row
+from tests.stub import Gate, StubServer, Text, ToolUse
+
+_TIMES = 10
+
+
+def interrupted_turns(*, full: bool) -> Row:
+    """Ten cancellations from a random system call of a turn on; then the next turn, and a look at the file."""
+    chance = random.Random(7)
+    moments = [chance.randrange(1, 60) for _ in range(200 if full else 10)]
+    verdicts = [asyncio.run(_interrupt_turn(moment, random.Random(moment))) for moment in moments]
+    return verdict_row("Ctrl-C ten times in a row in a turn", verdicts)
+
+
+def interrupted_visits(*, full: bool) -> Row:
+    """The same while another session is being opened: all is as before, or it is open; no lock stays behind."""
+    verdicts = [asyncio.run(_interrupt_visit(moment)) for moment in range(1, 16, 1 if full else 3)]
+    return verdict_row("Ctrl-C while a session is being opened", verdicts)
+
+
+def interrupted_shells(*, full: bool) -> Row:
+    """Ten times Ctrl-C typed at a real shell: as a question is sent, in its answer, as a tool's results are read."""
+    moments = ("sent", "answer", "results") * (8 if full else 1)
+    verdicts = _interrupt_shell(moments)
+    return verdict_row("Ctrl-C ten times in a row at a shell", verdicts)
+
+
+class _Canceller:
+    """Cancels a task from a system call on, ten times in this and the next few; each lands while the call is made."""
+
+    def __init__(self, first: int, chance: random.Random) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._calls = sorted(first + chance.choice((0, 0, 1, 2, 3)) for _ in range(_TIMES))
+        self._count = 0
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        self.task = asyncio.create_task(work)
+        return self.task
+
+    def __call__(self, call: Call) -> Any:
+        if self.task is not None:
+            self._count += 1
+            for _ in range(self._calls.count(self._count)):
+                self._cancel(self.task)
+        return call.make()
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        if threading.get_ident() == self._thread:
+            task.cancel()  # a call that is made on the loop itself
+            return
+        landed = threading.Event()
+
+        def cancel() -> None:
+            task.cancel()
+            # By then the task has seen it.
+            self._loop.call_soon(landed.set)
+
+        self._loop.call_soon_threadsafe(cancel)
+        landed.wait()
+
+
+async def _interrupt_turn(moment: int, chance: random.Random) -> Verdict:
+    news: list[News] = []
+    during: list[News] = []
+    canceller = _Canceller(moment, chance)
+    with tempfile.TemporaryDirectory() as folder, installed(canceller):
+        root = Path(folder) / ".aloop" / "sessions"
+        memory = MemoryManager(sessions_dir=root, hold=True)
+        await take_turn(memory, "before", news.append)
+        task = canceller.start(take_turn(memory, "during", during.append, steps=4))
+        await asyncio.wait([task])
+        assert task.cancelled() or not task.exception(), task.exception()
+        canceller.task = None
+        if len(during) > 1:
+            # A question alone is given back to who asked it.
+            news += during
+        await take_turn(memory, "after", news.append)
+        broken = Verdict(unsendable=len(memory.get_repairs()))
+        memory.close()
+        return broken + await start_again(root, news)
+
+
+async def _interrupt_visit(moment: int) -> Verdict:
+    news: list[News] = []
+    canceller = _Canceller(moment, random.Random(moment))
+    with tempfile.TemporaryDirectory() as folder, installed(canceller):
+        root = Path(folder) / ".aloop" / "sessions"
+        other = MemoryManager(sessions_dir=root, hold=True)
+        await take_turn(other, "there", news.append)
+        other.close()
+        memory = MemoryManager(sessions_dir=root, hold=True)
+
+        async def visit() -> None:
+            await memory.resume(other.session_id)
+
+        await asyncio.wait([canceller.start(visit())])
+        canceller.task = None
+        await take_turn(memory, "after", news.append)
+        memory.close()
+        return Verdict(leftovers=len(OpenLock._held)) + await start_again(root, news)
+
+
+def _interrupt_shell(moments: Sequence[str]) -> list[Verdict]:
+    with tempfile.TemporaryDirectory() as folder, StubServer() as stub:
+        root = Path(folder) / ".aloop" / "sessions"
+        with Shell("--sessions-dir", str(root), env=stub.env) as shell:
+            shell.wait_for_prompt()
+            for number, moment in enumerate(moments):
+                gate = Gate()
+                if moment == "answer":
+                    stub.script(Text("half an ", gate, "answer"))
+                elif moment == "results":
+                    stub.script(ToolUse("calculator", {"expression": "2+2"}), Text(gate, "never"))
+                shell.send_line(f"Question {number}")
+                if moment != "sent":
+                    gate.wait_until_reached()
+                shell.send("\x03" * _TIMES)
+                _ask_on(shell, f"And now {number}?")
+            shell.send("\x04")
+            assert shell.wait_for_exit() == 0
+        return [asyncio.run(_look(root, number)) for number in range(len(moments))]
+
+
+def _ask_on(shell: Shell, question: str) -> None:
+    """Type and send a question after an interruption; the one before may be in the prompt again, and goes."""
+    answer = f"You said: {question}"
+    shell.send(f"\x15{question}\r")
+    typed = ["", f"> {question}"]
+    shell.wait_until(
+        lambda: answer in shell.scrollback() or shell.screen().splitlines()[-3:-1] == typed, "the line taken, or kept"
+    )
+    if answer not in shell.scrollback():
+        shell.send("\r")  # it came before the end of the turn
+    shell.wait_for(answer)
+    shell.wait_for_prompt()
+
+
+async def _look(root: Path, number: int) -> Verdict:
+    session_id = await MemoryManager.find_latest_session(sessions_dir=root)
+    question = f"And now {number}?"
+    return await start_again(
+        root, [News("kept", session_id or "", text) for text in (question, f"You said: {question}")]
+    )

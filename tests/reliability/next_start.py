@@ -1,0 +1,99 @@
+"""The start after whatever happened: what it brings back, and what is wrong then."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from aloop.errors import AloopError
+from aloop.memory import MemoryManager, atomic
+from aloop.memory.context import project
+from aloop.memory.session import FILE_NAME, Session
+from tests.reliability.acts import News
+from tests.reliability.row import Verdict
+
+_PERMANENT = {".gitignore", ".index.yaml", ".session.schema.json", ".lock", ".open", FILE_NAME}
+
+
+async def start_again(root: Path, news: Iterable[News]) -> Verdict:
+    """Start twice, and judge what is there by what was acknowledged; the second start must find nothing to tell."""
+    await MemoryManager.recover_sessions(sessions_dir=root)
+    repeated = await MemoryManager.recover_sessions(sessions_dir=root)
+    sessions, unreadable = await read_all(root)
+    trashed = {item.id for item in await MemoryManager.list_trash(sessions_dir=root)}
+    verdict = judge(sessions, trashed, news)
+    left = Verdict(unreadable=unreadable, leftovers=len(leftovers(root)), repeated_news=len(repeated))
+    return verdict + left
+
+
+@contextlib.contextmanager
+def another_process() -> Iterator[None]:
+    """What this process left half-written counts as a dead one's."""
+    before, atomic._OURS = atomic._OURS, "00000000"
+    try:
+        yield
+    finally:
+        atomic._OURS = before
+
+
+async def read_all(root: Path) -> tuple[dict[str, Session], int]:
+    """Return all sessions by id, and how many can not be read."""
+    sessions, unreadable = {}, 0
+    for summary in await MemoryManager.list_sessions(None, sessions_dir=root):
+        try:
+            sessions[summary.id] = await MemoryManager.load_session(summary.id, sessions_dir=root)
+        except AloopError:
+            unreadable += 1
+    return sessions, unreadable
+
+
+def judge(sessions: dict[str, Session], trashed: set[str], news: Iterable[News]) -> Verdict:
+    """Compare sessions with what was acknowledged of them; what is gone must be in the trash."""
+    texts: dict[str, list[str]] = {}
+    gone: set[str] = set()
+    for item in news:
+        wanted = texts.setdefault(item.session, [])
+        if item.kind == "kept":
+            wanted.append(item.text)
+        elif item.kind == "loose":
+            wanted.remove(item.text)
+        elif item.kind == "gone":
+            gone.add(item.session)
+        elif item.kind == "back":
+            gone.discard(item.session)
+    verdict = Verdict()
+    for identity, wanted in texts.items():
+        if identity in sessions:
+            verdict += _compare(wanted, sessions[identity])
+        elif identity not in gone & trashed:
+            verdict += Verdict(lost=len(wanted))
+    return verdict
+
+
+def _compare(wanted: Sequence[str], session: Session) -> Verdict:
+    # Results that stand in for those that never came are alike, and calls have no words.
+    found = [message.content for message in session.messages if message.content and not message.is_error]
+    present = [text for text in wanted if text in found]
+    places = [found.index(text) for text in present]
+    return Verdict(
+        lost=len(wanted) - len(present),
+        doubled=len(found) - len(set(found)),
+        misplaced=int(places != sorted(places)),
+        unsendable=int(bool(project((), session.messages).repairs)),
+    )
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Return everything in and beside the sessions folder that should not be there: also empty folders."""
+    found = [path for path in root.parent.glob(".*") if path.name not in _PERMANENT]
+    for path in root.iterdir() if root.is_dir() else ():
+        if path.name == ".trash":
+            continue
+        if path.is_dir():
+            inside = {entry.name for entry in path.iterdir()}
+            found += [path / name for name in inside - _PERMANENT]
+            found += [] if FILE_NAME in inside else [path]
+        elif path.name not in _PERMANENT:
+            found.append(path)
+    return found

@@ -1,0 +1,57 @@
+"""System calls of storage with somebody between: one who counts, refuses, records or kills."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aloop.memory import os_port
+from aloop.memory.os_port import OsPort
+
+_CALLS = frozenset(name for name in vars(OsPort) if not name.startswith("_"))
+_SYNCS = frozenset({"fsync", "sync_folder"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One system call about to be made."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    function: Callable[..., Any]
+
+    def make(self) -> Any:
+        """Make it; syncs are left out, for nothing here ends with a power cut that is real."""
+        return None if self.name in _SYNCS else self.function(*self.arguments)
+
+    def concerns(self, name: str) -> bool:
+        """Whether the last path it is given ends with ``name``."""
+        return str(self.arguments[-1]).endswith(name)
+
+
+Hook = Callable[[Call], Any]
+
+
+class HookedPort(OsPort):
+    """Hands each call to ``hook``, whose result the caller gets."""
+
+    def __init__(self, hook: Hook = Call.make) -> None:
+        self._hook = hook
+
+    def __getattribute__(self, name: str) -> Any:
+        attribute = super().__getattribute__(name)
+        if name not in _CALLS:
+            return attribute
+        return lambda *arguments: self._hook(Call(name, arguments, attribute))
+
+
+@contextlib.contextmanager
+def installed(hook: Hook = Call.make) -> Iterator[None]:
+    """Put ``hook`` between storage and the operating system for a while."""
+    before, os_port.SYSTEM = os_port.SYSTEM, HookedPort(hook)
+    try:
+        yield
+    finally:
+        os_port.SYSTEM = before

@@ -1,0 +1,61 @@
+"""The rows of the table, and what the next start finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; ``kept`` says whether the result is what it must be."""
+
+    what: str
+    cases: int
+    result: str
+    must_be: str
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was wrong after a start, counted; a message is a turn's finished step."""
+
+    unreadable: int = 0
+    lost: int = 0
+    doubled: int = 0
+    misplaced: int = 0
+    unsendable: int = 0
+    leftovers: int = 0
+    repeated_news: int = 0
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    def __str__(self) -> str:
+        # The first three are always shown: they are what people fear.
+        shown = [
+            f"{value} {field.name.replace('_', ' ')}"
+            for number, (field, value) in enumerate(zip(fields(self), astuple(self), strict=True))
+            if value or number < 2
+        ]
+        return ", ".join(shown)
+
+    @property
+    def is_clean(self) -> bool:
+        return self == Verdict()
+
+
+def verdict_row(what: str, verdicts: Iterable[Verdict]) -> Row:
+    """Return the row of a trial that passes when nothing at all was wrong in any of its cases."""
+    every = list(verdicts)
+    total = sum(every, Verdict())
+    return Row(what, len(every), str(total), "0 of everything", total.is_clean and bool(every))
+
+
+HEAD = "| what | cases | result | must be |\n|---|---|---|---|"
+
+
+def as_line(row: Row) -> str:
+    """Return a row as a line of a Markdown table."""
+    return f"| {row.what} | {row.cases} | {row.result}{'' if row.kept else ' ✗'} | {row.must_be} |"
