@@ -13,6 +13,7 @@ from repl.spans import Line, Tone, line
 _HEADLINE = 60
 _RUNNING = 40  # beside it stands for how long, and how to stop it
 _RESULT = 200
+_REASON = 38  # what leaves room, on 80 columns, for how to stop it
 _OUTPUT = 10
 _DIFF = 40
 _OVER = "\r"  # what stands before it on a line was written over
@@ -42,8 +43,8 @@ def retrying_text(event: Retrying) -> str:
     """Return why there is a wait, for how much longer and for which try; empty once it is over."""
     if event.left <= 0:
         return ""
-    reason = safe_line(str(event.error)).partition(". ")[0].rstrip(".")
-    return f"{reason}: trying again in {math.ceil(event.left)} s (try {event.number} of {event.tries})"
+    reason = _cut(safe_line(str(event.error)).partition(". ")[0].rstrip("."), _REASON)
+    return f"{reason}: again in {math.ceil(event.left)} s ({event.number}/{event.tries})"
 
 
 def result_lines(result: ToolResult) -> list[Line]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from anthropic import AsyncAnthropic
 
 from aloop.agent.events import AgentEvent
 from aloop.agent.react import ReActAgent
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Session
 from aloop.tools.base import Tool
+from tests.agent.patient import Patient
 from tests.agent.scripted import Line, ScriptedLLM, no_pause
+from tests.stub import StubServer
+from tests.stub.server import KEY
 
 
 class Stage:
@@ -55,3 +59,10 @@ def stage(sessions_dir: Path) -> SetStage:
         return Stage(sessions_dir, scripts, tools, tries)
 
     return set_stage
+
+
+@pytest.fixture
+async def patient(stub: StubServer, sessions_dir: Path) -> AsyncIterator[Patient]:
+    """An agent that speaks to the stub."""
+    async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
+        yield Patient(stub, client, sessions_dir)

@@ -21,7 +21,7 @@ from aloop.errors import (
     StreamBroken,
 )
 from aloop.llm.anthropic import AnthropicLLM
-from aloop.llm.base import TextDelta
+from aloop.llm.base import Reply, TextDelta
 from tests.llm.asking import HELLO, failure, reply_to
 from tests.stub import (
     Answer,
@@ -156,10 +156,13 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
 
 
 async def test_a_slow_reader_is_no_stall(stub: StubServer, llm: AnthropicLLM) -> None:
-    stub.script("one two three")
-    llm = AnthropicLLM("claude-test", stall_after=0.3)
-    async for _ in llm.stream(HELLO):
-        await asyncio.sleep(0.2)
+    stub.script("one two")
+    llm = AnthropicLLM("claude-test", stall_after=1.0)
+    events = llm.stream(HELLO)
+    assert await anext(events) == TextDelta("one ")
+    await asyncio.sleep(1.1)  # longer than the limit: what is done with an event is no business of the wait's
+    assert await anext(events) == TextDelta("two")
+    assert isinstance(await anext(events), Reply)
     await llm.aclose()
 
 

@@ -164,6 +164,24 @@ async def test_a_turn_that_is_taken_back_takes_no_edit_with_it(sessions_dir: Pat
     assert await stored(memory) == memory.messages
 
 
+async def test_a_crash_between_save_and_clean_up_does_not_bring_back_a_turn_that_was_cut_by_a_summary(
+    sessions_dir: Path,
+) -> None:
+    memory = await saved(sessions_dir)
+    assert memory.path
+    folder = memory.path.parent
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", "three"))
+        await turn.add(LLMMessage("assistant", "Drei."))
+        await memory.edit(lambda messages: (*messages[:-1], SUMMARY, messages[-1]))
+        [journal] = folder.glob(".journal-*")
+        left = journal.read_bytes()
+    journal.write_bytes(left)
+    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await stored(memory) == memory.messages
+    assert not journal.exists()
+
+
 async def test_before_the_first_save_an_edit_is_in_memory_only(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await memory.add_message(TALK[0])

@@ -1,0 +1,54 @@
+"""An agent that speaks to the stub over real HTTP, and is looked after by a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anthropic import AsyncAnthropic
+
+from aloop.agent.events import AgentEvent, Notice, ToolFinished
+from aloop.agent.react import ReActAgent
+from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.retry import RetryPolicy
+from aloop.memory import MemoryManager
+from tests.agent.scripted import no_pause
+from tests.stub import StubServer
+
+
+class Patient:
+    """An agent that speaks to the stub, and the events of its turns."""
+
+    def __init__(self, stub: StubServer, client: AsyncAnthropic, sessions_dir: Path) -> None:
+        self.stub = stub
+        self._client = client
+        self.events: list[AgentEvent] = []
+        self.agent = ReActAgent(
+            AnthropicLLM("claude-test", client=client),
+            sessions_dir=sessions_dir,
+            on_event=self.events.append,
+            retry=RetryPolicy(sleep=no_pause),
+        )
+
+    def expect_stall(self) -> None:
+        """See a stall after a second from now on; whatever is no stall is faster than that."""
+        self.agent.llm = AnthropicLLM("claude-test", client=self._client, stall_after=1.0)
+
+    @property
+    def notices(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Notice)]
+
+    @property
+    def results(self) -> list[tuple[bool, str]]:
+        return [(event.result.is_error, event.result.text) for event in self.events if isinstance(event, ToolFinished)]
+
+    async def ask(self, text: str = "Hi") -> str:
+        return await self.agent.run(text)
+
+    async def is_well(self) -> None:
+        """See that the next turn works, that nothing needs mending, and that all of it is on the disk."""
+        memory = self.agent.memory
+        self.stub.script("I am well.")
+        assert await self.ask("How are you?") == "I am well."
+        assert memory.get_repairs() == ()
+        stored = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+        assert stored.messages == memory.messages
