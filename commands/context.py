@@ -76,6 +76,7 @@ class Context:
     view: View
     registry: Registry
     rows: list[str] = field(default_factory=list)
+    was_told_of_unsaved: bool = False
     keeps_model: bool = False
 
     @property

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 
 
 async def leave(context: Context, _argument: str) -> Outcome:
-    """Ask the shell to end; it does end, also when what a failed save has left can not be saved now either."""
+    """Ask the shell to end; what can not be saved keeps it open, until it is told so a second time."""
     try:
         await save_what_is_left(context.memory)
     except AloopError as error:
         context.view.error(str(error))
+        if not context.was_told_of_unsaved:
+            context.was_told_of_unsaved = True
+            context.view.error("Not left: the last turns are in memory only. /exit once more leaves without them.")
+            return Outcome()
     return Outcome(Next.LEAVE)
 
 

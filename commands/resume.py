@@ -80,7 +80,8 @@ async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
     """Say that a prefix is not enough, and list the sessions it could mean, as rows to choose from."""
     memory = context.memory
     found = set(error.candidates)
-    rows = [row for row in await memory.list_sessions(None, sessions_dir=memory.sessions_dir) if row.id in found]
+    listed = await memory.list_sessions(None, prefix=error.prefix, sessions_dir=memory.sessions_dir)
+    rows = [row for row in listed if row.id in found]
     context.view.error(f"{len(error.candidates)} sessions begin with {error.prefix}. Type more of the id, or a row:")
     context.rows = [row.id for row in rows]
     await context.view.sessions(rows)

@@ -30,6 +30,10 @@ def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line
 def farewell_lines(context: Context) -> list[Line]:
     """Return how to come back to the session that is left; nothing for one that was never saved."""
     memory = context.memory
+    if memory.has_unsaved:
+        return [
+            line((Tone.BAD, "Not saved: what was said last. What the disk took of it comes back at the next start."))
+        ]
     if memory.path is None:
         return []
     return [line((Tone.QUIET, f"Saved. aloop --resume {memory.session_id[:8]} goes on from here."))]

@@ -51,6 +51,10 @@ async def resume_session(
     ``system`` takes its place.
     """
     memory = agent.memory
+    # What a crash cut short may be the latest, or the one that is asked for.
+    for sentence in await memory.recover_sessions(sessions_dir=memory.sessions_dir):
+        if memory.on_notice is not None:
+            memory.on_notice(sentence)
     found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
     if found is None:
         raise SessionError(f"There is no session to resume in {memory.sessions_dir}. Leave out --resume to begin one.")

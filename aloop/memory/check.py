@@ -16,6 +16,7 @@ from aloop.memory.index import FILE_NAME as INDEX_NAME
 from aloop.memory.index import read_index, write_index
 from aloop.memory.locks import write_lock
 from aloop.memory.os_port import FILE_MODE, FOLDER_MODE, OsPort
+from aloop.memory.recovery import journals
 from aloop.memory.session import FILE_NAME
 from aloop.memory.source import Source
 from aloop.memory.splice import splice
@@ -49,6 +50,9 @@ class Checker:
         try:
             status = self._port.lstat(path)
         except FileNotFoundError:
+            if waiting := journals(self._port, folder):
+                what = "holds a turn that a crash cut short; the next start of aloop brings it back"
+                return [*findings, Finding(waiting[0], 0, 0, what)]
             return [*findings, Finding(folder, 0, 0, f"holds no {FILE_NAME}: a session that was never saved")]
         if not stat.S_ISREG(status.st_mode):
             return [*findings, Finding(path, 0, 0, "is no regular file; it is not opened")]

@@ -66,3 +66,11 @@ class Housekeeping:
     async def purge_trash(cls, sessions: Sequence[TrashedSession], *, sessions_dir: str | Path | None = None) -> None:
         """Remove for good what ``list_trash`` returned, and nothing else; raises StorageError."""
         await on_thread(sessions_dir, lambda backend: backend.purge(sessions))
+
+    @classmethod
+    async def recover_sessions(cls, *, sessions_dir: str | Path | None = None) -> list[str]:
+        """Bring back the turns that crashes cut short, in all sessions; return a sentence for each.
+
+        Raises StorageError. Turns of living processes are left alone.
+        """
+        return await on_thread(sessions_dir, YamlBackend.recover_all)

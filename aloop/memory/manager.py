@@ -73,6 +73,11 @@ class MemoryManager(Housekeeping):
     def message_count(self) -> int:
         return len(self._conversation.messages)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether there are messages that no save has written yet."""
+        return bool(self._conversation.unsaved)
+
     async def add_message(self, message: LLMMessage) -> None:
         """Append a message, in memory; ``save_memory`` writes it."""
         conversation = self._conversation
@@ -197,14 +202,6 @@ class MemoryManager(Housekeeping):
     def close(self) -> None:
         """Let go of the session; the manager can be used again."""
         self._keeper.release()
-
-    @classmethod
-    async def recover_sessions(cls, *, sessions_dir: str | Path | None = None) -> list[str]:
-        """Bring back the turns that crashes cut short, in all sessions; return a sentence for each.
-
-        Raises StorageError. Turns of living processes are left alone.
-        """
-        return await on_thread(sessions_dir, YamlBackend.recover_all)
 
     @classmethod
     async def from_session(

@@ -91,7 +91,11 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
 
 
 def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool:
-    """Whether a turn stands among the messages that came after its beginning; others may have written before it."""
+    """Whether a turn stands among the messages that came after its beginning.
+
+    Others may have written before it, and a summary may have been put into it.
+    """
+    later = [message for message in later if not message.summary]
     return any(list(later[start : start + len(form)]) == list(form) for form in forms for start in range(len(later)))
 
 

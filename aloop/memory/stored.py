@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from aloop.errors import SessionFileError, UnstorableValue
+from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.anchors import Anchors, canonical_anchors, find_anchors, section_edit
 from aloop.memory.atomic import write_atomic
-from aloop.memory.emitter import END_MARKER, emit_messages, emit_section, emit_time
+from aloop.memory.emitter import emit_messages, emit_section, emit_time
 from aloop.memory.os_port import OsPort
+from aloop.memory.readback import check_lines, check_text
 from aloop.memory.revision import is_revised, revise
 from aloop.memory.schema import KNOWN_VERSION, Refused, refuse_newer
-from aloop.memory.serialization import dump_session, interpret, load_session, parse, read_quickly
+from aloop.memory.serialization import dump_session, interpret, parse, read_quickly
 from aloop.memory.session import Session
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_edits, splice
@@ -87,7 +87,7 @@ class StoredSession:
                 raise ChangedMeanwhile
 
         data = bytearray(dump_session(session))
-        _check(data, path, session)
+        check_text(data, path, session)
         written = write_atomic(port, path, [memoryview(data)], guard=refuse_another)
         return cls(port, path, data, _seen(port, path, written), session, anchors=canonical_anchors(data))
 
@@ -230,12 +230,12 @@ class StoredSession:
             first = True
             data, anchors = self._find_anchors(bytearray(b"".join(splice(data, [self._system_edit(data, session)]))))
         lines = emit_messages(messages, anchors.column)
-        _check_lines(lines, messages, self.path)
+        check_lines(lines, messages, self.path)
         edits = anchors.edits(emit_time(session.updated_at), lines)
         following = anchors.after(edits)
         if first or following is None:
             # The first edit of a text that a person may have shaped: read the whole of it back before it is written.
-            _check(bytearray(b"".join(splice(data, edits))), self.path, session)
+            check_text(bytearray(b"".join(splice(data, edits))), self.path, session)
         return data, edits, following
 
     def _find_anchors(self, data: bytearray) -> tuple[bytearray, Anchors]:
@@ -278,25 +278,3 @@ def _seen(port: OsPort, path: Path, written: os.stat_result) -> Signature:
         return signature(written)
     ours = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
     return signature(now if ours else written)
-
-
-def _check(data: bytes | bytearray, path: Path, session: Session) -> None:
-    """Read a text back before it is written: it must hold just the messages that it was made of."""
-    found = load_session(bytes(data), path)
-    if found.messages != session.messages or found.system_messages != session.system_messages:
-        raise UnstorableValue(
-            f"{path} would not bring back what it was given; nothing was written. Please report this."
-        )
-
-
-def _check_lines(lines: str, messages: Sequence[LLMMessage], path: Path) -> None:
-    """Read the lines of new messages back before they go in."""
-    if not lines:
-        return
-    text = f"id: {uuid.UUID(int=0)}\nmessages:\n{lines}{END_MARKER}"
-    try:
-        same = load_session(text.encode(), path).messages == tuple(messages)
-    except SessionFileError as error:
-        raise UnstorableValue(f"A message holds what no session can: {error.reason}. Nothing was written.") from None
-    if not same:
-        raise UnstorableValue("A message would not come back as it is; nothing was written. Please report this.")

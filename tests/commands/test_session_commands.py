@@ -9,7 +9,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import SessionStats
+from aloop.memory import MemoryManager, SessionStats
 from commands.catalog import REGISTRY
 from commands.dispatch import dispatch
 from commands.registry import Next
@@ -110,11 +110,28 @@ async def test_exit_leaves(bench: SetUp, line: str) -> None:
     assert (await dispatch(line, stage.context)).next is Next.LEAVE
 
 
-async def test_exit_leaves_also_when_the_last_turn_can_not_be_saved_and_says_so(
+async def test_exit_stays_when_the_last_turn_can_not_be_saved_and_leaves_when_told_again(
     bench: SetUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = bench()
     await stage.memory.add_message(LLMMessage("user", "not saved yet"))
     _fail_to_save(stage, monkeypatch)
+    assert (await dispatch("/exit", stage.context)).next is Next.READ
+    assert stage.view.of("error")[0] == "The disk is full."
+    assert "/exit once more leaves without them" in str(stage.view.of("error")[1])
     assert (await dispatch("/exit", stage.context)).next is Next.LEAVE
-    assert stage.view.of("error") == ["The disk is full."]
+
+
+async def test_exit_saves_what_an_earlier_save_could_not_also_when_others_have_written_meanwhile(bench: SetUp) -> None:
+    stage = bench()
+    async with stage.memory.turn() as turn:
+        await turn.add(LLMMessage("user", "Hello"))
+        await turn.add(LLMMessage("assistant", "Hi"))
+    other = await MemoryManager.from_session(stage.memory.session_id, sessions_dir=stage.memory.sessions_dir)
+    for text in ("one", "two", "three"):
+        await other.add_message(LLMMessage("user", text))
+    await other.save_memory()
+    await stage.memory.add_message(LLMMessage("user", "not saved yet"))
+    assert (await dispatch("/exit", stage.context)).next is Next.LEAVE
+    session = await MemoryManager.load_session(stage.memory.session_id, sessions_dir=stage.memory.sessions_dir)
+    assert [message.content for message in session.messages] == ["Hello", "Hi", "one", "two", "three", "not saved yet"]

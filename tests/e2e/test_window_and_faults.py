@@ -111,5 +111,7 @@ def test_a_model_is_completed_and_switched_and_remembered(aloop: Shell, stub: St
     ask(aloop, stub, "two")
     assert [request.body["model"] for request in stub.requests] == ["claude-sonnet-5-5", "claude-opus-5-5"]
     assert '\nmodel: "claude-opus-5-5"\n' in saved()
+    aloop.send("\x04")
+    assert aloop.wait_for_exit() == 0
     with Shell("--resume", env=stub.env) as again:
         again.wait_for("claude-opus-5-5 · ")

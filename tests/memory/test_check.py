@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.memory.atomic import temporary_name
 from aloop.memory.check import Checker
@@ -178,6 +179,15 @@ def test_a_future_date_and_a_later_version_are_told(sessions_dir: Path) -> None:
 def test_a_file_that_can_not_be_opened_is_told(sessions_dir: Path) -> None:
     session_in(sessions_dir, SOUND).chmod(0)
     assert "can not be opened" in " ".join(findings(sessions_dir))
+
+
+async def test_a_first_turn_that_a_crash_cut_short_is_not_called_empty(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    turn = memory.turn()
+    await turn.__aenter__()
+    await turn.add(LLMMessage("user", "Hello"))
+    memory.close()
+    assert "the next start of aloop brings it back" in findings(sessions_dir)[0]
 
 
 def test_a_folder_that_is_not_there_has_no_findings(sessions_dir: Path) -> None:

@@ -103,6 +103,7 @@ async def _interrupt_turn(moment: int, chance: random.Random) -> Verdict:
 async def _interrupt_visit(moment: int) -> Verdict:
     news: list[News] = []
     canceller = _Canceller(moment, random.Random(moment))
+    held = len(OpenLock._held)
     with tempfile.TemporaryDirectory() as folder, installed(canceller):
         root = Path(folder) / ".aloop" / "sessions"
         other = MemoryManager(sessions_dir=root, hold=True)
@@ -117,7 +118,7 @@ async def _interrupt_visit(moment: int) -> Verdict:
         canceller.task = None
         await take_turn(memory, "after", news.append)
         memory.close()
-        return Verdict(leftovers=len(OpenLock._held)) + await start_again(root, news)
+        return Verdict(leftovers=len(OpenLock._held) - held) + await start_again(root, news)
 
 
 def _interrupt_shell(moments: Sequence[str]) -> list[Verdict]:

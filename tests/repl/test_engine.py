@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from aloop.agent import ReActAgent
 from aloop.config import Settings
 from aloop.errors import MissingCredentials, SessionError, SessionNotFound
+from aloop.llm.message_types import LLMMessage
+from aloop.llm.offline import OfflineLLM
+from aloop.memory import MemoryManager
 from repl.engine import Engine, build_agent, resume_session
 from repl.options import ShellOptions
 from tests.commands.conftest import RecordingView, store
@@ -57,3 +61,18 @@ async def test_with_no_session_to_resume_it_says_where_it_looked(sessions_dir: P
         await resume_session(agent, "")
     with pytest.raises(SessionNotFound):
         await resume_session(agent, "a1b2")
+
+
+async def test_the_latest_session_is_the_one_that_a_crash_cut_short(sessions_dir: Path) -> None:
+    """Recovered first, chosen then: that is when people type --resume."""
+    old = MemoryManager(sessions_dir=sessions_dir)
+    await old.add_message(LLMMessage("user", "An older one"))
+    await old.save_memory()
+    crashed = MemoryManager(sessions_dir=sessions_dir)
+    turn = crashed.turn()
+    await turn.__aenter__()
+    await turn.add(LLMMessage("user", "Cut short"))
+    crashed.close()
+    agent = ReActAgent(OfflineLLM(), sessions_dir=sessions_dir)
+    session = await resume_session(agent, "", keep_model=True)
+    assert session.id == crashed.session_id
