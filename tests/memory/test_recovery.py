@@ -31,10 +31,14 @@ async def crash_in_a_turn(memory: MemoryManager, *messages: LLMMessage) -> None:
 
 async def a_saved_session(sessions_dir: Path) -> MemoryManager:
     memory = MemoryManager(sessions_dir=sessions_dir)
-    async with memory.turn() as turn:
-        await turn.add(LLMMessage("user", "Hello"))
-        await turn.add(LLMMessage("assistant", "Hi"))
+    await take_turn(memory, "Hello", "Hi")
     return memory
+
+
+async def take_turn(memory: MemoryManager, question: str, answer: str) -> None:
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", question))
+        await turn.add(LLMMessage("assistant", answer))
 
 
 def left_in(sessions_dir: Path) -> list[str]:
@@ -152,7 +156,7 @@ async def test_a_recovery_that_is_cut_short_brings_nothing_back_twice(sessions_d
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
     port.fail("unlink", on=".journal")
     (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    assert "No space left" in notice
+    assert "the disk is full" in notice
     port.heal()
     assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
     session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
@@ -164,9 +168,7 @@ async def test_several_turns_come_back_in_their_order(sessions_dir: Path, port: 
     port.fail("replace", on=".session.yaml")
     for number in range(8):
         with pytest.raises(StorageError):
-            async with memory.turn() as turn:
-                await turn.add(LLMMessage("user", f"Question {number}"))
-                await turn.add(LLMMessage("assistant", f"Answer {number}"))
+            await take_turn(memory, f"Question {number}", f"Answer {number}")
     memory.close()
     port.heal()
     assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 8

@@ -34,7 +34,7 @@ class Recorded:
 
 def power_cuts(*, full: bool) -> Row:
     """A power cut after each call, in every state the syncs allow, up to a number of them."""
-    verdicts = asyncio.run(_judge_all(limit=120 if full else 4, stride=1, with_syncs=True))
+    verdicts = asyncio.run(_judge_all(limit=120 if full else 4, stride=1 if full else 2, with_syncs=True))
     return verdict_row("power loss at every call, in every legal state of the disk", verdicts)
 
 
