@@ -51,7 +51,8 @@ class _Nursery:
         while process not in self._ends:
             other, status = self._answer()
             self._ends[other] = status
-        status = self._ends[process]
+        # Taken out: process numbers come again.
+        status = self._ends.pop(process)
         return status - 0x10000 if status > 0x7FFF else status
 
     def _answer(self) -> tuple[int, int]:
