@@ -44,12 +44,24 @@ async def _run(options: ShellOptions) -> int:
         view.error(str(error))
         return 1
     lines = _read_lines()
-    while (line := await lines.get()) is not None:
+    while (line := await _next_line(lines)) is not None:
         if not await _take_turn(line, context):
             break
+    if agent.memory.has_unsaved:
+        # The lines have ended without a word, after a save that failed: another try.
+        await _take_turn("/exit", context)
+    is_saved = not agent.memory.has_unsaved
     agent.memory.close()
     await agent.llm.aclose()
-    return 0
+    return 0 if is_saved else 1
+
+
+async def _next_line(lines: asyncio.Queue[str | None]) -> str | None:
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        # A terminal that can do no more than print still gets a prompt.
+        sys.stdout.write("> ")
+        sys.stdout.flush()
+    return await lines.get()
 
 
 async def _take_turn(line: str, context: Context) -> bool:

@@ -202,6 +202,8 @@ class Shell:
         context = self._engine.context
         if context:
             self._screen.show(farewell_lines(context))
+            if context.memory.has_unsaved:
+                self._exit_code = self._exit_code or 1
             context.memory.close()
             await context.agent.llm.aclose()
 

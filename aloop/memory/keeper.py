@@ -152,7 +152,7 @@ class Keeper:
         return report
 
     def _save_locked(self, conversation: Conversation, model: str | None, change: Change | None) -> SaveReport:
-        folder = self._ensure_folder(conversation.snapshot(model))
+        folder = self._ensure_folder(conversation.head)
         with write_lock(self.backend.port, folder, conversation.head.id):
             return self._save(conversation, model, folder, change)
 

@@ -17,13 +17,19 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
 
+def _make_private(descriptor: int) -> None:
+    """Put a file's mode right where a umask made it another; a change for nothing would make the next sync slower."""
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
+        os.fchmod(descriptor, FILE_MODE)
+
+
 class OsPort:
     """The system calls, as the operating system makes them."""
 
     def create(self, path: Path) -> int:
         """Open a new file for writing, for its owner alone whatever the umask; FileExistsError when it exists."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        os.fchmod(descriptor, FILE_MODE)
+        _make_private(descriptor)
         return descriptor
 
     def open_append(self, path: Path) -> int:
@@ -33,7 +39,7 @@ class OsPort:
     def open_lock(self, path: Path) -> int:
         """Open a file to be locked, made when it is not there; children do not inherit it."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        os.fchmod(descriptor, FILE_MODE)
+        _make_private(descriptor)
         return descriptor
 
     def try_lock(self, descriptor: int) -> bool:

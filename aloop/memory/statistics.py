@@ -24,7 +24,7 @@ def count(session: Session, size: int) -> SessionStats:
         session.created_at,
         session.updated_at,
         len(messages),
-        Counter(message.role for message in (*session.system_messages, *messages)),
+        Counter(message.role for message in messages),
         Counter(call.name for message in messages for call in message.tool_calls),
         sum(by_model.values(), Usage()),
         size,

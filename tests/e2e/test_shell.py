@@ -198,6 +198,7 @@ def test_without_colour_no_colour_is_sent(shell: Open, monkeypatch: pytest.Monke
 def test_a_dumb_terminal_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     with Shell(env={"TERM": "dumb"}) as aloop:
+        aloop.wait_for(">")
         aloop.send_line("What is 2+2?")
         aloop.wait_for("**4**")
         aloop.send("\x04")

@@ -24,7 +24,7 @@ async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
         await memory.add_message(message)
     await memory.save_memory()
     for stats in (memory.stats(), await MemoryManager.session_stats(memory.session_id, sessions_dir=sessions_dir)):
-        assert stats.messages_by_role == {"system": 1, "user": 2, "assistant": 3, "tool": 1}
+        assert stats.messages_by_role == {"user": 2, "assistant": 3, "tool": 1}
         assert stats.tool_calls == {"calculator": 1}
         assert stats.usage_by_model == {"one": Usage(110, 15, 3, 20), "two": Usage(1, 2), UNNAMED: Usage(1, 1)}
         assert (stats.usage, stats.usage.duration_ms) == (Usage(112, 18, 3, 20), 2_000)
