@@ -129,9 +129,9 @@ def _interrupt_shell(moments: Sequence[str]) -> list[Verdict]:
             for number, moment in enumerate(moments):
                 gate = Gate()
                 if moment == "answer":
-                    stub.script(Text("half an ", gate, "answer"))
+                    stub.script(Text(f"half of answer {number} ", gate, "and more"))
                 elif moment == "results":
-                    stub.script(ToolUse("calculator", {"expression": "2+2"}), Text(gate, "never"))
+                    stub.script(ToolUse("calculator", {"expression": f"1000+{number}"}), Text(gate, "never"))
                 shell.send_line(f"Question {number}")
                 if moment != "sent":
                     gate.wait_until_reached()
