@@ -1,0 +1,57 @@
+"""Finding stored sessions and reading them, whichever of them is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aloop.errors import AmbiguousPrefix
+from aloop.memory.housekeeping import Housekeeping, on_thread
+from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle
+from aloop.memory.statistics import count
+from aloop.memory.yaml_backend import YamlBackend
+
+
+class Lookup(Housekeeping):
+    """The part of MemoryManager that lists, finds and reads sessions; it changes nothing."""
+
+    @classmethod
+    async def list_sessions(
+        cls, limit: int | None = 20, *, prefix: str = "", sessions_dir: str | Path | None = None
+    ) -> list[SessionSummary]:
+        """Return the sessions written last, newest first, all with None; an unreadable one tells its ``problem``.
+
+        With ``prefix``, only those whose id begins with it.
+        """
+        return await on_thread(sessions_dir, lambda backend: backend.list_sessions(limit, prefix))
+
+    @classmethod
+    async def list_titles(cls, *, sessions_dir: str | Path | None = None) -> list[SessionTitle]:
+        """Return the id, time and title of all sessions, newest first: quick, whatever their number and size."""
+        return await on_thread(sessions_dir, YamlBackend.list_titles)
+
+    @classmethod
+    async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:
+        """Return the id of the session written last, None when there is none."""
+        return await on_thread(sessions_dir, YamlBackend.latest)
+
+    @classmethod
+    async def find_session_by_prefix(cls, prefix: str, *, sessions_dir: str | Path | None = None) -> str | None:
+        """Return the full id that begins with ``prefix`` (any case), None when none does.
+
+        Raises AmbiguousPrefix with the candidates when several do, InvalidPrefix when it is empty or no id.
+        """
+        entries = await on_thread(sessions_dir, lambda backend: backend.find(prefix))
+        if len(entries) > 1:
+            raise AmbiguousPrefix(prefix, [entry.id for entry in entries])
+        return entries[0].id if entries else None
+
+    @classmethod
+    async def load_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> Session:
+        """Return a stored session, named by its id or a unique prefix; raises as ``resume`` does."""
+        return (await on_thread(sessions_dir, lambda backend: backend.open(session_id))).session
+
+    @classmethod
+    async def session_stats(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionStats:
+        """Return counts over a stored session; raises as ``resume`` does."""
+        stored = await on_thread(sessions_dir, lambda backend: backend.open(session_id))
+        return count(stored.session, len(stored.data))
