@@ -55,8 +55,7 @@ def write_lock(port: OsPort, folder: Path, session_id: str) -> Iterator[None]:
 
 
 def _acquire(port: OsPort, path: Path, session_id: str) -> int:
-    deadline = time.monotonic() + PATIENCE
-    waiting = threading.Event()
+    deadline = 0.0
     while True:
         descriptor = port.open_lock(path)
         try:
@@ -66,9 +65,10 @@ def _acquire(port: OsPort, path: Path, session_id: str) -> int:
             port.close(descriptor)
             raise
         port.close(descriptor)
+        deadline = deadline or time.monotonic() + PATIENCE
         if time.monotonic() > deadline:
             raise SessionBusy(session_id, "it has been saving for too long; is it stopped?")
-        waiting.wait(_PAUSE)
+        threading.Event().wait(_PAUSE)
 
 
 def _is_current(port: OsPort, descriptor: int, path: Path) -> bool:

@@ -6,10 +6,12 @@ shorten or record each call. All methods raise OSError.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,11 @@ def _make_private(descriptor: int) -> None:
     """Put a file's mode right where a umask made it another; a change for nothing would make the next sync slower."""
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
         os.fchmod(descriptor, FILE_MODE)
+
+
+def _close_quietly(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 class OsPort:
@@ -63,6 +70,16 @@ class OsPort:
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
+
+    def close_behind(self, descriptor: int) -> None:
+        """Close a file that has lost its name, on a thread: it takes the disk a while to give its blocks back.
+
+        Nothing was written to it, so that it does not matter whether closing it fails.
+        """
+        try:
+            threading.Thread(target=_close_quietly, args=(descriptor,), daemon=True).start()
+        except RuntimeError:  # no more threads, or the interpreter is on its way out
+            _close_quietly(descriptor)
 
     def sync_folder(self, path: Path) -> None:
         """Make the names in a folder durable."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.emitter import END_MARKER
-from aloop.memory.serialization import load_session
+from aloop.memory.serialization import load_messages, load_session
 from aloop.memory.session import Session
 
 
@@ -26,9 +24,8 @@ def check_lines(lines: str, messages: Sequence[LLMMessage], path: Path) -> None:
     """Read the lines of new messages back before they go in."""
     if not lines:
         return
-    text = f"id: {uuid.UUID(int=0)}\nmessages:\n{lines}{END_MARKER}"
     try:
-        same = load_session(text.encode(), path).messages == tuple(messages)
+        same = load_messages(lines, path) == tuple(messages)
     except SessionFileError as error:
         raise UnstorableValue(f"A message holds what no session can: {error.reason}. Nothing was written.") from None
     if not same:

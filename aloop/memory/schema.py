@@ -68,6 +68,11 @@ def read_session(root: Mapping, path: Path, *, below: Sequence | None = None, cu
     )
 
 
+def read_messages(root: Mapping) -> tuple[LLMMessage, ...]:
+    """Return the messages of a session, or of a fragment of one; raises Refused."""
+    return tuple(_read_message(item, None) for item in _Fields(root).items("messages"))
+
+
 def refuse_newer(root: Mapping) -> None:
     """Raise Refused when the file says that a later aloop wrote it."""
     version = _Fields(root).number("version", 1)

@@ -6,6 +6,7 @@ types. What it refuses, it refuses with line and column.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ import yaml
 from yaml.reader import ReaderError
 
 from aloop.errors import SessionFileError
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.canonical import read_canonical
-from aloop.memory.emitter import emit_session
+from aloop.memory.emitter import END_MARKER, emit_session
 from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
-from aloop.memory.schema import Refused, read_session
+from aloop.memory.schema import Refused, read_messages, read_session
 from aloop.memory.session import Session
 from aloop.memory.source import Source
 
@@ -57,6 +59,24 @@ def dump_session(session: Session) -> bytes:
 def load_session(data: bytes, path: Path) -> Session:
     """Return the session that ``data``, the bytes of ``path``, holds; raises SessionFileError with the place."""
     return read_quickly(data, path) or interpret(parse(data, path), path)
+
+
+def load_messages(lines: str, path: Path) -> tuple[LLMMessage, ...]:
+    """Return the messages that ``lines``, a fragment to go into ``path``, hold; raises SessionFileError.
+
+    The line and column of the error count from the line before the first.
+    """
+    data = f"messages:\n{lines}{END_MARKER}".encode()
+    root = read_canonical(data)
+    if root is not None:
+        # These nodes know no places; the parser's do.
+        with contextlib.suppress(Refused):
+            return read_messages(root)
+    parsed = parse(data, path)
+    try:
+        return read_messages(parsed.root)
+    except Refused as refusal:
+        raise _located(path, parsed.source, refusal) from None
 
 
 def read_quickly(data: bytes, path: Path) -> Session | None:

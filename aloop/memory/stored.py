@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -63,7 +63,8 @@ class StoredSession:
 
     ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
     bring back the file's own bytes. ``anchors`` is None until the first save looks for them. ``is_new`` says that the
-    next save need not find the file as it was seen.
+    next save need not find the file as it was seen. ``spent`` are displaced files, still
+    open, that nobody looks at any more.
     """
 
     port: OsPort
@@ -75,6 +76,7 @@ class StoredSession:
     bom: bytes = b""
     anchors: Anchors | None = None
     displaced: Displaced | None = None
+    spent: list[int] = field(default_factory=list)
     base: int | None = None
     is_new: bool = False
 
@@ -143,9 +145,14 @@ class StoredSession:
     def forget_displaced(self) -> None:
         """Stop looking at the file that the last save displaced."""
         if self.displaced is not None:
-            descriptor, self.displaced = self.displaced.descriptor, None
+            self.spent.append(self.displaced.descriptor)
+            self.displaced = None
+        self._close_spent()
+
+    def _close_spent(self) -> None:
+        while self.spent:
             with contextlib.suppress(OSError):  # it was only read
-                self.port.close(descriptor)
+                self.port.close(self.spent.pop())
 
     def copy_to(self, path: Path) -> None:
         """Write the text as last seen into another file; raises OSError."""
@@ -164,7 +171,10 @@ class StoredSession:
         """
         data, edits, following = self._plan(session, messages, system_changed)
         before = self.seen
-        descriptor = self._open_displaced() if watch else None
+        self._close_spent()  # of a save that could not be synced
+        # Kept open also where nobody will look at it: the disk is then given its blocks back later, not while the one
+        # who saves waits.
+        descriptor = self._open_displaced()
         try:
             pieces = self._encoded(splice(data, edits))
             written = write_atomic(self.port, self.path, pieces, sync_folder=False, guard=self._refuse_change)
@@ -173,16 +183,22 @@ class StoredSession:
                 self.port.close(descriptor)
             raise
         del pieces  # they look into the text that now changes
-        self.forget_displaced()
-        if descriptor is not None:
+        if self.displaced is not None:
+            self.spent.append(self.displaced.descriptor)
+            self.displaced = None
+        if descriptor is not None and watch:
             # What the file was like before the last look at it: losing its name changes nothing of this.
             self.displaced = Displaced(descriptor, _last_write(before), len(self.session.messages))
+        elif descriptor is not None:
+            self.spent.append(descriptor)
         self.data, self.anchors, self.session = apply_edits(data, edits), following, session
         self.seen = _seen(self.port, self.path, written)
 
     def sync(self) -> None:
         """Make the last save outlive a power cut; raises OSError, and the save counts as made all the same."""
         self.port.sync_folder(self.path.parent)
+        while self.spent:
+            self.port.close_behind(self.spent.pop())
 
     def _open_displaced(self) -> int | None:
         try:
@@ -206,7 +222,7 @@ class StoredSession:
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False
     ) -> StoredSession:
         """Write what ``save`` would have written into another file, and return that one; raises OSError."""
-        beside = replace(self, path=path, data=bytearray(self.data), displaced=None, is_new=True)
+        beside = replace(self, path=path, data=bytearray(self.data), displaced=None, spent=[], is_new=True)
         beside.save(session, messages, system_changed=system_changed)
         beside.sync()
         return beside

@@ -242,6 +242,28 @@ def test_a_late_edit_of_the_displaced_file_is_seen(stored: StoredSession, port: 
     stored.forget_displaced()
 
 
+def test_the_disk_takes_the_old_version_back_only_after_the_new_one_is_safe(
+    stored: StoredSession, port: FaultyPort
+) -> None:
+    port.calls.clear()
+    add(stored, user("And then?"))
+    stored.sync()
+    assert [name for name, _ in port.calls][-2:] == ["sync_folder", "close_behind"]
+    assert stored.spent == []
+
+
+def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: StoredSession, port: FaultyPort) -> None:
+    port.fail("sync_folder")
+    for _ in range(3):
+        add(stored, user("And then?"))
+        with pytest.raises(OSError, match="space"):
+            stored.sync()
+    assert len(stored.spent) == 1
+    port.heal()
+    stored.sync()
+    assert stored.spent == []
+
+
 def test_no_descriptor_is_left_behind(port: FaultyPort, path: Path) -> None:
     before = len(list(Path("/dev/fd").iterdir()))
     stored = StoredSession.create(port, path, session(*FIRST))
