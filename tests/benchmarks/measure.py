@@ -40,10 +40,20 @@ def compare(
     bound: float,
     runs: int = 7,
     slack: float = 0.0,
+    settle: Callable[[], object] = lambda: None,
 ) -> Row:
-    """Run the two in turn, A B A B …, after one run of each that does not count."""
-    ours(), floor()
-    times: list[tuple[float, float]] = [(_seconds(ours), _seconds(floor)) for _ in range(runs)]
+    """Run the two in turn, A B A B …, after one run of each that does not count.
+
+    ``settle`` waits, unmeasured, for what ours leaves running, so that the floor has the machine for itself.
+    """
+
+    def pair() -> tuple[float, float]:
+        mine = _seconds(ours)
+        settle()
+        return mine, _seconds(floor)
+
+    pair()
+    times = [pair() for _ in range(runs)]
     return Row(
         what,
         floor_name,

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,8 +55,22 @@ def measure_save(root: Path, size: int, runs: int) -> Row:
     name = f"save a turn in {size / MEGABYTE:g} MB"
     slack = 0.001 if size < MEGABYTE else 0.0
     return compare(
-        name, ours, "write, fsync, replace, fsync", lambda: floor_save(root, data), bound=1.25, runs=runs, slack=slack
+        name,
+        ours,
+        "write, fsync, replace, fsync",
+        lambda: floor_save(root, data),
+        bound=1.25,
+        runs=runs,
+        slack=slack,
+        settle=wait_for_threads,
     )
+
+
+def wait_for_threads() -> None:
+    """Wait until the disk has taken back the version that a save has replaced."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join()
 
 
 def measure_load(root: Path, size: int, runs: int) -> Row:
