@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.session import Session, make_title
+from aloop.memory.session import Session, make_title, normal_title
 
 Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
 """Makes other messages of those there are; pure, for it is called again when the file changes meanwhile."""
@@ -32,6 +32,8 @@ class Conversation:
     """Usage on messages before this one tells of a context that is no longer sent."""
     version: int = 0
     """Grows with each change that is not just one more message."""
+    new_title: str = ""
+    """The title that the next save puts into the header, empty when that has the right one."""
 
     @classmethod
     def new(cls) -> Conversation:
@@ -65,7 +67,11 @@ class Conversation:
 
     @property
     def title(self) -> str:
-        return self.head.title or make_title(tuple(self.messages))
+        return self.new_title or self.head.title or make_title(tuple(self.messages))
+
+    def rename(self, title: str) -> None:
+        """Give the session a title; raises UsageError for one that is none."""
+        self.new_title = normal_title(title)
 
     def adopt(self, session: Session) -> None:
         """Take over what the file says now; what was not saved yet follows it."""
@@ -90,6 +96,7 @@ class Conversation:
 
     def saved_now(self, session: Session) -> None:
         """Note that the file holds ``session``, a snapshot of this conversation."""
+        self.new_title = ""
         self._saved_as(session)
 
     def _saved_as(self, session: Session) -> None:
@@ -105,7 +112,7 @@ class Conversation:
             updated_at=max(datetime.now().astimezone(), min(self.head.updated_at + _TICK, _LAST)),
             system_messages=tuple(self.system),
             messages=messages,
-            title=self.head.title or make_title(messages),
+            title=self.title,
             model=model or self.head.model,
         )
 

@@ -233,6 +233,9 @@ class StoredSession:
         check_lines(lines, messages, self.path)
         edits = anchors.edits(emit_time(session.updated_at), lines)
         following = anchors.after(edits)
+        if session.updated_at == self.session.updated_at:
+            # However a person has written that time, it stays.
+            edits, following = edits[1:], None
         if first or following is None:
             # The first edit of a text that a person may have shaped: read the whole of it back before it is written.
             check_text(bytearray(b"".join(splice(data, edits))), self.path, session)
