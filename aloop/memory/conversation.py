@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.groups import whole
 from aloop.memory.session import Session, make_title, normal_title
 
 Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
@@ -50,7 +51,12 @@ class Conversation:
 
     @classmethod
     def fork(cls, session: Session, upto: int | None = None) -> Conversation:
-        """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages."""
+        """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages.
+
+        It may be some more: no tool call is parted from its results.
+        """
+        if upto is not None and 0 < upto <= len(session.messages):
+            upto = whole(session.messages, 0, upto - 1)[1] + 1
         conversation = cls.new()
         conversation.head = replace(conversation.head, title=session.title, model=session.model, forked_from=session.id)
         conversation.system[:] = session.system_messages
@@ -82,8 +88,17 @@ class Conversation:
         shortened = any(message.summary or message.skip for message in self.messages)
         self._changed(counted_from=len(self.messages) if shortened else 0)
 
+    def reset(self, session: Session, unsaved: Sequence[LLMMessage]) -> None:
+        """Go back to what the file says, followed by what was not saved yet."""
+        self.messages[:] = (*session.messages, *unsaved)
+        self._saved_as(session)
+        self._changed(counted_from=len(self.messages))
+
     def revise(self, messages: Sequence[LLMMessage]) -> None:
         """Put ``messages`` in place of all there are; those of them that were not saved yet still count as such."""
+        if self.head.title == make_title(tuple(self.messages)):
+            # Nobody gave it: it follows what is said first.
+            self.head = replace(self.head, title=make_title(tuple(messages)))
         pending = {id(message) for message in self.unsaved}
         firsts = (place for place, message in enumerate(messages) if id(message) in pending)
         self.saved = next(firsts, len(messages))

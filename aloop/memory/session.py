@@ -107,7 +107,7 @@ class SaveReport:
 def make_title(messages: tuple[LLMMessage, ...]) -> str:
     """Return the first non-blank line that the user wrote, its white space folded, at most TITLE_LENGTH long."""
     for message in messages:
-        if message.role == "user" and message.content and message.content.strip():
+        if message.role == "user" and not message.summary and message.content and message.content.strip():
             line = " ".join(message.content.strip().splitlines()[0].split())
             return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
     return ""

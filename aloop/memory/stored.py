@@ -22,6 +22,7 @@ from aloop.memory.serialization import dump_session, interpret, parse, read_quic
 from aloop.memory.session import Session
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_edits, splice
+from aloop.memory.typed import TypedMessages
 from aloop.memory.unfold import unfold
 
 Signature = tuple[int, int, int, int, int]
@@ -63,7 +64,8 @@ class StoredSession:
 
     ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
     bring back the file's own bytes. ``anchors`` is None until the first save looks for them. ``is_new`` says that the
-    next save need not find the file as it was seen.
+    next save need not find the file as it was seen. ``typed`` is how messages are to look if they are the ones that the
+    next save adds.
     """
 
     port: OsPort
@@ -77,6 +79,7 @@ class StoredSession:
     displaced: Displaced | None = None
     base: int | None = None
     is_new: bool = False
+    typed: TypedMessages | None = None
 
     @classmethod
     def create(cls, port: OsPort, path: Path, session: Session, *, again: bool = False) -> StoredSession:
@@ -178,6 +181,7 @@ class StoredSession:
             # What the file was like before the last look at it: losing its name changes nothing of this.
             self.displaced = Displaced(descriptor, _last_write(before), len(self.session.messages))
         self.data, self.anchors, self.session = apply_edits(data, edits), following, session
+        self.typed = None
         self.seen = _seen(self.port, self.path, written)
 
     def sync(self) -> None:
@@ -229,7 +233,10 @@ class StoredSession:
             # A step of its own: its edit and those below could overlap.
             first = True
             data, anchors = self._find_anchors(bytearray(b"".join(splice(data, [self._system_edit(data, session)]))))
-        lines = emit_messages(messages, anchors.column)
+        if self.typed and self.typed.messages == tuple(messages):
+            lines = self.typed.at(anchors.column)
+        else:
+            lines = emit_messages(messages, anchors.column)
         check_lines(lines, messages, self.path)
         edits = anchors.edits(emit_time(session.updated_at), lines)
         following = anchors.after(edits)
