@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import SessionNotFound, StorageError, UsageError
+from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
@@ -78,3 +79,43 @@ async def test_when_the_disk_says_no_that_is_said(port: FaultyPort, sessions_dir
     with pytest.raises(StorageError, match="rename the session"):
         await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
     assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
+
+
+async def test_the_open_session_gets_its_title_in_memory_and_in_its_file(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
+    await memory.rename(" My  sums ")
+    assert (memory.title, await titles(sessions_dir)) == ("My sums", ["My sums"])
+
+
+async def test_a_session_without_a_file_takes_its_title_into_it(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.rename("Sums")
+    assert not sessions_dir.exists()
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", "What is 2+2?"))
+        await turn.add(LLMMessage("assistant", "4"))
+    assert await titles(sessions_dir) == ["Sums"]
+
+
+async def test_a_title_that_could_not_be_written_goes_with_the_next_save(port: FaultyPort, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
+    port.fail("replace")
+    with pytest.raises(StorageError):
+        await memory.rename("Sums")
+    port.heal()
+    path.write_text(path.read_text().replace("It is", "It was"))
+    await memory.save_memory()
+    assert await titles(sessions_dir) == ["Sums"]
+
+
+async def test_a_title_given_before_a_crash_in_the_first_turn_comes_back_with_it(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.rename("Sums")
+    turn = memory.turn()
+    await turn.__aenter__()
+    await turn.add(LLMMessage("user", "What is 2+2?"))
+    memory.close()  # and never another word: what a crash leaves
+    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    assert await titles(sessions_dir) == ["Sums"]
