@@ -106,6 +106,13 @@ class Changing(Lookup):
                     self._tell(told)
         return is_changed
 
+    async def drop_edit(self, draft: Draft) -> bool:
+        """Give an edit up; return whether its copy stays, for something was written into it. Raises StorageError."""
+        try:
+            return await self._work(lambda: drafts.drop(self._keeper.backend.port, draft))
+        except OSError as error:
+            raise explain(error, "look at the edited session", draft.path.parent) from error
+
     async def _amend(self, amendment: Amendment) -> None:
         self._report(await self._work(lambda: self._keeper.amend(self._conversation, None, amendment)))
 

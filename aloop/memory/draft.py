@@ -76,6 +76,14 @@ def finish(port: OsPort, draft: Draft) -> tuple[bool, str | None]:
     return True, notice
 
 
+def drop(port: OsPort, draft: Draft) -> bool:
+    """Give an edit up; return whether its copy stays, for something was written into it. Raises OSError."""
+    if port.read(draft.path) != draft.original:
+        return True
+    port.unlink(draft.path)
+    return False
+
+
 def _check(draft: Draft, edited: bytes) -> None:
     parsed = parse(edited, draft.path)
     session = interpret(parsed, draft.path)

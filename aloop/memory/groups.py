@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aloop.llm.message_types import LLMMessage
 
@@ -25,3 +26,16 @@ def whole(messages: Sequence[LLMMessage], first: int, last: int) -> tuple[int, i
     while waiting and last + 1 < len(messages) and messages[last + 1].role == "tool":
         last += 1
     return first, last
+
+
+def marked(messages: Sequence[LLMMessage], first: int, last: int, *, skip: bool) -> list[LLMMessage]:
+    """Return ``messages`` with those from place ``first`` to ``last``, the latter included, skipped or not."""
+    return [
+        replace(message, skip=skip) if first <= place <= last and message.skip is not skip else message
+        for place, message in enumerate(messages)
+    ]
+
+
+def all_sent(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Return ``messages`` with none skipped but summaries: one that was undone would hide all before it again."""
+    return [replace(message, skip=False) if message.skip and not message.summary else message for message in messages]
