@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import SessionFileError
@@ -22,19 +23,32 @@ async def edit(context: Context, argument: str) -> Outcome:
     number = read_number(argument) if argument else None
     await save_what_is_left(context.memory)
     draft = await context.memory.begin_edit(number)
+    try:
+        is_over = await _edit_until_valid(context, draft)
+    except asyncio.CancelledError:
+        context.view.info(_kept(draft))
+        raise
+    if not is_over:
+        is_kept = await context.memory.drop_edit(draft)
+        context.view.info(_kept(draft) if is_kept else "Nothing was changed.")
+    return Outcome()
+
+
+def _kept(draft: Draft) -> str:
+    return f"Not taken over. What you wrote is kept: {draft.path}"
+
+
+async def _edit_until_valid(context: Context, draft: Draft) -> bool:
+    """Edit until the draft is the session; False when the editor failed, or the user has had enough."""
     line = draft.line
     while await context.view.edit(draft.path, line):
         bad = await _take_over(context, draft)
         if bad is None:
-            return Outcome()
+            return True
         line = bad
         if not await context.view.confirm("The session is as it was. Edit again?"):
             break
-    if await context.memory.drop_edit(draft):
-        context.view.info(f"Not taken over. What you wrote is kept in {draft.path}.")
-    else:
-        context.view.info("Nothing was changed.")
-    return Outcome()
+    return False
 
 
 async def _take_over(context: Context, draft: Draft) -> int | None:

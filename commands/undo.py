@@ -18,7 +18,7 @@ async def undo(context: Context, _argument: str) -> Outcome:
     taken = await context.memory.undo()
     left = context.memory.message_count
     what = numbered(left + 1, left + len(taken))
-    context.view.info(f"Took out the last turn, {what}. Its text is on the prompt; /redo puts the turn back.")
+    context.view.info(f"Took out the last turn, {what}; /redo puts it back.")
     return Outcome(prefill=taken[0].content or "")
 
 
@@ -43,13 +43,15 @@ async def retry(context: Context, _argument: str) -> Outcome:
     memory, view = context.memory, context.view
     if last_turn(memory.messages) is None:
         raise UsageError("There is no question in this session that could be asked again.")
-    question, *_ = await memory.undo()
+    question, *_ = taken = await memory.undo()
     before = memory.message_count
     view.exchanges([question])
     await chat(context, question.content or "")
     if memory.message_count == before:
         await memory.redo()
         view.info("The answer before stands as it was.")
+    elif memory.messages[before:] == taken:
+        view.info("That is the same answer as before.")
     else:
         view.info("The answer before is kept: /redo has the two change places.")
     return Outcome()

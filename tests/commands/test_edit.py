@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def test_what_is_not_edited_again_is_kept(stage: Bench) -> None:
     stage.view.editor = [replacing("role: tool\n", "role: toll\n")]
     await dispatch("/edit", stage.context)
     told = str(stage.view.of("info")[-1])
-    kept = Path(told.rpartition(" in ")[2].rstrip("."))
+    kept = Path(told.rpartition(" kept: ")[2])
     assert "Not taken over." in told
     assert "toll" in kept.read_text()
     assert "toll" not in (stage.memory.path or Path()).read_text()
@@ -67,7 +68,21 @@ async def test_what_is_not_edited_again_is_kept(stage: Bench) -> None:
 async def test_an_editor_that_failed_takes_nothing_over_and_loses_nothing(stage: Bench) -> None:
     stage.view.editor = [replacing("It is", "It was", succeeds=False)]
     await dispatch("/edit", stage.context)
-    assert "kept in" in str(stage.view.of("info")[-1])
+    assert "What you wrote is kept: " in str(stage.view.of("info")[-1])
+    assert folder(stage) == ["session.edited", "session.yaml"]
+
+
+async def test_stopped_at_the_question_it_says_where_the_draft_is(
+    stage: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stop(_question: str) -> bool:
+        raise asyncio.CancelledError
+
+    stage.view.editor = [replacing("role: tool\n", "role: toll\n")]
+    monkeypatch.setattr(stage.view, "confirm", stop)
+    with pytest.raises(asyncio.CancelledError):
+        await dispatch("/edit", stage.context)
+    assert "What you wrote is kept: " in str(stage.view.of("info")[-1])
     assert folder(stage) == ["session.edited", "session.yaml"]
 
 

@@ -15,7 +15,7 @@ async def test_undo_puts_the_text_on_the_prompt_and_redo_shows_what_is_back(benc
     await dispatch(f"/resume {session_id}", stage.context)
     outcome = await dispatch("/undo", stage.context)
     assert outcome.prefill == "two\nlines"
-    assert "Took out the last turn, messages 3-4." in str(stage.view.of("info")[-1])
+    assert stage.view.of("info")[-1] == "Took out the last turn, messages 3-4; /redo puts it back."
     assert stage.memory.message_count == 2
     await dispatch("/redo", stage.context)
     assert stage.view.of("exchanges")[-1] == ["two\nlines", "answer to two\nlines"]
@@ -43,6 +43,13 @@ async def test_retry_asks_again_without_the_answer_before_and_keeps_that(bench: 
     await dispatch("/redo", stage.context)
     assert [message.content for message in stage.memory.messages] == ["one", "Eins."]
     assert "changed places" in str(stage.view.of("info")[-1])
+
+
+async def test_the_same_answer_once_more_is_said_to_be_that(bench: SetUp) -> None:
+    stage = bench(answer("Eins."), answer("Eins."))
+    await dispatch("one", stage.context)
+    await dispatch("/retry", stage.context)
+    assert stage.view.of("info")[-1] == "That is the same answer as before."
 
 
 async def test_when_nothing_comes_of_a_retry_the_answer_before_stands(bench: SetUp) -> None:
