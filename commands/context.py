@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class View(Protocol):
 
     async def confirm(self, question: str) -> bool:
         """Ask, and wait for the answer: anything but a clear yes is a no, and so is that nobody can answer."""
+        ...
+
+    async def edit(self, path: Path, line: int) -> bool:
+        """Have a file edited, beginning at a line; False, once the reason was shown, when that could not be done."""
         ...
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
 from aloop.agent.events import (
@@ -49,6 +50,10 @@ class PlainView:
     async def confirm(self, question: str) -> bool:
         """Say no: the next line of standard input is the next thing to do, and was not written as an answer."""
         self._write(self._err, [line(f"{question} Nobody can answer here, so: no.")])
+        return False
+
+    async def edit(self, path: Path, line: int) -> bool:  # noqa: ARG002 - the View's signature
+        self.error("An editor needs a terminal, and there is none here.")
         return False
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:

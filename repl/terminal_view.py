@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from aloop.agent.events import AgentEvent
 from aloop.consent import Decision, Request
+from aloop.errors import AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
@@ -17,6 +19,7 @@ from commands.registry import Command
 from repl.answers import is_yes
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
 from repl.echo import echo_lines
+from repl.file_editor import edit_file
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.live import Live
 from repl.markdown import render_markdown
@@ -55,6 +58,18 @@ class TerminalView:
         answer = await self._read("> ", "y yes · n no")
         self._screen.show(echo_lines(answer))
         return is_yes(answer)
+
+    async def edit(self, path: Path, line: int) -> bool:
+        # The keys are the editor's now, Ctrl-C among them.
+        self._paging(True)
+        try:
+            await edit_file(path, line)
+        except AloopError as error:
+            self.error(str(error))
+            return False
+        finally:
+            self._paging(False)
+        return True
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         await self._show_paged(self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC))))

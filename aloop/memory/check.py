@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from aloop.errors import SessionFileError
 from aloop.memory.atomic import left_overs, write_atomic
 from aloop.memory.check_text import check_text
 from aloop.memory.findings import Finding
@@ -21,8 +22,12 @@ from aloop.memory.session import FILE_NAME
 from aloop.memory.source import Source
 from aloop.memory.splice import splice
 from aloop.memory.stored import time_mark
+from aloop.memory.undone import is_undone, read_undone
 
-_SET_ASIDE = re.compile(r"session\.recovered-.*\.yaml")
+_SET_ASIDE = {
+    re.compile(r"session\.recovered-.*\.yaml"): f"holds turns that were saved beside {FILE_NAME}",
+    re.compile(r"session\.edited-.*\.yaml"): f"holds an edit of {FILE_NAME} that was not taken over",
+}
 
 
 class Checker:
@@ -57,7 +62,7 @@ class Checker:
         if not stat.S_ISREG(status.st_mode):
             return [*findings, Finding(path, 0, 0, "is no regular file; it is not opened")]
         findings += self._modes(path, FILE_MODE)
-        return [*findings, *self._text(path), *self._set_aside(folder)]
+        return [*findings, *self._text(path), *self._set_aside(folder), *self._undone(folder)]
 
     def _text(self, path: Path) -> list[Finding]:
         try:
@@ -107,9 +112,22 @@ class Checker:
             yield finding
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:
-        for path in (folder / name for name in self._port.names(folder) if _SET_ASIDE.fullmatch(name)):
-            what = f"holds turns that were saved beside {FILE_NAME}: take over what you need, then remove it"
-            yield Finding(path, 0, 0, what)
+        for name in self._port.names(folder):
+            for pattern, what in _SET_ASIDE.items():
+                if pattern.fullmatch(name):
+                    yield Finding(folder / name, 0, 0, f"{what}: take over what you need, then remove it")
+
+    def _undone(self, folder: Path) -> Iterator[Finding]:
+        """Look at the turns that were taken out: each must be fit to be put back."""
+        for path in (folder / name for name in self._port.names(folder) if is_undone(name)):
+            try:
+                read_undone(self._port, path)
+            except SessionFileError as error:
+                yield Finding(path, error.line, error.column, f"{error.reason}; /redo can not put this turn back")
+            except OSError as error:
+                yield Finding(path, 0, 0, f"can not be opened: {error.strerror or error}")
+            else:
+                yield from self._modes(path, FILE_MODE)
 
     def _links(self) -> Iterator[Finding]:
         for path in (self._dir / name for name in self._port.names(self._dir) if not name.startswith(".")):

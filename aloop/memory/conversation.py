@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.session import Session, make_title
+from aloop.memory.groups import whole
+from aloop.memory.session import Session, make_title, normal_title
 
 Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
 """Makes other messages of those there are; pure, for it is called again when the file changes meanwhile."""
@@ -32,6 +33,8 @@ class Conversation:
     """Usage on messages before this one tells of a context that is no longer sent."""
     version: int = 0
     """Grows with each change that is not just one more message."""
+    new_title: str = ""
+    """The title that the next save puts into the header, empty when that has the right one."""
 
     @classmethod
     def new(cls) -> Conversation:
@@ -48,7 +51,12 @@ class Conversation:
 
     @classmethod
     def fork(cls, session: Session, upto: int | None = None) -> Conversation:
-        """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages."""
+        """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages.
+
+        It may be some more: no tool call is parted from its results.
+        """
+        if upto is not None and 0 < upto <= len(session.messages):
+            upto = whole(session.messages, 0, upto - 1)[1] + 1
         conversation = cls.new()
         conversation.head = replace(conversation.head, title=session.title, model=session.model, forked_from=session.id)
         conversation.system[:] = session.system_messages
@@ -65,7 +73,11 @@ class Conversation:
 
     @property
     def title(self) -> str:
-        return self.head.title or make_title(tuple(self.messages))
+        return self.new_title or self.head.title or make_title(tuple(self.messages))
+
+    def rename(self, title: str) -> None:
+        """Give the session a title; raises UsageError for one that is none."""
+        self.new_title = normal_title(title)
 
     def adopt(self, session: Session) -> None:
         """Take over what the file says now; what was not saved yet follows it."""
@@ -76,8 +88,17 @@ class Conversation:
         shortened = any(message.summary or message.skip for message in self.messages)
         self._changed(counted_from=len(self.messages) if shortened else 0)
 
+    def reset(self, session: Session, unsaved: Sequence[LLMMessage]) -> None:
+        """Go back to what the file says, followed by what was not saved yet."""
+        self.messages[:] = (*session.messages, *unsaved)
+        self._saved_as(session)
+        self._changed(counted_from=len(self.messages))
+
     def revise(self, messages: Sequence[LLMMessage]) -> None:
         """Put ``messages`` in place of all there are; those of them that were not saved yet still count as such."""
+        if self.head.title == make_title(tuple(self.messages)):
+            # Nobody gave it: it follows what is said first.
+            self.head = replace(self.head, title=make_title(tuple(messages)))
         pending = {id(message) for message in self.unsaved}
         firsts = (place for place, message in enumerate(messages) if id(message) in pending)
         self.saved = next(firsts, len(messages))
@@ -90,6 +111,7 @@ class Conversation:
 
     def saved_now(self, session: Session) -> None:
         """Note that the file holds ``session``, a snapshot of this conversation."""
+        self.new_title = ""
         self._saved_as(session)
 
     def _saved_as(self, session: Session) -> None:
@@ -105,7 +127,7 @@ class Conversation:
             updated_at=max(datetime.now().astimezone(), min(self.head.updated_at + _TICK, _LAST)),
             system_messages=tuple(self.system),
             messages=messages,
-            title=self.head.title or make_title(messages),
+            title=self.title,
             model=model or self.head.model,
         )
 

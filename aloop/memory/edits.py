@@ -49,6 +49,10 @@ class MessageEdits:
         start = self._start(number)
         return self._edit(start, start, emit_messages(messages, self._column))
 
+    def lines(self, first: int) -> tuple[str, int]:
+        """Return the lines of all messages from ``first`` on as they stand there, and the column of their dashes."""
+        return self._places.text[self._start(first) : self._end(len(self._items) - 1)], self._column
+
     def set_flag(self, number: int, flag: str) -> Edit:
         """Mark a message, ``skip`` for instance; nothing changes when it is marked already."""
         item = self._mapping(number)

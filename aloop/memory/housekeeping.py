@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from aloop.memory.findings import Finding
 from aloop.memory.location import resolve_sessions_dir
+from aloop.memory.renaming import rename_session
 from aloop.memory.session import SessionSummary
 from aloop.memory.trash import TrashedSession
 from aloop.memory.yaml_backend import YamlBackend
@@ -33,6 +34,15 @@ class Housekeeping:
         that can not be read. Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
         """
         return await on_thread(sessions_dir, lambda backend: backend.delete(session_id))
+
+    @classmethod
+    async def rename_session(cls, session_id: str, title: str, *, sessions_dir: str | Path | None = None) -> None:
+        """Put a title into the header of a stored session, named by its id or a unique prefix.
+
+        Raises UsageError for a title that is none, SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError,
+        SessionBusy, StorageError.
+        """
+        await on_thread(sessions_dir, lambda backend: rename_session(backend, session_id, title))
 
     @classmethod
     async def check_sessions(

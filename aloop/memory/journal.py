@@ -22,6 +22,7 @@ from aloop.memory.atomic import temporary_name, write_all
 from aloop.memory.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_section, emit_time
 from aloop.memory.nodes import Scalar
 from aloop.memory.os_port import OsPort
+from aloop.memory.scalars import emit_text
 from aloop.memory.serialization import interpret, parse
 from aloop.memory.session import Session
 
@@ -123,9 +124,10 @@ def read_journal(data: bytes, path: Path) -> JournalRecord | None:
 
 def _header(session: Session, base: int) -> str:
     system = emit_section("system_messages", session.system_messages)
+    title = f"title: {emit_text(session.title, 2)}\n" if session.title else ""
     return (
         f"{_NOTE}id: {session.id}\ncreated_at: {emit_time(session.created_at)}\n"
-        f"updated_at: {emit_time(datetime.now().astimezone())}\nbase: {base}\n{system}messages:\n"
+        f"updated_at: {emit_time(datetime.now().astimezone())}\n{title}base: {base}\n{system}messages:\n"
     )
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import contextlib
 import errno
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aloop.errors import AloopError, SessionFileError, StorageError
+from aloop.errors import AloopError, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.atomic import explain
+from aloop.memory.beside import Beside
 from aloop.memory.conversation import Change, Conversation
 from aloop.memory.journal import Journal
 from aloop.memory.locks import OpenLock, write_lock
 from aloop.memory.outputs import KeptOutput, keep_output
 from aloop.memory.reload import reload
 from aloop.memory.session import FILE_NAME, SaveReport, Session
-from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
+from aloop.memory.stored import ChangedMeanwhile, StoredSession
 from aloop.memory.yaml_backend import YamlBackend
+
+Amendment = Callable[[Conversation, StoredSession], None]
+"""Changes a conversation that is just what its file says; called again when the file changes meanwhile."""
 
 # Somebody who writes the file all the time is given this many tries to stop.
 _TRIES = 20
@@ -38,12 +43,12 @@ class Keeper:
     _open: OpenLock | None = None
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
-    _beside: StoredSession | None = None
+    _beside: Beside = field(default_factory=Beside)
 
     @property
     def path(self) -> Path | None:
         """The file that the last save went to."""
-        kept = self._beside or self.stored
+        kept = self._beside.stored or self.stored
         return kept.path if kept else None
 
     def open(self, prefix: str) -> tuple[Keeper, list[str]]:
@@ -70,7 +75,7 @@ class Keeper:
 
         A journal that can not be written is told of, and the turn goes on without: its end is saved all the same.
         """
-        notices = self._refresh(conversation)
+        notices = self.refresh(conversation)
         session = conversation.snapshot(None)
         base = len(conversation.messages)
         try:
@@ -119,27 +124,43 @@ class Keeper:
     def edit(self, conversation: Conversation, change: Change, model: str | None) -> SaveReport | None:
         """Put what ``change`` makes of the messages in their place, and into the file where there is one.
 
-        While a turn runs, the file follows at its end; None is returned then. Raises as ``save`` does, and what
-        ``change`` raises: then the conversation is what the file says, and what was not saved yet.
+        While a turn runs, the file follows at its end; None is returned then. Raises as ``amend`` does.
         """
         if self._journal or self._unsaved or self.stored is None:
             conversation.revise(change(tuple(conversation.messages)))
             return None
+        return self.amend(conversation, model, lambda now, _: now.revise(change(tuple(now.messages))))
+
+    def amend(self, conversation: Conversation, model: str | None, amendment: Amendment) -> SaveReport:
+        """Let ``amendment`` change the conversation, and write what that changes into the file.
+
+        Raises UsageError while a turn runs, SessionFileError when the file can not be read, as ``save`` does, and what
+        ``amendment`` raises: then the conversation is what the file says, and what was not saved yet.
+        """
+        if self._journal:
+            raise UsageError("A turn is running: wait for its end, or interrupt it.")
+        if self.stored is None:
+            # What is taken away is on the disk first.
+            self.save(conversation, model)
         unsaved = conversation.unsaved
         try:
-            return self.save(conversation, model, change)
+            return self.save(conversation, model, amendment)
         except BaseException:
-            conversation.revise((*self.stored.session.messages, *unsaved))
+            if self.stored is not None:
+                conversation.reset(self.stored.session, unsaved)
             raise
 
-    def save(self, conversation: Conversation, model: str | None, change: Change | None = None) -> SaveReport:
-        """Write what is new of the conversation into its file, after ``change``; raises StorageError, SessionBusy."""
+    def save(self, conversation: Conversation, model: str | None, amendment: Amendment | None = None) -> SaveReport:
+        """Write what is new of the conversation, after ``amendment``, into its file.
+
+        Raises StorageError, SessionBusy; with an ``amendment`` also SessionFileError.
+        """
         try:
             try:
-                report = self._save_locked(conversation, model, change)
+                report = self._save_locked(conversation, model, amendment)
             except FileNotFoundError:
                 # Another start took the new folder, still empty, for one that a crash had left.
-                report = self._save_locked(conversation, model, change)
+                report = self._save_locked(conversation, model, amendment)
         except OSError as error:
             self._keep_journal()
             raise explain(error, "save the session", self._folder or self.backend.sessions_dir) from error
@@ -151,10 +172,10 @@ class Keeper:
             self._discard(self._unsaved.pop())
         return report
 
-    def _save_locked(self, conversation: Conversation, model: str | None, change: Change | None) -> SaveReport:
+    def _save_locked(self, conversation: Conversation, model: str | None, amendment: Amendment | None) -> SaveReport:
         folder = self._ensure_folder(conversation.head)
         with write_lock(self.backend.port, folder, conversation.head.id):
-            return self._save(conversation, model, folder, change)
+            return self._save(conversation, model, folder, amendment)
 
     def _keep_journal(self) -> None:
         """The turn is over: its journal is for a crash before the next save that succeeds."""
@@ -174,35 +195,42 @@ class Keeper:
             self._open.release()
             self._open = None
 
-    def _save(self, conversation: Conversation, model: str | None, folder: Path, change: Change | None) -> SaveReport:
+    def _save(
+        self, conversation: Conversation, model: str | None, folder: Path, amendment: Amendment | None
+    ) -> SaveReport:
         notices: list[str] = []
         unsaved = conversation.unsaved
         for _ in range(_TRIES):
             try:
                 if self.stored is None:
                     return self._create(conversation, model, folder)
-                if change is not None:
+                if amendment is not None:
                     # Made anew each time, of what the file says by then.
-                    conversation.revise((*self.stored.session.messages, *unsaved))
+                    conversation.reset(self.stored.session, unsaved)
                 notices += self._pull(conversation)
-                if change is not None:
+                if amendment is not None:
                     unsaved = conversation.unsaved
-                    conversation.revise(change(tuple(conversation.messages)))
+                    amendment(conversation, self.stored)
                 session = conversation.snapshot(model)
                 changed = conversation.system_changed
                 self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
                 conversation.saved_now(session)
                 self.stored.sync()
-                notices += self._rejoined()
+                notices += self._beside.rejoined(self.backend.port)
                 return SaveReport(self.stored.path, notice=" ".join(notices) or None)
             except ChangedMeanwhile:
                 continue
             except FileNotFoundError:
                 with contextlib.suppress(ChangedMeanwhile):  # it has come back: look again
                     path = self._create(conversation, model, folder).path
-                    return SaveReport(path, notice=f"{path} had been removed; the session was written again.")
+                    notices.append(f"{path} had been removed; the session was written again.")
+                    if amendment is None:
+                        return SaveReport(path, notice=" ".join(notices))
+                    unsaved = conversation.unsaved
             except SessionFileError as error:
-                return self._save_beside(conversation, model, error)
+                if amendment is not None or self.stored is None:
+                    raise
+                return self._beside.save(self.stored, conversation, model, error)
         raise OSError(f"{folder / FILE_NAME} changes faster than it can be saved")
 
     def _create(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:
@@ -213,7 +241,7 @@ class Keeper:
         conversation.saved_now(session)
         return SaveReport(self.stored.path)
 
-    def _refresh(self, conversation: Conversation) -> list[str]:
+    def refresh(self, conversation: Conversation) -> list[str]:
         """Reload what others changed; a file that can not be read now is spoken of when the turn is saved."""
         if self.stored is None:
             return []
@@ -239,31 +267,6 @@ class Keeper:
             return []
         self.stored, notices = reload(self.stored, conversation)
         return notices
-
-    def _save_beside(self, conversation: Conversation, model: str | None, error: SessionFileError) -> SaveReport:
-        """Save the whole conversation into a file of its own, anew with each turn until session.yaml reads again."""
-        session: Session = conversation.snapshot(model)
-        assert self.stored is not None  # noqa: S101 - only a stored session can be unreadable
-        path = self._beside.path if self._beside else None
-        if path is None:
-            path = self.stored.path.with_name(f"session.recovered-{time_mark(session.updated_at)}.yaml")
-        changed = conversation.system_changed
-        self._beside = self.stored.write_beside(path, session, conversation.unsaved, system_changed=changed)
-        notice = f"{error}. The file is left as it is, and this turn was saved beside it, in {path.name}."
-        return SaveReport(path, beside=True, notice=notice)
-
-    def _rejoined(self) -> list[str]:
-        """After session.yaml could be written again: what was saved beside it is in it now."""
-        beside, self._beside = self._beside, None
-        if beside is None:
-            return []
-        try:
-            if not beside.changed_on_disk():
-                self.backend.port.unlink(beside.path)
-                return [f"{FILE_NAME} reads again; the turns from {beside.path.name} were put into it."]
-        except FileNotFoundError:
-            pass
-        return [f"{FILE_NAME} reads again; {beside.path.name} was edited meanwhile and is left to you."]
 
     def _ensure_folder(self, session: Session) -> Path:
         """Return the session's folder, made when it is not there, locked against other shells when held."""

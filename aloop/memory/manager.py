@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import SessionNotFound, StorageError
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.changing import Changing
 from aloop.memory.context import Projection, project
 from aloop.memory.context_use import ContextUse, measure
-from aloop.memory.conversation import Change, Conversation
+from aloop.memory.conversation import Conversation
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
-from aloop.memory.lookup import Lookup
 from aloop.memory.outputs import KeptOutput
 from aloop.memory.session import SaveReport, Session, SessionStats
 from aloop.memory.statistics import count
@@ -24,7 +23,7 @@ from aloop.memory.turn import Turn, to_the_end
 from aloop.memory.yaml_backend import YamlBackend
 
 
-class MemoryManager(Lookup):
+class MemoryManager(Changing):
     """One conversation in memory, and the session file behind it.
 
     Its id is fixed from construction; the session's folder appears with the first turn or save. One manager serves one
@@ -35,7 +34,7 @@ class MemoryManager(Lookup):
 
     def __init__(self, llm: LLM | None = None, *, sessions_dir: str | Path | None = None, hold: bool = False) -> None:
         self.llm = llm
-        self.on_notice: Callable[[str], None] | None = None
+        self.on_notice = None
         self._backend = YamlBackend(resolve_sessions_dir(sessions_dir))
         self._hold = hold
         self._keeper = Keeper(self._backend, hold)
@@ -127,10 +126,8 @@ class MemoryManager(Lookup):
         next save.
         """
         model = self.llm.model if self.llm else None
-        async with self._working:
-            report = await to_the_end(asyncio.to_thread(self._keeper.save, self._conversation, model))
-        if report.notice:
-            self._tell(report.notice)
+        report = await self._work(lambda: self._keeper.save(self._conversation, model))
+        self._report(report)
         return report
 
     async def keep_output(self, tool: str, text: str) -> KeptOutput:
@@ -140,23 +137,6 @@ class MemoryManager(Lookup):
         """
         async with self._working:
             return await asyncio.to_thread(self._keeper.keep_output, self._conversation.snapshot(None), tool, text)
-
-    async def edit(self, change: Change) -> None:
-        """Replace the messages by what ``change`` makes of all there are, in memory and in the file.
-
-        Only what differs is written. ``change`` sees what others did to the file meanwhile, and may be called more than
-        once. While a turn runs, the file follows at the turn's end. Raises as ``save_memory`` does, and what ``change``
-        raises; then nothing was changed.
-        """
-        model = self.llm.model if self.llm else None
-        async with self._working:
-            report = await asyncio.to_thread(self._keeper.edit, self._conversation, change, model)
-        if report and report.notice:
-            self._tell(report.notice)
-
-    def _tell(self, notice: str) -> None:
-        if self.on_notice is not None:
-            self.on_notice(notice)
 
     def start_new(self) -> None:
         """Begin a new session with an id of its own; the present one stays as it was last saved."""
@@ -189,8 +169,9 @@ class MemoryManager(Lookup):
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
         """Go on in a new session that begins as another does: this one with None, else an id or a unique prefix.
 
-        It takes the first ``upto`` messages, all with None, and gets its file with its first turn or save; the other
-        one stays as it is, and may be open elsewhere. Raises as ``load_session`` does; then all is as before.
+        It takes the first ``upto`` messages, all with None, and what it takes to part no tool call from its results;
+        it gets its file with its first turn or save. The other one stays as it is, and may be open elsewhere. Raises as
+        ``load_session`` does; then all is as before.
         """
         source = self._conversation.snapshot(None)
         if session_id is not None:

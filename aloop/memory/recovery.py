@@ -68,7 +68,7 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
     try:
         stored = StoredSession.read(port, path)
     except FileNotFoundError:
-        session = replace(record.session, messages=turn, updated_at=datetime.now().astimezone(), title="")
+        session = replace(record.session, messages=turn, updated_at=datetime.now().astimezone())
         StoredSession.create(port, path, Conversation.of(session).snapshot(None))
         return f"{what} were brought back."
     except SessionFileError as error:

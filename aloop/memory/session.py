@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from aloop.errors import InvalidPrefix
+from aloop.errors import InvalidPrefix, UsageError
 from aloop.llm.message_types import LLMMessage, Usage
 
 FILE_NAME = "session.yaml"
@@ -15,6 +15,8 @@ MIN_DELETE_PREFIX = 4
 """Characters of an id that it takes to delete a session."""
 TITLE_LENGTH = 80
 """Characters of the first user line that make a session's title."""
+MAX_TITLE = 200
+"""Characters of a title that somebody gives."""
 
 # A clock that is a few minutes fast is nothing to speak of.
 _TOLERATED = timedelta(minutes=5)
@@ -105,10 +107,20 @@ class SaveReport:
 def make_title(messages: tuple[LLMMessage, ...]) -> str:
     """Return the first non-blank line that the user wrote, its white space folded, at most TITLE_LENGTH long."""
     for message in messages:
-        if message.role == "user" and message.content and message.content.strip():
+        if message.role == "user" and not message.summary and message.content and message.content.strip():
             line = " ".join(message.content.strip().splitlines()[0].split())
             return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
     return ""
+
+
+def normal_title(title: str) -> str:
+    """Return ``title`` on one line, as the header holds it; raises UsageError when nothing is left, or too much."""
+    words = " ".join(title.split())
+    if not words:
+        raise UsageError("A title needs at least one word. Nothing was renamed.")
+    if len(words) > MAX_TITLE:
+        raise UsageError(f"A title has at most {MAX_TITLE} characters; this one has {len(words)}. Nothing was renamed.")
+    return words
 
 
 def lies_ahead(moment: datetime) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +11,7 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.anchors import Anchors, canonical_anchors, find_anchors, section_edit
 from aloop.memory.atomic import write_atomic
+from aloop.memory.displaced import Displaced
 from aloop.memory.emitter import emit_messages, emit_section, emit_time
 from aloop.memory.os_port import OsPort
 from aloop.memory.readback import check_lines, check_text
@@ -20,21 +19,11 @@ from aloop.memory.revision import is_revised, revise
 from aloop.memory.schema import KNOWN_VERSION, Refused, refuse_newer
 from aloop.memory.serialization import dump_session, interpret, parse, read_quickly
 from aloop.memory.session import Session
+from aloop.memory.signature import Signature, seen_as_written, signature
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_edits, splice
+from aloop.memory.typed import TypedMessages
 from aloop.memory.unfold import unfold
-
-Signature = tuple[int, int, int, int, int]
-
-
-def signature(status: os.stat_result) -> Signature:
-    """Return what changes when anybody writes a file: compared before the bytes are."""
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _last_write(seen: Signature) -> tuple[int, int]:
-    return seen[2:4]
-
 
 MARK_FORMAT = "%Y%m%dT%H%M%S.%f"
 """A time in a file's name: sortable, and without characters that some file system refuses."""
@@ -49,22 +38,13 @@ class ChangedMeanwhile(Exception):
 
 
 @dataclass(slots=True)
-class Displaced:
-    """The file that a save took the name from, still open; ``seen`` is what it was like, with ``base`` messages."""
-
-    descriptor: int
-    seen: tuple[int, int]
-    base: int
-
-
-@dataclass(slots=True)
 class StoredSession:
     """The file behind a conversation.
 
     ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
     bring back the file's own bytes. ``anchors`` is None until the first save looks for them. ``is_new`` says that the
-    next save need not find the file as it was seen. ``spent`` are displaced files, still
-    open, that nobody looks at any more.
+    next save need not find the file as it was seen. ``typed`` is how messages are to look if they are the ones that the
+    next save adds.
     """
 
     port: OsPort
@@ -75,10 +55,13 @@ class StoredSession:
     encoding: str = "utf-8"
     bom: bytes = b""
     anchors: Anchors | None = None
-    displaced: Displaced | None = None
-    spent: list[int] = field(default_factory=list)
     base: int | None = None
     is_new: bool = False
+    typed: TypedMessages | None = None
+    displaced: Displaced = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.displaced = Displaced(self.port)
 
     @classmethod
     def create(cls, port: OsPort, path: Path, session: Session, *, again: bool = False) -> StoredSession:
@@ -91,7 +74,7 @@ class StoredSession:
         data = bytearray(dump_session(session))
         check_text(data, path, session)
         written = write_atomic(port, path, [memoryview(data)], guard=refuse_another)
-        return cls(port, path, data, _seen(port, path, written), session, anchors=canonical_anchors(data))
+        return cls(port, path, data, seen_as_written(port, path, written), session, anchors=canonical_anchors(data))
 
     @classmethod
     def read(cls, port: OsPort, path: Path) -> StoredSession:
@@ -127,32 +110,20 @@ class StoredSession:
         An editor that had the old file open writes into that, and its owner believes it saved. What the save added
         then has to follow: ``base`` of the result says how many messages the file had before.
         """
-        displaced = self.displaced
-        if displaced is None:
+        late = self.displaced.late_edit()
+        if late is None:
             return None
-        now = _last_write(signature(self.port.fstat(displaced.descriptor)))
-        if now == displaced.seen:
-            return None
-        displaced.seen = now
-        raw = self.port.read_open(displaced.descriptor)
+        raw, base = late
         try:
             edited = StoredSession.of(self.port, self.path, raw, self.seen)
         except SessionFileError:
             return None  # in the middle of being written: looked at again the next time
-        edited.base = displaced.base
+        edited.base = base
         return edited
 
     def forget_displaced(self) -> None:
         """Stop looking at the file that the last save displaced."""
-        if self.displaced is not None:
-            self.spent.append(self.displaced.descriptor)
-            self.displaced = None
-        self._close_spent()
-
-    def _close_spent(self) -> None:
-        while self.spent:
-            with contextlib.suppress(OSError):  # it was only read
-                self.port.close(self.spent.pop())
+        self.displaced.forget()
 
     def copy_to(self, path: Path) -> None:
         """Write the text as last seen into another file; raises OSError."""
@@ -171,10 +142,7 @@ class StoredSession:
         """
         data, edits, following = self._plan(session, messages, system_changed)
         before = self.seen
-        self._close_spent()  # of a save that could not be synced
-        # Kept open also where nobody will look at it: the disk is then given its blocks back later, not while the one
-        # who saves waits.
-        descriptor = self._open_displaced()
+        descriptor = self.displaced.take(self.path)
         try:
             pieces = self._encoded(splice(data, edits))
             written = write_atomic(self.port, self.path, pieces, sync_folder=False, guard=self._refuse_change)
@@ -183,28 +151,15 @@ class StoredSession:
                 self.port.close(descriptor)
             raise
         del pieces  # they look into the text that now changes
-        if self.displaced is not None:
-            self.spent.append(self.displaced.descriptor)
-            self.displaced = None
-        if descriptor is not None and watch:
-            # What the file was like before the last look at it: losing its name changes nothing of this.
-            self.displaced = Displaced(descriptor, _last_write(before), len(self.session.messages))
-        elif descriptor is not None:
-            self.spent.append(descriptor)
+        self.displaced.put(descriptor, before, len(self.session.messages), watch=watch)
         self.data, self.anchors, self.session = apply_edits(data, edits), following, session
-        self.seen = _seen(self.port, self.path, written)
+        self.typed = None
+        self.seen = seen_as_written(self.port, self.path, written)
 
     def sync(self) -> None:
         """Make the last save outlive a power cut; raises OSError, and the save counts as made all the same."""
         self.port.sync_folder(self.path.parent)
-        while self.spent:
-            self.port.close_behind(self.spent.pop())
-
-    def _open_displaced(self) -> int | None:
-        try:
-            return self.port.open_read(self.path)
-        except FileNotFoundError:
-            return None
+        self.displaced.give_back()
 
     def _refuse_change(self) -> None:
         """Look once more, at the last moment: only what happens between this and the replacement can be missed."""
@@ -222,7 +177,7 @@ class StoredSession:
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False
     ) -> StoredSession:
         """Write what ``save`` would have written into another file, and return that one; raises OSError."""
-        beside = replace(self, path=path, data=bytearray(self.data), displaced=None, spent=[], is_new=True)
+        beside = replace(self, path=path, data=bytearray(self.data), is_new=True)
         beside.save(session, messages, system_changed=system_changed)
         beside.sync()
         return beside
@@ -245,10 +200,16 @@ class StoredSession:
             # A step of its own: its edit and those below could overlap.
             first = True
             data, anchors = self._find_anchors(bytearray(b"".join(splice(data, [self._system_edit(data, session)]))))
-        lines = emit_messages(messages, anchors.column)
+        if self.typed and self.typed.messages == tuple(messages):
+            lines = self.typed.at(anchors.column)
+        else:
+            lines = emit_messages(messages, anchors.column)
         check_lines(lines, messages, self.path)
         edits = anchors.edits(emit_time(session.updated_at), lines)
         following = anchors.after(edits)
+        if session.updated_at == self.session.updated_at:
+            # However a person has written that time, it stays.
+            edits, following = edits[1:], None
         if first or following is None:
             # The first edit of a text that a person may have shaped: read the whole of it back before it is written.
             check_text(bytearray(b"".join(splice(data, edits))), self.path, session)
@@ -280,17 +241,3 @@ class StoredSession:
         if self.encoding == "utf-8":
             return [self.bom, *pieces]
         return [Source("", self.encoding, self.bom).encode(b"".join(pieces).decode())]
-
-
-def _seen(port: OsPort, path: Path, written: os.stat_result) -> Signature:
-    """Return the signature under which our own version of a file is known from now on.
-
-    Getting its name changes a file's times. Where it is not ours any more, or written into, the signature is one that
-    the next look will find changed.
-    """
-    try:
-        now = port.lstat(path)
-    except OSError:
-        return signature(written)
-    ours = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
-    return signature(now if ours else written)

@@ -22,12 +22,13 @@ from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 class RecordingView:
     """Keeps everything, in the order it came, as pairs of what was called and what was shown.
 
-    Questions are answered with ``agrees``.
+    Questions are answered with ``agrees``; each of ``editor`` stands for one run of an editor.
     """
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, object]] = []
         self.agrees = True
+        self.editor: list[Callable[[Path, int], bool]] = []
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -38,6 +39,10 @@ class RecordingView:
     async def confirm(self, question: str) -> bool:
         self.shown.append(("confirm", question))
         return self.agrees
+
+    async def edit(self, path: Path, line: int) -> bool:
+        self.shown.append(("edit", line))
+        return self.editor.pop(0)(path, line)
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         self.shown.append(("trash", [row.id for row in rows]))

@@ -249,7 +249,7 @@ def test_the_disk_takes_the_old_version_back_only_after_the_new_one_is_safe(
     add(stored, user("And then?"))
     stored.sync()
     assert [name for name, _ in port.calls][-2:] == ["sync_folder", "close_behind"]
-    assert stored.spent == []
+    assert stored.displaced.held == 0
 
 
 def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: StoredSession, port: FaultyPort) -> None:
@@ -258,10 +258,10 @@ def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: Stored
         add(stored, user("And then?"))
         with pytest.raises(OSError, match="space"):
             stored.sync()
-    assert len(stored.spent) == 1
+    assert stored.displaced.held == 1
     port.heal()
     stored.sync()
-    assert stored.spent == []
+    assert stored.displaced.held == 0
 
 
 def test_no_descriptor_is_left_behind(port: FaultyPort, path: Path) -> None:

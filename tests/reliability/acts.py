@@ -66,7 +66,7 @@ async def cut_turn(memory: MemoryManager, name: str, tell: Tell, *, after: int) 
 
 async def life(root: Path, tell: Tell) -> None:
     """Do everything once that storage can do: a few turns, cut ones too, a listing, a deletion
-    that is thought better of, a second visit, a fork."""
+    that is thought better of, a second visit, a turn taken out and put back, a fork."""
     shell = MemoryManager(sessions_dir=root, hold=True)
     shell.set_system_message("Be brief.")
     await take_turn(shell, "one", tell)
@@ -88,6 +88,9 @@ async def life(root: Path, tell: Tell) -> None:
     await cut_turn(again, "regretted", tell, after=1)
     await cut_turn(again, "cut", tell, after=2)
     await take_turn(again, "three", tell)
+    await again.undo()
+    await again.redo()
+    await again.rename("Counting")
     await again.fork()
     await take_turn(again, "forked", _with_before(again.messages, tell))
     again.start_new()

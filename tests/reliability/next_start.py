@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import AloopError
-from aloop.memory import MemoryManager, atomic
+from aloop.memory import MemoryManager, atomic, os_port
 from aloop.memory.context import project
 from aloop.memory.session import FILE_NAME, Session
+from aloop.memory.undone import is_undone, undone_turns
 from tests.reliability.acts import News
 from tests.reliability.row import Verdict
 
@@ -38,11 +40,14 @@ def another_process() -> Iterator[None]:
 
 
 async def read_all(root: Path) -> tuple[dict[str, Session], int]:
-    """Return all sessions by id, and how many can not be read."""
+    """Return all sessions by id, with the turns that were taken out at their end, and how many can not be read."""
     sessions, unreadable = {}, 0
     for summary in await MemoryManager.list_sessions(None, sessions_dir=root):
         try:
-            sessions[summary.id] = await MemoryManager.load_session(summary.id, sessions_dir=root)
+            session = await MemoryManager.load_session(summary.id, sessions_dir=root)
+            turns = undone_turns(os_port.SYSTEM, session.path.parent)
+            out = [message for turn in turns if not turn.stands_in(session.messages) for message in turn.messages]
+            sessions[summary.id] = replace(session, messages=(*session.messages, *out))
         except AloopError:
             unreadable += 1
     return sessions, unreadable
@@ -92,7 +97,7 @@ def leftovers(root: Path) -> list[Path]:
             continue
         if path.is_dir():
             inside = {entry.name for entry in path.iterdir()}
-            found += [path / name for name in inside - _PERMANENT]
+            found += [path / name for name in inside - _PERMANENT if not is_undone(name)]
             found += [] if FILE_NAME in inside else [path]
         elif path.name not in _PERMANENT:
             found.append(path)

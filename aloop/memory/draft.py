@@ -1,0 +1,137 @@
+"""A session's file in a person's editor: they work on a copy, which takes its place once it is a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from aloop.errors import SessionFileError, UsageError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.atomic import write_atomic
+from aloop.memory.locks import write_lock
+from aloop.memory.nodes import Sequence
+from aloop.memory.os_port import OsPort
+from aloop.memory.schema import Refused, refuse_newer
+from aloop.memory.serialization import interpret, load_session, parse
+from aloop.memory.session import FILE_NAME
+from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The copy at ``path``; ``original`` is what the file held when it was made, ``line`` where to begin reading."""
+
+    path: Path
+    target: Path
+    session_id: str
+    original: bytes
+    line: int
+
+
+def begin(port: OsPort, target: Path, session_id: str, number: int | None) -> Draft:
+    """Copy a session's file, to be edited at message ``number`` (from 1).
+
+    Raises OSError, and UsageError when there is no such message.
+    """
+    original = port.read(target)
+    line = _line_of(original, target, number)
+    path = target.with_name(f"session.edited-{time_mark(datetime.now().astimezone())}.yaml")
+    write_atomic(port, path, [original])
+    return Draft(path, target, session_id, original, line)
+
+
+def _line_of(data: bytes, path: Path, number: int | None) -> int:
+    """Return the line of a message, the first without one; of a file that can not be read, that of the reason."""
+    try:
+        parsed = parse(data, path)
+        interpret(parsed, path)
+    except SessionFileError as error:
+        return max(error.line, 1)
+    if number is None:
+        return 1
+    messages = parsed.root.values.get("messages")
+    items = [*(messages.items if isinstance(messages, Sequence) else []), *(parsed.below.items if parsed.below else [])]
+    if not 1 <= number <= len(items):
+        raise UsageError(f"There is no message {number}: this session has {len(items)}.")
+    return parsed.source.place(items[number - 1].start)[0]
+
+
+def finish(port: OsPort, draft: Draft) -> tuple[bool, str | None]:
+    """Put the copy in the file's place and remove it; return whether it was changed, and what to tell.
+
+    What others wrote into the file meanwhile is kept in a copy, and messages that they added follow those of the draft.
+    Raises OSError, SessionBusy, and SessionFileError when the copy is not fit to be this session; then both files stay.
+    """
+    edited = port.read(draft.path)
+    if edited == draft.original:
+        port.unlink(draft.path)
+        return False, None
+    _check(draft, edited)
+    with write_lock(port, draft.target.parent, draft.session_id):
+        notice = _replace(port, draft, edited)
+    port.unlink(draft.path)
+    return True, notice
+
+
+def drop(port: OsPort, draft: Draft) -> bool:
+    """Give an edit up; return whether its copy stays, for something was written into it. Raises OSError."""
+    if port.read(draft.path) != draft.original:
+        return True
+    port.unlink(draft.path)
+    return False
+
+
+def _check(draft: Draft, edited: bytes) -> None:
+    parsed = parse(edited, draft.path)
+    session = interpret(parsed, draft.path)
+    try:
+        refuse_newer(parsed.root)
+        if session.id != draft.session_id:
+            reason = f"the id must stay {draft.session_id}: the session is found by it"
+            raise Refused(reason, parsed.root.values["id"].start)
+    except Refused as refusal:
+        raise refusal.kind(draft.path, *parsed.source.place(refusal.offset), refusal.reason) from None
+
+
+def _replace(port: OsPort, draft: Draft, edited: bytes) -> str | None:
+    for _ in range(_TRIES):
+        found = port.read(draft.target)
+
+        def refuse_change(seen: bytes = found) -> None:
+            if port.read(draft.target) != seen:
+                raise ChangedMeanwhile
+
+        copy = None
+        if found != draft.original:
+            copy = draft.target.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
+            write_atomic(port, copy, [found])
+        try:
+            write_atomic(port, draft.target, [edited], guard=refuse_change)
+        except ChangedMeanwhile:
+            continue
+        return _follow_up(port, draft, found, copy) if copy else None
+    raise OSError(f"{draft.target} changes faster than it can be replaced")
+
+
+def _follow_up(port: OsPort, draft: Draft, found: bytes, copy: Path) -> str:
+    """Add what others had added meanwhile; return what to tell of that."""
+    added = _added(draft, found)
+    if added:
+        stored = StoredSession.read(port, draft.target)
+        stored.save(replace(stored.session, messages=(*stored.session.messages, *added)), added)
+        stored.sync()
+    what = f" What was added to it ({len(added)}) follows yours." if added else ""
+    return f"{FILE_NAME} was changed while you edited it.{what} That version is kept as {copy.name}."
+
+
+def _added(draft: Draft, found: bytes) -> tuple[LLMMessage, ...]:
+    """Return the messages that ``found`` has more than the file had; none where anything else is different too."""
+    try:
+        before = load_session(draft.original, draft.target).messages
+        now = load_session(found, draft.target).messages
+    except SessionFileError:
+        return ()
+    return now[len(before) :] if now[: len(before)] == before else ()

@@ -1,0 +1,96 @@
+"""Turns that were taken out of a conversation: each in a readable file of its own, until it is put back.
+
+A turn is in its file before it leaves session.yaml, and in session.yaml before its file goes: a crash in between leaves
+it in both, never in none. One that is in both was not taken out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from aloop.errors import SessionFileError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.atomic import write_atomic
+from aloop.memory.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_time
+from aloop.memory.nodes import Scalar
+from aloop.memory.os_port import OsPort
+from aloop.memory.serialization import interpret, parse
+from aloop.memory.stored import MARK_FORMAT, StoredSession, time_mark
+from aloop.memory.typed import TypedMessages
+
+_NAME = re.compile(r"session\.undone-(\d{8}T\d{6}\.\d{6})\.yaml")
+_NOTE = "# A turn that was taken out of session.yaml; /redo puts it back. base: how many messages it followed.\n"
+
+
+def is_undone(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneTurn:
+    """A turn that followed ``base`` messages, summaries not counted; ``typed`` is how it looked, where known."""
+
+    path: Path
+    base: int
+    messages: tuple[LLMMessage, ...]
+    typed: TypedMessages | None = None
+
+    @property
+    def question(self) -> str:
+        return self.messages[0].content or ""
+
+    def stands_in(self, messages: Sequence[LLMMessage]) -> bool:
+        """Whether ``messages`` hold it in its place."""
+        spoken = [message for message in messages if not message.summary]
+        mine = [message for message in self.messages if not message.summary]
+        return spoken[self.base : self.base + len(mine)] == mine
+
+
+def base_of(messages: Sequence[LLMMessage]) -> int:
+    """Return how many messages a turn behind ``messages`` follows; summaries come and go between them."""
+    return sum(not message.summary for message in messages)
+
+
+def free_path(port: OsPort, folder: Path) -> Path:
+    """Return a name for the next turn to be taken out: it sorts behind those there are, whatever the clock."""
+    moment = datetime.now().astimezone()
+    last = max((found[1] for found in map(_NAME.fullmatch, port.names(folder)) if found), default="")
+    if time_mark(moment) <= last:
+        moment = datetime.strptime(last, MARK_FORMAT).astimezone() + timedelta(microseconds=1)
+    return folder / f"session.undone-{time_mark(moment)}.yaml"
+
+
+def write_undone(port: OsPort, path: Path, stored: StoredSession, messages: Sequence[LLMMessage], first: int) -> None:
+    """Write ``messages`` from number ``first`` (from 0) on into a file of their own; raises OSError.
+
+    They look as they do in ``stored`` where that holds just these messages, in a list with dashes.
+    """
+    turn, typed = tuple(messages[first:]), None
+    if stored.session.messages == tuple(messages):
+        typed = TypedMessages.cut_from(parse(bytes(stored.data), stored.path), turn, first)
+    lines = typed.lines if typed else emit_messages(turn, ITEM_COLUMN)
+    now = emit_time(datetime.now().astimezone())
+    text = (
+        f"{_NOTE}id: {stored.session.id}\ncreated_at: {now}\nupdated_at: {now}\n"
+        f"base: {base_of(messages[:first])}\nmessages:\n{lines}{END_MARKER}"
+    )
+    write_atomic(port, path, [text.encode()])
+
+
+def read_undone(port: OsPort, path: Path) -> UndoneTurn:
+    """Return the turn in a file; raises OSError, and SessionFileError when somebody has broken it."""
+    parsed = parse(port.read(path), path)
+    messages = interpret(parsed, path).messages
+    base = parsed.root.values.get("base")
+    if not messages or not isinstance(base, Scalar) or not (base.text.isascii() and base.text.isdigit()):
+        raise SessionFileError(path, 1, 1, "this holds no turn that was taken out: messages or base are missing")
+    return UndoneTurn(path, int(base.text), messages, TypedMessages.cut_from(parsed, messages, 0))
+
+
+def undone_turns(port: OsPort, folder: Path) -> list[UndoneTurn]:
+    """Return the turns that were taken out of a session, the last one last; raises as ``read_undone`` does."""
+    return [read_undone(port, folder / name) for name in port.names(folder) if is_undone(name)]

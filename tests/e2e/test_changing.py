@@ -1,0 +1,104 @@
+"""The complete program on a real pseudo-terminal, with the offline provider: what was said is changed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Open
+from tests.saved_sessions import FIRST, save
+
+SESSIONS = Path(".aloop/sessions")
+
+# Breaks the text in its first run, and mends it in its second; tells each time where it was sent.
+EDITOR = """\
+import pathlib, sys
+place, path = sys.argv[-2], pathlib.Path(sys.argv[-1])
+text = path.read_text()
+path.write_text(text.replace("role: tool", "role: toll") if "toll" not in text else
+                text.replace("role: toll", "role: tool").replace("It is", "It was"))
+print("edited at", place, flush=True)
+"""
+
+
+def test_undo_gives_the_text_back_and_redo_the_turn_also_after_a_restart(shell: Open) -> None:
+    aloop = shell()
+    aloop.send_line("remember the blue door")
+    aloop.wait_for("2 messages")
+    aloop.wait_for_prompt()
+    aloop.send_line("What is 2+2?")
+    aloop.wait_for("6 messages")
+    aloop.wait_for_prompt()
+    aloop.send_line("/undo")
+    aloop.wait_for("Took out the last turn, messages 3-6; /redo puts it back.")
+    aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> What is 2+2?", "the text on the prompt")
+    assert aloop.screen().splitlines()[-1].endswith(" · 2 messages")
+    aloop.send("\x03\x03\x04")
+    assert aloop.wait_for_exit() == 0
+    again = shell("--resume")
+    again.send_line("/redo")
+    again.wait_for("Put back the turn that was undone last, messages 3-6.")
+    again.wait_for_prompt()
+    assert "● calculator 2+2" in again.screen()
+    assert again.screen().splitlines()[-1].endswith(" · 6 messages")
+    again.send_line("/undo")
+    again.wait_for("> What is 2+2?")
+    again.send("\r")
+    again.wait_for("2+2 = 4")
+    again.wait_for("6 messages")
+
+
+def test_edit_opens_a_broken_draft_again_until_it_is_a_session(
+    shell: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "vim"
+    editor.write_text(f"#!{sys.executable}\n{EDITOR}")
+    editor.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(editor))
+    path = save(SESSIONS, FIRST)
+    before = path.read_text()
+    aloop = shell("--resume")
+    aloop.send_line("/edit 4")
+    aloop.wait_for("edited at +22")
+    aloop.wait_for("Line 18, column 11: unknown role 'toll'")
+    aloop.wait_for("Edit again? [y/N]")
+    assert path.read_text() == before
+    aloop.send_line("y")
+    aloop.wait_for("edited at +18")
+    aloop.wait_for("session.yaml changed on disk: 1 edited; reloaded.")
+    aloop.wait_for_prompt()
+    assert path.read_text() == before.replace("It is", "It was")
+
+
+def test_an_editor_that_is_not_there_is_one_clear_line(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    save(SESSIONS, FIRST)
+    aloop = shell("--resume")
+    aloop.send_line("/edit")
+    aloop.wait_for("There is no editor 'no-such-editor' here.")
+    aloop.wait_for("Nothing was changed.")
+
+
+def test_messages_are_skipped_and_a_fork_goes_on_without_them(shell: Open) -> None:
+    path = save(SESSIONS, FIRST)
+    aloop = shell("--resume")
+    aloop.send_line("/skip 2")
+    aloop.wait_for("Messages 2-3 are left out of what the model is sent.")
+    aloop.wait_for_prompt()
+    assert path.read_text().count("skip: true") == 2
+    skipped = path.read_bytes()
+    aloop.send_line("/fork 3")
+    aloop.wait_for("a fork of a1b2c3d4 up to message 3.")
+    aloop.wait_for_prompt()
+    aloop.send_line("and now?")
+    aloop.wait_for("I remember 2 messages of this conversation.")
+    aloop.wait_for("5 messages")
+    aloop.wait_for_prompt()
+    aloop.send_line("/rename The other way")
+    aloop.wait_for("This session is called “The other way” from now on.")
+    aloop.wait_for_prompt()
+    aloop.send_line("/resume")
+    aloop.wait_for("5  The other way")
+    assert path.read_bytes() == skipped

@@ -1,0 +1,121 @@
+"""A session that nobody needs to open gets another title, and nothing else of it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import SessionNotFound, StorageError, UsageError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager
+from tests.memory.faults import FaultyPort
+from tests.saved_sessions import FIRST, SECOND, save
+
+
+async def titles(sessions_dir: Path) -> list[str]:
+    return [row.title for row in await MemoryManager.list_sessions(sessions_dir=sessions_dir)]
+
+
+async def test_a_title_is_one_line_of_the_header_and_all_else_stays_to_the_byte(sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    before = path.read_text()
+    await MemoryManager.rename_session("a1b2", "  About \n sums ", sessions_dir=sessions_dir)
+    stamp = 'updated_at: "2025-01-01T09:30:00"\n'
+    assert path.read_text() == before.replace(stamp, f'{stamp}title: "About sums"\n')
+    assert await titles(sessions_dir) == ["About sums"]
+    await MemoryManager.rename_session("a1b2", "Sums", sessions_dir=sessions_dir)
+    assert path.read_text() == before.replace(stamp, f'{stamp}title: "Sums"\n')
+
+
+async def test_a_renamed_session_keeps_its_place_in_the_list(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2, says="newer")
+    await MemoryManager.rename_session(FIRST, "older", sessions_dir=sessions_dir)
+    assert await titles(sessions_dir) == ["newer", "older"]
+
+
+@pytest.mark.parametrize(("title", "reason"), [("  ", "at least one word"), ("x" * 201, "at most 200")])
+async def test_what_is_no_title_is_refused(sessions_dir: Path, title: str, reason: str) -> None:
+    before = save(sessions_dir, FIRST).read_bytes()
+    with pytest.raises(UsageError, match=reason):
+        await MemoryManager.rename_session(FIRST, title, sessions_dir=sessions_dir)
+    assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
+
+
+async def test_a_session_that_is_not_there_can_not_be_renamed(sessions_dir: Path) -> None:
+    with pytest.raises(SessionNotFound):
+        await MemoryManager.rename_session(FIRST, "x", sessions_dir=sessions_dir)
+
+
+async def test_a_shell_that_has_it_open_takes_the_title_over(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
+    await memory.resume(FIRST)
+    await MemoryManager.rename_session(FIRST, "From outside", sessions_dir=sessions_dir)
+    await memory.save_memory()
+    assert memory.title == "From outside"
+    assert await titles(sessions_dir) == ["From outside"]
+    memory.close()
+
+
+async def test_somebody_who_writes_at_the_last_moment_is_not_overwritten(port: FaultyPort, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+
+    def edit_once() -> None:
+        del port.before["fsync"]
+        path.write_text(path.read_text().replace("It is", "Is"))
+
+    # It comes between the writing of the new file and the last look at the old one.
+    port.before["fsync"] = edit_once
+    await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
+    session = await MemoryManager.load_session(FIRST, sessions_dir=sessions_dir)
+    assert (session.title, session.messages[-1].content) == ("Sums", "Is\n4.\n")
+
+
+async def test_when_the_disk_says_no_that_is_said(port: FaultyPort, sessions_dir: Path) -> None:
+    before = save(sessions_dir, FIRST).read_bytes()
+    port.fail("replace")
+    with pytest.raises(StorageError, match="rename the session"):
+        await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
+    assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
+
+
+async def test_the_open_session_gets_its_title_in_memory_and_in_its_file(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
+    await memory.rename(" My  sums ")
+    assert (memory.title, await titles(sessions_dir)) == ("My sums", ["My sums"])
+
+
+async def test_a_session_without_a_file_takes_its_title_into_it(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.rename("Sums")
+    assert not sessions_dir.exists()
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", "What is 2+2?"))
+        await turn.add(LLMMessage("assistant", "4"))
+    assert await titles(sessions_dir) == ["Sums"]
+
+
+async def test_a_title_that_could_not_be_written_goes_with_the_next_save(port: FaultyPort, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
+    port.fail("replace")
+    with pytest.raises(StorageError):
+        await memory.rename("Sums")
+    port.heal()
+    path.write_text(path.read_text().replace("It is", "It was"))
+    await memory.save_memory()
+    assert await titles(sessions_dir) == ["Sums"]
+
+
+async def test_a_title_given_before_a_crash_in_the_first_turn_comes_back_with_it(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.rename("Sums")
+    turn = memory.turn()
+    await turn.__aenter__()
+    await turn.add(LLMMessage("user", "What is 2+2?"))
+    memory.close()  # and never another word: what a crash leaves
+    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    assert await titles(sessions_dir) == ["Sums"]
