@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
+from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -28,6 +29,8 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
     def _submit(event: KeyPressEvent) -> None:
         if prompt.paste_guard.in_paste:
             event.current_buffer.insert_text("\n")
+        elif goes_on(event.current_buffer.document):
+            _continue(event.current_buffer)
         else:
             prompt.submit()
 
@@ -41,8 +44,11 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
 
     @keys.add(Keys.BracketedPaste, filter=at_input)
     def _paste(event: KeyPressEvent) -> None:
-        prompt.paste_guard.paste()
-        event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+        prompt.paste(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+    @keys.add("c-x", "c-e", filter=at_input)
+    def _edit(_event: KeyPressEvent) -> None:
+        prompt.edit()
 
     @keys.add("c-c", filter=~is_searching)
     @keys.add(Keys.SIGINT)
@@ -58,6 +64,20 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
         event.app.suspend_to_background()
 
     return keys
+
+
+def goes_on(document: Document) -> bool:
+    """Whether a backslash before the cursor, at the end of its line, says that another line is to come."""
+    before = document.current_line_before_cursor
+    backslashes = len(before) - len(before.rstrip("\\"))
+    return not document.current_line_after_cursor and backslashes % 2 == 1
+
+
+def _continue(buffer: Buffer) -> None:
+    """Begin a new line; the backslash has said so, and goes, but for a command: its shell wants to see it."""
+    if not buffer.text.startswith("!"):
+        buffer.delete_before_cursor()
+    buffer.insert_text("\n")
 
 
 def complete(buffer: Buffer) -> None:

@@ -35,7 +35,7 @@ async def _run(options: ShellOptions) -> int:
     try:
         agent = build_agent(options)
         agent.on_event, agent.ask = view.event, view.consent
-        context = Context(agent, view, REGISTRY, keeps_model=names_model(options))
+        context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
         await recover(context)
         if options.resume is not None:
             session = await resume_session(agent, options.resume, keep_model=context.keeps_model, system=options.system)

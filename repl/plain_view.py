@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
 from aloop.agent.events import (
@@ -18,6 +20,7 @@ from aloop.agent.events import (
     TurnEnded,
 )
 from aloop.consent import Decision, Request
+from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
@@ -72,9 +75,7 @@ class PlainView:
     def event(self, event: AgentEvent) -> None:
         match event:
             case AnswerDelta(text):
-                self._in_line = not text.endswith("\n") if text else self._in_line
-                self._out.write(safe_text(text))
-                self._out.flush()
+                self._print(text)
             case AnswerFinished() | ToolStarted() | TurnEnded():
                 self._end_line()
             case ToolOutput(_, text):
@@ -89,6 +90,21 @@ class PlainView:
 
     async def consent(self, request: Request) -> Decision:
         raise unattended(request, request.kinds)
+
+    @contextmanager
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002 - it stands above already
+        try:
+            yield self._print
+        finally:
+            self._end_line()
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is started
+        raise UsageError("There is no terminal here to hand over.")
+
+    def _print(self, text: str) -> None:
+        self._in_line = not text.endswith("\n") if text else self._in_line
+        self._out.write(safe_text(text))
+        self._out.flush()
 
     def _write(self, stream: TextIO, lines: Iterable[Line]) -> None:
         self._end_line()

@@ -5,8 +5,10 @@ Imported with the engine, after the first prompt is drawn: rich comes with it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from aloop.agent.events import AgentEvent
 from aloop.consent import Decision, Request
@@ -15,18 +17,25 @@ from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from commands.registry import Command
 from repl.answers import is_yes
+from repl.cells import fit
+from repl.command_output import CommandOutput
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
 from repl.echo import echo_lines
+from repl.handover import hand_over
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.live import Live
 from repl.markdown import render_markdown
 from repl.pager import page
+from repl.sanitize import safe_line
 from repl.screen import Screen
 from repl.spans import Line, Tone, to_ansi
 from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
 from repl.turn_display import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
+
+_STATUS = 40
+"""Cells of a command that runs; beside it stands for how long, and how to stop it."""
 
 _PROMPT_ROWS = 3
 """Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
@@ -40,6 +49,7 @@ class TerminalView:
 
     def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read) -> None:
         self._screen = screen
+        self._live = live
         self._paging = paging
         self._turn = TurnDisplay(screen, live)
         self._read = read
@@ -91,6 +101,23 @@ class TerminalView:
         self._screen.show([decision_line(request, decision)])
         self._turn.answered()
         return decision
+
+    @contextmanager
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:
+        output = CommandOutput(self._screen, self._live)
+        self._live.set_status(f"! {fit(safe_line(command), _STATUS)}")
+        self._live.leave_gap = False
+        try:
+            yield output.add
+        finally:
+            output.finish()
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:
+        self._paging(True)
+        try:
+            return await hand_over(command, folder)
+        finally:
+            self._paging(False)
 
     def _messages(self, messages: Sequence[LLMMessage], most: int | None) -> Iterable[str]:
         """Yield messages as they looked when they came, ``most`` lines of each, a blank line before a question."""

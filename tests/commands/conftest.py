@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ class RecordingView:
     async def consent(self, request: Request) -> Decision:
         self.shown.append(("consent", request))
         return Decision("no", "this is a test")
+
+    @contextmanager
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:
+        self.shown.append(("printing", command))
+        yield lambda text: self.shown.append(("printed", text))
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:
+        self.shown.append(("hand_over", command[-1]))
+        return 0
 
     def of(self, kind: str) -> list[object]:
         """Return what was shown in one way."""
