@@ -6,6 +6,7 @@ from commands import (
     clear,
     compact,
     delete,
+    detail,
     help,  # noqa: A004 - /help lives in a module of its name
     history,
     leave,
@@ -29,6 +30,8 @@ REGISTRY = Registry(
         model.COMMAND,
         system.COMMAND,
         compact.COMMAND,
+        detail.VERBOSE,
+        detail.THINKING,
         help.COMMAND,
         leave.COMMAND,
     )

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
     from aloop.memory.trash import TrashedSession
+    from commands.detail import Detail
     from commands.registry import Command, Registry
 
 
 class View(Protocol):
     """Where a command shows things. Every text may hold anything: the view makes it safe to show."""
+
+    @property
+    def detail(self) -> Detail:
+        """How much of a turn is shown; changing it changes that."""
+        ...
 
     def info(self, text: str) -> None:
         """Show a plain sentence."""
@@ -49,6 +55,10 @@ class View(Protocol):
 
     async def conversation(self, session: Session) -> None:
         """Show a whole conversation, paged where it does not fit."""
+        ...
+
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        """Show the tool calls in ``messages`` with arguments and results."""
         ...
 
     def stats(self, stats: SessionStats) -> None:

@@ -39,8 +39,8 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
         event.current_buffer.newline(copy_margin=False)
 
     @keys.add("tab", filter=at_input)
-    def _complete(event: KeyPressEvent) -> None:
-        complete(event.current_buffer)
+    def _complete(_event: KeyPressEvent) -> None:
+        prompt.complete()
 
     @keys.add(Keys.BracketedPaste, filter=at_input)
     def _paste(event: KeyPressEvent) -> None:
@@ -80,15 +80,20 @@ def _continue(buffer: Buffer) -> None:
     buffer.insert_text("\n")
 
 
-def complete(buffer: Buffer) -> None:
-    """Go to the next completion of an open menu; else insert what all completions share, and open one.
+def complete(buffer: Buffer) -> bool:
+    """Go to the next completion of an open menu; else insert what all completions share, or open one.
+
+    False when there are none.
 
     prompt_toolkit would look for completions in a task of its own, and drops that when one is running for the letters
     just typed: a Tab right behind them would be lost. Ours are found in no time.
     """
     if buffer.complete_state:
-        buffer.complete_next()
-        return
+        if len(buffer.complete_state.completions) == 1:
+            buffer.apply_completion(buffer.complete_state.completions[0])
+        else:
+            buffer.complete_next()
+        return True
     found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
     if len(found) == 1:
         buffer.apply_completion(found[0])
@@ -96,3 +101,4 @@ def complete(buffer: Buffer) -> None:
         buffer.insert_text(shared)
     elif found:
         buffer.start_completion()
+    return bool(found)

@@ -14,6 +14,7 @@ from aloop.agent.events import (
     AnswerFinished,
     Notice,
     Retrying,
+    ThoughtDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -25,12 +26,14 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from aloop.tools.approval import unattended
+from commands.detail import Detail
 from commands.registry import Command
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
-from repl.steps import finished_line, retrying_text
+from repl.steps import retrying_text
 from repl.transcript import conversation_lines, reminder_lines
+from repl.unfolded import call_lines, finished_lines
 
 _WIDTH = 100
 
@@ -38,7 +41,8 @@ _WIDTH = 100
 class PlainView:
     """Writes to ``out`` what was asked for, and to ``err`` how it went."""
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None) -> None:
+        self.detail = detail or Detail()
         self._out = out
         self._err = err
         self._in_line = False
@@ -66,6 +70,9 @@ class PlainView:
     async def conversation(self, session: Session) -> None:
         self._write(self._out, conversation_lines(session))
 
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        self._write(self._out, call_lines(messages))
+
     def stats(self, stats: SessionStats) -> None:
         self._write(self._out, stats_lines(stats))
 
@@ -82,7 +89,10 @@ class PlainView:
                 self._err.write(safe_text(text))
                 self._err.flush()
             case ToolFinished():
-                self._write(self._err, [finished_line(event)])
+                self._write(self._err, finished_lines(event, verbose=self.detail.verbose))
+            case ThoughtDelta(text) if self.detail.thinking:
+                self._err.write(safe_text(text))
+                self._err.flush()
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
             case Notice(text):

@@ -10,6 +10,7 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, DummyCompleter
+from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
@@ -20,7 +21,8 @@ from prompt_toolkit.search import stop_search
 from aloop.errors import AloopError
 from repl.cells import fit
 from repl.editor import edit_text
-from repl.keys import bind_keys
+from repl.file_completer import begins_path
+from repl.keys import bind_keys, complete
 from repl.layout import PROMPT, STYLE, build_layout
 from repl.line_buffer import LineBuffer
 from repl.live import Live
@@ -92,6 +94,7 @@ class Prompt:
         self._hint = ""
         self._question: Question | None = None
         self._is_editing = False
+        self._awaited: Document | None = None
         self._buffer = LineBuffer(
             name=DEFAULT_BUFFER,
             completer=completer,
@@ -204,8 +207,12 @@ class Prompt:
             self._buffer.reset(draft)
             self.app.invalidate()
 
+    def complete(self) -> None:
+        """Complete what stands before the cursor; where nothing is known yet, once it is."""
+        self._awaited = None if complete(self._buffer) else self._buffer.document
+
     def complete_again(self) -> None:
-        """Look again for completions of a command that is being typed: there may be more to offer than a moment ago.
+        """Look again for completions of what is being typed: there may be more to offer than a moment ago.
 
         May be called from any thread.
         """
@@ -213,7 +220,10 @@ class Prompt:
             self.app.loop.call_soon_threadsafe(self._complete_again)
 
     def _complete_again(self) -> None:
-        if self._buffer.text.startswith("/") and not self._buffer.complete_state:
+        document = self._buffer.document
+        if document == self._awaited:
+            self.complete()
+        elif not self._buffer.complete_state and (document.text.startswith("/") or begins_path(document)):
             self._buffer.start_completion()
 
     def hint(self, sentence: str) -> None:

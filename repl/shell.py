@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 
+from prompt_toolkit.completion import merge_completers
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
@@ -15,6 +16,7 @@ from aloop.errors import AloopError
 from commands.carried import accept, drop
 from commands.catalog import REGISTRY
 from commands.context import View
+from commands.detail import Detail
 from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
 from commands.resume import report_resumed
@@ -22,6 +24,8 @@ from repl.banner import banner_lines, farewell_lines
 from repl.completer import CommandCompleter
 from repl.echo import echo_lines
 from repl.engine import Engine, recover, resume_session
+from repl.file_catalog import FileCatalog
+from repl.file_completer import FileCompleter
 from repl.history_file import HistoryFile
 from repl.input_history import InputHistory
 from repl.live import Live
@@ -58,7 +62,12 @@ class Shell:
             screen,
             self._live,
             toolbar=lambda: toolbar_text(options, self._engine.context),
-            completer=CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._models_loaded)),
+            completer=merge_completers(
+                [
+                    CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._more_to_offer)),
+                    FileCompleter(FileCatalog(self._more_to_offer)),
+                ]
+            ),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
@@ -168,7 +177,10 @@ class Shell:
         # Imported here, in the engine's thread: rich comes with it.
         from repl.terminal_view import TerminalView
 
-        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask)
+        settings = self._options.settings
+        # Thinking is shown unless somebody has said no.
+        detail = Detail(verbose=settings.verbose, thinking=settings.thinking is not False)
+        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, detail)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging
@@ -219,7 +231,7 @@ class Shell:
             context.memory.close()
             await context.agent.llm.aclose()
 
-    def _models_loaded(self) -> None:
+    def _more_to_offer(self) -> None:
         with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
             self._prompt.complete_again()
 

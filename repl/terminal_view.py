@@ -15,6 +15,7 @@ from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
+from commands.detail import Detail
 from commands.registry import Command
 from repl.answers import is_yes
 from repl.cells import fit
@@ -31,6 +32,7 @@ from repl.screen import Screen
 from repl.spans import Line, Tone, to_ansi
 from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
 from repl.turn_display import TurnDisplay
+from repl.unfolded import call_lines
 
 Read = Callable[[str, str], Awaitable[str]]
 
@@ -47,11 +49,14 @@ class TerminalView:
     ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt.
     """
 
-    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read) -> None:
+    def __init__(
+        self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read, detail: Detail | None = None
+    ) -> None:
+        self.detail = detail or Detail(thinking=True)
         self._screen = screen
         self._live = live
         self._paging = paging
-        self._turn = TurnDisplay(screen, live)
+        self._turn = TurnDisplay(screen, live, self.detail)
         self._read = read
 
     def info(self, text: str) -> None:
@@ -78,6 +83,9 @@ class TerminalView:
     async def conversation(self, session: Session) -> None:
         whole = self._messages((*session.system_messages, *session.messages), None)
         await self._show_paged(self._ansi(conversation_head(session)) + "".join(whole))
+
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        self._screen.show(call_lines(messages))
 
     def stats(self, stats: SessionStats) -> None:
         self._screen.show(stats_lines(stats))

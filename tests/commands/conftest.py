@@ -16,6 +16,7 @@ from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from commands.catalog import REGISTRY
 from commands.context import Context
+from commands.detail import Detail
 from commands.registry import Command
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 
@@ -29,6 +30,7 @@ class RecordingView:
     def __init__(self) -> None:
         self.shown: list[tuple[str, object]] = []
         self.agrees = True
+        self.detail = Detail()
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -51,6 +53,9 @@ class RecordingView:
 
     async def conversation(self, session: Session) -> None:
         self.shown.append(("conversation", session.id))
+
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        self.shown.append(("calls", [call.name for message in messages for call in message.tool_calls]))
 
     def stats(self, stats: SessionStats) -> None:
         self.shown.append(("stats", stats))
