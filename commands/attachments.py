@@ -22,6 +22,7 @@ from typing import Literal
 
 Kind = Literal["file", "output"]
 
+_LONGEST_NAME = 40  # of a command, where it is told in a line
 _NAMED: dict[Kind, str] = {"file": "path", "output": "command"}
 _BLOCK = re.compile(
     r'\n\n<(?P<tag>(?P<kind>file|output)(?:-\d+)?) (?:path|command)=(?P<name>"(?:[^"\\\n]|\\.)*")'
@@ -51,7 +52,10 @@ class Attachment:
     @property
     def summary(self) -> str:
         """What it is, in one line; ``name`` may hold anything."""
-        what = self.name if self.kind == "file" else f"the output of {self.name}"
+        name = " ".join(self.name.split())
+        if len(name) > _LONGEST_NAME and self.kind == "output":
+            name = f"{name[: _LONGEST_NAME - 1]}…"
+        what = name if self.kind == "file" else f"the output of {name}"
         return f"{what} ({self.size}{f'; {self.note}' if self.note else ''})"
 
 

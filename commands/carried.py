@@ -19,12 +19,14 @@ class Carried:
     taken: list[Attachment] = field(default_factory=list)
 
 
-def accept(context: Context) -> None:
-    """Take along what is offered, if anything is: an empty line is the yes."""
-    if (offer := context.carried.offer) is not None:
-        context.carried.offer = None
-        context.carried.taken.append(offer)
-        context.view.info(f"Your next message takes {offer.summary} along. Ctrl-C on the empty line leaves it here.")
+def accept(context: Context) -> bool:
+    """Take along what is offered, and say so: an empty line is the yes. False when nothing is."""
+    offer, context.carried.offer = context.carried.offer, None
+    if offer is None:
+        return False
+    context.carried.taken.append(offer)
+    context.view.info("The output goes with your next message. Ctrl-C on the empty line leaves it here.")
+    return True
 
 
 def drop(context: Context) -> bool:
@@ -34,5 +36,5 @@ def drop(context: Context) -> bool:
     if not carried.taken:
         return False
     carried.taken.clear()
-    context.view.info("Your next message takes nothing along.")
+    context.view.info("No output goes with your next message.")
     return True

@@ -97,7 +97,8 @@ async def _listen(context: Context, typed: str, command: list[str]) -> None:
     told = f"{ending} · {time.monotonic() - began:.1f}s"
     if output.text:
         context.carried.offer = output
-        told += f" · {output.size} · Enter adds the output to your next message"
+        told += f" · {output.size}{', the middle left out' if kept.note else ''}"
+        told += " · Enter adds the output to your next message"
     context.view.info(told)
 
 

@@ -13,7 +13,8 @@ MOST_LINES = 2_000
 """Printed as they come; of what is longer than that only the end is."""
 
 _LAST_LINES = 20
-_MOST_CHARACTERS = 8_000  # of an unfinished line, and of a row that is shown
+_MOST_CHARACTERS = 8_000  # of a line that is shown
+_MOST_WAITING = 1 << 17  # characters, until the next frame
 
 
 class CommandOutput:
@@ -22,7 +23,6 @@ class CommandOutput:
     def __init__(self, screen: Screen, live: Live) -> None:
         self._screen = screen
         self._live = live
-        self._waiting: list[str] = []
         self._rest = ""
         self._printed = 0
         self._held: list[str] = []
@@ -31,7 +31,9 @@ class CommandOutput:
 
     def add(self, text: str) -> None:
         """Take a piece; it is seen within a frame."""
-        self._waiting.append(text)
+        self._rest += text
+        if len(self._rest) > _MOST_WAITING:
+            self._print_whole_lines()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FRAME, self._flush)
 
@@ -39,39 +41,36 @@ class CommandOutput:
         """Print what is left."""
         if self._timer is not None:
             self._timer.cancel()
-        self._take()
-        if self._rest:
-            self._hold([self._rest])
-            self._rest = ""
+        if self._rest and not self._rest.endswith("\n"):
+            self._rest += "\n"
         self._live.set_tail([])
-        shown = self._held[-_LAST_LINES:]
-        if (passed := self._passed + len(self._held) - len(shown)) > 0:
-            self._screen.write(f"… {passed:,} lines are not shown …\n")
-        self._print(shown)
+        self._print_whole_lines()
+        if self._passed:
+            self._screen.write(f"… {self._passed:,} lines are not shown …\n")
+        self._print(self._held)
 
     def _flush(self) -> None:
         self._timer = None
-        self._take()
+        self._live.set_tail([])
+        self._print_whole_lines()
         rows = self._live.tail_rows(self._screen.height)
         self._live.set_tail([_last_state(line) for line in [*self._held[-rows:], self._rest] if line])
         self._screen.refresh()
 
-    def _take(self) -> None:
-        *lines, self._rest = (self._rest + "".join(self._waiting)).split("\n")
-        self._rest = self._rest[-_MOST_CHARACTERS:]
-        self._waiting.clear()
-        room = MOST_LINES - self._printed
-        self._live.set_tail([])
-        self._print(lines[:room])
-        self._printed += len(lines[:room])
-        self._hold(lines[room:])
-
-    def _hold(self, lines: list[str]) -> None:
-        """Keep what is to be printed at the end, perhaps."""
-        self._held += lines
-        surplus = max(0, len(self._held) - _LAST_LINES)
-        self._passed += surplus
-        del self._held[:surplus]
+    def _print_whole_lines(self) -> None:
+        """Print them, and of what is too much to be printed keep the last; very much of it may come at once."""
+        *lines, self._rest = self._rest.split("\n", MOST_LINES - self._printed)
+        self._printed += len(lines)
+        self._print(lines)
+        if count := self._rest.count("\n"):
+            *lines, self._rest = self._rest.rsplit("\n", _LAST_LINES + 1)
+            self._held += lines[-_LAST_LINES:]
+            self._passed += count - len(lines[-_LAST_LINES:])
+            surplus = max(0, len(self._held) - _LAST_LINES)
+            self._passed += surplus
+            del self._held[:surplus]
+        if len(self._rest) > _MOST_CHARACTERS:
+            self._rest = _last_state(self._rest) + ("\r" if self._rest.endswith("\r") else "")
 
     def _print(self, lines: list[str]) -> None:
         if lines:
@@ -79,4 +78,5 @@ class CommandOutput:
 
 
 def _last_state(line: str) -> str:
-    return line.rstrip("\r").rpartition("\r")[2][:_MOST_CHARACTERS]
+    state = line.rstrip("\r").rpartition("\r")[2]
+    return state if len(state) <= _MOST_CHARACTERS else f"{state[:_MOST_CHARACTERS]}…"

@@ -99,12 +99,14 @@ class Shell:
         self._begin_turn(entry)
 
     def blank_entered(self) -> None:
-        if (context := self._engine.context) and not self._turn:
-            accept(context)
+        if (context := self._engine.context) and not self._turn and accept(context):
+            self._screen.write("\n")
 
     def blank_interrupted(self) -> bool:
-        context = self._engine.context
-        return context is not None and drop(context)
+        if (context := self._engine.context) is None or not drop(context):
+            return False
+        self._screen.write("\n")
+        return True
 
     def interrupted(self) -> bool:
         """Cancel the turn, once: pressing Ctrl-C again must not cut short how it is being saved."""
