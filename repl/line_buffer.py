@@ -39,8 +39,8 @@ class LineBuffer(Buffer):
         text = entry.text
         if text and self.history.get_strings()[-1:] != [text]:
             self.history.append_string(text)
+        # The pastes stay: what was cut out of a line may come back into a later one.
         self.reset()
-        self._pastes = Pastes()
         return entry
 
     def put(self, entry: Entry) -> None:

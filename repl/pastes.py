@@ -14,6 +14,9 @@ MOST_LINES = 10
 MOST_CHARACTERS = 1_000
 """A paste that has more than either is folded."""
 
+MOST_KEPT = 100
+"""Pastes that are remembered, besides those in the line."""
+
 _COMMAND = ("/", "!")
 
 
@@ -39,7 +42,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Pastes:
-    """The texts behind the markers of the line that is being typed."""
+    """The texts behind the markers, of lines before this one too."""
 
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -54,6 +57,9 @@ class Pastes:
             number += 1
             marker = f"[pasted {size} #{number}]"
         self.texts[marker] = pasted
+        for old in list(self.texts)[:-MOST_KEPT]:
+            if old not in line:
+                del self.texts[old]
         return marker
 
     def fold_again(self, text: str) -> str:

@@ -43,7 +43,7 @@ class Thoughts:
         self._timer = None
         whole, feed, rest = self._text.rpartition("\n")
         self._text = rest
-        self._live.set_tail([rest] if rest else [])
+        self._live.set_tail([f"  {rest}"] if rest else [])
         if feed and whole.strip():
             self._print(whole)
         else:

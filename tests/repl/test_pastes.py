@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from repl.pastes import MOST_CHARACTERS, MOST_LINES, Entry, Pastes, mend
+from repl.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, Pastes, mend
 
 LONG = "\n".join(f"line {number}" for number in range(120))
 OTHER = LONG.replace("line", "row")
@@ -27,6 +27,12 @@ def test_pastes_of_one_size_are_told_apart() -> None:
     entry = pastes.entry(f"{MARKER} and {SECOND} and {MARKER}")
     assert entry.text == f"{LONG} and {OTHER} and {LONG}"
     assert entry.own == " and  and "
+
+
+def test_old_pastes_are_forgotten_unless_they_are_in_the_line() -> None:
+    pastes = Pastes()
+    markers = [pastes.fold(f"{number}\n{LONG}", "[pasted 121 lines]") for number in range(MOST_KEPT + 2)]
+    assert (markers[0] in pastes.texts, markers[1] in pastes.texts, markers[-1] in pastes.texts) == (True, False, True)
 
 
 def test_what_was_typed_like_a_marker_is_none() -> None:

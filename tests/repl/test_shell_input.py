@@ -69,6 +69,15 @@ async def test_the_history_holds_pastes_unfolded_after_ctrl_c_too(stage: SetStag
         assert await first_saved(shell) == f"see {LONG}"
 
 
+async def test_a_paste_that_was_cut_out_comes_back_into_a_later_line(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"{pasted(LONG)}\x15/clear\r")
+        await shell.see("This session is new already.")
+        await shell.rest()
+        shell.type("see \x19\r")
+        assert await first_saved(shell) == f"see {LONG}"
+
+
 async def test_going_through_the_history_and_back_keeps_a_folded_draft(stage: SetStage) -> None:
     async with stage(answer("One."), answer("Two.")) as shell:
         shell.type("[an older line\r")

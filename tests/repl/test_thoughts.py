@@ -49,7 +49,7 @@ async def test_a_thought_is_seen_while_it_is_thought(stage: Stage) -> None:
     stage.display.show(TurnStarted("m"))
     stage.display.show(ThoughtDelta("one\n\ntwo is not"))
     await stage.terminal.wait_for("one")
-    assert stage.live.tail(80, 24) == "two is not"
+    assert stage.live.tail(80, 24) == "  two is not"
     stage.display.show(ENDED)
     assert stage.terminal.screen == ["  one", "  two is not"]
 

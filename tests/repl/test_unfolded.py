@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from aloop.llm.message_types import LLMMessage, ToolCall
 from repl import unfolded
-from repl.spans import to_text
+from repl.spans import Line, to_text
 from repl.unfolded import argument_lines, call_lines, whole_result_lines
 
 
-def rows(lines: list[unfolded.Line]) -> list[str]:
+def rows(lines: list[Line]) -> list[str]:
     return to_text(lines).splitlines()
 
 
