@@ -12,6 +12,8 @@ from aloop.errors import UsageError
 
 EditingMode = Literal["emacs", "vi"]
 
+_SWITCHES = ("verbose", "thinking")
+
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
@@ -20,6 +22,8 @@ class FileSettings:
     model: str | None = None
     base_url: str | None = None
     editing_mode: EditingMode | None = None
+    verbose: bool | None = None
+    thinking: bool | None = None
 
 
 def config_path(env: Mapping[str, str], home: Path) -> Path:
@@ -54,7 +58,10 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             raise UsageError(f"There is no setting {name!r}. {f'Did you mean {near[0]}?' if near else _all(names)}")
-        if not isinstance(value, str) or not value.strip():
+        if name in _SWITCHES:
+            if not isinstance(value, bool):
+                raise UsageError(f"{name} must be true or false.")
+        elif not isinstance(value, str) or not value.strip():
             raise UsageError(f"{name} must be a text that is not empty.")
     if not values.get("base_url", "https://").startswith(("https://", "http://")):
         raise UsageError("base_url must begin with https:// or http://.")

@@ -6,6 +6,7 @@ from commands import (
     clear,
     compact,
     delete,
+    detail,
     edit,
     fork,
     help,  # noqa: A004 - /help lives in a module of its name
@@ -42,6 +43,8 @@ REGISTRY = Registry(
         model.COMMAND,
         system.COMMAND,
         compact.COMMAND,
+        detail.VERBOSE,
+        detail.THINKING,
         help.COMMAND,
         leave.COMMAND,
     )

@@ -6,26 +6,51 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
+from commands.attachments import Attachment, split_attachments, with_attachments
+from commands.files import read_mentioned
 from commands.registry import Outcome
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def chat(context: Context, text: str) -> Outcome:
+async def chat(context: Context, text: str, typed: str | None = None) -> Outcome:
     """Run a turn; what came of it reaches the view as events.
 
-    When the turn left no trace, the text is handed back for another try. Cancelling ends the turn, not the shell:
-    this is the outermost coroutine of the turn's task, so the cancellation stops here.
+    The files that are mentioned go along, if they are in what was ``typed`` (all of it, when None), and so does the
+    output that was taken along. When the turn left no trace, the text is handed back for another try. Cancelling ends
+    the turn, not the shell: this is the outermost coroutine of the turn's task, so the cancellation stops here.
     """
     before = context.memory.message_count
     try:
-        await context.agent.run(text)
+        attachments = [*await _mentioned(context, text if typed is None else typed), *context.carried.taken]
+        for attachment in attachments:
+            context.view.info(f"attached {attachment.summary}")
+        await context.agent.run(with_attachments(text, attachments))
     except asyncio.CancelledError:
         kept = context.memory.message_count != before
         context.view.info("Stopped. What there was is kept." if kept else "Stopped. Nothing had come back yet.")
     except AloopError as error:
         context.view.error(str(error))
     else:
+        context.carried.taken.clear()
         return Outcome()
-    return Outcome(prefill="" if context.memory.message_count != before else text)
+    if context.memory.message_count == before:
+        return Outcome(prefill=text)
+    context.carried.taken.clear()
+    return Outcome()
+
+
+async def _mentioned(context: Context, text: str) -> list[Attachment]:
+    """Return the files that ``text`` mentions and does not hold already; what can not be read is told."""
+    own, present = split_attachments(text)
+    if not context.is_typed or "@" not in own:
+        return []
+    # Imported here for start-up time.
+    from aloop.tools.threads import in_thread
+
+    folder, known = context.agent.working_dir, [attachment.name for attachment in present]
+    found = await in_thread(lambda stop: read_mentioned(own, folder, stop, known))
+    for refusal in found.refusals:
+        context.view.error(refusal)
+    return found.attachments

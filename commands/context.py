@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from commands.carried import Carried
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
@@ -14,11 +17,17 @@ if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
     from aloop.memory.trash import TrashedSession
+    from commands.detail import Detail
     from commands.registry import Command, Registry
 
 
 class View(Protocol):
     """Where a command shows things. Every text may hold anything: the view makes it safe to show."""
+
+    @property
+    def detail(self) -> Detail:
+        """How much of a turn is shown; changing it changes that."""
+        ...
 
     def info(self, text: str) -> None:
         """Show a plain sentence."""
@@ -52,6 +61,10 @@ class View(Protocol):
         """Show a whole conversation, paged where it does not fit."""
         ...
 
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        """Show the tool calls in ``messages`` with arguments and results."""
+        ...
+
     def stats(self, stats: SessionStats) -> None:
         """Show the counts of a session."""
         ...
@@ -68,6 +81,17 @@ class View(Protocol):
         """Ask whether a tool may do what it wants to, showing just that; where nobody can be asked, it may not."""
         ...
 
+    def printing(self, command: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Show what ``command`` prints while the body runs, each piece of it given to the function."""
+        ...
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:
+        """Give a command the terminal until it ends, and return its exit code (negative for a signal).
+
+        Raises an AloopError when it can not be started, or there is no terminal.
+        """
+        ...
+
 
 @dataclass(slots=True)
 class Context:
@@ -75,6 +99,7 @@ class Context:
 
     ``rows`` are the ids of the list shown last, in its order: what a row number after /resume means. ``keeps_model``
     says that the model was named for this run: a session that is resumed is then not asked for the one it had.
+    ``is_typed`` is False where lines come from a program: none of them may then run anything, or read a file.
     """
 
     agent: ReActAgent
@@ -83,6 +108,8 @@ class Context:
     rows: list[str] = field(default_factory=list)
     was_told_of_unsaved: bool = False
     keeps_model: bool = False
+    is_typed: bool = True
+    carried: Carried = field(default_factory=Carried)
 
     @property
     def memory(self) -> MemoryManager:

@@ -5,26 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
+from commands.carried import accept
 from commands.chat import chat
-from commands.parse import Call, Chat, parse_line
+from commands.parse import Call, Chat, Run, parse_line
 from commands.registry import Argument, Outcome
+from commands.run import run
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def dispatch(line: str, context: Context) -> Outcome:
-    """Do what ``line`` says; an AloopError becomes a line in the view, and whatever is no command changes nothing."""
-    match parse_line(line):
-        case Chat(text):
-            return await chat(context, text)
-        case Call() as call:
-            return await _run_command(call, context)
-        case None:
-            return Outcome()
+async def dispatch(line: str, context: Context, typed: str | None = None) -> Outcome:
+    """Do what ``line`` says; an AloopError becomes a line in the view, and whatever is no command changes nothing.
+
+    ``typed`` is what of the line a person wrote, pasted text left out: only there are files mentioned.
+    """
+    meant = parse_line(line)
+    if meant is None:
+        accept(context)
+        return Outcome()
+    context.carried.offer = None
+    try:
+        match meant:
+            case Chat(text):
+                return await chat(context, text, typed)
+            case Run():
+                return await run(context, meant)
+            case Call():
+                return await _call(meant, context)
+    except AloopError as error:
+        context.view.error(str(error))
+    return Outcome()
 
 
-async def _run_command(call: Call, context: Context) -> Outcome:
+async def _call(call: Call, context: Context) -> Outcome:
     command = context.registry.find(call.name)
     if command is None:
         context.view.error(_unknown(call.name, context.registry.suggest(call.name)))
@@ -32,11 +46,7 @@ async def _run_command(call: Call, context: Context) -> Outcome:
     if command.argument is Argument.NONE and call.argument:
         context.view.error(f"/{command.name} takes nothing after it. Nothing was done.")
         return Outcome()
-    try:
-        return await command.handler(context, call.argument)
-    except AloopError as error:
-        context.view.error(str(error))
-        return Outcome()
+    return await command.handler(context, call.argument)
 
 
 def _unknown(name: str, suggestion: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
+from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -28,6 +29,8 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
     def _submit(event: KeyPressEvent) -> None:
         if prompt.paste_guard.in_paste:
             event.current_buffer.insert_text("\n")
+        elif goes_on(event.current_buffer.document):
+            _continue(event.current_buffer)
         else:
             prompt.submit()
 
@@ -36,13 +39,16 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
         event.current_buffer.newline(copy_margin=False)
 
     @keys.add("tab", filter=at_input)
-    def _complete(event: KeyPressEvent) -> None:
-        complete(event.current_buffer)
+    def _complete(_event: KeyPressEvent) -> None:
+        prompt.complete()
 
     @keys.add(Keys.BracketedPaste, filter=at_input)
     def _paste(event: KeyPressEvent) -> None:
-        prompt.paste_guard.paste()
-        event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+        prompt.paste(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+    @keys.add("c-x", "c-e", filter=at_input)
+    def _edit(_event: KeyPressEvent) -> None:
+        prompt.edit()
 
     @keys.add("c-c", filter=~is_searching)
     @keys.add(Keys.SIGINT)
@@ -60,15 +66,34 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
     return keys
 
 
-def complete(buffer: Buffer) -> None:
-    """Go to the next completion of an open menu; else insert what all completions share, and open one.
+def goes_on(document: Document) -> bool:
+    """Whether a backslash before the cursor, at the end of its line, says that another line is to come."""
+    before = document.current_line_before_cursor
+    backslashes = len(before) - len(before.rstrip("\\"))
+    return not document.current_line_after_cursor and backslashes % 2 == 1
+
+
+def _continue(buffer: Buffer) -> None:
+    """Begin a new line; the backslash has said so, and goes, but for a command: its shell wants to see it."""
+    if not buffer.text.startswith("!"):
+        buffer.delete_before_cursor()
+    buffer.insert_text("\n")
+
+
+def complete(buffer: Buffer) -> bool:
+    """Go to the next completion of an open menu; else insert what all completions share, or open one.
+
+    False when there are none.
 
     prompt_toolkit would look for completions in a task of its own, and drops that when one is running for the letters
     just typed: a Tab right behind them would be lost. Ours are found in no time.
     """
     if buffer.complete_state:
-        buffer.complete_next()
-        return
+        if len(buffer.complete_state.completions) == 1:
+            buffer.apply_completion(buffer.complete_state.completions[0])
+        else:
+            buffer.complete_next()
+        return True
     found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
     if len(found) == 1:
         buffer.apply_completion(found[0])
@@ -76,3 +101,4 @@ def complete(buffer: Buffer) -> None:
         buffer.insert_text(shared)
     elif found:
         buffer.start_completion()
+    return bool(found)

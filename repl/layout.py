@@ -72,7 +72,7 @@ def build_layout(buffer: Buffer, live: Live, toolbar: Callable[[int], str], lead
     body = HSplit(
         [
             _rows_of("", lambda: live.tail(_columns(), _rows()), Condition(lambda: live.has_tail)),
-            _rows_of("class:status", lambda: live.status, Condition(lambda: bool(live.status))),
+            _rows_of("class:status", lambda: live.status_in(_columns() - 1), Condition(lambda: bool(live.status))),
             input_window,
             ConditionalContainer(search, ~is_done),
             _menu(),

@@ -11,6 +11,7 @@ from contextlib import suppress
 from aloop.errors import AloopError
 from commands.catalog import REGISTRY
 from commands.context import Context
+from commands.detail import Detail
 from commands.dispatch import dispatch
 from commands.registry import Next
 from commands.resume import report_resumed
@@ -31,11 +32,11 @@ def run_lines(options: ShellOptions) -> int:
 
 
 async def _run(options: ShellOptions) -> int:
-    view = PlainView(sys.stdout, sys.stderr)
+    view = PlainView(sys.stdout, sys.stderr, Detail(options.settings.verbose, bool(options.settings.thinking)))
     try:
         agent = build_agent(options)
         agent.on_event, agent.ask = view.event, view.consent
-        context = Context(agent, view, REGISTRY, keeps_model=names_model(options))
+        context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
         await recover(context)
         if options.resume is not None:
             session = await resume_session(agent, options.resume, keep_model=context.keeps_model, system=options.system)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from repl.cells import last_rows
+from repl.cells import fit, last_rows
 from repl.sanitize import safe_text
 
 _MOST_ROWS = 12
@@ -19,12 +19,14 @@ class Live:
         self._tail: list[str] = []
         self._status = ""
         self._since = 0.0
+        self.tokens = ""
+        """How many there were so far, in words; empty when that is not known."""
         self.leave_gap = False
         """Whether a blank row parts the unfinished answer from what stands above it."""
 
     def begin(self, status: str) -> None:
         """Show ``status`` and count the seconds from now."""
-        self._status, self._since, self._tail = status, self._clock(), []
+        self._status, self._since, self._tail, self.tokens = status, self._clock(), [], ""
 
     def set_status(self, status: str) -> None:
         self._status = status
@@ -44,10 +46,16 @@ class Live:
     @property
     def status(self) -> str:
         """What is being done and for how long; empty when nothing is."""
-        if not self._status:
-            return ""
+        return f"{self._status}{self._measures()}" if self._status else ""
+
+    def status_in(self, width: int) -> str:
+        """Return the status in ``width`` cells; where that is too little, less of what is being done is told."""
+        measures = self._measures()
+        return f"{fit(self._status, width - len(measures))}{measures}" if self._status else ""
+
+    def _measures(self) -> str:
         seconds = int(self._clock() - self._since)
-        return f"{self._status} · {seconds}s · Ctrl-C stops" if seconds else f"{self._status} · Ctrl-C stops"
+        return "".join(f" · {part}" for part in (f"{seconds}s" if seconds else "", self.tokens, "Ctrl-C stops") if part)
 
     @staticmethod
     def tail_rows(height: int) -> int:

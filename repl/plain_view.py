@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -13,22 +14,26 @@ from aloop.agent.events import (
     AnswerFinished,
     Notice,
     Retrying,
+    ThoughtDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
     TurnEnded,
 )
 from aloop.consent import Decision, Request
+from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from aloop.tools.approval import unattended
+from commands.detail import Detail
 from commands.registry import Command
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
-from repl.steps import finished_line, retrying_text
+from repl.steps import retrying_text
 from repl.transcript import conversation_lines, reminder_lines
+from repl.unfolded import call_lines, finished_lines
 
 _WIDTH = 100
 
@@ -36,7 +41,8 @@ _WIDTH = 100
 class PlainView:
     """Writes to ``out`` what was asked for, and to ``err`` how it went."""
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None) -> None:
+        self.detail = detail or Detail()
         self._out = out
         self._err = err
         self._in_line = False
@@ -68,6 +74,9 @@ class PlainView:
     async def conversation(self, session: Session) -> None:
         self._write(self._out, conversation_lines(session))
 
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        self._write(self._out, call_lines(messages))
+
     def stats(self, stats: SessionStats) -> None:
         self._write(self._out, stats_lines(stats))
 
@@ -77,16 +86,17 @@ class PlainView:
     def event(self, event: AgentEvent) -> None:
         match event:
             case AnswerDelta(text):
-                self._in_line = not text.endswith("\n") if text else self._in_line
-                self._out.write(safe_text(text))
-                self._out.flush()
+                self._print(text)
             case AnswerFinished() | ToolStarted() | TurnEnded():
                 self._end_line()
             case ToolOutput(_, text):
                 self._err.write(safe_text(text))
                 self._err.flush()
             case ToolFinished():
-                self._write(self._err, [finished_line(event)])
+                self._write(self._err, finished_lines(event, verbose=self.detail.verbose))
+            case ThoughtDelta(text) if self.detail.thinking:
+                self._err.write(safe_text(text))
+                self._err.flush()
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
             case Notice(text):
@@ -94,6 +104,21 @@ class PlainView:
 
     async def consent(self, request: Request) -> Decision:
         raise unattended(request, request.kinds)
+
+    @contextmanager
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002 - it stands above already
+        try:
+            yield self._print
+        finally:
+            self._end_line()
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is started
+        raise UsageError("There is no terminal here to hand over.")
+
+    def _print(self, text: str) -> None:
+        self._in_line = not text.endswith("\n") if text else self._in_line
+        self._out.write(safe_text(text))
+        self._out.flush()
 
     def _write(self, stream: TextIO, lines: Iterable[Line]) -> None:
         self._end_line()

@@ -18,11 +18,16 @@ from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
 from prompt_toolkit.search import stop_search
 
+from aloop.errors import AloopError
 from repl.cells import fit
-from repl.keys import bind_keys
+from repl.editor import edit_text
+from repl.file_completer import begins_path
+from repl.keys import bind_keys, complete
 from repl.layout import PROMPT, STYLE, build_layout
+from repl.line_buffer import LineBuffer
 from repl.live import Live
 from repl.paste import PasteGuard
+from repl.pastes import Entry
 from repl.screen import Screen
 
 
@@ -33,8 +38,16 @@ class Owner(Protocol):
         """Return a sentence on why no line is taken now; empty when one is."""
         ...
 
-    def line_entered(self, line: str) -> None:
-        """Take ``line``."""
+    def line_entered(self, entry: Entry) -> None:
+        """Take a line, which is not blank."""
+        ...
+
+    def blank_entered(self) -> None:
+        """Enter was pressed on an empty line."""
+        ...
+
+    def blank_interrupted(self) -> bool:
+        """Ctrl-C was pressed on an empty line; False when that means nothing here."""
         ...
 
     def interrupted(self) -> bool:
@@ -80,7 +93,9 @@ class Prompt:
         self._toolbar = toolbar
         self._hint = ""
         self._question: Question | None = None
-        self._buffer = Buffer(
+        self._is_editing = False
+        self._awaited: Document | None = None
+        self._buffer = LineBuffer(
             name=DEFAULT_BUFFER,
             completer=completer,
             complete_while_typing=True,
@@ -118,27 +133,25 @@ class Prompt:
 
     def submit(self) -> None:
         """Give the line to the owner; a line that is not taken stays, and the toolbar says why."""
-        line = self._buffer.text
         if self._question is not None:
+            answer = self._buffer.entry.text
             self._buffer.reset()
-            self._question.answer(line)
-            return
-        if not line.strip():
-            return
-        if busy := self._owner.why_busy():
+            self._question.answer(answer)
+        elif not self._buffer.text.strip():
+            self._owner.blank_entered()
+        elif busy := self._owner.why_busy():
             self.hint(busy)
-            return
-        self._buffer.append_to_history()
-        self._buffer.reset()
-        self._owner.line_entered(line)
+        else:
+            self._owner.line_entered(self._buffer.take())
 
     def interrupt(self) -> None:
         """End the turn, with what it asks; without one, clear the line but keep it in the history."""
-        if self._owner.interrupted():
-            return
+        if self._is_editing or self._owner.interrupted():
+            return  # the editor's business, or the turn's
         if self._buffer.text.strip():
-            self._buffer.append_to_history()
-        elif not self._buffer.text:
+            self._buffer.take()
+            return
+        if not self._buffer.text and not self._owner.blank_interrupted():
             self.hint("Ctrl-D or /exit leaves.")
         self._buffer.reset()
 
@@ -146,12 +159,33 @@ class Prompt:
         """Tell the owner that its user wants to leave."""
         self._owner.input_ended()
 
-    def offer(self, text: str) -> bool:
-        """Put ``text`` on the line for another try; False when something else is being typed there."""
+    def offer(self, entry: Entry) -> bool:
+        """Put a line back for another try; False when something else is being typed there."""
         if self._buffer.text:
             return False
-        self._buffer.document = Document(text, len(text))
+        self._buffer.put(entry)
         return True
+
+    def paste(self, text: str) -> None:
+        """Insert what was pasted."""
+        self.paste_guard.paste()
+        self._buffer.paste(text)
+
+    def edit(self) -> None:
+        """Open the line in the user's editor; what comes back stays on the line."""
+        if busy := self._owner.why_busy():
+            self.hint(busy.partition(":")[0] + ": the editor waits for the end of the turn.")
+        elif not self._is_editing:
+            self._is_editing = True
+            self.app.create_background_task(self._edit())
+
+    async def _edit(self) -> None:
+        try:
+            self._buffer.put_text(await edit_text(self._buffer.entry.text))
+        except AloopError as error:
+            self.hint(str(error))
+        finally:
+            self._is_editing = False
 
     async def ask(self, lead: str, choices: str) -> str:
         """Return what is entered after ``lead``, with ``choices`` in the toolbar; what was being typed comes back then.
@@ -173,8 +207,12 @@ class Prompt:
             self._buffer.reset(draft)
             self.app.invalidate()
 
+    def complete(self) -> None:
+        """Complete what stands before the cursor; where nothing is known yet, once it is."""
+        self._awaited = None if complete(self._buffer) else self._buffer.document
+
     def complete_again(self) -> None:
-        """Look again for completions of a command that is being typed: there may be more to offer than a moment ago.
+        """Look again for completions of what is being typed: there may be more to offer than a moment ago.
 
         May be called from any thread.
         """
@@ -182,7 +220,10 @@ class Prompt:
             self.app.loop.call_soon_threadsafe(self._complete_again)
 
     def _complete_again(self) -> None:
-        if self._buffer.text.startswith("/") and not self._buffer.complete_state:
+        document = self._buffer.document
+        if document == self._awaited:
+            self.complete()
+        elif not self._buffer.complete_state and (document.text.startswith("/") or begins_path(document)):
             self._buffer.start_completion()
 
     def hint(self, sentence: str) -> None:

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 
+from prompt_toolkit.completion import merge_completers
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError
+from commands.carried import accept, drop
 from commands.catalog import REGISTRY
 from commands.context import View
+from commands.detail import Detail
 from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
 from commands.resume import report_resumed
@@ -21,11 +24,14 @@ from repl.banner import banner_lines, farewell_lines
 from repl.completer import CommandCompleter
 from repl.echo import echo_lines
 from repl.engine import Engine, recover, resume_session
+from repl.file_catalog import FileCatalog
+from repl.file_completer import FileCompleter
 from repl.history_file import HistoryFile
 from repl.input_history import InputHistory
 from repl.live import Live
 from repl.model_catalog import ModelCatalog, load_models
 from repl.options import ShellOptions
+from repl.pastes import Entry
 from repl.prompt import Prompt
 from repl.report import bug_text
 from repl.screen import Screen
@@ -56,7 +62,12 @@ class Shell:
             screen,
             self._live,
             toolbar=lambda: toolbar_text(options, self._engine.context),
-            completer=CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._models_loaded)),
+            completer=merge_completers(
+                [
+                    CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._more_to_offer)),
+                    FileCompleter(FileCatalog(self._more_to_offer)),
+                ]
+            ),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
@@ -83,9 +94,19 @@ class Shell:
     def why_busy(self) -> str:
         return _BUSY if self._turn else ""
 
-    def line_entered(self, line: str) -> None:
-        self._screen.show(echo_lines(line))
-        self._begin_turn(line)
+    def line_entered(self, entry: Entry) -> None:
+        self._screen.show(echo_lines(entry.typed))
+        self._begin_turn(entry)
+
+    def blank_entered(self) -> None:
+        if (context := self._engine.context) and not self._turn and accept(context):
+            self._screen.write("\n")
+
+    def blank_interrupted(self) -> bool:
+        if (context := self._engine.context) is None or not drop(context):
+            return False
+        self._screen.write("\n")
+        return True
 
     def interrupted(self) -> bool:
         """Cancel the turn, once: pressing Ctrl-C again must not cut short how it is being saved."""
@@ -99,31 +120,31 @@ class Shell:
         if self._turn is None and self._engine.context is None:
             self._prompt.leave()
         elif self._turn is None:
-            self._begin_turn("/exit")
+            self._begin_turn(Entry("/exit"))
 
     # A turn, from its line to its end.
 
-    def _begin_turn(self, line: str) -> None:
+    def _begin_turn(self, entry: Entry) -> None:
         self._live.begin("" if self._engine.context else "starting")
-        self._turn = asyncio.create_task(self._take_turn(line))
-        self._turn.add_done_callback(lambda turn: self._never_began(line) if turn is self._turn else None)
+        self._turn = asyncio.create_task(self._take_turn(entry))
+        self._turn.add_done_callback(lambda turn: self._never_began(entry) if turn is self._turn else None)
 
-    def _never_began(self, line: str) -> None:
+    def _never_began(self, entry: Entry) -> None:
         """Ctrl-C came together with Enter, and the turn was cancelled before its first step."""
         self._turn = None
         self._live.end()
         self._complain("Stopped.")
-        self._settle(Outcome(prefill=line))
+        self._settle(Outcome(prefill=entry.text), entry)
 
-    async def _take_turn(self, line: str) -> None:
+    async def _take_turn(self, entry: Entry) -> None:
         ticker = asyncio.create_task(self._tick())
         outcome = Outcome()
         try:
-            outcome = await dispatch(line, await self._engine.ready())
+            outcome = await dispatch(entry.text, await self._engine.ready(), entry.own)
         except asyncio.CancelledError:
             # A chat turn ends its own cancellation; this is a command's, or that of waiting for the engine.
             self._complain("Stopped.")
-            outcome = Outcome(prefill=line)
+            outcome = Outcome(prefill=entry.text)
         except AloopError:
             self._is_leaving = True  # the engine could not be built, and whoever started it says so
         except Exception as error:  # noqa: BLE001 - the shell outlives a bug, and shows it
@@ -132,15 +153,17 @@ class Shell:
             ticker.cancel()
             self._turn = None
             self._live.end()
-        self._settle(outcome)
+        self._settle(outcome, entry)
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome, entry: Entry) -> None:
         self._prompt.clear_hint()
         if self._is_leaving or outcome.next is Next.LEAVE:
             self._prompt.leave()
             return
         self._screen.write("\n")
-        if outcome.prefill and not self._prompt.offer(outcome.prefill):
+        # What comes back as it was entered, comes back folded.
+        again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
+        if outcome.prefill and not self._prompt.offer(again):
             self._prompt.hint("The text that was not answered is in the history: Up brings it back.")
         self._in_background(self._refresh_catalog())
 
@@ -156,7 +179,10 @@ class Shell:
         # Imported here, in the engine's thread: rich comes with it.
         from repl.terminal_view import TerminalView
 
-        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask)
+        settings = self._options.settings
+        # Thinking is shown unless somebody has said no.
+        detail = Detail(verbose=settings.verbose, thinking=settings.thinking is not False)
+        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, detail)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging
@@ -207,7 +233,7 @@ class Shell:
             context.memory.close()
             await context.agent.llm.aclose()
 
-    def _models_loaded(self) -> None:
+    def _more_to_offer(self) -> None:
         with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
             self._prompt.complete_again()
 

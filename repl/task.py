@@ -8,6 +8,7 @@ import signal
 import sys
 
 from aloop.errors import AloopError, StorageError
+from commands.detail import Detail
 from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions
 from repl.report import bug_text
@@ -20,7 +21,7 @@ _EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 
 def run_task(options: TaskOptions) -> int:
     """Do the task and return the exit code: 0 done, 1 failed, 130 interrupted by SIGINT or SIGTERM."""
-    report = make_report(options.output_format)
+    report = make_report(options.output_format, Detail(options.settings.verbose, bool(options.settings.thinking)))
     try:
         ending = _attempt(options, report)
         report.end(ending)

@@ -15,6 +15,7 @@ from aloop.agent.events import (
     Compacting,
     Notice,
     Retrying,
+    ThoughtDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -23,9 +24,11 @@ from aloop.agent.events import (
 from aloop.config import OutputFormat
 from aloop.llm.message_types import Usage
 from aloop.sessions_json import json_line
+from commands.detail import Detail
 from repl.sanitize import safe_text
 from repl.spans import line, to_text
-from repl.steps import finished_line, retrying_text
+from repl.steps import retrying_text
+from repl.unfolded import finished_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,14 @@ class TaskReport(Protocol):
 class TextReport:
     """The answer on standard output, and nothing else."""
 
+    def __init__(self, detail: Detail) -> None:
+        self._detail = detail
+
     def begin(self, agent: ReActAgent) -> None:
         """Nobody needs to be told."""
 
     def event(self, event: AgentEvent) -> None:
-        tell_progress(event)
+        tell_progress(event, self._detail)
 
     def end(self, ending: Ending) -> None:
         if ending.error is not None:
@@ -74,7 +80,8 @@ class TextReport:
 class JsonReport:
     """One JSON object, the result; with ``steps``, one for each step before it, a line each."""
 
-    def __init__(self, *, steps: bool) -> None:
+    def __init__(self, detail: Detail, *, steps: bool) -> None:
+        self._detail = detail
         self._steps = steps
         self._agent: ReActAgent | None = None
         self._usage = Usage()
@@ -93,7 +100,7 @@ class JsonReport:
         )
 
     def event(self, event: AgentEvent) -> None:
-        tell_progress(event)
+        tell_progress(event, self._detail)
         match event:
             case AnswerFinished(message):
                 self._answers += 1
@@ -129,12 +136,12 @@ class JsonReport:
         _write(json_line({"type": kind} | fields) + "\n")
 
 
-def make_report(output_format: OutputFormat) -> TaskReport:
-    """Return the report for ``output_format``."""
-    return TextReport() if output_format == "text" else JsonReport(steps=output_format == "stream-json")
+def make_report(output_format: OutputFormat, detail: Detail) -> TaskReport:
+    """Return the report for ``output_format``; ``detail`` is how much a person is told on the way."""
+    return TextReport(detail) if output_format == "text" else JsonReport(detail, steps=output_format == "stream-json")
 
 
-def tell_progress(event: AgentEvent) -> None:
+def tell_progress(event: AgentEvent, detail: Detail) -> None:
     """Tell a person, on standard error, what is being done."""
     match event:
         case AnswerFinished(message) if message.tool_calls and message.content:
@@ -144,7 +151,10 @@ def tell_progress(event: AgentEvent) -> None:
             sys.stderr.write(safe_text(text))
             sys.stderr.flush()
         case ToolFinished():
-            sys.stderr.write(to_text([finished_line(event)]))
+            sys.stderr.write(to_text(finished_lines(event, verbose=detail.verbose)))
+        case ThoughtDelta(text) if detail.thinking:
+            sys.stderr.write(safe_text(text))
+            sys.stderr.flush()
         case Retrying() if event.is_first:
             tell(retrying_text(event))
         case Compacting(messages):

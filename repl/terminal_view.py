@@ -5,7 +5,8 @@ Imported with the engine, after the first prompt is drawn: rich comes with it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,21 +16,30 @@ from aloop.errors import AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
+from commands.detail import Detail
 from commands.registry import Command
 from repl.answers import is_yes
+from repl.cells import fit
+from repl.command_output import CommandOutput
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
 from repl.echo import echo_lines
 from repl.file_editor import edit_file
+from repl.handover import hand_over
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.live import Live
 from repl.markdown import render_markdown
 from repl.pager import page
+from repl.sanitize import safe_line
 from repl.screen import Screen
 from repl.spans import Line, Tone, to_ansi
 from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
 from repl.turn_display import TurnDisplay
+from repl.unfolded import call_lines
 
 Read = Callable[[str, str], Awaitable[str]]
+
+_STATUS = 40
+"""Cells of a command that runs; beside it stands for how long, and how to stop it."""
 
 _PROMPT_ROWS = 3
 """Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
@@ -41,10 +51,14 @@ class TerminalView:
     ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt.
     """
 
-    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read) -> None:
+    def __init__(
+        self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read, detail: Detail | None = None
+    ) -> None:
+        self.detail = detail or Detail(thinking=True)
         self._screen = screen
+        self._live = live
         self._paging = paging
-        self._turn = TurnDisplay(screen, live)
+        self._turn = TurnDisplay(screen, live, self.detail)
         self._read = read
 
     def info(self, text: str) -> None:
@@ -84,6 +98,9 @@ class TerminalView:
         whole = self._messages((*session.system_messages, *session.messages), None)
         await self._show_paged(self._ansi(conversation_head(session)) + "".join(whole))
 
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        self._screen.show(call_lines(messages))
+
     def stats(self, stats: SessionStats) -> None:
         self._screen.show(stats_lines(stats))
 
@@ -106,6 +123,23 @@ class TerminalView:
         self._screen.show([decision_line(request, decision)])
         self._turn.answered()
         return decision
+
+    @contextmanager
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:
+        output = CommandOutput(self._screen, self._live)
+        self._live.set_status(f"! {fit(safe_line(command), _STATUS)}")
+        self._live.leave_gap = False
+        try:
+            yield output.add
+        finally:
+            output.finish()
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:
+        self._paging(True)
+        try:
+            return await hand_over(command, folder)
+        finally:
+            self._paging(False)
 
     def _messages(self, messages: Sequence[LLMMessage], most: int | None) -> Iterable[str]:
         """Yield messages as they looked when they came, ``most`` lines of each, a blank line before a question."""

@@ -22,16 +22,19 @@ def toolbar_text(options: ShellOptions, context: Context | None) -> str:
     session = context.memory.session_id[:_SHORT_ID] if context and count else "new session"
     text = f"{safe_line(model)} · {session} · {count} {'message' if count == 1 else 'messages'}"
     use = context.agent.context_use if context else None
-    return f"{text} · {_meter(use)}" if use and use.window else text
+    text = f"{text} · {_meter(use)}" if use and use.window else text
+    taken = len(context.carried.taken) if context else 0
+    return f"+ {taken} {'output' if taken == 1 else 'outputs'} · {text}" if taken else text
 
 
 def _meter(use: ContextUse) -> str:
     """Return how full the model's window is, as exactly as it is known."""
     about = "~" if use.is_estimate else ""
-    return f"{about}{_thousands(use.tokens)} of {_thousands(use.window)} tokens ({use.share:.0%})"
+    return f"{about}{thousands(use.tokens)} of {thousands(use.window)} tokens ({use.share:.0%})"
 
 
-def _thousands(tokens: int) -> str:
+def thousands(tokens: int) -> str:
+    """Return a number in at most four characters or so."""
     if tokens < 1_000:
         return str(tokens)
     return f"{tokens / 1_000:.1f}k" if tokens < 10_000 else f"{round(tokens / 1_000)}k"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import Session
+from commands.attachments import folded
 from repl.sanitize import safe_line, safe_text
 from repl.spans import Line, Tone, line
 
@@ -18,6 +19,7 @@ def message_lines(message: LLMMessage, most: int | None = None) -> list[Line]:
     """Return a message as lines, at most ``most`` of its text (None: all of it)."""
     text = safe_text(message.content or "").strip("\n")
     if message.role == "user":
+        text = safe_text(folded(message.content or "")).strip("\n")
         return _prefixed(shortened(text, most), "> ", Tone.STRONG)
     if message.role == "tool":
         first, _, more = text.partition("\n")

@@ -19,6 +19,7 @@ from aloop.agent.events import (
     TurnStarted,
 )
 from aloop.consent import Request
+from commands.detail import Detail
 from repl.cells import fit_line
 from repl.consent import question_lines
 from repl.live import Live
@@ -28,6 +29,9 @@ from repl.screen import Screen
 from repl.spans import Line, Tone, line
 from repl.steps import finished_line, result_lines, retrying_text, started_text
 from repl.stream import AnswerStream
+from repl.thoughts import Thoughts
+from repl.token_count import TokenCount
+from repl.unfolded import argument_lines, whole_result_lines
 
 _WAITING = "waiting for the answer"
 
@@ -35,17 +39,23 @@ _WAITING = "waiting for the answer"
 class TurnDisplay:
     """Prints what is finished, keeps the rest live; a blank line parts blocks of text from all else."""
 
-    def __init__(self, screen: Screen, live: Live) -> None:
+    def __init__(self, screen: Screen, live: Live, detail: Detail | None = None) -> None:
+        self._detail = detail or Detail()
+        self._tokens = TokenCount()
+        self._thoughts = Thoughts(screen, live, self._print_thoughts)
         self._screen = screen
         self._live = live
         self._stream = AnswerStream(screen, live, self._print_blocks)
-        self._last: Literal["", "block", "step"] = ""
+        self._last: Literal["", "block", "step", "thought"] = ""
         self._output = OutputTail(screen, live)
         self._running: dict[str, str] = {}
         self._has_shown_detail = False
 
     def show(self, event: AgentEvent) -> None:
         """Show a step of the turn."""
+        self._count(event)
+        if not isinstance(event, ThoughtDelta):
+            self._thoughts.finish()
         match event:
             case TurnStarted():
                 self._last = ""
@@ -54,8 +64,12 @@ class TurnDisplay:
             case AnswerDelta(text):
                 self._live.set_status("answering")
                 self._stream.add(text)
-            case ThoughtDelta():
+            case ThoughtDelta(text):
                 self._set_status("thinking")
+                if self._detail.thinking:
+                    self._stream.finish()
+                    self._live.leave_gap = self._last not in {"", "thought"}
+                    self._thoughts.add(text)
             case AnswerFinished():
                 self._stream.finish()
                 self._set_status(_WAITING)
@@ -93,6 +107,16 @@ class TurnDisplay:
         """Go on from the question."""
         self._show_running()
 
+    def _count(self, event: AgentEvent) -> None:
+        match event:
+            case TurnStarted():
+                self._tokens.begin()
+            case AnswerDelta(text) | ThoughtDelta(text):
+                self._tokens.hear(text)
+            case AnswerFinished(message):
+                self._tokens.count(message.usage)
+        self._live.tokens = self._tokens.text
+
     def _show_running(self) -> None:
         first, *others = self._running.values() or [""]
         more = f" and {len(others)} more" if others else ""
@@ -102,9 +126,12 @@ class TurnDisplay:
         self._running.pop(event.call.id, None)
         self._output.clear()
         self._print_step(finished_line(event))
+        if self._detail.verbose:
+            self._screen.show(argument_lines(event.call))
         # A change that was asked for stands above already.
         if not (self._has_shown_detail and event.result.form == "diff"):
-            self._screen.show(result_lines(event.result))
+            result, verbose = event.result, self._detail.verbose
+            self._screen.show(whole_result_lines(result.text, result.form) if verbose else result_lines(result))
         self._has_shown_detail = False
         self._show_running()
 
@@ -126,6 +153,12 @@ class TurnDisplay:
         self._live.leave_gap = True
         screen = self._screen
         screen.write(gap + "\n".join(render_markdown(block, screen.width, colour=screen.colour) for block in blocks))
+
+    def _print_thoughts(self, lines: list[Line]) -> None:
+        gap = [line("")] if self._last not in {"", "thought"} else []
+        self._last = "thought"
+        self._live.leave_gap = False
+        self._screen.show([*gap, *lines])
 
     def _print_step(self, step: Line) -> None:
         gap = [line("")] if self._last == "block" else []

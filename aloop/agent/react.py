@@ -86,6 +86,11 @@ class ReActAgent:
         self._approval.ask = ask
 
     @property
+    def working_dir(self) -> Path:
+        """Where commands run, and what relative paths are meant from."""
+        return self._working_dir
+
+    @property
     def context_use(self) -> ContextUse:
         """How much of the model's window the next question takes."""
         return self.memory.measure_context(self._overhead)

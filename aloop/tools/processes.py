@@ -15,6 +15,7 @@ MOST_BYTES = 5_000_000
 """Kept of the beginning of what a command prints, and as much of its end."""
 
 _CHUNK = 1 << 16
+_AT_ONCE = 0.03  # seconds that a person who cancels waits, for the command that ends when it is told to
 _GRACE = 2.0  # seconds in which a command may put its things in order once it is told to end
 _LAST_WORDS = 1.0  # seconds for what is still in the pipe, should somebody who left the group hold it open
 
@@ -28,6 +29,17 @@ class Ended:
     is_late: bool
 
 
+def ending(code: int) -> str:
+    """Return in words how a command ended with ``code``."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"ended by {name}"
+
+
 class _Output:
     """Collects bytes, the middle of very many left out, and tells the text of each piece as it comes."""
 
@@ -37,6 +49,10 @@ class _Output:
         self._head = bytearray()
         self._tail = bytearray()
         self._dropped = 0
+
+    def mute(self) -> None:
+        """Tell nothing any more: nobody listens."""
+        self._tell = lambda _text: None
 
     def add(self, data: bytes) -> None:
         if text := self._decoder.decode(data):
@@ -59,13 +75,38 @@ class _Output:
 
 
 async def run_command(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float, tell: Callable[[str], None]
+    command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float | None, tell: Callable[[str], None]
 ) -> Ended:
-    """Run ``command`` with nothing to read, until it ends or ``seconds`` are over; raises OSError.
+    """Run ``command`` with nothing to read, until it ends or ``seconds`` (None: never) are over; raises OSError.
 
-    When it is over, or this is cancelled, everything that it has started ends with it.
+    When it is over, or this is cancelled, everything that it has started ends with it. Who cancels does not wait for
+    that: what does not end when it is told to is killed after a moment, or with the event loop.
     """
     output = _Output(tell)
+    running = asyncio.ensure_future(_run(command, folder, env, seconds, output))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        output.mute()
+        running.cancel()
+        _LEFT.add(running)
+        running.add_done_callback(_ended)
+        await asyncio.wait([running], timeout=_AT_ONCE)
+        raise
+
+
+_LEFT: set[asyncio.Future[Ended]] = set()  # what nobody waits for any more: held here, the loop holds it only weakly
+
+
+def _ended(running: asyncio.Future[Ended]) -> None:
+    _LEFT.discard(running)
+    if not running.cancelled():
+        running.exception()  # whoever wanted to know has gone
+
+
+async def _run(
+    command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float | None, output: _Output
+) -> Ended:
     async with _pipe() as (reader, write_end):
         try:
             process = await asyncio.create_subprocess_exec(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aloop.consent import Request
 from aloop.errors import ToolError
 from aloop.tools.base import Action, Tell, Tool, ToolResult
-from aloop.tools.processes import Ended, run_command
+from aloop.tools.processes import Ended, ending, run_command
 from aloop.tools.workspace import Workspace
 
 SECONDS = 120
@@ -82,10 +81,4 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
 def _ending(ended: Ended, seconds: int) -> str:
     if ended.is_late:
         return f"Stopped: it was not done after {seconds:,} seconds."
-    if ended.code >= 0:
-        return f"exit code {ended.code}"
-    try:
-        name = signal.Signals(-ended.code).name
-    except ValueError:
-        name = f"signal {-ended.code}"
-    return f"ended by {name}"
+    return ending(ended.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from commands.catalog import REGISTRY
 from commands.context import Context
+from commands.detail import Detail
 from commands.registry import Command
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 
@@ -29,6 +31,7 @@ class RecordingView:
         self.shown: list[tuple[str, object]] = []
         self.agrees = True
         self.editor: list[Callable[[Path, int], bool]] = []
+        self.detail = Detail()
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -56,6 +59,9 @@ class RecordingView:
     async def conversation(self, session: Session) -> None:
         self.shown.append(("conversation", session.id))
 
+    def calls(self, messages: Sequence[LLMMessage]) -> None:
+        self.shown.append(("calls", [call.name for message in messages for call in message.tool_calls]))
+
     def stats(self, stats: SessionStats) -> None:
         self.shown.append(("stats", stats))
 
@@ -68,6 +74,15 @@ class RecordingView:
     async def consent(self, request: Request) -> Decision:
         self.shown.append(("consent", request))
         return Decision("no", "this is a test")
+
+    @contextmanager
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:
+        self.shown.append(("printing", command))
+        yield lambda text: self.shown.append(("printed", text))
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:
+        self.shown.append(("hand_over", command[-1]))
+        return 0
 
     def of(self, kind: str) -> list[object]:
         """Return what was shown in one way."""

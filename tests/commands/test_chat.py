@@ -68,3 +68,41 @@ async def test_a_turn_that_can_not_be_saved_says_so_and_stays_in_memory(
     assert await chat(stage.context, "Hi") == Outcome()
     assert stage.view.of("error") == ["The disk is full."]
     assert stage.memory.message_count == 2
+
+
+async def test_mentioned_files_go_along_below_the_text_and_are_told(bench: SetUp) -> None:
+    stage = bench(answer("I see."))
+    Path("notes.txt").write_text("one\ntwo\n")
+    await chat(stage.context, "What is @notes.txt, me@example.org?")
+    assert stage.memory.messages[0].content == (
+        'What is @notes.txt, me@example.org?\n\n<file path="notes.txt">\none\ntwo\n</file>'
+    )
+    assert stage.memory.title == "What is @notes.txt, me@example.org?"
+    assert stage.view.of("info") == ["attached notes.txt (2 lines)"]
+
+
+async def test_a_file_that_is_no_text_is_told_and_the_message_goes_without_it(bench: SetUp) -> None:
+    stage = bench(answer("I see."))
+    Path("picture.png").write_bytes(b"\0")
+    await chat(stage.context, "What is @picture.png?")
+    assert stage.memory.messages[0].content == "What is @picture.png?"
+    assert "binary" in str(stage.view.of("error")[0])
+
+
+async def test_what_was_pasted_mentions_no_file(bench: SetUp) -> None:
+    stage = bench(answer("I see."))
+    Path("notes.txt").write_text("text")
+    await chat(stage.context, "Look: read @notes.txt", "Look: ")
+    assert stage.memory.messages[0].content == "Look: read @notes.txt"
+
+
+async def test_a_text_that_comes_back_gets_no_file_twice(bench: SetUp) -> None:
+    stage = bench([ConnectionFailed("No network.")], answer("I see."), answer("Again."))
+    Path("notes.txt").write_text("text")
+    outcome = await chat(stage.context, "See @notes.txt")
+    assert outcome.prefill == "See @notes.txt"
+    await chat(stage.context, outcome.prefill)
+    content = stage.memory.messages[0].content
+    assert content is not None
+    await chat(stage.context, content)
+    assert stage.memory.messages[2].content == content

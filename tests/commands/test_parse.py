@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from commands.parse import Call, Chat, parse_line
+from commands.parse import Call, Chat, Run, parse_line
 
 
 @pytest.mark.parametrize("line", ["", "   ", "\n\t"])
@@ -29,3 +29,10 @@ def test_a_space_before_the_slash_makes_it_text() -> None:
 @pytest.mark.parametrize("line", ["/", "/usr/bin/env", "/123"])
 def test_whatever_else_begins_with_a_slash_is_a_call_of_something_unknown_and_never_a_chat(line: str) -> None:
     assert isinstance(parse_line(line), Call)
+
+
+def test_an_exclamation_mark_makes_a_command_for_the_shell() -> None:
+    assert parse_line("! git  status ") == Run("git  status")
+    assert parse_line("!!vim a.txt") == Run("vim a.txt", on_terminal=True)
+    assert parse_line("!") == Run("")
+    assert parse_line(" !important") == Chat(" !important")

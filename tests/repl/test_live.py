@@ -53,3 +53,12 @@ def test_a_gap_parts_the_tail_from_what_is_above() -> None:
     live.leave_gap = True
     live.set_tail(["text"])
     assert live.tail(80, 24) == "\ntext"
+
+
+def test_a_status_too_long_for_the_screen_keeps_how_to_stop_it() -> None:
+    live = Live()
+    live.begin("● run_shell " + "x" * 40)
+    live.tokens = "~1.2k tokens"
+    assert live.status_in(60) == "● run_shell " + "x" * 17 + "… · ~1.2k tokens · Ctrl-C stops"
+    live.end()
+    assert live.status_in(60) == ""

@@ -11,6 +11,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from repl.live import Live
+from repl.pastes import Entry
 from repl.prompt import Prompt
 from repl.screen import Screen
 from tests.repl.terminal import Terminal
@@ -24,8 +25,14 @@ class Owner:
     def why_busy(self) -> str:
         return ""
 
-    def line_entered(self, line: str) -> None:
-        self.lines.append(line)
+    def line_entered(self, entry: Entry) -> None:
+        self.lines.append(entry.text)
+
+    def blank_entered(self) -> None:
+        self.lines.append("")
+
+    def blank_interrupted(self) -> bool:
+        return False
 
     def interrupted(self) -> bool:
         self.interruptions += 1
@@ -103,6 +110,6 @@ async def test_a_hint_stands_in_for_the_toolbar_until_something_is_typed(stage: 
 
 
 async def test_text_is_offered_only_on_an_empty_line(stage: Stage) -> None:
-    assert stage.prompt.offer("try again")
+    assert stage.prompt.offer(Entry("try again"))
     await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> try again", "the text")
-    assert not stage.prompt.offer("something else")
+    assert not stage.prompt.offer(Entry("something else"))

@@ -69,7 +69,7 @@ async def test_a_wait_to_try_again_is_counted_down_below_what_was_read(stage: St
     error = ServerFailed("The API is overloaded (529). Try again in a minute.")
     stage.show(TurnStarted("m"), AnswerDelta("Once upon"), Retrying(error, 2, 5, 4.0, 2.3))
     assert stage.terminal.screen == ["Once upon"]
-    assert stage.live.status == "The API is overloaded (529): again in 3 s (2/5) · Ctrl-C stops"
+    assert stage.live.status == "The API is overloaded (529): again in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
     stage.show(Retrying(error, 2, 5, 4.0, 0))
     assert stage.live.status.startswith("waiting for the answer")
 

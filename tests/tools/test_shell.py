@@ -133,7 +133,24 @@ async def test_it_is_told_to_end_before_it_is_killed(shell: RunShell, workspace:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (workspace.root / "tidy").read_text() == "tidied\n"
+    tidy = workspace.root / "tidy"
+    await until(lambda: tidy.exists() and tidy.read_text() == "tidied\n")
+
+
+async def test_who_cancels_does_not_wait_for_a_command_that_will_not_end(
+    shell: RunShell, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_GRACE", 1_000.0)
+    task = asyncio.ensure_future(run(shell, "trap '' TERM; echo $$ > pid; while :; do sleep 0.01; done"))
+    pid = workspace.root / "pid"
+    await until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert is_running(int(pid.read_text()))
+    [left] = processes._LEFT
+    left.cancel()  # as the end of the event loop does
+    await until(lambda: not is_running(int(pid.read_text())))
 
 
 async def test_what_it_leaves_in_the_background_ends_with_it(shell: RunShell, workspace: Workspace) -> None:

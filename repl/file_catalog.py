@@ -1,0 +1,91 @@
+"""The files as completion knows them: a folder is read in a thread when it is first asked for, and never waited for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+MOST_NAMES = 10_000
+"""Names of one folder that are read; of more than that, some are not offered."""
+
+_FRESH = 2.0  # seconds for which a folder is taken to be as it was
+_MOST_FOLDERS = 50  # remembered
+_SLOW = ("node_modules", "__pycache__", "venv")  # what machines fill, offered once its name is begun
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A name in a folder."""
+
+    name: str
+    is_folder: bool
+
+
+class FileCatalog:
+    """Names in folders; ``loaded`` is called, in the thread that read a folder, once its names are there."""
+
+    def __init__(self, loaded: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._loaded = loaded
+        self._clock = clock
+        self._folders: dict[Path, tuple[float, list[FileName]]] = {}
+        self._threads: dict[Path, threading.Thread] = {}
+
+    def find(self, folder: Path, prefix: str) -> list[FileName]:
+        """Return the names in ``folder`` that begin with ``prefix``, in any case; none, yet, while they are read.
+
+        Hidden ones are offered for a prefix that is hidden itself.
+        """
+        read_at, names = self._folders.get(folder, (None, []))
+        if (read_at is None or self._clock() - read_at > _FRESH) and folder not in self._threads:
+            self._threads[folder] = thread = threading.Thread(target=self._read, args=(folder,), daemon=True)
+            thread.start()
+        wanted = prefix.casefold()
+        return [entry for entry in names if entry.name.casefold().startswith(wanted) and _is_meant(entry.name, prefix)]
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether there may be more to find in a moment."""
+        return bool(self._threads)
+
+    def wait(self) -> None:
+        """Block until all that was asked for is there."""
+        for thread in list(self._threads.values()):
+            thread.join()
+
+    def _read(self, folder: Path) -> None:
+        names = sorted(_names(folder), key=lambda entry: (not entry.is_folder, entry.name.casefold()))
+        if len(self._folders) >= _MOST_FOLDERS:
+            self._folders.clear()
+        known = self._folders.get(folder)
+        self._folders[folder] = (self._clock(), names)
+        del self._threads[folder]
+        if known is None or known[1] != names:
+            self._loaded()
+
+
+def _names(folder: Path) -> list[FileName]:
+    try:
+        with os.scandir(folder) as scan:
+            return [FileName(entry.name, _is_folder(entry)) for entry in islice(scan, MOST_NAMES) if _is_typable(entry)]
+    except OSError:
+        return []  # completion merely offers nothing
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_typable(entry: os.DirEntry[str]) -> bool:
+    return entry.name.isprintable() and '"' not in entry.name
+
+
+def _is_meant(name: str, prefix: str) -> bool:
+    return (prefix != "" or name not in _SLOW) and (prefix.startswith(".") or not name.startswith("."))

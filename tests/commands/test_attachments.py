@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from commands.attachments import Attachment, folded, split_attachments, with_attachments
+
+NOTES = Attachment("file", "notes.txt", "one\ntwo")
+
+
+def test_a_message_reads_as_what_was_typed_and_its_files_below() -> None:
+    assert with_attachments("Look at @notes.txt", [NOTES]) == (
+        'Look at @notes.txt\n\n<file path="notes.txt">\none\ntwo\n</file>'
+    )
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        [],
+        [NOTES],
+        [NOTES, Attachment("output", 'grep "a b" x', "found", "exit code 0")],
+        [Attachment("file", "empty", "")],
+        [Attachment("file", "blank", "\n\n")],
+        [Attachment("file", "tags.html", '</file>\n\n<file path="x">\n</file-2>\ntext')],
+        [Attachment("output", "cat <<x\n\\n\nx", "</output>")],
+        [Attachment("file", "ünï\x1b.txt", "\x1b[2J\ttext", "cut: only the first 5 of 6 bytes")],
+    ],
+)
+@pytest.mark.parametrize("typed", ["Look", "", "two\n\nparts\n", 'I typed <file path="x">\n\n</file> myself'])
+def test_what_was_put_together_comes_apart_again(typed: str, attachments: list[Attachment]) -> None:
+    assert split_attachments(with_attachments(typed, attachments)) == (typed, attachments)
+
+
+def test_a_line_feed_that_a_hand_left_at_the_end_changes_nothing() -> None:
+    assert split_attachments(with_attachments("Look", [NOTES]) + "\n") == ("Look", [NOTES])
+
+
+def test_what_is_written_below_attachments_makes_them_part_of_the_text() -> None:
+    content = with_attachments("Look", [NOTES]) + "\n\nand this"
+    assert split_attachments(content) == (content, [])
+
+
+def test_a_name_that_a_hand_has_broken_is_shown_as_it_is() -> None:
+    content = with_attachments("Look", [NOTES]).replace("notes.txt", "no\\qtes.txt")
+    assert split_attachments(content)[1][0].name == "no\\qtes.txt"
+
+
+def test_folded_a_message_is_what_was_typed_and_a_line_for_each_attachment() -> None:
+    output = Attachment("output", "make", "1\n" * 1_200 + "end", "exit code 2")
+    assert folded(with_attachments("Why?", [Attachment("file", "a", "one"), output])) == (
+        "Why?\n[attached a (1 line)]\n[attached the output of make (1,201 lines; exit code 2)]"
+    )
+    assert folded("Why?") == "Why?"

@@ -1,0 +1,93 @@
+"""What a person puts in besides text, on a real pseudo-terminal: commands, editors, pastes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Open
+from tests.e2e.shell import Shell
+from tests.stub.parts import Answer, ToolUse
+from tests.stub.server import StubServer
+
+
+def test_a_command_prints_as_it_runs_and_ctrl_c_ends_it(shell: Open) -> None:
+    aloop = shell()
+    aloop.send_line("!trap '' TERM; printf 'begun\\n\\033]0;title\\007'; while :; do sleep 0.1; done")
+    aloop.wait_for("begun\n")
+    aloop.wait_for("^[]0;title^G")
+    aloop.send("\x03\x03")
+    aloop.wait_for("stopped · ")
+    aloop.wait_for_prompt()
+    assert b"\x1b]0;title" not in aloop.raw
+    aloop.send_line("still here")
+    aloop.wait_for("2 messages")
+
+
+def test_a_command_with_two_marks_has_the_terminal(shell: Open) -> None:
+    aloop = shell()
+    aloop.send_line("!!test -t 0 && read -p 'your name: ' name && echo \"hello $name\"")
+    aloop.wait_for("\nyour name:")
+    aloop.send("\x7f")
+    aloop.send_line("Ada")
+    aloop.wait_for("\nhello Ada")
+    aloop.wait_for_prompt()
+    aloop.send_line("!!sleep 1000")
+    aloop.wait_until(lambda: aloop.screen().endswith("!!sleep 1000"), "the terminal to be handed over")
+    aloop.send("\x03")
+    aloop.wait_for("ended by SIGINT")
+    aloop.wait_for_prompt()
+
+
+def test_the_editor_opens_the_line_and_ctrl_c_in_it_is_its_own(
+    shell: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(
+        '#!/bin/sh\ntrap \'echo interrupted\' INT\necho "editing $(wc -l < "$1") lines"\n'
+        'until read answer < /dev/tty; do :; done\necho edited > "$1"\n'
+    )
+    editor.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.delenv("VISUAL", raising=False)
+    aloop = shell()
+    paste = "\n".join(f"line {number}" for number in range(50))
+    aloop.send(f"see \x1b[200~{paste}\x1b[201~")
+    aloop.wait_for("> see [pasted 50 lines]")
+    aloop.send("\x18\x05")
+    aloop.wait_for("editing 50 lines")
+    aloop.send("\x03")
+    aloop.wait_for("interrupted")
+    aloop.send("\r")
+    aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> edited", "the edited line")
+    assert "0 messages" in aloop.screen()
+
+
+def test_ctrl_c_does_not_wait_for_a_tool_that_will_not_end(stub: StubServer) -> None:
+    """The limit is 100 ms; what is asserted is far from the two seconds that the tool's own end takes."""
+    command = "trap '' TERM; echo begun; while :; do sleep 0.1; done"
+    stub.script(Answer("Let me see.", ToolUse("run_shell", {"command": command})))
+    with Shell("--allow", "shell", env=stub.env) as aloop:
+        aloop.wait_for_prompt()
+        aloop.send_line("go")
+        aloop.wait_for("begun")
+        aloop.wait_for("tokens · Ctrl-C stops")
+        before = time.monotonic()
+        aloop.send("\x03\x03")
+        aloop.wait_for("Stopped. What there was is kept.")
+        assert time.monotonic() - before < 1.5
+        aloop.wait_for_prompt()
+
+
+def test_at_60_columns_completion_and_attachments_fit(shell: Open) -> None:
+    Path("a file with quite a long name, for sixty columns.txt").write_text("text\n")
+    aloop = shell(columns=60)
+    aloop.send("see @a\t")
+    aloop.wait_for("for sixty columns.txt")
+    aloop.send("\r")
+    aloop.wait_for("attached a file with quite a long name")
+    aloop.wait_for("2 messages")
+    aloop.wait_for_prompt()
+    assert all(len(line) <= 60 for line in aloop.scrollback().splitlines())

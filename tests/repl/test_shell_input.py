@@ -1,0 +1,200 @@
+"""What may stand on the line besides plain text: pastes, files, commands, more lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import ConnectionFailed
+from repl import paste
+from tests.agent.scripted import Hang, answer
+from tests.repl.conftest import SetStage, Stage
+
+LONG = "\n".join(f"line {number}" for number in range(120))
+OTHER = LONG.replace("line", "row")
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every key as one that came after a pause."""
+    monkeypatch.setattr(paste, "PAUSE", -1.0)
+
+
+def pasted(text: str) -> str:
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+async def first_saved(shell: Stage) -> str | None:
+    await shell.see("2 messages")
+    await shell.rest()
+    return (await shell.saved())[0]
+
+
+async def test_a_large_paste_folds_and_is_sent_whole(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"see {pasted(LONG)} and {pasted(OTHER)}.")
+        await shell.see("> see [pasted 120 lines] and [pasted 120 lines #2].")
+        shell.type("\r")
+        assert await first_saved(shell) == f"see {LONG} and {OTHER}."
+        assert "line 7" not in shell.terminal.scrollback
+
+
+async def test_backspace_takes_a_paste_away_as_one(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"see {pasted(LONG)}")
+        await shell.see("> see [pasted 120 lines]")
+        shell.type("\x7fnothing\r")
+        assert await first_saved(shell) == "see nothing"
+
+
+async def test_what_is_typed_into_a_marker_comes_after_it(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"{pasted(LONG)}\x1b[D\x1b[D\x1b[D!")
+        await shell.see("> [pasted 120 lines]!")
+        shell.type("\r")
+        assert await first_saved(shell) == f"{LONG}!"
+
+
+async def test_the_history_holds_pastes_unfolded_after_ctrl_c_too(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"see {pasted(LONG)}")
+        await shell.see("[pasted 120 lines]")
+        shell.type("\x03")
+        await shell.rest()
+        shell.type("\x1b[A")
+        await shell.see("line 119")
+        shell.type("\r")
+        assert await first_saved(shell) == f"see {LONG}"
+
+
+async def test_a_paste_that_was_cut_out_comes_back_into_a_later_line(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"{pasted(LONG)}\x15/clear\r")
+        await shell.see("This session is new already.")
+        await shell.rest()
+        shell.type("see \x19\r")
+        assert await first_saved(shell) == f"see {LONG}"
+
+
+async def test_going_through_the_history_and_back_keeps_a_folded_draft(stage: SetStage) -> None:
+    async with stage(answer("One."), answer("Two.")) as shell:
+        shell.type("[an older line\r")
+        await shell.see("2 messages")
+        await shell.rest()
+        shell.type(f"{pasted(LONG)}\x1b[A")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> [an older line", "the older line")
+        shell.type("\x1b[B")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> [pasted 120 lines]", "the draft")
+        shell.type("\r")
+        await shell.see("4 messages")
+        await shell.rest()
+        assert (await shell.saved())[2] == LONG
+
+
+async def test_a_line_that_comes_back_comes_back_folded(stage: SetStage) -> None:
+    async with stage([ConnectionFailed("No network.")], answer("Got it.")) as shell:
+        shell.type(f"see {pasted(LONG)}\r")
+        await shell.terminal.wait_until(
+            lambda: shell.terminal.screen[-3:-1] == ["", "> see [pasted 120 lines]"], "the line again"
+        )
+        shell.type("\r")
+        assert await first_saved(shell) == f"see {LONG}"
+
+
+@pytest.mark.parametrize("start", ["!touch ran\n", "/clear\n"])
+async def test_a_large_paste_is_never_a_command(stage: SetStage, start: str) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"{pasted(start + LONG)}\r")
+        assert await first_saved(shell) == f" {start}{LONG}"
+        assert not Path("ran").exists()
+
+
+async def test_a_file_named_in_a_large_paste_is_not_attached(stage: SetStage) -> None:
+    Path("secret.txt").write_text("secret")
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"{pasted('@secret.txt ' + LONG)}\r")
+        assert await first_saved(shell) == f"@secret.txt {LONG}"
+
+
+async def test_a_backslash_before_enter_begins_a_new_line(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type("one\\\rtwo\\\\\r")
+        assert await first_saved(shell) == "one\ntwo\\\\"
+
+
+async def test_a_mentioned_file_completes_and_is_attached(stage: SetStage) -> None:
+    Path("my notes.txt").write_text("one\ntwo\n")
+    async with stage(answer("Got it.")) as shell:
+        shell.type("see @my\t")
+        await shell.see('> see @"my notes.txt"')
+        shell.type("\r")
+        await shell.see("attached my notes.txt (2 lines)")
+        assert await first_saved(shell) == 'see @"my notes.txt"\n\n<file path="my notes.txt">\none\ntwo\n</file>'
+        shell.type("/history\r")
+        await shell.see('see @"my notes.txt"\n')
+
+
+async def test_output_goes_along_after_enter_on_the_empty_line(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type("!echo from the shell\r")
+        await shell.see("Enter adds the output to your next message")
+        await shell.rest()
+        assert "\nfrom the shell\nexit code 0" in shell.terminal.scrollback
+        shell.type("\r")
+        await shell.see("+ 1 output · ")
+        shell.type("Why?\r")
+        await shell.see("attached the output of echo from the shell (1 line; exit code 0)")
+        assert str(await first_saved(shell)).endswith("\nfrom the shell\n</output>")
+
+
+async def test_ctrl_c_on_the_empty_line_leaves_output_here(stage: SetStage) -> None:
+    async with stage(answer("Got it.")) as shell:
+        shell.type("!echo one\r")
+        await shell.see("Enter adds")
+        await shell.rest()
+        shell.type("\r")
+        await shell.see("+ 1 output · ")
+        shell.type("\x03")
+        await shell.see("No output goes with your next message.")
+        shell.type("Hi\r")
+        assert await first_saved(shell) == "Hi"
+
+
+async def test_the_editor_gets_the_whole_text_and_sends_nothing(
+    stage: SetStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "editor.py"
+    script.write_text(
+        "import pathlib, sys\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "text = path.read_text()\n"
+        "path.write_text(f'{len(text.splitlines())} lines: {text}')\n"
+    )
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    async with stage(answer("Got it.")) as shell:
+        shell.type(f"see {pasted(LONG)}\x18\x05")
+        await shell.see("> 120 lines: see [pasted 120 lines]")
+        assert shell.llm.requests == []
+        shell.type("\r")
+        assert await first_saved(shell) == f"120 lines: see {LONG}"
+
+
+async def test_an_editor_that_fails_leaves_the_text(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", "false")
+    async with stage() as shell:
+        shell.type("a draft\x18\x05")
+        await shell.see("false ended with exit code 1")
+        assert "> a draft" in shell.terminal.screen
+
+
+async def test_the_editor_waits_for_the_end_of_a_turn(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", "touch ran; false")
+    hang = Hang()
+    async with stage([hang]) as shell:
+        shell.type("one\r")
+        await hang.reached.wait()
+        shell.type("two\x18\x05")
+        await shell.see("the editor waits for the end of the turn")
+        assert "> two" in shell.terminal.screen
