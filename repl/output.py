@@ -33,12 +33,12 @@ class TerminalOutput(Vt100_Output):
 
     @contextmanager
     def one_piece(self) -> Iterator[None]:
-        """Hold back whatever is written in the body, and send it when the body ends."""
-        self._held = True
+        """Hold back whatever is written in the body, and send it when the outermost body ends."""
+        outer, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = outer
             self.flush()
 
     def flush(self) -> None:
