@@ -37,6 +37,7 @@ class Settings:
     has_credentials: bool
     base_url: str | None = None
     editing_mode: EditingMode = "emacs"
+    plain: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -53,6 +54,7 @@ class Settings:
             # The SDK reads the variable by itself.
             base_url=None if env.get("ANTHROPIC_BASE_URL") else file.base_url,
             editing_mode=file.editing_mode or "emacs",
+            plain=bool(file.plain),
         )
 
 

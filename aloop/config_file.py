@@ -20,6 +20,7 @@ class FileSettings:
     model: str | None = None
     base_url: str | None = None
     editing_mode: EditingMode | None = None
+    plain: bool | None = None
 
 
 def config_path(env: Mapping[str, str], home: Path) -> Path:
@@ -54,7 +55,10 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             raise UsageError(f"There is no setting {name!r}. {f'Did you mean {near[0]}?' if near else _all(names)}")
-        if not isinstance(value, str) or not value.strip():
+        if name == "plain":
+            if not isinstance(value, bool):
+                raise UsageError("plain must be true or false.")
+        elif not isinstance(value, str) or not value.strip():
             raise UsageError(f"{name} must be a text that is not empty.")
     if not values.get("base_url", "https://").startswith(("https://", "http://")):
         raise UsageError("base_url must begin with https:// or http://.")

@@ -35,9 +35,10 @@ _WIDTH = 100
 class PlainView:
     """Writes to ``out`` what was asked for, and to ``err`` how it went."""
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO, err: TextIO, width: int = _WIDTH) -> None:
         self._out = out
         self._err = err
+        self._width = width
         self._in_line = False
 
     def info(self, text: str) -> None:
@@ -52,10 +53,10 @@ class PlainView:
         return False
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
-        self._write(self._out, session_lines(rows, _WIDTH, datetime.now(UTC)))
+        self._write(self._out, session_lines(rows, self._width, datetime.now(UTC)))
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        self._write(self._out, trash_lines(rows, _WIDTH, datetime.now(UTC)))
+        self._write(self._out, trash_lines(rows, self._width, datetime.now(UTC)))
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self._write(self._out, reminder_lines(messages))
@@ -67,7 +68,7 @@ class PlainView:
         self._write(self._out, stats_lines(stats))
 
     def help(self, commands: Sequence[Command]) -> None:
-        self._write(self._out, help_lines(commands, _WIDTH))
+        self._write(self._out, help_lines(commands, self._width))
 
     def event(self, event: AgentEvent) -> None:
         match event:

@@ -125,7 +125,9 @@ class TurnDisplay:
         self._last = "block"
         self._live.leave_gap = True
         screen = self._screen
-        screen.write(gap + "\n".join(render_markdown(block, screen.text_width, colour=screen.colour) for block in blocks))
+        screen.write(
+            gap + "\n".join(render_markdown(block, screen.text_width, colour=screen.colour) for block in blocks)
+        )
 
     def _print_step(self, step: Line) -> None:
         gap = [line("")] if self._last == "block" else []
