@@ -69,6 +69,7 @@ def _run_shell(options: RunOptions) -> int:
             options.allow,
             options.system,
             options.max_steps,
+            options.plain,
         )
     )
 

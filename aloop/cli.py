@@ -43,6 +43,7 @@ class RunOptions:
     system: str | None = None
     max_steps: int = MAX_STEPS
     output_format: OutputFormat = "text"
+    plain: bool = False
 
 
 def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
@@ -75,6 +76,7 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
         own.system,
         own.max_steps or MAX_STEPS,
         own.output_format or "text",
+        own.plain or False,
     )
 
 
@@ -111,6 +113,12 @@ def _program_parser() -> Parser:
     add("--system", type=filled, metavar="TEXT", help="what the model is told first, in place of the standard text")
     add("--max-steps", type=count, metavar="N", help=f"answers that one turn may take (default: {MAX_STEPS})")
     add("--output-format", choices=OUTPUT_FORMATS, help="of --task: what goes to standard output (default: text)")
+    add(
+        "--plain",
+        action="store_const",
+        const=True,
+        help="a prompt that only prints: no colours, nothing drawn over, good for a screen reader",
+    )
     add("--version", action="store_true", help="print the version and leave")
     add("-h", "--help", action="store_true", help="print this help and leave")
     return parser

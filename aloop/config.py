@@ -39,6 +39,7 @@ class Settings:
     editing_mode: EditingMode = "emacs"
     verbose: bool = False
     thinking: bool | None = None
+    plain: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -57,6 +58,7 @@ class Settings:
             editing_mode=file.editing_mode or "emacs",
             verbose=bool(file.verbose),
             thinking=file.thinking,
+            plain=bool(file.plain),
         )
 
 

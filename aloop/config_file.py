@@ -12,7 +12,7 @@ from aloop.errors import UsageError
 
 EditingMode = Literal["emacs", "vi"]
 
-_SWITCHES = ("verbose", "thinking")
+_SWITCHES = ("plain", "verbose", "thinking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class FileSettings:
     editing_mode: EditingMode | None = None
     verbose: bool | None = None
     thinking: bool | None = None
+    plain: bool | None = None
 
 
 def config_path(env: Mapping[str, str], home: Path) -> Path:

@@ -69,7 +69,7 @@ class SessionsOptions:
 
 def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format"):
+    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format", "plain"):
         if getattr(own, name) is not None:
             option = name.replace("_", "-")
             raise UsageError(f"--{option} is for a conversation and does not go with 'sessions'. See: aloop --help")

@@ -1,4 +1,4 @@
-"""Where things stand on the screen, from the top: the unfinished answer, what is being done, the input, the toolbar."""
+"""Where things stand below the live rows: the input, and under it the menu of completions or the toolbar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition, Filter, has_completions, is_done
+from prompt_toolkit.filters import has_completions, is_done
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import (
     BufferControl,
@@ -23,8 +23,6 @@ from prompt_toolkit.layout.processors import AppendAutoSuggestion, HighlightIncr
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
-from repl.live import Live
-
 PROMPT = "> "
 CONTINUATION = "  "
 _MENU_ROWS = 8
@@ -32,7 +30,6 @@ _MENU_ROWS = 8
 STYLE = Style.from_dict(
     {
         "prompt": "bold",
-        "status": "ansicyan",
         "toolbar": "dim",
         "auto-suggestion": "dim",
         # Reverse video instead of colours: readable on dark and light, and where there is no colour at all.
@@ -47,7 +44,7 @@ STYLE = Style.from_dict(
 )
 
 
-def build_layout(buffer: Buffer, live: Live, toolbar: Callable[[int], str], lead: Callable[[], str]) -> Layout:
+def build_layout(buffer: Buffer, toolbar: Callable[[int], str], lead: Callable[[], str]) -> Layout:
     """Return the layout around ``buffer``; ``toolbar`` is asked for its text at a width, each time it is drawn.
 
     So is ``lead``, for what stands before the first line of the input.
@@ -71,24 +68,18 @@ def build_layout(buffer: Buffer, live: Live, toolbar: Callable[[int], str], lead
     )
     body = HSplit(
         [
-            _rows_of("", lambda: live.tail(_columns(), _rows()), Condition(lambda: live.has_tail)),
-            _rows_of("class:status", lambda: live.status_in(_columns() - 1), Condition(lambda: bool(live.status))),
             input_window,
             ConditionalContainer(search, ~is_done),
             _menu(),
-            _rows_of("class:toolbar", lambda: toolbar(_columns()), ~is_done & ~has_completions),
+            ConditionalContainer(
+                Window(FormattedTextControl(lambda: [("class:toolbar", toolbar(_columns()))]), dont_extend_height=True),
+                ~is_done & ~has_completions,
+            ),
             # Takes what is left over when the prompt was higher a moment ago, so that nothing above is stretched.
             Window(),
         ]
     )
     return Layout(body, input_window)
-
-
-def _rows_of(style: str, text: Callable[[], str], shown: Filter) -> ConditionalContainer:
-    def fragments() -> StyleAndTextTuples:
-        return [(style, text())]
-
-    return ConditionalContainer(Window(FormattedTextControl(fragments), dont_extend_height=True), shown)
 
 
 def _menu() -> ConditionalContainer:

@@ -1,12 +1,11 @@
-"""The shell without a terminal: lines in, plain text out, one turn after the other."""
+"""The shell without a screen to draw on: lines in, plain text out, one turn after the other."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
-import threading
-from contextlib import suppress
 
 from aloop.errors import AloopError
 from commands.catalog import REGISTRY
@@ -15,11 +14,17 @@ from commands.detail import Detail
 from commands.dispatch import dispatch
 from commands.registry import Next
 from commands.resume import report_resumed
+from repl.asking_view import AskingView
+from repl.banner import banner_lines, farewell_lines
 from repl.engine import build_agent, names_model, recover, resume_session
+from repl.kind import is_dumb, is_terminal
+from repl.line_source import LineSource, PipedLines, TerminalLines
 from repl.options import ShellOptions
 from repl.plain_view import PlainView
 from repl.report import bug_text
+from repl.spans import to_text
 
+_PROMPT = "> "
 _INTERRUPTED = 130
 
 
@@ -32,7 +37,8 @@ def run_lines(options: ShellOptions) -> int:
 
 
 async def _run(options: ShellOptions) -> int:
-    view = PlainView(sys.stdout, sys.stderr, Detail(options.settings.verbose, bool(options.settings.thinking)))
+    detail = Detail(options.settings.verbose, bool(options.settings.thinking))
+    lines, view = _on_terminal(options, detail) if is_terminal() else (PipedLines(), _piped(detail))
     try:
         agent = build_agent(options)
         agent.on_event, agent.ask = view.event, view.consent
@@ -44,25 +50,43 @@ async def _run(options: ShellOptions) -> int:
     except AloopError as error:
         view.error(str(error))
         return 1
-    lines = _read_lines()
-    while (line := await _next_line(lines)) is not None:
+    while (line := await _next_line(lines, view)) is not None:
         if not await _take_turn(line, context):
             break
     if agent.memory.has_unsaved:
         # The lines have ended without a word, after a save that failed: another try.
         await _take_turn("/exit", context)
     is_saved = not agent.memory.has_unsaved
+    if is_terminal():
+        sys.stdout.write(to_text(farewell_lines(context)))
     agent.memory.close()
     await agent.llm.aclose()
     return 0 if is_saved else 1
 
 
-async def _next_line(lines: asyncio.Queue[str | None]) -> str | None:
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        # A terminal that can do no more than print still gets a prompt.
-        sys.stdout.write("> ")
-        sys.stdout.flush()
-    return await lines.get()
+def _piped(detail: Detail) -> PlainView:
+    return PlainView(sys.stdout, sys.stderr, detail)
+
+
+def _on_terminal(options: ShellOptions, detail: Detail) -> tuple[LineSource, PlainView]:
+    """Greet the person at the terminal, and return how to ask and how to show."""
+    lines = TerminalLines(options.settings.history_file, dumb=is_dumb())
+    width = shutil.get_terminal_size().columns
+    sys.stdout.write(to_text(banner_lines(options.model, options.settings, width)))
+    return lines, AskingView(lines, detail)
+
+
+async def _next_line(lines: LineSource, view: PlainView) -> str | None:
+    """Return the next line; Ctrl-C only drops what was typed of one."""
+    while True:
+        try:
+            line = await lines.next(_PROMPT)
+        except KeyboardInterrupt:
+            view.info("\nCtrl-D or /exit leaves.")
+            continue
+        if line is not None:
+            lines.remember(line)
+        return line
 
 
 async def _take_turn(line: str, context: Context) -> bool:
@@ -83,18 +107,3 @@ async def _take_turn(line: str, context: Context) -> bool:
     finally:
         loop.remove_signal_handler(signal.SIGINT)
     return outcome.next is not Next.LEAVE
-
-
-def _read_lines() -> asyncio.Queue[str | None]:
-    """Read standard input in a thread (a daemon: a pipe may never end), and return the queue its lines go to."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def read() -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits for lines any more
-            for line in sys.stdin:
-                loop.call_soon_threadsafe(queue.put_nowait, line.rstrip("\r\n"))
-            loop.call_soon_threadsafe(queue.put_nowait, None)
-
-    threading.Thread(target=read, name="standard input", daemon=True).start()
-    return queue

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from repl.cells import fit, last_rows
+from repl.cells import fit, last_rows, unjoined
 from repl.sanitize import safe_text
+from repl.spans import Line, Tone, line
 
 _MOST_ROWS = 12
 
@@ -33,7 +34,7 @@ class Live:
 
     def set_tail(self, lines: list[str]) -> None:
         """Show the end of ``lines``, which may hold anything."""
-        self._tail = safe_text("\n".join(lines)).split("\n") if lines else []
+        self._tail = unjoined(safe_text("\n".join(lines))).split("\n") if lines else []
 
     @property
     def has_tail(self) -> bool:
@@ -62,7 +63,10 @@ class Live:
         """Return how many rows of an unfinished answer are shown on a screen of ``height`` rows."""
         return max(3, min(_MOST_ROWS, height // 2 - 2))
 
-    def tail(self, width: int, height: int) -> str:
-        """Return the newest rows of the unfinished answer."""
-        rows = last_rows(self._tail, width, self.tail_rows(height))
-        return "\n".join(["", *rows] if self.leave_gap else rows)
+    def rows(self, width: int, height: int, room: int) -> list[Line]:
+        """Return the newest rows of the answer and the status, ``room`` rows at most, for a screen of this size."""
+        status = [line((Tone.ACCENT, self.status_in(width - 1)))] if self._status else []
+        newest = last_rows(self._tail, width - 1, self.tail_rows(height))
+        tail = ["", *newest] if newest and self.leave_gap else newest
+        rows = [*map(line, tail), *status]
+        return rows[max(len(rows) - room, 0) :]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 
+from repl.kind import is_dumb, is_terminal
 from repl.options import ShellOptions
 
 __all__ = ["ShellOptions", "run_shell"]
@@ -15,7 +15,7 @@ __all__ = ["ShellOptions", "run_shell"]
 def run_shell(options: ShellOptions) -> int:
     """Run a shell until it is left and return the exit code: 0, 1 when it could not begin, 130 when told to end."""
     # Each way to read loads only what it needs: prompt_toolkit is a quarter of a second, the agent more.
-    if not _can_edit_lines():
+    if options.plain or options.settings.plain or is_dumb() or not is_terminal():
         from repl.lines import run_lines
 
         return run_lines(options)
@@ -28,8 +28,3 @@ def run_shell(options: ShellOptions) -> int:
     from repl.shell import Shell
 
     return asyncio.run(Shell(options, Screen(TerminalOutput.of(sys.stdout))).run())
-
-
-def _can_edit_lines() -> bool:
-    """Whether standard input and output are a terminal that can do more than print."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}

@@ -14,6 +14,7 @@ class ShellOptions:
     """A shell; ``resume`` is None for a new session, empty for the latest one, else an id or its beginning.
 
     ``allow`` is what tools may do without a question, ``system`` what takes the place of the standard system message.
+    ``plain`` is for lines that are only ever printed: nothing is drawn over.
     """
 
     settings: Settings
@@ -23,6 +24,7 @@ class ShellOptions:
     allow: tuple[Kind, ...] = ()
     system: str | None = None
     max_steps: int = MAX_STEPS
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -33,12 +32,12 @@ class TerminalOutput(Vt100_Output):
 
     @contextmanager
     def one_piece(self) -> Iterator[None]:
-        """Hold back whatever is written in the body, and send it when the body ends."""
-        self._held = True
+        """Hold back whatever is written in the body, and send it when the outermost body ends."""
+        outer, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = outer
             self.flush()
 
     def flush(self) -> None:
@@ -59,8 +58,3 @@ def in_one_piece(output: Output) -> Iterator[None]:
             yield
     else:
         yield
-
-
-def is_capable() -> bool:
-    """Whether standard input and output are a terminal on which a line can be edited."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}

@@ -41,10 +41,11 @@ _WIDTH = 100
 class PlainView:
     """Writes to ``out`` what was asked for, and to ``err`` how it went."""
 
-    def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None) -> None:
+    def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None, width: int = _WIDTH) -> None:
         self.detail = detail or Detail()
         self._out = out
         self._err = err
+        self._width = width
         self._in_line = False
 
     def info(self, text: str) -> None:
@@ -63,10 +64,10 @@ class PlainView:
         return False
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
-        self._write(self._out, session_lines(rows, _WIDTH, datetime.now(UTC)))
+        self._write(self._out, session_lines(rows, self._width, datetime.now(UTC)))
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        self._write(self._out, trash_lines(rows, _WIDTH, datetime.now(UTC)))
+        self._write(self._out, trash_lines(rows, self._width, datetime.now(UTC)))
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self._write(self._out, reminder_lines(messages))
@@ -81,7 +82,7 @@ class PlainView:
         self._write(self._out, stats_lines(stats))
 
     def help(self, commands: Sequence[Command]) -> None:
-        self._write(self._out, help_lines(commands, _WIDTH))
+        self._write(self._out, help_lines(commands, self._width))
 
     def event(self, event: AgentEvent) -> None:
         match event:

@@ -105,7 +105,7 @@ class Prompt:
             on_text_changed=self._forget_hint,
         )
         self.app: Application[None] = Application(
-            layout=build_layout(self._buffer, live, self._toolbar_text, self._lead),
+            layout=build_layout(self._buffer, self._toolbar_text, self._lead),
             style=STYLE,
             editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
@@ -114,7 +114,7 @@ class Prompt:
             output=screen.output,
         )
         self.app.key_processor.before_key_press += lambda _: self.paste_guard.key()
-        screen.attach(self.app)
+        screen.attach(self.app, live.rows)
 
     async def run(self, on_first_paint: Callable[[], None]) -> None:
         """Read until ``leave``; raises EOFError when the terminal goes away."""

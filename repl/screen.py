@@ -11,6 +11,7 @@ from prompt_toolkit.output import Output
 
 from repl.cells import wrap
 from repl.output import in_one_piece
+from repl.renderer import LiveRenderer, LiveRows
 from repl.sanitize import safe_text
 from repl.spans import Line, Tone, line, to_ansi
 
@@ -28,12 +29,18 @@ class Screen:
         return self.output.get_size().columns
 
     @property
+    def text_width(self) -> int:
+        """Cells that a row of text may take: no row reaches the margin, where terminals differ on what comes next."""
+        return self.width - 1
+
+    @property
     def height(self) -> int:
         return self.output.get_size().rows
 
-    def attach(self, app: Application[Any]) -> None:
-        """Print above ``app`` from now on."""
+    def attach(self, app: Application[Any], live_rows: LiveRows) -> None:
+        """Print above ``app`` from now on, and draw ``live_rows`` between the two."""
         self._app = app
+        app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, colour=self.colour)
 
     def show(self, lines: Iterable[Line]) -> None:
         """Print ``lines``."""
@@ -41,7 +48,7 @@ class Screen:
 
     def say(self, tone: Tone, text: str) -> None:
         """Print a sentence or a few, broken between words."""
-        self.show([line((tone, row)) for row in wrap(safe_text(text), self.width - 1)])
+        self.show([line((tone, row)) for row in wrap(safe_text(text), self.text_width)])
 
     def write(self, safe: str) -> None:
         """Print text that is safe already and ends with a line feed.
@@ -62,6 +69,11 @@ class Screen:
             app.context.copy().run(app.renderer.render, app, app.layout)
 
     def refresh(self) -> None:
+        """Draw what has changed of the live rows above the prompt."""
+        if self._app is not None and isinstance(self._app.renderer, LiveRenderer):
+            self._app.renderer.refresh()
+
+    def redraw(self) -> None:
         """Draw the prompt and what stands above it again, soon."""
         if self._app is not None:
             self._app.invalidate()

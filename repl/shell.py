@@ -171,7 +171,7 @@ class Shell:
         """Draw the seconds of the turn as they pass."""
         while True:
             await asyncio.sleep(1)
-            self._screen.refresh()
+            self._screen.redraw()
 
     # Beginning and end.
 
@@ -218,7 +218,7 @@ class Shell:
             with suppress(AloopError):  # /resume shows it; completion merely offers nothing new
                 self._catalog.replace(await memory.list_titles(sessions_dir=memory.sessions_dir))
         self._prompt.complete_again()
-        self._screen.refresh()
+        self._screen.redraw()
 
     async def _wind_up(self) -> None:
         for task in (*self._background, self._turn):

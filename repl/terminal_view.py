@@ -147,7 +147,7 @@ class TerminalView:
             yield "\n" if message.role in {"system", "user"} else ""
             if message.role == "assistant" and message.content:
                 text = "\n".join(shortened(message.content.strip("\n"), most))
-                yield render_markdown(text, self._screen.width, colour=self._screen.colour)
+                yield render_markdown(text, self._screen.text_width, colour=self._screen.colour)
                 yield self._ansi(after_answer(message))
             else:
                 yield self._ansi(message_lines(message, most))

@@ -152,7 +152,9 @@ class TurnDisplay:
         self._last = "block"
         self._live.leave_gap = True
         screen = self._screen
-        screen.write(gap + "\n".join(render_markdown(block, screen.width, colour=screen.colour) for block in blocks))
+        screen.write(
+            gap + "\n".join(render_markdown(block, screen.text_width, colour=screen.colour) for block in blocks)
+        )
 
     def _print_thoughts(self, lines: list[Line]) -> None:
         gap = [line("")] if self._last not in {"", "thought"} else []
@@ -164,4 +166,4 @@ class TurnDisplay:
         gap = [line("")] if self._last == "block" else []
         self._last = "step"
         self._live.leave_gap = True
-        self._screen.show([*gap, fit_line(step, self._screen.width - 1)])
+        self._screen.show([*gap, fit_line(step, self._screen.text_width)])

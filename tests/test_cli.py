@@ -27,6 +27,7 @@ from aloop.sessions_arguments import ACTIONS, SessionsOptions
         (["--sessions-dir", "here"], RunOptions(sessions_dir=Path("here"))),
         (["--system", "Be brief."], RunOptions(system="Be brief.")),
         (["--max-steps", "3"], RunOptions(max_steps=3)),
+        (["--plain"], RunOptions(plain=True)),
         (["--task", "Hi", "--output-format", "json"], RunOptions(task="Hi", output_format="json")),
         (["--task", "Hi", "--output-format=stream-json"], RunOptions(task="Hi", output_format="stream-json")),
     ],

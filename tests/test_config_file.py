@@ -80,10 +80,11 @@ def test_the_place_can_be_named_by_an_absolute_path(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ('modle = "x"', "no setting 'modle'. Did you mean model?"),
-        ('api_key = "x"', "There are model, base_url, editing_mode, verbose and thinking."),
+        ('api_key = "x"', "There are model, base_url, editing_mode, verbose, thinking and plain."),
         ("model = 3", "model must be a text"),
         ('model = " "', "model must be a text"),
         ('base_url = "localhost"', "base_url must begin with https://"),
+        ('plain = "yes"', "plain must be true or false"),
         ('editing_mode = "ed"', "editing_mode must be emacs or vi"),
         ("model = ", "is no TOML: "),
         ('verbose = "yes"', "verbose must be true or false"),

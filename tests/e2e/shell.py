@@ -20,14 +20,19 @@ class Shell:
     """One run of aloop; a context manager that leaves no process behind."""
 
     def __init__(
-        self, *arguments: str, env: Mapping[str, str] | None = None, columns: int = 80, rows: int = 24
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        columns: int = 80,
+        rows: int = 24,
+        program: str = "aloop",
     ) -> None:
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         self.process: pexpect.spawn[bytes] = pexpect.spawn(
             sys.executable,
-            ["-m", "aloop", *arguments],
+            ["-m", program, *arguments],
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
@@ -72,9 +77,9 @@ class Shell:
         """Read until an empty prompt waits for input, with nothing going on."""
         self.wait_until(lambda: self._has_idle_prompt(), "an empty prompt")
 
-    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+    def wait_until(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
         """Read until ``holds`` does; fails with the end of the screen when it never comes to it."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not holds():
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")

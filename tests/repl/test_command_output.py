@@ -6,6 +6,7 @@ from repl import command_output
 from repl.command_output import CommandOutput
 from repl.live import Live
 from repl.screen import Screen
+from repl.spans import to_text
 from tests.repl.terminal import Terminal
 
 
@@ -17,7 +18,7 @@ class Stage:
 
     @property
     def tail(self) -> list[str]:
-        return self.live.tail(80, 24).split("\n")
+        return to_text(self.live.rows(80, 24, 24)).split("\n")[:-1]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from repl.live import Live
+from repl.spans import to_text
 
 
 class Clock:
@@ -8,6 +9,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def shown(live: Live, width: int = 80, room: int = 24) -> list[str]:
+    return to_text(live.rows(width, 24, room)).split("\n")[:-1]
 
 
 def test_nothing_is_shown_before_and_after_a_turn() -> None:
@@ -32,7 +37,7 @@ def test_the_status_tells_the_seconds_of_the_turn() -> None:
 def test_of_a_long_tail_the_newest_rows_are_shown() -> None:
     live = Live()
     live.set_tail([f"line {number}" for number in range(50)])
-    rows = live.tail(80, 24).split("\n")
+    rows = shown(live)
     assert rows[-1] == "line 49"
     assert len(rows) == Live.tail_rows(24)
 
@@ -45,14 +50,14 @@ def test_a_small_screen_keeps_room_for_the_prompt() -> None:
 def test_a_tail_can_not_bring_codes_along() -> None:
     live = Live()
     live.set_tail(["\x1b[2Jtext"])
-    assert live.tail(80, 24) == "^[[2Jtext"
+    assert shown(live) == ["^[[2Jtext"]
 
 
 def test_a_gap_parts_the_tail_from_what_is_above() -> None:
     live = Live()
     live.leave_gap = True
     live.set_tail(["text"])
-    assert live.tail(80, 24) == "\ntext"
+    assert shown(live) == ["", "text"]
 
 
 def test_a_status_too_long_for_the_screen_keeps_how_to_stop_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 from repl.live import Live
 from repl.output_tail import OutputTail
 from repl.screen import Screen
+from repl.spans import to_text
 from tests.repl.terminal import Terminal
 
 
@@ -64,7 +65,7 @@ async def test_it_is_drawn_once_a_frame_however_many_pieces_come(live: Watched, 
 
 async def test_what_a_terminal_would_act_on_is_made_visible(live: Watched, tail: OutputTail) -> None:
     await seen(live, tail, "a\x1b[2Jb\x07")
-    assert live.tail(80, 24) == "a^[[2Jb^G"
+    assert to_text(live.rows(80, 24, 24)) == "a^[[2Jb^G\n"
 
 
 async def test_cleared_it_shows_nothing_of_what_was(live: Watched, tail: OutputTail) -> None:

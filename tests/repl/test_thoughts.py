@@ -16,6 +16,7 @@ from aloop.tools.base import ToolResult
 from commands.detail import Detail
 from repl.live import Live
 from repl.screen import Screen
+from repl.spans import line
 from repl.turn_display import TurnDisplay
 from tests.repl.terminal import Terminal
 
@@ -49,7 +50,7 @@ async def test_a_thought_is_seen_while_it_is_thought(stage: Stage) -> None:
     stage.display.show(TurnStarted("m"))
     stage.display.show(ThoughtDelta("one\n\ntwo is not"))
     await stage.terminal.wait_for("one")
-    assert stage.live.tail(80, 24) == "  two is not"
+    assert stage.live.rows(80, 24, 24)[0] == line("  two is not")
     stage.display.show(ENDED)
     assert stage.terminal.screen == ["  one", "  two is not"]
 

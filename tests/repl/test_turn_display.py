@@ -22,6 +22,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from repl.live import Live
 from repl.screen import Screen
+from repl.spans import to_text
 from repl.turn_display import TurnDisplay
 from tests.repl.terminal import Terminal
 
@@ -58,7 +59,7 @@ async def test_a_finished_block_is_printed_within_a_frame_and_the_rest_is_live(s
     stage.show(TurnStarted("m"), AnswerDelta("one\n\ntwo is not"))
     await stage.terminal.wait_for("one")
     assert stage.terminal.screen == ["one"]
-    assert stage.live.tail(80, 24) == "\ntwo is not"
+    assert to_text(stage.live.rows(80, 24, 24)).startswith("\ntwo is not\n")
     stage.show(AnswerDelta(" whole yet"), FINISHED)
     assert stage.terminal.screen == ["one", "", "two is not whole yet"]
     assert not stage.live.has_tail

@@ -1,0 +1,82 @@
+"""The plain View with a person before it: a terminal without redraws, as for a screen reader."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+
+from aloop.agent.events import AgentEvent, AnswerDelta, ThoughtDelta, TurnStarted
+from aloop.consent import Decision, Request
+from commands.detail import Detail
+from repl.answers import is_yes
+from repl.cells import rows, wrap
+from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines, question_lines
+from repl.line_source import LineSource
+from repl.plain_view import PlainView
+from repl.sanitize import safe_text
+
+
+class AskingView(PlainView):
+    """Asks what a PlainView must answer with no; and writes an answer by whole lines, which are read out whole."""
+
+    def __init__(self, lines: LineSource, detail: Detail | None = None) -> None:
+        super().__init__(sys.stdout, sys.stderr, detail, shutil.get_terminal_size().columns - 1)
+        self._lines = lines
+        self._begun = ""
+        self._in_code = False
+
+    def event(self, event: AgentEvent) -> None:
+        match event:
+            case AnswerDelta(text):
+                whole, end, self._begun = (self._begun + text).rpartition("\n")
+                super().event(AnswerDelta(self._wrapped(whole) + end))
+            case ThoughtDelta() if not self.detail.thinking:
+                pass
+            case TurnStarted():
+                self._in_code = False
+            case _:
+                begun, self._begun = self._begun, ""
+                super().event(AnswerDelta(self._wrapped(begun)))
+                super().event(event)
+
+    def info(self, text: str) -> None:
+        super().info("\n".join(wrap(safe_text(text), self._width)))
+
+    def error(self, text: str) -> None:
+        super().error("\n".join(wrap(safe_text(text), self._width)))
+
+    async def confirm(self, question: str) -> bool:
+        self.info(f"{question} [y/N]")
+        return is_yes(await self._read("> "))
+
+    async def consent(self, request: Request) -> Decision:
+        self._write(self._out, question_lines(request))
+        decision = None
+        while decision is None:
+            self.info(choices(request))
+            answer = await self._read(LEAD)
+            decision = decide(answer)
+            if answer.strip().lower() == WHOLE:
+                self._write(self._out, detail_lines(request))
+        self._write(self._out, [decision_line(request, decision)])
+        return decision
+
+    def _wrapped(self, text: str) -> str:
+        """Return whole lines of an answer broken between words, but code as it is, so that it can be copied."""
+        written: list[str] = []
+        for row in safe_text(text).split("\n"):
+            is_fence = row.lstrip().startswith(("```", "~~~"))
+            self._in_code ^= is_fence
+            written += [row] if is_fence or self._in_code else rows(row, self._width)
+        return "\n".join(written)
+
+    async def _read(self, lead: str) -> str:
+        try:
+            answer = await self._lines.next(lead)
+        except KeyboardInterrupt:
+            self.info("")
+            # It has cancelled the turn as well, which ends this wait.
+            await asyncio.Event().wait()
+            raise
+        return "n" if answer is None else answer  # no more lines, no consent
