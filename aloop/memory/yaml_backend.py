@@ -20,7 +20,9 @@ from aloop.memory.findings import Finding
 from aloop.memory.heads import Head, short_name
 from aloop.memory.index import add_to_index
 from aloop.memory.locks import LOCK_NAMES, OpenLock, write_lock
+from aloop.memory.query import Query
 from aloop.memory.recovery import fold_in, journals
+from aloop.memory.search import Hit, search
 from aloop.memory.session import FILE_NAME, Session, SessionSummary, SessionTitle, refuse_short
 from aloop.memory.stored import StoredSession
 from aloop.memory.summaries import read_summary
@@ -157,6 +159,11 @@ class YamlBackend:
         return [
             SessionTitle(head.id, head.updated_at, head.title or self._summary(head).title) for head in self._heads()
         ]
+
+    def search(self, query: Query) -> Iterator[list[Hit]]:
+        """Yield what is found in all sessions, as ``aloop.memory.search.search`` does; raises StorageError."""
+        with self._explained("search the sessions"):
+            yield from search(self.port, self.sessions_dir, query)
 
     def _heads(self, prefix: str = "") -> list[Head]:
         with self._explained("list the sessions"):
