@@ -11,6 +11,7 @@ from commands import (
     leave,
     model,
     resume,
+    search,
     stats,
     system,
     trash,
@@ -20,6 +21,7 @@ from commands.registry import Registry
 REGISTRY = Registry(
     (
         resume.COMMAND,
+        search.COMMAND,
         history.COMMAND,
         clear.COMMAND,
         delete.COMMAND,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from aloop.memory.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from aloop.sessions_usage import model_rows, usage_text
 from commands.registry import Command
 from repl.ages import age
-from repl.cells import fit, pad, wrap
-from repl.sanitize import safe_line
-from repl.spans import Line, Tone, line
+from repl.cells import fit, fit_line, pad, wrap
+from repl.sanitize import safe_line, safe_text
+from repl.spans import Line, Span, Tone, line
 
 SHORT_ID = 8
 """Characters of a session id that are shown."""
@@ -47,6 +48,28 @@ def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, whe
             lines.append(line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read")))
             lines.append(line((Tone.BAD, " " * indent + row.problem)))
     return lines
+
+
+def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, begins: bool) -> list[Line]:
+    """Return a numbered row for what a search has found, below a line for its session when it ``begins`` one."""
+    lines: list[Line] = []
+    if begins:
+        identity = (Tone.ACCENT, safe_line(hit.session.id)[:SHORT_ID])
+        told = (Tone.QUIET, f" · {age(hit.session.updated_at, now)} · ")
+        lines.append(fit_line(line(identity, told, (Tone.STRONG, safe_line(hit.session.title) or "(no title)")), width))
+        if hit.problem is not None:
+            lines[-1:] = [line(identity, told, (Tone.BAD, "cannot be read")), line((Tone.BAD, "  " + hit.problem))]
+    place = f"#{hit.message}" if hit.message else ""
+    lead = line(f"{number:>3}  ", (Tone.QUIET, f"{place:<5} {hit.role:<9}  "))
+    return [*lines, fit_line((*lead, *_marked(hit)), width)]
+
+
+def _marked(hit: Hit) -> Iterator[Span]:
+    end = 0
+    for start, stop in (*hit.marks, (len(hit.context), len(hit.context))):
+        yield Tone.PLAIN, safe_text(hit.context[end:start])
+        yield Tone.ACCENT, safe_text(hit.context[start:stop])
+        end = stop
 
 
 def stats_lines(stats: SessionStats) -> list[Line]:

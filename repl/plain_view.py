@@ -20,16 +20,20 @@ from aloop.agent.events import (
 from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from aloop.tools.approval import unattended
 from commands.registry import Command
-from repl.listing import help_lines, session_lines, stats_lines, trash_lines
+from repl.listing import help_lines, hit_lines, session_lines, stats_lines, trash_lines
+from repl.place import show_place
+from repl.reading import Paper, read_conversation
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
 from repl.steps import finished_line, retrying_text
-from repl.transcript import conversation_lines, reminder_lines
+from repl.transcript import reminder_lines
 
 _WIDTH = 100
+_PAPER = Paper(None, to_text, lambda text, _width: safe_text(text))
 
 
 class PlainView:
@@ -61,7 +65,16 @@ class PlainView:
         self._write(self._out, reminder_lines(messages))
 
     async def conversation(self, session: Session) -> None:
-        self._write(self._out, conversation_lines(session))
+        for piece in read_conversation(session, _PAPER, datetime.now(UTC)):
+            self._out.write(piece)
+        self._out.flush()
+
+    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
+        self._write(self._out, hit_lines(number, hit, _WIDTH, datetime.now(UTC), begins=begins))
+
+    def place(self, session: Session, hit: Hit) -> None:
+        self._out.write("".join(show_place(session, hit, _PAPER)))
+        self._out.flush()
 
     def stats(self, stats: SessionStats) -> None:
         self._write(self._out, stats_lines(stats))

@@ -12,18 +12,21 @@ from aloop.agent.events import AgentEvent
 from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from commands.registry import Command
 from repl.answers import is_yes
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
 from repl.echo import echo_lines
-from repl.listing import help_lines, session_lines, stats_lines, trash_lines
+from repl.listing import help_lines, hit_lines, session_lines, stats_lines, trash_lines
 from repl.live import Live
 from repl.markdown import render_markdown
 from repl.pager import page
+from repl.place import show_place
+from repl.reading import Paper, read_conversation
 from repl.screen import Screen
 from repl.spans import Line, Tone, to_ansi
-from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
+from repl.transcript import REMINDER_LINES, after_answer, message_lines, shortened
 from repl.turn_display import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
@@ -66,8 +69,13 @@ class TerminalView:
         self._screen.write("".join(self._messages(messages, REMINDER_LINES)) + "\n")
 
     async def conversation(self, session: Session) -> None:
-        whole = self._messages((*session.system_messages, *session.messages), None)
-        await self._show_paged(self._ansi(conversation_head(session)) + "".join(whole))
+        await self._show_paged("".join(read_conversation(session, self._paper(), datetime.now(UTC))))
+
+    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
+        self._screen.show(hit_lines(number, hit, self._screen.width, datetime.now(UTC), begins=begins))
+
+    def place(self, session: Session, hit: Hit) -> None:
+        self._screen.write("".join(show_place(session, hit, self._paper())) + "\n")
 
     def stats(self, stats: SessionStats) -> None:
         self._screen.show(stats_lines(stats))
@@ -112,6 +120,12 @@ class TerminalView:
             finally:
                 self._paging(False)
         self._screen.write(safe)
+
+    def _paper(self) -> Paper:
+        return Paper(self._screen.width, self._ansi, self._markdown)
+
+    def _markdown(self, text: str, width: int | None) -> str:
+        return render_markdown(text, width or self._screen.width, colour=self._screen.colour)
 
     def _ansi(self, lines: Iterable[Line]) -> str:
         return to_ansi(lines, colour=self._screen.colour)

@@ -12,6 +12,7 @@ from aloop.agent.events import AgentEvent
 from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from commands.catalog import REGISTRY
 from commands.context import Context
@@ -47,6 +48,12 @@ class RecordingView:
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self.shown.append(("exchanges", [message.content for message in messages]))
+
+    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
+        self.shown.append(("hit", (number, hit.session.id, hit.message, begins)))
+
+    def place(self, session: Session, hit: Hit) -> None:
+        self.shown.append(("place", (session.id, hit.message)))
 
     async def conversation(self, session: Session) -> None:
         self.shown.append(("conversation", session.id))
