@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,6 +34,10 @@ class View(Protocol):
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         """Show sessions as numbered rows (number, id prefix, when, messages, title), paged where they do not fit."""
+        ...
+
+    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
+        """Show sessions as numbered rows while they come in; nothing when none does."""
         ...
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -24,7 +24,7 @@ from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from aloop.tools.approval import unattended
 from commands.registry import Command
-from repl.listing import help_lines, hit_lines, session_lines, stats_lines, trash_lines
+from repl.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
 from repl.place import show_place
 from repl.reading import Paper, read_conversation
 from repl.sanitize import safe_text
@@ -57,6 +57,10 @@ class PlainView:
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         self._write(self._out, session_lines(rows, _WIDTH, datetime.now(UTC)))
+
+    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
+        async for lines in listing_lines(rows, _WIDTH):
+            self._write(self._out, lines)
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         self._write(self._out, trash_lines(rows, _WIDTH, datetime.now(UTC)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from aloop.errors import AmbiguousPrefix
@@ -28,6 +28,21 @@ class Lookup(Housekeeping):
         With ``prefix``, only those whose id begins with it.
         """
         return await on_thread(sessions_dir, lambda backend: backend.list_sessions(limit, prefix))
+
+    @classmethod
+    def iterate_sessions(cls, *, sessions_dir: str | Path | None = None) -> AsyncIterator[SessionSummary]:
+        """Yield all sessions, the newest first, as they are read: as ``list_sessions`` does, without waiting for all.
+
+        Raises StorageError.
+        """
+        return in_slices(YamlBackend(resolve_sessions_dir(sessions_dir)).iterate_sessions())
+
+    @classmethod
+    async def summarize(
+        cls, session_ids: Sequence[str], *, sessions_dir: str | Path | None = None
+    ) -> list[SessionSummary]:
+        """Return the rows of these sessions, without those that are gone; raises StorageError."""
+        return await on_thread(sessions_dir, lambda backend: backend.summarize(session_ids))
 
     @classmethod
     async def list_titles(cls, *, sessions_dir: str | Path | None = None) -> list[SessionTitle]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,9 @@ class RecordingView:
 
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         self.shown.append(("sessions", [row.id for row in rows]))
+
+    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
+        self.shown.append(("listing", [row.id async for row in rows]))
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self.shown.append(("exchanges", [message.content for message in messages]))

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from aloop.llm.message_types import LLMMessage, ToolCall
 from repl.spans import to_text
 from repl.transcript import call_headline, message_lines, reminder_lines
 
-NOW = datetime(2025, 6, 15, tzinfo=UTC)
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
 TALK = (
     LLMMessage("user", "What is\n2+2?"),
