@@ -4,7 +4,7 @@ from __future__ import annotations
 
 USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
-       aloop sessions list | show ID | stats ID | check [ID]
+       aloop sessions list | search WORDS | show ID | stats ID | check [ID]
        aloop sessions delete ID | trash | restore ID | purge [ID]
        aloop --version | --help"""
 

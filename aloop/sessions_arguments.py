@@ -11,11 +11,12 @@ from typing import Literal, get_args
 from aloop.arguments import Parser, count, filled, nearest, print_and_leave
 from aloop.errors import UsageError
 
-Action = Literal["list", "show", "stats", "check", "delete", "trash", "restore", "purge"]
+Action = Literal["list", "search", "show", "stats", "check", "delete", "trash", "restore", "purge"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 _HELP = """\
 usage: aloop sessions list [--limit N] [--json]
+       aloop sessions search WORDS [--limit N] [--json]
        aloop sessions show ID [--messages] [--json]
        aloop sessions stats ID [--json]
        aloop sessions check [ID] [--fix] [--json]
@@ -37,6 +38,7 @@ and, as everywhere:
 
 _SUMMARIES: dict[Action, str] = {
     "list": "List the newest sessions, one a line: id, last change, messages, title.",
+    "search": "Find messages that hold all of the words, in all sessions, the newest first.",
     "show": "Show what a session is, and with --messages all that was said in it.",
     "stats": "Count the messages, tool calls and tokens of a session.",
     "check": "Tell what is odd about a session, or all; exit code 1 when any is left.",
@@ -60,6 +62,7 @@ class SessionsOptions:
     action: Action
     sessions_dir: Path | None = None
     id: str = ""
+    words: tuple[str, ...] = ()
     limit: int = 20
     messages: bool = False
     fix: bool = False
@@ -79,6 +82,7 @@ def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     if own.help:
         print_and_leave(parser.format_help())
     asked = vars(parser.parse_args(rest[2:]))
+    asked["words"] = tuple(asked.get("words", ()))
     return SessionsOptions(sessions_dir=own.sessions_dir, **asked)
 
 
@@ -91,6 +95,9 @@ def _action_parser(action: Action) -> Parser:
         add("id", type=filled, metavar="ID", help=_WHICH.get(action, "the session's id, or a unique beginning of it"))
     if action in ("check", "purge"):
         add("id", type=filled, nargs="?", default=SUPPRESS, metavar="ID", help=_WHICH[action])
+    if action == "search":
+        add("words", type=filled, nargs="+", metavar="WORDS", help="what to look for; quote a phrase")
+        add("--limit", type=count, default=50, metavar="N", help="how many matches (default: 50)")
     if action == "list":
         add("--limit", type=count, default=20, metavar="N", help="how many, the newest first (default: 20)")
     if action == "show":

@@ -13,6 +13,7 @@ from aloop.sessions_arguments import Action, SessionsOptions
 from aloop.sessions_json import finding_record, json_line, session_record, stats_record, summary_record
 from aloop.sessions_output import print_line, remark
 from aloop.sessions_removal import delete, list_trash, purge, restore
+from aloop.sessions_search import search
 from aloop.sessions_text import list_lines, message_lines, quantity, show_lines, stats_lines
 
 
@@ -96,6 +97,7 @@ def _verdict(findings: Sequence[Finding]) -> str:
 _ACTIONS: dict[Action, Callable[[SessionsOptions, asyncio.Runner], int]] = {
     "list": _list,
     "show": _show,
+    "search": search,
     "stats": _stats,
     "check": _check,
     "delete": delete,

@@ -13,6 +13,7 @@ from typing import Any
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.findings import Finding
+from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 
 _MARKS = ("interrupted", "is_error", "skip", "summary")
@@ -34,6 +35,13 @@ def trashed_record(session: TrashedSession) -> dict[str, Any]:
 
 def finding_record(finding: Finding) -> dict[str, Any]:
     return asdict(finding)
+
+
+def hit_record(hit: Hit) -> dict[str, Any]:
+    """Return a match with its session's id, time and title; ``message`` counts from 1, and is 0 for the title."""
+    record = asdict(hit)
+    session: dict[str, Any] = record.pop("session")
+    return session | record
 
 
 def session_record(session: Session, *, messages: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from aloop.visible import visible
 
@@ -10,6 +11,15 @@ from aloop.visible import visible
 def print_line(line: str) -> None:
     """Print a line of what was asked for, or a line of JSON."""
     print(visible(line))
+
+
+def print_marked(line: str, marks: Iterable[tuple[int, int]]) -> None:
+    """Print a line with what stands at ``marks`` in bold, for a terminal."""
+    pieces, end = [], 0
+    for start, stop in marks:
+        pieces += [visible(line[end:start]), f"\x1b[1m{visible(line[start:stop])}\x1b[0m" if line[start:stop] else ""]
+        end = stop
+    print("".join([*pieces, visible(line[end:])]))
 
 
 def remark(sentence: str) -> None:

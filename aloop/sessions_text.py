@@ -9,6 +9,8 @@ from datetime import datetime
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.passage import Mark
+from aloop.memory.search import Hit
 from aloop.memory.session import lies_ahead
 from aloop.memory.trash import TrashedSession
 from aloop.sessions_usage import model_rows, usage_text
@@ -37,7 +39,7 @@ def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterat
 def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
     if row.problem is not None:
         return _row(row.id[:8], format_time(moment), "?", row.problem)
-    title = " ".join(row.title.split())
+    title = _one_line(row.title)
     if lies_ahead(moment):
         title = f"(dated in the future) {title}"
     line = _row(row.id[:8], format_time(moment), str(row.message_count), title)
@@ -58,6 +60,17 @@ def describe(row: SessionSummary) -> str:
 def quantity(count: int, noun: str) -> str:
     """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def hit_session_line(hit: Hit) -> str:
+    """Name the session of a match; one that can not be read with the reason."""
+    return f"{hit.session.id[:8]}  {format_time(hit.session.updated_at)}  {hit.problem or _one_line(hit.session.title)}"
+
+
+def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
+    """Return the line of a match, number and role before it, and where in it the marks are."""
+    lead = f"{f'#{hit.message}' if hit.message else '':>8}  {hit.role:<9}  "
+    return lead + hit.context, tuple((start + len(lead), end + len(lead)) for start, end in hit.marks)
 
 
 def show_lines(session: Session) -> Iterator[str]:
@@ -121,6 +134,10 @@ def cut(text: str, width: int) -> str:
         if columns < width:
             kept = end + 1
     return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _columns(character: str) -> int:

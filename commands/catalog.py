@@ -15,6 +15,7 @@ from commands import (
     model,
     rename,
     resume,
+    search,
     skip,
     stats,
     system,
@@ -26,6 +27,7 @@ from commands.registry import Registry
 REGISTRY = Registry(
     (
         resume.COMMAND,
+        search.COMMAND,
         history.COMMAND,
         clear.COMMAND,
         delete.COMMAND,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aloop.consent import Decision, Request
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+    from aloop.memory.search import Hit
     from aloop.memory.trash import TrashedSession
     from commands.detail import Detail
     from commands.registry import Command, Registry
@@ -49,12 +50,24 @@ class View(Protocol):
         """Show sessions as numbered rows (number, id prefix, when, messages, title), paged where they do not fit."""
         ...
 
+    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
+        """Show sessions as numbered rows while they come in; nothing when none does."""
+        ...
+
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         """Show deleted sessions as numbered rows (number, id prefix, when deleted, messages, title), as above."""
         ...
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         """Show the end of a conversation, as a reminder of where it was."""
+        ...
+
+    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
+        """Show what a search has found, as a row; below a line that names the session when the row ``begins`` one."""
+        ...
+
+    def place(self, session: Session, hit: Hit) -> None:
+        """Show a message that a search has found in a conversation, and what stands around it."""
         ...
 
     async def conversation(self, session: Session) -> None:
@@ -105,11 +118,30 @@ class Context:
     agent: ReActAgent
     view: View
     registry: Registry
-    rows: list[str] = field(default_factory=list)
+    _rows: list[str] = field(default_factory=list)
+    _hits: dict[int, Hit] = field(default_factory=dict)
     was_told_of_unsaved: bool = False
     keeps_model: bool = False
     is_typed: bool = True
     carried: Carried = field(default_factory=Carried)
+
+    @property
+    def rows(self) -> list[str]:
+        return self._rows
+
+    @rows.setter
+    def rows(self, ids: list[str]) -> None:
+        self._rows, self._hits = ids, {}
+
+    def add_hit(self, hit: Hit) -> int:
+        """Add a row that means a place in a session; return its number."""
+        self._rows.append(hit.session.id)
+        self._hits[len(self._rows)] = hit
+        return len(self._rows)
+
+    def hit_in_row(self, argument: str) -> Hit | None:
+        """Return the place that ``argument`` means, when it is the number of a row that means one."""
+        return self._hits.get(int(argument)) if argument.isascii() and argument.isdigit() else None
 
     @property
     def memory(self) -> MemoryManager:

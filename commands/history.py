@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from aloop.errors import AmbiguousPrefix
@@ -9,6 +10,7 @@ from commands.registry import Argument, Command, Outcome
 from commands.resume import find_id, show_candidates
 
 if TYPE_CHECKING:
+    from aloop.memory import SessionSummary
     from commands.context import Context
 
 
@@ -16,11 +18,9 @@ async def history(context: Context, argument: str) -> Outcome:
     """Show all saved sessions as rows, or the whole conversation that ``argument`` names."""
     memory = context.memory
     if not argument:
-        rows = await memory.list_sessions(None, sessions_dir=memory.sessions_dir)
-        context.rows = [row.id for row in rows]
-        if rows:
-            await context.view.sessions(rows)
-        else:
+        context.rows = []
+        await context.view.listing(_as_rows(context, memory.iterate_sessions(sessions_dir=memory.sessions_dir)))
+        if not context.rows:
             context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
         return Outcome()
     wanted = find_id(context, argument)
@@ -35,11 +35,19 @@ async def history(context: Context, argument: str) -> Outcome:
     return Outcome()
 
 
+async def _as_rows(context: Context, sessions: AsyncIterator[SessionSummary]) -> AsyncIterator[SessionSummary]:
+    """Note each session as a row, as it is shown."""
+    async for session in sessions:
+        context.rows.append(session.id)
+        yield session
+
+
 COMMAND = Command(
     name="history",
     summary="List all saved sessions, or read one from start to end",
     handler=history,
     usage="[ID or ROW]",
     argument=Argument.SESSION,
+    aliases=("sessions",),
     example="/history a1b2c3d4",
 )

@@ -17,6 +17,7 @@ class Argument(Enum):
 
     NONE = "none"
     SESSION = "session"
+    DELETED = "deleted"
     COMMAND = "command"
     MODEL = "model"
     TEXT = "text"

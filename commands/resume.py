@@ -13,6 +13,7 @@ from commands.unsaved import save_what_is_left
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import Session
+    from aloop.memory.search import Hit
     from commands.context import Context
 
 RECENT = 20
@@ -30,7 +31,7 @@ async def resume(context: Context, argument: str) -> Outcome:
     if not argument:
         await _list_recent(context)
         return Outcome()
-    wanted = find_id(context, argument)
+    wanted, place = find_id(context, argument), context.hit_in_row(argument)
     if wanted is None:
         return Outcome()
     await save_what_is_left(context.memory)
@@ -41,7 +42,7 @@ async def resume(context: Context, argument: str) -> Outcome:
     except SessionBusy as error:
         await _offer_a_copy(context, wanted, error)
     else:
-        report_resumed(context, session)
+        report_resumed(context, session, place)
         if not context.keeps_model and (notice := await follow(context.agent, session)):
             context.view.info(notice)
     return Outcome()
@@ -87,9 +88,12 @@ async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
     await context.view.sessions(rows)
 
 
-def report_resumed(context: Context, session: Session) -> None:
-    """Show where the conversation was, and what is odd about it."""
-    context.view.exchanges(last_exchanges(session.messages, _REMINDED))
+def report_resumed(context: Context, session: Session, place: Hit | None = None) -> None:
+    """Show where the conversation was, or the ``place`` in it that was searched for, and what is odd about it."""
+    if place and 0 < place.message <= len(session.messages):
+        context.view.place(session, place)
+    else:
+        context.view.exchanges(last_exchanges(session.messages, _REMINDED))
     for warning in session.warnings:
         context.view.info(warning)
     count = len(session.messages)

@@ -45,6 +45,6 @@ RESTORE = Command(
     summary="Bring a deleted session back",
     handler=restore,
     usage="[ID or ROW]",
-    argument=Argument.TEXT,
+    argument=Argument.DELETED,
     example="/restore a1b2c3d4",
 )

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import chain
 
+from aloop.memory.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from aloop.sessions_usage import model_rows, usage_text
 from commands.registry import Command
 from repl.ages import age
-from repl.cells import fit, pad, wrap
-from repl.sanitize import safe_line
-from repl.spans import Line, Tone, line
+from repl.cells import fit, fit_line, pad, wrap
+from repl.sanitize import safe_line, safe_text
+from repl.spans import Line, Span, Tone, line
 
 SHORT_ID = 8
 """Characters of a session id that are shown."""
+
+_ROW_DIGITS = 3
+"""Digits of the rows that /resume takes; a longer number begins an id."""
 
 _WHEN = 12
 _COUNT = 8
@@ -30,23 +35,60 @@ def trash_lines(rows: Sequence[TrashedSession], width: int, now: datetime) -> li
 
 def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, when: str = "when") -> list[Line]:
     """Return a numbered row for each session; under one that can not be read, the reason in full."""
-    number_width = max(2, len(str(len(rows))))
-    indent = number_width + 2
+    digits = max(2, len(str(len(rows))))
+    below = (_session_row(row, number, digits, width, now) for number, row in enumerate(rows, 1))
+    return [_session_head(digits, when), *chain.from_iterable(below)]
+
+
+async def listing_lines(rows: AsyncIterator[SessionSummary], width: int) -> AsyncIterator[list[Line]]:
+    """Yield the same for sessions that come in one by one; rows that no command takes have no number."""
+    number = 0
+    async for row in rows:
+        number += 1
+        head = [_session_head(_ROW_DIGITS, "when")] if number == 1 else []
+        shown = number if number < 10**_ROW_DIGITS else None
+        yield [*head, *_session_row(row, shown, _ROW_DIGITS, width, datetime.now(UTC))]
+
+
+def _session_head(digits: int, when: str) -> Line:
+    head = f"{'#':>{digits}}  {'id':<{SHORT_ID}}  {when:<{_WHEN}}  {'messages':>{_COUNT}}  title"
+    return line((Tone.QUIET, head))
+
+
+def _session_row(row: SessionSummary, number: int | None, digits: int, width: int, now: datetime) -> list[Line]:
+    indent = digits + 2
+    start = f"{number or '':>{digits}}  "
+    identity = (Tone.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
+    time = (Tone.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
+    if row.problem is not None:
+        first = line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read"))
+        return [first, line((Tone.BAD, " " * indent + row.problem))]
     room = max(width - indent - SHORT_ID - _WHEN - _COUNT - 6, 8)
-    head = f"{'#':>{number_width}}  {'id':<{SHORT_ID}}  {when:<{_WHEN}}  {'messages':>{_COUNT}}  title"
-    lines = [line((Tone.QUIET, head))]
-    for number, row in enumerate(rows, 1):
-        start = f"{number:>{number_width}}  "
-        identity = (Tone.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
-        time = (Tone.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
-        if row.problem is None:
-            note = "(dated in the future) " if row.is_in_future else ""
-            title = fit(note + safe_line(row.title), room) or "(no title)"
-            lines.append(line(start, identity, time, f"  {row.message_count:>{_COUNT}}  ", title))
-        else:
-            lines.append(line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read")))
-            lines.append(line((Tone.BAD, " " * indent + row.problem)))
-    return lines
+    note = "(dated in the future) " if row.is_in_future else ""
+    title = fit(note + safe_line(row.title), room) or "(no title)"
+    return [line(start, identity, time, f"  {row.message_count:>{_COUNT}}  ", title)]
+
+
+def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, begins: bool) -> list[Line]:
+    """Return a numbered row for what a search has found, below a line for its session when it ``begins`` one."""
+    lines: list[Line] = []
+    if begins:
+        identity = (Tone.ACCENT, safe_line(hit.session.id)[:SHORT_ID])
+        told = (Tone.QUIET, f" · {age(hit.session.updated_at, now)} · ")
+        lines.append(fit_line(line(identity, told, (Tone.STRONG, safe_line(hit.session.title) or "(no title)")), width))
+        if hit.problem is not None:
+            lines[-1:] = [line(identity, told, (Tone.BAD, "cannot be read")), line((Tone.BAD, "  " + hit.problem))]
+    place = f"#{hit.message}" if hit.message else ""
+    lead = line(f"{number:>3}  ", (Tone.QUIET, f"{place:<5} {hit.role:<9}  "))
+    return [*lines, fit_line((*lead, *_marked(hit)), width)]
+
+
+def _marked(hit: Hit) -> Iterator[Span]:
+    end = 0
+    for start, stop in (*hit.marks, (len(hit.context), len(hit.context))):
+        yield Tone.PLAIN, safe_text(hit.context[end:start])
+        yield Tone.ACCENT, safe_text(hit.context[start:stop])
+        end = stop
 
 
 def stats_lines(stats: SessionStats) -> list[Line]:

@@ -6,6 +6,8 @@ import asyncio
 import os
 import shlex
 import shutil
+from collections.abc import AsyncIterable
+from contextlib import suppress
 
 from prompt_toolkit.application import in_terminal
 
@@ -16,8 +18,11 @@ def pager_command() -> list[str]:
     return chosen if shutil.which(chosen[0]) else []
 
 
-async def page(text: str) -> bool:
-    """Show ``text``, which must be safe, in the pager until it is closed; False when there is no pager to start."""
+async def page(pieces: str | AsyncIterable[str]) -> bool:
+    """Show a text, which must be safe, in the pager until it is closed; False when there is no pager to start.
+
+    Of pieces the first are shown while the others are still made. No more of them are asked for once it is closed.
+    """
     command = pager_command()
     if not command:
         return False
@@ -31,5 +36,27 @@ async def page(text: str) -> bool:
             )
         except OSError:
             return False
-        await pager.communicate(text.encode())
+        assert pager.stdin is not None  # noqa: S101 - it was asked for
+        feeding = asyncio.create_task(_feed(pager.stdin, pieces))
+        try:
+            await pager.wait()
+        finally:
+            feeding.cancel()
+            await asyncio.wait([feeding])
+        if not feeding.cancelled():
+            feeding.result()
     return True
+
+
+async def _feed(stream: asyncio.StreamWriter, pieces: str | AsyncIterable[str]) -> None:
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # whoever reads has seen enough
+            if isinstance(pieces, str):
+                stream.write(pieces.encode())
+            else:
+                async for piece in pieces:
+                    stream.write(piece.encode())
+                    await stream.drain()
+            await stream.drain()
+    finally:
+        stream.close()

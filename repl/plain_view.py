@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,18 +24,22 @@ from aloop.consent import Decision, Request
 from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from aloop.tools.approval import unattended
 from commands.detail import Detail
 from commands.registry import Command
-from repl.listing import help_lines, session_lines, stats_lines, trash_lines
+from repl.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
+from repl.place import show_place
+from repl.reading import Paper, read_conversation
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
 from repl.steps import retrying_text
-from repl.transcript import conversation_lines, reminder_lines
+from repl.transcript import reminder_lines
 from repl.unfolded import call_lines, finished_lines
 
 _WIDTH = 100
+_PAPER = Paper(None, to_text, lambda text, _width: safe_text(text))
 
 
 class PlainView:
@@ -66,6 +70,10 @@ class PlainView:
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         self._write(self._out, session_lines(rows, self._width, datetime.now(UTC)))
 
+    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
+        async for lines in listing_lines(rows, _WIDTH):
+            self._write(self._out, lines)
+
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         self._write(self._out, trash_lines(rows, self._width, datetime.now(UTC)))
 
@@ -73,7 +81,16 @@ class PlainView:
         self._write(self._out, reminder_lines(messages))
 
     async def conversation(self, session: Session) -> None:
-        self._write(self._out, conversation_lines(session))
+        for piece in read_conversation(session, _PAPER, datetime.now(UTC)):
+            self._out.write(piece)
+        self._out.flush()
+
+    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
+        self._write(self._out, hit_lines(number, hit, _WIDTH, datetime.now(UTC), begins=begins))
+
+    def place(self, session: Session, hit: Hit) -> None:
+        self._out.write("".join(show_place(session, hit, _PAPER)))
+        self._out.flush()
 
     def calls(self, messages: Sequence[LLMMessage]) -> None:
         self._write(self._out, call_lines(messages))

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import merge_completers
 from prompt_toolkit.enums import EditingMode
@@ -21,6 +22,7 @@ from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
 from commands.resume import report_resumed
 from repl.banner import banner_lines, farewell_lines
+from repl.catalogs import Catalogs
 from repl.completer import CommandCompleter
 from repl.echo import echo_lines
 from repl.engine import Engine, recover, resume_session
@@ -35,9 +37,11 @@ from repl.pastes import Entry
 from repl.prompt import Prompt
 from repl.report import bug_text
 from repl.screen import Screen
-from repl.session_catalog import SessionCatalog
 from repl.spans import Tone, line, to_text
 from repl.toolbar import toolbar_text
+
+if TYPE_CHECKING:
+    from aloop.memory import MemoryManager
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
 _INTERRUPTED = 130
@@ -50,7 +54,7 @@ class Shell:
         self._options = options
         self._screen = screen
         self._live = Live()
-        self._catalog = SessionCatalog()
+        self._catalogs = Catalogs(self._memory, self._in_background, self._more_to_offer, screen.redraw)
         self._engine = Engine(options, self._make_view)
         self._turn: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -64,8 +68,8 @@ class Shell:
             toolbar=lambda: toolbar_text(options, self._engine.context),
             completer=merge_completers(
                 [
-                    CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._more_to_offer)),
-                    FileCompleter(FileCatalog(self._more_to_offer)),
+                    CommandCompleter(REGISTRY, self._catalogs, ModelCatalog(load_models, self._loaded_more)),
+                    FileCompleter(FileCatalog(self._loaded_more)),
                 ]
             ),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
@@ -165,7 +169,7 @@ class Shell:
         again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
         if outcome.prefill and not self._prompt.offer(again):
             self._prompt.hint("The text that was not answered is in the history: Up brings it back.")
-        self._in_background(self._refresh_catalog())
+        self._in_background(self._catalogs.refresh())
 
     async def _tick(self) -> None:
         """Draw the seconds of the turn as they pass."""
@@ -206,17 +210,16 @@ class Shell:
     async def _start_engine(self) -> None:
         try:
             await recover(await self._engine.ready())
-            await self._refresh_catalog()
+            await self._catalogs.refresh()
         except Exception as error:  # noqa: BLE001 - without an engine there is no shell, whatever the reason
             self._complain(str(error) if isinstance(error, AloopError) else bug_text(error))
             self._exit_code = 1
             self._prompt.leave()
 
-    async def _refresh_catalog(self) -> None:
-        if context := self._engine.context:
-            memory = context.memory
-            with suppress(AloopError):  # /resume shows it; completion merely offers nothing new
-                self._catalog.replace(await memory.list_titles(sessions_dir=memory.sessions_dir))
+    def _memory(self) -> MemoryManager | None:
+        return self._engine.context.memory if self._engine.context else None
+
+    def _more_to_offer(self) -> None:
         self._prompt.complete_again()
         self._screen.redraw()
 
@@ -233,7 +236,7 @@ class Shell:
             context.memory.close()
             await context.agent.llm.aclose()
 
-    def _more_to_offer(self) -> None:
+    def _loaded_more(self) -> None:
         with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
             self._prompt.complete_again()
 

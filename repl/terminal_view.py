@@ -5,7 +5,8 @@ Imported with the engine, after the first prompt is drawn: rich comes with it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from aloop.consent import Decision, Request
 from aloop.errors import AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from commands.detail import Detail
 from commands.registry import Command
@@ -25,14 +27,16 @@ from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lin
 from repl.echo import echo_lines
 from repl.file_editor import edit_file
 from repl.handover import hand_over
-from repl.listing import help_lines, session_lines, stats_lines, trash_lines
+from repl.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
 from repl.live import Live
 from repl.markdown import render_markdown
 from repl.pager import page
+from repl.place import show_place
+from repl.reading import Paper, read_conversation
 from repl.sanitize import safe_line
 from repl.screen import Screen
 from repl.spans import Line, Tone, to_ansi
-from repl.transcript import REMINDER_LINES, after_answer, conversation_head, message_lines, shortened
+from repl.transcript import REMINDER_LINES, after_answer, message_lines, shortened
 from repl.turn_display import TurnDisplay
 from repl.unfolded import call_lines
 
@@ -88,6 +92,9 @@ class TerminalView:
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         await self._show_paged(self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC))))
 
+    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
+        await self._show_pieces(self._ansi(lines) async for lines in listing_lines(rows, self._screen.width))
+
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         await self._show_paged(self._ansi(trash_lines(rows, self._screen.width, datetime.now(UTC))))
 
@@ -95,8 +102,13 @@ class TerminalView:
         self._screen.write("".join(self._messages(messages, REMINDER_LINES)) + "\n")
 
     async def conversation(self, session: Session) -> None:
-        whole = self._messages((*session.system_messages, *session.messages), None)
-        await self._show_paged(self._ansi(conversation_head(session)) + "".join(whole))
+        await self._show_pieces(_one_by_one(read_conversation(session, self._paper(), datetime.now(UTC))))
+
+    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
+        self._screen.show(hit_lines(number, hit, self._screen.width, datetime.now(UTC), begins=begins))
+
+    def place(self, session: Session, hit: Hit) -> None:
+        self._screen.write("".join(show_place(session, hit, self._paper())) + "\n")
 
     def calls(self, messages: Sequence[LLMMessage]) -> None:
         self._screen.show(call_lines(messages))
@@ -153,14 +165,52 @@ class TerminalView:
                 yield self._ansi(message_lines(message, most))
 
     async def _show_paged(self, safe: str) -> None:
-        if safe.count("\n") + _PROMPT_ROWS > self._screen.height:
-            self._paging(True)
-            try:
-                if await page(safe):
-                    return
-            finally:
-                self._paging(False)
-        self._screen.write(safe)
+        if self._fits(safe) or not await self._page(safe):
+            self._screen.write(safe)
+
+    async def _show_pieces(self, pieces: AsyncIterator[str]) -> None:
+        """Print what fits on the screen; page what does not, from the moment that this is known."""
+        shown = ""
+        async for piece in pieces:
+            shown += piece
+            if not self._fits(shown):
+                break
+        else:
+            self._screen.write(shown)
+            return
+        if not await self._page(_joined(shown, pieces)):
+            self._screen.write(shown)
+            async for piece in pieces:
+                self._screen.write(piece)
+
+    def _fits(self, safe: str) -> bool:
+        return safe.count("\n") + _PROMPT_ROWS <= self._screen.height
+
+    async def _page(self, text: str | AsyncIterator[str]) -> bool:
+        self._paging(True)
+        try:
+            return await page(text)
+        finally:
+            self._paging(False)
+
+    def _paper(self) -> Paper:
+        return Paper(self._screen.width, self._ansi, self._markdown)
+
+    def _markdown(self, text: str, width: int | None) -> str:
+        return render_markdown(text, width or self._screen.width, colour=self._screen.colour)
 
     def _ansi(self, lines: Iterable[Line]) -> str:
         return to_ansi(lines, colour=self._screen.colour)
+
+
+async def _one_by_one(pieces: Iterable[str]) -> AsyncIterator[str]:
+    """Yield pieces that take a while to make, and let others act between them."""
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(0)
+
+
+async def _joined(first: str, pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield first
+    async for piece in pieces:
+        yield piece

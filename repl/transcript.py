@@ -1,4 +1,4 @@
-"""A stored conversation as lines: the end of it after /resume, the whole of it for /history ID."""
+"""Messages as lines: the end of a conversation after /resume, each of them shortened."""
 
 from __future__ import annotations
 
@@ -46,16 +46,6 @@ def conversation_head(session: Session) -> list[Line]:
     """Return what stands above a whole conversation: which one it is, and what is odd about its file."""
     head = f"{session.id} · {safe_line(session.title) or '(no title)'}"
     return [line((Tone.STRONG, head)), *(line((Tone.BAD, warning)) for warning in session.warnings)]
-
-
-def conversation_lines(session: Session) -> list[Line]:
-    """Return a whole conversation, with a blank line before each question."""
-    lines = conversation_head(session)
-    for message in (*session.system_messages, *session.messages):
-        if message.role in {"system", "user"}:
-            lines.append(line(""))
-        lines += message_lines(message)
-    return lines
 
 
 def reminder_lines(messages: Sequence[LLMMessage]) -> list[Line]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from aloop.errors import AmbiguousPrefix
 from aloop.memory.housekeeping import Housekeeping, on_thread
+from aloop.memory.location import resolve_sessions_dir
+from aloop.memory.query import Query
+from aloop.memory.search import Hit
 from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle
+from aloop.memory.slices import in_slices
 from aloop.memory.statistics import count
 from aloop.memory.yaml_backend import YamlBackend
 
@@ -25,9 +30,34 @@ class Lookup(Housekeeping):
         return await on_thread(sessions_dir, lambda backend: backend.list_sessions(limit, prefix))
 
     @classmethod
+    def iterate_sessions(cls, *, sessions_dir: str | Path | None = None) -> AsyncIterator[SessionSummary]:
+        """Yield all sessions, the newest first, as they are read: as ``list_sessions`` does, without waiting for all.
+
+        Raises StorageError.
+        """
+        return in_slices(YamlBackend(resolve_sessions_dir(sessions_dir)).iterate_sessions())
+
+    @classmethod
+    async def summarize(
+        cls, session_ids: Sequence[str], *, sessions_dir: str | Path | None = None
+    ) -> list[SessionSummary]:
+        """Return the rows of these sessions, without those that are gone; raises StorageError."""
+        return await on_thread(sessions_dir, lambda backend: backend.summarize(session_ids))
+
+    @classmethod
     async def list_titles(cls, *, sessions_dir: str | Path | None = None) -> list[SessionTitle]:
         """Return the id, time and title of all sessions, newest first: quick, whatever their number and size."""
         return await on_thread(sessions_dir, YamlBackend.list_titles)
+
+    @classmethod
+    def search_sessions(cls, words: str, *, sessions_dir: str | Path | None = None) -> AsyncIterator[Hit]:
+        """Yield each message that holds all of ``words``, phrases of them in quotes, the newest session first.
+
+        Case makes no difference. A session that has the words in several messages yields the one with most of them; a
+        file that can not be read is searched as text. Raises StorageError.
+        """
+        backend = YamlBackend(resolve_sessions_dir(sessions_dir))
+        return in_slices(backend.search(Query.parse(words)))
 
     @classmethod
     async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:

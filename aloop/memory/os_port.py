@@ -124,8 +124,8 @@ class OsPort:
     def exists(self, path: Path) -> bool:
         return os.path.lexists(path)
 
-    def lstat(self, path: Path) -> os.stat_result:
-        return path.lstat()
+    def lstat(self, path: str | Path) -> os.stat_result:
+        return os.lstat(path)
 
     def fstat(self, descriptor: int) -> os.stat_result:
         return os.fstat(descriptor)

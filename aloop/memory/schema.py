@@ -73,6 +73,18 @@ def read_messages(root: Mapping) -> tuple[LLMMessage, ...]:
     return tuple(_read_message(item, None) for item in _Fields(root).items("messages"))
 
 
+def title_so_far(root: Node) -> str:
+    """Return the title of a session that is read in part; empty while neither header nor last message tells it."""
+    if not isinstance(root, Mapping):
+        return ""
+    header = _Fields(root)
+    try:
+        last = tuple(_read_message(item, None) for item in header.items("messages")[-1:])
+        return header.text("title") or make_title(last)
+    except Refused:
+        return ""  # not read far enough
+
+
 def refuse_newer(root: Mapping) -> None:
     """Raise Refused when the file says that a later aloop wrote it."""
     version = _Fields(root).number("version", 1)

@@ -20,7 +20,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.canonical import read_canonical
 from aloop.memory.emitter import END_MARKER, emit_session
 from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
-from aloop.memory.schema import Refused, read_messages, read_session
+from aloop.memory.schema import Refused, read_messages, read_session, title_so_far
 from aloop.memory.session import Session
 from aloop.memory.source import Source
 
@@ -89,6 +89,22 @@ def read_quickly(data: bytes, path: Path) -> Session | None:
     except Refused:
         # These nodes know no places; the parser's do.
         return None
+
+
+def peek_title(data: bytes) -> str | None:
+    """Return the title that the beginning of a session file tells, None when it does not reach that far.
+
+    It is read no further than to the end of the first question.
+    """
+    builder = _Builder(None)
+    # The text ends in the middle, or is no session: whoever reads all of it tells why.
+    with contextlib.suppress(yaml.YAMLError, Refused, UnicodeDecodeError):
+        text = Source.decode(data[: data.rfind(b"\n") + 1]).text
+        for event in yaml.parse(text, Loader=_LOADER):
+            builder.feed(event)
+            if isinstance(event, yaml.MappingEndEvent) and (title := title_so_far(builder.documents[0])):
+                return title
+    return None
 
 
 def interpret(parsed: Parsed, path: Path) -> Session:

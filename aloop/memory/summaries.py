@@ -7,8 +7,19 @@ from pathlib import Path
 from aloop.errors import SessionFileError
 from aloop.memory.heads import Head
 from aloop.memory.os_port import OsPort
-from aloop.memory.serialization import load_session
+from aloop.memory.serialization import load_session, peek_title
 from aloop.memory.session import FILE_NAME, SessionSummary
+
+_BEGINNING = 16_384
+"""Bytes of a file in which its title, or its first question, is looked for before the whole of it is read."""
+
+
+def read_title(port: OsPort, sessions_dir: Path, head: Head) -> str | None:
+    """Return a session's title, told by the beginning of its file alone; None when that does not tell."""
+    try:
+        return peek_title(port.read(sessions_dir / head.folder / FILE_NAME, _BEGINNING))
+    except OSError:
+        return None
 
 
 def read_summary(port: OsPort, sessions_dir: Path, head: Head) -> SessionSummary:

@@ -17,13 +17,15 @@ from aloop.memory.atomic import TEMPORARY_SUFFIX, explain, left_overs, write_ato
 from aloop.memory.catalog import Catalog, Entry, is_ours, normal_prefix
 from aloop.memory.check import Checker
 from aloop.memory.findings import Finding
-from aloop.memory.heads import Head, short_name
+from aloop.memory.heads import Head, read_head, short_name
 from aloop.memory.index import add_to_index
 from aloop.memory.locks import LOCK_NAMES, OpenLock, write_lock
+from aloop.memory.query import Query
 from aloop.memory.recovery import fold_in, journals
+from aloop.memory.search import Hit, search
 from aloop.memory.session import FILE_NAME, Session, SessionSummary, SessionTitle, refuse_short
 from aloop.memory.stored import StoredSession
-from aloop.memory.summaries import read_summary
+from aloop.memory.summaries import read_summary, read_title
 from aloop.memory.trash import Trash, TrashedSession
 
 ALOOP_FOLDER = ".aloop"
@@ -152,11 +154,30 @@ class YamlBackend:
         """Return the newest sessions first, the unreadable among them; raises StorageError."""
         return [self._summary(head) for head in self._heads(prefix)[:limit]]
 
+    def iterate_sessions(self) -> Iterator[list[SessionSummary]]:
+        """Yield the newest sessions first, one at a time; raises StorageError."""
+        for head in self._heads():
+            yield [self._summary(head)]
+
+    def summarize(self, session_ids: Iterable[str]) -> list[SessionSummary]:
+        """Return the rows of those sessions that are there; raises StorageError."""
+        entries = [entry for identity in session_ids for entry in self.find(identity)[:1]]
+        heads = (read_head(self.port, str(self.sessions_dir), entry.folder) for entry in entries)
+        return [self._summary(head) for head in heads if head]
+
     def list_titles(self) -> list[SessionTitle]:
-        """Return all sessions, the newest first; only those without a title are read whole. Raises StorageError."""
-        return [
-            SessionTitle(head.id, head.updated_at, head.title or self._summary(head).title) for head in self._heads()
-        ]
+        """Return all sessions, the newest first, read no further than to their titles; raises StorageError."""
+        return [SessionTitle(head.id, head.updated_at, head.title or self._title(head)) for head in self._heads()]
+
+    def _title(self, head: Head) -> str:
+        """Return the title of a session whose first lines have none; of one that can not be read, nothing."""
+        title = None if head.problem else read_title(self.port, self.sessions_dir, head)
+        return self._summary(head).title if title is None else title
+
+    def search(self, query: Query) -> Iterator[list[Hit]]:
+        """Yield what is found in all sessions, as ``aloop.memory.search.search`` does; raises StorageError."""
+        with self._explained("search the sessions"):
+            yield from search(self.port, self.sessions_dir, query)
 
     def _heads(self, prefix: str = "") -> list[Head]:
         with self._explained("list the sessions"):

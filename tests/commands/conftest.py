@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from aloop.agent.events import AgentEvent
 from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from commands.catalog import REGISTRY
 from commands.context import Context
@@ -53,8 +54,17 @@ class RecordingView:
     async def sessions(self, rows: Sequence[SessionSummary]) -> None:
         self.shown.append(("sessions", [row.id for row in rows]))
 
+    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
+        self.shown.append(("listing", [row.id async for row in rows]))
+
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self.shown.append(("exchanges", [message.content for message in messages]))
+
+    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
+        self.shown.append(("hit", (number, hit.session.id, hit.message, begins)))
+
+    def place(self, session: Session, hit: Hit) -> None:
+        self.shown.append(("place", (session.id, hit.message)))
 
     async def conversation(self, session: Session) -> None:
         self.shown.append(("conversation", session.id))

@@ -1,22 +1,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import to_plain_text
 
-from aloop.memory import SessionTitle
+from aloop.memory import SessionSummary, SessionTitle
 from commands.catalog import REGISTRY
 from repl.completer import CommandCompleter
 from repl.model_catalog import ModelCatalog
-from repl.session_catalog import OFFERED, SessionCatalog
+from repl.session_catalog import OFFERED, SessionCatalog, SessionTable
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 NEWEST = "a1b2c3d4-5678-40ab-8def-1234567890ab"
 TWIN = "a1b2c3d4-9999-40ab-8def-1234567890ab"
 MODELS = ModelCatalog(lambda: ("claude-sonnet-5-5", "claude-opus-5-5", "offline"), lambda: None)
+GONE = "99999999-5678-40ab-8def-1234567890ab"
 OTHER = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
@@ -24,11 +26,26 @@ def title(session_id: str, hours: int, text: str = "A title") -> SessionTitle:
     return SessionTitle(session_id, NOW - timedelta(hours=hours), text)
 
 
+class Offered:
+    """Saved sessions, and one that was deleted."""
+
+    def __init__(self, titles: list[SessionTitle]) -> None:
+        self.saved, self.deleted = SessionCatalog(), SessionCatalog()
+        self.saved.replace(SessionTable(titles))
+        self.deleted.replace(SessionTable([title(GONE, 4, "Gone for now")]))
+
+    def sessions(self) -> SessionCatalog:
+        return self.saved
+
+    def trash(self) -> SessionCatalog:
+        return self.deleted
+
+
 @pytest.fixture
 def completer() -> CommandCompleter:
-    sessions = SessionCatalog()
-    sessions.replace([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
-    return CommandCompleter(REGISTRY, sessions, MODELS, lambda: NOW)
+    offered = Offered([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
+    offered.saved.counted([SessionSummary(NEWEST, NOW, NOW - timedelta(hours=1), 1234, "", Path())])
+    return CommandCompleter(REGISTRY, offered, MODELS, lambda: NOW)
 
 
 def complete(completer: CommandCompleter, text: str) -> list[Completion]:
@@ -58,7 +75,7 @@ def test_an_alias_completes_when_it_is_what_was_begun(completer: CommandComplete
 
 
 @pytest.mark.parametrize(
-    "text", ["", "re", "hello /re", " /re", "/zzz", "/re\n/re", "/clear ", "/nope a", "/resume a b"]
+    "text", ["", "re", "hello /re", " /re", "/zzz", "/re\n/re", "/clear ", "/nope a", "/resume a b", "/model a b"]
 )
 def test_nothing_is_offered_where_nothing_fits(completer: CommandCompleter, text: str) -> None:
     assert complete(completer, text) == []
@@ -68,8 +85,19 @@ def test_nothing_is_offered_where_nothing_fits(completer: CommandCompleter, text
 def test_sessions_are_offered_the_newest_first_with_age_and_title(completer: CommandCompleter, text: str) -> None:
     found = complete(completer, text)
     assert [completion.text[:8] for completion in found] == ["a1b2c3d4", "0badcafe", "a1b2c3d4"]
-    assert meta(found[0]) == "1 h ago · Newest ^[[2J"
-    assert meta(found[2]) == "3 h ago · (no title)"
+    assert meta(found[0]) == "1 h ago     1,234  Newest ^[[2J"
+    assert meta(found[2]) == "3 h ago            (no title)"
+
+
+@pytest.mark.parametrize("typed", ["title", "A ti", "  TIT a"])
+def test_words_of_the_title_complete_to_the_id(completer: CommandCompleter, typed: str) -> None:
+    [completion] = complete(completer, f"/resume {typed}")
+    assert applied(f"/resume {typed.lstrip()}", completion) == "/resume 0badcafe"
+
+
+def test_deleted_sessions_are_offered_where_they_are_meant(completer: CommandCompleter) -> None:
+    assert [found.text for found in complete(completer, "/restore gone")] == ["99999999"]
+    assert complete(completer, "/resume gone") == []
 
 
 def test_a_prefix_completes_to_eight_characters(completer: CommandCompleter) -> None:
@@ -94,8 +122,7 @@ def test_models_are_offered_by_their_beginning(completer: CommandCompleter) -> N
 
 
 def test_many_sessions_are_offered_in_part_and_found_in_full() -> None:
-    sessions = SessionCatalog()
-    sessions.replace([title(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
-    completer = CommandCompleter(REGISTRY, sessions, MODELS, lambda: NOW)
+    many = Offered([title(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
+    completer = CommandCompleter(REGISTRY, many, MODELS, lambda: NOW)
     assert len(complete(completer, "/resume ")) == OFFERED
     assert [found.text for found in complete(completer, "/resume 00001387")] == ["00001387"]

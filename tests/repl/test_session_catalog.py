@@ -1,20 +1,21 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.memory import SessionTitle
-from repl.session_catalog import OFFERED, SHORT_ID, SessionCatalog
+from aloop.memory import SessionSummary, SessionTitle
+from repl.session_catalog import OFFERED, SHORT_ID, SessionCatalog, SessionTable
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
 
 
-def catalog(ids: list[str]) -> SessionCatalog:
-    sessions = SessionCatalog()
-    sessions.replace([SessionTitle(session_id, NOW, "") for session_id in ids])
-    return sessions
+def catalog(ids: list[str]) -> SessionTable:
+    return SessionTable([SessionTitle(session_id, NOW, "") for session_id in ids])
 
 
 IDS = st.lists(st.text("ab1-", min_size=10, max_size=12), unique=True, max_size=30)
@@ -37,3 +38,46 @@ def test_the_shortest_form_of_an_id_is_its_own_and_eight_at_least(ids: list[str]
 def test_an_empty_catalog_finds_nothing() -> None:
     assert SessionCatalog().find("a") == []
     assert SessionCatalog().find("") == []
+
+
+def named(**titles: str) -> SessionTable:
+    return SessionTable([SessionTitle(f"{name:0<8}-5678-40ab", NOW, title) for name, title in titles.items()])
+
+
+def test_words_of_a_title_find_a_session_the_newest_first() -> None:
+    table = named(a1="Fix the parser", b2="Rain in Spain", c3="The parser, again")
+    assert [entry.shortest[:2] for entry in table.find("pars")] == ["a1", "c3"]
+    assert [entry.shortest[:2] for entry in table.find("the FIX")] == ["a1"]
+    assert table.find("snow") == []
+
+
+def test_what_may_be_an_id_or_a_word_finds_both_the_ids_first() -> None:
+    table = named(f1="The bad build", bad1="Rain", c3="Bad luck")
+    assert [entry.shortest[:2] for entry in table.find("bad")] == ["ba", "f1", "c3"]
+
+
+def test_a_session_that_fits_in_both_ways_is_offered_once() -> None:
+    assert len(named(bad1="Bad luck").find("bad")) == 1
+
+
+def test_many_that_fit_are_offered_in_part() -> None:
+    table = SessionTable([SessionTitle(f"a{number:07}-5678", NOW, f"a title {number}") for number in range(200)])
+    for typed in ("", "a", "title", "a ti"):
+        assert [entry.rank for entry in table.find(typed)] == list(range(OFFERED))
+
+
+def test_messages_are_counted_once_they_are_offered_and_again_when_a_session_has_changed() -> None:
+    asked: list[Sequence[str]] = []
+    sessions = SessionCatalog(asked.append)
+    title = SessionTitle("a1b2c3d4-5678", NOW, "One")
+    sessions.replace(SessionTable([title]))
+    sessions.find("a1")
+    assert asked == [[title.id]]
+    assert sessions.count(title) is None
+    sessions.counted([SessionSummary(title.id, NOW, NOW, 7, "One", Path())])
+    sessions.find("a1")
+    assert (sessions.count(title), len(asked)) == (7, 1)
+    later = replace(title, updated_at=NOW + timedelta(hours=1))
+    sessions.replace(SessionTable([later]))
+    sessions.find("a1")
+    assert (sessions.count(later), len(asked)) == (None, 2)

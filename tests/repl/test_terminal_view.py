@@ -50,7 +50,8 @@ async def test_only_a_clear_yes_is_one(stage: Stage, answer: str, *, is_yes: boo
 
 async def test_what_fits_is_printed_and_needs_no_pager(stage: Stage) -> None:
     await stage.view.conversation(session(LLMMessage("user", "Hi"), LLMMessage("assistant", "**Hello**")))
-    assert stage.terminal.screen == ["id-1 · A title", "", "> Hi", "Hello"]
+    assert stage.terminal.screen[0] == "id-1 · A title"
+    assert stage.terminal.screen[2:] == ["", "1  > Hi", "2  Hello"]
     assert stage.paging == []
 
 

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
-
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import Session
 from repl.spans import to_text
-from repl.transcript import call_headline, conversation_lines, message_lines, reminder_lines
+from repl.transcript import call_headline, message_lines, reminder_lines
 
-NOW = datetime(2025, 6, 15, tzinfo=UTC)
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
 TALK = (
     LLMMessage("user", "What is\n2+2?"),
@@ -16,26 +11,6 @@ TALK = (
     LLMMessage("tool", "4\nexactly", tool_call_id="call_1", name="calculator"),
     LLMMessage("assistant", "It is 4."),
 )
-
-
-def test_a_conversation_shows_who_said_what() -> None:
-    session = Session(
-        "id-1", NOW, NOW, (LLMMessage("system", "a\nb\nc"),), TALK, Path("x"), "A title", warnings=("Odd.",)
-    )
-    assert to_text(conversation_lines(session)).splitlines() == [
-        "id-1 · A title",
-        "Odd.",
-        "",
-        "system: a",
-        "        … (2 more lines)",
-        "",
-        "> What is",
-        "  2+2?",
-        "● calculator 2+2",
-        "  → 4",
-        "    exactly",
-        "It is 4.",
-    ]
 
 
 def test_a_reminder_is_short_and_parts_its_exchanges() -> None:

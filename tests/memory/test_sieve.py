@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import random
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aloop.memory.query import Query, fold
+from aloop.memory.search import find_hits
+from aloop.memory.serialization import dump_session, load_session
+from aloop.memory.session import Session
+from aloop.memory.sieve import _FOLDING, _STEADY, Sieve
+from tests.memory.examples import ID, NOWHERE, RICH, session, texts, user
+from tests.memory.handwritten import write_by_hand
+
+_LETTERS = st.text(
+    st.sampled_from("abskifABSKIF ßſKŉǰéÉe\u0301ﬁ\n'\"\\/x41un\t\u2028か\u3099がハ字豈한\u1112\u1161\u11ab…\u037e"),
+    max_size=30,
+)
+
+
+def lets_through(data: bytes, query: str) -> bool:
+    return Sieve(Query.parse(query)).passes(data)
+
+
+def never_wrongly_kept_back(data: bytes, stored: Session, query: str) -> bool:
+    return lets_through(data, query) or not find_hits(stored, Query.parse(query))
+
+
+@given(st.one_of(_LETTERS, texts), _LETTERS)
+def test_no_file_of_ours_is_kept_back_that_holds_what_is_searched_for(text: str, query: str) -> None:
+    stored = session(user(text), system="s k i")
+    assert never_wrongly_kept_back(dump_session(stored), stored, query)
+
+
+@given(_LETTERS, st.data())
+def test_any_part_of_what_was_said_is_let_through(text: str, data: st.DataObject) -> None:
+    written = dump_session(session(user(text)))
+    start = data.draw(st.integers(0, len(text)))
+    part = text[start : data.draw(st.integers(start, len(text)))]
+    assert never_wrongly_kept_back(written, load_session(written, NOWHERE), part.replace('"', " "))
+
+
+@given(_LETTERS, _LETTERS)
+def test_nor_is_one_with_everything_escaped_that_can_be(text: str, query: str) -> None:
+    def spell(character: str) -> str:
+        return f"\\U{ord(character):08x}"
+
+    data = f'id: {ID}\nmessages:\n  - role: user\n    content: "{"".join(map(spell, text))}"\n'.encode()
+    assert never_wrongly_kept_back(data, load_session(data, NOWHERE), query)
+
+
+def test_nor_is_one_written_by_hand() -> None:
+    for seed in range(300):
+        written = write_by_hand(random.Random(seed))
+        stored = load_session(written.data, NOWHERE)
+        for message in written.messages:
+            for word in (message.content or "").split():
+                assert never_wrongly_kept_back(written.data, stored, word.replace('"', " ")), seed
+
+
+def test_what_every_file_holds_lets_none_through() -> None:
+    data = dump_session(session(*RICH, system="You are a helpful assistant.\n"))
+    assert not any(lets_through(data, word) for word in ("helpful", "assistant", "user", "claude", "role", "input_tok"))
+    assert lets_through(data, "user summary") is False
+    assert lets_through(data, "calculator")
+
+
+def test_a_word_that_json_has_escaped_is_let_through() -> None:
+    data = f"id: {ID}\nmessages:\n  - role: user\n    content: {json.dumps('Übung, 日本')}\n".encode()
+    assert data.isascii()
+    assert lets_through(data, "übung")
+    assert lets_through(data, "日本")
+    assert not lets_through(data, "nichts")
+
+
+def test_each_character_that_folds_to_a_steady_one_is_known() -> None:
+    assert not [
+        hex(code)
+        for code in (*range(0x80, 0xD800), *range(0xE000, 0x30000))
+        if fold(chr(code)) != chr(code)
+        and any(_STEADY.search(form) for form in (fold(chr(code)), unicodedata.normalize("NFC", chr(code))))
+        and not _FOLDING.search(chr(code).encode())
+    ]
