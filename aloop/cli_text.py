@@ -4,7 +4,7 @@ from __future__ import annotations
 
 USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
-       aloop sessions list | show ID | stats ID | check [ID]
+       aloop sessions list | show ID | stats ID | check [ID] | export ID FORMAT
        aloop sessions delete ID | trash | restore ID | purge [ID]
        aloop --version | --help"""
 

@@ -6,6 +6,7 @@ from commands import (
     clear,
     compact,
     delete,
+    export,
     help,  # noqa: A004 - /help lives in a module of its name
     history,
     leave,
@@ -25,6 +26,7 @@ REGISTRY = Registry(
         delete.COMMAND,
         trash.TRASH,
         trash.RESTORE,
+        export.COMMAND,
         stats.COMMAND,
         model.COMMAND,
         system.COMMAND,

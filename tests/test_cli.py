@@ -145,7 +145,7 @@ def test_options_of_a_conversation_do_not_go_with_sessions(arguments: list[str])
         (["--modle", "x"], "Did you mean --model?"),
         (["--res"], "Did you mean --resume?"),
         (["--zzz"], "See: aloop --help"),
-        (["sessions"], "list, show, stats, check, delete, trash, restore or purge?"),
+        (["sessions"], "trash, restore or purge?"),
         (["sessions", "frobnicate"], "See: aloop sessions --help"),
         (["sessions", "show"], "See: aloop sessions show --help"),
         (["sessions", "show", "a1b2", "c3d4"], "See: aloop sessions show --help"),
