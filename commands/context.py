@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
     from aloop.memory.trash import TrashedSession
     from commands.registry import Command, Registry
+    from commands.shelf import Choice, Shelf
 
 
 class View(Protocol):
@@ -31,8 +32,15 @@ class View(Protocol):
         """Ask, and wait for the answer: anything but a clear yes is a no, and so is that nobody can answer."""
         ...
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
-        """Show sessions as numbered rows (number, id prefix, when, messages, title), paged where they do not fit."""
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
+        """Show sessions as numbered rows (number, id prefix, when, messages, title).
+
+        Where they do not fit they are ``paged``, or the first of them scroll away.
+        """
+        ...
+
+    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
+        """Let one of all sessions be picked, ``rows`` first; None where that can not be done, or none was chosen."""
         ...
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from aloop.errors import AmbiguousPrefix, SessionBusy
 from commands.model import follow
 from commands.registry import Argument, Command, Outcome
+from commands.shelf import Choice, Shelf
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
-    from aloop.memory import Session
+    from aloop.memory import Session, SessionSummary
     from commands.context import Context
 
 RECENT = 20
@@ -27,12 +28,16 @@ _ROW_DIGITS = 3
 
 async def resume(context: Context, argument: str) -> Outcome:
     """List the recent sessions, or load the one that ``argument`` names: a row of the list shown last, or an id."""
-    if not argument:
-        await _list_recent(context)
-        return Outcome()
-    wanted = find_id(context, argument)
-    if wanted is None:
-        return Outcome()
+    if argument:
+        wanted = find_id(context, argument)
+        if wanted is not None:
+            await _go_on(context, wanted)
+    elif choice := await _pick(context):
+        await (_fork(context, choice.session_id) if choice.fork else _go_on(context, choice.session_id))
+    return Outcome()
+
+
+async def _go_on(context: Context, wanted: str) -> None:
     await save_what_is_left(context.memory)
     try:
         session = await context.memory.resume(wanted)
@@ -44,7 +49,6 @@ async def resume(context: Context, argument: str) -> Outcome:
         report_resumed(context, session)
         if not context.keeps_model and (notice := await follow(context.agent, session)):
             context.view.info(notice)
-    return Outcome()
 
 
 async def _offer_a_copy(context: Context, wanted: str, busy: SessionBusy) -> None:
@@ -52,9 +56,14 @@ async def _offer_a_copy(context: Context, wanted: str, busy: SessionBusy) -> Non
     if not await context.view.confirm(f"{busy} Go on in a copy?"):
         context.view.info("Nothing was changed.")
         return
+    await _fork(context, wanted)
+
+
+async def _fork(context: Context, wanted: str) -> None:
+    await save_what_is_left(context.memory)
     session = await context.memory.fork(wanted)
     context.view.exchanges(last_exchanges(session.messages, _REMINDED))
-    copy, original = session.id[:_SHORT_ID], busy.session_id[:_SHORT_ID]
+    copy, original = session.id[:_SHORT_ID], (session.forked_from or "")[:_SHORT_ID]
     context.view.info(f"Going on in {copy}, a copy of {original}. It is saved with its first turn.")
 
 
@@ -102,15 +111,27 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
     return messages[questions[-count] :] if len(questions) >= count else messages
 
 
-async def _list_recent(context: Context) -> None:
+async def _pick(context: Context) -> Choice | None:
+    """Return what was picked of all sessions; where nothing was, the recent ones stand on the screen, as rows."""
+    shelf = Shelf(context.memory)
+    rows = await _recent(context)
+    choice = await context.view.pick(rows, shelf) if rows else None
+    if shelf.changed:
+        rows = await _recent(context)
+    if choice is None and rows:
+        # A pager would take the screen on which the rows are to stay.
+        await context.view.sessions(rows, paged=False)
+        context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
+    elif choice is None:
+        context.view.info(f"There are no saved sessions in {context.memory.sessions_dir} yet.")
+    return choice
+
+
+async def _recent(context: Context) -> Sequence[SessionSummary]:
     memory = context.memory
     rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
     context.rows = [row.id for row in rows]
-    if not rows:
-        context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
-        return
-    await context.view.sessions(rows)
-    context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
+    return rows
 
 
 COMMAND = Command(

@@ -23,6 +23,7 @@ from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from aloop.tools.approval import unattended
 from commands.registry import Command
+from commands.shelf import Choice, Shelf
 from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
@@ -51,8 +52,11 @@ class PlainView:
         self._write(self._err, [line(f"{question} Nobody can answer here, so: no.")])
         return False
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:  # noqa: ARG002
         self._write(self._out, session_lines(rows, _WIDTH, datetime.now(UTC)))
+
+    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:  # noqa: ARG002 - the View's
+        return None
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         self._write(self._out, trash_lines(rows, _WIDTH, datetime.now(UTC)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
@@ -32,6 +33,10 @@ from repl.screen import Screen
 from repl.session_catalog import SessionCatalog
 from repl.spans import Tone, line, to_text
 from repl.toolbar import toolbar_text
+
+if TYPE_CHECKING:
+    from aloop.memory import SessionSummary
+    from commands.shelf import Choice, Shelf
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
 _INTERRUPTED = 130
@@ -156,7 +161,15 @@ class Shell:
         # Imported here, in the engine's thread: rich comes with it.
         from repl.terminal_view import TerminalView
 
-        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask)
+        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick)
+
+    async def _pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
+        # Imported here: only who opens the picker waits for it.
+        from repl.picking import Picking
+
+        picking = Picking(rows, shelf, self._screen, self._prompt.paste_guard)
+        with self._prompt.lend(picking.layout):
+            return await picking.run()
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging

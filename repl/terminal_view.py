@@ -14,6 +14,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
 from commands.registry import Command
+from commands.shelf import Choice, Shelf
 from repl.answers import is_yes
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
 from repl.echo import echo_lines
@@ -27,6 +28,7 @@ from repl.transcript import REMINDER_LINES, after_answer, conversation_head, mes
 from repl.turn_display import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
+Pick = Callable[[Sequence[SessionSummary], Shelf], Awaitable[Choice | None]]
 
 _PROMPT_ROWS = 3
 """Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
@@ -35,14 +37,18 @@ _PROMPT_ROWS = 3
 class TerminalView:
     """Shows what commands and turns have to say.
 
-    ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt.
+    ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt, and
+    ``choose`` lets a session be picked in its place.
     """
 
-    def __init__(self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read) -> None:
+    def __init__(
+        self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read, choose: Pick | None = None
+    ) -> None:
         self._screen = screen
         self._paging = paging
         self._turn = TurnDisplay(screen, live)
         self._read = read
+        self._choose = choose
 
     def info(self, text: str) -> None:
         self._screen.say(Tone.QUIET, text)
@@ -56,8 +62,15 @@ class TerminalView:
         self._screen.show(echo_lines(answer))
         return is_yes(answer)
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
-        await self._show_paged(self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC))))
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
+        text = self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC)))
+        if paged:
+            await self._show_paged(text)
+        else:
+            self._screen.write(text)
+
+    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
+        return await self._choose(rows, shelf) if self._choose else None
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         await self._show_paged(self._ansi(trash_lines(rows, self._screen.width, datetime.now(UTC))))

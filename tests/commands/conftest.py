@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,18 +16,25 @@ from aloop.memory.trash import TrashedSession
 from commands.catalog import REGISTRY
 from commands.context import Context
 from commands.registry import Command
+from commands.shelf import Choice, Shelf
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
+
+
+async def nothing(_shelf: Shelf) -> Choice | None:
+    """Pick nothing, as Esc does."""
+    return None
 
 
 class RecordingView:
     """Keeps everything, in the order it came, as pairs of what was called and what was shown.
 
-    Questions are answered with ``agrees``.
+    Questions are answered with ``agrees``, and ``picks`` picks a session.
     """
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, object]] = []
         self.agrees = True
+        self.picks: Callable[[Shelf], Awaitable[Choice | None]] = nothing
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -42,8 +49,12 @@ class RecordingView:
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         self.shown.append(("trash", [row.id for row in rows]))
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
         self.shown.append(("sessions", [row.id for row in rows]))
+
+    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
+        self.shown.append(("pick", [row.id for row in rows]))
+        return await self.picks(shelf)
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self.shown.append(("exchanges", [message.content for message in messages]))
