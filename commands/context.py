@@ -39,8 +39,8 @@ class View(Protocol):
         """
         ...
 
-    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
-        """Let one of all sessions be picked, ``rows`` first; None where that can not be done, or none was chosen."""
+    async def pick(self, shelf: Shelf) -> Choice | None:
+        """Let one of all sessions be picked; None where that can not be done, or none was chosen."""
         ...
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:

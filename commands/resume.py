@@ -13,7 +13,7 @@ from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
-    from aloop.memory import Session, SessionSummary
+    from aloop.memory import Session
     from commands.context import Context
 
 RECENT = 20
@@ -113,25 +113,25 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
 
 async def _pick(context: Context) -> Choice | None:
     """Return what was picked of all sessions; where nothing was, the recent ones stand on the screen, as rows."""
-    shelf = Shelf(context.memory)
-    rows = await _recent(context)
-    choice = await context.view.pick(rows, shelf) if rows else None
-    if shelf.changed:
-        rows = await _recent(context)
-    if choice is None and rows:
-        # A pager would take the screen on which the rows are to stay.
-        await context.view.sessions(rows, paged=False)
-        context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
-    elif choice is None:
-        context.view.info(f"There are no saved sessions in {context.memory.sessions_dir} yet.")
+    shelf = Shelf(context.memory, RECENT)
+    choice = await context.view.pick(shelf)
+    if choice is None:
+        await _list_recent(context)
+    else:
+        context.rows = shelf.rows
     return choice
 
 
-async def _recent(context: Context) -> Sequence[SessionSummary]:
+async def _list_recent(context: Context) -> None:
     memory = context.memory
     rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
     context.rows = [row.id for row in rows]
-    return rows
+    if not rows:
+        context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
+        return
+    # A pager would take the screen on which the rows are to stay.
+    await context.view.sessions(rows, paged=False)
+    context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
 
 
 COMMAND = Command(

@@ -24,15 +24,21 @@ class Choice:
 
 
 class Shelf:
-    """The sessions beside the open one. Methods raise SessionError; ``changed`` tells whether any was touched."""
+    """The saved sessions. Methods raise SessionError.
 
-    def __init__(self, memory: MemoryManager) -> None:
+    ``rows`` are the ids of the newest, ``numbered`` of them at most: what a row number means that was shown with them.
+    """
+
+    def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
         self._memory = memory
-        self.changed = False
+        self._numbered = numbered
+        self.rows: list[str] = []
 
     async def titles(self) -> Sequence[SessionTitle]:
         """Return all sessions, the newest first."""
-        return await self._memory.list_titles(sessions_dir=self._memory.sessions_dir)
+        titles = await self._memory.list_titles(sessions_dir=self._memory.sessions_dir)
+        self.rows = [title.id for title in titles[: self._numbered]]
+        return titles
 
     async def openings(self) -> Mapping[str, str]:
         """Return what was said first in each session, by id."""
@@ -45,7 +51,6 @@ class Shelf:
     async def rename(self, session_id: str, title: str) -> None:
         """Give a session another title."""
         await self._memory.rename_session(session_id, title, sessions_dir=self._memory.sessions_dir)
-        self.changed = True
 
     async def trash(self, session_id: str) -> str:
         """Move a session to the trash and return what to tell; the open one gives way to a new one."""
@@ -56,7 +61,6 @@ class Shelf:
             await save_what_is_left(memory)
         # The open session is let go of afterwards: when it can not be deleted, it stays open.
         await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
-        self.changed = True
         told = f"Deleted {short}: /restore {short} brings it back from the trash."
         if is_open:
             memory.start_new()

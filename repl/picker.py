@@ -45,14 +45,12 @@ class Picker:
         """The session that is meant; None when none fits."""
         return self._entries[self._found[self._at]].session if self._found else None
 
-    def window(self, height: int) -> list[tuple[int, SessionTitle, bool]]:
-        """Return the rows to show: the number in the whole list, the session, whether it is highlighted."""
+    def window(self, height: int) -> list[tuple[SessionTitle, bool]]:
+        """Return the sessions to show, each with whether it is highlighted."""
         # The window moves no more than it takes to show what is highlighted.
         self._top = max(min(self._top, self._at, self.count - height), self._at - height + 1, 0)
         shown = self._found[self._top : self._top + height]
-        return [
-            (place + 1, self._entries[place].session, self._top + row == self._at) for row, place in enumerate(shown)
-        ]
+        return [(self._entries[place].session, row == self._at) for row, place in enumerate(shown, self._top)]
 
     def move(self, rows: int) -> None:
         """Go that many rows down, up when negative, and no further than the ends."""

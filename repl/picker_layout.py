@@ -12,6 +12,7 @@ from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl
 from prompt_toolkit.utils import get_cwidth
 
 from aloop.memory.session import SessionTitle
+from commands.shelf import Shelf
 from repl.ages import age
 from repl.cells import fit, pad
 from repl.picker import Mode, Picker
@@ -44,11 +45,11 @@ _LEGENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the layout draws; ``numbered`` is how many rows a number is good for, ``note`` what to say below."""
+    """What the layout draws, with ``note`` below; sessions in the rows of ``shelf`` have a number."""
 
     picker: Picker
     pane: Pane
-    numbered: Callable[[], int]
+    shelf: Shelf
     note: Callable[[], str]
 
 
@@ -94,10 +95,10 @@ def _count(picker: Picker) -> StyleAndTextTuples:
 
 def _rows(shown: Shown) -> StyleAndTextTuples:
     now, width = datetime.now(UTC), _width()
-    digits = max(2, len(str(shown.numbered())))
+    numbers = {session_id: str(number) for number, session_id in enumerate(shown.shelf.rows, 1)}
     fragments: StyleAndTextTuples = []
-    for number, session, is_highlighted in shown.picker.window(_heights(shown.picker)[0]):
-        start = f"{number if number <= shown.numbered() else '':>{digits}}  "
+    for session, is_highlighted in shown.picker.window(_heights(shown.picker)[0]):
+        start = f"{numbers.get(session.id, ''):>2}  "
         text = pad(start + _row(session, now, width - len(start)), width)
         fragments += [("reverse" if is_highlighted else "", text), ("", "\n")]
     if not fragments:

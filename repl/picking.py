@@ -10,46 +10,55 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.layout import BufferControl
 
 from aloop.errors import AloopError
-from aloop.memory.session import SessionSummary, SessionTitle
 from commands.shelf import Choice, Shelf
 from repl.paste import PasteGuard
 from repl.picker import Mode, Picker
 from repl.picker_keys import bind_picker_keys
 from repl.picker_layout import Shown, build_picker_layout, heights
-from repl.picker_match import entry_of
+from repl.picker_match import Entry, entry_of
 from repl.picker_pane import Pane
+from repl.prompt import Prompt
 from repl.screen import Screen
 
 
-class Picking:
-    """One use of the picker; made on the event loop that runs it. It begins with ``rows``, and more come as read."""
+async def pick(prompt: Prompt, screen: Screen, shelf: Shelf) -> Choice | None:
+    """Return what is picked of ``shelf``, None when nothing is, or there is nothing to pick from."""
+    titles = await shelf.titles()
+    if not titles:
+        return None
+    # Ten thousand titles take some milliseconds that no key should wait for.
+    entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
+    picking = Picking(entries, shelf, screen, prompt.paste_guard)
+    with prompt.lend(picking.layout):
+        return await picking.run()
 
-    def __init__(self, rows: Sequence[SessionSummary], shelf: Shelf, screen: Screen, paste_guard: PasteGuard) -> None:
+
+class Picking:
+    """One use of the picker; made on the event loop that runs it."""
+
+    def __init__(self, entries: Sequence[Entry], shelf: Shelf, screen: Screen, paste_guard: PasteGuard) -> None:
         self.paste_guard = paste_guard
-        self.picker = Picker([entry_of(SessionTitle(row.id, row.updated_at, row.title)) for row in rows])
+        self.picker = Picker(entries)
         self._shelf = shelf
         self._screen = screen
         self._pane = Pane(shelf.ending, screen.refresh)
         self._line = Buffer(multiline=False, on_text_changed=self._typed)
         self._note = ""
         self._choice: asyncio.Future[Choice | None] = asyncio.get_running_loop().create_future()
-        self._reading: list[asyncio.Task[None]] = []
         self._acting: set[asyncio.Task[None]] = set()
         control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
-        shown = Shown(self.picker, self._pane, lambda: 0 if shelf.changed else len(rows), lambda: self._note)
+        shown = Shown(self.picker, self._pane, shelf, lambda: self._note)
         self.layout = build_picker_layout(control, shown)
 
     async def run(self) -> Choice | None:
         """Return what was chosen, None when nothing was; what was asked for meanwhile is done by then."""
-        self._reading = [self._start(self._read_titles())]
-        self._reading.append(self._start(self._read_openings(self._reading[0])))
+        reading = self._start(self._read_openings())
         self._look()
         try:
             return await self._choice
         finally:
             self._pane.close()
-            for task in self._reading:
-                task.cancel()
+            reading.cancel()
             if self._acting:
                 await asyncio.wait(self._acting)
 
@@ -128,26 +137,15 @@ class Picking:
         self._look()
         self._note = told
 
-    async def _read_titles(self) -> None:
-        titles = await self._shelf.titles()
-        self.picker.replace(await asyncio.to_thread(lambda: [entry_of(title) for title in titles]))
-        self._look()
-
-    async def _read_openings(self, titles: asyncio.Task[None]) -> None:
-        await titles
+    async def _read_openings(self) -> None:
         openings = await self._shelf.openings()
         folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in openings.items()})
         self.picker.add_openings(folded)
         self._look()
 
     def _act(self, work: Coroutine[None, None, None]) -> None:
-        """Do ``work`` once all titles are known, which else would bring back what it changes."""
-
-        async def do() -> None:
-            await asyncio.wait(self._reading[:1])
-            await work
-
-        task = self._start(do())
+        """Do ``work``, also when the picker is left meanwhile."""
+        task = self._start(work)
         self._acting.add(task)
         task.add_done_callback(self._acting.discard)
 

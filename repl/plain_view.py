@@ -55,7 +55,7 @@ class PlainView:
     async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:  # noqa: ARG002
         self._write(self._out, session_lines(rows, _WIDTH, datetime.now(UTC)))
 
-    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:  # noqa: ARG002 - the View's
+    async def pick(self, shelf: Shelf) -> Choice | None:  # noqa: ARG002 - the View's
         return None
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,6 @@ from repl.spans import Tone, line, to_text
 from repl.toolbar import toolbar_text
 
 if TYPE_CHECKING:
-    from aloop.memory import SessionSummary
     from commands.shelf import Choice, Shelf
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
@@ -163,13 +162,11 @@ class Shell:
 
         return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick)
 
-    async def _pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
+    async def _pick(self, shelf: Shelf) -> Choice | None:
         # Imported here: only who opens the picker waits for it.
-        from repl.picking import Picking
+        from repl.picking import pick
 
-        picking = Picking(rows, shelf, self._screen, self._prompt.paste_guard)
-        with self._prompt.lend(picking.layout):
-            return await picking.run()
+        return await pick(self._prompt, self._screen, shelf)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging

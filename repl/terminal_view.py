@@ -28,7 +28,7 @@ from repl.transcript import REMINDER_LINES, after_answer, conversation_head, mes
 from repl.turn_display import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
-Pick = Callable[[Sequence[SessionSummary], Shelf], Awaitable[Choice | None]]
+Pick = Callable[[Shelf], Awaitable[Choice | None]]
 
 _PROMPT_ROWS = 3
 """Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
@@ -69,8 +69,8 @@ class TerminalView:
         else:
             self._screen.write(text)
 
-    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
-        return await self._choose(rows, shelf) if self._choose else None
+    async def pick(self, shelf: Shelf) -> Choice | None:
+        return await self._choose(shelf) if self._choose else None
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         await self._show_paged(self._ansi(trash_lines(rows, self._screen.width, datetime.now(UTC))))

@@ -52,8 +52,7 @@ class RecordingView:
     async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
         self.shown.append(("sessions", [row.id for row in rows]))
 
-    async def pick(self, rows: Sequence[SessionSummary], shelf: Shelf) -> Choice | None:
-        self.shown.append(("pick", [row.id for row in rows]))
+    async def pick(self, shelf: Shelf) -> Choice | None:
         return await self.picks(shelf)
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:

@@ -123,7 +123,7 @@ async def test_r_renames_in_place(stage: SetStage, sessions_dir: Path) -> None:
         shell.type("\x1b")
         await line(shell, "find:")
         shell.type("r\x15Sunny\r")
-        await line(shell, "    a1b2c3d4  2025-01-01    Sunny")
+        await line(shell, " 3  a1b2c3d4  2025-01-01    Sunny")
         shell.type("\x1b")
         await shell.rest()
         titles = [row.title for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)]
