@@ -5,7 +5,7 @@ from __future__ import annotations
 USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
        aloop sessions list | search WORDS | show ID | stats ID | check [ID]
-       aloop sessions delete ID | trash | restore ID | purge [ID]
+       aloop sessions export ID FORMAT | delete ID | trash | restore ID | purge [ID]
        aloop --version | --help"""
 
 EPILOG = """\

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from aloop.arguments import Parser, count, filled, nearest, print_and_leave
+from aloop.config import EXPORT_FORMATS
 from aloop.errors import UsageError
 
-Action = Literal["list", "search", "show", "stats", "check", "delete", "trash", "restore", "purge"]
+Action = Literal["list", "search", "show", "stats", "export", "check", "delete", "trash", "restore", "purge"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 _HELP = """\
@@ -19,6 +20,7 @@ usage: aloop sessions list [--limit N] [--json]
        aloop sessions search WORDS [--limit N] [--json]
        aloop sessions show ID [--messages] [--json]
        aloop sessions stats ID [--json]
+       aloop sessions export ID FORMAT [PATH]
        aloop sessions check [ID] [--fix] [--json]
        aloop sessions delete ID [--yes] [--json]
        aloop sessions trash [--json]
@@ -41,6 +43,7 @@ _SUMMARIES: dict[Action, str] = {
     "search": "Find messages that hold all of the words, in all sessions, the newest first.",
     "show": "Show what a session is, and with --messages all that was said in it.",
     "stats": "Count the messages, tool calls and tokens of a session.",
+    "export": "Print a session as a document, or write it to a file that is not there yet.",
     "check": "Tell what is odd about a session, or all; exit code 1 when any is left.",
     "delete": "Delete a session, after a question; it goes to .trash in the sessions folder.",
     "trash": "List the deleted sessions, one a line: id, when deleted, messages, title.",
@@ -57,7 +60,10 @@ _WHICH: dict[Action, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SessionsOptions:
-    """Look after saved sessions; ``id`` is empty where none was given: for ``list`` and ``trash`` always."""
+    """Look after saved sessions; ``id`` is empty where none was given: for ``list`` and ``trash`` always.
+
+    ``form`` and ``path`` are for ``export``; an empty path is standard output.
+    """
 
     action: Action
     sessions_dir: Path | None = None
@@ -68,6 +74,8 @@ class SessionsOptions:
     fix: bool = False
     yes: bool = False
     as_json: bool = False
+    form: str = ""
+    path: str = ""
 
 
 def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
@@ -91,13 +99,17 @@ def _action_parser(action: Action) -> Parser:
     parser = Parser(f"aloop sessions {action}", epilog=_EVERYWHERE, description=_SUMMARIES[action])
     parser.set_defaults(action=action)
     add = parser.add_argument
-    if action in ("show", "stats", "delete", "restore"):
+    if action in ("show", "stats", "export", "delete", "restore"):
         add("id", type=filled, metavar="ID", help=_WHICH.get(action, "the session's id, or a unique beginning of it"))
     if action in ("check", "purge"):
         add("id", type=filled, nargs="?", default=SUPPRESS, metavar="ID", help=_WHICH[action])
     if action == "search":
         add("words", type=filled, nargs="+", metavar="WORDS", help="what to look for; quote a phrase")
         add("--limit", type=count, default=50, metavar="N", help="how many matches (default: 50)")
+    if action == "export":
+        add("form", choices=EXPORT_FORMATS, metavar="FORMAT", help=f"one of {', '.join(EXPORT_FORMATS)}")
+        add("path", nargs="?", default=SUPPRESS, metavar="PATH", help="the file to write (default: -, standard output)")
+        return parser
     if action == "list":
         add("--limit", type=count, default=20, metavar="N", help="how many, the newest first (default: 20)")
     if action == "show":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from aloop.memory import MemoryManager
 from aloop.memory.findings import Finding
 from aloop.sessions_arguments import Action, SessionsOptions
+from aloop.sessions_export import export
 from aloop.sessions_json import finding_record, json_line, session_record, stats_record, summary_record
 from aloop.sessions_output import print_line, remark
 from aloop.sessions_removal import delete, list_trash, purge, restore
@@ -99,6 +100,7 @@ _ACTIONS: dict[Action, Callable[[SessionsOptions, asyncio.Runner], int]] = {
     "show": _show,
     "search": search,
     "stats": _stats,
+    "export": export,
     "check": _check,
     "delete": delete,
     "trash": list_trash,

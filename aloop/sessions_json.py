@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.findings import Finding
+from aloop.memory.records import message_record
 from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
-
-_MARKS = ("interrupted", "is_error", "skip", "summary")
 
 
 def json_line(record: Mapping[str, Any]) -> str:
@@ -60,24 +58,6 @@ def stats_record(stats: SessionStats) -> dict[str, Any]:
     counts = {name: dict(record[name]) for name in ("messages_by_role", "tool_calls")}
     by_model = {model: asdict(usage) for model, usage in stats.usage_by_model.items()}
     return record | counts | {"usage": asdict(stats.usage), "usage_by_model": by_model}
-
-
-def message_record(message: LLMMessage) -> dict[str, Any]:
-    """Return the keys that carry something; ``content`` always."""
-    record: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        record["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    for name in ("tool_call_id", "name", "model", "output_file", *_MARKS):
-        if value := getattr(message, name):
-            record[name] = value
-    if message.thinking:
-        record["thinking"] = [asdict(block) for block in message.thinking]
-    if message.usage:
-        record["usage"] = asdict(message.usage)
-    return record
 
 
 def _as_text(value: Any) -> str:

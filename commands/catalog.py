@@ -8,6 +8,7 @@ from commands import (
     delete,
     detail,
     edit,
+    export,
     fork,
     help,  # noqa: A004 - /help lives in a module of its name
     history,
@@ -33,6 +34,7 @@ REGISTRY = Registry(
         delete.COMMAND,
         trash.TRASH,
         trash.RESTORE,
+        export.COMMAND,
         stats.COMMAND,
         undo.UNDO,
         undo.REDO,

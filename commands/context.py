@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aloop.memory.trash import TrashedSession
     from commands.detail import Detail
     from commands.registry import Command, Registry
+    from commands.shelf import Choice, Shelf
 
 
 class View(Protocol):
@@ -46,8 +47,15 @@ class View(Protocol):
         """Have a file edited, beginning at a line; False, once the reason was shown, when that could not be done."""
         ...
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
-        """Show sessions as numbered rows (number, id prefix, when, messages, title), paged where they do not fit."""
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
+        """Show sessions as numbered rows (number, id prefix, when, messages, title).
+
+        Where they do not fit they are ``paged``, or the first of them scroll away.
+        """
+        ...
+
+    async def pick(self, shelf: Shelf) -> Choice | None:
+        """Let one of all sessions be picked; None where that can not be done, or none was chosen."""
         ...
 
     async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:

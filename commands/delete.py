@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from aloop.errors import AmbiguousPrefix, SessionNotFound
 from commands.registry import Argument, Command, Outcome
 from commands.resume import find_id, show_candidates
+from commands.shelf import Shelf
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
     from commands.context import Context
-
-_SHORT_ID = 8
 
 
 async def delete(context: Context, argument: str) -> Outcome:
@@ -43,7 +42,7 @@ async def delete(context: Context, argument: str) -> Outcome:
 
 
 async def _delete(context: Context, session_id: str) -> None:
-    memory, short = context.memory, session_id[:_SHORT_ID]
+    memory = context.memory
     rows = await memory.list_sessions(1, prefix=session_id, sessions_dir=memory.sessions_dir)
     if not rows:
         raise SessionNotFound(session_id)
@@ -53,13 +52,7 @@ async def _delete(context: Context, session_id: str) -> None:
     if not await context.view.confirm(f"Delete {describe(rows[0])}?"):
         context.view.info("Nothing was deleted.")
         return
-    # The open session is let go of afterwards: when it can not be deleted, it stays open.
-    await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
-    told = f"Deleted {short}: /restore {short} brings it back from the trash."
-    if session_id == memory.session_id:
-        memory.start_new()
-        told += " This is a new session."
-    context.view.info(told)
+    context.view.info(await Shelf(memory).trash(session_id))
 
 
 COMMAND = Command(

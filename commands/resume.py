@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import AmbiguousPrefix, SessionBusy
 from commands.model import follow
 from commands.registry import Argument, Command, Outcome
+from commands.shelf import Choice, Shelf
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
@@ -28,12 +29,16 @@ _ROW_DIGITS = 3
 
 async def resume(context: Context, argument: str) -> Outcome:
     """List the recent sessions, or load the one that ``argument`` names: a row of the list shown last, or an id."""
-    if not argument:
-        await _list_recent(context)
-        return Outcome()
-    wanted, place = find_id(context, argument), context.hit_in_row(argument)
-    if wanted is None:
-        return Outcome()
+    if argument:
+        wanted = find_id(context, argument)
+        if wanted is not None:
+            await _go_on(context, wanted, context.hit_in_row(argument))
+    elif choice := await _pick(context):
+        await (_fork(context, choice.session_id) if choice.fork else _go_on(context, choice.session_id))
+    return Outcome()
+
+
+async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> None:
     await save_what_is_left(context.memory)
     try:
         session = await context.memory.resume(wanted)
@@ -45,7 +50,6 @@ async def resume(context: Context, argument: str) -> Outcome:
         report_resumed(context, session, place)
         if not context.keeps_model and (notice := await follow(context.agent, session)):
             context.view.info(notice)
-    return Outcome()
 
 
 async def _offer_a_copy(context: Context, wanted: str, busy: SessionBusy) -> None:
@@ -53,9 +57,14 @@ async def _offer_a_copy(context: Context, wanted: str, busy: SessionBusy) -> Non
     if not await context.view.confirm(f"{busy} Go on in a copy?"):
         context.view.info("Nothing was changed.")
         return
+    await _fork(context, wanted)
+
+
+async def _fork(context: Context, wanted: str) -> None:
+    await save_what_is_left(context.memory)
     session = await context.memory.fork(wanted)
     context.view.exchanges(last_exchanges(session.messages, _REMINDED))
-    copy, original = session.id[:_SHORT_ID], busy.session_id[:_SHORT_ID]
+    copy, original = session.id[:_SHORT_ID], (session.forked_from or "")[:_SHORT_ID]
     context.view.info(f"Going on in {copy}, a copy of {original}. It is saved with its first turn.")
 
 
@@ -106,6 +115,17 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
     return messages[questions[-count] :] if len(questions) >= count else messages
 
 
+async def _pick(context: Context) -> Choice | None:
+    """Return what was picked of all sessions; where nothing was, the recent ones stand on the screen, as rows."""
+    shelf = Shelf(context.memory, RECENT)
+    choice = await context.view.pick(shelf)
+    if choice is None:
+        await _list_recent(context)
+    else:
+        context.rows = shelf.rows
+    return choice
+
+
 async def _list_recent(context: Context) -> None:
     memory = context.memory
     rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
@@ -113,7 +133,8 @@ async def _list_recent(context: Context) -> None:
     if not rows:
         context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
         return
-    await context.view.sessions(rows)
+    # A pager would take the screen on which the rows are to stay.
+    await context.view.sessions(rows, paged=False)
     context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
 
 

@@ -29,6 +29,7 @@ from aloop.memory.trash import TrashedSession
 from aloop.tools.approval import unattended
 from commands.detail import Detail
 from commands.registry import Command
+from commands.shelf import Choice, Shelf
 from repl.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
 from repl.place import show_place
 from repl.reading import Paper, read_conversation
@@ -67,12 +68,15 @@ class PlainView:
         self.error("An editor needs a terminal, and there is none here.")
         return False
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:  # noqa: ARG002
         self._write(self._out, session_lines(rows, self._width, datetime.now(UTC)))
 
     async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
-        async for lines in listing_lines(rows, _WIDTH):
+        async for lines in listing_lines(rows, self._width):
             self._write(self._out, lines)
+
+    async def pick(self, shelf: Shelf) -> Choice | None:  # noqa: ARG002 - the View's
+        return None
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         self._write(self._out, trash_lines(rows, self._width, datetime.now(UTC)))
@@ -86,7 +90,7 @@ class PlainView:
         self._out.flush()
 
     def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        self._write(self._out, hit_lines(number, hit, _WIDTH, datetime.now(UTC), begins=begins))
+        self._write(self._out, hit_lines(number, hit, self._width, datetime.now(UTC), begins=begins))
 
     def place(self, session: Session, hit: Hit) -> None:
         self._out.write("".join(show_place(session, hit, _PAPER)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from prompt_toolkit.application import Application
@@ -16,6 +17,7 @@ from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
+from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
@@ -29,6 +31,9 @@ from repl.live import Live
 from repl.paste import PasteGuard
 from repl.pastes import Entry
 from repl.screen import Screen
+
+_ESCAPE_SECONDS = 0.1
+"""How long Esc alone is waited with where it leaves something: the rest of an arrow key comes with it, or at once."""
 
 
 class Owner(Protocol):
@@ -210,6 +215,19 @@ class Prompt:
     def complete(self) -> None:
         """Complete what stands before the cursor; where nothing is known yet, once it is."""
         self._awaited = None if complete(self._buffer) else self._buffer.document
+
+    @contextmanager
+    def lend(self, layout: Layout) -> Iterator[None]:
+        """Give the place of the prompt to ``layout`` until the body is done; what was being typed stays as it is."""
+        app = self.app
+        before = app.layout, app.editing_mode, app.ttimeoutlen
+        app.layout, app.editing_mode, app.ttimeoutlen = layout, EditingMode.EMACS, _ESCAPE_SECONDS
+        app.invalidate()
+        try:
+            yield
+        finally:
+            app.layout, app.editing_mode, app.ttimeoutlen = before
+            app.invalidate()
 
     def complete_again(self) -> None:
         """Look again for completions of what is being typed: there may be more to offer than a moment ago.

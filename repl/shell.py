@@ -42,6 +42,7 @@ from repl.toolbar import toolbar_text
 
 if TYPE_CHECKING:
     from aloop.memory import MemoryManager
+    from commands.shelf import Choice, Shelf
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
 _INTERRUPTED = 130
@@ -186,7 +187,13 @@ class Shell:
         settings = self._options.settings
         # Thinking is shown unless somebody has said no.
         detail = Detail(verbose=settings.verbose, thinking=settings.thinking is not False)
-        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, detail)
+        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, detail)
+
+    async def _pick(self, shelf: Shelf) -> Choice | None:
+        # Imported here: only who opens the picker waits for it.
+        from repl.picking import pick
+
+        return await pick(self._prompt, self._screen, shelf)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging

@@ -20,6 +20,7 @@ from aloop.memory.search import Hit
 from aloop.memory.trash import TrashedSession
 from commands.detail import Detail
 from commands.registry import Command
+from commands.shelf import Choice, Shelf
 from repl.answers import is_yes
 from repl.cells import fit
 from repl.command_output import CommandOutput
@@ -41,6 +42,7 @@ from repl.turn_display import TurnDisplay
 from repl.unfolded import call_lines
 
 Read = Callable[[str, str], Awaitable[str]]
+Pick = Callable[[Shelf], Awaitable[Choice | None]]
 
 _STATUS = 40
 """Cells of a command that runs; beside it stands for how long, and how to stop it."""
@@ -52,11 +54,18 @@ _PROMPT_ROWS = 3
 class TerminalView:
     """Shows what commands and turns have to say.
 
-    ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt.
+    ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt, and
+    ``choose`` lets a session be picked in its place.
     """
 
     def __init__(
-        self, screen: Screen, live: Live, paging: Callable[[bool], None], read: Read, detail: Detail | None = None
+        self,
+        screen: Screen,
+        live: Live,
+        paging: Callable[[bool], None],
+        read: Read,
+        choose: Pick | None = None,
+        detail: Detail | None = None,
     ) -> None:
         self.detail = detail or Detail(thinking=True)
         self._screen = screen
@@ -64,6 +73,7 @@ class TerminalView:
         self._paging = paging
         self._turn = TurnDisplay(screen, live, self.detail)
         self._read = read
+        self._choose = choose
 
     def info(self, text: str) -> None:
         self._screen.say(Tone.QUIET, text)
@@ -89,8 +99,15 @@ class TerminalView:
             self._paging(False)
         return True
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
-        await self._show_paged(self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC))))
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
+        text = self._ansi(session_lines(rows, self._screen.width, datetime.now(UTC)))
+        if paged:
+            await self._show_paged(text)
+        else:
+            self._screen.write(text)
+
+    async def pick(self, shelf: Shelf) -> Choice | None:
+        return await self._choose(shelf) if self._choose else None
 
     async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
         await self._show_pieces(self._ansi(lines) async for lines in listing_lines(rows, self._screen.width))

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from aloop.errors import AmbiguousPrefix
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.endings import load_ending
 from aloop.memory.housekeeping import Housekeeping, on_thread
 from aloop.memory.location import resolve_sessions_dir
+from aloop.memory.openings import read_openings
 from aloop.memory.query import Query
 from aloop.memory.search import Hit
 from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle
@@ -60,6 +63,11 @@ class Lookup(Housekeeping):
         return in_slices(backend.search(Query.parse(words)))
 
     @classmethod
+    async def list_openings(cls, *, sessions_dir: str | Path | None = None) -> dict[str, str]:
+        """Return the first thing said in each session, by id, to search in: quick, and only what is easily found."""
+        return await on_thread(sessions_dir, read_openings)
+
+    @classmethod
     async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:
         """Return the id of the session written last, None when there is none."""
         return await on_thread(sessions_dir, YamlBackend.latest)
@@ -79,6 +87,11 @@ class Lookup(Housekeeping):
     async def load_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> Session:
         """Return a stored session, named by its id or a unique prefix; raises as ``resume`` does."""
         return (await on_thread(sessions_dir, lambda backend: backend.open(session_id))).session
+
+    @classmethod
+    async def load_ending(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> tuple[LLMMessage, ...]:
+        """Return at least the last messages of a stored session, whatever its length; raises as ``resume`` does."""
+        return await on_thread(sessions_dir, lambda backend: load_ending(backend, session_id))
 
     @classmethod
     async def session_stats(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionStats:

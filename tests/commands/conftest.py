@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,19 @@ from commands.catalog import REGISTRY
 from commands.context import Context
 from commands.detail import Detail
 from commands.registry import Command
+from commands.shelf import Choice, Shelf
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
+
+
+async def nothing(_shelf: Shelf) -> Choice | None:
+    """Pick nothing, as Esc does."""
+    return None
 
 
 class RecordingView:
     """Keeps everything, in the order it came, as pairs of what was called and what was shown.
 
-    Questions are answered with ``agrees``; each of ``editor`` stands for one run of an editor.
+    Questions are answered with ``agrees``, ``picks`` picks a session, and each of ``editor`` is one run of an editor.
     """
 
     def __init__(self) -> None:
@@ -33,6 +39,7 @@ class RecordingView:
         self.agrees = True
         self.editor: list[Callable[[Path, int], bool]] = []
         self.detail = Detail()
+        self.picks: Callable[[Shelf], Awaitable[Choice | None]] = nothing
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -51,11 +58,14 @@ class RecordingView:
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
         self.shown.append(("trash", [row.id for row in rows]))
 
-    async def sessions(self, rows: Sequence[SessionSummary]) -> None:
+    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
         self.shown.append(("sessions", [row.id for row in rows]))
 
     async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
         self.shown.append(("listing", [row.id async for row in rows]))
+
+    async def pick(self, shelf: Shelf) -> Choice | None:
+        return await self.picks(shelf)
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
         self.shown.append(("exchanges", [message.content for message in messages]))

@@ -84,6 +84,11 @@ class Shell:
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window larger or smaller."""
+        self._screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
     def wait_for_exit(self) -> int:
         """Read to the end and return the exit code (negative for a signal)."""
         while self._read():

@@ -49,7 +49,8 @@ def test_resume_lists_rows_and_takes_one(shell: Open) -> None:
     save(SESSIONS, SECOND, day=2, says="About the sea")
     aloop = shell()
     aloop.send_line("/resume")
-    aloop.wait_for("About the weather")
+    aloop.wait_for("Enter resume")
+    aloop.send("\x1b")
     aloop.wait_for_prompt()
     rows = [line.split() for line in aloop.screen().splitlines() if "About the" in line]
     assert [(row[0], row[1]) for row in rows] == [("1", "a1b2ffff"), ("2", "a1b2c3d4")]
@@ -179,6 +180,7 @@ def test_a_narrow_screen_breaks_nothing(shell: Open) -> None:
     aloop = shell(columns=60)
     aloop.send_line("/resume")
     aloop.wait_for("日本語")
+    aloop.send("\x1b")
     aloop.wait_for_prompt()
     aloop.send_line("/help")
     aloop.wait_for("/exit")

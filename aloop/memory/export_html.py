@@ -1,0 +1,103 @@
+"""A session as a web page of its own: no script, nothing loaded from anywhere, tool calls folded, dark and light.
+
+Answers are Markdown and are rendered as such, with raw HTML off and images left as links: what a model wrote, or a
+file that it read, is text on this page and nothing else. A policy in the head forbids the rest to the browser, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from markdown_it import MarkdownIt
+
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.export_style import STYLE
+from aloop.memory.session import Session
+from aloop.visible import visible
+
+_HEAD = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="color-scheme" content="light dark">
+"""
+_WHO = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
+
+
+def to_html(session: Session) -> str:
+    """Return the whole of ``session``."""
+    title = _text(" ".join(session.title.split())) or "A conversation"
+    page = [
+        f"{_HEAD}<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>",
+        f"<p>{' · '.join(_text(fact) for fact in _facts(session))}</p>\n</header>\n<main>",
+        *_messages(session),
+        "</main>\n</body>\n</html>\n",
+    ]
+    return "\n".join(page)
+
+
+def _facts(session: Session) -> Iterator[str]:
+    yield session.id
+    yield f"{session.created_at:%Y-%m-%d %H:%M}"
+    count = len(session.messages)
+    yield f"{count:,} {'message' if count == 1 else 'messages'}"
+    if session.model:
+        yield session.model
+    if session.forked_from:
+        yield f"forked from {session.forked_from}"
+
+
+def _messages(session: Session) -> Iterator[str]:
+    markdown = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable("image")
+    for message in session.system_messages:
+        yield _folded("system", "System message", message.content or "")
+    for number, message in enumerate(session.messages, 1):
+        yield f'<article class="{message.role}" id="m{number}">'
+        yield from _message(message, number, markdown)
+        yield "</article>"
+
+
+def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator[str]:
+    text = message.content or ""
+    if message.role in {"tool", "system"}:
+        name = "Result of " + (message.name or "a tool") if message.role == "tool" else "System message"
+        yield _folded("error" if message.is_error else "result", name + _marks(message), text)
+        return
+    if text or message.interrupted or not message.tool_calls:
+        yield f'<h2>{_WHO[message.role]}{_text(_marks(message))} <a href="#m{number}">{number}</a></h2>'
+    for block in message.thinking:
+        if block.thinking:
+            yield _folded("thinking", "Thinking", block.thinking)
+    if text and message.role == "assistant":
+        yield f'<div class="answer">{markdown.render(_safe(text))}</div>'
+    elif text:
+        yield f"<pre>{_text(text)}</pre>"
+    yield from map(_call, message.tool_calls)
+
+
+def _call(call: ToolCall) -> str:
+    return _folded("call", f"Call of {call.name}", call.arguments)
+
+
+def _folded(kind: str, summary: str, text: str) -> str:
+    return f'<details class="{kind}"><summary>{_text(summary)}</summary><pre>{_text(text)}</pre></details>'
+
+
+def _marks(message: LLMMessage) -> str:
+    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
+    if message.is_error:
+        marks.append("failed")
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _text(text: str) -> str:
+    return escape(_safe(text))
+
+
+def _safe(text: str) -> str:
+    return visible(text.replace("\r\n", "\n"))

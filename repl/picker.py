@@ -1,0 +1,107 @@
+"""The state of picking a session: what is filtered, what is highlighted, what is being asked. Pure; knows no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+
+from aloop.memory.session import SessionTitle
+from repl.picker_match import Entry, Matcher
+
+
+class Mode(Enum):
+    """What a letter means: a command, a part of the filter, a part of the new title, or an answer."""
+
+    BROWSE = auto()
+    FILTER = auto()
+    RENAME = auto()
+    TRASH = auto()
+
+
+class Picker:
+    """Sessions, newest first, and which of them one looks at."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.mode = Mode.BROWSE
+        self.filter = ""
+        self._entries = list(entries)
+        self._matcher = Matcher(self._entries)
+        self._found = self._matcher.find("")
+        self._at = 0
+        self._top = 0
+
+    @property
+    def total(self) -> int:
+        return len(self._entries)
+
+    @property
+    def count(self) -> int:
+        """How many sessions fit the filter."""
+        return len(self._found)
+
+    @property
+    def highlighted(self) -> SessionTitle | None:
+        """The session that is meant; None when none fits."""
+        return self._entries[self._found[self._at]].session if self._found else None
+
+    def window(self, height: int) -> list[tuple[SessionTitle, bool]]:
+        """Return the sessions to show, each with whether it is highlighted."""
+        # The window moves no more than it takes to show what is highlighted.
+        self._top = max(min(self._top, self._at, self.count - height), self._at - height + 1, 0)
+        shown = self._found[self._top : self._top + height]
+        return [(self._entries[place].session, row == self._at) for row, place in enumerate(shown, self._top)]
+
+    def move(self, rows: int) -> None:
+        """Go that many rows down, up when negative, and no further than the ends."""
+        self._at = max(0, min(self._at + rows, self.count - 1))
+
+    def begin_filter(self) -> None:
+        """Let every letter be a part of the filter, also those that are commands."""
+        self.mode = Mode.FILTER
+
+    def set_filter(self, text: str) -> None:
+        """Show only what fits ``text``, the likeliest highlighted; without any text, letters are commands again."""
+        self.filter = text
+        self.mode = Mode.FILTER if text else Mode.BROWSE
+        self._found = self._matcher.find(text)
+        self._at = self._top = 0
+
+    def begin(self, mode: Mode) -> bool:
+        """Ask for a new title of what is highlighted, or whether it is to go; False when nothing is."""
+        if self.highlighted is None:
+            return False
+        self.mode = mode
+        return True
+
+    def end(self) -> None:
+        """Go back to where the question was asked from."""
+        self.mode = Mode.FILTER if self.filter else Mode.BROWSE
+
+    def replace(self, entries: Sequence[Entry]) -> None:
+        """Take ``entries`` as what there is; the same session stays highlighted where it is still there."""
+        highlighted = self.highlighted
+        self._entries = list(entries)
+        self._matcher = Matcher(self._entries)
+        self._found = self._matcher.find(self.filter)
+        if highlighted is not None:
+            ids = (self._entries[place].session.id for place in self._found)
+            self._at = next((row for row, known in enumerate(ids) if known == highlighted.id), self._at)
+        self.move(0)
+
+    def add_openings(self, openings: Mapping[str, str]) -> None:
+        """Filter by what was said first in each session, too: by id, in the case that filters are compared in."""
+        for entry in self._entries:
+            entry.opening = openings.get(entry.session.id, "")
+        self.replace(self._entries)
+
+    def remove(self, session_id: str) -> None:
+        """Leave a session out; what followed it is highlighted."""
+        self.replace([entry for entry in self._entries if entry.session.id != session_id])
+
+    def retitle(self, session_id: str, title: str) -> None:
+        """Show a session under another title."""
+        for entry in self._entries:
+            if entry.session.id == session_id:
+                entry.session, entry.title = replace(entry.session, title=title), title.casefold()
+        self.replace(self._entries)

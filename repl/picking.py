@@ -1,0 +1,163 @@
+"""Picking a session: the picker on the screen in place of the prompt, until one is chosen or Esc leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
+from prompt_toolkit.layout import BufferControl
+
+from aloop.errors import AloopError
+from commands.shelf import Choice, Shelf
+from repl.paste import PasteGuard
+from repl.picker import Mode, Picker
+from repl.picker_keys import bind_picker_keys
+from repl.picker_layout import Shown, build_picker_layout, heights
+from repl.picker_match import Entry, entry_of
+from repl.picker_pane import Pane
+from repl.prompt import Prompt
+from repl.screen import Screen
+
+
+async def pick(prompt: Prompt, screen: Screen, shelf: Shelf) -> Choice | None:
+    """Return what is picked of ``shelf``, None when nothing is, or there is nothing to pick from."""
+    titles = await shelf.titles()
+    if not titles:
+        return None
+    # Ten thousand titles take some milliseconds that no key should wait for.
+    entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
+    picking = Picking(entries, shelf, screen, prompt.paste_guard)
+    with prompt.lend(picking.layout):
+        return await picking.run()
+
+
+class Picking:
+    """One use of the picker; made on the event loop that runs it."""
+
+    def __init__(self, entries: Sequence[Entry], shelf: Shelf, screen: Screen, paste_guard: PasteGuard) -> None:
+        self.paste_guard = paste_guard
+        self.picker = Picker(entries)
+        self._shelf = shelf
+        self._screen = screen
+        self._pane = Pane(shelf.ending, screen.refresh)
+        self._line = Buffer(multiline=False, on_text_changed=self._typed)
+        self._note = ""
+        self._choice: asyncio.Future[Choice | None] = asyncio.get_running_loop().create_future()
+        self._acting: set[asyncio.Task[None]] = set()
+        control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
+        shown = Shown(self.picker, self._pane, shelf, lambda: self._note)
+        self.layout = build_picker_layout(control, shown)
+
+    async def run(self) -> Choice | None:
+        """Return what was chosen, None when nothing was; what was asked for meanwhile is done by then."""
+        reading = self._start(self._read_openings())
+        self._look()
+        try:
+            return await self._choice
+        finally:
+            self._pane.close()
+            reading.cancel()
+            if self._acting:
+                await asyncio.wait(self._acting)
+
+    # What keys ask for.
+
+    @property
+    def page_rows(self) -> int:
+        return max(1, heights(self.picker.total, self._screen.height)[0] - 1)
+
+    def move(self, rows: int) -> None:
+        self._note = ""
+        self.picker.move(rows)
+        self._look()
+
+    def choose(self, *, fork: bool = False) -> None:
+        """Go on in what is highlighted."""
+        if self.picker.highlighted is not None:
+            self._leave(Choice(self.picker.highlighted.id, fork))
+
+    def enter(self) -> None:
+        """Take the title that was typed, else what is highlighted."""
+        session, title = self.picker.highlighted, " ".join(self._line.text.split())
+        if self.picker.mode is not Mode.RENAME:
+            self.choose()
+            return
+        self.back()
+        if session is not None and title and title != session.title:
+            self._act(self._rename(session.id, title))
+
+    def back(self) -> None:
+        """Leave a question unanswered; without one, leave everything as it was."""
+        if self.picker.mode in {Mode.BROWSE, Mode.FILTER}:
+            self._leave(None)
+            return
+        self._write(self.picker.filter)
+        self.picker.end()
+
+    def ask(self, mode: Mode) -> None:
+        """Ask for a new title, or whether a session is to go."""
+        self._note = ""
+        if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:
+            self._write(self.picker.highlighted.title)
+
+    def answer(self, *, yes: bool) -> None:
+        """Take the answer on whether what is highlighted is to go."""
+        self.picker.end()
+        if yes and self.picker.highlighted is not None:
+            self._act(self._trash(self.picker.highlighted.id))
+
+    # What comes of it.
+
+    def _typed(self, _: Buffer) -> None:
+        self._note = ""
+        if self.picker.mode in {Mode.BROWSE, Mode.FILTER} and self._line.text != self.picker.filter:
+            self.picker.set_filter(self._line.text)
+            self._look()
+
+    def _write(self, text: str) -> None:
+        self._line.document = Document(text, len(text))
+
+    def _look(self) -> None:
+        self._pane.show(self.picker.highlighted.id if self.picker.highlighted else None)
+        self._screen.refresh()
+
+    def _leave(self, choice: Choice | None) -> None:
+        if not self._choice.done():
+            self._choice.set_result(choice)
+
+    async def _rename(self, session_id: str, title: str) -> None:
+        await self._shelf.rename(session_id, title)
+        self.picker.retitle(session_id, title)
+
+    async def _trash(self, session_id: str) -> None:
+        told = await self._shelf.trash(session_id)
+        self.picker.remove(session_id)
+        self._look()
+        self._note = told
+
+    async def _read_openings(self) -> None:
+        openings = await self._shelf.openings()
+        folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in openings.items()})
+        self.picker.add_openings(folded)
+        self._look()
+
+    def _act(self, work: Coroutine[None, None, None]) -> None:
+        """Do ``work``, also when the picker is left meanwhile."""
+        task = self._start(work)
+        self._acting.add(task)
+        task.add_done_callback(self._acting.discard)
+
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, AloopError):
+            self._note = str(error)
+        elif error is not None and not self._choice.done():
+            self._choice.set_exception(error)
+        self._screen.refresh()

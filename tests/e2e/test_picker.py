@@ -1,0 +1,74 @@
+"""The picker on a real pseudo-terminal: at three sizes, in a window that changes, and where nothing can be drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.utils import get_cwidth
+
+from tests.e2e.conftest import Open
+from tests.e2e.shell import Shell
+from tests.saved_sessions import save
+
+SESSIONS = Path(".aloop/sessions")
+
+
+def fill(count: int) -> None:
+    for number in range(1, count + 1):
+        path = save(SESSIONS, f"{number:08x}-5678-40ab-8def-1234567890ab", day=number, says="TITLE")
+        path.write_text(path.read_text().replace("TITLE", f"会議 🎉 number {number}, at length"))
+
+
+def rows(aloop: Shell) -> list[str]:
+    """Return the ids in the rows on the screen."""
+    return [row[4:12] for row in aloop.screen().splitlines() if row[14:21] == "2025-01"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "height", "listed", "left"), [(80, 24, 10, 20), (60, 20, 8, 15), (120, 40, 18, 20)]
+)
+def test_it_fits_the_screen_and_goes_without_a_trace(
+    shell: Open, columns: int, height: int, listed: int, left: int
+) -> None:
+    fill(25)
+    aloop = shell(columns=columns, rows=height)
+    aloop.send_line("/resume")
+    aloop.wait_for("Enter resume · d trash · r rename · f fork · / filter · Esc")
+    aloop.wait_until(lambda: "\nIt is\n4." in aloop.screen(), "the end of the newest")
+    assert len(rows(aloop)) == listed
+    assert rows(aloop)[0] == "00000019"
+    assert max(map(get_cwidth, aloop.screen().splitlines())) < columns
+    aloop.send("\x1b[F")
+    aloop.wait_until(lambda: rows(aloop)[-1:] == ["00000001"], "the oldest")
+    aloop.send("number 7")
+    aloop.wait_until(lambda: rows(aloop)[:1] == ["00000007"], "what fits")
+    aloop.send("\x1b")
+    aloop.wait_for_prompt()
+    assert "find:" not in aloop.screen()
+    assert len(rows(aloop)) == left
+    assert aloop.scrollback().count("#  id ") == 1
+
+
+def test_a_window_that_changes_leaves_one_picker(shell: Open) -> None:
+    fill(25)
+    aloop = shell(columns=80, rows=24)
+    aloop.send_line("/resume")
+    aloop.wait_until(lambda: len(rows(aloop)) == 10, "a small picker")
+    aloop.resize(120, 40)
+    aloop.wait_until(lambda: len(rows(aloop)) == 18, "a larger one")
+    aloop.resize(48, 40)
+    aloop.wait_until(lambda: len(rows(aloop)) == 18 and "17, at" not in aloop.screen(), "a narrower one")
+    assert aloop.screen().count("find:") == 1
+    aloop.send("\x1b")
+    aloop.wait_for_prompt()
+
+
+def test_a_dumb_terminal_gets_the_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(2)
+    with Shell(env={"TERM": "dumb"}) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("/resume")
+        aloop.wait_for("/resume 1 loads the first row")
+        assert rows(aloop) == ["00000002", "00000001"]
+        assert b"\x1b" not in aloop.raw

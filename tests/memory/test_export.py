@@ -1,0 +1,168 @@
+"""Exports: readable, whole, and with nothing in them that acts on a reader."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from aloop.config import EXPORT_FORMATS, ExportFormat
+from aloop.errors import StorageError, UsageError
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.memory.export import ExportExists, export_path, read_format, render, write_export
+from aloop.memory.serialization import load_session
+from aloop.memory.session import Session
+
+NOW = datetime(2025, 1, 31, 14, 30, tzinfo=UTC)
+ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"
+HOSTILE = "</script></pre><script>alert('x\")</script> \x1b]0;owned\x07 \x9b2J \u202e <img src=x onerror=alert(1)>"
+
+
+def session(*messages: LLMMessage, title: str = "What is 2+2?") -> Session:
+    system = (LLMMessage("system", "You are a helpful assistant."),)
+    return Session(ID, NOW, NOW, system, messages, Path(), title=title, model="claude-sonnet-5-5")
+
+
+CALL = LLMMessage("assistant", None, (ToolCall("call_1", "calculator", '{"expression": "2+2"}'),))
+TALK = session(
+    LLMMessage("user", "What is 2+2?\nQuickly."),
+    CALL,
+    LLMMessage("tool", "4", tool_call_id="call_1", name="calculator"),
+    LLMMessage("assistant", "It is **4**.", usage=Usage(12, 3, duration_ms=40), model="claude-sonnet-5-5"),
+)
+
+
+class Page(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_markdown_reads_as_a_conversation() -> None:
+    text = render(TALK, "md")
+    assert text.startswith("# What is 2+2?\n\n- session: `a1b2c3d4-5678-40ab-8def-1234567890ab`\n- begun: `2025-01-31")
+    assert "## User\n\n> What is 2+2?\n> Quickly.\n\n### Call of `calculator`\n\n```json\n{" in text
+    assert "### Result of `calculator`\n\n```text\n4\n```\n\n## Assistant\n\nIt is **4**.\n" in text
+
+
+def test_a_fence_in_markdown_is_longer_than_any_in_it() -> None:
+    text = render(session(LLMMessage("tool", "````\n```\n## User", tool_call_id="c", name="a`b")), "md")
+    assert "\n`````text\n````\n```\n## User\n`````\n" in text
+    assert "### Result of ``a`b``" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "closing"), [("```python\nx = 1", "```"), ("~~~~\n```\n~~~", "~~~~"), ("```\nx\n```", ""), ("`` ` ``", "")]
+)
+def test_an_answer_that_leaves_a_fence_open_swallows_nothing(said: str, closing: str) -> None:
+    text = render(session(LLMMessage("assistant", said), LLMMessage("user", "next")), "md")
+    assert f"{said}\n{closing}".rstrip("\n") + "\n\n## User\n\n> next\n" in text
+    headings = [token for token in MarkdownIt().parse(text) if token.type == "heading_open"]
+    assert len(headings) == 4
+
+
+def test_a_page_folds_tools_and_renders_answers() -> None:
+    page = Page(render(TALK, "html"))
+    assert [attributes["class"] for tag, attributes in page.tags if tag == "details"] == ["system", "call", "result"]
+    assert "strong" in [tag for tag, _ in page.tags]
+    assert "Call of calculator" in page.text
+
+
+def test_a_page_has_a_dark_side_and_needs_nothing_from_elsewhere() -> None:
+    said = "![a](http://evil.example/x.png) [a link](https://example.org) [b](javascript:alert(1)) <b>raw</b>"
+    text = render(session(LLMMessage("assistant", said)), "html")
+    page = Page(text)
+    assert "prefers-color-scheme: dark" in text
+    assert not {"script", "img", "link", "iframe", "b"} & {tag for tag, _ in page.tags}
+    assert not any("src" in attributes for _, attributes in page.tags)
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert [link for link in links if not str(link).startswith("#")] == [
+        "http://evil.example/x.png",
+        "https://example.org",
+    ]
+    assert "url(" not in text
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMATS)
+@pytest.mark.parametrize("role", ["user", "assistant", "tool", "system"])
+def test_hostile_text_is_shown_and_never_obeyed(form: ExportFormat, role: str) -> None:
+    message = LLMMessage(role, HOSTILE, tool_call_id=HOSTILE, name=HOSTILE)  # type: ignore[arg-type] # one of them
+    calls = (ToolCall(HOSTILE, HOSTILE, HOSTILE),)
+    call = LLMMessage("assistant", HOSTILE, calls, thinking=(ThinkingBlock(HOSTILE),), model=HOSTILE)
+    text = render(session(message, call, title=HOSTILE), form)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text)
+    if form == "html":
+        tags = {tag for tag, _ in Page(text).tags}
+        assert not {"script", "img"} & tags
+        assert "alert('x\")" in Page(text).text.replace("\u201d", '"')
+
+
+@given(st.text(), st.text())
+def test_a_page_holds_just_its_own_tags_whatever_is_said(said: str, answered: str) -> None:
+    page = Page(render(session(LLMMessage("user", said), LLMMessage("tool", answered), title=said), "html"))
+    known = "html head meta title style body header h1 p main article h2 a pre details summary"
+    assert {tag for tag, _ in page.tags} <= set(known.split())
+
+
+def test_json_is_the_session_again_when_it_is_put_in_its_place() -> None:
+    talk = replace(TALK, messages=(*TALK.messages, LLMMessage("user", "Grüße 日本語 🎉 \x85\u2028\ufeff\x1b tab\t")))
+    text = render(talk, "json")
+    assert json.loads(text)["messages"][0] == {"role": "user", "content": "What is 2+2?\nQuickly."}
+    assert load_session(text.encode(), Path()) == talk
+
+
+@given(st.text(), st.text())
+def test_json_brings_back_every_text(said: str, title: str) -> None:
+    talk = session(LLMMessage("user", said), CALL, title=title or "A title")
+    assert load_session(render(talk, "json").encode(), Path()) == talk
+
+
+def test_a_format_is_named_in_any_case_and_no_other_is_taken() -> None:
+    assert read_format("HTML") == "html"
+    with pytest.raises(UsageError, match="no format 'pdf': md, html or json"):
+        read_format("pdf")
+    with pytest.raises(UsageError, match="Say in which format"):
+        read_format("")
+
+
+def test_an_export_is_named_by_its_session_where_nobody_names_it(tmp_path: Path) -> None:
+    assert export_path(TALK, "md", "", tmp_path) == tmp_path / "2025-01-31_a1b2c3d4.md"
+    assert export_path(TALK, "md", ".", tmp_path) == tmp_path / "2025-01-31_a1b2c3d4.md"
+    assert export_path(TALK, "html", "talk.html", tmp_path) == tmp_path / "talk.html"
+    assert export_path(TALK, "html", "/x/talk.html", tmp_path) == Path("/x/talk.html")
+
+
+def test_an_export_is_private_and_replaces_nothing_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "talk.md"
+    write_export(path, "one\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(ExportExists, match="left as it is"):
+        write_export(path, "two\n")
+    assert path.read_text() == "one\n"
+    write_export(path, "two\n", replace=True)
+    assert path.read_text() == "two\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["talk.md"]
+
+
+def test_a_place_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"Could not write the export in .*/missing/talk.md"):
+        write_export(tmp_path / "missing" / "talk.md", "one\n")
