@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,6 +49,9 @@ def count(text: str) -> int:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return what of ``known`` was probably meant by a mistyped word, None when nothing is near."""
+    # Imported here for start-up time: most words are right.
+    import difflib
+
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
 
 

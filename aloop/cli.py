@@ -9,40 +9,18 @@ from __future__ import annotations
 import shlex
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from aloop import __version__
 from aloop.arguments import Parser, count, filled, folder, nearest, print_and_leave
+from aloop.cli_options import STDIN, RunOptions
 from aloop.cli_text import EPILOG, USAGE
-from aloop.config import MAX_STEPS, OUTPUT_FORMATS, OutputFormat
+from aloop.config import MAX_STEPS, OUTPUT_FORMATS
 from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
 from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
 
-STDIN = "-"
-"""What ``--task`` is given to take the whole of standard input as the task."""
-
 _LATEST = object()  # --resume without an id; "" can not stand for it, for a script's empty variable arrives as that
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Converse: at a prompt, or for one ``task`` (STDIN: it comes from standard input).
-
-    ``resume`` is None for a new session, empty for the latest, else an id or its beginning. ``allow`` is what tools may
-    do without a question. ``system`` takes the place of the standard system message.
-    """
-
-    model: str | None = None
-    sessions_dir: Path | None = None
-    resume: str | None = None
-    task: str | None = None
-    allow: tuple[Kind, ...] = ()
-    system: str | None = None
-    max_steps: int = MAX_STEPS
-    output_format: OutputFormat = "text"
 
 
 def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:

@@ -31,8 +31,10 @@ The text of each is one sentence or two for a person: what happened, and what to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+TYPE_CHECKING = False  # the one of typing, without typing: every start loads this file, and `aloop --version` only it
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 class AloopError(Exception):

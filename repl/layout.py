@@ -23,10 +23,9 @@ from prompt_toolkit.layout.processors import AppendAutoSuggestion, HighlightIncr
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
+from repl.lead import CONTINUATION
 from repl.live import Live
 
-PROMPT = "> "
-CONTINUATION = "  "
 _MENU_ROWS = 8
 
 STYLE = Style.from_dict(

@@ -158,7 +158,7 @@ def all_imports() -> Iterator[tuple[Module, Import, str]]:
 
 def is_the_version(module: Module, imported: Import) -> bool:
     """``aloop --version`` prints what the packaging reads: the one thing of the façade that the inside may use."""
-    return module.name == "aloop.cli" and imported.names == ("__version__",)
+    return module.name in {"aloop.cli", "aloop.__main__"} and imported.names == ("__version__",)
 
 
 def test_imports_look_down_only() -> None:

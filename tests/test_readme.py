@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import RunOptions, parse_arguments
+from aloop.cli import parse_arguments
+from aloop.cli_options import RunOptions
 from aloop.config_file import read_config_file
 from aloop.memory import MemoryManager
 from aloop.sessions_arguments import SessionsOptions
