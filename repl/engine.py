@@ -121,11 +121,10 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whoever waits for the engine gets it, whatever it is
             self._tell(loop, future.set_exception, error)
             return
-        preload = getattr(agent.llm, "preload", None)
-        if preload is not None:
-            # Loading the SDK takes longest; what goes wrong with it is raised again, and shown, in the first turn.
-            with suppress(Exception):
-                preload()
+        # Imported here, as the rest of it is.
+        from repl.warming import warm_up
+
+        warm_up(agent)
 
     @staticmethod
     def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[T], None], outcome: T) -> None:
