@@ -53,7 +53,13 @@ def _run(argv: Sequence[str]) -> int:
         from aloop.cli_options import RunOptions
 
         return _run_shell(RunOptions())
+    if list(argv[:2]) == ["completions", "--words"]:
+        # What a shell calls when Tab is pressed.
+        from aloop.cli_words import print_words
+
+        return print_words(argv[2:])
     from aloop.cli import parse_arguments
+    from aloop.cli_options import CompletionsOptions, DoctorOptions
     from aloop.sessions_arguments import SessionsOptions
 
     options = parse_arguments(argv)
@@ -62,6 +68,14 @@ def _run(argv: Sequence[str]) -> int:
         from aloop.sessions_cli import run_sessions
 
         return run_sessions(options)
+    if isinstance(options, DoctorOptions):
+        from aloop.cli_doctor import run_doctor
+
+        return run_doctor(options)
+    if isinstance(options, CompletionsOptions):
+        from aloop.cli_completions import print_script
+
+        return print_script(options)
     return _run_shell(options) if options.task is None else _run_task(options, options.task)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
@@ -23,6 +23,11 @@ class Parser(ArgumentParser):
             allow_abbrev=False,
             add_help=False,
         )
+
+    @property
+    def arguments(self) -> tuple[Action, ...]:
+        """All that it takes, for whoever completes it."""
+        return tuple(self._actions)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. See: {self.prog} --help")
@@ -53,6 +58,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     import difflib
 
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+def refuse_conversation(own: Namespace, command: str) -> None:
+    """Raise for an option of a conversation beside a ``command`` that is none."""
+    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format"):
+        if getattr(own, name) is not None:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a conversation and does not go with {command!r}. See: aloop --help")
 
 
 def print_and_leave(text: str) -> NoReturn:

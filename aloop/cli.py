@@ -1,19 +1,20 @@
 """The command line: arguments in, frozen options out; nothing else happens here.
 
 Parsing goes in two steps. The options of the program itself are taken first, wherever they stand, so that
-``--sessions-dir`` works before and after ``sessions list``; what is left must be a ``sessions`` command or nothing.
+``--sessions-dir`` works before and after ``sessions list``; what is left must be one of COMMANDS or nothing.
 """
 
 from __future__ import annotations
 
 import shlex
-from argparse import ArgumentTypeError
-from collections.abc import Iterable, Sequence
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from aloop import __version__
 from aloop.arguments import Parser, count, filled, folder, nearest, print_and_leave
-from aloop.cli_options import STDIN, RunOptions
+from aloop.cli_commands import parse_completions, parse_doctor
+from aloop.cli_options import STDIN, CompletionsOptions, DoctorOptions, RunOptions
 from aloop.cli_text import EPILOG, USAGE
 from aloop.config import MAX_STEPS, OUTPUT_FORMATS
 from aloop.consent import KINDS, Kind
@@ -23,12 +24,21 @@ from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
 _LATEST = object()  # --resume without an id; "" can not stand for it, for a script's empty variable arrives as that
 
 
-def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
+Options = RunOptions | SessionsOptions | DoctorOptions | CompletionsOptions
+
+COMMANDS: dict[str, Callable[[Namespace, list[str]], Options]] = {
+    "sessions": parse_sessions,
+    "doctor": parse_doctor,
+    "completions": parse_completions,
+}
+
+
+def parse_arguments(arguments: Sequence[str]) -> Options:
     """Return what ``arguments`` ask for.
 
     Raises UsageError with one line for whatever makes no sense, and SystemExit(0) once help or the version is printed.
     """
-    parser = _program_parser()
+    parser = program_parser()
     options = [f"--{name.replace('_', '-')}" for name in vars(parser.parse_args([]))]
     if any(argument.startswith("--") and argument.partition("=")[2] == "--" for argument in arguments):
         # argparse takes a lone `--` out of the values, before Python 3.13, and leaves an empty list in their place.
@@ -36,8 +46,9 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
     own, rest = parser.parse_known_args(_join_task(arguments, options))
     if own.version:
         print_and_leave(f"aloop {__version__}")
-    if "sessions" in (own.resume, *rest[:1]):
-        return parse_sessions(own, rest)
+    for command, parse in COMMANDS.items():
+        if command in (own.resume, *rest[:1]):
+            return parse(own, rest)
     if own.help:
         print_and_leave(parser.format_help())
     if rest:
@@ -58,10 +69,11 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
 
 def program_help() -> str:
     """Return what ``aloop --help`` prints."""
-    return _program_parser().format_help()
+    return program_parser().format_help()
 
 
-def _program_parser() -> Parser:
+def program_parser() -> Parser:
+    """Return the parser of the program's own options, which also tells help and completion what they are."""
     parser = Parser("aloop", USAGE, EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
     add = parser.add_argument
     add(
@@ -123,7 +135,7 @@ def _refuse(words: Sequence[str], options: Iterable[str]) -> NoReturn:
         guess = nearest(first.partition("=")[0], options)
         raise UsageError(f"There is no option {first}. " + (f"Did you mean {guess}?" if guess else "See: aloop --help"))
     commands = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
-    commands |= {"sessions": shlex.join(["aloop", "sessions", *others])}
+    commands |= {name: shlex.join(["aloop", name, *others]) for name in COMMANDS}
     commands |= {action: shlex.join(["aloop", "sessions", action, *others]) for action in ACTIONS}
     guess = nearest(first, commands)
     hint = f"Did you mean: {commands[guess]}" if guess else f"A task is given so: aloop --task {shlex.quote(first)}"

@@ -1,12 +1,16 @@
-"""What the command line asks for when it does not name a command: to converse."""
+"""What the command line can ask for, sessions apart, as records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from aloop.config import MAX_STEPS, OutputFormat
 from aloop.consent import Kind
+
+ShellName = Literal["bash", "zsh", "fish"]
+SHELLS: tuple[ShellName, ...] = get_args(ShellName)
 
 STDIN = "-"
 """What ``--task`` is given to take the whole of standard input as the task."""
@@ -28,3 +32,18 @@ class RunOptions:
     system: str | None = None
     max_steps: int = MAX_STEPS
     output_format: OutputFormat = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorOptions:
+    """See whether aloop can do its work here."""
+
+    sessions_dir: Path | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionsOptions:
+    """Print what makes ``shell`` complete the arguments of aloop."""
+
+    shell: ShellName

@@ -6,6 +6,7 @@ USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
        aloop sessions list | show ID | stats ID | check [ID]
        aloop sessions delete ID | trash | restore ID | purge [ID]
+       aloop doctor [--json] | completions bash|zsh|fish
        aloop --version | --help"""
 
 EPILOG = """\

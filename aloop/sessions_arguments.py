@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from aloop.arguments import Parser, count, filled, nearest, print_and_leave
+from aloop.arguments import Parser, count, filled, nearest, print_and_leave, refuse_conversation
 from aloop.errors import UsageError
 
 Action = Literal["list", "show", "stats", "check", "delete", "trash", "restore", "purge"]
@@ -69,20 +69,17 @@ class SessionsOptions:
 
 def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format"):
-        if getattr(own, name) is not None:
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} is for a conversation and does not go with 'sessions'. See: aloop --help")
+    refuse_conversation(own, "sessions")
     if own.help and not rest[1:]:
         print_and_leave(_HELP)
-    parser = _action_parser(_action(rest[1:2]))
+    parser = action_parser(_action(rest[1:2]))
     if own.help:
         print_and_leave(parser.format_help())
     asked = vars(parser.parse_args(rest[2:]))
     return SessionsOptions(sessions_dir=own.sessions_dir, **asked)
 
 
-def _action_parser(action: Action) -> Parser:
+def action_parser(action: Action) -> Parser:
     """Build the parser of one action. What all of aloop takes is in its help, but was parsed before."""
     parser = Parser(f"aloop sessions {action}", epilog=_EVERYWHERE, description=_SUMMARIES[action])
     parser.set_defaults(action=action)

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.errors", "aloop.config*", "aloop.consent", "aloop.visible"),
     ("aloop.llm*",),
     ("aloop.memory*", "aloop.tools*"),
-    ("aloop.agent*",),
+    ("aloop.agent*", "aloop.doctor*"),
     ("aloop.arguments", "aloop.cli*", "aloop.piped", "aloop.sessions_*"),
     ("aloop",),
     ("commands*",),
@@ -40,7 +40,7 @@ SINGLE_IMPORTERS = {
     "prompt_toolkit": ("repl*",),
     "rich": ("repl*",),
 }
-SILENT = ("aloop.agent*", "aloop.llm*", "aloop.memory*", "aloop.tools*")
+SILENT = ("aloop.agent*", "aloop.doctor*", "aloop.llm*", "aloop.memory*", "aloop.tools*")
 CHILDREN = ("aloop.tools.matcher",)  # a program of its own: its standard streams are how it is spoken to
 SPEAKING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
 NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "misc"}

@@ -1,0 +1,50 @@
+"""``aloop doctor``: a line for each thing that was looked at, or a line of JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from aloop.cli_options import DoctorOptions
+from aloop.doctor import CHECKS, Diagnosis, Surroundings, examine
+from aloop.doctor_folder import FOLDER_CHECKS
+from aloop.sessions_json import json_line
+from aloop.sessions_output import print_line, remark
+from aloop.sessions_text import quantity
+
+
+def run_doctor(options: DoctorOptions) -> int:
+    """Print what was found and return the exit code: 1 when something must be mended."""
+    around = Surroundings.here(options.sessions_dir, size=_size(), encoding=sys.stdout.encoding)
+    # Whoever has something else to look at adds it here.
+    found = list(examine(around, (*CHECKS, *FOLDER_CHECKS)))
+    for diagnosis in found:
+        print_line(json_line(asdict(diagnosis)) if options.as_json else line(diagnosis))
+    remark(_summary(found))
+    return 1 if any(diagnosis.level == "fail" for diagnosis in found) else 0
+
+
+def line(diagnosis: Diagnosis) -> str:
+    """Return a diagnosis as one line; the mark is a word, and not only a colour or a sign."""
+    end = f". {diagnosis.advice}" if diagnosis.advice else ""
+    return (
+        f"{diagnosis.level:4}  {diagnosis.topic:8}  {diagnosis.text.removesuffix('.') if end else diagnosis.text}{end}"
+    )
+
+
+def _summary(found: Iterable[Diagnosis]) -> str:
+    levels = [diagnosis.level for diagnosis in found]
+    if fails := levels.count("fail"):
+        return f"{quantity(fails, 'thing')} must be mended."
+    if warns := levels.count("warn"):
+        return f"aloop works here; {quantity(warns, 'thing')} could be better."
+    return "All is well."
+
+
+def _size() -> tuple[int, int] | None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    size = os.get_terminal_size(sys.stdout.fileno())
+    return size.columns, size.lines
