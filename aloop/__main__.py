@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from aloop import __version__
-from aloop.errors import AloopError, UsageError
+from aloop.errors import AloopError, InvalidPrefix, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     except AloopError as error:
         _complain(str(error))
-        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+        return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILED
     except OSError as error:
         # The memory reports its own troubles as StorageError; what is left is a standard stream, or where we stand.
         _complain(f"{error.strerror or error}: {error.filename}" if error.filename else f"{error.strerror or error}")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from aloop.errors import UsageError
+from aloop.errors import InvalidPrefix, UsageError
+from aloop.memory.prefix import normal_prefix
 
 
 class Parser(ArgumentParser):
@@ -38,6 +39,14 @@ def filled(text: str) -> str:
     if not text.strip():
         raise ArgumentTypeError("the text is empty")
     return text
+
+
+def identity(text: str) -> str:
+    """Refuse what can not be a session's id, nor its beginning."""
+    try:
+        return normal_prefix(filled(text))
+    except InvalidPrefix as error:
+        raise ArgumentTypeError(str(error).removesuffix(".")) from error
 
 
 def folder(text: str) -> Path:

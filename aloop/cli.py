@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from aloop import __version__
-from aloop.arguments import Parser, count, filled, folder, nearest, print_and_leave
+from aloop.arguments import Parser, count, filled, folder, identity, nearest, print_and_leave
 from aloop.cli_commands import parse_completions, parse_doctor
 from aloop.cli_options import STDIN, CompletionsOptions, DoctorOptions, RunOptions
 from aloop.cli_text import EPILOG, USAGE
@@ -80,7 +80,7 @@ def program_parser() -> Parser:
         "--resume",
         nargs="?",
         const=_LATEST,
-        type=filled,
+        type=identity,
         metavar="ID",
         help="go on with a session, by its id or a unique beginning of it; the latest one without ID",
     )

@@ -95,7 +95,7 @@ class SessionFileError(SessionError):
     """A file that is no readable session; ``line`` and ``column`` count from 1, 0 when unknown."""
 
     def __init__(self, path: Path, line: int, column: int, reason: str) -> None:
-        super().__init__(f"{path}:{line}:{column}: {reason}")
+        super().__init__(f"{path}:{line}:{column}: {reason}" if line else f"{path}: {reason}")
         self.path = path
         self.line = line
         self.column = column

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from aloop.arguments import Parser, count, filled, nearest, print_and_leave, refuse_conversation
+from aloop.arguments import Parser, count, identity, nearest, print_and_leave, refuse_conversation
 from aloop.errors import UsageError
 
 Action = Literal["list", "show", "stats", "check", "delete", "trash", "restore", "purge"]
@@ -75,7 +75,7 @@ def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     parser = action_parser(_action(rest[1:2]))
     if own.help:
         print_and_leave(parser.format_help())
-    asked = vars(parser.parse_args(rest[2:]))
+    asked = {name: value for name, value in vars(parser.parse_args(rest[2:])).items() if value is not None}
     return SessionsOptions(sessions_dir=own.sessions_dir, **asked)
 
 
@@ -85,9 +85,9 @@ def action_parser(action: Action) -> Parser:
     parser.set_defaults(action=action)
     add = parser.add_argument
     if action in ("show", "stats", "delete", "restore"):
-        add("id", type=filled, metavar="ID", help=_WHICH.get(action, "the session's id, or a unique beginning of it"))
+        add("id", type=identity, metavar="ID", help=_WHICH.get(action, "the session's id, or a unique beginning of it"))
     if action in ("check", "purge"):
-        add("id", type=filled, nargs="?", default=SUPPRESS, metavar="ID", help=_WHICH[action])
+        add("id", type=identity, nargs="?", metavar="ID", help=_WHICH[action])
     if action == "list":
         add("--limit", type=count, default=20, metavar="N", help="how many, the newest first (default: 20)")
     if action == "show":

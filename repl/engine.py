@@ -71,14 +71,20 @@ async def resume_session(
     return session
 
 
-async def recover(context: Context) -> None:
-    """Bring back the turns that crashes cut short, and say so; a folder that can not be looked at is told of."""
+async def recover(context: Context) -> bool:
+    """Bring back the turns that crashes cut short, and say so; a folder that can not be looked at is told of.
+
+    Returns whether there was something to say.
+    """
     memory = context.memory
     try:
-        for sentence in await memory.recover_sessions(sessions_dir=memory.sessions_dir):
-            context.view.info(sentence)
+        notices = await memory.recover_sessions(sessions_dir=memory.sessions_dir)
     except SessionError as error:
         context.view.error(str(error))
+        return True
+    for sentence in notices:
+        context.view.info(sentence)
+    return bool(notices)
 
 
 class Engine:

@@ -191,7 +191,8 @@ class Shell:
 
     async def _start_engine(self) -> None:
         try:
-            await recover(await self._engine.ready())
+            if await recover(await self._engine.ready()):
+                self._screen.write("\n")
             await self._refresh_catalog()
         except Exception as error:  # noqa: BLE001 - without an engine there is no shell, whatever the reason
             self._complain(str(error) if isinstance(error, AloopError) else bug_text(error))
