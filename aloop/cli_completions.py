@@ -10,10 +10,10 @@ from aloop.sessions_output import print_line
 
 _BASH = r"""
 _aloop() {
-    local IFS=$'\n' lines
-    lines=$("${1/#\~/$HOME}" completions --words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
+    local IFS=$'\n' line lines typed=("${COMP_WORDS[@]:1:COMP_CWORD}")
+    # Words come as they were typed. The marks of quoting go; what a shell would run in them is never run.
+    lines=$("${1/#\~/$HOME}" completions --words "${typed[@]//[\\\"\']/}" 2>/dev/null </dev/null)
     COMPREPLY=()
-    local line
     for line in $lines; do
         COMPREPLY+=("${line%%$'\t'*}")
     done
@@ -29,7 +29,7 @@ _ZSH = r"""
 _aloop() {
     local -a lines words_found folders
     local line
-    lines=("${(@f)$(${words[1]/#\~/$HOME} completions --words "${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
+    lines=("${(@f)$(${words[1]/#\~/$HOME} completions --words "${(@Q)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
     for line in $lines; do
         if [[ ${line%%$'\t'*} == */ ]]; then
             folders+=("${line%%$'\t'*}")
@@ -37,7 +37,7 @@ _aloop() {
             words_found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
         fi
     done
-    (( $#folders )) && compadd -Q -S '' -- $folders
+    (( $#folders )) && compadd -S '' -- $folders
     (( $#words_found )) && _describe -V aloop words_found
 }
 compdef _aloop aloop
@@ -48,7 +48,8 @@ function __aloop_words
     set --local words (commandline --tokenize --cut-at-cursor --current-process)
     set --local program (string replace --regex '^~' $HOME -- $words[1])
     set --erase words[1]
-    $program completions --words $words (commandline --current-token --cut-at-cursor) 2>/dev/null </dev/null
+    set --append words (string unescape -- (commandline --current-token --cut-at-cursor))
+    $program completions --words $words 2>/dev/null </dev/null
 end
 complete --command aloop --no-files --keep-order --arguments '(__aloop_words)'
 """

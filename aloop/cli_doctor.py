@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from textwrap import wrap
 
 from aloop.cli_options import DoctorOptions
 from aloop.doctor import CHECKS, Diagnosis, Surroundings, examine
@@ -20,18 +22,21 @@ def run_doctor(options: DoctorOptions) -> int:
     around = Surroundings.here(options.sessions_dir, size=_size(), encoding=sys.stdout.encoding)
     # Whoever has something else to look at adds it here.
     found = list(examine(around, (*CHECKS, *FOLDER_CHECKS)))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for diagnosis in found:
-        print_line(json_line(asdict(diagnosis)) if options.as_json else line(diagnosis))
+        for line in [json_line(asdict(diagnosis))] if options.as_json else lines(diagnosis, width):
+            print_line(line)
     remark(_summary(found))
     return 1 if any(diagnosis.level == "fail" for diagnosis in found) else 0
 
 
-def line(diagnosis: Diagnosis) -> str:
-    """Return a diagnosis as one line; the mark is a word, and not only a colour or a sign."""
-    end = f". {diagnosis.advice}" if diagnosis.advice else ""
-    return (
-        f"{diagnosis.level:4}  {diagnosis.topic:8}  {diagnosis.text.removesuffix('.') if end else diagnosis.text}{end}"
-    )
+def lines(diagnosis: Diagnosis, width: int | None) -> list[str]:
+    """Return a diagnosis as one line, folded for a screen of ``width`` columns; its mark is a word, and no colour."""
+    end = "" if not diagnosis.advice else " " if diagnosis.text.endswith((".", "?")) else ". "
+    line = f"{diagnosis.level:4}  {diagnosis.topic:8}  {diagnosis.text}{end}{diagnosis.advice}"
+    if width is None:
+        return [line]
+    return wrap(line, width - 1, subsequent_indent=" " * 16, break_long_words=False, break_on_hyphens=False)
 
 
 def _summary(found: Iterable[Diagnosis]) -> str:

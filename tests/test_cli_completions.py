@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -38,30 +39,32 @@ def script(name: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("typed", "expected"),
     [
-        ("aloop comp", ["completions"]),
-        ("aloop --resume ", [SECOND[:8], FIRST[:8]]),
-        ("aloop sessions show a1b2c", [FIRST[:8]]),
-        ("aloop --sessions-dir .al", [".aloop"]),
-        ("aloop --task 'what is' --mo", ["--model"]),
+        (["comp"], ["completions"]),
+        (["--resume", ""], [SECOND[:8], FIRST[:8]]),
+        (["sessions", "show", "a1b2c"], [FIRST[:8]]),
+        (["--task", "'what is'", "--mo"], ["--model"]),
+        (["--sessions-dir", ".al"], [".aloop"]),
+        (["--sessions-dir", r"a\ folder/i"], ["a folder/in"]),
+        (["--sessions-dir", "$(touch ran)"], [""]),
     ],
 )
 def test_bash_is_offered_what_fits(
-    line: str, expected: list[str], environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+    typed: list[str], expected: list[str], environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(Path(".aloop/sessions"), FIRST, day=1)
     save(Path(".aloop/sessions"), SECOND, day=2)
+    Path("a folder/in").mkdir(parents=True)
     code = f"""{script("bash", capsys)}
-set -f
-COMP_WORDS=({line.rstrip()})
-[[ {line!r} == *' ' ]] && COMP_WORDS+=("")
-COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-_aloop aloop "${{COMP_WORDS[COMP_CWORD]}}" ""
+COMP_WORDS=({shlex.join(["aloop", *typed])})
+COMP_CWORD={len(typed)}
+_aloop aloop
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-    done = subprocess.run([shell("bash"), "-uc", code], env=environment, capture_output=True, text=True, check=True)
-    assert (done.stdout.split(), done.stderr) == (expected, "")
+    done = subprocess.run([shell("bash"), "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout.splitlines(), done.stderr) == (expected, "")
+    assert not Path("ran").exists()
 
 
 def test_fish_is_offered_what_fits(environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

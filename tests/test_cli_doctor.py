@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.__main__ import main
-from aloop.cli_doctor import line
+from aloop.cli_doctor import lines
 from aloop.doctor import Diagnosis
 
 
@@ -28,9 +28,20 @@ def test_what_must_be_mended_ends_with_1(tmp_path: Path, capsys: pytest.CaptureF
     assert "must be mended" in err
 
 
-def test_advice_follows_as_a_sentence() -> None:
-    assert line(Diagnosis("key", "warn", "there is none", "Set one.")) == "warn  key       there is none. Set one."
-    assert line(Diagnosis("key", "ok", "there is one", "")) == "ok    key       there is one"
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("there is none", "warn  key       there is none. Set one."),
+        ("Did you mean x?", "warn  key       Did you mean x? Set one."),
+    ],
+)
+def test_advice_follows_as_a_sentence(text: str, line: str) -> None:
+    assert lines(Diagnosis("key", "warn", text, "Set one."), None) == [line]
+
+
+def test_a_line_is_folded_between_words_on_a_screen() -> None:
+    folded = lines(Diagnosis("key", "ok", "there is one " + "/a-long-path" * 5, ""), 40)
+    assert folded == ["ok    key       there is one", " " * 16 + "/a-long-path" * 5]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--json", "--help"]])
