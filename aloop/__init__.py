@@ -5,8 +5,7 @@ The names below are the library. They are looked up on first use, so that ``impo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # the one of typing, without typing: that would take longer to load than all the rest of this
 
 __version__ = "0.1.0"
 
@@ -70,6 +69,9 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Imported here, so that `aloop --version` does not wait for it.
+    from importlib import import_module
+
     value: object = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -11,12 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from aloop.cli import STDIN, RunOptions, parse_arguments
-from aloop.config import Settings
-from aloop.errors import AloopError, UsageError
-from aloop.piped import read_piped, read_task, with_piped
-from aloop.sessions_arguments import SessionsOptions
-from aloop.visible import visible
+from aloop import __version__
+from aloop.errors import AloopError, InvalidPrefix, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from aloop.cli_options import RunOptions
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     except AloopError as error:
         _complain(str(error))
-        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+        return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILED
     except OSError as error:
         # The memory reports its own troubles as StorageError; what is left is a standard stream, or where we stand.
         _complain(f"{error.strerror or error}: {error.filename}" if error.filename else f"{error.strerror or error}")
@@ -45,17 +45,43 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    # The two commonest lines need no parser, which would take longer to load than the version takes to print.
+    if list(argv) == ["--version"]:
+        print(f"aloop {__version__}")
+        return DONE
+    if not argv:
+        from aloop.cli_options import RunOptions
+
+        return _run_shell(RunOptions())
+    if list(argv[:2]) == ["completions", "--words"]:
+        # What a shell calls when Tab is pressed.
+        from aloop.cli_words import print_words
+
+        return print_words(argv[2:])
+    from aloop.cli import parse_arguments
+    from aloop.cli_options import CompletionsOptions, DoctorOptions
+    from aloop.sessions_arguments import SessionsOptions
+
     options = parse_arguments(argv)
     if isinstance(options, SessionsOptions):
         # Imported here for start-up time: the prompt does not need it, nor do the sessions need a terminal.
         from aloop.sessions_cli import run_sessions
 
         return run_sessions(options)
+    if isinstance(options, DoctorOptions):
+        from aloop.cli_doctor import run_doctor
+
+        return run_doctor(options)
+    if isinstance(options, CompletionsOptions):
+        from aloop.cli_completions import print_script
+
+        return print_script(options)
     return _run_shell(options) if options.task is None else _run_task(options, options.task)
 
 
 def _run_shell(options: RunOptions) -> int:
-    # Imported here for start-up time: this brings in prompt_toolkit.
+    # Imported here for start-up time: this draws the prompt, and brings in prompt_toolkit.
+    from aloop.config import Settings
     from repl.loop import run_shell
     from repl.options import ShellOptions
 
@@ -77,6 +103,7 @@ def _run_shell(options: RunOptions) -> int:
 def _run_task(options: RunOptions, task: str) -> int:
     task = _whole_task(task)
     # Imported here for start-up time, and after standard input was read, so that a wrong one is refused at once.
+    from aloop.config import Settings
     from repl.options import TaskOptions
     from repl.task import run_task
 
@@ -98,11 +125,18 @@ def _run_task(options: RunOptions, task: str) -> int:
 
 def _whole_task(task: str) -> str:
     """Return the task with what standard input adds to it."""
+    # Imported here for start-up time: only a task has text piped to it.
+    from aloop.cli_options import STDIN
+    from aloop.piped import read_piped, read_task, with_piped
+
     fd = sys.stdin.fileno()
     return read_task(fd) if task == STDIN else with_piped(task, read_piped(fd, _complain))
 
 
 def _complain(sentence: str) -> None:
+    # Imported here for start-up time: most starts complain of nothing.
+    from aloop.visible import visible
+
     print(f"aloop: {visible(sentence)}", file=sys.stderr)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from aloop.errors import UsageError
+from aloop.errors import InvalidPrefix, UsageError
+from aloop.memory.prefix import normal_prefix
 
 
 class Parser(ArgumentParser):
@@ -25,6 +25,11 @@ class Parser(ArgumentParser):
             add_help=False,
         )
 
+    @property
+    def arguments(self) -> tuple[Action, ...]:
+        """All that it takes, for whoever completes it."""
+        return tuple(self._actions)
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. See: {self.prog} --help")
 
@@ -34,6 +39,14 @@ def filled(text: str) -> str:
     if not text.strip():
         raise ArgumentTypeError("the text is empty")
     return text
+
+
+def identity(text: str) -> str:
+    """Refuse what can not be a session's id, nor its beginning."""
+    try:
+        return normal_prefix(filled(text))
+    except InvalidPrefix as error:
+        raise ArgumentTypeError(str(error).removesuffix(".")) from error
 
 
 def folder(text: str) -> Path:
@@ -50,7 +63,18 @@ def count(text: str) -> int:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return what of ``known`` was probably meant by a mistyped word, None when nothing is near."""
+    # Imported here for start-up time: most words are right.
+    import difflib
+
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+def refuse_conversation(own: Namespace, command: str) -> None:
+    """Raise for an option of a conversation beside a ``command`` that is none."""
+    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format", "plain"):
+        if getattr(own, name) is not None:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a conversation and does not go with {command!r}. See: aloop --help")
 
 
 def print_and_leave(text: str) -> NoReturn:

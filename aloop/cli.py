@@ -1,57 +1,44 @@
 """The command line: arguments in, frozen options out; nothing else happens here.
 
 Parsing goes in two steps. The options of the program itself are taken first, wherever they stand, so that
-``--sessions-dir`` works before and after ``sessions list``; what is left must be a ``sessions`` command or nothing.
+``--sessions-dir`` works before and after ``sessions list``; what is left must be one of COMMANDS or nothing.
 """
 
 from __future__ import annotations
 
 import shlex
-from argparse import ArgumentTypeError
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from aloop import __version__
-from aloop.arguments import Parser, count, filled, folder, nearest, print_and_leave
+from aloop.arguments import Parser, count, filled, folder, identity, nearest, print_and_leave
+from aloop.cli_commands import parse_completions, parse_doctor
+from aloop.cli_options import STDIN, CompletionsOptions, DoctorOptions, RunOptions
 from aloop.cli_text import EPILOG, USAGE
-from aloop.config import MAX_STEPS, OUTPUT_FORMATS, OutputFormat
+from aloop.config import MAX_STEPS, OUTPUT_FORMATS
 from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
 from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
 
-STDIN = "-"
-"""What ``--task`` is given to take the whole of standard input as the task."""
-
 _LATEST = object()  # --resume without an id; "" can not stand for it, for a script's empty variable arrives as that
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Converse: at a prompt, or for one ``task`` (STDIN: it comes from standard input).
+Options = RunOptions | SessionsOptions | DoctorOptions | CompletionsOptions
 
-    ``resume`` is None for a new session, empty for the latest, else an id or its beginning. ``allow`` is what tools may
-    do without a question. ``system`` takes the place of the standard system message.
-    """
-
-    model: str | None = None
-    sessions_dir: Path | None = None
-    resume: str | None = None
-    task: str | None = None
-    allow: tuple[Kind, ...] = ()
-    system: str | None = None
-    max_steps: int = MAX_STEPS
-    output_format: OutputFormat = "text"
-    plain: bool = False
+COMMANDS: dict[str, Callable[[Namespace, list[str]], Options]] = {
+    "sessions": parse_sessions,
+    "doctor": parse_doctor,
+    "completions": parse_completions,
+}
 
 
-def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
+def parse_arguments(arguments: Sequence[str]) -> Options:
     """Return what ``arguments`` ask for.
 
     Raises UsageError with one line for whatever makes no sense, and SystemExit(0) once help or the version is printed.
     """
-    parser = _program_parser()
+    parser = program_parser()
     options = [f"--{name.replace('_', '-')}" for name in vars(parser.parse_args([]))]
     if any(argument.startswith("--") and argument.partition("=")[2] == "--" for argument in arguments):
         # argparse takes a lone `--` out of the values, before Python 3.13, and leaves an empty list in their place.
@@ -59,8 +46,9 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
     own, rest = parser.parse_known_args(_join_task(arguments, options))
     if own.version:
         print_and_leave(f"aloop {__version__}")
-    if "sessions" in (own.resume, *rest[:1]):
-        return parse_sessions(own, rest)
+    for command, parse in COMMANDS.items():
+        if command in (own.resume, *rest[:1]):
+            return parse(own, rest)
     if own.help:
         print_and_leave(parser.format_help())
     if rest:
@@ -82,17 +70,18 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
 
 def program_help() -> str:
     """Return what ``aloop --help`` prints."""
-    return _program_parser().format_help()
+    return program_parser().format_help()
 
 
-def _program_parser() -> Parser:
+def program_parser() -> Parser:
+    """Return the parser of the program's own options, which also tells help and completion what they are."""
     parser = Parser("aloop", USAGE, EPILOG, "Talk with an LLM agent whose memory is YAML that you own.")
     add = parser.add_argument
     add(
         "--resume",
         nargs="?",
         const=_LATEST,
-        type=filled,
+        type=identity,
         metavar="ID",
         help="go on with a session, by its id or a unique beginning of it; the latest one without ID",
     )
@@ -153,7 +142,7 @@ def _refuse(words: Sequence[str], options: Iterable[str]) -> NoReturn:
         guess = nearest(first.partition("=")[0], options)
         raise UsageError(f"There is no option {first}. " + (f"Did you mean {guess}?" if guess else "See: aloop --help"))
     commands = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
-    commands |= {"sessions": shlex.join(["aloop", "sessions", *others])}
+    commands |= {name: shlex.join(["aloop", name, *others]) for name in COMMANDS}
     commands |= {action: shlex.join(["aloop", "sessions", action, *others]) for action in ACTIONS}
     guess = nearest(first, commands)
     hint = f"Did you mean: {commands[guess]}" if guess else f"A task is given so: aloop --task {shlex.quote(first)}"

@@ -6,6 +6,7 @@ USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
        aloop sessions list | search WORDS | show ID | stats ID | check [ID]
        aloop sessions export ID FORMAT | delete ID | trash | restore ID | purge [ID]
+       aloop doctor [--json] | completions bash|zsh|fish
        aloop --version | --help"""
 
 EPILOG = """\
@@ -33,4 +34,4 @@ for a person goes to standard error in all three.
 
 Without credentials (ANTHROPIC_API_KEY, for one) the offline provider answers:
 no model, no network. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong
-usage, 130 interrupted."""
+usage, 130 interrupted (Ctrl-C), 143 or 129 told to end (SIGTERM, SIGHUP)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -57,6 +56,9 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
     names = [field.name for field in fields(FileSettings)]
     for name, value in values.items():
         if name not in names:
+            # Imported here for start-up time, as tomllib is.
+            import difflib
+
             near = difflib.get_close_matches(name, names, n=1)
             raise UsageError(f"There is no setting {name!r}. {f'Did you mean {near[0]}?' if near else _all(names)}")
         if name in _SWITCHES:

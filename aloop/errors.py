@@ -31,8 +31,10 @@ The text of each is one sentence or two for a person: what happened, and what to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+TYPE_CHECKING = False  # the one of typing, without typing: every start loads this file, and `aloop --version` only it
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 class AloopError(Exception):
@@ -93,7 +95,7 @@ class SessionFileError(SessionError):
     """A file that is no readable session; ``line`` and ``column`` count from 1, 0 when unknown."""
 
     def __init__(self, path: Path, line: int, column: int, reason: str) -> None:
-        super().__init__(f"{path}:{line}:{column}: {reason}")
+        super().__init__(f"{path}:{line}:{column}: {reason}" if line else f"{path}: {reason}")
         self.path = path
         self.line = line
         self.column = column

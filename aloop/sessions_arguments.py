@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from aloop.arguments import Parser, count, filled, nearest, print_and_leave
+from aloop.arguments import Parser, count, filled, identity, nearest, print_and_leave, refuse_conversation
 from aloop.config import EXPORT_FORMATS
 from aloop.errors import UsageError
 
@@ -80,35 +80,32 @@ class SessionsOptions:
 
 def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format", "plain"):
-        if getattr(own, name) is not None:
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} is for a conversation and does not go with 'sessions'. See: aloop --help")
+    refuse_conversation(own, "sessions")
     if own.help and not rest[1:]:
         print_and_leave(_HELP)
-    parser = _action_parser(_action(rest[1:2]))
+    parser = action_parser(_action(rest[1:2]))
     if own.help:
         print_and_leave(parser.format_help())
-    asked = vars(parser.parse_args(rest[2:]))
+    asked = {name: value for name, value in vars(parser.parse_args(rest[2:])).items() if value is not None}
     asked["words"] = tuple(asked.get("words", ()))
     return SessionsOptions(sessions_dir=own.sessions_dir, **asked)
 
 
-def _action_parser(action: Action) -> Parser:
+def action_parser(action: Action) -> Parser:
     """Build the parser of one action. What all of aloop takes is in its help, but was parsed before."""
     parser = Parser(f"aloop sessions {action}", epilog=_EVERYWHERE, description=_SUMMARIES[action])
     parser.set_defaults(action=action)
     add = parser.add_argument
     if action in ("show", "stats", "export", "delete", "restore"):
-        add("id", type=filled, metavar="ID", help=_WHICH.get(action, "the session's id, or a unique beginning of it"))
+        add("id", type=identity, metavar="ID", help=_WHICH.get(action, "the session's id, or a unique beginning of it"))
     if action in ("check", "purge"):
-        add("id", type=filled, nargs="?", default=SUPPRESS, metavar="ID", help=_WHICH[action])
+        add("id", type=identity, nargs="?", metavar="ID", help=_WHICH[action])
     if action == "search":
         add("words", type=filled, nargs="+", metavar="WORDS", help="what to look for; quote a phrase")
         add("--limit", type=count, default=50, metavar="N", help="how many matches (default: 50)")
     if action == "export":
         add("form", choices=EXPORT_FORMATS, metavar="FORMAT", help=f"one of {', '.join(EXPORT_FORMATS)}")
-        add("path", nargs="?", default=SUPPRESS, metavar="PATH", help="the file to write (default: -, standard output)")
+        add("path", nargs="?", metavar="PATH", help="the file to write (default: -, standard output)")
         return parser
     if action == "list":
         add("--limit", type=count, default=20, metavar="N", help="how many, the newest first (default: 20)")

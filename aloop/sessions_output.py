@@ -1,4 +1,4 @@
-"""How ``aloop sessions`` speaks: what was asked for to standard output, remarks and questions to standard error."""
+"""How commands that are no conversation speak: answers to standard output, remarks and questions to standard error."""
 
 from __future__ import annotations
 

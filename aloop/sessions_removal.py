@@ -16,9 +16,9 @@ from aloop.sessions_text import describe, quantity, trash_lines
 
 
 def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    session_id = runner.run(_find(options))
-    # Before the question: too little of an id is refused whatever the answer would be.
+    # First of all: too little of an id is refused whatever it finds, and whatever the answer would be.
     refuse_short(options.id)
+    session_id = runner.run(_find(options))
     if not options.yes:
         if not can_ask():
             remark("Nothing was deleted: there is no terminal to ask on. Add --yes to delete without a question.")

@@ -31,7 +31,11 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         kept = context.memory.message_count != before
         context.view.info("Stopped. What there was is kept." if kept else "Stopped. Nothing had come back yet.")
     except AloopError as error:
-        context.view.error(str(error))
+        # Nothing of it is lost as long as the shell lives.
+        comfort = (
+            " What was said is still here, and the next save takes it along." if context.memory.has_unsaved else ""
+        )
+        context.view.error(f"{error}{comfort}")
     else:
         context.carried.taken.clear()
         return Outcome()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from typing import TYPE_CHECKING
 
 from aloop.config import OFFLINE_MODEL
@@ -72,6 +71,9 @@ async def follow(agent: ReActAgent, session: Session) -> str | None:
 def _doubt(name: str, known: tuple[str, ...]) -> str:
     if name in known:
         return ""
+    # Imported here for start-up time: most names are right.
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean /model {near[0]}?" if near else ""
     return f" The installed SDK does not name it, and the API may not know it.{hint}"

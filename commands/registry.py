@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -82,6 +81,9 @@ class Registry:
 
     def suggest(self, name: str) -> str | None:
         """Return the name nearest to a mistyped one, or None when nothing is near."""
+        # Imported here for start-up time: most names are right.
+        import difflib
+
         near = difflib.get_close_matches(name.lower(), self._by_name, n=1, cutoff=0.5)
         if near:
             return near[0]

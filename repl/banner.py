@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
 from aloop import __version__
 from aloop.config import DEFAULT_MODEL, OFFLINE_MODEL, Settings
-from commands.context import Context
-from repl.cells import wrap
+from repl.options import ShellOptions
+from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
+from repl.welcome import is_first_start
+
+if TYPE_CHECKING:
+    from commands.context import Context
 
 _NO_KEY = "No API key: this is the offline demo, no language model. Set ANTHROPIC_API_KEY for Claude."
 
@@ -25,6 +32,29 @@ def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line
     if model is None and expected_model(model, settings) == OFFLINE_MODEL:
         lines += [line(row) for row in wrap(_NO_KEY, width - 1)]
     return lines
+
+
+def welcome_lines(model: str | None, settings: Settings, sessions: str) -> list[Line]:
+    """Return the greeting of somebody's very first start: what is kept, how to get help, and who answers."""
+    answering = expected_model(model, settings)
+    if model is None and answering == OFFLINE_MODEL:
+        who = "No API key: an offline demo answers. Set ANTHROPIC_API_KEY."
+    else:
+        who = f"{safe_line(answering)} answers, and asks before changing things."
+    return [
+        line((Tone.STRONG, f"aloop {__version__}"), f" · conversations are saved in {safe_line(sessions)}"),
+        line("/help lists commands · Ctrl-C stops a turn · Ctrl-D leaves"),
+        line(who),
+    ]
+
+
+def greeting(options: ShellOptions, width: int) -> list[Line]:
+    """Return what stands above the first prompt."""
+    settings = options.settings
+    if options.resume is None and is_first_start(settings):
+        sessions = options.sessions_dir or settings.sessions_dir or ".aloop/sessions"
+        return welcome_lines(options.model, settings, str(sessions))
+    return banner_lines(options.model, settings, width)
 
 
 def farewell_lines(context: Context) -> list[Line]:

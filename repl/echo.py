@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repl.layout import CONTINUATION, PROMPT
+from repl.lead import CONTINUATION, PROMPT
 from repl.sanitize import safe_text
 from repl.spans import Line, Tone, line
 

@@ -71,14 +71,20 @@ async def resume_session(
     return session
 
 
-async def recover(context: Context) -> None:
-    """Bring back the turns that crashes cut short, and say so; a folder that can not be looked at is told of."""
+async def recover(context: Context) -> bool:
+    """Bring back the turns that crashes cut short, and say so; a folder that can not be looked at is told of.
+
+    Returns whether there was something to say.
+    """
     memory = context.memory
     try:
-        for sentence in await memory.recover_sessions(sessions_dir=memory.sessions_dir):
-            context.view.info(sentence)
+        notices = await memory.recover_sessions(sessions_dir=memory.sessions_dir)
     except SessionError as error:
         context.view.error(str(error))
+        return True
+    for sentence in notices:
+        context.view.info(sentence)
+    return bool(notices)
 
 
 class Engine:
@@ -121,11 +127,10 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whoever waits for the engine gets it, whatever it is
             self._tell(loop, future.set_exception, error)
             return
-        preload = getattr(agent.llm, "preload", None)
-        if preload is not None:
-            # Loading the SDK takes longest; what goes wrong with it is raised again, and shown, in the first turn.
-            with suppress(Exception):
-                preload()
+        # Imported here, as the rest of it is.
+        from repl.warming import warm_up
+
+        warm_up(agent)
 
     @staticmethod
     def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[T], None], outcome: T) -> None:

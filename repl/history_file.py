@@ -6,7 +6,6 @@ One line an entry, a JSON string each, which brings back line feeds and lone sur
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +37,9 @@ class HistoryFile:
 
     def append(self, entry: str) -> None:
         """Add an entry at the end."""
+        # Imported here, as below, for start-up time: the prompt is drawn without it.
+        import json
+
         if len(entry) <= LONGEST:
             with self._locked() as file:
                 os.write(file, json.dumps(entry).encode() + b"\n")
@@ -75,6 +77,9 @@ class HistoryFile:
 
 
 def _decode(line: bytes) -> str | None:
+    # As above; this runs in a thread.
+    import json
+
     try:
         entry = json.loads(line)
     except ValueError:

@@ -23,8 +23,8 @@ from prompt_toolkit.layout.processors import AppendAutoSuggestion, HighlightIncr
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
-PROMPT = "> "
-CONTINUATION = "  "
+from repl.lead import CONTINUATION
+
 _MENU_ROWS = 8
 
 STYLE = Style.from_dict(

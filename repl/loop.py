@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import sys
 
@@ -13,7 +12,7 @@ __all__ = ["ShellOptions", "run_shell"]
 
 
 def run_shell(options: ShellOptions) -> int:
-    """Run a shell until it is left and return the exit code: 0, 1 when it could not begin, 130 when told to end."""
+    """Run a shell until it is left and return the exit code: 0, 1 when it could not begin, 128 + a signal's number."""
     # Each way to read loads only what it needs: prompt_toolkit is a quarter of a second, the agent more.
     if options.plain or options.settings.plain or is_dumb() or not is_terminal():
         from repl.lines import run_lines
@@ -21,10 +20,15 @@ def run_shell(options: ShellOptions) -> int:
         return run_lines(options)
 
     # All that is imported until the engine is there stays for good: collecting garbage meanwhile finds none, and takes
-    # a tenth of the time to the prompt.
+    # a tenth of the time to the prompt. The engine turns it on again.
     gc.disable()
-    from repl.output import TerminalOutput
-    from repl.screen import Screen
-    from repl.shell import Shell
+    from repl.early import early_screen
 
-    return asyncio.run(Shell(options, Screen(TerminalOutput.of(sys.stdout))).run())
+    with early_screen(options) as early:
+        import asyncio
+
+        from repl.output import TerminalOutput
+        from repl.screen import Screen
+        from repl.shell import Shell
+
+        return asyncio.run(Shell(options, Screen(TerminalOutput.of(sys.stdout)), early=early).run())

@@ -15,6 +15,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
 from prompt_toolkit.layout import Layout
@@ -25,7 +26,8 @@ from repl.cells import fit
 from repl.editor import edit_text
 from repl.file_completer import begins_path
 from repl.keys import bind_keys, complete
-from repl.layout import PROMPT, STYLE, build_layout
+from repl.layout import STYLE, build_layout
+from repl.lead import PROMPT
 from repl.line_buffer import LineBuffer
 from repl.live import Live
 from repl.paste import PasteGuard
@@ -129,7 +131,16 @@ class Prompt:
             on_first_paint()
 
         self.app.after_render += painted
+        self._take_what_was_typed_ahead()
         await self.app.run_async(set_exception_handler=False)
+
+    def _take_what_was_typed_ahead(self) -> None:
+        """Have the first paint show what was typed until now: drawn at once, rather than after a second round."""
+        source, keys = self.app.input, []
+        while read := source.read_keys():
+            keys += read
+        # An Escape that was pressed alone waits for no more: what a terminal sends comes in one piece.
+        store_typeahead(source, keys + source.flush_keys())
 
     def leave(self) -> None:
         """End ``run``."""

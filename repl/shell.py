@@ -21,9 +21,10 @@ from commands.detail import Detail
 from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
 from commands.resume import report_resumed
-from repl.banner import banner_lines, farewell_lines
+from repl.banner import farewell_lines, greeting
 from repl.catalogs import Catalogs
 from repl.completer import CommandCompleter
+from repl.early import EarlyScreen
 from repl.echo import echo_lines
 from repl.engine import Engine, recover, resume_session
 from repl.file_catalog import FileCatalog
@@ -39,21 +40,24 @@ from repl.report import bug_text
 from repl.screen import Screen
 from repl.spans import Tone, line, to_text
 from repl.toolbar import toolbar_text
+from repl.welcome import remember_start
 
 if TYPE_CHECKING:
     from aloop.memory import MemoryManager
     from commands.shelf import Choice, Shelf
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
-_INTERRUPTED = 130
 
 
 class Shell:
     """Owns the prompt and the turn in progress."""
 
-    def __init__(self, options: ShellOptions, screen: Screen, source: Input | None = None) -> None:
+    def __init__(
+        self, options: ShellOptions, screen: Screen, source: Input | None = None, early: EarlyScreen | None = None
+    ) -> None:
         self._options = options
         self._screen = screen
+        self._early = early
         self._live = Live()
         self._catalogs = Catalogs(self._memory, self._in_background, self._more_to_offer, screen.redraw)
         self._engine = Engine(options, self._make_view)
@@ -89,7 +93,7 @@ class Shell:
         try:
             # The terminal going away ends the shell as Ctrl-D does.
             with suppress(EOFError):
-                await self._prompt.run(on_first_paint=lambda: self._in_background(self._start_engine()))
+                await self._prompt.run(on_first_paint=self._painted)
         finally:
             await self._wind_up()
         return self._exit_code
@@ -209,14 +213,23 @@ class Shell:
                 keep_model=context.keeps_model,
                 system=self._options.system,
             )
-        self._screen.show(banner_lines(self._options.model, self._options.settings, self._screen.width))
+        if self._early and self._early.take_over():
+            # Not flushed: the prompt is drawn over what was painted in the same piece.
+            self._screen.output.write_raw("\r")
+            return
+        self._screen.show(greeting(self._options, self._screen.width))
         if context and session:
             report_resumed(context, session)
         self._screen.write("\n")
 
+    def _painted(self) -> None:
+        self._in_background(self._start_engine())
+        remember_start(self._options.settings)
+
     async def _start_engine(self) -> None:
         try:
-            await recover(await self._engine.ready())
+            if await recover(await self._engine.ready()):
+                self._screen.write("\n")
             await self._catalogs.refresh()
         except Exception as error:  # noqa: BLE001 - without an engine there is no shell, whatever the reason
             self._complain(str(error) if isinstance(error, AloopError) else bug_text(error))
@@ -250,11 +263,11 @@ class Shell:
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._told_to_end)
+            loop.add_signal_handler(number, self._told_to_end, number)
         loop.set_exception_handler(self._unexpected)
 
-    def _told_to_end(self) -> None:
-        self._exit_code = _INTERRUPTED
+    def _told_to_end(self, number: signal.Signals) -> None:
+        self._exit_code = 128 + number
         self._is_leaving = True
         if not self.interrupted():
             self._prompt.leave()

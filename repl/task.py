@@ -16,24 +16,48 @@ from repl.task_report import Ending, TaskReport, make_report
 
 __all__ = ["TaskOptions", "run_task"]
 
-_EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
+_DONE, _FAILED = 0, 1
 
 
 def run_task(options: TaskOptions) -> int:
-    """Do the task and return the exit code: 0 done, 1 failed, 130 interrupted by SIGINT or SIGTERM."""
-    report = make_report(options.output_format, Detail(options.settings.verbose, bool(options.settings.thinking)))
+    """Do the task and return the exit code: 0 done, 1 failed, 128 and the signal that interrupted it."""
+    detail = Detail(options.settings.verbose, bool(options.settings.thinking))
+    report, stop = make_report(options.output_format, detail), _Stop()
     try:
-        ending = _attempt(options, report)
+        ending = _attempt(options, report, stop)
         report.end(ending)
     except BrokenPipeError:
         _drop_stdout()
-        return _EXIT_CODES["failed"]
-    return _EXIT_CODES[ending.status]
+        return _FAILED
+    return stop.exit_code if ending.status == "interrupted" else _FAILED if ending.status == "failed" else _DONE
 
 
-def _attempt(options: TaskOptions, report: TaskReport) -> Ending:
+class _Stop:
+    """The signal that ends a task; SIGINT until another one has come."""
+
+    def __init__(self) -> None:
+        self._number = signal.SIGINT
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self._number
+
+    def listen(self, task: asyncio.Task[Ending]) -> None:
+        """Cancel ``task`` when a signal comes. One that is ignored stays so: nohup means it."""
+        loop = asyncio.get_running_loop()
+
+        def stop(number: signal.Signals) -> None:
+            self._number = number
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, stop, number)
+
+
+def _attempt(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
     try:
-        return asyncio.run(_run(options, report))
+        return asyncio.run(_run(options, report, stop))
     except AloopError as error:
         return Ending("failed", error=str(error))
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -44,12 +68,10 @@ def _attempt(options: TaskOptions, report: TaskReport) -> Ending:
         return Ending("failed", error=bug_text(error))
 
 
-async def _run(options: TaskOptions, report: TaskReport) -> Ending:
+async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - we are in one
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+    stop.listen(task)
     agent = build_agent(options)
     agent.on_event = report.event
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.context import Context
 from repl.banner import expected_model
 from repl.options import ShellOptions
 from repl.sanitize import safe_line
 
 if TYPE_CHECKING:
     from aloop.memory import ContextUse
+    from commands.context import Context
 
 _SHORT_ID = 8
 

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.errors", "aloop.config*", "aloop.consent", "aloop.visible"),
     ("aloop.llm*",),
     ("aloop.memory*", "aloop.tools*"),
-    ("aloop.agent*",),
+    ("aloop.agent*", "aloop.doctor*"),
     ("aloop.arguments", "aloop.cli*", "aloop.piped", "aloop.sessions_*"),
     ("aloop",),
     ("commands*",),
@@ -40,7 +40,7 @@ SINGLE_IMPORTERS = {
     "prompt_toolkit": ("repl*",),
     "rich": ("repl*",),
 }
-SILENT = ("aloop.agent*", "aloop.llm*", "aloop.memory*", "aloop.tools*")
+SILENT = ("aloop.agent*", "aloop.doctor*", "aloop.llm*", "aloop.memory*", "aloop.tools*")
 CHILDREN = ("aloop.tools.matcher",)  # a program of its own: its standard streams are how it is spoken to
 SPEAKING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
 NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -158,7 +158,7 @@ def all_imports() -> Iterator[tuple[Module, Import, str]]:
 
 def is_the_version(module: Module, imported: Import) -> bool:
     """``aloop --version`` prints what the packaging reads: the one thing of the façade that the inside may use."""
-    return module.name == "aloop.cli" and imported.names == ("__version__",)
+    return module.name in {"aloop.cli", "aloop.__main__"} and imported.names == ("__version__",)
 
 
 def test_imports_look_down_only() -> None:

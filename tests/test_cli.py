@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from aloop import __version__
-from aloop.cli import STDIN, RunOptions, parse_arguments, program_help
+from aloop.cli import parse_arguments, program_help
+from aloop.cli_options import STDIN, RunOptions
 from aloop.errors import UsageError
 from aloop.sessions_arguments import ACTIONS, SessionsOptions
 

@@ -43,3 +43,13 @@ def test_the_library_costs_nothing_until_it_is_used() -> None:
 @pytest.mark.parametrize("name", ["MemoryManager", "LLMMessage", "create_llm", "ReActAgent"])
 def test_the_library_never_imports_a_terminal(name: str) -> None:
     assert not imported_by(f"from aloop import {name}") & {"prompt_toolkit", "rich", "repl", "commands", "anthropic"}
+
+
+def test_the_version_alone_does_not_even_load_a_parser() -> None:
+    loaded = imported_by("from aloop.__main__ import main; main(['--version'])")
+    assert not loaded & {"argparse", "dataclasses", "textwrap"}
+
+
+def test_the_prompt_is_painted_without_a_parser_and_before_anything_heavy() -> None:
+    loaded = imported_by("import repl.loop, repl.early")
+    assert not loaded & {*HEAVY, "argparse", "asyncio", "difflib", "yaml"}

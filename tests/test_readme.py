@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import RunOptions, parse_arguments
+from aloop.cli import Options, parse_arguments
 from aloop.config_file import read_config_file
 from aloop.memory import MemoryManager
-from aloop.sessions_arguments import SessionsOptions
 from docs.update_readme import README, updated
 
 TEXT = README.read_text(encoding="utf-8")
@@ -65,7 +64,7 @@ def test_the_example_of_settings_is_one_that_aloop_takes(tmp_path: Path) -> None
 )
 def test_a_command_line_is_one_that_aloop_takes(line: str) -> None:
     arguments = [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', line)]
-    assert isinstance(parse_arguments(arguments), RunOptions | SessionsOptions)
+    assert isinstance(parse_arguments(arguments), Options)
 
 
 def test_the_two_set_up_commands_stand_on_a_line_each_for_the_gate() -> None:

@@ -63,6 +63,7 @@ def known_models() -> tuple[str, ...]:
 
 def _load_anthropic(model: str, base_url: str | None) -> LLM:
     # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
-    from aloop.llm.anthropic import AnthropicLLM
+    from aloop.llm.anthropic import AnthropicLLM, load_transport
 
+    load_transport()
     return AnthropicLLM(model, base_url=base_url)

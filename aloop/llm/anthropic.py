@@ -50,6 +50,11 @@ _FAILURES = (
 )
 
 
+def load_transport() -> None:
+    """Load what the first request would otherwise wait for: HTTP and certificates, about half a second."""
+    httpx2.AsyncHTTPTransport()  # opens nothing, so there is nothing to close
+
+
 class AnthropicLLM:
     """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
 

@@ -97,7 +97,7 @@ def write_all(port: OsPort, descriptor: int, pieces: Iterable[bytes | memoryview
 def explain(cause: OSError, doing: str, path: Path) -> StorageError:
     """Return what a person needs to know of a refusal; ``doing`` is what was attempted, as in "save the session"."""
     if cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        advice = "the disk is full. Free some space; what you said is still here, and the next save takes it along"
+        advice = "the disk is full. Free some space"
     elif cause.errno in {errno.EACCES, errno.EPERM}:
         advice = "it is not permitted. Check who owns the folder, or choose another with --sessions-dir"
     elif cause.errno == errno.EROFS:

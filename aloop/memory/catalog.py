@@ -8,7 +8,6 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.errors import InvalidPrefix
 from aloop.memory.heads import Head, read_head, short_name
 from aloop.memory.index import read_index, write_index
 from aloop.memory.os_port import OsPort
@@ -16,18 +15,6 @@ from aloop.memory.os_port import OsPort
 _OURS = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 # Within this time of a folder's last change another one may leave the same time stamp.
 _RACY_NS = 100_000_000
-
-_PREFIX = re.compile(r"[0-9a-z-]{1,64}")
-
-
-def normal_prefix(prefix: str) -> str:
-    """Return ``prefix`` in the case of ids; raises InvalidPrefix when it is empty or can not begin an id."""
-    wanted = prefix.strip().lower()
-    if not wanted:
-        raise InvalidPrefix("An empty id matches every session; type the first characters of one.")
-    if not _PREFIX.fullmatch(wanted):
-        raise InvalidPrefix(f"{prefix!r} is no session id; ids are hexadecimal digits and dashes.")
-    return wanted
 
 
 @dataclass(frozen=True, slots=True)

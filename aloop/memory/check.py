@@ -60,7 +60,8 @@ class Checker:
                 return [*findings, Finding(waiting[0], 0, 0, what)]
             return [*findings, Finding(folder, 0, 0, f"holds no {FILE_NAME}: a session that was never saved")]
         if not stat.S_ISREG(status.st_mode):
-            return [*findings, Finding(path, 0, 0, "is no regular file; it is not opened")]
+            what = "a link; links are not followed" if stat.S_ISLNK(status.st_mode) else "no regular file"
+            return [*findings, Finding(path, 0, 0, f"is {what}, so it is not opened")]
         findings += self._modes(path, FILE_MODE)
         return [*findings, *self._text(path), *self._set_aside(folder), *self._undone(folder)]
 

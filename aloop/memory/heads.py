@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import SessionFileError
@@ -51,16 +51,24 @@ def read_head(port: OsPort, sessions_dir: str, folder: str) -> Head | None:
         return None
     except OSError as error:
         reason = SessionFileError(Path(path), 0, 0, f"can not be opened: {error.strerror or error}")
-        return Head(folder, short_name(folder), datetime.fromtimestamp(0, UTC), problem=reason)
+        return Head(folder, short_name(folder), _modified(port, Path(path)), problem=reason)
 
 
 def _read_whole(port: OsPort, path: Path, folder: str) -> Head:
     try:
         session = load_session(port.read(path), path)
     except SessionFileError as error:
-        modified = datetime.fromtimestamp(port.lstat(path).st_mtime).astimezone()
-        return Head(folder, short_name(folder), modified, problem=error)
+        return Head(folder, short_name(folder), _modified(port, path), problem=error)
     return Head(folder, session.id, session.updated_at, session.title)
+
+
+def _modified(port: OsPort, path: Path) -> datetime:
+    """Return when a file was changed; where that can not be told, when its folder was."""
+    try:
+        status = port.lstat(path)
+    except OSError:
+        status = port.lstat(path.parent)
+    return datetime.fromtimestamp(status.st_mtime).astimezone()
 
 
 def _title(match: re.Match[bytes]) -> str:

@@ -65,16 +65,17 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
     path = folder / FILE_NAME
     short, count = record.session.id[:8], len(record.session.messages)
     what = f"The last turn of session {short} was cut short by a crash; {count} of its messages"
+    were = "was" if count == 1 else "were"
     try:
         stored = StoredSession.read(port, path)
     except FileNotFoundError:
         session = replace(record.session, messages=turn, updated_at=datetime.now().astimezone())
         StoredSession.create(port, path, Conversation.of(session).snapshot(None))
-        return f"{what} were brought back."
+        return f"{what} {were} brought back."
     except SessionFileError as error:
         beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
         StoredSession.create(port, beside, replace(record.session, messages=turn))
-        return f"{what} were saved as {beside}, for {error}"
+        return f"{what} {were} saved as {beside}, for {error}"
     if _is_saved(stored.session.messages[record.base :], record.session.messages, turn):
         # The crash came between the save, or an earlier recovery, and the removal of the journal.
         return None
@@ -86,8 +87,8 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
     except SessionFileError as error:
         beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
         StoredSession.create(port, beside, replace(record.session, messages=turn))
-        return f"{what} were saved as {beside}, for {error}"
-    return f"{what} were brought back."
+        return f"{what} {were} saved as {beside}, for {error}"
+    return f"{what} {were} brought back."
 
 
 def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool:

@@ -14,12 +14,13 @@ from pathlib import Path
 from aloop.errors import AmbiguousPrefix, SessionBusy, SessionNotFound, StorageError
 from aloop.memory import os_port
 from aloop.memory.atomic import TEMPORARY_SUFFIX, explain, left_overs, write_atomic
-from aloop.memory.catalog import Catalog, Entry, is_ours, normal_prefix
+from aloop.memory.catalog import Catalog, Entry, is_ours
 from aloop.memory.check import Checker
 from aloop.memory.findings import Finding
 from aloop.memory.heads import Head, read_head, short_name
 from aloop.memory.index import add_to_index
 from aloop.memory.locks import LOCK_NAMES, OpenLock, write_lock
+from aloop.memory.prefix import normal_prefix
 from aloop.memory.query import Query
 from aloop.memory.recovery import fold_in, journals
 from aloop.memory.search import Hit, search

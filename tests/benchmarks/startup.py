@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,12 +44,17 @@ def _on_terminal(arguments: Sequence[str], home: Path, key: str, echo: str) -> C
             echo=False,
         )
         child.delaybeforesend = None
+        # pexpect would sleep for a tenth of a second and more, and that would count on both sides.
+        terminal = child.ptyproc  # type: ignore[attr-defined] # the stubs of pexpect leave it out
+        terminal.delayafterclose = terminal.delayafterterminate = 0
         try:
             if key:
                 child.send(key)
             child.expect(echo)
         finally:
-            child.close(force=True)
+            child.kill(signal.SIGKILL)
+            child.wait()
+            child.close()
 
     return run
 

@@ -66,7 +66,9 @@ async def test_a_turn_that_can_not_be_saved_says_so_and_stays_in_memory(
 
     monkeypatch.setattr(stage.memory, "save_memory", refuse)
     assert await chat(stage.context, "Hi") == Outcome()
-    assert stage.view.of("error") == ["The disk is full."]
+    assert stage.view.of("error") == [
+        "The disk is full. What was said is still here, and the next save takes it along."
+    ]
     assert stage.memory.message_count == 2
 
 

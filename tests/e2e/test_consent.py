@@ -69,7 +69,7 @@ def test_a_terminal_that_goes_away_at_the_question_grants_nothing() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: hello")
         shell.process.kill(signal.SIGHUP)
-        assert shell.wait_for_exit() == 130
+        assert shell.wait_for_exit() == 129
     assert not Path("notes.txt").exists()
 
 

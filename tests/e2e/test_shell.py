@@ -212,4 +212,4 @@ def test_a_dumb_terminal_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -
 def test_being_told_to_end_it_ends(shell: Open, number: signal.Signals) -> None:
     aloop = shell()
     aloop.process.kill(number)
-    assert aloop.wait_for_exit() == 130
+    assert aloop.wait_for_exit() == 128 + number

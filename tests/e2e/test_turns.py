@@ -121,7 +121,7 @@ def test_hanging_up_in_mid_turn_saves_what_there_was(shell_with_key: Open, stub:
     aloop.send_line("Tell me")
     aloop.wait_for("Half an answer")
     aloop.process.kill(signal.SIGHUP)
-    assert aloop.wait_for_exit() == 130
+    assert aloop.wait_for_exit() == 129
     assert "interrupted: true" in saved()
 
 

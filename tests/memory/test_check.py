@@ -159,6 +159,17 @@ def test_turns_that_were_saved_beside_the_file_are_told_of(sessions_dir: Path) -
     assert "take over what you need, then remove it" in findings(sessions_dir)[0]
 
 
+def test_a_session_file_that_is_a_link_is_told_of_and_not_opened(sessions_dir: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(BROKEN_TRANSCRIPT)
+    path = session_in(sessions_dir, SOUND)
+    path.unlink()
+    path.symlink_to(elsewhere)
+    findings = Checker(SYSTEM, sessions_dir, fix=False).check_all()
+    assert f"{path}: is a link; links are not followed, so it is not opened" in map(str, findings)
+    assert not any("elsewhere" in str(finding) for finding in findings)
+
+
 def test_links_are_told_of_and_not_followed(sessions_dir: Path, tmp_path: Path) -> None:
     elsewhere = session_in(tmp_path / "elsewhere", "id: [\n").parent
     session_in(sessions_dir, SOUND)

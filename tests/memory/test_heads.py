@@ -71,6 +71,21 @@ def test_a_broken_file_is_known_by_its_folder_and_its_time(port: FaultyPort, pat
     assert found.problem.path == path
 
 
+@pytest.mark.parametrize("refused", ["read", "lstat"])
+def test_a_file_that_can_not_be_opened_is_listed_with_its_time_or_that_of_its_folder(
+    port: FaultyPort, path: Path, refused: str
+) -> None:
+    path.touch()
+    os.utime(path, (1_000_000, 1_000_000))
+    os.utime(path.parent, (2_000_000, 2_000_000))
+    port.fail("read", number=errno.EACCES)
+    port.fail(refused, number=errno.EACCES, on=path.name)
+    found = head(port, path)
+    assert found is not None
+    assert found.updated_at == datetime.fromtimestamp(1_000_000 if refused == "read" else 2_000_000, UTC)
+    assert str(found.problem) == f"{path}: can not be opened: Permission denied"
+
+
 def test_a_time_that_is_none_is_a_problem_and_not_the_end(port: FaultyPort, path: Path) -> None:
     path.write_bytes(SPEC_SAMPLE.replace(b"2025-01-31T15:45:00", b"the day after tomorrow"))
     found = head(port, path)

@@ -46,6 +46,12 @@ def left_in(sessions_dir: Path) -> list[str]:
     return [path.name for path in sessions_dir.rglob(".*") if "journal" in path.name or path.name.endswith(".tmp")]
 
 
+async def test_one_message_was_brought_back_and_not_were(sessions_dir: Path) -> None:
+    await crash_in_a_turn(await a_saved_session(sessions_dir), TURN[0])
+    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    assert notice.endswith("1 of its messages was brought back.")
+
+
 async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir: Path) -> None:
     memory = await a_saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)

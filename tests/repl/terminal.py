@@ -41,6 +41,13 @@ class Terminal(io.StringIO):
         return rows
 
     @property
+    def cells(self) -> tuple[list[list[pyte.screens.Char]], tuple[int, int]]:
+        """Every cell of the screen with its style, and where the cursor is."""
+        screen = self._screen
+        rows = [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
+        return rows, (screen.cursor.x, screen.cursor.y)
+
+    @property
     def scrollback(self) -> str:
         """All that was printed, as one text."""
         gone = ("".join(row[x].data for x in range(self._screen.columns)).rstrip() for row in self._screen.history.top)

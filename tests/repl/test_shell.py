@@ -225,5 +225,5 @@ async def test_sigterm_ends_the_turn_as_ctrl_c_does_and_leaves(stage: SetStage) 
         shell.type("one\r")
         await hang.reached.wait()
         os.kill(os.getpid(), signal.SIGTERM)
-        assert await shell.ends() == 130
+        assert await shell.ends() == 143
         assert await shell.saved() == ["one", "Half"]

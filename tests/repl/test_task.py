@@ -69,7 +69,7 @@ def test_a_failure_is_one_line_and_leaves_no_session(stub: StubServer) -> None:
     assert not Path(".aloop").exists() or not list(Path(".aloop").glob("sessions/*/session.yaml"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_task_keeps_what_there_was(stub: StubServer, number: signal.Signals) -> None:
     gate = Gate()
     stub.script(Text("Half an answer ", gate, "ends."))
@@ -77,7 +77,7 @@ def test_an_interrupted_task_keeps_what_there_was(stub: StubServer, number: sign
         gate.wait_until_reached()
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (128 + number, "")
     assert "Interrupted." in err
     assert "Traceback" not in err
 

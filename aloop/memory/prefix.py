@@ -1,0 +1,19 @@
+"""What can be the beginning of a session's id."""
+
+from __future__ import annotations
+
+import re
+
+from aloop.errors import InvalidPrefix
+
+_PREFIX = re.compile(r"[0-9a-z-]{1,64}")
+
+
+def normal_prefix(prefix: str) -> str:
+    """Return ``prefix`` in the case of ids; raises InvalidPrefix when it is empty or can not begin an id."""
+    wanted = prefix.strip().lower()
+    if not wanted:
+        raise InvalidPrefix("An empty id matches every session; type the first characters of one.")
+    if not _PREFIX.fullmatch(wanted):
+        raise InvalidPrefix(f"{prefix!r} is no session id; ids are hexadecimal digits and dashes.")
+    return wanted

@@ -1,0 +1,108 @@
+"""The first screen, painted before the program behind it is loaded: prompt_toolkit alone takes a quarter of a second.
+
+What is painted is, cell by cell, what the prompt draws over it a moment later, so that nothing moves. Until then the
+terminal echoes nothing and gives each key to whoever reads next, so that a key typed meanwhile is neither lost nor
+shown twice: it waits in the terminal until the prompt reads it, Ctrl-C among them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+from repl.banner import greeting
+from repl.lead import PROMPT
+from repl.options import ShellOptions
+from repl.spans import to_ansi
+from repl.toolbar import toolbar_text
+
+_IFLAG, _LFLAG = 0, 3
+_PASTES_MARKED, _PASTES_PLAIN = "\x1b[?2004h", "\x1b[?2004l"
+_CLEAR_BELOW = "\r\x1b[J"
+_CURSOR_UP = "\x1b[A"
+
+
+class EarlyScreen:
+    """What was painted; ``is_painted`` until somebody takes it over."""
+
+    def __init__(self, text: str) -> None:
+        self.is_painted = bool(text)
+        _write(text)
+
+    def take_over(self) -> bool:
+        """Whether the banner stands on the screen, and the cursor on the row of the prompt, which is now the caller's.
+
+        The cursor is still to be put in the first column.
+        """
+        was_painted, self.is_painted = self.is_painted, False
+        return was_painted
+
+    def remove(self) -> None:
+        """Clear the prompt away, if nobody has taken it over; the banner stays, as it would above any failure."""
+        if self.take_over():
+            _write(_CLEAR_BELOW + _PASTES_PLAIN)
+
+
+@contextmanager
+def early_screen(options: ShellOptions) -> Iterator[EarlyScreen]:
+    """Paint what a new session begins with; in the end, leave the terminal as it was.
+
+    Standard input and output must be a terminal that can do more than print.
+    """
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    handlers = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        text = first_screen(options, os.get_terminal_size(sys.stdout.fileno()).columns)
+        termios.tcsetattr(fd, termios.TCSANOW, _keys_kept(before, signals=not text))
+        screen = EarlyScreen(text)
+        try:
+            yield screen
+        finally:
+            screen.remove()
+    finally:
+        with suppress(termios.error):  # the terminal has gone away
+            termios.tcsetattr(fd, termios.TCSANOW, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def first_screen(options: ShellOptions, columns: int) -> str:
+    """Return the banner and an empty prompt with the cursor in it; nothing where the prompt would not look just so."""
+    toolbar = toolbar_text(options, None)
+    # The session that is resumed is loaded first, and may not be there. A narrow screen, or a character that may take
+    # two cells, wants more than is loaded yet to be measured.
+    if options.resume is not None or len(toolbar) >= columns or max(toolbar) > "\u02ff":
+        return ""
+    banner = to_ansi(greeting(options, columns), colour=not os.environ.get("NO_COLOR"))
+    prompt = f"\x1b[0;1m{PROMPT.rstrip()}\x1b[0m\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
+    return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
+
+
+def _keys_kept(attributes: list[Any], *, signals: bool) -> list[Any]:
+    """Return terminal ``attributes`` without echo and line editing, and with Enter as it is typed: as at the prompt.
+
+    With ``signals`` Ctrl-C is no key, and ends the program: where no prompt is to be seen, that is what it must do.
+    """
+    kept = attributes.copy()
+    kept[_IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
+    kept[_LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
+    if not signals:
+        kept[_LFLAG] &= ~termios.ISIG
+    return kept
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by way of whoever puts the terminal right; the shell has handlers of its own once it runs."""
+    raise SystemExit(128 + number)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

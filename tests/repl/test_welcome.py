@@ -1,0 +1,57 @@
+"""The very first start is remembered in the user's own state folder, and greeted in three lines."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aloop.config import Settings
+from repl.banner import greeting, welcome_lines
+from repl.options import ShellOptions
+from repl.spans import to_text
+from repl.welcome import is_first_start, remember_start
+
+
+def test_a_start_is_the_first_until_one_is_remembered(private_home: Path) -> None:
+    settings = Settings.from_env()
+    assert is_first_start(settings)
+    remember_start(settings)
+    remember_start(settings)
+    assert not is_first_start(settings)
+    mark = private_home / ".local/state/aloop/welcomed"
+    assert stat.S_IMODE(mark.stat().st_mode) == 0o600
+    assert stat.S_IMODE(mark.parent.stat().st_mode) == 0o700
+
+
+def test_whoever_typed_here_before_is_no_newcomer() -> None:
+    settings = Settings.from_env()
+    settings.history_file.parent.mkdir(parents=True)
+    settings.history_file.touch()
+    assert not is_first_start(settings)
+
+
+def test_a_state_folder_that_can_not_be_written_is_no_failure(private_home: Path) -> None:
+    (private_home / ".local").write_text("in the way")
+    remember_start(Settings.from_env())
+    assert is_first_start(Settings.from_env())
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+@pytest.mark.parametrize("model", [None, "offline"])
+def test_a_newcomer_gets_three_lines_that_fit_on_any_screen(has_key: bool, model: str | None) -> None:
+    settings = replace(Settings.from_env(), has_credentials=has_key)
+    lines = to_text(welcome_lines(model, settings, ".aloop/sessions")).splitlines()
+    assert len(lines) == 3
+    assert all(len(line) < 60 for line in lines)
+    assert ".aloop/sessions" in lines[0]
+    assert "/help" in lines[1]
+    assert ("ANTHROPIC_API_KEY" in lines[2]) == (not has_key and model is None)
+
+
+def test_a_session_that_is_resumed_is_greeted_as_ever() -> None:
+    options = ShellOptions(Settings.from_env(), None, None, "")
+    assert "conversations are saved" not in to_text(greeting(options, 80))
+    assert "conversations are saved" in to_text(greeting(replace(options, resume=None), 80))
