@@ -82,14 +82,19 @@ class StoredSession:
     typed: TypedMessages | None = None
 
     @classmethod
-    def create(cls, port: OsPort, path: Path, session: Session, *, again: bool = False) -> StoredSession:
-        """Write a new file; raises OSError. ``again``, of one that had gone: ChangedMeanwhile when it has come back."""
+    def create(
+        cls, port: OsPort, path: Path, session: Session, *, again: bool = False, text: bytes | None = None
+    ) -> StoredSession:
+        """Write a new file, with ``text`` if that is given; raises OSError.
+
+        ``again``, of one that had gone: ChangedMeanwhile when it has come back.
+        """
 
         def refuse_another() -> None:
             if again and port.exists(path):
                 raise ChangedMeanwhile
 
-        data = bytearray(dump_session(session))
+        data = bytearray(text or dump_session(session))
         check_text(data, path, session)
         written = write_atomic(port, path, [memoryview(data)], guard=refuse_another)
         return cls(port, path, data, _seen(port, path, written), session, anchors=canonical_anchors(data))
