@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,22 +19,11 @@ from aloop.memory.revision import is_revised, revise
 from aloop.memory.schema import KNOWN_VERSION, Refused, refuse_newer
 from aloop.memory.serialization import dump_session, interpret, parse, read_quickly
 from aloop.memory.session import Session
+from aloop.memory.signature import Signature, last_write, seen_after, signature
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_edits, splice
 from aloop.memory.typed import TypedMessages
 from aloop.memory.unfold import unfold
-
-Signature = tuple[int, int, int, int, int]
-
-
-def signature(status: os.stat_result) -> Signature:
-    """Return what changes when anybody writes a file: compared before the bytes are."""
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _last_write(seen: Signature) -> tuple[int, int]:
-    return seen[2:4]
-
 
 MARK_FORMAT = "%Y%m%dT%H%M%S.%f"
 """A time in a file's name: sortable, and without characters that some file system refuses."""
@@ -64,8 +52,7 @@ class StoredSession:
 
     ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
     bring back the file's own bytes. ``anchors`` is None until the first save looks for them. ``is_new`` says that the
-    next save need not find the file as it was seen. ``typed`` is how messages are to look if they are the ones that the
-    next save adds.
+    next save need not find the file as it was seen.
     """
 
     port: OsPort
@@ -80,6 +67,7 @@ class StoredSession:
     base: int | None = None
     is_new: bool = False
     typed: TypedMessages | None = None
+    """How messages are to look if they are just those that the next save adds."""
 
     @classmethod
     def create(
@@ -97,7 +85,7 @@ class StoredSession:
         data = bytearray(text or dump_session(session))
         check_text(data, path, session)
         written = write_atomic(port, path, [memoryview(data)], guard=refuse_another)
-        return cls(port, path, data, _seen(port, path, written), session, anchors=canonical_anchors(data))
+        return cls(port, path, data, seen_after(port, path, written), session, anchors=canonical_anchors(data))
 
     @classmethod
     def read(cls, port: OsPort, path: Path) -> StoredSession:
@@ -136,7 +124,7 @@ class StoredSession:
         displaced = self.displaced
         if displaced is None:
             return None
-        now = _last_write(signature(self.port.fstat(displaced.descriptor)))
+        now = last_write(signature(self.port.fstat(displaced.descriptor)))
         if now == displaced.seen:
             return None
         displaced.seen = now
@@ -184,10 +172,10 @@ class StoredSession:
         self.forget_displaced()
         if descriptor is not None:
             # What the file was like before the last look at it: losing its name changes nothing of this.
-            self.displaced = Displaced(descriptor, _last_write(before), len(self.session.messages))
+            self.displaced = Displaced(descriptor, last_write(before), len(self.session.messages))
         self.data, self.anchors, self.session = apply_edits(data, edits), following, session
         self.typed = None
-        self.seen = _seen(self.port, self.path, written)
+        self.seen = seen_after(self.port, self.path, written)
 
     def sync(self) -> None:
         """Make the last save outlive a power cut; raises OSError, and the save counts as made all the same."""
@@ -279,17 +267,3 @@ class StoredSession:
         if self.encoding == "utf-8":
             return [self.bom, *pieces]
         return [Source("", self.encoding, self.bom).encode(b"".join(pieces).decode())]
-
-
-def _seen(port: OsPort, path: Path, written: os.stat_result) -> Signature:
-    """Return the signature under which our own version of a file is known from now on.
-
-    Getting its name changes a file's times. Where it is not ours any more, or written into, the signature is one that
-    the next look will find changed.
-    """
-    try:
-        now = port.lstat(path)
-    except OSError:
-        return signature(written)
-    ours = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
-    return signature(now if ours else written)
