@@ -15,11 +15,6 @@ def signature(status: os.stat_result) -> Signature:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def last_write(seen: Signature) -> tuple[int, int]:
-    """Return what changes when a file is written into, and stays when only its names do."""
-    return seen[2:4]
-
-
 def seen_after(port: OsPort, path: Path, written: os.stat_result) -> Signature:
     """Return the signature under which our own version of a file is known from now on.
 

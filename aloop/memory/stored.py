@@ -19,11 +19,16 @@ from aloop.memory.revision import is_revised, revise
 from aloop.memory.schema import KNOWN_VERSION, Refused, refuse_newer
 from aloop.memory.serialization import dump_session, interpret, parse, read_quickly
 from aloop.memory.session import Session
-from aloop.memory.signature import Signature, last_write, seen_after, signature
+from aloop.memory.signature import Signature, seen_after, signature
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_edits, splice
 from aloop.memory.typed import TypedMessages
 from aloop.memory.unfold import unfold
+
+
+def _last_write(seen: Signature) -> tuple[int, int]:
+    return seen[2:4]
+
 
 MARK_FORMAT = "%Y%m%dT%H%M%S.%f"
 """A time in a file's name: sortable, and without characters that some file system refuses."""
@@ -124,7 +129,7 @@ class StoredSession:
         displaced = self.displaced
         if displaced is None:
             return None
-        now = last_write(signature(self.port.fstat(displaced.descriptor)))
+        now = _last_write(signature(self.port.fstat(displaced.descriptor)))
         if now == displaced.seen:
             return None
         displaced.seen = now
@@ -172,7 +177,7 @@ class StoredSession:
         self.forget_displaced()
         if descriptor is not None:
             # What the file was like before the last look at it: losing its name changes nothing of this.
-            self.displaced = Displaced(descriptor, last_write(before), len(self.session.messages))
+            self.displaced = Displaced(descriptor, _last_write(before), len(self.session.messages))
         self.data, self.anchors, self.session = apply_edits(data, edits), following, session
         self.typed = None
         self.seen = seen_after(self.port, self.path, written)
