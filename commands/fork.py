@@ -41,7 +41,7 @@ async def fork(context: Context, argument: str) -> Outcome:
 
 COMMAND = Command(
     name="fork",
-    summary="Go on in a new session, from message N or from here; this one stays",
+    summary="Go on from message N, or from here, in a new session",
     handler=fork,
     usage="[N]",
     argument=Argument.TEXT,

@@ -85,7 +85,7 @@ def _difference(context: Context, before: int) -> str:
 
 SKIP = Command(
     name="skip",
-    summary="Leave messages out of what the model is sent; they stay in the session",
+    summary="Leave messages out of what the model is sent",
     handler=skip,
     usage="N or N-M",
     argument=Argument.TEXT,
@@ -94,7 +94,7 @@ SKIP = Command(
 )
 UNSKIP = Command(
     name="unskip",
-    summary="Send skipped messages to the model again, all or some",
+    summary="Send skipped messages to the model again",
     handler=unskip,
     usage="[N or N-M]",
     argument=Argument.TEXT,

@@ -144,13 +144,13 @@ class _Finder:
             if messages.flow or (self._below and places.column(self._below.start) != self._column):
                 return None
             if self._below is None:
-                return places.end_of(messages)
+                return places.behind_deep_comments(places.end_of(messages), self._column)
             if marker := places.marker():
                 line = places.text[slice(*marker)].removeprefix("...").strip()
                 if not line and places.keeps_blank_lines(messages) and places.blank_after(marker[1]):
                     line = "#"  # something must stand between the block and the blank lines
                 self._once.append(places.edit(*marker, f"{line}\n" if line else ""))
-            return places.end_of(self._below)
+            return places.behind_deep_comments(places.end_of(self._below), self._column)
         if self._below:
             return None
         if messages is None:
@@ -159,7 +159,7 @@ class _Finder:
         if messages.end > messages.start:
             # Nothing, in words (null) or in brackets: it makes way for the list.
             self._once.append(places.edit(messages.start, messages.end, ""))
-        return places.end_of(messages)
+        return places.behind_deep_comments(places.end_of(messages), self._column)
 
     def _stamp(self) -> Slot:
         """Return the place of the value of ``updated_at``, or of a line of its own where there is none."""

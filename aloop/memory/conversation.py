@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.groups import whole
+from aloop.memory.origin import Origin
 from aloop.memory.session import Session, make_title, normal_title
 
 Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
@@ -33,6 +34,8 @@ class Conversation:
     """Usage on messages before this one tells of a context that is no longer sent."""
     version: int = 0
     """Grows with each change that is not just one more message."""
+    origin: Origin | None = None
+    """What a fork that is not saved yet is made from."""
     new_title: str = ""
     """The title that the next save puts into the header, empty when that has the right one."""
 
@@ -50,7 +53,7 @@ class Conversation:
         return conversation
 
     @classmethod
-    def fork(cls, session: Session, upto: int | None = None) -> Conversation:
+    def fork(cls, session: Session, upto: int | None = None, origin: Origin | None = None) -> Conversation:
         """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages.
 
         It may be some more: no tool call is parted from its results.
@@ -61,6 +64,7 @@ class Conversation:
         conversation.head = replace(conversation.head, title=session.title, model=session.model, forked_from=session.id)
         conversation.system[:] = session.system_messages
         conversation.messages[:] = session.messages[:upto]
+        conversation.origin = origin
         return conversation
 
     @property

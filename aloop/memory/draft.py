@@ -67,12 +67,12 @@ def finish(port: OsPort, draft: Draft) -> tuple[bool, str | None]:
     """
     edited = port.read(draft.path)
     if edited == draft.original:
-        port.unlink(draft.path)
+        _remove(port, draft)
         return False, None
     _check(draft, edited)
     with write_lock(port, draft.target.parent, draft.session_id):
         notice = _replace(port, draft, edited)
-    port.unlink(draft.path)
+    _remove(port, draft)
     return True, notice
 
 
@@ -80,8 +80,15 @@ def drop(port: OsPort, draft: Draft) -> bool:
     """Give an edit up; return whether its copy stays, for something was written into it. Raises OSError."""
     if port.read(draft.path) != draft.original:
         return True
-    port.unlink(draft.path)
+    _remove(port, draft)
     return False
+
+
+def _remove(port: OsPort, draft: Draft) -> None:
+    """Remove the copy, with what an editor has put beside it under its name, such as a backup."""
+    for name in port.names(draft.path.parent):
+        if name.startswith(draft.path.name):
+            port.unlink(draft.path.with_name(name))
 
 
 def _check(draft: Draft, edited: bytes) -> None:

@@ -37,11 +37,11 @@ class MessageEdits:
     def replace(self, first: int, last: int, messages: Iterable[LLMMessage]) -> Edit:
         """Put ``messages`` in place of those from ``first`` to ``last``, the latter included."""
         lines = emit_messages(messages, self._column)
-        return self._edit(self._start(first), self._end(last), lines)
+        return self._edit(self._start(first), self._behind(last), lines)
 
     def insert_after(self, number: int, messages: Iterable[LLMMessage]) -> Edit:
         """Put ``messages`` behind message ``number``."""
-        end = self._end(number)
+        end = self._behind(number)
         return self._edit(end, end, emit_messages(messages, self._column))
 
     def insert_before(self, number: int, messages: Iterable[LLMMessage]) -> Edit:
@@ -51,7 +51,7 @@ class MessageEdits:
 
     def lines(self, first: int) -> tuple[str, int]:
         """Return the lines of all messages from ``first`` on as they stand there, and the column of their dashes."""
-        return self._places.text[self._start(first) : self._end(len(self._items) - 1)], self._column
+        return self._places.text[self._start(first) : self._behind(len(self._items) - 1)], self._column
 
     def set_flag(self, number: int, flag: str) -> Edit:
         """Mark a message, ``skip`` for instance; nothing changes when it is marked already."""
@@ -76,7 +76,11 @@ class MessageEdits:
 
     def header(self, key: str, text: str) -> Edit:
         """Set a one-line text of the header, on a line of its own where it is new."""
-        line = f"{key}: {emit_text(' '.join(text.split()), 2)}\n"
+        return self.header_value(key, emit_text(" ".join(text.split()), 2))
+
+    def header_value(self, key: str, value: str) -> Edit:
+        """Set a field of the header to what is YAML already."""
+        line = f"{key}: {value}\n"
         present = self._root.keys.get(key)
         if present is not None:
             return self._edit(present.start, self._places.end_of(self._root.values[key]), line)
@@ -95,6 +99,10 @@ class MessageEdits:
 
     def _end(self, number: int) -> int:
         return self._places.end_of(self._items[number])
+
+    def _behind(self, number: int) -> int:
+        """Return the end of a message, with the comments that would become part of a text put in their place."""
+        return self._places.behind_deep_comments(self._end(number), self._column)
 
     def _edit(self, start: int, end: int, lines: str) -> Edit:
         gap = self._places.gap_before(start) if start == end else ""

@@ -234,10 +234,13 @@ class Keeper:
         raise OSError(f"{folder / FILE_NAME} changes faster than it can be saved")
 
     def _create(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:
-        session = conversation.snapshot(model)
-        before, self.stored = self.stored, self.backend.create(session, folder, again=self.stored is not None)
+        session, origin = conversation.snapshot(model), conversation.origin
+        text = origin.carry_over(self.backend.port, session, folder) if origin else None
+        before, again = self.stored, self.stored is not None
+        self.stored = self.backend.create(session, folder, again=again, text=text)
         if before:
             before.forget_displaced()
+        conversation.origin = None
         conversation.saved_now(session)
         return SaveReport(self.stored.path)
 

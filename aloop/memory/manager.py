@@ -16,6 +16,7 @@ from aloop.memory.context_use import ContextUse, measure
 from aloop.memory.conversation import Conversation
 from aloop.memory.keeper import Keeper
 from aloop.memory.location import resolve_sessions_dir
+from aloop.memory.origin import Origin
 from aloop.memory.outputs import KeptOutput
 from aloop.memory.session import SaveReport, Session, SessionStats
 from aloop.memory.statistics import count
@@ -169,15 +170,16 @@ class MemoryManager(Changing):
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
         """Go on in a new session that begins as another does: this one with None, else an id or a unique prefix.
 
-        It takes the first ``upto`` messages, all with None, and what it takes to part no tool call from its results;
-        it gets its file with its first turn or save. The other one stays as it is, and may be open elsewhere. Raises as
-        ``load_session`` does; then all is as before.
+        It takes the first ``upto`` messages, all with None, and as many more as part no tool call from its results. Its
+        file comes with its first turn or save, and has the other's comments and unknown keys. The other one stays as it
+        is, and may be open elsewhere. Raises as ``load_session`` does; then all is as before.
         """
-        source = self._conversation.snapshot(None)
+        source, stored = self._conversation.snapshot(None), self._keeper.stored
         if session_id is not None:
-            source = await self.load_session(session_id, sessions_dir=self.sessions_dir)
+            stored = await asyncio.to_thread(self._backend.open, session_id)
+            source = stored.session
         self.start_new()
-        self._conversation = Conversation.fork(source, upto)
+        self._conversation = Conversation.fork(source, upto, Origin.of(stored))
         return self._conversation.snapshot(None)
 
     def close(self) -> None:

@@ -22,7 +22,9 @@ class Changes:
 
     def __str__(self) -> str:
         counts = ((self.edited, "edited"), (self.removed, "removed"), (self.added, "added"))
-        return ", ".join(f"{count} {what}" for count, what in counts if count) or "no message"
+        return (
+            ", ".join(f"{count} {what}" for count, what in counts if count) or "no message, but something around them"
+        )
 
 
 def compare(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:

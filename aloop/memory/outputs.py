@@ -34,3 +34,18 @@ def keep_output(port: OsPort, folder: Path, tool: str, text: str) -> KeptOutput:
     name = f"{max(numbers, default=0) + 1:04}-{safe}.txt"
     write_atomic(port, outputs / name, [text.encode()])
     return KeptOutput(f"{FOLDER}/{name}", outputs / name)
+
+
+def copy_output(port: OsPort, source: Path, target: Path, relative: str) -> None:
+    """Copy what ``output_file`` names from one session's folder into another's; raises OSError.
+
+    Whatever else a hand has put there is not followed, and a file that has gone is missing in both.
+    """
+    folder, _, name = relative.partition("/")
+    if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        data = port.read(source / FOLDER / name)
+        with contextlib.suppress(FileExistsError):
+            port.mkdir(target / FOLDER)
+        write_atomic(port, target / FOLDER / name, [data])

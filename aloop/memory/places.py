@@ -95,6 +95,14 @@ class Places:
         spare = blank.group() if blank else ""
         return end - len(spare) + spare.find("\n") + 1
 
+    def behind_deep_comments(self, offset: int, column: int) -> int:
+        """Return the offset behind the comment lines at ``offset`` that stand deeper than the text of a message does.
+
+        Put in front of them, a text would take them for its last lines. Dashes stand at ``column``.
+        """
+        match = re.compile(rf"(?:(?:[ \t]*\r?\n)* {{{column + 4},}}#[^\n]*(?:\n|\Z))+").match(self.text, offset)
+        return match.end() if match else offset
+
     def item_start(self, item: Node, column: int) -> int:
         """Return where the line begins that holds the dash of a list item; dashes stand at ``column``."""
         return self.text.rfind(f"\n{' ' * column}-", 0, item.start) + 1

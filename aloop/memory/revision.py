@@ -12,7 +12,7 @@ from aloop.memory.edits import MessageEdits
 from aloop.memory.serialization import parse
 from aloop.memory.session import Session
 from aloop.memory.splice import Edit, splice
-from aloop.memory.unfold import unfold
+from aloop.memory.unfold import as_block
 
 _FLAGS = ("skip", "summary", "interrupted", "is_error")
 
@@ -25,12 +25,10 @@ def is_revised(before: Session, after: Session, kept: Sequence[LLMMessage]) -> b
 def revise(data: bytes, path: Path, before: Session, after: Session, kept: Sequence[LLMMessage]) -> bytearray:
     """Return ``data``, the text of ``before``, with the header of ``after`` and with ``kept`` for its messages.
 
-    What stays the same stays to the byte; a mark that is set or cleared is one line. The list must be one that can
-    grow; messages typed below the end marker are taken above it.
+    What stays the same stays to the byte; a mark that is set or cleared is one line. A list in brackets becomes one
+    that can be edited; messages typed below the end marker are taken above it.
     """
-    parsed = parse(data, path)
-    if parsed.below:
-        parsed = parse(unfold(parsed).encode(), path)
+    parsed = as_block(parse(data, path), path)
     edits = MessageEdits(parsed)
     changes = [edits.header(key, text) for key, text in _headers(before, after).items()]
     changes += _changes(edits, before.messages, kept)

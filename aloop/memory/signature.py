@@ -20,7 +20,7 @@ def last_write(seen: Signature) -> tuple[int, int]:
     return seen[2:4]
 
 
-def seen_as_written(port: OsPort, path: Path, written: os.stat_result) -> Signature:
+def seen_after(port: OsPort, path: Path, written: os.stat_result) -> Signature:
     """Return the signature under which our own version of a file is known from now on.
 
     Getting its name changes a file's times. Where it is not ours any more, or written into, the signature is one that

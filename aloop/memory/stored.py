@@ -19,7 +19,7 @@ from aloop.memory.revision import is_revised, revise
 from aloop.memory.schema import KNOWN_VERSION, Refused, refuse_newer
 from aloop.memory.serialization import dump_session, interpret, parse, read_quickly
 from aloop.memory.session import Session
-from aloop.memory.signature import Signature, seen_as_written, signature
+from aloop.memory.signature import Signature, seen_after, signature
 from aloop.memory.source import Source
 from aloop.memory.splice import Edit, apply_edits, splice
 from aloop.memory.typed import TypedMessages
@@ -43,8 +43,7 @@ class StoredSession:
 
     ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
     bring back the file's own bytes. ``anchors`` is None until the first save looks for them. ``is_new`` says that the
-    next save need not find the file as it was seen. ``typed`` is how messages are to look if they are the ones that the
-    next save adds.
+    next save need not find the file as it was seen.
     """
 
     port: OsPort
@@ -64,17 +63,22 @@ class StoredSession:
         self.displaced = Displaced(self.port)
 
     @classmethod
-    def create(cls, port: OsPort, path: Path, session: Session, *, again: bool = False) -> StoredSession:
-        """Write a new file; raises OSError. ``again``, of one that had gone: ChangedMeanwhile when it has come back."""
+    def create(
+        cls, port: OsPort, path: Path, session: Session, *, again: bool = False, text: bytes | None = None
+    ) -> StoredSession:
+        """Write a new file, with ``text`` if that is given; raises OSError.
+
+        ``again``, of one that had gone: ChangedMeanwhile when it has come back.
+        """
 
         def refuse_another() -> None:
             if again and port.exists(path):
                 raise ChangedMeanwhile
 
-        data = bytearray(dump_session(session))
+        data = bytearray(text or dump_session(session))
         check_text(data, path, session)
         written = write_atomic(port, path, [memoryview(data)], guard=refuse_another)
-        return cls(port, path, data, seen_as_written(port, path, written), session, anchors=canonical_anchors(data))
+        return cls(port, path, data, seen_after(port, path, written), session, anchors=canonical_anchors(data))
 
     @classmethod
     def read(cls, port: OsPort, path: Path) -> StoredSession:
@@ -154,7 +158,7 @@ class StoredSession:
         self.displaced.put(descriptor, before, len(self.session.messages), watch=watch)
         self.data, self.anchors, self.session = apply_edits(data, edits), following, session
         self.typed = None
-        self.seen = seen_as_written(self.port, self.path, written)
+        self.seen = seen_after(self.port, self.path, written)
 
     def sync(self) -> None:
         """Make the last save outlive a power cut; raises OSError, and the save counts as made all the same."""

@@ -12,6 +12,7 @@ from aloop.memory.edits import MessageEdits
 from aloop.memory.emitter import emit_messages
 from aloop.memory.readback import check_lines
 from aloop.memory.serialization import Parsed
+from aloop.memory.unfold import as_block
 
 _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
 
@@ -26,13 +27,8 @@ class TypedMessages:
 
     @classmethod
     def cut_from(cls, parsed: Parsed, messages: tuple[LLMMessage, ...], first: int) -> TypedMessages | None:
-        """Return ``messages``, which a text holds from number ``first`` (from 0) on; None when in no block list."""
-        if parsed.below:
-            return None
-        try:
-            lines, column = MessageEdits(parsed).lines(first)
-        except ValueError:
-            return None
+        """Return ``messages``, which a text holds from number ``first`` (from 0) on; None where it takes new lines."""
+        lines, column = MessageEdits(as_block(parsed, Path())).lines(first)
         lines = lines.replace("\r\n", "\n")
         typed = cls(messages, lines if lines.endswith("\n") else f"{lines}\n", column)
         return typed if typed._holds(typed.lines) else None

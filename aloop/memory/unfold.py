@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from aloop.memory.emitter import END_MARKER, ITEM_COLUMN
 from aloop.memory.nodes import Mapping, Node, Sequence
 from aloop.memory.places import Places
-from aloop.memory.serialization import Parsed
+from aloop.memory.serialization import Parsed, parse
 from aloop.memory.splice import emit_node
+
+_DEEP = re.compile(r"^[ \t]+(?=#)", re.MULTILINE)
 
 
 def unfold(parsed: Parsed) -> str:
@@ -19,6 +24,15 @@ def unfold(parsed: Parsed) -> str:
         values = {**parsed.root.values, "messages": Sequence(items)}
         return emit_node(Mapping(values), 0).lstrip("\n") + f"\n{END_MARKER}"
     return _unfold_messages(parsed, Places(parsed), items)
+
+
+def as_block(parsed: Parsed, path: Path) -> Parsed:
+    """Return the text with its messages as a block list: itself where they are one, or there are none to be edited."""
+    messages = parsed.root.values.get("messages")
+    in_brackets = isinstance(messages, Sequence) and messages.flow and bool(messages.items)
+    if parsed.below or parsed.root.flow or in_brackets:
+        return parse(unfold(parsed).encode(), path)
+    return parsed
 
 
 def _all_messages(parsed: Parsed) -> list[Node]:
@@ -43,4 +57,10 @@ def _unfold_messages(parsed: Parsed, places: Places, items: list[Node]) -> str:
     is_block = isinstance(node, Sequence) and not node.flow
     comment = "" if is_block else text[node.end : end].strip()
     colon = text.index(":", key.end) + 1
-    return text[:colon] + (f" {comment}" if comment else "") + block + text[end:]
+    if block.endswith(places.newline * 2):
+        # A block that keeps its blank lines would take those that follow for its own.
+        end += places.blank_after(end)
+    # Comments that stand deeper than the new texts would become part of the last.
+    behind = places.behind_deep_comments(end, len(places.margin) + ITEM_COLUMN)
+    notes = _DEEP.sub(places.margin, text[end:behind])
+    return text[:colon] + (f" {comment}" if comment else "") + block + notes + text[behind:]

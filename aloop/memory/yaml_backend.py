@@ -50,13 +50,15 @@ class YamlBackend:
         self.port.sync_folder(self.sessions_dir)
         return folder
 
-    def create(self, session: Session, folder: Path | None = None, *, again: bool = False) -> StoredSession:
-        """Write a new session's file into its folder, which is made when None is given.
+    def create(
+        self, session: Session, folder: Path | None = None, *, again: bool = False, text: bytes | None = None
+    ) -> StoredSession:
+        """Write a new session's file into its folder, which is made when None is given; ``text`` is what it will hold.
 
         Raises OSError, and ChangedMeanwhile when it is written ``again`` and somebody else was faster.
         """
         folder = folder or self.make_folder(session)
-        stored = StoredSession.create(self.port, folder / FILE_NAME, session, again=again)
+        stored = StoredSession.create(self.port, folder / FILE_NAME, session, again=again, text=text)
         add_to_index(self.port, self.sessions_dir, folder.name, session.id)
         return stored
 

@@ -76,6 +76,22 @@ async def test_what_was_left_as_it_is_changes_nothing(desk: Desk) -> None:
     assert (desk.told, desk.copies("edited")) == ([], [])
 
 
+async def test_what_an_editor_leaves_beside_the_copy_goes_with_it(desk: Desk) -> None:
+    draft = await desk.memory.begin_edit()
+    draft.path.with_name(f"{draft.path.name}~").write_text("a backup")
+    await desk.memory.finish_edit(draft)
+    assert [path.name for path in desk.path.parent.iterdir() if path.name[0] != "."] == ["session.yaml"]
+
+
+async def test_a_copy_that_is_given_up_stays_when_something_was_written_into_it(desk: Desk) -> None:
+    draft = await desk.memory.begin_edit()
+    replace(draft.path, "Be brief.", "Be kind.")
+    assert await desk.memory.drop_edit(draft)
+    replace(draft.path, "Be kind.", "Be brief.")
+    assert not await desk.memory.drop_edit(draft)
+    assert desk.copies("edited") == []
+
+
 async def test_a_message_that_was_removed_stays_in_a_copy_of_the_file(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     draft.path.write_text(draft.path.read_text().partition("  - role: tool\n")[0])

@@ -60,6 +60,12 @@ def test_a_message_is_put_behind_another() -> None:
     assert contents(text) == ["Hello", "Hi.\n", "And\nthen", "Bye"]
 
 
+def test_a_comment_that_stands_deep_does_not_become_part_of_a_new_text() -> None:
+    text = TEXT.replace("            Hi.\n\n", '            Hi.\n        mood: "so"\n\n             # deep\n')
+    edit = MessageEdits(parse(text.encode(), NOWHERE)).insert_after(1, [LLMMessage("user", "And\nthen")])
+    assert contents(b"".join(splice(text.encode(), [edit])).decode()) == ["Hello", "Hi.\n", "And\nthen", "Bye"]
+
+
 def test_a_flag_is_set_on_a_line_of_its_own() -> None:
     text = after(edits().set_flag(0, "skip"))
     assert load_session(text.encode(), NOWHERE).messages[0].skip

@@ -83,3 +83,54 @@ async def test_what_can_not_be_forked_leaves_the_open_session(sessions_dir: Path
     with pytest.raises(SessionNotFound):
         await memory.fork(SECOND)
     assert (memory.session_id, memory.message_count) == (FIRST, 4)
+
+
+async def test_a_fork_keeps_comments_and_unknown_keys(sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    text = path.read_text().replace("system_messages:", "# mine\nmood: calm\nsystem_messages:")
+    path.write_text(
+        text.replace("  - role: assistant\n    content: null", "  - role: assistant  # why?\n    content: null")
+    )
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.fork(FIRST, upto=3)
+    await memory.add_message(LLMMessage("user", "And 3+3?"))
+    await memory.save_memory()
+    assert memory.path
+    text = memory.path.read_text()
+    assert text.startswith(f"id: {memory.session_id}\ncreated_at: ")
+    assert "# mine\nmood: calm\n" in text
+    assert "role: assistant  # why?\n" in text
+    [row] = await MemoryManager.list_sessions(prefix=memory.session_id, sessions_dir=sessions_dir)
+    assert (row.message_count, row.title) == (4, "What is 2+2?")
+    assert (await MemoryManager.load_session(row.id, sessions_dir=sessions_dir)).forked_from == FIRST
+
+
+async def test_a_fork_of_a_list_in_brackets_is_written_anew(sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    path.write_text(f"id: {FIRST}\nmood: calm\nmessages: [{{role: user, content: Hi}}]\n")
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.fork(FIRST)
+    await memory.save_memory()
+    saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert [message.content for message in saved.messages] == ["Hi"]
+
+
+async def test_a_fork_ends_with_the_results_of_its_last_call(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    assert len((await memory.fork(FIRST, upto=2)).messages) == 3
+    assert len((await memory.fork(FIRST, upto=0)).messages) == 0
+
+
+async def test_long_results_lie_beside_the_fork_too(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    kept = await memory.keep_output("run_shell", "all of it")
+    await memory.add_message(LLMMessage("user", "run"))
+    await memory.add_message(LLMMessage("tool", "some of it", output_file=kept.relative))
+    await memory.add_message(LLMMessage("tool", "a trap", output_file="outputs/../../../0001-x"))
+    await memory.save_memory()
+    await memory.fork()
+    await memory.save_memory()
+    assert memory.path
+    assert (memory.path.parent / kept.relative).read_text() == "all of it"
+    assert (memory.path.parent / kept.relative) != kept.path

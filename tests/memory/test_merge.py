@@ -11,7 +11,7 @@ def messages(*texts: str) -> list[LLMMessage]:
 
 
 def test_nothing_changed_is_no_message() -> None:
-    assert str(compare(messages("a", "b"), messages("a", "b"))) == "no message"
+    assert str(compare(messages("a", "b"), messages("a", "b"))) == "no message, but something around them"
 
 
 def test_an_edited_message_counts_as_edited() -> None:

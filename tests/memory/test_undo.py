@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
 from aloop.memory.trash import FOLDER_NAME
+from tests.memory.examples import ID
 from tests.memory.faults import FaultyPort
+from tests.memory.handwritten import FORMS, Form, write_by_hand
 
 ONE = (LLMMessage("user", "one"), LLMMessage("assistant", "Eins."))
 TWO = (
@@ -262,3 +265,27 @@ async def test_while_a_turn_runs_nothing_is_undone(memory: MemoryManager) -> Non
             await memory.undo()
         await turn.add(LLMMessage("assistant", "Drei."))
     assert len(memory.messages) == 8
+
+
+@pytest.mark.parametrize("form", [form for form in dict.fromkeys(FORMS) if form not in ("empty", "null", "missing")])
+async def test_whatever_a_hand_wrote_comes_back_with_what_only_people_understand(
+    sessions_dir: Path, form: Form
+) -> None:
+    folder = sessions_dir / "2025-01-31_a1b2c3d4"
+    folder.mkdir(parents=True)
+    for seed in range(8):
+        written = write_by_hand(random.Random(seed), form)
+        (folder / "session.yaml").write_bytes(written.data)
+        memory = await MemoryManager.from_session(ID, sessions_dir=sessions_dir)
+        if any(message.role == "user" for message in written.messages):
+            await memory.undo()
+            await memory.redo()
+            assert (await again(memory)).messages == written.messages
+            text = (folder / "session.yaml").read_bytes().decode(written.encoding)
+            for key in ("mood", "x-mood", "x-nothing"):
+                assert text.count(key) == written.text.count(key), written.text
+        memory = MemoryManager(sessions_dir=sessions_dir)
+        await memory.fork(ID)
+        await memory.save_memory()
+        assert (await again(memory)).messages == written.messages
+        assert path_of(memory).read_text().count("mood") == written.text.count("mood"), written.text

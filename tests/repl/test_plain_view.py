@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,8 @@ def test_no_codes_get_through(streams: Streams) -> None:
     streams.view.event(AnswerDelta("\x1b[2J"))
     streams.view.error("\x1b[2J")
     assert "\x1b" not in streams.out.getvalue() + streams.err.getvalue()
+
+
+async def test_without_a_terminal_there_is_no_editor(streams: Streams) -> None:
+    assert not await streams.view.edit(Path("session.yaml"), 1)
+    assert streams.err.getvalue() == "An editor needs a terminal, and there is none here.\n"

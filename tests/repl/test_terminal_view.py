@@ -76,3 +76,20 @@ async def test_a_reminder_is_rendered_and_shortened(stage: Stage) -> None:
     stage.view.exchanges([LLMMessage("user", "Hi"), long])
     assert "one" in stage.terminal.screen
     assert "… (17 more lines)" in stage.terminal.screen
+
+
+async def test_a_file_is_edited_while_the_keys_are_the_editors(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('edited')"
+    monkeypatch.setenv("VISUAL", f'{sys.executable} -c "{code}"')
+    assert await stage.view.edit(tmp_path / "file", 1)
+    assert (tmp_path / "file").read_text() == "edited"
+    assert stage.paging == [True, False]
+
+
+async def test_an_editor_that_fails_is_told_of(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VISUAL", f'{sys.executable} -c "raise SystemExit(1)"')
+    assert not await stage.view.edit(tmp_path / "file", 1)
+    assert "ended with exit code 1." in stage.terminal.scrollback
+    assert stage.paging == [True, False]
