@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from aloop.cli import STDIN, RunOptions, parse_arguments
 from aloop.config import Settings
 from aloop.errors import AloopError, UsageError
+from aloop.local_arguments import LocalOptions
 from aloop.piped import read_piped, read_task, with_piped
 from aloop.sessions_arguments import SessionsOptions
 from aloop.visible import visible
@@ -51,6 +52,11 @@ def _run(argv: Sequence[str]) -> int:
         from aloop.sessions_cli import run_sessions
 
         return run_sessions(options)
+    if isinstance(options, LocalOptions):
+        # Imported here for start-up time too.
+        from aloop.local_cli import run_local
+
+        return run_local(options)
     return _run_shell(options) if options.task is None else _run_task(options, options.task)
 
 

@@ -1,7 +1,7 @@
 """The command line: arguments in, frozen options out; nothing else happens here.
 
 Parsing goes in two steps. The options of the program itself are taken first, wherever they stand, so that
-``--sessions-dir`` works before and after ``sessions list``; what is left must be a ``sessions`` command or nothing.
+``--sessions-dir`` works before and after ``sessions list``; what is left must be a command or nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from aloop.cli_text import EPILOG, USAGE
 from aloop.config import MAX_STEPS, OUTPUT_FORMATS, OutputFormat
 from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
+from aloop.local_arguments import LOCAL_ACTIONS, LocalOptions, parse_local
 from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
 
 STDIN = "-"
@@ -45,7 +46,7 @@ class RunOptions:
     output_format: OutputFormat = "text"
 
 
-def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
+def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions | LocalOptions:
     """Return what ``arguments`` ask for.
 
     Raises UsageError with one line for whatever makes no sense, and SystemExit(0) once help or the version is printed.
@@ -60,6 +61,8 @@ def parse_arguments(arguments: Sequence[str]) -> RunOptions | SessionsOptions:
         print_and_leave(f"aloop {__version__}")
     if "sessions" in (own.resume, *rest[:1]):
         return parse_sessions(own, rest)
+    if rest[:1] == ["local"]:
+        return parse_local(own, rest)
     if own.help:
         print_and_leave(parser.format_help())
     if rest:
@@ -95,7 +98,7 @@ def _program_parser() -> Parser:
         help="go on with a session, by its id or a unique beginning of it; the latest one without ID",
     )
     add("--task", type=filled, metavar="TEXT", help='do one task and leave; "-" takes it from standard input')
-    add("--model", type=filled, metavar="MODEL", help='the model that answers; "offline" needs no key and no network')
+    add("--model", type=filled, metavar="MODEL", help='the model that answers; "local" and "offline" need no key')
     add(
         "--sessions-dir",
         type=folder,
@@ -147,6 +150,8 @@ def _refuse(words: Sequence[str], options: Iterable[str]) -> NoReturn:
     commands = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
     commands |= {"sessions": shlex.join(["aloop", "sessions", *others])}
     commands |= {action: shlex.join(["aloop", "sessions", action, *others]) for action in ACTIONS}
+    commands |= {"local": shlex.join(["aloop", "local", *others])}
+    commands |= {action: f"aloop local {action}" for action in LOCAL_ACTIONS}
     guess = nearest(first, commands)
     hint = f"Did you mean: {commands[guess]}" if guess else f"A task is given so: aloop --task {shlex.quote(first)}"
     raise UsageError(f"There is no command {first!r}. {hint}")

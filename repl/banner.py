@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aloop import __version__
-from aloop.config import DEFAULT_MODEL, OFFLINE_MODEL, Settings
+from aloop.config import OFFLINE_MODEL, Settings
+from aloop.errors import LocalModelError
+from aloop.local.models import default_model, full_name
 from commands.context import Context
 from repl.cells import wrap
 from repl.spans import Line, Tone, line
 
-_NO_KEY = "No API key: this is the offline demo, no language model. Set ANTHROPIC_API_KEY for Claude."
+_NO_KEY = (
+    "No API key: this is the offline demo, no language model. Set ANTHROPIC_API_KEY for Claude, "
+    "or run `aloop local install` for a small model."
+)
 
 
 def expected_model(model: str | None, settings: Settings) -> str:
     """Return the model that will answer, judged before anything of it is loaded."""
-    chosen = model or settings.model
-    if chosen:
-        return chosen
-    return DEFAULT_MODEL if settings.has_credentials else OFFLINE_MODEL
+    chosen = model or settings.model or default_model(settings)
+    with suppress(LocalModelError):  # the engine says what is wrong
+        return full_name(chosen, settings)
+    return chosen
 
 
 def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line]:

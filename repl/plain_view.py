@@ -16,6 +16,7 @@ from aloop.agent.events import (
     ToolOutput,
     ToolStarted,
     TurnEnded,
+    Waiting,
 )
 from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
@@ -84,6 +85,8 @@ class PlainView:
                 self._write(self._err, [finished_line(event)])
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
+            case Waiting(what):
+                self._write(self._err, [line(f"{what[:1].upper()}{what[1:]} …")])
             case Notice(text):
                 self._write(self._err, [line(text)])
 

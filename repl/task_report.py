@@ -19,6 +19,7 @@ from aloop.agent.events import (
     ToolOutput,
     ToolStarted,
     TurnEnded,
+    Waiting,
 )
 from aloop.config import OutputFormat
 from aloop.llm.message_types import Usage
@@ -147,6 +148,8 @@ def tell_progress(event: AgentEvent) -> None:
             sys.stderr.write(to_text([finished_line(event)]))
         case Retrying() if event.is_first:
             tell(retrying_text(event))
+        case Waiting(what):
+            tell(f"{what[:1].upper()}{what[1:]} …")
         case Compacting(messages):
             tell(f"Summarising {messages} older messages to make room.")
         case Notice(text):
