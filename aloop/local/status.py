@@ -12,7 +12,7 @@ from aloop.errors import LocalModelError
 from aloop.local.installer import size_of
 from aloop.local.models import BUNDLED
 from aloop.local.parcels import parcels
-from aloop.local.place import Place
+from aloop.local.place import Place, shown
 
 State = Literal["installed", "outdated", "absent", "unsupported"]
 
@@ -50,7 +50,7 @@ def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, st
         return "unsupported", str(error)
     if not place.is_installed:
         return "absent", "The local model is not installed; `aloop local install` fetches it."
-    there = f"{BUNDLED} is installed in {place.folder} ({size / 1e6:,.0f} MB)"
+    there = f"{BUNDLED} is installed ({size / 1e6:,.0f} MB, in {shown(place.folder)})"
     if versions != wanted:
         return "outdated", f"{there}, but not as this aloop knows it; `aloop local install` fetches that."
     return "installed", f"{there}; `aloop --model local` talks with it."
