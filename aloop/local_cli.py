@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from aloop.config import Settings
-from aloop.local.installer import install, remove, size_of
+from aloop.errors import LocalModelError
+from aloop.local.installer import install, remove, size_of, try_out
 from aloop.local.models import BUNDLED
 from aloop.local.parcels import Parcel, parcels
 from aloop.local.place import Place, shown
@@ -60,7 +61,7 @@ def megabytes(size: int) -> str:
 
 def _install(options: LocalOptions, settings: Settings) -> int:
     status = local_status(settings)
-    if status.state == "installed":
+    if status.state == "installed" and _loads(settings):
         remark(f"There is nothing to do: {status.sentence}")
         return 0
     for line in offer_lines(parcels(), Place(settings.data_dir)):
@@ -79,6 +80,16 @@ def _install(options: LocalOptions, settings: Settings) -> int:
         raise
     remark(local_status(settings).sentence)
     return 0
+
+
+def _loads(settings: Settings) -> bool:
+    """Whether what is installed can be used; where it can not, it is fetched anew."""
+    try:
+        try_out(Place(settings.data_dir).site)
+    except LocalModelError as error:
+        remark(str(error))
+        return False
+    return True
 
 
 def _status(options: LocalOptions, settings: Settings) -> int:

@@ -1,13 +1,15 @@
-"""A conversation made to fit a model that takes less than others: pure projections of what is sent."""
+"""A conversation made to fit a model that takes less than others, in what is sent; the session keeps all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.system_text import briefly
+
+Count = Callable[[Sequence[LLMMessage]], Awaitable[int]]
+"""Returns how many tokens messages make, with all that is sent besides them."""
 
 
 def without_tools(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
@@ -21,29 +23,40 @@ def without_tools(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     return sent
 
 
-def without_oldest(messages: Sequence[LLMMessage], share: float) -> list[LLMMessage] | None:
-    """Return ``messages`` without about ``share`` of their text, from the front, as whole turns, the system's apart.
+class Fitting:
+    """Leaves out the oldest turns of a conversation that has outgrown its window, half a window at a time.
 
-    The last turn always stays; None when there is nothing but that.
+    What is left is then the same for many turns, so that a server finds it in its cache: to read a whole window takes
+    a small machine a minute.
     """
-    system = [message for message in messages if message.role == "system"]
-    said = [message for message in messages if message.role != "system"]
-    starts = [place for place, message in enumerate(said) if place and message.role == "user"]
-    if not starts:
-        return None
-    unwanted = share * sum(map(_length, said))
-    for start in starts:
-        if sum(map(_length, said[:start])) >= unwanted:
-            return system + said[start:]
-    return system + said[starts[-1] :]
+
+    def __init__(self) -> None:
+        self._cut: tuple[int, LLMMessage] | None = None
+
+    async def fit(self, messages: Sequence[LLMMessage], room: int, count: Count) -> list[LLMMessage] | None:
+        """Return what of ``messages`` fits into ``room`` tokens; None when the last turn alone does not.
+
+        The system messages and the last turn always stay.
+        """
+        system = [message for message in messages if message.role == "system"]
+        said = [message for message in messages if message.role != "system"]
+        first = self._cut[0] if self._cut and said[self._cut[0] : self._cut[0] + 1] == [self._cut[1]] else 0
+        tokens = await count(system + said[first:])
+        wanted = room if tokens <= room else room // 2
+        while tokens > wanted and (place := _turn_after(said, first, 1 - wanted / tokens)):
+            self._cut = place, said[place]
+            first = place
+            tokens = await count(system + said[first:])
+        return system + said[first:] if tokens <= room else None
 
 
-def most_tokens(messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> int:
-    """Return a number that the tokens of a question stay below, whatever the model: a token is a byte or more."""
-    return sum(map(_length, messages)) + len(str(tools).encode())
+def _turn_after(said: Sequence[LLMMessage], first: int, share: float) -> int:
+    """Return where the turn begins before which there is ``share`` of the text, or the last; 0 when there is none."""
+    starts = [place for place in range(first + 1, len(said)) if said[place].role == "user"]
+    unwanted = share * sum(map(_length, said[first:]))
+    fitting = (place for place in starts if sum(map(_length, said[first:place])) >= unwanted)
+    return next(fitting, starts[-1] if starts else 0)
 
 
 def _length(message: LLMMessage) -> int:
-    """Return the bytes of a message, and some for who speaks."""
-    calls = sum(len(call.name) + len(call.arguments.encode()) for call in message.tool_calls)
-    return 32 + calls + len((message.content or "").encode())
+    return len(message.content or "") + sum(len(call.arguments) for call in message.tool_calls)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
 from aloop.llm.base import Loading, Remark, Reply, StreamEvent, ToolSpec
 from aloop.llm.dialect import Dialect
-from aloop.llm.fitting import most_tokens, without_oldest, without_tools
+from aloop.llm.fitting import Fitting, without_tools
 from aloop.llm.message_types import LLMMessage
 from aloop.local.models import LocalModel
 from aloop.local.place import Place
@@ -39,6 +39,7 @@ class LocalLLM:
         self._local = model
         self._server = LocalServer(model, place)
         self._asked: tuple[Serving, AnthropicLLM] | None = None
+        self._fitting = Fitting()
         self._losses = 0
 
     def preload(self) -> None:
@@ -102,12 +103,13 @@ class LocalLLM:
         """Return what to send, and how many messages of it are left out; raises RequestRejected when nothing fits."""
         whole = list(messages) if serving.takes_tools else without_tools(messages)
         room = serving.window - self._dialect(serving).max_tokens
-        sent = whole
-        while most_tokens(sent, tools) > room and (tokens := await llm.count(sent, tools)) > room:
-            shorter = without_oldest(sent, 1 - room / tokens)
-            if shorter is None:
-                raise self._too_long(serving)
-            sent = shorter
+
+        async def count(sent: Sequence[LLMMessage]) -> int:
+            return await llm.count(sent, tools)
+
+        sent = await self._fitting.fit(whole, room, count)
+        if sent is None:
+            raise self._too_long(serving)
         return sent, len(whole) - len(sent)
 
     def _shortened(self, left_out: int, serving: Serving) -> str:
@@ -134,7 +136,7 @@ class LocalLLM:
         if not loss:
             return LocalModelError(f"{self._local.title} broke off its answer. Ask again.")
         self._losses += 1
-        told = LocalModelError(loss)
+        told = LocalModelError(f"{loss} Ask again to start it anew.")
         told.passes = self._losses == 1
         return told
 

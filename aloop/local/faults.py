@@ -6,6 +6,7 @@ import re
 
 _MISSING_LIBRARY = re.compile(r"(lib(?:gomp|stdc\+\+))\.so[.\d]*: cannot open shared object file")
 _DEBIAN = {"libgomp": "libgomp1", "libstdc++": "libstdc++6"}
+_FIRST_ERROR = re.compile(r"^\S+ E .*?: (.+)$", re.MULTILINE)  # of llama.cpp's log: time, level, function, words
 _NO_NETWORK = (
     "newconnectionerror",
     "nameresolutionerror",
@@ -62,11 +63,8 @@ def explain_end(log: str, code: int) -> str:
     """Return why the program that runs a model ended, from its log and exit code (negative: a signal)."""
     if code == -9:
         return "it was killed, perhaps for the memory that it took"
-    reason = next(
-        (line.partition("error loading model: ")[2] for line in log.splitlines() if "loading model: " in line), ""
-    )
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return _one_line(reason) or how
+    found = _FIRST_ERROR.search(log)
+    return _one_line(found[1]) if found else f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _last_words(output: str) -> str:

@@ -40,13 +40,14 @@ class Progress:
     total: int
 
 
-def install(place: Place, on_progress: Callable[[Progress], None]) -> None:
+def install(place: Place, on_progress: Callable[[Progress], None], installer: Sequence[str] = ()) -> None:
     """Fetch, try and put into place what is missing; raises LocalModelError, and leaves nothing behind then.
 
     So it does when it is interrupted. What was in the place before stays there until there is something better.
+    ``installer`` is the command that does it, as ``pip install`` does; the one that there is when it is empty.
     """
     wanted = parcels()
-    command = _installer()
+    command = installer or _installer()
     _require_libraries()
     try:
         with _alone(place):
@@ -54,7 +55,7 @@ def install(place: Place, on_progress: Callable[[Progress], None]) -> None:
             fresh = _beside(place)
             try:
                 _fill(fresh, command, wanted, on_progress)
-                _try_out(fresh / "site")
+                try_out(fresh / "site")
                 _put(fresh, place)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -205,8 +206,8 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def _try_out(site: Path) -> None:
-    """Load the packages in a process of their own; raises LocalModelError when something that they need is missing."""
+def try_out(site: Path) -> None:
+    """Load what was fetched, in a process of its own; raises LocalModelError when that needs what is not there."""
     process = open_child({"site": str(site), "file": "", "key": "", "window": 0, "threads": 1})
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     with process.stdout as stdout:
@@ -219,12 +220,21 @@ def _try_out(site: Path) -> None:
 def _put(fresh: Path, place: Place) -> None:
     """Rename ``fresh`` to its place, instead of what is there."""
     # A power cut must not leave a place that looks whole and has holes.
-    os.sync()
+    for path in fresh.rglob("*"):
+        _sync(path)
     before = _beside(place)
     if place.folder.exists():
         place.folder.rename(before)
     fresh.rename(place.folder)
     shutil.rmtree(before, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _beside(place: Place) -> Path:

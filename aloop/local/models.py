@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def _choose(name: str, settings: Settings) -> LocalModel:
         return LocalModel(Place(settings.data_dir).weights, BUNDLED, is_toy=True)
     if not _is_path(wanted):
         raise LocalModelError(f"There is no local model {wanted!r}: name {BUNDLED}, or the path of a GGUF file.")
-    file = Path(wanted).expanduser().absolute()
+    # Not resolved: where models are links to files that are named by their hash, the link has the name that says more.
+    file = Path(os.path.normpath(Path(wanted).expanduser().absolute()))
     return LocalModel(file, file.stem, is_toy=False)
 
 

@@ -114,7 +114,8 @@ class _Child:
     def loss(self) -> str:
         """Why it has ended."""
         reason = explain_end(self._read_log(), self._process.wait())
-        return f"The program that runs {self._title} has ended: {reason}."
+        could_run = self.serving.done() and self.serving.exception() is None
+        return f"{self._title} {'stopped' if could_run else 'can not be run'}: {reason}."
 
     def end(self) -> None:
         """Let it end, or make it."""
