@@ -60,6 +60,7 @@ def _run(argv: Sequence[str]) -> int:
         return print_words(argv[2:])
     from aloop.cli import parse_arguments
     from aloop.cli_options import CompletionsOptions, DoctorOptions
+    from aloop.local_arguments import LocalOptions
     from aloop.sessions_arguments import SessionsOptions
 
     options = parse_arguments(argv)
@@ -76,16 +77,27 @@ def _run(argv: Sequence[str]) -> int:
         from aloop.cli_completions import print_script
 
         return print_script(options)
+    if isinstance(options, LocalOptions):
+        from aloop.local_cli import run_local
+
+        return run_local(options)
     return _run_shell(options) if options.task is None else _run_task(options, options.task)
 
 
 def _run_shell(options: RunOptions) -> int:
     # Imported here for start-up time: this draws the prompt, and brings in prompt_toolkit.
     from aloop.config import Settings
+    from aloop.first_run import choose, is_due
+
+    settings = Settings.from_env()
+    if options.model is None and is_due(settings):
+        chosen = choose(settings)
+        if chosen is None:
+            return DONE
+        settings = chosen
     from repl.loop import run_shell
     from repl.options import ShellOptions
 
-    settings = Settings.from_env()
     return run_shell(
         ShellOptions(
             settings,

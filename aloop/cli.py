@@ -19,17 +19,19 @@ from aloop.cli_text import EPILOG, USAGE
 from aloop.config import MAX_STEPS, OUTPUT_FORMATS
 from aloop.consent import KINDS, Kind
 from aloop.errors import UsageError
+from aloop.local_arguments import LOCAL_ACTIONS, LocalOptions, parse_local
 from aloop.sessions_arguments import ACTIONS, SessionsOptions, parse_sessions
 
 _LATEST = object()  # --resume without an id; "" can not stand for it, for a script's empty variable arrives as that
 
 
-Options = RunOptions | SessionsOptions | DoctorOptions | CompletionsOptions
+Options = RunOptions | SessionsOptions | DoctorOptions | CompletionsOptions | LocalOptions
 
 COMMANDS: dict[str, Callable[[Namespace, list[str]], Options]] = {
     "sessions": parse_sessions,
     "doctor": parse_doctor,
     "completions": parse_completions,
+    "local": parse_local,
 }
 
 
@@ -86,7 +88,7 @@ def program_parser() -> Parser:
         help="go on with a session, by its id or a unique beginning of it; the latest one without ID",
     )
     add("--task", type=filled, metavar="TEXT", help='do one task and leave; "-" takes it from standard input')
-    add("--model", type=filled, metavar="MODEL", help='the model that answers; "offline" needs no key and no network')
+    add("--model", type=filled, metavar="MODEL", help='the model that answers; "local" and "offline" need no key')
     add(
         "--sessions-dir",
         type=folder,
@@ -144,6 +146,7 @@ def _refuse(words: Sequence[str], options: Iterable[str]) -> NoReturn:
     commands = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
     commands |= {name: shlex.join(["aloop", name, *others]) for name in COMMANDS}
     commands |= {action: shlex.join(["aloop", "sessions", action, *others]) for action in ACTIONS}
+    commands |= {action: f"aloop local {action}" for action in LOCAL_ACTIONS}
     guess = nearest(first, commands)
     hint = f"Did you mean: {commands[guess]}" if guess else f"A task is given so: aloop --task {shlex.quote(first)}"
     raise UsageError(f"There is no command {first!r}. {hint}")

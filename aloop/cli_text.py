@@ -6,6 +6,7 @@ USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
        aloop sessions list | search WORDS | show ID | stats ID | check [ID]
        aloop sessions export ID FORMAT | delete ID | trash | restore ID | purge [ID]
+       aloop local install | status | remove
        aloop doctor [--json] | completions bash|zsh|fish
        aloop --version | --help"""
 
@@ -32,6 +33,7 @@ With --output-format json standard output is one JSON object, the result; with
 stream-json each step is one, a line each, and the result comes last. Progress
 for a person goes to standard error in all three.
 
-Without credentials (ANTHROPIC_API_KEY, for one) the offline provider answers:
-no model, no network. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong
-usage, 130 interrupted (Ctrl-C), 143 or 129 told to end (SIGTERM, SIGHUP)."""
+Without credentials (ANTHROPIC_API_KEY, for one) the local model answers, where
+"aloop local install" has fetched it, else the offline demo, which is no model.
+Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage, 130
+interrupted (Ctrl-C), 143 or 129 told to end (SIGTERM, SIGHUP)."""

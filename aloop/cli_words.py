@@ -11,11 +11,13 @@ from argparse import Action
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from aloop.arguments import Parser
 from aloop.cli import COMMANDS, program_parser
 from aloop.cli_commands import completions_parser, doctor_parser
 from aloop.cli_session_words import session_words
 from aloop.config import DEFAULT_MODEL, OFFLINE_MODEL
 from aloop.consent import KINDS
+from aloop.local_arguments import LOCAL_ACTIONS, local_parser
 from aloop.sessions_arguments import ACTIONS, action_parser
 from aloop.sessions_output import print_line
 
@@ -67,9 +69,9 @@ class _Line:
         elif not self._command and word in COMMANDS:
             self._command = [word]
             self._parser = {"doctor": doctor_parser, "completions": completions_parser}.get(word, program_parser)()
-        elif self._command == ["sessions"] and word in ACTIONS:
+        elif len(self._command) == 1 and word in (actions := _actions_of(self._command[0])):
             self._command.append(word)
-            self._parser = action_parser(next(action for action in ACTIONS if action == word))
+            self._parser = actions[word]
         else:
             self._places += 1
 
@@ -94,8 +96,8 @@ class _Line:
     def _positions(self, current: str) -> Iterator[Word]:
         if not self._command and not self._places:
             yield from ((name, "") for name in COMMANDS)
-        elif self._command == ["sessions"]:
-            yield from ((name, action_parser(name).description or "") for name in ACTIONS)
+        elif len(self._command) == 1 and (actions := _actions_of(self._command[0])):
+            yield from ((name, parser.description or "") for name, parser in actions.items())
         elif self._command:
             positions = [action for action in self._parser.arguments if not action.option_strings]
             for action in positions[self._places : self._places + 1]:
@@ -115,6 +117,15 @@ class _Line:
             yield from ((f"{named}{comma}{kind}", "") for kind in KINDS if kind not in named.split(","))
         elif action.metavar == "DIR":
             yield from _folders(current)
+
+
+def _actions_of(command: str) -> dict[str, Parser]:
+    """Return the parsers of what a command of two words can do; none for others."""
+    if command == "sessions":
+        return {action: action_parser(action) for action in ACTIONS}
+    if command == "local":
+        return {action: local_parser(action) for action in LOCAL_ACTIONS}
+    return {}
 
 
 def _options(actions: Iterable[Action]) -> Iterator[Word]:

@@ -12,6 +12,8 @@ from aloop.config_file import EditingMode, config_path, read_config_file
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 OFFLINE_MODEL = "offline"
+LOCAL_MODEL = "local"
+"""The model on this machine; ``local:`` and a path, or its title, names a certain one."""
 MAX_STEPS = 50
 """Answers that one turn may take; each but the last calls tools."""
 
@@ -37,6 +39,8 @@ class Settings:
     sessions_dir: Path | None
     history_file: Path
     has_credentials: bool
+    data_dir: Path
+    local_model: str | None = None
     base_url: str | None = None
     editing_mode: EditingMode = "emacs"
     verbose: bool = False
@@ -55,6 +59,8 @@ class Settings:
             sessions_dir=sessions_dir(env),
             history_file=state / "aloop" / "history",
             has_credentials=has_credentials(env),
+            data_dir=_data_dir(env, home),
+            local_model=env.get("ALOOP_LOCAL_MODEL") or None,
             # The SDK reads the variable by itself.
             base_url=None if env.get("ANTHROPIC_BASE_URL") else file.base_url,
             editing_mode=file.editing_mode or "emacs",
@@ -68,6 +74,14 @@ def sessions_dir(env: Mapping[str, str] | None = None) -> Path | None:
     """Return the sessions folder that ``env`` names (``os.environ`` when None), None when it names none."""
     named = (os.environ if env is None else env).get("ALOOP_SESSIONS_DIR")
     return Path(named).expanduser() if named else None
+
+
+def _data_dir(env: Mapping[str, str], home: Path) -> Path:
+    """Return where large things that can be fetched again are kept."""
+    if named := env.get("ALOOP_DATA_DIR"):
+        return Path(named).expanduser().absolute()
+    data = Path(env.get("XDG_DATA_HOME", ""))
+    return (data if data.is_absolute() else home / ".local" / "share") / "aloop"
 
 
 def has_credentials(env: Mapping[str, str]) -> bool:

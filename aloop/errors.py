@@ -23,7 +23,8 @@
     │   ├── RateLimited             429, after the retries: ``retry_after``
     │   ├── ServerFailed            5xx and overload, after the retries
     │   ├── ConnectionFailed        DNS, refused, unreachable, timed out
-    │   └── StreamBroken            an answer that stopped before its end
+    │   ├── StreamBroken            an answer that stopped before its end
+    │   └── LocalModelError         the model on this machine can not be installed, found or run
     └── ToolError                   a tool could not do it; the model is told and goes on
 
 The text of each is one sentence or two for a person: what happened, and what to do next.
@@ -176,6 +177,10 @@ class StreamBroken(LLMError):
     """The answer stopped before its end."""
 
     passes = True
+
+
+class LocalModelError(LLMError):
+    """The model on this machine can not be installed, found or run."""
 
 
 class ToolError(AloopError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from aloop.config import OFFLINE_MODEL
+from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError
+from aloop.local.models import full_name, is_local, title_of
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -27,17 +28,18 @@ async def model(context: Context, argument: str) -> Outcome:
     # In a thread: the list comes with the SDK, which takes a second to load.
     known = await asyncio.to_thread(known_models)
     if not argument:
-        view.info(f"{current} answers.")
-        view.info(f"/model NAME changes that, to any model of the API: {', '.join(known)}.")
+        view.info(f"{title_of(current)} answers.")
+        view.info(f"/model NAME changes that, to any model of the API or a GGUF file (local:PATH): {', '.join(known)}.")
         return Outcome()
-    if argument == current:
-        view.info(f"{current} answers already.")
+    if full_name(argument, Settings.from_env()) == current:
+        view.info(f"{title_of(current)} answers already.")
         return Outcome()
     await switch(context.agent, argument)
     context.keeps_model = False
     if context.memory.path is not None:
         await context.memory.save_memory()
-    view.info(f"{argument} answers from now on.{_doubt(argument, known)}")
+    name = context.agent.llm.model
+    view.info(f"{title_of(name)} answers from now on.{_doubt(name, known)}")
     return Outcome()
 
 
@@ -65,11 +67,11 @@ async def follow(agent: ReActAgent, session: Session) -> str | None:
         await switch(agent, wanted)
     except LLMError:
         return None
-    return f"{wanted} answers, as before in this session. /model changes that."
+    return f"{title_of(wanted)} answers, as before in this session. /model changes that."
 
 
 def _doubt(name: str, known: tuple[str, ...]) -> str:
-    if name in known:
+    if name in known or is_local(name):
         return ""
     # Imported here for start-up time: most names are right.
     import difflib

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from aloop import __version__
-from aloop.config import DEFAULT_MODEL, OFFLINE_MODEL, Settings
+from aloop.config import OFFLINE_MODEL, Settings
+from aloop.errors import LocalModelError
+from aloop.local.models import default_model, full_name, title_of
 from repl.options import ShellOptions
 from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
@@ -15,15 +18,18 @@ from repl.welcome import is_first_start
 if TYPE_CHECKING:
     from commands.context import Context
 
-_NO_KEY = "No API key: this is the offline demo, no language model. Set ANTHROPIC_API_KEY for Claude."
+_NO_KEY = (
+    "No API key: this is the offline demo, no language model. Set ANTHROPIC_API_KEY for Claude, "
+    "or run `aloop local install` for a small model."
+)
 
 
 def expected_model(model: str | None, settings: Settings) -> str:
     """Return the model that will answer, judged before anything of it is loaded."""
-    chosen = model or settings.model
-    if chosen:
-        return chosen
-    return DEFAULT_MODEL if settings.has_credentials else OFFLINE_MODEL
+    chosen = model or settings.model or default_model(settings)
+    with suppress(LocalModelError):  # the engine says what is wrong
+        return full_name(chosen, settings)
+    return chosen
 
 
 def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line]:
@@ -40,7 +46,7 @@ def welcome_lines(model: str | None, settings: Settings, sessions: str) -> list[
     if model is None and answering == OFFLINE_MODEL:
         who = "No API key: an offline demo answers. Set ANTHROPIC_API_KEY."
     else:
-        who = f"{safe_line(answering)} answers, and asks before changing things."
+        who = f"{safe_line(title_of(answering))} answers, and asks before changing things."
     return [
         line((Tone.STRONG, f"aloop {__version__}"), f" · conversations are saved in {safe_line(sessions)}"),
         line("/help lists commands · Ctrl-C stops a turn · Ctrl-D leaves"),

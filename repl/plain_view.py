@@ -19,6 +19,7 @@ from aloop.agent.events import (
     ToolOutput,
     ToolStarted,
     TurnEnded,
+    Waiting,
 )
 from aloop.consent import Decision, Request
 from aloop.errors import UsageError
@@ -121,6 +122,8 @@ class PlainView:
                 self._err.flush()
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
+            case Waiting(what):
+                self._write(self._err, [line(f"{what[:1].upper()}{what[1:]} …")])
             case Notice(text):
                 self._write(self._err, [line(text)])
 

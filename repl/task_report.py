@@ -20,6 +20,7 @@ from aloop.agent.events import (
     ToolOutput,
     ToolStarted,
     TurnEnded,
+    Waiting,
 )
 from aloop.config import OutputFormat
 from aloop.llm.message_types import Usage
@@ -157,6 +158,8 @@ def tell_progress(event: AgentEvent, detail: Detail) -> None:
             sys.stderr.flush()
         case Retrying() if event.is_first:
             tell(retrying_text(event))
+        case Waiting(what):
+            tell(f"{what[:1].upper()}{what[1:]} …")
         case Compacting(messages):
             tell(f"Summarising {messages} older messages to make room.")
         case Notice(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aloop.local.models import title_of
 from repl.banner import expected_model
 from repl.options import ShellOptions
 from repl.sanitize import safe_line
@@ -20,7 +21,7 @@ def toolbar_text(options: ShellOptions, context: Context | None) -> str:
     model = context.agent.llm.model if context else expected_model(options.model, options.settings)
     count = context.memory.message_count if context else 0
     session = context.memory.session_id[:_SHORT_ID] if context and count else "new session"
-    text = f"{safe_line(model)} · {session} · {count} {'message' if count == 1 else 'messages'}"
+    text = f"{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
     use = context.agent.context_use if context else None
     text = f"{text} · {_meter(use)}" if use and use.window else text
     taken = len(context.carried.taken) if context else 0

@@ -17,6 +17,7 @@ from aloop.agent.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Waiting,
 )
 from aloop.consent import Request
 from commands.detail import Detail
@@ -84,6 +85,8 @@ class TurnDisplay:
             case Retrying():
                 self._stream.finish()
                 self._set_status(retrying_text(event) or _WAITING)
+            case Waiting(what):
+                self._set_status(what)
             case Compacting(messages):
                 self._stream.finish()
                 self._set_status(f"summarising {messages} older messages")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.homes import settle
 from tests.stub import StubServer
 
 # Time says nothing on a machine that does other things too, and a test leaves no database of examples behind.
@@ -27,12 +28,15 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     home = tmp_path_factory.mktemp("home")
     work = home / "work"
     work.mkdir()
-    for name in ("ALOOP_MODEL", "ALOOP_SESSIONS_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("MODEL", "LOCAL_MODEL", "SESSIONS_DIR", "DATA_DIR"):
+        monkeypatch.delenv(f"ALOOP_{name}", raising=False)
+    for name in ("STATE", "CONFIG", "DATA"):
+        monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
     for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "PROFILE", "CONFIG_DIR", "CUSTOM_HEADERS", "LOG"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
     for name in ("FEDERATION_RULE_ID", "ORGANIZATION_ID", "IDENTITY_TOKEN", "IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
+    settle(home)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(work)
     return home

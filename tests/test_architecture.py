@@ -22,10 +22,11 @@ MAX_LINES = 300
 # and it is matched against the module's full name.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.errors", "aloop.config*", "aloop.consent", "aloop.visible"),
+    ("aloop.local", "aloop.local.*"),
     ("aloop.llm*",),
     ("aloop.memory*", "aloop.tools*"),
     ("aloop.agent*", "aloop.doctor*"),
-    ("aloop.arguments", "aloop.cli*", "aloop.piped", "aloop.sessions_*"),
+    ("aloop.arguments", "aloop.cli*", "aloop.first_run", "aloop.local_*", "aloop.piped", "aloop.sessions_*"),
     ("aloop",),
     ("commands*",),
     ("repl*",),
@@ -40,8 +41,8 @@ SINGLE_IMPORTERS = {
     "prompt_toolkit": ("repl*",),
     "rich": ("repl*",),
 }
-SILENT = ("aloop.agent*", "aloop.doctor*", "aloop.llm*", "aloop.memory*", "aloop.tools*")
-CHILDREN = ("aloop.tools.matcher",)  # a program of its own: its standard streams are how it is spoken to
+SILENT = ("aloop.agent*", "aloop.doctor*", "aloop.llm*", "aloop.local.*", "aloop.memory*", "aloop.tools*")
+CHILDREN = ("aloop.local.child", "aloop.tools.matcher")  # programs of their own, spoken to by their standard streams
 SPEAKING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
 NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "misc"}
 

@@ -85,6 +85,13 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The answer can not begin yet, for ``what`` goes on: "loading SmolLM2-135M"."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Compacting:
     """A summary of the first ``messages`` that are sent is being written, to take their place."""
 
@@ -120,6 +127,7 @@ AgentEvent = (
     | ToolOutput
     | ToolFinished
     | Retrying
+    | Waiting
     | Compacting
     | Notice
     | TurnEnded

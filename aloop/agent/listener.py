@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-from aloop.agent.events import AgentEvent, AnswerDelta, ThoughtDelta
+from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ThoughtDelta, Waiting
 from aloop.errors import StreamBroken
-from aloop.llm.base import Reply, StreamEvent, TextDelta, ThinkingDelta
+from aloop.llm.base import Loading, Remark, Reply, StreamEvent, TextDelta, ThinkingDelta
 from aloop.llm.message_types import LLMMessage
 
 
@@ -27,6 +27,10 @@ class Listener:
                         self._emit(AnswerDelta(text))
                     case ThinkingDelta(text):
                         self._emit(ThoughtDelta(text))
+                    case Loading(what):
+                        self._emit(Waiting(f"loading {what}"))
+                    case Remark(text):
+                        self._emit(Notice(text))
                     case Reply():
                         return event
         finally:

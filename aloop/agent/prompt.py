@@ -6,28 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aloop.llm.base import ToolSpec
-
-_WHO = (
-    "You are aloop, an assistant that a person talks with at a terminal prompt. The conversation is kept as a text "
-    "file that the person owns and may edit."
-)
-_HOW = (
-    "Answer in the person's language, to the point, in Markdown that reads well in a terminal. Say so when you do not "
-    "know something, and when something could not be done."
-)
+from aloop.llm.system_text import DIRECTORY, HOW, NO_TOOLS, TOOLS, WHO
 
 
 def system_prompt(working_dir: Path, tools: Sequence[ToolSpec]) -> str:
     """Return the text for a new conversation; the date is left out on purpose."""
-    return "\n\n".join([_WHO, _HOW, f"Working directory: {working_dir}", _tool_advice(tools)])
+    return "\n\n".join([WHO, HOW, f"{DIRECTORY}{working_dir}", _tool_advice(tools)])
 
 
 def _tool_advice(tools: Sequence[ToolSpec]) -> str:
     if not tools:
-        return "You have no tools in this conversation."
+        return NO_TOOLS
     names = ", ".join(tool.name for tool in tools)
     return (
-        f"Tools: {names}. Use them rather than guess: for arithmetic, and for what stands in files. When a call fails, "
+        f"{TOOLS}{names}. Use them rather than guess: for arithmetic, and for what stands in files. When a call fails, "
         "its result says why; try another way, or tell the person. Some calls the person has to allow, and is then "
         "asked: call the tool rather than ask in words. What is refused stays undone, by whatever means."
     )

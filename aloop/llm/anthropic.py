@@ -21,15 +21,12 @@ from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, Request
 from aloop.llm.accumulator import Accumulator
 from aloop.llm.base import USUAL_WINDOW, StreamEvent, ToolSpec
 from aloop.llm.blocks import to_request, tool_params
+from aloop.llm.dialect import Dialect
 from aloop.llm.failures import Refusal, explain, no_credentials
 from aloop.llm.message_types import LLMMessage
 
-MAX_TOKENS = 16_000
-"""The longest answer asked for: within what every current model can give, long enough for a whole file."""
 MODELS: tuple[str, ...] = get_args(get_args(Model)[0])
 """The models that the SDK names, in its order."""
-STALL = 60.0
-"""Seconds without anything of an answer after which it is given up. Pings are nothing: they only prove a connection."""
 
 T = TypeVar("T")
 
@@ -49,6 +46,8 @@ _FAILURES = (
     ValueError,
 )
 
+_API = Dialect()
+
 
 def load_transport() -> None:
     """Load what the first request would otherwise wait for: HTTP and certificates, about half a second."""
@@ -58,8 +57,8 @@ def load_transport() -> None:
 class AnthropicLLM:
     """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
 
-    ``base_url`` is for that one; None leaves it to the environment. The SDK tries nothing again by itself: whoever asks
-    decides that, and shows it. ``stall_after`` is in seconds.
+    ``base_url`` and ``api_key`` are for that one; None leaves them to the environment. ``dialect`` is for a server that
+    is not the API itself. The SDK tries nothing again by itself: whoever asks decides that, and shows it.
     """
 
     provider = "anthropic"
@@ -70,13 +69,13 @@ class AnthropicLLM:
         *,
         client: anthropic.AsyncAnthropic | None = None,
         base_url: str | None = None,
-        max_tokens: int = MAX_TOKENS,
-        stall_after: float = STALL,
+        api_key: str | None = None,
+        dialect: Dialect = _API,
     ) -> None:
         self.model = model
         self._base_url = base_url
-        self._max_tokens = max_tokens
-        self._stall_after = stall_after
+        self._api_key = api_key
+        self._dialect = dialect
         self._window = USUAL_WINDOW
         self._lookup: asyncio.Task[None] | None = None
         self._given = client.with_options(max_retries=0) if client else None
@@ -95,7 +94,7 @@ class AnthropicLLM:
         client = self._client()
         answer = Accumulator()
         try:
-            async with asyncio.timeout(self._stall_after):
+            async with asyncio.timeout(self._dialect.stall_after):
                 stream = await client.messages.create(**self._request(messages, tools), stream=True)
             async with stream:
                 async for event in self._unless_stalled(stream):
@@ -107,7 +106,7 @@ class AnthropicLLM:
             # No cause: some of the SDK's errors quote the header that carries the key.
             raise self._explain(error, client) from None
         reply = answer.reply(self.model)
-        if self._lookup is None:
+        if self._lookup is None and not self._dialect.is_ours:
             # Beside the conversation: nobody waits for it, and a server that does not know it is fine too.
             self._lookup = asyncio.create_task(self._learn_window(client))
         yield reply
@@ -119,6 +118,15 @@ class AnthropicLLM:
             _log.debug("no limits of %s: %s", self.model, type(error).__name__)
         else:
             self._window = found.max_input_tokens or USUAL_WINDOW
+
+    async def count(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> int:
+        """Return how many tokens a question makes, as the server counts them; raises an LLMError when it does not."""
+        client, question = self._client(), self._question(messages, tools)
+        try:
+            counted = await client.messages.count_tokens(**question)
+        except _FAILURES as error:
+            raise self._explain(error, client) from None
+        return counted.input_tokens
 
     async def aclose(self) -> None:
         """Close the connections made here; a client that was given is its giver's to close."""
@@ -135,7 +143,7 @@ class AnthropicLLM:
         events = aiter(stream)
         while True:
             # Around the wait only: what is done with an event takes as long as it takes.
-            async with asyncio.timeout(self._stall_after):
+            async with asyncio.timeout(self._dialect.stall_after):
                 try:
                     event = await anext(events)
                 except StopAsyncIteration:
@@ -143,18 +151,21 @@ class AnthropicLLM:
             yield event
 
     def _request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
-        system, turns = to_request(messages)
-        request: dict[str, Any] = {
-            "model": self.model,
-            "max_tokens": self._max_tokens,
-            "messages": cast("Iterable[MessageParam]", turns),
-            "cache_control": {"type": "ephemeral"},
-        }
-        if system:
-            request["system"] = system
-        if tools:
-            request["tools"] = cast("Iterable[ToolParam]", tool_params(tools))
+        request = self._question(messages, tools) | {"max_tokens": self._dialect.max_tokens}
+        if not self._dialect.is_ours:
+            request["cache_control"] = {"type": "ephemeral"}
+        if self._dialect.extra_body:
+            request["extra_body"] = self._dialect.extra_body
         return request
+
+    def _question(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
+        system, turns = to_request(messages)
+        question: dict[str, Any] = {"model": self.model, "messages": cast("Iterable[MessageParam]", turns)}
+        if system:
+            question["system"] = system
+        if tools:
+            question["tools"] = cast("Iterable[ToolParam]", tool_params(tools))
+        return question
 
     def _client(self) -> anthropic.AsyncAnthropic:
         """Return the client to use; raises MissingCredentials, for the SDK only notices when it is too late."""
@@ -171,13 +182,19 @@ class AnthropicLLM:
         loop = asyncio.get_running_loop()
         if self._made is None or self._loop is not loop:
             try:
-                self._made = anthropic.AsyncAnthropic(max_retries=0, base_url=self._base_url)
+                self._made = anthropic.AsyncAnthropic(
+                    max_retries=0, base_url=self._base_url, api_key=self._api_key, http_client=self._direct()
+                )
             except anthropic.AnthropicError as error:
                 raise MissingCredentials(f"The credentials can not be used: {error}") from None
             except (httpx2.InvalidURL, ValueError):
                 raise _wrong_address("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
             self._loop = loop
         return self._made
+
+    def _direct(self) -> httpx2.AsyncClient | None:
+        """Return what passes by the proxies that the environment names, to a server of ours; None: as it says."""
+        return httpx2.AsyncClient(trust_env=False, timeout=self._dialect.stall_after) if self._dialect.is_ours else None
 
     def _explain(self, error: Exception, client: anthropic.AsyncAnthropic) -> LLMError:
         match error:

@@ -47,6 +47,20 @@ class ThinkingDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """The answer begins later, for ``what`` has to be loaded first: "SmolLM2-135M"."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence about the answer, for the person alone: it is no part of it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The whole answer, always the last event of a stream that ended well.
 
@@ -60,13 +74,13 @@ class Reply:
     detail: str = ""
 
 
-StreamEvent = TextDelta | ThinkingDelta | Reply
+StreamEvent = TextDelta | ThinkingDelta | Loading | Remark | Reply
 
 
 class LLM(Protocol):
     """A language model.
 
-    ``model`` names it, ``provider`` says whose it is (``anthropic`` or ``offline``).
+    ``model`` names it, ``provider`` says whose it is (``anthropic``, ``local`` or ``offline``).
     """
 
     @property

@@ -30,7 +30,7 @@ _STATUS_OF_KIND = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_LONG = ("prompt is too long", "context window", "context limit", "maximum context length")
+_LONG = ("prompt is too long", "context window", "context limit", "maximum context length", "available context")
 _SHORTEN = "Shorten it with /compact, start a new one with /clear, or ask with less."
 _LONGEST_DETAIL = 300
 

@@ -17,7 +17,8 @@ _ASKED = re.compile(r"^\[user\]\n(.*?)(?=\n\n\[|\n</conversation>|\Z)", re.MULTI
 _GREETING = re.compile(r"(?:hello|hi|hey|good (?:morning|evening|afternoon))(?:\s+there)?[\s!.,]*", re.IGNORECASE)
 _INTRODUCTION = (
     "This is the **offline demo**, not a language model: it can work out `2+2*3`, `read PATH`, "
-    "`write PATH: TEXT` and `run COMMAND`, and it remembers what was said. Set `ANTHROPIC_API_KEY` to talk to a model."
+    "`write PATH: TEXT` and `run COMMAND`, and it remembers what was said. Set `ANTHROPIC_API_KEY` to talk to a model, "
+    "or run `aloop local install` for a small one."
 )
 _DEEDS = {
     "read_file": "read files",

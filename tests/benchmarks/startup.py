@@ -17,6 +17,7 @@ from pathlib import Path
 import pexpect
 
 from tests.benchmarks.measure import Row, compare, table
+from tests.homes import settle
 
 _BARE = 'from prompt_toolkit import PromptSession; PromptSession().prompt("> ")'
 _PATIENCE = 30.0
@@ -68,10 +69,11 @@ def _command(arguments: Sequence[str], home: Path) -> Callable[[], None]:
 
 
 def run(*, quick: bool) -> list[Row]:
-    """Return the rows; every process starts in an empty home."""
+    """Return the rows; every process starts in a home with nothing in it but that aloop has been there."""
     runs = 2 if quick else 15
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
+        settle(home)
         aloop, bare = ["-m", "aloop"], ["-c", _BARE]
         passing = _command(["-c", "pass"], home)
         prompt = [_on_terminal(arguments, home, "", _PROMPT) for arguments in (aloop, bare)]

@@ -22,6 +22,7 @@ from aloop.errors import (
 )
 from aloop.llm.anthropic import AnthropicLLM
 from aloop.llm.base import Reply, TextDelta
+from aloop.llm.dialect import Dialect
 from tests.llm.asking import HELLO, failure, reply_to
 from tests.stub import (
     Answer,
@@ -147,7 +148,7 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
     stub.script(Text("half ", gate))
-    llm = AnthropicLLM("claude-test", stall_after=0.3)
+    llm = AnthropicLLM("claude-test", dialect=Dialect(stall_after=0.3))
     error = await failure(llm)
     assert isinstance(error, StreamBroken)
     assert "stalled" in str(error)
@@ -157,7 +158,7 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
 
 async def test_a_slow_reader_is_no_stall(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script("one two")
-    llm = AnthropicLLM("claude-test", stall_after=1.0)
+    llm = AnthropicLLM("claude-test", dialect=Dialect(stall_after=1.0))
     events = llm.stream(HELLO)
     assert await anext(events) == TextDelta("one ")
     await asyncio.sleep(1.1)  # longer than the limit: what is done with an event is no business of the wait's

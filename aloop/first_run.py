@@ -1,0 +1,90 @@
+"""The first start with neither a key nor a model: who shall answer? Asked once, on a terminal, and remembered."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from aloop.config import OFFLINE_MODEL, Settings
+from aloop.errors import LocalModelError
+from aloop.local.models import default_model
+from aloop.local_arguments import LocalOptions
+from aloop.sessions_output import remark
+
+_QUESTION = """\
+There is no key and no model here yet. Who shall answer?
+
+  1  Claude: type in an API key, for this run
+  2  A small model on this machine: often wrong, but needs no key (127 MB)
+  3  The offline demo: no model, no network
+
+1, 2 or 3 [3]: """
+_KEEP_IT = "To keep the key, put `export ANTHROPIC_API_KEY=…` into your shell's profile; aloop does not store it."
+
+
+def is_due(settings: Settings) -> bool:
+    """Whether to ask: somebody is there, nothing but the demo could answer, and nobody was asked before."""
+    return (
+        settings.model is None
+        and default_model(settings) == OFFLINE_MODEL
+        and not _memory(settings).exists()
+        and sys.stdin.isatty()
+        and sys.stdout.isatty()
+    )
+
+
+def choose(settings: Settings) -> Settings | None:
+    """Ask, do what was chosen, and return the settings as they are then; None when the person leaves instead."""
+    while True:
+        sys.stderr.write(_QUESTION)
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            sys.stderr.write("\n")
+            return None
+        answer = line.strip() or "3"
+        if (answer == "1" and _take_key()) or (answer == "2" and _install()) or answer == "3":
+            _remember(settings, answer)
+            sys.stderr.write("\n")
+            return Settings.from_env()
+        sys.stderr.write("\n")
+
+
+def _take_key() -> bool:
+    """Let this process have the key that is typed in; False when none is."""
+    # Imported here for start-up time: each start looks whether this is the first.
+    from getpass import getpass
+
+    key = getpass("API key (it is not shown): ").strip()
+    if key:
+        os.environ["ANTHROPIC_API_KEY"] = key
+        remark(_KEEP_IT)
+    return bool(key)
+
+
+def _install() -> bool:
+    # Imported here: most answers need no installer.
+    from aloop.local_cli import run_local
+
+    sys.stderr.write("\n")
+    try:
+        return run_local(LocalOptions("install")) == 0
+    except LocalModelError as error:
+        remark(str(error))
+        return False
+
+
+def _memory(settings: Settings) -> Path:
+    """Return the file whose being there says that the question was asked."""
+    return settings.history_file.with_name("first-choice")
+
+
+def _remember(settings: Settings, answer: str) -> None:
+    path = _memory(settings)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_text(f"{answer}\n", encoding="utf-8")
+    except OSError as error:
+        remark(f"This is asked again the next time, for {path} can not be written: {error.strerror or error}.")

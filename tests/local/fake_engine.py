@@ -1,0 +1,83 @@
+"""Stands for xllamacpp where it would be installed: the stub of the Messages API, in a process of its own.
+
+Its "weights" are a file that begins as GGUF does and goes on with JSON, which says how this model behaves::
+
+    {"window": 4096, "takes_tools": false, "waits_for": "/path/of/a/fifo", "fails": "words for the log"}
+
+It answers with the JSON of what it was sent, and with the process that it runs in; asked to ``die``, it dies in
+mid-answer, and asked to ``say nothing`` it does that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tests.stub.parts import Answer, Piece, Text
+from tests.stub.replies import Plain
+from tests.stub.server import Reply, Request, StubServer
+
+MAGIC = "GGUF"
+
+
+class CommonParams:
+    """Takes whatever is set."""
+
+    def __init__(self) -> None:
+        self.model = SimpleNamespace(path="")
+        self.cpuparams = SimpleNamespace(n_threads=0)
+        self.cpuparams_batch = SimpleNamespace(n_threads=0)
+        self.api_keys: list[str] = []
+
+
+class Server(StubServer):
+    """A server of the model that ``params`` name; making it is what takes the time."""
+
+    def __init__(self, params: CommonParams) -> None:
+        self._how = json.loads(Path(params.model.path).read_text().removeprefix(MAGIC) or "{}")
+        if "waits_for" in self._how:
+            Path(self._how["waits_for"]).read_text()
+        if "fails" in self._how:
+            sys.stderr.write(f"0.00.005.618 E gguf_init_from_reader: {self._how['fails']}\n0.00.006 E srv  load: no\n")
+            raise RuntimeError("Failed to init server, please check the input params.")
+        self._key = params.api_keys[0]
+        super().__init__()
+
+    @property
+    def listening_address(self) -> str:
+        return self.url
+
+    def take(self, request: Request) -> tuple[int, Reply]:
+        if request.headers.get("authorization") != f"Bearer {self._key}":
+            return 0, _plain({"error": {"message": "Invalid API Key", "code": 401}}, 401)
+        if request.path == "/props":
+            caps = {"supports_tools": self._how.get("takes_tools", False)}
+            settings = {"n_ctx": self._how.get("window", 4096)}
+            return 0, _plain({"default_generation_settings": settings, "chat_template_caps": caps})
+        if request.path.startswith("/v1/messages/count_tokens"):
+            return 0, _plain({"input_tokens": len(json.dumps(request.body).split())})  # a token for each word
+        return super().take(request)
+
+    def _next_reply(self, request: Request) -> Reply:
+        match request.last_user_text:
+            case "die":
+                return Answer(_Farewell())
+            case "say nothing":
+                return Answer()
+        return Answer(Text(json.dumps({"process": os.getpid(), "asked": request.body})))
+
+
+class _Farewell(Text):
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        yield {"type": "text_delta", "text": "Farew"}
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _plain(body: object, status: int = 200) -> Plain:
+    return Plain(status, json.dumps(body), {"content-type": "application/json"})

@@ -1,0 +1,80 @@
+"""The program that runs a model, as a child: with a stand-in for the engine, over real pipes and HTTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aloop.errors import LocalModelError
+from aloop.local.models import LocalModel
+from aloop.local.server import LocalServer, close_child, open_child
+from tests.local.installation import BROKEN, install_fake
+from tests.processes import is_running
+
+
+def toy(data_dir: Path, **how: Any) -> LocalServer:
+    place = install_fake(data_dir, **how)
+    return LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
+
+
+async def test_it_says_where_it_is_and_what_its_model_can(tmp_path: Path) -> None:
+    server = toy(tmp_path, window=2048, takes_tools=True)
+    serving = await server.serving()
+    assert serving.url.startswith("http://127.0.0.1:")
+    assert (serving.window, serving.takes_tools) == (2048, True)
+    assert len(serving.key) > 30
+    assert await server.serving() == serving, "a second one was started"
+    server.stop()
+
+
+async def test_after_a_stop_it_is_another_one_with_another_key(tmp_path: Path) -> None:
+    server = toy(tmp_path)
+    first = await server.serving()
+    server.stop()
+    assert (await server.serving()).key != first.key
+    server.stop()
+
+
+async def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    server = toy(tmp_path / "data", waits_for=str(gate))
+    loading = server.start()
+    assert not loading.done()
+    server.stop()
+    assert isinstance(loading.exception(), LocalModelError)
+
+
+async def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
+    server = toy(tmp_path, fails="failed to read key-value pairs")
+    with pytest.raises(LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\.$"):
+        await server.serving()
+    server.stop()
+
+
+async def test_a_missing_library_is_named_with_its_package(tmp_path: Path) -> None:
+    place = install_fake(tmp_path, BROKEN)
+    server = LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
+    with pytest.raises(LocalModelError, match=r"needs libgomp.*apt-get install libgomp1"):
+        await server.serving()
+    server.stop()
+
+
+def test_the_child_ends_when_its_standard_input_does_and_hears_of_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    place = install_fake(tmp_path)
+    request = {"site": str(place.site), "file": str(place.weights), "key": "k", "window": 1, "threads": 1}
+    process = open_child(request)
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        assert b'"url"' in stdout.readline()
+    environment = Path(f"/proc/{process.pid}/environ")
+    assert not environment.exists() or b"sk-secret" not in environment.read_bytes()
+    close_child(process)
+    assert process.returncode == 0
+    assert not is_running(process.pid)

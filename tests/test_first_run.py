@@ -1,0 +1,120 @@
+"""The question of the first start: who shall answer?"""
+
+from __future__ import annotations
+
+import io
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from aloop import first_run
+from aloop.config import Settings
+from aloop.errors import LocalModelError
+from tests.local.installation import install_fake
+
+REMEMBERED = Path(".local/state/aloop/first-choice")
+
+
+@pytest.fixture
+def home(private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The home of somebody who was never here, at a terminal."""
+    (private_home / REMEMBERED).unlink()
+    # capsys above comes first, for it puts another stream there.
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    type_in(monkeypatch)
+    return private_home
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    terminal = io.StringIO("".join(f"{line}\n" for line in lines))
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+
+
+def is_due() -> bool:
+    return first_run.is_due(Settings.from_env())
+
+
+def test_it_is_asked_where_nothing_but_the_demo_could_answer(home: Path) -> None:
+    assert is_due()
+
+
+@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ALOOP_MODEL"])
+def test_a_key_or_a_model_is_answer_enough(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "x")
+    assert not is_due()
+
+
+def test_so_is_a_model_on_this_machine(home: Path) -> None:
+    install_fake(home / ".local" / "share" / "aloop")
+    assert not is_due()
+
+
+def test_where_nobody_sits_nobody_is_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert not is_due()
+
+
+@pytest.mark.parametrize("line", ["3", ""])
+def test_the_demo_is_chosen_once_and_for_all_and_in_private(
+    home: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_in(monkeypatch, line)
+    assert first_run.choose(Settings.from_env()) == Settings.from_env()
+    said = capsys.readouterr().err
+    assert all(len(row) < 80 for row in said.splitlines())
+    assert [row.split()[0] for row in said.splitlines() if row.startswith("  ")] == ["1", "2", "3"]
+    assert not is_due()
+    assert stat.S_IMODE((home / REMEMBERED).stat().st_mode) == 0o600
+
+
+def test_a_key_that_is_typed_in_counts_for_this_run_and_is_written_nowhere(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "")
+    monkeypatch.setattr("getpass.getpass", lambda _: "sk-typed ")
+    type_in(monkeypatch, "1")
+    settings = first_run.choose(Settings.from_env())
+    assert settings is not None
+    assert settings.has_credentials
+    assert not any(b"sk-typed" in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_no_key_and_no_sense_are_asked_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda _: "")
+    type_in(monkeypatch, "1", "what?", "3")
+    assert first_run.choose(Settings.from_env()) is not None
+    assert capsys.readouterr().err.count("Who shall answer?") == 3
+
+
+def test_the_small_model_is_installed_on_the_spot(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aloop.local_cli.install", lambda place, _: install_fake(place.data_dir))
+    type_in(monkeypatch, "2", "y")
+    assert first_run.choose(Settings.from_env()) is not None
+    assert (home / REMEMBERED).read_text() == "2\n"
+
+
+def test_an_install_that_fails_leaves_the_choice_open(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise LocalModelError("There is no network.")
+
+    monkeypatch.setattr("aloop.local_cli.install", fail)
+    type_in(monkeypatch, "2", "y")
+    assert first_run.choose(Settings.from_env()) is None, "the lines have ended: the person leaves"
+    assert "There is no network." in capsys.readouterr().err
+    assert is_due()
+
+
+def test_what_can_not_be_remembered_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
+    type_in(monkeypatch, "3")
+    assert first_run.choose(Settings.from_env()) is not None
+    assert "This is asked again the next time" in capsys.readouterr().err
