@@ -14,7 +14,6 @@ from aloop.agent.events import (
     AnswerFinished,
     Notice,
     Retrying,
-    ThoughtDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -32,6 +31,7 @@ from repl.listing import help_lines, session_lines, stats_lines, trash_lines
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
 from repl.steps import retrying_text
+from repl.told_thoughts import ToldThoughts
 from repl.transcript import conversation_lines, reminder_lines
 from repl.unfolded import call_lines, finished_lines
 
@@ -43,6 +43,7 @@ class PlainView:
 
     def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None) -> None:
         self.detail = detail or Detail()
+        self._thoughts = ToldThoughts()
         self._out = out
         self._err = err
         self._in_line = False
@@ -80,6 +81,8 @@ class PlainView:
         self._write(self._out, help_lines(commands, _WIDTH))
 
     def event(self, event: AgentEvent) -> None:
+        if (thought := self._thoughts.take(event)) and self.detail.thinking:
+            self._write(self._err, thought)
         match event:
             case AnswerDelta(text):
                 self._print(text)
@@ -90,9 +93,6 @@ class PlainView:
                 self._err.flush()
             case ToolFinished():
                 self._write(self._err, finished_lines(event, verbose=self.detail.verbose))
-            case ThoughtDelta(text) if self.detail.thinking:
-                self._err.write(safe_text(text))
-                self._err.flush()
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
             case Notice(text):
