@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
 from aloop.agent.events import AnswerDelta, AnswerFinished, Notice, ToolFinished, TurnEnded
+from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from repl.plain_view import PlainView
@@ -57,3 +59,16 @@ def test_no_codes_get_through(streams: Streams) -> None:
     streams.view.event(AnswerDelta("\x1b[2J"))
     streams.view.error("\x1b[2J")
     assert "\x1b" not in streams.out.getvalue() + streams.err.getvalue()
+
+
+def test_what_a_command_prints_is_written_as_it_comes_and_made_safe(streams: Streams) -> None:
+    with streams.view.printing("make") as tell:
+        tell("one\n\x1b[2Jtw")
+        assert streams.out.getvalue() == "one\n^[[2Jtw"
+        tell("o")
+    assert streams.out.getvalue() == "one\n^[[2Jtwo\n"
+
+
+async def test_there_is_no_terminal_to_hand_over(streams: Streams, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no terminal"):
+        await streams.view.hand_over(["vi"], tmp_path)
