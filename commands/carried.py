@@ -25,7 +25,7 @@ def accept(context: Context) -> bool:
     if offer is None:
         return False
     context.carried.taken.append(offer)
-    context.view.info("The output goes with your next message. Ctrl-C on the empty line leaves it here.")
+    context.view.info("The output goes with your next message.")
     return True
 
 

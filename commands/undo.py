@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
+from commands.attachments import split_attachments
 from commands.chat import chat
 from commands.numbers import numbered
 from commands.registry import Command, Outcome
@@ -19,7 +20,13 @@ async def undo(context: Context, _argument: str) -> Outcome:
     left = context.memory.message_count
     what = numbered(left + 1, left + len(taken))
     context.view.info(f"Took out the last turn, {what}; /redo puts it back.")
-    return Outcome(prefill=taken[0].content or "")
+    return Outcome(prefill=_as_typed(taken[0].content or ""))
+
+
+def _as_typed(content: str) -> str:
+    """Return a message as it may be entered again: files are attached anew by their names, other texts stay in it."""
+    typed, attachments = split_attachments(content)
+    return typed if all(attachment.kind == "file" for attachment in attachments) else content
 
 
 async def redo(context: Context, _argument: str) -> Outcome:

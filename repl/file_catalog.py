@@ -20,10 +20,11 @@ _SLOW = ("node_modules", "__pycache__", "venv")  # what machines fill, offered o
 
 @dataclass(frozen=True, slots=True)
 class FileName:
-    """A name in a folder."""
+    """A name in a folder; ``folded`` is what it is found by."""
 
     name: str
     is_folder: bool
+    folded: str
 
 
 class FileCatalog:
@@ -35,8 +36,8 @@ class FileCatalog:
         self._folders: dict[Path, tuple[float, list[FileName]]] = {}
         self._threads: dict[Path, threading.Thread] = {}
 
-    def find(self, folder: Path, prefix: str) -> list[FileName]:
-        """Return the names in ``folder`` that begin with ``prefix``, in any case; none, yet, while they are read.
+    def find(self, folder: Path, prefix: str, most: int = MOST_NAMES) -> list[FileName]:
+        """Return names in ``folder`` that begin with ``prefix``, in any case; none, yet, while they are read.
 
         Hidden ones are offered for a prefix that is hidden itself.
         """
@@ -45,7 +46,8 @@ class FileCatalog:
             self._threads[folder] = thread = threading.Thread(target=self._read, args=(folder,), daemon=True)
             thread.start()
         wanted = prefix.casefold()
-        return [entry for entry in names if entry.name.casefold().startswith(wanted) and _is_meant(entry.name, prefix)]
+        found = (entry for entry in names if entry.folded.startswith(wanted) and _is_meant(entry.name, prefix))
+        return list(islice(found, most))
 
     @property
     def is_reading(self) -> bool:
@@ -58,7 +60,7 @@ class FileCatalog:
             thread.join()
 
     def _read(self, folder: Path) -> None:
-        names = sorted(_names(folder), key=lambda entry: (not entry.is_folder, entry.name.casefold()))
+        names = sorted(_names(folder), key=lambda entry: (not entry.is_folder, entry.folded))
         if len(self._folders) >= _MOST_FOLDERS:
             self._folders.clear()
         known = self._folders.get(folder)
@@ -71,7 +73,8 @@ class FileCatalog:
 def _names(folder: Path) -> list[FileName]:
     try:
         with os.scandir(folder) as scan:
-            return [FileName(entry.name, _is_folder(entry)) for entry in islice(scan, MOST_NAMES) if _is_typable(entry)]
+            entries = filter(_is_typable, islice(scan, MOST_NAMES))
+            return [FileName(entry.name, _is_folder(entry), entry.name.casefold()) for entry in entries]
     except OSError:
         return []  # completion merely offers nothing
 

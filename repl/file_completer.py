@@ -13,7 +13,7 @@ from commands.mentions import mention
 from repl.file_catalog import FileCatalog
 from repl.sanitize import safe_line
 
-OFFERED = 200
+OFFERED = 50
 """Names in the menu at most."""
 
 _MENTIONED = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]*)|([^\s"]*))\Z""")
@@ -42,7 +42,7 @@ class FileCompleter(Completer):
             folder = self._folder() / Path(above + slash).expanduser()
         except (OSError, RuntimeError):  # nobody is called so, or there is no working directory any more
             return
-        for entry in self._catalog.find(folder, name)[:OFFERED]:
+        for entry in self._catalog.find(folder, name, OFFERED):
             path = f"{above}{slash}{entry.name}{'/' if entry.is_folder else ''}"
             text = write(path)
             if entry.is_folder and text.endswith('"'):

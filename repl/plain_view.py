@@ -14,7 +14,6 @@ from aloop.agent.events import (
     AnswerFinished,
     Notice,
     Retrying,
-    ThoughtDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -37,6 +36,7 @@ from repl.reading import Paper, read_conversation
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
 from repl.steps import retrying_text
+from repl.told_thoughts import ToldThoughts
 from repl.transcript import reminder_lines
 from repl.unfolded import call_lines, finished_lines
 
@@ -49,6 +49,7 @@ class PlainView:
 
     def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None, width: int = _WIDTH) -> None:
         self.detail = detail or Detail()
+        self._thoughts = ToldThoughts()
         self._out = out
         self._err = err
         self._width = width
@@ -107,6 +108,8 @@ class PlainView:
         self._write(self._out, help_lines(commands, self._width))
 
     def event(self, event: AgentEvent) -> None:
+        if (thought := self._thoughts.take(event)) and self.detail.thinking:
+            self._write(self._err, thought)
         match event:
             case AnswerDelta(text):
                 self._print(text)
@@ -117,9 +120,6 @@ class PlainView:
                 self._err.flush()
             case ToolFinished():
                 self._write(self._err, finished_lines(event, verbose=self.detail.verbose))
-            case ThoughtDelta(text) if self.detail.thinking:
-                self._err.write(safe_text(text))
-                self._err.flush()
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
             case Waiting(what):

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
+from commands.attachments import folded
 from repl.ages import age
 from repl.cells import fit_line, wrap
 from repl.sanitize import safe_line, safe_text
@@ -70,9 +71,10 @@ def read_message(message: LLMMessage, number: int, margin: int, paper: Paper) ->
 
 def message_lines(message: LLMMessage, width: int | None) -> list[Line]:
     """Return what somebody other than the model has said: a tool in one line, a person in full."""
-    text = safe_text(message.content or "").strip("\n")
     if message.role == "user":
+        text = safe_text(folded(message.content or "")).strip("\n")
         return _led(keep_words(text, width, 2), "> ", Tone.STRONG)
+    text = safe_text(message.content or "").strip("\n")
     if message.role == "system":
         return _system_lines(message, width)
     first, _, more = text.partition("\n")

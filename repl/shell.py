@@ -110,6 +110,7 @@ class Shell:
     def blank_entered(self) -> None:
         if (context := self._engine.context) and not self._turn and accept(context):
             self._screen.write("\n")
+            self._prompt.hint("Ctrl-C on the empty line leaves the output here.")
 
     def blank_interrupted(self) -> bool:
         if (context := self._engine.context) is None or not drop(context):

@@ -15,7 +15,6 @@ from aloop.agent.events import (
     Compacting,
     Notice,
     Retrying,
-    ThoughtDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -29,6 +28,7 @@ from commands.detail import Detail
 from repl.sanitize import safe_text
 from repl.spans import line, to_text
 from repl.steps import retrying_text
+from repl.told_thoughts import ToldThoughts
 from repl.unfolded import finished_lines
 
 
@@ -57,17 +57,48 @@ class TaskReport(Protocol):
         ...
 
 
+class Progress:
+    """Tells a person, on standard error, what is being done."""
+
+    def __init__(self, detail: Detail) -> None:
+        self._detail = detail
+        self._thoughts = ToldThoughts()
+
+    def tell(self, event: AgentEvent) -> None:
+        """Tell of a step of the turn."""
+        thought = self._thoughts.take(event)
+        if self._detail.thinking:
+            sys.stderr.write(to_text(thought))
+        match event:
+            case AnswerFinished(message) if message.tool_calls and message.content:
+                # What is said on the way to the answer is not the answer.
+                tell(message.content)
+            case ToolOutput(_, text):
+                sys.stderr.write(safe_text(text))
+                sys.stderr.flush()
+            case ToolFinished():
+                sys.stderr.write(to_text(finished_lines(event, verbose=self._detail.verbose)))
+            case Retrying() if event.is_first:
+                tell(retrying_text(event))
+            case Waiting(what):
+                tell(f"{what[:1].upper()}{what[1:]} …")
+            case Compacting(messages):
+                tell(f"Summarising {messages} older messages to make room.")
+            case Notice(text):
+                tell(text)
+
+
 class TextReport:
     """The answer on standard output, and nothing else."""
 
     def __init__(self, detail: Detail) -> None:
-        self._detail = detail
+        self._progress = Progress(detail)
 
     def begin(self, agent: ReActAgent) -> None:
         """Nobody needs to be told."""
 
     def event(self, event: AgentEvent) -> None:
-        tell_progress(event, self._detail)
+        self._progress.tell(event)
 
     def end(self, ending: Ending) -> None:
         if ending.error is not None:
@@ -82,7 +113,7 @@ class JsonReport:
     """One JSON object, the result; with ``steps``, one for each step before it, a line each."""
 
     def __init__(self, detail: Detail, *, steps: bool) -> None:
-        self._detail = detail
+        self._progress = Progress(detail)
         self._steps = steps
         self._agent: ReActAgent | None = None
         self._usage = Usage()
@@ -101,7 +132,7 @@ class JsonReport:
         )
 
     def event(self, event: AgentEvent) -> None:
-        tell_progress(event, self._detail)
+        self._progress.tell(event)
         match event:
             case AnswerFinished(message):
                 self._answers += 1
@@ -140,30 +171,6 @@ class JsonReport:
 def make_report(output_format: OutputFormat, detail: Detail) -> TaskReport:
     """Return the report for ``output_format``; ``detail`` is how much a person is told on the way."""
     return TextReport(detail) if output_format == "text" else JsonReport(detail, steps=output_format == "stream-json")
-
-
-def tell_progress(event: AgentEvent, detail: Detail) -> None:
-    """Tell a person, on standard error, what is being done."""
-    match event:
-        case AnswerFinished(message) if message.tool_calls and message.content:
-            # What is said on the way to the answer is not the answer.
-            tell(message.content)
-        case ToolOutput(_, text):
-            sys.stderr.write(safe_text(text))
-            sys.stderr.flush()
-        case ToolFinished():
-            sys.stderr.write(to_text(finished_lines(event, verbose=detail.verbose)))
-        case ThoughtDelta(text) if detail.thinking:
-            sys.stderr.write(safe_text(text))
-            sys.stderr.flush()
-        case Retrying() if event.is_first:
-            tell(retrying_text(event))
-        case Waiting(what):
-            tell(f"{what[:1].upper()}{what[1:]} …")
-        case Compacting(messages):
-            tell(f"Summarising {messages} older messages to make room.")
-        case Notice(text):
-            tell(text)
 
 
 def tell(text: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from aloop.errors import RateLimited
 from aloop.llm.message_types import LLMMessage
+from commands.attachments import Attachment, with_attachments
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp, store
@@ -21,6 +22,18 @@ async def test_undo_puts_the_text_on_the_prompt_and_redo_shows_what_is_back(benc
     assert stage.view.of("exchanges")[-1] == ["two\nlines", "answer to two\nlines"]
     assert stage.view.of("info")[-1] == "Put back the turn that was undone last, messages 3-4."
     assert stage.memory.message_count == 4
+
+
+async def test_what_was_attached_by_name_is_not_put_on_the_prompt_with_its_text(
+    bench: SetUp, sessions_dir: Path
+) -> None:
+    with_file = with_attachments("See @a.txt", [Attachment("file", "a.txt", "one\ntwo")])
+    with_output = with_attachments("And this?", [Attachment("output", "make", "done")])
+    session_id = await store(sessions_dir, with_file, with_output)
+    stage = bench()
+    await dispatch(f"/resume {session_id}", stage.context)
+    assert (await dispatch("/undo", stage.context)).prefill == with_output
+    assert (await dispatch("/undo", stage.context)).prefill == "See @a.txt"
 
 
 async def test_with_nothing_to_do_each_says_so(bench: SetUp) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aloop.agent.events import AnswerDelta, AnswerFinished, Notice, ToolFinished, TurnEnded
+from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from repl.plain_view import PlainView
@@ -63,3 +64,16 @@ def test_no_codes_get_through(streams: Streams) -> None:
 async def test_without_a_terminal_there_is_no_editor(streams: Streams) -> None:
     assert not await streams.view.edit(Path("session.yaml"), 1)
     assert streams.err.getvalue() == "An editor needs a terminal, and there is none here.\n"
+
+
+def test_what_a_command_prints_is_written_as_it_comes_and_made_safe(streams: Streams) -> None:
+    with streams.view.printing("make") as tell:
+        tell("one\n\x1b[2Jtw")
+        assert streams.out.getvalue() == "one\n^[[2Jtw"
+        tell("o")
+    assert streams.out.getvalue() == "one\n^[[2Jtwo\n"
+
+
+async def test_there_is_no_terminal_to_hand_over(streams: Streams, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no terminal"):
+        await streams.view.hand_over(["vi"], tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from aloop.llm.message_types import LLMMessage, ToolCall
+from commands.attachments import Attachment, with_attachments
 from repl.spans import to_text
 from repl.transcript import call_headline, message_lines, reminder_lines
 
@@ -31,3 +32,8 @@ def test_the_arguments_of_a_call_are_told_in_the_fewest_words() -> None:
     assert call_headline(ToolCall("1", "x", "{}")) == ""
     assert call_headline(ToolCall("1", "x", "no json")) == "no json"
     assert call_headline(ToolCall("1", "x", "[" * 100_000)).startswith("[")
+
+
+def test_what_is_attached_to_a_question_is_a_line() -> None:
+    content = with_attachments("See @a.txt", [Attachment("file", "a\x1b.txt", "one\ntwo")])
+    assert to_text(message_lines(LLMMessage("user", content))) == "> See @a.txt\n  [attached a^[.txt (2 lines)]\n"
