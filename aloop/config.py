@@ -45,12 +45,11 @@ class Settings:
         """Read the settings from ``env`` (``os.environ`` when None); raises UsageError for a senseless file."""
         env = os.environ if env is None else env
         home = Path(env.get("HOME") or Path.home())
-        state = Path(env.get("XDG_STATE_HOME") or home / ".local" / "state")
         file = read_config_file(config_path(env, home))
         return cls(
             model=env.get("ALOOP_MODEL") or file.model,
             sessions_dir=sessions_dir(env),
-            history_file=state / "aloop" / "history",
+            history_file=state_dir(env) / "aloop" / "history",
             has_credentials=has_credentials(env),
             # The SDK reads the variable by itself.
             base_url=None if env.get("ANTHROPIC_BASE_URL") else file.base_url,
@@ -62,6 +61,13 @@ def sessions_dir(env: Mapping[str, str] | None = None) -> Path | None:
     """Return the sessions folder that ``env`` names (``os.environ`` when None), None when it names none."""
     named = (os.environ if env is None else env).get("ALOOP_SESSIONS_DIR")
     return Path(named).expanduser() if named else None
+
+
+def state_dir(env: Mapping[str, str] | None = None) -> Path:
+    """Return where programs keep what they know of the user. A relative XDG_STATE_HOME, a project's, does not count."""
+    env = os.environ if env is None else env
+    state = Path(env.get("XDG_STATE_HOME", ""))
+    return state if state.is_absolute() else Path(env.get("HOME") or Path.home()) / ".local" / "state"
 
 
 def has_credentials(env: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
 from commands.registry import Outcome
+from commands.trust import remember_work
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -19,6 +20,7 @@ async def chat(context: Context, text: str) -> Outcome:
     this is the outermost coroutine of the turn's task, so the cancellation stops here.
     """
     before = context.memory.message_count
+    remember_work(context.agent, context.trust, context.view.error)
     try:
         await context.agent.run(text)
     except asyncio.CancelledError:

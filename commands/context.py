@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from commands.trust_file import TrustFile
+
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
@@ -63,6 +65,10 @@ class View(Protocol):
         """Show the commands, grouped."""
         ...
 
+    async def announce(self, notice: str, question: str) -> bool:
+        """Show what is to be known before going on; ask ``question``, if any, where somebody can answer it."""
+        ...
+
     def event(self, event: AgentEvent) -> None:
         """Show a step of a turn, at once."""
         ...
@@ -86,6 +92,7 @@ class Context:
     rows: list[str] = field(default_factory=list)
     was_told_of_unsaved: bool = False
     keeps_model: bool = False
+    trust: TrustFile = field(default_factory=TrustFile.of_user)
 
     @property
     def memory(self) -> MemoryManager:

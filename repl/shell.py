@@ -7,17 +7,19 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
-from aloop.errors import AloopError
+from aloop.errors import AloopError, SessionDeclined
 from commands.catalog import REGISTRY
-from commands.context import View
+from commands.context import Context, View
 from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
 from commands.resume import report_resumed
+from commands.trust import find_doubts
 from repl.banner import banner_lines, farewell_lines
 from repl.completer import CommandCompleter
 from repl.echo import echo_lines
@@ -35,6 +37,7 @@ from repl.spans import Tone, line, to_text
 from repl.toolbar import toolbar_text
 
 if TYPE_CHECKING:
+    from aloop.memory import Session
     from commands.shelf import Choice, Shelf
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
@@ -55,6 +58,7 @@ class Shell:
         self._is_paging = False
         self._is_leaving = False
         self._exit_code = 0
+        self._resume_first = ""
         self._prompt = Prompt(
             self,
             screen,
@@ -77,10 +81,15 @@ class Shell:
         try:
             # The terminal going away ends the shell as Ctrl-D does.
             with suppress(EOFError):
-                await self._prompt.run(on_first_paint=lambda: self._in_background(self._start_engine()))
+                await self._prompt.run(on_first_paint=self._first_painted)
         finally:
             await self._wind_up()
         return self._exit_code
+
+    def _first_painted(self) -> None:
+        self._in_background(self._start_engine())
+        if self._resume_first:
+            self._begin_turn(f"/resume {self._resume_first}")
 
     # What the prompt asks of its owner.
 
@@ -123,7 +132,9 @@ class Shell:
         ticker = asyncio.create_task(self._tick())
         outcome = Outcome()
         try:
-            outcome = await dispatch(line, await self._engine.ready())
+            context = await self._engine.ready()
+            outcome = await dispatch(line, context)
+            self._give_system(context)
         except asyncio.CancelledError:
             # A chat turn ends its own cancellation; this is a command's, or that of waiting for the engine.
             self._complain("Stopped.")
@@ -137,6 +148,12 @@ class Shell:
             self._turn = None
             self._live.end()
         self._settle(outcome)
+
+    def _give_system(self, context: Context) -> None:
+        """Do for a session that was asked about what --system asks for in one that was not."""
+        if self._resume_first == context.memory.session_id and self._options.system is not None:
+            context.memory.set_system_message(self._options.system)
+        self._resume_first = ""
 
     def _settle(self, outcome: Outcome) -> None:
         self._prompt.clear_hint()
@@ -176,12 +193,16 @@ class Shell:
         context = session = None
         if self._options.resume is not None:
             context = await self._engine.ready()
-            session = await resume_session(
-                context.agent,
-                self._options.resume,
-                keep_model=context.keeps_model,
-                system=self._options.system,
-            )
+            try:
+                session = await resume_session(
+                    context.agent,
+                    self._options.resume,
+                    admit=partial(_refuse_doubtful, context),
+                    keep_model=context.keeps_model,
+                    system=self._options.system,
+                )
+            except SessionDeclined as error:
+                self._resume_first = error.session_id
         self._screen.show(banner_lines(self._options.model, self._options.settings, self._screen.width))
         if context and session:
             report_resumed(context, session)
@@ -244,3 +265,9 @@ class Shell:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+async def _refuse_doubtful(context: Context, session: Session) -> None:
+    """Leave to the prompt what it takes one to announce, and to ask about."""
+    if find_doubts(session, context.memory.sessions_dir, context.trust):
+        raise SessionDeclined(session.id)
