@@ -26,13 +26,7 @@ ROWS, COLUMNS = 32, 84
 DOCS = Path(__file__).parent
 DOWN = "\x1b[B"
 
-# What is typed, and what shows that the turn is over: mostly the toolbar, which counts the messages.
-TURNS = (
-    ("What is (1234 + 5678) * 9?", r"62208[\s\S]* 4 messages"),
-    ("/clear", r" 0 messages"),
-    ("read notes.txt", r"Thursday[\s\S]* 4 messages"),
-    ("/history", r"#  id [\s\S]*\n *\n> *\n"),
-)
+TURNS = ("What is (1234 + 5678) * 9?", "/clear", "read notes.txt", "/history")
 # More to choose from, for the pictures of choosing.
 MORE = ("Who has the figures?", "What is 17 * 23?", "read notes.txt once more", "Plan the meeting", "What is 2^10?")
 
@@ -65,6 +59,11 @@ class Screen:
         self.child.send(line)
         self._wait(lambda: line in "\n".join(self.screen.display), line)
         self.child.send("\r")
+
+    def ask(self, line: str) -> None:
+        """Enter ``line``, and wait until it is answered: an empty prompt, below a blank row, is what is left."""
+        self.type(line)
+        self.wait_for(rf"> {re.escape(line)}[\s\S]*\n *\n> *\n.* messages")
 
     def press(self, keys: str, pattern: str) -> None:
         """Press ``keys``, and wait for what they do."""
@@ -125,15 +124,12 @@ def main() -> None:
         Path(folder, "notes.txt").write_text("Send the figures to Ada.\nThe meeting is on Thursday.\n")
         screen = Screen(Path(folder))
         screen.wait_for(r"(?m)^> ")
-        for line, answer in TURNS:
-            screen.type(line)
-            screen.wait_for(answer)
+        for line in TURNS:
+            screen.ask(line)
         screen.draw("screenshot.svg")
         for question in MORE:
-            screen.type("/clear")
-            screen.wait_for(r" 0 messages")
-            screen.type(question)
-            screen.wait_for(r" [24] messages")
+            screen.ask("/clear")
+            screen.ask(question)
         screen.child.close(force=True)
 
         screen = Screen(Path(folder))
