@@ -30,7 +30,7 @@ _NOTHING_CHANGED = "Nothing was changed."
 
 
 async def resume(context: Context, argument: str) -> Outcome:
-    """List the recent sessions, or load the one that ``argument`` names: a row of the list shown last, or an id."""
+    """Let a session be picked, or load the one that ``argument`` names: a row of the list shown last, or an id."""
     if argument:
         wanted = find_id(context, argument)
         if wanted is not None:
@@ -147,7 +147,7 @@ async def _list_recent(context: Context) -> None:
 
 COMMAND = Command(
     name="resume",
-    summary="List recent sessions, or go on in one of them",
+    summary="Pick an earlier session to go on in, or name it",
     handler=resume,
     usage="[ID or ROW]",
     argument=Argument.SESSION,
