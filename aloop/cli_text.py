@@ -4,8 +4,9 @@ from __future__ import annotations
 
 USAGE = """\
 aloop [--resume [ID]] [--task TEXT] [--model MODEL]
-       aloop sessions list | search WORDS | show ID | stats ID | check [ID]
-       aloop sessions export ID FORMAT | delete ID | trash | restore ID | purge [ID]
+       aloop sessions list | trash | search WORDS | show ID | stats ID
+       aloop sessions check [ID] | export ID FORMAT | delete ID
+       aloop sessions restore ID | purge [ID]
        aloop local install | status | remove
        aloop doctor [--json] | completions bash|zsh|fish
        aloop --version | --help"""

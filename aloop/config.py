@@ -52,12 +52,11 @@ class Settings:
         """Read the settings from ``env`` (``os.environ`` when None); raises UsageError for a senseless file."""
         env = os.environ if env is None else env
         home = Path(env.get("HOME") or Path.home())
-        state = Path(env.get("XDG_STATE_HOME") or home / ".local" / "state")
         file = read_config_file(config_path(env, home))
         return cls(
             model=env.get("ALOOP_MODEL") or file.model,
             sessions_dir=sessions_dir(env),
-            history_file=state / "aloop" / "history",
+            history_file=state_dir(env) / "aloop" / "history",
             has_credentials=has_credentials(env),
             data_dir=_data_dir(env, home),
             local_model=env.get("ALOOP_LOCAL_MODEL") or None,
@@ -82,6 +81,13 @@ def _data_dir(env: Mapping[str, str], home: Path) -> Path:
         return Path(named).expanduser().absolute()
     data = Path(env.get("XDG_DATA_HOME", ""))
     return (data if data.is_absolute() else home / ".local" / "share") / "aloop"
+
+
+def state_dir(env: Mapping[str, str] | None = None) -> Path:
+    """Return where programs keep what they know of the user. A relative XDG_STATE_HOME, a project's, does not count."""
+    env = os.environ if env is None else env
+    state = Path(env.get("XDG_STATE_HOME", ""))
+    return state if state.is_absolute() else Path(env.get("HOME") or Path.home()) / ".local" / "state"
 
 
 def has_credentials(env: Mapping[str, str]) -> bool:

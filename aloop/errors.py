@@ -9,6 +9,7 @@
     │   ├── InvalidPrefix           empty, too short, or not an id at all (also a ValueError)
     │   ├── AmbiguousPrefix         several sessions begin with it: ``candidates``
     │   ├── SessionBusy             another process has it open: ``holder``
+    │   ├── SessionDeclined         its user was asked about it, and does not want to go on in it
     │   ├── SessionExists           it can not come back from the trash: ``path`` is taken
     │   ├── SessionFileError        the file is there and is no session: ``path``, ``line``, ``column``
     │   │   └── NewerVersion        written by a later aloop: readable, never written
@@ -79,6 +80,14 @@ class SessionBusy(SessionError):
         super().__init__(f"Session {session_id[:8]} is open in another aloop ({holder}).")
         self.session_id = session_id
         self.holder = holder
+
+
+class SessionDeclined(SessionError):
+    """Whoever was asked whether to go on in a session did not agree; ``session_id`` says in which."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"Session {session_id[:8]} was not resumed.")
+        self.session_id = session_id
 
 
 class SessionExists(SessionError):

@@ -9,6 +9,7 @@ from aloop.errors import AloopError
 from commands.attachments import Attachment, split_attachments, with_attachments
 from commands.files import read_mentioned
 from commands.registry import Outcome
+from commands.trust import remember_work
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -22,6 +23,7 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
     the turn, not the shell: this is the outermost coroutine of the turn's task, so the cancellation stops here.
     """
     before = context.memory.message_count
+    remember_work(context.agent, context.trust, context.view.error)
     try:
         attachments = [*await _mentioned(context, text if typed is None else typed), *context.carried.taken]
         for attachment in attachments:

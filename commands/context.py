@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from commands.carried import Carried
+from commands.trust_file import TrustFile
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
@@ -94,6 +95,10 @@ class View(Protocol):
         """Show the commands, grouped."""
         ...
 
+    async def announce(self, notice: str, question: str) -> bool:
+        """Show what is to be known before going on; ask ``question``, if any, where somebody can answer it."""
+        ...
+
     def event(self, event: AgentEvent) -> None:
         """Show a step of a turn, at once."""
         ...
@@ -130,6 +135,7 @@ class Context:
     _hits: dict[int, Hit] = field(default_factory=dict)
     was_told_of_unsaved: bool = False
     keeps_model: bool = False
+    trust: TrustFile = field(default_factory=TrustFile.of_user)
     is_typed: bool = True
     carried: Carried = field(default_factory=Carried)
 

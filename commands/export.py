@@ -41,9 +41,9 @@ async def export(context: Context, argument: str) -> Outcome:
 
 COMMAND = Command(
     name="export",
-    summary="Write this session to a file, as Markdown, a web page or JSON",
+    summary="Write this session to a file: md, html or json",
     handler=export,
-    usage="md|html|json [PATH]",
+    usage="FORMAT [PATH]",
     argument=Argument.TEXT,
     example="/export html ~/talk.html",
 )

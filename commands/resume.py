@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import AmbiguousPrefix, SessionBusy
+from aloop.errors import AmbiguousPrefix, SessionBusy, SessionDeclined
 from commands.model import follow
 from commands.registry import Argument, Command, Outcome
 from commands.shelf import Choice, Shelf
+from commands.trust import admit
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
@@ -25,10 +27,11 @@ _REMINDED = 2
 
 _SHORT_ID = 8
 _ROW_DIGITS = 3
+_NOTHING_CHANGED = "Nothing was changed."
 
 
 async def resume(context: Context, argument: str) -> Outcome:
-    """List the recent sessions, or load the one that ``argument`` names: a row of the list shown last, or an id."""
+    """Let a session be picked, or load the one that ``argument`` names: a row of the list shown last, or an id."""
     if argument:
         wanted = find_id(context, argument)
         if wanted is not None:
@@ -41,9 +44,11 @@ async def resume(context: Context, argument: str) -> Outcome:
 async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> None:
     await save_what_is_left(context.memory)
     try:
-        session = await context.memory.resume(wanted)
+        session = await context.memory.resume(wanted, admit=partial(admit, context))
     except AmbiguousPrefix as error:
         await show_candidates(context, error)
+    except SessionDeclined:
+        context.view.info(_NOTHING_CHANGED)
     except SessionBusy as error:
         await _offer_a_copy(context, wanted, error)
     else:
@@ -55,14 +60,20 @@ async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> Non
 async def _offer_a_copy(context: Context, wanted: str, busy: SessionBusy) -> None:
     """Ask whether to go on in a copy of a session that another aloop has open; without a yes all stays as it is."""
     if not await context.view.confirm(f"{busy} Go on in a copy?"):
-        context.view.info("Nothing was changed.")
+        context.view.info(_NOTHING_CHANGED)
         return
     await _fork(context, wanted)
 
 
 async def _fork(context: Context, wanted: str) -> None:
-    await save_what_is_left(context.memory)
-    session = await context.memory.fork(wanted)
+    memory = context.memory
+    await save_what_is_left(memory)
+    try:
+        await admit(context, await memory.load_session(wanted, sessions_dir=memory.sessions_dir))
+    except SessionDeclined:
+        context.view.info(_NOTHING_CHANGED)
+        return
+    session = await memory.fork(wanted)
     context.view.exchanges(last_exchanges(session.messages, _REMINDED))
     copy, original = session.id[:_SHORT_ID], (session.forked_from or "")[:_SHORT_ID]
     context.view.info(f"Going on in {copy}, a copy of {original}. It is saved with its first turn.")
@@ -140,7 +151,7 @@ async def _list_recent(context: Context) -> None:
 
 COMMAND = Command(
     name="resume",
-    summary="List recent sessions, or go on in one of them",
+    summary="Pick an earlier session to go on in, or name it",
     handler=resume,
     usage="[ID or ROW]",
     argument=Argument.SESSION,

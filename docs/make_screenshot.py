@@ -1,4 +1,4 @@
-"""Make docs/screenshot.svg from a real run: the shell on a pseudo-terminal, the offline provider, a person's keys.
+"""Make the pictures of the README from a real run: the shell on a pseudo-terminal, the offline provider, typed keys.
 
     python docs/make_screenshot.py
 
@@ -23,15 +23,12 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 ROWS, COLUMNS = 32, 84
-TARGET = Path(__file__).with_name("screenshot.svg")
+DOCS = Path(__file__).parent
+DOWN = "\x1b[B"
 
-# What is typed, and what shows that the turn is over: mostly the toolbar, which counts the messages.
-TURNS = (
-    ("What is (1234 + 5678) * 9?", r"62208[\s\S]* 4 messages"),
-    ("/clear", r" 0 messages"),
-    ("read notes.txt", r"Thursday[\s\S]* 4 messages"),
-    ("/resume", r"/resume 1 loads"),
-)
+TURNS = ("What is (1234 + 5678) * 9?", "/clear", "read notes.txt", "/history")
+# More to choose from, for the pictures of choosing.
+MORE = ("Who has the figures?", "What is 17 * 23?", "read notes.txt once more", "Plan the meeting", "What is 2^10?")
 
 
 class Screen:
@@ -42,7 +39,7 @@ class Screen:
             name: value for name, value in os.environ.items() if not name.startswith(("ALOOP_", "ANTHROPIC_"))
         }
         environment |= {"HOME": str(folder), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
-        environment |= {"PYTHONPATH": str(TARGET.parents[1])}
+        environment |= {"PYTHONPATH": str(DOCS.parent)}
         self.child = pexpect.spawn(
             sys.executable,
             ["-m", "aloop", "--model", "offline"],
@@ -62,6 +59,25 @@ class Screen:
         self.child.send(line)
         self._wait(lambda: line in "\n".join(self.screen.display), line)
         self.child.send("\r")
+
+    def ask(self, line: str) -> None:
+        """Enter ``line``, and wait until it is answered: an empty prompt, below a blank row, is what is left."""
+        self.type(line)
+        self.wait_for(rf"> {re.escape(line)}[\s\S]*\n *\n> *\n.* messages")
+
+    def press(self, keys: str, pattern: str) -> None:
+        """Press ``keys``, and wait for what they do."""
+        self.child.send(keys)
+        self.wait_for(pattern)
+
+    def draw(self, name: str) -> None:
+        """Write what is on the screen, down to its last row, as a picture."""
+        shown = self.as_text()
+        height = len(shown.plain.rstrip().split("\n"))
+        console = Console(record=True, width=COLUMNS, height=height, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+        console.print(Text("\n").join(shown.split("\n")[:height]), end="")
+        (DOCS / name).write_text(console.export_svg(title="aloop", theme=MONOKAI, unique_id=Path(name).stem))
+        print(f"{name}:\n{shown.plain.rstrip()}\n")
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
         while not done():
@@ -108,14 +124,25 @@ def main() -> None:
         Path(folder, "notes.txt").write_text("Send the figures to Ada.\nThe meeting is on Thursday.\n")
         screen = Screen(Path(folder))
         screen.wait_for(r"(?m)^> ")
-        for line, answer in TURNS:
-            screen.type(line)
-            screen.wait_for(answer)
-        console = Console(record=True, width=COLUMNS, height=ROWS, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
-        console.print(screen.as_text(), end="")
-        TARGET.write_text(console.export_svg(title="aloop", theme=MONOKAI))
+        for line in TURNS:
+            screen.ask(line)
+        screen.draw("screenshot.svg")
+        for question in MORE:
+            screen.ask("/clear")
+            screen.ask(question)
         screen.child.close(force=True)
-    print("\n".join(screen.screen.display))
+
+        screen = Screen(Path(folder))
+        screen.wait_for(r"(?m)^> ")
+        screen.press("/resume ", r"(?m)· What is 2\^10\?")
+        screen.draw("completion.svg")
+        screen.press("\x03", r"(?m)^> *$")
+        screen.type("/resume")
+        screen.wait_for(r"Enter resume")
+        screen.press("wha", r"find: wha[\s\S]* of 7")
+        screen.press(DOWN, r"(?m)^── \S+ What is 17[\s\S]*^> What is 17")
+        screen.draw("picker.svg")
+        screen.child.close(force=True)
 
 
 if __name__ == "__main__":

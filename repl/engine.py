@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,9 +43,14 @@ def names_model(options: ShellOptions | TaskOptions) -> bool:
 
 
 async def resume_session(
-    agent: ReActAgent, wanted: str, *, keep_model: bool = False, system: str | None = None
+    agent: ReActAgent,
+    wanted: str,
+    *,
+    admit: Callable[[Session], Awaitable[None]] | None = None,
+    keep_model: bool = False,
+    system: str | None = None,
 ) -> Session:
-    """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError.
+    """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError, or as ``admit``.
 
     Its own model answers from then on, unless the present one is to be kept; its own system message stays, unless
     ``system`` takes its place.
@@ -59,7 +64,7 @@ async def resume_session(
     if found is None:
         raise SessionError(f"There is no session to resume in {memory.sessions_dir}. Leave out --resume to begin one.")
     try:
-        session = await memory.resume(found)
+        session = await memory.resume(found, admit=admit)
     except SessionBusy as error:
         # There is no prompt yet to ask at.
         short = error.session_id[:8]

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import signal
 import sys
+from functools import partial
 
 from aloop.errors import AloopError
 from commands.catalog import REGISTRY
@@ -14,6 +15,7 @@ from commands.detail import Detail
 from commands.dispatch import dispatch
 from commands.registry import Next
 from commands.resume import report_resumed
+from commands.trust import admit
 from repl.asking_view import AskingView
 from repl.banner import banner_lines, farewell_lines
 from repl.engine import build_agent, names_model, recover, resume_session
@@ -45,7 +47,13 @@ async def _run(options: ShellOptions) -> int:
         context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
         await recover(context)
         if options.resume is not None:
-            session = await resume_session(agent, options.resume, keep_model=context.keeps_model, system=options.system)
+            session = await resume_session(
+                agent,
+                options.resume,
+                admit=partial(admit, context),
+                keep_model=context.keeps_model,
+                system=options.system,
+            )
             report_resumed(context, session)
     except AloopError as error:
         view.error(str(error))

@@ -51,16 +51,19 @@ class Picking:
         self.layout = build_picker_layout(control, shown)
 
     async def run(self) -> Choice | None:
-        """Return what was chosen, None when nothing was; what was asked for meanwhile is done by then."""
+        """Return what was chosen, None when nothing was; what was asked for meanwhile is done by then.
+
+        Raises SessionError where just that has failed, and nobody looked at the picker any more.
+        """
         reading = self._start(self._read_openings())
         self._look()
         try:
-            return await self._choice
+            choice = await self._choice
+            await asyncio.gather(*self._acting)
+            return choice
         finally:
             self._pane.close()
             reading.cancel()
-            if self._acting:
-                await asyncio.wait(self._acting)
 
     # What keys ask for.
 

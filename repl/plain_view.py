@@ -107,6 +107,10 @@ class PlainView:
     def help(self, commands: Sequence[Command]) -> None:
         self._write(self._out, help_lines(commands, self._width))
 
+    async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - nobody can answer
+        self._write(self._err, [line(row) for row in notice.split("\n")])
+        return True
+
     def event(self, event: AgentEvent) -> None:
         if (thought := self._thoughts.take(event)) and self.detail.thinking:
             self._write(self._err, thought)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import merge_completers
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
-from aloop.errors import AloopError
+from aloop.errors import AloopError, SessionDeclined
 from commands.carried import accept, drop
 from commands.catalog import REGISTRY
-from commands.context import View
+from commands.context import Context, View
 from commands.detail import Detail
 from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
 from commands.resume import report_resumed
+from commands.trust import refuse_doubtful
+from repl.background import Background
 from repl.banner import farewell_lines, greeting
 from repl.catalogs import Catalogs
 from repl.completer import CommandCompleter
@@ -59,13 +61,14 @@ class Shell:
         self._screen = screen
         self._early = early
         self._live = Live()
-        self._catalogs = Catalogs(self._memory, self._in_background, self._more_to_offer, screen.redraw)
+        self._background = Background()
+        self._catalogs = Catalogs(self._memory, self._background.start, self._more_to_offer, screen.redraw)
         self._engine = Engine(options, self._make_view)
         self._turn: asyncio.Task[None] | None = None
-        self._background: set[asyncio.Task[None]] = set()
         self._is_paging = False
         self._is_leaving = False
         self._exit_code = 0
+        self._resume_first = ""
         self._prompt = Prompt(
             self,
             screen,
@@ -150,7 +153,9 @@ class Shell:
         ticker = asyncio.create_task(self._tick())
         outcome = Outcome()
         try:
-            outcome = await dispatch(entry.text, await self._engine.ready(), entry.own)
+            context = await self._engine.ready()
+            outcome = await dispatch(entry.text, context, entry.own)
+            self._give_system(context)
         except asyncio.CancelledError:
             # A chat turn ends its own cancellation; this is a command's, or that of waiting for the engine.
             self._complain("Stopped.")
@@ -165,6 +170,12 @@ class Shell:
             self._live.end()
         self._settle(outcome, entry)
 
+    def _give_system(self, context: Context) -> None:
+        """Do for a session that was asked about what --system asks for in one that was not."""
+        if self._resume_first == context.memory.session_id and self._options.system is not None:
+            context.memory.set_system_message(self._options.system)
+        self._resume_first = ""
+
     def _settle(self, outcome: Outcome, entry: Entry) -> None:
         self._prompt.clear_hint()
         if self._is_leaving or outcome.next is Next.LEAVE:
@@ -175,7 +186,7 @@ class Shell:
         again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
         if outcome.prefill and not self._prompt.offer(again):
             self._prompt.hint("The text that was not answered is in the history: Up brings it back.")
-        self._in_background(self._catalogs.refresh())
+        self._background.start(self._catalogs.refresh())
 
     async def _tick(self) -> None:
         """Draw the seconds of the turn as they pass."""
@@ -208,12 +219,16 @@ class Shell:
         context = session = None
         if self._options.resume is not None:
             context = await self._engine.ready()
-            session = await resume_session(
-                context.agent,
-                self._options.resume,
-                keep_model=context.keeps_model,
-                system=self._options.system,
-            )
+            try:
+                session = await resume_session(
+                    context.agent,
+                    self._options.resume,
+                    admit=partial(refuse_doubtful, context),
+                    keep_model=context.keeps_model,
+                    system=self._options.system,
+                )
+            except SessionDeclined as error:
+                self._resume_first = error.session_id
         if self._early and self._early.take_over():
             # Not flushed: the prompt is drawn over what was painted in the same piece.
             self._screen.output.write_raw("\r")
@@ -224,8 +239,10 @@ class Shell:
         self._screen.write("\n")
 
     def _painted(self) -> None:
-        self._in_background(self._start_engine())
+        self._background.start(self._start_engine())
         remember_start(self._options.settings)
+        if self._resume_first:
+            self._begin_turn(Entry(f"/resume {self._resume_first}"))
 
     async def _start_engine(self) -> None:
         try:
@@ -245,10 +262,10 @@ class Shell:
         self._screen.redraw()
 
     async def _wind_up(self) -> None:
-        for task in (*self._background, self._turn):
-            if task:
-                task.cancel()
-                await asyncio.wait([task])
+        await self._background.stop()
+        if self._turn:
+            self._turn.cancel()
+            await asyncio.wait([self._turn])
         context = self._engine.context
         if context:
             self._screen.show(farewell_lines(context))
@@ -279,8 +296,3 @@ class Shell:
 
     def _complain(self, text: str) -> None:
         self._screen.say(Tone.BAD, text)
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)

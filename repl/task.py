@@ -6,13 +6,21 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, StorageError
 from commands.detail import Detail
+from commands.trust import find_doubts, remember_work
+from commands.trust_file import TrustFile
 from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions
 from repl.report import bug_text
-from repl.task_report import Ending, TaskReport, make_report
+from repl.task_report import Ending, TaskReport, make_report, tell
+
+if TYPE_CHECKING:
+    from aloop.memory import Session
 
 __all__ = ["TaskOptions", "run_task"]
 
@@ -74,9 +82,17 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
     stop.listen(task)
     agent = build_agent(options)
     agent.on_event = report.event
+    trust = TrustFile.of_user()
     try:
         if options.resume is not None:
-            await resume_session(agent, options.resume, keep_model=names_model(options), system=options.system)
+            await resume_session(
+                agent,
+                options.resume,
+                admit=partial(_announce, agent.memory.sessions_dir, trust),
+                keep_model=names_model(options),
+                system=options.system,
+            )
+        remember_work(agent, trust, tell)
         report.begin(agent)
         before = agent.memory.message_count
         try:
@@ -87,6 +103,13 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
             return Ending("failed", answer, str(error))
     finally:
         await agent.llm.aclose()
+
+
+async def _announce(sessions_dir: Path, trust: TrustFile, session: Session) -> None:
+    """Say what is strange about a session, and go on: whoever named it for a task can not be asked."""
+    for doubt in find_doubts(session, sessions_dir, trust):
+        for row in doubt.notice.split("\n"):
+            tell(row)
 
 
 def _drop_stdout() -> None:

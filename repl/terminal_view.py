@@ -136,6 +136,10 @@ class TerminalView:
     def help(self, commands: Sequence[Command]) -> None:
         self._screen.show(help_lines(commands, self._screen.width))
 
+    async def announce(self, notice: str, question: str) -> bool:
+        self._screen.say(Tone.STRONG, notice)
+        return not question or await self.confirm(question)
+
     def event(self, event: AgentEvent) -> None:
         self._turn.show(event)
 

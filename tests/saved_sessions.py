@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aloop.sessions_arguments import Action, SessionsOptions
 from aloop.sessions_cli import run_sessions
+from commands.trust_file import TrustFile
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,10 +22,16 @@ SECOND = "a1b2ffff-5678-40ab-8def-1234567890ab"
 THIRD = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
+def trust(sessions_dir: Path) -> None:
+    """Let the user of this test have worked there before, also with what ``save`` saves."""
+    TrustFile.of_user().remember([sessions_dir], ["Be brief."])
+
+
 def save(sessions_dir: Path, session_id: str, *, day: int = 1, says: str = "What is 2+2?") -> Path:
     """Put a session there as a hand could have written it, last changed on that day of January 2025."""
     folder = sessions_dir / f"2025-01-{day:02}_{session_id[:8]}"
     folder.mkdir(parents=True)
+    trust(sessions_dir)
     path = folder / "session.yaml"
     path.write_text(
         f"""\

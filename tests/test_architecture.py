@@ -38,6 +38,7 @@ STRANGERS = (("aloop.memory", "aloop.tools"),)  # on one floor, and not to know 
 SINGLE_IMPORTERS = {
     "anthropic": ("aloop.llm.anthropic",),
     "yaml": ("aloop.memory.serialization",),
+    "markdown_it": ("aloop.memory.export_html", "repl.markdown"),
     "prompt_toolkit": ("repl*",),
     "rich": ("repl*",),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from aloop.memory.session import SaveReport, Session, SessionStats
 from aloop.memory.statistics import count
 from aloop.memory.turn import Turn, to_the_end
 from aloop.memory.yaml_backend import YamlBackend
+
+Admit = Callable[[Session], Awaitable[None]]
+"""Looks at a session before it is gone on in; raises what keeps it from that."""
 
 
 class MemoryManager(Changing):
@@ -145,11 +149,11 @@ class MemoryManager(Changing):
         self._keeper = Keeper(self._backend, self._hold)
         self._conversation = Conversation.new()
 
-    async def resume(self, session_id: str) -> Session:
+    async def resume(self, session_id: str, *, admit: Admit | None = None) -> Session:
         """Go on in another session, named by its id or a unique prefix; read fully before anything is replaced.
 
-        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionBusy, StorageError; then all is
-        as before.
+        ``admit`` is shown it then, and may raise. Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix,
+        SessionFileError, SessionBusy, StorageError, too; then all is as before.
         """
         opening = asyncio.ensure_future(asyncio.to_thread(self._keeper.open, session_id))
         try:
@@ -160,6 +164,12 @@ class MemoryManager(Changing):
         stored = keeper.stored
         if stored is None:
             raise SessionNotFound(session_id)
+        if admit is not None:
+            try:
+                await admit(stored.session)
+            except BaseException:
+                keeper.release()
+                raise
         self._keeper.release()
         self._keeper = keeper
         self._conversation = Conversation.of(stored.session)

@@ -21,6 +21,7 @@ from commands.detail import Detail
 from commands.registry import Command
 from commands.shelf import Choice, Shelf
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
+from tests.saved_sessions import trust
 
 
 async def nothing(_shelf: Shelf) -> Choice | None:
@@ -88,6 +89,10 @@ class RecordingView:
     def help(self, commands: Sequence[Command]) -> None:
         self.shown.append(("help", [command.name for command in commands]))
 
+    async def announce(self, notice: str, question: str) -> bool:
+        self.shown.append(("announce", notice))
+        return self.agrees or not question
+
     def event(self, event: AgentEvent) -> None:
         self.shown.append(("event", type(event).__name__))
 
@@ -139,6 +144,7 @@ def bench(sessions_dir: Path) -> Iterator[SetUp]:
 
 async def store(sessions_dir: Path, *questions: str) -> str:
     """Save a session with a question and an answer for each of ``questions`` and return its id."""
+    trust(sessions_dir)
     memory = MemoryManager(sessions_dir=sessions_dir)
     for question in questions:
         await memory.add_message(LLMMessage("user", question))

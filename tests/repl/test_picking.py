@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,23 @@ async def test_trashing_the_open_session_begins_a_new_one(stage: SetStage, sessi
         await line(shell, f"Deleted {session_id[:8]}")
         shell.type("\x1b")
         await shell.see("0 messages")
+
+
+async def test_what_fails_behind_ones_back_is_told_in_the_scrollback(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def refuse(*_: object) -> None:
+        go_on.wait()
+        raise StorageError("The disk is full.", Path())
+
+    monkeypatch.setattr(lookup, "rename", refuse)
+    async with stage() as shell:
+        await opened(shell)
+        shell.type("r\x15New\r")
+        await line(shell, LEGEND)
+        shell.type("\x03")
+        go_on.set()
+        await shell.see("The disk is full.")
+        await shell.rest()

@@ -10,7 +10,7 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from aloop.agent import ReActAgent
-from aloop.config import Settings
+from aloop.config import Settings, state_dir
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
 from repl import engine, paste
@@ -21,6 +21,7 @@ from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage
 from tests.repl.terminal import Terminal
+from tests.saved_sessions import FIRST, save
 
 
 async def test_a_line_is_answered_and_the_session_saved(stage: SetStage) -> None:
@@ -193,6 +194,24 @@ async def test_resuming_shows_where_it_was_before_the_first_prompt(stage: SetSta
         await shell.see("2 messages\n")
         assert "> What was it?\nanswer to What was it?" in shell.terminal.scrollback
         await shell.see(f"Resumed {session_id[:8]}")
+
+
+async def test_a_session_from_elsewhere_is_asked_about_before_it_is_resumed(
+    stage: SetStage, sessions_dir: Path
+) -> None:
+    save(sessions_dir, FIRST)
+    (state_dir() / "aloop" / "trust").unlink()
+    async with stage(resume="") as shell:
+        await shell.see("Go on in it? [y/N]")
+        assert "It is" not in shell.terminal.scrollback
+        shell.type("n\r")
+        await shell.see("Nothing was changed.")
+        await shell.see("0 messages")
+        shell.type("/resume a1b2\r")
+        await shell.terminal.wait_until(lambda: shell.terminal.scrollback.count("[y/N]") == 2, "the question again")
+        shell.type("y\r")
+        await shell.see("Resumed a1b2c3d4")
+        assert "│ Be brief." in shell.terminal.scrollback
 
 
 async def test_resuming_what_is_not_there_ends_before_the_prompt(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aloop.config import state_dir
 from tests.saved_sessions import FIRST, save
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
@@ -47,6 +48,16 @@ def test_a_task_goes_on_in_a_session() -> None:
     save(Path(".aloop/sessions"), FIRST)
     assert run("--resume", "a1b2", "--task", "And now?")[0] == 0
     assert "And now?" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
+
+
+def test_a_session_from_elsewhere_is_announced_once_and_gone_on_in() -> None:
+    save(Path(".aloop/sessions"), FIRST)
+    (state_dir() / "aloop" / "trust").unlink()
+    code, out, err = run("--resume", "--task", "6*7")
+    assert (code, "42" in out) == (0, True)
+    assert err.startswith(f"You have not worked with the sessions in {Path.cwd()}/.aloop/sessions before.\n")
+    assert "It tells the model:\n│ Be brief.\n" in err
+    assert "before" not in run("--resume", "--task", "And 6*8?")[2]
 
 
 def test_an_answer_that_can_not_be_saved_is_printed_all_the_same(tmp_path: Path) -> None:
