@@ -26,4 +26,6 @@ async def clear(context: Context, _argument: str) -> Outcome:
     return Outcome()
 
 
-COMMAND = Command(name="clear", summary="Begin a new session; the one before stays saved", handler=clear)
+COMMAND = Command(
+    name="clear", summary="Begin a new session; the one before stays saved", handler=clear, example="/clear"
+)

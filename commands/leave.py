@@ -25,4 +25,6 @@ async def leave(context: Context, _argument: str) -> Outcome:
     return Outcome(Next.LEAVE)
 
 
-COMMAND = Command(name="exit", summary="Leave (Ctrl-D does too)", handler=leave, aliases=("quit",), group="Shell")
+COMMAND = Command(
+    name="exit", summary="Leave (Ctrl-D does too)", handler=leave, aliases=("quit",), group="Shell", example="/exit"
+)

@@ -16,4 +16,9 @@ async def stats(context: Context, _argument: str) -> Outcome:
     return Outcome()
 
 
-COMMAND = Command(name="stats", summary="Count the messages, tool calls and tokens of this session", handler=stats)
+COMMAND = Command(
+    name="stats",
+    summary="Count the messages, tool calls and tokens of this session",
+    handler=stats,
+    example="/stats",
+)

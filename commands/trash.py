@@ -39,7 +39,7 @@ async def restore(context: Context, argument: str) -> Outcome:
     return Outcome()
 
 
-TRASH = Command(name="trash", summary="List the deleted sessions", handler=trash)
+TRASH = Command(name="trash", summary="List the deleted sessions", handler=trash, example="/trash")
 RESTORE = Command(
     name="restore",
     summary="Bring a deleted session back",

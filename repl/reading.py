@@ -46,7 +46,7 @@ def read_conversation(session: Session, paper: Paper, now: datetime) -> Iterator
     facts = [f"{count:,} {'message' if count == 1 else 'messages'}", age(session.updated_at, now), session.model or ""]
     told = " · ".join(safe_line(fact) for fact in facts if fact)
     head, *warnings = conversation_head(session)
-    yield paper.write([head, line((Tone.QUIET, told)), *warnings])
+    yield paper.write([*_fitted([head, line((Tone.QUIET, told))], paper.width), *warnings])
     margin = len(str(count)) + 2
     for message in session.system_messages:
         yield "\n" + paper.write(in_margin(_system_lines(message, paper.inside(margin)), margin))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from aloop.memory.emitter import SCHEMA_LINE
+from aloop.memory.emitter import END_MARKER, SCHEMA_LINE
 from aloop.memory.query import Query, fold
 from aloop.memory.source import Source
 
@@ -27,7 +27,7 @@ _FOLDING = re.compile(
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\r?\n[ \t]*)")
 _HAS_ESCAPE = re.compile(rb"\\[xuU\r\n]")
-_OURS = SCHEMA_LINE.encode()
+_OURS, _END = SCHEMA_LINE.encode(), b"\n" + END_MARKER.encode()
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SYSTEM, _MESSAGES = b"\nsystem_messages:", b"\nmessages:\n  - role: "
 # The keys of a message, and values that are words of ours: no text stands as far to the left in a file that we began.
@@ -85,7 +85,8 @@ def _may_hide(data: bytes) -> bool:
 def _what_was_said(data: bytes) -> bytes:
     """Leave out what stands in most files alike, the system messages and the keys, where a file is laid out as ours."""
     system, messages = data.find(_SYSTEM), data.find(_MESSAGES)
-    if not data.startswith(_OURS) or not 0 <= system < messages:
+    # Below the end marker people type as they like.
+    if not (data.startswith(_OURS) and data.endswith(_END) and 0 <= system < messages):
         return data
     return data[:system] + _KEYS.sub(b"", data[messages:])
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 _WORD = re.compile(r"[^\W_]+")
+_SHORT = 2
 _AFTER_ALL = "\U0010ffff"
 
 
@@ -27,10 +28,14 @@ class TitleWords:
 
     def __init__(self, titles: Iterable[str]) -> None:
         table: dict[str, set[int]] = {}
+        # So many words begin with one or two given letters that their places are put together beforehand.
+        self._short: dict[str, set[int]] = {}
         for place, title in enumerate(titles):
             for word in words_of(title):
                 for begun in _beginnings(word):
                     table.setdefault(begun, set()).add(place)
+                    for length in range(1, _SHORT + 1):
+                        self._short.setdefault(begun[:length], set()).add(place)
         self._words = sorted(table)
         self._places = [table[word] for word in self._words]
 
@@ -50,6 +55,8 @@ class TitleWords:
         return list(islice(found, most))
 
     def _beginning_with(self, word: str) -> set[int]:
+        if len(word) <= _SHORT:
+            return self._short.get(word, set())
         first = bisect_left(self._words, word)
         end = bisect_left(self._words, word + _AFTER_ALL, first)
         # One word, most often: then its set is used as it is, for it may be long.

@@ -4,6 +4,7 @@ import pytest
 
 from commands.catalog import REGISTRY
 from commands.context import Context
+from commands.parse import Call, parse_line
 from commands.registry import Argument, Command, Outcome, Registry
 
 
@@ -39,3 +40,12 @@ def test_every_command_says_what_it_does_and_what_it_takes() -> None:
         assert command.summary
         assert bool(command.usage) == (command.argument is not Argument.NONE)
         assert command.invocation.startswith(f"/{command.name}")
+
+
+@pytest.mark.parametrize("command", REGISTRY.commands, ids=lambda command: command.name)
+def test_every_command_has_a_group_and_an_example_of_itself(command: Command) -> None:
+    assert command.group
+    call = parse_line(command.example)
+    assert isinstance(call, Call)
+    assert REGISTRY.find(call.name) is command
+    assert command.argument is not Argument.NONE or not call.argument

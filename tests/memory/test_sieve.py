@@ -84,3 +84,9 @@ def test_each_character_that_folds_to_a_steady_one_is_known() -> None:
         and any(_STEADY.search(form) for form in (fold(chr(code)), unicodedata.normalize("NFC", chr(code))))
         and not _FOLDING.search(chr(code).encode())
     ]
+
+
+def test_what_was_typed_below_the_end_marker_is_let_through() -> None:
+    data = dump_session(session(user("Hi"), system="Be kind.")) + b"- role: user\n  content: |\n    model: needle\n"
+    assert find_hits(load_session(data, NOWHERE), Query.parse("needle"))
+    assert lets_through(data, "needle")

@@ -228,3 +228,46 @@ def test_the_whole_life_of_a_session(backend: YamlBackend) -> None:
     assert backend.list_sessions(20) == []
     with pytest.raises(SessionNotFound):
         backend.open(ID)
+
+
+@pytest.mark.parametrize(
+    ("header", "content", "title"),
+    [
+        ("", "What is 2+2?", "What is 2+2?"),
+        ("", '"\\n  Two\\n lines"', "Two"),
+        ("title: Plain and unquoted\n", "Hello", "Plain and unquoted"),
+        ('title: "A \\"quote\\""\n', "Hello", 'A "quote"'),
+        ("", "|\n" + "      long\n" * 4_000, "long"),
+    ],
+)
+def test_a_title_that_the_first_lines_do_not_tell_is_found(
+    backend: YamlBackend, header: str, content: str, title: str
+) -> None:
+    path = backend.sessions_dir / "by-hand" / "session.yaml"
+    path.parent.mkdir(parents=True)
+    times = 'created_at: "2025-01-31T14:30:00"\nupdated_at: "2025-01-31T14:30:00"\n'
+    system = "system_messages:\n  - role: system\n    content: Be kind.\n"
+    path.write_text(f"id: {ID}\n{times}{header}{system}messages:\n  - role: user\n    content: {content}\n")
+    assert [row.title for row in backend.list_titles()] == [title]
+    assert [row.title for row in backend.list_sessions(None)] == [title]
+
+
+def test_a_title_is_found_without_reading_the_whole_file(backend: YamlBackend) -> None:
+    path = backend.create(session(user("Hello"), answer("word\n" * 10_000))).path
+    text = path.read_text().replace("title:", "x-title:")
+    path.write_text(text[: len(text) // 2] + "\n  damaged: [\n")
+    assert [row.title for row in backend.list_titles()] == ["Hello"]
+
+
+def test_rows_of_some_sessions_leave_out_those_that_are_gone(backend: YamlBackend) -> None:
+    backend.create(session(user("Hello"), answer("Hi")))
+    [row] = backend.summarize([OTHER_ID, ID])
+    assert (row.id, row.message_count) == (ID, 2)
+
+
+def test_sessions_are_yielded_as_they_are_listed(backend: YamlBackend) -> None:
+    for number in range(3):
+        identity = f"{number:08}-5678-40ab-8def-1234567890ab"
+        backend.create(session(user("Hello"), identity=identity, updated_at=NOON + timedelta(minutes=number)))
+    yielded = [row for rows in backend.iterate_sessions() for row in rows]
+    assert yielded == backend.list_sessions(None)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 from prompt_toolkit.utils import get_cwidth
 
 from aloop.llm.message_types import Usage
-from aloop.memory import SessionStats, SessionSummary
+from aloop.memory import SessionStats, SessionSummary, SessionTitle
+from aloop.memory.search import Hit
 from commands.catalog import REGISTRY
-from repl.listing import help_lines, session_lines, stats_lines
+from repl.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines
 from repl.spans import to_text
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
@@ -105,3 +107,30 @@ def test_help_on_one_command_adds_its_other_names_and_an_example() -> None:
     shown = to_text(help_lines([command], 100))
     assert "also: /?" in shown
     assert "example: /help resume" in shown
+
+
+async def test_rows_that_come_in_have_numbers_as_far_as_commands_take_them() -> None:
+    async def many() -> AsyncIterator[SessionSummary]:
+        for _ in range(1_001):
+            yield summary()
+
+    shown = [to_text(lines).splitlines() async for lines in listing_lines(many(), 80)]
+    assert [len(lines) for lines in shown[:2]] == [2, 1]
+    assert [lines[-1].split()[0] for lines in (shown[0], shown[998], shown[999])] == ["1", "999", "a1b2c3d4"]
+    assert len({lines[-1].index("Fix the build") for lines in shown}) == 1
+
+
+def test_a_match_fits_a_narrow_screen_with_its_session_above() -> None:
+    found = Hit(SessionTitle(ID, NOW, "日本語 " * 30), 12, "assistant", "… 日本語 needle " + "日本 " * 60, ((6, 12),))
+    head, row = to_text(hit_lines(3, found, 60, NOW, begins=True)).splitlines()
+    assert head.startswith("a1b2c3d4 · just now · 日本語")
+    assert row.startswith("  3  #12   assistant  … 日本語 needle")
+    assert all(get_cwidth(line) <= 60 for line in (head, row))
+    assert to_text(hit_lines(3, found, 60, NOW, begins=False)).splitlines() == [row]
+
+
+def test_a_match_in_a_broken_session_tells_the_problem() -> None:
+    found = Hit(SessionTitle(ID[:8], NOW, ""), 0, "", "a quote", ((2, 7),), "/a/path/session.yaml:3:9: no end")
+    shown = to_text(hit_lines(1, found, 60, NOW, begins=True))
+    assert "cannot be read" in shown
+    assert "/a/path/session.yaml:3:9: no end" in shown

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from aloop.errors import StorageError
 from repl.pager import page, pager_command
 
 
@@ -35,3 +38,35 @@ async def test_a_pager_that_is_closed_early_is_no_trouble(monkeypatch: pytest.Mo
 async def test_without_a_pager_nothing_is_shown_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", "no-such-pager")
     assert not await page("text")
+
+
+async def test_the_pager_shows_the_first_pieces_before_the_last_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    target = tmp_path / "paged"
+    code = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_text(sys.stdin.readline())"
+    monkeypatch.setenv("PAGER", f'{sys.executable} -c "{code}"')
+    asked = []
+
+    async def endless() -> AsyncIterator[str]:
+        while True:
+            asked.append(True)
+            yield "a piece\n"
+            await asyncio.sleep(0)
+
+    assert await page(endless())
+    assert target.read_text() == "a piece\n"
+    count = len(asked)
+    await asyncio.sleep(0)
+    assert len(asked) == count
+
+
+async def test_what_goes_wrong_with_a_piece_is_told_once_the_pager_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", f"{sys.executable} -c 'import sys; sys.stdin.read()'")
+
+    async def failing() -> AsyncIterator[str]:
+        yield "a piece\n"
+        raise StorageError("The disk is gone.", Path())
+
+    with pytest.raises(StorageError, match="gone"):
+        await page(failing())
