@@ -79,6 +79,8 @@ class Shell:
             with suppress(EOFError):
                 await self._prompt.run(on_first_paint=self._painted)
         finally:
+            if self._early:
+                self._early.restore()
             await self._wind_up()
         return self._exit_code
 
