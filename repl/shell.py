@@ -7,18 +7,16 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import cache
 
+from prompt_toolkit.completion import Completer, DynamicCompleter
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError
-from commands.catalog import REGISTRY
 from commands.context import View
-from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
-from commands.resume import report_resumed
 from repl.banner import farewell_lines, greeting
-from repl.completer import CommandCompleter
 from repl.early import EarlyScreen
 from repl.echo import echo_lines
 from repl.engine import Engine, recover, resume_session
@@ -60,7 +58,7 @@ class Shell:
             screen,
             self._live,
             toolbar=lambda: toolbar_text(options, self._engine.context),
-            completer=CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._models_loaded)),
+            completer=DynamicCompleter(self._make_completer),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
@@ -125,6 +123,9 @@ class Shell:
         ticker = asyncio.create_task(self._tick())
         outcome = Outcome()
         try:
+            # Imported here, as all commands are: the prompt is drawn without them.
+            from commands.dispatch import dispatch
+
             outcome = await dispatch(line, await self._engine.ready())
         except asyncio.CancelledError:
             # A chat turn ends its own cancellation; this is a command's, or that of waiting for the engine.
@@ -158,6 +159,14 @@ class Shell:
 
     # Beginning and end.
 
+    @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
+    def _make_completer(self) -> Completer:
+        # Imported here, when something is typed: all commands come with it.
+        from commands.catalog import REGISTRY
+        from repl.completer import CommandCompleter
+
+        return CommandCompleter(REGISTRY, self._catalog, ModelCatalog(load_models, self._models_loaded))
+
     def _make_view(self) -> View:
         # Imported here, in the engine's thread: rich comes with it.
         from repl.terminal_view import TerminalView
@@ -184,6 +193,9 @@ class Shell:
             return
         self._screen.show(greeting(self._options, self._screen.width))
         if context and session:
+            # Imported here, as all commands are.
+            from commands.resume import report_resumed
+
             report_resumed(context, session)
         self._screen.write("\n")
 
