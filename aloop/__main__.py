@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from aloop import __version__
 from aloop.errors import AloopError, InvalidPrefix, UsageError
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # the one of typing, which takes longer to load than the version to print
 if TYPE_CHECKING:
     from aloop.cli_options import RunOptions
 

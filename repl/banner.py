@@ -36,7 +36,7 @@ def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line
     """Return the greeting; without a key, it says who answers then, and how to change that."""
     lines = [line((Tone.STRONG, f"aloop {__version__}"), (Tone.QUIET, " · /help lists commands · Ctrl-D leaves"))]
     if model is None and expected_model(model, settings) == OFFLINE_MODEL:
-        lines += [line(row) for row in wrap(_NO_KEY, width - 1)]
+        lines += [line(row) for row in wrap(_NO_KEY, max(20, width - 1))]
     return lines
 
 

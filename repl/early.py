@@ -29,9 +29,16 @@ _CURSOR_UP = "\x1b[A"
 
 
 class EarlyScreen:
-    """What was painted; ``is_painted`` until somebody takes it over."""
+    """What was painted on the terminal ``fd``; ``is_painted`` until somebody takes it over."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, fd: int) -> None:
+        self.is_painted = False
+        self._fd = fd
+        self._before = termios.tcgetattr(fd)
+
+    def paint(self, text: str) -> None:
+        """Keep what is typed from now on, unseen, and write ``text``, which may be empty."""
+        termios.tcsetattr(self._fd, termios.TCSANOW, _keys_kept(self._before, signals=not text))
         self.is_painted = bool(text)
         _write(text)
 
@@ -43,10 +50,18 @@ class EarlyScreen:
         was_painted, self.is_painted = self.is_painted, False
         return was_painted
 
-    def remove(self) -> None:
+    def restore(self) -> None:
+        """Give the terminal back; what is typed from now on is for the shell around us, and Ctrl-C is a signal."""
+        with suppress(termios.error):  # the terminal has gone away
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+
+    def end(self) -> None:
         """Clear the prompt away, if nobody has taken it over; the banner stays, as it would above any failure."""
-        if self.take_over():
-            _write(_CLEAR_BELOW + _PASTES_PLAIN)
+        try:
+            if self.take_over():
+                _write(_CLEAR_BELOW + _PASTES_PLAIN)
+        finally:
+            self.restore()
 
 
 @contextmanager
@@ -55,20 +70,14 @@ def early_screen(options: ShellOptions) -> Iterator[EarlyScreen]:
 
     Standard input and output must be a terminal that can do more than print.
     """
-    fd = sys.stdin.fileno()
-    before = termios.tcgetattr(fd)
+    text = first_screen(options, os.get_terminal_size(sys.stdout.fileno()).columns)
     handlers = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    screen = EarlyScreen(sys.stdin.fileno())
     try:
-        text = first_screen(options, os.get_terminal_size(sys.stdout.fileno()).columns)
-        termios.tcsetattr(fd, termios.TCSANOW, _keys_kept(before, signals=not text))
-        screen = EarlyScreen(text)
-        try:
-            yield screen
-        finally:
-            screen.remove()
+        screen.paint(text)
+        yield screen
     finally:
-        with suppress(termios.error):  # the terminal has gone away
-            termios.tcsetattr(fd, termios.TCSANOW, before)
+        screen.end()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

@@ -10,9 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from aloop.errors import SessionBusy, SessionError
-from commands.catalog import REGISTRY
 from commands.context import Context, View
-from commands.model import follow
 from repl.options import ShellOptions, TaskOptions
 
 if TYPE_CHECKING:
@@ -70,6 +68,9 @@ async def resume_session(
         short = error.session_id[:8]
         raise SessionError(f"{error} Close it there, or start aloop and type /resume {short} for a copy.") from error
     if not keep_model:
+        # Imported here, as all commands are: the prompt is drawn without them.
+        from commands.model import follow
+
         await follow(agent, session)
     if system is not None:
         memory.set_system_message(system)
@@ -122,6 +123,9 @@ class Engine:
     def _build(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Context]) -> None:
         try:
             agent = build_agent(self._options)
+            # Imported here, as all commands are.
+            from commands.catalog import REGISTRY
+
             view = self._make_view()
             agent.on_event, agent.ask = view.event, view.consent
             context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options))

@@ -6,31 +6,24 @@ import asyncio
 import signal
 import sys
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.completion import merge_completers
+from prompt_toolkit.completion import Completer, DynamicCompleter, merge_completers
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionDeclined
 from commands.carried import accept, drop
-from commands.catalog import REGISTRY
 from commands.context import Context, View
 from commands.detail import Detail
-from commands.dispatch import dispatch
 from commands.registry import Next, Outcome
-from commands.resume import report_resumed
-from commands.trust import refuse_doubtful
 from repl.background import Background
 from repl.banner import farewell_lines, greeting
 from repl.catalogs import Catalogs
-from repl.completer import CommandCompleter
 from repl.early import EarlyScreen
 from repl.echo import echo_lines
 from repl.engine import Engine, recover, resume_session
-from repl.file_catalog import FileCatalog
-from repl.file_completer import FileCompleter
 from repl.history_file import HistoryFile
 from repl.input_history import InputHistory
 from repl.live import Live
@@ -74,12 +67,7 @@ class Shell:
             screen,
             self._live,
             toolbar=lambda: toolbar_text(options, self._engine.context),
-            completer=merge_completers(
-                [
-                    CommandCompleter(REGISTRY, self._catalogs, ModelCatalog(load_models, self._loaded_more)),
-                    FileCompleter(FileCatalog(self._loaded_more)),
-                ]
-            ),
+            completer=DynamicCompleter(self._make_completer),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
@@ -98,6 +86,8 @@ class Shell:
             with suppress(EOFError):
                 await self._prompt.run(on_first_paint=self._painted)
         finally:
+            if self._early:
+                self._early.restore()
             await self._wind_up()
         return self._exit_code
 
@@ -153,6 +143,9 @@ class Shell:
         ticker = asyncio.create_task(self._tick())
         outcome = Outcome()
         try:
+            # Imported here, as all commands are: the prompt is drawn without them.
+            from commands.dispatch import dispatch
+
             context = await self._engine.ready()
             outcome = await dispatch(entry.text, context, entry.own)
             self._give_system(context)
@@ -196,6 +189,21 @@ class Shell:
 
     # Beginning and end.
 
+    @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
+    def _make_completer(self) -> Completer:
+        # Imported here, when something is typed: all commands come with it.
+        from commands.catalog import REGISTRY
+        from repl.completer import CommandCompleter
+        from repl.file_catalog import FileCatalog
+        from repl.file_completer import FileCompleter
+
+        return merge_completers(
+            [
+                CommandCompleter(REGISTRY, self._catalogs, ModelCatalog(load_models, self._loaded_more)),
+                FileCompleter(FileCatalog(self._loaded_more)),
+            ]
+        )
+
     def _make_view(self) -> View:
         # Imported here, in the engine's thread: rich comes with it.
         from repl.terminal_view import TerminalView
@@ -235,6 +243,9 @@ class Shell:
             return
         self._screen.show(greeting(self._options, self._screen.width))
         if context and session:
+            # Imported here, as all commands are.
+            from commands.resume import report_resumed
+
             report_resumed(context, session)
         self._screen.write("\n")
 

@@ -13,7 +13,8 @@ _NAME = "welcomed"
 
 def is_first_start(settings: Settings) -> bool:
     """Whether no start of this user is remembered; whoever has a history of typed lines was here before."""
-    return not _mark(settings).exists() and not settings.history_file.exists()
+    # Not Path.exists, which raises where a folder on the way may not be looked into.
+    return not any(map(os.path.exists, (_mark(settings), settings.history_file)))
 
 
 def remember_start(settings: Settings) -> None:

@@ -87,6 +87,8 @@ def test_keys_are_kept_and_not_echoed_until_the_terminal_is_as_it_was() -> None:
             os.write(terminal, b"typed\r\x03")
             assert os.read(sys.stdin.fileno(), 100) == b"typed\r\x03"
             assert early.take_over()
+            early.restore()
+            assert termios.tcgetattr(sys.stdin.fileno()) == before
         assert termios.tcgetattr(sys.stdin.fileno()) == before
         os.set_blocking(terminal, False)
         with pytest.raises(BlockingIOError):
