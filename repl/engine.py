@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from aloop.errors import SessionBusy, SessionError
-from commands.context import Context, View
 from repl.options import ShellOptions, TaskOptions
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.memory import Session
+    from commands.context import Context, View
 
 T = TypeVar("T")
 
@@ -125,6 +125,7 @@ class Engine:
             agent = build_agent(self._options)
             # Imported here, as all commands are.
             from commands.catalog import REGISTRY
+            from commands.context import Context
 
             view = self._make_view()
             agent.on_event, agent.ask = view.event, view.consent

@@ -23,7 +23,6 @@ from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
 from repl.cells import fit
-from repl.editor import edit_text
 from repl.file_completer import begins_path
 from repl.keys import bind_keys, complete
 from repl.layout import STYLE, build_layout
@@ -196,6 +195,9 @@ class Prompt:
             self.app.create_background_task(self._edit())
 
     async def _edit(self) -> None:
+        # Imported here: few lines need an editor.
+        from repl.editor import edit_text
+
         try:
             self._buffer.put_text(await edit_text(self._buffer.entry.text))
         except AloopError as error:

@@ -14,9 +14,6 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionDeclined
-from commands.carried import accept, drop
-from commands.context import Context, View
-from commands.detail import Detail
 from commands.registry import Next, Outcome
 from repl.background import Background
 from repl.banner import farewell_lines, greeting
@@ -39,6 +36,7 @@ from repl.welcome import remember_start
 
 if TYPE_CHECKING:
     from aloop.memory import MemoryManager
+    from commands.context import Context, View
     from commands.shelf import Choice, Shelf
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
@@ -101,11 +99,15 @@ class Shell:
         self._begin_turn(entry)
 
     def blank_entered(self) -> None:
+        from commands.carried import accept  # as all commands are: only then
+
         if (context := self._engine.context) and not self._turn and accept(context):
             self._screen.write("\n")
             self._prompt.hint("Ctrl-C on the empty line leaves the output here.")
 
     def blank_interrupted(self) -> bool:
+        from commands.carried import drop  # the same
+
         if (context := self._engine.context) is None or not drop(context):
             return False
         self._screen.write("\n")
@@ -206,6 +208,7 @@ class Shell:
 
     def _make_view(self) -> View:
         # Imported here, in the engine's thread: rich comes with it.
+        from commands.detail import Detail
         from repl.terminal_view import TerminalView
 
         settings = self._options.settings
@@ -226,6 +229,10 @@ class Shell:
         """Print what stands above the first prompt; whoever asks for a session that is not there gets no prompt."""
         context = session = None
         if self._options.resume is not None:
+            # Imported here, as all commands are.
+            from commands.resume import report_resumed
+            from commands.trust import refuse_doubtful
+
             context = await self._engine.ready()
             try:
                 session = await resume_session(
@@ -243,9 +250,6 @@ class Shell:
             return
         self._screen.show(greeting(self._options, self._screen.width))
         if context and session:
-            # Imported here, as all commands are.
-            from commands.resume import report_resumed
-
             report_resumed(context, session)
         self._screen.write("\n")
 
