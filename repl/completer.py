@@ -10,6 +10,7 @@ from prompt_toolkit.document import Document
 
 from commands.registry import Argument, Command, Registry
 from repl.ages import age
+from repl.cells import unjoined
 from repl.model_catalog import ModelCatalog
 from repl.sanitize import safe_line
 from repl.session_catalog import SessionCatalog
@@ -62,7 +63,7 @@ class CommandCompleter(Completer):
     def _session_ids(self, typed: str) -> Iterable[Completion]:
         now = self._now()
         for entry in self._sessions.find(typed):
-            title = safe_line(entry.title.title) or "(no title)"
+            title = unjoined(safe_line(entry.title.title)) or "(no title)"
             yield Completion(
                 entry.shortest,
                 -len(typed),

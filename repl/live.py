@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from repl.cells import fit, last_rows, unjoined
-from repl.sanitize import safe_text
+from repl.sanitize import safe_line, safe_text
 from repl.spans import Line, Tone, line
 
 _MOST_ROWS = 12
@@ -57,7 +57,7 @@ class Live:
 
     def rows(self, width: int, height: int, room: int) -> list[Line]:
         """Return the newest rows of the answer and the status, ``room`` rows at most, for a screen of this size."""
-        status = [line((Tone.ACCENT, fit(self.status, width - 1)))] if self._status else []
+        status = [line((Tone.ACCENT, fit(unjoined(safe_line(self.status)), width - 1)))] if self._status else []
         newest = last_rows(self._tail, width - 1, self.tail_rows(height))
         tail = ["", *newest] if newest and self.leave_gap else newest
         rows = [*map(line, tail), *status]

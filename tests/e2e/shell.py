@@ -60,6 +60,11 @@ class Shell:
         """Type ``text`` and press Enter."""
         self.process.send(text + "\r")
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; this one cuts its rows, and breaks none anew."""
+        self._screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
     def screen(self) -> str:
         """Return what is on the screen now, without trailing space."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
