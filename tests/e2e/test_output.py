@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.shell import PATIENCE, ROOT, Shell
 from tests.hostile import PAYLOADS, obeyed_of
-from tests.stub.parts import Gate, Text
+from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.server import StubServer
 
 WORDS = [f"word{number:02}" for number in range(40)]
@@ -33,7 +33,7 @@ def test_a_resize_in_mid_answer_leaves_each_word_once(stub: StubServer) -> None:
         # 8 words are in a row of 59 cells: the rows have been drawn anew.
         aloop.wait_until(lambda: " ".join(WORDS[:8]) in aloop.screen().splitlines(), "the narrower rows")
         gate.open()
-        aloop.wait_for("and the end.")
+        aloop.wait_for("the end.")
         aloop.wait_for_prompt()
         assert [word for word in aloop.scrollback().split() if word.startswith("word")] == WORDS
 
@@ -88,24 +88,24 @@ def test_a_terminal_that_breaks_rows_anew_keeps_no_copies_of_them(tmux: Tmux, st
     tmux.wait_until(lambda text: WORDS[-1] in text)
     for columns in (60, 90, 45):
         tmux.resize(columns)
-        newest = WORDS[-((columns - 1) // 7) :]
-        tmux.wait_until(lambda text, newest=newest: WORDS[-1] in text and len(text.splitlines()) > len(newest))
+        drawn = " ".join(WORDS[: columns // 7])
+        tmux.wait_until(lambda text, drawn=drawn: drawn in text.splitlines())  # type: ignore[misc] # of str
     gate.open()
     text = tmux.wait_until(lambda text: "2 messages" in text)
     assert [word for word in text.split() if word.startswith("word")] == WORDS
 
 
-def test_the_plain_prompt_draws_nothing_and_asks_in_lines() -> None:
-    hostile = "".join(payload for name, payload in PAYLOADS.items() if name == "reordering")
-    with Shell("--plain") as aloop:
+def test_the_plain_prompt_draws_nothing_and_asks_in_lines(stub: StubServer) -> None:
+    call = ToolUse("write_file", {"path": "notes.txt", "content": "\x1b[31mred\n"})
+    stub.script(Answer(PAYLOADS["title"], call), PAYLOADS["clipboard"])
+    with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
-        aloop.send_line(f"write notes.txt: hello {hostile}")
+        aloop.send_line("write it")
         aloop.wait_for("allow?")
         aloop.send_line("y")
-        aloop.wait_for("Done. Wrote notes.txt")
+        aloop.wait_for("^[]52;c;ZXZpbA==^G")
         aloop.send("\x04")
         assert aloop.wait_for_exit() == 0
-        sent = aloop.raw.decode().replace("\a", "")
-        assert b"\x1b[3" not in aloop.raw
-        assert obeyed_of(sent.replace(hostile, "", 1)) == []
-    assert Path("notes.txt").read_text().startswith("hello")
+        assert "^[]0;title^G" in aloop.scrollback()
+        assert b"\x1b[31" not in aloop.raw
+        assert obeyed_of(aloop.raw.decode()) == []
