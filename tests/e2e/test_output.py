@@ -103,7 +103,7 @@ def test_the_plain_prompt_draws_nothing_and_asks_in_lines(stub: StubServer) -> N
         aloop.send_line("write it")
         aloop.wait_for("allow?")
         aloop.send_line("y")
-        aloop.wait_for("^[]52;c;ZXZpbA==^G")
+        aloop.wait_until(lambda: aloop.screen().endswith("^[]52;c;ZXZpbA==^G\n>"), "the next prompt")
         aloop.send("\x04")
         assert aloop.wait_for_exit() == 0
         assert "^[]0;title^G" in aloop.scrollback()
