@@ -19,7 +19,7 @@ from aloop.memory.trash import TrashedSession
 
 def json_line(record: Mapping[str, Any]) -> str:
     """Return ``record`` as one line; what JSON has no type for (times, paths) as text."""
-    return json.dumps(record, default=_as_text)
+    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # DEL is the one control that JSON leaves
 
 
 def summary_record(summary: SessionSummary) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from prompt_toolkit.document import Document
 
 from commands.registry import Argument, Command, Registry
 from repl.ages import age
+from repl.cells import unjoined
 from repl.model_catalog import ModelCatalog
 from repl.sanitize import safe_line
 from repl.session_catalog import Entry, SessionCatalog
@@ -91,7 +92,7 @@ class CommandCompleter(Completer):
         count = catalog.count(entry.title)
         when = f"{age(entry.title.updated_at, self._now()):<{_WHEN}}"
         told = "" if count is None else f"{count:,}"
-        return f"{when} {told:>{_COUNT}}  {safe_line(entry.title.title) or '(no title)'}"
+        return f"{when} {told:>{_COUNT}}  {unjoined(safe_line(entry.title.title)) or '(no title)'}"
 
 
 def _matching_name(command: Command, typed: str) -> str | None:

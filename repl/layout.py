@@ -20,10 +20,16 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import AppendAutoSuggestion, HighlightIncrementalSearchProcessor
+from prompt_toolkit.layout.screen import Char
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
+from aloop.visible import SPELLED
 from repl.lead import CONTINUATION
+from repl.visible_input import VisibleInput
+
+# The last step for what else prompt_toolkit draws, the menu of completions for one.
+Char.display_mappings |= {chr(code): shown for code, shown in SPELLED.items()}
 
 _MENU_ROWS = 8
 
@@ -31,6 +37,7 @@ STYLE = Style.from_dict(
     {
         "prompt": "bold",
         "toolbar": "dim",
+        "control-character": "noinherit reverse",
         "auto-suggestion": "dim",
         # Reverse video instead of colours: readable on dark and light, and where there is no colour at all.
         "completion-menu": "noinherit",
@@ -54,7 +61,7 @@ def build_layout(buffer: Buffer, toolbar: Callable[[int], str], lead: Callable[[
     search = SearchToolbar(ignore_case=True)
     control = BufferControl(
         buffer,
-        input_processors=[HighlightIncrementalSearchProcessor(), AppendAutoSuggestion()],
+        input_processors=[HighlightIncrementalSearchProcessor(), AppendAutoSuggestion(), VisibleInput()],
         include_default_input_processors=False,
         search_buffer_control=search.control,
         preview_search=True,

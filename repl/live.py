@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from repl.cells import fit, last_rows, unjoined
-from repl.sanitize import safe_text
+from repl.sanitize import safe_line, safe_text
 from repl.spans import Line, Tone, line
 
 _MOST_ROWS = 12
@@ -52,7 +52,7 @@ class Live:
     def status_in(self, width: int) -> str:
         """Return the status in ``width`` cells; where that is too little, less of what is being done is told."""
         measures = self._measures()
-        return f"{fit(self._status, width - len(measures))}{measures}" if self._status else ""
+        return f"{fit(unjoined(safe_line(self._status)), width - len(measures))}{measures}" if self._status else ""
 
     def _measures(self) -> str:
         seconds = int(self._clock() - self._since)

@@ -1,9 +1,9 @@
 """Draws the rows above the prompt itself, and leaves the prompt to prompt_toolkit.
 
 prompt_toolkit lays out and compares the whole screen, cell by cell, for every frame; while an answer streams, all that
-changes is the end of a few rows of text. They are written here as they are, whole rows at a time: that takes a tenth of
-the time, goes wrong nowhere where a terminal measures a character differently, and makes it known what has to be
-erased when the terminal breaks these rows anew because it was made narrower.
+changes is the end of a few rows of text. They are written here as they are, whole rows at a time: that takes far less
+time, goes wrong nowhere where a terminal measures a character differently, and makes it known what has to be erased
+when the terminal breaks these rows anew because it was made narrower.
 """
 
 from __future__ import annotations

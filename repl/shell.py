@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.completion import Completer, DynamicCompleter, merge_completers
+from prompt_toolkit.completion import Completer, DynamicCompleter
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
@@ -24,7 +24,6 @@ from repl.engine import Engine, recover, resume_session
 from repl.history_file import HistoryFile
 from repl.input_history import InputHistory
 from repl.live import Live
-from repl.model_catalog import ModelCatalog, load_models
 from repl.options import ShellOptions
 from repl.pastes import Entry
 from repl.prompt import Prompt
@@ -193,18 +192,9 @@ class Shell:
 
     @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
     def _make_completer(self) -> Completer:
-        # Imported here, when something is typed: all commands come with it.
-        from commands.catalog import REGISTRY
-        from repl.completer import CommandCompleter
-        from repl.file_catalog import FileCatalog
-        from repl.file_completer import FileCompleter
+        from repl.completers import make_completer  # here, when something is typed
 
-        return merge_completers(
-            [
-                CommandCompleter(REGISTRY, self._catalogs, ModelCatalog(load_models, self._loaded_more)),
-                FileCompleter(FileCatalog(self._loaded_more)),
-            ]
-        )
+        return make_completer(self._catalogs, self._more_to_offer)
 
     def _make_view(self) -> View:
         # Imported here, in the engine's thread: rich comes with it.
@@ -273,8 +263,9 @@ class Shell:
         return self._engine.context.memory if self._engine.context else None
 
     def _more_to_offer(self) -> None:
-        self._prompt.complete_again()
-        self._screen.redraw()
+        with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
+            self._prompt.complete_again()
+            self._screen.redraw()
 
     async def _wind_up(self) -> None:
         await self._background.stop()
@@ -288,10 +279,6 @@ class Shell:
                 self._exit_code = self._exit_code or 1
             context.memory.close()
             await context.agent.llm.aclose()
-
-    def _loaded_more(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
-            self._prompt.complete_again()
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,6 +1,8 @@
 """The shell, with a model that says a long answer at a set pace; run as a program by ``tests.benchmarks.streaming``.
 
-Into ``measures`` go the processor time from the question to the end of the shell, and when each token was sent.
+The model says it token by token, or waits as long and says the ``whole`` at once, which is the least that showing it
+can take. Into ``measures`` go the processor time from the question to the end of the shell, and when each token was
+sent.
 """
 
 from __future__ import annotations

@@ -60,6 +60,11 @@ class Shell:
         """Type ``text`` and press Enter."""
         self.process.send(text + "\r")
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; this one cuts its rows, and breaks none anew."""
+        self._screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
     def screen(self) -> str:
         """Return what is on the screen now, without trailing space."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
@@ -83,11 +88,6 @@ class Shell:
         while not holds():
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Make the window larger or smaller."""
-        self._screen.resize(rows, columns)
-        self.process.setwinsize(rows, columns)
 
     def wait_for_exit(self) -> int:
         """Read to the end and return the exit code (negative for a signal)."""

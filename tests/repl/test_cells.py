@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from repl.cells import fit, fit_line, last_rows, pad, wrap
+from repl.cells import clusters, fit, fit_line, last_rows, pad, rows, unjoined, wrap
 from repl.spans import Tone, line
 
 TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
@@ -28,6 +28,31 @@ def test_fitted_text_is_never_wider_and_padded_text_exactly_as_wide(text: str, w
 
 def test_a_line_is_cut_as_a_whole() -> None:
     assert fit_line(line((Tone.BAD, "● "), "calculator", " more"), 8) == ((Tone.BAD, "● "), (Tone.PLAIN, "calcu…"))
+
+
+def test_what_is_one_character_to_a_reader_is_never_cut() -> None:
+    assert list(clusters("e\u0301a👩\u200d💻👍🏽")) == ["e\u0301", "a", "👩\u200d💻", "👍🏽"]
+    assert fit("ab👩\u200d💻cd", 5) == "ab…"
+
+
+def test_joined_emoji_come_apart_where_their_width_must_be_known() -> None:
+    assert unjoined("👩\u200d💻 👍🏽 ❤\ufe0f") == "👩💻 👍 ❤"
+
+
+def test_rows_break_between_words_and_long_words_anywhere() -> None:
+    assert list(rows("one two three", 8)) == ["one two", "three"]
+    assert list(rows("    indented text", 12)) == ["    indented", "text"]
+    assert list(rows("a /very/long/path b", 6)) == ["a", "/very/", "long/p", "ath b"]
+    assert list(rows("日本語日本語", 4)) == ["日本", "語日", "本語"]
+    assert list(rows("", 4)) == [""]
+
+
+def test_rows_stay_where_they_are_while_their_line_grows() -> None:
+    text = "some words and more of them " * 20
+    whole = list(rows(text, 30))
+    for end in range(1, len(text), 7):
+        *above, _ = rows(text[:end], 30)
+        assert above == whole[: len(above)]
 
 
 def test_words_are_wrapped_and_long_ones_left_whole() -> None:

@@ -50,7 +50,7 @@ async def test_what_is_painted_is_what_the_prompt_draws_cell_by_cell(
 ) -> None:
     options, painted, drawn = new_session(model), Terminal(columns), Terminal(columns)
     if not is_first:
-        options.settings.history_file.parent.mkdir(parents=True)
+        options.settings.history_file.parent.mkdir(parents=True, exist_ok=True)
         options.settings.history_file.touch()
     painted.write(first_screen(options, columns))
     seen = []

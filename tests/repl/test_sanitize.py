@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import pytest
 from hypothesis import given
@@ -12,47 +11,12 @@ from hypothesis import strategies as st
 from repl.markdown import render_markdown
 from repl.sanitize import safe_line, safe_text
 from repl.spans import Tone, line, to_ansi, to_text
+from tests.hostile import PAYLOADS, obeyed
 
-PAYLOADS = [
-    "\x1b[2J",
-    "\x1b]0;title\x07",
-    "\x1b]52;c;ZXZpbA==\x07",
-    "\x1b]8;;http://evil\x1b\\text\x1b]8;;\x1b\\",
-    "\x1bP$qm\x1b\\",
-    "\x1b[6n",
-    "\x1bc",
-    "\x9b31m",
-    "\x9d0;title\x9c",
-    "over\rwritten",
-    "back\b\b\bspace",
-    "bell\x07",
-    "nul\x00",
-    "del\x7f",
-    "\u202egnp.exe",
-    "\u2066isolate\u2069",
-    "\u200fmark",
-    "line\u2028break",
-    "next\x85line",
-    "vertical\x0btab",
-    "form\x0cfeed",
-    "shift\x0eout",
-    "\ud800 alone",
-]
 OURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def obeyed(text: str) -> list[str]:
-    """Return the characters of ``text`` that a terminal would act on, line feeds apart."""
-    return [
-        character
-        for character in text
-        if (unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} and character != "\n")
-        or unicodedata.bidirectional(character) in {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
-        or character in "\u200e\u200f\u061c"
-    ]
-
-
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 def test_no_payload_survives(payload: str) -> None:
     assert obeyed(safe_text(payload)) == []
     assert obeyed(safe_line(payload)) == []
@@ -70,7 +34,7 @@ def test_lines_of_spans_hold_no_codes_but_our_own(text: str) -> None:
     assert obeyed(to_text([line((Tone.BAD, text), text)])) == []
 
 
-PIECES = [*"*_`#>-|[]()!<&;\\~ \n\t1.ab", *PAYLOADS, "&#13;", "&#8238;", "&#x9b;", "```"]
+PIECES = [*"*_`#>-|[]()!<&;\\~ \n\t1.ab", *PAYLOADS.values(), "&#13;", "&#8238;", "&#x9b;", "```"]
 MARKUP = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 

@@ -1,0 +1,24 @@
+"""All that can be completed at the prompt. Imported when something is typed: all commands come with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prompt_toolkit.completion import Completer, merge_completers
+
+from commands.catalog import REGISTRY
+from repl.catalogs import Catalogs
+from repl.completer import CommandCompleter
+from repl.file_catalog import FileCatalog
+from repl.file_completer import FileCompleter
+from repl.model_catalog import ModelCatalog, load_models
+
+
+def make_completer(catalogs: Catalogs, changed: Callable[[], None]) -> Completer:
+    """Return the completer; ``changed`` is called, from any thread, when there is more to offer than a moment ago."""
+    return merge_completers(
+        [
+            CommandCompleter(REGISTRY, catalogs, ModelCatalog(load_models, changed)),
+            FileCompleter(FileCatalog(changed)),
+        ]
+    )

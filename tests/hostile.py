@@ -1,0 +1,79 @@
+"""Text that would make a terminal do something, and a strict reader of what was sent to one."""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections.abc import Iterator
+
+PAYLOADS = {
+    "erase": "\x1b[2J",
+    "title": "\x1b]0;title\x07",
+    "clipboard": "\x1b]52;c;ZXZpbA==\x07",
+    "link": "\x1b]8;;http://evil\x1b\\text\x1b]8;;\x1b\\",
+    "query": "\x1bP$qm\x1b\\",
+    "cursor report": "\x1b[6n",
+    "reset": "\x1bc",
+    "cursor home": "\x1b[999;999H",
+    "loud colour": "\x1b[5;38;5;199mloud",
+    "other screen": "\x1b[?1049h",
+    "mouse": "\x1b[?1003h",
+    "end of paste": "\x1b[201~rm -rf\r",
+    "C1 colour": "\x9b31m",
+    "C1 title": "\x9d0;title\x9c",
+    "carriage return": "over\rwritten",
+    "backspace": "back\b\b\bspace",
+    "bell": "bell\x07",
+    "null": "nul\x00",
+    "delete": "del\x7f",
+    "shift out": "shift\x0eout",
+    "vertical": "vertical\x0btab\x0cfeed",
+    "reordering": "\u202egnp.exe",
+    "isolate": "\u2066isolate\u2069\u200fmark",
+    "line breaks": "line\u2028break\u2029next\x85line",
+    "hidden": "no\u200bspace\ufeff\u00ad\U000e0041\U000e007f",
+    "surrogate": "\ud800 alone",
+}
+ALL = " ".join(f"[{text}]" for text in PAYLOADS.values())
+
+# What aloop itself sends: its colours, small moves of the cursor, erasing, inserting and removing rows, showing and
+# hiding the cursor, wrapping, bracketed paste, plain keys, the shape of the cursor.
+_COLOUR = "(?:[0-479]|3[1-6])"
+_OURS = re.compile(
+    rf"\x1b\[(?:(?:{_COLOUR}(?:;{_COLOUR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|2004)[hl]|\?1l|[0-6] q)"
+)
+_TRICKS = re.compile("over\r(?!\n)|\b{2}")
+_JOINERS = "\u200c\u200d"
+_SIGNS = {"AN", "AL", "L"}  # format characters of these directions are seen
+
+
+def obeyed(text: str) -> list[str]:
+    """Return the characters of ``text`` that a terminal would act on, or that nobody would see; not line feeds."""
+    return [character for character in text if character != "\n" and _is_obeyed(character)]
+
+
+def obeyed_of(sent: str) -> list[str]:
+    """As ``obeyed``, for all that was sent to a terminal: what aloop sends itself is no text."""
+    return _TRICKS.findall(sent) + [found for found in obeyed(_OURS.sub("", sent)) if found not in "\r\b"]
+
+
+def _is_obeyed(character: str) -> bool:
+    kind = unicodedata.category(character)
+    if kind == "Cf":
+        return character not in _JOINERS and unicodedata.bidirectional(character) not in _SIGNS
+    return kind in {"Cc", "Cs", "Zl", "Zp"}
+
+
+_MARKUP = [*"*_`#>-|[]()!<&;\\~ \n\t1.ab", "&#13;", "&#8238;", "&#x9b;", "```", "\r\n", "日本", "👩\u200d💻"]
+_BLOCKS = ((0, 0x100), (0x2000, 0x2100), (0, 0x110000))
+
+
+def fuzzed(count: int, seed: int = 0) -> Iterator[str]:
+    """Yield texts of payloads, Markdown and any characters at all, alike in every run."""
+    chance = random.Random(seed)
+    pieces = [*PAYLOADS.values(), *_MARKUP]
+    for _ in range(count):
+        length = chance.randrange(1, 24)
+        strange = (chr(chance.randrange(*chance.choice(_BLOCKS))) for _ in range(length))
+        yield "".join(chance.choice(pieces) if chance.random() < 0.7 else character for character in strange)

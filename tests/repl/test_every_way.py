@@ -1,0 +1,218 @@
+"""Hostile text through every way to the screen: each method of each view, with the text wherever text can stand."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.data_structures import Size
+
+from aloop.agent.events import (
+    AgentEvent,
+    AnswerDelta,
+    AnswerFinished,
+    Compacting,
+    Notice,
+    Retrying,
+    ThoughtDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnEnded,
+    TurnStarted,
+)
+from aloop.consent import Form, Request
+from aloop.errors import LLMError
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.trash import TrashedSession
+from aloop.sessions_output import print_line, remark
+from aloop.sessions_text import list_lines, message_lines, show_lines
+from aloop.tools.base import ToolResult
+from commands.context import View
+from commands.detail import Detail
+from repl.asking_view import AskingView
+from repl.echo import echo_lines
+from repl.live import Live
+from repl.output import TerminalOutput
+from repl.plain_view import PlainView
+from repl.report import bug_text
+from repl.screen import Screen
+from repl.spans import to_ansi, to_text
+from repl.task_report import Progress, tell
+from repl.terminal_view import TerminalView
+from tests.hostile import ALL, PAYLOADS, fuzzed, obeyed, obeyed_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FORMS: tuple[Form, ...] = ("text", "diff", "output")
+
+
+class Recorder(io.StringIO):
+    """A terminal of which only what is sent to it is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(newline="")
+        self.output = TerminalOutput(self, lambda: Size(rows=24, columns=60), enable_cpr=False)
+
+
+class Answers:
+    """Says ``text`` to every question, then no."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = [text, "v", f"n {text}"] * 9
+
+    async def next(self, lead: str) -> str:
+        return self._lines.pop(0)
+
+    def remember(self, line: str) -> None:
+        """Nothing is asked for again."""
+
+
+def events(text: str) -> Sequence[AgentEvent]:
+    call = ToolCall(text, text, text)
+    message = LLMMessage("assistant", text, tool_calls=(call,), thinking=())
+    return [
+        TurnStarted(text),
+        ThoughtDelta(text),
+        AnswerDelta(text),
+        AnswerDelta(f"\n\n{text}\n\n```{text}\n{text}\n```\n\n- {text}\n\n|a|\n|-|\n|{text}|"),
+        AnswerFinished(message),
+        ToolStarted(call, text),
+        ToolOutput(call, text),
+        *(ToolFinished(call, text, ToolResult(text, is_error=form == "text", form=form), 0.1) for form in FORMS),
+        *(ToolFinished(call, text, ToolResult(f"{text}\n{text}\n{text}\n+{text}", form=form), 0.1) for form in FORMS),
+        Retrying(LLMError(text), 2, 3, 1.0, 1.0),
+        Compacting(3),
+        Notice(text),
+        ToolStarted(call, text),
+        TurnEnded("failed", kept=True, usage=Usage(), seconds=1.0),
+    ]
+
+
+def messages(text: str) -> tuple[LLMMessage, ...]:
+    call = ToolCall("1", text, text)
+    return (
+        LLMMessage("user", text),
+        LLMMessage("assistant", text, tool_calls=(call,), interrupted=True),
+        LLMMessage("tool", text, tool_call_id="1", name=text),
+        LLMMessage("tool", text, tool_call_id="2", name=text, is_error=True),
+    )
+
+
+async def tell_everything(view: View, text: str) -> None:
+    """Show ``text`` in all that a view can show."""
+    view.info(text)
+    view.error(text)
+    for event in events(text):
+        view.event(event)
+    summary = SessionSummary(text, NOW, NOW, 3, text, Path(text.replace("\0", "")))
+    broken = SessionSummary(text, NOW, NOW, 3, text, Path("x"), text)
+    await view.sessions([summary, broken])
+    await view.trash([TrashedSession(summary, NOW, 1)])
+    view.exchanges(messages(text))
+    system = (LLMMessage("system", text),)
+    await view.conversation(Session(text, NOW, NOW, system, messages(text), Path("x"), text, warnings=(text,)))
+    usage = {text: Usage(1, 2)}
+    view.stats(SessionStats(text, NOW, NOW, 1, {text: 1}, {text: 1}, Usage(1, 2), 1, Path("x"), usage))
+    await view.confirm(text)
+
+
+async def ask_everything(view: View, text: str) -> None:
+    """Put questions of consent about ``text``."""
+    for form in FORMS:
+        await view.consent(Request(("write", "shell"), text, f"{text}\n{text}\n{text}\n+{text}", form))
+
+
+async def on_terminal(text: str) -> str:
+    terminal = Recorder()
+    answers = Answers(text)
+
+    async def read(lead: str, choices: str) -> str:
+        terminal.output.write_raw(to_ansi(echo_lines(lead + choices), colour=True))
+        return await answers.next(lead)
+
+    screen = Screen(terminal.output)
+    view = TerminalView(screen, Live(), lambda _: None, read)
+    await tell_everything(view, text)
+    await ask_everything(view, text)
+    screen.show(echo_lines(text))
+    terminal.output.flush()
+    return terminal.getvalue()
+
+
+async def above_the_prompt(text: str) -> str:
+    live = Live()
+    live.begin(text)
+    live.set_tail(text.split("\n"))
+    return to_ansi(live.rows(60, 24, 24), colour=True)
+
+
+async def in_plain_lines(text: str) -> str:
+    out, err = io.StringIO(newline=""), io.StringIO(newline="")
+    await tell_everything(PlainView(out, err), text)
+    return out.getvalue() + err.getvalue()
+
+
+async def to_standard_streams(text: str) -> str:
+    """Let all write that uses the standard streams: the plain prompt, a task's progress, the command line."""
+    out = io.StringIO(newline="")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", out)
+        view = AskingView(Answers(text))
+        await tell_everything(view, text)
+        await ask_everything(view, text)
+        progress = Progress(Detail(verbose=True, thinking=True))
+        for event in events(text):
+            progress.tell(event)
+        tell(text)
+        tell(bug_text(ValueError(text)))
+        summary = SessionSummary(text, NOW, NOW, 3, text, Path("x"))
+        session = Session(text, NOW, NOW, (), messages(text), Path(text.replace("\0", "")), text)
+        rows = [*list_lines([summary], None), *list_lines([summary], 60), *show_lines(session)]
+        for row in [*rows, *(row for message in session.messages for row in message_lines(message))]:
+            print_line(row)
+            remark(row)
+    return out.getvalue().replace("\t", " ")  # tabs stay in what the command line prints, and are harmless
+
+
+WAYS = [on_terminal, above_the_prompt, in_plain_lines, to_standard_streams]
+
+
+@pytest.fixture(autouse=True)
+def no_pager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", "no-such-pager")
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+async def test_no_payload_is_obeyed_whichever_way_it_comes(payload: str) -> None:
+    for way in WAYS:
+        sent = await way(payload)
+        assert sent
+        assert obeyed_of(sent) == [], way.__name__
+
+
+async def obeyed_bytes(count: int) -> int:
+    return sum([len(obeyed_of(await way(text))) for text in fuzzed(count) for way in WAYS])
+
+
+async def test_no_byte_of_fuzzed_text_is_obeyed() -> None:
+    assert await obeyed_bytes(40) == 0
+
+
+@pytest.mark.stress
+async def test_no_byte_of_much_fuzzed_text_is_obeyed() -> None:
+    assert await obeyed_bytes(20_000) == 0
+
+
+def test_the_reader_of_these_tests_finds_every_payload() -> None:
+    assert [name for name, payload in PAYLOADS.items() if not obeyed_of(payload)] == []
+    assert len(PAYLOADS) == 26
+
+
+def test_plain_text_without_styles_holds_no_codes_at_all() -> None:
+    assert obeyed(to_text(echo_lines(ALL))) == []

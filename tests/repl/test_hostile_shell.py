@@ -1,0 +1,102 @@
+"""Hostile text in a whole shell, prompt and all: nothing that is sent to the terminal is obeyed."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from aloop.errors import LLMError
+from aloop.llm.base import TextDelta, ThinkingDelta
+from aloop.llm.message_types import ToolCall
+from repl import paste
+from tests.agent.scripted import Hang, ScriptedLLM, answer, calls
+from tests.commands.conftest import store
+from tests.hostile import ALL, PAYLOADS, obeyed_of
+from tests.repl.conftest import SetStage, Stage
+
+SAFE = "^[[2J"
+"""How the first payload looks when it is shown."""
+
+
+WRITABLE = ALL.encode("utf-8", "replace").decode()
+PASTE = f"\x1b[200~{WRITABLE.replace(PAYLOADS['end of paste'], '')}\x1b[201~"
+FILE_NAME = "".join(PAYLOADS.values()).replace("/", "").replace("\0", "").encode("utf-8", "ignore").decode()[:80]
+
+
+def sent(shell: Stage) -> str:
+    return "".join(shell.terminal.writes)
+
+
+@pytest.fixture
+def play(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> SetStage:
+    """A stage whose agent has the standard tools, and whose model has a hostile name."""
+    monkeypatch.setattr(ScriptedLLM, "model", ALL[:40])
+    return partial(stage, tools=None)
+
+
+async def test_an_answer_is_safe_while_it_streams_and_when_it_is_whole(play: SetStage) -> None:
+    hang = Hang()
+    async with play([ThinkingDelta(ALL), TextDelta(f"{ALL}\n\n{ALL}"), hang]) as shell:
+        shell.type("go\r")
+        await hang.reached.wait()
+        await shell.terminal.wait_until(lambda: sent(shell).count(SAFE) > 1, "the block and the live rows")
+        shell.type("\x03")
+        await shell.rest()
+        assert obeyed_of(sent(shell)) == []
+
+
+async def test_calls_questions_and_results_are_safe(play: SetStage) -> None:
+    Path(FILE_NAME).write_text(WRITABLE)
+    asked = [
+        ToolCall("1", "list_files", json.dumps({"path": "."})),
+        ToolCall("2", "read_file", json.dumps({"path": FILE_NAME})),
+        ToolCall("3", "write_file", json.dumps({"path": "evil.txt", "content": WRITABLE.replace("\0", "")})),
+        ToolCall("4", ALL, ALL),
+    ]
+    async with play(calls(*asked, text=ALL), [LLMError(ALL)]) as shell:
+        shell.type("go\r")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2:-1] == ["allow?"], "the question")
+        shell.type(f"n {PASTE}")
+        await shell.see("no<U+200B>space")
+        shell.type("\x03")
+        await shell.rest()
+        assert obeyed_of(sent(shell)) == []
+
+
+async def test_what_is_saved_is_safe_in_lists_in_completion_and_when_it_is_read(
+    play: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAGER", "no-such-pager")
+    await store(sessions_dir, ALL)
+    await store(sessions_dir, ALL)
+    async with play() as shell:
+        shell.type("/history\r")
+        await shell.see(SAFE)
+        await shell.rest()
+        shell.type("/history 1\r")
+        await shell.see("answer to")
+        await shell.rest()
+        seen = len(shell.terminal.writes)
+        shell.type("/resume \t")
+        await shell.terminal.wait_until(lambda: SAFE in "".join(shell.terminal.writes[seen:]), "the menu")
+        shell.type("1\r")
+        await shell.see("Resumed")
+        await shell.rest()
+        assert obeyed_of(sent(shell)) == []
+
+
+async def test_a_paste_is_shown_and_not_obeyed_and_waits_for_enter(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paste, "PAUSE", -1.0)  # as if every key came after a pause
+    async with play(answer("Thank you.")) as shell:
+        shell.type(PASTE)
+        await shell.see("no<U+200B>space")
+        assert shell.llm.requests == []
+        shell.type("\r")
+        await shell.see("Thank you.")
+        await shell.rest()
+        assert obeyed_of(sent(shell)) == []
