@@ -13,8 +13,8 @@ from repl.cells import wrap
 from repl.spans import Line, Tone, line
 
 _NO_KEY = (
-    "No API key: this is the offline demo, no language model. Set ANTHROPIC_API_KEY for Claude, "
-    "or run `aloop local install` for a small model."
+    "No API key: this is the offline demo, no language model. "
+    "For one, set ANTHROPIC_API_KEY or run: aloop local install"
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from aloop.cli import RunOptions, parse_arguments
 from aloop.config_file import read_config_file
+from aloop.local_arguments import LocalOptions
 from aloop.memory import MemoryManager
 from aloop.sessions_arguments import SessionsOptions
 from docs.update_readme import README, updated
@@ -65,7 +66,7 @@ def test_the_example_of_settings_is_one_that_aloop_takes(tmp_path: Path) -> None
 )
 def test_a_command_line_is_one_that_aloop_takes(line: str) -> None:
     arguments = [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', line)]
-    assert isinstance(parse_arguments(arguments), RunOptions | SessionsOptions)
+    assert isinstance(parse_arguments(arguments), RunOptions | SessionsOptions | LocalOptions)
 
 
 def test_the_two_set_up_commands_stand_on_a_line_each_for_the_gate() -> None:

@@ -20,8 +20,14 @@ class Shell:
     """One run of aloop; a context manager that leaves no process behind."""
 
     def __init__(
-        self, *arguments: str, env: Mapping[str, str] | None = None, columns: int = 80, rows: int = 24
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        columns: int = 80,
+        rows: int = 24,
+        patience: float = PATIENCE,
     ) -> None:
+        self._patience = patience
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
@@ -36,7 +42,7 @@ class Shell:
                 **(env or {}),
             },
             dimensions=(rows, columns),
-            timeout=PATIENCE,
+            timeout=patience,
         )
         # pexpect waits this long before each write, for programs that turn the echo off late; ours reads raw.
         self.process.delaybeforesend = None
@@ -46,6 +52,11 @@ class Shell:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
 
     def send(self, keys: str) -> None:
         """Type ``keys``."""
@@ -74,7 +85,7 @@ class Shell:
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
         """Read until ``holds`` does; fails with the end of the screen when it never comes to it."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         while not holds():
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")
