@@ -148,7 +148,7 @@ def tell_progress(event: AgentEvent) -> None:
             sys.stderr.write(to_text([finished_line(event)]))
         case Retrying() if event.is_first:
             tell(retrying_text(event))
-        case Waiting(what):
+        case Waiting(what) if what:
             tell(f"{what[:1].upper()}{what[1:]} …")
         case Compacting(messages):
             tell(f"Summarising {messages} older messages to make room.")
