@@ -16,7 +16,7 @@ _QUESTION = """\
 There is no key and no model here yet. Who shall answer?
 
   1  Claude: type in an API key, for this run
-  2  A small model on this machine: often wrong, but needs no key (127 MB)
+  2  A small model on this machine: often wrong, but needs no key (120 MB)
   3  The offline demo: no model, no network
 
 1, 2 or 3 [3]: """

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 _NO_KEY = (
-    "No API key: this is the offline demo, no language model. Set ANTHROPIC_API_KEY for Claude, "
-    "or run `aloop local install` for a small model."
+    "No API key: this is the offline demo, no language model. "
+    "For one, set ANTHROPIC_API_KEY or run: aloop local install"
 )
 
 

@@ -126,7 +126,7 @@ class PlainView:
                 self._write(self._err, finished_lines(event, verbose=self.detail.verbose))
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
-            case Waiting(what):
+            case Waiting(what) if what:
                 self._write(self._err, [line(f"{what[:1].upper()}{what[1:]} …")])
             case Notice(text):
                 self._write(self._err, [line(text)])

@@ -80,7 +80,7 @@ class Progress:
                 sys.stderr.write(to_text(finished_lines(event, verbose=self._detail.verbose)))
             case Retrying() if event.is_first:
                 tell(retrying_text(event))
-            case Waiting(what):
+            case Waiting(what) if what:
                 tell(f"{what[:1].upper()}{what[1:]} …")
             case Compacting(messages):
                 tell(f"Summarising {messages} older messages to make room.")

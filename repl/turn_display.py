@@ -86,7 +86,7 @@ class TurnDisplay:
                 self._stream.finish()
                 self._set_status(retrying_text(event) or _WAITING)
             case Waiting(what):
-                self._set_status(what)
+                self._set_status(what or _WAITING)
             case Compacting(messages):
                 self._stream.finish()
                 self._set_status(f"summarising {messages} older messages")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,3 +16,19 @@ def is_running(process: int) -> bool:
         status = Path(f"/proc/{process}/stat")
         return not status.exists() or status.read_text().rpartition(")")[2].split()[0] not in "ZX"
     return False
+
+
+def children_of(process: int) -> list[int]:
+    """Return the processes that ``process`` has started and that still run."""
+    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = (line.split() for line in table.splitlines())
+    return [int(child) for child, parent in pairs if int(parent) == process and is_running(int(child))]
+
+
+def wait_until_gone(process: int, patience: float = 20.0) -> None:
+    """Block until a process that is no child of ours has ended."""
+    ends_at = time.monotonic() + patience
+    while is_running(process):
+        if time.monotonic() > ends_at:
+            raise TimeoutError(f"process {process} goes on and on")
+        time.sleep(0.01)

@@ -18,41 +18,44 @@ REMEMBERED = Path(".local/state/aloop/first-choice")
 
 
 @pytest.fixture
-def home(private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    """The home of somebody who was never here, at a terminal."""
+def home(private_home: Path) -> Path:
+    """The home of somebody who was never here."""
     (private_home / REMEMBERED).unlink()
-    # capsys above comes first, for it puts another stream there.
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    type_in(monkeypatch)
     return private_home
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """Sit at a terminal and type; to be called in a test, for pytest has streams of its own before that."""
     terminal = io.StringIO("".join(f"{line}\n" for line in lines))
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr(sys, "stdout", terminal)
 
 
 def is_due() -> bool:
     return first_run.is_due(Settings.from_env())
 
 
-def test_it_is_asked_where_nothing_but_the_demo_could_answer(home: Path) -> None:
+def test_it_is_asked_where_nothing_but_the_demo_could_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_in(monkeypatch)
     assert is_due()
 
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ALOOP_MODEL"])
 def test_a_key_or_a_model_is_answer_enough(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "x")
+    type_in(monkeypatch)
     assert not is_due()
 
 
-def test_so_is_a_model_on_this_machine(home: Path) -> None:
+def test_so_is_a_model_on_this_machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_in(monkeypatch)
     install_fake(home / ".local" / "share" / "aloop")
     assert not is_due()
 
 
 def test_where_nobody_sits_nobody_is_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_in(monkeypatch)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert not is_due()
 

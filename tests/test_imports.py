@@ -36,6 +36,11 @@ def test_the_sessions_commands_need_no_terminal_and_no_model(arguments: list[str
     assert not loaded & {*HEAVY, "repl", "commands"}
 
 
+def test_looking_after_the_local_model_needs_neither() -> None:
+    loaded = imported_by("from aloop.__main__ import main; main(['local', 'status'])")
+    assert not loaded & {*HEAVY, "repl", "commands"}
+
+
 def test_the_library_costs_nothing_until_it_is_used() -> None:
     assert not imported_by("import aloop") & {*HEAVY, "yaml", "asyncio"}
 

@@ -86,7 +86,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The answer can not begin yet, for ``what`` goes on: "loading SmolLM2-135M"."""
+    """The answer can not begin yet, for ``what`` goes on, as "loading SmolLM2-135M"; empty once that is over."""
 
     what: str
 

@@ -28,7 +28,7 @@ class Listener:
                     case ThinkingDelta(text):
                         self._emit(ThoughtDelta(text))
                     case Loading(what):
-                        self._emit(Waiting(f"loading {what}"))
+                        self._emit(Waiting(f"loading {what}" if what else ""))
                     case Remark(text):
                         self._emit(Notice(text))
                     case Reply():

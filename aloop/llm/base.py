@@ -48,7 +48,7 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """The answer begins later, for ``what`` has to be loaded first: "SmolLM2-135M"."""
+    """The answer begins later, for ``what`` has to be loaded first, as "SmolLM2-135M"; empty once it is."""
 
     what: str
 

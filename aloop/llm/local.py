@@ -53,6 +53,8 @@ class LocalLLM:
         """Stream one answer; see ``LLM.stream``."""
         if not self._server.start().done():
             yield Loading(self._local.title)
+            await self._server.serving()
+            yield Loading("")
         serving = await self._server.serving()
         offered = tools if serving.takes_tools else ()
         try:

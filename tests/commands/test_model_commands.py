@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from aloop.llm.message_types import LLMMessage
@@ -9,6 +11,7 @@ from aloop.memory import MemoryManager
 from commands.dispatch import dispatch
 from tests.agent.scripted import ScriptedLLM, answer
 from tests.commands.conftest import Bench, SetUp
+from tests.local.installation import install_fake
 
 
 @pytest.fixture
@@ -57,6 +60,22 @@ async def test_a_model_that_the_sdk_does_not_name_is_taken_with_a_doubt(bench: S
     await dispatch("/model claude-sonet-5-5", stage.context)
     assert stage.context.agent.llm.model == "claude-sonet-5-5"
     assert "Did you mean /model claude-sonnet-5-5?" in told(stage)
+
+
+async def test_a_model_on_this_machine_is_one_of_them(
+    bench: SetUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = await talked(bench)
+    await dispatch("/model local", stage.context)
+    assert "aloop local install" in str(stage.view.of("error")[-1])
+    assert stage.context.agent.llm.model == "scripted-1"
+    monkeypatch.setenv("ALOOP_DATA_DIR", str(tmp_path / "data"))
+    install_fake(tmp_path / "data")
+    await dispatch("/model local", stage.context)
+    assert stage.view.of("info")[-1] == "local · SmolLM2-135M answers from now on."
+    assert await stored_model(stage) == "local:SmolLM2-135M"
+    await dispatch("/model local", stage.context)
+    assert stage.view.of("info")[-1] == "local · SmolLM2-135M answers already."
 
 
 async def test_without_a_key_the_model_stays(bench: SetUp) -> None:

@@ -26,7 +26,9 @@ class Shell:
         columns: int = 80,
         rows: int = 24,
         program: str = "aloop",
+        patience: float = PATIENCE,
     ) -> None:
+        self._patience = patience
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
@@ -41,7 +43,7 @@ class Shell:
                 **(env or {}),
             },
             dimensions=(rows, columns),
-            timeout=PATIENCE,
+            timeout=patience,
         )
         # pexpect waits this long before each write, for programs that turn the echo off late; ours reads raw.
         self.process.delaybeforesend = None
@@ -51,6 +53,11 @@ class Shell:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
 
     def send(self, keys: str) -> None:
         """Type ``keys``."""
@@ -82,9 +89,9 @@ class Shell:
         """Read until an empty prompt waits for input, with nothing going on."""
         self.wait_until(lambda: self._has_idle_prompt(), "an empty prompt")
 
-    def wait_until(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    def wait_until(self, holds: Callable[[], bool], what: str, patience: float = 0.0) -> None:
         """Read until ``holds`` does; fails with the end of the screen when it never comes to it."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + (patience or self._patience)
         while not holds():
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")

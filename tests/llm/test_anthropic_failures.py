@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -77,6 +78,13 @@ async def test_a_rate_limit_tells_how_long_to_wait(stub: StubServer, llm: Anthro
 
 async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(HTTPError(400, "prompt is too long: 210000 tokens > 200000 maximum"))
+    assert isinstance(await failure(llm), ContextOverflow)
+
+
+async def test_it_is_told_in_the_words_of_llama_cpp_too(stub: StubServer, llm: AnthropicLLM) -> None:
+    words = "request (6021 tokens) exceeds the available context size (4096 tokens), try increasing it"
+    error = {"code": 400, "message": words, "type": "exceed_context_size_error", "n_prompt_tokens": 6021, "n_ctx": 4096}
+    stub.script(Plain(400, json.dumps({"error": error}), {"content-type": "application/json"}))
     assert isinstance(await failure(llm), ContextOverflow)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from aloop.memory import MemoryManager, lookup
+from aloop.memory import MemoryManager, housekeeping
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
@@ -163,7 +163,7 @@ async def test_a_title_that_can_not_be_stored_is_told(stage: SetStage, monkeypat
     def refuse(*_: object) -> None:
         raise StorageError("The disk is full.", Path())
 
-    monkeypatch.setattr(lookup, "rename", refuse)
+    monkeypatch.setattr(housekeeping, "rename_session", refuse)
     async with stage() as shell:
         await opened(shell)
         shell.type("r\x15New\r")
@@ -212,7 +212,7 @@ async def test_what_fails_behind_ones_back_is_told_in_the_scrollback(
         go_on.wait()
         raise StorageError("The disk is full.", Path())
 
-    monkeypatch.setattr(lookup, "rename", refuse)
+    monkeypatch.setattr(housekeeping, "rename_session", refuse)
     async with stage() as shell:
         await opened(shell)
         shell.type("r\x15New\r")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.agent.events import AnswerDelta, AnswerFinished, Notice, ToolFinished, TurnEnded
+from aloop.agent.events import AnswerDelta, AnswerFinished, Notice, ToolFinished, TurnEnded, Waiting
 from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
@@ -43,10 +43,12 @@ def test_a_line_that_is_ended_is_not_ended_again(streams: Streams) -> None:
 
 def test_how_it_went_goes_to_the_other_stream(streams: Streams) -> None:
     streams.view.event(TOOL)
+    streams.view.event(Waiting("loading Toy"))
+    streams.view.event(Waiting(""))
     streams.view.event(Notice("Something was mended."))
     streams.view.error("It failed.")
     assert streams.out.getvalue() == ""
-    assert streams.err.getvalue() == "● calculator 2+2 … 0.1s → 4\nSomething was mended.\nIt failed.\n"
+    assert streams.err.getvalue() == "● calculator 2+2 … 0.1s → 4\nLoading Toy …\nSomething was mended.\nIt failed.\n"
 
 
 def test_a_message_in_mid_answer_begins_on_a_line_of_its_own(streams: Streams) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from repl.spans import to_text
 from repl.toolbar import toolbar_text
 from tests.agent.scripted import ScriptedLLM
 from tests.commands.conftest import RecordingView
+from tests.local.installation import install_fake
 
 NO_KEY = Settings.from_env({"HOME": "/nowhere"})
 WITH_KEY = replace(NO_KEY, has_credentials=True)
@@ -46,6 +48,17 @@ def test_the_model_is_known_before_anything_is_loaded() -> None:
     assert expected_model(None, WITH_KEY) == DEFAULT_MODEL
     assert expected_model(None, replace(WITH_KEY, model="from-env")) == "from-env"
     assert expected_model("asked-for", replace(WITH_KEY, model="from-env")) == "asked-for"
+
+
+def test_a_model_on_this_machine_is_known_by_its_title(tmp_path: Path) -> None:
+    install_fake(tmp_path)
+    installed = replace(NO_KEY, data_dir=tmp_path)
+    assert expected_model(None, installed) == "local:SmolLM2-135M"
+    assert expected_model("local", replace(WITH_KEY, data_dir=tmp_path)) == "local:SmolLM2-135M"
+    assert expected_model("local:nonsense", installed) == "local:nonsense"
+    assert len(banner_lines(None, installed, 80)) == 1
+    toolbar = toolbar_text(ShellOptions(installed, None, None, None), None)
+    assert toolbar == "local · SmolLM2-135M · new session · 0 messages"
 
 
 async def test_the_toolbar_tells_model_session_and_messages() -> None:

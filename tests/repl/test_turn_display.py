@@ -16,6 +16,7 @@ from aloop.agent.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Waiting,
 )
 from aloop.errors import ServerFailed
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
@@ -53,6 +54,14 @@ async def test_an_answer_is_rendered_once_it_is_whole(stage: Stage) -> None:
     assert stage.terminal.screen == []
     stage.show(FINISHED, ENDED)
     assert stage.terminal.screen == ["one", "", "two"]
+
+
+async def test_what_is_waited_for_stands_in_the_status_until_it_is_over(stage: Stage) -> None:
+    stage.live.begin("")
+    stage.show(TurnStarted("m"), Waiting("loading Toy"))
+    assert stage.live.status.startswith("loading Toy")
+    stage.show(Waiting(""))
+    assert stage.live.status.startswith("waiting for the answer")
 
 
 async def test_a_finished_block_is_printed_within_a_frame_and_the_rest_is_live(stage: Stage) -> None:

@@ -28,13 +28,12 @@ def test_a_start_is_the_first_until_one_is_remembered(private_home: Path) -> Non
 
 def test_whoever_typed_here_before_is_no_newcomer() -> None:
     settings = Settings.from_env()
-    settings.history_file.parent.mkdir(parents=True)
     settings.history_file.touch()
     assert not is_first_start(settings)
 
 
-def test_a_state_folder_that_can_not_be_written_is_no_failure(private_home: Path) -> None:
-    (private_home / ".local").write_text("in the way")
+def test_a_state_folder_that_can_not_be_written_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
     remember_start(Settings.from_env())
     assert is_first_start(Settings.from_env())
 

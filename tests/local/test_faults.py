@@ -1,0 +1,55 @@
+"""Others' words about what went wrong, read into one line that says what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from aloop.local.faults import explain_end, explain_fetch, explain_load
+
+_LOG = """\
+0.00.053.836 E gguf_init_from_reader: failed to read key-value pairs
+0.00.060.970 E llama_model_load: error loading model: llama_model_loader: failed to load model from cut.gguf
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("WARNING: Retrying after NameResolutionError\nERROR: No matching distribution found for x", "no way to them"),
+        ("error: Failed to fetch: `https://…`\n  Caused by: error sending request for url", "no way to them"),
+        ("error: Hash mismatch for `xllamacpp==1`", "its SHA-256 is another"),
+        ("OSError: [Errno 28] No space left on device", "The disk is full"),
+        ("  × No solution found when resolving dependencies:", "No build of it fits"),
+        ("", "could not be installed: it said nothing"),
+        ("Collecting x\nERROR: It broke.\n\nnotice: a new pip\n", "could not be installed: It broke."),
+    ],
+)
+def test_what_an_installer_said_is_one_line(output: str, told: str) -> None:
+    line = explain_fetch(output)
+    assert told in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("libgomp.so.1: cannot open shared object file: No such file or directory", "apt-get install libgomp1"),
+        ("libstdc++.so.6: cannot open shared object file", "apt-get install libstdc++6"),
+        ("dlopen(x.so): incompatible\n  architecture", "does not load here (dlopen(x.so): incompatible architecture)"),
+    ],
+)
+def test_why_it_does_not_load(reason: str, told: str) -> None:
+    assert told in explain_load(reason)
+
+
+@pytest.mark.parametrize(
+    ("log", "code", "told"),
+    [
+        (_LOG, 1, "failed to read key-value pairs"),
+        (_LOG, -9, "it was killed, perhaps for the memory that it took"),
+        ("", -11, "signal 11"),
+        ("", 3, "exit code 3"),
+    ],
+)
+def test_why_the_program_ended(log: str, code: int, told: str) -> None:
+    assert explain_end(log, code) == told
