@@ -12,6 +12,7 @@ from textwrap import wrap
 from aloop.cli_options import DoctorOptions
 from aloop.doctor import CHECKS, Diagnosis, Surroundings, examine
 from aloop.doctor_folder import FOLDER_CHECKS
+from aloop.doctor_model import MODEL_CHECKS
 from aloop.sessions_json import json_line
 from aloop.sessions_output import print_line, remark
 from aloop.sessions_text import quantity
@@ -20,8 +21,7 @@ from aloop.sessions_text import quantity
 def run_doctor(options: DoctorOptions) -> int:
     """Print what was found and return the exit code: 1 when something must be mended."""
     around = Surroundings.here(options.sessions_dir, size=_size(), encoding=sys.stdout.encoding)
-    # Whoever has something else to look at adds it here.
-    found = list(examine(around, (*CHECKS, *FOLDER_CHECKS)))
+    found = list(examine(around, (*CHECKS, *MODEL_CHECKS, *FOLDER_CHECKS)))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for diagnosis in found:
         for line in [json_line(asdict(diagnosis))] if options.as_json else lines(diagnosis, width):

@@ -125,7 +125,9 @@ def check_letters(around: Surroundings) -> Verdict:
 def check_key(around: Surroundings) -> Verdict:
     if has_credentials(around.env):
         return Verdict("ok", "there is one for Claude; whether it is accepted, the first question tells")
-    return Verdict("warn", "there is none: an offline demo answers", "For Claude, set ANTHROPIC_API_KEY.")
+    return Verdict(
+        "warn", "there is none: the local model answers, or an offline demo", "For Claude, set ANTHROPIC_API_KEY."
+    )
 
 
 def check_config(around: Surroundings) -> Verdict:
