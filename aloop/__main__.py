@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from aloop.cli import STDIN, RunOptions, parse_arguments
 from aloop.config import Settings
 from aloop.errors import AloopError, UsageError
-from aloop.first_run import choose, is_due
 from aloop.local_arguments import LocalOptions
 from aloop.piped import read_piped, read_task, with_piped
 from aloop.sessions_arguments import SessionsOptions
@@ -62,13 +61,16 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _run_shell(options: RunOptions) -> int:
+    # Imported here for start-up time: nothing but a shell asks.
+    from aloop.first_run import choose, is_due
+
     settings = Settings.from_env()
     if options.model is None and is_due(settings):
         chosen = choose(settings)
         if chosen is None:
             return DONE
         settings = chosen
-    # Imported here for start-up time: this brings in prompt_toolkit.
+    # This brings in prompt_toolkit.
     from repl.loop import run_shell
     from repl.options import ShellOptions
 
