@@ -20,7 +20,7 @@ There is no key and no model here yet. Who shall answer?
   3  The offline demo: no model, no network
 
 1, 2 or 3 [3]: """
-_KEEP_IT = "To keep the key, put `export ANTHROPIC_API_KEY=…` into your shell's profile; aloop does not store it."
+_KEEP_IT = "To keep it, put `export ANTHROPIC_API_KEY=…` into your shell's profile."
 
 
 def is_due(settings: Settings) -> bool:
@@ -56,7 +56,10 @@ def _take_key() -> bool:
     # Imported here for start-up time: each start looks whether this is the first.
     from getpass import getpass
 
-    key = getpass("API key (it is not shown): ").strip()
+    try:
+        key = getpass("API key (not shown, and not stored): ").strip()
+    except EOFError:
+        key = ""
     if key:
         os.environ["ANTHROPIC_API_KEY"] = key
         remark(_KEEP_IT)

@@ -25,6 +25,7 @@ CHILD = Path(__file__).with_name("child.py")
 _TOY_WINDOW = 4_096
 _WINDOW = 8_192
 """Tokens; a model may be able to take more, and each takes memory."""
+_ROOM_FOR_TOOLS = 4_096  # tokens; to tell of the standard tools takes nearly 2,000
 _MOST_THREADS = 8
 _PATIENCE = 2.0  # seconds that a child gets to end by itself
 
@@ -49,12 +50,18 @@ class LocalServer:
         self._lock = threading.Lock()
 
     def start(self) -> Future[Serving]:
-        """Begin to load the model, unless it is loaded or about to be, and return at once."""
+        """Begin to load the model, unless it is loaded or about to be, and return at once.
+
+        Raises LocalModelError when there can be no child.
+        """
         with self._lock:
             if self._child is None or self._child.has_ended:
                 if self._child is not None:
                     self._child.end()
-                self._child = _Child(self._request(), self._model.title)
+                try:
+                    self._child = _Child(self._request(), self._model.title)
+                except OSError as error:
+                    raise LocalModelError(f"{self._model.title} can not be started: {error.strerror}.") from error
             return self._child.serving
 
     async def serving(self) -> Serving:
@@ -133,7 +140,8 @@ class _Child:
         except ValueError:  # nothing, or half a line: it has ended
             said = {}
         if "url" in said:
-            self.serving.set_result(Serving(said["url"], self._key, said["window"], said["takes_tools"]))
+            takes_tools = said["takes_tools"] and said["window"] >= _ROOM_FOR_TOOLS
+            self.serving.set_result(Serving(said["url"], self._key, said["window"], takes_tools))
         else:
             self.serving.set_exception(LocalModelError(explain_load(said["error"]) if "error" in said else self.loss))
 

@@ -21,12 +21,18 @@ def toy(data_dir: Path, **how: Any) -> LocalServer:
 
 
 async def test_it_says_where_it_is_and_what_its_model_can(tmp_path: Path) -> None:
-    server = toy(tmp_path, window=2048, takes_tools=True)
+    server = toy(tmp_path, window=4096, takes_tools=True)
     serving = await server.serving()
     assert serving.url.startswith("http://127.0.0.1:")
-    assert (serving.window, serving.takes_tools) == (2048, True)
+    assert (serving.window, serving.takes_tools) == (4096, True)
     assert len(serving.key) > 30
     assert await server.serving() == serving, "a second one was started"
+    server.stop()
+
+
+async def test_a_window_that_tools_would_fill_has_none(tmp_path: Path) -> None:
+    server = toy(tmp_path, window=2048, takes_tools=True)
+    assert not (await server.serving()).takes_tools
     server.stop()
 
 
