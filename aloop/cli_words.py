@@ -24,8 +24,8 @@ from aloop.sessions_output import print_line
 Word = tuple[str, str]
 """A word, and what it is; the latter may be empty."""
 
-# Options that stand before and behind every command.
-_EVERYWHERE = ("--sessions-dir", "--help")
+# Commands that have nothing to do with any sessions folder.
+_ANYWHERE = {"completions", "local"}
 
 
 def print_words(typed: Sequence[str]) -> int:
@@ -89,7 +89,8 @@ class _Line:
         """Return what the command that was typed takes, options that all take included."""
         if not self._command:
             return list(self._own.arguments)
-        everywhere = [action for action in self._own.arguments if set(action.option_strings) & set(_EVERYWHERE)]
+        options = {"--help"} if self._command[0] in _ANYWHERE else {"--sessions-dir", "--help"}
+        everywhere = [action for action in self._own.arguments if options.intersection(action.option_strings)]
         own = [] if self._parser.prog == "aloop" else list(self._parser.arguments)
         return [*own, *everywhere]
 

@@ -30,7 +30,7 @@ def test_options_are_those_of_the_parser_with_what_their_help_says() -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ([], ["sessions", "doctor", "completions"]),
+        ([], ["sessions", "doctor", "completions", "local"]),
         (["s"], ["sessions"]),
         (["--task", ""], []),
         (["--model", "off"], ["offline"]),
@@ -41,6 +41,8 @@ def test_options_are_those_of_the_parser_with_what_their_help_says() -> None:
         (["sessions", "check", "--"], ["--fix", "--json", "--sessions-dir", "--help"]),
         (["doctor", "--j"], ["--json"]),
         (["doctor", ""], []),
+        (["local", ""], ["install", "status", "remove"]),
+        (["local", "install", "--"], ["--yes", "--help"]),
         (["completions", ""], ["bash", "zsh", "fish"]),
         (["completions", "bash", ""], []),
         (["nonsense", ""], []),

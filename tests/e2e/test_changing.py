@@ -100,5 +100,5 @@ def test_messages_are_skipped_and_a_fork_goes_on_without_them(shell: Open) -> No
     aloop.wait_for("This session is called “The other way” from now on.")
     aloop.wait_for_prompt()
     aloop.send_line("/resume")
-    aloop.wait_for("5  The other way")
+    aloop.wait_for("just now      The other way")
     assert path.read_bytes() == skipped

@@ -65,12 +65,3 @@ def test_of_a_long_one_shaped_by_hand_all_is_read() -> None:
 def test_a_broken_one_tells_its_place() -> None:
     with pytest.raises(SessionFileError, match=":3:"):
         read_ending(b"id: x\nmessages:\n  - 'no end", Path("session.yaml"))
-
-
-async def test_a_title_is_changed_and_nothing_else(sessions_dir: Path) -> None:
-    path = save(sessions_dir, FIRST)
-    before = path.read_text().splitlines()
-    await MemoryManager.rename_session("a1b2", "Sums", sessions_dir=sessions_dir)
-    assert [line for line in path.read_text().splitlines() if line not in before][1:] == ['title: "Sums"']
-    (row,) = await MemoryManager.list_titles(sessions_dir=sessions_dir)
-    assert row.title == "Sums"
