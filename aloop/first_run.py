@@ -9,7 +9,6 @@ from pathlib import Path
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local.models import default_model
-from aloop.local_arguments import LocalOptions
 from aloop.sessions_output import remark
 
 _QUESTION = """\
@@ -68,6 +67,7 @@ def _take_key() -> bool:
 
 def _install() -> bool:
     # Imported here: most answers need no installer.
+    from aloop.local_arguments import LocalOptions
     from aloop.local_cli import run_local
 
     sys.stderr.write("\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import AloopError
 from commands.attachments import Attachment, split_attachments, with_attachments
 from commands.files import read_mentioned
-from commands.registry import Outcome
+from commands.outcome import Outcome
 from commands.trust import remember_work
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Command
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import AmbiguousPrefix, SessionNotFound
-from commands.registry import Argument, Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Argument, Command
 from commands.resume import find_id, show_candidates
 from commands.shelf import Shelf
 from commands.unsaved import save_what_is_left

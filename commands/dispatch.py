@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from aloop.errors import AloopError
 from commands.carried import accept
 from commands.chat import chat
+from commands.outcome import Outcome
 from commands.parse import Call, Chat, Run, parse_line
-from commands.registry import Argument, Outcome
+from commands.registry import Argument
 from commands.run import run
 
 if TYPE_CHECKING:

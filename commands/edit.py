@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SessionFileError
 from commands.numbers import read_number
-from commands.registry import Argument, Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Argument, Command
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:

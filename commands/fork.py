@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
 from commands.numbers import read_number, refuse_beyond
-from commands.registry import Argument, Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Argument, Command
 from commands.resume import last_exchanges
 from commands.unsaved import save_what_is_left
 

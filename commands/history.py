@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from aloop.errors import AmbiguousPrefix
-from commands.registry import Argument, Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Argument, Command
 from commands.resume import find_id, show_candidates
 
 if TYPE_CHECKING:

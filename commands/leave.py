@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from commands.registry import Command, Next, Outcome
+from commands.outcome import Next, Outcome
+from commands.registry import Command
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError
 from aloop.local.models import full_name, is_local, title_of
-from commands.registry import Argument, Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from commands.outcome import Outcome
+
 if TYPE_CHECKING:
     from commands.context import Context
 
@@ -20,21 +22,6 @@ class Argument(Enum):
     COMMAND = "command"
     MODEL = "model"
     TEXT = "text"
-
-
-class Next(Enum):
-    """What the shell does after a line."""
-
-    READ = "read"
-    LEAVE = "leave"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The end of a command: what comes next, and the text to put on the prompt, for another try."""
-
-    next: Next = Next.READ
-    prefill: str = ""
 
 
 Handler = Callable[["Context", str], Awaitable[Outcome]]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AmbiguousPrefix, SessionBusy, SessionDeclined
 from commands.model import follow
-from commands.registry import Argument, Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Argument, Command
 from commands.shelf import Choice, Shelf
 from commands.trust import admit
 from commands.unsaved import save_what_is_left

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, UsageError
 from commands.attachments import Attachment
-from commands.registry import Outcome
+from commands.outcome import Outcome
 
 if TYPE_CHECKING:
     from commands.context import Context

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
 from commands.numbers import numbered, read_range, refuse_beyond
-from commands.registry import Argument, Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Command
 
 if TYPE_CHECKING:
     from commands.context import Context

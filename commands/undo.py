@@ -8,7 +8,8 @@ from aloop.errors import UsageError
 from commands.attachments import split_attachments
 from commands.chat import chat
 from commands.numbers import numbered
-from commands.registry import Command, Outcome
+from commands.outcome import Outcome
+from commands.registry import Command
 
 if TYPE_CHECKING:
     from commands.context import Context

@@ -14,7 +14,7 @@ from repl.options import ShellOptions, TaskOptions
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
-    from aloop.memory import Session
+    from aloop.memory import MemoryManager, Session
     from commands.context import Context, View
 
 T = TypeVar("T")
@@ -119,6 +119,10 @@ class Engine:
         """The Context, None until it is there."""
         future = self._context
         return future.result() if future and future.done() and future.exception() is None else None
+
+    def memory(self) -> MemoryManager | None:
+        """Return the one memory, None until it is there."""
+        return self.context.memory if self.context else None
 
     def _build(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Context]) -> None:
         try:

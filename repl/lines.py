@@ -13,7 +13,7 @@ from commands.catalog import REGISTRY
 from commands.context import Context
 from commands.detail import Detail
 from commands.dispatch import dispatch
-from commands.registry import Next
+from commands.outcome import Next
 from commands.resume import report_resumed
 from commands.trust import admit
 from repl.asking_view import AskingView

@@ -23,7 +23,6 @@ from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
 from repl.cells import fit
-from repl.file_completer import begins_path
 from repl.keys import bind_keys, complete
 from repl.layout import STYLE, build_layout
 from repl.lead import PROMPT
@@ -254,7 +253,7 @@ class Prompt:
         document = self._buffer.document
         if document == self._awaited:
             self.complete()
-        elif not self._buffer.complete_state and (document.text.startswith("/") or begins_path(document)):
+        elif not self._buffer.complete_state and (document.text.startswith("/") or _begins_path(document)):
             self._buffer.start_completion()
 
     def hint(self, sentence: str) -> None:
@@ -276,3 +275,10 @@ class Prompt:
 
     def _lead(self) -> str:
         return self._question.lead if self._question else PROMPT
+
+
+def _begins_path(document: Document) -> bool:
+    # Imported here: nothing is completed before the prompt is drawn.
+    from repl.file_completer import begins_path
+
+    return begins_path(document)

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import Completer, DynamicCompleter
@@ -14,10 +14,9 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionDeclined
-from commands.registry import Next, Outcome
+from commands.outcome import Next, Outcome
 from repl.background import Background
 from repl.banner import farewell_lines, greeting
-from repl.catalogs import Catalogs
 from repl.early import EarlyScreen
 from repl.echo import echo_lines
 from repl.engine import Engine, recover, resume_session
@@ -27,16 +26,16 @@ from repl.live import Live
 from repl.options import ShellOptions
 from repl.pastes import Entry
 from repl.prompt import Prompt
-from repl.report import bug_text
+from repl.report import bug_text, loop_error_text
 from repl.screen import Screen
 from repl.spans import Tone, line, to_text
 from repl.toolbar import toolbar_text
 from repl.welcome import remember_start
 
 if TYPE_CHECKING:
-    from aloop.memory import MemoryManager
     from commands.context import Context, View
     from commands.shelf import Choice, Shelf
+    from repl.catalogs import Catalogs
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
 
@@ -52,7 +51,6 @@ class Shell:
         self._early = early
         self._live = Live()
         self._background = Background()
-        self._catalogs = Catalogs(self._memory, self._background.start, self._more_to_offer, screen.redraw)
         self._engine = Engine(options, self._make_view)
         self._turn: asyncio.Task[None] | None = None
         self._is_paging = False
@@ -259,8 +257,11 @@ class Shell:
             self._exit_code = 1
             self._prompt.leave()
 
-    def _memory(self) -> MemoryManager | None:
-        return self._engine.context.memory if self._engine.context else None
+    @cached_property
+    def _catalogs(self) -> Catalogs:
+        from repl.catalogs import Catalogs  # here, once there is something to look up
+
+        return Catalogs(self._engine.memory, self._background.start, self._more_to_offer, self._screen.redraw)
 
     def _more_to_offer(self) -> None:
         with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
@@ -293,8 +294,7 @@ class Shell:
             self._prompt.leave()
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, details: dict[str, object]) -> None:
-        error = details.get("exception")
-        self._complain(bug_text(error) if isinstance(error, BaseException) else str(details.get("message")))
+        self._complain(loop_error_text(details))
 
     def _complain(self, text: str) -> None:
         self._screen.say(Tone.BAD, text)

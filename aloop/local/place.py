@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.local.parcels import platform_name
-
 
 def shown(path: Path) -> str:
     """Return ``path`` as people write it."""
@@ -21,6 +19,9 @@ class Place:
 
     @property
     def folder(self) -> Path:
+        # Imported here for start-up time: who has a key need not know what would be fetched.
+        from aloop.local.parcels import platform_name
+
         return self.data_dir / f"local-{platform_name()}"
 
     @property

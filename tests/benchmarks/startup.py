@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from tests.benchmarks.measure import Row, compare, table
 from tests.homes import settle
 
 _BARE = 'from prompt_toolkit import PromptSession; PromptSession().prompt("> ")'
+ROOT = Path(__file__).parents[2]
 _PATIENCE = 30.0
 # The space behind it is no space on the wire: the cursor is moved over it.
 _PROMPT = r"\x1b\[J(?:\x1b\[[0-9;]*m)*>"
@@ -71,6 +73,9 @@ def _command(arguments: Sequence[str], home: Path) -> Callable[[], None]:
 def run(*, quick: bool) -> list[Row]:
     """Return the rows; every process starts in a home with nothing in it but that aloop has been there."""
     runs = 2 if quick else 15
+    for package in ("aloop", "commands", "repl"):
+        # As an installation does: where no bytecode may be written, each start would compile all of it.
+        compileall.compile_dir(ROOT / package, quiet=1)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         settle(home)

@@ -18,9 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aloop.config import Settings
+from repl.welcome import remember_start
 from tests.benchmarks.measure import Row, table
 from tests.benchmarks.paced import PER_SECOND, answer
 from tests.e2e.shell import Shell
+from tests.homes import settle
 
 _WORD = re.compile(r"word(\d{4})")
 
@@ -41,6 +44,9 @@ def show(manner: str, tokens: int) -> Run:
     """Let the shell show an answer, ``streamed`` or ``whole``."""
     with tempfile.TemporaryDirectory() as home:
         measures = Path(home) / "measures.json"
+        # Somebody who has been here before: a newcomer's greeting names the folder, which is another each time.
+        settle(Path(home))
+        remember_start(Settings.from_env({"HOME": home}))
         env = {"HOME": home, "ALOOP_SESSIONS_DIR": home, "PATH": os.environ["PATH"]}
         arguments = (manner, str(tokens), str(measures))
         looks: list[tuple[float, int]] = []

@@ -4,8 +4,9 @@ import pytest
 
 from commands.catalog import REGISTRY
 from commands.context import Context
+from commands.outcome import Outcome
 from commands.parse import Call, parse_line
-from commands.registry import Argument, Command, Outcome, Registry
+from commands.registry import Argument, Command, Registry
 
 
 async def _do_nothing(_context: Context, _argument: str) -> Outcome:

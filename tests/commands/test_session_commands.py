@@ -12,7 +12,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionStats
 from commands.catalog import REGISTRY
 from commands.dispatch import dispatch
-from commands.registry import Next
+from commands.outcome import Next
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
 
