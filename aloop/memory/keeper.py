@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from aloop.errors import AloopError, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
@@ -22,10 +23,11 @@ from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.stored import ChangedMeanwhile, StoredSession
 from aloop.memory.yaml_backend import YamlBackend
 
+T = TypeVar("T")
 Amendment = Callable[[Conversation, StoredSession], None]
 """Changes a conversation that is just what its file says; called again when the file changes meanwhile."""
 
-# Somebody who writes the file all the time is given this many tries to stop.
+# Somebody who gets in the way all the time is given this many tries to stop.
 _TRIES = 20
 
 
@@ -79,11 +81,7 @@ class Keeper:
         session = conversation.snapshot(None)
         base = len(conversation.messages)
         try:
-            try:
-                self._start_journal(session, base)
-            except FileNotFoundError:
-                # Another start took the new folder, still empty, for one that a crash had left.
-                self._start_journal(session, base)
+            _while_swept(lambda: self._start_journal(session, base))
         except OSError as error:
             reason = explain(error, "note the turn as it goes", self.backend.sessions_dir)
             notices.append(f"{reason} A crash would lose this turn; its end will be saved as always.")
@@ -156,11 +154,7 @@ class Keeper:
         Raises StorageError, SessionBusy; with an ``amendment`` also SessionFileError.
         """
         try:
-            try:
-                report = self._save_locked(conversation, model, amendment)
-            except FileNotFoundError:
-                # Another start took the new folder, still empty, for one that a crash had left.
-                report = self._save_locked(conversation, model, amendment)
+            report = _while_swept(lambda: self._save_locked(conversation, model, amendment))
         except OSError as error:
             self._keep_journal()
             raise explain(error, "save the session", self._folder or self.backend.sessions_dir) from error
@@ -296,3 +290,11 @@ class Keeper:
     def _discard(self, journal: Journal) -> None:
         with contextlib.suppress(OSError):  # the next start finds its turn saved, and removes it
             journal.discard()
+
+
+def _while_swept(work: Callable[[], T]) -> T:
+    """Do ``work``, and again where another start took the new folder, still empty, for one that a crash had left."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            return work()
+    return work()

@@ -164,6 +164,22 @@ async def test_a_folder_that_was_removed_is_made_again(memory: MemoryManager) ->
     assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
 
 
+async def test_a_new_folder_that_other_starts_take_for_a_leftover_is_made_again_and_again(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder, sweeps = SYSTEM.mkdir, iter(range(9))
+
+    def make_and_lose(path: Path) -> None:
+        make_folder(path)
+        if path.parent == sessions_dir and next(sweeps, None) is not None:
+            path.rmdir()
+
+    monkeypatch.setattr(SYSTEM, "mkdir", make_and_lose)
+    manager = MemoryManager(sessions_dir=sessions_dir)
+    await take_turn(manager, "Hello", "Hi")
+    assert await stored_contents(manager) == ["Hello", "Hi"]
+
+
 async def test_a_turn_that_was_taken_back_leaves_no_folder(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
     with pytest.raises(ValueError, match="no answer"):
