@@ -11,7 +11,7 @@ from prompt_toolkit.data_structures import Size
 
 from repl.output import TerminalOutput
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds to wait for what must come; never reached when all is well."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.stub.transcript import Thought, thought_of
 
-WAIT = 20.0
+WAIT = 60.0
 """Seconds that a test waits for the other side before it is given up; never reached when all is well."""
 
 
