@@ -163,7 +163,7 @@ class Prompt:
         if self._is_editing or self._owner.interrupted():
             return  # the editor's business, or the turn's
         if self._buffer.text.strip():
-            self._buffer.take()
+            self.put_draft_away()
             return
         if not self._buffer.text and not self._owner.blank_interrupted():
             self.hint("Ctrl-D or /exit leaves.")
@@ -179,6 +179,16 @@ class Prompt:
             return False
         self._buffer.put(entry)
         return True
+
+    @property
+    def draft(self) -> str:
+        """What stands on the line, and was not entered."""
+        return self._buffer.entry.text
+
+    def put_draft_away(self) -> None:
+        """Clear the line but keep it in the history."""
+        if self._buffer.text.strip():
+            self._buffer.take()
 
     def paste(self, text: str) -> None:
         """Insert what was pasted."""
