@@ -225,7 +225,7 @@ class Prompt:
             stop_search()
         self._buffer.reset()
         self._buffer.completer, self._buffer.auto_suggest = DummyCompleter(), None
-        self.app.invalidate()
+        self.clear_hint()
         try:
             return await self._question.answered
         finally:

@@ -222,6 +222,7 @@ async def test_a_line_typed_before_that_question_neither_answers_it_nor_goes_on_
     async with stage(answer("Hello."), resume="") as shell:
         shell.type("Hi\r")
         await shell.see("Go on in it? [y/N]")
+        await shell.see("y yes · n no")
         assert shell.llm.requests == []
         shell.type("n\r")
         await shell.see("Nothing was changed.")
