@@ -130,7 +130,12 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
 async def _pick(context: Context) -> Choice | None:
     """Return what was picked of all sessions; where nothing was, the recent ones stand on the screen, as rows."""
     shelf = Shelf(context.memory, RECENT)
-    choice = await context.view.pick(shelf)
+    try:
+        choice = await context.view.pick(shelf)
+    finally:
+        # The picker shows it until the next key, and then is gone.
+        for told in shelf.told:
+            context.view.info(told)
     if choice is None:
         await _list_recent(context)
     else:

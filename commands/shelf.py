@@ -27,12 +27,14 @@ class Shelf:
     """The saved sessions. Methods raise SessionError.
 
     ``rows`` are the ids of the newest, ``numbered`` of them at most: what a row number means that was shown with them.
+    ``told`` is what was said of each that was moved to the trash.
     """
 
     def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
         self._memory = memory
         self._numbered = numbered
         self.rows: list[str] = []
+        self.told: list[str] = []
 
     async def titles(self) -> Sequence[SessionTitle]:
         """Return all sessions, the newest first."""
@@ -50,7 +52,12 @@ class Shelf:
 
     async def rename(self, session_id: str, title: str) -> None:
         """Give a session another title."""
-        await self._memory.rename_session(session_id, title, sessions_dir=self._memory.sessions_dir)
+        memory = self._memory
+        if session_id == memory.session_id:
+            # Behind its back it would be somebody else's change of the file.
+            await memory.rename(title)
+        else:
+            await memory.rename_session(session_id, title, sessions_dir=memory.sessions_dir)
 
     async def trash(self, session_id: str) -> str:
         """Move a session to the trash and return what to tell; the open one gives way to a new one."""
@@ -61,8 +68,10 @@ class Shelf:
             await save_what_is_left(memory)
         # The open session is let go of afterwards: when it can not be deleted, it stays open.
         await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
-        told = f"Deleted {short}: /restore {short} brings it back from the trash."
+        # Short enough for one row of the picker.
+        told = f"Deleted {short}: /restore {short} brings it back."
         if is_open:
             memory.start_new()
             told += " This is a new session."
+        self.told.append(told)
         return told

@@ -30,7 +30,12 @@ async def pick(prompt: Prompt, screen: Screen, shelf: Shelf) -> Choice | None:
     entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
     picking = Picking(entries, shelf, screen, prompt.paste_guard)
     with prompt.lend(picking.layout):
-        return await picking.run()
+        # What was typed while the list was read is the beginning of what is typed now.
+        picking.begin(prompt.draft)
+        choice = await picking.run()
+        if choice is not None:
+            prompt.put_draft_away()
+        return choice
 
 
 class Picking:
@@ -49,6 +54,10 @@ class Picking:
         control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
         shown = Shown(self.picker, self._pane, shelf, lambda: self._note)
         self.layout = build_picker_layout(control, shown)
+
+    def begin(self, text: str) -> None:
+        """Filter by ``text``; as in the picker, a slash before it only says that it is no command."""
+        self._write(" ".join(text.removeprefix("/").split()))
 
     async def run(self) -> Choice | None:
         """Return what was chosen, None when nothing was; what was asked for meanwhile is done by then.

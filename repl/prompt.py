@@ -163,7 +163,7 @@ class Prompt:
         if self._is_editing or self._owner.interrupted():
             return  # the editor's business, or the turn's
         if self._buffer.text.strip():
-            self._buffer.take()
+            self.put_draft_away()
             return
         if not self._buffer.text and not self._owner.blank_interrupted():
             self.hint("Ctrl-D or /exit leaves.")
@@ -179,6 +179,16 @@ class Prompt:
             return False
         self._buffer.put(entry)
         return True
+
+    @property
+    def draft(self) -> str:
+        """What stands on the line, and was not entered."""
+        return self._buffer.entry.text
+
+    def put_draft_away(self) -> None:
+        """Clear the line but keep it in the history."""
+        if self._buffer.text.strip():
+            self._buffer.take()
 
     def paste(self, text: str) -> None:
         """Insert what was pasted."""
@@ -215,7 +225,7 @@ class Prompt:
             stop_search()
         self._buffer.reset()
         self._buffer.completer, self._buffer.auto_suggest = DummyCompleter(), None
-        self.app.invalidate()
+        self.clear_hint()
         try:
             return await self._question.answered
         finally:

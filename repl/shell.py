@@ -89,7 +89,7 @@ class Shell:
     # What the prompt asks of its owner.
 
     def why_busy(self) -> str:
-        return _BUSY if self._turn else ""
+        return _BUSY if self._turn or self._resume_first else ""
 
     def line_entered(self, entry: Entry) -> None:
         self._screen.show(echo_lines(entry.typed))
@@ -244,7 +244,7 @@ class Shell:
     def _painted(self) -> None:
         self._background.start(self._start_engine())
         remember_start(self._options.settings)
-        if self._resume_first:
+        if self._resume_first and not self._turn:
             self._begin_turn(Entry(f"/resume {self._resume_first}"))
 
     async def _start_engine(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,12 +54,13 @@ class Redo:
         self._undo = Undo(self.port)
 
     def __call__(self, conversation: Conversation, stored: StoredSession) -> None:
-        turns = self._waiting(stored)
-        if not turns:
+        waiting = self._waiting(stored)
+        last = next(waiting, None)
+        if last is None:
             raise UsageError("There is nothing to redo.")
-        self._brought = turns[-1]
-        if base_of(conversation.messages) > turns[-1].base:
-            self._brought = self._exchange(conversation, stored, turns)
+        self._brought = last
+        if base_of(conversation.messages) > last.base:
+            self._brought = self._exchange(conversation, stored, [last, *waiting])
         conversation.messages += self._brought.messages
         stored.typed = self._brought.typed
 
@@ -73,25 +75,23 @@ class Redo:
             with contextlib.suppress(OSError):  # the next redo finds the turn in its place, and passes it over
                 self.port.unlink(self._brought.path)
 
-    def _waiting(self, stored: StoredSession) -> list[UndoneTurn]:
-        """Return what was taken out; what a crash has left in both places was not."""
-        turns = []
+    def _waiting(self, stored: StoredSession) -> Iterator[UndoneTurn]:
+        """Yield what was taken out, the last first; what a crash has left in both places was not."""
         for turn in undone_turns(self.port, stored.path.parent):
             if turn.stands_in(stored.session.messages):
                 with contextlib.suppress(OSError):  # it stands where it belongs, in any case
                     self.port.unlink(turn.path)
             elif turn.path != self._undo.path:
-                turns.append(turn)
-        return turns
+                yield turn
 
-    def _exchange(self, conversation: Conversation, stored: StoredSession, turns: list[UndoneTurn]) -> UndoneTurn:
+    def _exchange(self, conversation: Conversation, stored: StoredSession, turns: Sequence[UndoneTurn]) -> UndoneTurn:
         first = last_turn(conversation.messages) or 0
         base, question = base_of(conversation.messages[:first]), conversation.messages[first].content or ""
-        other = next((turn for turn in turns if (turn.base, turn.question) == (base, question)), None)
+        other = next((turn for turn in reversed(turns) if (turn.base, turn.question) == (base, question)), None)
         if other is None:
             raise UsageError(
                 "There is nothing to redo: the conversation has gone on since. What was undone last is kept in "
-                f"{turns[-1].path}."
+                f"{turns[0].path}."
             )
         self._undo.take_out(conversation, stored, first)
         return other

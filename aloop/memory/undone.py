@@ -7,7 +7,7 @@ it in both, never in none. One that is in both was not taken out.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -91,6 +91,11 @@ def read_undone(port: OsPort, path: Path) -> UndoneTurn:
     return UndoneTurn(path, int(base.text), messages, TypedMessages.cut_from(parsed, messages, 0))
 
 
-def undone_turns(port: OsPort, folder: Path) -> list[UndoneTurn]:
-    """Return the turns that were taken out of a session, the last one last; raises as ``read_undone`` does."""
-    return [read_undone(port, folder / name) for name in port.names(folder) if is_undone(name)]
+def undone_turns(port: OsPort, folder: Path) -> Iterator[UndoneTurn]:
+    """Yield the turns that were taken out of a session, the last one first; raises as ``read_undone`` does.
+
+    Each is read when it is asked for: one that somebody has broken stands in nobody's way who wants a later one.
+    """
+    for name in reversed(port.names(folder)):
+        if is_undone(name):
+            yield read_undone(port, folder / name)

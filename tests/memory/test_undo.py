@@ -237,6 +237,18 @@ async def test_what_somebody_broke_is_told_with_its_place_and_found_by_a_check(m
     assert (finding.path, "/redo can not" in finding.message) == (path, True)
 
 
+async def test_what_somebody_broke_does_not_keep_back_what_was_undone_after_it(memory: MemoryManager) -> None:
+    await memory.undo()
+    [path] = undone(memory)
+    path.write_text("id: [")
+    await memory.undo()
+    assert (await memory.redo()).brought == ONE
+    assert memory.messages == ONE
+    with pytest.raises(SessionFileError, match=path.name):
+        await memory.redo()
+    assert memory.messages == ONE
+
+
 async def test_a_sound_session_with_undone_turns_is_nothing_odd(memory: MemoryManager) -> None:
     await memory.undo()
     assert await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir) == []

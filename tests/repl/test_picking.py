@@ -9,6 +9,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.memory import MemoryManager, housekeeping
+from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
@@ -67,12 +68,24 @@ async def test_leaving_leaves_everything_and_the_rows_on_the_screen(stage: SetSt
         await shell.see("Resumed a1b2c3d4")
 
 
-async def test_what_was_being_typed_comes_back(stage: SetStage) -> None:
+async def test_what_was_typed_before_it_opened_is_its_filter_and_comes_back_with_esc(stage: SetStage) -> None:
     async with stage() as shell:
-        shell.type("/resume\ra draft")
-        await shell.see(LEGEND)
+        shell.type("/resume\rdonk")
+        await line(shell, "find: donk")
+        await shell.see("1 of 3")
+        shell.type("dy")
+        await line(shell, "find: donkdy")
         shell.type("\x1b")
-        await line(shell, "> a draft")
+        await line(shell, "> donk")
+
+
+async def test_a_filter_typed_before_it_opened_is_not_left_on_the_prompt(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("/resume\r/weather")
+        await line(shell, "find: weather")
+        shell.type("\r")
+        await shell.see("Resumed a1b2c3d4 · 4 messages")
+        await shell.rest()
 
 
 async def test_a_filter_may_begin_with_a_letter_that_is_a_command(stage: SetStage) -> None:
@@ -201,6 +214,34 @@ async def test_trashing_the_open_session_begins_a_new_one(stage: SetStage, sessi
         await line(shell, f"Deleted {session_id[:8]}")
         shell.type("\x1b")
         await shell.see("0 messages")
+
+
+async def test_what_was_trashed_is_told_once_more_in_the_scrollback(stage: SetStage) -> None:
+    async with stage() as shell:
+        await opened(shell)
+        shell.type("dy")
+        await line(shell, "Deleted 0badcafe")
+        shell.type("donk\x7f\x7f\x7f\x7f\r")
+        await shell.see("Resumed a1b2ffff")
+        assert "Deleted 0badcafe: /restore 0badcafe brings it back.\n" in shell.terminal.scrollback
+
+
+async def test_renaming_the_open_session_is_nobody_elses_change(stage: SetStage, sessions_dir: Path) -> None:
+    await store(sessions_dir, "What was it?")
+    async with stage(answer("Six."), resume="") as shell:
+        await shell.see("2 messages")
+        await opened(shell)
+        shell.type("r\x15Sums\r")
+        await line(shell, " 1 ")
+        await shell.see("Sums")
+        shell.type("\x1b")
+        await shell.rest()
+        shell.type("And 3+3?\r")
+        await shell.see("Six.")
+        await shell.rest()
+        assert "changed on disk" not in shell.terminal.scrollback
+        titles = await MemoryManager.list_titles(sessions_dir=sessions_dir)
+        assert titles[0].title == "Sums"
 
 
 async def test_what_fails_behind_ones_back_is_told_in_the_scrollback(

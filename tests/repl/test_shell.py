@@ -214,6 +214,25 @@ async def test_a_session_from_elsewhere_is_asked_about_before_it_is_resumed(
         assert "│ Be brief." in shell.terminal.scrollback
 
 
+async def test_a_line_typed_before_that_question_neither_answers_it_nor_goes_on_without_it(
+    stage: SetStage, sessions_dir: Path
+) -> None:
+    save(sessions_dir, FIRST)
+    (state_dir() / "aloop" / "trust").unlink()
+    async with stage(answer("Hello."), resume="") as shell:
+        shell.type("Hi\r")
+        await shell.see("Go on in it? [y/N]")
+        await shell.see("y yes · n no")
+        assert shell.llm.requests == []
+        shell.type("n\r")
+        await shell.see("Nothing was changed.")
+        await shell.see("> Hi")
+        shell.type("\r")
+        await shell.see("Hello.")
+        await shell.rest()
+        assert await shell.saved() == ["Hi", "Hello."]
+
+
 async def test_resuming_what_is_not_there_ends_before_the_prompt(
     stage: SetStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
