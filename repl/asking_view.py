@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from aloop.agent.events import AgentEvent, AnswerDelta, ThoughtDelta, TurnStarted
 from aloop.consent import Decision, Request
+from aloop.errors import AloopError
 from commands.detail import Detail
 from repl.answers import is_yes
 from repl.cells import rows, wrap
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines, question_lines
-from repl.line_source import LineSource
+from repl.file_editor import edit_file
+from repl.handover import hand_over
+from repl.line_source import Person
 from repl.plain_view import PlainView
 from repl.sanitize import safe_text
 
@@ -20,7 +25,7 @@ from repl.sanitize import safe_text
 class AskingView(PlainView):
     """Asks what a PlainView must answer with no; and writes an answer by whole lines, which are read out whole."""
 
-    def __init__(self, lines: LineSource, detail: Detail | None = None) -> None:
+    def __init__(self, lines: Person, detail: Detail | None = None) -> None:
         super().__init__(sys.stdout, sys.stderr, detail, shutil.get_terminal_size().columns - 1)
         self._lines = lines
         self._begun = ""
@@ -46,11 +51,26 @@ class AskingView(PlainView):
     def error(self, text: str) -> None:
         super().error("\n".join(wrap(safe_text(text), self._width)))
 
+    async def edit(self, path: Path, line: int) -> bool:
+        try:
+            with self._lines.lent():
+                await edit_file(path, line)
+        except AloopError as error:
+            self.error(str(error))
+            return False
+        return True
+
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:
+        with self._lines.lent():
+            return await hand_over(command, folder)
+
     async def confirm(self, question: str) -> bool:
+        self._set_aside_what_is_typed()
         self.info(f"{question} [y/N]")
         return is_yes(await self._read("> "))
 
     async def consent(self, request: Request) -> Decision:
+        self._set_aside_what_is_typed()
         self._write(self._out, question_lines(request))
         decision = None
         while decision is None:
@@ -71,9 +91,15 @@ class AskingView(PlainView):
             written += [row] if is_fence or self._in_code else rows(row, self._width)
         return "\n".join(written)
 
+    def _set_aside_what_is_typed(self) -> None:
+        """Keep what was typed by now from being taken for an answer: nobody has seen the question."""
+        typed = self._lines.typed_ahead()
+        if typed and not self._lines.offer(typed):
+            self.info(f"Typed before this question, so no answer to it: {typed}")
+
     async def _read(self, lead: str) -> str:
         try:
-            answer = await self._lines.next(lead)
+            answer = await self._lines.answer(lead)
         except KeyboardInterrupt:
             self.info("")
             # It has cancelled the turn as well, which ends this wait.

@@ -35,6 +35,17 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     return ReActAgent(llm, memory=memory, allow=options.allow, system=options.system, max_steps=options.max_steps)
 
 
+def load_ahead(agent: ReActAgent) -> None:
+    """Load the SDK and the validator of tool arguments; blocks for a second or two, and raises what goes wrong."""
+    # Imported here, as above.
+    from aloop import tools
+
+    preload = getattr(agent.llm, "preload", None)
+    if preload is not None:
+        preload()
+    tools.warm()
+
+
 def names_model(options: ShellOptions | TaskOptions) -> bool:
     """Whether somebody said which model is to answer, so that a session's own is not asked for."""
     return bool(options.model or options.settings.model)

@@ -13,6 +13,8 @@ from prompt_toolkit.filters import Condition, has_focus, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from repl.backslash import is_kept, is_open
+
 if TYPE_CHECKING:
     from repl.prompt import Prompt
 
@@ -68,14 +70,12 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
 
 def goes_on(document: Document) -> bool:
     """Whether a backslash before the cursor, at the end of its line, says that another line is to come."""
-    before = document.current_line_before_cursor
-    backslashes = len(before) - len(before.rstrip("\\"))
-    return not document.current_line_after_cursor and backslashes % 2 == 1
+    return not document.current_line_after_cursor and is_open(document.current_line_before_cursor)
 
 
 def _continue(buffer: Buffer) -> None:
-    """Begin a new line; the backslash has said so, and goes, but for a command: its shell wants to see it."""
-    if not buffer.text.startswith("!"):
+    """Begin a new line; the backslash has said so, and goes."""
+    if not is_kept(buffer.text):
         buffer.delete_before_cursor()
     buffer.insert_text("\n")
 

@@ -6,7 +6,10 @@ import asyncio
 import shutil
 import signal
 import sys
+import threading
+from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
 from commands.catalog import REGISTRY
@@ -18,13 +21,17 @@ from commands.resume import report_resumed
 from commands.trust import admit
 from repl.asking_view import AskingView
 from repl.banner import banner_lines, farewell_lines
-from repl.engine import build_agent, names_model, recover, resume_session
+from repl.engine import build_agent, load_ahead, names_model, recover, resume_session
 from repl.kind import is_dumb, is_terminal
-from repl.line_source import LineSource, PipedLines, TerminalLines
+from repl.line_source import LineSource, PipedLines
 from repl.options import ShellOptions
 from repl.plain_view import PlainView
 from repl.report import bug_text
 from repl.spans import to_text
+from repl.terminal_lines import TerminalLines
+
+if TYPE_CHECKING:
+    from aloop.agent import ReActAgent
 
 _PROMPT = "> "
 _INTERRUPTED = 130
@@ -58,12 +65,14 @@ async def _run(options: ShellOptions) -> int:
     except AloopError as error:
         view.error(str(error))
         return 1
+    if is_terminal():
+        threading.Thread(target=_load_ahead, args=(agent,), name="loading ahead", daemon=True).start()
     while (line := await _next_line(lines, view)) is not None:
-        if not await _take_turn(line, context):
+        if not await _take_turn(line, context, lines):
             break
     if agent.memory.has_unsaved:
         # The lines have ended without a word, after a save that failed: another try.
-        await _take_turn("/exit", context)
+        await _take_turn("/exit", context, lines)
     is_saved = not agent.memory.has_unsaved
     if is_terminal():
         sys.stdout.write(to_text(farewell_lines(context)))
@@ -72,15 +81,22 @@ async def _run(options: ShellOptions) -> int:
     return 0 if is_saved else 1
 
 
+def _load_ahead(agent: ReActAgent) -> None:
+    """Load what the first answer takes, while the first question is typed; what goes wrong is told later."""
+    with suppress(Exception):
+        load_ahead(agent)
+
+
 def _piped(detail: Detail) -> PlainView:
     return PlainView(sys.stdout, sys.stderr, detail)
 
 
 def _on_terminal(options: ShellOptions, detail: Detail) -> tuple[LineSource, PlainView]:
     """Greet the person at the terminal, and return how to ask and how to show."""
-    lines = TerminalLines(options.settings.history_file, dumb=is_dumb())
+    settings = options.settings
+    lines = TerminalLines(settings.history_file, dumb=is_dumb(), editing_mode=settings.editing_mode)
     width = shutil.get_terminal_size().columns
-    sys.stdout.write(to_text(banner_lines(options.model, options.settings, width)))
+    sys.stdout.write(to_text(banner_lines(options.model, settings, width)))
     return lines, AskingView(lines, detail)
 
 
@@ -97,11 +113,11 @@ async def _next_line(lines: LineSource, view: PlainView) -> str | None:
         return line
 
 
-async def _take_turn(line: str, context: Context) -> bool:
+async def _take_turn(line: str, context: Context, lines: LineSource) -> bool:
     """Do what ``line`` says; False when it says to leave."""
     loop = asyncio.get_running_loop()
     turn = asyncio.ensure_future(dispatch(line, context))
-    loop.add_signal_handler(signal.SIGINT, turn.cancel)
+    loop.add_signal_handler(signal.SIGINT, lambda: None if lines.is_lent else turn.cancel())
     try:
         outcome = await turn
     except asyncio.CancelledError:
@@ -114,4 +130,6 @@ async def _take_turn(line: str, context: Context) -> bool:
         return True
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+    if outcome.prefill and not lines.offer(outcome.prefill):
+        context.view.info(f"To be entered again:\n{outcome.prefill}")
     return outcome.next is not Next.LEAVE

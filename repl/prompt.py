@@ -156,12 +156,14 @@ class Prompt:
         elif busy := self._owner.why_busy():
             self.hint(busy)
         else:
+            self.app.vi_state.reset()
             self._owner.line_entered(self._buffer.take())
 
     def interrupt(self) -> None:
         """End the turn, with what it asks; without one, clear the line but keep it in the history."""
         if self._is_editing or self._owner.interrupted():
             return  # the editor's business, or the turn's
+        self.app.vi_state.reset()  # a new line begins by typing, as in any shell
         if self._buffer.text.strip():
             self.put_draft_away()
             return

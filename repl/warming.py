@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from aloop import tools
 from aloop.agent import ReActAgent
+from repl.engine import load_ahead
 from repl.markdown import render_markdown
 
 # Most answers hold one of these, and a highlighter loads each language when it first meets it.
@@ -16,9 +16,6 @@ def warm_up(agent: ReActAgent) -> None:
     """Load the SDK, the validator of tool arguments and the highlighter; blocks for seconds, and raises nothing."""
     # Whatever goes wrong here is raised again, and shown, when it is needed.
     with suppress(Exception):
-        preload = getattr(agent.llm, "preload", None)
-        if preload is not None:
-            preload()
-        tools.warm()
+        load_ahead(agent)
         for language in _LANGUAGES:
             render_markdown(f"```{language}\n```", width=80, colour=False)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
 from aloop.agent.events import AnswerDelta, AnswerFinished, TurnStarted
@@ -19,13 +23,28 @@ class Answers:
     def __init__(self, *lines: str | None) -> None:
         self._lines = list(lines)
         self.asked: list[str] = []
+        self.offered: list[str] = []
+        self.ahead = ""
+        self.takes = True
+        self.is_lent = False
 
-    async def next(self, lead: str) -> str | None:
+    async def answer(self, lead: str) -> str | None:
         self.asked.append(lead)
         return self._lines.pop(0)
 
-    def remember(self, line: str) -> None:
-        """Nothing is asked for again."""
+    def typed_ahead(self) -> str:
+        typed, self.ahead = self.ahead, ""
+        return typed
+
+    def offer(self, text: str) -> bool:
+        self.offered.append(text)
+        return self.takes
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        self.is_lent = True
+        yield
+        self.is_lent = False
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +76,31 @@ async def test_a_question_is_put_until_the_answer_is_clear(capsys: pytest.Captur
     decision = await AskingView(lines).consent(REQUEST)
     assert (decision.answer, lines.asked) == ("once", ["allow? ", "allow? "])
     assert "$ make" in capsys.readouterr().out
+
+
+async def test_what_was_typed_before_a_question_is_offered_again_or_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Answers("n")
+    lines.ahead = "y"
+    assert (await AskingView(lines).consent(REQUEST)).answer == "no"
+    assert lines.offered == ["y"]
+    assert "answer to it" not in capsys.readouterr().out
+    lines = Answers("n")
+    lines.ahead, lines.takes = "y", False
+    assert not await AskingView(lines).confirm("Delete it?")
+    assert capsys.readouterr().out.replace("\n", " ").startswith("Typed before this question, so no answer to it: y ")
+
+
+async def test_a_program_gets_the_terminal_and_its_failure_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    view = AskingView(Answers())
+    assert await view.hand_over(["sh", "-c", "exit 3"], tmp_path) == 3
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "true")
+    assert await view.edit(tmp_path / "file", 1)
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    assert not await view.edit(tmp_path / "file", 1)
+    assert "There is no editor" in capsys.readouterr().err
 
 
 async def test_the_end_of_the_lines_is_a_no() -> None:

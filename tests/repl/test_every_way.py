@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,11 +66,17 @@ class Answers:
     def __init__(self, text: str) -> None:
         self._lines = [text, "v", f"n {text}"] * 9
 
-    async def next(self, lead: str) -> str:
+    async def answer(self, lead: str) -> str:
         return self._lines.pop(0)
 
-    def remember(self, line: str) -> None:
-        """Nothing is asked for again."""
+    def typed_ahead(self) -> str:
+        return self._lines[0]
+
+    def offer(self, text: str) -> bool:
+        return False
+
+    def lent(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def events(text: str) -> Sequence[AgentEvent]:
@@ -133,7 +140,7 @@ async def on_terminal(text: str) -> str:
 
     async def read(lead: str, choices: str) -> str:
         terminal.output.write_raw(to_ansi(echo_lines(lead + choices), colour=True))
-        return await answers.next(lead)
+        return await answers.answer(lead)
 
     screen = Screen(terminal.output)
     view = TerminalView(screen, Live(), lambda _: None, read)

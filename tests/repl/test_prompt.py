@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from prompt_toolkit.completion import DummyCompleter
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.key_binding.vi_state import InputMode
 
 from repl.live import Live
 from repl.pastes import Entry
@@ -113,3 +115,13 @@ async def test_text_is_offered_only_on_an_empty_line(stage: Stage) -> None:
     assert stage.prompt.offer(Entry("try again"))
     await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> try again", "the text")
     assert not stage.prompt.offer(Entry("something else"))
+
+
+@pytest.mark.parametrize("end", ["\r", "\x03"])
+async def test_after_vi_commands_a_new_line_begins_by_typing(stage: Stage, end: str) -> None:
+    stage.prompt.app.editing_mode = EditingMode.VI
+    stage.type("one")
+    await stage.terminal.wait_for("> one")
+    stage.prompt.app.vi_state.input_mode = InputMode.NAVIGATION
+    stage.type(f"{end}first")
+    await stage.terminal.wait_for("> first")
