@@ -14,6 +14,8 @@ BUNDLED = "SmolLM2-135M"
 """The title of the model that ``aloop local install`` fetches."""
 
 _PREFIX = f"{LOCAL_MODEL}:"
+TOY = f"{_PREFIX}{BUNDLED}"
+"""Its full name, as in sessions."""
 _MAGIC = b"GGUF"
 _NAMED = " (named by ALOOP_LOCAL_MODEL)"
 
