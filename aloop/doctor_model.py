@@ -14,7 +14,7 @@ def check_local_model(around: Surroundings) -> Verdict:
     except UsageError:
         return Verdict("warn", "not looked at: first mend the settings")
     # Nobody has to have it: only one that is there and not right is odd.
-    return Verdict("warn" if status.state == "outdated" else "ok", status.sentence)
+    return Verdict("warn" if status.state == "outdated" or status.fault else "ok", status.sentence)
 
 
 MODEL_CHECKS: tuple[tuple[str, Check], ...] = (("local", check_local_model),)

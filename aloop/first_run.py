@@ -9,16 +9,17 @@ from pathlib import Path
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local.models import default_model
-from aloop.sessions_output import remark
+from aloop.sessions_output import line_ended, remark
 
 _QUESTION = """\
 There is no key and no model here yet. Who shall answer?
 
   1  Claude: type in an API key, for this run
-  2  A small model on this machine: often wrong, but needs no key (120 MB)
+  2  A small model on this machine: no key, often wrong
   3  The offline demo: no model, no network
 
-1, 2 or 3 [3]: """
+"""
+_PROMPT = "1, 2 or 3 [3]: "
 _KEEP_IT = "To keep it, put `export ANTHROPIC_API_KEY=…` into your shell's profile."
 
 
@@ -37,17 +38,29 @@ def choose(settings: Settings) -> Settings | None:
     """Ask, do what was chosen, and return the settings as they are then; None when the person leaves instead."""
     while True:
         sys.stderr.write(_QUESTION)
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not line:
-            sys.stderr.write("\n")
+        answer = _answer()
+        if not answer:
             return None
-        answer = line.strip() or "3"
         if (answer == "1" and _take_key()) or (answer == "2" and _install()) or answer == "3":
             _remember(settings, answer)
             sys.stderr.write("\n")
             return Settings.from_env()
         sys.stderr.write("\n")
+
+
+def _answer() -> str:
+    """Return one of the three, the last for an empty line; nothing when standard input ends."""
+    while True:
+        sys.stderr.write(_PROMPT)
+        sys.stderr.flush()
+        with line_ended():
+            line = sys.stdin.readline()
+        if not line:
+            sys.stderr.write("\n")
+            return ""
+        answer = line.strip() or "3"
+        if answer in ("1", "2", "3"):
+            return answer
 
 
 def _take_key() -> bool:
@@ -56,8 +69,10 @@ def _take_key() -> bool:
     from getpass import getpass
 
     try:
-        key = getpass("API key (not shown, and not stored): ").strip()
+        with line_ended():
+            key = getpass("API key (not shown, and not stored): ").strip()
     except EOFError:
+        sys.stderr.write("\n")
         key = ""
     if key:
         os.environ["ANTHROPIC_API_KEY"] = key

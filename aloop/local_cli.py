@@ -95,7 +95,7 @@ def _loads(settings: Settings) -> bool:
 def _status(options: LocalOptions, settings: Settings) -> int:
     status = local_status(settings)
     print_line(json_line(asdict(status)) if options.as_json else status.sentence)
-    return 0 if status.state == "installed" else 1
+    return 0 if status.state == "installed" and not status.fault else 1
 
 
 def _remove(options: LocalOptions, settings: Settings) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from aloop.visible import visible
 
@@ -36,4 +37,15 @@ def agree(question: str) -> bool:
     """Ask, and take nothing but a clear yes for one."""
     sys.stderr.write(visible(f"{question} [y/N] "))
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    with line_ended():
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def line_ended() -> Iterator[None]:
+    """End the line of a question that Ctrl-C is the answer to: what comes next begins on one of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise

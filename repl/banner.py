@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aloop import __version__
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
-from aloop.local.models import default_model, full_name, title_of
+from aloop.local.models import TOY, default_model, full_name, title_of
 from repl.options import ShellOptions
 from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
@@ -45,6 +45,8 @@ def welcome_lines(model: str | None, settings: Settings, sessions: str) -> list[
     answering = expected_model(model, settings)
     if model is None and answering == OFFLINE_MODEL:
         who = "No API key: an offline demo answers. Set ANTHROPIC_API_KEY."
+    elif answering == TOY:
+        who = f"{title_of(answering)} answers, on this machine."  # it has no tools to ask for
     else:
         who = f"{safe_line(title_of(answering))} answers, and asks before changing things."
     return [

@@ -19,6 +19,8 @@ def test_one_that_is_there_is_told_and_an_old_one_is_odd(tmp_path: Path) -> None
     place = install_fake(tmp_path)
     around = replace(WELL, env={"ALOOP_DATA_DIR": str(tmp_path)})
     assert check_local_model(around).level == "ok"
+    named = replace(around, env={**around.env, "ALOOP_LOCAL_MODEL": "/nowhere/x.gguf"})
+    assert check_local_model(named).level == "warn"
     place.manifest.write_text("{}")
     assert check_local_model(around).level == "warn"
 

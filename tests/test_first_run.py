@@ -67,7 +67,7 @@ def test_the_demo_is_chosen_once_and_for_all_and_in_private(
     type_in(monkeypatch, line)
     assert first_run.choose(Settings.from_env()) == Settings.from_env()
     said = capsys.readouterr().err
-    assert all(len(row) < 80 for row in said.splitlines())
+    assert all(len(row) < 60 for row in said.splitlines())
     assert [row.split()[0] for row in said.splitlines() if row.startswith("  ")] == ["1", "2", "3"]
     assert not is_due()
     assert stat.S_IMODE((home / REMEMBERED).stat().st_mode) == 0o600
@@ -91,7 +91,23 @@ def test_no_key_and_no_sense_are_asked_again(
     monkeypatch.setattr("getpass.getpass", lambda _: "")
     type_in(monkeypatch, "1", "what?", "3")
     assert first_run.choose(Settings.from_env()) is not None
-    assert capsys.readouterr().err.count("Who shall answer?") == 3
+    said = capsys.readouterr().err
+    assert said.count("1, 2 or 3 [3]: ") == 3
+    assert said.count("Who shall answer?") == 2, "what makes no sense is asked again in one line"
+
+
+def test_ctrl_c_leaves_and_ends_the_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> str:
+        raise KeyboardInterrupt
+
+    type_in(monkeypatch)
+    monkeypatch.setattr(sys.stdin, "readline", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        first_run.choose(Settings.from_env())
+    assert capsys.readouterr().err.endswith("1, 2 or 3 [3]: \n")
+    assert is_due()
 
 
 def test_the_small_model_is_installed_on_the_spot(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from aloop.llm.anthropic import AnthropicLLM
 
 _TOY_ANSWER = 200
-"""Tokens; a toy that is let talk begins to go round in circles."""
+"""Tokens; a toy that is let talk loses its thread."""
 _STALL = 600.0  # a long question takes minutes to read on one thread, with nothing to be heard
-_SAMPLING = {"temperature": 0.2, "repeat_penalty": 1.1}
+_CALM = {"temperature": 0.2}
 
 
 class LocalLLM:
@@ -96,7 +96,7 @@ class LocalLLM:
 
     def _dialect(self, serving: Serving) -> Dialect:
         if self._local.is_toy:
-            return Dialect(_TOY_ANSWER, _STALL, _SAMPLING, is_ours=True)
+            return Dialect(_TOY_ANSWER, _STALL, _CALM, is_ours=True)
         return Dialect(serving.window // 4, _STALL, is_ours=True)
 
     async def _fit(

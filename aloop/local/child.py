@@ -3,10 +3,11 @@
 This file is run by its path, isolated and without site-packages: it imports the standard library, and from the folder
 that it is given the packages that were fetched.
 
-The first line of standard input is a JSON object: ``{"site", "file", "key", "window", "threads"}``. One line of JSON
-answers it: ``{"url", "window", "takes_tools"}`` once questions can be asked, or ``{"error": sentence}`` when the
-packages do not load; without a file, that is all that is tried. The other end keeps standard input open for as long as
-it lives: whichever way it dies, the kernel closes that, and this ends.
+The first line of standard input is a JSON object: ``{"site", "file", "key", "window", "threads", "sampling"}``.
+The last is an object itself, of settings by xllamacpp's names. One line of JSON answers it: ``{"url", "window",
+"takes_tools"}`` once questions can be asked, or ``{"error": sentence}`` when the packages do not load; without a file,
+that is all that is tried. The other end keeps standard input open for as long as it lives: whichever way it dies, the
+kernel closes that, and this ends.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def _serve(engine: Any, wanted: dict[str, Any]) -> Any:
     params.offline = True
     params.ui = False
     params.verbosity = 1  # errors alone
+    for name, value in wanted["sampling"].items():
+        setattr(params.sampling, name, value)
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.api_keys = [wanted["key"]]

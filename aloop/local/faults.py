@@ -22,6 +22,8 @@ _NO_NETWORK = (
     "network is unreachable",
     "connectivity is disabled",
 )
+_NO_TRUST = ("certificate", "sslerror", "not a trusted or secure host")
+_NO_ENTRY = ("401 client error", "403 client error", "401 unauthorized", "403 forbidden", "credentials not correct")
 _WRONG_HASH = ("do not match the hashes", "hash mismatch")
 _FULL_DISK = ("no space left on device", "errno 28", "disk quota exceeded")
 _NO_BUILD = ("no matching distribution", "no solution found", "not a supported wheel")
@@ -49,6 +51,13 @@ def explain_fetch(output: str) -> str:
             "What was fetched is not what was published: its SHA-256 is another. Nothing of it was kept. Try again on "
             "another network; if that does not help, please report it."
         )
+    if any(words in said for words in _NO_TRUST):
+        return (
+            "The index could not be trusted: its certificate is not one that pip or uv knows. Where a proxy stands "
+            f"before it, PIP_CERT (for uv, SSL_CERT_FILE) names the file of its authority. {_AGAIN} then."
+        )
+    if any(words in said for words in _NO_ENTRY):
+        return f"The index, or a proxy before it, let nobody in: it wants a name and a password. {_AGAIN} with them."
     if any(words in said for words in _NO_NETWORK):
         return f"The packages could not be fetched: there is no way to them from here. {_AGAIN} with a network."
     if any(words in said for words in _NO_BUILD):

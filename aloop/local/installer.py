@@ -208,7 +208,7 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 def try_out(site: Path) -> None:
     """Load what was fetched, in a process of its own; raises LocalModelError when that needs what is not there."""
-    process = open_child({"site": str(site), "file": "", "key": "", "window": 0, "threads": 1})
+    process = open_child({"site": str(site), "file": "", "key": "", "window": 0, "threads": 1, "sampling": {}})
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     with process.stdout as stdout:
         said = stdout.readline()

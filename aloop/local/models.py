@@ -14,7 +14,10 @@ BUNDLED = "SmolLM2-135M"
 """The title of the model that ``aloop local install`` fetches."""
 
 _PREFIX = f"{LOCAL_MODEL}:"
+TOY = f"{_PREFIX}{BUNDLED}"
+"""Its full name, as in sessions."""
 _MAGIC = b"GGUF"
+_NAMED = " (named by ALOOP_LOCAL_MODEL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +56,40 @@ def default_model(settings: Settings) -> str:
 
 def full_name(name: str, settings: Settings) -> str:
     """Return what ``name`` is called in full, whether or not that can run; raises LocalModelError for nonsense."""
-    return _choose(name, settings).name if is_local(name) else name
+    return choose_model(name, settings).name if is_local(name) else name
+
+
+def choose_model(name: str, settings: Settings) -> LocalModel:
+    """Return the model that ``name`` means, whether or not it is there; raises LocalModelError for nonsense."""
+    named = name.removeprefix(LOCAL_MODEL).removeprefix(":")
+    wanted = named or settings.local_model or BUNDLED
+    if wanted == BUNDLED:
+        return LocalModel(Place(settings.data_dir).weights, BUNDLED, is_toy=True)
+    if not _is_path(wanted):
+        raise LocalModelError(
+            f"There is no local model {wanted!r}{'' if named else _NAMED}: name {BUNDLED}, or the path of a GGUF file."
+        )
+    # Not resolved: where models are links to files that are named by their hash, the link has the name that says more.
+    file = Path(os.path.normpath(Path(wanted).expanduser().absolute()))
+    return LocalModel(file, file.stem, is_toy=False)
 
 
 def find_model(name: str, settings: Settings) -> LocalModel:
     """Return the model that ``name`` means, its file being there; raises LocalModelError where it can not run."""
-    model = _choose(name, settings)
+    model = choose_model(name, settings)
     if not Place(settings.data_dir).is_installed:
         raise LocalModelError(
             "The local model is not installed. `aloop local install` fetches it, and says first what that is."
         )
+    shown = f"{model.file}{_NAMED if name == LOCAL_MODEL and settings.local_model else ''}"
     try:
         with model.file.open("rb") as file:
             is_gguf = file.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
-        raise LocalModelError(f"{model.file} can not be read: {error.strerror or error}.") from error
+        raise LocalModelError(f"{shown} can not be read: {error.strerror or error}.") from error
     if not is_gguf:
-        raise LocalModelError(f"{model.file} is no GGUF file, and only those run here.")
+        raise LocalModelError(f"{shown} is no GGUF file, and only those run here.")
     return model
-
-
-def _choose(name: str, settings: Settings) -> LocalModel:
-    wanted = name.removeprefix(LOCAL_MODEL).removeprefix(":") or settings.local_model or BUNDLED
-    if wanted == BUNDLED:
-        return LocalModel(Place(settings.data_dir).weights, BUNDLED, is_toy=True)
-    if not _is_path(wanted):
-        raise LocalModelError(f"There is no local model {wanted!r}: name {BUNDLED}, or the path of a GGUF file.")
-    # Not resolved: where models are links to files that are named by their hash, the link has the name that says more.
-    file = Path(os.path.normpath(Path(wanted).expanduser().absolute()))
-    return LocalModel(file, file.stem, is_toy=False)
 
 
 def _is_path(text: str) -> bool:

@@ -25,6 +25,9 @@ CHILD = Path(__file__).with_name("child.py")
 _TOY_WINDOW = 4_096
 _WINDOW = 8_192
 """Tokens; a model may be able to take more, and each takes memory."""
+# Given at the start, for its Messages API takes no notice of penalties in a request. This one keeps a toy from going
+# round in circles; one on every word that was said before would, for its size, also keep it from being right.
+_TOY_SAMPLING = {"dry_multiplier": 0.8, "dry_allowed_length": 4, "dry_penalty_last_n": 1024}
 _ROOM_FOR_TOOLS = 4_096  # tokens; to tell of the standard tools takes nearly 2,000
 _MOST_THREADS = 8
 _PATIENCE = 2.0  # seconds that a child gets to end by itself
@@ -90,6 +93,7 @@ class LocalServer:
             "key": secrets.token_urlsafe(32),
             "window": _TOY_WINDOW if self._model.is_toy else _WINDOW,
             "threads": threads,
+            "sampling": _TOY_SAMPLING if self._model.is_toy else {},
         }
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aloop.config import Settings
+from aloop.config import LOCAL_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local.installer import size_of
-from aloop.local.models import BUNDLED
+from aloop.local.models import BUNDLED, choose_model, find_model
 from aloop.local.parcels import parcels
 from aloop.local.place import Place, shown
 
@@ -21,13 +22,15 @@ State = Literal["installed", "outdated", "absent", "unsupported"]
 class LocalStatus:
     """``folder`` is where it is, or would be; ``size`` in bytes; ``versions`` by package, as they are installed.
 
-    ``sentence`` says all of it to a person, and what to do. ``file`` is the GGUF file that ``--model local`` runs.
+    ``sentence`` says all of it to a person, and what to do. ``file`` is the GGUF file that ``--model local`` runs;
+    ``fault`` is why it does not although the packages are installed, empty where it does.
     """
 
     state: State
     sentence: str
     folder: Path
-    file: Path
+    file: Path | None
+    fault: str
     size: int
     versions: dict[str, str]
 
@@ -35,12 +38,28 @@ class LocalStatus:
 def local_status(settings: Settings) -> LocalStatus:
     """Look at what is on the disk; nothing is started, and nothing fetched."""
     place = Place(settings.data_dir)
-    file = Path(settings.local_model).expanduser().absolute() if settings.local_model else place.weights
     size, versions = size_of(place.folder), _versions(place)
     state, sentence = _judge(place, versions, size)
-    if place.is_installed and not file.is_file():
-        sentence += f" {file}, which ALOOP_LOCAL_MODEL names, is not there."
-    return LocalStatus(state, sentence, place.folder, file, size, versions)
+    fault = _fault(settings) if place.is_installed else ""
+    if fault:
+        sentence += f" {fault}"
+    elif state == "installed":
+        sentence += f" `aloop --model local` talks with {settings.local_model or 'it'}."
+    return LocalStatus(state, sentence, place.folder, _file(settings), fault, size, versions)
+
+
+def _file(settings: Settings) -> Path | None:
+    with suppress(LocalModelError):
+        return choose_model(LOCAL_MODEL, settings).file
+    return None
+
+
+def _fault(settings: Settings) -> str:
+    try:
+        find_model(LOCAL_MODEL, settings)
+    except LocalModelError as error:
+        return str(error)
+    return ""
 
 
 def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, str]:
@@ -51,9 +70,9 @@ def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, st
     if not place.is_installed:
         return "absent", "The local model is not installed; `aloop local install` fetches it."
     there = f"{BUNDLED} is installed ({size / 1e6:,.0f} MB, in {shown(place.folder)})"
-    if versions != wanted:
+    if versions != wanted or not place.weights.is_file():
         return "outdated", f"{there}, but not as this aloop knows it; `aloop local install` fetches that."
-    return "installed", f"{there}; `aloop --model local` talks with it."
+    return "installed", f"{there}."
 
 
 def _versions(place: Place) -> dict[str, str]:

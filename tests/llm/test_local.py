@@ -80,9 +80,16 @@ async def test_it_can_be_loaded_before_it_is_asked(make: Make) -> None:
 
 
 async def test_a_toy_is_asked_for_little_and_calmly(make: Make) -> None:
-    asked = answer(await ask(make()))["asked"]
-    assert (asked["max_tokens"], asked["temperature"], asked["repeat_penalty"]) == (200, 0.2, 1.1)
-    assert "cache_control" not in asked
+    said = answer(await ask(make()))
+    assert (said["asked"]["max_tokens"], said["asked"]["temperature"]) == (200, 0.2)
+    assert "cache_control" not in said["asked"]
+
+
+@pytest.mark.parametrize("is_toy", [True, False])
+async def test_a_toy_is_kept_from_repeating_itself_by_its_server_which_ignores_such_wishes_in_requests(
+    make: Make, is_toy: bool
+) -> None:
+    assert ("dry_multiplier" in answer(await ask(make(is_toy=is_toy)))["sampling"]) is is_toy
 
 
 async def test_it_says_with_its_first_answer_what_it_is(make: Make) -> None:

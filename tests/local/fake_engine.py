@@ -33,6 +33,7 @@ class CommonParams:
         self.model = SimpleNamespace(path="")
         self.cpuparams = SimpleNamespace(n_threads=0)
         self.cpuparams_batch = SimpleNamespace(n_threads=0)
+        self.sampling = SimpleNamespace()
         self.api_keys: list[str] = []
 
 
@@ -47,6 +48,7 @@ class Server(StubServer):
             sys.stderr.write(f"0.00.005.618 E gguf_init_from_reader: {self._how['fails']}\n0.00.006 E srv  load: no\n")
             raise RuntimeError("Failed to init server, please check the input params.")
         self._key = params.api_keys[0]
+        self._sampling = vars(params.sampling)
         super().__init__()
 
     @property
@@ -70,7 +72,7 @@ class Server(StubServer):
                 return Answer(_Farewell())
             case "say nothing":
                 return Answer()
-        return Answer(Text(json.dumps({"process": os.getpid(), "asked": request.body})))
+        return Answer(Text(json.dumps({"process": os.getpid(), "asked": request.body, "sampling": self._sampling})))
 
 
 class _Farewell(Text):

@@ -17,6 +17,13 @@ _LOG = """\
     [
         ("WARNING: Retrying after NameResolutionError\nERROR: No matching distribution found for x", "no way to them"),
         ("error: Failed to fetch: `https://…`\n  Caused by: error sending request for url", "no way to them"),
+        (
+            "WARNING: Retrying after SSLError(CertificateError(…))\nERROR: No matching distribution found for x",
+            "PIP_CERT",
+        ),
+        ("error: error sending request\n  Caused by: invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE"),
+        ("WARNING: … is not a trusted or secure host …\nERROR: No matching distribution found for x", "PIP_CERT"),
+        ("ERROR: HTTP error 403 while getting x\nERROR: 403 Client Error: Forbidden for url: x", "let nobody in"),
         ("error: Hash mismatch for `xllamacpp==1`", "its SHA-256 is another"),
         ("OSError: [Errno 28] No space left on device", "The disk is full"),
         ("  × No solution found when resolving dependencies:", "No build of it fits"),

@@ -75,7 +75,7 @@ def test_the_child_ends_when_its_standard_input_does_and_hears_of_no_key(
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     place = install_fake(tmp_path)
     request = {"site": str(place.site), "file": str(place.weights), "key": "k", "window": 1, "threads": 1}
-    process = open_child(request)
+    process = open_child(request | {"sampling": {}})
     assert process.stdout is not None
     with process.stdout as stdout:
         assert b'"url"' in stdout.readline()

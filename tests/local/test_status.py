@@ -9,7 +9,7 @@ import pytest
 from aloop.config import Settings
 from aloop.local import parcels
 from aloop.local.status import LocalStatus, local_status
-from tests.local.installation import install_fake
+from tests.local.installation import install_fake, write_weights
 
 
 def status(data_dir: Path, **env: str) -> LocalStatus:
@@ -38,12 +38,33 @@ def test_another_version_is_there(tmp_path: Path, manifest: str) -> None:
     assert "aloop local install" in found.sentence
 
 
-def test_a_file_that_the_variable_names_and_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_weights_that_are_gone_are_to_be_fetched_anew(tmp_path: Path) -> None:
+    install_fake(tmp_path).weights.unlink()
+    assert status(tmp_path).state == "outdated"
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("/m/x.gguf", "/m/x.gguf (named by ALOOP_LOCAL_MODEL) can not be read: No such file or directory."),
+        ("qwen", "There is no local model 'qwen' (named by ALOOP_LOCAL_MODEL)"),
+    ],
+)
+def test_what_the_variable_names_and_can_not_run_is_told(tmp_path: Path, named: str, told: str) -> None:
     install_fake(tmp_path)
-    assert (
-        "/m/x.gguf, which ALOOP_LOCAL_MODEL names, is not there."
-        in status(tmp_path, ALOOP_LOCAL_MODEL="/m/x.gguf").sentence
-    )
+    found = status(tmp_path, ALOOP_LOCAL_MODEL=named)
+    assert found.state == "installed"
+    assert told in found.fault
+    assert found.sentence.endswith(found.fault)
+
+
+def test_what_the_variable_names_is_what_runs(tmp_path: Path) -> None:
+    place = install_fake(tmp_path)
+    own = write_weights(tmp_path / "own.gguf")
+    found = status(tmp_path, ALOOP_LOCAL_MODEL=str(own))
+    assert (found.file, found.fault) == (own, "")
+    assert f"`aloop --model local` talks with {own}." in found.sentence
+    assert status(tmp_path, ALOOP_LOCAL_MODEL="SmolLM2-135M").file == place.weights
 
 
 def test_this_machine_is_none_that_it_runs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,11 @@ def test_a_newcomer_gets_three_lines_that_fit_on_any_screen(has_key: bool, model
     assert ("ANTHROPIC_API_KEY" in lines[2]) == (not has_key and model is None)
 
 
+def test_a_model_without_tools_is_not_said_to_ask_before_it_uses_them() -> None:
+    lines = to_text(welcome_lines("local", Settings.from_env(), ".aloop/sessions")).splitlines()
+    assert lines[2] == "local · SmolLM2-135M answers, on this machine."
+
+
 def test_a_session_that_is_resumed_is_greeted_as_ever() -> None:
     options = ShellOptions(Settings.from_env(), None, None, "")
     assert "conversations are saved" not in to_text(greeting(options, 80))
