@@ -134,7 +134,7 @@ def main() -> None:
 
         screen = Screen(Path(folder))
         screen.wait_for(r"(?m)^> ")
-        screen.press("/resume ", r"(?m)· What is 2\^10\?")
+        screen.press("/resume ", r"just now +\d+  What is 2\^10\?")
         screen.draw("completion.svg")
         screen.press("\x03", r"(?m)^> *$")
         screen.type("/resume")
