@@ -59,15 +59,17 @@ async def switch(agent: ReActAgent, name: str) -> None:
 async def follow(agent: ReActAgent, session: Session) -> str | None:
     """Go on with the model that ``session`` was last held with; return what to tell, None where nothing changes.
 
-    Without a key for it, or where that was the offline demo, the present one stays.
+    Where that can not answer here, without its key or file, the present one stays, which is told. So it does after the
+    offline demo.
     """
     wanted = session.model
     if not wanted or wanted in (agent.llm.model, OFFLINE_MODEL):
         return None
     try:
         await switch(agent, wanted)
-    except LLMError:
-        return None
+    except LLMError as error:
+        stays = title_of(agent.llm.model)
+        return f"{title_of(wanted)} answered before in this session, and can not now: {error} {stays} answers."
     return f"{title_of(wanted)} answers, as before in this session. /model changes that."
 
 

@@ -82,7 +82,11 @@ async def resume_session(
         # Imported here, as all commands are: the prompt is drawn without them.
         from commands.model import follow
 
-        await follow(agent, session)
+        before = agent.llm
+        notice = await follow(agent, session)
+        # Another model than is to be expected is worth a line; the one that is, the toolbar names.
+        if notice and agent.llm is before and memory.on_notice is not None:
+            memory.on_notice(notice)
     if system is not None:
         memory.set_system_message(system)
     return session

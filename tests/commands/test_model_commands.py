@@ -116,6 +116,7 @@ async def test_without_a_key_a_resumed_session_goes_on_with_the_present_model(
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     await dispatch(f"/resume {session[:8]}", stage.context)
     assert stage.context.agent.llm.model == "scripted-1"
+    assert "claude-opus-5-5 answered before in this session, and can not now: " in told(stage)
 
 
 async def test_system_shows_what_a_new_session_will_be_told(bench: SetUp) -> None:
