@@ -43,7 +43,11 @@ SINGLE_IMPORTERS = {
     "rich": ("repl*",),
 }
 SILENT = ("aloop.agent*", "aloop.doctor*", "aloop.llm*", "aloop.local.*", "aloop.memory*", "aloop.tools*")
-CHILDREN = ("aloop.local.child", "aloop.tools.matcher")  # programs of their own, spoken to by their standard streams
+CHILDREN = (
+    "aloop.local.child",
+    "aloop.memory.sifter",
+    "aloop.tools.matcher",
+)  # programs of their own, spoken to by their standard streams
 SPEAKING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
 NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "misc"}
 

@@ -1,7 +1,7 @@
 """The few system calls that storage makes, in one replaceable place.
 
-Nothing else in the package touches the disk. A test puts another port in place of SYSTEM and so can refuse, delay,
-shorten or record each call. All methods raise OSError.
+Nothing else in the package touches the disk, but for the second process of a long search, which only reads. A test
+puts another port in place of SYSTEM and so can refuse, delay, shorten or record each call. All methods raise OSError.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+_READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def _make_private(descriptor: int) -> None:
@@ -132,7 +133,7 @@ class OsPort:
 
     def open_read(self, path: Path) -> int:
         """Open a file for reading and keep it, whatever its name comes to mean."""
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return os.open(path, _READING)
 
     def read_open(self, descriptor: int) -> bytes:
         """Return all bytes of an open file, from its beginning."""
@@ -153,7 +154,7 @@ class OsPort:
 
     def read(self, path: str | Path, limit: int | None = None) -> bytes:
         """Return a regular file's bytes, at most ``limit`` of them; a link or a device is refused, never waited for."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, _READING)
         try:
             if limit is not None:
                 return os.read(descriptor, limit)

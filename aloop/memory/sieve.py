@@ -7,56 +7,45 @@ characters that fold to others could hide a word, the whole text is folded first
 
 from __future__ import annotations
 
-import codecs
 import re
 
 from aloop.memory.emitter import END_MARKER, SCHEMA_LINE
 from aloop.memory.query import Query, fold
+from aloop.memory.sifter import Sifter, may_hide
 from aloop.memory.source import Source
 
-_ASCII = bytes(range(128))
 # What stands in a word otherwise in a file: quotes and backslashes are doubled or escaped, depending on the style.
 _MARKS = re.compile(r"['\"\\/]")
 # What can stand for itself only, in any case and form: ASCII, and scripts without case.
 _STEADY = re.compile("[\x21-\x7e]+|[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+")
-# Characters that fold or compose to one of those, as UTF-8: sharp s, long s, dotted I, Kelvin, ligatures, letters with
-# a mark that fall apart, conjoining jamo, marks of kana, compatible ideographs, and two of Greek.
-_FOLDING = re.compile(
-    rb"\xc3\x9f|\xc4\xb0|\xc5[\x89\xbf]|\xc7\xb0|\xcd\xbe|\xe1(?:\xba[\x96-\x9e]|\xbf\xaf|[\x84-\x87])|\xe2\x84\xaa"
-    rb"|\xe3\x82[\x99\x9a]|\xef[\xa4-\xac]|\xf0\xaf"
-)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\r?\n[ \t]*)")
-_HAS_ESCAPE = re.compile(rb"\\[xuU\r\n]")
 _OURS, _END = SCHEMA_LINE.encode(), b"\n" + END_MARKER.encode()
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SYSTEM, _MESSAGES = b"\nsystem_messages:", b"\nmessages:\n  - role: "
 # The keys of a message, and values that are words of ours: no text stands as far to the left in a file that we began.
 _KEYS = re.compile(rb"\n  (?:- role: [a-z]+|  (?:model|usage|tool_call_id): .*|  [a-z_]+:)")
 
 
 class Sieve:
-    """Lets through the bytes of each session file that may hold all terms of ``query``."""
+    """Lets through the bytes of each session file that may hold all terms of ``query``.
+
+    A Sifter for its ``pieces`` keeps back nothing that this lets through.
+    """
 
     def __init__(self, query: Query) -> None:
         words = {piece for term in query.terms for word in term.split() for piece in _MARKS.split(word) if piece}
         self._words = sorted(words, key=len, reverse=True)
         steady = {piece for word in words for piece in _STEADY.findall(word)}
-        self._pieces = [piece.encode() for piece in sorted(steady, key=len, reverse=True)]
-        self._is_ascii = all(word.isascii() for word in words)
+        self.pieces = sorted(steady, key=len, reverse=True)
+        self.is_ascii = all(word.isascii() for word in words)
         self._is_steady = all(_STEADY.fullmatch(word) for word in words)
+        self._sifter = Sifter(self.pieces, is_ascii=self.is_ascii)
 
     def passes(self, data: bytes) -> bool:
         """Whether ``data`` may hold what is searched for in its title or in what was said."""
-        if self._in_bytes(data):
+        if self._sifter.finds(data):
             said = _what_was_said(data)
-            return self._in_bytes(said) if self._is_steady else self._in_text(said)
-        return _may_hide(data) and self._in_text(data)
-
-    def _in_bytes(self, data: bytes) -> bool:
-        if not self._is_ascii and data.isascii():
-            return False
-        lower = data.lower()
-        return all(piece in lower for piece in self._pieces)
+            return self._sifter.finds(said) if self._is_steady else self._in_text(said)
+        return may_hide(data) and self._in_text(data)
 
     def _in_text(self, data: bytes) -> bool:
         text = decode(data)
@@ -71,15 +60,6 @@ def decode(data: bytes) -> str:
         return Source.decode(data).text
     except UnicodeDecodeError:
         return data.decode(errors="replace")
-
-
-def _may_hide(data: bytes) -> bool:
-    if b"\\" in data and _HAS_ESCAPE.search(data):
-        return True
-    if data.isascii():
-        return False
-    # The pattern is slow over a whole file: what it looks for is left over when ASCII is taken away.
-    return data.startswith(_UTF_16) or _FOLDING.search(data.translate(None, _ASCII)) is not None
 
 
 def _what_was_said(data: bytes) -> bytes:

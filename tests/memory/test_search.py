@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, sifting
 from aloop.memory.query import Query
 from aloop.memory.search import Hit, find_hits
 from aloop.memory.yaml_backend import YamlBackend
@@ -14,6 +16,13 @@ from tests.memory.examples import ID, NOON, OTHER_ID, answer, call, result, sess
 from tests.saved_sessions import FIRST, THIRD, break_session, save
 
 TALK = (user("Fix the parser"), answer("Which of them?", call()), result("4 parsers"), answer("Both, by the\nway."))
+
+
+@pytest.fixture(params=[sifting.MANY, 1], autouse=True)
+def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search once without and once with a second process, which is as quick or as slow as it happens to be."""
+    monkeypatch.setattr(sifting, "MANY", request.param)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
 def found(query: str, *messages: LLMMessage) -> list[tuple[int, str]]:
