@@ -21,6 +21,7 @@ from commands.resume import report_resumed
 from commands.trust import admit
 from repl.asking_view import AskingView
 from repl.banner import banner_lines, farewell_lines
+from repl.ending import Ending
 from repl.engine import build_agent, load_ahead, names_model, recover, resume_session
 from repl.kind import is_dumb, is_terminal
 from repl.line_source import LineSource, PipedLines
@@ -38,7 +39,7 @@ _INTERRUPTED = 130
 
 
 def run_lines(options: ShellOptions) -> int:
-    """Read standard input to its end; returns 0, 1 when there was nothing to resume, 130 when interrupted at rest."""
+    """Read standard input to its end; returns 0, 1 when there was nothing to resume, 128 + the signal that ended it."""
     try:
         return asyncio.run(_run(options))
     except KeyboardInterrupt:
@@ -67,18 +68,21 @@ async def _run(options: ShellOptions) -> int:
         return 1
     if is_terminal():
         threading.Thread(target=_load_ahead, args=(agent,), name="loading ahead", daemon=True).start()
-    while (line := await _next_line(lines, view)) is not None:
-        if not await _take_turn(line, context, lines):
+    ending = Ending()
+    while not ending.code and (line := await _next_line(lines, view, ending)) is not None:
+        if not await _take_turn(line, context, lines, ending):
             break
     if agent.memory.has_unsaved:
         # The lines have ended without a word, after a save that failed: another try.
-        await _take_turn("/exit", context, lines)
+        await _take_turn("/exit", context, lines, ending)
     is_saved = not agent.memory.has_unsaved
     if is_terminal():
-        sys.stdout.write(to_text(farewell_lines(context)))
+        with suppress(OSError):  # the terminal has gone away
+            sys.stdout.write(to_text(farewell_lines(context)))
+            sys.stdout.flush()
     agent.memory.close()
     await agent.llm.aclose()
-    return 0 if is_saved else 1
+    return ending.code or (0 if is_saved else 1)
 
 
 def _load_ahead(agent: ReActAgent) -> None:
@@ -100,23 +104,31 @@ def _on_terminal(options: ShellOptions, detail: Detail) -> tuple[LineSource, Pla
     return lines, AskingView(lines, detail)
 
 
-async def _next_line(lines: LineSource, view: PlainView) -> str | None:
+async def _next_line(lines: LineSource, view: PlainView, ending: Ending) -> str | None:
     """Return the next line; Ctrl-C only drops what was typed of one."""
     while True:
+        ending.work = waiting = asyncio.current_task()
         try:
             line = await lines.next(_PROMPT)
+        except asyncio.CancelledError:
+            if not ending.code or waiting is None:
+                raise
+            waiting.uncancel()
+            return None
         except KeyboardInterrupt:
             view.info("\nCtrl-D or /exit leaves.")
             continue
+        finally:
+            ending.work = None
         if line is not None:
             lines.remember(line)
         return line
 
 
-async def _take_turn(line: str, context: Context, lines: LineSource) -> bool:
+async def _take_turn(line: str, context: Context, lines: LineSource, ending: Ending) -> bool:
     """Do what ``line`` says; False when it says to leave."""
     loop = asyncio.get_running_loop()
-    turn = asyncio.ensure_future(dispatch(line, context))
+    ending.work = turn = asyncio.ensure_future(dispatch(line, context))
     loop.add_signal_handler(signal.SIGINT, lambda: None if lines.is_lent else turn.cancel())
     try:
         outcome = await turn
@@ -129,6 +141,7 @@ async def _take_turn(line: str, context: Context, lines: LineSource) -> bool:
         context.view.error(bug_text(error))
         return True
     finally:
+        ending.work = None
         loop.remove_signal_handler(signal.SIGINT)
     if outcome.prefill and not lines.offer(outcome.prefill):
         context.view.info(f"To be entered again:\n{outcome.prefill}")

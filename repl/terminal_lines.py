@@ -7,14 +7,18 @@ import select
 import signal
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from types import FrameType
+from typing import Any, Literal
 
 from repl.backslash import is_kept, is_open
+from repl.ending import SIGNALS
 from repl.history_file import HistoryFile
 from repl.sanitize import safe_text
+
+_Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
 _LFLAG, _CC = 3, 6
 _PASTE_PAUSE = 0.05
@@ -40,22 +44,18 @@ class TerminalLines:
         """Ask, and stand still until there is an answer: between turns, and at a question, nothing else is going on."""
         text = ""
         try:
-            line = await self._offering(lead)
+            line = self._offering(lead)
             while line is not None and is_open(line):
                 text += f"{line if is_kept(text or line) else line[:-1]}\n"
-                line = await self.answer(_MORE)
+                line = self._line(_MORE)
         except KeyboardInterrupt:
             self._remember_draft(text)
             raise
         return text + (line or "") if text else line
 
     async def answer(self, lead: str) -> str | None:
-        try:
-            return self._ask(lead) if self._has_readline else self._unpasted(lead)
-        except EOFError:
-            if not self._has_readline:  # which ends the line by itself
-                sys.stdout.write("\n")
-            return None
+        # In the middle of a turn, which the event loop then hears that it must end.
+        return self._read(lead, signal.default_int_handler)
 
     def remember(self, line: str) -> None:
         if not self._has_readline or not line.strip():
@@ -103,16 +103,16 @@ class TerminalLines:
 
             self.remember(above + readline.get_line_buffer())
 
-    async def _offering(self, lead: str) -> str | None:
+    def _offering(self, lead: str) -> str | None:
         """Ask for a line on which stands what was offered."""
         offered, self._offered = self._offered, ""
         if not offered:
-            return await self.answer(lead)
+            return self._line(lead)
         import readline  # which has taken the offer, so it is loaded
 
         readline.set_startup_hook(lambda: readline.insert_text(offered))
         try:
-            return await self.answer(lead)
+            return self._line(lead)
         finally:
             readline.set_startup_hook(None)
 
@@ -131,19 +131,31 @@ class TerminalLines:
                     readline.add_history(entry)
             self._has_readline = True
 
-    def _ask(self, lead: str) -> str:
-        """As ``input``, with a Ctrl-C that raises KeyboardInterrupt here and not somewhere in the event loop."""
-        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            return input(lead)
-        finally:
-            signal.signal(signal.SIGINT, previous)
+    def _line(self, lead: str) -> str | None:
+        # At rest all is saved: whoever tells us to end is obeyed on the spot. What is raised might come too late, for
+        # readline only looks at signals that come while it waits.
+        return self._read(lead, signal.SIG_DFL)
 
-    def _unpasted(self, lead: str) -> str:
-        """As ``_ask``; but lines that come all at once are a paste, which does not send itself."""
-        lines = [self._ask(lead)]
-        while select.select([sys.stdin], [], [], _PASTE_PAUSE)[0]:
-            lines.append(self._ask(""))
-        if len(lines) > 1:
-            lines.append(self._ask(_PASTED))
-        return "\n".join(lines).rstrip("\n")
+    def _read(self, lead: str, when_told: _Handler) -> str | None:
+        """Ask, with a Ctrl-C that raises KeyboardInterrupt here and not somewhere in the event loop."""
+        handlers = dict.fromkeys(SIGNALS, when_told) | {signal.SIGINT: signal.default_int_handler}
+        previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            return input(lead) if self._has_readline else _unpasted(lead)
+        except EOFError:
+            if not self._has_readline:  # which ends the line by itself
+                sys.stdout.write("\n")
+            return None
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _unpasted(lead: str) -> str:
+    """As ``input``; but lines that come all at once are a paste, which does not send itself."""
+    lines = [input(lead)]
+    while select.select([sys.stdin], [], [], _PASTE_PAUSE)[0]:
+        lines.append(input())
+    if len(lines) > 1:
+        lines.append(input(_PASTED))
+    return "\n".join(lines).rstrip("\n")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.e2e.shell import Shell
 from tests.stub.parts import Answer, Gate, Text, ToolUse
@@ -97,3 +101,25 @@ def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
         aloop.wait_for("leaves.\n>")
         aloop.send("\x1b[A")
         aloop.wait_for("leaves.\n> one\ntwo three")
+
+
+@pytest.mark.parametrize("is_asking", [False, True])
+def test_told_to_end_it_keeps_what_there_is(stub: StubServer, is_asking: bool) -> None:
+    stub.script(Answer("Well", WRITE) if is_asking else Text("Well\n", Gate()))
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("write it")
+        aloop.wait_for("allow?" if is_asking else "Well")
+        os.kill(aloop.pid, signal.SIGTERM)
+        assert aloop.wait_for_exit() == 128 + signal.SIGTERM
+        assert "goes on from here" in aloop.scrollback()
+        text = next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
+        assert "Well" in text
+        assert not Path("notes.txt").exists()
+
+
+def test_told_to_end_at_rest_it_ends() -> None:
+    with Shell("--plain", "--model", "offline") as aloop:
+        aloop.wait_for(">")
+        os.kill(aloop.pid, signal.SIGTERM)
+        assert aloop.wait_for_exit() == -signal.SIGTERM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,22 @@ def test_nothing_to_resume_is_a_failure() -> None:
     assert done.returncode == 1
     assert "no session to resume" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_wait_for_lines_ends_when_told_to() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "aloop", "--model", "offline"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"/help exit\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
 
 
 def test_bytes_that_are_no_text_do_not_stop_it() -> None:
