@@ -21,8 +21,6 @@ from aloop.memory.session import FILE_NAME, Session, SessionTitle
 from aloop.memory.sieve import Sieve, decode
 from aloop.memory.sifting import sifting
 
-_AT_A_TIME = 16
-
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -41,10 +39,10 @@ class Hit:
 
 
 class _File(NamedTuple):
-    """A session's file, before it is read; no dataclass, which takes longer to make ten thousand of."""
+    """A session's file, before it is read; no dataclass, for ten thousand of these take three times as long."""
 
     path: str
-    folder: str
+    place: int
     size: int
     written: float
 
@@ -58,7 +56,7 @@ def search(port: OsPort, sessions_dir: Path, query: Query) -> Iterator[list[Hit]
     sieve = Sieve(query)
     waiting: list[tuple[float, int, list[Hit]]] = []
     closed: list[Hit] = []
-    for number, file in enumerate(_to_read(_newest_first(port, sessions_dir), sieve)):
+    for number, file in enumerate(_to_read(port, sessions_dir, sieve)):
         while waiting and -waiting[0][0] >= file.written:
             yield heapq.heappop(waiting)[2]
         yield []
@@ -77,33 +75,27 @@ def search(port: OsPort, sessions_dir: Path, query: Query) -> Iterator[list[Hit]
     yield closed
 
 
-def _to_read(files: list[_File], sieve: Sieve) -> Iterator[_File]:
-    """Yield the files to look into, in their order: those that nobody else has found to hold nothing."""
-    with sifting(sieve, [file.path for file in files]) as others:
-        end = len(files)
-        for place, file in enumerate(files):
-            if place % _AT_A_TIME == 0:
-                end = others.reached()
-            if place >= end:
-                break
-            yield file
-        for place in others.passed(end):
-            yield files[place]
-
-
-def _newest_first(port: OsPort, sessions_dir: Path) -> list[_File]:
-    """Return the session files, those written last first; a missing folder holds none."""
-    files, base = [], str(sessions_dir)
+def _to_read(port: OsPort, sessions_dir: Path, sieve: Sieve) -> Iterator[_File]:
+    """Yield the files to look into, those written last first; a missing folder holds none."""
+    base = str(sessions_dir)
     try:
-        for folder in port.folders(sessions_dir):
-            path = f"{base}/{folder}/{FILE_NAME}"
-            try:
-                status = port.lstat(path)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # a folder without a session, yet
-            files.append(_File(path, folder, status.st_size, status.st_mtime))
+        paths = [f"{base}/{folder}/{FILE_NAME}" for folder in port.folders(sessions_dir)]
     except FileNotFoundError:
-        return []
+        return
+    with sifting(sieve, paths) as others:
+        for file in _newest_first(port, paths):
+            if others.leaves(file.place):
+                yield file
+
+
+def _newest_first(port: OsPort, paths: list[str]) -> list[_File]:
+    files = []
+    for place, path in enumerate(paths):
+        try:
+            status = port.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # a folder without a session, yet
+        files.append(_File(path, place, status.st_size, status.st_mtime))
     return sorted(files, key=attrgetter("written"), reverse=True)
 
 
@@ -158,4 +150,4 @@ def said_in(message: LLMMessage) -> str:
 
 def _stranger(file: _File) -> SessionTitle:
     """Return what is known of a session without reading it."""
-    return SessionTitle(short_name(file.folder), datetime.fromtimestamp(file.written).astimezone(), "")
+    return SessionTitle(short_name(Path(file.path).parent.name), datetime.fromtimestamp(file.written).astimezone(), "")

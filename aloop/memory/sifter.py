@@ -1,22 +1,22 @@
 """Which files hold pieces of words for certain not, told from their bytes; a program, too, that looks through many.
 
-As a program it is run by its path, isolated and without site-packages, so that it starts in some 15 ms: it imports
-nothing but the standard library. It reads one JSON object from standard input: ``{"pieces": [text], "ascii": bool,
-"files": [path]}``. It goes through the files from the last to the first and writes a line for some of them at a time:
-the place of the first of these, then the places of those that are let through.
+As a program it is run by its path, isolated and without site-packages, so that it starts in some 30 ms: it imports
+nothing but the standard library. From standard input it reads one JSON object: ``{"pieces": [text], "ascii": bool,
+"files": [path], "parent": process}``. Standard output is a file with a byte for each of the files, shared with the
+parent, which tells what is known of it: UNSEEN, TAKEN by one of the two, EMPTY of what is searched for, or PASSED.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
+import mmap
 import os
 import re
-import signal
 import sys
 from collections.abc import Sequence
 
-_AT_A_TIME = 32
+UNSEEN, TAKEN, EMPTY, PASSED = range(4)
 _ASCII = bytes(range(128))
 # Characters that fold or compose to steady ones, as UTF-8: sharp s, long s, dotted I, Kelvin, ligatures, letters with
 # a mark that fall apart, conjoining jamo, marks of kana, compatible ideographs, and two of Greek.
@@ -61,15 +61,16 @@ def may_hide(data: bytes) -> bool:
 
 
 def main() -> None:
-    """Answer the one request on standard input; the end of whoever listens is the end of this."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    """Answer the one request, from the last file to the first; the end of the parent is the end of this."""
     request = json.load(sys.stdin)
     sifter, files = Sifter(request["pieces"], is_ascii=request["ascii"]), request["files"]
-    for end in range(len(files), 0, -_AT_A_TIME):
-        first = max(0, end - _AT_A_TIME)
-        passed = [place for place in range(first, end) if _may_pass(sifter, files[place])]
-        sys.stdout.write(" ".join(map(str, (first, *passed))) + "\n")
-        sys.stdout.flush()
+    with mmap.mmap(sys.stdout.fileno(), len(files)) as states:
+        for place in reversed(range(len(files))):
+            if os.getppid() != request["parent"]:
+                return
+            if states[place] == UNSEEN:
+                states[place] = TAKEN
+                states[place] = PASSED if _may_pass(sifter, files[place]) else EMPTY
 
 
 def _may_pass(sifter: Sifter, path: str) -> bool:

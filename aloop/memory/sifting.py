@@ -1,88 +1,82 @@
-"""The parent's side of the sifter: a second process that looks through a long list of files, the last of them first.
+"""The parent's side of the sifter: a second process that looks through many files while their reader does the same.
 
-Whoever starts it goes through the list from its beginning meanwhile, until the two meet. Nobody ever waits for it: a
-machine that has no time for it, or a process that is gone, leaves more to do, and that is all.
+Nobody ever waits for it: a machine that has no time for it, or a process that is gone, leaves more to do to the reader,
+and that is all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from aloop.memory.sieve import Sieve
+from aloop.memory.sifter import EMPTY, TAKEN, UNSEEN
 
 MANY = 1_000
 """Files for which a second process is worth its start."""
 
 _PROGRAM = Path(__file__).with_name("sifter.py")
-_MOST_READ = 1 << 20
 
 
 class Sifting:
-    """How far the second process has come, and what it has let through."""
+    """What the two who look through the files know of each: a byte, as the sifter describes it."""
 
-    def __init__(self, count: int, answers: int | None) -> None:
-        """Listen to ``answers``, a descriptor that does not block, about ``count`` files; None for no process."""
-        self._answers = answers
-        self._first = count
-        self._passed: list[int] = []
-        self._unread = b""
+    def __init__(self, states: mmap.mmap | bytearray) -> None:
+        self._states = states
 
-    def reached(self) -> int:
-        """Return the place from which on, as far as is known by now, every file has been looked at."""
-        if self._answers is not None:
-            with contextlib.suppress(BlockingIOError):
-                *lines, self._unread = (self._unread + os.read(self._answers, _MOST_READ)).split(b"\n")
-                for line in lines:
-                    self._first, *passed = map(int, line.split())
-                    self._passed += passed
-        return self._first
-
-    def passed(self, first: int) -> list[int]:
-        """Return the places, from ``first`` on, of the files that were let through."""
-        return sorted(place for place in self._passed if place >= first)
+    def leaves(self, place: int) -> bool:
+        """Take the file at ``place`` to read it; False where there is nothing in it, as has been found by now."""
+        state = self._states[place]
+        if state == UNSEEN:
+            self._states[place] = TAKEN
+        return state != EMPTY
 
 
 @contextlib.contextmanager
 def sifting(sieve: Sieve, paths: Sequence[str]) -> Iterator[Sifting]:
     """Start a second process for many files where there is a processor for it; it ends with the block."""
-    process = _start(sieve, paths) if len(paths) >= MANY and (os.cpu_count() or 1) > 1 else None
-    if process is None:
-        yield Sifting(len(paths), None)
-        return
-    assert process.stdout  # noqa: S101 - for the type checker: it was asked for as a pipe
-    try:
-        yield Sifting(len(paths), process.stdout.fileno())
-    finally:
-        process.kill()
-        process.stdout.close()
-        process.wait()
+    with contextlib.ExitStack() as stack:
+        states: mmap.mmap | bytearray = bytearray(len(paths))
+        if len(paths) >= MANY and (os.cpu_count() or 1) > 1:
+            with contextlib.suppress(OSError):  # then we read them all
+                states = _start(sieve, paths, stack)
+        yield Sifting(states)
 
 
-def _start(sieve: Sieve, paths: Sequence[str]) -> subprocess.Popen[bytes] | None:
-    """Return a process that has been told what to look for; None where none can be had."""
-    try:
-        # A file, not a pipe: a pipe would be full before the process has begun to read.
-        with tempfile.TemporaryFile() as request:
-            request.write(json.dumps({"pieces": sieve.pieces, "ascii": sieve.is_ascii, "files": paths}).encode())
-            request.seek(0)
-            process = subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
-                [sys.executable, "-I", "-S", "-X", "utf8", "-W", "ignore", str(_PROGRAM)],
-                stdin=request,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                start_new_session=True,  # Ctrl-C in the terminal is for the shell, which then ends this
-            )
-    except OSError:
-        return None
-    assert process.stdout  # noqa: S101 - as above
-    os.set_blocking(process.stdout.fileno(), False)
-    return process
+def _start(sieve: Sieve, paths: Sequence[str], stack: contextlib.ExitStack) -> mmap.mmap:
+    """Start a process that is told what to look for, and return the states that it shares; raises OSError."""
+    request = {"pieces": sieve.pieces, "ascii": sieve.is_ascii, "files": paths, "parent": os.getpid()}
+    # A file, not a pipe: a pipe would be full before the process has begun to read.
+    with _file(json.dumps(request).encode()) as told, _file(bytes(len(paths))) as shared:
+        states = stack.enter_context(mmap.mmap(shared.fileno(), len(paths)))
+        process = subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
+            [sys.executable, "-I", "-S", "-X", "utf8", "-W", "ignore", str(_PROGRAM)],
+            stdin=told,
+            stdout=shared,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,  # Ctrl-C in the terminal is for the shell, which then ends this
+        )
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+    return states
+
+
+def _file(data: bytes) -> BinaryIO:
+    """Return a file without a name; in memory where that can be, for no disk is full there."""
+    if sys.platform == "linux":
+        file: BinaryIO = os.fdopen(os.memfd_create("sifting"), "w+b")
+    else:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whom it is returned to
+    file.write(data)
+    file.seek(0)
+    return file

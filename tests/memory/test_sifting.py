@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from aloop.memory import sifting
+from aloop.memory import sifter, sifting
 from aloop.memory.query import Query
 from aloop.memory.sieve import Sieve
+from aloop.memory.sifter import EMPTY, PASSED, TAKEN, UNSEEN
 from aloop.memory.sifting import Sifting
 from tests.processes import children_of, is_running
 
@@ -27,47 +31,39 @@ def put(folder: Path, *texts: bytes) -> list[str]:
     return list(map(str, paths))
 
 
-def wait_for_the_end(others: Sifting) -> None:
-    assert others._answers is not None
-    os.set_blocking(others._answers, True)
-    while others.reached():
-        pass
+def left(paths: list[str]) -> list[int]:
+    """Return what a second process leaves to read when it has come to its end before us."""
+    with ExitStack() as stack:
+        before = set(children_of(os.getpid()))
+        others = stack.enter_context(sifting.sifting(NEEDLE, paths))
+        for process in set(children_of(os.getpid())) - before:
+            os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+        return [place for place in range(len(paths)) if others.leaves(place)]
 
 
-def test_a_second_process_lets_through_what_may_hold_every_word(tmp_path: Path) -> None:
+def test_a_second_process_leaves_what_may_hold_every_word(tmp_path: Path) -> None:
     paths = put(
         tmp_path, *[b"In the hay, a NEEDle"] * 2, *[b"nothing"] * 1_000, b"\\x6eeedle in the hay", b"hay in the"
     )
-    paths.append(str(tmp_path / "gone"))
-    with sifting.sifting(NEEDLE, paths) as others:
-        wait_for_the_end(others)
-        assert others.passed(0) == [0, 1, 1_002, 1_004]
-        assert others.passed(2) == [1_002, 1_004]
+    assert left([*paths, str(tmp_path / "gone")]) == [0, 1, 1_002, 1_004]
 
 
 def test_few_files_and_a_single_processor_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = put(tmp_path, b"needle")
-    with sifting.sifting(NEEDLE, paths) as others:
-        assert (others.reached(), others.passed(0)) == (1, [])
+    paths = put(tmp_path, b"nothing")
+    assert left(paths) == [0]
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    with sifting.sifting(NEEDLE, paths * 1_000) as others:
-        assert (others.reached(), others.passed(0)) == (1_000, [])
+    assert left(paths * 1_000) == list(range(1_000))
 
 
-def test_one_that_can_not_be_started_has_reached_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_can_not_be_started_leaves_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with sifting.sifting(NEEDLE, ["x"] * 1_000) as others:
-        assert others.reached() == 1_000
+    assert left(put(tmp_path, b"nothing") * 1_000) == list(range(1_000))
 
 
-def test_one_that_dies_leaves_the_rest_to_us() -> None:
-    answers, tell = os.pipe()
-    os.write(tell, b"64 70 99\n32 3")
-    os.close(tell)
-    others = Sifting(100, answers)
-    assert [others.reached() for _ in range(3)] == [64, 64, 64]
-    assert others.passed(64) == [70, 99]
-    os.close(answers)
+def test_what_it_has_taken_and_not_finished_is_read() -> None:
+    states = bytearray([UNSEEN, TAKEN, EMPTY, PASSED])
+    assert [Sifting(states).leaves(place) for place in range(4)] == [True, True, False, True]
+    assert states == bytearray([TAKEN, TAKEN, EMPTY, PASSED])
 
 
 def test_it_ends_with_the_search(tmp_path: Path) -> None:
@@ -75,3 +71,12 @@ def test_it_ends_with_the_search(tmp_path: Path) -> None:
     with sifting.sifting(NEEDLE, put(tmp_path, *[b"needle in the hay"] * 1_000)):
         [process] = set(children_of(os.getpid())) - before
     assert not is_running(process)
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    request = {"pieces": ["needle"], "ascii": True, "files": put(tmp_path, b"nothing"), "parent": 0}
+    with (tmp_path / "states").open("w+b") as states:
+        states.write(bytes([UNSEEN]))
+        states.flush()
+        subprocess.run([sys.executable, sifter.__file__], input=json.dumps(request).encode(), stdout=states, check=True)
+        assert (tmp_path / "states").read_bytes() == bytes([UNSEEN])
