@@ -148,7 +148,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 await asyncio.wait_for(process.wait(), _GRACE)
     finally:
         _signal(process, signal.SIGKILL)
-    await process.wait()
+        # Also where this is cancelled, by the end of the event loop say: it takes a moment, and leaves nothing open.
+        await process.wait()
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -150,7 +150,8 @@ async def test_who_cancels_does_not_wait_for_a_command_that_will_not_end(
     assert is_running(int(pid.read_text()))
     [left] = processes._LEFT
     left.cancel()  # as the end of the event loop does
-    await until(lambda: not is_running(int(pid.read_text())))
+    await until(left.done)
+    assert not is_running(int(pid.read_text()))
 
 
 async def test_what_it_leaves_in_the_background_ends_with_it(shell: RunShell, workspace: Workspace) -> None:
