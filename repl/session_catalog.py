@@ -28,22 +28,19 @@ class Entry:
 
 
 class SessionTable:
-    """Sessions by the beginnings of their ids and of the words of their titles; made on a thread, then only read."""
+    """Sessions by the beginnings of their ids and of the words of their titles; made on a thread, then asked by one."""
 
     def __init__(self, titles: Iterable[SessionTitle]) -> None:
         """Take ``titles``, the newest first."""
         # Imported here: the engine, which comes with it, is there by the time that there are titles.
         from aloop.memory.titles import TitleWords
 
-        by_id = sorted(enumerate(titles), key=lambda pair: pair[1].id)
-        self._ids = [title.id.lower() for _, title in by_id]
-        shared = [0, *(_common(one, other) for one, other in pairwise(self._ids)), 0]
-        self._sorted = [
-            Entry(title.id[: max(SHORT_ID, 1 + max(shared[place : place + 2]))], title, rank)
-            for place, (rank, title) in enumerate(by_id)
-        ]
-        self._newest = sorted(self._sorted, key=_rank)
-        self._words = TitleWords(entry.title.title for entry in self._newest)
+        self._titles = list(titles)
+        ids = [title.id.lower() for title in self._titles]
+        self._ranks = sorted(range(len(ids)), key=ids.__getitem__)
+        self._ids = [ids[rank] for rank in self._ranks]
+        self._words = TitleWords(title.title for title in self._titles)
+        self._entries: dict[int, Entry] = {}
 
     def find(self, typed: str) -> list[Entry]:
         """Return the sessions whose id begins with ``typed`` in any case, then those whose title has its words.
@@ -52,13 +49,24 @@ class SessionTable:
         """
         typed = typed.strip()
         if not typed:
-            return self._newest[:OFFERED]
+            return [self._entry(rank) for rank in range(min(OFFERED, len(self._titles)))]
         prefix = typed.lower()
         start = bisect_left(self._ids, prefix)
         end = bisect_left(self._ids, prefix + "\U0010ffff", start)
-        found = dict.fromkeys(sorted(entry.rank for entry in self._sorted[start:end])[:OFFERED])
+        found = dict.fromkeys(sorted(self._ranks[start:end])[:OFFERED])
         found |= dict.fromkeys(self._words.find(typed, OFFERED))
-        return [self._newest[rank] for rank in islice(found, OFFERED)]
+        return [self._entry(rank) for rank in islice(found, OFFERED)]
+
+    def _entry(self, rank: int) -> Entry:
+        """Return what is offered of a session: made when it is asked for first, for few of ten thousand ever are."""
+        entry = self._entries.get(rank)
+        if entry is None:
+            title = self._titles[rank]
+            place = bisect_left(self._ids, title.id.lower())
+            beside = pairwise(self._ids[max(0, place - 1) : place + 2])
+            length = max(SHORT_ID, *(1 + _common(one, other) for one, other in beside), 0)
+            entry = self._entries[rank] = Entry(title.id[:length], title, rank)
+        return entry
 
 
 class SessionCatalog:
@@ -97,10 +105,6 @@ class SessionCatalog:
     def _is_counted(self, title: SessionTitle) -> bool:
         counted = self._counts.get(title.id)
         return counted is not None and counted[0] == title.updated_at
-
-
-def _rank(entry: Entry) -> int:
-    return entry.rank
 
 
 def _common(one: str, other: str) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from aloop.errors import SessionFileError
 from aloop.memory.os_port import OsPort
@@ -25,9 +25,11 @@ _HEAD = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What a folder's session file says of itself. Without a readable id, ``id`` is the end of the folder's name."""
+class Head(NamedTuple):
+    """What a folder's session file says of itself. Without a readable id, ``id`` is the end of the folder's name.
+
+    No dataclass, which takes three times as long to make ten thousand of.
+    """
 
     folder: str
     id: str
@@ -43,9 +45,11 @@ def read_head(port: OsPort, sessions_dir: str, folder: str) -> Head | None:
     try:
         match = _HEAD.match(port.read(path, HEAD_SIZE))
         if match:
-            updated = parse_time(match.group(2).decode(errors="replace"))
+            identity, updated_at, double, single = match.groups()
+            updated = parse_time(updated_at.decode(errors="replace"))
             if updated is not None:
-                return Head(folder, match.group(1).decode(), updated, _title(match))
+                title = double or (single or b"").replace(b"''", b"'")
+                return Head(folder, identity.decode(), updated, title.decode(errors="replace"))
         return _read_whole(port, Path(path), folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -69,12 +73,6 @@ def _modified(port: OsPort, path: Path) -> datetime:
     except OSError:
         status = port.lstat(path.parent)
     return datetime.fromtimestamp(status.st_mtime).astimezone()
-
-
-def _title(match: re.Match[bytes]) -> str:
-    plain, single = match.group(3), match.group(4)
-    title = plain if plain is not None else (single or b"").replace(b"''", b"'")
-    return title.decode(errors="replace")
 
 
 def short_name(folder: str) -> str:

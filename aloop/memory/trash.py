@@ -10,7 +10,7 @@ import contextlib
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -165,7 +165,7 @@ class Trash:
             deleted_at = datetime.fromtimestamp(self._port.lstat(self.path / name).st_ctime).astimezone()
         head = read_head(self._port, str(self.path), name)
         if head and head.problem:
-            head = replace(head, id=short_name(origin))
+            head = head._replace(id=short_name(origin))
         return _Item(name, origin, deleted_at, head)
 
     def _find(self, prefix: str) -> list[_Item]:
