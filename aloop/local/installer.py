@@ -80,11 +80,15 @@ def remove(place: Place) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of all files in ``folder``, 0 when it is not there; files that come and go do not disturb."""
+    """Return the bytes of all files in ``folder``, 0 when it is not there; what comes and goes does not disturb.
+
+    A folder may vanish between being listed and being looked into: ``os.walk`` passes it over, ``rglob`` does not.
+    """
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.lstat().st_size if not path.is_dir() else 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(above, name).lstat().st_size
     return total
 
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local.installer import Progress, install, remove
+from aloop.local.installer import Progress, install, remove, size_of
 from aloop.local.parcels import parcels
 from aloop.local.place import Place
 from tests.local.installation import ROOT, install_fake
@@ -174,3 +174,22 @@ def test_removing_takes_all_of_it_and_says_how_much_that_was(place: Place) -> No
     assert remove(place) > 0
     assert left_in(place) == []
     assert remove(place) == 0
+
+
+def test_a_folder_that_vanishes_while_it_is_measured_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").write_bytes(b"12345")
+    vanishing = tmp_path / "vanishing"
+    vanishing.mkdir()
+    list_folder = os.scandir
+
+    def lose_one(path: str | Path) -> object:
+        found = list_folder(path)
+        if vanishing.exists():
+            vanishing.rmdir()
+            return list_folder(path) if Path(path) == vanishing else found
+        return found
+
+    monkeypatch.setattr(os, "scandir", lose_one)
+    assert size_of(tmp_path) == 5
