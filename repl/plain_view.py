@@ -35,7 +35,7 @@ from repl.place import show_place
 from repl.reading import Paper, read_conversation
 from repl.sanitize import safe_text
 from repl.spans import Line, line, to_text
-from repl.steps import retrying_text
+from repl.steps import retrying_text, waiting_text
 from repl.told_thoughts import ToldThoughts
 from repl.transcript import reminder_lines
 from repl.unfolded import call_lines, finished_lines
@@ -127,7 +127,7 @@ class PlainView:
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
             case Waiting(what) if what:
-                self._write(self._err, [line(f"{what[:1].upper()}{what[1:]} …")])
+                self._write(self._err, [line(waiting_text(what))])
             case Notice(text):
                 self._write(self._err, [line(text)])
 

@@ -39,6 +39,11 @@ def finished_line(event: ToolFinished) -> Line:
     )
 
 
+def waiting_text(what: str) -> str:
+    """Return as a sentence of its own what an answer waits for."""
+    return f"{what[:1].upper()}{what[1:]} …"
+
+
 def retrying_text(event: Retrying) -> str:
     """Return why there is a wait, for how much longer and for which try; empty once it is over."""
     if event.left <= 0:

@@ -27,7 +27,7 @@ from aloop.sessions_json import json_line
 from commands.detail import Detail
 from repl.sanitize import safe_text
 from repl.spans import line, to_text
-from repl.steps import retrying_text
+from repl.steps import retrying_text, waiting_text
 from repl.told_thoughts import ToldThoughts
 from repl.unfolded import finished_lines
 
@@ -81,7 +81,7 @@ class Progress:
             case Retrying() if event.is_first:
                 tell(retrying_text(event))
             case Waiting(what) if what:
-                tell(f"{what[:1].upper()}{what[1:]} …")
+                tell(waiting_text(what))
             case Compacting(messages):
                 tell(f"Summarising {messages} older messages to make room.")
             case Notice(text):
