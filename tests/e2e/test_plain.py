@@ -76,7 +76,8 @@ def test_an_editor_and_any_other_program_get_the_terminal(stub: StubServer) -> N
         aloop.wait_for("1 edited; reloaded.\n>")
         assert "Ill" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         Path("ask.py").write_text(ASKING)
-        aloop.send_line(f"!!{shlex.quote(sys.executable)} ask.py")
+        # In place of its shell, which may be one that ends by the Ctrl-C too, once the program has ended.
+        aloop.send_line(f"!!exec {shlex.quote(sys.executable)} ask.py")
         aloop.wait_for("\nhere")
         # Ctrl-C is for the program, and aloop waits for its end.
         aloop.send("\x03")
