@@ -38,9 +38,11 @@ class Shelf:
 
     async def titles(self) -> Sequence[SessionTitle]:
         """Return all sessions, the newest first."""
-        titles = await self._memory.list_titles(sessions_dir=self._memory.sessions_dir)
+        return await self._memory.list_titles(sessions_dir=self._memory.sessions_dir)
+
+    def number(self, titles: Sequence[SessionTitle]) -> None:
+        """Take ``titles`` as those that are shown, the newest first."""
         self.rows = [title.id for title in titles[: self._numbered]]
-        return titles
 
     async def openings(self) -> Mapping[str, str]:
         """Return what was said first in each session, by id."""

@@ -11,7 +11,7 @@ from aloop.errors import AloopError
 from repl.session_catalog import SessionCatalog, SessionTable
 
 if TYPE_CHECKING:
-    from aloop.memory import MemoryManager
+    from aloop.memory import MemoryManager, SessionTitle
 
 _AT_ONCE = 8
 """Sessions that are counted in one go: about as many as a menu shows."""
@@ -51,6 +51,10 @@ class Catalogs:
             self._is_trash_stale = False
             self._start(self._load_trash())
         return self._trash
+
+    def titles(self) -> Sequence[SessionTitle]:
+        """Return the saved sessions, as last seen, the newest first."""
+        return self._sessions.titles
 
     async def refresh(self) -> None:
         """Look again at what there is; what can not be read offers nothing new, and the commands say why."""

@@ -11,12 +11,13 @@ from repl.picker_match import Entry, Matcher
 
 
 class Mode(Enum):
-    """What a letter means: a command, a part of the filter, a part of the new title, or an answer."""
+    """What a letter means: a command, a part of the filter, a part of the new title, or no to a question."""
 
     BROWSE = auto()
     FILTER = auto()
     RENAME = auto()
     TRASH = auto()
+    FORK = auto()
 
 
 class Picker:
@@ -30,6 +31,8 @@ class Picker:
         self._found = self._matcher.find("")
         self._at = 0
         self._top = 0
+        self._gone: set[str] = set()
+        self._titles: dict[str, str] = {}
 
     @property
     def total(self) -> int:
@@ -68,7 +71,7 @@ class Picker:
         self._at = self._top = 0
 
     def begin(self, mode: Mode) -> bool:
-        """Ask for a new title of what is highlighted, or whether it is to go; False when nothing is."""
+        """Ask for a new title of what is highlighted, or whether it is meant; False when nothing is."""
         if self.highlighted is None:
             return False
         self.mode = mode
@@ -79,9 +82,16 @@ class Picker:
         self.mode = Mode.FILTER if self.filter else Mode.BROWSE
 
     def replace(self, entries: Sequence[Entry]) -> None:
-        """Take ``entries`` as what there is; the same session stays highlighted where it is still there."""
+        """Take ``entries`` as what there is; the same session stays highlighted where it is still there.
+
+        What was removed stays away, and what was renamed keeps its new title: a list that was read meanwhile may not
+        know.
+        """
         highlighted = self.highlighted
-        self._entries = list(entries)
+        self._entries = [entry for entry in entries if entry.session.id not in self._gone]
+        for entry in self._entries if self._titles else ():
+            if (title := self._titles.get(entry.session.id)) is not None:
+                entry.session, entry.title = replace(entry.session, title=title), title.casefold()
         self._matcher = Matcher(self._entries)
         self._found = self._matcher.find(self.filter)
         if highlighted is not None:
@@ -97,11 +107,10 @@ class Picker:
 
     def remove(self, session_id: str) -> None:
         """Leave a session out; what followed it is highlighted."""
-        self.replace([entry for entry in self._entries if entry.session.id != session_id])
+        self._gone.add(session_id)
+        self.replace(self._entries)
 
     def retitle(self, session_id: str, title: str) -> None:
         """Show a session under another title."""
-        for entry in self._entries:
-            if entry.session.id == session_id:
-                entry.session, entry.title = replace(entry.session, title=title), title.casefold()
+        self._titles[session_id] = title
         self.replace(self._entries)

@@ -22,7 +22,7 @@ def bind_picker_keys(picking: Picking) -> KeyBindings:
     picker, guard = picking.picker, picking.paste_guard
     browsing = Condition(lambda: picker.mode is Mode.BROWSE and not guard.in_paste)
     listing = Condition(lambda: picker.mode in {Mode.BROWSE, Mode.FILTER})
-    asking = Condition(lambda: picker.mode is Mode.TRASH)
+    asking = Condition(lambda: picker.mode in {Mode.TRASH, Mode.FORK})
     empty_filter = Condition(lambda: picker.mode is Mode.FILTER and not picker.filter)
 
     def move(key: str, rows: int, *, pages: bool = False) -> None:
@@ -35,7 +35,7 @@ def bind_picker_keys(picking: Picking) -> KeyBindings:
     move("pageup", -1, pages=True)
     move("pagedown", 1, pages=True)
 
-    @keys.add("enter", filter=~asking)
+    @keys.add("enter", eager=True)
     def _enter(_event: KeyPressEvent) -> None:
         if not guard.in_paste:
             picking.enter()
@@ -48,8 +48,8 @@ def bind_picker_keys(picking: Picking) -> KeyBindings:
 
     @keys.add("d", filter=browsing)
     @keys.add("c-d", filter=listing)
-    def _trash(_event: KeyPressEvent) -> None:
-        picking.ask(Mode.TRASH)
+    def _trash(event: KeyPressEvent) -> None:
+        picking.ask(Mode.TRASH, _text(event))
 
     @keys.add("r", filter=browsing)
     @keys.add("c-r", filter=listing)
@@ -58,8 +58,8 @@ def bind_picker_keys(picking: Picking) -> KeyBindings:
 
     @keys.add("f", filter=browsing)
     @keys.add("c-f", filter=listing)
-    def _fork(_event: KeyPressEvent) -> None:
-        picking.choose(fork=True)
+    def _fork(event: KeyPressEvent) -> None:
+        picking.ask(Mode.FORK, _text(event))
 
     @keys.add("/", filter=browsing)
     def _filter(_event: KeyPressEvent) -> None:
@@ -70,13 +70,22 @@ def bind_picker_keys(picking: Picking) -> KeyBindings:
         picker.end()
 
     @keys.add(Keys.Any, filter=asking, eager=True)
-    def _answer(event: KeyPressEvent) -> None:
-        picking.answer(yes=event.data in {"y", "Y"} and not guard.in_paste)
+    def _go_on(event: KeyPressEvent) -> None:
+        # A word may begin with a letter that is a command, and whoever types it looks elsewhere.
+        picking.go_on(_text(event))
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:
         guard.paste()
-        if not asking():
-            event.current_buffer.insert_text(" ".join(event.data.split()))
+        text = " ".join(event.data.split())
+        if asking():
+            picking.go_on(text)
+        else:
+            event.current_buffer.insert_text(text)
 
     return keys
+
+
+def _text(event: KeyPressEvent) -> str:
+    """Return what the key would write; nothing for one that writes nothing."""
+    return event.data if event.data.isprintable() else ""

@@ -35,22 +35,27 @@ _STYLES = {
     Tone.GOOD: "fg:ansigreen",
     Tone.ACCENT: "fg:ansicyan",
 }
-_LEADS = {Mode.BROWSE: "find: ", Mode.FILTER: "find: ", Mode.RENAME: "title: ", Mode.TRASH: "find: "}
 _LEGENDS = {
     Mode.BROWSE: "Enter resume · d trash · r rename · f fork · / filter · Esc",
     Mode.FILTER: "Enter resume · ^D trash · ^R rename · ^F fork · Esc",
     Mode.RENAME: "Enter takes this title · Esc keeps the old one",
+    Mode.TRASH: "Enter moves {} to the trash · Esc keeps it",
+    Mode.FORK: "Enter goes on in a copy of {} · Esc does not",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the layout draws, with ``note`` below; sessions in the rows of ``shelf`` have a number."""
+    """What the layout draws, with ``note`` below; sessions in the rows of ``shelf`` have a number.
+
+    ``is_reading`` tells that there may be more sessions than are known.
+    """
 
     picker: Picker
     pane: Pane
     shelf: Shelf
     note: Callable[[], str]
+    is_reading: Callable[[], bool]
 
 
 def heights(total: int, rows: int) -> tuple[int, int]:
@@ -66,7 +71,7 @@ def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
     picker = shown.picker
     top = VSplit(
         [
-            Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", _LEADS[picker.mode])]),
+            Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", _lead(picker))]),
             Window(FormattedTextControl(lambda: _count(picker)), height=1, dont_extend_width=True),
         ]
     )
@@ -88,6 +93,10 @@ def _part(text: Callable[[], StyleAndTextTuples], height: Callable[[], int]) -> 
     return Window(FormattedTextControl(text), height=lambda: Dimension.exact(height()))
 
 
+def _lead(picker: Picker) -> str:
+    return "title: " if picker.mode is Mode.RENAME else "find: "
+
+
 def _count(picker: Picker) -> StyleAndTextTuples:
     count = f"{picker.count:,} of {picker.total:,}" if picker.filter else f"{picker.total:,}"
     return [("class:toolbar", f" {count} ")]
@@ -102,8 +111,14 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
         text = pad(start + _row(session, now, width - len(start)), width)
         fragments += [("reverse" if is_highlighted else "", text), ("", "\n")]
     if not fragments:
-        return [("class:toolbar", "No session fits." if shown.picker.total else "There are no sessions.")]
+        return [("class:toolbar", _nothing(shown))]
     return fragments[:-1]
+
+
+def _nothing(shown: Shown) -> str:
+    if shown.is_reading():
+        return "Reading what there is…"
+    return "No session fits." if shown.picker.total else "There are no sessions."
 
 
 def _row(session: SessionTitle, now: datetime, width: int) -> str:
@@ -128,10 +143,8 @@ def _legend(shown: Shown) -> str:
     picker = shown.picker
     if note := shown.note():
         return note
-    if picker.mode is not Mode.TRASH:
-        return _LEGENDS[picker.mode]
     session = picker.highlighted
-    return f"Move {session.id[:_SHORT_ID] if session else ''} to the trash?  y yes · n no"
+    return _LEGENDS[picker.mode].format(session.id[:_SHORT_ID] if session else "")
 
 
 def _heights(picker: Picker) -> tuple[int, int]:

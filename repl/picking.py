@@ -10,40 +10,47 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.layout import BufferControl
 
 from aloop.errors import AloopError
+from aloop.memory.session import SessionTitle
 from commands.shelf import Choice, Shelf
 from repl.paste import PasteGuard
 from repl.picker import Mode, Picker
 from repl.picker_keys import bind_picker_keys
 from repl.picker_layout import Shown, build_picker_layout, heights
-from repl.picker_match import Entry, entry_of
+from repl.picker_match import entry_of
 from repl.picker_pane import Pane
 from repl.prompt import Prompt
 from repl.screen import Screen
 
+_AT_ONCE = 0.1
+"""Seconds that opening the picker may take: what is not read by then appears in it as soon as it is."""
 
-async def pick(prompt: Prompt, screen: Screen, shelf: Shelf) -> Choice | None:
-    """Return what is picked of ``shelf``, None when nothing is, or there is nothing to pick from."""
-    titles = await shelf.titles()
-    if not titles:
-        return None
-    # Ten thousand titles take some milliseconds that no key should wait for.
-    entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
-    picking = Picking(entries, shelf, screen, prompt.paste_guard)
-    with prompt.lend(picking.layout):
-        # What was typed while the list was read is the beginning of what is typed now.
-        picking.begin(prompt.draft)
-        choice = await picking.run()
-        if choice is not None:
-            prompt.put_draft_away()
-        return choice
+
+async def pick(prompt: Prompt, screen: Screen, shelf: Shelf, known: Sequence[SessionTitle] = ()) -> Choice | None:
+    """Return what is picked of ``shelf``, None when nothing is, or there is nothing to pick from.
+
+    What is ``known`` of it is shown at once, and what there is as soon as it is read.
+    """
+    picking = Picking(shelf, screen, prompt.paste_guard)
+    try:
+        if not await picking.open(known):
+            return await picking.run()
+        with prompt.lend(picking.layout):
+            # What was typed while the list was read is the beginning of what is typed now.
+            picking.begin(prompt.draft)
+            choice = await picking.run()
+            if choice is not None:
+                prompt.put_draft_away()
+            return choice
+    finally:
+        picking.close()
 
 
 class Picking:
     """One use of the picker; made on the event loop that runs it."""
 
-    def __init__(self, entries: Sequence[Entry], shelf: Shelf, screen: Screen, paste_guard: PasteGuard) -> None:
+    def __init__(self, shelf: Shelf, screen: Screen, paste_guard: PasteGuard) -> None:
         self.paste_guard = paste_guard
-        self.picker = Picker(entries)
+        self.picker = Picker(())
         self._shelf = shelf
         self._screen = screen
         self._pane = Pane(shelf.ending, screen.refresh)
@@ -51,9 +58,21 @@ class Picking:
         self._note = ""
         self._choice: asyncio.Future[Choice | None] = asyncio.get_running_loop().create_future()
         self._acting: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._is_read = False
+        self._asked_by = ""
         control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
-        shown = Shown(self.picker, self._pane, shelf, lambda: self._note)
+        shown = Shown(self.picker, self._pane, shelf, lambda: self._note, lambda: not self._is_read)
         self.layout = build_picker_layout(control, shown)
+
+    async def open(self, known: Sequence[SessionTitle]) -> bool:
+        """Begin to read what there is; False when there turned out to be nothing, while waiting a moment for it."""
+        self._reading = self._start(self._read())
+        if known:
+            await self._take(known)
+        else:
+            await asyncio.wait({self._reading}, timeout=_AT_ONCE)
+        return not self._choice.done()
 
     def begin(self, text: str) -> None:
         """Filter by ``text``; as in the picker, a slash before it only says that it is no command."""
@@ -64,15 +83,16 @@ class Picking:
 
         Raises SessionError where just that has failed, and nobody looked at the picker any more.
         """
-        reading = self._start(self._read_openings())
         self._look()
-        try:
-            choice = await self._choice
-            await asyncio.gather(*self._acting)
-            return choice
-        finally:
-            self._pane.close()
-            reading.cancel()
+        choice = await self._choice
+        await asyncio.gather(*self._acting)
+        return choice
+
+    def close(self) -> None:
+        """Read no further."""
+        self._pane.close()
+        if self._reading:
+            self._reading.cancel()
 
     # What keys ask for.
 
@@ -85,20 +105,22 @@ class Picking:
         self.picker.move(rows)
         self._look()
 
-    def choose(self, *, fork: bool = False) -> None:
-        """Go on in what is highlighted."""
-        if self.picker.highlighted is not None:
-            self._leave(Choice(self.picker.highlighted.id, fork))
-
     def enter(self) -> None:
-        """Take the title that was typed, else what is highlighted."""
+        """Take the title that was typed, or yes for an answer, else what is highlighted."""
         session, title = self.picker.highlighted, " ".join(self._line.text.split())
-        if self.picker.mode is not Mode.RENAME:
-            self.choose()
-            return
-        self.back()
-        if session is not None and title and title != session.title:
-            self._act(self._rename(session.id, title))
+        match self.picker.mode:
+            case Mode.BROWSE | Mode.FILTER:
+                self._choose()
+            case Mode.FORK:
+                self._choose(fork=True)
+            case Mode.TRASH:
+                self.back()
+                if session is not None:
+                    self._act(self._trash(session.id))
+            case Mode.RENAME:
+                self.back()
+                if session is not None and title and title != session.title:
+                    self._act(self._rename(session.id, title))
 
     def back(self) -> None:
         """Leave a question unanswered; without one, leave everything as it was."""
@@ -108,17 +130,18 @@ class Picking:
         self._write(self.picker.filter)
         self.picker.end()
 
-    def ask(self, mode: Mode) -> None:
-        """Ask for a new title, or whether a session is to go."""
+    def ask(self, mode: Mode, letter: str = "") -> None:
+        """Ask for a new title, or whether a session is to go, or to be copied: a ``letter`` may mean a word, too."""
         self._note = ""
+        self._asked_by = letter
         if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:
             self._write(self.picker.highlighted.title)
 
-    def answer(self, *, yes: bool) -> None:
-        """Take the answer on whether what is highlighted is to go."""
-        self.picker.end()
-        if yes and self.picker.highlighted is not None:
-            self._act(self._trash(self.picker.highlighted.id))
+    def go_on(self, text: str) -> None:
+        """Take no for an answer: ``text`` goes on with the filter, and with a letter that was no command then."""
+        self.back()
+        if text:
+            self._write(self.picker.filter + self._asked_by + text)
 
     # What comes of it.
 
@@ -135,6 +158,11 @@ class Picking:
         self._pane.show(self.picker.highlighted.id if self.picker.highlighted else None)
         self._screen.refresh()
 
+    def _choose(self, *, fork: bool = False) -> None:
+        """Go on in what is highlighted."""
+        if self.picker.highlighted is not None:
+            self._leave(Choice(self.picker.highlighted.id, fork))
+
     def _leave(self, choice: Choice | None) -> None:
         if not self._choice.done():
             self._choice.set_result(choice)
@@ -149,11 +177,24 @@ class Picking:
         self._look()
         self._note = told
 
-    async def _read_openings(self) -> None:
+    async def _read(self) -> None:
+        titles = await self._shelf.titles()
+        self._is_read = True
+        if not titles:
+            self._leave(None)
+            return
+        await self._take(titles)
+        self._look()
         openings = await self._shelf.openings()
         folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in openings.items()})
         self.picker.add_openings(folded)
         self._look()
+
+    async def _take(self, titles: Sequence[SessionTitle]) -> None:
+        # Ten thousand titles take some milliseconds that no key should wait for.
+        entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
+        self._shelf.number(titles)
+        self.picker.replace(entries)
 
     def _act(self, work: Coroutine[None, None, None]) -> None:
         """Do ``work``, also when the picker is left meanwhile."""
@@ -168,7 +209,7 @@ class Picking:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, AloopError):
+        if isinstance(error, AloopError) and self.picker.total:
             self._note = str(error)
         elif error is not None and not self._choice.done():
             self._choice.set_exception(error)

@@ -35,11 +35,11 @@ class SessionTable:
         # Imported here: the engine, which comes with it, is there by the time that there are titles.
         from aloop.memory.titles import TitleWords
 
-        self._titles = list(titles)
-        ids = [title.id.lower() for title in self._titles]
+        self.titles = list(titles)
+        ids = [title.id.lower() for title in self.titles]
         self._ranks = sorted(range(len(ids)), key=ids.__getitem__)
         self._ids = [ids[rank] for rank in self._ranks]
-        self._words = TitleWords(title.title for title in self._titles)
+        self._words = TitleWords(title.title for title in self.titles)
         self._entries: dict[int, Entry] = {}
 
     def find(self, typed: str) -> list[Entry]:
@@ -49,7 +49,7 @@ class SessionTable:
         """
         typed = typed.strip()
         if not typed:
-            return [self._entry(rank) for rank in range(min(OFFERED, len(self._titles)))]
+            return [self._entry(rank) for rank in range(min(OFFERED, len(self.titles)))]
         prefix = typed.lower()
         start = bisect_left(self._ids, prefix)
         end = bisect_left(self._ids, prefix + "\U0010ffff", start)
@@ -61,7 +61,7 @@ class SessionTable:
         """Return what is offered of a session: made when it is asked for first, for few of ten thousand ever are."""
         entry = self._entries.get(rank)
         if entry is None:
-            title = self._titles[rank]
+            title = self.titles[rank]
             place = bisect_left(self._ids, title.id.lower())
             beside = pairwise(self._ids[max(0, place - 1) : place + 2])
             length = max(SHORT_ID, *(1 + _common(one, other) for one, other in beside), 0)
@@ -83,6 +83,11 @@ class SessionCatalog:
     def replace(self, table: SessionTable) -> None:
         """Take ``table`` as what there is now."""
         self._table = table
+
+    @property
+    def titles(self) -> Sequence[SessionTitle]:
+        """The sessions of the present table, the newest first."""
+        return self._table.titles if self._table else ()
 
     def counted(self, rows: Iterable[SessionSummary]) -> None:
         """Learn how many messages these sessions have."""

@@ -208,7 +208,7 @@ class Shell:
         # Imported here: only who opens the picker waits for it.
         from repl.picking import pick
 
-        return await pick(self._prompt, self._screen, shelf)
+        return await pick(self._prompt, self._screen, shelf, self._catalogs.titles())
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
 import pytest
 
 from aloop.errors import StorageError
-from aloop.memory import MemoryManager, housekeeping
+from aloop.memory import MemoryManager, SessionTitle, housekeeping
 from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
@@ -103,14 +104,91 @@ async def test_a_filter_may_begin_with_a_letter_that_is_a_command(stage: SetStag
         await gone(shell, "donkeys")
 
 
+async def test_a_word_may_begin_with_a_letter_that_is_a_command(stage: SetStage, sessions_dir: Path) -> None:
+    async with stage() as shell:
+        await opened(shell)
+        for word in ("dynamic", "fork"):
+            shell.type(word)
+            await line(shell, f"find: {word}")
+            await line(shell, "No session fits.")
+            shell.type("\x15d\x7f")
+            await line(shell, LEGEND)
+        shell.type("\x04on")
+        await line(shell, "find: on")
+        shell.type("\x04k")
+        await line(shell, "find: onk")
+        await shell.see("1 of 3")
+        assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
+
+
+@pytest.fixture
+def go_on(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let the sessions be read once this is set, and again right after it was cleared."""
+    event, read = asyncio.Event(), MemoryManager.list_titles
+
+    async def wait_and_read(_: MemoryManager, *, sessions_dir: Path) -> list[SessionTitle]:
+        await event.wait()
+        return await read(sessions_dir=sessions_dir)
+
+    monkeypatch.setattr(MemoryManager, "list_titles", wait_and_read)
+    return event
+
+
+async def test_it_opens_before_anything_is_read(stage: SetStage, go_on: asyncio.Event) -> None:
+    async with stage() as shell:
+        await opened(shell)
+        await line(shell, "Reading what there is…")
+        shell.type("/onk\r")
+        await line(shell, "find: onk")
+        go_on.set()
+        await line(shell, " 2  a1b2ffff  2025-01-02    donkeys")
+        await shell.see("1 of 3")
+        shell.type("\r")
+        await shell.see("Resumed a1b2ffff")
+
+
+async def test_what_was_known_stays_highlighted_when_there_turns_out_to_be_more(
+    stage: SetStage, sessions_dir: Path, go_on: asyncio.Event
+) -> None:
+    go_on.set()
+    async with stage() as shell:
+        # What completion offers is what is known.
+        shell.type("/resume ")
+        await shell.see("donkeys")
+        go_on.clear()
+        shell.type("\r")
+        await shell.see(LEGEND)
+        await line(shell, " 1  0badcafe")
+        shell.type("d\r")
+        await line(shell, "Deleted 0badcafe")
+        shell.type("r\x15Mules\r")
+        await line(shell, " 2  a1b2ffff  2025-01-02    Mules")
+        save(sessions_dir, "ffffffff-5678-40ab-8def-1234567890ab", day=9, says="Newer")
+        go_on.set()
+        await line(shell, " 1  ffffffff  2025-01-09    Newer")
+        await line(shell, " 2  a1b2ffff  2025-01-02    Mules")
+        await line(shell, "── a1b2ffff Mules")
+
+
+async def test_sessions_that_can_not_be_read_are_told(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise StorageError("The disk is gone.", Path())
+
+    async with stage() as shell:
+        monkeypatch.setattr(MemoryManager, "list_titles", refuse)
+        shell.type("/resume\r")
+        await shell.see("The disk is gone.")
+        await shell.rest()
+
+
 async def test_d_moves_to_the_trash_after_a_yes(stage: SetStage, sessions_dir: Path) -> None:
     async with stage() as shell:
         await opened(shell)
         shell.type("\x1b[Bd")
-        await line(shell, "Move a1b2ffff to the trash?  y yes · n no")
-        shell.type("n")
+        await line(shell, "Enter moves a1b2ffff to the trash · Esc keeps it")
+        shell.type("\x1b")
         await line(shell, LEGEND)
-        shell.type("dy")
+        shell.type("d\r")
         await line(shell, "Deleted a1b2ffff: /restore a1b2ffff")
         await gone(shell, "donkeys")
         shell.type("\x1b")
@@ -148,6 +226,8 @@ async def test_f_goes_on_in_a_copy(stage: SetStage, sessions_dir: Path) -> None:
     async with stage() as shell:
         await opened(shell)
         shell.type("\x1b[Ff")
+        await line(shell, "Enter goes on in a copy of a1b2c3d4 · Esc does not")
+        shell.type("\r")
         await shell.see("a copy of a1b2c3d4. It is saved with its first turn.")
         assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
 
@@ -210,7 +290,7 @@ async def test_trashing_the_open_session_begins_a_new_one(stage: SetStage, sessi
         await shell.see("2 messages")
         await opened(shell)
         await line(shell, f" 1  {session_id[:8]}")
-        shell.type("dy")
+        shell.type("d\r")
         await line(shell, f"Deleted {session_id[:8]}")
         shell.type("\x1b")
         await shell.see("0 messages")
@@ -219,7 +299,7 @@ async def test_trashing_the_open_session_begins_a_new_one(stage: SetStage, sessi
 async def test_what_was_trashed_is_told_once_more_in_the_scrollback(stage: SetStage) -> None:
     async with stage() as shell:
         await opened(shell)
-        shell.type("dy")
+        shell.type("d\r")
         await line(shell, "Deleted 0badcafe")
         shell.type("donk\x7f\x7f\x7f\x7f\r")
         await shell.see("Resumed a1b2ffff")
