@@ -1,8 +1,8 @@
 """The first screen, painted before the program behind it is loaded: prompt_toolkit alone takes a quarter of a second.
 
 What is painted is, cell by cell, what the prompt draws over it a moment later, so that nothing moves. Until then the
-terminal echoes nothing and gives each key to whoever reads next, so that a key typed meanwhile is neither lost nor
-shown twice: it waits in the terminal until the prompt reads it, Ctrl-C among them.
+terminal echoes nothing and Ctrl-C is a key like any other: a key typed meanwhile is kept for the prompt, neither lost
+nor shown twice, and letters appear on the painted prompt as they are typed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from repl.banner import greeting
+from repl.early_keys import EarlyKeys
 from repl.lead import PROMPT
 from repl.options import ShellOptions
 from repl.spans import to_ansi
@@ -29,26 +30,38 @@ _CURSOR_UP = "\x1b[A"
 
 
 class EarlyScreen:
-    """What was painted on the terminal ``fd``; ``is_painted`` until somebody takes it over."""
+    """What was painted on the terminal ``fd``; ``is_painted`` until somebody takes it over.
+
+    ``typed`` is what was typed by then, and not read by anybody else.
+    """
 
     def __init__(self, fd: int) -> None:
-        self.is_painted = False
+        self.typed = ""
+        self._keys: EarlyKeys | None = None
         self._fd = fd
         self._before = termios.tcgetattr(fd)
 
     def paint(self, text: str) -> None:
-        """Keep what is typed from now on, unseen, and write ``text``, which may be empty."""
+        """Write ``text``, which may be empty, and keep what is typed from now on, shown only behind a text."""
         termios.tcsetattr(self._fd, termios.TCSANOW, _keys_kept(self._before, signals=not text))
-        self.is_painted = bool(text)
         _write(text)
+        if text:
+            room = os.get_terminal_size(self._fd).columns - len(PROMPT) - 1
+            self._keys = EarlyKeys(self._fd, sys.stdout.fileno(), room)
+
+    @property
+    def is_painted(self) -> bool:
+        return self._keys is not None
 
     def take_over(self) -> bool:
         """Whether the banner stands on the screen, and the cursor on the row of the prompt, which is now the caller's.
 
         The cursor is still to be put in the first column.
         """
-        was_painted, self.is_painted = self.is_painted, False
-        return was_painted
+        keys, self._keys = self._keys, None
+        if keys is not None:
+            self.typed = keys.stop()
+        return keys is not None
 
     def restore(self) -> None:
         """Give the terminal back; what is typed from now on is for the shell around us, and Ctrl-C is a signal."""

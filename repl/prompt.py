@@ -15,7 +15,6 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
-from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
 from prompt_toolkit.layout import Layout
@@ -31,6 +30,7 @@ from repl.live import Live
 from repl.paste import PasteGuard
 from repl.pastes import Entry
 from repl.screen import Screen
+from repl.typed_ahead import take_what_was_typed
 
 _ESCAPE_SECONDS = 0.1
 """How long Esc alone is waited with where it leaves something: the rest of an arrow key comes with it, or at once."""
@@ -121,24 +121,16 @@ class Prompt:
         self.app.key_processor.before_key_press += lambda _: self.paste_guard.key()
         screen.attach(self.app, live.rows)
 
-    async def run(self, on_first_paint: Callable[[], None]) -> None:
-        """Read until ``leave``; raises EOFError when the terminal goes away."""
+    async def run(self, on_first_paint: Callable[[], None], typed: str = "") -> None:
+        """Read until ``leave``, ``typed`` first; raises EOFError when the terminal goes away."""
 
         def painted(_: object) -> None:
             self.app.after_render -= painted
             on_first_paint()
 
         self.app.after_render += painted
-        self._take_what_was_typed_ahead()
+        take_what_was_typed(self.app.input, typed)
         await self.app.run_async(set_exception_handler=False)
-
-    def _take_what_was_typed_ahead(self) -> None:
-        """Have the first paint show what was typed until now: drawn at once, rather than after a second round."""
-        source, keys = self.app.input, []
-        while read := source.read_keys():
-            keys += read
-        # An Escape that was pressed alone waits for no more: what a terminal sends comes in one piece.
-        store_typeahead(source, keys + source.flush_keys())
 
     def leave(self) -> None:
         """End ``run``."""

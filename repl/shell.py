@@ -79,7 +79,7 @@ class Shell:
         try:
             # The terminal going away ends the shell as Ctrl-D does.
             with suppress(EOFError):
-                await self._prompt.run(on_first_paint=self._painted)
+                await self._prompt.run(self._painted, self._early.typed if self._early else "")
         finally:
             if self._early:
                 self._early.restore()

@@ -82,11 +82,14 @@ def run(*, quick: bool) -> list[Row]:
         aloop, bare = ["-m", "aloop"], ["-c", _BARE]
         passing = _command(["-c", "pass"], home)
         prompt = [_on_terminal(arguments, home, "", _PROMPT) for arguments in (aloop, bare)]
-        typed = [_on_terminal(arguments, home, "~", "~") for arguments in (aloop, ["-c", _BARE])]
+        typed = [_on_terminal(arguments, home, "~", "~") for arguments in (aloop, bare)]
+        # Not shown before the prompt itself is there to do it.
+        read = [_on_terminal(arguments, home, "é", "é") for arguments in (aloop, bare)]
         nothing = "python -c pass"
         return [
             compare("prompt on screen", prompt[0], "bare PromptSession", prompt[1], bound=1.3, runs=runs),
             compare("a typed key answered", typed[0], "bare PromptSession", typed[1], bound=1.1, runs=runs),
+            compare("a key read by the prompt", read[0], "bare PromptSession", read[1], bound=1.1, runs=runs),
             compare("aloop --version", _command([*aloop, "--version"], home), nothing, passing, bound=2, runs=runs),
             compare(
                 "aloop sessions list",

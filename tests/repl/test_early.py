@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import termios
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,9 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from aloop.config import Settings
+from repl import early_keys
 from repl.early import early_screen, first_screen
+from repl.early_keys import EarlyKeys
 from repl.options import ShellOptions
 from repl.screen import Screen
 from repl.shell import Shell
@@ -88,19 +91,86 @@ def test_what_can_not_be_known_yet_is_not_painted(options: ShellOptions, columns
     assert first_screen(options, columns) == ""
 
 
-def test_keys_are_kept_and_not_echoed_until_the_terminal_is_as_it_was() -> None:
+def read_until(terminal: int, end: bytes) -> str:
+    """Return what was written up to ``end``, which must be the last of it."""
+    data = b""
+    while not data.endswith(end):
+        data += os.read(terminal, 65_536)
+    return data.removesuffix(end).decode()
+
+
+def test_keys_are_kept_for_the_prompt_and_the_terminal_is_as_it_was() -> None:
     with on_terminal() as terminal:
         before = termios.tcgetattr(sys.stdin.fileno())
         with early_screen(new_session()) as early:
             assert early.is_painted
-            written_to(terminal)
-            os.write(terminal, b"typed\r\x03")
-            assert b"".join(os.read(sys.stdin.fileno(), 1) for _ in range(7)) == b"typed\r\x03"
-            assert early.take_over()
+            os.write(terminal, b"typed")
+            read_until(terminal, b"typed")
+            os.write(terminal, b"\r\x03more")
+            typed = [early.take_over(), early.typed]
+            # What has come too late for that waits in the terminal.
+            rest = len("typed\r\x03more") - len(early.typed)
+            typed.append(b"".join(os.read(sys.stdin.fileno(), 1) for _ in range(rest)).decode())
+            assert (typed[0], "".join(map(str, typed[1:]))) == (True, "typed\r\x03more")
             early.restore()
             assert termios.tcgetattr(sys.stdin.fileno()) == before
+        assert not early.take_over()
         assert termios.tcgetattr(sys.stdin.fileno()) == before
         assert written_to(terminal) == ""
+
+
+def test_letters_are_shown_as_they_are_typed_up_to_the_first_key_that_is_more_than_that() -> None:
+    screen = Terminal()
+    with on_terminal() as terminal, early_screen(new_session()) as early:
+        for keys, echo in (("Hello", "o"), ("\x7f", "\b \b"), ("!", "!"), ("\x1b[D?", ""), ("more", "")):
+            os.write(terminal, keys.encode())
+            screen.write((read_until(terminal, echo.encode()) + echo).replace("\r\n", "\n") if echo else "")
+        assert early.take_over()
+        screen.write(written_to(terminal))
+        assert screen.screen[-2] == "> Hell!"
+        assert screen.screen[-1].startswith("offline")
+
+
+def test_no_more_letters_are_shown_than_fit_and_none_that_may_be_wide() -> None:
+    with on_terminal() as terminal, early_screen(new_session()) as early:
+        written_to(terminal)
+        os.write(terminal, b"x" * 77 + b"end")
+        assert len(read_until(terminal, b"x" * 77)) == 0
+        assert early.take_over()
+        assert written_to(terminal) == ""
+    with on_terminal() as terminal, early_screen(new_session()) as early:
+        written_to(terminal)
+        os.write(terminal, "日本x".encode())
+        assert early.take_over()
+        assert written_to(terminal) == ""
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_character_of_which_only_the_beginning_was_read_is_read_whole(
+    cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early_keys, "_REST_MILLISECONDS", 60_000)
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    character = "😀".encode()
+    os.write(ours, b"a" + character[:cut])
+    keys = EarlyKeys(theirs, theirs, 10)
+    read_until(ours, b"a")
+    os.write(ours, character[cut:] + b"b")
+    typed = keys.stop().encode()
+    while not typed.endswith(b"b"):
+        typed += os.read(theirs, 1)
+    assert typed.decode() == "a😀b"
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_terminal_that_goes_away_ends_the_reading() -> None:
+    ours, theirs = os.openpty()
+    keys = EarlyKeys(theirs, theirs, 10)
+    os.close(ours)
+    assert keys.stop() == ""
+    os.close(theirs)
 
 
 def test_ctrl_c_ends_a_start_that_has_no_prompt_to_show_yet() -> None:
