@@ -36,6 +36,8 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
     for name in ("FEDERATION_RULE_ID", "ORGANIZATION_ID", "IDENTITY_TOKEN", "IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
+    # A hundred processes would each compile all of it.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     settle(home)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(work)
