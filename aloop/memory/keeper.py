@@ -238,12 +238,12 @@ class Keeper:
         conversation.saved_now(session)
         return SaveReport(self.stored.path)
 
-    def refresh(self, conversation: Conversation) -> list[str]:
-        """Reload what others changed; a file that can not be read now is spoken of when the turn is saved."""
+    def refresh(self, conversation: Conversation, *, own: bool = False) -> list[str]:
+        """Reload a changed file (``own`` as in ``reload``); one that can not be read is spoken of at the turn's end."""
         if self.stored is None:
             return []
         try:
-            notices = self._pull(conversation)
+            notices = self._pull(conversation, own=own)
             if conversation.unsaved:
                 # An edit made too late, or turns that had to be saved beside the file: put them there at once. Where
                 # that fails, so will the end of the turn, and tells why.
@@ -258,11 +258,11 @@ class Keeper:
         except OSError as error:
             raise explain(error, "read the session", self.stored.path.parent) from error
 
-    def _pull(self, conversation: Conversation) -> list[str]:
+    def _pull(self, conversation: Conversation, *, own: bool = False) -> list[str]:
         """Take over a changed file; raises as ``reload`` does."""
         if self.stored is None:
             return []
-        self.stored, notices = reload(self.stored, conversation)
+        self.stored, notices = reload(self.stored, conversation, own=own)
         return notices
 
     def _ensure_folder(self, session: Session) -> Path:
