@@ -15,9 +15,7 @@ from aloop.memory.os_port import OsPort
 from aloop.memory.schema import Refused, refuse_newer
 from aloop.memory.serialization import interpret, load_session, parse
 from aloop.memory.session import FILE_NAME
-from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
-
-_TRIES = 20
+from aloop.memory.stored import TRIES, ChangedMeanwhile, StoredSession, time_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def _check(draft: Draft, edited: bytes) -> None:
 
 
 def _replace(port: OsPort, draft: Draft, edited: bytes) -> str | None:
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         found = port.read(draft.target)
 
         def refuse_change(seen: bytes = found) -> None:

@@ -20,15 +20,12 @@ from aloop.memory.locks import OpenLock, write_lock
 from aloop.memory.outputs import KeptOutput, keep_output
 from aloop.memory.reload import reload
 from aloop.memory.session import FILE_NAME, SaveReport, Session
-from aloop.memory.stored import ChangedMeanwhile, StoredSession
+from aloop.memory.stored import TRIES, ChangedMeanwhile, StoredSession
 from aloop.memory.yaml_backend import YamlBackend
 
 T = TypeVar("T")
 Amendment = Callable[[Conversation, StoredSession], None]
 """Changes a conversation that is just what its file says; called again when the file changes meanwhile."""
-
-# Somebody who gets in the way all the time is given this many tries to stop.
-_TRIES = 20
 
 
 @dataclass(slots=True)
@@ -194,7 +191,7 @@ class Keeper:
     ) -> SaveReport:
         notices: list[str] = []
         unsaved = conversation.unsaved
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 if self.stored is None:
                     return self._create(conversation, model, folder)
@@ -294,7 +291,7 @@ class Keeper:
 
 def _while_swept(work: Callable[[], T]) -> T:
     """Do ``work``, and again where another start took the new folder, still empty, for one that a crash had left."""
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         with contextlib.suppress(FileNotFoundError):
             return work()
     return work()
