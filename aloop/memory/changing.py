@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -114,6 +115,16 @@ class Changing(Lookup):
             return await self._work(lambda: drafts.drop(self._keeper.backend.port, draft))
         except OSError as error:
             raise explain(error, "look at the edited session", draft.path.parent) from error
+
+    async def _find_left_edits(self) -> tuple[str, ...]:
+        """Return a sentence for each edit that nobody is at any more, and that was never taken over."""
+        keeper = self._keeper
+        if keeper.stored is None or not keeper.hold:  # else another shell may be at it
+            return ()
+        folder = keeper.stored.path.parent
+        with contextlib.suppress(OSError):  # the session is open all the same, and a check finds them too
+            return await self._work(lambda: drafts.left_over(keeper.backend.port, folder))
+        return ()
 
     async def _refresh(self, *, own: bool = False) -> None:
         for notice in await self._work(lambda: self._keeper.refresh(self._conversation, own=own)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ from aloop.memory.schema import Refused, refuse_newer
 from aloop.memory.serialization import interpret, load_session, parse
 from aloop.memory.session import FILE_NAME
 from aloop.memory.stored import TRIES, ChangedMeanwhile, StoredSession, time_mark
+
+IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
+"""Whether a file in a session's folder has the name of such a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,17 @@ def drop(port: OsPort, draft: Draft) -> bool:
         return True
     _remove(port, draft)
     return False
+
+
+def left_over(port: OsPort, folder: Path) -> tuple[str, ...]:
+    """Return a sentence for each copy that was neither taken over nor removed: after a crash it may hold words.
+
+    Ask who has the session open alone: another's editor may be at work on one. Raises OSError.
+    """
+    return tuple(
+        f"An edit was not taken over. Rename it to {FILE_NAME} to take it over, or delete it: {folder / name}"
+        for name in sorted(filter(IS_DRAFT, port.names(folder)))
+    )
 
 
 def _remove(port: OsPort, draft: Draft) -> None:

@@ -208,6 +208,30 @@ async def test_when_the_disk_says_no_both_files_stay(desk: Desk, port: FaultyPor
     assert await desk.memory.finish_edit(draft)
 
 
+async def test_an_edit_that_was_never_taken_over_is_told_when_the_session_is_opened_again(desk: Desk) -> None:
+    draft = await desk.memory.begin_edit()
+    replace(draft.path, "      4.\n", "      vier.\n")
+    desk.memory.close()  # as when the process was killed: the copy stays
+    [told] = (await desk.memory.resume(FIRST)).warnings
+    assert told == (
+        f"An edit was not taken over. Rename it to session.yaml to take it over, or delete it: {draft.path}"
+    )
+    assert "vier" not in (desk.memory.messages[-1].content or "")
+    draft.path.rename(desk.path)
+    async with desk.memory.turn() as turn:
+        await turn.add(LLMMessage("user", "And now?"))
+    assert desk.memory.messages[3].content == "It is\nvier.\n"
+    assert desk.told == ["session.yaml changed on disk: 1 edited; reloaded."]
+    desk.memory.close()
+    assert (await desk.memory.resume(FIRST)).warnings == ()
+
+
+async def test_an_edit_that_another_shell_may_be_at_is_not_told(desk: Desk) -> None:
+    await desk.memory.begin_edit()
+    script = MemoryManager(sessions_dir=desk.memory.sessions_dir)
+    assert (await script.resume(FIRST)).warnings == ()
+
+
 async def test_an_edit_that_was_never_taken_over_is_found_by_a_check(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     found = await MemoryManager.check_sessions(sessions_dir=desk.memory.sessions_dir)
