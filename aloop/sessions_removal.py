@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import sys
 
-from aloop.errors import SessionNotFound
+from aloop.errors import SHORT_ID, SessionNotFound
 from aloop.memory import MemoryManager
 from aloop.memory.session import refuse_short
 from aloop.sessions_arguments import SessionsOptions
@@ -27,7 +27,7 @@ def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
             remark("Nothing was deleted.")
             return 1
     trash = runner.run(MemoryManager.delete_session(options.id, sessions_dir=options.sessions_dir))
-    short = session_id[:8]
+    short = session_id[:SHORT_ID]
     if options.as_json:
         print_line(json_line({"deleted": session_id, "trash": trash}))
     else:
@@ -55,7 +55,7 @@ def restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
     if options.as_json:
         print_line(json_line(summary_record(summary)))
     else:
-        print_line(f"Restored session {summary.id[:8]}. It is in {summary.path.parent}")
+        print_line(f"Restored session {summary.id[:SHORT_ID]}. It is in {summary.path.parent}")
     return 0
 
 

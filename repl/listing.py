@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
+from aloop.errors import SHORT_ID
 from aloop.memory.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
@@ -18,9 +19,6 @@ from repl.ages import age
 from repl.cells import fit, fit_line, pad, wrap
 from repl.sanitize import safe_line, safe_text
 from repl.spans import Line, Span, Tone, line
-
-SHORT_ID = 8
-"""Characters of a session id that are shown."""
 
 _ROW_DIGITS = 3
 """Digits of the rows that /resume takes; a longer number begins an id."""
