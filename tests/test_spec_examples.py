@@ -25,6 +25,7 @@ from tests.memory.examples import SPEC_SAMPLE
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_ID = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
+
 MANUAL_SAVE = """\
 await manager.save_memory()  # Saves current state to YAML
 """
