@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from aloop.errors import StorageError
+from aloop.errors import SHORT_ID, StorageError
 from aloop.memory.index import read_index
 from aloop.memory.location import resolve_sessions_dir
 from aloop.memory.os_port import SYSTEM
@@ -30,8 +30,8 @@ def session_words(sessions_dir: Path | None, beginning: str, *, in_trash: bool) 
     offered: set[str] = set()
     for name in names:
         match = _OURS.match(name)
-        day, short = match.groups() if match else ("", ids.get(name, "")[:8])
-        if short and short.startswith(beginning[:8].lower()) and short not in offered:
+        day, short = match.groups() if match else ("", ids.get(name, "")[:SHORT_ID])
+        if short and short.startswith(beginning[:SHORT_ID].lower()) and short not in offered:
             offered.add(short)
             yield short, day
         if len(offered) == _MOST:

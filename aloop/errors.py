@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+SHORT_ID = 8
+"""Characters of an id by which a session is called. Kept here because errors call it so, and all stands on them."""
+
 
 class AloopError(Exception):
     """Base of the tree; ``str(error)`` is fit to show to a person."""
@@ -77,7 +80,7 @@ class SessionBusy(SessionError):
     """Another process has the session open; ``holder`` says which, and since when."""
 
     def __init__(self, session_id: str, holder: str) -> None:
-        super().__init__(f"Session {session_id[:8]} is open in another aloop ({holder}).")
+        super().__init__(f"Session {session_id[:SHORT_ID]} is open in another aloop ({holder}).")
         self.session_id = session_id
         self.holder = holder
 
@@ -86,7 +89,7 @@ class SessionDeclined(SessionError):
     """Whoever was asked whether to go on in a session did not agree; ``session_id`` says in which."""
 
     def __init__(self, session_id: str) -> None:
-        super().__init__(f"Session {session_id[:8]} was not resumed.")
+        super().__init__(f"Session {session_id[:SHORT_ID]} was not resumed.")
         self.session_id = session_id
 
 
@@ -95,7 +98,7 @@ class SessionExists(SessionError):
 
     def __init__(self, session_id: str, path: Path) -> None:
         super().__init__(
-            f"{path} is in the place of session {session_id[:8]}. Move or delete that, then restore again."
+            f"{path} is in the place of session {session_id[:SHORT_ID]}. Move or delete that, then restore again."
         )
         self.session_id = session_id
         self.path = path

@@ -18,7 +18,7 @@ from aloop.local.status import local_status
 from aloop.local_arguments import LocalAction, LocalOptions
 from aloop.local_bar import Bar
 from aloop.sessions_json import json_line
-from aloop.sessions_output import agree, can_ask, print_line, remark
+from aloop.sessions_output import has_yes, print_line, remark
 
 
 def run_local(options: LocalOptions) -> int:
@@ -66,13 +66,8 @@ def _install(options: LocalOptions, settings: Settings) -> int:
         return 0
     for line in offer_lines(parcels(), Place(settings.data_dir)):
         remark(line)
-    if not options.yes:
-        if not can_ask():
-            remark("Nothing was fetched: there is no terminal to ask on. Add --yes to fetch it without a question.")
-            return 1
-        if not agree("Fetch it?"):
-            remark("Nothing was fetched.")
-            return 1
+    if not options.yes and not has_yes("Fetch it?", "to fetch it", "fetched"):
+        return 1
     try:
         fetch(settings)
     except KeyboardInterrupt:
@@ -101,13 +96,9 @@ def _status(options: LocalOptions, settings: Settings) -> int:
 def _remove(options: LocalOptions, settings: Settings) -> int:
     place = Place(settings.data_dir)
     size = size_of(place.folder)
-    if size and not options.yes:
-        if not can_ask():
-            remark("Nothing was removed: there is no terminal to ask on. Add --yes to remove it without a question.")
-            return 1
-        if not agree(f"Remove {shown(place.folder)} ({megabytes(size)})?"):
-            remark("Nothing was removed.")
-            return 1
+    question = f"Remove {shown(place.folder)} ({megabytes(size)})?"
+    if size and not options.yes and not has_yes(question, "to remove it", "removed"):
+        return 1
     freed = remove(place)
     remark(f"Removed {megabytes(freed)} from {shown(place.folder)}." if freed else "There is no local model to remove.")
     return 0

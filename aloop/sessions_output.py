@@ -28,12 +28,21 @@ def remark(sentence: str) -> None:
     print(visible(sentence), file=sys.stderr)
 
 
-def can_ask() -> bool:
-    """Whether somebody is there to answer."""
-    return sys.stdin.isatty()
+def has_yes(question: str, doing: str, done: str) -> bool:
+    """Ask before something is done that ``--yes`` has done unasked; without a clear yes, say that nothing was ``done``.
+
+    ``doing`` is what --yes is added for, as in "to delete".
+    """
+    if not sys.stdin.isatty():
+        remark(f"Nothing was {done}: there is no terminal to ask on. Add --yes {doing} without a question.")
+        return False
+    if not _agree(question):
+        remark(f"Nothing was {done}.")
+        return False
+    return True
 
 
-def agree(question: str) -> bool:
+def _agree(question: str) -> bool:
     """Ask, and take nothing but a clear yes for one."""
     sys.stderr.write(visible(f"{question} [y/N] "))
     sys.stderr.flush()

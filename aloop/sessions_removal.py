@@ -6,12 +6,12 @@ import asyncio
 import shutil
 import sys
 
-from aloop.errors import SessionNotFound
+from aloop.errors import SHORT_ID, SessionNotFound
 from aloop.memory import MemoryManager
 from aloop.memory.session import refuse_short
 from aloop.sessions_arguments import SessionsOptions
 from aloop.sessions_json import json_line, summary_record, trashed_record
-from aloop.sessions_output import agree, can_ask, print_line, remark
+from aloop.sessions_output import has_yes, print_line, remark
 from aloop.sessions_text import describe, quantity, trash_lines
 
 
@@ -20,14 +20,11 @@ def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
     refuse_short(options.id)
     session_id = runner.run(_find(options))
     if not options.yes:
-        if not can_ask():
-            remark("Nothing was deleted: there is no terminal to ask on. Add --yes to delete without a question.")
-            return 1
-        if not agree(f"Delete {runner.run(_describe(session_id, options))}?"):
-            remark("Nothing was deleted.")
+        question = f"Delete {runner.run(_describe(session_id, options))}?"
+        if not has_yes(question, "to delete", "deleted"):
             return 1
     trash = runner.run(MemoryManager.delete_session(options.id, sessions_dir=options.sessions_dir))
-    short = session_id[:8]
+    short = session_id[:SHORT_ID]
     if options.as_json:
         print_line(json_line({"deleted": session_id, "trash": trash}))
     else:
@@ -55,7 +52,7 @@ def restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
     if options.as_json:
         print_line(json_line(summary_record(summary)))
     else:
-        print_line(f"Restored session {summary.id[:8]}. It is in {summary.path.parent}")
+        print_line(f"Restored session {summary.id[:SHORT_ID]}. It is in {summary.path.parent}")
     return 0
 
 
@@ -64,13 +61,8 @@ def purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
         refuse_short(options.id)
     sessions = runner.run(MemoryManager.list_trash(options.id or None, sessions_dir=options.sessions_dir))
     what = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
-    if sessions and not options.yes:
-        if not can_ask():
-            remark("Nothing was removed: there is no terminal to ask on. Add --yes to purge without a question.")
-            return 1
-        if not agree(f"Remove {what}, for good?"):
-            remark("Nothing was removed.")
-            return 1
+    if sessions and not options.yes and not has_yes(f"Remove {what}, for good?", "to purge", "removed"):
+        return 1
     # What was asked about goes, and nothing that was deleted meanwhile.
     runner.run(MemoryManager.purge_trash(sessions, sessions_dir=options.sessions_dir))
     if options.as_json:

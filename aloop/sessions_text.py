@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from aloop.errors import SHORT_ID
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.passage import Mark
@@ -38,23 +39,23 @@ def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterat
 
 def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
     if row.problem is not None:
-        return _row(row.id[:8], format_time(moment), "?", row.problem)
+        return _row(row.id[:SHORT_ID], format_time(moment), "?", row.problem)
     title = _one_line(row.title)
     if lies_ahead(moment):
         title = f"(dated in the future) {title}"
-    line = _row(row.id[:8], format_time(moment), str(row.message_count), title)
+    line = _row(row.id[:SHORT_ID], format_time(moment), str(row.message_count), title)
     return line if width is None else cut(line, width)
 
 
 def _row(identity: str, when: str, count: str, title: str) -> str:
-    return f"{identity:8}  {when:16}  {count:>8}  {title}"
+    return f"{identity:{SHORT_ID}}  {when:16}  {count:>8}  {title}"
 
 
 def describe(row: SessionSummary) -> str:
     """Name a session so that its owner knows it, also when its file can not be read."""
     if row.problem is not None:
-        return f"session {row.id[:8]}, which can not be read ({row.problem})"
-    return f"session {row.id[:8]}, “{row.title}”, {quantity(row.message_count, 'message')}"
+        return f"session {row.id[:SHORT_ID]}, which can not be read ({row.problem})"
+    return f"session {row.id[:SHORT_ID]}, “{row.title}”, {quantity(row.message_count, 'message')}"
 
 
 def quantity(count: int, noun: str) -> str:
@@ -64,7 +65,8 @@ def quantity(count: int, noun: str) -> str:
 
 def hit_session_line(hit: Hit) -> str:
     """Name the session of a match; one that can not be read with the reason."""
-    return f"{hit.session.id[:8]}  {format_time(hit.session.updated_at)}  {hit.problem or _one_line(hit.session.title)}"
+    session = hit.session
+    return f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {hit.problem or _one_line(session.title)}"
 
 
 def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:

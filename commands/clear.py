@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aloop.errors import SHORT_ID
 from commands.outcome import Outcome
 from commands.registry import Command
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
     from commands.context import Context
-
-_SHORT_ID = 8
 
 
 async def clear(context: Context, _argument: str) -> Outcome:
@@ -21,7 +20,7 @@ async def clear(context: Context, _argument: str) -> Outcome:
         context.view.info("This session is new already.")
         return Outcome()
     await save_what_is_left(memory)
-    before = memory.session_id[:_SHORT_ID]
+    before = memory.session_id[:SHORT_ID]
     memory.start_new()
     context.view.info(f"A new session. The one before is saved as {before}: /resume {before} goes back to it.")
     return Outcome()

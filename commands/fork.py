@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.errors import UsageError
+from aloop.errors import SHORT_ID, UsageError
 from commands.numbers import read_number, refuse_beyond
 from commands.outcome import Outcome
 from commands.registry import Argument, Command
@@ -13,8 +13,6 @@ from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
     from commands.context import Context
-
-_SHORT_ID = 8
 
 
 async def fork(context: Context, argument: str) -> Outcome:
@@ -28,9 +26,9 @@ async def fork(context: Context, argument: str) -> Outcome:
     number = read_number(argument) if argument else memory.message_count
     refuse_beyond(number, memory.message_count)
     await save_what_is_left(memory)
-    original = memory.session_id[:_SHORT_ID]
+    original = memory.session_id[:SHORT_ID]
     session = await memory.fork(upto=number)
-    here, count = session.id[:_SHORT_ID], len(session.messages)
+    here, count = session.id[:SHORT_ID], len(session.messages)
     context.view.exchanges(last_exchanges(session.messages, 1))
     more = f" ({count}, for a tool call and its results stay together)" if count > number else ""
     context.view.info(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import AmbiguousPrefix, SessionBusy, SessionDeclined
+from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionDeclined
 from commands.model import follow
 from commands.outcome import Outcome
 from commands.registry import Argument, Command
@@ -26,7 +26,6 @@ RECENT = 20
 _REMINDED = 2
 """Exchanges shown of a session that was resumed."""
 
-_SHORT_ID = 8
 _ROW_DIGITS = 3
 _NOTHING_CHANGED = "Nothing was changed."
 
@@ -76,7 +75,7 @@ async def _fork(context: Context, wanted: str) -> None:
         return
     session = await memory.fork(wanted)
     context.view.exchanges(last_exchanges(session.messages, _REMINDED))
-    copy, original = session.id[:_SHORT_ID], (session.forked_from or "")[:_SHORT_ID]
+    copy, original = session.id[:SHORT_ID], (session.forked_from or "")[:SHORT_ID]
     context.view.info(f"Going on in {copy}, a copy of {original}. It is saved with its first turn.")
 
 
@@ -118,7 +117,7 @@ def report_resumed(context: Context, session: Session, place: Hit | None = None)
     for warning in session.warnings:
         context.view.info(warning)
     count = len(session.messages)
-    context.view.info(f"Resumed {session.id[:_SHORT_ID]} · {count} {'message' if count == 1 else 'messages'}")
+    context.view.info(f"Resumed {session.id[:SHORT_ID]} · {count} {'message' if count == 1 else 'messages'}")
 
 
 def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMessage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from aloop.errors import SHORT_ID
 from commands.outcome import Outcome
 from commands.registry import Argument, Command
 
@@ -17,8 +18,6 @@ _MOST = 50
 
 _OF_ONE = 3
 """Rows that one session may take of these."""
-
-_SHORT_ID = 8
 
 
 async def search(context: Context, argument: str) -> Outcome:
@@ -71,7 +70,7 @@ class _Found:
     def _end_session(self) -> None:
         more = self._of_session - _OF_ONE
         if more > 0:
-            short = self._session[:_SHORT_ID]
+            short = self._session[:SHORT_ID]
             self._context.view.info(f"      … {more} more in this session: /history {short} shows all of it.")
 
 

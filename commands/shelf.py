@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aloop.errors import SHORT_ID
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, SessionTitle
-
-_SHORT_ID = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Shelf:
 
     async def trash(self, session_id: str) -> str:
         """Move a session to the trash and return what to tell; the open one gives way to a new one."""
-        memory, short = self._memory, session_id[:_SHORT_ID]
+        memory, short = self._memory, session_id[:SHORT_ID]
         is_open = session_id == memory.session_id
         if is_open:
             # What a failed save has left goes into the trash too: it may be wanted back.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aloop.errors import SHORT_ID
 from commands.outcome import Outcome
 from commands.registry import Argument, Command
 from commands.resume import find_id
 
 if TYPE_CHECKING:
     from commands.context import Context
-
-_SHORT_ID = 8
 
 
 async def trash(context: Context, _argument: str) -> Outcome:
@@ -35,7 +34,7 @@ async def restore(context: Context, argument: str) -> Outcome:
     if wanted is not None:
         memory = context.memory
         summary = await memory.restore_session(wanted, sessions_dir=memory.sessions_dir)
-        short = summary.id[:_SHORT_ID]
+        short = summary.id[:SHORT_ID]
         context.view.info(f"Restored {short}: /resume {short} goes on in it.")
     return Outcome()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.errors import SessionDeclined, StorageError
+from aloop.errors import SHORT_ID, SessionDeclined, StorageError
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from commands.context import Context
     from commands.trust_file import TrustFile
 
-_SHORT_ID = 8
 _SHOWN_LINES = 8
 
 
@@ -53,7 +52,7 @@ def _owner_doubts(session: Session, sessions_dir: Path, trust: TrustFile) -> Ite
     owners = {path.lstat().st_uid for path in (sessions_dir, folder, session.path) if os.path.lexists(path)}
     others = sorted(owners - {os.getuid()})
     if others and not trust.knows_folder(folder):
-        notice = f"Session {session.id[:_SHORT_ID]} belongs to another user of this computer ({_name(others[0])})."
+        notice = f"Session {session.id[:SHORT_ID]} belongs to another user of this computer ({_name(others[0])})."
         yield Doubt(
             f"{notice}\nWhat it says goes to the model, and that user may read and change it.", True, folder=folder
         )

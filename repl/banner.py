@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aloop import __version__
 from aloop.config import OFFLINE_MODEL, Settings
-from aloop.errors import LocalModelError
+from aloop.errors import SHORT_ID, LocalModelError
 from aloop.local.models import TOY, default_model, full_name, title_of
 from repl.options import ShellOptions
 from repl.sanitize import safe_line
@@ -74,4 +74,4 @@ def farewell_lines(context: Context) -> list[Line]:
         ]
     if memory.path is None:
         return []
-    return [line((Tone.QUIET, f"Saved. aloop --resume {memory.session_id[:8]} goes on from here."))]
+    return [line((Tone.QUIET, f"Saved. aloop --resume {memory.session_id[:SHORT_ID]} goes on from here."))]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from aloop.errors import SessionBusy, SessionError
+from aloop.errors import SHORT_ID, SessionBusy, SessionError
 from repl.options import ShellOptions, TaskOptions
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def resume_session(
         session = await memory.resume(found, admit=admit)
     except SessionBusy as error:
         # There is no prompt yet to ask at.
-        short = error.session_id[:8]
+        short = error.session_id[:SHORT_ID]
         raise SessionError(f"{error} Close it there, or start aloop and type /resume {short} for a copy.") from error
     if not keep_model:
         # Imported here, as all commands are: the prompt is drawn without them.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
+from aloop.errors import SHORT_ID
 from aloop.memory.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.trash import TrashedSession
+from aloop.sessions_text import format_time
 from aloop.sessions_usage import model_rows, usage_text
 from commands.registry import Command
 from repl.ages import age
@@ -17,15 +20,14 @@ from repl.cells import fit, fit_line, pad, wrap
 from repl.sanitize import safe_line, safe_text
 from repl.spans import Line, Span, Tone, line
 
-SHORT_ID = 8
-"""Characters of a session id that are shown."""
-
 _ROW_DIGITS = 3
 """Digits of the rows that /resume takes; a longer number begins an id."""
 
 _WHEN = 12
 _COUNT = 8
+_SUBJECT = 12
 _NARROWEST = 20
+_BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
 
 
 def trash_lines(rows: Sequence[TrashedSession], width: int, now: datetime) -> list[Line]:
@@ -91,21 +93,31 @@ def _marked(hit: Hit) -> Iterator[Span]:
         end = stop
 
 
-def stats_lines(stats: SessionStats) -> list[Line]:
-    """Return the counts of a session, a subject a line."""
-    roles = ", ".join(f"{count} {role}" for role, count in stats.messages_by_role.items() if count)
-    tools = ", ".join(f"{name} {count}" for name, count in stats.tool_calls.items() if count)
+def stats_lines(stats: SessionStats, width: int) -> list[Line]:
+    """Return the counts of a session, a subject a line, or more where that is wider than the screen."""
+    roles = ", ".join(f"{count:,} {role}" for role, count in stats.messages_by_role.items() if count)
+    tools = ", ".join(f"{name} {count:,}" for name, count in stats.tool_calls.items() if count)
     facts = [
         ("session", stats.id),
-        ("started", _moment(stats.created_at)),
-        ("last turn", _moment(stats.updated_at)),
-        ("messages", f"{stats.message_count}" + (f" ({roles})" if roles else "")),
+        ("started", format_time(stats.created_at)),
+        ("last turn", format_time(stats.updated_at)),
+        ("messages", f"{stats.message_count:,}" + (f" ({roles})" if roles else "")),
         ("tool calls", tools or "none"),
         ("tokens", usage_text(stats.usage) or "none counted"),
         *(("", row) for row in model_rows(stats.usage_by_model)),
-        ("file", f"{stats.path} ({stats.size:,} bytes)" if stats.size else "not saved yet"),
+        *([("size", f"{stats.size:,} bytes")] if stats.size else []),
     ]
-    return [line((Tone.QUIET, f"{name:<12}"), safe_line(value)) for name, value in facts]
+    below = (_fact(name, safe_line(value), width) for name, value in facts)
+    # A path is left to the terminal to wrap, also at its spaces.
+    path = safe_line(str(stats.path)) if stats.size else "not saved yet"
+    return [*chain.from_iterable(below), line((Tone.QUIET, f"{'file':<{_SUBJECT}}"), path)]
+
+
+def _fact(name: str, value: str, width: int) -> list[Line]:
+    """Return a subject and what is to be said of it; a number is not parted from what it counts."""
+    glued = _BESIDE_NUMBER.sub("\0", value)  # which is in no safe text
+    first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - _SUBJECT, _NARROWEST)))
+    return [line((Tone.QUIET, f"{name:<{_SUBJECT}}"), first), *(line(" " * _SUBJECT + row) for row in more)]
 
 
 def help_lines(commands: Sequence[Command], width: int) -> list[Line]:
@@ -131,7 +143,3 @@ def _one_command(command: Command) -> list[Line]:
     if command.example:
         lines.append(line((Tone.QUIET, f"  example: {command.example}")))
     return lines
-
-
-def _moment(when: datetime) -> str:
-    return when.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -11,6 +11,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
 from prompt_toolkit.utils import get_cwidth
 
+from aloop.errors import SHORT_ID
 from aloop.memory.session import SessionTitle
 from commands.shelf import Shelf
 from repl.ages import age
@@ -20,7 +21,6 @@ from repl.picker_pane import Pane
 from repl.sanitize import safe_line
 from repl.spans import Tone
 
-_SHORT_ID = 8
 _WHEN = 12
 _LEAST_ROWS = 3
 _LEAST_PANE = 2
@@ -122,14 +122,14 @@ def _nothing(shown: Shown) -> str:
 
 
 def _row(session: SessionTitle, now: datetime, width: int) -> str:
-    start = f"{safe_line(session.id)[:_SHORT_ID]:<{_SHORT_ID}}  {pad(age(session.updated_at, now), _WHEN)}  "
+    start = f"{safe_line(session.id)[:SHORT_ID]:<{SHORT_ID}}  {pad(age(session.updated_at, now), _WHEN)}  "
     return start + (fit(safe_line(session.title), width - len(start)) or "(no title)")
 
 
 def _rule(picker: Picker) -> StyleAndTextTuples:
     session = picker.highlighted
     name = fit(safe_line(session.title) or "(no title)", _width() - 16) if session else ""
-    head = f"── {session.id[:_SHORT_ID]} {name} " if session else ""
+    head = f"── {session.id[:SHORT_ID]} {name} " if session else ""
     return [("class:toolbar", head + "─" * (_width() - get_cwidth(head)))]
 
 
@@ -144,7 +144,7 @@ def _legend(shown: Shown) -> str:
     if note := shown.note():
         return note
     session = picker.highlighted
-    return _LEGENDS[picker.mode].format(session.id[:_SHORT_ID] if session else "")
+    return _LEGENDS[picker.mode].format(session.id[:SHORT_ID] if session else "")
 
 
 def _heights(picker: Picker) -> tuple[int, int]:

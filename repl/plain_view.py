@@ -102,7 +102,7 @@ class PlainView:
         self._write(self._out, call_lines(messages))
 
     def stats(self, stats: SessionStats) -> None:
-        self._write(self._out, stats_lines(stats))
+        self._write(self._out, stats_lines(stats, self._width))
 
     def help(self, commands: Sequence[Command]) -> None:
         self._write(self._out, help_lines(commands, self._width))

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from aloop.errors import SHORT_ID
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from aloop.memory import SessionSummary, SessionTitle
 
-SHORT_ID = 8
 OFFERED = 50
 """Sessions offered at most; a longer menu helps nobody."""
 

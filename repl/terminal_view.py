@@ -131,7 +131,7 @@ class TerminalView:
         self._screen.show(call_lines(messages))
 
     def stats(self, stats: SessionStats) -> None:
-        self._screen.show(stats_lines(stats))
+        self._screen.show(stats_lines(stats, self._screen.width))
 
     def help(self, commands: Sequence[Command]) -> None:
         self._screen.show(help_lines(commands, self._screen.width))

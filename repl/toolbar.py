@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aloop.errors import SHORT_ID
 from aloop.local.models import title_of
 from repl.banner import expected_model
 from repl.options import ShellOptions
@@ -13,14 +14,12 @@ if TYPE_CHECKING:
     from aloop.memory import ContextUse
     from commands.context import Context
 
-_SHORT_ID = 8
-
 
 def toolbar_text(options: ShellOptions, context: Context | None) -> str:
     """Return the toolbar; before the engine is there, what can be known without it."""
     model = context.agent.llm.model if context else expected_model(options.model, options.settings)
     count = context.memory.message_count if context else 0
-    session = context.memory.session_id[:_SHORT_ID] if context and count else "new session"
+    session = context.memory.session_id[:SHORT_ID] if context and count else "new session"
     text = f"{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
     use = context.agent.context_use if context else None
     text = f"{text} · {_meter(use)}" if use and use.window else text

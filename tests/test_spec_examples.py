@@ -21,35 +21,10 @@ from aloop.llm import create_llm
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
+from tests.memory.examples import SPEC_SAMPLE
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_ID = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
-SAMPLE = """\
-id: a1b2c3d4-5678-90ab-cdef-1234567890ab
-created_at: "2025-01-31T14:30:00"
-updated_at: "2025-01-31T15:45:00"
-
-system_messages:
-  - role: system
-    content: |
-      You are a helpful assistant.
-
-messages:
-  - role: user
-    content: "Hello"
-  - role: assistant
-    content: null
-    tool_calls:
-      - id: call_abc123
-        type: function
-        function:
-          name: calculator
-          arguments: '{"expression": "2+2"}'
-  - role: tool
-    content: "4"
-    tool_call_id: call_abc123
-    name: calculator
-"""
 
 MANUAL_SAVE = """\
 await manager.save_memory()  # Saves current state to YAML
@@ -133,7 +108,7 @@ def sample() -> Path:
     """The specification's own session, in the folder that it names, under the working directory."""
     path = Path(".aloop/sessions/2025-01-31_a1b2c3d4/session.yaml")
     path.parent.mkdir(parents=True)
-    path.write_text(SAMPLE)
+    path.write_bytes(SPEC_SAMPLE)
     return path
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from aloop.errors import SHORT_ID
 from aloop.memory.heads import Head, read_head, short_name
 from aloop.memory.index import read_index, write_index
 from aloop.memory.os_port import OsPort
@@ -115,7 +116,7 @@ class Catalog:
         if entries and (known != ids):
             self._refresh_index(ids)
         # The folder named after the id comes first of two that claim the same.
-        entries.sort(key=lambda entry: (entry.id, not entry.folder.endswith(f"_{entry.id[:8]}"), entry.folder))
+        entries.sort(key=lambda entry: (entry.id, not entry.folder.endswith(f"_{entry.id[:SHORT_ID]}"), entry.folder))
         settled = time.time_ns() - changed > _RACY_NS
         snapshot = _Snapshot(changed, tuple(entries), tuple(unfinished), settled)
         _snapshots[self._dir] = snapshot
@@ -141,7 +142,7 @@ class Catalog:
 
 def _is_likely(folder: str, identity: str) -> bool:
     """Whether the index may be believed: a folder of ours ends with the first characters of its session's id."""
-    return identity.startswith(short_name(folder)[:8]) or not is_ours(folder)
+    return identity.startswith(short_name(folder)[:SHORT_ID]) or not is_ours(folder)
 
 
 def is_ours(folder: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -85,6 +86,8 @@ class Changing(Lookup):
         port, target = self._keeper.backend.port, self._keeper.stored.path if self._keeper.stored else None
         if target is None:
             raise UsageError("This session has no file yet: it gets one with its first turn.")
+        # What others did to the file is told as theirs, and not later as part of this edit.
+        await self._refresh()
         try:
             return await self._work(lambda: drafts.begin(port, target, self._conversation.head.id, number))
         except OSError as error:
@@ -101,9 +104,9 @@ class Changing(Lookup):
         except OSError as error:
             raise explain(error, "take the edited session over", draft.target.parent) from error
         if is_changed:
-            for told in (notice, *await self._work(lambda: self._keeper.refresh(self._conversation))):
-                if told:
-                    self._tell(told)
+            if notice:
+                self._tell(notice)
+            await self._refresh(own=notice is None)
         return is_changed
 
     async def drop_edit(self, draft: Draft) -> bool:
@@ -112,6 +115,20 @@ class Changing(Lookup):
             return await self._work(lambda: drafts.drop(self._keeper.backend.port, draft))
         except OSError as error:
             raise explain(error, "look at the edited session", draft.path.parent) from error
+
+    async def _find_left_edits(self) -> tuple[str, ...]:
+        """Return a sentence for each edit that nobody is at any more, and that was never taken over."""
+        keeper = self._keeper
+        if keeper.stored is None or not keeper.hold:  # else another shell may be at it
+            return ()
+        folder = keeper.stored.path.parent
+        with contextlib.suppress(OSError):  # the session is open all the same, and a check finds them too
+            return await self._work(lambda: drafts.left_over(keeper.backend.port, folder))
+        return ()
+
+    async def _refresh(self, *, own: bool = False) -> None:
+        for notice in await self._work(lambda: self._keeper.refresh(self._conversation, own=own)):
+            self._tell(notice)
 
     async def _amend(self, amendment: Amendment) -> None:
         self._report(await self._work(lambda: self._keeper.amend(self._conversation, None, amendment)))

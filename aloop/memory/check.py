@@ -11,6 +11,7 @@ from pathlib import Path
 from aloop.errors import SessionFileError
 from aloop.memory.atomic import left_overs, write_atomic
 from aloop.memory.check_text import check_text
+from aloop.memory.draft import IS_DRAFT
 from aloop.memory.findings import Finding
 from aloop.memory.heads import read_head, short_name
 from aloop.memory.index import FILE_NAME as INDEX_NAME
@@ -25,8 +26,8 @@ from aloop.memory.stored import time_mark
 from aloop.memory.undone import is_undone, read_undone
 
 _SET_ASIDE = {
-    re.compile(r"session\.recovered-.*\.yaml"): f"holds turns that were saved beside {FILE_NAME}",
-    re.compile(r"session\.edited-.*\.yaml"): f"holds an edit of {FILE_NAME} that was not taken over",
+    re.compile(r"session\.recovered-.*\.yaml").fullmatch: f"holds turns that were saved beside {FILE_NAME}",
+    IS_DRAFT: f"holds an edit of {FILE_NAME} that was not taken over",
 }
 
 
@@ -114,8 +115,8 @@ class Checker:
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:
         for name in self._port.names(folder):
-            for pattern, what in _SET_ASIDE.items():
-                if pattern.fullmatch(name):
+            for fits, what in _SET_ASIDE.items():
+                if fits(name):
                     yield Finding(folder / name, 0, 0, f"{what}: take over what you need, then remove it")
 
     def _undone(self, folder: Path) -> Iterator[Finding]:

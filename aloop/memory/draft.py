@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +16,10 @@ from aloop.memory.os_port import OsPort
 from aloop.memory.schema import Refused, refuse_newer
 from aloop.memory.serialization import interpret, load_session, parse
 from aloop.memory.session import FILE_NAME
-from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
+from aloop.memory.stored import TRIES, ChangedMeanwhile, StoredSession, time_mark
 
-_TRIES = 20
+IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
+"""Whether a file in a session's folder has the name of such a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,17 @@ def drop(port: OsPort, draft: Draft) -> bool:
     return False
 
 
+def left_over(port: OsPort, folder: Path) -> tuple[str, ...]:
+    """Return a sentence for each copy that was neither taken over nor removed: after a crash it may hold words.
+
+    Ask who has the session open alone: another's editor may be at work on one. Raises OSError.
+    """
+    return tuple(
+        f"An edit was not taken over. Rename it to {FILE_NAME} to take it over, or delete it: {folder / name}"
+        for name in sorted(filter(IS_DRAFT, port.names(folder)))
+    )
+
+
 def _remove(port: OsPort, draft: Draft) -> None:
     """Remove the copy, with what an editor has put beside it under its name, such as a backup."""
     for name in port.names(draft.path.parent):
@@ -104,7 +117,7 @@ def _check(draft: Draft, edited: bytes) -> None:
 
 
 def _replace(port: OsPort, draft: Draft, edited: bytes) -> str | None:
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         found = port.read(draft.target)
 
         def refuse_change(seen: bytes = found) -> None:

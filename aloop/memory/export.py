@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aloop.config import EXPORT_FORMATS, ExportFormat
-from aloop.errors import StorageError, UsageError
+from aloop.errors import SHORT_ID, StorageError, UsageError
 from aloop.memory import os_port
 from aloop.memory.atomic import explain, write_atomic
 from aloop.memory.export_json import to_json
@@ -43,7 +43,7 @@ def render(session: Session, form: ExportFormat) -> str:
 
 def export_path(session: Session, form: ExportFormat, wanted: str, folder: Path) -> Path:
     """Return the file to write: ``wanted``, or in the folder that it is, or in ``folder``, one named by the session."""
-    name = f"{session.created_at:%Y-%m-%d}_{session.id[:8]}.{form}"
+    name = f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{form}"
     if not wanted:
         return folder / name
     path = folder / Path(wanted).expanduser()

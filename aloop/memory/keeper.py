@@ -20,15 +20,12 @@ from aloop.memory.locks import OpenLock, write_lock
 from aloop.memory.outputs import KeptOutput, keep_output
 from aloop.memory.reload import reload
 from aloop.memory.session import FILE_NAME, SaveReport, Session
-from aloop.memory.stored import ChangedMeanwhile, StoredSession
+from aloop.memory.stored import TRIES, ChangedMeanwhile, StoredSession
 from aloop.memory.yaml_backend import YamlBackend
 
 T = TypeVar("T")
 Amendment = Callable[[Conversation, StoredSession], None]
 """Changes a conversation that is just what its file says; called again when the file changes meanwhile."""
-
-# Somebody who gets in the way all the time is given this many tries to stop.
-_TRIES = 20
 
 
 @dataclass(slots=True)
@@ -194,7 +191,7 @@ class Keeper:
     ) -> SaveReport:
         notices: list[str] = []
         unsaved = conversation.unsaved
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 if self.stored is None:
                     return self._create(conversation, model, folder)
@@ -238,12 +235,12 @@ class Keeper:
         conversation.saved_now(session)
         return SaveReport(self.stored.path)
 
-    def refresh(self, conversation: Conversation) -> list[str]:
-        """Reload what others changed; a file that can not be read now is spoken of when the turn is saved."""
+    def refresh(self, conversation: Conversation, *, own: bool = False) -> list[str]:
+        """Reload a changed file (``own`` as in ``reload``); one that can not be read is spoken of at the turn's end."""
         if self.stored is None:
             return []
         try:
-            notices = self._pull(conversation)
+            notices = self._pull(conversation, own=own)
             if conversation.unsaved:
                 # An edit made too late, or turns that had to be saved beside the file: put them there at once. Where
                 # that fails, so will the end of the turn, and tells why.
@@ -258,11 +255,11 @@ class Keeper:
         except OSError as error:
             raise explain(error, "read the session", self.stored.path.parent) from error
 
-    def _pull(self, conversation: Conversation) -> list[str]:
+    def _pull(self, conversation: Conversation, *, own: bool = False) -> list[str]:
         """Take over a changed file; raises as ``reload`` does."""
         if self.stored is None:
             return []
-        self.stored, notices = reload(self.stored, conversation)
+        self.stored, notices = reload(self.stored, conversation, own=own)
         return notices
 
     def _ensure_folder(self, session: Session) -> Path:
@@ -294,7 +291,7 @@ class Keeper:
 
 def _while_swept(work: Callable[[], T]) -> T:
     """Do ``work``, and again where another start took the new folder, still empty, for one that a crash had left."""
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         with contextlib.suppress(FileNotFoundError):
             return work()
     return work()

@@ -175,7 +175,7 @@ class MemoryManager(Changing):
         self._conversation = Conversation.of(stored.session)
         for notice in notices:
             self._tell(notice)
-        return stored.session
+        return replace(stored.session, warnings=(*stored.session.warnings, *await self._find_left_edits()))
 
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
         """Go on in a new session that begins as another does: this one with None, else an id or a unique prefix.

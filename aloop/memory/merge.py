@@ -11,6 +11,8 @@ from aloop.llm.message_types import LLMMessage
 # Beyond this many messages between the first and the last difference, they are counted without being aligned.
 _ALIGNED = 500
 
+_AROUND = "no message, but something around them"
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -22,9 +24,13 @@ class Changes:
 
     def __str__(self) -> str:
         counts = ((self.edited, "edited"), (self.removed, "removed"), (self.added, "added"))
-        return (
-            ", ".join(f"{count} {what}" for count, what in counts if count) or "no message, but something around them"
-        )
+        return ", ".join(f"{count} {what}" for count, what in counts if count) or _AROUND
+
+    def to_their_author(self) -> str:
+        """Return it for whoever made them, who needs no word on where they come from."""
+        counts = ((self.edited, "changed"), (self.removed, "removed"), (self.added, "added"))
+        told = [f"{count} {'message' if count == 1 else 'messages'} {what}" for count, what in counts if count]
+        return ", ".join(told) or _AROUND
 
 
 def compare(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from aloop.errors import SessionFileError
+from aloop.errors import SHORT_ID, SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.conversation import Conversation
@@ -63,7 +63,7 @@ def _set_aside(port: OsPort, path: Path) -> str:
 def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None:
     turn = close_turn(record.session.messages)
     path = folder / FILE_NAME
-    short, count = record.session.id[:8], len(record.session.messages)
+    short, count = record.session.id[:SHORT_ID], len(record.session.messages)
     what = f"The last turn of session {short} was cut short by a crash; {count} of its messages"
     were = "was" if count == 1 else "were"
     try:

@@ -15,11 +15,12 @@ from aloop.memory.stored import StoredSession, time_mark
 _SECOND_LOOK = 0.3
 
 
-def reload(stored: StoredSession, conversation: Conversation) -> tuple[StoredSession, list[str]]:
+def reload(stored: StoredSession, conversation: Conversation, *, own: bool = False) -> tuple[StoredSession, list[str]]:
     """Take over what others changed since ``stored`` was seen; return the file as it is now, and what to tell.
 
-    Messages that were not saved yet follow those of the file. Raises SessionFileError when it is no session now,
-    FileNotFoundError when it is gone, OSError; then nothing has changed.
+    ``own`` says that the change is the user's, who has just made it here, and tells it so. Messages that were not saved
+    yet follow those of the file. Raises SessionFileError when it is no session now, FileNotFoundError when it is gone,
+    OSError; then nothing has changed.
     """
     fresh = stored.late_edit()
     if fresh is not None and fresh.base is not None:
@@ -29,7 +30,7 @@ def reload(stored: StoredSession, conversation: Conversation) -> tuple[StoredSes
         fresh = _read_again(stored)
     else:
         return stored, []
-    notice = _compare(conversation, stored, fresh)
+    notice = _compare(conversation, stored, fresh, own=own)
     conversation.adopt(fresh.session)
     stored.forget_displaced()
     return fresh, [notice]
@@ -55,9 +56,9 @@ def _read_again(stored: StoredSession) -> StoredSession:
     return StoredSession.read(stored.port, stored.path)
 
 
-def _compare(conversation: Conversation, old: StoredSession, fresh: StoredSession) -> str:
+def _compare(conversation: Conversation, old: StoredSession, fresh: StoredSession, *, own: bool) -> str:
     changes = compare(conversation.messages[: conversation.saved], fresh.session.messages)
-    notice = f"{FILE_NAME} changed on disk: {changes}; reloaded."
+    notice = f"Edited: {changes.to_their_author()}." if own else f"{FILE_NAME} changed on disk: {changes}; reloaded."
     if changes.removed:
         copy = old.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
         old.copy_to(copy)

@@ -8,10 +8,8 @@ from aloop.errors import StorageError
 from aloop.memory.atomic import explain
 from aloop.memory.locks import write_lock
 from aloop.memory.session import FILE_NAME, normal_title
-from aloop.memory.stored import ChangedMeanwhile
+from aloop.memory.stored import TRIES, ChangedMeanwhile
 from aloop.memory.yaml_backend import YamlBackend
-
-_TRIES = 20
 
 
 def rename_session(backend: YamlBackend, prefix: str, title: str) -> None:
@@ -25,7 +23,7 @@ def rename_session(backend: YamlBackend, prefix: str, title: str) -> None:
     folder = backend.sessions_dir / entry.folder
     try:
         with write_lock(backend.port, folder, entry.id):
-            for _ in range(_TRIES):
+            for _ in range(TRIES):
                 stored = backend.read(entry)
                 try:
                     stored.save(replace(stored.session, title=words), ())

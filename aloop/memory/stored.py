@@ -27,6 +27,8 @@ from aloop.memory.unfold import unfold
 
 MARK_FORMAT = "%Y%m%dT%H%M%S.%f"
 """A time in a file's name: sortable, and without characters that some file system refuses."""
+TRIES = 20
+"""Somebody who gets in the way of a writer all the time is given so many to stop."""
 
 
 def time_mark(moment: datetime) -> str:

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aloop.errors import AmbiguousPrefix, SessionBusy, SessionNotFound, StorageError
+from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionNotFound, StorageError
 from aloop.memory import os_port
 from aloop.memory.atomic import TEMPORARY_SUFFIX, explain, left_overs, write_atomic
 from aloop.memory.catalog import Catalog, Entry, is_ours
@@ -255,7 +255,7 @@ class YamlBackend:
 
     def _make_folder(self, session: Session) -> Path:
         day = session.created_at.strftime("%Y-%m-%d")
-        for name in (f"{day}_{session.id[:8]}", f"{day}_{session.id}"):
+        for name in (f"{day}_{session.id[:SHORT_ID]}", f"{day}_{session.id}"):
             folder = self.sessions_dir / name
             with contextlib.suppress(FileExistsError):
                 self.port.mkdir(folder)

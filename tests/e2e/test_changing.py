@@ -67,7 +67,7 @@ def test_edit_opens_a_broken_draft_again_until_it_is_a_session(
     assert path.read_text() == before
     aloop.send_line("y")
     aloop.wait_for("edited at +18")
-    aloop.wait_for("session.yaml changed on disk: 1 edited; reloaded.")
+    aloop.wait_for("Edited: 1 message changed.")
     aloop.wait_for_prompt()
     assert path.read_text() == before.replace("It is", "It was")
 

@@ -73,7 +73,7 @@ def test_an_editor_and_any_other_program_get_the_terminal(stub: StubServer) -> N
         aloop.send_line("Hi")
         aloop.wait_for("Well\n>")
         aloop.send_line("/edit")
-        aloop.wait_for("1 edited; reloaded.\n>")
+        aloop.wait_for("Edited: 1 message changed.\n>")
         assert "Ill" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         Path("ask.py").write_text(ASKING)
         # In place of its shell, which may be one that ends by the Ctrl-C too, once the program has ended.

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory import os_port
+from aloop.memory import MemoryManager, os_port
 from aloop.memory.yaml_backend import YamlBackend
+from tests.memory.conversations import say
+from tests.memory.examples import answer, user
 from tests.memory.faults import FaultyPort
 
 
@@ -38,3 +40,11 @@ def everything() -> Callable[[Path], dict[str, bytes | str]]:
 def backend(port: FaultyPort, sessions_dir: Path) -> YamlBackend:
     """A sessions folder that does not exist yet."""
     return YamlBackend(sessions_dir)
+
+
+@pytest.fixture
+async def manager(port: FaultyPort, sessions_dir: Path) -> MemoryManager:
+    """A saved session of one exchange."""
+    manager = MemoryManager(sessions_dir=sessions_dir)
+    await say(manager, user("Hi"), answer("Hello"))
+    return manager

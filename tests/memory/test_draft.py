@@ -66,8 +66,14 @@ async def test_what_was_edited_is_the_session_byte_for_byte(desk: Desk) -> None:
     assert await desk.edit("      It is\n", "      It was\n")
     assert desk.path.read_text() == wanted
     assert desk.memory.messages[-1].content == "It was\n4.\n"
-    assert desk.told == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert desk.told == ["Edited: 1 message changed."]
     assert desk.copies("edited") == []
+
+
+async def test_what_others_changed_before_is_told_as_theirs_and_once(desk: Desk) -> None:
+    replace(desk.path, "What is 2+2?", "What is 2+3?")
+    assert await desk.edit("      It is\n", "      It was\n")
+    assert desk.told == ["session.yaml changed on disk: 1 edited; reloaded.", "Edited: 1 message changed."]
 
 
 async def test_what_was_left_as_it_is_changes_nothing(desk: Desk) -> None:
@@ -98,7 +104,7 @@ async def test_a_message_that_was_removed_stays_in_a_copy_of_the_file(desk: Desk
     assert await desk.memory.finish_edit(draft)
     assert len(desk.memory.messages) == 2
     [copy] = desk.copies("before")
-    assert "2 removed" in desk.told[0]
+    assert "2 messages removed" in desk.told[0]
     assert copy.name in desk.told[0]
 
 
@@ -140,6 +146,7 @@ async def test_what_others_added_meanwhile_follows_and_their_version_is_kept(des
     assert [message.content for message in desk.memory.system_messages] == ["Be kind."]
     assert desk.memory.messages == other.messages
     assert "What was added to it (1) follows yours." in desk.told[0]
+    assert desk.told[1] == "session.yaml changed on disk: 1 added; reloaded."
     [copy] = desk.copies("before")
     assert copy.read_bytes() == theirs
 
@@ -199,6 +206,30 @@ async def test_when_the_disk_says_no_both_files_stay(desk: Desk, port: FaultyPor
     port.heal()
     assert desk.path.read_bytes() == before
     assert await desk.memory.finish_edit(draft)
+
+
+async def test_an_edit_that_was_never_taken_over_is_told_when_the_session_is_opened_again(desk: Desk) -> None:
+    draft = await desk.memory.begin_edit()
+    replace(draft.path, "      4.\n", "      vier.\n")
+    desk.memory.close()  # as when the process was killed: the copy stays
+    [told] = (await desk.memory.resume(FIRST)).warnings
+    assert told == (
+        f"An edit was not taken over. Rename it to session.yaml to take it over, or delete it: {draft.path}"
+    )
+    assert "vier" not in (desk.memory.messages[-1].content or "")
+    draft.path.rename(desk.path)
+    async with desk.memory.turn() as turn:
+        await turn.add(LLMMessage("user", "And now?"))
+    assert desk.memory.messages[3].content == "It is\nvier.\n"
+    assert desk.told == ["session.yaml changed on disk: 1 edited; reloaded."]
+    desk.memory.close()
+    assert (await desk.memory.resume(FIRST)).warnings == ()
+
+
+async def test_an_edit_that_another_shell_may_be_at_is_not_told(desk: Desk) -> None:
+    await desk.memory.begin_edit()
+    script = MemoryManager(sessions_dir=desk.memory.sessions_dir)
+    assert (await script.resume(FIRST)).warnings == ()
 
 
 async def test_an_edit_that_was_never_taken_over_is_found_by_a_check(desk: Desk) -> None:

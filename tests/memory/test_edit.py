@@ -16,6 +16,7 @@ from aloop.errors import StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager
 from tests.agent.scripted import ScriptedLLM
+from tests.memory.conversations import say, stored
 
 Messages = tuple[LLMMessage, ...]
 
@@ -32,14 +33,8 @@ SUMMARY = LLMMessage("user", "Summary: they counted.", summary=True)
 
 async def saved(sessions_dir: Path, messages: Sequence[LLMMessage] = TALK) -> MemoryManager:
     memory = MemoryManager(sessions_dir=sessions_dir)
-    for message in messages:
-        await memory.add_message(message)
-    await memory.save_memory()
+    await say(memory, *messages)
     return memory
-
-
-async def stored(memory: MemoryManager) -> Messages:
-    return (await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)).messages
 
 
 def changed_lines(before: str, after: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from aloop.errors import SessionBusy, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.memory.os_port import SYSTEM
+from tests.memory.conversations import file_of, stored, take_turn
 
 
 @pytest.fixture
@@ -29,27 +29,12 @@ async def memory(sessions_dir: Path, told: list[str]) -> MemoryManager:
     return manager
 
 
-async def take_turn(
-    memory: MemoryManager, question: str, answer: str, meanwhile: Callable[[], object] = lambda: None
-) -> None:
-    async with memory.turn() as turn:
-        await turn.add(LLMMessage("user", question))
-        meanwhile()
-        await turn.add(LLMMessage("assistant", answer))
-
-
-def file_of(memory: MemoryManager) -> Path:
-    assert memory.path
-    return memory.path
-
-
 def contents(memory: MemoryManager) -> list[str | None]:
     return [message.content for message in memory.messages]
 
 
 async def stored_contents(memory: MemoryManager) -> list[str | None]:
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
-    return [message.content for message in session.messages]
+    return [message.content for message in await stored(memory)]
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -13,33 +13,10 @@ from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
 from aloop.memory.context import UNANSWERED
 from aloop.memory.serialization import dump_session
+from tests.memory.conversations import file_of, say, stored
 from tests.memory.examples import ID, SPEC_SAMPLE, answer, call, result, session, user
-from tests.memory.faults import FaultyPort
 
 UNKNOWN = "ffffffff-5678-40ab-8def-1234567890ab"
-
-
-@pytest.fixture
-async def manager(port: FaultyPort, sessions_dir: Path) -> MemoryManager:
-    """A saved session of one exchange."""
-    manager = MemoryManager(sessions_dir=sessions_dir)
-    await say(manager, user("Hi"), answer("Hello"))
-    return manager
-
-
-async def say(manager: MemoryManager, *messages: LLMMessage) -> None:
-    for message in messages:
-        await manager.add_message(message)
-    await manager.save_memory()
-
-
-def file_of(manager: MemoryManager) -> Path:
-    assert manager.path is not None
-    return manager.path
-
-
-async def stored(manager: MemoryManager) -> tuple[LLMMessage, ...]:
-    return (await MemoryManager.load_session(manager.session_id, sessions_dir=manager.sessions_dir)).messages
 
 
 def test_an_id_is_there_from_the_start_and_nothing_else(sessions_dir: Path) -> None:

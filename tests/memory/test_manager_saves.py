@@ -12,35 +12,12 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.memory.context import UNANSWERED
 from aloop.memory.serialization import load_session
+from tests.memory.conversations import file_of, say, stored
 from tests.memory.examples import answer, call, user
 from tests.memory.faults import FaultyPort
-
-
-@pytest.fixture
-async def manager(port: FaultyPort, sessions_dir: Path) -> MemoryManager:
-    """A saved session of one exchange."""
-    manager = MemoryManager(sessions_dir=sessions_dir)
-    await say(manager, user("Hi"), answer("Hello"))
-    return manager
-
-
-async def say(manager: MemoryManager, *messages: LLMMessage) -> None:
-    for message in messages:
-        await manager.add_message(message)
-    await manager.save_memory()
-
-
-def file_of(manager: MemoryManager) -> Path:
-    assert manager.path is not None
-    return manager.path
-
-
-async def stored(manager: MemoryManager) -> tuple[LLMMessage, ...]:
-    return (await MemoryManager.load_session(manager.session_id, sessions_dir=manager.sessions_dir)).messages
 
 
 async def test_each_save_adds_what_is_new_once(manager: MemoryManager) -> None:

@@ -29,6 +29,12 @@ def test_added_messages_count_as_added_wherever_they_stand() -> None:
 def test_all_three_are_told_in_order() -> None:
     changes = compare(messages("a", "b", "c", "d"), messages("a", "B", "d", "e"))
     assert str(changes) == "1 edited, 1 removed, 1 added"
+    assert changes.to_their_author() == "1 message changed, 1 message removed, 1 message added"
+
+
+def test_their_author_is_told_of_messages_and_of_what_stands_around_them() -> None:
+    assert Changes(edited=2).to_their_author() == "2 messages changed"
+    assert Changes().to_their_author() == "no message, but something around them"
 
 
 def test_a_thousand_changed_messages_are_counted_without_being_aligned() -> None:

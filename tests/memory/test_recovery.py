@@ -14,6 +14,7 @@ from aloop.memory import MemoryManager
 from aloop.memory.atomic import temporary_name
 from aloop.memory.context import UNANSWERED
 from aloop.memory.recovery import close_turn
+from tests.memory.conversations import take_turn
 from tests.memory.faults import FaultyPort
 
 CALL = ToolCall("call_1", "calculator", "{}")
@@ -33,12 +34,6 @@ async def a_saved_session(sessions_dir: Path) -> MemoryManager:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await take_turn(memory, "Hello", "Hi")
     return memory
-
-
-async def take_turn(memory: MemoryManager, question: str, answer: str) -> None:
-    async with memory.turn() as turn:
-        await turn.add(LLMMessage("user", question))
-        await turn.add(LLMMessage("assistant", answer))
 
 
 def left_in(sessions_dir: Path) -> list[str]:

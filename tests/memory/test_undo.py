@@ -11,6 +11,7 @@ from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
 from aloop.memory.trash import FOLDER_NAME
+from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
 from tests.memory.faults import FaultyPort
 from tests.memory.handwritten import FORMS, Form, write_by_hand
@@ -29,9 +30,7 @@ TALK = (*ONE, *TWO)
 async def memory(sessions_dir: Path) -> MemoryManager:
     """A session of two turns, saved."""
     memory = MemoryManager(sessions_dir=sessions_dir)
-    for message in TALK:
-        await memory.add_message(message)
-    await memory.save_memory()
+    await say(memory, *TALK)
     return memory
 
 
@@ -41,24 +40,13 @@ async def again(memory: MemoryManager) -> MemoryManager:
     return await MemoryManager.from_session(memory.session_id, sessions_dir=memory.sessions_dir)
 
 
-async def say(memory: MemoryManager, question: str, answer: str) -> None:
-    async with memory.turn() as turn:
-        await turn.add(LLMMessage("user", question))
-        await turn.add(LLMMessage("assistant", answer))
-
-
-def path_of(memory: MemoryManager) -> Path:
-    assert memory.path
-    return memory.path
-
-
 def undone(memory: MemoryManager) -> list[Path]:
-    return sorted(path_of(memory).parent.glob("session.undone-*.yaml"))
+    return sorted(file_of(memory).parent.glob("session.undone-*.yaml"))
 
 
 def text_of(memory: MemoryManager) -> str:
     """Return the file without the time of its last save."""
-    return "".join(line for line in path_of(memory).read_text().splitlines(True) if "updated_at" not in line)
+    return "".join(line for line in file_of(memory).read_text().splitlines(True) if "updated_at" not in line)
 
 
 async def test_the_last_turn_goes_with_its_tool_calls_and_comes_back(memory: MemoryManager) -> None:
@@ -95,15 +83,15 @@ async def test_without_a_turn_there_is_nothing_to_undo(sessions_dir: Path) -> No
     assert not sessions_dir.exists()
     await memory.add_message(LLMMessage("assistant", "Nobody asked."))
     await memory.save_memory()
-    before = path_of(memory).read_bytes()
+    before = file_of(memory).read_bytes()
     with pytest.raises(UsageError, match="nothing to undo"):
         await memory.undo()
-    assert (path_of(memory).read_bytes(), undone(memory)) == (before, [])
+    assert (file_of(memory).read_bytes(), undone(memory)) == (before, [])
 
 
 async def test_what_a_person_wrote_around_the_messages_comes_back_with_them(memory: MemoryManager) -> None:
-    text = path_of(memory).read_text()
-    path_of(memory).write_text(text.replace('content: "Zwei."', "content: Zwei.  # sic\n    mood: calm\n"))
+    text = file_of(memory).read_text()
+    file_of(memory).write_text(text.replace('content: "Zwei."', "content: Zwei.  # sic\n    mood: calm\n"))
     before = text_of(memory)
     await memory.undo()
     assert "mood: calm" in undone(memory)[0].read_text()
@@ -114,8 +102,8 @@ async def test_what_a_person_wrote_around_the_messages_comes_back_with_them(memo
 
 async def test_another_indentation_is_taken_up(memory: MemoryManager) -> None:
     await memory.undo()
-    head = path_of(memory).read_text().partition("\nmessages:")[0]
-    path_of(memory).write_text(f"{head}\nmessages:\n      - role: user\n        content: one\n")
+    head = file_of(memory).read_text().partition("\nmessages:")[0]
+    file_of(memory).write_text(f"{head}\nmessages:\n      - role: user\n        content: one\n")
     await memory.redo()
     assert (await again(memory)).messages == (LLMMessage("user", "one"), *TWO)
     assert '\n      - role: user\n        content: "two"' in text_of(memory)
@@ -123,7 +111,7 @@ async def test_another_indentation_is_taken_up(memory: MemoryManager) -> None:
 
 async def test_after_a_new_turn_the_undone_one_is_kept_but_not_put_behind_it(memory: MemoryManager) -> None:
     await memory.undo()
-    await say(memory, "three", "Drei.")
+    await take_turn(memory, "three", "Drei.")
     with pytest.raises(UsageError, match="has gone on since") as refusal:
         await memory.redo()
     assert str(undone(memory)[0]) in str(refusal.value)
@@ -132,9 +120,9 @@ async def test_after_a_new_turn_the_undone_one_is_kept_but_not_put_behind_it(mem
 
 async def test_answers_to_one_question_come_round(memory: MemoryManager) -> None:
     await memory.undo()
-    await say(memory, "two", "Deux.")
+    await take_turn(memory, "two", "Deux.")
     await memory.undo()
-    await say(memory, "two", "Dos.")
+    await take_turn(memory, "two", "Dos.")
     seen = []
     for _ in range(4):
         memory = await again(memory)
@@ -148,7 +136,7 @@ async def test_answers_to_one_question_come_round(memory: MemoryManager) -> None
 
 async def test_a_hand_edit_in_between_stays(memory: MemoryManager) -> None:
     await memory.undo()
-    path_of(memory).write_text(path_of(memory).read_text().replace("Eins.", "Uno."))
+    file_of(memory).write_text(file_of(memory).read_text().replace("Eins.", "Uno."))
     await memory.redo()
     assert [message.content for message in memory.messages][:3] == ["one", "Uno.", "two"]
     assert (await again(memory)).messages == memory.messages
@@ -168,11 +156,11 @@ async def test_a_summary_is_no_turn_and_does_not_stand_in_the_way(memory: Memory
 async def test_the_title_follows_what_is_said_first_unless_somebody_gave_it(memory: MemoryManager) -> None:
     await memory.undo()
     await memory.undo()
-    await say(memory, "uno", "1")
+    await take_turn(memory, "uno", "1")
     assert (await again(memory)).title == "uno"
     await memory.rename("Numbers")
     await memory.undo()
-    await say(memory, "ein", "1")
+    await take_turn(memory, "ein", "1")
     assert (await again(memory)).title == "Numbers"
 
 
@@ -198,11 +186,11 @@ async def test_a_crash_between_the_two_files_loses_nothing(memory: MemoryManager
 
 async def test_on_a_full_disk_nothing_is_undone(memory: MemoryManager, port: FaultyPort) -> None:
     memory = await again(memory)
-    before = path_of(memory).read_bytes()
+    before = file_of(memory).read_bytes()
     port.fail("write")
     with pytest.raises(StorageError, match="full"):
         await memory.undo()
-    assert (memory.messages, path_of(memory).read_bytes(), undone(memory)) == (TALK, before, [])
+    assert (memory.messages, file_of(memory).read_bytes(), undone(memory)) == (TALK, before, [])
 
 
 async def test_a_turn_that_was_not_saved_is_in_a_file_before_it_is_undone(memory: MemoryManager) -> None:
@@ -214,14 +202,14 @@ async def test_a_turn_that_was_not_saved_is_in_a_file_before_it_is_undone(memory
 
 
 async def test_a_file_that_can_not_be_read_is_not_touched(memory: MemoryManager) -> None:
-    path_of(memory).write_text("id: [")
+    file_of(memory).write_text("id: [")
     with pytest.raises(SessionFileError):
         await memory.undo()
-    assert (path_of(memory).read_text(), memory.messages, undone(memory)) == ("id: [", TALK, [])
+    assert (file_of(memory).read_text(), memory.messages, undone(memory)) == ("id: [", TALK, [])
 
 
 async def test_a_file_that_was_removed_is_written_again_without_the_turn(memory: MemoryManager) -> None:
-    path_of(memory).unlink()
+    file_of(memory).unlink()
     await memory.undo()
     assert (await again(memory)).messages == ONE
     assert (await memory.redo()).brought == TWO
@@ -300,4 +288,4 @@ async def test_whatever_a_hand_wrote_comes_back_with_what_only_people_understand
         await memory.fork(ID)
         await memory.save_memory()
         assert (await again(memory)).messages == written.messages
-        assert path_of(memory).read_text().count("mood") == written.text.count("mood"), written.text
+        assert file_of(memory).read_text().count("mood") == written.text.count("mood"), written.text

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import pytest
 from prompt_toolkit.utils import get_cwidth
 
 from aloop.llm.message_types import Usage
@@ -68,22 +69,44 @@ def test_stats_name_roles_tools_and_tokens() -> None:
         5120,
         Path("x"),
     )
-    shown = to_text(stats_lines(stats))
+    shown = to_text(stats_lines(stats, 80))
     assert "4 (1 user, 2 assistant, 1 tool)" in shown
     assert "calculator 1" in shown
     assert "1,300 in (23% from the cache), 20 out" in shown
-    assert "x (5,120 bytes)" in shown
+    assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["file", "x"]]
 
 
 def test_stats_tell_several_models_apart() -> None:
     by_model = {"one": Usage(10, 2), "two": Usage(20, 3)}
-    shown = to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}, Usage(30, 5), usage_by_model=by_model)))
+    shown = to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}, Usage(30, 5), usage_by_model=by_model), 80))
     assert "one: 10 in, 2 out" in shown
     assert "two: 20 in, 3 out" in shown
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_stats_part_no_number_from_what_it_counts(width: int) -> None:
+    usage = Usage(1_234_567, 234_567, 12_345, 9_876_543, duration_ms=754_000)
+    by_model = {"claude-sonnet-5-5": usage, "claude-opus-5": usage}
+    tools = {"calculator": 1234, "run_shell": 200, "read_file": 1750, "search_files": 33}
+    roles = {"user": 1200, "assistant": 2300, "tool": 3187}
+    path = Path("/home/somebody/a project 2/.aloop/sessions/2026-11-23_1cc2915a/session.yaml")
+    stats = SessionStats(ID, NOW, NOW, 6687, roles, tools, usage, 12_345_678, path, by_model)
+    *rows, file = to_text(stats_lines(stats, width)).splitlines()
+    assert all(len(row) <= width for row in rows)
+    assert all(row.startswith(" " * 12) or not row[:12].startswith(" ") for row in rows)
+    shown = [row[12:] for row in rows]
+    for whole in ("11,123,455 in", "234,567 out", "12 min 34 s", "calculator 1,234", "3,187 tool", "12,345,678 bytes"):
+        assert any(whole in row for row in shown), whole
+    assert file == f"file        {path}"
+
+
+def test_a_time_that_lies_outside_the_calendar_here_is_shown_as_it_stands() -> None:
+    long_ago = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23)))
+    assert "1-01-01 00:00" in to_text(stats_lines(SessionStats(ID, long_ago, NOW, 0, {}, {}), 80))
+
+
 def test_stats_of_a_session_that_was_never_saved_say_so() -> None:
-    assert "not saved yet" in to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {})))
+    assert "not saved yet" in to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}), 80))
 
 
 def test_help_lists_every_command_once_under_its_group() -> None:

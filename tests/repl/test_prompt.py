@@ -117,6 +117,14 @@ async def test_text_is_offered_only_on_an_empty_line(stage: Stage) -> None:
     assert not stage.prompt.offer(Entry("something else"))
 
 
+async def test_ctrl_c_clears_all_lines_of_a_draft_and_up_brings_them_back(stage: Stage) -> None:
+    stage.prompt.offer(Entry("one\ntwo\nthree"))
+    stage.type("\x03")
+    await stage.terminal.wait_until(lambda: not stage.prompt.draft, "an empty prompt")
+    stage.type("\x1b[A")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "one\ntwo\nthree", "the draft")
+
+
 @pytest.mark.parametrize("end", ["\r", "\x03"])
 async def test_after_vi_commands_a_new_line_begins_by_typing(stage: Stage, end: str) -> None:
     stage.prompt.app.editing_mode = EditingMode.VI

@@ -8,8 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aloop.errors import SHORT_ID
 from aloop.memory import SessionSummary, SessionTitle
-from repl.session_catalog import OFFERED, SHORT_ID, SessionCatalog, SessionTable
+from repl.session_catalog import OFFERED, SessionCatalog, SessionTable
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
 

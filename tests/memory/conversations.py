@@ -1,0 +1,36 @@
+"""Conversations as tests hold them: what is said, the file that it is in, and what that holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager
+
+
+async def say(manager: MemoryManager, *messages: LLMMessage) -> None:
+    """Add messages without a turn, and save."""
+    for message in messages:
+        await manager.add_message(message)
+    await manager.save_memory()
+
+
+async def take_turn(
+    manager: MemoryManager, question: str, answer: str, meanwhile: Callable[[], object] = lambda: None
+) -> None:
+    """Take a turn of two messages; ``meanwhile`` is called between them."""
+    async with manager.turn() as turn:
+        await turn.add(LLMMessage("user", question))
+        meanwhile()
+        await turn.add(LLMMessage("assistant", answer))
+
+
+def file_of(manager: MemoryManager) -> Path:
+    assert manager.path is not None
+    return manager.path
+
+
+async def stored(manager: MemoryManager) -> tuple[LLMMessage, ...]:
+    """Return the messages as its file has them."""
+    return (await MemoryManager.load_session(manager.session_id, sessions_dir=manager.sessions_dir)).messages
