@@ -25,7 +25,7 @@ class Choice:
 class Shelf:
     """The saved sessions. Methods raise SessionError.
 
-    ``rows`` are the ids of the newest, ``numbered`` of them at most: what a row number means that was shown with them.
+    ``rows`` are the ids of the newest that are shown, ``numbered`` of them at most: what a row number means.
     ``told`` is what was said of each that was moved to the trash.
     """
 

@@ -16,7 +16,9 @@ async def test_what_is_picked_is_gone_on_in_and_its_row_is_a_number(bench: SetUp
     save(sessions_dir, SECOND, day=2)
 
     async def oldest(shelf: Shelf) -> Choice:
-        return Choice((await shelf.titles())[-1].id)
+        titles = await shelf.titles()
+        shelf.number(titles)
+        return Choice(titles[-1].id)
 
     stage = bench()
     stage.view.picks = oldest
