@@ -8,10 +8,10 @@ from __future__ import annotations
 import _thread
 import codecs
 import os
-import select
 from contextlib import suppress
+from select import select  # not poll, which knows no terminals on macOS
 
-_REST_MILLISECONDS = 50
+_REST_SECONDS = 0.05
 """For the rest of a character, which comes with its beginning; longer only where the terminal's encoding is another."""
 
 _DELETE = 0x7F
@@ -42,18 +42,13 @@ class EarlyKeys:
             os.close(self._wake_read)
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         text = decoder.decode(self._typed)
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        while decoder.getstate()[0] and poll.poll(_REST_MILLISECONDS):
+        while decoder.getstate()[0] and select([self._fd], [], [], _REST_SECONDS)[0]:
             text += decoder.decode(self._read(1))
         return text + decoder.decode(b"", final=True)
 
     def _run(self) -> None:
         try:
-            poll = select.poll()
-            poll.register(self._wake_read, select.POLLIN)
-            poll.register(self._fd, select.POLLIN)
-            while [self._fd] == [fd for fd, _ in poll.poll()]:
+            while self._wake_read not in select([self._wake_read, self._fd], [], [])[0]:
                 data = self._read(1024)
                 if not data:
                     break  # the terminal has gone away, which the prompt will notice

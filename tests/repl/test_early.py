@@ -149,7 +149,7 @@ def test_no_more_letters_are_shown_than_fit_and_none_that_may_be_wide() -> None:
 def test_a_character_of_which_only_the_beginning_was_read_is_read_whole(
     cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(early_keys, "_REST_MILLISECONDS", 60_000)
+    monkeypatch.setattr(early_keys, "_REST_SECONDS", 60)
     ours, theirs = os.openpty()
     tty.setraw(theirs)
     character = "😀".encode()
