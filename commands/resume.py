@@ -136,15 +136,19 @@ async def _pick(context: Context) -> Choice | None:
         for told in shelf.told:
             context.view.info(told)
     if choice is None:
-        await _list_recent(context)
+        await _list_recent(context, [] if shelf.told else shelf.rows)
     else:
         context.rows = shelf.rows
     return choice
 
 
-async def _list_recent(context: Context) -> None:
+async def _list_recent(context: Context, known: Sequence[str]) -> None:
+    """List the recent sessions; those ``known`` to be that need not be looked for among all."""
     memory = context.memory
-    rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
+    if known:
+        rows = await memory.summarize(known, sessions_dir=memory.sessions_dir)
+    else:
+        rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
     context.rows = [row.id for row in rows]
     if not rows:
         context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")

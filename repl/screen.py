@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -77,3 +78,9 @@ class Screen:
         """Draw the prompt and what stands above it again, soon."""
         if self._app is not None:
             self._app.invalidate()
+
+    async def tick(self) -> None:
+        """Draw the seconds of what is being done as they pass, for ever."""
+        while True:
+            await asyncio.sleep(1)
+            self.redraw()

@@ -127,7 +127,7 @@ class Shell:
     # A turn, from its line to its end.
 
     def _begin_turn(self, entry: Entry) -> None:
-        self._live.begin("" if self._engine.context else "starting")
+        self._live.begin("starting")
         self._turn = asyncio.create_task(self._take_turn(entry))
         self._turn.add_done_callback(lambda turn: self._never_began(entry) if turn is self._turn else None)
 
@@ -139,13 +139,14 @@ class Shell:
         self._settle(Outcome(prefill=entry.text), entry)
 
     async def _take_turn(self, entry: Entry) -> None:
-        ticker = asyncio.create_task(self._tick())
+        ticker = asyncio.create_task(self._screen.tick())
         outcome = Outcome()
         try:
             # Imported here, as all commands are: the prompt is drawn without them.
             from commands.dispatch import dispatch
 
             context = await self._engine.ready()
+            self._live.set_status("")
             outcome = await dispatch(entry.text, context, entry.own)
             self._give_system(context)
         except asyncio.CancelledError:
@@ -179,12 +180,6 @@ class Shell:
         if outcome.prefill and not self._prompt.offer(again):
             self._prompt.hint("The text that was not answered is in the history: Up brings it back.")
         self._background.start(self._catalogs.refresh())
-
-    async def _tick(self) -> None:
-        """Draw the seconds of the turn as they pass."""
-        while True:
-            await asyncio.sleep(1)
-            self._screen.redraw()
 
     # Beginning and end.
 
