@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
 from commands.attachments import folded
 from repl.sanitize import safe_line, safe_text
@@ -36,7 +35,7 @@ def after_answer(message: LLMMessage) -> list[Line]:
     """Return what follows an answer's text: whether it was cut short, and a line for each tool call."""
     lines = [line((Tone.QUIET, "(interrupted)"))] if message.interrupted else []
     calls = (
-        ((Tone.ACCENT, "● "), safe_line(call.name), (Tone.QUIET, f" {call_headline(call)}"))
+        ((Tone.ACCENT, "● "), safe_line(call.name), (Tone.QUIET, f" {safe_line(call.brief)}"))
         for call in message.tool_calls
     )
     return [*lines, *(line(*call) for call in calls)]
@@ -56,17 +55,6 @@ def reminder_lines(messages: Sequence[LLMMessage]) -> list[Line]:
             lines.append(line(""))
         lines += message_lines(message, REMINDER_LINES)
     return lines
-
-
-def call_headline(call: ToolCall) -> str:
-    """Return the arguments of a stored call in the fewest words: its only value, or the JSON as it stands."""
-    try:
-        arguments = json.loads(call.arguments)
-    except (ValueError, RecursionError):
-        return safe_line(call.arguments)
-    if isinstance(arguments, dict) and len(arguments) == 1:
-        return safe_line(str(next(iter(arguments.values()))))
-    return safe_line(call.arguments) if arguments else ""
 
 
 def shortened(text: str, most: int | None) -> list[str]:

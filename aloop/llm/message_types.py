@@ -6,6 +6,7 @@ with a few optional fields more. All records are immutable: a message that chang
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -46,6 +47,17 @@ class ToolCall:
         """Read the OpenAI shape: ``{"id", "type": "function", "function": {"name", "arguments"}}``."""
         function = value["function"]
         return cls(value["id"], function["name"], function.get("arguments", "{}"))
+
+    @property
+    def brief(self) -> str:
+        """The arguments in the fewest words: their only value, or the JSON as it stands; as unsafe as they are."""
+        try:
+            arguments = json.loads(self.arguments)
+        except (ValueError, RecursionError):
+            return self.arguments
+        if isinstance(arguments, dict) and len(arguments) == 1:
+            return str(next(iter(arguments.values())))
+        return self.arguments if arguments else ""
 
 
 @dataclass(frozen=True, slots=True)

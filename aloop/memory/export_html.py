@@ -26,6 +26,7 @@ _HEAD = """\
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="color-scheme" content="light dark">
 """
+_BEGINNING = 200
 _WHO = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 
@@ -65,8 +66,10 @@ def _messages(session: Session) -> Iterator[str]:
 def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator[str]:
     text = message.content or ""
     if message.role in {"tool", "system"}:
-        name = "Result of " + (message.name or "a tool") if message.role == "tool" else "System message"
-        yield _folded("error" if message.is_error else "result", name + _marks(message), text)
+        name = "System message" + _marks(message)
+        if message.role == "tool":
+            name = f"→ {message.name or 'a tool'}{_marks(message)}: {_beginning(text) or '(nothing)'}"
+        yield _folded("error" if message.is_error else "result", name, text)
         return
     if text or message.interrupted or not message.tool_calls:
         yield f'<h2>{_WHO[message.role]}{_text(_marks(message))} <a href="#m{number}">{number}</a></h2>'
@@ -81,7 +84,12 @@ def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator
 
 
 def _call(call: ToolCall) -> str:
-    return _folded("call", f"Call of {call.name}", call.arguments)
+    return _folded("call", f"{call.name} {_beginning(call.brief)}".rstrip(), call.arguments)
+
+
+def _beginning(text: str) -> str:
+    """Return what of ``text`` tells it apart from others when it is folded: the style cuts it to the page's width."""
+    return text.strip().partition("\n")[0][:_BEGINNING]
 
 
 def _folded(kind: str, summary: str, text: str) -> str:

@@ -19,6 +19,8 @@ h2 { font-size: .95rem; margin: 1.8rem 0 .4rem; }
 h2 a { font-weight: normal; text-decoration: none; margin-left: .3rem; }
 .answer h1, .answer h2, .answer h3, .answer h4 { font-size: 1.05rem; margin: 1.2rem 0 .4rem; }
 .answer { overflow-x: auto; }
+.answer > :first-child { margin-top: 0; }
+.answer > table, .answer > pre { margin: .8rem 0; }
 .user > pre { border-left: 3px solid var(--accent); }
 pre { margin: .4rem 0; padding: .6rem .8rem; background: var(--panel); border-radius: 4px; white-space: pre-wrap;
   font: .9rem/1.45 ui-monospace, monospace; }
@@ -31,7 +33,7 @@ th, td { border: 1px solid var(--edge); padding: .25rem .6rem; text-align: left;
 a { color: var(--accent); }
 details { margin: .4rem 0; }
 details > pre { max-height: 30rem; overflow: auto; }
-summary { cursor: pointer; }
+summary { cursor: pointer; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .error > summary { color: var(--bad); }
 @media print { details > pre { max-height: none; } }
 """

@@ -84,7 +84,8 @@ def test_a_page_folds_tools_and_renders_answers() -> None:
     page = Page(render(TALK, "html"))
     assert [attributes["class"] for tag, attributes in page.tags if tag == "details"] == ["system", "call", "result"]
     assert "strong" in [tag for tag, _ in page.tags]
-    assert "Call of calculator" in page.text
+    assert "calculator 2+2{" in page.text
+    assert "→ calculator: 44" in page.text
 
 
 def test_a_page_has_a_dark_side_and_needs_nothing_from_elsewhere() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from aloop.llm.message_types import LLMMessage, ToolCall
 from commands.attachments import Attachment, with_attachments
 from repl.spans import to_text
-from repl.transcript import call_headline, message_lines, reminder_lines
+from repl.transcript import message_lines, reminder_lines
 
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
 TALK = (
@@ -24,14 +24,6 @@ def test_a_reminder_is_short_and_parts_its_exchanges() -> None:
 
 def test_an_interrupted_answer_says_so() -> None:
     assert to_text(message_lines(LLMMessage("assistant", "Half", interrupted=True))) == "Half\n(interrupted)\n"
-
-
-def test_the_arguments_of_a_call_are_told_in_the_fewest_words() -> None:
-    assert call_headline(CALL) == "2+2"
-    assert call_headline(ToolCall("1", "x", '{"a": 1, "b": 2}')) == '{"a": 1, "b": 2}'
-    assert call_headline(ToolCall("1", "x", "{}")) == ""
-    assert call_headline(ToolCall("1", "x", "no json")) == "no json"
-    assert call_headline(ToolCall("1", "x", "[" * 100_000)).startswith("[")
 
 
 def test_what_is_attached_to_a_question_is_a_line() -> None:
