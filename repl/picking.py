@@ -194,7 +194,12 @@ class Picking:
         # Ten thousand titles take some milliseconds that no key should wait for.
         entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
         self._shelf.number(titles)
+        meant = self.picker.highlighted
         self.picker.replace(entries)
+        still = self.picker.highlighted
+        if meant and not (still and still.id == meant.id) and self.picker.mode not in {Mode.BROWSE, Mode.FILTER}:
+            # It is gone, and what is being asked must not be answered for another one.
+            self.back()
 
     def _act(self, work: Coroutine[None, None, None]) -> None:
         """Do ``work``, also when the picker is left meanwhile."""

@@ -170,6 +170,24 @@ async def test_what_was_known_stays_highlighted_when_there_turns_out_to_be_more(
         await line(shell, "── a1b2ffff Mules")
 
 
+async def test_a_question_is_never_answered_for_another_session(
+    stage: SetStage, sessions_dir: Path, go_on: asyncio.Event
+) -> None:
+    go_on.set()
+    async with stage() as shell:
+        shell.type("/resume ")
+        await shell.see("donkeys")
+        go_on.clear()
+        shell.type("\r")
+        await shell.see(LEGEND)
+        shell.type("d")
+        await line(shell, "Enter moves 0badcafe to the trash")
+        await MemoryManager.delete_session(THIRD, sessions_dir=sessions_dir)
+        go_on.set()
+        await line(shell, LEGEND)
+        await line(shell, " 1  a1b2ffff")
+
+
 async def test_sessions_that_can_not_be_read_are_told(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object, **__: object) -> None:
         raise StorageError("The disk is gone.", Path())
