@@ -10,10 +10,9 @@ from typing import Literal
 
 from aloop.config import LOCAL_MODEL, Settings
 from aloop.errors import LocalModelError
-from aloop.local.installer import size_of
 from aloop.local.models import BUNDLED, choose_model, find_model
 from aloop.local.parcels import parcels
-from aloop.local.place import Place, shown
+from aloop.local.place import Place, shown, size_of
 
 State = Literal["installed", "outdated", "absent", "unsupported"]
 
