@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
 from aloop.llm.base import Loading, Remark, Reply, StreamEvent, ToolSpec
 from aloop.llm.dialect import Dialect
+from aloop.llm.fitted_summary import fit_summary, whole_sentences
 from aloop.llm.fitting import Fitting, without_tools
 from aloop.llm.message_types import LLMMessage
+from aloop.llm.summary_request import parts_of
 from aloop.local.models import LocalModel
 from aloop.local.place import Place
 from aloop.local.server import LocalServer, Serving
@@ -23,6 +26,15 @@ _TOY_ANSWER = 200
 """Tokens; a toy that is let talk loses its thread."""
 _STALL = 600.0  # a long question takes minutes to read on one thread, with nothing to be heard
 _CALM = {"temperature": 0.2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is sent, and what is said of that to the person."""
+
+    messages: list[LLMMessage]
+    remarks: list[str]
+    is_summary: bool = False
 
 
 class LocalLLM:
@@ -59,17 +71,16 @@ class LocalLLM:
         offered = tools if serving.takes_tools else ()
         try:
             llm = await self._llm(serving)
-            sent, left_out = await self._fit(llm, serving, messages, offered)
-            if remark := self._introduction(messages, serving):
+            question = await self._prepare(llm, serving, messages, offered)
+            for remark in question.remarks:
                 yield Remark(remark)
-            if left_out and messages[-1].role == "user":  # once a turn, not with each of its steps
-                yield Remark(self._shortened(left_out, serving))
             # Closed here and now, so that a cancelled turn stops the server's work with it.
-            answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(sent, offered))
+            answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(question.messages, offered))
             async with aclosing(answer) as events:
                 async for event in events:
                     if isinstance(event, Reply):
                         self._losses = 0
+                        event = whole_sentences(event) if question.is_summary and self._local.is_toy else event
                     yield event
         except ContextOverflow:
             raise self._too_long(serving) from None
@@ -99,33 +110,46 @@ class LocalLLM:
             return Dialect(_TOY_ANSWER, _STALL, _CALM, is_ours=True)
         return Dialect(serving.window // 4, _STALL, is_ours=True)
 
-    async def _fit(
+    async def _prepare(
         self, llm: AnthropicLLM, serving: Serving, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
-    ) -> tuple[list[LLMMessage], int]:
-        """Return what to send, and how many messages of it are left out; raises RequestRejected when nothing fits."""
-        whole = list(messages) if serving.takes_tools else without_tools(messages)
+    ) -> _Question:
+        """Make ``messages`` fit; raises RequestRejected when nothing of them does."""
         room = serving.window - self._dialect(serving).max_tokens
 
         async def count(sent: Sequence[LLMMessage]) -> int:
             return await llm.count(sent, tools)
 
+        if request := parts_of(messages[-1].content or ""):
+            fitted = await fit_summary(*request, room, count, is_toy=self._local.is_toy)
+            if fitted is None:
+                raise self._too_long(serving)
+            remarks = self._said_of(fitted.left_out, "not in the summary", serving)
+            if self._local.is_toy:
+                remarks.append(f"{self._local.title} is a small model: its summary may well be wrong.")
+            return _Question(fitted.messages, remarks, is_summary=True)
+        whole = list(messages) if serving.takes_tools else without_tools(messages)
         sent = await self._fitting.fit(whole, room, count)
         if sent is None:
             raise self._too_long(serving)
-        return sent, len(whole) - len(sent)
+        # Once a turn, not with each of its steps.
+        left_out = len(whole) - len(sent) if messages[-1].role == "user" else 0
+        remarks = [*self._introduction(messages, serving), *self._said_of(left_out, "not sent to it", serving)]
+        return _Question(sent, remarks)
 
-    def _shortened(self, left_out: int, serving: Serving) -> str:
+    def _said_of(self, left_out: int, fate: str, serving: Serving) -> list[str]:
+        if not left_out:
+            return []
         what = "the oldest message is" if left_out == 1 else f"the oldest {left_out:,} messages are"
-        return f"{self._local.title} takes in {serving.window:,} tokens: {what} not sent to it. The session keeps all."
+        return [f"{self._local.title} takes in {serving.window:,} tokens: {what} {fate}. The session keeps all."]
 
-    def _introduction(self, messages: Sequence[LLMMessage], serving: Serving) -> str:
+    def _introduction(self, messages: Sequence[LLMMessage], serving: Serving) -> list[str]:
         """Return what to say of the model with its first answer in a conversation, perhaps nothing."""
-        if any(message.role == "assistant" and message.model == self.model for message in messages):
-            return ""
         title = self._local.title
+        if any(message.role == "assistant" and message.model == self.model for message in messages):
+            return []
         if self._local.is_toy:
-            return f"{title} is a small model: often wrong, and without tools. ANTHROPIC_API_KEY brings a large one."
-        return "" if serving.takes_tools else f"{title} has no tools here: its chat template takes none."
+            return [f"{title} is a small model: often wrong, and without tools. ANTHROPIC_API_KEY brings a large one."]
+        return [] if serving.takes_tools else [f"{title} has no tools here: its chat template takes none."]
 
     def _too_long(self, serving: Serving) -> RequestRejected:
         return RequestRejected(

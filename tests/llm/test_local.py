@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from aloop.llm import create_llm
 from aloop.llm.base import Loading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.local import LocalLLM
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.summary_request import INSTRUCTIONS, summary_request
 from aloop.llm.system_text import BRIEF, WHO
 from aloop.local.models import LocalModel
 from tests.local.installation import install_fake, write_weights
@@ -140,6 +142,26 @@ async def test_the_oldest_is_left_out_of_what_does_not_fit_and_that_is_said(make
 async def test_a_question_that_is_too_long_is_refused_in_words(make: Make) -> None:
     with pytest.raises(RequestRejected, match=r"^That is longer than Toy can take in at once \(700 tokens\)"):
         await ask(make(window=700), [LLMMessage("user", "word " * 2_000)])
+
+
+async def test_a_toy_is_asked_for_a_summary_in_few_words_about_those_of_the_person(make: Make) -> None:
+    spoken = "[user]\nI am Ada.\n\n[assistant]\nHello!\n\n[user]\nI live\n\nin Oslo."
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, "the name"))]
+    events = await ask(make(), question)
+    [sent] = answer(events)["asked"]["messages"]
+    assert sent["content"][0]["text"] == (
+        "Summarise in a few sentences what the person said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
+    )
+    assert remarks(events) == ["Toy is a small model: its summary may well be wrong."]
+
+
+@pytest.mark.parametrize("is_toy", [True, False])
+async def test_what_a_summary_has_no_room_for_is_said(make: Make, is_toy: bool) -> None:
+    spoken = "\n\n".join(f"[user]\n{n} " + "word " * 50 for n in range(20))
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, ""))]
+    events = await ask(make(is_toy=is_toy, window=600), question)
+    assert "19 word" in answer(events)["asked"]["messages"][0]["content"][0]["text"]
+    assert re.search(r"the oldest \d+ messages are not in the summary", remarks(events)[0])
 
 
 async def test_a_server_that_was_killed_is_started_anew(make: Make) -> None:
