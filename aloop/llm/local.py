@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
-from aloop.llm.base import Loading, Remark, Reply, StreamEvent, ToolSpec
+from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, ToolSpec
 from aloop.llm.dialect import Dialect
 from aloop.llm.fitted_summary import fit_summary, whole_sentences
 from aloop.llm.fitting import Fitting, without_tools
@@ -17,6 +17,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.llm.summary_request import parts_of
 from aloop.local.models import LocalModel
 from aloop.local.place import Place
+from aloop.local.reading import share_read
 from aloop.local.server import LocalServer, Serving
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 _TOY_ANSWER = 200
 """Tokens; a toy that is let talk loses its thread."""
+_TOY_KEEPS = 0.25
+"""Of its window, when that overflows: what is left is read anew, and a toy makes little of much of it."""
 _STALL = 600.0  # a long question takes minutes to read on one thread, with nothing to be heard
+_LOOK = 1.0  # seconds between two looks at how far it has read
 _CALM = {"temperature": 0.2}
 
 
@@ -33,6 +37,7 @@ class _Question:
     """What is sent, and what is said of that to the person."""
 
     messages: list[LLMMessage]
+    tokens: int
     remarks: list[str]
     is_summary: bool = False
 
@@ -51,7 +56,7 @@ class LocalLLM:
         self._local = model
         self._server = LocalServer(model, place)
         self._asked: tuple[Serving, AnthropicLLM] | None = None
-        self._fitting = Fitting()
+        self._fitting = Fitting(_TOY_KEEPS) if model.is_toy else Fitting()
         self._losses = 0
 
     def preload(self) -> None:
@@ -76,8 +81,8 @@ class LocalLLM:
                 yield Remark(remark)
             # Closed here and now, so that a cancelled turn stops the server's work with it.
             answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(question.messages, offered))
-            async with aclosing(answer) as events:
-                async for event in events:
+            async with aclosing(answer) as events, aclosing(_told(events, serving, question.tokens)) as told:
+                async for event in told:
                     if isinstance(event, Reply):
                         self._losses = 0
                         event = whole_sentences(event) if question.is_summary and self._local.is_toy else event
@@ -116,8 +121,12 @@ class LocalLLM:
         """Make ``messages`` fit; raises RequestRejected when nothing of them does."""
         room = serving.window - self._dialect(serving).max_tokens
 
+        tokens = 0
+
         async def count(sent: Sequence[LLMMessage]) -> int:
-            return await llm.count(sent, tools)
+            nonlocal tokens
+            tokens = await llm.count(sent, tools)
+            return tokens
 
         if request := parts_of(messages[-1].content or ""):
             fitted = await fit_summary(*request, room, count, is_toy=self._local.is_toy)
@@ -126,7 +135,7 @@ class LocalLLM:
             remarks = self._said_of(fitted.left_out, "not in the summary", serving)
             if self._local.is_toy:
                 remarks.append(f"{self._local.title} is a small model: its summary may well be wrong.")
-            return _Question(fitted.messages, remarks, is_summary=True)
+            return _Question(fitted.messages, tokens, remarks, is_summary=True)
         whole = list(messages) if serving.takes_tools else without_tools(messages)
         sent = await self._fitting.fit(whole, room, count)
         if sent is None:
@@ -134,7 +143,7 @@ class LocalLLM:
         # Once a turn, not with each of its steps.
         left_out = len(whole) - len(sent) if messages[-1].role == "user" else 0
         remarks = [*self._introduction(messages, serving), *self._said_of(left_out, "not sent to it", serving)]
-        return _Question(sent, remarks)
+        return _Question(sent, tokens, remarks)
 
     def _said_of(self, left_out: int, fate: str, serving: Serving) -> list[str]:
         if not left_out:
@@ -165,6 +174,28 @@ class LocalLLM:
         told = LocalModelError(f"{loss} Ask again to start it anew.")
         told.passes = self._losses == 1
         return told
+
+
+async def _told(
+    events: AsyncGenerator[StreamEvent, None], serving: Serving, tokens: int
+) -> AsyncGenerator[StreamEvent, None]:
+    """Yield ``events``; where the first takes its time, before it how much of the ``tokens`` has been read."""
+    first, share = asyncio.ensure_future(anext(events)), None
+    try:
+        while not (await asyncio.wait([first], timeout=_LOOK))[0]:
+            seen = await asyncio.to_thread(share_read, serving.url, serving.key, tokens)
+            if seen is not None:
+                share = seen
+                yield Reading(share)
+        if share is not None:
+            yield Reading(1)
+        yield await first
+    finally:
+        # Whoever closes ``events`` has to find it at rest.
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+    async for event in events:
+        yield event
 
 
 def _load_sdk() -> type[AnthropicLLM]:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from aloop.config import Settings
 from aloop.errors import LocalModelError, RequestRejected
 from aloop.llm import create_llm
-from aloop.llm.base import Loading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.local import LocalLLM
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.llm.summary_request import INSTRUCTIONS, summary_request
@@ -78,6 +78,32 @@ async def test_it_is_loaded_answers_and_ends_with_its_owner(make: Make) -> None:
 async def test_it_can_be_loaded_before_it_is_asked(make: Make) -> None:
     llm = make()
     llm.preload()
+    assert answer(await ask(llm))["process"]
+
+
+async def test_how_much_it_has_read_is_told_until_it_answers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+    llm = make(window=4096)
+    events = await ask(llm, [LLMMessage("user", "read slowly")])
+    shares = [event.share for event in events if isinstance(event, Reading)]
+    assert len(shares) > 4
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 1 == shares[-1]
+    answered = next(place for place, event in enumerate(events) if isinstance(event, TextDelta))
+    assert not any(isinstance(event, Reading) for event in events[answered:])
+
+
+async def test_who_stops_waiting_while_it_reads_closes_the_question(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+    llm = make()
+    stream = llm.stream([LLMMessage("user", "read slowly")])
+    assert isinstance(stream, AsyncGenerator)
+    async for event in stream:
+        if isinstance(event, Reading):
+            break
+    await stream.aclose()
     assert answer(await ask(llm))["process"]
 
 
