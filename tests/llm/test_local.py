@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from aloop.agent.react import ReActAgent
 from aloop.config import Settings
 from aloop.errors import LocalModelError, RequestRejected
 from aloop.llm import create_llm
@@ -152,6 +153,16 @@ async def test_what_takes_tools_gets_them_and_the_whole_system_text(make: Make) 
     assert [tool["name"] for tool in asked["tools"]] == ["calculator"]
     assert (asked["system"], asked["max_tokens"]) == (WHO, 2048)
     assert remarks(events) == []
+
+
+async def test_its_calls_are_run_and_what_comes_of_them_is_sent(make: Make, sessions_dir: Path) -> None:
+    agent = ReActAgent(make(is_toy=False, takes_tools=True, window=32_768), sessions_dir=sessions_dir)
+    said = json.loads(await agent.run("call"))["asked"]["messages"]
+    assert [block["type"] for message in said for block in message["content"]] == [
+        *("text", "text", "tool_use", "tool_result")
+    ]
+    assert said[1]["content"][1]["input"] == {"expression": "17*23"}
+    assert "391" in str(said[2]["content"][0]["content"])
 
 
 async def test_the_oldest_is_left_out_of_what_does_not_fit_and_that_is_said(make: Make) -> None:

@@ -4,9 +4,9 @@ Its "weights" are a file that begins as GGUF does and goes on with JSON, which s
 
     {"window": 4096, "takes_tools": false, "waits_for": "/path/of/a/fifo", "fails": "words for the log"}
 
-Asked to ``read slowly`` it has read a quarter more of the question at each look at its slot, and then answers. Else
-it answers with the JSON of what it was sent, and with the process that it runs in; asked to ``die``, it dies in
-mid-answer, and asked to ``say nothing`` it does that.
+It answers with the JSON of what it was sent, and with the process that it runs in. Asked to ``die``, it dies in
+mid-answer, and asked to ``say nothing`` it does that; asked to ``call``, it calls the calculator first; asked to
+``read slowly``, it has read a bit more of the question at each look at its slot, and answers after the fourth.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.stub.parts import Answer, Gate, Piece, Text
+from tests.stub.parts import Answer, Gate, Piece, Text, ToolUse
 from tests.stub.replies import Plain
 from tests.stub.server import Reply, Request, StubServer
 
@@ -83,6 +83,10 @@ class Server(StubServer):
                 return Answer(_Farewell())
             case "say nothing":
                 return Answer()
+            case "call":
+                # The last text of the person, also when what follows it is a result.
+                if request.body["messages"][-1]["content"][0]["type"] == "text":
+                    return Answer(Text("Let me see."), ToolUse("calculator", {"expression": "17*23"}))
             case "read slowly":
                 return Answer(self._has_read, Text("I have."))
         return Answer(Text(json.dumps({"process": os.getpid(), "asked": request.body, "sampling": self._sampling})))
