@@ -28,6 +28,7 @@ _TOY_ANSWER = 200
 _TOY_KEEPS = 0.25
 """Of its window, when that overflows: what is left is read anew, and a toy makes little of much of it."""
 _STALL = 600.0  # a long question takes minutes to read on one thread, with nothing to be heard
+_DEAF = 30.0  # seconds
 _LOOK = 1.0  # seconds between two looks at how far it has read
 _CALM = {"temperature": 0.2}
 
@@ -89,6 +90,9 @@ class LocalLLM:
                     yield event
         except ContextOverflow:
             raise self._too_long(serving) from None
+        except TimeoutError:
+            await asyncio.to_thread(self._server.stop)
+            raise self._lost(f"{self._local.title} did not answer any more, and was ended.") from None
         except (ConnectionFailed, StreamBroken):
             raise await self._explain() from None
 
@@ -125,7 +129,9 @@ class LocalLLM:
 
         async def count(sent: Sequence[LLMMessage]) -> int:
             nonlocal tokens
-            tokens = await llm.count(sent, tools)
+            # Done in no time, whatever else it does: a server that does not do it will not do anything any more.
+            async with asyncio.timeout(_DEAF):
+                tokens = await llm.count(sent, tools)
             return tokens
 
         if request := parts_of(messages[-1].content or ""):
@@ -170,8 +176,11 @@ class LocalLLM:
         loss = await asyncio.to_thread(self._server.wait_for_loss)
         if not loss:
             return LocalModelError(f"{self._local.title} broke off its answer. Ask again.")
+        return self._lost(loss)
+
+    def _lost(self, reason: str) -> LocalModelError:
         self._losses += 1
-        told = LocalModelError(f"{loss} Ask again to start it anew.")
+        told = LocalModelError(f"{reason} Ask again to start it anew.")
         told.passes = self._losses == 1
         return told
 

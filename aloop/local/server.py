@@ -62,6 +62,11 @@ class LocalServer:
             if self._child is None or self._child.has_ended:
                 if self._child is not None:
                     self._child.end()
+                    self._child = None
+                if not self._place.is_installed:
+                    raise LocalModelError(
+                        "The local model was removed. `aloop local install` fetches it again, /model chooses another."
+                    )
                 try:
                     self._child = _Child(self._request(), self._model)
                 except OSError as error:

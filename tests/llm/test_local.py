@@ -209,6 +209,21 @@ async def test_a_server_that_was_killed_is_started_anew(make: Make) -> None:
     assert answer(await ask(llm))["process"] != first
 
 
+async def test_a_server_that_hears_nothing_is_ended_and_started_anew(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = make()
+    first = answer(await ask(llm))["process"]
+    os.kill(first, signal.SIGSTOP)
+    monkeypatch.setattr("aloop.llm.local._DEAF", 0.05)
+    with pytest.raises(LocalModelError, match=r"^Toy did not answer any more, and was ended\.") as caught:
+        await ask(llm)
+    assert caught.value.passes
+    assert not is_running(first)
+    monkeypatch.undo()
+    assert answer(await ask(llm))["process"] != first
+
+
 async def test_a_server_that_dies_of_a_question_is_started_once_for_it(make: Make) -> None:
     llm = make()
     outcomes = []
