@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
@@ -15,11 +17,15 @@ _QUESTION = """\
 There is no key and no model here yet. Who shall answer?
 
   1  Claude: type in an API key, for this run
-  2  A small model on this machine: no key, often wrong
+  2  A small model on this machine: {small}
   3  The offline demo: no model, no network
 
 """
+_SMALL = "no key, often wrong"
+_NO_SMALL = "not as things are, see below"
 _PROMPT = "1, 2 or 3 [3]: "
+Outcome = Literal["done", "stopped", "failed"]
+"""Of a choice: what is stopped leaves the demo to answer, and is asked again at the next start; the other at once."""
 _KEEP_IT = "To keep it, put `export ANTHROPIC_API_KEY=…` into your shell's profile."
 
 
@@ -37,15 +43,37 @@ def is_due(settings: Settings) -> bool:
 def choose(settings: Settings) -> Settings | None:
     """Ask, do what was chosen, and return the settings as they are then; None when the person leaves instead."""
     while True:
-        sys.stderr.write(_QUESTION)
+        _ask(settings)
         answer = _answer()
         if not answer:
             return None
-        if (answer == "1" and _take_key()) or (answer == "2" and _install()) or answer == "3":
+        outcome = _CHOICES[answer]()
+        if outcome == "done":
             _remember(settings, answer)
-            sys.stderr.write("\n")
-            return Settings.from_env()
         sys.stderr.write("\n")
+        if outcome != "failed":
+            return Settings.from_env()
+
+
+def _ask(settings: Settings) -> None:
+    obstacle = _obstacle(settings)
+    sys.stderr.write(_QUESTION.format(small=_NO_SMALL if obstacle else _SMALL))
+    if obstacle:
+        remark(obstacle)
+        sys.stderr.write("\n")
+
+
+def _obstacle(settings: Settings) -> str:
+    """Return why the small model can not be installed here; empty where nothing is seen to be in its way."""
+    # Imported here for start-up time: each start looks whether this is the first.
+    from aloop.local.means import require_means
+    from aloop.local.place import Place
+
+    try:
+        require_means(Place(settings.data_dir))
+    except LocalModelError as error:
+        return str(error)
+    return ""
 
 
 def _answer() -> str:
@@ -59,12 +87,12 @@ def _answer() -> str:
             sys.stderr.write("\n")
             return ""
         answer = line.strip() or "3"
-        if answer in ("1", "2", "3"):
+        if answer in _CHOICES:
             return answer
 
 
-def _take_key() -> bool:
-    """Let this process have the key that is typed in; False when none is."""
+def _take_key() -> Outcome:
+    """Let this process have the key that is typed in."""
     # Imported here for start-up time: each start looks whether this is the first.
     from getpass import getpass
 
@@ -77,20 +105,28 @@ def _take_key() -> bool:
     if key:
         os.environ["ANTHROPIC_API_KEY"] = key
         remark(_KEEP_IT)
-    return bool(key)
+    return "done" if key else "failed"
 
 
-def _install() -> bool:
+def _install() -> Outcome:
     # Imported here: most answers need no installer.
     from aloop.local_arguments import LocalOptions
-    from aloop.local_cli import run_local
+    from aloop.local_cli import STOPPED, run_local
 
     sys.stderr.write("\n")
     try:
-        return run_local(LocalOptions("install")) == 0
+        code = run_local(LocalOptions("install"))
     except LocalModelError as error:
         remark(str(error))
-        return False
+        return "failed"
+    return "done" if code == 0 else "stopped" if code == STOPPED else "failed"
+
+
+def _take_demo() -> Outcome:
+    return "done"
+
+
+_CHOICES: dict[str, Callable[[], Outcome]] = {"1": _take_key, "2": _install, "3": _take_demo}
 
 
 def _memory(settings: Settings) -> Path:

@@ -10,15 +10,21 @@ from dataclasses import asdict
 
 from aloop.config import Settings
 from aloop.errors import LocalModelError
-from aloop.local.installer import install, remove, size_of, try_out
+from aloop.local.faults import explain_damage
+from aloop.local.installer import install, remove, try_out
+from aloop.local.means import require_means
 from aloop.local.models import BUNDLED
 from aloop.local.parcels import Parcel, parcels
-from aloop.local.place import Place, shown
+from aloop.local.place import Place, shown, size_of
 from aloop.local.status import local_status
+from aloop.local.wholeness import find_damage
 from aloop.local_arguments import LocalAction, LocalOptions
 from aloop.local_bar import Bar
 from aloop.sessions_json import json_line
 from aloop.sessions_output import has_yes, print_line, remark
+
+STOPPED = 130
+"""The exit code of a fetch that Ctrl-C has ended."""
 
 
 def run_local(options: LocalOptions) -> int:
@@ -27,7 +33,7 @@ def run_local(options: LocalOptions) -> int:
 
 
 def fetch(settings: Settings) -> None:
-    """Install, and show how far it is; raises LocalModelError, and KeyboardInterrupt for every way of being stopped."""
+    """Install, and show how far it is; raises LocalModelError, KeyboardInterrupt, and SystemExit when told to end."""
     with _stoppable(), Bar(f"Fetching {BUNDLED}") as bar:
         install(Place(settings.data_dir), bar.show)
 
@@ -60,31 +66,42 @@ def megabytes(size: int) -> str:
 
 
 def _install(options: LocalOptions, settings: Settings) -> int:
+    place = Place(settings.data_dir)
     status = local_status(settings)
-    if status.state == "installed" and _loads(settings):
+    fault = _fault(place) if status.state == "installed" else ""
+    if status.state == "installed" and not fault:
         remark(f"There is nothing to do: {status.sentence}")
         return 0
-    for line in offer_lines(parcels(), Place(settings.data_dir)):
+    # Before anything is offered: nobody should say yes to what can not be.
+    require_means(place)
+    if fault:
+        remark(fault)
+    for line in offer_lines(parcels(), place):
         remark(line)
     if not options.yes and not has_yes("Fetch it?", "to fetch it", "fetched"):
         return 1
     try:
         fetch(settings)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # pressed again, while it was cleaned up
+            raise
         remark("Stopped. Nothing is left of it; `aloop local install` begins anew.")
-        raise
+        if isinstance(stop, SystemExit):
+            raise
+        return STOPPED
     remark(local_status(settings).sentence)
     return 0
 
 
-def _loads(settings: Settings) -> bool:
-    """Whether what is installed can be used; where it can not, it is fetched anew."""
+def _fault(place: Place) -> str:
+    """Return why what is installed can not be used, and has to be fetched anew; empty where it can."""
+    if damaged := find_damage(place.site, thorough=True):
+        return explain_damage(damaged)
     try:
-        try_out(Place(settings.data_dir).site)
+        try_out(place.site)
     except LocalModelError as error:
-        remark(str(error))
-        return False
-    return True
+        return str(error)
+    return ""
 
 
 def _status(options: LocalOptions, settings: Settings) -> int:
@@ -108,12 +125,16 @@ def _remove(options: LocalOptions, settings: Settings) -> int:
 def _stoppable() -> Iterator[None]:
     """Let a request to end, or a terminal that goes away, stop us as Ctrl-C does: with everything cleaned up."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    before = [signal.signal(number, _end) for number in numbers]
     try:
         yield
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 _ACTIONS: dict[LocalAction, Callable[[LocalOptions, Settings], int]] = {

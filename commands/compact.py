@@ -28,9 +28,12 @@ async def compact(context: Context, argument: str) -> Outcome:
     if done is None:
         view.info("There is nothing to summarise yet: the last turns always stay as they are.")
     else:
+        now = agent.context_use
+        # Where no window is known, it is not known either what is sent besides the messages.
+        saved = f": about {now.tokens:,} tokens in place of {before:,}" if now.window else ""
         view.info(
-            f"{done.messages} older messages are sent as a summary from now on: about {agent.context_use.tokens:,} "
-            f"tokens in place of {before:,}. They stay in the session; /compact undo brings them back."
+            f"{done.messages} older messages are sent as a summary from now on{saved}. They stay in the session; "
+            "/compact undo brings them back."
         )
     return Outcome()
 

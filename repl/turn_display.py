@@ -10,6 +10,7 @@ from aloop.agent.events import (
     AnswerFinished,
     Compacting,
     Notice,
+    ReadingQuestion,
     Retrying,
     ThoughtDelta,
     ToolFinished,
@@ -87,6 +88,8 @@ class TurnDisplay:
                 self._set_status(retrying_text(event) or _WAITING)
             case Waiting(what):
                 self._set_status(what or _WAITING)
+            case ReadingQuestion(share):
+                self._set_status(f"reading the conversation, {share:.0%}" if share < 1 else _WAITING)
             case Compacting(messages):
                 self._stream.finish()
                 self._set_status(f"summarising {messages} older messages")

@@ -10,17 +10,20 @@ from pathlib import Path
 import pytest
 
 from aloop import first_run
-from aloop.config import Settings
+from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
+from aloop.local.models import default_model
 from tests.local.installation import install_fake
 
 REMEMBERED = Path(".local/state/aloop/first-choice")
 
 
 @pytest.fixture
-def home(private_home: Path) -> Path:
-    """The home of somebody who was never here."""
+def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of somebody who was never here, on a machine that can have the small model."""
     (private_home / REMEMBERED).unlink()
+    for name in ("aloop.local.means.require_means", "aloop.local_cli.require_means"):
+        monkeypatch.setattr(name, lambda _: None)
     return private_home
 
 
@@ -128,6 +131,49 @@ def test_an_install_that_fails_leaves_the_choice_open(
     assert first_run.choose(Settings.from_env()) is None, "the lines have ended: the person leaves"
     assert "There is no network." in capsys.readouterr().err
     assert is_due()
+
+
+def test_a_model_that_can_not_be_here_is_offered_with_the_reason(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: object) -> None:
+        raise LocalModelError("There is no pip.")
+
+    monkeypatch.setattr("aloop.local.means.require_means", refuse)
+    type_in(monkeypatch, "3")
+    assert first_run.choose(Settings.from_env()) is not None
+    said = capsys.readouterr().err
+    assert "this machine: not as things are, see below" in said
+    assert said.index("There is no pip.\n") < said.index("1, 2 or 3")
+
+
+def interrupt_fetch(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_fetch_that_is_stopped_leaves_the_demo_to_answer_and_the_choice_open(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("aloop.local_cli.install", interrupt_fetch)
+    type_in(monkeypatch, "2", "y")
+    settings = first_run.choose(Settings.from_env())
+    assert settings is not None
+    assert default_model(settings) == OFFLINE_MODEL
+    assert capsys.readouterr().err.splitlines()[-2].startswith("Stopped. Nothing is left of it; `aloop local install`")
+    assert is_due()
+
+
+def test_ctrl_c_once_more_leaves(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt_the_cleaning_too(*_: object) -> None:
+        try:
+            interrupt_fetch()
+        finally:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("aloop.local_cli.install", interrupt_the_cleaning_too)
+    type_in(monkeypatch, "2", "y")
+    with pytest.raises(KeyboardInterrupt):
+        first_run.choose(Settings.from_env())
 
 
 def test_what_can_not_be_remembered_is_told(

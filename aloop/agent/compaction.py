@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from aloop.agent.asker import Asker
+from aloop.agent.asker import SUPERSEDED, Asker
 from aloop.agent.cut import choose_cut
 from aloop.agent.digest import digest
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
@@ -73,8 +73,8 @@ class Compactor:
         )
 
     def _emit_aside(self, event: AgentEvent) -> None:
-        """Pass on what a wait looks like, but not the summary's words: they are no answer to anybody."""
-        if not isinstance(event, AnswerDelta | ThoughtDelta | Notice):
+        """Pass on what a wait looks like and what is remarked, but not the summary's words: they answer nobody."""
+        if not isinstance(event, AnswerDelta | ThoughtDelta) and event != Notice(SUPERSEDED):
             self._emit(event)
 
 

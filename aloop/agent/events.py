@@ -92,6 +92,13 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingQuestion:
+    """The model still reads what it is asked; ``share`` of it has been read, sent about once a second and at last 1."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Compacting:
     """A summary of the first ``messages`` that are sent is being written, to take their place."""
 
@@ -128,6 +135,7 @@ AgentEvent = (
     | ToolFinished
     | Retrying
     | Waiting
+    | ReadingQuestion
     | Compacting
     | Notice
     | TurnEnded

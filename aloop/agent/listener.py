@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ThoughtDelta, Waiting
+from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ReadingQuestion, ThoughtDelta, Waiting
 from aloop.errors import StreamBroken
-from aloop.llm.base import Loading, Remark, Reply, StreamEvent, TextDelta, ThinkingDelta
+from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, TextDelta, ThinkingDelta
 from aloop.llm.message_types import LLMMessage
 
 
@@ -29,6 +29,8 @@ class Listener:
                         self._emit(ThoughtDelta(text))
                     case Loading(what):
                         self._emit(Waiting(f"loading {what}" if what else ""))
+                    case Reading(share):
+                        self._emit(ReadingQuestion(share))
                     case Remark(text):
                         self._emit(Notice(text))
                     case Reply():

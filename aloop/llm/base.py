@@ -54,6 +54,13 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """The answer begins later, for the question is still being read; ``share`` of it has been, 1 when that is over."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """A sentence about the answer, for the person alone: it is no part of it."""
 
@@ -74,7 +81,7 @@ class Reply:
     detail: str = ""
 
 
-StreamEvent = TextDelta | ThinkingDelta | Loading | Remark | Reply
+StreamEvent = TextDelta | ThinkingDelta | Loading | Reading | Remark | Reply
 
 
 class LLM(Protocol):

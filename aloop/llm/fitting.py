@@ -24,13 +24,14 @@ def without_tools(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
 
 
 class Fitting:
-    """Leaves out the oldest turns of a conversation that has outgrown its window, half a window at a time.
+    """Leaves out the oldest turns of a conversation that has outgrown its window, down to ``kept`` of it at a time.
 
     What is left is then the same for many turns, so that a server finds it in its cache: to read a whole window takes
     a small machine a minute.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: float = 0.5) -> None:
+        self._kept = kept
         self._cut: tuple[int, LLMMessage] | None = None
 
     async def fit(self, messages: Sequence[LLMMessage], room: int, count: Count) -> list[LLMMessage] | None:
@@ -42,7 +43,7 @@ class Fitting:
         said = [message for message in messages if message.role != "system"]
         first = self._cut[0] if self._cut and said[self._cut[0] : self._cut[0] + 1] == [self._cut[1]] else 0
         tokens = await count(system + said[first:])
-        wanted = room if tokens <= room else room // 2
+        wanted = room if tokens <= room else int(room * self._kept)
         while tokens > wanted and (place := _turn_after(said, first, 1 - wanted / tokens)):
             self._cut = place, said[place]
             first = place

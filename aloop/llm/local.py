@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
-from aloop.llm.base import Loading, Remark, Reply, StreamEvent, ToolSpec
+from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, ToolSpec
 from aloop.llm.dialect import Dialect
+from aloop.llm.fitted_summary import fit_summary, whole_sentences
 from aloop.llm.fitting import Fitting, without_tools
 from aloop.llm.message_types import LLMMessage
+from aloop.llm.summary_request import parts_of
 from aloop.local.models import LocalModel
 from aloop.local.place import Place
+from aloop.local.reading import share_read
 from aloop.local.server import LocalServer, Serving
 
 if TYPE_CHECKING:
@@ -21,8 +25,22 @@ if TYPE_CHECKING:
 
 _TOY_ANSWER = 200
 """Tokens; a toy that is let talk loses its thread."""
+_TOY_KEEPS = 0.25
+"""Of its window, when that overflows: what is left is read anew, and a toy makes little of much of it."""
 _STALL = 600.0  # a long question takes minutes to read on one thread, with nothing to be heard
+_DEAF = 30.0  # seconds
+_LOOK = 1.0  # seconds between two looks at how far it has read
 _CALM = {"temperature": 0.2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is sent, and what is said of that to the person."""
+
+    messages: list[LLMMessage]
+    tokens: int
+    remarks: list[str]
+    is_summary: bool = False
 
 
 class LocalLLM:
@@ -39,7 +57,7 @@ class LocalLLM:
         self._local = model
         self._server = LocalServer(model, place)
         self._asked: tuple[Serving, AnthropicLLM] | None = None
-        self._fitting = Fitting()
+        self._fitting = Fitting(_TOY_KEEPS) if model.is_toy else Fitting()
         self._losses = 0
 
     def preload(self) -> None:
@@ -59,20 +77,22 @@ class LocalLLM:
         offered = tools if serving.takes_tools else ()
         try:
             llm = await self._llm(serving)
-            sent, left_out = await self._fit(llm, serving, messages, offered)
-            if remark := self._introduction(messages, serving):
+            question = await self._prepare(llm, serving, messages, offered)
+            for remark in question.remarks:
                 yield Remark(remark)
-            if left_out and messages[-1].role == "user":  # once a turn, not with each of its steps
-                yield Remark(self._shortened(left_out, serving))
             # Closed here and now, so that a cancelled turn stops the server's work with it.
-            answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(sent, offered))
-            async with aclosing(answer) as events:
-                async for event in events:
+            answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(question.messages, offered))
+            async with aclosing(answer) as events, aclosing(_told(events, serving, question.tokens)) as told:
+                async for event in told:
                     if isinstance(event, Reply):
                         self._losses = 0
+                        event = whole_sentences(event) if question.is_summary and self._local.is_toy else event
                     yield event
         except ContextOverflow:
             raise self._too_long(serving) from None
+        except TimeoutError:
+            await asyncio.to_thread(self._server.stop)
+            raise self._lost(f"{self._local.title} did not answer any more, and was ended.") from None
         except (ConnectionFailed, StreamBroken):
             raise await self._explain() from None
 
@@ -99,33 +119,52 @@ class LocalLLM:
             return Dialect(_TOY_ANSWER, _STALL, _CALM, is_ours=True)
         return Dialect(serving.window // 4, _STALL, is_ours=True)
 
-    async def _fit(
+    async def _prepare(
         self, llm: AnthropicLLM, serving: Serving, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
-    ) -> tuple[list[LLMMessage], int]:
-        """Return what to send, and how many messages of it are left out; raises RequestRejected when nothing fits."""
-        whole = list(messages) if serving.takes_tools else without_tools(messages)
+    ) -> _Question:
+        """Make ``messages`` fit; raises RequestRejected when nothing of them does."""
         room = serving.window - self._dialect(serving).max_tokens
 
-        async def count(sent: Sequence[LLMMessage]) -> int:
-            return await llm.count(sent, tools)
+        tokens = 0
 
+        async def count(sent: Sequence[LLMMessage]) -> int:
+            nonlocal tokens
+            # Done in no time, whatever else it does: a server that does not do it will not do anything any more.
+            async with asyncio.timeout(_DEAF):
+                tokens = await llm.count(sent, tools)
+            return tokens
+
+        if request := parts_of(messages[-1].content or ""):
+            fitted = await fit_summary(*request, room, count, is_toy=self._local.is_toy)
+            if fitted is None:
+                raise self._too_long(serving)
+            remarks = self._said_of(fitted.left_out, "not in the summary", serving)
+            if self._local.is_toy:
+                remarks.append(f"{self._local.title} is a small model: its summary may well be wrong.")
+            return _Question(fitted.messages, tokens, remarks, is_summary=True)
+        whole = list(messages) if serving.takes_tools else without_tools(messages)
         sent = await self._fitting.fit(whole, room, count)
         if sent is None:
             raise self._too_long(serving)
-        return sent, len(whole) - len(sent)
+        # Once a turn, not with each of its steps.
+        left_out = len(whole) - len(sent) if messages[-1].role == "user" else 0
+        remarks = [*self._introduction(messages, serving), *self._said_of(left_out, "not sent to it", serving)]
+        return _Question(sent, tokens, remarks)
 
-    def _shortened(self, left_out: int, serving: Serving) -> str:
+    def _said_of(self, left_out: int, fate: str, serving: Serving) -> list[str]:
+        if not left_out:
+            return []
         what = "the oldest message is" if left_out == 1 else f"the oldest {left_out:,} messages are"
-        return f"{self._local.title} takes in {serving.window:,} tokens: {what} not sent to it. The session keeps all."
+        return [f"{self._local.title} takes in {serving.window:,} tokens: {what} {fate}. The session keeps all."]
 
-    def _introduction(self, messages: Sequence[LLMMessage], serving: Serving) -> str:
+    def _introduction(self, messages: Sequence[LLMMessage], serving: Serving) -> list[str]:
         """Return what to say of the model with its first answer in a conversation, perhaps nothing."""
-        if any(message.role == "assistant" and message.model == self.model for message in messages):
-            return ""
         title = self._local.title
+        if any(message.role == "assistant" and message.model == self.model for message in messages):
+            return []
         if self._local.is_toy:
-            return f"{title} is a small model: often wrong, and without tools. ANTHROPIC_API_KEY brings a large one."
-        return "" if serving.takes_tools else f"{title} has no tools here: its chat template takes none."
+            return [f"{title} is a small model: often wrong, and without tools. ANTHROPIC_API_KEY brings a large one."]
+        return [] if serving.takes_tools else [f"{title} has no tools here: its chat template takes none."]
 
     def _too_long(self, serving: Serving) -> RequestRejected:
         return RequestRejected(
@@ -137,10 +176,35 @@ class LocalLLM:
         loss = await asyncio.to_thread(self._server.wait_for_loss)
         if not loss:
             return LocalModelError(f"{self._local.title} broke off its answer. Ask again.")
+        return self._lost(loss)
+
+    def _lost(self, reason: str) -> LocalModelError:
         self._losses += 1
-        told = LocalModelError(f"{loss} Ask again to start it anew.")
+        told = LocalModelError(f"{reason} Ask again to start it anew.")
         told.passes = self._losses == 1
         return told
+
+
+async def _told(
+    events: AsyncGenerator[StreamEvent, None], serving: Serving, tokens: int
+) -> AsyncGenerator[StreamEvent, None]:
+    """Yield ``events``; where the first takes its time, before it how much of the ``tokens`` has been read."""
+    first, share = asyncio.ensure_future(anext(events)), None
+    try:
+        while not (await asyncio.wait([first], timeout=_LOOK))[0]:
+            seen = await asyncio.to_thread(share_read, serving.url, serving.key, tokens)
+            if seen is not None:
+                share = seen
+                yield Reading(share)
+        if share is not None:
+            yield Reading(1)
+        yield await first
+    finally:
+        # Whoever closes ``events`` has to find it at rest.
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+    async for event in events:
+        yield event
 
 
 def _load_sdk() -> type[AnthropicLLM]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 OPENING = "Summarise the conversation below."
 
 INSTRUCTIONS = (
@@ -13,7 +15,21 @@ INSTRUCTIONS = (
 )
 
 
+_WISH = " Above all, keep: "
+_REQUEST = re.compile(
+    rf"{re.escape(OPENING)}(?:{re.escape(_WISH)}(?P<wish>[^\n]*))?\n\n<conversation>\n(?P<spoken>.*)\n</conversation>",
+    re.DOTALL,
+)
+_NEXT = re.compile(r"\n\n(?=\[(?:user|assistant|tool)[^\]\n]*\]\n)")  # as a digest writes who speaks
+
+
 def summary_request(conversation: str, wish: str) -> str:
     """Return the question; ``wish`` is what the person wants kept above all, perhaps empty."""
-    wanted = f" Above all, keep: {wish}" if wish else ""
+    wanted = f"{_WISH}{wish}" if wish else ""
     return f"{OPENING}{wanted}\n\n<conversation>\n{conversation}\n</conversation>"
+
+
+def parts_of(request: str) -> tuple[str, list[str]] | None:
+    """Return of a text by ``summary_request`` the wish and the messages, each with who said it; None of any other."""
+    found = _REQUEST.fullmatch(request)
+    return (found["wish"] or "", _NEXT.split(found["spoken"])) if found else None

@@ -20,6 +20,9 @@ import sys
 import threading
 from typing import Any
 
+_READ_AT_ONCE = 128
+"""Tokens of a question; on one thread a second or two, and no slower than more at once."""
+
 
 def main() -> None:
     """Serve until standard input ends."""
@@ -48,6 +51,8 @@ def _serve(engine: Any, wanted: dict[str, Any]) -> Any:
     params.n_ctx = wanted["window"]
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = wanted["threads"]
     params.n_parallel = 1
+    # Between two of them it tells how far it is, and hears that nobody wants the answer any more.
+    params.n_batch = _READ_AT_ONCE
     params.use_jinja = True
     params.offline = True
     params.ui = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _MISSING_LIBRARY = re.compile(r"(lib(?:gomp|stdc\+\+))\.so[.\d]*: cannot open shared object file")
 _DEBIAN = {"libgomp": "libgomp1", "libstdc++": "libstdc++6"}
@@ -39,6 +40,11 @@ def explain_load(reason: str) -> str:
             f"`apt-get install {_DEBIAN[library]}` (Debian, Ubuntu) or `dnf install {library}` (Fedora) brings it."
         )
     return f"The local model does not load here ({_one_line(reason)}). `aloop local install` fetches it anew."
+
+
+def explain_damage(file: Path) -> str:
+    """Return what to do about a file of what was fetched that is no longer as it was."""
+    return f"It is damaged ({file.name} is not what was fetched). `aloop local install` fetches it anew."
 
 
 def explain_fetch(output: str) -> str:

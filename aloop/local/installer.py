@@ -6,30 +6,27 @@ was tried, is renamed to its place. What a kill left behind is swept away by who
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
-import importlib.util
 import json
 import os
 import secrets
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from aloop.errors import LocalModelError
 from aloop.local.faults import explain_fetch, explain_load
+from aloop.local.means import find_installer, refuse_place, require_libraries, require_room, total_of
 from aloop.local.parcels import Parcel, parcels, requirements
-from aloop.local.place import Place
+from aloop.local.place import Place, size_of
 from aloop.local.server import close_child, open_child
 
 _TICK = 0.2  # seconds between two looks at how far it is
-_LIBRARIES = ("libgomp.so.1", "libstdc++.so.6")  # what the packages take from a Linux system
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +44,11 @@ def install(place: Place, on_progress: Callable[[Progress], None], installer: Se
     ``installer`` is the command that does it, as ``pip install`` does; the one that there is when it is empty.
     """
     wanted = parcels()
-    command = installer or _installer()
-    _require_libraries()
+    command = installer or find_installer()
+    require_libraries()
     try:
         with _alone(place):
-            _require_room(place, wanted)
+            require_room(place, wanted)
             fresh = _beside(place)
             try:
                 _fill(fresh, command, wanted, on_progress)
@@ -79,19 +76,6 @@ def remove(place: Place) -> int:
         raise _refused(error, place) from error
 
 
-def size_of(folder: Path) -> int:
-    """Return the bytes of all files in ``folder``, 0 when it is not there; what comes and goes does not disturb.
-
-    A folder may vanish between being listed and being looked into: ``os.walk`` passes it over, ``rglob`` does not.
-    """
-    total = 0
-    for above, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += Path(above, name).lstat().st_size
-    return total
-
-
 def manifest_text(wanted: Sequence[Parcel]) -> str:
     """Return what stands in the manifest of a place that holds ``wanted``."""
     return json.dumps({parcel.name: parcel.version for parcel in wanted}) + "\n"
@@ -107,48 +91,11 @@ def _alone(place: Place) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LocalModelError("Another aloop is installing or removing the local model. Wait for it.") from None
-        for left in place.data_dir.glob(f".{place.folder.name}.*.partial"):
+        for left in place.leftovers():
             shutil.rmtree(left, ignore_errors=True)
         yield
     finally:
         os.close(descriptor)
-
-
-def _require_libraries() -> None:
-    """Look for what no package brings along, before anything large is fetched."""
-    for library in _LIBRARIES if sys.platform == "linux" else ():
-        try:
-            ctypes.CDLL(library)
-        except OSError as error:
-            raise LocalModelError(explain_load(str(error))) from error
-
-
-def _require_room(place: Place, wanted: Sequence[Parcel]) -> None:
-    needed, free = _total(wanted), shutil.disk_usage(place.data_dir).free
-    if free < needed:
-        raise LocalModelError(
-            f"{place.data_dir} has {free / 1e6:,.0f} MB free, and {needed / 1e6:,.0f} MB are needed for a moment. "
-            "Make room, or name another place with ALOOP_DATA_DIR."
-        )
-
-
-def _total(wanted: Sequence[Parcel]) -> int:
-    """Return the bytes that are on the disk just before the downloads are thrown away."""
-    return sum(parcel.size + parcel.installed for parcel in wanted)
-
-
-def _installer() -> list[str]:
-    """Return the command that installs packages into a folder of its own."""
-    if importlib.util.find_spec("pip"):
-        # In the order of its own help. No cache: a second copy of this size in the user's is no service.
-        pip = [sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
-        return [*pip, "--retries", "2", "--timeout", "20", "--progress-bar", "off"]
-    if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--no-progress", "--link-mode", "copy", "--python", sys.executable]
-    raise LocalModelError(
-        f"This environment has neither pip nor uv, and one of them has to fetch the packages: "
-        f"`{sys.executable} -m ensurepip` brings pip."
-    )
 
 
 def _fill(
@@ -160,7 +107,7 @@ def _fill(
     list_file = fresh / "requirements.txt"
     list_file.write_text(requirements(wanted))
     exact = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(fresh / "site")]
-    total = _total(wanted)
+    total = total_of(wanted)
     with (fresh / "log.txt").open("w+b") as log:
         process = subprocess.Popen(  # noqa: S603 # pip or uv, with arguments of ours
             [*command, *exact, "-r", str(list_file)],
@@ -243,13 +190,10 @@ def _sync(path: Path) -> None:
 
 def _beside(place: Place) -> Path:
     """Return a new name beside the place, of those that ``_alone`` sweeps away."""
-    return place.data_dir / f".{place.folder.name}.{secrets.token_hex(4)}.partial"
+    return place.beside(secrets.token_hex(4))
 
 
 def _refused(error: OSError, place: Place) -> LocalModelError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return LocalModelError(explain_fetch("no space left on device"))
-    return LocalModelError(
-        f"{error.filename or place.data_dir} can not be written: {error.strerror}. "
-        "Name another place with ALOOP_DATA_DIR."
-    )
+    return refuse_place(error.filename or place.data_dir, error.strerror or str(error))

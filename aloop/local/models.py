@@ -86,10 +86,14 @@ def find_model(name: str, settings: Settings) -> LocalModel:
         with model.file.open("rb") as file:
             is_gguf = file.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
-        raise LocalModelError(f"{shown} can not be read: {error.strerror or error}.") from error
+        raise LocalModelError(f"{shown} can not be read: {error.strerror or error}.{_hint(model)}") from error
     if not is_gguf:
-        raise LocalModelError(f"{shown} is no GGUF file, and only those run here.")
+        raise LocalModelError(f"{shown} is no GGUF file, and only those run here.{_hint(model)}")
     return model
+
+
+def _hint(model: LocalModel) -> str:
+    return " `aloop local install` fetches it anew." if model.is_toy else ""
 
 
 def _is_path(text: str) -> bool:

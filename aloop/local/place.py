@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,19 @@ from pathlib import Path
 def shown(path: Path) -> str:
     """Return ``path`` as people write it."""
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files in ``folder``, 0 when it is not there; what comes and goes does not disturb.
+
+    A folder may vanish between being listed and being looked into: ``os.walk`` passes it over, ``rglob`` does not.
+    """
+    total = 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(above, name).lstat().st_size
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +62,11 @@ class Place:
     def is_installed(self) -> bool:
         """Whether the folder is there: it appears in one step, with all that belongs in it."""
         return self.manifest.is_file()
+
+    def beside(self, mark: str) -> Path:
+        """Return the name of a folder beside the place for one that is being filled, or taken away."""
+        return self.data_dir / f".{self.folder.name}.{mark}.partial"
+
+    def leftovers(self) -> list[Path]:
+        """Return the folders beside the place; those of nobody who is still at it are what a kill left behind."""
+        return list(self.data_dir.glob(self.beside("*").name))

@@ -29,6 +29,7 @@ _WINDOW = 8_192
 # round in circles; one on every word that was said before would, for its size, also keep it from being right.
 _TOY_SAMPLING = {"dry_multiplier": 0.8, "dry_allowed_length": 4, "dry_penalty_last_n": 1024}
 _ROOM_FOR_TOOLS = 4_096  # tokens; to tell of the standard tools takes nearly 2,000
+_MEND = " `aloop local install` looks whether it is whole, and else fetches it anew."
 _MOST_THREADS = 8
 _PATIENCE = 2.0  # seconds that a child gets to end by itself
 
@@ -61,8 +62,13 @@ class LocalServer:
             if self._child is None or self._child.has_ended:
                 if self._child is not None:
                     self._child.end()
+                    self._child = None
+                if not self._place.is_installed:
+                    raise LocalModelError(
+                        "The local model was removed. `aloop local install` fetches it again, /model chooses another."
+                    )
                 try:
-                    self._child = _Child(self._request(), self._model.title)
+                    self._child = _Child(self._request(), self._model)
                 except OSError as error:
                     raise LocalModelError(f"{self._model.title} can not be started: {error.strerror}.") from error
             return self._child.serving
@@ -100,9 +106,10 @@ class LocalServer:
 class _Child:
     """One process, from its birth on."""
 
-    def __init__(self, request: dict[str, Any], title: str) -> None:
+    def __init__(self, request: dict[str, Any], model: LocalModel) -> None:
         self.serving: Future[Serving] = Future()
-        self._title = title
+        self._title = model.title
+        self._is_toy = model.is_toy
         self._key = request["key"]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 # open for as long as the child writes into it
         self._process = open_child(request, self._log.fileno())
@@ -125,8 +132,9 @@ class _Child:
     def loss(self) -> str:
         """Why it has ended."""
         reason = explain_end(self._read_log(), self._process.wait())
-        could_run = self.serving.done() and self.serving.exception() is None
-        return f"{self._title} {'stopped' if could_run else 'can not be run'}: {reason}."
+        if self.serving.done() and self.serving.exception() is None:
+            return f"{self._title} stopped: {reason}."
+        return f"{self._title} can not be run: {reason}.{_MEND if self._is_toy else ''}"
 
     def end(self) -> None:
         """Let it end, or make it."""

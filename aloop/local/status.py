@@ -10,10 +10,11 @@ from typing import Literal
 
 from aloop.config import LOCAL_MODEL, Settings
 from aloop.errors import LocalModelError
-from aloop.local.installer import size_of
+from aloop.local.faults import explain_damage
 from aloop.local.models import BUNDLED, choose_model, find_model
 from aloop.local.parcels import parcels
-from aloop.local.place import Place, shown
+from aloop.local.place import Place, shown, size_of
+from aloop.local.wholeness import find_damage
 
 State = Literal["installed", "outdated", "absent", "unsupported"]
 
@@ -59,7 +60,8 @@ def _fault(settings: Settings) -> str:
         find_model(LOCAL_MODEL, settings)
     except LocalModelError as error:
         return str(error)
-    return ""
+    damaged = find_damage(Place(settings.data_dir).site)
+    return explain_damage(damaged) if damaged else ""
 
 
 def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, str]:

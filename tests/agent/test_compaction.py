@@ -12,7 +12,7 @@ from aloop.agent.compaction import undone
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice
 from aloop.agent.react import ReActAgent
 from aloop.errors import ContextOverflow, ServerFailed, StreamBroken, UsageError
-from aloop.llm.base import Reply
+from aloop.llm.base import Remark, Reply
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
 from aloop.llm.summary_request import INSTRUCTIONS
@@ -85,6 +85,12 @@ async def test_the_words_of_the_summary_are_no_answer(sessions_dir: Path) -> Non
     talk = await Talk(sessions_dir, answer("They counted.")).had("one", "two", "three")
     await talk.agent.compact()
     assert talk.events == [Compacting(2)]
+
+
+async def test_what_the_model_remarks_of_it_is_told(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, [Remark("It is small."), *answer("They counted.")]).had("one", "two", "three")
+    await talk.agent.compact()
+    assert talk.events == [Compacting(2), Notice("It is small.")]
 
 
 async def test_what_is_too_short_is_left_alone(sessions_dir: Path) -> None:

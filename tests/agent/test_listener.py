@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ThoughtDelta, Waiting
+from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ReadingQuestion, ThoughtDelta, Waiting
 from aloop.agent.listener import Listener
 from aloop.errors import StreamBroken
-from aloop.llm.base import Loading, Remark, Reply, TextDelta, ThinkingDelta
+from aloop.llm.base import Loading, Reading, Remark, Reply, TextDelta, ThinkingDelta
 from aloop.llm.message_types import LLMMessage
 from tests.agent.scripted import ScriptedLLM, answer
 
@@ -22,10 +22,10 @@ async def test_each_piece_is_passed_on_and_the_whole_returned() -> None:
 
 async def test_what_is_waited_for_and_what_is_remarked_is_no_part_of_the_answer() -> None:
     events: list[AgentEvent] = []
-    llm = ScriptedLLM([Loading("Toy"), Loading(""), Remark("It is small."), *answer("Hi")])
+    llm = ScriptedLLM([Loading("Toy"), Loading(""), Reading(0.4), Remark("It is small."), *answer("Hi")])
     reply = await Listener(events.append).listen(llm.stream([]))
     assert reply.message.content == "Hi"
-    assert events[:3] == [Waiting("loading Toy"), Waiting(""), Notice("It is small.")]
+    assert events[:4] == [Waiting("loading Toy"), Waiting(""), ReadingQuestion(0.4), Notice("It is small.")]
 
 
 async def test_a_stream_that_just_ends_is_broken_and_what_was_heard_is_remembered() -> None:

@@ -157,6 +157,14 @@ async def test_compact_tells_what_it_did_and_undo_takes_it_back(bench: SetUp) ->
     assert "no summary" in str(stage.view.of("error")[0])
 
 
+@pytest.mark.parametrize("window", [0, 100_000])
+async def test_compact_counts_tokens_only_where_they_are_known(bench: SetUp, window: int) -> None:
+    stage = await talked(bench, answer("They counted."))
+    stage.llm.context_window = window
+    await dispatch("/compact", stage.context)
+    assert ("tokens in place of" in told(stage)) == bool(window)
+
+
 async def test_compact_says_when_there_is_nothing_to_do(bench: SetUp) -> None:
     stage = bench(answer("One."))
     await dispatch("one", stage.context)

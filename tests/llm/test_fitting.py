@@ -39,6 +39,11 @@ async def test_the_cut_stays_where_it_is_until_the_room_is_full_again() -> None:
     assert starts == ["0000", *["0004"] * 4, *["0008"] * 4]
 
 
+async def test_the_less_is_kept_the_longer_the_cut_stays() -> None:
+    whole = [SYSTEM, *turns(6)]
+    assert await Fitting(0.25).fit(whole, 41, count) == [SYSTEM, *whole[-2:]]
+
+
 async def test_another_conversation_is_not_cut_where_this_one_was() -> None:
     fitting = Fitting()
     await fitting.fit([SYSTEM, *turns(6)], 41, count)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aloop.agent.react import ReActAgent
 from aloop.config import Settings
 from aloop.errors import LocalModelError, RequestRejected
 from aloop.llm import create_llm
-from aloop.llm.base import Loading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.local import LocalLLM
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.summary_request import INSTRUCTIONS, summary_request
 from aloop.llm.system_text import BRIEF, WHO
 from aloop.local.models import LocalModel
 from tests.local.installation import install_fake, write_weights
@@ -79,6 +82,32 @@ async def test_it_can_be_loaded_before_it_is_asked(make: Make) -> None:
     assert answer(await ask(llm))["process"]
 
 
+async def test_how_much_it_has_read_is_told_until_it_answers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+    llm = make(window=4096)
+    events = await ask(llm, [LLMMessage("user", "read slowly")])
+    shares = [event.share for event in events if isinstance(event, Reading)]
+    assert len(shares) > 4
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 1 == shares[-1]
+    answered = next(place for place, event in enumerate(events) if isinstance(event, TextDelta))
+    assert not any(isinstance(event, Reading) for event in events[answered:])
+
+
+async def test_who_stops_waiting_while_it_reads_closes_the_question(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+    llm = make()
+    stream = llm.stream([LLMMessage("user", "read slowly")])
+    assert isinstance(stream, AsyncGenerator)
+    async for event in stream:
+        if isinstance(event, Reading):
+            break
+    await stream.aclose()
+    assert answer(await ask(llm))["process"]
+
+
 async def test_a_toy_is_asked_for_little_and_calmly(make: Make) -> None:
     said = answer(await ask(make()))
     assert (said["asked"]["max_tokens"], said["asked"]["temperature"]) == (200, 0.2)
@@ -126,6 +155,16 @@ async def test_what_takes_tools_gets_them_and_the_whole_system_text(make: Make) 
     assert remarks(events) == []
 
 
+async def test_its_calls_are_run_and_what_comes_of_them_is_sent(make: Make, sessions_dir: Path) -> None:
+    agent = ReActAgent(make(is_toy=False, takes_tools=True, window=32_768), sessions_dir=sessions_dir)
+    said = json.loads(await agent.run("call"))["asked"]["messages"]
+    assert [block["type"] for message in said for block in message["content"]] == [
+        *("text", "text", "tool_use", "tool_result")
+    ]
+    assert said[1]["content"][1]["input"] == {"expression": "17*23"}
+    assert "391" in str(said[2]["content"][0]["content"])
+
+
 async def test_the_oldest_is_left_out_of_what_does_not_fit_and_that_is_said(make: Make) -> None:
     turns = [LLMMessage(role, f"{role} {n} " + "word " * 50) for n in range(9) for role in ("user", "assistant")]
     events = await ask(make(window=700), [*turns, LLMMessage("user", "the last")])
@@ -142,11 +181,46 @@ async def test_a_question_that_is_too_long_is_refused_in_words(make: Make) -> No
         await ask(make(window=700), [LLMMessage("user", "word " * 2_000)])
 
 
+async def test_a_toy_is_asked_for_a_summary_in_few_words_about_those_of_the_person(make: Make) -> None:
+    spoken = "[user]\nI am Ada.\n\n[assistant]\nHello!\n\n[user]\nI live\n\nin Oslo."
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, "the name"))]
+    events = await ask(make(), question)
+    [sent] = answer(events)["asked"]["messages"]
+    assert sent["content"][0]["text"] == (
+        "Summarise in a few sentences what the person said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
+    )
+    assert remarks(events) == ["Toy is a small model: its summary may well be wrong."]
+
+
+@pytest.mark.parametrize("is_toy", [True, False])
+async def test_what_a_summary_has_no_room_for_is_said(make: Make, is_toy: bool) -> None:
+    spoken = "\n\n".join(f"[user]\n{n} " + "word " * 50 for n in range(20))
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, ""))]
+    events = await ask(make(is_toy=is_toy, window=600), question)
+    assert "19 word" in answer(events)["asked"]["messages"][0]["content"][0]["text"]
+    assert re.search(r"the oldest \d+ messages are not in the summary", remarks(events)[0])
+
+
 async def test_a_server_that_was_killed_is_started_anew(make: Make) -> None:
     llm = make()
     first = answer(await ask(llm))["process"]
     os.kill(first, signal.SIGKILL)
     await asyncio.to_thread(os.waitid, os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert answer(await ask(llm))["process"] != first
+
+
+async def test_a_server_that_hears_nothing_is_ended_and_started_anew(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = make()
+    first = answer(await ask(llm))["process"]
+    os.kill(first, signal.SIGSTOP)
+    monkeypatch.setattr("aloop.llm.local._DEAF", 0.05)
+    with pytest.raises(LocalModelError, match=r"^Toy did not answer any more, and was ended\.") as caught:
+        await ask(llm)
+    assert caught.value.passes
+    assert not is_running(first)
+    monkeypatch.undo()
     assert answer(await ask(llm))["process"] != first
 
 

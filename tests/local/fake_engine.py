@@ -4,8 +4,9 @@ Its "weights" are a file that begins as GGUF does and goes on with JSON, which s
 
     {"window": 4096, "takes_tools": false, "waits_for": "/path/of/a/fifo", "fails": "words for the log"}
 
-It answers with the JSON of what it was sent, and with the process that it runs in; asked to ``die``, it dies in
-mid-answer, and asked to ``say nothing`` it does that.
+It answers with the JSON of what it was sent, and with the process that it runs in. Asked to ``die``, it dies in
+mid-answer, and asked to ``say nothing`` it does that; asked to ``call``, it calls the calculator first; asked to
+``read slowly``, it has read a bit more of the question at each look at its slot, and answers after the fourth.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.stub.parts import Answer, Piece, Text
+from tests.stub.parts import Answer, Gate, Piece, Text, ToolUse
 from tests.stub.replies import Plain
 from tests.stub.server import Reply, Request, StubServer
 
@@ -49,6 +50,8 @@ class Server(StubServer):
             raise RuntimeError("Failed to init server, please check the input params.")
         self._key = params.api_keys[0]
         self._sampling = vars(params.sampling)
+        self._looks = 0
+        self._has_read = Gate()
         super().__init__()
 
     @property
@@ -64,7 +67,15 @@ class Server(StubServer):
             return 0, _plain({"default_generation_settings": settings, "chat_template_caps": caps})
         if request.path.startswith("/v1/messages/count_tokens"):
             return 0, _plain({"input_tokens": len(json.dumps(request.body).split())})  # a token for each word
+        if request.path == "/slots":
+            return 0, _plain([self._look()])
         return super().take(request)
+
+    def _look(self) -> dict[str, Any]:
+        self._looks += 1
+        if self._looks == 4:
+            self._has_read.open()
+        return {"id": 0, "n_prompt_tokens_cache": 0, "n_prompt_tokens_processed": self._looks}
 
     def _next_reply(self, request: Request) -> Reply:
         match request.last_user_text:
@@ -72,6 +83,12 @@ class Server(StubServer):
                 return Answer(_Farewell())
             case "say nothing":
                 return Answer()
+            case "call":
+                # The last text of the person, also when what follows it is a result.
+                if request.body["messages"][-1]["content"][0]["type"] == "text":
+                    return Answer(Text("Let me see."), ToolUse("calculator", {"expression": "17*23"}))
+            case "read slowly":
+                return Answer(self._has_read, Text("I have."))
         return Answer(Text(json.dumps({"process": os.getpid(), "asked": request.body, "sampling": self._sampling})))
 
 

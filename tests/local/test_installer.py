@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local.installer import Progress, install, remove, size_of
+from aloop.local.installer import Progress, install, remove
 from aloop.local.parcels import parcels
-from aloop.local.place import Place
+from aloop.local.place import Place, size_of
 from tests.local.installation import ROOT, install_fake
 from tests.processes import is_running
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from aloop.errors import LocalModelError
+from aloop.local.installer import remove
 from aloop.local.models import LocalModel
+from aloop.local.place import Place
 from aloop.local.server import LocalServer, close_child, open_child
 from tests.local.installation import BROKEN, install_fake
 from tests.processes import is_running
@@ -56,9 +58,21 @@ async def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
 
 async def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
     server = toy(tmp_path, fails="failed to read key-value pairs")
-    with pytest.raises(LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\.$"):
+    with pytest.raises(
+        LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\. `aloop local install`"
+    ):
         await server.serving()
     server.stop()
+
+
+async def test_a_model_that_was_removed_meanwhile_is_said_to_be(tmp_path: Path) -> None:
+    server = toy(tmp_path)
+    await server.serving()
+    remove(Place(tmp_path))
+    assert await server.serving(), "what runs goes on"
+    server.stop()
+    with pytest.raises(LocalModelError, match="The local model was removed"):
+        await server.serving()
 
 
 async def test_a_missing_library_is_named_with_its_package(tmp_path: Path) -> None:

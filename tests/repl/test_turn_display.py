@@ -10,6 +10,7 @@ from aloop.agent.events import (
     AnswerFinished,
     Compacting,
     Notice,
+    ReadingQuestion,
     Retrying,
     ThoughtDelta,
     ToolFinished,
@@ -61,6 +62,10 @@ async def test_what_is_waited_for_stands_in_the_status_until_it_is_over(stage: S
     stage.show(TurnStarted("m"), Waiting("loading Toy"))
     assert stage.live.status.startswith("loading Toy")
     stage.show(Waiting(""))
+    assert stage.live.status.startswith("waiting for the answer")
+    stage.show(ReadingQuestion(0.4))
+    assert stage.live.status.startswith("reading the conversation, 40%")
+    stage.show(ReadingQuestion(1))
     assert stage.live.status.startswith("waiting for the answer")
 
 
