@@ -52,6 +52,7 @@ class TurnDisplay:
         self._output = OutputTail(screen, live)
         self._running: dict[str, str] = {}
         self._has_shown_detail = False
+        self._waiting = _WAITING
 
     def show(self, event: AgentEvent) -> None:
         """Show a step of the turn."""
@@ -62,6 +63,7 @@ class TurnDisplay:
             case TurnStarted():
                 self._last = ""
                 self._live.leave_gap = False
+                self._waiting = _WAITING
                 self._set_status(_WAITING)
             case AnswerDelta(text):
                 self._live.set_status("answering")
@@ -85,16 +87,18 @@ class TurnDisplay:
                 self._finish_tool(event)
             case Retrying():
                 self._stream.finish()
-                self._set_status(retrying_text(event) or _WAITING)
+                self._set_status(retrying_text(event) or self._waiting)
             case Waiting(what):
-                self._set_status(what or _WAITING)
+                self._set_status(what or self._waiting)
             case ReadingQuestion(share):
-                self._set_status(f"reading the conversation, {share:.0%}" if share < 1 else _WAITING)
+                self._set_status(f"reading the conversation, {share:.0%}" if share < 1 else self._waiting)
             case Compacting(messages):
                 self._stream.finish()
-                self._set_status(f"summarising {messages} older messages")
+                self._waiting = f"summarising {messages} older messages"
+                self._set_status(self._waiting)
             case Notice(text):
                 self._stream.finish()
+                self._waiting = _WAITING
                 self._screen.say(Tone.QUIET, text)
                 self._last = "step"
             case TurnEnded():

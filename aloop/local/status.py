@@ -11,6 +11,7 @@ from typing import Literal
 from aloop.config import LOCAL_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local.faults import explain_damage
+from aloop.local.means import require_means
 from aloop.local.models import BUNDLED, choose_model, find_model
 from aloop.local.parcels import parcels
 from aloop.local.place import Place, shown, size_of
@@ -70,6 +71,10 @@ def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, st
     except LocalModelError as error:
         return "unsupported", str(error)
     if not place.is_installed:
+        try:
+            require_means(place)
+        except LocalModelError as error:
+            return "absent", f"The local model is not installed. {error}"
         return "absent", "The local model is not installed; `aloop local install` fetches it."
     there = f"{BUNDLED} is installed ({size / 1e6:,.0f} MB, in {shown(place.folder)})"
     if versions != wanted or not place.weights.is_file():

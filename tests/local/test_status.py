@@ -22,6 +22,15 @@ def test_nothing_is_there(tmp_path: Path) -> None:
     assert "aloop local install" in found.sentence
 
 
+def test_what_is_in_the_way_of_it_is_told_where_nothing_is_there(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.touch()
+    found = status(data_dir)
+    assert found.state == "absent"
+    assert found.sentence.startswith("The local model is not installed.")
+    assert f"{data_dir} can not be written: it is no folder" in found.sentence
+
+
 def test_it_is_there(tmp_path: Path) -> None:
     place = install_fake(tmp_path)
     found = status(tmp_path)

@@ -93,6 +93,10 @@ async def test_a_summary_on_its_way_is_told(stage: Stage) -> None:
     stage.live.begin("")
     stage.show(Compacting(34))
     assert stage.live.status.startswith("summarising 34 older messages")
+    stage.show(ReadingQuestion(0.4), ReadingQuestion(1))
+    assert stage.live.status.startswith("summarising 34 older messages")
+    stage.show(Notice("34 older messages are a summary now."), ReadingQuestion(1))
+    assert stage.live.status.startswith("waiting for the answer")
 
 
 async def test_tools_are_lines_of_their_own_parted_from_text(stage: Stage) -> None:
