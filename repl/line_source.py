@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Protocol
+
+Complete = Callable[[str, int], tuple[str, list[str]]]
+"""Takes what stands before the cursor, and how many columns there are; see ``TabOffers.complete``."""
 
 
 class LineSource(Protocol):
@@ -30,6 +34,14 @@ class LineSource(Protocol):
 
     def offer(self, text: str) -> bool:
         """Have ``text`` stand on the next line, for another try; False when whoever writes it must be shown it."""
+        ...
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Have what is typed while the body runs stand on the next line, and nowhere else."""
+        ...
+
+    def complete_with(self, complete: Complete) -> None:
+        """Have Tab offer what ``complete`` finds."""
         ...
 
 
@@ -71,6 +83,12 @@ class PipedLines:
 
     def offer(self, text: str) -> bool:  # noqa: ARG002 - the same
         return True
+
+    def kept(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def complete_with(self, complete: Complete) -> None:
+        """Nobody presses Tab."""
 
     def _read(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits for lines any more
