@@ -13,7 +13,7 @@ from aloop.consent import Decision, Request
 from aloop.errors import AloopError
 from commands.detail import Detail
 from repl.answers import is_yes
-from repl.cells import rows, wrap
+from repl.cells import flow, rows, wrap
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines, question_lines
 from repl.file_editor import edit_file
 from repl.handover import hand_over
@@ -74,7 +74,7 @@ class AskingView(PlainView):
         self._write(self._out, question_lines(request))
         decision = None
         while decision is None:
-            self.info(choices(request))
+            self.info("\n".join(flow(choices(request), self._width)))
             answer = await self._read(LEAD)
             decision = decide(answer)
             if answer.strip().lower() == WHOLE:
