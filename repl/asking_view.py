@@ -20,16 +20,22 @@ from repl.handover import hand_over
 from repl.line_source import Person
 from repl.plain_view import PlainView
 from repl.sanitize import safe_text
+from repl.told_thoughts import ToldThoughts
 
 
 class AskingView(PlainView):
     """Asks what a PlainView must answer with no; and writes an answer by whole lines, which are read out whole."""
 
     def __init__(self, lines: Person, detail: Detail | None = None) -> None:
-        super().__init__(sys.stdout, sys.stderr, detail, shutil.get_terminal_size().columns - 1)
+        super().__init__(sys.stdout, sys.stderr, detail)
+        self._thoughts = ToldThoughts(lambda: self._width)
         self._lines = lines
         self._begun = ""
         self._in_code = False
+
+    @property
+    def _width(self) -> int:
+        return shutil.get_terminal_size().columns - 1
 
     def event(self, event: AgentEvent) -> None:
         match event:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aloop.agent.events import AnswerDelta, AnswerFinished, TurnStarted
+from aloop.agent.events import AnswerDelta, AnswerFinished, ThoughtDelta, TurnStarted
 from aloop.consent import Request
 from aloop.llm.message_types import LLMMessage
+from commands.detail import Detail
 from repl.asking_view import AskingView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
@@ -69,6 +70,16 @@ def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFi
     view.event(FINISHED)
     prose = "one two three four\nfive\n"
     assert capsys.readouterr().out == prose + code + prose
+
+
+def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = AskingView(Answers(), Detail(thinking=True))
+    monkeypatch.setenv("COLUMNS", "11")
+    view.event(ThoughtDelta("one two\nthree four"))
+    view.event(FINISHED)
+    assert capsys.readouterr().err == "  one two\n  three\n  four\n"
 
 
 async def test_a_question_is_put_until_the_answer_is_clear(capsys: pytest.CaptureFixture[str]) -> None:
