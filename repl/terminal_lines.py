@@ -148,7 +148,7 @@ class TerminalLines:
         if not offered:
             return self._line(lead)
         if not self._has_readline:
-            return self._read(lead, signal.SIG_DFL, offered)
+            return self._line(lead, offered)
         import readline  # loaded by now
 
         readline.set_startup_hook(lambda: readline.insert_text(offered))
@@ -175,12 +175,13 @@ class TerminalLines:
                     readline.add_history(entry)
             self._has_readline = True
 
-    def _line(self, lead: str) -> str | None:
+    def _line(self, lead: str, offered: str = "") -> str | None:
         # At rest all is saved: whoever tells us to end is obeyed on the spot. What is raised might come too late, for
         # readline only looks at signals that come while it waits.
         if self._keys is None:
-            return self._read(lead, signal.SIG_DFL)
-        with self._keys.listening():
+            with _unheard():
+                return self._read(lead, signal.SIG_DFL, offered)
+        with _unheard(), self._keys.listening():
             line = self._read(lead, signal.SIG_DFL)
         taken = self._keys.taken()
         self._is_to_edit = taken is not None
@@ -200,6 +201,16 @@ class TerminalLines:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep signals from the event loop, which would take a Ctrl-C at the prompt for one against the turn after it."""
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
 
 
 def _unpasted(lead: str, offered: str) -> str:

@@ -143,6 +143,18 @@ def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> No
         aloop.wait_for("is kept.\n> and then")
 
 
+def test_a_line_that_ctrl_c_has_dropped_ends_no_turn(stub: StubServer) -> None:
+    stub.script("As you wish.")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send("no")
+        aloop.wait_for("> no")
+        aloop.send("\x03")
+        aloop.wait_for("leaves.\n>")
+        aloop.send_line("Hi")
+        aloop.wait_for("> Hi\nAs you wish.\n>")
+
+
 def test_a_dumb_terminal_shows_what_was_typed_and_waits_for_enter(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well", gate), "As you wish.")
