@@ -71,12 +71,12 @@ class AskingView(PlainView):
             return await hand_over(command, folder)
 
     async def confirm(self, question: str) -> bool:
-        self._set_aside_what_is_typed()
+        self._lines.set_aside()
         self.info(f"{question} [y/N]")
         return is_yes(await self._read("> "))
 
     async def consent(self, request: Request) -> Decision:
-        self._set_aside_what_is_typed()
+        self._lines.set_aside()
         self._write(self._out, question_lines(request))
         decision = None
         while decision is None:
@@ -96,12 +96,6 @@ class AskingView(PlainView):
             self._in_code ^= is_fence
             written += [row] if is_fence or self._in_code else rows(row, self._width)
         return "\n".join(written)
-
-    def _set_aside_what_is_typed(self) -> None:
-        """Keep what was typed by now from being taken for an answer: nobody has seen the question."""
-        typed = self._lines.typed_ahead()
-        if typed and not self._lines.offer(typed):
-            self.info(f"Typed before this question, so no answer to it: {typed}")
 
     async def _read(self, lead: str) -> str:
         try:

@@ -33,7 +33,10 @@ class LineSource(Protocol):
         ...
 
     def offer(self, text: str) -> bool:
-        """Have ``text`` stand on the next line, for another try; False when whoever writes it must be shown it."""
+        """Have ``text`` stand on the next line, for another try; False when it must be shown, and entered again.
+
+        What was typed meanwhile stands there rather than that.
+        """
         ...
 
     def kept(self) -> AbstractContextManager[None]:
@@ -52,12 +55,8 @@ class Person(Protocol):
         """As ``LineSource.next``, for the answer to a question: nothing that was offered stands there."""
         ...
 
-    def offer(self, text: str) -> bool:
-        """As ``LineSource.offer``."""
-        ...
-
-    def typed_ahead(self) -> str:
-        """Take what was typed and not read yet: it can not be the answer to what has not been asked."""
+    def set_aside(self) -> None:
+        """Have what was typed and not read yet stand on the next line: it answers nothing that was not asked yet."""
         ...
 
     def lent(self) -> AbstractContextManager[None]:

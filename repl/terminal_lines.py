@@ -80,13 +80,14 @@ class TerminalLines:
 
     def offer(self, text: str) -> bool:
         """Put ``text`` on the next line; not where nothing can, and not what readline would obey or hide."""
-        if not self._has_readline or safe_text(text) != text:
+        if self._offered or not self._has_readline or safe_text(text) != text:
             return False
-        self._put(text)
+        self._offered = text
         return True
 
-    def typed_ahead(self) -> str:
-        return self._keyboard.typed_ahead()
+    def set_aside(self) -> None:
+        typed = visible(self._keyboard.typed_ahead())
+        self._offered = "\n".join(filter(None, (self._offered, typed)))
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -95,7 +96,7 @@ class TerminalLines:
                 yield
             finally:
                 with suppress(termios.error):  # the terminal has gone away
-                    self._put(visible(self._keyboard.typed_ahead()))
+                    self.set_aside()
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -105,9 +106,6 @@ class TerminalLines:
                 yield
         finally:
             self.is_lent = False
-
-    def _put(self, text: str) -> None:
-        self._offered = "\n".join(filter(None, (self._offered, text)))
 
     def _whole(self, lead: str) -> str | None:
         """Ask for a line, and for those that it goes on with."""

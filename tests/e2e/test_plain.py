@@ -44,7 +44,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(stub: StubServer) -
         assert not Path("notes.txt").exists()
 
 
-def test_a_dumb_terminal_tells_what_it_can_not_put_back(stub: StubServer) -> None:
+def test_a_dumb_terminal_asks_about_what_was_typed_and_tells_what_it_can_not_put_back(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
@@ -54,9 +54,10 @@ def test_a_dumb_terminal_tells_what_it_can_not_put_back(stub: StubServer) -> Non
         aloop.send_unread("y\r")
         gate.open()
         aloop.wait_for("allow?")
-        assert "no answer to it: y\n" in aloop.scrollback()
         aloop.send_line("n")
-        aloop.wait_for("As you wish.\n>")
+        aloop.wait_for("As you wish.\n> y\nThat was typed before: Enter sends it, Ctrl-C drops it.")
+        aloop.send("\x03")
+        aloop.wait_for("leaves.\n>")
         aloop.send_line("/undo")
         aloop.wait_for("To be entered again:\nwrite it\n>")
 
@@ -130,6 +131,17 @@ def test_what_is_typed_during_an_answer_stands_on_the_next_line_and_nowhere_else
         assert len(stub.requests) == 1
         aloop.send_line("?")
         aloop.wait_for("> and then?\nAs you wish.\n>")
+
+
+def test_what_is_typed_takes_the_place_of_a_text_that_was_not_answered(stub: StubServer) -> None:
+    stub.script(Text(Gate(), "Well"))
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        stub.wait_for_requests(1)
+        aloop.send_unread("and then\r")
+        aloop.send("\x03")
+        aloop.wait_for("To be entered again:\nHi\n> and then")
 
 
 def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> None:

@@ -8,10 +8,12 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from repl.keyboard import Keyboard
+from repl.terminal_lines import TerminalLines
 
 
 @pytest.fixture
@@ -70,3 +72,12 @@ def test_the_terminal_is_as_before_whatever_happened() -> None:
 def test_only_text_is_taken_of_what_was_typed(keys: int, pressed: str, text: str) -> None:
     press(keys, pressed)
     assert Keyboard().typed_ahead() == text
+
+
+def test_what_nobody_would_see_of_it_is_spelled_out_on_the_next_line(keys: int, tmp_path: Path) -> None:
+    lines = TerminalLines(tmp_path / "history", dumb=True)
+    press(keys, "a\u202eb\r")
+    lines.set_aside()
+    press(keys, "c\r")
+    lines.set_aside()
+    assert lines._offered == "a<U+202E>b\nc"
