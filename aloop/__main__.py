@@ -113,7 +113,7 @@ def _run_shell(options: RunOptions) -> int:
 
 
 def _run_task(options: RunOptions, task: str) -> int:
-    task = _whole_task(task)
+    whole, typed = _whole_task(task)
     # Imported here for start-up time, and after standard input was read, so that a wrong one is refused at once.
     from aloop.config import Settings
     from repl.options import TaskOptions
@@ -126,23 +126,24 @@ def _run_task(options: RunOptions, task: str) -> int:
             options.model,
             options.sessions_dir,
             options.resume,
-            task,
+            whole,
             options.allow,
             options.system,
             options.max_steps,
             options.output_format,
+            typed,
         )
     )
 
 
-def _whole_task(task: str) -> str:
-    """Return the task with what standard input adds to it."""
+def _whole_task(task: str) -> tuple[str, str]:
+    """Return the task with what standard input adds to it, and what of it was written as an argument."""
     # Imported here for start-up time: only a task has text piped to it.
     from aloop.cli_options import STDIN
     from aloop.piped import read_piped, read_task, with_piped
 
     fd = sys.stdin.fileno()
-    return read_task(fd) if task == STDIN else with_piped(task, read_piped(fd, _complain))
+    return (read_task(fd), "") if task == STDIN else (with_piped(task, read_piped(fd, _complain)), task)
 
 
 def _complain(sentence: str) -> None:

@@ -25,9 +25,10 @@ examples:
 Tools that write, run commands or leave the working directory ask first, and
 with --task, where nobody can be asked, are refused unless --allow names them.
 
-With --task only the answer goes to standard output. A pipe that has sent
-nothing after 5 seconds is left alone, and that is said; with "--task -" aloop
-waits for as long as it takes. Where standard input is no business of aloop's,
+With --task only the answer goes to standard output. A file that its TEXT
+names as @path goes along; piped text names none. A pipe that has sent nothing
+after 5 seconds is left alone, and that is said; with "--task -" aloop waits
+for as long as it takes. Where standard input is no business of aloop's,
 as in a loop that reads a file, add < /dev/null.
 
 With --output-format json standard output is one JSON object, the result; with

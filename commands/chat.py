@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from commands.attachments import Attachment, split_attachments, with_attachments
-from commands.files import read_mentioned
+from commands.attachments import Attachment, with_attachments
+from commands.files import read_along
 from commands.outcome import Outcome
 from commands.trust import remember_work
 
@@ -49,14 +49,9 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
 
 async def _mentioned(context: Context, text: str) -> list[Attachment]:
     """Return the files that ``text`` mentions and does not hold already; what can not be read is told."""
-    own, present = split_attachments(text)
-    if not context.is_typed or "@" not in own:
+    if not context.is_typed:
         return []
-    # Imported here for start-up time.
-    from aloop.tools.threads import in_thread
-
-    folder, known = context.agent.working_dir, [attachment.name for attachment in present]
-    found = await in_thread(lambda stop: read_mentioned(own, folder, stop, known))
+    found = await read_along(text, context.agent.working_dir)
     for refusal in found.refusals:
         context.view.error(refusal)
     return found.attachments

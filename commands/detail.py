@@ -40,7 +40,7 @@ async def thinking(context: Context, _argument: str) -> Outcome:
     detail = context.view.detail
     detail.thinking = not detail.thinking
     context.view.info(
-        "What the model thinks is shown from now on, dim, where the model tells it. /thinking hides it again."
+        "What the model thinks is shown from now on, where the model tells it. /thinking hides it again."
         if detail.thinking
         else "What the model thinks is not shown any more."
     )

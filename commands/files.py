@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aloop.errors import ToolError
-from commands.attachments import Attachment
+from commands.attachments import Attachment, split_attachments
 from commands.mentions import find_mentions
 
 MOST_BYTES = 100_000
@@ -28,11 +28,25 @@ class Found:
     refusals: list[str] = field(default_factory=list)
 
 
-def read_mentioned(text: str, folder: Path, stop: threading.Event, known: Collection[str] = ()) -> Found:
+async def read_along(typed: str, folder: Path, *, outside: bool = True) -> Found:
+    """Read what ``typed`` mentions and does not hold already; ``outside`` says whether from anywhere or ``folder``."""
+    own, present = split_attachments(typed)
+    if "@" not in own:
+        return Found()
+    # Imported here for start-up time.
+    from aloop.tools.threads import in_thread
+
+    known = [attachment.name for attachment in present]
+    return await in_thread(lambda stop: read_mentioned(own, folder, stop, known, outside=outside))
+
+
+def read_mentioned(
+    text: str, folder: Path, stop: threading.Event, known: Collection[str] = (), *, outside: bool = True
+) -> Found:
     """Read the files that ``text`` mentions, each once; relative paths are meant from ``folder``.
 
-    Mentions of what is no file are no mentions. ``known`` are names that are attached already. Blocks; gives up between
-    two files when ``stop`` is set.
+    Mentions of what is no file are no mentions. ``known`` are names that are attached already. Unless ``outside`` is
+    set, files that are not in ``folder`` are refused. Blocks; gives up between two files when ``stop`` is set.
     """
     found, seen, room = Found(), set[Path](), MOST_TOGETHER
     for readings in find_mentions(text):
@@ -46,6 +60,8 @@ def read_mentioned(text: str, folder: Path, stop: threading.Event, known: Collec
                 found.refusals.append(
                     f"{name} is a folder and not attached: the model can look into it with its tools."
                 )
+        elif not outside and not path.is_relative_to(folder.resolve()):
+            found.refusals.append(f"{name} is not attached: it is outside the working directory. --allow outside does.")
         elif not room:
             found.refusals.append(f"{name} is not attached: {MOST_TOGETHER:,} bytes are the most for one message.")
         else:

@@ -13,23 +13,29 @@ from aloop.consent import Decision, Request
 from aloop.errors import AloopError
 from commands.detail import Detail
 from repl.answers import is_yes
-from repl.cells import rows, wrap
+from repl.cells import flow, rows, wrap
 from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines, question_lines
 from repl.file_editor import edit_file
 from repl.handover import hand_over
 from repl.line_source import Person
 from repl.plain_view import PlainView
 from repl.sanitize import safe_text
+from repl.told_thoughts import ToldThoughts
 
 
 class AskingView(PlainView):
     """Asks what a PlainView must answer with no; and writes an answer by whole lines, which are read out whole."""
 
     def __init__(self, lines: Person, detail: Detail | None = None) -> None:
-        super().__init__(sys.stdout, sys.stderr, detail, shutil.get_terminal_size().columns - 1)
+        super().__init__(sys.stdout, sys.stderr, detail)
+        self._thoughts = ToldThoughts(lambda: self._width)
         self._lines = lines
         self._begun = ""
         self._in_code = False
+
+    @property
+    def _width(self) -> int:
+        return shutil.get_terminal_size().columns - 1
 
     def event(self, event: AgentEvent) -> None:
         match event:
@@ -65,16 +71,16 @@ class AskingView(PlainView):
             return await hand_over(command, folder)
 
     async def confirm(self, question: str) -> bool:
-        self._set_aside_what_is_typed()
+        self._lines.set_aside()
         self.info(f"{question} [y/N]")
         return is_yes(await self._read("> "))
 
     async def consent(self, request: Request) -> Decision:
-        self._set_aside_what_is_typed()
+        self._lines.set_aside()
         self._write(self._out, question_lines(request))
         decision = None
         while decision is None:
-            self.info(choices(request))
+            self.info("\n".join(flow(choices(request), self._width)))
             answer = await self._read(LEAD)
             decision = decide(answer)
             if answer.strip().lower() == WHOLE:
@@ -90,12 +96,6 @@ class AskingView(PlainView):
             self._in_code ^= is_fence
             written += [row] if is_fence or self._in_code else rows(row, self._width)
         return "\n".join(written)
-
-    def _set_aside_what_is_typed(self) -> None:
-        """Keep what was typed by now from being taken for an answer: nobody has seen the question."""
-        typed = self._lines.typed_ahead()
-        if typed and not self._lines.offer(typed):
-            self.info(f"Typed before this question, so no answer to it: {typed}")
 
     async def _read(self, lead: str) -> str:
         try:

@@ -12,6 +12,7 @@ from repl.spans import Line
 _PIECE = re.compile(r" *[^ ]+| +")
 _JOINING = dict.fromkeys((0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 _STABLE = 4096
+_DOT = " · "
 
 
 def cells(text: str) -> int:
@@ -111,6 +112,18 @@ def wrap(text: str, width: int) -> list[str]:
                 row = f"{row} {word}" if row else word
         found.append(row)
     return found
+
+
+def flow(text: str, width: int) -> list[str]:
+    """Return safe parts with `` · `` between them as rows, broken between two parts, or words where one is too long."""
+    found, row = list[str](), ""
+    for part in text.split(_DOT):
+        joined = f"{row}{_DOT}{part}" if row else part
+        if row and cells(joined) > width:
+            found += rows(row, width)
+            joined = part
+        row = joined
+    return [*found, *rows(row, width)]
 
 
 def _chopped(text: str, width: int) -> list[str]:

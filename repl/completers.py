@@ -16,9 +16,9 @@ from repl.model_catalog import ModelCatalog, load_models
 
 def make_completer(catalogs: Catalogs, changed: Callable[[], None]) -> Completer:
     """Return the completer; ``changed`` is called, from any thread, when there is more to offer than a moment ago."""
-    return merge_completers(
-        [
-            CommandCompleter(REGISTRY, catalogs, ModelCatalog(load_models, changed)),
-            FileCompleter(FileCatalog(changed)),
-        ]
-    )
+    return merged(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed))
+
+
+def merged(catalogs: Catalogs, files: FileCatalog, models: ModelCatalog) -> Completer:
+    """Return the completer of all that these catalogs hold, and of commands."""
+    return merge_completers([CommandCompleter(REGISTRY, catalogs, models), FileCompleter(files)])

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Protocol
+
+Complete = Callable[[str, int], tuple[str, list[str]]]
+"""Takes what stands before the cursor, and how many columns there are; see ``TabOffers.complete``."""
 
 
 class LineSource(Protocol):
@@ -29,7 +33,18 @@ class LineSource(Protocol):
         ...
 
     def offer(self, text: str) -> bool:
-        """Have ``text`` stand on the next line, for another try; False when whoever writes it must be shown it."""
+        """Have ``text`` stand on the next line, for another try; False when it must be shown, and entered again.
+
+        What was typed meanwhile stands there rather than that.
+        """
+        ...
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Have what is typed while the body runs stand on the next line, and nowhere else."""
+        ...
+
+    def complete_with(self, complete: Complete) -> None:
+        """Have Tab offer what ``complete`` finds."""
         ...
 
 
@@ -40,12 +55,8 @@ class Person(Protocol):
         """As ``LineSource.next``, for the answer to a question: nothing that was offered stands there."""
         ...
 
-    def offer(self, text: str) -> bool:
-        """As ``LineSource.offer``."""
-        ...
-
-    def typed_ahead(self) -> str:
-        """Take what was typed and not read yet: it can not be the answer to what has not been asked."""
+    def set_aside(self) -> None:
+        """Have what was typed and not read yet stand on the next line: it answers nothing that was not asked yet."""
         ...
 
     def lent(self) -> AbstractContextManager[None]:
@@ -71,6 +82,12 @@ class PipedLines:
 
     def offer(self, text: str) -> bool:  # noqa: ARG002 - the same
         return True
+
+    def kept(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def complete_with(self, complete: Complete) -> None:
+        """Nobody presses Tab."""
 
     def _read(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits for lines any more

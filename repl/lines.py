@@ -29,6 +29,7 @@ from repl.options import ShellOptions
 from repl.plain_view import PlainView
 from repl.report import bug_text
 from repl.spans import to_text
+from repl.tab_offers import TabOffers
 from repl.terminal_lines import TerminalLines
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ async def _run(options: ShellOptions) -> int:
         agent = build_agent(options)
         agent.on_event, agent.ask = view.event, view.consent
         context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
+        lines.complete_with(TabOffers(lambda: agent.memory).complete)
         await recover(context)
         if options.resume is not None:
             session = await resume_session(
@@ -131,7 +133,8 @@ async def _take_turn(line: str, context: Context, lines: LineSource, ending: End
     ending.work = turn = asyncio.ensure_future(dispatch(line, context))
     loop.add_signal_handler(signal.SIGINT, lambda: None if lines.is_lent else turn.cancel())
     try:
-        outcome = await turn
+        with lines.kept():
+            outcome = await turn
     except asyncio.CancelledError:
         context.view.error("Stopped.")
         return True

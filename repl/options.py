@@ -29,7 +29,10 @@ class ShellOptions:
 
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
-    """One task without a shell; ``resume`` as for a shell."""
+    """One task without a shell; ``resume`` as for a shell.
+
+    ``typed`` is what of the task somebody wrote as an argument: only there are files mentioned.
+    """
 
     settings: Settings
     model: str | None
@@ -40,3 +43,4 @@ class TaskOptions:
     system: str | None = None
     max_steps: int = MAX_STEPS
     output_format: OutputFormat = "text"
+    typed: str = ""

@@ -47,13 +47,17 @@ _PAPER = Paper(None, to_text, lambda text, _width: safe_text(text))
 class PlainView:
     """Writes to ``out`` what was asked for, and to ``err`` how it went."""
 
-    def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None, width: int = _WIDTH) -> None:
+    def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None) -> None:
         self.detail = detail or Detail()
         self._thoughts = ToldThoughts()
         self._out = out
         self._err = err
-        self._width = width
         self._in_line = False
+
+    @property
+    def _width(self) -> int:
+        """The columns that a row of a list may take."""
+        return _WIDTH
 
     def info(self, text: str) -> None:
         self._write(self._out, [line(text)])

@@ -21,7 +21,7 @@ from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
-from repl.cells import fit
+from repl.cells import fit, flow
 from repl.keys import bind_keys, complete
 from repl.layout import STYLE, build_layout
 from repl.lead import PROMPT
@@ -274,8 +274,9 @@ class Prompt:
         self._hint = ""
 
     def _toolbar_text(self, width: int) -> str:
-        standing = self._question.choices if self._question else self._toolbar()
-        return fit(self._hint or standing, width - 1)
+        # What is said to somebody is there whole, in rows if need be; of what always stands there, as much as fits.
+        said = self._hint or (self._question.choices if self._question else "")
+        return "\n".join(flow(said, width - 1)) if said else fit(self._toolbar(), width - 1)
 
     def _lead(self) -> str:
         return self._question.lead if self._question else PROMPT

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, StorageError
+from commands.attachments import with_attachments
 from commands.detail import Detail
+from commands.files import read_along
 from commands.trust import find_doubts, remember_work
 from commands.trust_file import TrustFile
 from repl.engine import build_agent, names_model, resume_session
@@ -20,6 +22,7 @@ from repl.report import bug_text
 from repl.task_report import Ending, TaskReport, make_report, tell
 
 if TYPE_CHECKING:
+    from aloop.agent import ReActAgent
     from aloop.memory import Session
 
 __all__ = ["TaskOptions", "run_task"]
@@ -96,13 +99,23 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
         report.begin(agent)
         before = agent.memory.message_count
         try:
-            return Ending("completed", await agent.run(options.task))
+            return Ending("completed", await agent.run(await _with_files(options, agent)))
         except StorageError as error:
             # What could not be saved is there to be read all the same.
             answer = agent.memory.messages[-1].content if agent.memory.message_count > before else None
             return Ending("failed", answer, str(error))
     finally:
         await agent.llm.aclose()
+
+
+async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
+    """Return the task with the files that it mentions; no other than a tool might read without a question."""
+    found = await read_along(options.typed, agent.working_dir, outside="outside" in options.allow)
+    for refusal in found.refusals:
+        tell(refusal)
+    for attachment in found.attachments:
+        tell(f"attached {attachment.summary}")
+    return with_attachments(options.task, found.attachments)
 
 
 async def _announce(sessions_dir: Path, trust: TrustFile, session: Session) -> None:

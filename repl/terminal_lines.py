@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import select
 import signal
 import sys
@@ -11,20 +11,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from aloop.errors import AloopError
+from aloop.visible import visible
 from repl.backslash import is_kept, is_open
+from repl.editor import edit_text
 from repl.ending import SIGNALS
 from repl.history_file import HistoryFile
+from repl.keyboard import Keyboard
 from repl.sanitize import safe_text
+
+if TYPE_CHECKING:
+    from repl.line_keys import LineKeys
+    from repl.line_source import Complete
 
 _Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
-_LFLAG, _CC = 3, 6
 _PASTE_PAUSE = 0.05
 """Seconds; a person does not end two lines within them."""
 
 _PASTED = "\nThat was pasted: Enter sends it, Ctrl-C drops it. "
+_TYPED = "That was typed before: Enter sends it, Ctrl-C drops it. "
 _MORE = "  "
 """Leads the further lines of a text, which then stand below its first one."""
 
@@ -35,27 +43,31 @@ class TerminalLines:
     def __init__(self, history: Path, *, dumb: bool, editing_mode: Literal["emacs", "vi"] = "emacs") -> None:
         self.is_lent = False
         self._history = HistoryFile(history)
+        self._keyboard = Keyboard()
         self._has_readline = False
+        self._keys: LineKeys | None = None
+        self._is_to_edit = False
         self._offered = ""
         if not dumb:
             self._start_readline(editing_mode)
 
     async def next(self, lead: str) -> str | None:
         """Ask, and stand still until there is an answer: between turns, and at a question, nothing else is going on."""
-        text = ""
-        try:
-            line = self._offering(lead)
-            while line is not None and is_open(line):
-                text += f"{line if is_kept(text or line) else line[:-1]}\n"
-                line = self._line(_MORE)
-        except KeyboardInterrupt:
-            self._remember_draft(text)
-            raise
-        return text + (line or "") if text else line
+        while True:
+            self._is_to_edit = False
+            line = self._whole(lead)
+            if line is None or not self._is_to_edit:
+                return line
+            # Seen before it is sent, so that what readline would obey or hide is better spelled out than lost.
+            self._offered = visible(await self._edited(line))
 
     async def answer(self, lead: str) -> str | None:
         # In the middle of a turn, which the event loop then hears that it must end.
         return self._read(lead, signal.default_int_handler)
+
+    def complete_with(self, complete: Complete) -> None:
+        if self._keys:
+            self._keys.complete = complete
 
     def remember(self, line: str) -> None:
         if not self._has_readline or not line.strip():
@@ -68,33 +80,58 @@ class TerminalLines:
 
     def offer(self, text: str) -> bool:
         """Put ``text`` on the next line; not where nothing can, and not what readline would obey or hide."""
-        if not self._has_readline or safe_text(text) != text:
+        if self._offered or not self._has_readline or safe_text(text) != text:
             return False
-        self._offered = "\n".join(filter(None, (self._offered, text)))
+        self._offered = text
         return True
 
-    def typed_ahead(self) -> str:
-        before = termios.tcgetattr(sys.stdin)
-        unread = termios.tcgetattr(sys.stdin)
-        # Also what no Enter has ended yet; and nothing is waited for.
-        unread[_LFLAG] &= ~termios.ICANON
-        unread[_CC][termios.VMIN] = unread[_CC][termios.VTIME] = 0
-        try:
-            termios.tcsetattr(sys.stdin, termios.TCSANOW, unread)
-            typed = b"".join(iter(lambda: os.read(sys.stdin.fileno(), 4096), b""))
-        finally:
-            termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
-        return typed.replace(b"\0", b"").decode(errors="replace").strip()
+    def set_aside(self) -> None:
+        typed = visible(self._keyboard.typed_ahead())
+        self._offered = "\n".join(filter(None, (self._offered, typed)))
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        with self._keyboard.muted():
+            try:
+                yield
+            finally:
+                with suppress(termios.error):  # the terminal has gone away
+                    self.set_aside()
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        before = termios.tcgetattr(sys.stdin)
         self.is_lent = True
         try:
-            yield
+            with self._keyboard.heard():
+                yield
         finally:
             self.is_lent = False
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+    def _whole(self, lead: str) -> str | None:
+        """Ask for a line, and for those that it goes on with."""
+        text = ""
+        try:
+            line = self._offering(lead)
+            while line is not None and not self._is_to_edit and is_open(line):
+                text += f"{line if is_kept(text or line) else line[:-1]}\n"
+                line = self._line(_MORE)
+        except KeyboardInterrupt:
+            self._remember_draft(text)
+            raise
+        return text + (line or "") if text else line
+
+    async def _edited(self, text: str) -> str:
+        """Return what became of ``text`` in the user's editor, whose Ctrl-C is none of ours."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        try:
+            with self.lent():
+                return await edit_text(text)
+        except AloopError as error:
+            sys.stdout.write(f"{safe_text(str(error))}\n")
+            return text
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
 
     def _remember_draft(self, above: str) -> None:
         """Keep what Ctrl-C has cleared."""
@@ -108,7 +145,9 @@ class TerminalLines:
         offered, self._offered = self._offered, ""
         if not offered:
             return self._line(lead)
-        import readline  # which has taken the offer, so it is loaded
+        if not self._has_readline:
+            return self._line(lead, offered)
+        import readline  # loaded by now
 
         readline.set_startup_hook(lambda: readline.insert_text(offered))
         try:
@@ -116,7 +155,7 @@ class TerminalLines:
         finally:
             readline.set_startup_hook(None)
 
-    def _start_readline(self, editing_mode: str) -> None:
+    def _start_readline(self, editing_mode: Literal["emacs", "vi"]) -> None:
         with suppress(ImportError):  # some Pythons are built without it
             import readline  # only where a person types: merely loading it changes how ``input`` behaves
 
@@ -126,22 +165,33 @@ class TerminalLines:
             else:
                 readline.parse_and_bind("set enable-bracketed-paste on")
                 readline.parse_and_bind(f"set editing-mode {editing_mode}")
+                from repl.line_keys import LineKeys  # the same
+
+                self._keys = LineKeys(editing_mode)
             with suppress(OSError):
                 for entry in self._history.read():
                     readline.add_history(entry)
             self._has_readline = True
 
-    def _line(self, lead: str) -> str | None:
+    def _line(self, lead: str, offered: str = "") -> str | None:
         # At rest all is saved: whoever tells us to end is obeyed on the spot. What is raised might come too late, for
         # readline only looks at signals that come while it waits.
-        return self._read(lead, signal.SIG_DFL)
+        if self._keys is None:
+            with _unheard():
+                return self._read(lead, signal.SIG_DFL, offered)
+        with _unheard(), self._keys.listening():
+            line = self._read(lead, signal.SIG_DFL)
+        taken = self._keys.taken()
+        self._is_to_edit = taken is not None
+        return line if taken is None else taken
 
-    def _read(self, lead: str, when_told: _Handler) -> str | None:
+    def _read(self, lead: str, when_told: _Handler, offered: str = "") -> str | None:
         """Ask, with a Ctrl-C that raises KeyboardInterrupt here and not somewhere in the event loop."""
         handlers = dict.fromkeys(SIGNALS, when_told) | {signal.SIGINT: signal.default_int_handler}
         previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
-            return input(lead) if self._has_readline else _unpasted(lead)
+            with self._keyboard.heard():
+                return input(lead) if self._has_readline else _unpasted(lead, offered)
         except EOFError:
             if not self._has_readline:  # which ends the line by itself
                 sys.stdout.write("\n")
@@ -151,11 +201,25 @@ class TerminalLines:
                 signal.signal(number, handler)
 
 
-def _unpasted(lead: str) -> str:
-    """As ``input``; but lines that come all at once are a paste, which does not send itself."""
-    lines = [input(lead)]
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep signals from the event loop, which would take a Ctrl-C at the prompt for one against the turn after it."""
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+
+
+def _unpasted(lead: str, offered: str) -> str:
+    """As ``input``; but what stands there already, and lines that come all at once, a paste, do not send themselves."""
+    if offered:
+        sys.stdout.write(f"{lead}{offered}\n")
+        lines, question = [offered], _TYPED
+    else:
+        lines, question = [input(lead)], _PASTED
     while select.select([sys.stdin], [], [], _PASTE_PAUSE)[0]:
         lines.append(input())
-    if len(lines) > 1:
-        lines.append(input(_PASTED))
+    if offered or len(lines) > 1:
+        lines.append(input(question))
     return "\n".join(lines).rstrip("\n")

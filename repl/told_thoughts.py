@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aloop.agent.events import AgentEvent, ThoughtDelta
+from repl.cells import wrap
 from repl.sanitize import safe_text
 from repl.spans import Line, line
 
+_INDENT = "  "
+
 
 class ToldThoughts:
-    """Is told of every event, in order."""
+    """Is told of every event, in order; ``width`` is asked how wide a row may be, where it may not be of any width."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: Callable[[], int] | None = None) -> None:
         self._text = ""
+        self._width = width
 
     def take(self, event: AgentEvent) -> list[Line]:
         """Return the lines of a thought that ``event`` puts an end to; none, for most events."""
@@ -19,4 +25,7 @@ class ToldThoughts:
             self._text += event.text
             return []
         text, self._text = safe_text(self._text).strip("\n"), ""
-        return [line(f"  {row}".rstrip()) for row in text.split("\n")] if text.strip() else []
+        if not text.strip():
+            return []
+        rows = wrap(text, self._width() - len(_INDENT)) if self._width else text.split("\n")
+        return [line(f"{_INDENT}{row}".rstrip()) for row in rows]

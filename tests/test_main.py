@@ -75,6 +75,7 @@ def test_a_task_is_started_with_what_was_piped_in(started: list[ShellOptions | T
     (options,) = started
     assert isinstance(options, TaskOptions)
     assert (options.task, options.resume) == ("Work this out:\n\n2+2", "")
+    assert options.typed == "Work this out:"
 
 
 def test_standard_input_can_be_the_task(started: list[ShellOptions | TaskOptions], piped: TextIO) -> None:
@@ -82,7 +83,7 @@ def test_standard_input_can_be_the_task(started: list[ShellOptions | TaskOptions
     assert main(["--task", "-"]) == 0
     (options,) = started
     assert isinstance(options, TaskOptions)
-    assert options.task == "What is 2+2?"
+    assert (options.task, options.typed) == ("What is 2+2?", "")
 
 
 @pytest.mark.parametrize(

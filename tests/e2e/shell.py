@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
+import struct
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -96,6 +100,15 @@ class Shell:
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")
 
+    def send_unread(self, lines: str) -> None:
+        """Type ``lines``, each ended by Enter, while nobody reads; returns when they could be read."""
+        tty = os.open(_name_of(self.process.child_fd), os.O_RDONLY | os.O_NOCTTY)
+        try:
+            self.send(lines)
+            self.wait_until(lambda: _unread(tty) >= len(lines.encode()), "the lines to arrive")
+        finally:
+            os.close(tty)
+
     def wait_for_exit(self) -> int:
         """Read to the end and return the exit code (negative for a signal)."""
         while self._read():
@@ -137,3 +150,17 @@ class Shell:
 
     def _tail(self) -> str:
         return "\n".join(self.scrollback().splitlines()[-30:])
+
+
+def _name_of(terminal: int) -> bytes:
+    """Return the path of the terminal whose near end this is; ``os.ptsname`` comes with Python 3.13."""
+    ptsname = ctypes.CDLL(None).ptsname
+    ptsname.restype = ctypes.c_char_p
+    path: bytes = ptsname(terminal)
+    return path
+
+
+def _unread(tty: int) -> int:
+    """Return how many bytes of whole lines could be read."""
+    count: int = struct.unpack("i", fcntl.ioctl(tty, termios.FIONREAD, b"\0" * 4))[0]
+    return count

@@ -36,8 +36,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(stub: StubServer) -
         aloop.wait_for(">")
         aloop.send_line("write it")
         aloop.wait_for("Well")
-        aloop.send("y\ryes, and more")
-        aloop.wait_for("yes, and more")
+        aloop.send_unread("y\ryes, and more\r")
         gate.open()
         aloop.wait_for("allow?")
         aloop.send_line("n")
@@ -45,20 +44,20 @@ def test_what_was_typed_before_a_question_does_not_answer_it(stub: StubServer) -
         assert not Path("notes.txt").exists()
 
 
-def test_a_dumb_terminal_tells_what_it_can_not_put_back(stub: StubServer) -> None:
+def test_a_dumb_terminal_asks_about_what_was_typed_and_tells_what_it_can_not_put_back(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
         aloop.wait_for(">")
         aloop.send_line("write it")
         aloop.wait_for("Well")
-        aloop.send("y\r")
-        aloop.wait_for("\ny")
+        aloop.send_unread("y\r")
         gate.open()
         aloop.wait_for("allow?")
-        assert "no answer to it: y\n" in aloop.scrollback()
         aloop.send_line("n")
-        aloop.wait_for("As you wish.\n>")
+        aloop.wait_for("As you wish.\n> y\nThat was typed before: Enter sends it, Ctrl-C drops it.")
+        aloop.send("\x03")
+        aloop.wait_for("leaves.\n>")
         aloop.send_line("/undo")
         aloop.wait_for("To be entered again:\nwrite it\n>")
 
@@ -91,17 +90,17 @@ def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
         aloop.send_line("one\\")
-        aloop.send_line("two")
+        aloop.send_line("t\x1b\rwo")
         aloop.wait_for("Well\n>")
-        assert stub.requests[0].last_user_text == "one\ntwo"
+        assert stub.requests[0].last_user_text == "one\nt\nwo"
         aloop.send_line("/undo")
-        aloop.wait_for("puts it back.\n> one\ntwo")
+        aloop.wait_for("puts it back.\n> one\nt\nwo")
         aloop.send(" three")
-        aloop.wait_for("two three")
+        aloop.wait_for("wo three")
         aloop.send("\x03")
         aloop.wait_for("leaves.\n>")
         aloop.send("\x1b[A")
-        aloop.wait_for("leaves.\n> one\ntwo three")
+        aloop.wait_for("leaves.\n> one\nt\nwo three")
 
 
 @pytest.mark.parametrize("is_asking", [False, True])
@@ -117,6 +116,99 @@ def test_told_to_end_it_keeps_what_there_is(stub: StubServer, is_asking: bool) -
         text = next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         assert "Well" in text
         assert not Path("notes.txt").exists()
+
+
+def test_what_is_typed_during_an_answer_stands_on_the_next_line_and_nowhere_else(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Well\nnow", gate), "As you wish.")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        aloop.wait_for("Well")
+        aloop.send_unread("and \x1b[Athen\r")
+        gate.open()
+        aloop.wait_for("Well\nnow\n> and then")
+        assert len(stub.requests) == 1
+        aloop.send_line("?")
+        aloop.wait_for("> and then?\nAs you wish.\n>")
+
+
+def test_what_is_typed_takes_the_place_of_a_text_that_was_not_answered(stub: StubServer) -> None:
+    stub.script(Text(Gate(), "Well"))
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        stub.wait_for_requests(1)
+        aloop.send_unread("and then\r")
+        aloop.send("\x03")
+        aloop.wait_for("To be entered again:\nHi\n> and then")
+
+
+def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> None:
+    stub.script(Text("Well\n", Gate()))
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        aloop.wait_for("Well")
+        aloop.send_unread("and then\r")
+        aloop.send("\x03")
+        aloop.wait_for("is kept.\n> and then")
+
+
+def test_a_line_that_ctrl_c_has_dropped_ends_no_turn(stub: StubServer) -> None:
+    stub.script("As you wish.")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send("no")
+        aloop.wait_for("> no")
+        aloop.send("\x03")
+        aloop.wait_for("leaves.\n>")
+        aloop.send_line("Hi")
+        aloop.wait_for("> Hi\nAs you wish.\n>")
+
+
+def test_a_dumb_terminal_shows_what_was_typed_and_waits_for_enter(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Well", gate), "As you wish.")
+    with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        stub.wait_for_requests(1)
+        aloop.send_unread("and then\r")
+        gate.open()
+        aloop.wait_for("Well\n> and then\nThat was typed before: Enter sends it, Ctrl-C drops it.")
+        aloop.send("\r")
+        aloop.wait_for("As you wish.\n>")
+        assert stub.requests[1].last_user_text == "and then"
+
+
+def test_tab_completes_and_tells_in_rows_what_it_may_be() -> None:
+    Path("notes.txt").touch()
+    Path("noise.txt").touch()
+    with Shell("--plain", "--model", "offline") as aloop:
+        aloop.wait_for(">")
+        aloop.send("see @n\t\t")
+        aloop.wait_for("> see @no\nnoise.txt\nnotes.txt\n> see @no")
+        aloop.send("t\t\r")
+        aloop.wait_for("attached notes.txt")
+
+
+def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
+    stub.script(Answer("Well", WRITE), "As you wish.")
+    add = run_python("import sys; open(sys.argv[-1], 'a').write('two')")
+    with Shell("--plain", env=stub.env | {"VISUAL": add}) as aloop:
+        aloop.wait_for(">")
+        aloop.send("one\x01\x18\x05")
+        aloop.wait_for("> one\n> one\ntwo")
+        assert not stub.requests
+        aloop.send("\r")
+        aloop.wait_for("allow?")
+        assert stub.requests[0].last_user_text == "one\ntwo"
+        # No key but Enter gives an answer.
+        aloop.send("n\x18\x05\to")
+        aloop.wait_for("allow? no")
+        aloop.send("\r")
+        aloop.wait_for("As you wish.")
 
 
 def test_told_to_end_at_rest_it_ends() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aloop.agent.events import AnswerDelta, AnswerFinished, TurnStarted
+from aloop.agent.events import AnswerDelta, AnswerFinished, ThoughtDelta, TurnStarted
 from aloop.consent import Request
 from aloop.llm.message_types import LLMMessage
+from commands.detail import Detail
 from repl.asking_view import AskingView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
@@ -23,22 +24,14 @@ class Answers:
     def __init__(self, *lines: str | None) -> None:
         self._lines = list(lines)
         self.asked: list[str] = []
-        self.offered: list[str] = []
-        self.ahead = ""
-        self.takes = True
         self.is_lent = False
 
     async def answer(self, lead: str) -> str | None:
         self.asked.append(lead)
         return self._lines.pop(0)
 
-    def typed_ahead(self) -> str:
-        typed, self.ahead = self.ahead, ""
-        return typed
-
-    def offer(self, text: str) -> bool:
-        self.offered.append(text)
-        return self.takes
+    def set_aside(self) -> None:
+        self.asked.append("aside")
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -71,23 +64,27 @@ def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFi
     assert capsys.readouterr().out == prose + code + prose
 
 
+def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = AskingView(Answers(), Detail(thinking=True))
+    monkeypatch.setenv("COLUMNS", "11")
+    view.event(ThoughtDelta("one two\nthree four"))
+    view.event(FINISHED)
+    assert capsys.readouterr().err == "  one two\n  three\n  four\n"
+
+
 async def test_a_question_is_put_until_the_answer_is_clear(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Answers("what?", "y")
     decision = await AskingView(lines).consent(REQUEST)
-    assert (decision.answer, lines.asked) == ("once", ["allow? ", "allow? "])
+    assert (decision.answer, lines.asked) == ("once", ["aside", "allow? ", "allow? "])
     assert "$ make" in capsys.readouterr().out
 
 
-async def test_what_was_typed_before_a_question_is_offered_again_or_shown(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_was_typed_before_a_question_is_set_aside() -> None:
     lines = Answers("n")
-    lines.ahead = "y"
-    assert (await AskingView(lines).consent(REQUEST)).answer == "no"
-    assert lines.offered == ["y"]
-    assert "answer to it" not in capsys.readouterr().out
-    lines = Answers("n")
-    lines.ahead, lines.takes = "y", False
     assert not await AskingView(lines).confirm("Delete it?")
-    assert capsys.readouterr().out.replace("\n", " ").startswith("Typed before this question, so no answer to it: y ")
+    assert lines.asked == ["aside", "> "]
 
 
 async def test_a_program_gets_the_terminal_and_its_failure_is_told(

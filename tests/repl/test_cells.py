@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from repl.cells import clusters, fit, fit_line, last_rows, pad, rows, unjoined, wrap
+from repl.cells import clusters, fit, fit_line, flow, last_rows, pad, rows, unjoined, wrap
 from repl.spans import Tone, line
 
 TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
@@ -75,3 +75,10 @@ def test_no_row_is_wider_than_the_screen_and_there_are_never_too_many(lines: lis
     rows = last_rows(lines, width, count)
     assert len(rows) <= count
     assert all(get_cwidth(row) <= width for row in rows)
+
+
+def test_a_line_of_parts_breaks_between_them_and_a_long_part_between_words() -> None:
+    choices = "y yes · a yes to all of it · n no"
+    assert flow(choices, 40) == [choices]
+    assert flow(choices, 26) == ["y yes · a yes to all of it", "n no"]
+    assert flow(choices, 12) == ["y yes", "a yes to all", "of it", "n no"]

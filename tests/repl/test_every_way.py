@@ -69,11 +69,8 @@ class Answers:
     async def answer(self, lead: str) -> str:
         return self._lines.pop(0)
 
-    def typed_ahead(self) -> str:
-        return self._lines[0]
-
-    def offer(self, text: str) -> bool:
-        return False
+    def set_aside(self) -> None:
+        """Nothing was typed."""
 
     def lent(self) -> AbstractContextManager[None]:
         return nullcontext()

@@ -104,6 +104,17 @@ async def test_ctrl_c_at_a_question_ends_the_turn_that_asks(stage: Stage, keys: 
     question.cancel()
 
 
+async def test_what_is_said_in_place_of_the_toolbar_is_whole_in_as_many_rows_as_it_takes(stage: Stage) -> None:
+    choices = "y yes · " + " ".join(["all"] * 18) + " · n no, or n and the reason"
+    asking = asyncio.create_task(stage.prompt.ask("allow? ", choices))
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "n no, or n and the reason", "the choices")
+    assert " · ".join(stage.terminal.screen[-2:]) == choices
+    stage.type("y\r")
+    assert await asking == "y"
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
+    assert "reason" not in "".join(stage.terminal.screen)
+
+
 async def test_a_hint_stands_in_for_the_toolbar_until_something_is_typed(stage: Stage) -> None:
     stage.prompt.hint("A hint.")
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "A hint.", "the hint")

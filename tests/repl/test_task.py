@@ -19,10 +19,10 @@ from tests.stub.server import StubServer
 ROOT = Path(__file__).parents[2]
 
 
-def start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start(*arguments: str, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "aloop", *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -30,9 +30,9 @@ def start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Pope
     )
 
 
-def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
-    with start(*arguments, env=env) as process:
-        out, err = process.communicate(timeout=60)
+def run(*arguments: str, env: dict[str, str] | None = None, piped: str | None = None) -> tuple[int, str, str]:
+    with start(*arguments, env=env, stdin=subprocess.DEVNULL if piped is None else subprocess.PIPE) as process:
+        out, err = process.communicate(piped, timeout=60)
         return process.returncode, out, err
 
 
@@ -42,6 +42,32 @@ def test_only_the_answer_is_on_standard_output(stub: StubServer) -> None:
     assert (code, out) == (0, "It is **4**.\n")
     assert "Let me see." in err
     assert "● calculator 2+2" in err
+
+
+def test_files_that_the_argument_mentions_go_along_and_are_told(stub: StubServer) -> None:
+    stub.script("I see.")
+    Path("notes.txt").write_text("one\ntwo\n")
+    assert run("--task", "What is @notes.txt?", env=stub.env) == (0, "I see.\n", "attached notes.txt (2 lines)\n")
+    assert stub.requests[0].last_user_text == 'What is @notes.txt?\n\n<file path="notes.txt">\none\ntwo\n</file>'
+
+
+def test_piped_text_mentions_no_file(stub: StubServer) -> None:
+    stub.script("I see.", "I see.")
+    Path("notes.txt").write_text("one\n")
+    assert run("--task", "Sum up", piped="see @notes.txt", env=stub.env) == (0, "I see.\n", "")
+    assert stub.requests[0].last_user_text == "Sum up\n\nsee @notes.txt"
+    assert run("--task", "-", piped="see @notes.txt", env=stub.env) == (0, "I see.\n", "")
+    assert stub.requests[1].last_user_text == "see @notes.txt"
+
+
+def test_a_task_attaches_a_file_from_outside_only_where_that_is_allowed(stub: StubServer) -> None:
+    stub.script("I see.", "I see.")
+    Path("../keys.txt").write_text("secret\n")
+    code, _, told = run("--task", "What is @../keys.txt?", env=stub.env)
+    assert (code, told.count("\n"), "outside the working directory" in told) == (0, 1, True)
+    assert "secret" not in stub.requests[0].last_user_text
+    assert run("--task", "What is @../keys.txt?", "--allow", "outside", env=stub.env)[0] == 0
+    assert "secret" in stub.requests[1].last_user_text
 
 
 def test_a_task_goes_on_in_a_session() -> None:
