@@ -26,6 +26,11 @@ class OutputTail:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FRAME, self._flush)
 
+    def lines(self, most: int) -> list[str]:
+        """Return the last lines of what there was, as unsafe as it came."""
+        lines = self._text.rstrip("\n").split("\n")[-most:] if self._text.strip() else []
+        return [text.rstrip("\r").rpartition("\r")[2] for text in lines]
+
     def clear(self) -> None:
         """Show nothing more, and begin anew."""
         if self._timer is not None:
@@ -37,6 +42,5 @@ class OutputTail:
 
     def _flush(self) -> None:
         self._timer = None
-        lines = self._text.rstrip("\n").split("\n")[-self._live.tail_rows(self._screen.height) :]
-        self._live.set_tail([text.rstrip("\r").rpartition("\r")[2] for text in lines])
+        self._live.set_tail(self.lines(self._live.tail_rows(self._screen.height)))
         self._screen.refresh()

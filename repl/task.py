@@ -88,13 +88,15 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
     trust = TrustFile.of_user()
     try:
         if options.resume is not None:
-            await resume_session(
+            session = await resume_session(
                 agent,
                 options.resume,
                 admit=partial(_announce, agent.memory.sessions_dir, trust),
                 keep_model=names_model(options),
                 system=options.system,
             )
+            for warning in session.warnings:
+                tell(warning)
         remember_work(agent, trust, tell)
         report.begin(agent)
         before = agent.memory.message_count

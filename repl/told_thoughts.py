@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aloop.agent.events import AgentEvent, ThoughtDelta
-from repl.cells import wrap
 from repl.sanitize import safe_text
 from repl.spans import Line, line
 
@@ -27,5 +26,12 @@ class ToldThoughts:
         text, self._text = safe_text(self._text).strip("\n"), ""
         if not text.strip():
             return []
-        rows = wrap(text, self._width() - len(_INDENT)) if self._width else text.split("\n")
-        return [line(f"{_INDENT}{row}".rstrip()) for row in rows]
+        return [line(f"{_INDENT}{row}".rstrip()) for row in self._rows(text)]
+
+    def _rows(self, text: str) -> list[str]:
+        if self._width is None:
+            return text.split("\n")
+        # Imported here: what measures cells comes with prompt_toolkit, and a task needs none of it.
+        from repl.cells import wrap
+
+        return wrap(text, self._width() - len(_INDENT))

@@ -27,6 +27,7 @@ from repl.consent import question_lines
 from repl.live import Live
 from repl.markdown import render_markdown
 from repl.output_tail import OutputTail
+from repl.sanitize import safe_line
 from repl.screen import Screen
 from repl.spans import Line, Tone, line
 from repl.steps import finished_line, result_lines, retrying_text, started_text
@@ -36,6 +37,8 @@ from repl.token_count import TokenCount
 from repl.unfolded import argument_lines, whole_result_lines
 
 _WAITING = "waiting for the answer"
+_PRINTED = 10
+"""Lines that remain of what a tool had printed when it was stopped."""
 
 
 class TurnDisplay:
@@ -147,9 +150,12 @@ class TurnDisplay:
 
     def _end(self) -> None:
         self._stream.finish()
+        printed = self._output.lines(_PRINTED)
         self._output.clear()
         for running in self._running.values():
             self._print_step(line((Tone.BAD, "● "), running, (Tone.QUIET, " … stopped")))
+        # It stood on the screen, and whoever stopped it may have done so for that.
+        self._screen.show(line((Tone.QUIET, f"  {safe_line(row)}")) for row in printed)
         self._running.clear()
         self._has_shown_detail = False
 

@@ -76,6 +76,15 @@ def test_a_task_goes_on_in_a_session() -> None:
     assert "And now?" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
 
 
+def test_what_is_odd_about_the_file_of_a_session_is_told() -> None:
+    run("--task", "6*6")
+    (path,) = Path(".aloop/sessions").glob("*/session.yaml")
+    path.write_text(path.read_text().removesuffix("...\n"))
+    code, out, err = run("--resume", "--task", "6*7")
+    assert (code, "42" in out) == (0, True)
+    assert "no end marker" in err
+
+
 def test_a_session_from_elsewhere_is_announced_once_and_gone_on_in() -> None:
     save(Path(".aloop/sessions"), FIRST)
     (state_dir() / "aloop" / "trust").unlink()

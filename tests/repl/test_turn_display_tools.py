@@ -80,6 +80,16 @@ async def test_all_that_were_stopped_leave_a_line(stage: Stage) -> None:
     assert stage.terminal.screen == ["● read_file a … stopped", "● read_file b … stopped"]
 
 
+async def test_what_a_tool_had_printed_stays_when_it_is_stopped(stage: Stage) -> None:
+    output = "".join(f"{number}\n" for number in range(20)) + "10%\r20%\x1b[2J"
+    stage.show(ToolStarted(call("run_shell"), "make"), ToolOutput(call("run_shell"), output), ENDED)
+    assert stage.terminal.screen == [
+        "● run_shell make … stopped",
+        *(f"  {number}" for number in range(11, 20)),
+        "  20%^[[2J",
+    ]
+
+
 async def test_the_output_of_a_tool_is_gone_from_above_the_prompt_when_it_ends(stage: Stage) -> None:
     stage.show(ToolStarted(call("run_shell"), "make"), ToolOutput(call("run_shell"), "so far\n"))
     stage.show(finished("run_shell", "so far\n[exit code 0]", "output"), ENDED)
