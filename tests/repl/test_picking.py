@@ -134,6 +134,16 @@ def go_on(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return event
 
 
+async def opened_while_it_reads(shell: Stage, go_on: asyncio.Event) -> None:
+    """Open the picker with what is known, which is what completion offers."""
+    go_on.set()
+    shell.type("/resume ")
+    await shell.see("donkeys")
+    go_on.clear()
+    shell.type("\r")
+    await shell.see(LEGEND)
+
+
 async def test_it_opens_before_anything_is_read(stage: SetStage, go_on: asyncio.Event) -> None:
     async with stage() as shell:
         await opened(shell)
@@ -150,14 +160,8 @@ async def test_it_opens_before_anything_is_read(stage: SetStage, go_on: asyncio.
 async def test_what_was_known_stays_highlighted_when_there_turns_out_to_be_more(
     stage: SetStage, sessions_dir: Path, go_on: asyncio.Event
 ) -> None:
-    go_on.set()
     async with stage() as shell:
-        # What completion offers is what is known.
-        shell.type("/resume ")
-        await shell.see("donkeys")
-        go_on.clear()
-        shell.type("\r")
-        await shell.see(LEGEND)
+        await opened_while_it_reads(shell, go_on)
         await line(shell, " 1  0badcafe")
         shell.type("d\r")
         await line(shell, "Deleted 0badcafe")
@@ -173,13 +177,8 @@ async def test_what_was_known_stays_highlighted_when_there_turns_out_to_be_more(
 async def test_a_question_is_never_answered_for_another_session(
     stage: SetStage, sessions_dir: Path, go_on: asyncio.Event
 ) -> None:
-    go_on.set()
     async with stage() as shell:
-        shell.type("/resume ")
-        await shell.see("donkeys")
-        go_on.clear()
-        shell.type("\r")
-        await shell.see(LEGEND)
+        await opened_while_it_reads(shell, go_on)
         shell.type("d")
         await line(shell, "Enter moves 0badcafe to the trash")
         await MemoryManager.delete_session(THIRD, sessions_dir=sessions_dir)
