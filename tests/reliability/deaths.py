@@ -78,7 +78,8 @@ def _die_in_shell(end: str, finished: int) -> Verdict:
         with Shell("--sessions-dir", str(root), env=stub.env) as shell:
             shell.wait_for_prompt()
             shell.send_line("Count!")
-            gate.wait_until_reached()
+            # Reading all the while: a terminal that nobody reads stops whoever writes to it.
+            shell.wait_until(gate.is_reached, "the answer to be under way")
             _end(shell, end)
         return asyncio.run(_look(root, finished))
 

@@ -134,7 +134,7 @@ def _interrupt_shell(moments: Sequence[str]) -> list[Verdict]:
                     stub.script(ToolUse("calculator", {"expression": f"1000+{number}"}), Text(gate, "never"))
                 shell.send_line(f"Question {number}")
                 if moment != "sent":
-                    gate.wait_until_reached()
+                    shell.wait_until(gate.is_reached, "the answer to be under way")
                 shell.send("\x03" * _TIMES)
                 _ask_on(shell, f"And now {number}?")
             shell.send("\x04")

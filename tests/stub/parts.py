@@ -35,6 +35,10 @@ class Gate:
     def is_open(self) -> bool:
         return self._opened.is_set()
 
+    def is_reached(self) -> bool:
+        """Whether all before the gate has been sent."""
+        return self._reached.is_set()
+
     def wait_until_reached(self) -> None:
         """Block until all before the gate has been sent."""
         if not self._reached.wait(WAIT):
