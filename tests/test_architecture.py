@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -249,6 +250,17 @@ def test_the_engine_never_prints() -> None:
         if matches(module.name, SILENT) and module.name not in CHILDREN
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in SPEAKING
+    ]
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    # Before Python 3.11.5 it keeps the beginning of what did not match: "(?:-a)*+" takes the dash of "-b", too.
+    possessive = re.compile(r"(?<!\\)\)(?:[*+?]|\{[\d,]*\})\+")
+    assert not [
+        f"{module.name}:{node.lineno}"
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and possessive.search(node.value)
     ]
 
 

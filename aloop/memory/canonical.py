@@ -25,16 +25,23 @@ _REFUSED = tuple(
 
 _MAX_COLUMN = 16
 _HEAD_COMMENT = re.compile(r"#[^\n]*\n")
+# A group that is repeated takes memory for each time; and possessively it keeps, before Python 3.11.5, the beginning of
+# what did not match. So quotes with something special in them are gone through in pieces.
 _LINE = re.compile(
     r"([a-z_]+):(?: (?:"
-    r"(?P<plain>[A-Za-z0-9_]++(?:[./:-][A-Za-z0-9_]++)*+)"
-    r'|"(?P<double>(?:[^"\\\n]++|\\[^\n]|\\\n ++(?!\t))*+)"'
-    r"|'(?P<single>(?:[^'\n]++|'')*+)'"
+    r"(?P<plain>[A-Za-z0-9_]+(?:[./:-][A-Za-z0-9_]+){0,99})"
+    r'|"(?P<double>[^"\\\n]*)"'
+    r"|'(?P<single>[^'\n]*)'"
     r"|\|(?P<block>2?[-+]?)"
     r"|\{(?P<flow>[a-z_]+: [0-9]+(?:, [a-z_]+: [0-9]+)*)\}"
     r"|(?P<empty>\[\])"
+    r"|(?P<quoted>[\"'][^\n]*)"
     r"))?\n"
 )
+_IN_QUOTES = {
+    '"': re.compile(r'(?:[^"\\\n]+|\\(?:[^\n]|\n +(?![ \t]))){0,999}'),
+    "'": re.compile(r"(?:[^'\n]+|''){0,999}"),
+}
 _ESCAPE = re.compile(r"\\(?:\n +|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "0": "\0", '"': '"', "\\": "\\", " ": " "}
 
@@ -102,6 +109,8 @@ class _Reader:
 
     def _value(self, match: re.Match[str], column: int) -> Node:
         kind, text = match.lastgroup, match.group(match.lastindex or 0)
+        if kind == "quoted":
+            kind, text = self._quoted(match.start("quoted"))
         if kind == "plain":
             return Scalar(text, True)
         if kind == "block":
@@ -124,9 +133,20 @@ class _Reader:
             return self._mapping(inner)
         raise _NotCanonical
 
+    def _quoted(self, start: int) -> tuple[str, str]:
+        """Return what stands in the quotes from ``start`` on, and goes on to the end of its last line; and of which."""
+        quote, end = self._text[start], start + 1
+        while (piece := _IN_QUOTES[quote].match(self._text, end)) and piece.group():
+            end = piece.end()
+        if not self._text.startswith(f"{quote}\n", end):
+            raise _NotCanonical
+        self._position = end + 2
+        return "double" if quote == '"' else "single", self._text[start + 1 : end]
+
     def _block(self, header: str, indent: int) -> str:
-        match = _block_lines(indent).match(self._text, self._position)
-        body = match.group() if match else ""
+        # From the line feed before it on, where it has no line.
+        end = _block_end(indent).search(self._text, self._position - 1)
+        body = self._text[self._position : end.end()] if end else ""
         if body[indent : indent + 1] in ("", " ", "\t", "\n") and not header.startswith("2"):
             raise _NotCanonical
         if not body.strip("\n"):
@@ -151,9 +171,9 @@ def _flow(text: str) -> Mapping:
 
 
 @lru_cache(maxsize=32)
-def _block_lines(indent: int) -> re.Pattern[str]:
-    """Match the lines of a block: blank ones, and those that are indented and have something behind that."""
-    return re.compile(rf"(?: {{{indent}}}[^\n]++\n|\n)*+")
+def _block_end(indent: int) -> re.Pattern[str]:
+    """Match the end of a block's lines, which are blank, or indented and have something behind that."""
+    return re.compile(rf"\n(?! {{{indent}}}[^\n]|\n)")
 
 
 def _unescape(match: re.Match[str]) -> str:
