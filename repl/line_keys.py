@@ -41,7 +41,9 @@ class LineKeys:
         ):
             readline.parse_and_bind(binding)
         if editing_mode == "emacs":  # where Escape is nothing by itself, which would have to wait for the Enter
-            readline.parse_and_bind(r'"\e\C-m": "\C-v\C-j"')
+            # What is typed before readline listens comes with Enter as a line feed.
+            for enter in (r"\C-m", r"\C-j"):
+                readline.parse_and_bind(rf'"\e{enter}": "\C-v\C-j"')
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -111,8 +111,10 @@ class Shell:
 
     def wait_for_exit(self) -> int:
         """Read to the end and return the exit code (negative for a signal)."""
+        deadline = time.monotonic() + self._patience
         while self._read():
-            pass
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited for the end; the screen ends with:\n{self._tail()}")
         self.process.wait()
         code: int | None = self.process.exitstatus
         return -int(self.process.signalstatus or 0) if code is None else code

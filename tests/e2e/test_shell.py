@@ -202,7 +202,8 @@ def test_a_dumb_terminal_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -
     with Shell(env={"TERM": "dumb"}) as aloop:
         aloop.wait_for(">")
         aloop.send_line("What is 2+2?")
-        aloop.wait_for("**4**")
+        # During a turn it would mean nothing.
+        aloop.wait_until(lambda: "**4**" in aloop.screen() and aloop.screen().endswith("\n>"), "the next prompt")
         aloop.send("\x04")
         assert aloop.wait_for_exit() == 0
         assert b"\x1b" not in aloop.raw
