@@ -1,4 +1,4 @@
-"""What can be the beginning of a session's id."""
+"""What can be the beginning of a session's id, or of the folder's name by which one is known that has none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from aloop.errors import InvalidPrefix
 
-_PREFIX = re.compile(r"[0-9a-z-]{1,64}")
+_PREFIX = re.compile(r"[0-9a-z-][0-9a-z._-]{0,254}")
 
 
 def normal_prefix(prefix: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
@@ -47,8 +47,10 @@ class _File(NamedTuple):
     written: float
 
 
-def search(port: OsPort, sessions_dir: Path, query: Query) -> Iterator[list[Hit]]:
+def search(port: OsPort, sessions_dir: Path, query: Query, twins: Mapping[str, str]) -> Iterator[list[Hit]]:
     """Yield the hits of one session after the other, and none for each file looked at; raises OSError for the folder.
+
+    ``twins`` are by which ids sessions are reached that have another one's, by folder.
 
     Files that can not be opened are told of at the end. A file is as a rule written when its session changes, never
     before: so the next session is known once the files that are left were written before it changed.
@@ -69,6 +71,8 @@ def search(port: OsPort, sessions_dir: Path, query: Query) -> Iterator[list[Hit]
             closed.append(Hit(_stranger(file), 0, "", "", problem=problem))
             continue
         if sieve.passes(data) and (hits := _look(data, file, query)):
+            if (known_as := twins.get(Path(file.path).parent.name)) is not None:
+                hits = [replace(hit, session=replace(hit.session, id=known_as)) for hit in hits]
             heapq.heappush(waiting, (-hits[0].session.updated_at.timestamp(), number, hits))
     while waiting:
         yield heapq.heappop(waiting)[2]
