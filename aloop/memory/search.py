@@ -16,6 +16,7 @@ from aloop.memory.heads import short_name
 from aloop.memory.os_port import OsPort
 from aloop.memory.passage import Mark, passage
 from aloop.memory.query import Query, fold
+from aloop.memory.schema import EPOCH
 from aloop.memory.serialization import load_session
 from aloop.memory.session import FILE_NAME, Session, SessionTitle
 from aloop.memory.sieve import Sieve, decode
@@ -118,6 +119,9 @@ def _look(data: bytes, file: _File, query: Query) -> list[Hit]:
         if query.missing(fold(text)):
             return []
         return [Hit(_stranger(file), 0, "", *passage(text, query), problem=str(error))]
+    if session.updated_at == EPOCH:
+        # It tells no time, as one that somebody typed.
+        session = replace(session, updated_at=datetime.fromtimestamp(file.written).astimezone())
     return find_hits(session, query)
 
 
