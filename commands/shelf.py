@@ -53,7 +53,7 @@ class Shelf:
     async def rename(self, session_id: str, title: str) -> None:
         """Give a session another title."""
         memory = self._memory
-        if session_id == memory.session_id:
+        if session_id == await memory.find_own_name():
             # Behind its back it would be somebody else's change of the file.
             await memory.rename(title)
         else:
@@ -62,7 +62,7 @@ class Shelf:
     async def trash(self, session_id: str) -> str:
         """Move a session to the trash and return what to tell; the open one gives way to a new one."""
         memory = self._memory
-        is_open = session_id == memory.session_id
+        is_open = session_id == await memory.find_own_name()
         if is_open:
             # What a failed save has left goes into the trash too: it may be wanted back.
             await save_what_is_left(memory)

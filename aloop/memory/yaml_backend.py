@@ -153,6 +153,11 @@ class YamlBackend:
         with self._explained("look for sessions"):
             return self._catalog.find(wanted, ask_files=ask_files)
 
+    def twins(self) -> dict[str, str]:
+        """Return by which ids sessions are found that have that of another one; by folder. Raises StorageError."""
+        with self._explained("look for sessions"):
+            return self._catalog.twins()
+
     def list_sessions(self, limit: int | None, prefix: str = "") -> list[SessionSummary]:
         """Return the newest sessions first, the unreadable among them; raises StorageError."""
         return [self._summary(head) for head in self._heads(prefix)[:limit]]
