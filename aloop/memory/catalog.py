@@ -83,6 +83,10 @@ class Catalog:
             hits = self._matching(self._scan(trust_index=False), prefix)
         return hits
 
+    def has(self, name: str) -> bool:
+        """Whether a session is reached by just this name."""
+        return any(entry.id == name for entry in self._snapshot().entries)
+
     def twins(self) -> dict[str, str]:
         """Return by which ids sessions are reached that have that of another one; by folder."""
         return {entry.folder: entry.id for entry in self._snapshot().entries if entry.twin}

@@ -95,6 +95,10 @@ class Trash:
         items = list(self._items()) if prefix is None else self._find(prefix)
         return [self._describe(item) for item in items]
 
+    def has(self, name: str) -> bool:
+        """Whether a session lies here under just this name, or had it before."""
+        return any(name in {item.id, twin_id(item.origin), item.name.lower()} for item in self._items())
+
     def restore(self, prefix: str) -> SessionSummary:
         """Move the session that ``prefix`` (lower case) means back to its place, as it was when it was deleted last.
 

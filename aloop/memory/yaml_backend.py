@@ -149,8 +149,8 @@ class YamlBackend:
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
         """Return all sessions whose id begins with ``prefix``, in any case; raises InvalidPrefix, StorageError."""
-        wanted = normal_prefix(prefix)
         with self._explained("look for sessions"):
+            wanted = normal_prefix(prefix, self._catalog.has)
             return self._catalog.find(wanted, ask_files=ask_files)
 
     def twins(self) -> dict[str, str]:
@@ -214,14 +214,14 @@ class YamlBackend:
 
         Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
         """
-        wanted = None if prefix is None else normal_prefix(prefix)
         with self._explained("look into the trash"):
+            wanted = None if prefix is None else normal_prefix(prefix, self._trash.has)
             return self._trash.contents(wanted)
 
     def restore(self, prefix: str) -> SessionSummary:
         """Bring a session back from the trash; raises SessionExists, and as ``trashed`` does."""
-        wanted = normal_prefix(prefix)
         with self._explained("restore the session"):
+            wanted = normal_prefix(prefix, self._trash.has)
             return self._trash.restore(wanted)
 
     def purge(self, sessions: Iterable[TrashedSession]) -> None:

@@ -17,7 +17,7 @@ def copied(sessions_dir: Path) -> Path:
     """A folder of a session that was changed last, and a copy of another one, called as people call a copy."""
     original = save(sessions_dir, FIRST, says="the original")
     save(sessions_dir, SECOND)
-    folder = sessions_dir / f"{original.parent.name}-Backup"
+    folder = sessions_dir / f"{original.parent.name} (Copy 2)"
     shutil.copytree(original.parent, folder)
     text = original.read_text().replace("the original", "the copy").replace("2025-01-01T09", "2025-01-09T09")
     (folder / "session.yaml").write_text(text)
