@@ -44,7 +44,8 @@ def filled(text: str) -> str:
 def identity(text: str) -> str:
     """Refuse what can not be a session's id, nor its beginning."""
     try:
-        return normal_prefix(filled(text))
+        # Whether a folder is called so is found out when the sessions are looked at.
+        return normal_prefix(filled(text), lambda name: " " in name)
     except InvalidPrefix as error:
         raise ArgumentTypeError(str(error).removesuffix(".")) from error
 

@@ -12,7 +12,8 @@
     │   ├── SessionDeclined         its user was asked about it, and does not want to go on in it
     │   ├── SessionExists           it can not come back from the trash: ``path`` is taken
     │   ├── SessionFileError        the file is there and is no session: ``path``, ``line``, ``column``
-    │   │   └── NewerVersion        written by a later aloop: readable, never written
+    │   │   ├── NewerVersion        written by a later aloop: readable, never written
+    │   │   └── SessionTwin         another folder has the same id: readable, not to be gone on in
     │   ├── UnstorableValue         a value that session.yaml cannot hold (also a ValueError)
     │   └── StorageError            the disk said no: full, read-only, not permitted
     ├── LLMError
@@ -117,6 +118,14 @@ class SessionFileError(SessionError):
 
 class NewerVersion(SessionFileError):
     """The file's ``version`` is later than this program knows: it is read, and never written."""
+
+
+class SessionTwin(SessionFileError):
+    """The file is sound, and has the id of another one, in the folder ``other``, which goes by it."""
+
+    def __init__(self, path: Path, other: str) -> None:
+        super().__init__(path, 0, 0, f"has the id of {other} too; change one of them to tell them apart")
+        self.other = other
 
 
 class UnstorableValue(SessionError, ValueError):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 import sys
 
-from aloop.errors import SHORT_ID, SessionNotFound
+from aloop.errors import SessionNotFound
 from aloop.memory import MemoryManager
 from aloop.memory.session import refuse_short
+from aloop.memory.twins import short_name_of
 from aloop.sessions_arguments import SessionsOptions
 from aloop.sessions_json import json_line, summary_record, trashed_record
 from aloop.sessions_output import has_yes, print_line, remark
@@ -23,12 +25,13 @@ def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
         question = f"Delete {runner.run(_describe(session_id, options))}?"
         if not has_yes(question, "to delete", "deleted"):
             return 1
-    trash = runner.run(MemoryManager.delete_session(options.id, sessions_dir=options.sessions_dir))
-    short = session_id[:SHORT_ID]
+    # The one that was asked about, whatever the prefix means by now.
+    trash = runner.run(MemoryManager.delete_session(session_id, sessions_dir=options.sessions_dir))
+    short = short_name_of(session_id, trash.name)
     if options.as_json:
         print_line(json_line({"deleted": session_id, "trash": trash}))
     else:
-        print_line(f"Deleted session {short}. aloop sessions restore {short} brings it back from {trash}")
+        print_line(f"Deleted session {short}. aloop sessions restore {shlex.quote(short)} brings it back from {trash}")
     return 0
 
 
@@ -52,7 +55,9 @@ def restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
     if options.as_json:
         print_line(json_line(summary_record(summary)))
     else:
-        print_line(f"Restored session {summary.id[:SHORT_ID]}. It is in {summary.path.parent}")
+        print_line(
+            f"Restored session {short_name_of(summary.id, summary.path.parent.name)}. It is in {summary.path.parent}"
+        )
     return 0
 
 

@@ -14,6 +14,7 @@ from aloop.memory.passage import Mark
 from aloop.memory.search import Hit
 from aloop.memory.session import lies_ahead
 from aloop.memory.trash import TrashedSession
+from aloop.memory.twins import short_name_of
 from aloop.sessions_usage import model_rows, usage_text
 from aloop.visible import visible
 
@@ -53,9 +54,10 @@ def _row(identity: str, when: str, count: str, title: str) -> str:
 
 def describe(row: SessionSummary) -> str:
     """Name a session so that its owner knows it, also when its file can not be read."""
+    short = short_name_of(row.id, row.path.parent.name)
     if row.problem is not None:
-        return f"session {row.id[:SHORT_ID]}, which can not be read ({row.problem})"
-    return f"session {row.id[:SHORT_ID]}, “{row.title}”, {quantity(row.message_count, 'message')}"
+        return f"session {short}, which can not be opened ({row.problem})"
+    return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
 
 
 def quantity(count: int, noun: str) -> str:

@@ -21,7 +21,7 @@ async def delete(context: Context, argument: str) -> Outcome:
     if not argument and not memory.message_count and memory.path is None:
         context.view.info("This session is new: there is nothing to delete.")
         return Outcome()
-    wanted = find_id(context, argument) if argument else memory.session_id
+    wanted = find_id(context, argument) if argument else await memory.find_own_name()
     if wanted is None:
         return Outcome()
     # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.

@@ -26,7 +26,7 @@ async def export(context: Context, argument: str) -> Outcome:
     word, _, wanted = argument.partition(" ")
     form = read_format(word)
     await save_what_is_left(memory)
-    session = await memory.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    session = await memory.load_session(await memory.find_own_name(), sessions_dir=memory.sessions_dir)
     path = export_path(session, form, wanted.strip(), Path.cwd())
     text = await asyncio.to_thread(render, session, form)
     try:

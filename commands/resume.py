@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionDeclined
+from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionDeclined, SessionError, SessionTwin
 from commands.model import follow
 from commands.outcome import Outcome
 from commands.registry import Argument, Command
@@ -49,7 +49,7 @@ async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> Non
         await show_candidates(context, error)
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
-    except SessionBusy as error:
+    except (SessionBusy, SessionTwin) as error:
         await _offer_a_copy(context, wanted, error)
     else:
         report_resumed(context, session, place)
@@ -57,9 +57,9 @@ async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> Non
             context.view.info(notice)
 
 
-async def _offer_a_copy(context: Context, wanted: str, busy: SessionBusy) -> None:
-    """Ask whether to go on in a copy of a session that another aloop has open; without a yes all stays as it is."""
-    if not await context.view.confirm(f"{busy} Go on in a copy?"):
+async def _offer_a_copy(context: Context, wanted: str, why: SessionError) -> None:
+    """Ask whether to go on in a copy of a session that is not to be gone on in; without a yes all stays as it is."""
+    if not await context.view.confirm(f"{str(why).rstrip('.')}. Go on in a copy?"):
         context.view.info(_NOTHING_CHANGED)
         return
     await _fork(context, wanted)

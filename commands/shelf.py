@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID
 from commands.unsaved import save_what_is_left
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Shelf:
     async def rename(self, session_id: str, title: str) -> None:
         """Give a session another title."""
         memory = self._memory
-        if session_id == memory.session_id:
+        if session_id == await memory.find_own_name():
             # Behind its back it would be somebody else's change of the file.
             await memory.rename(title)
         else:
@@ -62,13 +61,17 @@ class Shelf:
 
     async def trash(self, session_id: str) -> str:
         """Move a session to the trash and return what to tell; the open one gives way to a new one."""
-        memory, short = self._memory, session_id[:SHORT_ID]
-        is_open = session_id == memory.session_id
+        memory = self._memory
+        is_open = session_id == await memory.find_own_name()
         if is_open:
             # What a failed save has left goes into the trash too: it may be wanted back.
             await save_what_is_left(memory)
         # The open session is let go of afterwards: when it can not be deleted, it stays open.
-        await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
+        path = await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
+        # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
+        from aloop.memory.twins import short_name_of
+
+        short = short_name_of(session_id, path.name)
         # Short enough for one row of the picker.
         told = f"Deleted {short}: /restore {short} brings it back."
         if is_open:

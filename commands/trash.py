@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID
 from commands.outcome import Outcome
 from commands.registry import Argument, Command
 from commands.resume import find_id
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from commands.context import Context
 
 
@@ -17,7 +18,11 @@ async def trash(context: Context, _argument: str) -> Outcome:
     """Show the deleted sessions as rows, the last deleted first."""
     memory = context.memory
     rows = await memory.list_trash(sessions_dir=memory.sessions_dir)
-    context.rows = [row.id for row in rows]
+    last: dict[str, Path] = {}
+    for row in rows:
+        last.setdefault(row.id, row.folder)
+    # By its id a session comes back as it was deleted last; what was deleted before is known by its folder.
+    context.rows = [row.id if last[row.id] == row.folder else row.folder.name.lower() for row in rows]
     if not rows:
         context.view.info("The trash is empty.")
         return Outcome()
@@ -34,7 +39,10 @@ async def restore(context: Context, argument: str) -> Outcome:
     if wanted is not None:
         memory = context.memory
         summary = await memory.restore_session(wanted, sessions_dir=memory.sessions_dir)
-        short = summary.id[:SHORT_ID]
+        # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
+        from aloop.memory.twins import short_name_of
+
+        short = short_name_of(summary.id, summary.path.parent.name)
         context.view.info(f"Restored {short}: /resume {short} goes on in it.")
     return Outcome()
 

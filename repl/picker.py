@@ -111,6 +111,9 @@ class Picker:
         self.replace(self._entries)
 
     def retitle(self, session_id: str, title: str) -> None:
-        """Show a session under another title."""
+        """Show a session under another title, and until the next filter also where that does not fit this one."""
         self._titles[session_id] = title
+        shown = self._found, self._at
         self.replace(self._entries)
+        # Else another session would be where one still looks.
+        self._found, self._at = shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
@@ -61,6 +61,7 @@ class Picking:
         self._reading: asyncio.Task[None] | None = None
         self._is_read = False
         self._asked_by = ""
+        self._is_taken_back = False
         control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
         shown = Shown(self.picker, self._pane, shelf, lambda: self._note, lambda: not self._is_read)
         self.layout = build_picker_layout(control, shown)
@@ -101,13 +102,17 @@ class Picking:
         return max(1, heights(self.picker.total, self._screen.height)[0] - 1)
 
     def move(self, rows: int) -> None:
-        self._note = ""
+        self._note, self._is_taken_back = "", False
         self.picker.move(rows)
         self._look()
 
     def enter(self) -> None:
         """Take the title that was typed, or yes for an answer, else what is highlighted."""
         session, title = self.picker.highlighted, " ".join(self._line.text.split())
+        if self._is_taken_back:
+            # The answer to a question that has just gone.
+            self._is_taken_back = False
+            return
         match self.picker.mode:
             case Mode.BROWSE | Mode.FILTER:
                 self._choose()
@@ -132,7 +137,7 @@ class Picking:
 
     def ask(self, mode: Mode, letter: str = "") -> None:
         """Ask for a new title, or whether a session is to go, or to be copied: a ``letter`` may mean a word, too."""
-        self._note = ""
+        self._note, self._is_taken_back = "", False
         self._asked_by = letter
         if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:
             self._write(self.picker.highlighted.title)
@@ -146,7 +151,7 @@ class Picking:
     # What comes of it.
 
     def _typed(self, _: Buffer) -> None:
-        self._note = ""
+        self._note, self._is_taken_back = "", False
         if self.picker.mode in {Mode.BROWSE, Mode.FILTER} and self._line.text != self.picker.filter:
             self.picker.set_filter(self._line.text)
             self._look()
@@ -169,11 +174,11 @@ class Picking:
 
     async def _rename(self, session_id: str, title: str) -> None:
         await self._shelf.rename(session_id, title)
-        self.picker.retitle(session_id, title)
+        self._change(lambda: self.picker.retitle(session_id, title))
 
     async def _trash(self, session_id: str) -> None:
         told = await self._shelf.trash(session_id)
-        self.picker.remove(session_id)
+        self._change(lambda: self.picker.remove(session_id))
         self._look()
         self._note = told
 
@@ -187,19 +192,23 @@ class Picking:
         self._look()
         openings = await self._shelf.openings()
         folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in openings.items()})
-        self.picker.add_openings(folded)
+        self._change(lambda: self.picker.add_openings(folded))
         self._look()
 
     async def _take(self, titles: Sequence[SessionTitle]) -> None:
         # Ten thousand titles take some milliseconds that no key should wait for.
         entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
         self._shelf.number(titles)
+        self._change(lambda: self.picker.replace(entries))
+
+    def _change(self, change: Callable[[], None]) -> None:
+        """Let ``change`` be made to the list; a question about what is gone then is not answered for another one."""
         meant = self.picker.highlighted
-        self.picker.replace(entries)
+        change()
         still = self.picker.highlighted
         if meant and not (still and still.id == meant.id) and self.picker.mode not in {Mode.BROWSE, Mode.FILTER}:
-            # It is gone, and what is being asked must not be answered for another one.
             self.back()
+            self._is_taken_back = True
 
     def _act(self, work: Coroutine[None, None, None]) -> None:
         """Do ``work``, also when the picker is left meanwhile."""

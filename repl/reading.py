@@ -79,7 +79,8 @@ def message_lines(message: LLMMessage, width: int | None) -> list[Line]:
         return _system_lines(message, width)
     first, _, more = text.partition("\n")
     tone = Tone.BAD if message.is_error else Tone.QUIET
-    rest = f" … {more.count(chr(10)) + 1} more lines" if more else ""
+    count = more.count("\n") + 1
+    rest = f" … {count} more {'line' if count == 1 else 'lines'}" if more else ""
     return _fitted([line((tone, f"  → {first}"), (Tone.QUIET, rest))], width)
 
 

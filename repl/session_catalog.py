@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from aloop.memory import SessionSummary, SessionTitle
 
+_IDENTITY = frozenset("0123456789abcdefABCDEF-")
+
 OFFERED = 50
 """Sessions offered at most; a longer menu helps nobody."""
 
@@ -66,7 +68,9 @@ class SessionTable:
             place = bisect_left(self._ids, title.id.lower())
             beside = pairwise(self._ids[max(0, place - 1) : place + 2])
             length = max(SHORT_ID, *(1 + _common(one, other) for one, other in beside), 0)
-            entry = self._entries[rank] = Entry(title.id[:length], title, rank)
+            # A folder's name, in place of an id, is known only as a whole.
+            shortest = title.id[:length] if _IDENTITY.issuperset(title.id) else title.id
+            entry = self._entries[rank] = Entry(shortest, title, rank)
         return entry
 
 

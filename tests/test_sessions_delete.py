@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from aloop.errors import InvalidPrefix, SessionBusy
-from tests.saved_sessions import FIRST, THIRD, Terminal, ask, break_session, open_elsewhere, save
+from aloop import sessions_removal
+from aloop.errors import InvalidPrefix, SessionBusy, SessionNotFound
+from tests.saved_sessions import FIRST, SECOND, THIRD, Terminal, ask, break_session, open_elsewhere, save
 
 
 def test_delete_asks_and_takes_no_answer_for_a_no(
@@ -81,7 +83,7 @@ def test_a_broken_session_can_be_deleted(
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert ask(sessions_dir, "delete", "0badcafe") == 0
     assert not path.exists()
-    assert f"can not be read ({path}:4:1:" in capsys.readouterr().err
+    assert f"can not be opened ({path}:4:1:" in capsys.readouterr().err
 
 
 def test_a_session_that_another_aloop_has_open_is_not_deleted(sessions_dir: Path) -> None:
@@ -89,3 +91,31 @@ def test_a_session_that_another_aloop_has_open_is_not_deleted(sessions_dir: Path
     with open_elsewhere(sessions_dir, FIRST) as process, pytest.raises(SessionBusy, match=f"process {process}"):
         ask(sessions_dir, "delete", FIRST, yes=True)
     assert path.exists()
+
+
+def test_a_copy_with_the_id_of_another_session_is_told_by_a_name_that_brings_it_back(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = save(sessions_dir, FIRST).parent
+    copy = shutil.copytree(original, sessions_dir / f"{original.name} (copy)")
+    assert ask(sessions_dir, "delete", f"{original.name} (COPY)", yes=True) == 0
+    assert (original.exists(), copy.exists()) == (True, False)
+    assert f"aloop sessions restore '{copy.name}' brings it back" in capsys.readouterr().out
+    assert ask(sessions_dir, "restore", copy.name) == 0
+    assert copy.exists()
+
+
+def test_the_session_that_was_asked_about_is_deleted_whatever_its_prefix_means_by_then(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = save(sessions_dir, FIRST)
+
+    def agree_late(*_: str) -> bool:
+        asked.unlink()
+        save(sessions_dir, SECOND)
+        return True
+
+    monkeypatch.setattr(sessions_removal, "has_yes", agree_late)
+    with pytest.raises(SessionNotFound):
+        ask(sessions_dir, "delete", "a1b2")
+    assert (sessions_dir / f"2025-01-01_{SECOND[:8]}").exists()

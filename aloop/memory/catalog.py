@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from aloop.errors import SHORT_ID
+from aloop.errors import SHORT_ID, SessionTwin
 from aloop.memory.heads import Head, read_head, short_name
 from aloop.memory.index import read_index, write_index
 from aloop.memory.os_port import OsPort
+from aloop.memory.twins import find_twins, twin_id
 
 _OURS = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 # Within this time of a folder's last change another one may leave the same time stamp.
@@ -21,10 +22,16 @@ _RACY_NS = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One session folder and the id by which it is reached."""
+    """One session folder and the id by which it is reached; ``twin`` says why that is not the one in its file."""
 
     id: str
     folder: str
+    twin: SessionTwin | None = None
+
+    def refuse_twin(self) -> None:
+        """Raise SessionTwin for a session whose id means another one, as all that is done with it later would."""
+        if self.twin:
+            raise self.twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,10 @@ class Catalog:
         port, folder = self._port, str(self._dir)
         heads = [head for name in self._names() if (head := read_head(port, folder, name))]
         if heads:
-            self._refresh_index({head.folder: head.id for head in heads if not head.problem})
+            ids = {head.folder: head.id for head in heads if not head.problem}
+            self._refresh_index(ids)
+            if twins := find_twins(self._dir, ids):
+                heads = [_apart(head, twins.get(head.folder)) for head in heads]
         # Two sorts make no pairs to compare, and so take half the time of one.
         heads.sort(key=attrgetter("folder"), reverse=True)
         heads.sort(key=attrgetter("updated_at"), reverse=True)
@@ -72,6 +82,14 @@ class Catalog:
             # Not where it was, or not there when last looked: ask every file.
             hits = self._matching(self._scan(trust_index=False), prefix)
         return hits
+
+    def has(self, name: str) -> bool:
+        """Whether a session is reached by just this name."""
+        return any(entry.id == name for entry in self._snapshot().entries)
+
+    def twins(self) -> dict[str, str]:
+        """Return by which ids sessions are reached that have that of another one; by folder."""
+        return {entry.folder: entry.id for entry in self._snapshot().entries if entry.twin}
 
     def _names(self) -> list[str]:
         try:
@@ -115,8 +133,10 @@ class Catalog:
             ids[name] = identity
         if entries and (known != ids):
             self._refresh_index(ids)
-        # The folder named after the id comes first of two that claim the same.
-        entries.sort(key=lambda entry: (entry.id, not entry.folder.endswith(f"_{entry.id[:SHORT_ID]}"), entry.folder))
+        if twins := find_twins(self._dir, ids):
+            named = ((entry, twins.get(entry.folder)) for entry in entries)
+            entries = [Entry(twin_id(entry.folder), entry.folder, twin) if twin else entry for entry, twin in named]
+        entries.sort(key=lambda entry: (entry.id, entry.folder))
         settled = time.time_ns() - changed > _RACY_NS
         snapshot = _Snapshot(changed, tuple(entries), tuple(unfinished), settled)
         _snapshots[self._dir] = snapshot
@@ -138,6 +158,10 @@ class Catalog:
     def _confirm(self, entry: Entry) -> bool:
         head = read_head(self._port, str(self._dir), entry.folder)
         return head is not None and head.id == entry.id
+
+
+def _apart(head: Head, twin: SessionTwin | None) -> Head:
+    return head._replace(id=twin_id(head.folder), problem=twin) if twin else head
 
 
 def _is_likely(folder: str, identity: str) -> bool:

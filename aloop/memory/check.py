@@ -23,6 +23,7 @@ from aloop.memory.session import FILE_NAME
 from aloop.memory.source import Source
 from aloop.memory.splice import splice
 from aloop.memory.stored import time_mark
+from aloop.memory.twins import find_twins
 from aloop.memory.undone import is_undone, read_undone
 
 _SET_ASIDE = {
@@ -139,15 +140,8 @@ class Checker:
     def _identities(self, names: list[str]) -> list[Finding]:
         heads = [head for name in names if (head := read_head(self._port, str(self._dir), name))]
         ids = {head.folder: head.id for head in heads if not head.problem}
-        first: dict[str, str] = {}
-        findings = []
-        for folder, identity in ids.items():
-            other = first.setdefault(identity, folder)
-            if other != folder:
-                path = self._dir / folder / FILE_NAME
-                findings.append(
-                    Finding(path, 0, 0, f"has the id of {other} too; change one of them to tell them apart")
-                )
+        twins = find_twins(self._dir, ids).values()
+        findings = [Finding(twin.path, 0, 0, twin.reason) for twin in twins]
         index = self._dir / INDEX_NAME
         if ids and read_index(self._port, self._dir) != ids:
             finding = Finding(index, 0, 0, "does not agree with the folders; it is made again when it is needed", True)

@@ -92,9 +92,16 @@ def left_over(port: OsPort, folder: Path) -> tuple[str, ...]:
     Ask who has the session open alone: another's editor may be at work on one. Raises OSError.
     """
     return tuple(
-        f"An edit was not taken over. Rename it to {FILE_NAME} to take it over, or delete it: {folder / name}"
-        for name in sorted(filter(IS_DRAFT, port.names(folder)))
+        f"{_advice(port, folder, name)}: {folder / name}" for name in sorted(filter(IS_DRAFT, port.names(folder)))
     )
+
+
+def _advice(port: OsPort, folder: Path, name: str) -> str:
+    changed = port.lstat(folder / FILE_NAME).st_mtime
+    if name > f"session.edited-{time_mark(datetime.fromtimestamp(changed).astimezone())}":
+        return f"An edit was not taken over. Rename it to {FILE_NAME} to take it over, or delete it"
+    # In the session's place it would take what was said since out of it.
+    return f"An edit was not taken over, and {FILE_NAME} has changed since. Take what you need of it, then delete it"
 
 
 def _remove(port: OsPort, draft: Draft) -> None:

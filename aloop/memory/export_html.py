@@ -89,7 +89,8 @@ def _call(call: ToolCall) -> str:
 
 def _beginning(text: str) -> str:
     """Return what of ``text`` tells it apart from others when it is folded: the style cuts it to the page's width."""
-    return text.strip().partition("\n")[0][:_BEGINNING]
+    line, _, more = text.strip().partition("\n")
+    return f"{line[:_BEGINNING]} …" if more or len(line) > _BEGINNING else line
 
 
 def _folded(kind: str, summary: str, text: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aloop.errors import SessionFileError
 from aloop.memory.os_port import OsPort
-from aloop.memory.schema import parse_time
+from aloop.memory.schema import EPOCH, parse_time
 from aloop.memory.serialization import load_session
 from aloop.memory.session import FILE_NAME
 
@@ -63,7 +63,9 @@ def _read_whole(port: OsPort, path: Path, folder: str) -> Head:
         session = load_session(port.read(path), path)
     except SessionFileError as error:
         return Head(folder, short_name(folder), _modified(port, path), problem=error)
-    return Head(folder, session.id, session.updated_at, session.title)
+    # One that somebody typed need not tell the time; by 1970 it would be the last of all.
+    updated_at = _modified(port, path) if session.updated_at == EPOCH else session.updated_at
+    return Head(folder, session.id, updated_at, session.title)
 
 
 def _modified(port: OsPort, path: Path) -> datetime:

@@ -53,9 +53,10 @@ class Keeper:
     def open(self, prefix: str) -> tuple[Keeper, list[str]]:
         """Return the keeper of another session, and what was brought back of it after a crash.
 
-        Raises SessionBusy when another shell has it open, and as ``YamlBackend.open`` does; this one stays as it is.
+        Raises SessionBusy where another shell has it open, SessionTwin, and as ``YamlBackend.open``; this one stays.
         """
         entry = self.backend.locate(prefix)
+        entry.refuse_twin()
         folder = self.backend.sessions_dir / entry.folder
         other = Keeper(self.backend, self.hold, _folder=folder)
         try:

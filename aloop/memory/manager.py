@@ -143,6 +143,15 @@ class MemoryManager(Changing):
         async with self._working:
             return await asyncio.to_thread(self._keeper.keep_output, self._conversation.snapshot(None), tool, text)
 
+    async def find_own_name(self) -> str:
+        """Return by what this session is found among all: its id, or its folder's name where another one goes by that.
+
+        Raises StorageError.
+        """
+        path = self.path
+        twins = await asyncio.to_thread(self._backend.twins) if path else {}
+        return twins.get(path.parent.name, self.session_id) if path else self.session_id
+
     def start_new(self) -> None:
         """Begin a new session with an id of its own; the present one stays as it was last saved."""
         self._keeper.release()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
@@ -16,6 +16,7 @@ from aloop.memory.heads import short_name
 from aloop.memory.os_port import OsPort
 from aloop.memory.passage import Mark, passage
 from aloop.memory.query import Query, fold
+from aloop.memory.schema import EPOCH
 from aloop.memory.serialization import load_session
 from aloop.memory.session import FILE_NAME, Session, SessionTitle
 from aloop.memory.sieve import Sieve, decode
@@ -47,8 +48,10 @@ class _File(NamedTuple):
     written: float
 
 
-def search(port: OsPort, sessions_dir: Path, query: Query) -> Iterator[list[Hit]]:
+def search(port: OsPort, sessions_dir: Path, query: Query, twins: Mapping[str, str]) -> Iterator[list[Hit]]:
     """Yield the hits of one session after the other, and none for each file looked at; raises OSError for the folder.
+
+    ``twins`` are by which ids sessions are reached that have another one's, by folder.
 
     Files that can not be opened are told of at the end. A file is as a rule written when its session changes, never
     before: so the next session is known once the files that are left were written before it changed.
@@ -69,6 +72,8 @@ def search(port: OsPort, sessions_dir: Path, query: Query) -> Iterator[list[Hit]
             closed.append(Hit(_stranger(file), 0, "", "", problem=problem))
             continue
         if sieve.passes(data) and (hits := _look(data, file, query)):
+            if (known_as := twins.get(Path(file.path).parent.name)) is not None:
+                hits = [replace(hit, session=replace(hit.session, id=known_as)) for hit in hits]
             heapq.heappush(waiting, (-hits[0].session.updated_at.timestamp(), number, hits))
     while waiting:
         yield heapq.heappop(waiting)[2]
@@ -114,6 +119,9 @@ def _look(data: bytes, file: _File, query: Query) -> list[Hit]:
         if query.missing(fold(text)):
             return []
         return [Hit(_stranger(file), 0, "", *passage(text, query), problem=str(error))]
+    if session.updated_at == EPOCH:
+        # It tells no time, as one that somebody typed.
+        session = replace(session, updated_at=datetime.fromtimestamp(file.written).astimezone())
     return find_hits(session, query)
 
 

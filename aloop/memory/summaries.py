@@ -7,6 +7,7 @@ from pathlib import Path
 from aloop.errors import SessionFileError
 from aloop.memory.heads import Head
 from aloop.memory.os_port import OsPort
+from aloop.memory.schema import EPOCH
 from aloop.memory.serialization import load_session, peek_title
 from aloop.memory.session import FILE_NAME, SessionSummary
 
@@ -35,5 +36,7 @@ def read_summary(port: OsPort, sessions_dir: Path, head: Head) -> SessionSummary
             problem = SessionFileError(path, 0, 0, f"can not be opened: {error.strerror or error}")
         else:
             count = len(session.messages)
-            return SessionSummary(session.id, session.created_at, session.updated_at, count, session.title, path)
+            updated_at = head.updated_at if session.updated_at == EPOCH else session.updated_at
+            created_at = updated_at if session.created_at == EPOCH else session.created_at
+            return SessionSummary(session.id, created_at, updated_at, count, session.title, path)
     return SessionSummary(head.id, head.updated_at, head.updated_at, 0, "", path, str(problem))

@@ -10,7 +10,7 @@ import contextlib
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from aloop.memory.os_port import OsPort
 from aloop.memory.session import FILE_NAME, SessionSummary
 from aloop.memory.stored import MARK_FORMAT, time_mark
 from aloop.memory.summaries import read_summary
+from aloop.memory.twins import twin_id
 
 FOLDER_NAME = ".trash"
 _MARKED = re.compile(r"(.+)\.(\d{8}T\d{6}\.\d{6})")
@@ -94,17 +95,24 @@ class Trash:
         items = list(self._items()) if prefix is None else self._find(prefix)
         return [self._describe(item) for item in items]
 
+    def has(self, name: str) -> bool:
+        """Whether a session lies here under just this name, or had it before."""
+        return any(name in {item.id, twin_id(item.origin), item.name.lower()} for item in self._items())
+
     def restore(self, prefix: str) -> SessionSummary:
         """Move the session that ``prefix`` (lower case) means back to its place, as it was when it was deleted last.
 
+        ``prefix`` may also be the name of its folder, before or here.
         Raises SessionNotFound, AmbiguousPrefix, and SessionExists where its id or its folder's name is taken.
         """
         item = self._find(prefix)[0]
         if item.head is None:
             raise SessionError(f"{self.path / item.name} holds no {FILE_NAME}: there is nothing to restore.")
-        twins = [] if item.head.problem else Catalog(self._port, self._dir).find(item.id)
-        if twins:
-            raise SessionExists(item.id, self._dir / twins[0].folder)
+        # Asked for by its folder's name, it comes back as what it was: one of two with the same id.
+        by_name = prefix == twin_id(item.origin) != item.id
+        others = [] if item.head.problem or by_name else Catalog(self._port, self._dir).find(item.id)
+        if others:
+            raise SessionExists(item.id, self._dir / others[0].folder)
         target = self._dir / item.origin
         try:
             # The name is taken first: a folder may be renamed over an empty one, and over nothing else.
@@ -122,7 +130,8 @@ class Trash:
         head = read_head(self._port, str(self._dir), item.origin) or item.head
         if head.problem is None:
             add_to_index(self._port, self._dir, head.folder, head.id)
-        return read_summary(self._port, self._dir, head)
+        summary = read_summary(self._port, self._dir, head)
+        return replace(summary, id=Catalog(self._port, self._dir).twins().get(item.origin, summary.id))
 
     def purge(self, sessions: Iterable[TrashedSession]) -> None:
         """Remove sessions of the trash for good; those that have left it meanwhile are passed over."""
@@ -169,7 +178,9 @@ class Trash:
         return _Item(name, origin, deleted_at, head)
 
     def _find(self, prefix: str) -> list[_Item]:
-        found = [item for item in self._items() if item.id.startswith(prefix)]
+        items = self._items()
+        found = [item for item in items if prefix == item.name.lower()]
+        found = found or [item for item in items if item.id.startswith(prefix) or prefix == twin_id(item.origin)]
         # A broken session has a short id, with which a sound copy's may begin.
         found = [item for item in found if item.id == prefix] or found
         ids = sorted({item.id for item in found})

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionNotFound, StorageError
+from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionNotFound, SessionTwin, StorageError
 from aloop.memory import os_port
 from aloop.memory.atomic import TEMPORARY_SUFFIX, explain, left_overs, write_atomic
 from aloop.memory.catalog import Catalog, Entry, is_ours
@@ -149,9 +149,14 @@ class YamlBackend:
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
         """Return all sessions whose id begins with ``prefix``, in any case; raises InvalidPrefix, StorageError."""
-        wanted = normal_prefix(prefix)
         with self._explained("look for sessions"):
+            wanted = normal_prefix(prefix, self._catalog.has)
             return self._catalog.find(wanted, ask_files=ask_files)
+
+    def twins(self) -> dict[str, str]:
+        """Return by which ids sessions are found that have that of another one; by folder. Raises StorageError."""
+        with self._explained("look for sessions"):
+            return self._catalog.twins()
 
     def list_sessions(self, limit: int | None, prefix: str = "") -> list[SessionSummary]:
         """Return the newest sessions first, the unreadable among them; raises StorageError."""
@@ -165,7 +170,10 @@ class YamlBackend:
     def summarize(self, session_ids: Iterable[str]) -> list[SessionSummary]:
         """Return the rows of those sessions that are there; raises StorageError."""
         entries = [entry for identity in session_ids for entry in self.find(identity)[:1]]
-        heads = (read_head(self.port, str(self.sessions_dir), entry.folder) for entry in entries)
+        found = ((entry, read_head(self.port, str(self.sessions_dir), entry.folder)) for entry in entries)
+        heads = (
+            head and (head._replace(id=entry.id, problem=entry.twin) if entry.twin else head) for entry, head in found
+        )
         return [self._summary(head) for head in heads if head]
 
     def list_titles(self) -> list[SessionTitle]:
@@ -174,13 +182,14 @@ class YamlBackend:
 
     def _title(self, head: Head) -> str:
         """Return the title of a session whose first lines have none; of one that can not be read, nothing."""
-        title = None if head.problem else read_title(self.port, self.sessions_dir, head)
+        is_sound = head.problem is None or isinstance(head.problem, SessionTwin)
+        title = read_title(self.port, self.sessions_dir, head) if is_sound else None
         return self._summary(head).title if title is None else title
 
     def search(self, query: Query) -> Iterator[list[Hit]]:
         """Yield what is found in all sessions, as ``aloop.memory.search.search`` does; raises StorageError."""
         with self._explained("search the sessions"):
-            yield from search(self.port, self.sessions_dir, query)
+            yield from search(self.port, self.sessions_dir, query, self._catalog.twins())
 
     def _heads(self, prefix: str = "") -> list[Head]:
         with self._explained("list the sessions"):
@@ -188,8 +197,7 @@ class YamlBackend:
 
     def latest(self) -> str | None:
         """Return the id of the session written last, None when there is none; raises StorageError."""
-        heads = self._heads()
-        return heads[0].id if heads else None
+        return next((head.id for head in self._heads() if not isinstance(head.problem, SessionTwin)), None)
 
     def delete(self, prefix: str) -> Path:
         """Move a session's folder to the trash and return where it is now.
@@ -206,14 +214,14 @@ class YamlBackend:
 
         Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
         """
-        wanted = None if prefix is None else normal_prefix(prefix)
         with self._explained("look into the trash"):
+            wanted = None if prefix is None else normal_prefix(prefix, self._trash.has)
             return self._trash.contents(wanted)
 
     def restore(self, prefix: str) -> SessionSummary:
         """Bring a session back from the trash; raises SessionExists, and as ``trashed`` does."""
-        wanted = normal_prefix(prefix)
         with self._explained("restore the session"):
+            wanted = normal_prefix(prefix, self._trash.has)
             return self._trash.restore(wanted)
 
     def purge(self, sessions: Iterable[TrashedSession]) -> None:

@@ -100,7 +100,7 @@ async def test_a_broken_session_can_be_deleted(bench: SetUp, sessions_dir: Path)
     path = break_session(sessions_dir)
     stage = bench()
     await dispatch(f"/delete {THIRD[:8]}", stage.context)
-    assert "can not be read" in str(stage.view.of("confirm")[0])
+    assert "can not be opened" in str(stage.view.of("confirm")[0])
     assert not path.exists()
 
 
@@ -111,3 +111,18 @@ async def test_a_session_open_in_another_shell_stays(bench: SetUp, sessions_dir:
         await dispatch(f"/delete {FIRST}", stage.context)
     assert f"process {process}" in str(stage.view.of("error")[0])
     assert path.exists()
+
+
+async def test_what_has_come_into_the_place_of_the_open_session_is_not_taken_for_it(
+    bench: SetUp, sessions_dir: Path, tmp_path: Path
+) -> None:
+    place = save(sessions_dir, FIRST, says="the open one").parent
+    renamed = place.rename(sessions_dir / "my-talk")
+    stage = bench(hold=True)
+    await dispatch("/resume a1b2", stage.context)
+    save(sessions_dir, FIRST, says="the other one")  # as a checkout does
+    await dispatch(f"/export md {tmp_path / 'talk.md'}", stage.context)
+    assert "the open one" in (tmp_path / "talk.md").read_text()
+    await dispatch("/delete", stage.context)
+    assert (renamed.exists(), place.exists()) == (False, True)
+    assert stage.memory.message_count == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,19 @@ async def test_without_a_yes_to_a_copy_the_open_session_stays(bench: SetUp, sess
         await dispatch("/resume a1b2", stage.context)
     assert stage.memory.session_id == before
     assert stage.view.of("info") == ["Nothing was changed."]
+
+
+async def test_of_two_sessions_with_one_id_the_row_is_the_one_that_is_meant(bench: SetUp, sessions_dir: Path) -> None:
+    original = save(sessions_dir, FIRST, day=2, says="the original").parent
+    copy = sessions_dir / "2025-01-02_a1b2c3d4-old"
+    shutil.copytree(original, copy)
+    (copy / "session.yaml").write_text((original / "session.yaml").read_text().replace("the original", "the copy"))
+    stage = bench()
+    await dispatch("/resume", stage.context)
+    row = 1 + stage.context.rows.index(copy.name)
+    await dispatch(f"/resume {row}", stage.context)
+    assert "Go on in a copy?" in str(stage.view.of("confirm"))
+    assert stage.memory.messages[0].content == "the copy"
+    await dispatch(f"/delete {row}", stage.context)
+    assert (original.exists(), copy.exists()) == (True, False)
+    assert f"/restore {copy.name} brings it back" in str(stage.view.of("info")[-1])

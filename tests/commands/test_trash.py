@@ -51,3 +51,15 @@ async def test_restore_covers_nothing_up(bench: SetUp, sessions_dir: Path) -> No
     await dispatch(f"/restore {FIRST}", stage.context)
     assert "is in the place of session a1b2c3d4" in str(stage.view.of("error")[0])
     assert "mine" in path.read_text()
+
+
+async def test_a_row_is_the_one_that_was_shown_also_of_a_session_deleted_twice(
+    bench: SetUp, sessions_dir: Path
+) -> None:
+    stage = bench()
+    for says in ("earlier", "later"):
+        path = save(sessions_dir, FIRST, says=says)
+        await dispatch(f"/delete {FIRST}", stage.context)
+    await dispatch("/trash", stage.context)
+    await dispatch("/restore 2", stage.context)
+    assert "earlier" in path.read_text()

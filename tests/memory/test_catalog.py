@@ -127,9 +127,12 @@ def test_look_ups_after_the_first_read_one_file_each(two: Path, catalog: Catalog
 
 
 def test_of_two_folders_with_one_id_the_one_named_after_it_is_meant(two: Path, catalog: Catalog) -> None:
-    put(two, ID, "0-copy", minutes=9)
-    assert catalog.find(ID) == [FIRST]
-    assert ids(catalog) == [ID, OTHER_ID, ID]
+    put(two, ID, "0-Copy", minutes=9)
+    assert catalog.find("a1b2") == [FIRST]
+    assert ids(catalog) == ["0-copy", OTHER_ID, ID]
+    assert [(entry.id, entry.folder) for entry in catalog.find("0-copy")] == [("0-copy", "0-Copy")]
+    assert catalog.twins() == {"0-Copy": "0-copy"}
+    assert f"has the id of {FIRST.folder} too" in str(catalog.heads()[0].problem)
 
 
 def test_a_broken_session_hides_no_other_and_is_found_by_its_folders_name(two: Path, catalog: Catalog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -224,6 +225,23 @@ async def test_an_edit_that_was_never_taken_over_is_told_when_the_session_is_ope
     assert desk.told == ["session.yaml changed on disk: 1 edited; reloaded."]
     desk.memory.close()
     assert (await desk.memory.resume(FIRST)).warnings == ()
+
+
+async def test_an_edit_older_than_the_session_is_not_to_take_its_place(desk: Desk) -> None:
+    draft = await desk.memory.begin_edit()
+    replace(draft.path, "      4.\n", "      vier.\n")
+    desk.memory.close()
+    await desk.memory.resume(FIRST)
+    async with desk.memory.turn() as turn:
+        await turn.add(LLMMessage("user", "And now?"))
+    later = draft.path.stat().st_mtime + 1
+    os.utime(desk.path, (later, later))  # whatever the clock of the file system
+    desk.memory.close()
+    [told] = (await desk.memory.resume(FIRST)).warnings
+    assert told == (
+        "An edit was not taken over, and session.yaml has changed since. "
+        f"Take what you need of it, then delete it: {draft.path}"
+    )
 
 
 async def test_an_edit_that_another_shell_may_be_at_is_not_told(desk: Desk) -> None:

@@ -88,6 +88,14 @@ def test_a_page_folds_tools_and_renders_answers() -> None:
     assert "→ calculator: 44" in page.text
 
 
+def test_what_is_folded_tells_that_it_has_more_lines() -> None:
+    call = ToolCall("call_1", "run_shell", '{"command": "cd src\\nrm -r old"}')
+    result = LLMMessage("tool", "one\ntwo", tool_call_id="call_1", name="run_shell")
+    page = render(session(LLMMessage("assistant", None, (call,)), result), "html")
+    assert "<summary>run_shell cd src …</summary>" in page
+    assert "<summary>→ run_shell: one …</summary>" in page
+
+
 def test_a_page_has_a_dark_side_and_needs_nothing_from_elsewhere() -> None:
     said = "![a](http://evil.example/x.png) [a link](https://example.org) [b](javascript:alert(1)) <b>raw</b>"
     text = render(session(LLMMessage("assistant", said)), "html")

@@ -11,6 +11,7 @@ import pytest
 
 from aloop.memory.heads import HEAD_SIZE, Head, read_head, short_name
 from aloop.memory.serialization import dump_session
+from aloop.memory.summaries import read_summary
 from tests.memory.examples import ID, NOON, SPEC_SAMPLE, session, user
 from tests.memory.faults import FaultyPort
 
@@ -69,6 +70,17 @@ def test_a_broken_file_is_known_by_its_folder_and_its_time(port: FaultyPort, pat
     assert (found.id, found.updated_at) == ("a1b2c3d4", datetime.fromtimestamp(1_000_000, UTC))
     assert found.problem is not None
     assert found.problem.path == path
+
+
+def test_a_file_that_tells_no_time_has_that_of_its_last_change(port: FaultyPort, path: Path) -> None:
+    path.write_text(f"id: {ID}\nmessages:\n- {{role: user, content: Hi}}\n")
+    os.utime(path, (1_000_000, 1_000_000))
+    found = head(port, path)
+    assert found is not None
+    moment = datetime.fromtimestamp(1_000_000, UTC)
+    assert found.updated_at == moment
+    summary = read_summary(port, path.parents[1], found)
+    assert (summary.created_at, summary.updated_at, summary.problem) == (moment, moment, None)
 
 
 @pytest.mark.parametrize("refused", ["read", "lstat"])

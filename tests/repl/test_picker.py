@@ -137,6 +137,15 @@ def test_a_new_title_is_found_at_once_and_stays_highlighted() -> None:
     assert shown(picking) == ["renamed"]
 
 
+def test_what_was_renamed_stays_highlighted_where_it_fits_the_filter_no_more() -> None:
+    picking = picker("an apple", "an orange", "an apricot")
+    picking.set_filter("an ap")
+    picking.retitle("00000000-5678", "renamed")
+    assert (highlighted(picking), shown(picking)) == ("renamed", ["renamed", "an apricot"])
+    picking.set_filter("an ap")
+    assert shown(picking) == ["an apricot"]
+
+
 def test_what_is_highlighted_stays_so_when_more_are_read() -> None:
     picking = picker("a", "b")
     picking.move(1)

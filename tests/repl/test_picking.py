@@ -215,6 +215,28 @@ async def test_d_moves_to_the_trash_after_a_yes(stage: SetStage, sessions_dir: P
         await shell.see("Resumed a1b2c3d4")
 
 
+async def test_a_second_d_while_the_first_is_done_trashes_no_other_one(
+    stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, delete = asyncio.Event(), MemoryManager.delete_session
+
+    async def wait_and_delete(_: MemoryManager, session_id: str, *, sessions_dir: Path) -> Path:
+        await event.wait()
+        return await delete(session_id, sessions_dir=sessions_dir)
+
+    monkeypatch.setattr(MemoryManager, "delete_session", wait_and_delete)
+    async with stage() as shell:
+        await opened(shell)
+        await line(shell, " 1  0badcafe")
+        shell.type("d\rd")
+        await line(shell, "Enter moves 0badcafe to the trash")
+        event.set()
+        await line(shell, "Deleted 0badcafe")
+        shell.type("\r\x1b[B")
+        await line(shell, "── a1b2c3d4")
+        assert [row.id for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)] == [SECOND, FIRST]
+
+
 async def test_what_was_pasted_is_never_a_command(stage: SetStage, sessions_dir: Path) -> None:
     async with stage() as shell:
         await opened(shell)

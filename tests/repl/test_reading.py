@@ -63,6 +63,11 @@ def test_a_conversation_reads_like_a_chat_with_numbers_in_the_margin() -> None:
     ]
 
 
+def test_one_line_that_is_left_out_is_one_line() -> None:
+    talk = (LLMMessage("user", "List."), LLMMessage("tool", "a\nb", tool_call_id="call_1"))
+    assert read(session(*talk))[-1] == "2    → a … 1 more line"
+
+
 def test_rows_break_between_words_and_fit_the_screen() -> None:
     words = "wonderful " * 30
     talk = (LLMMessage("user", words), LLMMessage("assistant", words), LLMMessage("tool", words, tool_call_id="1"))

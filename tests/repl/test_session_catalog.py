@@ -36,6 +36,11 @@ def test_the_shortest_form_of_an_id_is_its_own_and_eight_at_least(ids: list[str]
         assert len(entry.shortest) >= SHORT_ID
 
 
+def test_a_folders_name_is_offered_whole() -> None:
+    names = ["2025-01-31_a1b2c3d4 (copy 2)", "2025-01-31_a1b2c3d4 (copy)"]
+    assert [entry.shortest for entry in catalog(names).find("2025")] == names
+
+
 def test_an_empty_catalog_finds_nothing() -> None:
     assert SessionCatalog().find("a") == []
     assert SessionCatalog().find("") == []
