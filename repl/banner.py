@@ -68,6 +68,15 @@ def greeting(options: ShellOptions, width: int) -> list[Line]:
 def farewell_lines(context: Context) -> list[Line]:
     """Return how to come back to the session that is left; nothing for one that was never saved."""
     memory = context.memory
+    if memory.beside is not None:
+        return [
+            line(
+                (
+                    Tone.BAD,
+                    f"session.yaml could not be read. What was said since stands in {safe_line(str(memory.beside))}.",
+                )
+            )
+        ]
     if memory.has_unsaved:
         return [
             line((Tone.BAD, "Not saved: what was said last. What the disk took of it comes back at the next start."))

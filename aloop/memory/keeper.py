@@ -42,12 +42,12 @@ class Keeper:
     _open: OpenLock | None = None
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
-    _beside: Beside = field(default_factory=Beside)
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def path(self) -> Path | None:
         """The file that the last save went to."""
-        kept = self._beside.stored or self.stored
+        kept = self.beside.stored or self.stored
         return kept.path if kept else None
 
     def open(self, prefix: str) -> tuple[Keeper, list[str]]:
@@ -207,7 +207,7 @@ class Keeper:
                 self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
                 conversation.saved_now(session)
                 self.stored.sync()
-                notices += self._beside.rejoined(self.backend.port)
+                notices += self.beside.rejoined(self.backend.port)
                 return SaveReport(self.stored.path, notice=" ".join(notices) or None)
             except ChangedMeanwhile:
                 continue
@@ -221,7 +221,7 @@ class Keeper:
             except SessionFileError as error:
                 if amendment is not None or self.stored is None:
                     raise
-                return self._beside.save(self.stored, conversation, model, error)
+                return self.beside.save(self.stored, conversation, model, error)
         raise OSError(f"{folder / FILE_NAME} changes faster than it can be saved")
 
     def _create(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:

@@ -82,6 +82,11 @@ class MemoryManager(Changing):
         """Whether there are messages that no save has written yet."""
         return bool(self._conversation.unsaved)
 
+    @property
+    def beside(self) -> Path | None:
+        """The file beside session.yaml that has all that is unsaved, for session.yaml could not be read; else None."""
+        return self._keeper.beside.holding(self._conversation) if self.has_unsaved else None
+
     async def add_message(self, message: LLMMessage) -> None:
         """Append a message, in memory; ``save_memory`` writes it."""
         conversation = self._conversation
@@ -175,7 +180,7 @@ class MemoryManager(Changing):
         self._conversation = Conversation.of(stored.session)
         for notice in notices:
             self._tell(notice)
-        return replace(stored.session, warnings=(*stored.session.warnings, *await self._find_left_edits()))
+        return replace(stored.session, warnings=(*stored.session.warnings, *await self._find_left_behind()))
 
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
         """Go on in a new session that begins as another does: this one with None, else an id or a unique prefix.
