@@ -81,7 +81,7 @@ class Keeper:
             _while_swept(lambda: self._start_journal(session, base))
         except OSError as error:
             reason = explain(error, "note the turn as it goes", self.backend.sessions_dir)
-            notices.append(f"{reason} A crash would lose this turn; its end will be saved as always.")
+            notices.append(f"{reason} A crash would lose this turn, until its end is saved.")
         return notices
 
     def _start_journal(self, session: Session, base: int) -> None:
@@ -96,7 +96,7 @@ class Keeper:
             self._journal.add(message)
         except OSError as error:
             reason = explain(error, "note the turn as it goes", self._folder or self.backend.sessions_dir)
-            return f"{reason} A crash would lose what comes now; the turn's end will be saved as always."
+            return f"{reason} A crash would lose what comes now, until the turn is saved."
         return None
 
     def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:

@@ -210,11 +210,14 @@ class MemoryManager(Changing):
         await manager.resume(session_id)
         return manager
 
+    def snapshot(self) -> Session:
+        """Return the session as it is in memory, what no save has written yet included."""
+        return replace(self._conversation.snapshot(None), path=self.path or Path())
+
     def stats(self) -> SessionStats:
         """Return counts over the conversation as it is in memory; ``size`` is that of the file at the last save."""
-        session = replace(self._conversation.snapshot(None), path=self.path or Path())
         stored = self._keeper.stored
-        return count(session, len(stored.data) if stored else 0)
+        return count(self.snapshot(), len(stored.data) if stored else 0)
 
 
 class _TurnKeeper:
