@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aloop.errors import AloopError
 from commands.outcome import Outcome
 from commands.registry import Argument, Command
 from commands.unsaved import save_what_is_left
@@ -25,8 +26,13 @@ async def export(context: Context, argument: str) -> Outcome:
         return Outcome()
     word, _, wanted = argument.partition(" ")
     form = read_format(word)
-    await save_what_is_left(memory)
-    session = await memory.load_session(await memory.find_own_name(), sessions_dir=memory.sessions_dir)
+    try:
+        await save_what_is_left(memory)
+        session = await memory.load_session(await memory.find_own_name(), sessions_dir=memory.sessions_dir)
+    except AloopError as error:
+        # Where a disk is full, or session.yaml can not be read, this is the way to get the conversation elsewhere.
+        view.error(str(error))
+        session = memory.snapshot()
     path = export_path(session, form, wanted.strip(), Path.cwd())
     text = await asyncio.to_thread(render, session, form)
     try:

@@ -21,7 +21,10 @@ async def leave(context: Context, _argument: str) -> Outcome:
         context.view.error(str(error))
         if not context.was_told_of_unsaved:
             context.was_told_of_unsaved = True
-            context.view.error("Not left: the last turns are in memory only. /exit once more leaves without them.")
+            context.view.error(
+                "Not left: the last turns are in memory only. /export json PATH keeps them elsewhere, "
+                "/exit once more leaves without them."
+            )
             return Outcome()
     return Outcome(Next.LEAVE)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from aloop import __version__
 from aloop.config import OFFLINE_MODEL, Settings
-from aloop.errors import SHORT_ID, LocalModelError
+from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local.models import TOY, default_model, full_name, title_of
+from aloop.local.place import shown
+from aloop.memory.location import FOLDER, resolve_sessions_dir
 from repl.options import ShellOptions
 from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
@@ -60,14 +63,31 @@ def greeting(options: ShellOptions, width: int) -> list[Line]:
     """Return what stands above the first prompt."""
     settings = options.settings
     if options.resume is None and is_first_start(settings):
-        sessions = options.sessions_dir or settings.sessions_dir or ".aloop/sessions"
-        return welcome_lines(options.model, settings, str(sessions))
+        return welcome_lines(options.model, settings, _sessions_folder(options))
     return banner_lines(options.model, settings, width)
+
+
+def _sessions_folder(options: ShellOptions) -> str:
+    """Return where conversations will be saved, as people write it: not always here, for one further up goes before."""
+    try:
+        folder, here = resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir), Path.cwd()
+    except (OSError, StorageError):  # the engine says what is wrong
+        return str(FOLDER)
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else shown(folder)
 
 
 def farewell_lines(context: Context) -> list[Line]:
     """Return how to come back to the session that is left; nothing for one that was never saved."""
     memory = context.memory
+    if memory.beside is not None:
+        return [
+            line(
+                (
+                    Tone.BAD,
+                    f"session.yaml could not be read. What was said since stands in {safe_line(str(memory.beside))}.",
+                )
+            )
+        ]
     if memory.has_unsaved:
         return [
             line((Tone.BAD, "Not saved: what was said last. What the disk took of it comes back at the next start."))

@@ -194,7 +194,12 @@ class AnthropicLLM:
 
     def _direct(self) -> httpx2.AsyncClient | None:
         """Return what passes by the proxies that the environment names, to a server of ours; None: as it says."""
-        return httpx2.AsyncClient(trust_env=False, timeout=self._dialect.stall_after) if self._dialect.is_ours else None
+        if not self._dialect.is_ours:
+            return None
+        # A connection for each question: that costs nothing here, and a server that closes a used one just as the next
+        # question goes out on it, as llama.cpp's does now and then, would lose that question.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        return httpx2.AsyncClient(trust_env=False, timeout=self._dialect.stall_after, limits=limits)
 
     def _explain(self, error: Exception, client: anthropic.AsyncAnthropic) -> LLMError:
         match error:

@@ -12,19 +12,34 @@ from aloop.llm.message_types import LLMMessage
 from aloop.llm.summary_request import INSTRUCTIONS, summary_request
 
 _TOY_INSTRUCTIONS = "You summarise conversations."
+_TOY_QUESTION = "Summarise in a few sentences what the person said"
 _TOY_READS = 3_000
 """Characters; some ten seconds of reading, and of more it makes no more sense."""
 _SHARE = 4  # no message takes more than one in so many characters
+_HINT = 600
+"""Characters of the person's own words, where a toy finds none of its own."""
 _MARGIN = 0.9  # characters are no tokens: the next try is to be the last
+_WORD = re.compile(r"\w+")
 _SENTENCES = re.compile(r".*[.!?](?=\s|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class FittedSummary:
-    """What to send; ``left_out`` counts the oldest messages that are not in it."""
+    """What to send; ``left_out`` counts the oldest messages that are not in it, ``shown`` is what a toy sees of it."""
 
     messages: list[LLMMessage]
     left_out: int
+    shown: Sequence[str] = ()
+
+    def finish(self, reply: Reply) -> Reply:
+        """Return the answer as it can stand for the conversation: of a toy's, its sentences, else what it was shown."""
+        if not self.shown:
+            return reply
+        reply = whole_sentences(reply)
+        if reply.stop_reason != "max_tokens" and not _is_echo(reply.message.content or ""):
+            return reply
+        hint = f"The person said, the latest last:\n\n{_listed(_newest(self.shown, _HINT))}"
+        return replace(reply, message=replace(reply.message, content=hint), stop_reason="end_turn")
 
 
 async def fit_summary(
@@ -39,7 +54,12 @@ async def fit_summary(
     most = _TOY_READS if is_toy else _SHARE * max(map(len, pieces)) + sum(map(len, pieces))
     while most > 0:
         kept = _newest(pieces, most)
-        fitted = FittedSummary(_toy_question(kept, wish) if is_toy else _question(kept, wish), len(pieces) - len(kept))
+        left_out = len(pieces) - len(kept)
+        fitted = (
+            FittedSummary(_toy_question(kept, wish), left_out, kept)
+            if is_toy
+            else FittedSummary(_question(kept, wish), left_out)
+        )
         tokens = await count(fitted.messages)
         if tokens <= room:
             return fitted
@@ -72,7 +92,15 @@ def _question(kept: Sequence[str], wish: str) -> list[LLMMessage]:
 
 
 def _toy_question(kept: Sequence[str], wish: str) -> list[LLMMessage]:
-    said = "\n".join(f"- {' '.join(text.split())}" for text in kept)
     wanted = f", above all {wish}" if wish else ""
-    text = f"Summarise in a few sentences what the person said{wanted}:\n\n{said}"
+    text = f"{_TOY_QUESTION}{wanted}:\n\n{_listed(kept)}"
     return [LLMMessage("system", _TOY_INSTRUCTIONS), LLMMessage("user", text)]
+
+
+def _listed(pieces: Sequence[str]) -> str:
+    return "\n".join(f"- {' '.join(text.split())}" for text in pieces)
+
+
+def _is_echo(answer: str) -> bool:
+    """Whether an answer says nothing, or only what it was told to do."""
+    return set(_WORD.findall(answer.lower())) <= set(_WORD.findall(f"{_TOY_INSTRUCTIONS} {_TOY_QUESTION}".lower()))

@@ -37,10 +37,20 @@ class Fitting:
     async def fit(self, messages: Sequence[LLMMessage], room: int, count: Count) -> list[LLMMessage] | None:
         """Return what of ``messages`` fits into ``room`` tokens; None when the last turn alone does not.
 
-        The system messages and the last turn always stay.
+        The system messages and the last turn always stay; so does a summary at the front, where it leaves them room.
         """
         system = [message for message in messages if message.role == "system"]
         said = [message for message in messages if message.role != "system"]
+        if len(said) > 1 and said[0].summary:
+            # The oldest, and yet the last to go: it is all that is sent of what it stands for.
+            sent = await self._fit([*system, said[0]], said[1:], room, count)
+            if sent is not None:
+                return sent
+        return await self._fit(system, said, room, count)
+
+    async def _fit(
+        self, system: list[LLMMessage], said: list[LLMMessage], room: int, count: Count
+    ) -> list[LLMMessage] | None:
         first = self._cut[0] if self._cut and said[self._cut[0] : self._cut[0] + 1] == [self._cut[1]] else 0
         tokens = await count(system + said[first:])
         wanted = room if tokens <= room else int(room * self._kept)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
 from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, ToolSpec
 from aloop.llm.dialect import Dialect
-from aloop.llm.fitted_summary import fit_summary, whole_sentences
+from aloop.llm.fitted_summary import FittedSummary, fit_summary
 from aloop.llm.fitting import Fitting, without_tools
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.summary_request import parts_of
@@ -40,7 +40,7 @@ class _Question:
     messages: list[LLMMessage]
     tokens: int
     remarks: list[str]
-    is_summary: bool = False
+    summary: FittedSummary | None = None
 
 
 class LocalLLM:
@@ -86,7 +86,7 @@ class LocalLLM:
                 async for event in told:
                     if isinstance(event, Reply):
                         self._losses = 0
-                        event = whole_sentences(event) if question.is_summary and self._local.is_toy else event
+                        event = question.summary.finish(event) if question.summary else event
                     yield event
         except ContextOverflow:
             raise self._too_long(serving) from None
@@ -141,7 +141,7 @@ class LocalLLM:
             remarks = self._said_of(fitted.left_out, "not in the summary", serving)
             if self._local.is_toy:
                 remarks.append(f"{self._local.title} is a small model: its summary may well be wrong.")
-            return _Question(fitted.messages, tokens, remarks, is_summary=True)
+            return _Question(fitted.messages, tokens, remarks, fitted)
         whole = list(messages) if serving.takes_tools else without_tools(messages)
         sent = await self._fitting.fit(whole, room, count)
         if sent is None:

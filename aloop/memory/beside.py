@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from aloop.errors import SessionFileError
 from aloop.memory.conversation import Conversation
@@ -10,26 +12,31 @@ from aloop.memory.os_port import OsPort
 from aloop.memory.session import FILE_NAME, SaveReport
 from aloop.memory.stored import StoredSession, time_mark
 
+IS_BESIDE = re.compile(r"session\.recovered-.*\.yaml").fullmatch
+
 
 @dataclass(slots=True)
 class Beside:
     """The file beside one session's, None as long as there is none. Methods raise OSError."""
 
     stored: StoredSession | None = None
+    _count: int = 0
 
     def save(
         self, broken: StoredSession, conversation: Conversation, model: str | None, error: SessionFileError
     ) -> SaveReport:
         """Save the whole conversation, anew with each turn until session.yaml reads again; ``broken`` is that file."""
         session = conversation.snapshot(model)
-        if self.stored:
-            path = self.stored.path
-        else:
-            path = broken.path.with_name(f"session.recovered-{time_mark(session.updated_at)}.yaml")
+        path = self.stored.path if self.stored else broken.path.with_name(name_beside(time_mark(session.updated_at)))
         changed = conversation.system_changed
         self.stored = broken.write_beside(path, session, conversation.unsaved, system_changed=changed)
+        self._count = len(conversation.messages)
         notice = f"{error}. The file is left as it is, and this turn was saved beside it, in {path.name}."
         return SaveReport(path, beside=True, notice=notice)
+
+    def holding(self, conversation: Conversation) -> Path | None:
+        """Return the file if it has all messages of ``conversation``; None when some are in memory only."""
+        return self.stored.path if self.stored and self._count == len(conversation.messages) else None
 
     def rejoined(self, port: OsPort) -> list[str]:
         """After session.yaml could be written again: what was saved beside it is in it now."""
@@ -43,3 +50,19 @@ class Beside:
         except FileNotFoundError:
             pass
         return [f"{FILE_NAME} reads again; {stored.path.name} was edited meanwhile and is left to you."]
+
+
+def name_beside(mark: str) -> str:
+    """Return the name of such a file; ``mark`` is the time, as ``time_mark`` writes it."""
+    return f"session.recovered-{mark}.yaml"
+
+
+def left_beside(port: OsPort, folder: Path) -> tuple[str, ...]:
+    """Return a sentence for each such file: its turns are in no conversation until somebody puts them there.
+
+    Ask who has the session open alone: another's may go back into session.yaml by itself. Raises OSError.
+    """
+    return tuple(
+        f"Turns that were saved beside {FILE_NAME} are not in it. Take over what you need, then delete {folder / name}"
+        for name in sorted(filter(IS_BESIDE, port.names(folder)))
+    )

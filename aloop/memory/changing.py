@@ -12,6 +12,7 @@ from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import draft as drafts
 from aloop.memory.atomic import explain
+from aloop.memory.beside import left_beside
 from aloop.memory.conversation import Change, Conversation
 from aloop.memory.draft import Draft
 from aloop.memory.keeper import Amendment, Keeper
@@ -116,14 +117,15 @@ class Changing(Lookup):
         except OSError as error:
             raise explain(error, "look at the edited session", draft.path.parent) from error
 
-    async def _find_left_edits(self) -> tuple[str, ...]:
-        """Return a sentence for each edit that nobody is at any more, and that was never taken over."""
+    async def _find_left_behind(self) -> tuple[str, ...]:
+        """Return a sentence for each edit that was never taken over, and for turns that session.yaml could not take."""
         keeper = self._keeper
-        if keeper.stored is None or not keeper.hold:  # else another shell may be at it
+        if keeper.stored is None or not keeper.hold:  # else another shell may be at them
             return ()
         folder = keeper.stored.path.parent
         with contextlib.suppress(OSError):  # the session is open all the same, and a check finds them too
-            return await self._work(lambda: drafts.left_over(keeper.backend.port, folder))
+            port = keeper.backend.port
+            return await self._work(lambda: (*drafts.left_over(port, folder), *left_beside(port, folder)))
         return ()
 
     async def _refresh(self, *, own: bool = False) -> None:

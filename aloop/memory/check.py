@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import stat
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from aloop.errors import SessionFileError
 from aloop.memory.atomic import left_overs, write_atomic
+from aloop.memory.beside import IS_BESIDE
 from aloop.memory.check_text import check_text
 from aloop.memory.draft import IS_DRAFT
 from aloop.memory.findings import Finding
@@ -27,7 +27,7 @@ from aloop.memory.twins import find_twins
 from aloop.memory.undone import is_undone, read_undone
 
 _SET_ASIDE = {
-    re.compile(r"session\.recovered-.*\.yaml").fullmatch: f"holds turns that were saved beside {FILE_NAME}",
+    IS_BESIDE: f"holds turns that were saved beside {FILE_NAME}",
     IS_DRAFT: f"holds an edit of {FILE_NAME} that was not taken over",
 }
 

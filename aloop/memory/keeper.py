@@ -42,12 +42,12 @@ class Keeper:
     _open: OpenLock | None = None
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
-    _beside: Beside = field(default_factory=Beside)
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def path(self) -> Path | None:
         """The file that the last save went to."""
-        kept = self._beside.stored or self.stored
+        kept = self.beside.stored or self.stored
         return kept.path if kept else None
 
     def open(self, prefix: str) -> tuple[Keeper, list[str]]:
@@ -82,7 +82,7 @@ class Keeper:
             _while_swept(lambda: self._start_journal(session, base))
         except OSError as error:
             reason = explain(error, "note the turn as it goes", self.backend.sessions_dir)
-            notices.append(f"{reason} A crash would lose this turn; its end will be saved as always.")
+            notices.append(f"{reason} A crash would lose this turn, until its end is saved.")
         return notices
 
     def _start_journal(self, session: Session, base: int) -> None:
@@ -97,7 +97,7 @@ class Keeper:
             self._journal.add(message)
         except OSError as error:
             reason = explain(error, "note the turn as it goes", self._folder or self.backend.sessions_dir)
-            return f"{reason} A crash would lose what comes now; the turn's end will be saved as always."
+            return f"{reason} A crash would lose what comes now, until the turn is saved."
         return None
 
     def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
@@ -208,7 +208,7 @@ class Keeper:
                 self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
                 conversation.saved_now(session)
                 self.stored.sync()
-                notices += self._beside.rejoined(self.backend.port)
+                notices += self.beside.rejoined(self.backend.port)
                 return SaveReport(self.stored.path, notice=" ".join(notices) or None)
             except ChangedMeanwhile:
                 continue
@@ -222,7 +222,7 @@ class Keeper:
             except SessionFileError as error:
                 if amendment is not None or self.stored is None:
                     raise
-                return self._beside.save(self.stored, conversation, model, error)
+                return self.beside.save(self.stored, conversation, model, error)
         raise OSError(f"{folder / FILE_NAME} changes faster than it can be saved")
 
     def _create(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:

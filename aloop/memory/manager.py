@@ -82,6 +82,11 @@ class MemoryManager(Changing):
         """Whether there are messages that no save has written yet."""
         return bool(self._conversation.unsaved)
 
+    @property
+    def beside(self) -> Path | None:
+        """The file beside session.yaml that has all that is unsaved, for session.yaml could not be read; else None."""
+        return self._keeper.beside.holding(self._conversation) if self.has_unsaved else None
+
     async def add_message(self, message: LLMMessage) -> None:
         """Append a message, in memory; ``save_memory`` writes it."""
         conversation = self._conversation
@@ -184,7 +189,7 @@ class MemoryManager(Changing):
         self._conversation = Conversation.of(stored.session)
         for notice in notices:
             self._tell(notice)
-        return replace(stored.session, warnings=(*stored.session.warnings, *await self._find_left_edits()))
+        return replace(stored.session, warnings=(*stored.session.warnings, *await self._find_left_behind()))
 
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
         """Go on in a new session that begins as another does: this one with None, else an id or a unique prefix.
@@ -214,11 +219,14 @@ class MemoryManager(Changing):
         await manager.resume(session_id)
         return manager
 
+    def snapshot(self) -> Session:
+        """Return the session as it is in memory, what no save has written yet included."""
+        return replace(self._conversation.snapshot(None), path=self.path or Path())
+
     def stats(self) -> SessionStats:
         """Return counts over the conversation as it is in memory; ``size`` is that of the file at the last save."""
-        session = replace(self._conversation.snapshot(None), path=self.path or Path())
         stored = self._keeper.stored
-        return count(session, len(stored.data) if stored else 0)
+        return count(self.snapshot(), len(stored.data) if stored else 0)
 
 
 class _TurnKeeper:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aloop.errors import SHORT_ID, SessionFileError
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.beside import name_beside
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.conversation import Conversation
 from aloop.memory.journal import JournalRecord, is_journal, read_journal
@@ -73,7 +74,7 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
         StoredSession.create(port, path, Conversation.of(session).snapshot(None))
         return f"{what} {were} brought back."
     except SessionFileError as error:
-        beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
+        beside = folder / name_beside(time_mark(datetime.now().astimezone()))
         StoredSession.create(port, beside, replace(record.session, messages=turn))
         return f"{what} {were} saved as {beside}, for {error}"
     if _is_saved(stored.session.messages[record.base :], record.session.messages, turn):
@@ -85,7 +86,7 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
         stored.save(conversation.snapshot(None), turn)
         stored.sync()
     except SessionFileError as error:
-        beside = folder / f"session.recovered-{time_mark(datetime.now().astimezone())}.yaml"
+        beside = folder / name_beside(time_mark(datetime.now().astimezone()))
         StoredSession.create(port, beside, replace(record.session, messages=turn))
         return f"{what} {were} saved as {beside}, for {error}"
     return f"{what} {were} brought back."

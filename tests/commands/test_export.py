@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.serialization import load_session
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
@@ -32,6 +34,18 @@ async def test_a_path_may_have_spaces_in_it(bench: SetUp) -> None:
     stage = await _talk(bench)
     await dispatch("/export md my talk.md", stage.context)
     assert Path("my talk.md").is_file()
+
+
+async def test_what_can_not_be_saved_can_still_be_got_elsewhere(bench: SetUp) -> None:
+    stage = await _talk(bench)
+    path = stage.memory.path
+    assert path is not None
+    path.write_text(path.read_text().replace("\nmessages:", "\nmessages: ["))
+    await stage.memory.add_message(LLMMessage("user", "And 3+3?"))
+    await dispatch("/export json talk.json", stage.context)
+    assert f"{path}:" in str(stage.view.of("error"))
+    saved = load_session(Path("talk.json").read_bytes(), Path("talk.json"))
+    assert [message.content for message in saved.messages] == ["What is 2+2?", "It is **4**.", "And 3+3?"]
 
 
 async def test_nothing_is_written_over_without_a_yes(bench: SetUp) -> None:

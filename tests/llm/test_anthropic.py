@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from anthropic import AsyncAnthropic
 
 from aloop.llm.anthropic import AnthropicLLM
 from aloop.llm.base import Reply, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.dialect import Dialect
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from tests.llm.asking import HELLO, collect, reply_to
 from tests.stub import Answer, Gate, Ping, Raw, Redacted, StubServer, Text, Thinking, ToolUse
@@ -193,3 +195,21 @@ def test_it_can_be_used_from_one_event_loop_after_another(stub: StubServer, monk
 
     replies = [asyncio.run(ask()) for _ in range(2)]
     assert [reply.message.content for reply in replies] == ["You said: hello"] * 2
+
+
+async def test_a_server_of_ours_that_ends_a_used_connection_without_a_word_loses_no_question() -> None:
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        [size] = re.findall(rb"(?i)content-length: (\d+)", head)
+        await reader.readexactly(int(size))
+        body = b'{"input_tokens": 3}'
+        kept = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        writer.write(kept + body)
+        await reader.read(1)  # the next question, or the end of the connection
+        writer.close()
+
+    async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        llm = AnthropicLLM("m", base_url=url, api_key=KEY, dialect=Dialect(is_ours=True))
+        assert [await llm.count(HELLO) for _ in range(2)] == [3, 3]
+        await llm.aclose()

@@ -52,6 +52,13 @@ async def test_another_conversation_is_not_cut_where_this_one_was() -> None:
     assert await fitting.fit([SYSTEM, LLMMessage("user", "new")], 41, count) == [SYSTEM, LLMMessage("user", "new")]
 
 
+async def test_a_summary_stays_at_the_front_unless_the_last_turn_needs_its_room() -> None:
+    summary, long = LLMMessage("user", "sum", summary=True), LLMMessage("user", "x" * 40)
+    whole = [SYSTEM, summary, *turns(6)]
+    assert await Fitting().fit(whole, 41, count) == [SYSTEM, summary, *whole[-4:]]
+    assert await Fitting().fit([SYSTEM, summary, long], 41, count) == [SYSTEM, long]
+
+
 async def test_the_last_turn_is_never_cut_however_many_steps_it_has() -> None:
     call = LLMMessage("assistant", "a" * 10, tool_calls=(ToolCall("c", "t"),))
     last = [LLMMessage("user", "q" * 10), call, LLMMessage("tool", "r" * 10, tool_call_id="c")]

@@ -94,8 +94,16 @@ async def test_a_broken_file_is_left_alone_and_the_turns_stand_beside_it(
     assert path.read_text() == broken
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     assert '"Two."' in beside.read_text()
+    assert memory.beside == beside
     assert all(f"{path}:9:1: " in line for line in told)
     assert "mend that line" in told[0]
+
+
+async def test_a_file_beside_it_that_lacks_what_was_said_last_does_not_count(memory: MemoryManager) -> None:
+    edit(file_of(memory), "messages:", "messages: [")
+    await take_turn(memory, "One?", "One.")
+    await memory.add_message(LLMMessage("user", "Two?"))
+    assert memory.beside is None
 
 
 async def test_once_it_is_mended_the_turns_go_where_they_belong(memory: MemoryManager, told: list[str]) -> None:
@@ -107,6 +115,23 @@ async def test_once_it_is_mended_the_turns_go_where_they_belong(memory: MemoryMa
     assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two."]
     assert list(path.parent.glob("session.recovered-*.yaml")) == []
     assert "reads again" in told[-1]
+
+
+async def test_turns_that_still_stand_beside_it_are_told_when_the_session_is_opened_again(
+    memory: MemoryManager,
+) -> None:
+    path = file_of(memory)
+    edit(path, "messages:", "messages: [")
+    await take_turn(memory, "One?", "One.")
+    memory.close()
+    edit(path, "messages: [", "messages:")
+    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    script = MemoryManager(sessions_dir=memory.sessions_dir)
+    assert (await script.resume(memory.session_id)).warnings == (), "another shell may be at it"
+    [told] = (await memory.resume(memory.session_id)).warnings
+    assert told.endswith(f"are not in it. Take over what you need, then delete {beside}")
+    beside.unlink()
+    assert (await memory.resume(memory.session_id)).warnings == ()
 
 
 async def test_turns_beside_the_file_that_were_edited_are_left_to_their_owner(

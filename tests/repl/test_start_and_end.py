@@ -89,6 +89,16 @@ async def test_the_farewell_tells_how_to_come_back_to_what_was_saved() -> None:
     assert f"aloop --resume {context.memory.session_id[:8]}" in to_text(farewell_lines(context))
 
 
+async def test_the_farewell_tells_where_turns_are_that_session_yaml_could_not_take() -> None:
+    context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
+    await context.memory.add_message(LLMMessage("user", "Hi"))
+    (await context.memory.save_memory()).path.write_text("")
+    await context.memory.add_message(LLMMessage("user", "More"))
+    assert to_text(farewell_lines(context)).startswith("Not saved")
+    beside = (await context.memory.save_memory()).path
+    assert str(beside) in to_text(farewell_lines(context))
+
+
 def test_what_was_entered_is_echoed_as_it_stood_at_the_prompt() -> None:
     assert to_text(echo_lines("one\ntwo\n")) == "> one\n  two\n"
 

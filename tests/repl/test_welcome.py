@@ -59,3 +59,16 @@ def test_a_session_that_is_resumed_is_greeted_as_ever() -> None:
     options = ShellOptions(Settings.from_env(), None, None, "")
     assert "conversations are saved" not in to_text(greeting(options, 80))
     assert "conversations are saved" in to_text(greeting(replace(options, resume=None), 80))
+
+
+def test_a_newcomer_is_told_of_the_folder_that_is_used(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ShellOptions(Settings.from_env(), None, None, None)
+    assert "are saved in .aloop/sessions\n" in to_text(greeting(options, 80))
+    deep = private_home / "project" / "src"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    (deep.parent / ".aloop" / "sessions").mkdir(parents=True)
+    assert "are saved in ~/project/.aloop/sessions\n" in to_text(greeting(options, 80))
+    assert "are saved in mine\n" in to_text(greeting(replace(options, sessions_dir=Path("mine")), 80))
+    deep.rmdir()
+    assert "are saved in .aloop/sessions\n" in to_text(greeting(options, 80))
