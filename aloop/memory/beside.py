@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +57,19 @@ class Beside:
 def name_beside(mark: str) -> str:
     """Return the name of such a file; ``mark`` is the time, as ``time_mark`` writes it."""
     return f"session.recovered-{mark}.yaml"
+
+
+@contextmanager
+def naming_what_is_beside(port: OsPort, folder: Path) -> Iterator[None]:
+    """Have the SessionFileError of the body name the files beside a session's that can not be read; raises OSError."""
+    try:
+        yield
+    except SessionFileError as error:
+        names = ", ".join(sorted(filter(IS_BESIDE, port.names(folder))))
+        if not names or type(error) is not SessionFileError:
+            raise
+        reason = f"{error.reason}; what was said since stands beside it, in {names}"
+        raise SessionFileError(error.path, error.line, error.column, reason) from None
 
 
 def left_beside(port: OsPort, folder: Path) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionNotFound, SessionTwin, StorageError
 from aloop.memory import os_port
 from aloop.memory.atomic import TEMPORARY_SUFFIX, explain, left_overs, write_atomic
+from aloop.memory.beside import naming_what_is_beside
 from aloop.memory.catalog import Catalog, Entry, is_ours
 from aloop.memory.check import Checker
 from aloop.memory.findings import Finding
@@ -80,7 +81,9 @@ class YamlBackend:
     def read(self, entry: Entry) -> StoredSession:
         """Return a session read whole; raises SessionFileError, StorageError."""
         with self._explained("read the session"):
-            return StoredSession.read(self.port, self.sessions_dir / entry.folder / FILE_NAME)
+            path = self.sessions_dir / entry.folder / FILE_NAME
+            with naming_what_is_beside(self.port, path.parent):
+                return StoredSession.read(self.port, path)
 
     def recover(self, entry: Entry) -> list[str]:
         """Bring back what crashed writers of a session left in journals; return what to tell, a sentence a turn."""

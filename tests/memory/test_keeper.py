@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import SessionBusy, StorageError
+from aloop.errors import SessionBusy, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.memory.os_port import SYSTEM
@@ -97,6 +97,19 @@ async def test_a_broken_file_is_left_alone_and_the_turns_stand_beside_it(
     assert memory.beside == beside
     assert all(f"{path}:9:1: " in line for line in told)
     assert "mend that line" in told[0]
+
+
+async def test_a_broken_file_names_what_stands_beside_it(memory: MemoryManager, sessions_dir: Path) -> None:
+    path = file_of(memory)
+    edit(path, "messages:", "messages: [")
+    await take_turn(memory, "One?", "One.")
+    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    memory.close()
+    told = f"session.yaml:9:1: .*; what was said since stands beside it, in {beside.name}$"
+    with pytest.raises(SessionFileError, match=told):
+        await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    with pytest.raises(SessionFileError, match=told):
+        await MemoryManager(sessions_dir=sessions_dir).resume(memory.session_id)
 
 
 async def test_a_file_beside_it_that_lacks_what_was_said_last_does_not_count(memory: MemoryManager) -> None:
