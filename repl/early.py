@@ -13,6 +13,7 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from select import select
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -37,6 +38,7 @@ class EarlyScreen:
 
     def __init__(self, fd: int) -> None:
         self.typed = ""
+        self._is_painted = False
         self._keys: EarlyKeys | None = None
         self._fd = fd
         self._before = termios.tcgetattr(fd)
@@ -44,24 +46,27 @@ class EarlyScreen:
     def paint(self, text: str) -> None:
         """Write ``text``, which may be empty, and keep what is typed from now on, shown only behind a text."""
         termios.tcsetattr(self._fd, termios.TCSANOW, _keys_kept(self._before, signals=not text))
-        _write(text)
         if text:
+            self._is_painted = True
+            # What was typed until now, the terminal has shown where the banner begins.
+            _write(_CLEAR_BELOW + text if select([self._fd], [], [], 0)[0] else text)
             room = os.get_terminal_size(self._fd).columns - len(PROMPT) - 1
             self._keys = EarlyKeys(self._fd, sys.stdout.fileno(), room)
 
     @property
     def is_painted(self) -> bool:
-        return self._keys is not None
+        return self._is_painted
 
     def take_over(self) -> bool:
         """Whether the banner stands on the screen, and the cursor on the row of the prompt, which is now the caller's.
 
         The cursor is still to be put in the first column.
         """
+        was_painted, self._is_painted = self._is_painted, False
         keys, self._keys = self._keys, None
         if keys is not None:
             self.typed = keys.stop()
-        return keys is not None
+        return was_painted
 
     def restore(self) -> None:
         """Give the terminal back; what is typed from now on is for the shell around us, and Ctrl-C is a signal."""

@@ -9,6 +9,14 @@ from typing import Any
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
+class ToldToEnd(Exception):
+    """Raised where a line is waited for, which nothing else can end; ``code`` is what the program then returns."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number
+
+
 class Ending:
     """Listens from construction, on the running event loop; ``code`` is 0 until somebody has told us to end.
 

@@ -24,7 +24,7 @@ class LineSource(Protocol):
     async def next(self, lead: str) -> str | None:
         """Return the next line, None when there are no more; ``lead`` is shown to whoever is asked.
 
-        Raises KeyboardInterrupt when Ctrl-C is the answer.
+        Raises KeyboardInterrupt when Ctrl-C is the answer, and ToldToEnd when the program is to end.
         """
         ...
 

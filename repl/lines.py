@@ -21,7 +21,7 @@ from commands.resume import report_resumed
 from commands.trust import admit
 from repl.asking_view import AskingView
 from repl.banner import banner_lines, farewell_lines
-from repl.ending import Ending
+from repl.ending import Ending, ToldToEnd
 from repl.engine import build_agent, load_ahead, names_model, recover, resume_session
 from repl.kind import is_dumb, is_terminal
 from repl.line_source import LineSource, PipedLines
@@ -116,6 +116,10 @@ async def _next_line(lines: LineSource, view: PlainView, ending: Ending) -> str 
             if not ending.code or waiting is None:
                 raise
             waiting.uncancel()
+            return None
+        except ToldToEnd as told:
+            view.info("")
+            ending.code = told.code
             return None
         except KeyboardInterrupt:
             view.info("\nCtrl-D or /exit leaves.")

@@ -268,6 +268,7 @@ class Shell:
         if self._turn:
             self._turn.cancel()
             await asyncio.wait([self._turn])
+        self._prompt.put_draft_away()
         context = self._engine.context
         if context:
             self._screen.show(farewell_lines(context))

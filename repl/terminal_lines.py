@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aloop.errors import AloopError
 from aloop.visible import visible
+from repl.at_the_line import Ends, ask
 from repl.backslash import is_kept, is_open
 from repl.editor import edit_text
-from repl.ending import SIGNALS
+from repl.ending import SIGNALS, ToldToEnd
 from repl.history_file import HistoryFile
 from repl.keyboard import Keyboard
 from repl.sanitize import safe_text
@@ -115,7 +116,7 @@ class TerminalLines:
             while line is not None and not self._is_to_edit and is_open(line):
                 text += f"{line if is_kept(text or line) else line[:-1]}\n"
                 line = self._line(_MORE)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ToldToEnd):
             self._remember_draft(text)
             raise
         return text + (line or "") if text else line
@@ -134,7 +135,7 @@ class TerminalLines:
             loop.remove_signal_handler(signal.SIGINT)
 
     def _remember_draft(self, above: str) -> None:
-        """Keep what Ctrl-C has cleared."""
+        """Keep what Ctrl-C has cleared, or the end has taken away."""
         if self._has_readline:
             import readline  # loaded by now
 
@@ -150,10 +151,7 @@ class TerminalLines:
         import readline  # loaded by now
 
         readline.set_startup_hook(lambda: readline.insert_text(offered))
-        try:
-            return self._line(lead)
-        finally:
-            readline.set_startup_hook(None)
+        return self._line(lead)
 
     def _start_readline(self, editing_mode: Literal["emacs", "vi"]) -> None:
         with suppress(ImportError):  # some Pythons are built without it
@@ -174,16 +172,18 @@ class TerminalLines:
             self._has_readline = True
 
     def _line(self, lead: str, offered: str = "") -> str | None:
-        # At rest all is saved: whoever tells us to end is obeyed on the spot. What is raised might come too late, for
-        # readline only looks at signals that come while it waits.
         if self._keys is None:
-            with _unheard():
-                return self._read(lead, signal.SIG_DFL, offered)
-        with _unheard(), self._keys.listening():
-            line = self._read(lead, signal.SIG_DFL)
+            return self._waited_for(lead, offered)
+        with self._keys.listening():
+            line = self._waited_for(lead)
         taken = self._keys.taken()
         self._is_to_edit = taken is not None
         return line if taken is None else taken
+
+    def _waited_for(self, lead: str, offered: str = "") -> str | None:
+        ends = Ends()
+        with ends.heard():
+            return self._read(lead, ends.handle, offered)
 
     def _read(self, lead: str, when_told: _Handler, offered: str = "") -> str | None:
         """Ask, with a Ctrl-C that raises KeyboardInterrupt here and not somewhere in the event loop."""
@@ -191,7 +191,7 @@ class TerminalLines:
         previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             with self._keyboard.heard():
-                return input(lead) if self._has_readline else _unpasted(lead, offered)
+                return ask(lead) if self._has_readline else _unpasted(lead, offered)
         except EOFError:
             if not self._has_readline:  # which ends the line by itself
                 sys.stdout.write("\n")
@@ -199,16 +199,6 @@ class TerminalLines:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Keep signals from the event loop, which would take a Ctrl-C at the prompt for one against the turn after it."""
-    wakeup = signal.set_wakeup_fd(-1)
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(wakeup)
 
 
 def _unpasted(lead: str, offered: str) -> str:

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -211,8 +212,24 @@ def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
         aloop.wait_for("As you wish.")
 
 
-def test_told_to_end_at_rest_it_ends() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end_at_rest_it_leaves_the_terminal_as_it_was_and_keeps_the_draft(number: signal.Signals) -> None:
     with Shell("--plain", "--model", "offline") as aloop:
         aloop.wait_for(">")
-        os.kill(aloop.pid, signal.SIGTERM)
-        assert aloop.wait_for_exit() == -signal.SIGTERM
+        aloop.send("a draft")
+        aloop.wait_for("a draft")
+        # As there is no shell around to go back to, we are not stopped; but the line is given up, and drawn anew.
+        aloop.send("\x1a")
+        aloop.wait_until(lambda: aloop.raw.count(b"> ") == 2, "the line, drawn anew")
+        aloop.send("ed")
+        aloop.wait_for("> a drafted")
+        os.kill(aloop.pid, number)
+        assert aloop.wait_for_exit() == 128 + number
+        flags = termios.tcgetattr(aloop.process.child_fd)[3]
+        assert flags & termios.ECHO
+        assert flags & termios.ICANON
+        assert aloop.raw.rfind(b"\x1b[?2004l") > aloop.raw.rfind(b"\x1b[?2004h")
+    with Shell("--plain", "--model", "offline") as aloop:
+        aloop.wait_for(">")
+        aloop.send("\x1b[A")
+        aloop.wait_for("> a draft")

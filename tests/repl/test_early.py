@@ -119,6 +119,28 @@ def test_keys_are_kept_for_the_prompt_and_the_terminal_is_as_it_was() -> None:
         assert written_to(terminal) == ""
 
 
+def test_what_the_terminal_has_shown_before_the_first_paint_makes_way_for_it() -> None:
+    screen = Terminal()
+    with on_terminal() as terminal:
+        os.write(terminal, b"typed")
+        screen.write(f"{read_until(terminal, b'typed')}typed")
+        with early_screen(new_session()) as early:
+            assert early.take_over()
+            screen.write(written_to(terminal).replace("\r\n", "\n"))
+    assert screen.screen[0].startswith("aloop")
+
+
+def test_a_start_that_is_ended_while_it_paints_clears_its_prompt_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("repl.early.EarlyKeys", ended)
+    with on_terminal() as terminal:
+        with pytest.raises(SystemExit), early_screen(new_session()):
+            pass
+        assert written_to(terminal).endswith("\r\x1b[J\x1b[?2004l")
+
+
 def test_letters_are_shown_as_they_are_typed_up_to_the_first_key_that_is_more_than_that() -> None:
     screen = Terminal()
     with on_terminal() as terminal, early_screen(new_session()) as early:

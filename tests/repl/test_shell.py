@@ -14,6 +14,7 @@ from aloop.config import Settings, state_dir
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
 from repl import engine, paste
+from repl.history_file import HistoryFile
 from repl.options import ShellOptions
 from repl.screen import Screen
 from repl.shell import Shell
@@ -255,6 +256,15 @@ async def test_an_engine_that_can_not_be_built_ends_the_shell_with_the_reason(
         code = await Shell(options, Screen(terminal.output), keys).run()
     assert code == 1
     assert "There is no key." in terminal.scrollback
+
+
+async def test_told_to_end_at_rest_it_keeps_the_draft_in_the_history(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("a draft")
+        await shell.see("> a draft")
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await shell.ends() == 143
+    assert HistoryFile(Settings.from_env().history_file).read() == ["a draft"]
 
 
 async def test_sigterm_ends_the_turn_as_ctrl_c_does_and_leaves(stage: SetStage) -> None:

@@ -1,0 +1,115 @@
+"""Signals while a line is waited for: readline has the terminal its own way, and looks only at those that come then."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import NoReturn
+
+from repl.ending import SIGNALS, ToldToEnd
+
+_AGAIN_SECONDS = 0.1
+
+
+class Ends:
+    """Hears, while the body of ``heard`` runs, that the program is to end; the event loop then hears nothing.
+
+    The loop would take a Ctrl-C at the prompt for one against the turn after it.
+    """
+
+    def __init__(self) -> None:
+        self._is_heard = False
+        self._told = 0
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Raise what has readline put the terminal right, once."""
+        if not self._is_heard:
+            self._is_heard = True
+            raise ToldToEnd(number)
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Send a signal again that came just before readline waits: it would look at it no sooner than at the next."""
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        previous = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        thread = threading.Thread(target=self._insist, args=(reading,), name="signals", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(previous)
+            os.close(writing)
+            thread.join()
+            os.close(reading)
+            if self._told and not self._is_heard:  # a Ctrl-C came with it
+                raise ToldToEnd(self._told)
+
+    def _insist(self, reading: int) -> None:
+        """Read the numbers of signals until there will be no more."""
+        while True:
+            is_waiting = self._told and not self._is_heard
+            if not select.select([reading], [], [], _AGAIN_SECONDS if is_waiting else None)[0]:
+                signal.pthread_kill(threading.main_thread().ident or 0, self._told)
+            elif not (number := os.read(reading, 1)):
+                break
+            elif number[0] in SIGNALS:
+                self._told = number[0]
+
+
+def ask(lead: str) -> str:
+    """As ``input`` with readline, which Ctrl-Z stops with the terminal as it is now; then the line is drawn anew."""
+    import readline  # only where a person types: merely loading it changes how ``input`` behaves
+
+    try:
+        while True:
+            try:
+                with _one_signal():
+                    return input(lead)
+            except _Stopped:
+                draft = readline.get_line_buffer()
+                readline.set_startup_hook(partial(readline.insert_text, draft))
+                signal.raise_signal(signal.SIGTSTP)  # which returns once we go on
+    finally:
+        readline.set_startup_hook(None)
+
+
+class _Stopped(Exception):
+    pass
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Stopped
+
+
+@contextmanager
+def _one_signal() -> Iterator[None]:
+    """Hear of Ctrl-Z too, where somebody could have us go on; but of nothing behind the first signal.
+
+    What a second one raises before the first is out of readline, Python takes for an error of its own.
+    """
+    previous = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGINT, signal.SIGTSTP)}
+    handlers = {number: handler for number, handler in previous.items() if callable(handler)}
+    if previous[signal.SIGTSTP] == signal.SIG_DFL:
+        handlers[signal.SIGTSTP] = _stop
+    is_over = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal is_over
+        if not is_over:
+            is_over = True
+            handlers[signal.Signals(number)](number, frame)
+
+    for number in handlers:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            signal.signal(number, previous[number])
