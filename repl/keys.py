@@ -9,7 +9,14 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import Condition, has_focus, is_searching
+from prompt_toolkit.filters import (
+    Condition,
+    emacs_mode,
+    has_focus,
+    has_selection,
+    is_searching,
+    shift_selection_mode,
+)
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
@@ -39,6 +46,13 @@ def bind_keys(prompt: Prompt) -> KeyBindings:
     @keys.add("escape", "enter", filter=at_input)
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
+
+    # Ctrl-Space begins a selection, in which prompt_toolkit would drop each letter.
+    @keys.add(Keys.Any, filter=at_input & emacs_mode & has_selection & ~shift_selection_mode)
+    def _type_on(event: KeyPressEvent) -> None:
+        event.current_buffer.exit_selection()
+        if event.data.isprintable():
+            event.current_buffer.insert_text(event.data)
 
     @keys.add("tab", filter=at_input)
     def _complete(_event: KeyPressEvent) -> None:

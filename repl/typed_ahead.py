@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from select import select
+
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
+
+_IS_CUT = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
+_REST_SECONDS = 0.05  # for the rest of a key, which comes with its beginning
 
 
 def take_what_was_typed(source: Input, before: str) -> None:
@@ -15,6 +21,8 @@ def take_what_was_typed(source: Input, before: str) -> None:
     if isinstance(source, Vt100Input):
         # Its own parser: a key may have begun in there, and go on in what is still to be read.
         source.vt100_parser.feed(before)
+        if _IS_CUT.search(before):
+            select([source.fileno()], [], [], _REST_SECONDS)
     keys = []
     while read := source.read_keys():
         keys += read

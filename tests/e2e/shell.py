@@ -105,7 +105,7 @@ class Shell:
         tty = os.open(_name_of(self.process.child_fd), os.O_RDONLY | os.O_NOCTTY)
         try:
             self.send(lines)
-            self.wait_until(lambda: _unread(tty) >= len(lines.encode()), "the lines to arrive")
+            self.wait_until(lambda: unread(tty) >= len(lines.encode()), "the lines to arrive")
         finally:
             os.close(tty)
 
@@ -162,7 +162,7 @@ def _name_of(terminal: int) -> bytes:
     return path
 
 
-def _unread(tty: int) -> int:
+def unread(tty: int) -> int:
     """Return how many bytes of whole lines could be read."""
     count: int = struct.unpack("i", fcntl.ioctl(tty, termios.FIONREAD, b"\0" * 4))[0]
     return count

@@ -118,6 +118,12 @@ async def test_a_file_named_in_a_large_paste_is_not_attached(stage: SetStage) ->
         assert await first_saved(shell) == f"@secret.txt {LONG}"
 
 
+async def test_letters_are_typed_also_where_ctrl_space_began_a_selection(stage: SetStage) -> None:
+    async with stage(answer("Yes.")) as shell:
+        shell.type("\0one\x1b[D\0 \x07two\r")
+        assert await first_saved(shell) == "on twoe"
+
+
 async def test_a_backslash_before_enter_begins_a_new_line(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type("one\\\rtwo\\\\\r")
