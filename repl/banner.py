@@ -12,7 +12,6 @@ from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local.models import TOY, default_model, full_name, title_of
 from aloop.local.place import shown
-from aloop.memory.location import FOLDER, resolve_sessions_dir
 from repl.options import ShellOptions
 from repl.sanitize import safe_line
 from repl.spans import Line, Tone, line
@@ -69,6 +68,9 @@ def greeting(options: ShellOptions, width: int) -> list[Line]:
 
 def _sessions_folder(options: ShellOptions) -> str:
     """Return where conversations will be saved, as people write it: not always here, for one further up goes before."""
+    # Imported here for start-up time: only somebody's very first start comes this way.
+    from aloop.memory.location import FOLDER, resolve_sessions_dir
+
     try:
         folder, here = resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir), Path.cwd()
     except (OSError, StorageError):  # the engine says what is wrong
