@@ -30,13 +30,12 @@ _KEEP_IT = "To keep it, put `export ANTHROPIC_API_KEY=…` into your shell's pro
 
 
 def is_due(settings: Settings) -> bool:
-    """Whether to ask: somebody is there, nothing but the demo could answer, and nobody was asked before."""
+    """Whether to ask: somebody can see it, nothing but the demo could answer, and nobody was asked before."""
     return (
         settings.model is None
         and default_model(settings) == OFFLINE_MODEL
         and not _memory(settings).exists()
-        and sys.stdin.isatty()
-        and sys.stdout.isatty()
+        and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     )
 
 

@@ -33,6 +33,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
     monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
 
 
 def is_due() -> bool:
@@ -57,9 +58,10 @@ def test_so_is_a_model_on_this_machine(home: Path, monkeypatch: pytest.MonkeyPat
     assert not is_due()
 
 
-def test_where_nobody_sits_nobody_is_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
+def test_where_nobody_sits_or_sees_it_nobody_is_asked(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     type_in(monkeypatch)
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys, name, io.StringIO())
     assert not is_due()
 
 
