@@ -62,7 +62,7 @@ class Shell:
             screen,
             self._live,
             toolbar=lambda: toolbar_text(options, self._engine.context),
-            completer=DynamicCompleter(self._make_completer),
+            completer=DynamicCompleter(self._completer),
             history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
@@ -182,6 +182,11 @@ class Shell:
         self._background.start(self._catalogs.refresh())
 
     # Beginning and end.
+
+    def _completer(self) -> Completer | None:
+        """Return what completes the line; all commands come with it, and a line without any needs nothing of it."""
+        text = self._prompt.draft
+        return self._make_completer() if text.startswith(("/", "!")) or "@" in text else None
 
     @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
     def _make_completer(self) -> Completer:

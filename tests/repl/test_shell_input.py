@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prompt_toolkit.completion import Completer
 
 from aloop.errors import ConnectionFailed
-from repl import paste
+from repl import completers, paste
+from repl.catalogs import Catalogs
 from tests.agent.scripted import Hang, answer
 from tests.repl.conftest import SetStage, Stage
 
@@ -206,3 +209,23 @@ async def test_the_editor_waits_for_the_end_of_a_turn(stage: SetStage, monkeypat
         shell.type("two\x18\x05")
         await shell.see("the editor waits for the end of the turn")
         assert "> two" in shell.terminal.screen
+
+
+async def test_the_commands_come_with_the_first_line_that_may_name_one_or_a_file(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Completer] = []
+    make = completers.make_completer
+
+    def make_and_tell(catalogs: Catalogs, changed: Callable[[], None]) -> Completer:
+        made.append(make(catalogs, changed))
+        return made[-1]
+
+    monkeypatch.setattr(completers, "make_completer", make_and_tell)
+    async with stage() as shell:
+        shell.type("no command\t")
+        await shell.see("> no command")
+        assert not made
+        shell.type("\x15/hist")
+        await shell.see("/history")
+        assert len(made) == 1
