@@ -108,7 +108,7 @@ def _quoted(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    import json
+    import json  # here, as above
 
     try:
         value = json.loads(text)

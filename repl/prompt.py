@@ -179,6 +179,12 @@ class Prompt:
         """What stands on the line, and was not entered."""
         return self._buffer.entry.text
 
+    @property
+    def may_complete(self) -> bool:
+        """Whether something on the line may name a command or a file."""
+        text = self._buffer.text
+        return text.startswith(("/", "!")) or "@" in text
+
     def put_draft_away(self) -> None:
         """Clear the line but keep it in the history."""
         if self._buffer.text.strip():

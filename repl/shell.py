@@ -184,9 +184,8 @@ class Shell:
     # Beginning and end.
 
     def _completer(self) -> Completer | None:
-        """Return what completes the line; all commands come with it, and a line without any needs nothing of it."""
-        text = self._prompt.draft
-        return self._make_completer() if text.startswith(("/", "!")) or "@" in text else None
+        """Return what completes the line; all commands come with it, so that most lines do without."""
+        return self._make_completer() if self._prompt.may_complete else None
 
     @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
     def _make_completer(self) -> Completer:
