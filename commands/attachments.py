@@ -14,6 +14,7 @@ end tag itself gets a number (``<file-2 …>``), so that an attachment ends wher
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,15 +102,10 @@ def _read_to_end(content: str, start: int) -> list[Attachment] | None:
 
 
 def _quoted(text: str) -> str:
-    # Imported here, as below, for start-up time: the commands are all there before the first key is read.
-    import json
-
     return json.dumps(text, ensure_ascii=False)
 
 
 def _unquoted(text: str) -> str:
-    import json  # here, as above
-
     try:
         value = json.loads(text)
     except ValueError:

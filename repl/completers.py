@@ -1,4 +1,4 @@
-"""All that can be completed at the prompt. Imported when something is typed: all commands come with it."""
+"""All that can be completed at the prompt. Imported with the first line that may name some of it: all commands come."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class Shell:
 
     @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
     def _make_completer(self) -> Completer:
-        from repl.completers import make_completer  # here, when something is typed
+        from repl.completers import make_completer  # here, when there may be something to complete
 
         return make_completer(self._catalogs, self._more_to_offer)
 

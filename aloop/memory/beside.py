@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import SessionFileError
@@ -29,7 +30,7 @@ class Beside:
     ) -> SaveReport:
         """Save the whole conversation, anew with each turn until session.yaml reads again; ``broken`` is that file."""
         session = conversation.snapshot(model)
-        path = self.stored.path if self.stored else broken.path.with_name(name_beside(time_mark(session.updated_at)))
+        path = self.stored.path if self.stored else broken.path.with_name(name_beside(session.updated_at))
         changed = conversation.system_changed
         self.stored = broken.write_beside(path, session, conversation.unsaved, system_changed=changed)
         self._count = len(conversation.messages)
@@ -54,9 +55,9 @@ class Beside:
         return [f"{FILE_NAME} reads again; {stored.path.name} was edited meanwhile and is left to you."]
 
 
-def name_beside(mark: str) -> str:
-    """Return the name of such a file; ``mark`` is the time, as ``time_mark`` writes it."""
-    return f"session.recovered-{mark}.yaml"
+def name_beside(moment: datetime) -> str:
+    """Return the name of such a file that is written first at ``moment``."""
+    return f"session.recovered-{time_mark(moment)}.yaml"
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from aloop.errors import SHORT_ID, SessionTwin
 from aloop.memory.heads import Head, read_head, short_name
 from aloop.memory.index import read_index, write_index
 from aloop.memory.os_port import OsPort
-from aloop.memory.twins import find_twins, twin_id
+from aloop.memory.twins import apart, find_twins, twin_id
 
 _OURS = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 # Within this time of a folder's last change another one may leave the same time stamp.
@@ -63,7 +63,7 @@ class Catalog:
             ids = {head.folder: head.id for head in heads if not head.problem}
             self._refresh_index(ids)
             if twins := find_twins(self._dir, ids):
-                heads = [_apart(head, twins.get(head.folder)) for head in heads]
+                heads = [apart(head, twins.get(head.folder)) for head in heads]
         # Two sorts make no pairs to compare, and so take half the time of one.
         heads.sort(key=attrgetter("folder"), reverse=True)
         heads.sort(key=attrgetter("updated_at"), reverse=True)
@@ -158,10 +158,6 @@ class Catalog:
     def _confirm(self, entry: Entry) -> bool:
         head = read_head(self._port, str(self._dir), entry.folder)
         return head is not None and head.id == entry.id
-
-
-def _apart(head: Head, twin: SessionTwin | None) -> Head:
-    return head._replace(id=twin_id(head.folder), problem=twin) if twin else head
 
 
 def _is_likely(folder: str, identity: str) -> bool:

@@ -40,7 +40,7 @@ def begin(port: OsPort, target: Path, session_id: str, number: int | None) -> Dr
     """
     original = port.read(target)
     line = _line_of(original, target, number)
-    path = target.with_name(f"session.edited-{time_mark(datetime.now().astimezone())}.yaml")
+    path = target.with_name(_name(datetime.now()))
     write_atomic(port, path, [original])
     return Draft(path, target, session_id, original, line)
 
@@ -97,11 +97,15 @@ def left_over(port: OsPort, folder: Path) -> tuple[str, ...]:
 
 
 def _advice(port: OsPort, folder: Path, name: str) -> str:
-    changed = port.lstat(folder / FILE_NAME).st_mtime
-    if name > f"session.edited-{time_mark(datetime.fromtimestamp(changed).astimezone())}":
+    if name >= _name(datetime.fromtimestamp(port.lstat(folder / FILE_NAME).st_mtime)):
         return f"An edit was not taken over. Rename it to {FILE_NAME} to take it over, or delete it"
     # In the session's place it would take what was said since out of it.
     return f"An edit was not taken over, and {FILE_NAME} has changed since. Take what you need of it, then delete it"
+
+
+def _name(moment: datetime) -> str:
+    """Return what a copy is called that was made at ``moment``, of the time here: by its name it is known how old."""
+    return f"session.edited-{time_mark(moment.astimezone())}.yaml"
 
 
 def _remove(port: OsPort, draft: Draft) -> None:

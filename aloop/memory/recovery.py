@@ -14,7 +14,7 @@ from aloop.memory.context import answer_for, unanswered
 from aloop.memory.conversation import Conversation
 from aloop.memory.journal import JournalRecord, is_journal, read_journal
 from aloop.memory.os_port import OsPort
-from aloop.memory.session import FILE_NAME
+from aloop.memory.session import FILE_NAME, Session
 from aloop.memory.stored import StoredSession, time_mark
 
 
@@ -74,8 +74,7 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
         StoredSession.create(port, path, Conversation.of(session).snapshot(None))
         return f"{what} {were} brought back."
     except SessionFileError as error:
-        beside = folder / name_beside(time_mark(datetime.now().astimezone()))
-        StoredSession.create(port, beside, replace(record.session, messages=turn))
+        beside = _put_beside(port, folder, replace(record.session, messages=turn))
         return f"{what} {were} saved as {beside}, for {error}"
     if _is_saved(stored.session.messages[record.base :], record.session.messages, turn):
         # The crash came between the save, or an earlier recovery, and the removal of the journal.
@@ -86,10 +85,16 @@ def _bring_back(port: OsPort, folder: Path, record: JournalRecord) -> str | None
         stored.save(conversation.snapshot(None), turn)
         stored.sync()
     except SessionFileError as error:
-        beside = folder / name_beside(time_mark(datetime.now().astimezone()))
-        StoredSession.create(port, beside, replace(record.session, messages=turn))
+        beside = _put_beside(port, folder, replace(record.session, messages=turn))
         return f"{what} {were} saved as {beside}, for {error}"
     return f"{what} {were} brought back."
+
+
+def _put_beside(port: OsPort, folder: Path, turn: Session) -> Path:
+    """Save a turn where session.yaml can not take it, and return the file."""
+    path = folder / name_beside(datetime.now().astimezone())
+    StoredSession.create(port, path, turn)
+    return path
 
 
 def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, SessionTwin
+from aloop.memory.heads import Head
 from aloop.memory.session import FILE_NAME
 
 
@@ -22,6 +23,11 @@ def find_twins(sessions_dir: Path, ids: Mapping[str, str]) -> dict[str, SessionT
         first.setdefault(ids[folder], folder)
     others = {folder: first[identity] for folder, identity in ids.items() if first[identity] != folder}
     return {folder: SessionTwin(sessions_dir / folder / FILE_NAME, other) for folder, other in others.items()}
+
+
+def apart(head: Head, twin: SessionTwin | None) -> Head:
+    """Return the head of a folder as it is reached, and told of; ``twin`` is None where it goes by its id."""
+    return head._replace(id=twin_id(head.folder), problem=twin) if twin else head
 
 
 def twin_id(folder: str) -> str:

@@ -29,6 +29,7 @@ from aloop.memory.session import FILE_NAME, Session, SessionSummary, SessionTitl
 from aloop.memory.stored import StoredSession
 from aloop.memory.summaries import read_summary, read_title
 from aloop.memory.trash import Trash, TrashedSession
+from aloop.memory.twins import apart
 
 ALOOP_FOLDER = ".aloop"
 SCHEMA_FILE = ".session.schema.json"
@@ -174,10 +175,7 @@ class YamlBackend:
         """Return the rows of those sessions that are there; raises StorageError."""
         entries = [entry for identity in session_ids for entry in self.find(identity)[:1]]
         found = ((entry, read_head(self.port, str(self.sessions_dir), entry.folder)) for entry in entries)
-        heads = (
-            head and (head._replace(id=entry.id, problem=entry.twin) if entry.twin else head) for entry, head in found
-        )
-        return [self._summary(head) for head in heads if head]
+        return [self._summary(apart(head, entry.twin)) for entry, head in found if head]
 
     def list_titles(self) -> list[SessionTitle]:
         """Return all sessions, the newest first, read no further than to their titles; raises StorageError."""
