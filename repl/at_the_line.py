@@ -15,6 +15,7 @@ from typing import NoReturn
 from repl.ending import SIGNALS, ToldToEnd
 
 _AGAIN_SECONDS = 0.1
+_NUDGE = signal.SIGURG
 
 
 class Ends:
@@ -35,10 +36,12 @@ class Ends:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Send a signal again that came just before readline waits: it would look at it no sooner than at the next."""
+        """Have a signal that came just before readline waits looked at: it would look no sooner than at the next."""
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         previous = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        # Nobody sends this one, and it does nothing but wake readline up.
+        ignored = signal.signal(_NUDGE, lambda _number, _frame: None)
         thread = threading.Thread(target=self._insist, args=(reading,), name="signals", daemon=True)
         thread.start()
         try:
@@ -48,19 +51,22 @@ class Ends:
             os.close(writing)
             thread.join()
             os.close(reading)
+            signal.signal(_NUDGE, ignored)
             if self._told and not self._is_heard:  # a Ctrl-C came with it
                 raise ToldToEnd(self._told)
 
     def _insist(self, reading: int) -> None:
-        """Read the numbers of signals until there will be no more."""
+        """Read the numbers of signals until there will be no more; from the first on that ends the line, nudge."""
+        has_come = False
         while True:
-            is_waiting = self._told and not self._is_heard
-            if not select.select([reading], [], [], _AGAIN_SECONDS if is_waiting else None)[0]:
-                signal.pthread_kill(threading.main_thread().ident or 0, self._told)
+            if not select.select([reading], [], [], _AGAIN_SECONDS if has_come else None)[0]:
+                signal.pthread_kill(threading.main_thread().ident or 0, _NUDGE)
             elif not (number := os.read(reading, 1)):
                 break
             elif number[0] in SIGNALS:
-                self._told = number[0]
+                self._told, has_come = number[0], True
+            elif number[0] == signal.SIGINT:
+                has_come = True
 
 
 def ask(lead: str) -> str:
