@@ -16,7 +16,7 @@ from aloop.errors import AloopError, InvalidPrefix, UsageError
 
 TYPE_CHECKING = False  # the one of typing, which takes longer to load than the version to print
 if TYPE_CHECKING:
-    from aloop.cli_options import RunOptions
+    from aloop.cli.options import RunOptions
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -50,35 +50,33 @@ def _run(argv: Sequence[str]) -> int:
         print(f"aloop {__version__}")
         return DONE
     if not argv:
-        from aloop.cli_options import RunOptions
+        from aloop.cli.options import RunOptions
 
         return _run_shell(RunOptions())
     if list(argv[:2]) == ["completions", "--words"]:
         # What a shell calls when Tab is pressed.
-        from aloop.cli_words import print_words
+        from aloop.cli.completion import print_words
 
         return print_words(argv[2:])
-    from aloop.cli import parse_arguments
-    from aloop.cli_options import CompletionsOptions, DoctorOptions
-    from aloop.local_arguments import LocalOptions
-    from aloop.sessions_arguments import SessionsOptions
+    from aloop.cli.options import CompletionsOptions, DoctorOptions
+    from aloop.cli.parser import LocalOptions, SessionsOptions, parse_arguments
 
     options = parse_arguments(argv)
     if isinstance(options, SessionsOptions):
         # Imported here for start-up time: the prompt does not need it, nor do the sessions need a terminal.
-        from aloop.sessions_cli import run_sessions
+        from aloop.cli.sessions import run_sessions
 
         return run_sessions(options)
     if isinstance(options, DoctorOptions):
-        from aloop.cli_doctor import run_doctor
+        from aloop.cli.doctor import run_doctor
 
         return run_doctor(options)
     if isinstance(options, CompletionsOptions):
-        from aloop.cli_completions import print_script
+        from aloop.cli.completion import print_script
 
         return print_script(options)
     if isinstance(options, LocalOptions):
-        from aloop.local_cli import run_local
+        from aloop.cli.local import run_local
 
         return run_local(options)
     return _run_shell(options) if options.task is None else _run_task(options, options.task)
@@ -86,8 +84,8 @@ def _run(argv: Sequence[str]) -> int:
 
 def _run_shell(options: RunOptions) -> int:
     # Imported here for start-up time: this draws the prompt, and brings in prompt_toolkit.
+    from aloop.cli.onboarding import choose, is_due
     from aloop.config import Settings
-    from aloop.first_run import choose, is_due
 
     settings = Settings.from_env()
     if options.model is None and is_due(settings):
@@ -95,7 +93,7 @@ def _run_shell(options: RunOptions) -> int:
         if chosen is None:
             return DONE
         settings = chosen
-    from repl.loop import run_shell
+    from repl.app import run_shell
     from repl.options import ShellOptions
 
     return run_shell(
@@ -139,8 +137,8 @@ def _run_task(options: RunOptions, task: str) -> int:
 def _whole_task(task: str) -> tuple[str, str]:
     """Return the task with what standard input adds to it, and what of it was written as an argument."""
     # Imported here for start-up time: only a task has text piped to it.
-    from aloop.cli_options import STDIN
-    from aloop.piped import read_piped, read_task, with_piped
+    from aloop.cli.options import STDIN
+    from aloop.cli.stdin import read_piped, read_task, with_piped
 
     fd = sys.stdin.fileno()
     return (read_task(fd), "") if task == STDIN else (with_piped(task, read_piped(fd, _complain)), task)
@@ -148,7 +146,7 @@ def _whole_task(task: str) -> tuple[str, str]:
 
 def _complain(sentence: str) -> None:
     # Imported here for start-up time: most starts complain of nothing.
-    from aloop.visible import visible
+    from aloop.sanitize import visible
 
     print(f"aloop: {visible(sentence)}", file=sys.stderr)
 

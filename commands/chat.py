@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
 from commands.attachments import Attachment, with_attachments
-from commands.files import read_along
-from commands.outcome import Outcome
+from commands.mentions import read_along
+from commands.registry import Outcome
 from commands.trust import remember_work
 
 if TYPE_CHECKING:

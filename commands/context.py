@@ -1,4 +1,7 @@
-"""What a command may touch: the conversation, the agent, and a View; never a terminal."""
+"""What a command may touch: the conversation, the agent, and a View; never a terminal.
+
+The output of commands on its way into the next message: offered first, and taken along only after a yes.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,56 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from commands.carried import Carried
-from commands.trust_file import TrustFile
+from commands.attachments import Attachment
+from commands.trust_store import TrustFile
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
-    from aloop.consent import Decision, Request
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
-    from aloop.memory.search import Hit
-    from aloop.memory.trash import TrashedSession
-    from commands.detail import Detail
+    from aloop.memory.search.search import Hit
+    from aloop.memory.sessions_dir.trash import TrashedSession
+    from aloop.permissions import Decision, Request
     from commands.registry import Command, Registry
-    from commands.shelf import Choice, Shelf
+    from commands.session_browser import Choice, Shelf
+
+
+@dataclass(slots=True)
+class Detail:
+    """What is shown of a turn: tool calls with all that goes in and comes out, and what the model thinks."""
+
+    verbose: bool = False
+    thinking: bool = False
+
+
+@dataclass(slots=True)
+class Carried:
+    """``offer`` waits for an answer, until the next line is entered; ``taken`` goes with the next message."""
+
+    offer: Attachment | None = None
+    taken: list[Attachment] = field(default_factory=list)
+
+
+def accept(context: Context) -> bool:
+    """Take along what is offered, and say so: an empty line is the yes. False when nothing is."""
+    offer, context.carried.offer = context.carried.offer, None
+    if offer is None:
+        return False
+    context.carried.taken.append(offer)
+    context.view.info("The output goes with your next message.")
+    return True
+
+
+def drop(context: Context) -> bool:
+    """Take nothing along, and say so; False when nothing was to be."""
+    carried = context.carried
+    carried.offer = None
+    if not carried.taken:
+        return False
+    carried.taken.clear()
+    context.view.info("No output goes with your next message.")
+    return True
 
 
 class View(Protocol):
@@ -91,7 +130,7 @@ class View(Protocol):
         """Show the counts of a session."""
         ...
 
-    def help(self, commands: Sequence[Command]) -> None:
+    def help(self, commands: Sequence[Command[Context]]) -> None:
         """Show the commands, grouped."""
         ...
 
@@ -130,7 +169,7 @@ class Context:
 
     agent: ReActAgent
     view: View
-    registry: Registry
+    registry: Registry[Context]
     _rows: list[str] = field(default_factory=list)
     _hits: dict[int, Hit] = field(default_factory=dict)
     was_told_of_unsaved: bool = False

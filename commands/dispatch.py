@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from commands.carried import accept
 from commands.chat import chat
-from commands.outcome import Outcome
+from commands.context import accept
 from commands.parse import Call, Chat, Run, parse_line
-from commands.registry import Argument
-from commands.run import run
+from commands.registry import Argument, Outcome
+from commands.shell_command import run
 
 if TYPE_CHECKING:
     from commands.context import Context

@@ -1,16 +1,32 @@
-"""The one list of commands: dispatch, help, completion and the README all read it."""
+"""The one list of commands: dispatch, help, completion and the README all read it.
+
+How a line ends: what the shell does next.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-from commands.outcome import Outcome
+C = TypeVar("C")
+"""The context that a handler is given; this module does not need to know it."""
 
-if TYPE_CHECKING:
-    from commands.context import Context
+
+class Next(Enum):
+    """What the shell does after a line."""
+
+    READ = "read"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a command: what comes next, and the text to put on the prompt, for another try."""
+
+    next: Next = Next.READ
+    prefill: str = ""
 
 
 class Argument(Enum):
@@ -24,16 +40,16 @@ class Argument(Enum):
     TEXT = "text"
 
 
-Handler = Callable[["Context", str], Awaitable[Outcome]]
+Handler = Callable[[C, str], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Command(Generic[C]):
     """One command; ``usage`` is its argument as help shows it, ``group`` the heading it stands under."""
 
     name: str
     summary: str
-    handler: Handler
+    handler: Handler[C]
     usage: str = ""
     argument: Argument = Argument.NONE
     aliases: tuple[str, ...] = ()
@@ -46,12 +62,12 @@ class Command:
         return f"/{self.name} {self.usage}".rstrip()
 
 
-class Registry:
+class Registry(Generic[C]):
     """Commands by name and alias, in the order in which they were given."""
 
-    def __init__(self, commands: Iterable[Command]) -> None:
+    def __init__(self, commands: Iterable[Command[C]]) -> None:
         self._commands = tuple(commands)
-        self._by_name: dict[str, Command] = {}
+        self._by_name: dict[str, Command[C]] = {}
         for command in self._commands:
             for name in (command.name, *command.aliases):
                 if name in self._by_name:
@@ -59,10 +75,10 @@ class Registry:
                 self._by_name[name] = command
 
     @property
-    def commands(self) -> tuple[Command, ...]:
+    def commands(self) -> tuple[Command[C], ...]:
         return self._commands
 
-    def find(self, name: str) -> Command | None:
+    def find(self, name: str) -> Command[C] | None:
         """Return the command of that name or alias (without the slash, any case), or None."""
         return self._by_name.get(name.lower())
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.memory import Session
     from commands.context import Context
-    from commands.trust_file import TrustFile
+    from commands.trust_store import TrustFile
 
 _SHOWN_LINES = 8
 
@@ -60,7 +60,7 @@ def _owner_doubts(session: Session, sessions_dir: Path, trust: TrustFile) -> Ite
 
 def _text_doubts(session: Session, trust: TrustFile) -> Iterator[Doubt]:
     # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
-    from aloop.agent.prompt import is_system_prompt
+    from aloop.llm.prompts import is_system_prompt
 
     told = [*session.system_messages, *(message for message in session.messages if message.role == "system")]
     text = "\n\n".join(message.content or "" for message in told)

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from unittest import mock
 
-from aloop.cli import program_help
-from commands.catalog import REGISTRY
+from aloop.cli.parser import program_help
+from commands.builtin import REGISTRY
 
 README = Path(__file__).parents[1] / "README.md"
 

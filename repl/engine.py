@@ -1,4 +1,7 @@
-"""The agent behind the prompt: imported and built in a thread, while the prompt is drawn and typed at already."""
+"""The agent behind the prompt: imported and built in a thread, while the prompt is drawn and typed at already.
+
+What the first answer would otherwise wait for, loaded while the first question is being typed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.memory import MemoryManager, Session
     from commands.context import Context, View
+
 
 T = TypeVar("T")
 
@@ -80,7 +84,7 @@ async def resume_session(
         raise SessionError(f"{error} Close it there, or start aloop and type /resume {short} for a copy.") from error
     if not keep_model:
         # Imported here, as all commands are: the prompt is drawn without them.
-        from commands.model import follow
+        from commands.builtin.model import follow
 
         before = agent.llm
         notice = await follow(agent, session)
@@ -143,7 +147,7 @@ class Engine:
         try:
             agent = build_agent(self._options)
             # Imported here, as all commands are.
-            from commands.catalog import REGISTRY
+            from commands.builtin import REGISTRY
             from commands.context import Context
 
             view = self._make_view()
@@ -156,9 +160,6 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whoever waits for the engine gets it, whatever it is
             self._tell(loop, future.set_exception, error)
             return
-        # Imported here, as the rest of it is.
-        from repl.warming import warm_up
-
         warm_up(agent)
 
     @staticmethod
@@ -166,3 +167,19 @@ class Engine:
         # The loop is closed when the shell was left before this was done.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(tell, outcome)
+
+
+# Most answers hold one of these, and a highlighter loads each language when it first meets it.
+_LANGUAGES = ("python", "sh", "json")
+
+
+def warm_up(agent: ReActAgent) -> None:
+    """Load the SDK, the validator of tool arguments and the highlighter; blocks for seconds, and raises nothing."""
+    # Errors here are raised again, and shown, when the module is needed.
+    with suppress(Exception):
+        load_ahead(agent)
+        # Imported here: rich takes longer to load than the prompt.
+        from repl.output.markdown import render_markdown
+
+        for language in _LANGUAGES:
+            render_markdown(f"```{language}\n```", width=80, colour=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aloop.config import MAX_STEPS, OutputFormat, Settings
-from aloop.consent import Kind
+from aloop.permissions import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
-"""The shell on a terminal: lines from the prompt become turns, one at a time, each a task that Ctrl-C can end."""
+"""The shell on a terminal: lines from the prompt become turns, one at a time, each a task that Ctrl-C can end.
+
+Work that goes on beside the prompt.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
@@ -14,28 +18,42 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionDeclined
-from commands.outcome import Next, Outcome
-from repl.background import Background
-from repl.banner import farewell_lines, greeting
-from repl.early import EarlyScreen
-from repl.echo import echo_lines
+from commands.registry import Next, Outcome
+from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
-from repl.history_file import HistoryFile
-from repl.input_history import InputHistory
-from repl.live import Live
+from repl.input.history import HistoryFile, InputHistory
+from repl.input.pastes import Entry
+from repl.input.prompt import Prompt
 from repl.options import ShellOptions
-from repl.pastes import Entry
-from repl.prompt import Prompt
-from repl.report import bug_text, loop_error_text
-from repl.screen import Screen
-from repl.spans import Tone, line, to_text
-from repl.toolbar import toolbar_text
-from repl.welcome import remember_start
+from repl.output.live import Live
+from repl.output.screen import Screen
+from repl.output.styled import Tone, echo_lines, line, to_text
+from repl.startup.banner import farewell_lines, greeting, remember_start, toolbar_text
+from repl.startup.first_paint import EarlyScreen
 
 if TYPE_CHECKING:
     from commands.context import Context, View
-    from commands.shelf import Choice, Shelf
-    from repl.catalogs import Catalogs
+    from commands.session_browser import Choice, Shelf
+    from repl.completion.session_source import Catalogs
+
+
+class Background:
+    """Tasks that nobody waits for, kept from being collected while they run."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Cancel what still runs, one after the other."""
+        for task in tuple(self._tasks):
+            task.cancel()
+            await asyncio.wait([task])
+
 
 _BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
 
@@ -96,14 +114,14 @@ class Shell:
         self._begin_turn(entry)
 
     def blank_entered(self) -> None:
-        from commands.carried import accept  # as all commands are: only then
+        from commands.context import accept  # as all commands are: only then
 
         if (context := self._engine.context) and not self._turn and accept(context):
             self._screen.write("\n")
             self._prompt.hint("Ctrl-C on the empty line leaves the output here.")
 
     def blank_interrupted(self) -> bool:
-        from commands.carried import drop  # the same
+        from commands.context import drop  # the same
 
         if (context := self._engine.context) is None or not drop(context):
             return False
@@ -189,13 +207,13 @@ class Shell:
 
     @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
     def _make_completer(self) -> Completer:
-        from repl.completers import make_completer  # here, when there may be something to complete
+        from repl.completion.completers import make_completer  # here, when there may be something to complete
 
         return make_completer(self._catalogs, self._more_to_offer)
 
     def _make_view(self) -> View:
         # Imported here, in the engine's thread: rich comes with it.
-        from commands.detail import Detail
+        from commands.context import Detail
         from repl.terminal_view import TerminalView
 
         settings = self._options.settings
@@ -205,7 +223,7 @@ class Shell:
 
     async def _pick(self, shelf: Shelf) -> Choice | None:
         # Imported here: only who opens the picker waits for it.
-        from repl.picking import pick
+        from repl.picker.picker import pick
 
         return await pick(self._prompt, self._screen, shelf, self._catalogs.titles())
 
@@ -217,7 +235,7 @@ class Shell:
         context = session = None
         if self._options.resume is not None:
             # Imported here, as all commands are.
-            from commands.resume import report_resumed
+            from commands.builtin.resume import report_resumed
             from commands.trust import refuse_doubtful
 
             context = await self._engine.ready()
@@ -258,7 +276,7 @@ class Shell:
 
     @cached_property
     def _catalogs(self) -> Catalogs:
-        from repl.catalogs import Catalogs  # here, once there is something to look up
+        from repl.completion.session_source import Catalogs  # here, once there is something to look up
 
         return Catalogs(self._engine.memory, self._background.start, self._more_to_offer, self._screen.redraw)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, StorageError
 from commands.attachments import with_attachments
-from commands.detail import Detail
-from commands.files import read_along
+from commands.context import Detail
+from commands.mentions import read_along
 from commands.trust import find_doubts, remember_work
-from commands.trust_file import TrustFile
+from commands.trust_store import TrustFile
+from repl.crash_report import bug_text
 from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions
-from repl.report import bug_text
 from repl.task_report import Ending, TaskReport, make_report, tell
 
 if TYPE_CHECKING:

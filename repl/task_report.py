@@ -22,14 +22,12 @@ from aloop.agent.events import (
     Waiting,
 )
 from aloop.config import OutputFormat
+from aloop.formatting import json_line
 from aloop.llm.message_types import Usage
-from aloop.sessions_json import json_line
-from commands.detail import Detail
-from repl.sanitize import safe_text
-from repl.spans import line, to_text
-from repl.steps import retrying_text, waiting_text
-from repl.told_thoughts import ToldThoughts
-from repl.unfolded import finished_lines
+from aloop.sanitize import safe_text
+from commands.context import Detail
+from repl.output.styled import line, to_text
+from repl.turn.lines import ToldThoughts, finished_lines, retrying_text, waiting_text
 
 
 @dataclass(frozen=True, slots=True)

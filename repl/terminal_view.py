@@ -12,34 +12,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aloop.agent.events import AgentEvent
-from aloop.consent import Decision, Request
 from aloop.errors import AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
-from aloop.memory.search import Hit
-from aloop.memory.trash import TrashedSession
-from commands.detail import Detail
+from aloop.memory.search.search import Hit
+from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.permissions import Decision, Request
+from aloop.sanitize import safe_line
+from commands.context import Context, Detail
 from commands.registry import Command
-from commands.shelf import Choice, Shelf
-from repl.answers import is_yes
-from repl.cells import fit
-from repl.command_output import CommandOutput
-from repl.consent import LEAD, WHOLE, choices, decide, decision_line, detail_lines
-from repl.echo import echo_lines
-from repl.file_editor import edit_file
-from repl.handover import hand_over
-from repl.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
-from repl.live import Live
-from repl.markdown import render_markdown
-from repl.pager import page
-from repl.place import show_place
-from repl.reading import Paper, read_conversation
-from repl.sanitize import safe_line
-from repl.screen import Screen
-from repl.spans import Line, Tone, to_ansi
-from repl.transcript import REMINDER_LINES, after_answer, message_lines, shortened
-from repl.turn_display import TurnDisplay
-from repl.unfolded import call_lines
+from commands.session_browser import Choice, Shelf
+from repl.input.editor import edit_file, hand_over
+from repl.output.live import Live
+from repl.output.markdown import render_markdown
+from repl.output.pager import page
+from repl.output.screen import Screen
+from repl.output.styled import Line, Tone, echo_lines, to_ansi
+from repl.output.width import fit
+from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
+from repl.pages.transcript import (
+    REMINDER_LINES,
+    Paper,
+    after_answer,
+    message_lines,
+    read_conversation,
+    shortened,
+    show_place,
+)
+from repl.turn.lines import call_lines
+from repl.turn.permission import LEAD, WHOLE, choices, decide, decision_line, detail_lines, is_yes
+from repl.turn.streams import CommandOutput
+from repl.turn.turn_view import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
 Pick = Callable[[Shelf], Awaitable[Choice | None]]
@@ -133,7 +136,7 @@ class TerminalView:
     def stats(self, stats: SessionStats) -> None:
         self._screen.show(stats_lines(stats, self._screen.width))
 
-    def help(self, commands: Sequence[Command]) -> None:
+    def help(self, commands: Sequence[Command[Context]]) -> None:
         self._screen.show(help_lines(commands, self._screen.width))
 
     async def announce(self, notice: str, question: str) -> bool:

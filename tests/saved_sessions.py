@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from aloop.sessions_arguments import Action, SessionsOptions
-from aloop.sessions_cli import run_sessions
-from commands.trust_file import TrustFile
+from aloop.cli.parser import SessionsAction as Action
+from aloop.cli.parser import SessionsOptions
+from aloop.cli.sessions import run_sessions
+from commands.trust_store import TrustFile
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -17,38 +18,52 @@ import aloop
 
 ROOT = Path(__file__).parents[1]
 ROOTS = ("aloop", "commands", "repl")
-MAX_LINES = 300
+MAX_LINES = 600
+MAX_MODULES = 15  # in one folder, __init__ apart
+LARGE_FOLDERS = {"commands/builtin"}  # one file per command
 
-# From the ground up; a module may import what stands on its own floor or below. The first pattern that fits counts,
-# and it is matched against the module's full name.
+# From the lowest floor up. A module may import its own floor and the floors below. The first pattern that matches
+# the module's full name counts.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("aloop.errors", "aloop.config*", "aloop.consent", "aloop.visible"),
-    ("aloop.local", "aloop.local.*"),
+    ("aloop.errors", "aloop.config", "aloop.permissions", "aloop.sanitize", "aloop.terminal"),
+    ("aloop.local_model*",),
     ("aloop.llm*",),
-    ("aloop.memory*", "aloop.tools*"),
-    ("aloop.agent*", "aloop.doctor*"),
-    ("aloop.arguments", "aloop.cli*", "aloop.first_run", "aloop.local_*", "aloop.piped", "aloop.sessions_*"),
+    (
+        "aloop.memory.context",
+        "aloop.memory.session",
+        "aloop.memory.disk*",
+        "aloop.tools*",
+    ),
+    ("aloop.memory.codec*", "aloop.memory.conversation", "aloop.memory.turn"),
+    ("aloop.memory.session_folder*", "aloop.memory.sessions_dir.ids", "aloop.memory.search*"),
+    ("aloop.memory.sessions_dir*",),
+    ("aloop.memory.session_writer",),
+    ("aloop.memory*",),
+    ("aloop.export*",),
+    ("aloop.agent*",),
+    ("aloop.cli*", "aloop.formatting"),
     ("aloop",),
     ("commands*",),
     ("repl*",),
     ("aloop.__main__",),
 )
-STRANGERS = (("aloop.memory", "aloop.tools"),)  # on one floor, and not to know each other
+STRANGERS = (("aloop.memory", "aloop.tools"),)  # they share floors but may not import each other
 
-# Who may import a package from outside: nobody else does.
+# The only modules that may import a package from outside.
 SINGLE_IMPORTERS = {
-    "anthropic": ("aloop.llm.anthropic",),
-    "yaml": ("aloop.memory.serialization",),
-    "markdown_it": ("aloop.memory.export_html", "repl.markdown"),
+    "anthropic": ("aloop.llm.anthropic.client",),
+    "yaml": ("aloop.memory.codec.serialization",),
+    "markdown_it": ("aloop.export.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),
     "rich": ("repl*",),
 }
-SILENT = ("aloop.agent*", "aloop.doctor*", "aloop.llm*", "aloop.local.*", "aloop.memory*", "aloop.tools*")
+SILENT = ("aloop.agent*", "aloop.export*", "aloop.llm*", "aloop.local_model*", "aloop.memory*", "aloop.tools*")
 CHILDREN = (
-    "aloop.local.child",
-    "aloop.memory.sifter",
-    "aloop.tools.matcher",
-)  # programs of their own, spoken to by their standard streams
+    "aloop.local_model.server_worker",
+    "aloop.memory.search.prefilter_worker",
+    "aloop.tools.files.search_worker",
+)  # separate programs, which use their standard streams
+LAZY_DOORS = {"aloop.memory"}  # looks up its names on first use, so its imports for types load nothing
 SPEAKING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
 NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "misc"}
 
@@ -142,7 +157,7 @@ def floor(name: str) -> int:
     for number, patterns in enumerate(FLOORS):
         if matches(name, patterns):
             return number
-    raise AssertionError(f"{name} stands on no floor: add it to FLOORS")
+    raise AssertionError(f"{name} has no floor: add it to FLOORS")
 
 
 def targets(imported: Import) -> Iterator[str]:
@@ -165,7 +180,7 @@ def all_imports() -> Iterator[tuple[Module, Import, str]]:
 
 def is_the_version(module: Module, imported: Import) -> bool:
     """``aloop --version`` prints what the packaging reads: the one thing of the façade that the inside may use."""
-    return module.name in {"aloop.cli", "aloop.__main__"} and imported.names == ("__version__",)
+    return module.name in {"aloop.cli.parser", "aloop.__main__"} and imported.names == ("__version__",)
 
 
 def test_imports_look_down_only() -> None:
@@ -218,15 +233,15 @@ def test_an_import_inside_a_function_says_why() -> None:
     ]
 
 
-def test_there_is_no_circle() -> None:
-    """Among the imports that run when a module is loaded; those for types alone can not hurt."""
+def test_imports_have_no_cycle() -> None:
+    """Imports for types count; only imports inside functions do not."""
     graph = {
         module.name: {
             target
             for imported in module.imports
-            if imported.function is None and not imported.types_only
+            if imported.function is None
             for target in targets(imported)
-            if target != module.name
+            if target != module.name and module.name not in LAZY_DOORS
         }
         for module in modules()
     }
@@ -264,8 +279,15 @@ def test_no_pattern_repeats_a_group_possessively() -> None:
     ]
 
 
-def test_a_file_is_short() -> None:
+def test_no_file_exceeds_the_line_limit() -> None:
     assert not {module.name: len(module.lines) for module in modules() if len(module.lines) > MAX_LINES}
+
+
+def test_no_folder_exceeds_the_module_limit() -> None:
+    folders = Counter(
+        str(module.path.parent.relative_to(ROOT)) for module in modules() if module.path.name != "__init__.py"
+    )
+    assert not {name: count for name, count in folders.items() if count > MAX_MODULES and name not in LARGE_FOLDERS}
 
 
 def test_a_file_is_named_by_a_noun() -> None:

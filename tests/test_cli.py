@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from aloop import __version__
-from aloop.cli import parse_arguments, program_help
-from aloop.cli_options import STDIN, RunOptions
+from aloop.cli.options import STDIN, RunOptions
+from aloop.cli.parser import ACTIONS, SessionsOptions, parse_arguments, program_help
 from aloop.errors import UsageError
-from aloop.sessions_arguments import ACTIONS, SessionsOptions
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.__main__ import main
-from aloop.cli_doctor import lines
-from aloop.doctor import Diagnosis
+from aloop.cli.doctor import Diagnosis, lines
 
 
 def test_each_thing_is_a_line_that_begins_with_a_word(capsys: pytest.CaptureFixture[str]) -> None:

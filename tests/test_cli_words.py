@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import program_parser
-from aloop.cli_words import words
-from aloop.sessions_arguments import ACTIONS
+from aloop.cli.completion import words
+from aloop.cli.parser import ACTIONS, program_parser
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
 ROOT = Path(__file__).parents[1]

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Settings
-from aloop.config_file import FileSettings, config_path, read_config_file
+from aloop.config import FileSettings, Settings, config_path, read_config_file
 from aloop.errors import UsageError
 from aloop.llm import create_llm
 from tests.stub import StubServer

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop import doctor
-from aloop.doctor import CHECKS, Surroundings, Verdict, examine
+from aloop.cli import doctor
+from aloop.cli.doctor import CHECKS, Surroundings, Verdict, examine
 from aloop.errors import StorageError
 
 WELL = Surroundings(

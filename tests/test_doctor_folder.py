@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop import doctor_folder
-from aloop.doctor import Surroundings, Verdict, examine
-from aloop.doctor_folder import FOLDER_CHECKS
+from aloop.cli import doctor as doctor_folder
+from aloop.cli.doctor import FOLDER_CHECKS, Surroundings, Verdict, examine
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from aloop.doctor_model import check_local_model
+from aloop.cli.doctor import check_local_model
 from tests.local.installation import install_fake
 from tests.test_doctor import WELL
 

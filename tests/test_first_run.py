@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from aloop import first_run
+from aloop.cli import onboarding as first_run
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
-from aloop.local.models import default_model
+from aloop.local_model.models import default_model
 from tests.local.installation import install_fake
 
 REMEMBERED = Path(".local/state/aloop/first-choice")
@@ -22,7 +22,7 @@ REMEMBERED = Path(".local/state/aloop/first-choice")
 def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of somebody who was never here, on a machine that can have the small model."""
     (private_home / REMEMBERED).unlink()
-    for name in ("aloop.local.means.require_means", "aloop.local_cli.require_means"):
+    for name in ("aloop.local_model.installer.require_means", "aloop.cli.local.require_means"):
         monkeypatch.setattr(name, lambda _: None)
     return private_home
 
@@ -116,7 +116,7 @@ def test_ctrl_c_leaves_and_ends_the_line(
 
 
 def test_the_small_model_is_installed_on_the_spot(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aloop.local_cli.install", lambda place, _: install_fake(place.data_dir))
+    monkeypatch.setattr("aloop.cli.local.install", lambda place, _: install_fake(place.data_dir))
     type_in(monkeypatch, "2", "y")
     assert first_run.choose(Settings.from_env()) is not None
     assert (home / REMEMBERED).read_text() == "2\n"
@@ -128,7 +128,7 @@ def test_an_install_that_fails_leaves_the_choice_open(
     def fail(*_: object) -> None:
         raise LocalModelError("There is no network.")
 
-    monkeypatch.setattr("aloop.local_cli.install", fail)
+    monkeypatch.setattr("aloop.cli.local.install", fail)
     type_in(monkeypatch, "2", "y")
     assert first_run.choose(Settings.from_env()) is None, "the lines have ended: the person leaves"
     assert "There is no network." in capsys.readouterr().err
@@ -141,7 +141,7 @@ def test_a_model_that_can_not_be_here_is_offered_with_the_reason(
     def refuse(_: object) -> None:
         raise LocalModelError("There is no pip.")
 
-    monkeypatch.setattr("aloop.local.means.require_means", refuse)
+    monkeypatch.setattr("aloop.local_model.installer.require_means", refuse)
     type_in(monkeypatch, "3")
     assert first_run.choose(Settings.from_env()) is not None
     said = capsys.readouterr().err
@@ -156,7 +156,7 @@ def interrupt_fetch(*_: object) -> None:
 def test_a_fetch_that_is_stopped_leaves_the_demo_to_answer_and_the_choice_open(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("aloop.local_cli.install", interrupt_fetch)
+    monkeypatch.setattr("aloop.cli.local.install", interrupt_fetch)
     type_in(monkeypatch, "2", "y")
     settings = first_run.choose(Settings.from_env())
     assert settings is not None
@@ -172,7 +172,7 @@ def test_ctrl_c_once_more_leaves(home: Path, monkeypatch: pytest.MonkeyPatch) ->
         finally:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("aloop.local_cli.install", interrupt_the_cleaning_too)
+    monkeypatch.setattr("aloop.cli.local.install", interrupt_the_cleaning_too)
     type_in(monkeypatch, "2", "y")
     with pytest.raises(KeyboardInterrupt):
         first_run.choose(Settings.from_env())

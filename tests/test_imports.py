@@ -56,5 +56,5 @@ def test_the_version_alone_does_not_even_load_a_parser() -> None:
 
 
 def test_the_prompt_is_painted_without_a_parser_and_before_anything_heavy() -> None:
-    loaded = imported_by("import repl.loop, repl.early")
+    loaded = imported_by("import repl.app, repl.startup.first_paint")
     assert not loaded & {*HEAVY, "argparse", "asyncio", "difflib", "yaml"}

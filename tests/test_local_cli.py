@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from aloop import local_cli
 from aloop.__main__ import main
-from aloop.cli import parse_arguments
+from aloop.cli import local as local_cli
+from aloop.cli.parser import LocalOptions, parse_arguments
 from aloop.errors import LocalModelError, UsageError
-from aloop.local_arguments import LocalOptions
 from tests.local.installation import install_fake
 
 

@@ -48,7 +48,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ShellOptions | TaskOptions]
         started.append(options)
         return 0
 
-    monkeypatch.setattr("repl.loop.run_shell", start)
+    monkeypatch.setattr("repl.app.run_shell", start)
     monkeypatch.setattr("repl.task.run_task", start)
     return started
 
@@ -104,7 +104,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback(
     def interrupted(options: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aloop.sessions_cli.run_sessions", interrupted)
+    monkeypatch.setattr("aloop.cli.sessions.run_sessions", interrupted)
     assert main(["sessions", "list"]) == 130
     assert capsys.readouterr() == ("", "")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from aloop.cli.stdin import LIMIT, read_piped, read_task, with_piped
 from aloop.errors import UsageError
-from aloop.piped import LIMIT, read_piped, read_task, with_piped
 
 AT_ONCE = {"patience": 0.0, "notice_after": 0.0}
 

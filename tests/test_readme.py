@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import Options, parse_arguments
-from aloop.config_file import read_config_file
+from aloop.cli.parser import Options, parse_arguments
+from aloop.config import read_config_file
 from aloop.memory import MemoryManager
 from docs.update_readme import README, updated
 

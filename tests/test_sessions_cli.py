@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from aloop.cli.parser import SessionsAction as Action
 from aloop.errors import AmbiguousPrefix, SessionFileError, SessionNotFound
-from aloop.sessions_arguments import Action
 from tests.saved_sessions import FIRST, SECOND, ask, break_session, save
 
 

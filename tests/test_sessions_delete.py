@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop import sessions_removal
+from aloop.cli import sessions as sessions_removal
 from aloop.errors import InvalidPrefix, SessionBusy, SessionNotFound
 from tests.saved_sessions import FIRST, SECOND, THIRD, Terminal, ask, break_session, open_elsewhere, save
 

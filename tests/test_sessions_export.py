@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import parse_arguments
+from aloop.cli.parser import SessionsOptions, parse_arguments
+from aloop.cli.sessions import run_sessions
 from aloop.errors import StorageError, UsageError
-from aloop.sessions_arguments import SessionsOptions
-from aloop.sessions_cli import run_sessions
 from tests.saved_sessions import FIRST, save
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from aloop.formatting import cut, describe, format_time, list_lines, message_lines, stats_lines, trash_lines
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import SessionStats, SessionSummary
-from aloop.memory.trash import TrashedSession
-from aloop.sessions_text import cut, describe, format_time, list_lines, message_lines, stats_lines, trash_lines
+from aloop.memory.sessions_dir.trash import TrashedSession
 
 NOON = datetime(2025, 1, 31, 12, tzinfo=UTC)
 ROW = SessionSummary("a1b2c3d4-5678-40ab-8def-1234567890ab", NOON, NOON, 12, "A title", Path("session.yaml"))

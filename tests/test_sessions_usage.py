@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from aloop.formatting import duration_text, model_rows, usage_text
 from aloop.llm.message_types import Usage
-from aloop.sessions_usage import duration_text, model_rows, usage_text
 
 
 @pytest.mark.parametrize(

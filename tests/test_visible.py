@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.visible import visible
+from aloop.sanitize import visible
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from aloop.agent.react import ReActAgent
+from aloop.agent.agent import ReActAgent
 
 __all__ = ["ReActAgent"]

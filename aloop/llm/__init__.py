@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import UsageError
+from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
-from aloop.llm.deferred import DeferredLLM
-from aloop.llm.failures import no_credentials
+from aloop.llm.lazy import DeferredLLM
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
-from aloop.local.models import default_model, find_model, is_local
-from aloop.local.place import Place
+from aloop.local_model.models import Place, default_model, find_model, is_local
 
 __all__ = [
     "LLM",
@@ -64,14 +63,14 @@ def known_models() -> tuple[str, ...]:
     Blocks for a second, the first time: the list comes with the SDK.
     """
     # Imported here for that reason.
-    from aloop.llm.anthropic import MODELS
+    from aloop.llm.anthropic.client import MODELS
 
     return (*MODELS, LOCAL_MODEL, OFFLINE_MODEL)
 
 
 def _load_anthropic(model: str, base_url: str | None) -> LLM:
     # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
-    from aloop.llm.anthropic import AnthropicLLM, load_transport
+    from aloop.llm.anthropic.client import AnthropicLLM, load_transport
 
     load_transport()
     return AnthropicLLM(model, base_url=base_url)

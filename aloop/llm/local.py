@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
+from aloop.llm.anthropic.server_profile import Dialect
 from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, ToolSpec
-from aloop.llm.dialect import Dialect
-from aloop.llm.fitted_summary import FittedSummary, fit_summary
-from aloop.llm.fitting import Fitting, without_tools
+from aloop.llm.local_window import FittedSummary, Fitting, fit_summary, without_tools
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.summary_request import parts_of
-from aloop.local.models import LocalModel
-from aloop.local.place import Place
-from aloop.local.reading import share_read
-from aloop.local.server import LocalServer, Serving
+from aloop.llm.prompts import parts_of
+from aloop.local_model.models import LocalModel, Place
+from aloop.local_model.server import LocalServer, Serving, share_read
 
 if TYPE_CHECKING:
-    from aloop.llm.anthropic import AnthropicLLM
+    from aloop.llm.anthropic.client import AnthropicLLM
 
 _TOY_ANSWER = 200
 """Tokens; a toy that is let talk loses its thread."""
@@ -209,6 +206,6 @@ async def _told(
 
 def _load_sdk() -> type[AnthropicLLM]:
     # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
-    from aloop.llm.anthropic import AnthropicLLM
+    from aloop.llm.anthropic.client import AnthropicLLM
 
     return AnthropicLLM

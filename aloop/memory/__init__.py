@@ -7,13 +7,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # the one of typing, without typing: that takes longer to load
 if TYPE_CHECKING:
-    from aloop.memory.context_use import ContextUse
+    from aloop.memory.context import ContextUse
     from aloop.memory.manager import MemoryManager
     from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle
     from aloop.memory.turn import Turn
 
 _HOMES = {
-    "ContextUse": "context_use",
+    "ContextUse": "context",
     "MemoryManager": "manager",
     "SaveReport": "session",
     "Session": "session",

@@ -1,4 +1,9 @@
-"""A conversation in memory: what its file holds so far, and what is new since."""
+"""A conversation in memory: what its file holds so far, and what is new since.
+
+Messages that belong together: a turn, and a tool call with its results.
+
+What changed between two versions of a conversation, in a few words.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,47 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Protocol
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.groups import whole
-from aloop.memory.origin import Origin
+from aloop.memory.disk.filesystem import OsPort
 from aloop.memory.session import Session, make_title, normal_title
+
+
+def last_turn(messages: Sequence[LLMMessage]) -> int | None:
+    """Return the place of the last thing that the user said, with which the last turn begins; None without one."""
+    return next((place for place in range(len(messages) - 1, -1, -1) if is_question(messages[place])), None)
+
+
+def is_question(message: LLMMessage) -> bool:
+    """Whether the user said this; a summary is put into the user's mouth."""
+    return message.role == "user" and not message.summary
+
+
+def whole(messages: Sequence[LLMMessage], first: int, last: int) -> tuple[int, int]:
+    """Return a range of places, both included, widened so that no tool call is parted from its results."""
+    while first and messages[first].role == "tool":
+        first -= 1
+    waiting = messages[last].tool_calls or messages[last].role == "tool"
+    while waiting and last + 1 < len(messages) and messages[last + 1].role == "tool":
+        last += 1
+    return first, last
+
+
+def marked(messages: Sequence[LLMMessage], first: int, last: int, *, skip: bool) -> list[LLMMessage]:
+    """Return ``messages`` with those from place ``first`` to ``last``, the latter included, skipped or not."""
+    return [
+        replace(message, skip=skip) if first <= place <= last and message.skip is not skip else message
+        for place, message in enumerate(messages)
+    ]
+
+
+def all_sent(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Return ``messages`` with none skipped but summaries: one that was undone would hide all before it again."""
+    return [replace(message, skip=False) if message.skip and not message.summary else message for message in messages]
+
 
 Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
 """Makes other messages of those there are; pure, for it is called again when the file changes meanwhile."""
@@ -19,6 +59,14 @@ Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
 _TICK = timedelta(milliseconds=1)
 # Later times could not be read back: in another zone they leave the calendar.
 _LAST = datetime(9998, 12, 30, tzinfo=UTC)
+
+
+class Origin(Protocol):
+    """The source of a fork that is not saved yet."""
+
+    def carry_over(self, port: OsPort, fork: Session, folder: Path) -> bytes | None:
+        """Copy the outputs that ``fork`` names into ``folder`` and return its text, or None for a new text."""
+        ...
 
 
 @dataclass(slots=True)
@@ -138,3 +186,51 @@ class Conversation:
 
 def _bare(session: Session) -> Session:
     return replace(session, system_messages=(), messages=())
+
+
+# Beyond this many messages between the first and the last difference, they are counted without being aligned.
+_ALIGNED = 500
+
+_AROUND = "no message, but something around them"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many messages of a conversation somebody edited, removed and added."""
+
+    edited: int = 0
+    removed: int = 0
+    added: int = 0
+
+    def __str__(self) -> str:
+        counts = ((self.edited, "edited"), (self.removed, "removed"), (self.added, "added"))
+        return ", ".join(f"{count} {what}" for count, what in counts if count) or _AROUND
+
+    def to_their_author(self) -> str:
+        """Return it for whoever made them, who needs no word on where they come from."""
+        counts = ((self.edited, "changed"), (self.removed, "removed"), (self.added, "added"))
+        told = [f"{count} {'message' if count == 1 else 'messages'} {what}" for count, what in counts if count]
+        return ", ".join(told) or _AROUND
+
+
+def compare(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:
+    """Return what was done to ``before`` to make it ``after``."""
+    start = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    if len(old) * len(new) > _ALIGNED * _ALIGNED:
+        common = min(len(old), len(new))
+        return Changes(common, len(old) - common, len(new) - common)
+    edited = removed = added = 0
+    names: dict[LLMMessage, int] = {}
+    texts = [[names.setdefault(message, len(names)) for message in side] for side in (old, new)]
+    for kind, i1, i2, j1, j2 in SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        common = min(i2 - i1, j2 - j1)
+        edited, removed, added = edited + common, removed + (i2 - i1 - common), added + (j2 - j1 - common)
+    return Changes(edited, removed, added)

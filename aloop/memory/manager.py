@@ -1,28 +1,349 @@
-"""MemoryManager: the conversation, and the only door to its storage."""
+"""MemoryManager: the conversation, and the only door to its storage.
+
+What can be done to the conversation that is open, beyond going on with it.
+
+Finding stored sessions and reading them, whichever of them is open.
+
+What can be done to stored sessions as a whole, whichever of them is open: check, delete, bring back.
+
+A blocking generator as an asynchronous one: it runs on a thread, a short while at a time.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from aloop.errors import SessionNotFound, StorageError
+from aloop.errors import AmbiguousPrefix, SessionNotFound, StorageError, UsageError
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.changing import Changing
-from aloop.memory.context import Projection, project
-from aloop.memory.context_use import ContextUse, measure
-from aloop.memory.conversation import Conversation
-from aloop.memory.keeper import Keeper
-from aloop.memory.location import resolve_sessions_dir
-from aloop.memory.origin import Origin
-from aloop.memory.outputs import KeptOutput
-from aloop.memory.session import SaveReport, Session, SessionStats
-from aloop.memory.statistics import count
+from aloop.memory.context import ContextUse, Projection, measure, project
+from aloop.memory.conversation import Change, Conversation
+from aloop.memory.disk.filesystem import explain
+from aloop.memory.search.query import Query
+from aloop.memory.search.search import Hit
+from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle, count
+from aloop.memory.session_folder import draft as drafts
+from aloop.memory.session_folder.draft import Draft
+from aloop.memory.session_folder.fork import Origin
+from aloop.memory.session_folder.outputs import KeptOutput
+from aloop.memory.session_folder.recovery import left_beside
+from aloop.memory.session_folder.undo import Redo, Redone, Undo
+from aloop.memory.session_writer import Amendment, Keeper
+from aloop.memory.sessions_dir.check import Finding
+from aloop.memory.sessions_dir.excerpts import load_ending, read_openings
+from aloop.memory.sessions_dir.location import resolve_sessions_dir
+from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
 from aloop.memory.turn import Turn, to_the_end
-from aloop.memory.yaml_backend import YamlBackend
+
+
+async def on_thread(sessions_dir: str | Path | None, work: Callable[[YamlBackend], T]) -> T:
+    """Return what ``work`` makes of the sessions folder, off the event loop."""
+    backend = YamlBackend(resolve_sessions_dir(sessions_dir))
+    return await asyncio.to_thread(work, backend)
+
+
+class Housekeeping:
+    """The part of MemoryManager that looks after the sessions of a folder."""
+
+    @classmethod
+    async def delete_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> Path:
+        """Move a session to the trash beside the sessions and return its folder there.
+
+        Takes an id or a unique prefix of at least four characters, and also the end of the folder's name for a session
+        that can not be read. Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
+        """
+        return await on_thread(sessions_dir, lambda backend: backend.delete(session_id))
+
+    @classmethod
+    async def rename_session(cls, session_id: str, title: str, *, sessions_dir: str | Path | None = None) -> None:
+        """Put a title into the header of a stored session, named by its id or a unique prefix.
+
+        Raises UsageError for a title that is none, SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError,
+        SessionBusy, StorageError.
+        """
+        await on_thread(sessions_dir, lambda backend: rename_session(backend, session_id, title))
+
+    @classmethod
+    async def check_sessions(
+        cls, session_id: str | None = None, *, fix: bool = False, sessions_dir: str | Path | None = None
+    ) -> list[Finding]:
+        """Return what is odd about one session, or about all with None; ``fix`` mends what loses nothing.
+
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
+        """
+        return await on_thread(sessions_dir, lambda backend: backend.check(session_id, fix=fix))
+
+    @classmethod
+    async def list_trash(
+        cls, session_id: str | None = None, *, sessions_dir: str | Path | None = None
+    ) -> list[TrashedSession]:
+        """Return the deleted sessions, the last deleted first; with an id or unique prefix each time it was deleted.
+
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
+        """
+        return await on_thread(sessions_dir, lambda backend: backend.trashed(session_id))
+
+    @classmethod
+    async def restore_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionSummary:
+        """Bring a session back from the trash, as it was when it was deleted last; takes an id or a unique prefix.
+
+        Raises SessionExists where its place is taken, SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
+        """
+        return await on_thread(sessions_dir, lambda backend: backend.restore(session_id))
+
+    @classmethod
+    async def purge_trash(cls, sessions: Sequence[TrashedSession], *, sessions_dir: str | Path | None = None) -> None:
+        """Remove for good what ``list_trash`` returned, and nothing else; raises StorageError."""
+        await on_thread(sessions_dir, lambda backend: backend.purge(sessions))
+
+    @classmethod
+    async def recover_sessions(cls, *, sessions_dir: str | Path | None = None) -> list[str]:
+        """Bring back the turns that crashes cut short, in all sessions; return a sentence for each.
+
+        Raises StorageError. Turns of living processes are left alone.
+        """
+        return await on_thread(sessions_dir, YamlBackend.recover_all)
+
+
+SLICE = 0.05
+"""Seconds that the generator runs before what it has made is handed over."""
+
+
+async def in_slices(work: Iterator[Sequence[T]]) -> AsyncIterator[T]:
+    """Yield what ``work`` makes, some or none at a time. Nothing runs on while nobody asks for more."""
+    is_over = False
+    while not is_over:
+        made, is_over = await asyncio.to_thread(_run, work)
+        for item in made:
+            yield item
+
+
+def _run(work: Iterator[Sequence[T]]) -> tuple[list[T], bool]:
+    """Return what is made in one slice, and whether that was all."""
+    until = time.monotonic() + SLICE
+    made: list[T] = []
+    for items in work:
+        made += items
+        if time.monotonic() > until:
+            return made, False
+    return made, True
+
+
+class Lookup(Housekeeping):
+    """The part of MemoryManager that lists, finds and reads sessions; it changes nothing."""
+
+    @classmethod
+    async def list_sessions(
+        cls, limit: int | None = 20, *, prefix: str = "", sessions_dir: str | Path | None = None
+    ) -> list[SessionSummary]:
+        """Return the sessions written last, newest first, all with None; an unreadable one tells its ``problem``.
+
+        With ``prefix``, only those whose id begins with it.
+        """
+        return await on_thread(sessions_dir, lambda backend: backend.list_sessions(limit, prefix))
+
+    @classmethod
+    def iterate_sessions(cls, *, sessions_dir: str | Path | None = None) -> AsyncIterator[SessionSummary]:
+        """Yield all sessions, the newest first, as they are read: as ``list_sessions`` does, without waiting for all.
+
+        Raises StorageError.
+        """
+        return in_slices(YamlBackend(resolve_sessions_dir(sessions_dir)).iterate_sessions())
+
+    @classmethod
+    async def summarize(
+        cls, session_ids: Sequence[str], *, sessions_dir: str | Path | None = None
+    ) -> list[SessionSummary]:
+        """Return the rows of these sessions, without those that are gone; raises StorageError."""
+        return await on_thread(sessions_dir, lambda backend: backend.summarize(session_ids))
+
+    @classmethod
+    async def list_titles(cls, *, sessions_dir: str | Path | None = None) -> list[SessionTitle]:
+        """Return the id, time and title of all sessions, newest first: quick, whatever their number and size."""
+        return await on_thread(sessions_dir, YamlBackend.list_titles)
+
+    @classmethod
+    def search_sessions(cls, words: str, *, sessions_dir: str | Path | None = None) -> AsyncIterator[Hit]:
+        """Yield each message that holds all of ``words``, phrases of them in quotes, the newest session first.
+
+        Case makes no difference. A session that has the words in several messages yields the one with most of them; a
+        file that can not be read is searched as text. Raises StorageError.
+        """
+        backend = YamlBackend(resolve_sessions_dir(sessions_dir))
+        return in_slices(backend.search(Query.parse(words)))
+
+    @classmethod
+    async def list_openings(cls, *, sessions_dir: str | Path | None = None) -> dict[str, str]:
+        """Return the first thing said in each session, by id, to search in: quick, and only what is easily found."""
+        return await on_thread(sessions_dir, read_openings)
+
+    @classmethod
+    async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:
+        """Return the id of the session written last, None when there is none."""
+        return await on_thread(sessions_dir, YamlBackend.latest)
+
+    @classmethod
+    async def find_session_by_prefix(cls, prefix: str, *, sessions_dir: str | Path | None = None) -> str | None:
+        """Return the full id that begins with ``prefix`` (any case), None when none does.
+
+        Raises AmbiguousPrefix with the candidates when several do, InvalidPrefix when it is empty or no id.
+        """
+        entries = await on_thread(sessions_dir, lambda backend: backend.find(prefix))
+        if len(entries) > 1:
+            raise AmbiguousPrefix(prefix, [entry.id for entry in entries])
+        return entries[0].id if entries else None
+
+    @classmethod
+    async def load_session(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> Session:
+        """Return a stored session, named by its id or a unique prefix; raises as ``resume`` does."""
+        return (await on_thread(sessions_dir, lambda backend: backend.open(session_id))).session
+
+    @classmethod
+    async def load_ending(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> tuple[LLMMessage, ...]:
+        """Return at least the last messages of a stored session, whatever its length; raises as ``resume`` does."""
+        return await on_thread(sessions_dir, lambda backend: load_ending(backend, session_id))
+
+    @classmethod
+    async def session_stats(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionStats:
+        """Return counts over a stored session; raises as ``resume`` does."""
+        stored = await on_thread(sessions_dir, lambda backend: backend.open(session_id))
+        return count(stored.session, len(stored.data))
+
+
+T = TypeVar("T")
+
+
+class Changing(Lookup):
+    """The part of MemoryManager that changes what was said: in memory, and in the file just what differs."""
+
+    llm: LLM | None
+    on_notice: Callable[[str], None] | None
+    _keeper: Keeper
+    _conversation: Conversation
+    _working: asyncio.Lock
+
+    async def edit(self, change: Change) -> None:
+        """Replace the messages by what ``change`` makes of all there are, in memory and in the file.
+
+        Only what differs is written. ``change`` sees what others did to the file meanwhile, and may be called more than
+        once. While a turn runs, the file follows at the turn's end. Raises as ``save_memory`` does, SessionFileError
+        when the file can not be read, and what ``change`` raises; then nothing was changed.
+        """
+        model = self.llm.model if self.llm else None
+        report = await self._work(lambda: self._keeper.edit(self._conversation, change, model))
+        if report:
+            self._report(report)
+
+    async def rename(self, title: str) -> None:
+        """Give the session a title, in memory and in the header of its file, if it has one yet.
+
+        Raises UsageError for a title that is none, and as ``save_memory`` does; then the next save takes it along.
+        """
+        self._conversation.rename(title)
+        if self._keeper.stored is not None:
+            self._report(await self._work(lambda: self._keeper.save(self._conversation, None)))
+
+    async def undo(self) -> tuple[LLMMessage, ...]:
+        """Take the last turn out, from the last thing that the user said on, and return its messages.
+
+        They are kept in a file beside the session's, for ``redo``. Raises UsageError when there is no turn, and as
+        ``edit`` does.
+        """
+        if not self._conversation.messages and self._keeper.stored is None:
+            raise UsageError("There is nothing to undo: nobody has said anything in this session.")
+        undo = Undo(self._keeper.backend.port)
+        await self._amend(undo)
+        return undo.taken
+
+    async def redo(self) -> Redone:
+        """Put back the turn that ``undo`` took out last, also when that was in another process.
+
+        Where the same question was asked again instead, its turn goes out for the one before. Raises UsageError when
+        there is nothing to put back, or the conversation has gone on, and as ``edit`` does.
+        """
+        if self._keeper.stored is None:
+            raise UsageError("There is nothing to redo.")
+        redo = Redo(self._keeper.backend.port)
+        await self._amend(redo)
+        await self._work(redo.forget)
+        return redo.result
+
+    async def begin_edit(self, number: int | None = None) -> Draft:
+        """Return a copy of the session's file for an editor, at message ``number`` (from 1, None for none).
+
+        Raises UsageError when there is no such message or no file yet, StorageError, and as ``save_memory`` does.
+        """
+        port, target = self._keeper.backend.port, self._keeper.stored.path if self._keeper.stored else None
+        if target is None:
+            raise UsageError("This session has no file yet: it gets one with its first turn.")
+        # What others did to the file is told as theirs, and not later as part of this edit.
+        await self._refresh()
+        try:
+            return await self._work(lambda: drafts.begin(port, target, self._conversation.head.id, number))
+        except OSError as error:
+            raise explain(error, "copy the session for the editor", target.parent) from error
+
+    async def finish_edit(self, draft: Draft) -> bool:
+        """Make an edited copy the session's file and go on with what it says; False when nothing was changed.
+
+        Raises SessionFileError, with the place, when it is fit to be no session, or another one; StorageError,
+        SessionBusy. Then the copy stays where it is, and the session as it was.
+        """
+        try:
+            is_changed, notice = await self._work(lambda: drafts.finish(self._keeper.backend.port, draft))
+        except OSError as error:
+            raise explain(error, "take the edited session over", draft.target.parent) from error
+        if is_changed:
+            if notice:
+                self._tell(notice)
+            await self._refresh(own=notice is None)
+        return is_changed
+
+    async def drop_edit(self, draft: Draft) -> bool:
+        """Give an edit up; return whether its copy stays, for something was written into it. Raises StorageError."""
+        try:
+            return await self._work(lambda: drafts.drop(self._keeper.backend.port, draft))
+        except OSError as error:
+            raise explain(error, "look at the edited session", draft.path.parent) from error
+
+    async def _find_left_behind(self) -> tuple[str, ...]:
+        """Return a sentence for each edit that was never taken over, and for turns that session.yaml could not take."""
+        keeper = self._keeper
+        if keeper.stored is None or not keeper.hold:  # else another shell may be at them
+            return ()
+        folder = keeper.stored.path.parent
+        with contextlib.suppress(OSError):  # the session is open all the same, and a check finds them too
+            port = keeper.backend.port
+            return await self._work(lambda: (*drafts.left_over(port, folder), *left_beside(port, folder)))
+        return ()
+
+    async def _refresh(self, *, own: bool = False) -> None:
+        for notice in await self._work(lambda: self._keeper.refresh(self._conversation, own=own)):
+            self._tell(notice)
+
+    async def _amend(self, amendment: Amendment) -> None:
+        self._report(await self._work(lambda: self._keeper.amend(self._conversation, None, amendment)))
+
+    async def _work(self, work: Callable[[], T]) -> T:
+        """Do something on the disk, off the event loop and alone, and to its end, whoever cancels meanwhile."""
+        async with self._working:
+            return await to_the_end(asyncio.to_thread(work))
+
+    def _report(self, report: SaveReport) -> None:
+        if report.notice:
+            self._tell(report.notice)
+
+    def _tell(self, notice: str) -> None:
+        if self.on_notice is not None:
+            self.on_notice(notice)
+
 
 Admit = Callable[[Session], Awaitable[None]]
 """Looks at a session before it is gone on in; raises what keeps it from that."""

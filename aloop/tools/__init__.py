@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aloop.tools.arguments import warm
 from aloop.tools.base import Tool, ToolResult
 from aloop.tools.calculator import Calculator
 from aloop.tools.decorator import tool
-from aloop.tools.files import ListFiles, ReadFile
-from aloop.tools.runner import ToolRunner
-from aloop.tools.search import SearchFiles
-from aloop.tools.shell import RunShell
-from aloop.tools.workspace import Workspace
-from aloop.tools.writing import EditFile, WriteFile
+from aloop.tools.files.read import ListFiles, ReadFile
+from aloop.tools.files.search import SearchFiles
+from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.write import EditFile, WriteFile
+from aloop.tools.run_shell import RunShell
+from aloop.tools.runner import ToolRunner, warm
 
 __all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "tool", "warm"]
 

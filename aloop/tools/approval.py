@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from aloop.consent import Ask, Kind, Request
 from aloop.errors import ToolError
+from aloop.permissions import Ask, Kind, Request
 
 
 class Approval:

@@ -1,14 +1,19 @@
-"""What a tool is: a name, a JSON schema, and one coroutine."""
+"""What a tool is: a name, a JSON schema, and one coroutine.
+
+Blocking work beside the event loop, told to stop when nobody waits for it any more.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from aloop.consent import Form, Request
 from aloop.llm.base import ToolSpec
+from aloop.permissions import Form, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +65,19 @@ class Tool(ABC):
     @abstractmethod
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         """Do it; raise ToolError with a sentence the model can act on when it can not be done."""
+
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[threading.Event], T]) -> T:
+    """Run ``work(stop)`` in a thread; cancelling returns at once and sets ``stop``.
+
+    A thread can not be ended from outside, and the process waits for it when it exits: work of any length looks at
+    ``stop`` now and then and gives up when it is set.
+    """
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(work, stop)
+    finally:
+        stop.set()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from anthropic import AsyncAnthropic
 
+from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent
-from aloop.agent.react import ReActAgent
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Session
 from aloop.tools.base import Tool

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from anthropic import AsyncAnthropic
 
+from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent, Notice, ToolFinished
-from aloop.agent.react import ReActAgent
-from aloop.llm.anthropic import AnthropicLLM
-from aloop.llm.dialect import Dialect
+from aloop.llm.anthropic.client import AnthropicLLM
+from aloop.llm.anthropic.server_profile import Dialect
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager
 from tests.agent.scripted import no_pause

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from aloop.agent.asker import Asker
 from aloop.agent.events import AgentEvent, AnswerDelta, Notice, Retrying
+from aloop.agent.request import Asker
 from aloop.errors import RateLimited, RequestRejected, ServerFailed, StreamBroken
 from aloop.llm.base import TextDelta, ThinkingDelta
 from aloop.llm.message_types import LLMMessage

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from aloop.agent.agent import ReActAgent
 from aloop.agent.events import Notice, ToolFinished, ToolOutput, ToolStarted
-from aloop.agent.react import ReActAgent
-from aloop.consent import Decision, Request
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
+from aloop.permissions import Decision, Request
 from aloop.tools.base import Action, Tool, ToolResult
 from tests.agent.conftest import SetStage, Stage
 from tests.agent.scripted import ScriptedLLM, answer, calls

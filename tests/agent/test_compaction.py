@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+from aloop.agent.agent import ReActAgent
 from aloop.agent.compaction import undone
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice
-from aloop.agent.react import ReActAgent
 from aloop.errors import ContextOverflow, ServerFailed, StreamBroken, UsageError
 from aloop.llm.base import Remark, Reply
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
-from aloop.llm.summary_request import INSTRUCTIONS
+from aloop.llm.prompts import INSTRUCTIONS
 from aloop.memory import MemoryManager
 from aloop.tools.base import Tool, ToolResult
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM, answer

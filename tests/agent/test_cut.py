@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.agent.cut import choose_cut
+from aloop.agent.compaction import choose_cut
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.context import project
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent, AnswerDelta, TurnEnded
-from aloop.agent.react import ReActAgent
 from aloop.errors import RequestRejected, ServerFailed, StorageError, StreamBroken, UsageError
 from aloop.llm.base import TextDelta, ThinkingDelta
 from aloop.llm.message_types import LLMMessage, ToolCall

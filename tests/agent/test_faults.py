@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from anthropic import AsyncAnthropic
 
+from aloop.agent.agent import ReActAgent
 from aloop.agent.events import Retrying
-from aloop.agent.react import ReActAgent
 from aloop.errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -24,7 +24,7 @@ from aloop.errors import (
     ServerFailed,
     StreamBroken,
 )
-from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.retry import RetryPolicy
 from tests.agent.patient import Patient
 from tests.stub import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ReadingQuestion, ThoughtDelta, Waiting
-from aloop.agent.listener import Listener
+from aloop.agent.request import Listener
 from aloop.errors import StreamBroken
 from aloop.llm.base import Loading, Reading, Remark, Reply, TextDelta, ThinkingDelta
 from aloop.llm.message_types import LLMMessage

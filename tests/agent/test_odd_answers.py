@@ -8,7 +8,7 @@ import pytest
 from anthropic import AsyncAnthropic
 
 from aloop.errors import RequestRejected, StreamBroken
-from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.anthropic.client import AnthropicLLM
 from tests.agent.patient import Patient
 from tests.stub import Answer, Raw, Redacted, Text, Thinking, ToolUse
 from tests.stub.server import KEY

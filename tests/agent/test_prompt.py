@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aloop.agent.prompt import is_system_prompt, system_prompt
+from aloop.llm.prompts import is_system_prompt, system_prompt
 from aloop.tools import ToolRunner, default_tools
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AnswerFinished, Notice, ToolFinished, TurnEnded
-from aloop.agent.react import ReActAgent
 from aloop.errors import UsageError
 from aloop.llm.base import ThinkingDelta
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage

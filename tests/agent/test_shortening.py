@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.agent.shortening import MOST_BYTES, shorten
+from aloop.agent.tool_calls import MOST_BYTES, shorten
 
 NOTE = re.compile(r"\n\[… ([\d,]+) of ([\d,]+) bytes left out here; kept in a file …\]\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.agent.verdict import failure, judge, without_calls
+from aloop.agent.loop import failure, judge, without_calls
 from aloop.errors import ContextOverflow, LLMError, RequestRejected, StreamBroken
 from aloop.llm.base import Reply, StopReason
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall

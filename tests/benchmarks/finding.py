@@ -20,11 +20,11 @@ from prompt_toolkit.document import Document
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionTitle
-from aloop.memory.serialization import dump_session
-from commands.catalog import REGISTRY
-from repl.completer import CommandCompleter
-from repl.model_catalog import ModelCatalog
-from repl.session_catalog import SessionCatalog, SessionTable
+from aloop.memory.codec.serialization import dump_session
+from commands.builtin import REGISTRY
+from repl.completion.completers import CommandCompleter
+from repl.completion.file_and_model_sources import ModelCatalog
+from repl.completion.session_source import SessionCatalog, SessionTable
 from tests.benchmarks.measure import Row, compare, table
 from tests.benchmarks.sample import conversation
 from tests.benchmarks.storage import bare_listing

@@ -21,7 +21,7 @@ from aloop.config import Settings
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from repl import engine
-from repl.loop import run_shell
+from repl.app import run_shell
 from repl.options import ShellOptions
 
 PER_SECOND = 100

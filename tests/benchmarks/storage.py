@@ -19,8 +19,8 @@ import yaml
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
-from aloop.memory.serialization import dump_session
-from aloop.memory.yaml_backend import YamlBackend
+from aloop.memory.codec.serialization import dump_session
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.benchmarks.measure import Row, compare, table
 from tests.benchmarks.sample import conversation
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aloop.config import Settings
-from repl.welcome import remember_start
+from repl.startup.banner import remember_start
 from tests.benchmarks.measure import Row, table
 from tests.benchmarks.paced import PER_SECOND, answer
 from tests.e2e.shell import Shell

@@ -10,16 +10,15 @@ import pytest
 
 from aloop.agent import ReActAgent
 from aloop.agent.events import AgentEvent
-from aloop.consent import Decision, Request
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
-from aloop.memory.search import Hit
-from aloop.memory.trash import TrashedSession
-from commands.catalog import REGISTRY
-from commands.context import Context
-from commands.detail import Detail
+from aloop.memory.search.search import Hit
+from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.permissions import Decision, Request
+from commands.builtin import REGISTRY
+from commands.context import Context, Detail
 from commands.registry import Command
-from commands.shelf import Choice, Shelf
+from commands.session_browser import Choice, Shelf
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.saved_sessions import trust
 
@@ -86,7 +85,7 @@ class RecordingView:
     def stats(self, stats: SessionStats) -> None:
         self.shown.append(("stats", stats))
 
-    def help(self, commands: Sequence[Command]) -> None:
+    def help(self, commands: Sequence[Command[Context]]) -> None:
         self.shown.append(("help", [command.name for command in commands]))
 
     async def announce(self, notice: str, question: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from aloop.errors import ConnectionFailed, StorageError
 from aloop.llm.base import TextDelta
 from commands.chat import chat
-from commands.outcome import Outcome
+from commands.registry import Outcome
 from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import SetUp
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from commands.dispatch import dispatch
-from commands.outcome import Next, Outcome
+from commands.registry import Next, Outcome
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.serialization import load_session
+from aloop.memory.codec.serialization import load_session
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from commands import files
+from commands import mentions as files
 from commands.attachments import Attachment
-from commands.files import Found, read_mentioned
+from commands.mentions import Found, read_mentioned
 
 
 def read(text: str, folder: Path, *known: str) -> Found:

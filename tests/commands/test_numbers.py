@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aloop.errors import UsageError
-from commands.numbers import numbered, read_number, read_range, refuse_beyond
+from commands.selection import numbered, read_number, read_range, refuse_beyond
 
 
 @pytest.mark.parametrize(

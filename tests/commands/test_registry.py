@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from commands.catalog import REGISTRY
+from commands.builtin import REGISTRY
 from commands.context import Context
-from commands.outcome import Outcome
 from commands.parse import Call, parse_line
-from commands.registry import Argument, Command, Registry
+from commands.registry import Argument, Command, Outcome, Registry
 
 
 async def _do_nothing(_context: Context, _argument: str) -> Outcome:
@@ -44,7 +43,7 @@ def test_every_command_says_what_it_does_and_what_it_takes() -> None:
 
 
 @pytest.mark.parametrize("command", REGISTRY.commands, ids=lambda command: command.name)
-def test_every_command_has_a_group_and_an_example_of_itself(command: Command) -> None:
+def test_every_command_has_a_group_and_an_example_of_itself(command: Command[Context]) -> None:
     assert command.group
     call = parse_line(command.example)
     assert isinstance(call, Call)

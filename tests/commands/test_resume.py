@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
+from commands.builtin.resume import last_exchanges
 from commands.dispatch import dispatch
-from commands.resume import last_exchanges
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp, store
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, open_elsewhere, save

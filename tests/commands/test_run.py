@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import ConnectionFailed
-from commands import run
-from commands.carried import drop
+from commands import shell_command as run
+from commands.context import drop
 from commands.dispatch import dispatch
-from commands.run import Kept
+from commands.shell_command import Kept
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
 

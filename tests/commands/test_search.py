@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory import slices
-from aloop.memory.search import Hit
+from aloop.memory import manager as slices
+from aloop.memory.search.search import Hit
 from commands.context import Context
 from commands.dispatch import dispatch
 from tests.commands.conftest import RecordingView, SetUp

@@ -10,9 +10,9 @@ import pytest
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionStats
-from commands.catalog import REGISTRY
+from commands.builtin import REGISTRY
 from commands.dispatch import dispatch
-from commands.outcome import Next
+from commands.registry import Next
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
 

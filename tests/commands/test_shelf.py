@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from commands.dispatch import dispatch
-from commands.shelf import Choice, Shelf
+from commands.session_browser import Choice, Shelf
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, SECOND, THIRD, save

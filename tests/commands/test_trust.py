@@ -9,7 +9,7 @@ import pytest
 
 from aloop.config import state_dir
 from commands.dispatch import dispatch
-from commands.shelf import Choice, Shelf
+from commands.session_browser import Choice, Shelf
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, save

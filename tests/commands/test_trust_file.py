@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from commands.trust_file import TrustFile
+from commands.trust_store import TrustFile
 
 
 def test_what_was_remembered_is_known_in_the_next_run(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.local.place import Place
+from aloop.local_model.models import Place
 from aloop.memory import MemoryManager
 from tests.e2e.shell import Shell
 from tests.processes import children_of, wait_until_gone

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.anthropic.client import AnthropicLLM
 from tests.stub import StubServer
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import StreamBroken
-from aloop.llm.accumulator import Accumulator
+from aloop.llm.anthropic.wire import Accumulator
 from aloop.llm.base import Reply, TextDelta, ThinkingDelta
 from aloop.llm.message_types import ToolCall, Usage
 

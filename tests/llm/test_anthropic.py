@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from anthropic import AsyncAnthropic
 
-from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.anthropic.client import AnthropicLLM
+from aloop.llm.anthropic.server_profile import Dialect
 from aloop.llm.base import Reply, TextDelta, ThinkingDelta, ToolSpec
-from aloop.llm.dialect import Dialect
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from tests.llm.asking import HELLO, collect, reply_to
 from tests.stub import Answer, Gate, Ping, Raw, Redacted, StubServer, Text, Thinking, ToolUse

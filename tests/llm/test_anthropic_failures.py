@@ -21,9 +21,9 @@ from aloop.errors import (
     ServerFailed,
     StreamBroken,
 )
-from aloop.llm.anthropic import AnthropicLLM
+from aloop.llm.anthropic.client import AnthropicLLM
+from aloop.llm.anthropic.server_profile import Dialect
 from aloop.llm.base import Reply, TextDelta
-from aloop.llm.dialect import Dialect
 from tests.llm.asking import HELLO, failure, reply_to
 from tests.stub import (
     Answer,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.llm.arithmetic import find_expression
+from aloop.llm.offline import find_expression
 
 
 @pytest.mark.parametrize(

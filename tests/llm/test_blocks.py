@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aloop.llm.anthropic.wire import (
+    Block,
+    assistant_blocks,
+    input_object,
+    to_message,
+    to_request,
+    tool_params,
+)
 from aloop.llm.base import ToolSpec
-from aloop.llm.blocks import Block, assistant_blocks, input_object, to_message, to_request, tool_params
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 
 

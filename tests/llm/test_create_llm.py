@@ -14,7 +14,7 @@ from aloop.config import DEFAULT_MODEL, Settings, has_credentials
 from aloop.errors import MissingCredentials, UsageError
 from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, Reply, StreamEvent, TextDelta, ToolSpec
-from aloop.llm.deferred import DeferredLLM
+from aloop.llm.lazy import DeferredLLM
 from aloop.llm.message_types import LLMMessage
 from tests.stub import StubServer, Text
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from aloop.agent.digest import digest
+from aloop.agent.compaction import digest
 from aloop.llm.base import Reply, StopReason
-from aloop.llm.fitted_summary import fit_summary, whole_sentences
+from aloop.llm.local_window import fit_summary, whole_sentences
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.llm.summary_request import parts_of, summary_request
+from aloop.llm.prompts import parts_of, summary_request
 
 TALK = [
     LLMMessage("user", "One?\n\nOr two?"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aloop.llm.fitting import Fitting, without_tools
+from aloop.llm.local_window import Fitting, without_tools
 from aloop.llm.message_types import LLMMessage, ToolCall
 
 SYSTEM = LLMMessage("system", "s")

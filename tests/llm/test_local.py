@@ -13,16 +13,15 @@ from typing import Any
 
 import pytest
 
-from aloop.agent.react import ReActAgent
+from aloop.agent.agent import ReActAgent
 from aloop.config import Settings
 from aloop.errors import LocalModelError, RequestRejected
 from aloop.llm import create_llm
 from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.local import LocalLLM
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.llm.summary_request import INSTRUCTIONS, summary_request
-from aloop.llm.system_text import BRIEF, WHO
-from aloop.local.models import LocalModel
+from aloop.llm.prompts import BRIEF, INSTRUCTIONS, WHO, summary_request
+from aloop.local_model.models import LocalModel
 from tests.local.installation import install_fake, write_weights
 from tests.processes import is_running
 

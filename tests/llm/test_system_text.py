@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aloop.agent.prompt import system_prompt
 from aloop.llm.base import ToolSpec
-from aloop.llm.system_text import BRIEF, briefly
+from aloop.llm.prompts import BRIEF, briefly, system_prompt
 
 
 def test_the_standard_text_is_a_few_words() -> None:

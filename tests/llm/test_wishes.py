@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.llm.wishes import Wish, find_wish
+from aloop.llm.offline import Wish, find_wish
 
 
 @pytest.mark.parametrize(

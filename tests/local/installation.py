@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aloop.local.installer import manifest_text
-from aloop.local.parcels import parcels
-from aloop.local.place import Place
+from aloop.local_model.installer import manifest_text
+from aloop.local_model.models import Place
+from aloop.local_model.packages import parcels
 from tests.local.fake_engine import MAGIC
 
 ROOT = Path(__file__).parents[2]

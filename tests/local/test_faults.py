@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.local.faults import explain_end, explain_fetch, explain_load
+from aloop.local_model.diagnostics import explain_end, explain_fetch, explain_load
 
 _LOG = """\
 0.00.053.836 E gguf_init_from_reader: failed to read key-value pairs

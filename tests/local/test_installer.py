@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local.installer import Progress, install, remove
-from aloop.local.parcels import parcels
-from aloop.local.place import Place, size_of
+from aloop.local_model.installer import Progress, install, remove
+from aloop.local_model.models import Place, size_of
+from aloop.local_model.packages import parcels
 from tests.local.installation import ROOT, install_fake
 from tests.processes import is_running
 

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local.means import require_means
-from aloop.local.place import Place
+from aloop.local_model.installer import require_means
+from aloop.local_model.models import Place
 
 
 @pytest.fixture

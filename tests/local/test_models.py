@@ -8,7 +8,7 @@ import pytest
 
 from aloop.config import Settings
 from aloop.errors import LocalModelError
-from aloop.local.models import find_model, full_name, is_local, title_of
+from aloop.local_model.models import find_model, full_name, is_local, title_of
 from tests.local.installation import install_fake, write_weights
 
 

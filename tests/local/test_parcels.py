@@ -7,7 +7,7 @@ import re
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local.parcels import parcels, requirements
+from aloop.local_model.packages import parcels, requirements
 
 
 @pytest.mark.parametrize("platform", ["linux-x86_64", "linux-aarch64", "darwin-aarch64", "darwin-x86_64"])

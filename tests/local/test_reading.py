@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from aloop.local.reading import share_read
+from aloop.local_model.server import share_read
 from tests.stub import StubServer
 from tests.stub.replies import Plain
 from tests.stub.server import Reply, Request

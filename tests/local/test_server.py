@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local.installer import remove
-from aloop.local.models import LocalModel
-from aloop.local.place import Place
-from aloop.local.server import LocalServer, close_child, open_child
+from aloop.local_model.installer import remove
+from aloop.local_model.models import LocalModel, Place
+from aloop.local_model.server import LocalServer, close_child, open_child
 from tests.local.installation import BROKEN, install_fake
 from tests.processes import is_running
 

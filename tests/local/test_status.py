@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Settings
-from aloop.local import parcels
-from aloop.local.status import LocalStatus, local_status
+from aloop.local_model import packages as parcels
+from aloop.local_model.status import LocalStatus, local_status
 from tests.local.installation import install_fake, write_weights
 
 

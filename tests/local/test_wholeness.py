@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.local.wholeness import find_damage
+from aloop.local_model.packages import find_damage
 
 BYTES = b"weights"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory import MemoryManager, os_port
-from aloop.memory.yaml_backend import YamlBackend
+from aloop.memory import MemoryManager
+from aloop.memory.disk import filesystem as os_port
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.conversations import say
 from tests.memory.examples import answer, user
 from tests.memory.faults import FaultyPort

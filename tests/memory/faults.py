@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aloop.memory.os_port import OsPort
+from aloop.memory.disk.filesystem import OsPort
 
 _CALLS = frozenset(name for name in vars(OsPort) if not name.startswith("_"))
 WRITING = frozenset(

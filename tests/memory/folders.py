@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionSummary
-from aloop.memory.yaml_backend import YamlBackend
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, NOON, session, user
 
 TWIN_ID = "a1b2ffff-5678-40ab-8def-1234567890ab"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from aloop.memory.serialization import dump_session
+from aloop.memory.codec.serialization import dump_session
 from tests.memory.examples import RICH, SPEC_SAMPLE, answer, call, result, session, user
 
 # What a slip of the hand puts in, and what a parser is most likely to stumble over.

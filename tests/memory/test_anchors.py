@@ -11,11 +11,11 @@ import yaml
 
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.anchors import Anchors, Slot, canonical_anchors, find_anchors, section_edit
-from aloop.memory.emitter import emit_messages, emit_section, emit_time
-from aloop.memory.serialization import Parsed, dump_session, load_session, parse
-from aloop.memory.splice import splice
-from aloop.memory.unfold import unfold
+from aloop.memory.codec.edits import unfold
+from aloop.memory.codec.emitter import emit_messages, emit_section, emit_time
+from aloop.memory.codec.serialization import Parsed, dump_session, load_session, parse
+from aloop.memory.codec.splice import splice
+from aloop.memory.codec.text_layout import Anchors, Slot, canonical_anchors, find_anchors, section_edit
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, call, result, session, user
 from tests.memory.handwritten import Handwritten, write_by_hand
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory.atomic import explain, left_overs, temporary_name, write_all, write_atomic
+from aloop.memory.disk.filesystem import explain, left_overs, temporary_name, write_all, write_atomic
 from tests.memory.faults import FaultyPort
 
 

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from aloop.errors import SessionFileError
-from aloop.memory.canonical import read_canonical
-from aloop.memory.nodes import Node, Scalar, Sequence
-from aloop.memory.serialization import dump_session, load_session, parse, read_quickly
+from aloop.memory.codec.fast_parser import read_canonical
+from aloop.memory.codec.nodes import Node, Scalar, Sequence
+from aloop.memory.codec.serialization import dump_session, load_session, parse, read_quickly
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
 from tests.memory.mutations import SEEDS, mutate
 

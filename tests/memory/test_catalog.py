@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory.catalog import Catalog, Entry
-from aloop.memory.index import FILE_NAME, read_index, write_index
-from aloop.memory.serialization import dump_session
+from aloop.memory.codec.serialization import dump_session
+from aloop.memory.sessions_dir.catalog import Catalog, Entry
+from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
 from tests.memory.examples import ID, NOON, OTHER_ID, session, user
 from tests.memory.faults import WRITING, FaultyPort
 

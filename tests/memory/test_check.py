@@ -10,10 +10,9 @@ import pytest
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
-from aloop.memory.atomic import temporary_name
-from aloop.memory.check import Checker
-from aloop.memory.os_port import SYSTEM
-from aloop.memory.serialization import load_session
+from aloop.memory.codec.serialization import load_session
+from aloop.memory.disk.filesystem import SYSTEM, temporary_name
+from aloop.memory.sessions_dir.check import Checker
 
 HEAD = """\
 # yaml-language-server: $schema=../.session.schema.json

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import ContextUse, MemoryManager
-from aloop.memory.context_use import estimate, measure
+from aloop.memory.context import estimate, measure
 from tests.agent.scripted import ScriptedLLM
 
 QUESTION = LLMMessage("user", "x" * 400)

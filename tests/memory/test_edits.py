@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.edits import MessageEdits
-from aloop.memory.serialization import load_session, parse
-from aloop.memory.splice import Edit, splice
+from aloop.memory.codec.edits import MessageEdits
+from aloop.memory.codec.serialization import load_session, parse
+from aloop.memory.codec.splice import Edit, splice
 from tests.memory.examples import NOWHERE
 
 TEXT = """\

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.emitter import emit_messages, emit_section, emit_session, emit_time
-from aloop.memory.serialization import load_session, read_quickly
+from aloop.memory.codec.emitter import emit_messages, emit_section, emit_session, emit_time
+from aloop.memory.codec.serialization import load_session, read_quickly
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, answer, call, messages, result, session, user
 
 

@@ -17,9 +17,9 @@ from markdown_it import MarkdownIt
 
 from aloop.config import EXPORT_FORMATS, ExportFormat
 from aloop.errors import StorageError, UsageError
+from aloop.export import ExportExists, export_path, read_format, render, write_export
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
-from aloop.memory.export import ExportExists, export_path, read_format, render, write_export
-from aloop.memory.serialization import load_session
+from aloop.memory.codec.serialization import load_session
 from aloop.memory.session import Session
 
 NOW = datetime(2025, 1, 31, 14, 30, tzinfo=UTC)

@@ -9,9 +9,8 @@ import pytest
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
-from aloop.memory.endings import ENOUGH, read_ending
-from aloop.memory.openings import find_opening
-from aloop.memory.serialization import dump_session
+from aloop.memory.codec.serialization import dump_session
+from aloop.memory.sessions_dir.excerpts import ENOUGH, find_opening, read_ending
 from tests.benchmarks.sample import conversation
 from tests.memory.test_export import session
 from tests.saved_sessions import FIRST, SECOND, break_session, save

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.groups import all_sent, last_turn, marked, whole
+from aloop.memory.conversation import all_sent, last_turn, marked, whole
 from tests.memory.examples import answer, call, result, user
 
 SUMMARY = LLMMessage("user", "So far.", summary=True)

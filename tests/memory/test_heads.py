@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory.heads import HEAD_SIZE, Head, read_head, short_name
-from aloop.memory.serialization import dump_session
-from aloop.memory.summaries import read_summary
+from aloop.memory.codec.serialization import dump_session
+from aloop.memory.sessions_dir.ids import short_name
+from aloop.memory.sessions_dir.preview import HEAD_SIZE, Head, read_head, read_summary
 from tests.memory.examples import ID, NOON, SPEC_SAMPLE, session, user
 from tests.memory.faults import FaultyPort
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aloop.memory.index import FILE_NAME, add_to_index, read_index, write_index
+from aloop.memory.sessions_dir.index import FILE_NAME, add_to_index, read_index, write_index
 from tests.memory.examples import ID, OTHER_ID
 from tests.memory.faults import FaultyPort
 

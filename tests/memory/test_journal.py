@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory.journal import Journal, is_journal, read_journal
-from aloop.memory.os_port import SYSTEM
+from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
+from aloop.memory.session_folder.journal import Journal, is_journal, read_journal
 
 NOW = datetime(2026, 1, 31, 14, 30, tzinfo=UTC)
 SESSION = Session(

@@ -12,10 +12,12 @@ import yaml
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
-from aloop.memory.serialization import dump_session
+from aloop.memory.codec.serialization import dump_session
 from tests.memory.examples import RICH, SPEC_SAMPLE, session, user
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "aloop" / "memory" / "session.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "aloop" / "memory" / "sessions_dir" / "session.schema.json").read_text()
+)
 
 
 def check(data: bytes) -> None:

@@ -10,7 +10,7 @@ import pytest
 from aloop.errors import SessionBusy, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
-from aloop.memory.os_port import SYSTEM
+from aloop.memory.disk.filesystem import SYSTEM
 from tests.memory.conversations import file_of, stored, take_turn
 
 
@@ -276,7 +276,7 @@ async def test_a_session_that_another_shell_has_open_is_refused_and_all_is_as_be
 ) -> None:
     other = MemoryManager(sessions_dir=memory.sessions_dir, hold=True)
     await take_turn(other, "Elsewhere", "Yes")
-    monkeypatch.setattr("aloop.memory.locks.OpenLock._held", {})
+    monkeypatch.setattr("aloop.memory.disk.locks.OpenLock._held", {})
     before = other.session_id
     with pytest.raises(SessionBusy, match="is open in another aloop"):
         await other.resume(memory.session_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from aloop.memory.location import FOLDER, resolve_sessions_dir
+from aloop.memory.sessions_dir.location import FOLDER, resolve_sessions_dir
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import SessionBusy
-from aloop.memory.locks import OPEN_LOCK, OpenLock, write_lock
-from aloop.memory.os_port import SYSTEM
+from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.disk.locks import OPEN_LOCK, OpenLock, write_lock
 
 SESSION = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
 
@@ -20,8 +20,8 @@ HOLDER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from aloop.memory.locks import OpenLock
-    from aloop.memory.os_port import SYSTEM
+    from aloop.memory.disk.locks import OpenLock
+    from aloop.memory.disk.filesystem import SYSTEM
     OpenLock(SYSTEM, Path(sys.argv[1]), "a1b2c3d4")
     print("held", flush=True)
     sys.stdin.read()
@@ -95,7 +95,7 @@ def test_the_lock_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_save_that_never_ends_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aloop.memory.locks.PATIENCE", 0.02)
+    monkeypatch.setattr("aloop.memory.disk.locks.PATIENCE", 0.02)
     descriptor = SYSTEM.open_lock(tmp_path / ".lock")
     assert SYSTEM.try_lock(descriptor)
     try:

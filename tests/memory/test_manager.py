@@ -11,8 +11,8 @@ from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, Sessi
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
+from aloop.memory.codec.serialization import dump_session
 from aloop.memory.context import UNANSWERED
-from aloop.memory.serialization import dump_session
 from tests.memory.conversations import file_of, say, stored
 from tests.memory.examples import ID, SPEC_SAMPLE, answer, call, result, session, user
 

@@ -13,8 +13,8 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.memory import MemoryManager
+from aloop.memory.codec.serialization import load_session
 from aloop.memory.context import UNANSWERED
-from aloop.memory.serialization import load_session
 from tests.memory.conversations import file_of, say, stored
 from tests.memory.examples import answer, call, user
 from tests.memory.faults import FaultyPort

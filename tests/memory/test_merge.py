@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.merge import Changes, compare
+from aloop.memory.conversation import Changes, compare
 
 
 def messages(*texts: str) -> list[LLMMessage]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import SessionFileError, UnstorableValue
-from aloop.memory.serialization import load_session
-from aloop.memory.stored import StoredSession
+from aloop.memory.codec.serialization import load_session
+from aloop.memory.session_folder.session_file import StoredSession
 from tests.memory.examples import LATER, NOWHERE, user
 from tests.memory.faults import FaultyPort
 from tests.memory.mutations import SEEDS, mutate

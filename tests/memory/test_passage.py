@@ -3,8 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.memory.passage import BEFORE, LENGTH, passage
-from aloop.memory.query import Query, fold
+from aloop.memory.search.query import BEFORE, LENGTH, Query, fold, passage
 
 
 def marked(text: str, query: str) -> tuple[str, list[str]]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.memory.query import Query, fold
+from aloop.memory.search.query import Query, fold
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
-from aloop.memory.atomic import temporary_name
 from aloop.memory.context import UNANSWERED
-from aloop.memory.recovery import close_turn
+from aloop.memory.disk.filesystem import temporary_name
+from aloop.memory.session_folder.recovery import close_turn
 from tests.memory.conversations import take_turn
 from tests.memory.faults import FaultyPort
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloop.llm.message_types import clean_text
-from aloop.memory.scalars import emit_text, emit_word
-from aloop.memory.serialization import load_session, parse, read_quickly
+from aloop.memory.codec.emitter import emit_text, emit_word
+from aloop.memory.codec.serialization import load_session, parse, read_quickly
 from tests.memory.examples import ID, NOWHERE, texts
 
 BATCH = 20

@@ -8,8 +8,8 @@ import pytest
 
 from aloop.errors import NewerVersion
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
-from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
-from aloop.memory.schema import Refused, is_nothing, parse_time, read_session, refuse_newer
+from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.codec.schema import Refused, is_nothing, parse_time, read_session, refuse_newer
 from aloop.memory.session import Session
 from tests.memory.examples import ID, NOWHERE, user
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager, sifting
-from aloop.memory.query import Query
-from aloop.memory.search import Hit, find_hits
-from aloop.memory.yaml_backend import YamlBackend
+from aloop.memory import MemoryManager
+from aloop.memory.search import prefilter as sifting
+from aloop.memory.search.query import Query
+from aloop.memory.search.search import Hit, find_hits
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, NOON, OTHER_ID, answer, call, result, session, user
 from tests.saved_sessions import FIRST, THIRD, break_session, save
 

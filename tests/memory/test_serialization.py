@@ -12,7 +12,7 @@ import pytest
 
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory.serialization import dump_session, load_session
+from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, answer, call, result, session, user
 

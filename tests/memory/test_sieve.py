@@ -7,12 +7,12 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.memory.query import Query, fold
-from aloop.memory.search import find_hits
-from aloop.memory.serialization import dump_session, load_session
+from aloop.memory.codec.serialization import dump_session, load_session
+from aloop.memory.search.prefilter import _STEADY, Sieve
+from aloop.memory.search.prefilter_worker import FOLDING, Sifter
+from aloop.memory.search.query import Query, fold
+from aloop.memory.search.search import find_hits
 from aloop.memory.session import Session
-from aloop.memory.sieve import _STEADY, Sieve
-from aloop.memory.sifter import FOLDING, Sifter
 from tests.memory.examples import ID, NOWHERE, RICH, session, texts, user
 from tests.memory.handwritten import write_by_hand
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory import sifter, sifting
-from aloop.memory.query import Query
-from aloop.memory.sieve import Sieve
-from aloop.memory.sifter import EMPTY, PASSED, TAKEN, UNSEEN
-from aloop.memory.sifting import Sifting
+from aloop.memory.search import prefilter as sifting
+from aloop.memory.search import prefilter_worker as sifter
+from aloop.memory.search.prefilter import Sieve, Sifting
+from aloop.memory.search.prefilter_worker import EMPTY, PASSED, TAKEN, UNSEEN
+from aloop.memory.search.query import Query
 from tests.processes import children_of, is_running
 
 NEEDLE = Sieve(Query.parse('needle "in the hay"'))

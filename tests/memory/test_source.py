@@ -6,8 +6,8 @@ import codecs
 
 import pytest
 
-from aloop.memory.emitter import SCHEMA_LINE
-from aloop.memory.source import Source
+from aloop.memory.codec.emitter import SCHEMA_LINE
+from aloop.memory.codec.nodes import Source
 
 TEXT = "id: é\r\ntitle: 🎈\r\n"
 

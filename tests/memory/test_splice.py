@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloop.llm.message_types import clean_text
-from aloop.memory.nodes import Mapping, Node, Scalar, Sequence
-from aloop.memory.serialization import parse
-from aloop.memory.splice import Edit, apply_edits, emit_node, splice
+from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.codec.serialization import parse
+from aloop.memory.codec.splice import Edit, apply_edits, emit_node, splice
 from tests.memory.examples import NOWHERE, texts
 
 DATA = b"0123456789"

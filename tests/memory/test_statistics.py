@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager
-from aloop.memory.statistics import UNNAMED
+from aloop.memory.session import UNNAMED
 
 
 async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:

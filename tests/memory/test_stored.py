@@ -14,9 +14,9 @@ import pytest
 
 from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.memory.serialization import dump_session, load_session
+from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
-from aloop.memory.stored import ChangedMeanwhile, StoredSession, time_mark
+from aloop.memory.session_folder.session_file import ChangedMeanwhile, StoredSession, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import FaultyPort
 from tests.memory.handwritten import write_by_hand

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.memory.titles import TitleWords, words_of
+from aloop.memory.search.title_index import TitleWords, words_of
 
 TITLES = ("Fix the parser", "Why does the build fail?", "Straße und Übergänge", "日本語の天気", "parse_args: a fix")
 

@@ -10,7 +10,7 @@ import pytest
 from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
-from aloop.memory.trash import FOLDER_NAME
+from aloop.memory.sessions_dir.trash import FOLDER_NAME
 from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
 from tests.memory.faults import FaultyPort

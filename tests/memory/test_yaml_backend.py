@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound
-from aloop.memory.serialization import load_session
+from aloop.memory.codec.serialization import load_session
 from aloop.memory.session import Session, SessionSummary
-from aloop.memory.yaml_backend import YamlBackend
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, LATER, NOON, OTHER_ID, SPEC_SAMPLE, answer, call, result, session, user
 from tests.memory.folders import BROKEN_ID, TWIN_ID, ids, put
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import InvalidPrefix, StorageError
-from aloop.memory.yaml_backend import YamlBackend
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, OTHER_ID, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import WRITING, FaultyPort
 from tests.memory.folders import TWIN_ID, ids, put

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager, reload
+from aloop.memory import MemoryManager
+from aloop.memory import session_writer as reload
 from tests.reliability.acts import News, take_turn
 from tests.reliability.editors import Editor, breaker, remover, sed, vim, vim_with_backup, vs_code
 from tests.reliability.ports import Call, installed

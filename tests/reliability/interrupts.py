@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.memory import MemoryManager
-from aloop.memory.locks import OpenLock
+from aloop.memory.disk.locks import OpenLock
 from tests.e2e.shell import Shell
 from tests.reliability.acts import News, take_turn
 from tests.reliability.next_start import start_again

@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import AloopError
-from aloop.memory import MemoryManager, atomic, os_port
+from aloop.memory import MemoryManager
 from aloop.memory.context import project
+from aloop.memory.disk import filesystem as atomic
+from aloop.memory.disk import filesystem as os_port
 from aloop.memory.session import FILE_NAME, Session
-from aloop.memory.undone import is_undone, undone_turns
+from aloop.memory.session_folder.undo import is_undone, undone_turns
 from tests.reliability.acts import News
 from tests.reliability.row import Verdict
 

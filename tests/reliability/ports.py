@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aloop.memory import os_port
-from aloop.memory.os_port import OsPort
+from aloop.memory.disk import filesystem as os_port
+from aloop.memory.disk.filesystem import OsPort
 
 _CALLS = frozenset(name for name in vars(OsPort) if not name.startswith("_"))
 _SYNCS = frozenset({"fsync", "sync_folder"})

@@ -16,7 +16,7 @@ from aloop.memory import MemoryManager
 from aloop.tools.base import Tool
 from repl import engine
 from repl.options import ShellOptions
-from repl.screen import Screen
+from repl.output.screen import Screen
 from repl.shell import Shell
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.repl.terminal import PATIENCE, Terminal

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pyte
 from prompt_toolkit.data_structures import Size
 
-from repl.output import TerminalOutput
+from repl.output.renderer import TerminalOutput
 
 PATIENCE = 60.0
 """Seconds to wait for what must come; never reached when all is well."""

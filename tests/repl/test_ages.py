@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from repl.ages import age
+from repl.pages.listing import age
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 

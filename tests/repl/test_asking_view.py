@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from aloop.agent.events import AnswerDelta, AnswerFinished, ThoughtDelta, TurnStarted
-from aloop.consent import Request
 from aloop.llm.message_types import LLMMessage
-from commands.detail import Detail
-from repl.asking_view import AskingView
+from aloop.permissions import Request
+from commands.context import Detail
+from repl.plain.views import AskingView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
 REQUEST = Request(("shell",), "run_shell in here", "make")

@@ -9,8 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
-from repl.at_the_line import Ends
-from repl.ending import ToldToEnd
+from repl.plain.tty import Ends, ToldToEnd
 
 _PATIENCE_MS = 20_000
 

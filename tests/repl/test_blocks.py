@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repl.blocks import BlockSplitter
+from repl.turn.streams import BlockSplitter
 
 
 def split(text: str) -> list[str]:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from repl.cells import clusters, fit, fit_line, flow, last_rows, pad, rows, unjoined, wrap
-from repl.spans import Tone, line
+from repl.output.styled import Tone, line
+from repl.output.width import clusters, fit, fit_line, flow, last_rows, pad, rows, unjoined, wrap
 
 TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
 

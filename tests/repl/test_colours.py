@@ -12,11 +12,11 @@ from itertools import product
 
 import pytest
 
-from aloop.memory.export_style import STYLE as PAGE
-from repl.layout import STYLE as LAYOUT
-from repl.markdown import render_markdown
-from repl.picker_layout import _STYLES as PICKER
-from repl.spans import Tone
+from aloop.export.html import STYLE as PAGE
+from repl.input.layout import STYLE as LAYOUT
+from repl.output.markdown import render_markdown
+from repl.output.styled import Tone
+from repl.picker.view import _STYLES as PICKER
 
 ATTRIBUTES = {"", "0", "1", "2", "3", "4", "9"}
 READABLE = ATTRIBUTES | {"31", "32", "35", "36"}

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from repl import command_output
-from repl.command_output import CommandOutput
-from repl.live import Live
-from repl.screen import Screen
-from repl.spans import to_text
+from repl.output.live import Live
+from repl.output.screen import Screen
+from repl.output.styled import to_text
+from repl.turn import streams as command_output
+from repl.turn.streams import CommandOutput
 from tests.repl.terminal import Terminal
 
 

@@ -9,10 +9,10 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import to_plain_text
 
 from aloop.memory import SessionSummary, SessionTitle
-from commands.catalog import REGISTRY
-from repl.completer import CommandCompleter
-from repl.model_catalog import ModelCatalog
-from repl.session_catalog import OFFERED, SessionCatalog, SessionTable
+from commands.builtin import REGISTRY
+from repl.completion.completers import CommandCompleter
+from repl.completion.file_and_model_sources import ModelCatalog
+from repl.completion.session_source import OFFERED, SessionCatalog, SessionTable
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 NEWEST = "a1b2c3d4-5678-40ab-8def-1234567890ab"

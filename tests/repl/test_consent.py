@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.consent import Decision, Request
-from repl.consent import MOST_LINES, choices, decide, decision_line, detail_lines, question_lines
-from repl.spans import Tone, to_ansi, to_text
+from aloop.permissions import Decision, Request
+from repl.output.styled import Tone, to_ansi, to_text
+from repl.turn.permission import MOST_LINES, choices, decide, decision_line, detail_lines, question_lines
 
 DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
 

@@ -17,12 +17,11 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from aloop.config import Settings
-from repl import early_keys
-from repl.early import early_screen, first_screen
-from repl.early_keys import EarlyKeys
 from repl.options import ShellOptions
-from repl.screen import Screen
+from repl.output.screen import Screen
 from repl.shell import Shell
+from repl.startup import first_paint as early_keys
+from repl.startup.first_paint import EarlyKeys, early_screen, first_screen
 from tests.repl.terminal import Terminal
 
 
@@ -134,7 +133,7 @@ def test_a_start_that_is_ended_while_it_paints_clears_its_prompt_away(monkeypatc
     def ended(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr("repl.early.EarlyKeys", ended)
+    monkeypatch.setattr("repl.startup.first_paint.EarlyKeys", ended)
     with on_terminal() as terminal:
         with pytest.raises(SystemExit), early_screen(new_session()):
             pass

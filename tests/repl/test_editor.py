@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import AloopError
-from repl.editor import edit_text, editor_command
+from repl.input.editor import edit_text, editor_command
 
 
 def program(folder: Path, code: str) -> str:

@@ -26,24 +26,21 @@ from aloop.agent.events import (
     TurnEnded,
     TurnStarted,
 )
-from aloop.consent import Form, Request
+from aloop.cli.console import print_line, remark
 from aloop.errors import LLMError
+from aloop.formatting import list_lines, message_lines, show_lines
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
-from aloop.memory.trash import TrashedSession
-from aloop.sessions_output import print_line, remark
-from aloop.sessions_text import list_lines, message_lines, show_lines
+from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.permissions import Form, Request
 from aloop.tools.base import ToolResult
-from commands.context import View
-from commands.detail import Detail
-from repl.asking_view import AskingView
-from repl.echo import echo_lines
-from repl.live import Live
-from repl.output import TerminalOutput
-from repl.plain_view import PlainView
-from repl.report import bug_text
-from repl.screen import Screen
-from repl.spans import to_ansi, to_text
+from commands.context import Detail, View
+from repl.crash_report import bug_text
+from repl.output.live import Live
+from repl.output.renderer import TerminalOutput
+from repl.output.screen import Screen
+from repl.output.styled import echo_lines, to_ansi, to_text
+from repl.plain.views import AskingView, PlainView
 from repl.task_report import Progress, tell
 from repl.terminal_view import TerminalView
 from tests.hostile import ALL, PAYLOADS, fuzzed, obeyed, obeyed_of

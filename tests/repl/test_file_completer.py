@@ -8,8 +8,8 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from repl.file_catalog import FileCatalog
-from repl.file_completer import FileCompleter
+from repl.completion.completers import FileCompleter
+from repl.completion.file_and_model_sources import FileCatalog
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import AloopError
-from repl.file_editor import command_at, edit_file
+from repl.input.editor import command_at, edit_file
 
 
 @pytest.mark.parametrize(

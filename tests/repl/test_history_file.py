@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repl.history_file import KEPT, LONGEST, HistoryFile
+from repl.input.history import KEPT, LONGEST, HistoryFile
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from aloop.errors import LLMError
 from aloop.llm.base import TextDelta, ThinkingDelta
 from aloop.llm.message_types import ToolCall
-from repl import paste
+from repl.input import pastes as paste
 from tests.agent.scripted import Hang, ScriptedLLM, answer, calls
 from tests.commands.conftest import store
 from tests.hostile import ALL, PAYLOADS, obeyed_of

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from repl.history_file import HistoryFile
-from repl.input_history import InputHistory
+from repl.input.history import HistoryFile, InputHistory
 
 
 async def load(history: InputHistory) -> list[str]:

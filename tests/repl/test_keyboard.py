@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from repl.keyboard import Keyboard
-from repl.terminal_lines import TerminalLines
+from repl.plain.readline_source import TerminalLines
+from repl.plain.tty import Keyboard
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from prompt_toolkit.document import Document
 
-from repl.keys import goes_on
+from repl.input.key_bindings import goes_on
 
 
 @pytest.mark.parametrize("text", ["one\\", "\\", "one\\\\\\", "one\ntwo\\"])

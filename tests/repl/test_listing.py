@@ -10,10 +10,10 @@ from prompt_toolkit.utils import get_cwidth
 
 from aloop.llm.message_types import Usage
 from aloop.memory import SessionStats, SessionSummary, SessionTitle
-from aloop.memory.search import Hit
-from commands.catalog import REGISTRY
-from repl.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines
-from repl.spans import to_text
+from aloop.memory.search.search import Hit
+from commands.builtin import REGISTRY
+from repl.output.styled import to_text
+from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"

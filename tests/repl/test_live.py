@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from repl.live import Live
-from repl.spans import to_text
+from repl.output.live import Live
+from repl.output.styled import to_text
 
 
 class Clock:

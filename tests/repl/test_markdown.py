@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 from rich.markdown import Markdown
 
-from repl.markdown import render_markdown
+from repl.output.markdown import render_markdown
 
 
 def plain(text: str, width: int = 60) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repl.model_catalog import ModelCatalog, load_models
+from repl.completion.file_and_model_sources import ModelCatalog, load_models
 
 
 def test_names_are_loaded_once_and_found_by_their_beginning() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from repl.live import Live
-from repl.output_tail import OutputTail
-from repl.screen import Screen
-from repl.spans import to_text
+from repl.output.live import Live
+from repl.output.screen import Screen
+from repl.output.styled import to_text
+from repl.turn.streams import OutputTail
 from tests.repl.terminal import Terminal
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from repl.pager import page, pager_command
+from repl.output.pager import page, pager_command
 
 
 @pytest.mark.parametrize("chosen", ["no-such-pager", "/no/such/pager -R"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from repl.paste import PasteGuard
+from repl.input.pastes import PasteGuard
 
 
 class Clock:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from repl.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, Pastes, mend
+from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, Pastes, mend
 
 LONG = "\n".join(f"line {number}" for number in range(120))
 OTHER = LONG.replace("line", "row")

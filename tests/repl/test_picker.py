@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.memory.session import SessionTitle
-from repl.picker import Mode, Picker
-from repl.picker_layout import heights
-from repl.picker_match import Matcher, entry_of
+from repl.picker.state import Matcher, Mode, Picker, entry_of
+from repl.picker.view import heights
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from aloop.memory import MemoryManager, SessionTitle, housekeeping
+from aloop.memory import MemoryManager, SessionTitle
+from aloop.memory import manager as housekeeping
 from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage

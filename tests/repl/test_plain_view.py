@@ -9,7 +9,7 @@ from aloop.agent.events import AnswerDelta, AnswerFinished, Notice, ToolFinished
 from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
-from repl.plain_view import PlainView
+from repl.plain.views import PlainView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
 TOOL = ToolFinished(ToolCall("1", "calculator", "{}"), "2+2", ToolResult("4"), 0.1)

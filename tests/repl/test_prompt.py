@@ -12,10 +12,10 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.key_binding.vi_state import InputMode
 
-from repl.live import Live
-from repl.pastes import Entry
-from repl.prompt import Prompt
-from repl.screen import Screen
+from repl.input.pastes import Entry
+from repl.input.prompt import Prompt
+from repl.output.live import Live
+from repl.output.screen import Screen
 from tests.repl.terminal import Terminal
 
 

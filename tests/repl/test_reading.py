@@ -7,11 +7,10 @@ from prompt_toolkit.utils import get_cwidth
 
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import Session, SessionTitle
-from aloop.memory.search import Hit
-from repl.place import show_place
-from repl.reading import Paper, keep_words, read_conversation
-from repl.sanitize import safe_text
-from repl.spans import to_text
+from aloop.memory.search.search import Hit
+from aloop.sanitize import safe_text
+from repl.output.styled import to_text
+from repl.pages.transcript import Paper, keep_words, read_conversation, show_place
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')

@@ -11,11 +11,11 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 
-from repl.live import Live
-from repl.pastes import Entry
-from repl.prompt import Prompt
-from repl.reflow import rows_when_narrower
-from repl.screen import Screen
+from repl.input.pastes import Entry
+from repl.input.prompt import Prompt
+from repl.output.live import Live
+from repl.output.renderer import rows_when_narrower
+from repl.output.screen import Screen
 from tests.repl.terminal import Terminal
 from tests.repl.test_prompt import Owner
 

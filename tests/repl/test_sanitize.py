@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repl.markdown import render_markdown
-from repl.sanitize import safe_line, safe_text
-from repl.spans import Tone, line, to_ansi, to_text
+from aloop.sanitize import safe_line, safe_text
+from repl.output.markdown import render_markdown
+from repl.output.styled import Tone, line, to_ansi, to_text
 from tests.hostile import PAYLOADS, obeyed
 
 OURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aloop.errors import SHORT_ID
 from aloop.memory import SessionSummary, SessionTitle
-from repl.session_catalog import OFFERED, SessionCatalog, SessionTable
+from repl.completion.session_source import OFFERED, SessionCatalog, SessionTable
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
 

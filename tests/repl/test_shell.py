@@ -13,10 +13,11 @@ from aloop.agent import ReActAgent
 from aloop.config import Settings, state_dir
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
-from repl import engine, paste
-from repl.history_file import HistoryFile
+from repl import engine
+from repl.input import pastes as paste
+from repl.input.history import HistoryFile
 from repl.options import ShellOptions
-from repl.screen import Screen
+from repl.output.screen import Screen
 from repl.shell import Shell
 from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import store

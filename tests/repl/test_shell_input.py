@@ -10,8 +10,9 @@ import pytest
 from prompt_toolkit.completion import Completer
 
 from aloop.errors import ConnectionFailed
-from repl import completers, paste
-from repl.catalogs import Catalogs
+from repl.completion import completers
+from repl.completion.session_source import Catalogs
+from repl.input import pastes as paste
 from tests.agent.scripted import Hang, answer
 from tests.repl.conftest import SetStage, Stage
 

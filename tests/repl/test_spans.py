@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from repl.spans import Tone, line, to_ansi, to_text
+from repl.output.styled import Tone, line, to_ansi, to_text
 
 
 def test_a_style_is_begun_and_ended_around_its_text() -> None:

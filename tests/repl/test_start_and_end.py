@@ -10,14 +10,12 @@ import pytest
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
 from aloop.llm.message_types import LLMMessage, Usage
-from commands.catalog import REGISTRY
+from commands.builtin import REGISTRY
 from commands.context import Context
-from repl.banner import banner_lines, expected_model, farewell_lines
-from repl.echo import echo_lines
+from repl.crash_report import bug_text
 from repl.options import ShellOptions
-from repl.report import bug_text
-from repl.spans import to_text
-from repl.toolbar import toolbar_text
+from repl.output.styled import echo_lines, to_text
+from repl.startup.banner import banner_lines, expected_model, farewell_lines, toolbar_text
 from tests.agent.scripted import ScriptedLLM
 from tests.commands.conftest import RecordingView
 from tests.local.installation import install_fake

@@ -3,8 +3,8 @@ from __future__ import annotations
 from aloop.agent.events import ToolFinished, ToolStarted
 from aloop.llm.message_types import ToolCall
 from aloop.tools.base import ToolResult
-from repl.spans import Tone, to_text
-from repl.steps import finished_line, started_text
+from repl.output.styled import Tone, to_text
+from repl.turn.lines import finished_line, started_text
 
 CALL = ToolCall("call_1", "calculator", "{}")
 

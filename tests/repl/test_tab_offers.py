@@ -9,7 +9,7 @@ import pytest
 
 from aloop.llm import create_llm
 from aloop.memory import MemoryManager
-from repl.tab_offers import TabOffers
+from repl.plain.completion import TabOffers
 from tests.saved_sessions import FIRST, SECOND, save
 
 WIDTH = 60

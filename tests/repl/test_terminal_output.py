@@ -5,9 +5,9 @@ import errno
 import pytest
 from prompt_toolkit.output import DummyOutput
 
-from repl.output import in_one_piece
-from repl.screen import Screen
-from repl.spans import Tone
+from repl.output.renderer import in_one_piece
+from repl.output.screen import Screen
+from repl.output.styled import Tone
 from tests.repl.terminal import Terminal
 
 

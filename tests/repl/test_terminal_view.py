@@ -10,8 +10,8 @@ import pytest
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
-from repl.live import Live
-from repl.screen import Screen
+from repl.output.live import Live
+from repl.output.screen import Screen
 from repl.terminal_view import TerminalView
 from tests.repl.terminal import Terminal
 from tests.repl.test_listing import summary

@@ -13,11 +13,11 @@ from aloop.agent.events import (
 )
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
-from commands.detail import Detail
-from repl.live import Live
-from repl.screen import Screen
-from repl.spans import line
-from repl.turn_display import TurnDisplay
+from commands.context import Detail
+from repl.output.live import Live
+from repl.output.screen import Screen
+from repl.output.styled import line
+from repl.turn.turn_view import TurnDisplay
 from tests.repl.terminal import Terminal
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text", usage=Usage(10, 300)))

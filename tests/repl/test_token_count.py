@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from aloop.llm.message_types import Usage
-from repl.token_count import TokenCount
+from repl.turn.turn_view import TokenCount
 
 
 def test_what_is_heard_is_estimated_until_it_is_counted() -> None:

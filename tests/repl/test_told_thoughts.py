@@ -7,8 +7,8 @@ import pytest
 from aloop.agent.events import AnswerDelta, ThoughtDelta, ToolFinished, TurnEnded
 from aloop.llm.message_types import ToolCall, Usage
 from aloop.tools.base import ToolResult
-from commands.detail import Detail
-from repl.plain_view import PlainView
+from commands.context import Detail
+from repl.plain.views import PlainView
 from repl.task_report import Progress
 
 CALL = ToolCall("call_1", "read_file", '{"path": "a.txt"}')

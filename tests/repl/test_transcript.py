@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from aloop.llm.message_types import LLMMessage, ToolCall
 from commands.attachments import Attachment, with_attachments
-from repl.spans import to_text
-from repl.transcript import message_lines, reminder_lines
+from repl.output.styled import to_text
+from repl.pages.transcript import message_lines, reminder_lines
 
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
 TALK = (

@@ -22,10 +22,10 @@ from aloop.agent.events import (
 from aloop.errors import ServerFailed
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
-from repl.live import Live
-from repl.screen import Screen
-from repl.spans import to_text
-from repl.turn_display import TurnDisplay
+from repl.output.live import Live
+from repl.output.screen import Screen
+from repl.output.styled import to_text
+from repl.turn.turn_view import TurnDisplay
 from tests.repl.terminal import Terminal
 
 CALL = ToolCall("call_1", "calculator", "{}")

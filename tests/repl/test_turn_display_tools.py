@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aloop.agent.events import ToolFinished, ToolOutput, ToolStarted, TurnEnded, TurnStarted
-from aloop.consent import Form, Request
 from aloop.llm.message_types import ToolCall, Usage
+from aloop.permissions import Form, Request
 from aloop.tools.base import ToolResult
 from tests.repl.test_turn_display import Stage
 

@@ -9,7 +9,7 @@ import pytest
 from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
 
-from repl import typed_ahead
+from repl.input import prompt as typed_ahead
 from tests.e2e.shell import unread
 
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from aloop.llm.message_types import LLMMessage, ToolCall
-from repl import unfolded
-from repl.spans import Line, to_text
-from repl.unfolded import argument_lines, call_lines, whole_result_lines
+from repl.output.styled import Line, to_text
+from repl.turn import lines as unfolded
+from repl.turn.lines import argument_lines, call_lines, whole_result_lines
 
 
 def rows(lines: list[Line]) -> list[str]:

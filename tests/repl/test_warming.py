@@ -16,9 +16,9 @@ _SCRIPT = """
 import asyncio, sys
 from aloop.config import Settings
 from repl.engine import build_agent
-from repl.markdown import render_markdown
+from repl.output.markdown import render_markdown
 from repl.options import ShellOptions
-from repl.warming import warm_up
+from repl.engine import warm_up
 
 agent = build_agent(ShellOptions(Settings.from_env(), None, None, None))
 warm_up(agent)

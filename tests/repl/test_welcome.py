@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Settings
-from repl.banner import greeting, welcome_lines
 from repl.options import ShellOptions
-from repl.spans import to_text
-from repl.welcome import is_first_start, remember_start
+from repl.output.styled import to_text
+from repl.startup.banner import greeting, is_first_start, remember_start, welcome_lines
 
 
 def test_a_start_is_the_first_until_one_is_remembered(private_home: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.tools.workspace import Workspace
+from aloop.tools.files.workspace import Workspace
 
 TREE = {
     "README.md": "# A project\nhello world\n",

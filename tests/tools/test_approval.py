@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from aloop.consent import Decision, Request
 from aloop.errors import ToolError
+from aloop.permissions import Decision, Request
 from aloop.tools.approval import Approval
 
 WRITE = Request(("write",), "write_file notes.txt", "+hello", "diff")

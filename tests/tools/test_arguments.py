@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.tools.arguments import check_arguments, read_arguments
+from aloop.tools.runner import check_arguments, read_arguments
 
 SCHEMA = {
     "type": "object",

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.tools.arithmetic import calculate, show
-from aloop.tools.functions import MOST_BITS
+from aloop.tools.calculator import MOST_BITS, calculate, show
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import difflib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.tools.difference import Difference, difference
+from aloop.tools.files.diff import Difference, difference
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", "+", "- x", "\x0c", "\u2028"]), max_size=12)
 

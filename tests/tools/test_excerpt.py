@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.tools.excerpt import LONGEST_LINE, MOST_BYTES, MOST_LINES, excerpt, open_plain
+from aloop.tools.files.text_file import (
+    LONGEST_LINE,
+    MOST_LINES,
+    excerpt,
+    open_plain,
+)
+from aloop.tools.files.text_file import (
+    MOST_EXCERPT_BYTES as MOST_BYTES,
+)
 
 
 def read(raw: bytes, offset: int = 1, limit: int = MOST_LINES) -> str:

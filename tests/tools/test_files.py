@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aloop.errors import ToolError
-from aloop.tools import files as files_module
-from aloop.tools.files import ListFiles, ReadFile
-from aloop.tools.workspace import Workspace
+from aloop.tools.files import read as files_module
+from aloop.tools.files.read import ListFiles, ReadFile
+from aloop.tools.files.workspace import Workspace
 
 
 async def test_a_file_is_read(workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from aloop.errors import ToolError
-from aloop.tools.globs import Glob
+from aloop.tools.files.glob import Glob
 
 
 def matches(pattern: str, path: str, *, hidden: bool = False) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from aloop.errors import ToolError
-from aloop.tools.files import ListFiles, ReadFile
-from aloop.tools.search import SearchFiles
-from aloop.tools.workspace import Workspace
+from aloop.tools.files.read import ListFiles, ReadFile
+from aloop.tools.files.search import SearchFiles
+from aloop.tools.files.workspace import Workspace
 
 
 @pytest.fixture

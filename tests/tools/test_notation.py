@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aloop.errors import ToolError
-from aloop.tools.notation import DEEPEST, LONGEST, spell
+from aloop.tools.calculator import DEEPEST, LONGEST, spell
 
 
 @pytest.mark.parametrize(

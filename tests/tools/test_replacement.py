@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.tools.replacement import replace_text
+from aloop.tools.files.write import replace_text
 
 
 def test_the_only_place_is_changed() -> None:

@@ -10,10 +10,9 @@ import time
 import pytest
 
 from aloop.errors import ToolError
-from aloop.tools import matching
-from aloop.tools.matching import Matches
-from aloop.tools.search import SearchFiles
-from aloop.tools.workspace import Workspace
+from aloop.tools.files import search as matching
+from aloop.tools.files.search import Matches, SearchFiles
+from aloop.tools.files.workspace import Workspace
 
 # Each further "a" doubles the time that Python's re takes to see that these do not match.
 ENDLESS_PATTERN, ENDLESS_LINE = "(a+)+$", "a" * 64 + "!\n"

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from aloop.errors import ToolError
-from aloop.tools import processes
+from aloop.tools import process as processes
 from aloop.tools.base import ToolResult
-from aloop.tools.shell import RunShell, environment
-from aloop.tools.workspace import Workspace
+from aloop.tools.files.workspace import Workspace
+from aloop.tools.run_shell import RunShell, environment
 from tests.processes import is_running
 
 

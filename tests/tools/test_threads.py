@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from aloop.tools.threads import in_thread
+from aloop.tools.base import in_thread
 
 
 async def test_the_result_comes_back_from_another_thread() -> None:

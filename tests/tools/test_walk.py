@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aloop.tools import walk as walk_module
-from aloop.tools.globs import Glob
-from aloop.tools.walk import Walk
-from aloop.tools.workspace import Workspace
+from aloop.tools.files import glob as walk_module
+from aloop.tools.files.glob import Glob, Walk
+from aloop.tools.files.workspace import Workspace
 
 
 def walk(workspace: Workspace, pattern: str, *, hidden: bool = False) -> Walk:

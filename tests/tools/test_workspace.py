@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import ToolError
-from aloop.tools.workspace import Workspace
+from aloop.tools.files.workspace import Workspace
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from aloop.consent import Request
 from aloop.errors import ToolError
+from aloop.permissions import Request
 from aloop.tools.base import Action, Tool
-from aloop.tools.workspace import Workspace
-from aloop.tools.writing import EditFile, WriteFile
+from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.write import EditFile, WriteFile
 
 
 @pytest.fixture

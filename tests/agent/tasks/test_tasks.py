@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.agent.react import ReActAgent
+from aloop.agent.agent import ReActAgent
 from aloop.llm import LLM, create_llm
 from tests.agent.scripted import ScriptedLLM
 from tests.agent.tasks.catalogue import TASKS

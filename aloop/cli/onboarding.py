@@ -1,0 +1,143 @@
+"""The first start with neither a key nor a model: who shall answer? Asked once, on a terminal, and remembered."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from aloop.cli.console import line_ended, remark
+from aloop.config import OFFLINE_MODEL, Settings
+from aloop.errors import LocalModelError
+from aloop.local_model.models import default_model
+
+_QUESTION = """\
+There is no key and no model here yet. Who shall answer?
+
+  1  Claude: type in an API key, for this run
+  2  A small model on this machine: {small}
+  3  The offline demo: no model, no network
+
+"""
+_SMALL = "no key, often wrong"
+_NO_SMALL = "not as things are, see below"
+_PROMPT = "1, 2 or 3 [3]: "
+Outcome = Literal["done", "stopped", "failed"]
+"""Of a choice: what is stopped leaves the demo to answer, and is asked again at the next start; the other at once."""
+_KEEP_IT = "To keep it, put `export ANTHROPIC_API_KEY=…` into your shell's profile."
+
+
+def is_due(settings: Settings) -> bool:
+    """Whether to ask: somebody can see it, nothing but the demo could answer, and nobody was asked before."""
+    return (
+        settings.model is None
+        and default_model(settings) == OFFLINE_MODEL
+        and not _memory(settings).exists()
+        and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    )
+
+
+def choose(settings: Settings) -> Settings | None:
+    """Ask, do what was chosen, and return the settings as they are then; None when the person leaves instead."""
+    while True:
+        _ask(settings)
+        answer = _answer()
+        if not answer:
+            return None
+        outcome = _CHOICES[answer]()
+        if outcome == "done":
+            _remember(settings, answer)
+        sys.stderr.write("\n")
+        if outcome != "failed":
+            return Settings.from_env()
+
+
+def _ask(settings: Settings) -> None:
+    obstacle = _obstacle(settings)
+    sys.stderr.write(_QUESTION.format(small=_NO_SMALL if obstacle else _SMALL))
+    if obstacle:
+        remark(obstacle)
+        sys.stderr.write("\n")
+
+
+def _obstacle(settings: Settings) -> str:
+    """Return why the small model can not be installed here; empty where nothing is seen to be in its way."""
+    # Imported here for start-up time: each start looks whether this is the first.
+    from aloop.local_model.installer import require_means
+    from aloop.local_model.models import Place
+
+    try:
+        require_means(Place(settings.data_dir))
+    except LocalModelError as error:
+        return str(error)
+    return ""
+
+
+def _answer() -> str:
+    """Return one of the three, the last for an empty line; nothing when standard input ends."""
+    while True:
+        sys.stderr.write(_PROMPT)
+        sys.stderr.flush()
+        with line_ended():
+            line = sys.stdin.readline()
+        if not line:
+            sys.stderr.write("\n")
+            return ""
+        answer = line.strip() or "3"
+        if answer in _CHOICES:
+            return answer
+
+
+def _take_key() -> Outcome:
+    """Let this process have the key that is typed in."""
+    # Imported here for start-up time: each start looks whether this is the first.
+    from getpass import getpass
+
+    try:
+        with line_ended():
+            key = getpass("API key (not shown, and not stored): ").strip()
+    except EOFError:
+        sys.stderr.write("\n")
+        key = ""
+    if key:
+        os.environ["ANTHROPIC_API_KEY"] = key
+        remark(_KEEP_IT)
+    return "done" if key else "failed"
+
+
+def _install() -> Outcome:
+    # Imported here: most answers need no installer.
+    from aloop.cli.local import STOPPED, run_local
+    from aloop.cli.parser import LocalOptions
+
+    sys.stderr.write("\n")
+    try:
+        code = run_local(LocalOptions("install"))
+    except LocalModelError as error:
+        remark(str(error))
+        return "failed"
+    return "done" if code == 0 else "stopped" if code == STOPPED else "failed"
+
+
+def _take_demo() -> Outcome:
+    return "done"
+
+
+_CHOICES: dict[str, Callable[[], Outcome]] = {"1": _take_key, "2": _install, "3": _take_demo}
+
+
+def _memory(settings: Settings) -> Path:
+    """Return the file whose being there says that the question was asked."""
+    return settings.history_file.with_name("first-choice")
+
+
+def _remember(settings: Settings, answer: str) -> None:
+    path = _memory(settings)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_text(f"{answer}\n", encoding="utf-8")
+    except OSError as error:
+        remark(f"This is asked again the next time, for {path} can not be written: {error.strerror or error}.")

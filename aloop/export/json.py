@@ -1,0 +1,32 @@
+"""A session as JSON.
+
+The keys are those of session.yaml. As JSON is YAML too, such a document put into a folder as ``session.yaml`` is the
+session again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from aloop.memory.codec.emitter import message_record
+from aloop.memory.session import Session
+
+# Characters that YAML refuses or takes for line ends, and those that a terminal acts on: all of them inside of texts.
+_ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+
+
+def to_json(session: Session) -> str:
+    """Return the whole of ``session``, with what its header lacks left out."""
+    record: dict[str, Any] = {
+        "id": session.id,
+        "created_at": session.created_at.isoformat(),
+        "updated_at": session.updated_at.isoformat(),
+    }
+    record |= {name: value for name in ("title", "model", "forked_from") if (value := getattr(session, name))}
+    record["version"] = session.version
+    record["system_messages"] = [message_record(message) for message in session.system_messages]
+    record["messages"] = [message_record(message) for message in session.messages]
+    text = json.dumps(record, ensure_ascii=False, indent=2)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n"

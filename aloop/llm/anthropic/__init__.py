@@ -1,0 +1,1 @@
+"""The Anthropic provider: the only importer of the anthropic SDK."""

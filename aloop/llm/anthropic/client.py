@@ -1,0 +1,270 @@
+"""The Anthropic API, through its official SDK: the only module that imports it.
+
+Importing this takes more than a second; ``aloop.llm.create_llm`` puts it off until the first question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, TypeVar, cast, get_args
+
+import anthropic
+import httpx2  # what the SDK speaks HTTP with; its errors escape from a running stream as they are
+from anthropic import BaseModel
+from anthropic.types import MessageParam, Model, ToolParam
+
+from aloop.config import DEFAULT_MODEL
+from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
+from aloop.llm.anthropic.errors import Refusal, explain, no_credentials
+from aloop.llm.anthropic.server_profile import Dialect
+from aloop.llm.anthropic.wire import Accumulator, to_request, tool_params
+from aloop.llm.base import USUAL_WINDOW, StreamEvent, ToolSpec
+from aloop.llm.message_types import LLMMessage
+
+MODELS: tuple[str, ...] = get_args(get_args(Model)[0])
+"""The models that the SDK names, in its order."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+# Without a handler Python prints the SDK's warnings to the terminal, in the middle of whatever is on it.
+logging.getLogger("anthropic").addHandler(logging.NullHandler())
+
+# AssertionError and ValueError (bad JSON, bad UTF-8) are how the SDK meets a server that does not keep to the format.
+_FAILURES = (
+    anthropic.AnthropicError,
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    httpx2.InvalidURL,
+    TimeoutError,
+    AssertionError,
+    ValueError,
+)
+
+_API = Dialect()
+
+
+def load_transport() -> None:
+    """Load what the first request would otherwise wait for: HTTP and certificates, about half a second."""
+    httpx2.AsyncHTTPTransport()  # opens nothing, so there is nothing to close
+
+
+class AnthropicLLM:
+    """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
+
+    ``base_url`` and ``api_key`` are for that one; None leaves them to the environment. ``dialect`` is for a server that
+    is not the API itself. The SDK tries nothing again by itself: whoever asks decides that, and shows it.
+    """
+
+    provider = "anthropic"
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        client: anthropic.AsyncAnthropic | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        dialect: Dialect = _API,
+    ) -> None:
+        self.model = model
+        self._base_url = base_url
+        self._api_key = api_key
+        self._dialect = dialect
+        self._window = USUAL_WINDOW
+        self._lookup: asyncio.Task[None] | None = None
+        self._given = client.with_options(max_retries=0) if client else None
+        self._made: anthropic.AsyncAnthropic | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def context_window(self) -> int:
+        """The usual one at first; after the first answer, what the API says of this model."""
+        return self._window
+
+    async def stream(
+        self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncIterator[StreamEvent]:
+        """Stream one answer; see ``LLM.stream``."""
+        client = self._client()
+        answer = Accumulator()
+        try:
+            async with asyncio.timeout(self._dialect.stall_after):
+                stream = await client.messages.create(**self._request(messages, tools), stream=True)
+            async with stream:
+                async for event in self._unless_stalled(stream):
+                    # The SDK passes on whatever JSON it gets, not only what its types promise.
+                    delta = answer.feed(event.to_dict(warnings=False)) if isinstance(event, BaseModel) else None
+                    if delta is not None:
+                        yield delta
+        except _FAILURES as error:
+            # No cause: some of the SDK's errors quote the header that carries the key.
+            raise self._explain(error, client) from None
+        reply = answer.reply(self.model)
+        if self._lookup is None and not self._dialect.is_ours:
+            # Beside the conversation: nobody waits for it, and a server that does not know it is fine too.
+            self._lookup = asyncio.create_task(self._learn_window(client))
+        yield reply
+
+    async def _learn_window(self, client: anthropic.AsyncAnthropic) -> None:
+        try:
+            found = await client.models.retrieve(self.model)
+        except _FAILURES as error:
+            _log.debug("no limits of %s: %s", self.model, type(error).__name__)
+        else:
+            self._window = found.max_input_tokens or USUAL_WINDOW
+
+    async def count(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> int:
+        """Return how many tokens a question makes, as the server counts them; raises an LLMError when it does not."""
+        client, question = self._client(), self._question(messages, tools)
+        try:
+            counted = await client.messages.count_tokens(**question)
+        except _FAILURES as error:
+            raise self._explain(error, client) from None
+        return counted.input_tokens
+
+    async def aclose(self) -> None:
+        """Close the connections made here; a client that was given is its giver's to close."""
+        lookup, self._lookup = self._lookup, None
+        if lookup is not None and lookup.get_loop() is asyncio.get_running_loop():
+            lookup.cancel()
+            await asyncio.wait([lookup])
+        made, self._made = self._made, None
+        if made is not None:
+            await made.close()
+
+    async def _unless_stalled(self, stream: anthropic.AsyncStream[T]) -> AsyncIterator[T]:
+        """Yield the events of ``stream``; raises TimeoutError when none comes for too long. The SDK hides the pings."""
+        events = aiter(stream)
+        while True:
+            # Around the wait only: what is done with an event takes as long as it takes.
+            async with asyncio.timeout(self._dialect.stall_after):
+                try:
+                    event = await anext(events)
+                except StopAsyncIteration:
+                    return
+            yield event
+
+    def _request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
+        request = self._question(messages, tools) | {"max_tokens": self._dialect.max_tokens}
+        if not self._dialect.is_ours:
+            request["cache_control"] = {"type": "ephemeral"}
+        if self._dialect.extra_body:
+            request["extra_body"] = self._dialect.extra_body
+        return request
+
+    def _question(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
+        system, turns = to_request(messages)
+        question: dict[str, Any] = {"model": self.model, "messages": cast("Iterable[MessageParam]", turns)}
+        if system:
+            question["system"] = system
+        if tools:
+            question["tools"] = cast("Iterable[ToolParam]", tool_params(tools))
+        return question
+
+    def _client(self) -> anthropic.AsyncAnthropic:
+        """Return the client to use; raises MissingCredentials, for the SDK only notices when it is too late."""
+        client = self._given or self._own_client()
+        secrets = (client.api_key, client.auth_token)
+        if not client.credentials and not any(secret and secret.strip() for secret in secrets):
+            raise no_credentials(self.model)
+        if any(secret and not (secret.isascii() and secret.isprintable()) for secret in secrets):
+            raise MissingCredentials(f"{_credential(client)} holds characters that no key has. Set it again.")
+        return client
+
+    def _own_client(self) -> anthropic.AsyncAnthropic:
+        """Return our client; a connection belongs to the event loop it was made in, so each loop gets its own."""
+        loop = asyncio.get_running_loop()
+        if self._made is None or self._loop is not loop:
+            try:
+                self._made = anthropic.AsyncAnthropic(
+                    max_retries=0, base_url=self._base_url, api_key=self._api_key, http_client=self._direct()
+                )
+            except anthropic.AnthropicError as error:
+                raise MissingCredentials(f"The credentials can not be used: {error}") from None
+            except (httpx2.InvalidURL, ValueError):
+                raise _wrong_address("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
+            self._loop = loop
+        return self._made
+
+    def _direct(self) -> httpx2.AsyncClient | None:
+        """Return what passes by the proxies that the environment names, to a server of ours; None: as it says."""
+        if not self._dialect.is_ours:
+            return None
+        # A connection for each question: that costs nothing here, and a server that closes a used one just as the next
+        # question goes out on it, as llama.cpp's does now and then, would lose that question.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        return httpx2.AsyncClient(trust_env=False, timeout=self._dialect.stall_after, limits=limits)
+
+    def _explain(self, error: Exception, client: anthropic.AsyncAnthropic) -> LLMError:
+        match error:
+            case anthropic.APIStatusError():
+                return self._explain_status(error, client)
+            case anthropic.APITimeoutError():
+                return ConnectionFailed(f"{_place(client)} did not answer in time. Try again in a moment.")
+            case anthropic.APIConnectionError():
+                reason = _without_secrets(_reason(error), client)
+                text = f"Could not reach {_place(client)}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
+                unusable = isinstance(error.__cause__, httpx2.UnsupportedProtocol | httpx2.InvalidURL)
+                return _wrong_address(text) if unusable else ConnectionFailed(text)
+            case anthropic.CredentialsError():
+                return MissingCredentials(_without_secrets(f"The credentials can not be used: {error}", client))
+            case httpx2.TimeoutException() | TimeoutError():
+                return StreamBroken("The answer stalled and was given up. Ask again.")
+            case httpx2.HTTPError() | httpx2.StreamError():
+                return StreamBroken("The connection broke in the middle of the answer. Ask again.")
+            case (
+                json.JSONDecodeError()
+                | UnicodeDecodeError()
+                | AssertionError()
+                | anthropic.APIResponseValidationError()
+            ):
+                return StreamBroken("The server sent an answer that can not be read. Ask again.")
+        return RequestRejected(_without_secrets(f"The request could not be sent: {error}", client))
+
+    def _explain_status(self, error: anthropic.APIStatusError, client: anthropic.AsyncAnthropic) -> LLMError:
+        return explain(
+            Refusal(
+                status=error.status_code,
+                kind=error.type or "",
+                text=_without_secrets(error.api_message or "", client),
+                headers=error.response.headers,
+                model=self.model,
+                credential=_credential(client),
+            )
+        )
+
+
+def _wrong_address(text: str) -> ConnectionFailed:
+    """Return the error for an address that leads nowhere, however often it is tried."""
+    error = ConnectionFailed(text)
+    error.passes = False
+    return error
+
+
+def _credential(client: anthropic.AsyncAnthropic) -> str:
+    """Return the name of what the client authenticates with."""
+    if client.api_key:
+        return "ANTHROPIC_API_KEY"
+    return "ANTHROPIC_AUTH_TOKEN" if client.auth_token else "the profile or federation that is configured"
+
+
+def _place(client: anthropic.AsyncAnthropic) -> str:
+    """Return the host and port of the server, without the password that a URL may hold."""
+    return client.base_url.netloc.decode("ascii", "replace")
+
+
+def _reason(error: anthropic.APIConnectionError) -> str:
+    """Return the network's own words, but none about the request: those could quote its headers."""
+    cause = error.__cause__
+    return f" ({cause})" if isinstance(cause, httpx2.NetworkError | httpx2.UnsupportedProtocol) and str(cause) else ""
+
+
+def _without_secrets(text: str, client: anthropic.AsyncAnthropic) -> str:
+    for secret in (client.api_key, client.auth_token):
+        text = text.replace(secret, "[key]") if secret else text
+    return text

@@ -1,0 +1,1 @@
+"""Convert session records to YAML text and back."""

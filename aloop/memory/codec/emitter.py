@@ -1,0 +1,229 @@
+"""Records as YAML text, in the layout of the specification's sample.
+
+Every function returns whole lines, each with its newline. ``column`` is where the dash of a list item stands; keys of
+the item stand two to the right of it.
+
+Text as YAML: the form a person reads best among those that bring every character back.
+
+Multi-line text becomes a literal block, one-line text a quoted scalar, an identifier stands plain. Where no literal
+block can hold the text (control characters, other line breaks than LF), it is double-quoted, broken at its own line
+ends. Rules: YAML 1.1, the dialect of libyaml and PyYAML, chosen so that 1.2 readers agree.
+
+Messages as plain data, in the shape that they have in session.yaml; for JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, clean_text
+from aloop.memory.session import Session
+
+# What YAML can show as it is, less the characters that some reader takes for a line break (NEL, LS, PS) or a byte
+# order mark. Everything else is escaped.
+_SHOWN = r"\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_UNSHOWABLE_IN_BLOCK = re.compile(f"[^\n{_SHOWN}]")
+_UNSHOWABLE_IN_LINE = re.compile(f"[^{_SHOWN}]|\t")
+_NEEDS_ESCAPE = re.compile(rf'[\\"\t]|[^{_SHOWN}]')
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[./:-][A-Za-z0-9_]+)*\Z")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+# Words that a YAML reader takes for something other than text.
+_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+_SHORT_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e", "\0": "\\0"}
+
+
+def emit_text(text: str, indent: int) -> str:
+    """Return ``text`` as a value that stands after ``key:`` and whose further lines are indented by ``indent``.
+
+    ``indent`` must be two more than the column of the key. The result has no newline at its end, unless the text
+    ends with several, which only the block's own blank lines can show.
+    """
+    if "\n" in text and not text.isspace() and not _UNSHOWABLE_IN_BLOCK.search(text):
+        return _literal(text, indent)
+    if _UNSHOWABLE_IN_LINE.search(text):
+        return _double_quoted(text, indent)
+    if '"' in text or "\\" in text:
+        # Nothing but the quote itself needs a mark in single quotes: JSON arguments and paths stay legible.
+        return "'" + text.replace("'", "''") + "'"
+    return f'"{text}"'
+
+
+def emit_word(text: str, indent: int) -> str:
+    """Return an identifier (role, id, tool name) plain where no reader could take it for anything else."""
+    if (_PLAIN.match(text) and text.lower() not in _WORDS) or _UUID.match(text):
+        return text
+    return emit_text(text, indent)
+
+
+def _literal(text: str, indent: int) -> str:
+    margin = " " * indent
+    stripped = text.rstrip("\n")
+    newlines = len(text) - len(stripped)
+    chomp = "-" if newlines == 0 else "" if newlines == 1 else "+"
+    # Without the indicator a reader takes the indentation from the first line, which must then begin with neither.
+    indicator = "2" if text[0] in " \t\n" else ""
+    body = "\n".join(margin + line if line else "" for line in stripped.split("\n"))
+    return f"|{indicator}{chomp}\n{body}" + "\n" * max(0, newlines - 1)
+
+
+def _double_quoted(text: str, indent: int) -> str:
+    """Break the quoted form after each of the text's own line ends, so that it still reads line by line."""
+    first, *rest = (_NEEDS_ESCAPE.sub(_escape, line) for line in clean_text(text).split("\n"))
+    # Space at the start of a continued line is not read, unless it is escaped.
+    pieces = [first, *(f"\\{line}" if line.startswith(" ") else line for line in rest)]
+    last = pieces.pop()
+    # A text that ends with a line end needs no line more for the nothing behind it.
+    end = f"\\n\\\n{' ' * indent}{last}" if last and pieces else "\\n" if pieces else last
+    return '"' + f"\\n\\\n{' ' * indent}".join(pieces) + end + '"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
+    short = _SHORT_ESCAPES.get(char)
+    if short:
+        return short
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+SCHEMA_LINE = "# yaml-language-server: $schema=../.session.schema.json\n"
+END_MARKER = "...\n"
+ITEM_COLUMN = 2
+_ALWAYS_SHOWN = ("input_tokens", "output_tokens")
+
+
+def emit_session(session: Session) -> str:
+    """Return a new session's whole text, from the schema line to the end marker."""
+    header = [
+        SCHEMA_LINE,
+        f"id: {emit_word(session.id, 2)}\n",
+        f"created_at: {emit_time(session.created_at)}\n",
+        f"updated_at: {emit_time(session.updated_at)}\n",
+    ]
+    if session.title:
+        header.append(f"title: {emit_text(session.title, 2)}\n")
+    if session.model:
+        header.append(f"model: {emit_word(session.model, 2)}\n")
+    if session.forked_from:
+        header.append(f"forked_from: {emit_word(session.forked_from, 2)}\n")
+    if session.version != 1:
+        header.append(f"version: {session.version}\n")
+    system = emit_section("system_messages", session.system_messages)
+    messages = emit_section("messages", session.messages)
+    return "".join(header) + _gap(header[-1]) + system + _gap(system) + messages + END_MARKER
+
+
+def _gap(before: str) -> str:
+    """Return the blank line between two sections, nothing where it would become part of a block that keeps them."""
+    return "" if before.endswith("\n\n") else "\n"
+
+
+def emit_section(key: str, messages: Iterable[LLMMessage]) -> str:
+    """Return ``key:`` and its list of messages."""
+    items = emit_messages(messages, ITEM_COLUMN)
+    return f"{key}:\n{items}" if items else f"{key}: []\n"
+
+
+def emit_messages(messages: Iterable[LLMMessage], column: int) -> str:
+    """Return the messages as list items whose dash stands at ``column``."""
+    return "".join(_item(_message_lines(message, column + 2), column) for message in messages)
+
+
+def emit_time(moment: datetime) -> str:
+    """Return a time as quoted ISO 8601 with milliseconds and zone: as wide as any other of the same zone.
+
+    The width matters: a save puts the new time over the old one.
+    """
+    return f'"{moment.isoformat(timespec="milliseconds")}"'
+
+
+def _item(lines: str, column: int) -> str:
+    """Turn the lines of a mapping into a list item: its first line gets the dash."""
+    return f"{' ' * column}- {lines[column + 2 :]}"
+
+
+def _message_lines(message: LLMMessage, column: int) -> str:
+    margin, inner = " " * column, column + 2
+    lines = [f"{margin}role: {message.role}\n"]
+    content = "null" if message.content is None else emit_text(message.content, inner)
+    lines.append(f"{margin}content: {content}\n")
+    if message.tool_calls:
+        lines.append(f"{margin}tool_calls:\n")
+        lines.extend(_tool_call(call, inner) for call in message.tool_calls)
+    for key, word in (("tool_call_id", message.tool_call_id), ("name", message.name)):
+        if word is not None:
+            lines.append(f"{margin}{key}: {emit_word(word, inner)}\n")
+    flags = ("is_error", "interrupted", "skip", "summary")
+    lines.extend(f"{margin}{flag}: true\n" for flag in flags if getattr(message, flag))
+    for key, word in (("output_file", message.output_file), ("model", message.model)):
+        if word is not None:
+            lines.append(f"{margin}{key}: {emit_word(word, inner)}\n")
+    if message.thinking:
+        lines.append(f"{margin}thinking:\n")
+        lines.extend(_thinking(block, inner) for block in message.thinking)
+    if message.usage is not None:
+        lines.append(f"{margin}usage: {_usage(message.usage)}\n")
+    return "".join(lines)
+
+
+def _tool_call(call: ToolCall, column: int) -> str:
+    margin = " " * (column + 2)
+    return (
+        f"{' ' * column}- id: {emit_word(call.id, column + 4)}\n"
+        f"{margin}type: function\n"
+        f"{margin}function:\n"
+        f"{margin}  name: {emit_word(call.name, column + 6)}\n"
+        f"{margin}  arguments: {emit_text(call.arguments, column + 6)}\n"
+    )
+
+
+def _thinking(block: ThinkingBlock, column: int) -> str:
+    margin = " " * (column + 2)
+    lines = [
+        f"{margin}{key}: {emit_text(text, column + 4)}\n"
+        for key, text in (("thinking", block.thinking), ("signature", block.signature), ("redacted", block.redacted))
+        if text or (key == "thinking" and not block.redacted)
+    ]
+    for key, number in (("after_chars", block.after_chars), ("after_calls", block.after_calls)):
+        if number:
+            lines.append(f"{margin}{key}: {number}\n")
+    return _item("".join(lines), column)
+
+
+def _usage(usage: Usage) -> str:
+    """Return the figures on one line: they interest a reader least and would take the most lines."""
+    figures = (
+        ("input_tokens", usage.input_tokens),
+        ("output_tokens", usage.output_tokens),
+        ("cache_creation_tokens", usage.cache_creation_tokens),
+        ("cache_read_tokens", usage.cache_read_tokens),
+        ("duration_ms", usage.duration_ms),
+    )
+    shown = [f"{key}: {number}" for key, number in figures if number or key in _ALWAYS_SHOWN]
+    return "{" + ", ".join(shown) + "}"
+
+
+_MARKS = ("interrupted", "is_error", "skip", "summary")
+
+
+def message_record(message: LLMMessage) -> dict[str, Any]:
+    """Return the keys that carry something; ``content`` always."""
+    record: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        record["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    for name in ("tool_call_id", "name", "model", "output_file", *_MARKS):
+        if value := getattr(message, name):
+            record[name] = value
+    if message.thinking:
+        record["thinking"] = [asdict(block) for block in message.thinking]
+    if message.usage:
+        record["usage"] = asdict(message.usage)
+    return record

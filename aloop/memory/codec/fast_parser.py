@@ -1,0 +1,191 @@
+"""A fast reader for session files just as aloop writes them.
+
+Most files are never touched by hand, and then most of YAML need not be considered: literal blocks are cut out whole,
+lines are matched one by one, from the top. Whatever is not exactly the emitter's own form, a comment or another
+indentation say, makes the reader give up, and the whole file is read as YAML instead. What it does read is the same to
+the character: it accepts a subset of YAML, never a look-alike.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN
+from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+
+# Bytes that no canonical file holds: controls but tab and LF, DEL.
+_PLAIN_BYTES = bytes(byte for byte in range(256) if byte in (9, 10) or (byte >= 32 and byte != 127))
+# Characters that YAML refuses or takes for line ends, as UTF-8: C1 controls, LS and PS, the byte order mark,
+# U+FFFE and U+FFFF. Each begins with a fixed byte, which makes the search as fast as memory.
+_REFUSED = tuple(
+    re.compile(pattern)
+    for pattern in (rb"\xc2[\x80-\x9f]", rb"\xe2\x80[\xa8\xa9]", rb"\xef\xbb\xbf", rb"\xef\xbf[\xbe\xbf]")
+)
+
+_MAX_COLUMN = 16
+_HEAD_COMMENT = re.compile(r"#[^\n]*\n")
+# A group that is repeated takes memory for each time; and possessively it keeps, before Python 3.11.5, the beginning of
+# what did not match. So quotes with something special in them are gone through in pieces.
+_LINE = re.compile(
+    r"([a-z_]+):(?: (?:"
+    r"(?P<plain>[A-Za-z0-9_]+(?:[./:-][A-Za-z0-9_]+){0,99})"
+    r'|"(?P<double>[^"\\\n]*)"'
+    r"|'(?P<single>[^'\n]*)'"
+    r"|\|(?P<block>2?[-+]?)"
+    r"|\{(?P<flow>[a-z_]+: [0-9]+(?:, [a-z_]+: [0-9]+)*)\}"
+    r"|(?P<empty>\[\])"
+    r"|(?P<quoted>[\"'][^\n]*)"
+    r"))?\n"
+)
+_IN_QUOTES = {
+    '"': re.compile(r'(?:[^"\\\n]+|\\(?:[^\n]|\n +(?![ \t]))){0,999}'),
+    "'": re.compile(r"(?:[^'\n]+|''){0,999}"),
+}
+_ESCAPE = re.compile(r"\\(?:\n +|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))")
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "0": "\0", '"': '"', "\\": "\\", " ": " "}
+
+
+class _NotCanonical(Exception):
+    """The text is not just what the emitter writes."""
+
+
+def read_canonical(data: bytes) -> Mapping | None:
+    """Return the nodes of a canonical session text; None when it takes a YAML parser to tell what it means."""
+    if not data.endswith(b"\n" + END_MARKER.encode()) or data.translate(None, _PLAIN_BYTES):
+        return None
+    if not data.isascii() and any(pattern.search(data) for pattern in _REFUSED):
+        return None
+    try:
+        return _Reader(data.decode()).read()
+    except (_NotCanonical, UnicodeDecodeError):
+        return None
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+
+    def read(self) -> Mapping:
+        comment = _HEAD_COMMENT.match(self._text)
+        if comment:
+            self._position = comment.end()
+        root = Mapping()
+        last = len(self._text) - len(END_MARKER)
+        while self._position < last:
+            if self._text[self._position] == "\n":
+                self._position += 1
+            else:
+                self._pair(root, 0)
+        if self._position != last:
+            raise _NotCanonical
+        return root
+
+    def _mapping(self, column: int) -> Mapping:
+        """Read a mapping whose first key stands right here, and its further ones at ``column``."""
+        text, margin = self._text, " " * column
+        mapping = Mapping()
+        self._pair(mapping, column)
+        while text.startswith(margin, self._position):
+            self._position += column
+            self._pair(mapping, column)
+        return mapping
+
+    def _sequence(self, column: int) -> Sequence:
+        text, dash = self._text, " " * column + "- "
+        items: list[Node] = []
+        while text.startswith(dash, self._position):
+            self._position += column + 2
+            items.append(self._mapping(column + 2))
+        return Sequence(items)
+
+    def _pair(self, mapping: Mapping, column: int) -> None:
+        match = _LINE.match(self._text, self._position)
+        if match is None or match.group(1) in mapping.values:
+            raise _NotCanonical
+        self._position = match.end()
+        mapping.values[match.group(1)] = self._value(match, column)
+
+    def _value(self, match: re.Match[str], column: int) -> Node:
+        kind, text = match.lastgroup, match.group(match.lastindex or 0)
+        if kind == "quoted":
+            kind, text = self._quoted(match.start("quoted"))
+        if kind == "plain":
+            return Scalar(text, True)
+        if kind == "block":
+            return Scalar(self._block(text, column + 2))
+        if kind == "double":
+            return Scalar(_ESCAPE.sub(_unescape, text) if "\\" in text else text)
+        if kind == "single":
+            return Scalar(text.replace("''", "'"))
+        if kind == "flow":
+            return _flow(text)
+        if kind == "empty":
+            return Sequence(flow=True)
+        inner = column + ITEM_COLUMN
+        if inner > _MAX_COLUMN:
+            raise _NotCanonical
+        if self._text.startswith(" " * inner + "- ", self._position):
+            return self._sequence(inner)
+        if self._text.startswith(" " * inner, self._position):
+            self._position += inner
+            return self._mapping(inner)
+        raise _NotCanonical
+
+    def _quoted(self, start: int) -> tuple[str, str]:
+        """Return what stands in the quotes from ``start`` on, and goes on to the end of its last line; and of which."""
+        quote, end = self._text[start], start + 1
+        while (piece := _IN_QUOTES[quote].match(self._text, end)) and piece.group():
+            end = piece.end()
+        if not self._text.startswith(f"{quote}\n", end):
+            raise _NotCanonical
+        self._position = end + 2
+        return "double" if quote == '"' else "single", self._text[start + 1 : end]
+
+    def _block(self, header: str, indent: int) -> str:
+        # From the line feed before it on, where it has no line.
+        end = _block_end(indent).search(self._text, self._position - 1)
+        body = self._text[self._position : end.end()] if end else ""
+        if body[indent : indent + 1] in ("", " ", "\t", "\n") and not header.startswith("2"):
+            raise _NotCanonical
+        if not body.strip("\n"):
+            raise _NotCanonical
+        self._position += len(body)
+        if body[0] == "\n":
+            text = body.replace("\n" + " " * indent, "\n")
+        else:
+            text = body[indent:].replace("\n" + " " * indent, "\n")
+        if header.endswith("+"):
+            return text
+        text = text.rstrip("\n")
+        return text if header.endswith("-") else text + "\n"
+
+
+def _flow(text: str) -> Mapping:
+    pairs = [pair.split(": ") for pair in text.split(", ")]
+    mapping = Mapping({key: Scalar(number, True) for key, number in pairs}, flow=True)
+    if len(mapping.values) != len(pairs):
+        raise _NotCanonical
+    return mapping
+
+
+@lru_cache(maxsize=32)
+def _block_end(indent: int) -> re.Pattern[str]:
+    """Match the end of a block's lines, which are blank, or indented and have something behind that."""
+    return re.compile(rf"\n(?! {{{indent}}}[^\n]|\n)")
+
+
+def _unescape(match: re.Match[str]) -> str:
+    short = match.group(4)
+    if short is not None:
+        if short not in _ESCAPED:
+            raise _NotCanonical
+        return _ESCAPED[short]
+    digits = match.group(match.lastindex) if match.lastindex else None
+    if digits is None:
+        return ""
+    code = int(digits, 16)
+    if 0xD800 <= code < 0xE000 or code > 0x10FFFF:
+        raise _NotCanonical
+    return chr(code)

@@ -1,0 +1,237 @@
+"""Nodes -> records: what the keys of a session.yaml mean. Unknown keys mean nothing, and are left where they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from aloop.errors import NewerVersion, SessionFileError
+from aloop.llm.message_types import ROLES, LLMMessage, Role, ThinkingBlock, ToolCall, Usage
+from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.session import Session, make_title
+
+KNOWN_VERSION = 1
+UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+_YES = frozenset({"true", "yes", "on"})
+_NO = frozenset({"false", "no", "off"})
+
+
+class Refused(Exception):
+    """What a text says can not be meant; ``offset`` is the character where it says so."""
+
+    def __init__(self, reason: str, offset: int, kind: type[SessionFileError] = SessionFileError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.offset = offset
+        self.kind = kind
+
+
+def read_session(root: Mapping, path: Path, *, below: Sequence | None = None, cut: bool = False) -> Session:
+    """Return the session; ``below`` are messages typed below the end marker, ``cut`` says that the marker is missing.
+
+    Raises Refused with the offset of what can not be read.
+    """
+    header = _Fields(root)
+    identity = header.text("id")
+    if identity is None:
+        raise Refused("the session has no id", root.start)
+    if not UUID_PATTERN.fullmatch(identity):
+        raise Refused(f"{identity!r} is no session id (a UUID)", header.offset("id"))
+    created, updated = header.time("created_at"), header.time("updated_at")
+    system = tuple(_read_message(item, "system") for item in header.items("system_messages"))
+    items = header.items("messages") + (below.items if below else [])
+    messages = tuple(_read_message(item, None) for item in items)
+    warnings = []
+    if cut:
+        warnings.append("The file has no end marker (...): it may have been cut short.")
+    if below and below.items:
+        warnings.append("Messages below the end marker (...) were read as if they stood above it.")
+    return Session(
+        id=identity.lower(),
+        created_at=created or updated or EPOCH,
+        updated_at=updated or created or EPOCH,
+        system_messages=system,
+        messages=messages,
+        path=path,
+        title=header.text("title") or make_title(messages),
+        model=header.text("model"),
+        forked_from=header.text("forked_from"),
+        version=header.number("version", 1),
+        warnings=tuple(warnings),
+    )
+
+
+def read_messages(root: Mapping) -> tuple[LLMMessage, ...]:
+    """Return the messages of a session, or of a fragment of one; raises Refused."""
+    return tuple(_read_message(item, None) for item in _Fields(root).items("messages"))
+
+
+def title_so_far(root: Node) -> str:
+    """Return the title of a session that is read in part; empty while neither header nor last message tells it."""
+    if not isinstance(root, Mapping):
+        return ""
+    header = _Fields(root)
+    try:
+        last = tuple(_read_message(item, None) for item in header.items("messages")[-1:])
+        return header.text("title") or make_title(last)
+    except Refused:
+        return ""  # not read far enough
+
+
+def refuse_newer(root: Mapping) -> None:
+    """Raise Refused when the file says that a later aloop wrote it."""
+    version = _Fields(root).number("version", 1)
+    if version > KNOWN_VERSION:
+        reason = f"a later aloop wrote this session (version {version}); update aloop to go on in it"
+        raise Refused(reason, root.values["version"].start, NewerVersion)
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return an ISO 8601 time, a naive one as local time; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if not MINYEAR < moment.year < MAXYEAR:  # a step further, or another zone, would leave the calendar
+            return None
+        return moment if moment.tzinfo else moment.astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def is_nothing(node: Scalar) -> bool:
+    """Whether a scalar stands for no value at all: ``null``, ``~`` or nothing, without quotes."""
+    return node.plain and node.text in _NOTHING
+
+
+@dataclass(slots=True)
+class _Fields:
+    """Typed access to the keys of one mapping."""
+
+    node: Mapping
+
+    def offset(self, key: str) -> int:
+        return self.node.values[key].start
+
+    def scalar(self, key: str) -> Scalar | None:
+        node = self.node.values.get(key)
+        if node is None:
+            return None
+        if not isinstance(node, Scalar):
+            raise Refused(f"{key} must be text, not a {_kind(node)}", node.start)
+        return None if is_nothing(node) else node
+
+    def text(self, key: str) -> str | None:
+        node = self.scalar(key)
+        return None if node is None else node.text
+
+    def number(self, key: str, default: int = 0) -> int:
+        node = self.scalar(key)
+        if node is None:
+            return default
+        if not (node.text.isascii() and node.text.isdigit() and len(node.text) <= 15):
+            raise Refused(f"{key} must be a whole number", node.start)
+        return int(node.text)
+
+    def flag(self, key: str) -> bool:
+        node = self.scalar(key)
+        if node is None or node.text.lower() in _NO:
+            return False
+        if node.text.lower() in _YES:
+            return True
+        raise Refused(f"{key} must be true or false", node.start)
+
+    def time(self, key: str) -> datetime | None:
+        node = self.scalar(key)
+        if node is None:
+            return None
+        moment = parse_time(node.text)
+        if moment is None:
+            raise Refused(f'{key} must be a time such as "2025-01-31T14:30:00"', node.start)
+        return moment
+
+    def items(self, key: str) -> list[Node]:
+        node = self.node.values.get(key)
+        if node is None or (isinstance(node, Scalar) and is_nothing(node)):
+            return []
+        if not isinstance(node, Sequence):
+            raise Refused(f"{key} must be a list", node.start)
+        return node.items
+
+    def mappings(self, key: str) -> list[_Fields]:
+        return [_Fields(_mapping(item, key)) for item in self.items(key)]
+
+
+def _kind(node: Node) -> str:
+    return "list" if isinstance(node, Sequence) else "mapping" if isinstance(node, Mapping) else "text"
+
+
+def _mapping(node: Node | None, what: str) -> Mapping:
+    if not isinstance(node, Mapping):
+        raise Refused(f"each of {what} must be a mapping with keys", node.start if node else 0)
+    return node
+
+
+def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
+    fields = _Fields(_mapping(node, "the messages"))
+    role = fields.text("role") or default_role
+    if role is None:
+        raise Refused("the message has no role", node.start)
+    if role not in ROLES:
+        raise Refused(f"unknown role {role!r} (user, assistant, tool or system)", fields.offset("role"))
+    values = fields.node.values
+    return LLMMessage(
+        role=cast("Role", role),
+        content=fields.text("content"),
+        tool_calls=tuple(map(_read_call, fields.mappings("tool_calls"))) if "tool_calls" in values else (),
+        tool_call_id=fields.text("tool_call_id"),
+        name=fields.text("name"),
+        thinking=tuple(map(_read_thinking, fields.mappings("thinking"))) if "thinking" in values else (),
+        usage=_optional(fields, "usage", _read_usage),
+        model=fields.text("model"),
+        interrupted=fields.flag("interrupted"),
+        is_error=fields.flag("is_error"),
+        skip=fields.flag("skip"),
+        summary=fields.flag("summary"),
+        output_file=fields.text("output_file"),
+    )
+
+
+def _optional(fields: _Fields, key: str, read: Callable[[_Fields], Usage]) -> Usage | None:
+    node = fields.node.values.get(key)
+    if node is None or (isinstance(node, Scalar) and is_nothing(node)):
+        return None
+    return read(_Fields(_mapping(node, key)))
+
+
+def _read_call(fields: _Fields) -> ToolCall:
+    function = _Fields(_mapping(fields.node.values.get("function") or fields.node, "tool_calls"))
+    name, identity, arguments = function.text("name"), fields.text("id"), function.text("arguments")
+    if name is None or identity is None:
+        raise Refused("a tool call needs an id, and a function with a name", fields.node.start)
+    return ToolCall(identity, name, "{}" if arguments is None else arguments)
+
+
+def _read_thinking(fields: _Fields) -> ThinkingBlock:
+    return ThinkingBlock(
+        thinking=fields.text("thinking") or "",
+        signature=fields.text("signature") or "",
+        redacted=fields.text("redacted") or "",
+        after_chars=fields.number("after_chars"),
+        after_calls=fields.number("after_calls"),
+    )
+
+
+def _read_usage(fields: _Fields) -> Usage:
+    return Usage(
+        fields.number("input_tokens"),
+        fields.number("output_tokens"),
+        fields.number("cache_creation_tokens"),
+        fields.number("cache_read_tokens"),
+        fields.number("duration_ms"),
+    )

@@ -1,0 +1,50 @@
+"""Tool results too long for a conversation, each in a file of its own beside session.yaml."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.memory.disk.filesystem import OsPort, write_atomic
+
+FOLDER = "outputs"
+_NUMBERED = re.compile(r"(\d{4,9})-.*")
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOutput:
+    """A file that holds a whole result; ``relative`` is its path from the session's folder, for ``output_file``."""
+
+    relative: str
+    path: Path
+
+
+def keep_output(port: OsPort, folder: Path, tool: str, text: str) -> KeptOutput:
+    """Write ``text`` into the next free ``NNNN-<tool>.txt`` of a session's folder; raises OSError."""
+    outputs = folder / FOLDER
+    with contextlib.suppress(FileExistsError):
+        port.mkdir(outputs)
+    numbers = (int(found[1]) for found in map(_NUMBERED.fullmatch, port.names(outputs)) if found)
+    # A model makes up the name of a tool that there is not: it may hold anything.
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", tool)[:_LONGEST_NAME] or "tool"
+    name = f"{max(numbers, default=0) + 1:04}-{safe}.txt"
+    write_atomic(port, outputs / name, [text.encode()])
+    return KeptOutput(f"{FOLDER}/{name}", outputs / name)
+
+
+def copy_output(port: OsPort, source: Path, target: Path, relative: str) -> None:
+    """Copy what ``output_file`` names from one session's folder into another's; raises OSError.
+
+    Whatever else a hand has put there is not followed, and a file that has gone is missing in both.
+    """
+    folder, _, name = relative.partition("/")
+    if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        data = port.read(source / FOLDER / name)
+        with contextlib.suppress(FileExistsError):
+            port.mkdir(target / FOLDER)
+        write_atomic(port, target / FOLDER / name, [data])

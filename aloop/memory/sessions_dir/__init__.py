@@ -1,0 +1,1 @@
+"""The folder of all sessions: catalog, index, trash and check."""

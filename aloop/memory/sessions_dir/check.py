@@ -1,0 +1,283 @@
+"""A look at stored sessions: files, folders, modes, left-overs and the index; mends what loses nothing.
+
+What is odd about one session's text, and the edits that mend what can be mended without losing a word.
+
+What a check found, in records.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from aloop.errors import SessionFileError
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.codec.edits import MessageEdits
+from aloop.memory.codec.emitter import END_MARKER
+from aloop.memory.codec.nodes import Node, Sequence, Source
+from aloop.memory.codec.schema import KNOWN_VERSION
+from aloop.memory.codec.serialization import Parsed, interpret, parse
+from aloop.memory.codec.splice import Edit, splice
+from aloop.memory.codec.text_layout import Places
+from aloop.memory.context import answer_for
+from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, OsPort, left_overs, write_atomic
+from aloop.memory.disk.locks import write_lock
+from aloop.memory.session import FILE_NAME, Session, lies_ahead
+from aloop.memory.session_folder.draft import IS_DRAFT
+from aloop.memory.session_folder.recovery import IS_BESIDE, journals
+from aloop.memory.session_folder.session_file import time_mark
+from aloop.memory.session_folder.undo import is_undone, read_undone
+from aloop.memory.sessions_dir.catalog import find_twins
+from aloop.memory.sessions_dir.ids import short_name
+from aloop.memory.sessions_dir.index import FILE_NAME as INDEX_NAME
+from aloop.memory.sessions_dir.index import read_index, write_index
+from aloop.memory.sessions_dir.preview import read_head
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is odd; ``line`` and ``column`` count from 1, 0 where a whole file or folder is meant.
+
+    ``fixable`` says that a repair is known that loses nothing, ``fixed`` that it was made.
+    """
+
+    path: Path
+    line: int
+    column: int
+    message: str
+    fixable: bool = False
+    fixed: bool = False
+
+    def __str__(self) -> str:
+        place = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.path}{place}: {self.message}{' (fixed)' if self.fixed else ''}"
+
+    def mended(self) -> Finding:
+        return replace(self, fixed=True)
+
+
+@dataclass(slots=True)
+class Report:
+    """Findings about one text and, for those that can be fixed, the edits that do it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+
+
+def check_text(data: bytes, path: Path) -> Report:
+    """Return all findings about the bytes of one session file."""
+    try:
+        parsed = parse(data, path)
+        session = interpret(parsed, path)
+    except SessionFileError as error:
+        return Report([Finding(path, error.line, error.column, error.reason)])
+    return _TextCheck(parsed, session, path).run()
+
+
+class _TextCheck:
+    def __init__(self, parsed: Parsed, session: Session, path: Path) -> None:
+        self._parsed = parsed
+        self._session = session
+        self._path = path
+        self._report = Report()
+        messages = parsed.root.values.get("messages")
+        self._items: list[Node] = messages.items if isinstance(messages, Sequence) else []
+        # A list in brackets is reported on, and left to its owner.
+        can_edit = isinstance(messages, Sequence) and bool(messages.items) and not messages.flow
+        self._edits = MessageEdits(parsed) if can_edit else None
+
+    def run(self) -> Report:
+        self._check_header()
+        self._check_transcript()
+        # Last, so that the marker comes behind whatever else is put at the end.
+        self._check_end()
+        return self._report
+
+    def _found(self, offset: int, message: str, *, fixable: bool = False) -> None:
+        line, column = self._parsed.source.place(offset)
+        self._report.findings.append(Finding(self._path, line, column, message, fixable))
+
+    def _check_header(self) -> None:
+        values = self._parsed.root.values
+        if self._session.version > KNOWN_VERSION:
+            self._found(values["version"].start, "written by a later aloop; this one reads it and does not write it")
+        if lies_ahead(self._session.updated_at):
+            self._found(values["updated_at"].start, "updated_at lies in the future")
+
+    def _check_end(self) -> None:
+        parsed = self._parsed
+        text = parsed.source.text
+        if parsed.source.has_schema_line and not parsed.ended:
+            self._found(len(text), "the end marker (...) is missing: the file may have been cut short", fixable=True)
+            places = Places(parsed)
+            end = places.at(len(text))
+            gap = "" if any(edit.start == end for edit in self._report.edits) else places.gap_before(len(text))
+            self._report.edits.append(places.edit(len(text), len(text), gap + END_MARKER))
+        if parsed.below and parsed.below.items:
+            start = parsed.below.start
+            self._found(start, "messages stand below the end marker (...); the next save moves the marker behind them")
+
+    def _check_transcript(self) -> None:
+        open_calls: dict[str, ToolCall] = {}
+        last, caller, asked = -1, -1, False
+        for number, (item, message) in enumerate(zip(self._items, self._session.messages, strict=False)):
+            if message.skip:
+                continue
+            if message.role == "tool":
+                if open_calls.pop(message.tool_call_id or "", None) is None:
+                    self._orphan(number, item, message)
+                else:
+                    last = number
+                continue
+            self._unanswered(open_calls, caller, last)
+            asked = asked or message.role == "user"
+            if message.role == "assistant" and not asked:
+                self._found(item.start, "an answer stands before any question")
+            elif message.role != "system" and not message.tool_calls and not (message.content or "").strip():
+                self._found(item.start, "the message is empty; it is left out of what is sent")
+            open_calls = {call.id: call for call in message.tool_calls}
+            last = caller = number
+        self._unanswered(open_calls, caller, last)
+
+    def _orphan(self, number: int, item: Node, message: LLMMessage) -> None:
+        what = f"a tool result ({message.tool_call_id or 'no tool_call_id'}) that answers no call before it"
+        self._found(item.start, what, fixable=self._edits is not None)
+        if self._edits:
+            self._report.edits.append(self._edits.set_flag(number, "skip"))
+
+    def _unanswered(self, calls: dict[str, ToolCall], caller: int, last: int) -> None:
+        """Report calls of message ``caller`` without a result; ``last`` is the last message that answers one."""
+        for call in calls.values():
+            what = f"the tool call {call.id} ({call.name}) has no result"
+            self._found(self._items[caller].start, what, fixable=self._edits is not None)
+        if calls and self._edits:
+            self._report.edits.append(self._edits.insert_after(last, map(answer_for, calls.values())))
+
+
+_SET_ASIDE = {
+    IS_BESIDE: f"holds turns that were saved beside {FILE_NAME}",
+    IS_DRAFT: f"holds an edit of {FILE_NAME} that was not taken over",
+}
+
+
+class Checker:
+    """Checks one sessions folder; with ``fix`` it mends what it can. Methods raise OSError where a mend fails."""
+
+    def __init__(self, port: OsPort, sessions_dir: Path, *, fix: bool) -> None:
+        self._port = port
+        self._dir = sessions_dir
+        self._fix = fix
+
+    def check_all(self) -> list[Finding]:
+        """Return the findings about every session, then those about the folder as a whole."""
+        try:
+            names = sorted(self._port.folders(self._dir))
+        except FileNotFoundError:
+            return []
+        findings = [finding for name in names for finding in self.check_folder(name)]
+        return [*findings, *self._left_overs(self._dir), *self._links(), *self._identities(names)]
+
+    def check_folder(self, name: str) -> list[Finding]:
+        """Return the findings about one session's folder."""
+        folder = self._dir / name
+        path = folder / FILE_NAME
+        findings = [*self._modes(folder, FOLDER_MODE), *self._left_overs(folder)]
+        try:
+            status = self._port.lstat(path)
+        except FileNotFoundError:
+            if waiting := journals(self._port, folder):
+                what = "holds a turn that a crash cut short; the next start of aloop brings it back"
+                return [*findings, Finding(waiting[0], 0, 0, what)]
+            return [*findings, Finding(folder, 0, 0, f"holds no {FILE_NAME}: a session that was never saved")]
+        if not stat.S_ISREG(status.st_mode):
+            what = "a link; links are not followed" if stat.S_ISLNK(status.st_mode) else "no regular file"
+            return [*findings, Finding(path, 0, 0, f"is {what}, so it is not opened")]
+        findings += self._modes(path, FILE_MODE)
+        return [*findings, *self._text(path), *self._set_aside(folder), *self._undone(folder)]
+
+    def _text(self, path: Path) -> list[Finding]:
+        try:
+            data = self._port.read(path)
+        except OSError as error:
+            return [Finding(path, 0, 0, f"can not be opened: {error.strerror or error}")]
+        report = check_text(data, path)
+        if not (self._fix and report.edits):
+            return report.findings
+        with write_lock(self._port, path.parent, short_name(path.parent.name)):
+            return self._mend(path)
+
+    def _mend(self, path: Path) -> list[Finding]:
+        """Fix what can be fixed in the file as it is now, while nobody saves into it."""
+        data = self._port.read(path)
+        report = check_text(data, path)
+        if not report.edits:
+            return report.findings
+        source = Source.decode(data)
+        mended = source.encode(b"".join(splice(source.text.encode(), report.edits)).decode())
+        left = sorted(finding.message for finding in report.findings if not finding.fixable)
+        if sorted(finding.message for finding in check_text(mended, path).findings) != left:
+            # The mend did not take: better odd than worse.
+            return report.findings
+        copy = path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
+        write_atomic(self._port, copy, [data])
+        write_atomic(self._port, path, [mended])
+        return [finding.mended() if finding.fixable else finding for finding in report.findings]
+
+    def _modes(self, path: Path, wanted: int) -> Iterator[Finding]:
+        mode = stat.S_IMODE(self._port.lstat(path).st_mode)
+        if mode == wanted:
+            return
+        problem = "is open to others" if mode & 0o077 else "can not be used by its owner"
+        finding = Finding(path, 0, 0, f"{problem}: its mode is {mode:04o}, not {wanted:04o}", fixable=True)
+        if self._fix:
+            self._port.chmod(path, wanted)
+            finding = finding.mended()
+        yield finding
+
+    def _left_overs(self, folder: Path) -> Iterator[Finding]:
+        for path in left_overs(self._port, folder):
+            finding = Finding(path, 0, 0, "was left by a writer that died; the file it was to replace is whole", True)
+            if self._fix:
+                self._port.unlink(path)
+                finding = finding.mended()
+            yield finding
+
+    def _set_aside(self, folder: Path) -> Iterator[Finding]:
+        for name in self._port.names(folder):
+            for fits, what in _SET_ASIDE.items():
+                if fits(name):
+                    yield Finding(folder / name, 0, 0, f"{what}: take over what you need, then remove it")
+
+    def _undone(self, folder: Path) -> Iterator[Finding]:
+        """Look at the turns that were taken out: each must be fit to be put back."""
+        for path in (folder / name for name in self._port.names(folder) if is_undone(name)):
+            try:
+                read_undone(self._port, path)
+            except SessionFileError as error:
+                yield Finding(path, error.line, error.column, f"{error.reason}; /redo can not put this turn back")
+            except OSError as error:
+                yield Finding(path, 0, 0, f"can not be opened: {error.strerror or error}")
+            else:
+                yield from self._modes(path, FILE_MODE)
+
+    def _links(self) -> Iterator[Finding]:
+        for path in (self._dir / name for name in self._port.names(self._dir) if not name.startswith(".")):
+            if stat.S_ISLNK(self._port.lstat(path).st_mode):
+                yield Finding(path, 0, 0, "is a link; links are not followed, so what it points to is no session here")
+
+    def _identities(self, names: list[str]) -> list[Finding]:
+        heads = [head for name in names if (head := read_head(self._port, str(self._dir), name))]
+        ids = {head.folder: head.id for head in heads if not head.problem}
+        twins = find_twins(self._dir, ids).values()
+        findings = [Finding(twin.path, 0, 0, twin.reason) for twin in twins]
+        index = self._dir / INDEX_NAME
+        if ids and read_index(self._port, self._dir) != ids:
+            finding = Finding(index, 0, 0, "does not agree with the folders; it is made again when it is needed", True)
+            if self._fix:
+                write_index(self._port, self._dir, ids)
+                finding = finding.mended()
+            findings.append(finding)
+        return findings

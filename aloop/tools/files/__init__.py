@@ -1,0 +1,1 @@
+"""Tools that list, search, read and write files in the working directory."""

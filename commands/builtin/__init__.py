@@ -1,0 +1,55 @@
+"""The built-in commands, in the order in which help shows them."""
+
+from __future__ import annotations
+
+from commands.builtin import (
+    clear,
+    compact,
+    delete,
+    edit,
+    exit,  # noqa: A004 # the module of /exit
+    export,
+    fork,
+    help,  # noqa: A004 # the module of /help
+    history,
+    model,
+    rename,
+    resume,
+    search,
+    skip,
+    stats,
+    system,
+    trash,
+    undo,
+    verbosity,
+)
+from commands.registry import Registry
+
+REGISTRY = Registry(
+    (
+        resume.COMMAND,
+        search.COMMAND,
+        history.COMMAND,
+        clear.COMMAND,
+        delete.COMMAND,
+        trash.TRASH,
+        trash.RESTORE,
+        export.COMMAND,
+        stats.COMMAND,
+        undo.UNDO,
+        undo.REDO,
+        undo.RETRY,
+        edit.COMMAND,
+        skip.SKIP,
+        skip.UNSKIP,
+        fork.COMMAND,
+        rename.COMMAND,
+        model.COMMAND,
+        system.COMMAND,
+        compact.COMMAND,
+        verbosity.VERBOSE,
+        verbosity.THINKING,
+        help.COMMAND,
+        exit.COMMAND,
+    )
+)

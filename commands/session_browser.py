@@ -1,0 +1,81 @@
+"""The saved sessions, as somebody who picks one sees them: what there is, how each ends, and what can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from commands.selection import save_what_is_left
+
+if TYPE_CHECKING:
+    from aloop.llm.message_types import LLMMessage
+    from aloop.memory import MemoryManager, SessionTitle
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The session to go on in; with ``fork``, in a copy of it."""
+
+    session_id: str
+    fork: bool = False
+
+
+class Shelf:
+    """The saved sessions. Methods raise SessionError.
+
+    ``rows`` are the ids of the newest that are shown, ``numbered`` of them at most: what a row number means.
+    ``told`` is what was said of each that was moved to the trash.
+    """
+
+    def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
+        self._memory = memory
+        self._numbered = numbered
+        self.rows: list[str] = []
+        self.told: list[str] = []
+
+    async def titles(self) -> Sequence[SessionTitle]:
+        """Return all sessions, the newest first."""
+        return await self._memory.list_titles(sessions_dir=self._memory.sessions_dir)
+
+    def number(self, titles: Sequence[SessionTitle]) -> None:
+        """Take ``titles`` as those that are shown, the newest first."""
+        self.rows = [title.id for title in titles[: self._numbered]]
+
+    async def openings(self) -> Mapping[str, str]:
+        """Return what was said first in each session, by id."""
+        return await self._memory.list_openings(sessions_dir=self._memory.sessions_dir)
+
+    async def ending(self, session_id: str) -> Sequence[LLMMessage]:
+        """Return at least the last messages of a session."""
+        return await self._memory.load_ending(session_id, sessions_dir=self._memory.sessions_dir)
+
+    async def rename(self, session_id: str, title: str) -> None:
+        """Give a session another title."""
+        memory = self._memory
+        if session_id == await memory.find_own_name():
+            # Behind its back it would be somebody else's change of the file.
+            await memory.rename(title)
+        else:
+            await memory.rename_session(session_id, title, sessions_dir=memory.sessions_dir)
+
+    async def trash(self, session_id: str) -> str:
+        """Move a session to the trash and return what to tell; the open one gives way to a new one."""
+        memory = self._memory
+        is_open = session_id == await memory.find_own_name()
+        if is_open:
+            # What a failed save has left goes into the trash too: it may be wanted back.
+            await save_what_is_left(memory)
+        # The open session is let go of afterwards: when it can not be deleted, it stays open.
+        path = await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
+        # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
+        from aloop.memory.sessions_dir.catalog import short_name_of
+
+        short = short_name_of(session_id, path.name)
+        # Short enough for one row of the picker.
+        told = f"Deleted {short}: /restore {short} brings it back."
+        if is_open:
+            memory.start_new()
+            told += " This is a new session."
+        self.told.append(told)
+        return told

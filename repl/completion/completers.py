@@ -1,0 +1,169 @@
+"""Completion: a thin adapter from the registry and the session catalogs to prompt_toolkit.
+
+All that can be completed at the prompt. Imported with the first line that may name some of it: all commands come.
+
+Completion of paths: after an @, and on Tab in a command for the shell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merge_completers
+from prompt_toolkit.document import Document
+
+from aloop.sanitize import safe_line
+from commands.builtin import REGISTRY
+from commands.context import Context
+from commands.mentions import mention
+from commands.registry import Argument, Command, Registry
+from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
+from repl.completion.session_source import Catalogs, Entry, SessionCatalog
+from repl.output.width import unjoined
+from repl.pages.listing import age
+
+_WHEN = 11
+_COUNT = 5
+"""Columns of a session's age and of its count of messages, in the menu."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Offers(Protocol):
+    """The sessions that can be offered; neither makes a key wait."""
+
+    def sessions(self) -> SessionCatalog:
+        """Return the saved ones."""
+        ...
+
+    def trash(self) -> SessionCatalog:
+        """Return the deleted ones."""
+        ...
+
+
+class CommandCompleter(Completer):
+    """Completes command names after a slash, and the argument of the command that stands there."""
+
+    def __init__(
+        self,
+        registry: Registry[Context],
+        catalogs: Offers,
+        models: ModelCatalog,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._registry = registry
+        self._catalogs = catalogs
+        self._models = models
+        self._now = now
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002 - prompt_toolkit's signature
+        before = document.text_before_cursor
+        if not before.startswith("/") or "\n" in before:
+            return
+        name, space, argument = before[1:].partition(" ")
+        if not space:
+            yield from self._names(name, "/")
+            return
+        command = self._registry.find(name)
+        if command is None:
+            return
+        if command.argument is Argument.SESSION:
+            yield from self._session_ids(self._catalogs.sessions(), argument.lstrip())
+        elif command.argument is Argument.DELETED:
+            yield from self._session_ids(self._catalogs.trash(), argument.lstrip())
+        elif " " in argument.lstrip():
+            return
+        elif command.argument is Argument.MODEL:
+            typed = argument.lstrip()
+            yield from (Completion(name, -len(typed)) for name in self._models.find(typed))
+        elif command.argument is Argument.COMMAND:
+            yield from self._names(argument.lstrip().removeprefix("/"), "")
+
+    def _names(self, typed: str, slash: str) -> Iterable[Completion]:
+        for command in self._registry.commands:
+            name = _matching_name(command, typed.lower())
+            if name is not None:
+                yield Completion(slash + name, -len(slash + typed), display=slash + name, display_meta=command.summary)
+
+    def _session_ids(self, catalog: SessionCatalog, typed: str) -> Iterable[Completion]:
+        for entry in catalog.find(typed):
+            # Written when it is drawn: by then the messages may be counted.
+            meta = partial(self._meta, catalog, entry)
+            yield Completion(entry.shortest, -len(typed), display=entry.shortest, display_meta=meta)
+
+    def _meta(self, catalog: SessionCatalog, entry: Entry) -> str:
+        count = catalog.count(entry.title)
+        when = f"{age(entry.title.updated_at, self._now()):<{_WHEN}}"
+        told = "" if count is None else f"{count:,}"
+        return f"{when} {told:>{_COUNT}}  {unjoined(safe_line(entry.title.title)) or '(no title)'}"
+
+
+def _matching_name(command: Command[Context], typed: str) -> str | None:
+    """Return the command's own name if it begins with what was typed, else an alias that does; None if none does."""
+    if command.name.startswith(typed):
+        return command.name
+    return next((alias for alias in command.aliases if typed and alias.startswith(typed)), None)
+
+
+OFFERED = 50
+"""Names in the menu at most."""
+
+_MENTIONED = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]*)|([^\s"]*))\Z""")
+# What follows a blank or a redirection in a command; its first word is none of these.
+_ARGUMENT = re.compile(r"""(?:(?<=\s)|(?<=[=<>]))(?:"([^"\n]*)|([^\s"]*))\Z""")
+
+
+class FileCompleter(Completer):
+    """Completes paths from ``folder`` on; what is in a folder comes from the catalog, perhaps a moment later."""
+
+    def __init__(self, catalog: FileCatalog, folder: Callable[[], Path] = Path.cwd) -> None:
+        self._catalog = catalog
+        self._folder = folder
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        before = document.text_before_cursor
+        if found := _MENTIONED.search(before):
+            yield from self._paths(found, mention)
+        elif before.startswith("!") and complete_event.completion_requested and (found := _ARGUMENT.search(before)):
+            yield from self._paths(found, _argument)
+
+    def _paths(self, found: re.Match[str], write: Callable[[str], str]) -> Iterable[Completion]:
+        typed = found[1] if found[1] is not None else found[2]
+        above, slash, name = typed.rpartition("/")
+        try:
+            folder = self._folder() / Path(above + slash).expanduser()
+        except (OSError, RuntimeError):  # nobody is called so, or there is no working directory any more
+            return
+        for entry in self._catalog.find(folder, name, OFFERED):
+            path = f"{above}{slash}{entry.name}{'/' if entry.is_folder else ''}"
+            text = write(path)
+            if entry.is_folder and text.endswith('"'):
+                text = text[:-1]  # there is more to come
+            shown = entry.name + ("/" if entry.is_folder else "")
+            yield Completion(text, found.start() - found.end(), display=safe_line(shown))
+
+
+def begins_path(document: Document) -> bool:
+    """Whether a mention of a path ends at the cursor."""
+    return _MENTIONED.search(document.text_before_cursor) is not None
+
+
+def _argument(path: str) -> str:
+    return f'"{path}"' if re.search(r"[^\w@%+=:,./~-]", path) else path
+
+
+def make_completer(catalogs: Catalogs, changed: Callable[[], None]) -> Completer:
+    """Return the completer; ``changed`` is called, from any thread, when there is more to offer than a moment ago."""
+    return merged(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed))
+
+
+def merged(catalogs: Catalogs, files: FileCatalog, models: ModelCatalog) -> Completer:
+    """Return the completer of all that these catalogs hold, and of commands."""
+    return merge_completers([CommandCompleter(REGISTRY, catalogs, models), FileCompleter(files)])

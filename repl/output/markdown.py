@@ -1,0 +1,150 @@
+"""Markdown as text for the terminal: rendered by rich to a string, printed by whoever owns the screen.
+
+What differs from rich's own look: code has no border, padding or background and is not cut, so that it copies clean;
+headings stand left; HTML is shown as it was written, for in an answer it is a subject and not a layout; and lines
+break where the writer broke them. Colours are base colours, readable on dark and light.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING, ClassVar
+
+from pygments import token as code  # type: ignore[import-untyped] # pygments ships no types
+from rich.box import SIMPLE_HEAD
+from rich.color import ColorSystem
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, TableElement
+from rich.segment import Segment
+from rich.style import Style
+from rich.syntax import ANSISyntaxTheme, Syntax
+from rich.table import Table
+from rich.theme import Theme
+
+from aloop.sanitize import safe_text
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+_CODE_THEME = ANSISyntaxTheme(
+    {
+        code.Token: Style(),
+        code.Comment: Style(dim=True),
+        code.Keyword: Style(color="magenta"),
+        code.Operator.Word: Style(color="magenta"),
+        code.Name.Function: Style(bold=True),
+        code.Name.Class: Style(bold=True),
+        code.Name.Builtin: Style(color="cyan"),
+        code.Name.Decorator: Style(color="cyan"),
+        code.Number: Style(color="cyan"),
+        code.String: Style(color="green"),
+    }
+)
+
+_THEME = Theme(
+    {
+        "markdown.code": Style(color="cyan"),
+        "markdown.code_block": Style(),
+        "markdown.block_quote": Style(dim=True),
+        "markdown.item.bullet": Style(dim=True),
+        "markdown.item.number": Style(dim=True),
+        "markdown.h1": Style(bold=True, underline=True),
+        "markdown.h2": Style(bold=True, underline=True),
+        "markdown.h3": Style(bold=True),
+        "markdown.h4": Style(bold=True),
+        "markdown.link": Style(underline=True),
+        "markdown.link_url": Style(dim=True),
+        "markdown.table.border": Style(dim=True),
+        "markdown.table.header": Style(bold=True),
+    }
+)
+
+
+class _PlainHeading(Heading):
+    LEVEL_ALIGN: ClassVar[dict[str, JustifyMethod]] = {f"h{level}": "left" for level in range(1, 7)}
+
+
+class _CleanCode(CodeBlock):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        text = Syntax("", self.lexer_name, theme=_CODE_THEME).highlight(str(self.text).rstrip("\n"))
+        text.rstrip()
+        # At the margin the terminal may wrap a long line itself, which copies as one; inside a list rich lays out.
+        text.no_wrap = options.max_width >= console.width
+        text.overflow = "ignore" if text.no_wrap else "fold"
+        yield text
+
+
+class _FoldedTable(TableElement):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, style="markdown.table.border")
+        for cell in self.header.row.cells if self.header and self.header.row else ():
+            heading = cell.content.copy()
+            heading.stylize("markdown.table.header")
+            table.add_column(heading, overflow="fold")
+        for row in self.body.rows if self.body else ():
+            table.add_row(*(cell.content for cell in row.cells))
+        yield table
+
+
+class _Answer(Markdown):
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+        **Markdown.elements,
+        "heading_open": _PlainHeading,
+        "fence": _CleanCode,
+        "code_block": _CleanCode,
+        "table_open": _FoldedTable,
+    }
+
+    def __init__(self, markup: str) -> None:
+        super().__init__(markup, hyperlinks=False)
+        for token in self.parsed:
+            if token.type == "html_block":
+                token.type, token.tag = "code_block", "code"
+            for child in token.children or ():
+                _mend(child)
+
+
+def _mend(token: Token) -> None:
+    """Change an inline token that rich would show less plainly, or not at all."""
+    if token.type == "softbreak":
+        token.type = "hardbreak"
+    elif token.type == "html_inline":
+        token.type = "text"
+    elif token.type == "image":
+        token.type, token.tag, token.children = "text", "", None
+        token.content = f"{token.content} ({token.attrs.get('src', '')})".lstrip()
+    elif token.type in {"link_open", "link_close"} and token.info == "auto":
+        token.type, token.content = "text", ""
+
+
+def render_markdown(text: str, width: int, *, colour: bool) -> str:
+    """Return ``text`` rendered for ``width`` columns, safe to print, ended by a line feed."""
+    clean = safe_text(text)
+    console = Console(file=StringIO(), width=width, color_system=None, theme=_THEME, highlight=False, markup=False)
+    try:
+        segments = list(console.render(_Answer(clean), console.options))
+    except Exception:  # noqa: BLE001 - whatever a third party's renderer trips over, the reader gets the text
+        segments = [Segment(clean)]
+    return "\n".join(_lines(segments, colour=colour)).strip("\n") + "\n"
+
+
+def _lines(segments: list[Segment], *, colour: bool) -> list[str]:
+    """Write segments as lines; each text is made safe once more, for Markdown's entities are decoded only by now."""
+    lines = []
+    for row in Segment.split_lines(segment for segment in segments if not segment.control):
+        # rich fills each line up to the full width; copied text should not carry that.
+        while row and not row[-1].text.strip():
+            row.pop()
+        if row:
+            row[-1] = Segment(row[-1].text.rstrip(), row[-1].style)
+        lines.append("".join(_written(segment, colour=colour) for segment in row))
+    return lines
+
+
+def _written(segment: Segment, *, colour: bool) -> str:
+    safe = safe_text(segment.text).replace("\n", " ")
+    style = segment.style
+    if style is None or not safe:
+        return safe
+    style = style.update_link(None)
+    return (style if colour else style.without_color).render(safe, color_system=ColorSystem.STANDARD)

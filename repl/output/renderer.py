@@ -1,0 +1,194 @@
+"""Draws the rows above the prompt itself, and leaves the prompt to prompt_toolkit.
+
+prompt_toolkit lays out and compares the whole screen, cell by cell, for every frame; while an answer streams, all that
+changes is the end of a few rows of text. They are written here as they are, whole rows at a time: that takes far less
+time, goes wrong nowhere where a terminal measures a character differently, and makes it known what has to be erased
+when the terminal breaks these rows anew because it was made narrower.
+
+How many rows text takes once a terminal was made narrower and has broken its rows anew.
+
+The terminal to write to: bytes held back until a change of the screen is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.data_structures import Point, Size
+from prompt_toolkit.layout import Layout
+from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.renderer import Renderer
+from prompt_toolkit.styles import BaseStyle
+
+from repl.output.styled import Line, to_ansi, to_text
+from repl.output.width import cells
+
+
+def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
+    """Return how many rows stand above the cursor: ``above``, and the parts of its own row before column ``x``."""
+    return sum(max(1, -(-cells(row) // columns)) for row in above) + x // columns
+
+
+class TerminalOutput(Vt100_Output):
+    """A terminal that gets each change in one piece, and that may go away at any time.
+
+    Erasing the prompt, printing above it and drawing it again are three steps of prompt_toolkit with a flush each;
+    between two flushes a terminal may show the state in between, which is what flicker is.
+    """
+
+    _held = False
+
+    @classmethod
+    def of(cls, stdout: TextIO) -> TerminalOutput:
+        """Return the output for ``stdout``, which must be a terminal."""
+        output = cls.from_pty(stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
+        assert isinstance(output, TerminalOutput)  # noqa: S101 - from_pty is typed as its base class
+        # We never ask where the cursor is: the toolbar stands right under the input, so that nothing depends on it,
+        # and the first paint does not wait for an answer.
+        output.enable_cpr = False
+        return output
+
+    @contextmanager
+    def one_piece(self) -> Iterator[None]:
+        """Hold back whatever is written in the body, and send it when the outermost body ends."""
+        outer, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = outer
+            self.flush()
+
+    def flush(self) -> None:
+        if self._held:
+            return
+        try:
+            super().flush()
+        except OSError:
+            # The terminal was closed. Nobody can read this any more, and the turn still has to be saved.
+            self._buffer.clear()
+
+
+@contextmanager
+def in_one_piece(output: Output) -> Iterator[None]:
+    """As ``one_piece``, for any output: what can not hold back writes as it goes."""
+    if isinstance(output, TerminalOutput):
+        with output.one_piece():
+            yield
+    else:
+        yield
+
+
+LiveRows = Callable[[int, int, int], list[Line]]
+"""Returns the rows to draw on a screen of this width and height; the last number is the most that there is room for."""
+
+
+class LiveRenderer(Renderer):
+    """The prompt's renderer, with live rows on top: the cursor and the erasing of both are one matter."""
+
+    def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, *, colour: bool) -> None:
+        self._rows = rows
+        self._colour = colour
+        self._drawn: list[Line] = []
+        super().__init__(style, output)
+
+    def render(self, app: Application[Any], layout: Layout, is_done: bool = False) -> None:
+        size = self.output.get_size()
+        if self._last_size not in (None, size):
+            self.erase()  # The terminal has another size, and has not said so yet.
+        with in_one_piece(self.output):
+            if self._drawn or self._rows(size.columns, size.rows, size.rows):
+                # The prompt must not grow over the top of the screen, from where nothing can be erased.
+                wanted = layout.container.preferred_height(size.columns, size.rows).preferred
+                self._draw(size, size.rows - max(wanted, self._prompt_height()))
+            super().render(app, layout, is_done)
+
+    def refresh(self) -> None:
+        """Draw what has changed above the prompt; nothing when there is no prompt now, for it comes with the prompt."""
+        size = self.output.get_size()
+        if self._last_screen is not None and self._last_size == size:
+            with in_one_piece(self.output):
+                self._draw(size, size.rows - self._prompt_height())
+
+    def erase(self, leave_alternate_screen: bool = True) -> None:
+        """Remove the live rows and the prompt, also where they have been broken anew since they were drawn."""
+        output, up = self.output, self._rows_above_cursor()
+        if up:
+            output.cursor_backward(self._cursor_pos.x)
+            output.cursor_up(up)
+            # From the top left corner on, tmux would keep what is erased in its history: so never from there.
+            output.erase_end_of_line()
+            output.cursor_down(1)
+            output.erase_down()
+            output.cursor_up(1)
+            self._cursor_pos = Point(0, 0)
+        self._drawn = []
+        super().erase(leave_alternate_screen)
+
+    def _rows_above_cursor(self) -> int:
+        """Return how many rows of ours stand above the cursor's by now."""
+        above = [*(to_text([row]).rstrip("\n") for row in self._drawn), *self._prompt_rows()]
+        columns = self.output.get_size().columns
+        if self._last_size and columns < self._last_size.columns and _breaks_rows_anew():
+            return rows_when_narrower(above, self._cursor_pos.x, columns)
+        return len(above)
+
+    def _prompt_height(self) -> int:
+        return self._last_screen.height if self._last_screen else 1
+
+    def _prompt_rows(self) -> list[str]:
+        """Return what prompt_toolkit drew, as far down as the cursor."""
+        rows = []
+        for y in range(self._cursor_pos.y):
+            row = self._last_screen.data_buffer[y] if self._last_screen else {}
+            rows.append("".join(row[x].char for x in sorted(row)).rstrip())
+        return rows
+
+    def _draw(self, size: Size, room: int) -> None:
+        """Make the rows what they are now; the prompt below moves as it stands, and the cursor with it."""
+        wanted = self._rows(size.columns, size.rows, max(room, 0))
+        if wanted == self._drawn:
+            return
+        output, (x, y) = self.output, self._cursor_pos
+        output.hide_cursor()
+        output.disable_autowrap()
+        self._resize(len(wanted) - len(self._drawn))
+        for number, row in enumerate(wanted):
+            if row != self._drawn[number]:
+                output.write_raw("\r" + to_ansi([row], colour=self._colour).rstrip("\n"))
+                output.erase_end_of_line()
+            output.cursor_down(1)
+        self._drawn = wanted
+        output.cursor_down(y)
+        output.write_raw("\r")
+        output.cursor_forward(x)
+        output.enable_autowrap()
+        output.show_cursor()
+
+    def _resize(self, more: int) -> None:
+        """Insert or remove rows, ``more`` of them, and leave the cursor on the first."""
+        output, y = self.output, self._cursor_pos.y
+        if more > 0:
+            below = self._prompt_height() - y - 1
+            output.cursor_down(below)
+            output.write_raw("\n" * more)
+            output.cursor_up(below + more + y)
+            output.write_raw(f"\x1b[{more}L")
+            output.cursor_up(len(self._drawn))
+            self._drawn = self._drawn + [()] * more
+        else:
+            output.cursor_up(y + len(self._drawn))
+            if more < 0:
+                output.write_raw(f"\x1b[{-more}M")
+                self._drawn = self._drawn[-more:]
+
+
+def _breaks_rows_anew() -> bool:
+    """Whether this terminal does, when it is made narrower; nearly all do, xterm and the Linux console cut instead."""
+    if "TMUX" in os.environ:
+        return True
+    return "XTERM_VERSION" not in os.environ and os.environ.get("TERM") != "linux"

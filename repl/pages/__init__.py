@@ -1,0 +1,1 @@
+"""Longer texts shown on request: session lists and transcripts."""

@@ -1,0 +1,165 @@
+"""Sessions, counts and commands as lines: what /resume, /history, /stats and /help show.
+
+How long ago something was, in the fewest words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
+
+from aloop.errors import SHORT_ID
+from aloop.formatting import format_time, model_rows, usage_text
+from aloop.memory.search.search import Hit
+from aloop.memory.session import SessionStats, SessionSummary
+from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.sanitize import safe_line, safe_text
+from commands.context import Context
+from commands.registry import Command
+from repl.output.styled import Line, Span, Tone, line
+from repl.output.width import fit, fit_line, pad, wrap
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def age(then: datetime, now: datetime) -> str:
+    """Return how long before ``now`` the time ``then`` was: ``5 min ago``, or its date when over two weeks."""
+    seconds = (now - then).total_seconds()
+    if -_MINUTE < seconds < _MINUTE:
+        return "just now"
+    if 0 < seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min ago"
+    if 0 < seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h ago"
+    days = int(seconds // _DAY)
+    if 0 < days <= 14:
+        return "1 day ago" if days == 1 else f"{days} days ago"
+    return then.astimezone().date().isoformat()
+
+
+_ROW_DIGITS = 3
+"""Digits of the rows that /resume takes; a longer number begins an id."""
+
+_WHEN = 12
+_COUNT = 8
+_SUBJECT = 12
+_NARROWEST = 20
+_BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
+
+
+def trash_lines(rows: Sequence[TrashedSession], width: int, now: datetime) -> list[Line]:
+    """Return a numbered row for each deleted session, with the time of its deletion."""
+    return session_lines([replace(row.summary, updated_at=row.deleted_at) for row in rows], width, now, "deleted")
+
+
+def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, when: str = "when") -> list[Line]:
+    """Return a numbered row for each session; under one that can not be read, the reason in full."""
+    digits = max(2, len(str(len(rows))))
+    below = (_session_row(row, number, digits, width, now) for number, row in enumerate(rows, 1))
+    return [_session_head(digits, when), *chain.from_iterable(below)]
+
+
+async def listing_lines(rows: AsyncIterator[SessionSummary], width: int) -> AsyncIterator[list[Line]]:
+    """Yield the same for sessions that come in one by one; rows that no command takes have no number."""
+    number = 0
+    async for row in rows:
+        number += 1
+        head = [_session_head(_ROW_DIGITS, "when")] if number == 1 else []
+        shown = number if number < 10**_ROW_DIGITS else None
+        yield [*head, *_session_row(row, shown, _ROW_DIGITS, width, datetime.now(UTC))]
+
+
+def _session_head(digits: int, when: str) -> Line:
+    head = f"{'#':>{digits}}  {'id':<{SHORT_ID}}  {when:<{_WHEN}}  {'messages':>{_COUNT}}  title"
+    return line((Tone.QUIET, head))
+
+
+def _session_row(row: SessionSummary, number: int | None, digits: int, width: int, now: datetime) -> list[Line]:
+    indent = digits + 2
+    start = f"{number or '':>{digits}}  "
+    identity = (Tone.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
+    time = (Tone.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
+    if row.problem is not None:
+        first = line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read"))
+        return [first, line((Tone.BAD, " " * indent + row.problem))]
+    room = max(width - indent - SHORT_ID - _WHEN - _COUNT - 6, 8)
+    note = "(dated in the future) " if row.is_in_future else ""
+    title = fit(note + safe_line(row.title), room) or "(no title)"
+    return [line(start, identity, time, f"  {row.message_count:>{_COUNT}}  ", title)]
+
+
+def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, begins: bool) -> list[Line]:
+    """Return a numbered row for what a search has found, below a line for its session when it ``begins`` one."""
+    lines: list[Line] = []
+    if begins:
+        identity = (Tone.ACCENT, safe_line(hit.session.id)[:SHORT_ID])
+        told = (Tone.QUIET, f" · {age(hit.session.updated_at, now)} · ")
+        lines.append(fit_line(line(identity, told, (Tone.STRONG, safe_line(hit.session.title) or "(no title)")), width))
+        if hit.problem is not None:
+            lines[-1:] = [line(identity, told, (Tone.BAD, "cannot be read")), line((Tone.BAD, "  " + hit.problem))]
+    place = f"#{hit.message}" if hit.message else ""
+    lead = line(f"{number:>3}  ", (Tone.QUIET, f"{place:<5} {hit.role:<9}  "))
+    return [*lines, fit_line((*lead, *_marked(hit)), width)]
+
+
+def _marked(hit: Hit) -> Iterator[Span]:
+    end = 0
+    for start, stop in (*hit.marks, (len(hit.context), len(hit.context))):
+        yield Tone.PLAIN, safe_text(hit.context[end:start])
+        yield Tone.ACCENT, safe_text(hit.context[start:stop])
+        end = stop
+
+
+def stats_lines(stats: SessionStats, width: int) -> list[Line]:
+    """Return the counts of a session, a subject a line, or more where that is wider than the screen."""
+    roles = ", ".join(f"{count:,} {role}" for role, count in stats.messages_by_role.items() if count)
+    tools = ", ".join(f"{name} {count:,}" for name, count in stats.tool_calls.items() if count)
+    facts = [
+        ("session", stats.id),
+        ("started", format_time(stats.created_at)),
+        ("last turn", format_time(stats.updated_at)),
+        ("messages", f"{stats.message_count:,}" + (f" ({roles})" if roles else "")),
+        ("tool calls", tools or "none"),
+        ("tokens", usage_text(stats.usage) or "none counted"),
+        *(("", row) for row in model_rows(stats.usage_by_model)),
+        *([("size", f"{stats.size:,} bytes")] if stats.size else []),
+    ]
+    below = (_fact(name, safe_line(value), width) for name, value in facts)
+    # A path is left to the terminal to wrap, also at its spaces.
+    path = safe_line(str(stats.path)) if stats.size else "not saved yet"
+    return [*chain.from_iterable(below), line((Tone.QUIET, f"{'file':<{_SUBJECT}}"), path)]
+
+
+def _fact(name: str, value: str, width: int) -> list[Line]:
+    """Return a subject and what is to be said of it; a number is not parted from what it counts."""
+    glued = _BESIDE_NUMBER.sub("\0", value)  # which is in no safe text
+    first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - _SUBJECT, _NARROWEST)))
+    return [line((Tone.QUIET, f"{name:<{_SUBJECT}}"), first), *(line(" " * _SUBJECT + row) for row in more)]
+
+
+def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
+    """Return the commands under their groups; a single one with its other names and an example."""
+    if len(commands) == 1:
+        return _one_command(commands[0])
+    indent = max((len(command.invocation) for command in commands), default=0) + 2
+    lines: list[Line] = []
+    for group in dict.fromkeys(command.group for command in commands):
+        lines.append(line((Tone.STRONG, group)))
+        for command in commands:
+            if command.group == group:
+                first, *more = wrap(command.summary, max(width - indent - 2, _NARROWEST))
+                lines.append(line("  ", (Tone.ACCENT, f"{command.invocation:<{indent}}"), first))
+                lines += [line(" " * (indent + 2) + row) for row in more]
+    return lines
+
+
+def _one_command(command: Command[Context]) -> list[Line]:
+    lines = [line((Tone.ACCENT, command.invocation)), line(f"  {command.summary}")]
+    if command.aliases:
+        lines.append(line((Tone.QUIET, "  also: " + ", ".join(f"/{alias}" for alias in command.aliases))))
+    if command.example:
+        lines.append(line((Tone.QUIET, f"  example: {command.example}")))
+    return lines

@@ -1,0 +1,232 @@
+"""What the picker looks like: the filter on top, the sessions, the end of one of them, and what the keys do.
+
+The end of the conversation that is highlighted in the picker: read on a thread, so that no key ever waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
+from prompt_toolkit.utils import get_cwidth
+
+from aloop.errors import SHORT_ID, AloopError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.session import SessionTitle
+from aloop.sanitize import safe_line
+from commands.session_browser import Shelf
+from repl.output.styled import Line, Tone, line
+from repl.output.width import fit, last_rows, pad, wrap
+from repl.pages.listing import age
+from repl.pages.transcript import message_lines
+from repl.picker.state import Mode, Picker
+
+_PASSING_BY = 0.03
+"""Seconds that a session must stay highlighted to be read: whoever holds an arrow key down only passes by."""
+
+_KEPT = 64
+_MESSAGES = 12
+_CHARACTERS = 4_000  # of a message: more than a screen shows
+
+Row = tuple[Tone, str]
+
+
+class Pane:
+    """Shows one session at a time; ``read`` gets its last messages, ``refresh`` is called when they are there."""
+
+    def __init__(self, read: Callable[[str], Awaitable[Sequence[LLMMessage]]], refresh: Callable[[], None]) -> None:
+        self._read = read
+        self._refresh = refresh
+        self._wanted: str | None = None
+        self._known: dict[str, list[Line]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    def show(self, session_id: str | None) -> None:
+        """Show the end of that session as soon as it is read; what was being read for another one is left."""
+        if session_id == self._wanted:
+            return
+        self._wanted = session_id
+        self.close()
+        if session_id is not None and session_id not in self._known:
+            self._reading = asyncio.create_task(self._load(session_id))
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        """Return what fits, from the end; nothing yet where it is still being read."""
+        rows: list[Row] = []
+        for spans in reversed(self._known.get(self._wanted or "", [])):
+            tone, text = spans[0][0] if spans else Tone.PLAIN, "".join(text for _, text in spans)
+            wrapped = [piece for row in wrap(text, width) for piece in last_rows([row], width, height)]
+            rows[:0] = [(tone, row) for row in wrapped]
+            if len(rows) >= height:
+                break
+        return rows[-height:] if height > 0 else []
+
+    async def _load(self, session_id: str) -> None:
+        await asyncio.sleep(_PASSING_BY)
+        try:
+            lines = await asyncio.to_thread(ending_lines, await self._read(session_id))
+        except AloopError as error:
+            lines = [line((Tone.BAD, str(error)))]
+        while len(self._known) >= _KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[session_id] = lines
+        self._refresh()
+
+
+def ending_lines(messages: Sequence[LLMMessage]) -> list[Line]:
+    """Return the last messages as safe lines, of a tool's result the first one."""
+    lines: list[Line] = []
+    for message in messages[-_MESSAGES:]:
+        text = (message.content or "").strip("\n")
+        if len(text) > _CHARACTERS:
+            message = replace(message, content=f"…{text[-_CHARACTERS:]}")
+        if message.role == "user" and lines:
+            lines.append(line(""))
+        lines += message_lines(message, 1 if message.role == "tool" else None)
+    return lines or [line((Tone.QUIET, "(no messages)"))]
+
+
+_WHEN = 12
+_LEAST_ROWS = 3
+_LEAST_PANE = 2
+_CHROME = 3
+"""Rows beside the list and the pane: the line on top, the rule, the legend."""
+
+_STYLES = {
+    Tone.PLAIN: "",
+    Tone.STRONG: "bold",
+    Tone.QUIET: "class:toolbar",
+    Tone.BAD: "fg:ansired",
+    Tone.GOOD: "fg:ansigreen",
+    Tone.ACCENT: "fg:ansicyan",
+}
+_LEGENDS = {
+    Mode.BROWSE: "Enter resume · d trash · r rename · f fork · / filter · Esc",
+    Mode.FILTER: "Enter resume · ^D trash · ^R rename · ^F fork · Esc",
+    Mode.RENAME: "Enter takes this title · Esc keeps the old one",
+    Mode.TRASH: "Enter moves {} to the trash · Esc keeps it",
+    Mode.FORK: "Enter goes on in a copy of {} · Esc does not",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the layout draws, with ``note`` below; sessions in the rows of ``shelf`` have a number.
+
+    ``is_reading`` tells that there may be more sessions than are known.
+    """
+
+    picker: Picker
+    pane: Pane
+    shelf: Shelf
+    note: Callable[[], str]
+    is_reading: Callable[[], bool]
+
+
+def heights(total: int, rows: int) -> tuple[int, int]:
+    """Return how many rows the list of ``total`` sessions and the pane take on a screen of ``rows`` rows."""
+    room = max(rows - 1 - _CHROME, _LEAST_ROWS)
+    listed = max(_LEAST_ROWS, min(total, room // 2))
+    pane = min(room - listed, max(room // 2, 8))
+    return listed, pane if pane >= _LEAST_PANE else 0
+
+
+def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
+    """Return the layout, with the cursor in its first row: whatever a smaller window does to the rest, it goes."""
+    picker = shown.picker
+    top = VSplit(
+        [
+            Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", _lead(picker))]),
+            Window(FormattedTextControl(lambda: _count(picker)), height=1, dont_extend_width=True),
+        ]
+    )
+    body = HSplit(
+        [
+            top,
+            _part(lambda: _rows(shown), lambda: _heights(picker)[0]),
+            _part(lambda: _rule(picker), lambda: 1),
+            _part(lambda: _pane(shown), lambda: _heights(picker)[1]),
+            _part(lambda: [("class:toolbar", fit(_legend(shown), _width()))], lambda: 1),
+            # Takes what is left over when more was shown a moment ago.
+            Window(),
+        ]
+    )
+    return Layout(body, control)
+
+
+def _part(text: Callable[[], StyleAndTextTuples], height: Callable[[], int]) -> Window:
+    return Window(FormattedTextControl(text), height=lambda: Dimension.exact(height()))
+
+
+def _lead(picker: Picker) -> str:
+    return "title: " if picker.mode is Mode.RENAME else "find: "
+
+
+def _count(picker: Picker) -> StyleAndTextTuples:
+    count = f"{picker.count:,} of {picker.total:,}" if picker.filter else f"{picker.total:,}"
+    return [("class:toolbar", f" {count} ")]
+
+
+def _rows(shown: Shown) -> StyleAndTextTuples:
+    now, width = datetime.now(UTC), _width()
+    numbers = {session_id: str(number) for number, session_id in enumerate(shown.shelf.rows, 1)}
+    fragments: StyleAndTextTuples = []
+    for session, is_highlighted in shown.picker.window(_heights(shown.picker)[0]):
+        start = f"{numbers.get(session.id, ''):>2}  "
+        text = pad(start + _row(session, now, width - len(start)), width)
+        fragments += [("reverse" if is_highlighted else "", text), ("", "\n")]
+    if not fragments:
+        return [("class:toolbar", _nothing(shown))]
+    return fragments[:-1]
+
+
+def _nothing(shown: Shown) -> str:
+    if shown.is_reading():
+        return "Reading what there is…"
+    return "No session fits." if shown.picker.total else "There are no sessions."
+
+
+def _row(session: SessionTitle, now: datetime, width: int) -> str:
+    start = f"{safe_line(session.id)[:SHORT_ID]:<{SHORT_ID}}  {pad(age(session.updated_at, now), _WHEN)}  "
+    return start + (fit(safe_line(session.title), width - len(start)) or "(no title)")
+
+
+def _rule(picker: Picker) -> StyleAndTextTuples:
+    session = picker.highlighted
+    name = fit(safe_line(session.title) or "(no title)", _width() - 16) if session else ""
+    head = f"── {session.id[:SHORT_ID]} {name} " if session else ""
+    return [("class:toolbar", head + "─" * (_width() - get_cwidth(head)))]
+
+
+def _pane(shown: Shown) -> StyleAndTextTuples:
+    height = _heights(shown.picker)[1]
+    rows = shown.pane.rows(_width(), height)
+    return [(_STYLES[tone], text + "\n") for tone, text in rows]
+
+
+def _legend(shown: Shown) -> str:
+    picker = shown.picker
+    if note := shown.note():
+        return note
+    session = picker.highlighted
+    return _LEGENDS[picker.mode].format(session.id[:SHORT_ID] if session else "")
+
+
+def _heights(picker: Picker) -> tuple[int, int]:
+    return heights(picker.total, get_app().output.get_size().rows)
+
+
+def _width() -> int:
+    """Return the columns to fill: not up to the right margin, so that a narrower window has less to wrap."""
+    return get_app().output.get_size().columns - 1

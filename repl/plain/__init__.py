@@ -1,0 +1,1 @@
+"""The plain prompt, for screen readers and simple terminals."""

@@ -1,0 +1,1 @@
+"""The first screen, painted before prompt_toolkit is imported."""

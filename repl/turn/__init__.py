@@ -1,0 +1,1 @@
+"""Display of a running turn: streams, tool lines and permission questions."""
