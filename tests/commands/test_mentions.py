@@ -1,8 +1,16 @@
+""""""
+
 from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
 
 import pytest
 
-from commands.mentions import find_mentions, mention
+from commands import mentions as files
+from commands.attachments import Attachment
+from commands.mentions import Found, find_mentions, mention, read_mentioned
 
 
 @pytest.mark.parametrize(
@@ -36,3 +44,83 @@ def test_mentions_come_in_the_order_of_the_text() -> None:
 @pytest.mark.parametrize("path", ["a.txt", "my file.txt", "odd.", "dir/with space/"])
 def test_a_mention_of_a_path_is_read_as_that_path(path: str) -> None:
     assert find_mentions(f"see {mention(path)}, please")[0][-1 if path == "a.txt" else 0] == path
+
+
+def read(text: str, folder: Path, *known: str) -> Found:
+    return read_mentioned(text, folder, threading.Event(), known)
+
+
+def test_a_mentioned_file_is_read_by_the_name_that_was_typed(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/a b.txt").write_text("one\r\ntwo\n\n")
+    found = read('See @"src/a b.txt".', tmp_path)
+    assert found == Found([Attachment("file", "src/a b.txt", "one\ntwo")], [])
+
+
+def test_a_word_that_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    assert read(f"@nobody @property @{'x' * 5_000} @~nobody/x me@a.txt", tmp_path) == Found()
+
+
+def test_a_full_stop_after_a_path_is_none_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    assert [one.name for one in read("See @a.txt.", tmp_path).attachments] == ["a.txt"]
+
+
+def test_each_file_is_attached_once(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "link").symlink_to("a.txt")
+    assert len(read(f"@a.txt @./a.txt @link @{tmp_path}/a.txt", tmp_path).attachments) == 1
+    assert read("@a.txt", tmp_path, "a.txt") == Found()
+
+
+def test_home_and_what_is_outside_may_be_named(tmp_path: Path, private_home: Path) -> None:
+    (private_home / "mine.txt").write_text("mine")
+    assert [one.text for one in read("@~/mine.txt", tmp_path).attachments] == ["mine"]
+
+
+def test_a_long_file_is_cut_at_a_line_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_BYTES", 10)
+    (tmp_path / "long").write_text("1234\n5678\n9abc\n")
+    (tmp_path / "line").write_text("äöüäöüäöü")
+    assert read("@long @line", tmp_path).attachments == [
+        Attachment("file", "long", "1234\n5678", "cut: only the first 10 of 15 bytes"),
+        Attachment("file", "line", "äöüäö", "cut: only the first 10 of 18 bytes"),
+    ]
+
+
+def test_a_cut_goes_through_no_character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_BYTES", 9)
+    (tmp_path / "line").write_text("äöüäöüäöü")
+    [attachment] = read("@line", tmp_path).attachments
+    assert (attachment.text, attachment.note) == ("äöüä", "cut: only the first 9 of 18 bytes")
+
+
+def test_all_files_together_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_TOGETHER", 8)
+    for name in "abc":
+        (tmp_path / name).write_text("12345\n")
+    found = read("@a @b @c", tmp_path)
+    assert [one.text for one in found.attachments] == ["12345", "12"]
+    assert found.attachments[1].note == "cut: only the first 2 of 6 bytes"
+    assert found.refusals == ["c is not attached: 8 bytes are the most for one message."]
+
+
+def test_what_is_not_utf8_is_replaced_and_told(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    (tmp_path / "honest").write_text("\N{REPLACEMENT CHARACTER}")
+    [latin, honest] = read("@latin @honest", tmp_path).attachments
+    assert (latin.text, latin.note[:13]) == ("caf\N{REPLACEMENT CHARACTER}", "not all UTF-8")
+    assert honest.note == ""
+
+
+def test_what_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\0")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "src").mkdir()
+    found = read("@picture.png @pipe @src/ @src", tmp_path)
+    assert found.attachments == []
+    assert [refusal.split(" ")[-3:] for refusal in found.refusals] == [
+        ["bytes,", "not", "text."],
+        ["is", "not", "opened."],
+        ["with", "its", "tools."],
+    ]

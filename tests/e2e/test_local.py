@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Open
 from tests.e2e.shell import Shell
-from tests.local.installation import install_fake, write_weights
+from tests.local_model.installation import install_fake, write_weights
 from tests.processes import children_of, wait_until_gone
 
 

@@ -22,7 +22,7 @@ from aloop.llm.local import LocalLLM
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.llm.prompts import BRIEF, INSTRUCTIONS, WHO, summary_request
 from aloop.local_model.models import LocalModel
-from tests.local.installation import install_fake, write_weights
+from tests.local_model.installation import install_fake, write_weights
 from tests.processes import is_running
 
 HELLO = [LLMMessage("user", "hello")]

@@ -1,14 +1,21 @@
-"""The offline demo."""
+"""The offline demo.
+
+What the offline demo takes for a wish.
+
+What is arithmetic in a sentence, and what only looks like it.
+"""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.llm.offline import OfflineLLM
+from aloop.llm.offline import OfflineLLM, Wish, find_expression, find_wish
 
 CALCULATOR = ToolSpec("calculator", "", {"type": "object", "required": ["expression"]})
 READ_FILE = ToolSpec("read_file", "", {"type": "object", "properties": {"path": {}}, "required": ["path"]})
@@ -187,3 +194,96 @@ async def test_it_tells_what_came_of_writing_and_running() -> None:
     assert wrote.startswith("Done. Changed a.txt: 1 line added.")
     ran = await text_of(user("run make"), *used("run_shell", "make", "all ```done```\n[exit code 0]"))
     assert "I ran `make`.\n\n````\nall ```done```\n[exit code 0]\n````" in ran
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("write notes.txt: hello world", Wish("write_file", ("notes.txt", "hello world\n"))),
+        ('Please write the file "my notes.txt":\none\ntwo', Wish("write_file", ("my notes.txt", "one\ntwo\n"))),
+        ("write `a: b.txt`: x", Wish("write_file", ("a: b.txt", "x\n"))),
+        ("run make test", Wish("run_shell", ("make test",))),
+        ("Run `ls -l | wc`.", Wish("run_shell", ("ls -l | wc",))),
+        ("read README.md", Wish("read_file", ("README.md",))),
+        ("What is 6 * 7?", Wish("calculator", ("6 * 7",))),
+    ],
+)
+def test_a_wish_is_understood(text: str, wish: Wish) -> None:
+    assert find_wish(text) == wish
+
+
+@pytest.mark.parametrize("text", ["write me a poem", "I run a shop", "write:", "hello", "running late"])
+def test_other_text_is_none(text: str) -> None:
+    assert find_wish(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("what is 2+2*3?", "2+2*3"),
+        ("17 * 23", "17 * 23"),
+        ("7-3", "7-3"),
+        ("what is 7-3?", "7-3"),
+        ("7 - 3 = ?", "7 - 3"),
+        ("How much is 10/4", "10/4"),
+        ("what's 3 × 4?", "3 * 4"),
+        ("3 x 4", "3 * 4"),
+        ("2^10", "2**10"),
+        ("9**9**9", "9**9**9"),
+        ("(1 + 2) * -3", "(1 + 2) * -3"),
+        ("what is (3 - 1) / 2", "(3 - 1) / 2"),
+        ("1,234,567 + 1", "1234567 + 1"),
+        ("the sum 0.1+0.2.", "0.1+0.2"),
+        ("it is **2+3**", "2+3"),
+    ],
+)
+def test_arithmetic_is_found(text: str, expression: str) -> None:
+    assert find_expression(text) == expression
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "2025-01-31",
+        "what is 2025-10-31?",
+        "what is 2025-10-31 + 7?",
+        "on 31/01/2025 we met",
+        "call 555-1234",
+        "what is +1-555-123-4567",
+        "49 30 1234-5678",
+        "pages 10-20",
+        "1/2 cup",
+        "item 3 - 4 apples",
+        "a well-known a-b test",
+        "10:30-11:45",
+        "x2+3",
+        "3+4x",
+        "3,14 + 1",
+        "192.168.0.1/24",
+        "1920x1080",
+        "issue #12-3",
+        "v1.2.3-4",
+        "C++ 17",
+        "5% of 20",
+        "**12**",
+        "1 2 + 3",
+        "f(2+3)",
+        "((((",
+        "3 +",
+        "- one\n- two",
+        "1. one\n2. two",
+    ],
+)
+def test_what_only_looks_like_arithmetic_is_left_alone(text: str) -> None:
+    assert find_expression(text) is None
+
+
+def test_arithmetic_in_a_pasted_page_is_no_question() -> None:
+    assert find_expression("2+2 " + "and so on " * 50) is None
+
+
+@given(st.text(alphabet="0123456789 ()+-*/%^.,x=?ab", max_size=320) | st.text())
+def test_any_text_is_answered_without_an_error(text: str) -> None:
+    find_expression(text)

@@ -13,8 +13,8 @@ from aloop.memory import Session
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.terminal_view import TerminalView
+from tests.repl.pages.test_listing import summary
 from tests.repl.terminal import Terminal
-from tests.repl.test_listing import summary
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
 

@@ -1,11 +1,24 @@
-"""The calculator as a tool."""
+"""The calculator as a tool.
+
+What the calculator makes of expressions, honest ones and hostile ones.
+
+How people write arithmetic, and what Python is given for it.
+"""
 
 from __future__ import annotations
 
+import ast
+import math
+import operator
+import time
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.tools.calculator import Calculator
+from aloop.tools.calculator import DEEPEST, LONGEST, MOST_BITS, Calculator, calculate, show, spell
 
 
 async def test_the_result_is_the_value_as_text() -> None:
@@ -20,3 +33,296 @@ async def test_what_has_no_value_is_a_tool_error() -> None:
 
 def test_the_model_is_told_of_every_function() -> None:
     assert all(name in Calculator.description for name in ("sqrt", "factorial", "log10", "tau"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("17 * 23", 391),
+        ("2 * (3 + 4) ** 2", 98),
+        ("2 ** 3 ** 2", 512),
+        ("-2 ** 2", -4),
+        ("-7 // 2", -4),
+        ("-7 % 3", 2),
+        ("7 / 2", 3.5),
+        ("2 ** -1", 0.5),
+        ("0 ** 0", 1),
+        ("1e3", 1000.0),
+        ("0x1F + 0b11", 34),
+        ("log(8, 2)", 3.0),
+        ("log(e)", 1.0),
+        ("round(2.567, 2)", 2.57),
+        ("floor(-2.5) + ceil(2.1)", 0),
+        ("min(3, 1, 2) + max(1, 2)", 3),
+        ("abs(-5)", 5),
+        ("factorial(20)", 2432902008176640000),
+        ("cos(tau)", 1.0),
+    ],
+)
+def test_an_expression_has_the_value_that_arithmetic_gives_it(expression: str, value: float) -> None:
+    assert calculate(expression) == value
+
+
+def test_whole_numbers_stay_exact_at_any_size() -> None:
+    assert calculate("10**400 / 10**399") == 10
+    assert calculate("sqrt(10**400)") == 10**200
+    assert calculate("3**200 - 1") == 3**200 - 1
+
+
+def test_a_sum_may_be_as_long_as_an_expression_may_be() -> None:
+    assert calculate("+".join("1" * 500)) == 500
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.1 + 0.2, "0.3"),
+        (4.0, "4"),
+        (-0.0, "0"),
+        (1 / 3, "0.333333333333333"),
+        (1e300, "1e+300"),
+        (10**20, "1" + "0" * 20),
+    ],
+)
+def test_a_value_is_shown_as_a_person_would_write_it(value: float, shown: str) -> None:
+    assert show(value) == shown
+
+
+def test_the_largest_whole_number_can_be_shown() -> None:
+    assert len(show(2**MOST_BITS - 1)) == 4215
+
+
+HOSTILE = [
+    "9**9**9",
+    "10**10**10",
+    "2**99999999999",
+    "(2**7000)*(2**7000)",
+    "(9**999)**999",
+    "10**400*1.5",
+    "factorial(10**6)",
+    "factorial(factorial(20))",
+    "factorial(2.5)",
+    "factorial(-1)",
+    "round(5, -10**9)",
+    "round(1.5, 0.5)",
+    "exp(1000)",
+    "1e999",
+    "1e308*10",
+    "-1e308-1e308",
+    "1e999-1e999",
+    "sqrt(-1)",
+    "(-8)**(1/3)",
+    "log(0)",
+    "log(2, 1)",
+    "log(-1)",
+    "tan(1e999)",
+    "1/0",
+    "1//0",
+    "1%0",
+    "1.5%0",
+    "0**-1",
+    "-" * 999 + "1",
+    "2**" * 300 + "1",
+    "(" * 900,
+    "(" * 400 + "1" + ")" * 400,
+    "sin(" * 200,
+    "__import__('os').system('id')",
+    "().__class__.__bases__[0]",
+    "open('/etc/passwd')",
+    "[1]*10**9",
+    "'a'*10**9",
+    "lambda: 1",
+    "(lambda: 1)()",
+    "x := 3",
+    "1 if 1 else 2",
+    "1 and 2",
+    "not 1",
+    "1 < 2",
+    "1 | 2",
+    "1 << 99",
+    "~1",
+    "True",
+    "None",
+    "1j",
+    "eval(1)",
+    "exec",
+    "sin",
+    "sin()",
+    "sin(1, 2)",
+    "sin(x=1)",
+    "max(*[1])",
+    "max()",
+    "abs(pi)(2)",
+    "2(3)",
+    "2pi",
+    "1 2",
+    "(1",
+    "1)",
+    "()",
+    "1 +",
+    "1..2",
+    "1._1",
+    "await 1",
+    "yield",
+    "f'{1}'",
+    "1\n2",
+    "1;2",
+    "1#2",
+    "\\",
+    "1\0",
+    "１+1",
+    "=",
+    ",",
+    "of",
+]
+
+
+@pytest.mark.parametrize("expression", HOSTILE)
+def test_a_hostile_expression_is_refused_at_once_with_a_sentence(expression: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ToolError, match=r"[.)4]$"):
+        calculate(expression)
+    # Generous by two orders of magnitude, against a machine that is busy: a hang takes hours.
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("expression", ["1**10**400", "(-1)**(10**400+1)", "0**10**400"])
+def test_powers_of_one_and_zero_are_known_whatever_the_exponent(expression: str) -> None:
+    assert calculate(expression) in (-1, 0, 1)
+
+
+def test_a_function_without_its_bracket_is_told_of() -> None:
+    with pytest.raises(ToolError, match=r"sqrt is a function: write sqrt\(…\)"):
+        calculate("sqrt")
+
+
+def test_an_unknown_function_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ToolError, match="abs, ceil, cos"):
+        calculate("cbrt(8)")
+
+
+ALPHABET = st.sampled_from(
+    [*"0123456789.,+-*/%^() eE×÷−π_=", "**", "//", "sqrt(", "factorial(", "max(", "round(", "1e300", "of"]
+)
+
+
+@given(st.lists(ALPHABET, max_size=60).map("".join))
+def test_any_text_has_a_finite_value_or_is_refused(text: str) -> None:
+    try:
+        value = calculate(text)
+    except ToolError:
+        return
+    assert math.isfinite(value) if isinstance(value, float) else value.bit_length() <= MOST_BITS
+    assert len(show(value)) < 4_300
+
+
+OPERATORS: dict[str, Callable[[int, int], int]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+TREES = st.recursive(
+    st.integers(0, 10**9).map(str),
+    lambda inner: st.tuples(inner, st.sampled_from(sorted(OPERATORS)), inner).map(lambda parts: f"({''.join(parts)})"),
+    max_leaves=12,
+)
+
+
+@given(TREES)
+def test_whole_number_arithmetic_agrees_with_pythons(expression: str) -> None:
+    def value(node: ast.expr) -> int:
+        if isinstance(node, ast.BinOp):
+            sign = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}[type(node.op)]
+            return OPERATORS[sign](value(node.left), value(node.right))
+        return int(ast.literal_eval(node))
+
+    assert calculate(expression) == value(ast.parse(expression, mode="eval").body)
+
+
+@given(st.integers(-(10**30), 10**30), st.integers(-(10**30), 10**30))
+def test_a_quotient_that_comes_out_even_is_whole(left: int, right: int) -> None:
+    product = calculate(f"({left}) * ({right})")
+    if right:
+        assert calculate(f"({product}) / ({right})") == left
+
+
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("1+2", "1 + 2"),
+        ("3 × 4 ÷ 2 − 1", "3 * 4 / 2 - 1"),
+        ("2^10", "2 ** 10"),
+        ("2**10", "2 ** 10"),
+        ("7//2", "7 // 2"),
+        ("π/2", "pi / 2"),
+        ("SQRT(2)", "sqrt ( 2 )"),
+        ("007", "7"),
+        ("2+2=", "2 + 2"),
+    ],
+)
+def test_signs_of_the_printed_page_become_those_of_python(written: str, spelled: str) -> None:
+    assert spell(written) == spelled
+
+
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("1,234,567 + 1", "1234567 + 1"),
+        ("1,234.5", "1234.5"),
+        ("(1,234)", "( 1234 )"),
+        ("max(1,234)", "max ( 1 , 234 )"),
+        ("max((1,234), 5)", "max ( ( 1234 ) , 5 )"),
+    ],
+)
+def test_a_comma_parts_thousands_except_between_the_arguments_of_a_function(written: str, spelled: str) -> None:
+    assert spell(written) == spelled
+
+
+@pytest.mark.parametrize("text", ["1,23", "1,2345", "1, 234", "(1,2)"])
+def test_any_other_comma_is_refused_rather_than_guessed_at(text: str) -> None:
+    with pytest.raises(ToolError, match="comma"):
+        spell(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("15% of 80", "( 15 / 100 ) * 80"),
+        ("200 * 15%", "200 * ( 15 / 100 )"),
+        ("(1+2)%", "( ( 1 + 2 ) / 100 )"),
+        ("sqrt(16)%", "( sqrt ( 16 ) / 100 )"),
+        ("10 % 3", "10 % 3"),
+        ("10%(3)", "10 % ( 3 )"),
+    ],
+)
+def test_a_percent_sign_is_a_remainder_before_an_operand_and_a_hundredth_elsewhere(written: str, spelled: str) -> None:
+    assert spell(written) == spelled
+
+
+def test_a_percent_sign_before_a_sign_is_refused_because_it_reads_in_two_ways() -> None:
+    with pytest.raises(ToolError, match="two ways"):
+        spell("10% - 3")
+
+
+def test_a_percent_sign_needs_a_number_before_it() -> None:
+    with pytest.raises(ToolError, match="no number before"):
+        spell("%")
+
+
+def test_a_character_that_means_nothing_is_named_with_its_place() -> None:
+    with pytest.raises(ToolError, match=r"'\$' at character 3"):
+        spell("1+$2")
+
+
+def test_text_beyond_the_longest_is_refused_and_the_longest_is_not() -> None:
+    assert spell("1" * LONGEST) == "1" * LONGEST
+    with pytest.raises(ToolError, match="1,001 characters"):
+        spell("1" * (LONGEST + 1))
+
+
+def test_brackets_beyond_the_deepest_are_refused() -> None:
+    assert spell("(" * DEEPEST + "1" + ")" * DEEPEST)
+    with pytest.raises(ToolError, match="deep"):
+        spell("(" * (DEEPEST + 1))
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_an_empty_expression_is_said_to_be_empty(text: str) -> None:
+    with pytest.raises(ToolError, match="empty"):
+        spell(text)

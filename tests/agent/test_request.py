@@ -1,0 +1,147 @@
+"""Asking again: what is shown meanwhile, and what becomes of the words that were read already.
+
+Listening to one answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ReadingQuestion, Retrying, ThoughtDelta, Waiting
+from aloop.agent.request import Asker, Listener
+from aloop.errors import RateLimited, RequestRejected, ServerFailed, StreamBroken
+from aloop.llm.base import Loading, Reading, Remark, Reply, TextDelta, ThinkingDelta
+from aloop.llm.message_types import LLMMessage
+from aloop.llm.retry import RetryPolicy
+from tests.agent.scripted import Line, ScriptedLLM, answer, no_pause
+
+DOWN = ServerFailed("The API is overloaded (529). Try again in a minute.")
+BROKEN = StreamBroken("The connection broke in the middle of the answer. Ask again.")
+
+
+class Asking:
+    """One question to a script, and the events of it."""
+
+    def __init__(self, *scripts: list[Line], policy: RetryPolicy | None = None) -> None:
+        self.llm = ScriptedLLM(*scripts)
+        self.events: list[AgentEvent] = []
+        self.asker = Asker(self.llm, policy or RetryPolicy(sleep=no_pause), self.events.append)
+
+    async def reply(self) -> str:
+        return (await self.asker.ask([LLMMessage("user", "Hi")], ())).message.content or ""
+
+    @property
+    def notices(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Notice)]
+
+    @property
+    def tries(self) -> list[int]:
+        return [event.number for event in self.events if isinstance(event, Retrying) and event.is_first]
+
+
+async def test_a_failure_before_the_first_word_is_retried_without_a_word() -> None:
+    asking = Asking([DOWN], [ThinkingDelta("hm"), BROKEN], answer("At last."))
+    assert await asking.reply() == "At last."
+    assert (asking.tries, asking.notices) == ([2, 3], [])
+
+
+async def test_after_some_words_it_is_said_that_they_do_not_count() -> None:
+    asking = Asking([TextDelta("Once upon"), BROKEN], answer("It was once."))
+    assert await asking.reply() == "It was once."
+    assert asking.events[0] == AnswerDelta("Once upon")
+    assert len(asking.notices) == 1
+
+
+async def test_a_wait_is_counted_down_for_a_person_to_see() -> None:
+    asking = Asking([RateLimited("Too many requests.", 2.0)], answer("Now."))
+    await asking.reply()
+    shown = [(event.number, event.left) for event in asking.events if isinstance(event, Retrying)]
+    assert shown == [(2, 2.0), (2, 1.0), (2, 0.0)]
+
+
+async def test_when_no_try_succeeds_the_last_error_is_raised_and_the_last_words_are_known() -> None:
+    asking = Asking([TextDelta("Once"), BROKEN], [TextDelta("Once upon"), BROKEN], [DOWN], [DOWN], [DOWN])
+    with pytest.raises(ServerFailed):
+        await asking.reply()
+    assert asking.asker.partial
+    assert (asking.asker.partial.content, asking.asker.partial.interrupted) == ("Once upon", True)
+
+
+async def test_what_will_not_pass_is_raised_at_once() -> None:
+    asking = Asking([RequestRejected("The API refused the request (400).")])
+    with pytest.raises(RequestRejected):
+        await asking.reply()
+    assert asking.events == []
+
+
+async def test_a_wait_can_be_interrupted_and_the_words_are_kept() -> None:
+    waiting = asyncio.Event()
+
+    async def wait(seconds: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    asking = Asking([TextDelta("Once"), BROKEN], policy=RetryPolicy(sleep=wait))
+    task = asyncio.ensure_future(asking.reply())
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asking.asker.partial
+    assert asking.asker.partial.content == "Once"
+
+
+async def test_the_time_an_answer_took_is_noted_on_it() -> None:
+    asking = Asking(answer("Hi."))
+    reply = await asking.asker.ask([LLMMessage("user", "Hi")], ())
+    assert reply.message.usage is reply.usage
+    assert reply.usage.duration_ms >= 0
+
+
+async def test_each_piece_is_passed_on_and_the_whole_returned() -> None:
+    events: list[AgentEvent] = []
+    llm = ScriptedLLM([ThinkingDelta("hm"), *answer("Hello")])
+    reply = await Listener(events.append).listen(llm.stream([]))
+    assert reply.message.content == "Hello"
+    assert events == [ThoughtDelta("hm"), AnswerDelta("He"), AnswerDelta("llo")]
+
+
+async def test_what_is_waited_for_and_what_is_remarked_is_no_part_of_the_answer() -> None:
+    events: list[AgentEvent] = []
+    llm = ScriptedLLM([Loading("Toy"), Loading(""), Reading(0.4), Remark("It is small."), *answer("Hi")])
+    reply = await Listener(events.append).listen(llm.stream([]))
+    assert reply.message.content == "Hi"
+    assert events[:4] == [Waiting("loading Toy"), Waiting(""), ReadingQuestion(0.4), Notice("It is small.")]
+
+
+async def test_a_stream_that_just_ends_is_broken_and_what_was_heard_is_remembered() -> None:
+    listener = Listener(lambda event: None)
+    with pytest.raises(StreamBroken):
+        await listener.listen(ScriptedLLM([ThinkingDelta("hm"), TextDelta("Hel")]).stream([]))
+    assert listener.partial("m") == LLMMessage("assistant", "Hel", model="m", interrupted=True)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+async def test_no_text_is_no_message(text: str) -> None:
+    listener = Listener(lambda event: None)
+    with pytest.raises(StreamBroken):
+        await listener.listen(ScriptedLLM([ThinkingDelta("hm"), TextDelta(text)]).stream([]))
+    assert listener.partial("m") is None
+
+
+async def test_the_stream_is_closed_when_a_listener_to_the_events_fails() -> None:
+    def fail(event: AgentEvent) -> None:
+        raise OSError("the screen is gone")
+
+    llm = ScriptedLLM(answer("Hello"))
+    with pytest.raises(OSError, match="screen"):
+        await Listener(fail).listen(llm.stream([]))
+    assert llm.closed == 1
+
+
+async def test_the_stream_is_closed_after_its_reply() -> None:
+    llm = ScriptedLLM([Reply(LLMMessage("assistant", "a"), "end_turn"), TextDelta("never heard")])
+    await Listener(lambda event: None).listen(llm.stream([]))
+    assert llm.closed == 1

@@ -1,0 +1,260 @@
+"""The calls of one step: what runs side by side, in which order it is told, and what is kept of long results.
+
+Long results, cut in the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aloop.agent.agent import ReActAgent
+from aloop.agent.events import Notice, ToolFinished, ToolOutput, ToolStarted
+from aloop.agent.tool_calls import MOST_BYTES, shorten
+from aloop.errors import StorageError
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory import MemoryManager
+from aloop.permissions import Decision, Request
+from aloop.tools.base import Action, Tool, ToolResult
+from tests.agent.conftest import SetStage, Stage
+from tests.agent.scripted import ScriptedLLM, answer, calls
+
+
+class Meeting(Tool):
+    """A tool whose calls wait until as many of them have come as ``expected`` says."""
+
+    name = "meet"
+    description = "For tests."
+    parameters: ClassVar[Mapping[str, Any]] = {"type": "object"}
+    headline = "who"
+    only_reads = True
+
+    def __init__(self, expected: int) -> None:
+        self._missing = expected
+        self._complete = asyncio.Event()
+        self.left: list[str] = []
+
+    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+        self._missing -= 1
+        if not self._missing:
+            self._complete.set()
+        await self._complete.wait()
+        for _ in range(int(arguments["turns"])):
+            await asyncio.sleep(0)
+        self.left.append(arguments["who"])
+        return ToolResult(f"met {arguments['who']}")
+
+
+class Diary(Tool):
+    """A tool that notes when each call begins and ends, and says something in between."""
+
+    name = "write"
+    description = "For tests."
+    parameters: ClassVar[Mapping[str, Any]] = {"type": "object"}
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    async def prepare(self, arguments: Mapping[str, Any]) -> Action:
+        async def run(tell: Any) -> ToolResult:
+            self.entries.append(f"begin {arguments['who']}")
+            tell("so far\n")
+            await asyncio.sleep(0)
+            self.entries.append(f"end {arguments['who']}")
+            return ToolResult("done")
+
+        return Action(run, Request(("write",), "write", arguments["who"]))
+
+    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+        raise AssertionError("prepare says what is run")
+
+
+class Long(Tool):
+    """A tool with a long result."""
+
+    name = "long/../name"
+    description = "For tests."
+    parameters: ClassVar[Mapping[str, Any]] = {"type": "object"}
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return ToolResult(self._text)
+
+
+def call(tool: str, who: str, turns: int = 0) -> ToolCall:
+    return ToolCall(f"call_{who}", tool, json.dumps({"who": who, "turns": turns}))
+
+
+def finished(play: Stage) -> list[str]:
+    return [event.call.id for event in play.events if isinstance(event, ToolFinished)]
+
+
+async def test_calls_that_only_read_run_side_by_side_with_results_in_order(stage: SetStage) -> None:
+    tool = Meeting(3)
+    play = stage(calls(call("meet", "a", 9), call("meet", "b", 3), call("meet", "c")), answer("All met."), tools=[tool])
+    assert await play.agent.run("Go") == "All met."
+    assert tool.left == ["c", "b", "a"]
+    assert [message.content for message in play.memory.messages[2:5]] == ["met a", "met b", "met c"]
+    assert finished(play) == ["call_a", "call_b", "call_c"]
+
+
+async def test_all_of_them_are_told_of_before_the_first_ends(stage: SetStage) -> None:
+    play = stage(calls(call("meet", "a"), call("meet", "b")), answer("Met."), tools=[Meeting(2)])
+    await play.agent.run("Go")
+    steps = [type(event).__name__ for event in play.events if isinstance(event, ToolStarted | ToolFinished)]
+    assert steps == ["ToolStarted", "ToolStarted", "ToolFinished", "ToolFinished"]
+
+
+async def test_a_call_that_changes_something_runs_alone_and_in_its_place(stage: SetStage) -> None:
+    diary = Diary()
+    asked = calls(call("meet", "a"), call("write", "b"), call("write", "c"), call("meet", "d"))
+    play = stage(asked, answer("Done."), tools=[Meeting(1), diary])
+    play.agent.ask = allow
+    await play.agent.run("Go")
+    assert diary.entries == ["begin b", "end b", "begin c", "end c"]
+    assert finished(play) == ["call_a", "call_b", "call_c", "call_d"]
+
+
+async def allow(_request: Request) -> Decision:
+    return Decision("once")
+
+
+async def test_what_a_tool_puts_out_is_told_while_it_runs(stage: SetStage) -> None:
+    play = stage(calls(call("write", "b")), answer("Done."), tools=[Diary()])
+    play.agent.ask = allow
+    await play.agent.run("Go")
+    kinds = [type(event) for event in play.events]
+    assert kinds.index(ToolStarted) < kinds.index(ToolOutput) < kinds.index(ToolFinished)
+
+
+async def test_without_anybody_to_ask_nothing_is_done_and_the_turn_goes_on(stage: SetStage) -> None:
+    diary = Diary()
+    play = stage(calls(call("write", "b")), answer("Then not."), tools=[diary])
+    assert await play.agent.run("Go") == "Then not."
+    assert diary.entries == []
+    assert play.memory.messages[2].is_error
+    assert "--allow write" in (play.memory.messages[2].content or "")
+
+
+async def test_the_time_in_which_a_person_thinks_is_not_the_tools(stage: SetStage) -> None:
+    async def refuse(_request: Request) -> Decision:
+        return Decision("no")
+
+    play = stage(calls(call("write", "b")), answer("Then not."), tools=[Diary()])
+    play.agent.ask = refuse
+    await play.agent.run("Go")
+    assert [event.seconds for event in play.events if isinstance(event, ToolFinished)] == [0.0]
+
+
+async def test_interrupted_at_the_question_nothing_is_done_and_the_call_has_a_result(stage: SetStage) -> None:
+    asking = asyncio.Event()
+
+    async def never(_request: Request) -> Decision:
+        asking.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets that event")
+
+    diary = Diary()
+    play = stage(calls(call("write", "b")), answer("Fine."), tools=[diary])
+    play.agent.ask = never
+    task = asyncio.ensure_future(play.agent.run("Go"))
+    await asking.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert diary.entries == []
+    assert (await play.saved()).messages[-1].is_error
+
+
+async def test_the_unfinished_calls_of_a_resumed_session_never_run(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.add_message(LLMMessage("user", "Write"))
+    await memory.add_message(LLMMessage("assistant", tool_calls=(call("write", "b"),)))
+    await memory.save_memory()
+    diary = Diary()
+    resumed = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
+    agent = ReActAgent(ScriptedLLM(answer("Hello.")), memory=resumed, tools=[diary], allow=["write"])
+    assert await agent.run("Well?") == "Hello."
+    assert diary.entries == []
+
+
+async def test_a_long_result_is_cut_in_the_message_and_kept_whole_in_a_file(stage: SetStage) -> None:
+    text = "".join(f"line {number}\n" for number in range(10_000))
+    asked = [ToolCall(f"call_{number}", Long.name, "{}") for number in range(2)]
+    play = stage(calls(*asked), answer("Long."), tools=[Long(text)])
+    await play.agent.run("Go")
+    first, second = (message for message in (await play.saved()).messages if message.role == "tool")
+    assert (first.output_file, second.output_file) == (
+        "outputs/0001-long____name.txt",
+        "outputs/0002-long____name.txt",
+    )
+    assert len((first.content or "").encode()) < 31_000
+    assert (first.content or "").startswith("line 0\nline 1\n")
+    assert (first.content or "").endswith("line 9998\nline 9999\n")
+    assert play.memory.path
+    assert first.output_file
+    whole = play.memory.path.parent / first.output_file
+    assert whole.read_text() == text
+    assert f"of 98,890 bytes left out here; the whole is in {whole} …]" in (first.content or "")
+
+
+async def test_a_screen_gets_the_whole_of_a_long_result(stage: SetStage) -> None:
+    text = "x\n" * 20_000
+    play = stage(calls(ToolCall("call_1", Long.name, "{}")), answer("Long."), tools=[Long(text)])
+    await play.agent.run("Go")
+    assert [event.result.text for event in play.events if isinstance(event, ToolFinished)] == [text]
+
+
+async def test_a_long_result_that_can_not_be_kept_is_cut_all_the_same_and_told_of(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_manager: MemoryManager, _tool: str, _text: str) -> None:
+        raise StorageError("The disk is full.", Path("outputs"))
+
+    monkeypatch.setattr(MemoryManager, "keep_output", refuse)
+    play = stage(calls(ToolCall("call_1", Long.name, "{}")), answer("Long."), tools=[Long("x\n" * 20_000)])
+    await play.agent.run("Go")
+    assert Notice("The disk is full.") in play.events
+    assert play.memory.messages[2].output_file is None
+    assert "could not be kept" in (play.memory.messages[2].content or "")
+
+
+NOTE = re.compile(r"\n\[… ([\d,]+) of ([\d,]+) bytes left out here; kept in a file …\]\n")
+
+
+def parts(text: str) -> tuple[str, int, str]:
+    """Return what is before the note, the bytes that it says are left out, and what is after it."""
+    shortened = shorten(text, "kept in a file")
+    found = NOTE.search(shortened)
+    assert found
+    return shortened[: found.start()], int(found[1].replace(",", "")), shortened[found.end() :]
+
+
+def test_the_cuts_are_at_line_ends() -> None:
+    first, _, last = parts("one line of some length\n" * 5_000)
+    assert set(first.split("\n")) | set(last.removesuffix("\n").split("\n")) == {"one line of some length"}
+
+
+def test_a_text_without_lines_is_cut_where_it_has_to_be() -> None:
+    first, cut, last = parts("x" * 100_000)
+    assert (len(first), cut, len(last)) == (MOST_BYTES // 2, 100_000 - MOST_BYTES, MOST_BYTES // 2)
+
+
+@given(st.text("aü漢😀\n", min_size=1, max_size=9))
+def test_what_is_shown_is_of_the_text_and_whole_characters(piece: str) -> None:
+    text = piece * (2 * MOST_BYTES // len(piece.encode()) + 1)
+    first, cut, last = parts(text)
+    assert text.startswith(first)
+    assert text.endswith(last)
+    assert 0 < cut < len(text.encode())
+    assert len((first + last).encode()) <= MOST_BYTES

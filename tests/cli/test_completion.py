@@ -1,0 +1,166 @@
+"""The scripts are tried in the shells that they are for; bash is nearly everywhere, the others where they are.
+
+What a shell offers at Tab comes from the parsers, and from the names of the sessions' folders.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aloop.__main__ import main
+from aloop.cli.completion import words
+from aloop.cli.parser import ACTIONS, program_parser
+from tests.saved_sessions import FIRST, SECOND, THIRD, save
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment in which ``aloop`` is this one."""
+    program = tmp_path / "aloop"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m aloop "$@"\n')
+    program.chmod(0o700)
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+def shell(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def script(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["completions", name]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (["comp"], ["completions"]),
+        (["--resume", ""], [SECOND[:8], FIRST[:8]]),
+        (["sessions", "show", "a1b2c"], [FIRST[:8]]),
+        (["--task", "'what is'", "--mo"], ["--model"]),
+        (["--sessions-dir", ".al"], [".aloop"]),
+        (["--sessions-dir", r"a\ folder/i"], ["a folder/in"]),
+        (["--sessions-dir", "$(touch ran)"], [""]),
+    ],
+)
+def test_bash_is_offered_what_fits(
+    typed: list[str], expected: list[str], environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(Path(".aloop/sessions"), FIRST, day=1)
+    save(Path(".aloop/sessions"), SECOND, day=2)
+    Path("a folder/in").mkdir(parents=True)
+    code = f"""{script("bash", capsys)}
+COMP_WORDS=({shlex.join(["aloop", *typed])})
+COMP_CWORD={len(typed)}
+_aloop aloop
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run([shell("bash"), "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout.splitlines(), done.stderr) == (expected, "")
+    assert not Path("ran").exists()
+
+
+def test_fish_is_offered_what_fits(environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    save(Path(".aloop/sessions"), FIRST)
+    code = script("fish", capsys) + "complete --do-complete 'aloop sessions show a1'\n"
+    done = subprocess.run([shell("fish"), "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [FIRST[:8], "2025-01-01"]
+
+
+def test_zsh_takes_the_script(capsys: pytest.CaptureFixture[str]) -> None:
+    code = script("zsh", capsys)
+    subprocess.run([shell("zsh"), "-fn"], input=code, capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["completions"], ["completions", "tcsh"], ["completions", "bash", "--task", "x"]]
+)
+def test_a_shell_must_be_one_of_three(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "aloop: " in capsys.readouterr().err
+
+
+_ROOT = Path(__file__).parents[2]
+
+
+def offered(*typed: str) -> list[str]:
+    return [word for word, _ in words(typed)]
+
+
+def test_options_are_those_of_the_parser_with_what_their_help_says() -> None:
+    told = dict(words(["--"]))
+    own = [name for action in program_parser().arguments for name in action.option_strings if name.startswith("--")]
+    assert list(told) == own
+    assert "id" in told["--resume"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ([], ["sessions", "doctor", "completions", "local"]),
+        (["s"], ["sessions"]),
+        (["--task", ""], []),
+        (["--model", "off"], ["offline"]),
+        (["--output-format", "j"], ["json"]),
+        (["--allow", "write,s"], ["write,shell"]),
+        (["sessions", ""], list(ACTIONS)),
+        (["--sessions-dir", "x", "sessions", "pu"], ["purge"]),
+        (["sessions", "check", "--"], ["--fix", "--json", "--sessions-dir", "--help"]),
+        (["doctor", "--j"], ["--json"]),
+        (["doctor", ""], []),
+        (["local", ""], ["install", "status", "remove"]),
+        (["local", "install", "--"], ["--yes", "--help"]),
+        (["completions", ""], ["bash", "zsh", "fish"]),
+        (["completions", "bash", ""], []),
+        (["nonsense", ""], []),
+        (["--resume", "--ta"], ["--task"]),
+    ],
+)
+def test_what_fits_is_offered(typed: list[str], expected: list[str]) -> None:
+    assert offered(*typed) == expected
+
+
+def test_sessions_are_offered_newest_first_with_their_day() -> None:
+    folder = Path(".aloop/sessions")
+    save(folder, FIRST, day=1)
+    save(folder, SECOND, day=3)
+    save(folder, THIRD, day=2)
+    assert words(["--resume", ""]) == [(SECOND[:8], "2025-01-03"), (THIRD[:8], "2025-01-02"), (FIRST[:8], "2025-01-01")]
+    assert offered("sessions", "show", "a1b2c") == [FIRST[:8]]
+    assert offered("sessions", "show", FIRST[:8], "") == []
+
+
+def test_sessions_of_a_named_folder_and_of_the_trash_are_offered(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    save(sessions_dir / ".trash", SECOND)
+    named = ("--sessions-dir", str(sessions_dir), "sessions")
+    assert offered(*named, "delete", "") == [FIRST[:8]]
+    assert offered(*named, "restore", "") == [SECOND[:8]]
+
+
+def test_folders_are_offered_as_they_were_begun(private_home: Path) -> None:
+    (private_home / "sub").mkdir()
+    (private_home / ".hidden").mkdir()
+    (private_home / "file").touch()
+    assert offered("--sessions-dir", "~/") == ["~/sub/", "~/work/"]
+    assert offered("--sessions-dir", "../.h") == ["../.hidden/"]
+    assert offered("--sessions-dir", "nowhere/") == []
+
+
+def test_nothing_slow_is_loaded_for_a_tab() -> None:
+    script = "import sys; from aloop.__main__ import main; main(['completions', '--words', '--resume', '']);"
+    script += " print(*({'asyncio', 'yaml', 'jsonschema', 'aloop.llm', 'repl'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

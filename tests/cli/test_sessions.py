@@ -1,0 +1,275 @@
+"""``aloop sessions list``, ``show`` and ``stats`` as a person and a script see them.
+
+``aloop sessions export`` as a person and a script see it.
+
+``aloop sessions search`` as a person and a script see it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aloop.cli.parser import SessionsAction as Action
+from aloop.cli.parser import SessionsOptions, parse_arguments
+from aloop.cli.sessions import run_sessions
+from aloop.errors import AmbiguousPrefix, SessionFileError, SessionNotFound, StorageError, UsageError
+from tests.saved_sessions import FIRST, SECOND, ask, break_session, save
+
+
+def test_sessions_are_listed_newest_first(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2, says="Plan\na trip")
+    assert ask(sessions_dir, "list") == 0
+    heading, newer, older = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["ID", "UPDATED", "MESSAGES", "TITLE"]
+    assert newer.split() == ["a1b2ffff", "2025-01-02", "09:30", "4", "Plan"]
+    assert older.split() == ["a1b2c3d4", "2025-01-01", "09:30", "4", "What", "is", "2+2?"]
+
+
+def test_a_list_that_was_cut_short_says_so_apart_from_the_list(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2)
+    assert ask(sessions_dir, "list", limit=1) == 0
+    out, err = capsys.readouterr()
+    assert "a1b2ffff" in out
+    assert "a1b2c3d4" not in out
+    assert "--limit" in err
+
+
+def test_no_sessions_are_said_and_are_no_failure(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(sessions_dir, "list") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(sessions_dir) in err
+
+
+def test_a_list_in_json_has_a_record_a_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST, day=1)
+    path = save(sessions_dir, SECOND, day=2, says="Grüße \x9b31m")
+    assert ask(sessions_dir, "list", as_json=True) == 0
+    out = capsys.readouterr().out
+    assert out.isascii()
+    newer, older = map(json.loads, out.splitlines())
+    assert older["id"] == FIRST
+    assert newer["title"] == "Grüße \x9b31m"
+    assert newer["updated_at"].startswith("2025-01-02T09:30:00")
+    assert (newer["message_count"], newer["path"], newer["problem"]) == (4, str(path), None)
+
+
+def test_an_empty_list_in_json_is_no_lines(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(sessions_dir, "list", as_json=True) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_broken_session_is_a_row_that_says_what_is_wrong(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST)
+    path = break_session(sessions_dir)
+    assert ask(sessions_dir, "list") == 0
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert len(rows) == 2
+    assert [row for row in rows if row.startswith("0badcafe") and f"{path}:4:1:" in row]
+
+
+def test_a_title_can_not_command_the_terminal(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST, says="\x1b]0;owned\x07\x9b2J")
+    assert ask(sessions_dir, "list") == 0
+    assert ask(sessions_dir, "show", FIRST, messages=True) == 0
+    out = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\x9b"} & set(out)
+    assert "^[]0;owned^G" in out
+
+
+def test_show_tells_what_a_session_is(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(sessions_dir, FIRST)
+    assert ask(sessions_dir, "show", "A1B2") == 0
+    out = capsys.readouterr().out
+    for fact in (FIRST, "What is 2+2?", "2025-01-01 08:00", str(path)):
+        assert fact in out
+    assert "It is" not in out
+
+
+def test_show_messages_prints_all_that_was_said(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert ask(sessions_dir, "show", FIRST, messages=True) == 0
+    _, said = capsys.readouterr().out.split("\n\n", 1)
+    assert said == (
+        "system\n    Be brief.\n\n"
+        "user\n    What is 2+2?\n\n"
+        'assistant\n    → calculator {"expression": "2+2"}\n\n'
+        "tool calculator\n    4\n\n"
+        "assistant\n    It is\n    4.\n"
+    )
+
+
+def test_show_in_json_keeps_the_shape_of_the_file(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert ask(sessions_dir, "show", FIRST, messages=True, as_json=True) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["id"] == FIRST
+    assert record["system_messages"] == [{"role": "system", "content": "Be brief."}]
+    assert record["messages"][1] == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "calculator", "arguments": '{"expression": "2+2"}'},
+            }
+        ],
+    }
+    assert record["messages"][3]["usage"]["input_tokens"] == 1200
+
+
+def test_show_in_json_leaves_messages_out_unless_asked(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert ask(sessions_dir, "show", FIRST, as_json=True) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["message_count"] == 4
+    assert "messages" not in record
+
+
+def test_stats_count(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(sessions_dir, FIRST)
+    assert ask(sessions_dir, "stats", "a1b2c3d4") == 0
+    rows = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    facts = {name.strip(): value.strip() for name, value in rows.items()}
+    assert facts["messages"].startswith("4 (")
+    assert "assistant 2" in facts["messages"]
+    assert facts["tool calls"] == "1 (calculator 1)"
+    assert facts["tokens"] == "1,200 in, 34 out"
+    assert facts["size"] == f"{path.stat().st_size:,} bytes"
+
+
+def test_stats_in_json_count_too(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert ask(sessions_dir, "stats", FIRST, as_json=True) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["tool_calls"] == {"calculator": 1}
+    assert record["usage"]["output_tokens"] == 34
+
+
+@pytest.mark.parametrize("action", ["show", "stats", "delete"])
+def test_an_unknown_id_is_an_error(sessions_dir: Path, action: Action) -> None:
+    save(sessions_dir, FIRST)
+    with pytest.raises(SessionNotFound, match="c0ffee"):
+        ask(sessions_dir, action, "c0ffee", yes=True)
+
+
+@pytest.mark.parametrize("action", ["show", "stats", "delete"])
+def test_an_ambiguous_id_is_an_error_that_names_the_candidates(sessions_dir: Path, action: Action) -> None:
+    save(sessions_dir, FIRST)
+    save(sessions_dir, SECOND)
+    with pytest.raises(AmbiguousPrefix) as caught:
+        ask(sessions_dir, action, "a1b2", yes=True)
+    assert caught.value.candidates == (FIRST, SECOND)
+
+
+def test_a_broken_session_is_shown_as_what_is_wrong_with_it(sessions_dir: Path) -> None:
+    path = break_session(sessions_dir)
+    with pytest.raises(SessionFileError) as caught:
+        ask(sessions_dir, "show", "0badcafe")
+    assert caught.value.path == path
+    assert caught.value.line == 4
+
+
+@pytest.mark.parametrize("path", ["", "-"])
+def test_without_a_path_the_document_is_printed(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    save(sessions_dir, FIRST)
+    assert run_sessions(SessionsOptions("export", sessions_dir, "a1b2", form="json", path=path)) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["id"] == FIRST
+    assert err == ""
+
+
+def test_with_a_path_it_is_written_once(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    options = SessionsOptions("export", sessions_dir, FIRST, form="md", path="talk.md")
+    assert run_sessions(options) == 0
+    assert Path("talk.md").read_text().startswith("# What is 2+2?\n")
+    assert capsys.readouterr() == ("", f"Written: {Path.cwd() / 'talk.md'}\n")
+    with pytest.raises(StorageError, match="there already"):
+        run_sessions(options)
+
+
+def test_the_command_line_takes_a_session_a_format_and_a_path() -> None:
+    assert parse_arguments(["sessions", "export", "a1b2", "html"]) == SessionsOptions("export", id="a1b2", form="html")
+    assert parse_arguments(["sessions", "export", "a1b2", "md", "-"]) == SessionsOptions(
+        "export", id="a1b2", form="md", path="-"
+    )
+    with pytest.raises(UsageError, match="pdf"):
+        parse_arguments(["sessions", "export", "a1b2", "pdf"])
+
+
+def find(sessions_dir: Path, *words: str, limit: int = 50, as_json: bool = False) -> int:
+    return run_sessions(SessionsOptions("search", sessions_dir, words=words, limit=limit, as_json=as_json))
+
+
+def test_matches_stand_under_their_session(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST, day=1)
+    save(sessions_dir, SECOND, day=2, says="Plan\na trip")
+    assert find(sessions_dir, "it", "4") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "a1b2ffff  2025-01-02 09:30  Plan",
+        "      #4  assistant  It is 4.",
+        "a1b2c3d4  2025-01-01 09:30  What is 2+2?",
+        "      #4  assistant  It is 4.",
+    ]
+
+
+def test_an_argument_of_several_words_is_a_phrase(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert find(sessions_dir, "is it") == 0
+    assert capsys.readouterr() == ("", "Nothing was found.\n")
+    assert find(sessions_dir, "IS 4", "it") == 0
+    assert "#4" in capsys.readouterr().out
+    assert find(sessions_dir, '"it is" 4') == 0
+    assert "#4" in capsys.readouterr().out
+
+
+def test_the_limit_counts_matches(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert find(sessions_dir, "2+2", limit=1) == 0
+    out, err = capsys.readouterr()
+    assert out.count("#") == 1
+    assert "--limit" in err
+
+
+def test_json_has_a_match_a_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST)
+    assert find(sessions_dir, "it", as_json=True) == 0
+    [record] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (record["id"], record["message"], record["role"], record["context"]) == (FIRST, 4, "assistant", "It is 4.")
+    assert record["marks"] == [[0, 2]]
+    assert (record["title"], record["problem"]) == ("What is 2+2?", None)
+
+
+def test_a_session_that_can_not_be_read_is_named(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = break_session(sessions_dir)
+    assert find(sessions_dir, "quote") == 0
+    out = capsys.readouterr().out
+    assert f"{path}:" in out
+    assert "a quote that never ends" in out
+
+
+def test_what_was_found_can_not_steer_the_terminal(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(sessions_dir, FIRST, says="a needle \x1b[2J")
+    find(sessions_dir, "needle")
+    assert "needle ^[[2J" in capsys.readouterr().out
+
+
+def test_words_are_needed() -> None:
+    assert parse_arguments(["sessions", "search", "a", "b c"]) == SessionsOptions(
+        "search", words=("a", "b c"), limit=50
+    )
+    with pytest.raises(UsageError, match="WORDS"):
+        parse_arguments(["sessions", "search"])

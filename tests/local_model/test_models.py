@@ -1,0 +1,73 @@
+"""What a name means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aloop.config import Settings
+from aloop.errors import LocalModelError
+from aloop.local_model.models import find_model, full_name, is_local, title_of
+from tests.local_model.installation import install_fake, write_weights
+
+
+def settings(data_dir: Path, **env: str) -> Settings:
+    return Settings.from_env({"HOME": "/nowhere", "ALOOP_DATA_DIR": str(data_dir)} | env)
+
+
+def test_where_data_is_kept() -> None:
+    assert Settings.from_env({"HOME": "/h"}).data_dir == Path("/h/.local/share/aloop")
+    assert Settings.from_env({"HOME": "/h", "XDG_DATA_HOME": "/d"}).data_dir == Path("/d/aloop")
+    assert Settings.from_env({"HOME": "/h", "XDG_DATA_HOME": "rel"}).data_dir == Path("/h/.local/share/aloop")
+    assert Settings.from_env({"HOME": "/h", "ALOOP_DATA_DIR": "/a"}).data_dir == Path("/a")
+
+
+def test_local_alone_is_the_small_model_or_what_the_variable_names(tmp_path: Path) -> None:
+    assert full_name("local", settings(tmp_path)) == "local:SmolLM2-135M"
+    assert full_name("local", settings(tmp_path, ALOOP_LOCAL_MODEL="/m/x.gguf")) == "local:/m/x.gguf"
+    assert full_name("local:SmolLM2-135M", settings(tmp_path, ALOOP_LOCAL_MODEL="/m/x.gguf")) == "local:SmolLM2-135M"
+
+
+def test_a_path_is_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert full_name("local:a/../x.gguf", settings(tmp_path)) == f"local:{tmp_path}/x.gguf"
+
+
+def test_other_names_are_left_alone(tmp_path: Path) -> None:
+    assert full_name("claude-x", settings(tmp_path)) == "claude-x"
+    assert [is_local(name) for name in ("local", "local:x", "localhost", "offline")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("local:SmolLM2-135M", "local · SmolLM2-135M"),
+        ("local:/models/Qwen3-4B.Q4_K_M.gguf", "local · Qwen3-4B.Q4_K_M"),
+        ("claude-x", "claude-x"),
+    ],
+)
+def test_a_name_is_shown_as_people_know_it(name: str, shown: str) -> None:
+    assert title_of(name) == shown
+
+
+def test_what_can_not_run_says_why(tmp_path: Path) -> None:
+    with pytest.raises(LocalModelError, match="aloop local install"):
+        find_model("local", settings(tmp_path))
+    install_fake(tmp_path)
+    assert find_model("local", settings(tmp_path)).is_toy
+    text = tmp_path / "text.gguf"
+    text.write_text("hello")
+    for name, told in (
+        (f"local:{text}", "is no GGUF file"),
+        ("local:/nowhere/x.gguf", "can not be read: No such file"),
+        ("local:qwen", "There is no local model 'qwen'"),
+    ):
+        with pytest.raises(LocalModelError, match=told):
+            find_model(name, settings(tmp_path))
+
+
+def test_a_file_of_ones_own_is_no_toy(tmp_path: Path) -> None:
+    install_fake(tmp_path)
+    model = find_model(f"local:{write_weights(tmp_path / 'Own.gguf')}", settings(tmp_path))
+    assert (model.title, model.is_toy) == ("Own", False)

@@ -1,0 +1,148 @@
+"""The program that runs a model, as a child: with a stand-in for the engine, over real pipes and HTTP.
+
+How far a server is with a question, by its own figures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aloop.errors import LocalModelError
+from aloop.local_model.installer import remove
+from aloop.local_model.models import LocalModel, Place
+from aloop.local_model.server import LocalServer, close_child, open_child, share_read
+from tests.local_model.installation import BROKEN, install_fake
+from tests.processes import is_running
+from tests.stub import StubServer
+from tests.stub.replies import Plain
+from tests.stub.server import Reply, Request
+
+
+def toy(data_dir: Path, **how: Any) -> LocalServer:
+    place = install_fake(data_dir, **how)
+    return LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
+
+
+async def test_it_says_where_it_is_and_what_its_model_can(tmp_path: Path) -> None:
+    server = toy(tmp_path, window=4096, takes_tools=True)
+    serving = await server.serving()
+    assert serving.url.startswith("http://127.0.0.1:")
+    assert (serving.window, serving.takes_tools) == (4096, True)
+    assert len(serving.key) > 30
+    assert await server.serving() == serving, "a second one was started"
+    server.stop()
+
+
+async def test_a_window_that_tools_would_fill_has_none(tmp_path: Path) -> None:
+    server = toy(tmp_path, window=2048, takes_tools=True)
+    assert not (await server.serving()).takes_tools
+    server.stop()
+
+
+async def test_after_a_stop_it_is_another_one_with_another_key(tmp_path: Path) -> None:
+    server = toy(tmp_path)
+    first = await server.serving()
+    server.stop()
+    assert (await server.serving()).key != first.key
+    server.stop()
+
+
+async def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    server = toy(tmp_path / "data", waits_for=str(gate))
+    loading = server.start()
+    assert not loading.done()
+    server.stop()
+    assert isinstance(loading.exception(), LocalModelError)
+
+
+async def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
+    server = toy(tmp_path, fails="failed to read key-value pairs")
+    with pytest.raises(
+        LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\. `aloop local install`"
+    ):
+        await server.serving()
+    server.stop()
+
+
+async def test_a_model_that_was_removed_meanwhile_is_said_to_be(tmp_path: Path) -> None:
+    server = toy(tmp_path)
+    await server.serving()
+    remove(Place(tmp_path))
+    assert await server.serving(), "what runs goes on"
+    server.stop()
+    with pytest.raises(LocalModelError, match="The local model was removed"):
+        await server.serving()
+
+
+async def test_a_missing_library_is_named_with_its_package(tmp_path: Path) -> None:
+    place = install_fake(tmp_path, BROKEN)
+    server = LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
+    with pytest.raises(LocalModelError, match=r"needs libgomp.*apt-get install libgomp1"):
+        await server.serving()
+    server.stop()
+
+
+def test_the_child_ends_when_its_standard_input_does_and_hears_of_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    place = install_fake(tmp_path)
+    request = {"site": str(place.site), "file": str(place.weights), "key": "k", "window": 1, "threads": 1}
+    process = open_child(request | {"sampling": {}})
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        assert b'"url"' in stdout.readline()
+    environment = Path(f"/proc/{process.pid}/environ")
+    assert not environment.exists() or b"sk-secret" not in environment.read_bytes()
+    close_child(process)
+    assert process.returncode == 0
+    assert not is_running(process.pid)
+
+
+class Slots(StubServer):
+    """Says what it was made with, to whoever has the key."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+        super().__init__()
+
+    def take(self, request: Request) -> tuple[int, Reply]:
+        known = request.path == "/slots" and request.headers.get("authorization") == "Bearer k"
+        return 0, Plain(200 if known else 401, self._said if known else "{}", {"content-type": "application/json"})
+
+
+def slot(read: object, cached: object) -> str:
+    return json.dumps([{"id": 0, "n_prompt_tokens_processed": read, "n_prompt_tokens_cache": cached}])
+
+
+@pytest.mark.parametrize(
+    ("said", "share"),
+    [
+        (slot(0, 0), 0.0),
+        (slot(500, 0), 0.5),
+        (slot(300, 400), 0.5),
+        (slot(2_000, 0), 1.0),
+        (slot(0, 1_000), None),
+        (slot(None, None), None),
+        ('[{"id": 0, "is_processing": false}]', None),
+        ("[]", None),
+        ("{}", None),
+        ("no JSON", None),
+    ],
+)
+def test_a_share_is_of_what_is_not_known_already(said: str, share: float | None) -> None:
+    with Slots(said) as server:
+        assert share_read(server.url, "k", 1_000) == share
+
+
+def test_without_a_server_or_its_key_nothing_is_known() -> None:
+    with Slots(slot(1, 0)) as server:
+        assert share_read(server.url, "another", 1_000) is None
+    assert share_read(server.url, "k", 1_000) is None

@@ -1,0 +1,225 @@
+"""The layout of a session file, and that everything in it comes back.
+
+Every text comes back the same, whoever reads it, and stays legible where it can.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloop.llm.message_types import LLMMessage, clean_text
+from aloop.memory.codec.emitter import emit_messages, emit_section, emit_session, emit_text, emit_time, emit_word
+from aloop.memory.codec.serialization import load_session, parse, read_quickly
+from tests.memory.examples import ID, LATER, NOWHERE, RICH, answer, call, messages, result, session, texts, user
+
+
+def test_a_new_session_is_laid_out_as_the_specification_shows() -> None:
+    meant = session(user("Hello"), answer(None, call()), result("4"), system="You are a helpful assistant.\n")
+    assert emit_session(meant) == (
+        "# yaml-language-server: $schema=../.session.schema.json\n"
+        f"id: {ID}\n"
+        'created_at: "2025-01-31T12:00:00.000+00:00"\n'
+        'updated_at: "2025-01-31T12:00:00.000+00:00"\n'
+        "\n"
+        "system_messages:\n"
+        "  - role: system\n"
+        "    content: |\n"
+        "      You are a helpful assistant.\n"
+        "\n"
+        "messages:\n"
+        "  - role: user\n"
+        '    content: "Hello"\n'
+        "  - role: assistant\n"
+        "    content: null\n"
+        "    tool_calls:\n"
+        "      - id: call_1\n"
+        "        type: function\n"
+        "        function:\n"
+        "          name: calculator\n"
+        '          arguments: \'{"expression": "2+2"}\'\n'
+        "  - role: tool\n"
+        '    content: "4"\n'
+        "    tool_call_id: call_1\n"
+        "    name: calculator\n"
+        "...\n"
+    )
+
+
+def test_a_session_without_messages_says_so() -> None:
+    assert emit_session(session()).endswith("\n\nsystem_messages: []\n\nmessages: []\n...\n")
+
+
+def test_optional_keys_stand_only_where_they_carry_something() -> None:
+    assert emit_messages([user("Hi")], 2) == '  - role: user\n    content: "Hi"\n'
+    rich = replace(session(), title="A title", model="claude-test", forked_from=ID, version=2)
+    assert f'title: "A title"\nmodel: claude-test\nforked_from: {ID}\nversion: 2\n' in emit_session(rich)
+
+
+def test_the_column_is_that_of_the_dash() -> None:
+    assert emit_messages([user("a\nb")], 0) == "- role: user\n  content: |-\n    a\n    b\n"
+    assert emit_messages([user("a\nb")], 5) == "     - role: user\n       content: |-\n         a\n         b\n"
+
+
+def test_a_block_that_ends_with_blank_lines_keeps_them_to_itself() -> None:
+    """The blank line between two sections would become a part of it."""
+    meant = session(user("Hi\n\n\n"), system="You are.\n\n")
+    assert load_session(emit_session(meant).encode(), NOWHERE).system_messages == meant.system_messages
+    assert emit_section("messages", meant.messages).endswith("|+\n      Hi\n\n\n")
+
+
+def test_times_are_equally_wide() -> None:
+    zone = timezone(timedelta(hours=-3, minutes=-30))
+    assert emit_time(LATER) == '"2025-01-31T12:30:00.250+00:00"'
+    assert emit_time(LATER.replace(microsecond=0).astimezone(zone)) == '"2025-01-31T09:00:00.000-03:30"'
+
+
+def test_one_of_everything_comes_back() -> None:
+    data = emit_session(session(*RICH, system="Be kind.")).encode()
+    for loaded in (load_session(data, NOWHERE), read_quickly(data, NOWHERE)):
+        assert loaded is not None
+        assert loaded.messages == RICH
+        assert loaded.system_messages == (LLMMessage("system", "Be kind."),)
+
+
+@given(st.lists(messages, max_size=5).map(tuple), st.none() | st.text(), st.integers(0, 8))
+@settings(max_examples=150)
+def test_any_messages_come_back(given_messages: tuple[LLMMessage, ...], title: str | None, column: int) -> None:
+    meant = replace(session(*given_messages), title=LLMMessage("user", title).content or "")
+    data = emit_session(meant).encode()
+    loaded, quick = load_session(data, NOWHERE), read_quickly(data, NOWHERE)
+    assert loaded.messages == meant.messages
+    assert not meant.title or loaded.title == meant.title
+    assert quick is not None
+    assert quick == loaded
+    lines = emit_messages(given_messages, column)
+    assert load_session(f"id: {ID}\nmessages:\n{lines or ' []'}".encode(), NOWHERE).messages == meant.messages
+    # Others read it the same: the words of our keys are theirs.
+    contents = [item["content"] for item in yaml.load(data, yaml.CSafeLoader)["messages"]]
+    assert contents == [message.content for message in meant.messages]
+
+
+BATCH = 20
+# Texts a person would call multi-line, as they come: sources, from the interpreter's own library.
+LIBRARY = Path(os.__file__).parent
+
+
+def document(batch: list[str]) -> bytes:
+    """Return a session in which each text stands once as content and once as an identifier."""
+    items = [
+        f"  - role: tool\n    content: {emit_text(text, 6)}\n    name: {emit_word(text, 6)}\n    skip: true\n"
+        for text in batch
+    ]
+    return f"id: {ID}\nmessages:\n{''.join(items)}...\n".encode()
+
+
+def assert_comes_back(batch: list[str]) -> None:
+    data, meant = document(batch), [clean_text(text) for text in batch]
+    for loader in (yaml.CSafeLoader, yaml.SafeLoader):
+        loaded = yaml.load(data, loader)["messages"]
+        assert [item["content"] for item in loaded] == meant
+        assert [item["name"] for item in loaded] == meant
+    # The parsers of aloop itself: the whole one, and the quick one for its own files.
+    ours = load_session(data, NOWHERE), read_quickly(data, NOWHERE)
+    for loaded in ours:
+        assert loaded is not None
+        assert [message.content for message in loaded.messages] == meant
+        assert [message.name for message in loaded.messages] == meant
+    assert parse(data, NOWHERE).ended
+
+
+@given(st.lists(texts, min_size=BATCH, max_size=BATCH))
+@settings(max_examples=2_000 // BATCH)
+def test_any_text_comes_back_from_three_readers(batch: list[str]) -> None:
+    assert_comes_back(batch)
+
+
+@pytest.mark.stress
+@given(st.lists(texts, min_size=BATCH, max_size=BATCH))
+@settings(max_examples=100_000 // BATCH)
+def test_a_hundred_thousand_texts_come_back_from_three_readers(batch: list[str]) -> None:
+    assert_comes_back(batch)
+
+
+def library_texts(limit: int | None) -> Iterator[str]:
+    sources = sorted(LIBRARY.glob("*.py")) if limit else sorted(LIBRARY.rglob("*.py"))
+    for path in sources[:limit]:
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:  # the library tests its own decoder with a few
+            continue
+        if "\n" in text.strip():
+            yield text
+
+
+@pytest.mark.parametrize("limit", [150, pytest.param(None, marks=pytest.mark.stress)])
+def test_real_texts_stay_literal_blocks(limit: int | None) -> None:
+    """Whole files, and the pieces of them that a tool shows."""
+    kept = total = 0
+    for text in library_texts(limit):
+        lines = text.splitlines(keepends=True)
+        for piece in (text, *("".join(lines[start : start + 80]) for start in range(0, len(lines), 80))):
+            if "\n" in piece.strip("\n"):
+                total += 1
+                kept += emit_text(piece, 6).startswith("|")
+    assert total > 1_000
+    assert kept / total >= 0.995, f"{kept} of {total}"
+
+
+@pytest.mark.parametrize(
+    ("text", "emitted"),
+    [
+        ("Hello", '"Hello"'),
+        ("", '""'),
+        ("null", '"null"'),
+        ("  spaces  ", '"  spaces  "'),
+        ('{"a": 1}', "'{\"a\": 1}'"),
+        ("it's a \\", "'it''s a \\'"),
+        ("a\nb", "|-\n  a\n  b"),
+        ("a\nb\n", "|\n  a\n  b"),
+        ("a\n\nb\n\n", "|+\n  a\n\n  b\n"),
+        ("\na", "|2-\n\n  a"),
+        ("  a\nb", "|2-\n    a\n  b"),
+        ("\ta\nb", "|2-\n  \ta\n  b"),
+        ("a \n\tb\n  ", "|-\n  a \n  \tb\n    "),
+        ("🎈\tballoon \nnext", "|-\n  🎈\tballoon \n  next"),
+        ("\n", '"\\n"'),
+        ("\n\n", '"\\n\\\n  \\n"'),
+        ("a\tb", '"a\\tb"'),
+        ("a\r\nb\r\n", '"a\\r\\n\\\n  b\\r\\n"'),
+        ("a\x1b[31m\n  b", '"a\\e[31m\\n\\\n  \\  b"'),
+        ("\x85\u2028\ufeff", '"\\x85\\u2028\\ufeff"'),
+        ("\ud83d\ude00", '"😀"'),
+    ],
+)
+def test_text_takes_the_most_legible_form(text: str, emitted: str) -> None:
+    assert emit_text(text, 2) == emitted
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
+    assert emit_text("a\ud800b", 2) == '"a\ufffdb"'
+
+
+@pytest.mark.parametrize("word", ["call_abc123", "claude-3.5", "a/b:c", ID, "toolu_01AbC", "user"])
+def test_an_identifier_stands_plain(word: str) -> None:
+    assert emit_word(word, 2) == word
+
+
+@pytest.mark.parametrize(
+    "word", ["null", "Yes", "OFF", "n", "1", "1e3", "0x1f", "10:30", "2025-01-31", "", "-a", "a b", "a-", "a:", "ä"]
+)
+def test_a_word_that_could_be_taken_for_something_else_is_quoted(word: str) -> None:
+    assert emit_word(word, 2) == f'"{word}"'
+
+
+def test_a_word_with_a_line_end_behind_it_is_not_taken_for_the_word() -> None:
+    assert emit_word("call_1\n", 2) == "|\n  call_1"
+    assert emit_word(f"{ID}\n", 2) == f"|\n  {ID}"

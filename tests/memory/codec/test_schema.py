@@ -1,0 +1,240 @@
+"""What the keys of a session mean, tested on nodes without any YAML.
+
+The JSON Schema that editors are given: what aloop writes and reads fits it, and slips of the hand do not.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from aloop.errors import NewerVersion
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.memory import MemoryManager
+from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.codec.schema import Refused, is_nothing, parse_time, read_session, refuse_newer
+from aloop.memory.codec.serialization import dump_session
+from aloop.memory.session import Session
+from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
+
+
+def node(value: object, start: int = 0) -> Node:
+    """Return ``value`` as nodes; each key's value starts as many characters in as there are keys before it."""
+    if isinstance(value, dict):
+        return Mapping({key: node(item, number) for number, (key, item) in enumerate(value.items())}, start=start)
+    if isinstance(value, list):
+        return Sequence([node(item) for item in value], start=start)
+    return Scalar("" if value is None else str(value), value is None or not isinstance(value, str), start)
+
+
+def read(**keys: object) -> Session:
+    root = node({"id": ID, **keys})
+    assert isinstance(root, Mapping)
+    return read_session(root, NOWHERE)
+
+
+def read_message(**keys: object) -> LLMMessage:
+    return read(messages=[{"role": "assistant", **keys}]).messages[0]
+
+
+def refusal(**keys: object) -> Refused:
+    with pytest.raises(Refused) as caught:
+        read(**keys)
+    return caught.value
+
+
+def test_every_key_of_a_message_is_read() -> None:
+    assert read_message(
+        content="Hi",
+        tool_calls=[{"id": "c", "type": "function", "function": {"name": "n", "arguments": "{}"}}],
+        tool_call_id="c",
+        name="n",
+        thinking=[{"thinking": "t", "signature": "s", "after_chars": 3, "after_calls": 1}, {"redacted": "r"}],
+        usage={"input_tokens": 1, "output_tokens": 2, "cache_creation_tokens": 3, "cache_read_tokens": 4},
+        model="m",
+        interrupted=True,
+        is_error=True,
+        skip=True,
+        summary=True,
+        output_file="f",
+    ) == LLMMessage(
+        "assistant",
+        "Hi",
+        (ToolCall("c", "n"),),
+        "c",
+        "n",
+        (ThinkingBlock("t", "s", "", 3, 1), ThinkingBlock(redacted="r")),
+        Usage(1, 2, 3, 4),
+        "m",
+        True,
+        True,
+        True,
+        True,
+        "f",
+    )
+
+
+def test_keys_that_stand_for_nothing_are_as_if_missing() -> None:
+    nothing = dict.fromkeys(("content", "tool_calls", "tool_call_id", "name", "thinking", "usage", "model", "skip"))
+    assert read_message(**nothing) == LLMMessage("assistant")
+    assert read(messages=None, system_messages=None, title=None, version=None, updated_at=None) == read()
+
+
+def test_a_call_without_arguments_has_none() -> None:
+    assert read_message(tool_calls=[{"id": "c", "function": {"name": "n"}}]).tool_calls == (ToolCall("c", "n", "{}"),)
+
+
+def test_a_call_may_be_written_flat() -> None:
+    assert read_message(tool_calls=[{"id": "c", "name": "n", "arguments": "x"}]).tool_calls == (
+        ToolCall("c", "n", "x"),
+    )
+
+
+def test_a_system_message_needs_no_role() -> None:
+    assert read(system_messages=[{"content": "Be kind."}]).system_messages == (LLMMessage("system", "Be kind."),)
+
+
+def test_an_id_in_capitals_is_the_same_id() -> None:
+    assert read(id=ID.upper()).id == ID
+
+
+@pytest.mark.parametrize("word", ["true", "True", "YES", "on"])
+def test_yes_has_several_spellings(word: str) -> None:
+    assert read_message(skip=word).skip
+
+
+@pytest.mark.parametrize("word", ["false", "No", "OFF"])
+def test_no_has_several_spellings(word: str) -> None:
+    assert not read_message(skip=word).skip
+
+
+@pytest.mark.parametrize("number", ["-1", "1.0", "1e3", "٣", "x", "1" * 16])
+def test_a_figure_is_a_whole_number(number: str) -> None:
+    assert "whole number" in refusal(messages=[{"role": "user", "usage": {"input_tokens": number}}]).reason
+
+
+def test_a_refusal_tells_where() -> None:
+    assert refusal(title=["x"]).offset == 1
+    assert refusal(title="x", messages=[{"content": "x", "role": "robot"}]).offset == 1
+
+
+def test_one_time_stands_in_for_the_other() -> None:
+    noon = datetime(2025, 1, 31, 12, tzinfo=UTC)
+    assert read(created_at="2025-01-31T12:00:00Z").updated_at == noon
+    assert read(updated_at="2025-01-31T12:00:00Z").created_at == noon
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2025-01-31T14:30:00", "2025-01-31T14:30:00.25", "2025-01-31 14:30", "2025-01-31", "20250131T143000"],
+)
+def test_a_naive_time_is_local(text: str) -> None:
+    assert parse_time(text) == datetime.fromisoformat(text).astimezone()
+
+
+def test_a_time_keeps_its_zone() -> None:
+    moment = parse_time("2025-01-31T14:30:00+05:30")
+    assert moment is not None
+    assert moment.utcoffset() == timedelta(hours=5, minutes=30)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "12", "2025-13-01", "2025-02-30T00:00:00", "14:30", "9" * 400])
+def test_what_is_no_time_is_none(text: str) -> None:
+    assert parse_time(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999+00:00", "9999-12-31T23:59:59-12:00"]
+)
+def test_a_time_that_no_clock_could_go_on_from_is_none(text: str) -> None:
+    """A later save, or another zone, would lead out of the calendar."""
+    assert parse_time(text) is None
+
+
+def test_only_a_plain_word_is_nothing() -> None:
+    assert is_nothing(Scalar("null", True))
+    assert not is_nothing(Scalar("null", False))
+    assert not is_nothing(Scalar("none", True))
+
+
+def test_a_later_version_is_read_and_said_to_be_later() -> None:
+    root = Mapping({"id": Scalar(ID), "version": Scalar("2", True, 7)})
+    assert read_session(root, NOWHERE).version == 2
+    with pytest.raises(Refused, match="update aloop") as caught:
+        refuse_newer(root)
+    assert (caught.value.kind, caught.value.offset) == (NewerVersion, 7)
+    refuse_newer(Mapping({"id": Scalar(ID), "version": Scalar("1", True)}))
+
+
+def test_messages_below_the_end_and_a_missing_end_are_told_of() -> None:
+    root, below = node({"id": ID}), node([{"role": "user", "content": "Hi"}])
+    assert isinstance(root, Mapping)
+    assert isinstance(below, Sequence)
+    session = read_session(root, NOWHERE, below=below, cut=True)
+    assert session.messages == (user("Hi"),)
+    assert len(session.warnings) == 2
+
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "aloop" / "memory" / "sessions_dir" / "session.schema.json").read_text()
+)
+
+
+def check(data: bytes) -> None:
+    """Validate a session file as an editor does."""
+    jsonschema.validate(yaml.load(data, yaml.SafeLoader), SCHEMA)  # the loader whose types editors share
+
+
+def changed(**header: Any) -> bytes:
+    """Return a session with other values in its header, as YAML."""
+    value = yaml.load(dump_session(session(user("Hi"))), yaml.SafeLoader)
+    return yaml.safe_dump({**value, **header}).encode()
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+
+
+def test_the_samples_of_the_specification_and_of_every_field_fit() -> None:
+    check(SPEC_SAMPLE)
+    check(dump_session(session(*RICH, system="Be kind.\n")))
+
+
+async def test_a_real_session_fits_and_finds_its_schema(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    async with memory.turn() as turn:
+        await turn.add(LLMMessage("user", "Hello"))
+        await turn.add(LLMMessage("assistant", "Hi"))
+    assert memory.path
+    data = memory.path.read_bytes()
+    check(data)
+    reference = data.decode().splitlines()[0].partition("$schema=")[2]
+    assert json.loads((memory.path.parent / reference).read_text()) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"id": "mine"},
+        {"messages": {"role": "user"}},
+        {"messages": [{"role": "robot", "content": "Hi"}]},
+        {"messages": [{"content": "Hi"}]},
+        {"messages": [{"role": "user", "content": 7}]},
+        {"messages": [{"role": "user", "skip": "perhaps"}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": "call_1"}]}]},
+        {"updated_at": "yesterday"},
+    ],
+)
+def test_slips_of_the_hand_do_not_fit(header: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        check(changed(**header))
+
+
+def test_keys_that_a_person_adds_fit() -> None:
+    check(changed(project="x", messages=[{"role": "user", "content": "Hi", "mood": "good"}]))

@@ -1,0 +1,138 @@
+""""""
+
+from __future__ import annotations
+
+import pytest
+
+from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, PasteGuard, Pastes, mend
+
+LONG = "\n".join(f"line {number}" for number in range(120))
+OTHER = LONG.replace("line", "row")
+MARKER = "[pasted 120 lines]"
+SECOND = "[pasted 120 lines #2]"
+
+
+@pytest.mark.parametrize("pasted", ["", "short", "x\n" * MOST_LINES, "x" * MOST_CHARACTERS])
+def test_a_short_paste_stays_as_it_is(pasted: str) -> None:
+    assert Pastes().fold(pasted, "") == pasted
+
+
+def test_a_long_paste_becomes_a_marker_that_tells_its_size() -> None:
+    assert Pastes().fold(LONG, "") == MARKER
+    assert Pastes().fold(LONG + "\n", "") == MARKER
+    assert Pastes().fold("x" * 1_234, "") == "[pasted 1,234 characters]"
+
+
+def test_pastes_of_one_size_are_told_apart() -> None:
+    pastes = Pastes()
+    assert [pastes.fold(text, "") for text in (LONG, OTHER, LONG)] == [MARKER, SECOND, MARKER]
+    entry = pastes.entry(f"{MARKER} and {SECOND} and {MARKER}")
+    assert entry.text == f"{LONG} and {OTHER} and {LONG}"
+    assert entry.own == " and  and "
+
+
+def test_old_pastes_are_forgotten_unless_they_are_in_the_line() -> None:
+    pastes = Pastes()
+    markers = [pastes.fold(f"{number}\n{LONG}", "[pasted 121 lines]") for number in range(MOST_KEPT + 2)]
+    assert (markers[0] in pastes.texts, markers[1] in pastes.texts, markers[-1] in pastes.texts) == (True, False, True)
+
+
+def test_what_was_typed_like_a_marker_is_none() -> None:
+    assert Pastes().entry(MARKER).text == MARKER
+    pastes = Pastes()
+    assert pastes.fold(LONG, f"say {MARKER}") == SECOND
+    assert pastes.entry(f"say {MARKER} {SECOND}").text == f"say {MARKER} {LONG}"
+
+
+def test_a_paste_may_hold_what_looks_like_a_marker() -> None:
+    assert Entry(f"{MARKER}{SECOND}", {MARKER: SECOND, SECOND: "x"}).text == f"{SECOND}x"
+
+
+@pytest.mark.parametrize("start", ["/delete", "!rm -r ."])
+def test_a_paste_at_the_start_makes_no_command(start: str) -> None:
+    assert Entry(MARKER, {MARKER: start}).text == f" {start}"
+    assert Entry(f"/system {MARKER}", {MARKER: "text"}).text == "/system text"
+
+
+def test_an_edited_text_is_folded_again_where_pastes_are_still_whole() -> None:
+    pastes = Pastes()
+    pastes.fold(LONG, "")
+    assert pastes.fold_again(f"before {LONG} after") == f"before {MARKER} after"
+    assert pastes.fold_again(LONG.replace("line 7", "lines 7")) == LONG.replace("line 7", "lines 7")
+
+
+BEFORE = f"say {MARKER} twice"
+END = BEFORE.index("]") + 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "new", "expected"),
+    [
+        (END - 1, END, "", "say | twice"),  # Backspace behind it
+        (4, 5, "", "say | twice"),  # Delete before it
+        (9, 12, "", "say | twice"),
+        (0, 8, "", "| twice"),  # a word killed from inside
+        (10, len(BEFORE), "", "say |"),
+        (10, 10, "x", f"say {MARKER}x| twice"),
+        (10, 12, "x", "say x| twice"),
+        (4, END, "", "say | twice"),
+    ],
+)
+def test_a_marker_goes_as_a_whole_or_stays(start: int, end: int, new: str, expected: str) -> None:
+    after = BEFORE[:start] + new + BEFORE[end:]
+    text, cursor = mend(BEFORE, after, start + len(new), [MARKER])
+    assert f"{text[:cursor]}|{text[cursor:]}" == expected
+
+
+@pytest.mark.parametrize(
+    "after", [f"say {MARKER} thrice", f"{BEFORE}!", f"[{BEFORE}", f"say it {MARKER} twice", BEFORE]
+)
+def test_what_touches_no_marker_is_left_as_it_is(after: str) -> None:
+    assert mend(BEFORE, after, 3, [MARKER]) == (after, 3)
+
+
+def test_of_two_markers_the_one_that_is_cut_goes() -> None:
+    both = MARKER + SECOND
+    assert mend(both, both[:-1], len(both) - 1, [MARKER, SECOND]) == (MARKER, len(MARKER))
+    assert mend(both, both[1:], 0, [MARKER, SECOND]) == (SECOND, 0)
+    assert mend(both, f"{MARKER}x{SECOND}", len(MARKER) + 1, [MARKER, SECOND])[0] == f"{MARKER}x{SECOND}"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_key_right_after_a_paste_belongs_to_it() -> None:
+    guard = PasteGuard(Clock())
+    guard.key()
+    guard.paste()
+    guard.key()
+    assert guard.in_paste
+
+
+def test_a_key_after_a_pause_does_not() -> None:
+    clock = Clock()
+    guard = PasteGuard(clock)
+    guard.paste()
+    clock.now += 0.2
+    guard.key()
+    assert not guard.in_paste
+
+
+def test_a_long_trail_of_keys_belongs_to_the_paste_as_long_as_it_does_not_pause() -> None:
+    clock = Clock()
+    guard = PasteGuard(clock)
+    guard.paste()
+    for _ in range(1000):
+        clock.now += 0.01
+        guard.key()
+    assert guard.in_paste
+
+
+def test_keys_without_a_paste_are_keys() -> None:
+    guard = PasteGuard(Clock())
+    guard.key()
+    assert not guard.in_paste

@@ -1,0 +1,181 @@
+"""The input line on a terminal in memory, with an owner that only keeps what it is given.
+
+Keys that came before the prompt, put together from what two have read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tty
+from collections.abc import AsyncIterator
+
+import pytest
+from prompt_toolkit.completion import DummyCompleter
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.input.typeahead import get_typeahead
+from prompt_toolkit.input.vt100 import Vt100Input
+from prompt_toolkit.key_binding.vi_state import InputMode
+
+from repl.input import prompt as typed_ahead
+from repl.input.pastes import Entry
+from repl.input.prompt import Prompt
+from repl.output.live import Live
+from repl.output.screen import Screen
+from tests.e2e.shell import unread
+from tests.repl.terminal import Terminal
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.interruptions = 0
+
+    def why_busy(self) -> str:
+        return ""
+
+    def line_entered(self, entry: Entry) -> None:
+        self.lines.append(entry.text)
+
+    def blank_entered(self) -> None:
+        self.lines.append("")
+
+    def blank_interrupted(self) -> bool:
+        return False
+
+    def interrupted(self) -> bool:
+        self.interruptions += 1
+        return False
+
+    def input_ended(self) -> None:
+        """Stay."""
+
+
+class Stage:
+    def __init__(self, keys: PipeInput) -> None:
+        self.owner = Owner()
+        self.terminal = Terminal()
+        self.type = keys.send_text
+        self.prompt = Prompt(
+            self.owner,
+            Screen(self.terminal.output),
+            Live(),
+            toolbar=lambda: "the toolbar",
+            completer=DummyCompleter(),
+            history=InMemoryHistory(),
+            source=keys,
+        )
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    with create_pipe_input() as keys:
+        stage = Stage(keys)
+        running = asyncio.create_task(stage.prompt.run(lambda: None))
+        await stage.terminal.wait_for("the toolbar")
+        yield stage
+        stage.prompt.leave()
+        await running
+
+
+async def test_a_line_goes_to_the_owner(stage: Stage) -> None:
+    stage.type("hello\r")
+    await stage.terminal.wait_until(lambda: stage.owner.lines == ["hello"], "the line")
+
+
+async def test_an_answer_goes_to_who_asked_and_the_draft_comes_back(stage: Stage) -> None:
+    stage.type("a draft")
+    await stage.terminal.wait_for("> a draft")
+    question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == ">", "an empty line")
+    stage.type("yes\r")
+    assert await question == "yes"
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> a draft", "the draft")
+    assert stage.owner.lines == []
+
+
+async def test_an_empty_answer_is_one(stage: Stage) -> None:
+    question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
+    await asyncio.sleep(0)
+    stage.type("\r")
+    assert await question == ""
+    assert stage.owner.interruptions == 0
+
+
+@pytest.mark.parametrize("keys", ["\x03", "half an answer\x03"])
+async def test_ctrl_c_at_a_question_ends_the_turn_that_asks(stage: Stage, keys: str) -> None:
+    question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
+    await asyncio.sleep(0)
+    stage.type(keys)
+    await stage.terminal.wait_until(lambda: stage.owner.interruptions == 1, "the interruption")
+    question.cancel()
+
+
+async def test_what_is_said_in_place_of_the_toolbar_is_whole_in_as_many_rows_as_it_takes(stage: Stage) -> None:
+    choices = "y yes · " + " ".join(["all"] * 18) + " · n no, or n and the reason"
+    asking = asyncio.create_task(stage.prompt.ask("allow? ", choices))
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "n no, or n and the reason", "the choices")
+    assert " · ".join(stage.terminal.screen[-2:]) == choices
+    stage.type("y\r")
+    assert await asking == "y"
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
+    assert "reason" not in "".join(stage.terminal.screen)
+
+
+async def test_a_hint_stands_in_for_the_toolbar_until_something_is_typed(stage: Stage) -> None:
+    stage.prompt.hint("A hint.")
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "A hint.", "the hint")
+    stage.type("x")
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
+
+
+async def test_text_is_offered_only_on_an_empty_line(stage: Stage) -> None:
+    assert stage.prompt.offer(Entry("try again"))
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> try again", "the text")
+    assert not stage.prompt.offer(Entry("something else"))
+
+
+async def test_ctrl_c_clears_all_lines_of_a_draft_and_up_brings_them_back(stage: Stage) -> None:
+    stage.prompt.offer(Entry("one\ntwo\nthree"))
+    stage.type("\x03")
+    await stage.terminal.wait_until(lambda: not stage.prompt.draft, "an empty prompt")
+    stage.type("\x1b[A")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "one\ntwo\nthree", "the draft")
+
+
+@pytest.mark.parametrize("end", ["\r", "\x03"])
+async def test_after_vi_commands_a_new_line_begins_by_typing(stage: Stage, end: str) -> None:
+    stage.prompt.app.editing_mode = EditingMode.VI
+    stage.type("one")
+    await stage.terminal.wait_for("> one")
+    stage.prompt.app.vi_state.input_mode = InputMode.NAVIGATION
+    stage.type(f"{end}first")
+    await stage.terminal.wait_for("> first")
+
+
+@pytest.mark.parametrize(
+    ("before", "rest", "keys"),
+    [
+        ("one", "two", ["o", "n", "e", "t", "w", "o"]),
+        ("a\x1b[", "Db", ["a", "left", "b"]),
+        ("\x1b", "[200~x\r\x1b[201~\r", ["<bracketed-paste>", "c-m"]),
+        ("\x1b[200~x", "y\x1b[201~", ["<bracketed-paste>"]),
+        ("a\x1b", "", ["a", "escape"]),
+    ],
+)
+def test_a_key_that_was_cut_in_two_is_one_key(
+    before: str, rest: str, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if rest:
+        monkeypatch.setattr(typed_ahead, "_REST_SECONDS", 60)
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    with os.fdopen(ours, "wb", 0) as keyboard, os.fdopen(theirs, encoding="utf-8") as terminal:
+        keyboard.write(rest.encode())
+        while unread(theirs) < len(rest):
+            pass  # a terminal hands it on when it comes to it
+        source = Vt100Input(terminal)
+        typed_ahead.take_what_was_typed(source, before)
+        assert [press.key for press in get_typeahead(source)] == keys

@@ -1,0 +1,125 @@
+"""Rows above the prompt: drawn in place, moved with the prompt, and erased whole after a resize."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from prompt_toolkit.completion import DummyCompleter
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import create_pipe_input
+
+from repl.input.pastes import Entry
+from repl.input.prompt import Prompt
+from repl.output.live import Live
+from repl.output.renderer import rows_when_narrower
+from repl.output.screen import Screen
+from tests.repl.input.test_prompt import Owner
+from tests.repl.terminal import Terminal
+
+
+class Stage:
+    """A prompt with live rows above it."""
+
+    def __init__(self, prompt: Prompt, screen: Screen, live: Live, terminal: Terminal) -> None:
+        self.prompt, self.screen, self.live, self.terminal = prompt, screen, live, terminal
+        live.begin("answering")
+
+    def stream(self, *lines: str) -> list[str]:
+        """Show the end of an unfinished answer and return what is on the screen."""
+        self.live.set_tail(list(lines))
+        self.screen.refresh()
+        return self.terminal.screen
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    terminal, live = Terminal(40, 10), Live()
+    screen = Screen(terminal.output)
+    with create_pipe_input() as keys:
+        prompt = Prompt(
+            Owner(),
+            screen,
+            live,
+            toolbar=lambda: "the toolbar",
+            completer=DummyCompleter(),
+            history=InMemoryHistory(),
+            source=keys,
+        )
+        painted = asyncio.Event()
+        running = asyncio.create_task(prompt.run(painted.set))
+        await painted.wait()
+        yield Stage(prompt, screen, live, terminal)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+STATUS = "answering · Ctrl-C stops"
+PROMPT = [STATUS, ">", "the toolbar"]
+
+
+async def test_rows_come_and_go_between_what_was_printed_and_the_prompt(stage: Stage) -> None:
+    stage.screen.write("printed\n")
+    assert stage.stream("one") == ["printed", "one", *PROMPT]
+    assert stage.stream("one", "two", "three") == ["printed", "one", "two", "three", *PROMPT]
+    assert stage.stream("three") == ["printed", "three", *PROMPT]
+    assert stage.stream() == ["printed", *PROMPT]
+
+
+async def test_what_is_typed_stays_where_it_is(stage: Stage) -> None:
+    stage.prompt.offer(Entry("draft"))
+    stage.screen.write("printed\n")
+    assert stage.stream("one", "two") == ["printed", "one", "two", STATUS, "> draft", "the toolbar"]
+    stage.screen.write("more\n")
+    assert stage.terminal.screen == ["printed", "more", "one", "two", STATUS, "> draft", "the toolbar"]
+
+
+async def test_at_the_bottom_of_the_screen_nothing_is_lost_and_nothing_twice(stage: Stage) -> None:
+    stage.screen.write("".join(f"printed {number}\n" for number in range(20)))
+    stage.stream("one", "two")
+    stage.stream("two", "three", "four")
+    stage.screen.write("one\n")
+    printed = [f"printed {number}" for number in range(20)]
+    assert stage.terminal.scrollback.splitlines() == [*printed, "one", "two", "three", "four", *PROMPT]
+
+
+async def test_a_tall_input_takes_the_room_of_the_oldest_rows(stage: Stage) -> None:
+    stage.stream("one", "two", "three")
+    stage.prompt.offer(Entry("1\n2\n3\n4\n5\n6\n7"))
+    stage.screen.write("printed\n")
+    assert stage.terminal.scrollback.count("three") == 1
+    assert stage.terminal.scrollback.count(STATUS) == 1
+    assert stage.terminal.screen[-7:-5] == [STATUS, "  3"]
+
+
+async def test_only_rows_that_changed_are_sent(stage: Stage) -> None:
+    stage.stream("one", "two")
+    seen = len(stage.terminal.writes)
+    stage.stream("one", "two and a half")
+    [sent] = stage.terminal.writes[seen:]
+    assert "two and a half" in sent
+    assert "one" not in sent
+    stage.stream("one", "two and a half")
+    assert len(stage.terminal.writes) == seen + 1
+
+
+@pytest.mark.parametrize(("terminal", "rows"), [("xterm-256color", 7), ("linux", 4)])
+async def test_as_many_rows_are_erased_as_they_have_become(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, terminal: str, rows: int
+) -> None:
+    """Of 30 and 25 cells each is two rows of 20, the status of 24 too; a terminal that cuts them leaves them one."""
+    for name in ("TMUX", "XTERM_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", terminal)
+    stage.stream("a" * 30, "b" * 25, "c")
+    monkeypatch.setattr(stage.terminal.output, "_get_size", lambda: Size(rows=10, columns=20))
+    seen = len(stage.terminal.writes)
+    stage.prompt.app.renderer.erase()
+    assert f"\x1b[{rows}A" in "".join(stage.terminal.writes[seen:])
+
+
+def test_rows_are_counted_by_cells_and_the_cursor_may_have_gone_down() -> None:
+    assert rows_when_narrower(["", "a" * 10, "日" * 6], 0, 10) == 4
+    assert rows_when_narrower(["a" * 11], 25, 10) == 4

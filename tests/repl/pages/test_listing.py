@@ -1,0 +1,186 @@
+""""""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.utils import get_cwidth
+
+from aloop.llm.message_types import Usage
+from aloop.memory import SessionStats, SessionSummary, SessionTitle
+from aloop.memory.search.search import Hit
+from commands.builtin import REGISTRY
+from repl.output.styled import to_text
+from repl.pages.listing import age, help_lines, hit_lines, listing_lines, session_lines, stats_lines
+
+NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
+ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"
+
+
+def summary(title: str = "Fix the build", problem: str | None = None) -> SessionSummary:
+    return SessionSummary(ID, NOW, NOW - timedelta(hours=2), 12, title, Path("session.yaml"), problem)
+
+
+def test_a_row_has_number_id_age_messages_and_title() -> None:
+    head, row = to_text(session_lines([summary()], 80, NOW)).splitlines()
+    assert head.split() == ["#", "id", "when", "messages", "title"]
+    assert row.split() == ["1", "a1b2c3d4", "2", "h", "ago", "12", "Fix", "the", "build"]
+    assert row.index("Fix") == head.index("title")
+
+
+def test_rows_fit_a_narrow_screen_whatever_the_title() -> None:
+    rows = to_text(session_lines([summary("日本語 🎉 " * 30)], 60, NOW)).splitlines()
+    assert all(get_cwidth(row) <= 60 for row in rows)
+
+
+def test_a_session_without_a_title_says_so() -> None:
+    assert "(no title)" in to_text(session_lines([summary("")], 80, NOW))
+
+
+def test_a_broken_session_tells_its_whole_problem() -> None:
+    problem = "/a/rather/long/path/session.yaml:4:6: found unexpected end of stream"
+    shown = to_text(session_lines([summary(problem=problem)], 60, NOW))
+    assert "cannot be read" in shown
+    assert problem in shown
+
+
+def test_a_session_from_the_future_is_flagged() -> None:
+    row = replace(summary(), updated_at=datetime.now(UTC) + timedelta(days=2))
+    assert "(dated in the future) Fix" in to_text(session_lines([row], 80, NOW))
+
+
+def test_a_title_can_not_bring_codes_or_lines_along() -> None:
+    shown = to_text(session_lines([summary("\x1b[2Jone\ntwo")], 80, NOW))
+    assert len(shown.splitlines()) == 2
+    assert "\x1b" not in shown
+
+
+def test_stats_name_roles_tools_and_tokens() -> None:
+    stats = SessionStats(
+        ID,
+        NOW,
+        NOW,
+        4,
+        {"user": 1, "assistant": 2, "tool": 1},
+        {"calculator": 1},
+        Usage(1000, 20, 0, 300),
+        5120,
+        Path("x"),
+    )
+    shown = to_text(stats_lines(stats, 80))
+    assert "4 (1 user, 2 assistant, 1 tool)" in shown
+    assert "calculator 1" in shown
+    assert "1,300 in (23% from the cache), 20 out" in shown
+    assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["file", "x"]]
+
+
+def test_stats_tell_several_models_apart() -> None:
+    by_model = {"one": Usage(10, 2), "two": Usage(20, 3)}
+    shown = to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}, Usage(30, 5), usage_by_model=by_model), 80))
+    assert "one: 10 in, 2 out" in shown
+    assert "two: 20 in, 3 out" in shown
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_stats_part_no_number_from_what_it_counts(width: int) -> None:
+    usage = Usage(1_234_567, 234_567, 12_345, 9_876_543, duration_ms=754_000)
+    by_model = {"claude-sonnet-5-5": usage, "claude-opus-5": usage}
+    tools = {"calculator": 1234, "run_shell": 200, "read_file": 1750, "search_files": 33}
+    roles = {"user": 1200, "assistant": 2300, "tool": 3187}
+    path = Path("/home/somebody/a project 2/.aloop/sessions/2026-11-23_1cc2915a/session.yaml")
+    stats = SessionStats(ID, NOW, NOW, 6687, roles, tools, usage, 12_345_678, path, by_model)
+    *rows, file = to_text(stats_lines(stats, width)).splitlines()
+    assert all(len(row) <= width for row in rows)
+    assert all(row.startswith(" " * 12) or not row[:12].startswith(" ") for row in rows)
+    shown = [row[12:] for row in rows]
+    for whole in ("11,123,455 in", "234,567 out", "12 min 34 s", "calculator 1,234", "3,187 tool", "12,345,678 bytes"):
+        assert any(whole in row for row in shown), whole
+    assert file == f"file        {path}"
+
+
+def test_a_time_that_lies_outside_the_calendar_here_is_shown_as_it_stands() -> None:
+    long_ago = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23)))
+    assert "1-01-01 00:00" in to_text(stats_lines(SessionStats(ID, long_ago, NOW, 0, {}, {}), 80))
+
+
+def test_stats_of_a_session_that_was_never_saved_say_so() -> None:
+    assert "not saved yet" in to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}), 80))
+
+
+def test_help_lists_every_command_once_under_its_group() -> None:
+    shown = to_text(help_lines(REGISTRY.commands, 100))
+    for command in REGISTRY.commands:
+        assert shown.count(f"  {command.invocation} ") == 1
+        assert command.summary in shown
+    assert shown.splitlines()[0] == "Session"
+
+
+def test_help_on_a_narrow_screen_breaks_between_words() -> None:
+    rows = to_text(help_lines(REGISTRY.commands, 50)).splitlines()
+    assert all(len(row) <= 50 for row in rows)
+    words = " ".join(" ".join(rows).split())
+    assert all(command.summary in words for command in REGISTRY.commands)
+
+
+def test_help_on_one_command_adds_its_other_names_and_an_example() -> None:
+    command = REGISTRY.find("help")
+    assert command is not None
+    shown = to_text(help_lines([command], 100))
+    assert "also: /?" in shown
+    assert "example: /help resume" in shown
+
+
+async def test_rows_that_come_in_have_numbers_as_far_as_commands_take_them() -> None:
+    async def many() -> AsyncIterator[SessionSummary]:
+        for _ in range(1_001):
+            yield summary()
+
+    shown = [to_text(lines).splitlines() async for lines in listing_lines(many(), 80)]
+    assert [len(lines) for lines in shown[:2]] == [2, 1]
+    assert [lines[-1].split()[0] for lines in (shown[0], shown[998], shown[999])] == ["1", "999", "a1b2c3d4"]
+    assert len({lines[-1].index("Fix the build") for lines in shown}) == 1
+
+
+def test_a_match_fits_a_narrow_screen_with_its_session_above() -> None:
+    found = Hit(SessionTitle(ID, NOW, "日本語 " * 30), 12, "assistant", "… 日本語 needle " + "日本 " * 60, ((6, 12),))
+    head, row = to_text(hit_lines(3, found, 60, NOW, begins=True)).splitlines()
+    assert head.startswith("a1b2c3d4 · just now · 日本語")
+    assert row.startswith("  3  #12   assistant  … 日本語 needle")
+    assert all(get_cwidth(line) <= 60 for line in (head, row))
+    assert to_text(hit_lines(3, found, 60, NOW, begins=False)).splitlines() == [row]
+
+
+def test_a_match_in_a_broken_session_tells_the_problem() -> None:
+    found = Hit(SessionTitle(ID[:8], NOW, ""), 0, "", "a quote", ((2, 7),), "/a/path/session.yaml:3:9: no end")
+    shown = to_text(hit_lines(1, found, 60, NOW, begins=True))
+    assert "cannot be read" in shown
+    assert "/a/path/session.yaml:3:9: no end" in shown
+
+
+AGE_NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (timedelta(seconds=-30), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=1), "1 min ago"),
+        (timedelta(minutes=59, seconds=59), "59 min ago"),
+        (timedelta(hours=2, minutes=59), "2 h ago"),
+        (timedelta(hours=23, minutes=59), "23 h ago"),
+        (timedelta(days=1), "1 day ago"),
+        (timedelta(days=14), "14 days ago"),
+    ],
+)
+def test_a_recent_time_is_told_as_an_age(before: timedelta, words: str) -> None:
+    assert age(AGE_NOW - before, AGE_NOW) == words
+
+
+@pytest.mark.parametrize("then", [AGE_NOW - timedelta(days=15), AGE_NOW + timedelta(days=3)])
+def test_a_time_long_ago_or_to_come_is_told_as_a_date(then: datetime) -> None:
+    assert age(then, AGE_NOW) == then.astimezone().date().isoformat()

@@ -1,0 +1,141 @@
+""""""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from prompt_toolkit.utils import get_cwidth
+
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory import Session, SessionTitle
+from aloop.memory.search.search import Hit
+from aloop.sanitize import safe_text
+from commands.attachments import Attachment, with_attachments
+from repl.output.styled import to_text
+from repl.pages.transcript import Paper, keep_words, message_lines, read_conversation, reminder_lines, show_place
+
+CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
+TALK = (
+    LLMMessage("user", "What is\n2+2?"),
+    LLMMessage("assistant", tool_calls=(CALL,)),
+    LLMMessage("tool", "4\nexactly", tool_call_id="call_1", name="calculator"),
+    LLMMessage("assistant", "It is 4."),
+)
+
+
+def test_a_reminder_is_short_and_parts_its_exchanges() -> None:
+    long = LLMMessage("assistant", "\n".join(f"line {number}" for number in range(20)))
+    shown = to_text(reminder_lines([TALK[0], long, TALK[0], TALK[2]])).splitlines()
+    assert shown[6:8] == ["line 4", "… (15 more lines)"]
+    assert shown[8] == ""
+    assert shown[-1] == "  → 4 …"
+
+
+def test_an_interrupted_answer_says_so() -> None:
+    assert to_text(message_lines(LLMMessage("assistant", "Half", interrupted=True))) == "Half\n(interrupted)\n"
+
+
+def test_what_is_attached_to_a_question_is_a_line() -> None:
+    content = with_attachments("See @a.txt", [Attachment("file", "a\x1b.txt", "one\ntwo")])
+    assert to_text(message_lines(LLMMessage("user", content))) == "> See @a.txt\n  [attached a^[.txt (2 lines)]\n"
+
+
+NOW = datetime(2025, 6, 15, tzinfo=UTC)
+LONG_CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
+LONG_TALK = (
+    LLMMessage("user", "What is\n2+2?"),
+    LLMMessage("assistant", "Let me see.", tool_calls=(LONG_CALL,)),
+    LLMMessage("tool", "4\nexactly\nfour", tool_call_id="call_1", name="calculator"),
+    LLMMessage("assistant", "It is 4.", interrupted=True),
+    LLMMessage("user", "Never mind.", skip=True),
+    LLMMessage("user", "We talked of 4.", summary=True),
+)
+
+
+def paper(width: int | None) -> Paper:
+    return Paper(width, to_text, lambda text, room: "\n".join(keep_words(safe_text(text), room)) + "\n")
+
+
+def session(*messages: LLMMessage, system: tuple[LLMMessage, ...] = ()) -> Session:
+    changed = NOW - timedelta(hours=2)
+    return Session("id-1", NOW, changed, system, messages, Path("x"), "A title", "a-model", warnings=("Odd.",))
+
+
+def read(stored: Session, width: int | None = 60) -> list[str]:
+    return "".join(read_conversation(stored, paper(width), NOW)).splitlines()
+
+
+def test_a_conversation_reads_like_a_chat_with_numbers_in_the_margin() -> None:
+    assert read(session(*LONG_TALK, system=(LLMMessage("system", "a\nb\nc"),))) == [
+        "id-1 · A title",
+        "6 messages · 2 h ago · a-model",
+        "Odd.",
+        "",
+        "   system: a",
+        "           … (2 more lines)",
+        "",
+        "1  > What is",
+        "     2+2?",
+        "2  Let me see.",
+        "   ● calculator 2+2",
+        "3    → 4 … 2 more lines",
+        "4  It is 4.",
+        "   (interrupted)",
+        "",
+        "5  (skipped: not sent to the model)",
+        "   > Never mind.",
+        "",
+        "6  (a summary: nothing above it is sent)",
+        "   > We talked of 4.",
+    ]
+
+
+def test_one_line_that_is_left_out_is_one_line() -> None:
+    talk = (LLMMessage("user", "List."), LLMMessage("tool", "a\nb", tool_call_id="call_1"))
+    assert read(session(*talk))[-1] == "2    → a … 1 more line"
+
+
+def test_rows_break_between_words_and_fit_the_screen() -> None:
+    words = "wonderful " * 30
+    talk = (LLMMessage("user", words), LLMMessage("assistant", words), LLMMessage("tool", words, tool_call_id="1"))
+    rows = read(session(*talk), 40)[4:]
+    assert all(get_cwidth(row) <= 40 for row in rows)
+    assert " ".join(" ".join(rows).split()).count("wonderful") > 60
+    assert all(row.split()[-1] in {"wonderful", "…"} or row.endswith("…") for row in rows)
+
+
+def test_a_text_keeps_its_own_indentation() -> None:
+    assert keep_words("    one two three\n\n  four", 32, 8) == ["    one two three", "", "  four"]
+    assert keep_words("    one two three four five six", 28) == ["    one two three four five", "    six"]
+
+
+def test_an_empty_message_keeps_its_number() -> None:
+    assert read(session(LLMMessage("assistant", None), LLMMessage("user", "")))[-3:] == ["1  ", "", "2  > "]
+
+
+def test_nothing_in_a_conversation_moves_the_cursor() -> None:
+    evil = "\x1b[2J\x9b31m\rone"
+    call = ToolCall("1", f"name{evil}", evil)
+    shown = "\n".join(read(session(LLMMessage("user", evil), LLMMessage("assistant", evil, (call,)))))
+    assert "\x1b" not in shown
+    assert "\x9b" not in shown
+
+
+def hit(message: int, context: str, *marks: tuple[int, int]) -> Hit:
+    return Hit(SessionTitle("id-1", NOW, ""), message, "tool", context, marks)
+
+
+def test_a_place_shows_the_found_line_and_its_neighbours() -> None:
+    long = LLMMessage("tool", "\n".join(f"line {number}" for number in range(40)), tool_call_id="call_1")
+    stored = session(*LONG_TALK[:2], long, *LONG_TALK[3:])
+    shown = "".join(show_place(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
+    assert shown[:4] == ["1  > What is", "     2+2?", "2  Let me see.", "   ● calculator 2+2"]
+    assert shown[4:7] == ["3  … (16 more lines)", "   line 16", "   line 17"]
+    assert shown[14] == "   … (15 more lines)"
+    assert shown[15:17] == ["4  It is 4.", "   (interrupted)"]
+
+
+def test_a_place_at_the_end_has_fewer_neighbours() -> None:
+    shown = "".join(show_place(session(*LONG_TALK), hit(6, "We talked of 4.", (3, 9)), paper(60))).splitlines()
+    assert shown[-1] == "6  We talked of 4."

@@ -1,0 +1,188 @@
+"""The plain prompt: whole lines out, questions put and answered, nothing drawn over."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from aloop.agent.events import (
+    AnswerDelta,
+    AnswerFinished,
+    Notice,
+    ThoughtDelta,
+    ToolFinished,
+    TurnEnded,
+    TurnStarted,
+    Waiting,
+)
+from aloop.errors import UsageError
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.permissions import Request
+from aloop.tools.base import ToolResult
+from commands.context import Detail
+from repl.plain.views import AskingView, PlainView
+
+FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
+TOOL = ToolFinished(ToolCall("1", "calculator", "{}"), "2+2", ToolResult("4"), 0.1)
+
+
+class Streams:
+    def __init__(self) -> None:
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.view = PlainView(self.out, self.err)
+
+
+@pytest.fixture
+def streams() -> Streams:
+    return Streams()
+
+
+def test_an_answer_is_written_as_it_comes_and_its_last_line_ended(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("Hel"))
+    assert streams.out.getvalue() == "Hel"
+    streams.view.event(AnswerDelta("lo"))
+    streams.view.event(FINISHED)
+    assert streams.out.getvalue() == "Hello\n"
+
+
+def test_a_line_that_is_ended_is_not_ended_again(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("Hello\n"))
+    streams.view.event(FINISHED)
+    streams.view.event(TurnEnded("completed", kept=True, usage=Usage(), seconds=0.1))
+    assert streams.out.getvalue() == "Hello\n"
+
+
+def test_how_it_went_goes_to_the_other_stream(streams: Streams) -> None:
+    streams.view.event(TOOL)
+    streams.view.event(Waiting("loading Toy"))
+    streams.view.event(Waiting(""))
+    streams.view.event(Notice("Something was mended."))
+    streams.view.error("It failed.")
+    assert streams.out.getvalue() == ""
+    assert streams.err.getvalue() == "● calculator 2+2 … 0.1s → 4\nLoading Toy …\nSomething was mended.\nIt failed.\n"
+
+
+def test_a_message_in_mid_answer_begins_on_a_line_of_its_own(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("Half"))
+    streams.view.info("Stopped.")
+    assert streams.out.getvalue() == "Half\nStopped.\n"
+
+
+def test_no_codes_get_through(streams: Streams) -> None:
+    streams.view.event(AnswerDelta("\x1b[2J"))
+    streams.view.error("\x1b[2J")
+    assert "\x1b" not in streams.out.getvalue() + streams.err.getvalue()
+
+
+async def test_without_a_terminal_there_is_no_editor(streams: Streams) -> None:
+    assert not await streams.view.edit(Path("session.yaml"), 1)
+    assert streams.err.getvalue() == "An editor needs a terminal, and there is none here.\n"
+
+
+def test_what_a_command_prints_is_written_as_it_comes_and_made_safe(streams: Streams) -> None:
+    with streams.view.printing("make") as tell:
+        tell("one\n\x1b[2Jtw")
+        assert streams.out.getvalue() == "one\n^[[2Jtw"
+        tell("o")
+    assert streams.out.getvalue() == "one\n^[[2Jtwo\n"
+
+
+async def test_there_is_no_terminal_to_hand_over(streams: Streams, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no terminal"):
+        await streams.view.hand_over(["vi"], tmp_path)
+
+
+ASKING_FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
+REQUEST = Request(("shell",), "run_shell in here", "make")
+
+
+class Answers:
+    """Lines that somebody has ready."""
+
+    def __init__(self, *lines: str | None) -> None:
+        self._lines = list(lines)
+        self.asked: list[str] = []
+        self.is_lent = False
+
+    async def answer(self, lead: str) -> str | None:
+        self.asked.append(lead)
+        return self._lines.pop(0)
+
+    def set_aside(self) -> None:
+        self.asked.append("aside")
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        self.is_lent = True
+        yield
+        self.is_lent = False
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "21")
+
+
+def test_an_answer_is_written_by_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    view = AskingView(Answers())
+    view.event(AnswerDelta("one\ntw"))
+    assert capsys.readouterr().out == "one\n"
+    view.event(AnswerDelta("o"))
+    view.event(ASKING_FINISHED)
+    assert capsys.readouterr().out == "two\n"
+
+
+def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    view = AskingView(Answers())
+    code = "```\nreturn one + two + three\n```\n"
+    view.event(TurnStarted("m"))
+    view.event(AnswerDelta(f"one two three four five\n{code}one two three four five"))
+    view.event(ASKING_FINISHED)
+    prose = "one two three four\nfive\n"
+    assert capsys.readouterr().out == prose + code + prose
+
+
+def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = AskingView(Answers(), Detail(thinking=True))
+    monkeypatch.setenv("COLUMNS", "11")
+    view.event(ThoughtDelta("one two\nthree four"))
+    view.event(ASKING_FINISHED)
+    assert capsys.readouterr().err == "  one two\n  three\n  four\n"
+
+
+async def test_a_question_is_put_until_the_answer_is_clear(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Answers("what?", "y")
+    decision = await AskingView(lines).consent(REQUEST)
+    assert (decision.answer, lines.asked) == ("once", ["aside", "allow? ", "allow? "])
+    assert "$ make" in capsys.readouterr().out
+
+
+async def test_what_was_typed_before_a_question_is_set_aside() -> None:
+    lines = Answers("n")
+    assert not await AskingView(lines).confirm("Delete it?")
+    assert lines.asked == ["aside", "> "]
+
+
+async def test_a_program_gets_the_terminal_and_its_failure_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    view = AskingView(Answers())
+    assert await view.hand_over(["sh", "-c", "exit 3"], tmp_path) == 3
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "true")
+    assert await view.edit(tmp_path / "file", 1)
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    assert not await view.edit(tmp_path / "file", 1)
+    assert "There is no editor" in capsys.readouterr().err
+
+
+async def test_the_end_of_the_lines_is_a_no() -> None:
+    view = AskingView(Answers(None, None))
+    assert not await view.confirm("Delete it?")
+    assert (await view.consent(REQUEST)).answer == "no"

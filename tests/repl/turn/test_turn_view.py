@@ -1,0 +1,153 @@
+"""A turn on a terminal, event by event; no application is running, so that only what is printed is seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from aloop.agent.events import (
+    AgentEvent,
+    AnswerDelta,
+    AnswerFinished,
+    Compacting,
+    Notice,
+    ReadingQuestion,
+    Retrying,
+    ThoughtDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    TurnStarted,
+    Waiting,
+)
+from aloop.errors import ServerFailed
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.tools.base import ToolResult
+from repl.output.live import Live
+from repl.output.screen import Screen
+from repl.output.styled import to_text
+from repl.turn.turn_view import TokenCount, TurnDisplay
+from tests.repl.terminal import Terminal
+
+CALL = ToolCall("call_1", "calculator", "{}")
+FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
+ENDED = TurnEnded("completed", kept=True, usage=Usage(), seconds=1.0)
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.terminal = Terminal()
+        self.live = Live()
+        self.display = TurnDisplay(Screen(self.terminal.output), self.live)
+
+    def show(self, *events: AgentEvent) -> None:
+        for event in events:
+            self.display.show(event)
+
+
+@pytest.fixture
+async def stage() -> Stage:
+    return Stage()
+
+
+async def test_an_answer_is_rendered_once_it_is_whole(stage: Stage) -> None:
+    stage.live.begin("")
+    stage.show(TurnStarted("m"), AnswerDelta("**one**\n\ntw"), AnswerDelta("o"))
+    assert stage.terminal.screen == []
+    stage.show(FINISHED, ENDED)
+    assert stage.terminal.screen == ["one", "", "two"]
+
+
+async def test_what_is_waited_for_stands_in_the_status_until_it_is_over(stage: Stage) -> None:
+    stage.live.begin("")
+    stage.show(TurnStarted("m"), Waiting("loading Toy"))
+    assert stage.live.status.startswith("loading Toy")
+    stage.show(Waiting(""))
+    assert stage.live.status.startswith("waiting for the answer")
+    stage.show(ReadingQuestion(0.4))
+    assert stage.live.status.startswith("reading the conversation, 40%")
+    stage.show(ReadingQuestion(1))
+    assert stage.live.status.startswith("waiting for the answer")
+
+
+async def test_a_finished_block_is_printed_within_a_frame_and_the_rest_is_live(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), AnswerDelta("one\n\ntwo is not"))
+    await stage.terminal.wait_for("one")
+    assert stage.terminal.screen == ["one"]
+    assert to_text(stage.live.rows(80, 24, 24)).startswith("\ntwo is not\n")
+    stage.show(AnswerDelta(" whole yet"), FINISHED)
+    assert stage.terminal.screen == ["one", "", "two is not whole yet"]
+    assert not stage.live.has_tail
+
+
+async def test_a_wait_to_try_again_is_counted_down_below_what_was_read(stage: Stage) -> None:
+    stage.live.begin("")
+    error = ServerFailed("The API is overloaded (529). Try again in a minute.")
+    stage.show(TurnStarted("m"), AnswerDelta("Once upon"), Retrying(error, 2, 5, 4.0, 2.3))
+    assert stage.terminal.screen == ["Once upon"]
+    assert stage.live.status == "The API is overloaded (529): again in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
+    stage.show(Retrying(error, 2, 5, 4.0, 0))
+    assert stage.live.status.startswith("waiting for the answer")
+
+
+async def test_a_summary_on_its_way_is_told(stage: Stage) -> None:
+    stage.live.begin("")
+    stage.show(Compacting(34))
+    assert stage.live.status.startswith("summarising 34 older messages")
+    stage.show(ReadingQuestion(0.4), ReadingQuestion(1))
+    assert stage.live.status.startswith("summarising 34 older messages")
+    stage.show(Notice("34 older messages are a summary now."), ReadingQuestion(1))
+    assert stage.live.status.startswith("waiting for the answer")
+
+
+async def test_tools_are_lines_of_their_own_parted_from_text(stage: Stage) -> None:
+    result = ToolFinished(CALL, "2+2", ToolResult("4"), 0.1)
+    stage.show(TurnStarted("m"), AnswerDelta("Let me see."), FINISHED, ToolStarted(CALL, "2+2"), result, result)
+    stage.show(AnswerDelta("It is 4."), FINISHED, ENDED)
+    step = "● calculator 2+2 … 0.1s → 4"
+    assert stage.terminal.screen == ["Let me see.", "", step, step, "", "It is 4."]
+
+
+async def test_the_status_follows_the_turn(stage: Stage) -> None:
+    stage.live.begin("")
+    seen = []
+    for event in (TurnStarted("m"), ThoughtDelta("hm"), AnswerDelta("text"), FINISHED, ToolStarted(CALL, "2+2")):
+        stage.show(event)
+        seen.append(stage.live.status.partition(" · ")[0])
+    waiting = "waiting for the answer"
+    assert seen == [waiting, "thinking", "answering", waiting, "● calculator 2+2"]
+
+
+async def test_a_tool_that_was_stopped_leaves_a_line(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), ToolStarted(CALL, "2+2"), ENDED)
+    assert stage.terminal.screen == ["● calculator 2+2 … stopped"]
+
+
+async def test_a_step_wider_than_the_screen_stays_one_line(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), ToolFinished(CALL, "2+2", ToolResult("日本" * 90), 0.1))
+    assert len(stage.terminal.screen) == 1
+
+
+async def test_a_notice_comes_after_what_was_said_before_it(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), AnswerDelta("text"), Notice("Something was mended."))
+    assert stage.terminal.screen == ["text", "Something was mended."]
+
+
+def test_what_is_heard_is_estimated_until_it_is_counted() -> None:
+    tokens = TokenCount()
+    assert tokens.text == ""
+    tokens.hear("x" * 40)
+    assert tokens.text == "~10 tokens"
+    tokens.count(Usage(output_tokens=12))
+    assert tokens.text == "12 tokens"
+    tokens.hear("x" * 8_000)
+    assert tokens.text == "~2.0k tokens"
+    tokens.begin()
+    assert tokens.text == ""
+
+
+def test_without_a_count_the_estimate_stays() -> None:
+    tokens = TokenCount()
+    tokens.hear("x" * 40)
+    tokens.count(None)
+    tokens.count(Usage())
+    assert tokens.text == "~10 tokens"

@@ -1,0 +1,243 @@
+"""The tools that change files: what they ask, what they leave as it was, what they refuse.
+
+Replacing a text: exactly the one that is meant, and not a byte besides.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aloop.errors import ToolError
+from aloop.permissions import Request
+from aloop.tools.base import Action, Tool
+from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.write import EditFile, WriteFile, replace_text
+
+
+@pytest.fixture
+def work(workspace: Workspace) -> Path:
+    return workspace.root
+
+
+def left_overs(folder: Path) -> list[Path]:
+    return list(folder.glob(".*.tmp"))
+
+
+async def prepared(tool: Tool, arguments: Mapping[str, Any]) -> tuple[Action, Request]:
+    action = await tool.prepare(arguments)
+    assert action.request is not None
+    return action, action.request
+
+
+async def written(workspace: Workspace, path: str, content: str) -> str:
+    return (await WriteFile(workspace).run({"path": path, "content": content})).text
+
+
+async def edited(workspace: Workspace, path: str, old: str, new: str, **more: bool) -> str:
+    return (await EditFile(workspace).run({"path": path, "old_text": old, "new_text": new, **more})).text
+
+
+async def test_a_new_file_is_written_with_its_folders(workspace: Workspace, work: Path) -> None:
+    assert await written(workspace, "new/deep/a.txt", "one\ntwo\n") == "Wrote new/deep/a.txt: new, 2 lines."
+    assert (work / "new/deep/a.txt").read_text() == "one\ntwo\n"
+
+
+async def test_the_question_shows_just_what_will_be_done_and_nothing_is_done_before(
+    workspace: Workspace, work: Path
+) -> None:
+    action, request = await prepared(WriteFile(workspace), {"path": "README.md", "content": "# A project\nbye\n"})
+    assert (request.kinds, request.form) == (("write",), "diff")
+    assert request.summary == "write_file README.md (+1 −1)"
+    assert request.detail.splitlines()[2:] == ["@@ -1,2 +1,2 @@", " # A project", "-hello world", "+bye"]
+    assert (work / "README.md").read_text() == "# A project\nhello world\n"
+    result = await action.run(lambda _: None)
+    assert (work / "README.md").read_text() == "# A project\nbye\n"
+    assert result.text.startswith("Changed README.md: 1 line added, 1 removed.\n--- README.md\n")
+    assert result.form == "diff"
+
+
+async def test_an_edit_puts_one_text_for_another(workspace: Workspace, work: Path) -> None:
+    assert "-    print('hello')\n+    print('bye')" in await edited(workspace, "src/app.py", "'hello'", "'bye'")
+    assert (work / "src/app.py").read_text() == "def main():\n    print('bye')\n"
+
+
+async def test_a_file_changed_between_question_and_answer_is_left_alone(workspace: Workspace, work: Path) -> None:
+    action, _ = await prepared(EditFile(workspace), {"path": "README.md", "old_text": "hello", "new_text": "bye"})
+    (work / "README.md").write_text("# Somebody else's\n")
+    with pytest.raises(ToolError, match="changed by somebody else"):
+        await action.run(lambda _: None)
+    assert (work / "README.md").read_text() == "# Somebody else's\n"
+    assert not left_overs(work)
+
+
+async def test_a_file_that_came_to_be_meanwhile_is_left_alone(workspace: Workspace, work: Path) -> None:
+    action, _ = await prepared(WriteFile(workspace), {"path": "new.txt", "content": "mine"})
+    (work / "new.txt").write_text("theirs")
+    with pytest.raises(ToolError, match="changed by somebody else"):
+        await action.run(lambda _: None)
+    assert (work / "new.txt").read_text() == "theirs"
+
+
+async def test_a_path_that_leads_elsewhere_by_then_is_not_followed(workspace: Workspace, work: Path) -> None:
+    action, _ = await prepared(WriteFile(workspace), {"path": "src/new.txt", "content": "x"})
+    (work / "src").rename(work / "old")
+    (work / "src").symlink_to("..")
+    with pytest.raises(ToolError, match="leads elsewhere"):
+        await action.run(lambda _: None)
+    assert not (work.parent / "new.txt").exists()
+
+
+async def test_mode_line_ends_and_byte_order_mark_stay(workspace: Workspace, work: Path) -> None:
+    path = work / "run.bat"
+    path.write_bytes(b"\xef\xbb\xbfecho a\r\necho b\r\n")
+    path.chmod(0o750)
+    await edited(workspace, "run.bat", "echo a\necho b", "echo c\necho d")
+    assert path.read_bytes() == b"\xef\xbb\xbfecho c\r\necho d\r\n"
+    await written(workspace, "run.bat", "echo e\n")
+    assert path.read_bytes() == b"\xef\xbb\xbfecho e\r\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o750
+
+
+async def test_a_new_file_has_the_mode_that_the_umask_leaves(workspace: Workspace, work: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        await written(workspace, "new.txt", "x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((work / "new.txt").stat().st_mode) == 0o640
+
+
+async def test_a_link_that_stays_inside_keeps_being_one(workspace: Workspace, work: Path) -> None:
+    (work / "link.md").symlink_to("README.md")
+    await written(workspace, "link.md", "new\n")
+    assert (work / "link.md").is_symlink()
+    assert (work / "README.md").read_text() == "new\n"
+
+
+async def test_what_is_there_already_is_not_asked_for(workspace: Workspace) -> None:
+    action = await WriteFile(workspace).prepare({"path": "README.md", "content": "# A project\nhello world\n"})
+    assert action.request is None
+    assert "nothing was changed" in (await action.run(lambda _: None)).text
+
+
+@pytest.mark.parametrize("path", ["src", "src/data.bin", "latin.txt", "socket", "README.md/x", "", "\0"])
+async def test_what_is_no_text_file_is_refused(workspace: Workspace, work: Path, path: str) -> None:
+    (work / "latin.txt").write_bytes("für".encode("latin-1"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        os.chdir(work)
+        listening.bind("socket")
+        with pytest.raises(ToolError):
+            await written(workspace, path, "x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+async def test_a_file_that_is_write_protected_stays_so(workspace: Workspace, work: Path) -> None:
+    (work / "README.md").chmod(0o444)
+    with pytest.raises(ToolError, match="write-protected"):
+        await written(workspace, "README.md", "x")
+
+
+async def test_a_file_too_large_is_refused(workspace: Workspace, work: Path) -> None:
+    (work / "large.txt").write_bytes(b"x" * 5_000_001)
+    with pytest.raises(ToolError, match="too large"):
+        await edited(workspace, "large.txt", "x", "y")
+
+
+async def test_text_that_would_make_the_file_a_binary_one_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(ToolError, match="NUL"):
+        await written(workspace, "a.txt", "a\0b")
+
+
+async def test_editing_what_is_not_there_tells_what_is_near(workspace: Workspace) -> None:
+    with pytest.raises(ToolError, match=r"Did you mean 'README\.md'"):
+        await edited(workspace, "READMEE.md", "a", "b")
+
+
+async def test_outside_takes_a_permission_of_its_own(workspace: Workspace, work: Path) -> None:
+    _, request = await prepared(WriteFile(workspace), {"path": "../beside.txt", "content": "x"})
+    assert request.kinds == ("write", "outside")
+    assert str(work.parent / "beside.txt") in request.detail
+    everywhere = Workspace(work, allow_outside=True)
+    _, request = await prepared(WriteFile(everywhere), {"path": "../beside.txt", "content": "x"})
+    assert request.kinds == ("write",)
+
+
+@pytest.mark.parametrize("path", [".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", ".aloop/sessions/x"])
+async def test_what_git_would_run_and_what_was_said_count_as_outside(workspace: Workspace, path: str) -> None:
+    _, request = await prepared(WriteFile(workspace), {"path": path, "content": "x"})
+    assert request.kinds == ("write", "outside")
+
+
+async def test_a_link_that_leads_out_is_refused_with_where_it_leads(workspace: Workspace, work: Path) -> None:
+    (work / "out").symlink_to("..")
+    (work / "file-out").symlink_to("../beside.txt")
+    for path in ("out/beside.txt", "file-out"):
+        with pytest.raises(ToolError, match=r"by a link\. Name '.*/beside\.txt'"):
+            await written(workspace, path, "x")
+    assert not (work.parent / "beside.txt").exists()
+
+
+async def test_a_disk_that_says_no_leaves_the_old_file_and_no_other(
+    workspace: Workspace, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ToolError, match="can not be written: No space left"):
+        await written(workspace, "README.md", "x")
+    assert (work / "README.md").read_text() == "# A project\nhello world\n"
+    assert not left_overs(work)
+
+
+def test_the_only_place_is_changed() -> None:
+    assert replace_text("one\ntwo\nthree\n", "two", "2", "\n") == "one\n2\nthree\n"
+
+
+def test_what_looks_like_a_pattern_is_plain_text() -> None:
+    assert replace_text("a.b a+b", "a+b", r"\1\g<0>", "\n") == r"a.b \1\g<0>"
+
+
+def test_a_text_that_is_there_twice_is_refused_with_its_lines() -> None:
+    with pytest.raises(ToolError, match=r"2 times \(lines 1, 3\).*replace_all"):
+        replace_text("x\ny\nx\n", "x", "z", "\n")
+    assert replace_text("x\ny\nx\n", "x", "z", "\n", everywhere=True) == "z\ny\nz\n"
+
+
+def test_places_that_overlap_are_in_doubt() -> None:
+    with pytest.raises(ToolError, match="2 times"):
+        replace_text("aaa", "aa", "b", "\n")
+
+
+def test_a_text_that_is_not_there_is_refused_with_where_it_nearly_was() -> None:
+    with pytest.raises(ToolError, match="first line is at line 2"):
+        replace_text("if x:\n    go()\n", "go()\nstop()", "", "\n")
+    with pytest.raises(ToolError, match=r"not in the file\. read_file"):
+        replace_text("a\n", "b", "c", "\n")
+
+
+@pytest.mark.parametrize(("old", "new"), [("", "x"), ("a", "a"), ("a\nb", "a\r\nb")])
+def test_a_change_that_is_none_is_refused(old: str, new: str) -> None:
+    with pytest.raises(ToolError):
+        replace_text("a\nb\n", old, new, "\n")
+
+
+def test_line_ends_match_either_kind_and_are_written_as_the_file_has_them() -> None:
+    assert replace_text("a\r\nb\r\nc\r\n", "a\nb", "x\ny\nz", "\r\n") == "x\r\ny\r\nz\r\nc\r\n"
+    assert replace_text("a\r\nb\nc\n", "b\nc", "d", "\n") == "a\r\nd\n"
+
+
+@given(st.text("ab\r\n"), st.text("ab\r\n", min_size=1), st.text("xy"))
+def test_what_is_around_the_place_stays_to_the_byte(before: str, old: str, new: str) -> None:
+    old = f"<{old}>".replace("\r", "")
+    text = f"{before}{old}{before}"
+    assert replace_text(text, old, new, "\n") == f"{before}{new}{before}"
