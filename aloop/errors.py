@@ -120,7 +120,7 @@ class NewerVersion(SessionFileError):
     """The file's ``version`` is later than this program knows: it is read, and never written."""
 
 
-class SessionTwin(SessionFileError):
+class DuplicateSessionId(SessionFileError):
     """The file is sound, and has the id of another one, in the folder ``other``, which goes by it."""
 
     def __init__(self, path: Path, other: str) -> None:
@@ -148,7 +148,7 @@ class LLMError(AloopError):
     asked to wait, None when it did not say.
     """
 
-    passes = False
+    is_transient = False
     retry_after: float | None = None
 
 
@@ -175,7 +175,7 @@ class ContextOverflow(RequestRejected):
 class RateLimited(LLMError):
     """Too many requests."""
 
-    passes = True
+    is_transient = True
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -185,19 +185,19 @@ class RateLimited(LLMError):
 class ServerFailed(LLMError):
     """The API failed or is overloaded; the same request may work later."""
 
-    passes = True
+    is_transient = True
 
 
 class ConnectionFailed(LLMError):
     """The API could not be reached."""
 
-    passes = True
+    is_transient = True
 
 
 class StreamBroken(LLMError):
     """The answer stopped before its end."""
 
-    passes = True
+    is_transient = True
 
 
 class LocalModelError(LLMError):

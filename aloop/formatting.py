@@ -23,7 +23,7 @@ from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.codec.emitter import message_record
 from aloop.memory.search.query import Mark
 from aloop.memory.search.search import Hit
-from aloop.memory.session import lies_ahead
+from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
@@ -83,7 +83,7 @@ def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> s
     if row.problem is not None:
         return _row(row.id[:SHORT_ID], format_time(moment), "?", row.problem)
     title = _one_line(row.title)
-    if lies_ahead(moment):
+    if is_in_future(moment):
         title = f"(dated in the future) {title}"
     line = _row(row.id[:SHORT_ID], format_time(moment), str(row.message_count), title)
     return line if width is None else cut(line, width)

@@ -16,7 +16,7 @@ Form = Literal["text", "diff", "output"]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PermissionRequest:
     """What a call would do, exactly: ``summary`` is one line, ``detail`` the diff, the command or the path.
 
     All of ``kinds`` are needed for it.
@@ -29,11 +29,11 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PermissionDecision:
     """What a person said: ``session`` is a yes to all of its kinds until the session ends; a no may have a reason."""
 
     answer: Literal["once", "session", "no"]
     reason: str = ""
 
 
-Ask = Callable[[Request], Awaitable[Decision]]
+Ask = Callable[[PermissionRequest], Awaitable[PermissionDecision]]

@@ -25,7 +25,7 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
     before = context.memory.message_count
     remember_work(context.agent, context.trust, context.view.error)
     try:
-        attachments = [*await _mentioned(context, text if typed is None else typed), *context.carried.taken]
+        attachments = [*await _mentioned(context, text if typed is None else typed), *context.pending_output.taken]
         for attachment in attachments:
             context.view.info(f"attached {attachment.summary}")
         await context.agent.run(with_attachments(text, attachments))
@@ -39,11 +39,11 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         )
         context.view.error(f"{error}{comfort}")
     else:
-        context.carried.taken.clear()
+        context.pending_output.taken.clear()
         return Outcome()
     if context.memory.message_count == before:
         return Outcome(prefill=text)
-    context.carried.taken.clear()
+    context.pending_output.taken.clear()
     return Outcome()
 
 

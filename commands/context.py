@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
     from aloop.memory.search.search import Hit
     from aloop.memory.sessions_dir.trash import TrashedSession
-    from aloop.permissions import Decision, Request
+    from aloop.permissions import PermissionDecision, PermissionRequest
     from commands.registry import Command, Registry
-    from commands.session_browser import Choice, Shelf
+    from commands.session_browser import Choice, SessionBrowser
 
 
 @dataclass(slots=True)
-class Detail:
+class Verbosity:
     """What is shown of a turn: tool calls with all that goes in and comes out, and what the model thinks."""
 
     verbose: bool = False
@@ -35,7 +35,7 @@ class Detail:
 
 
 @dataclass(slots=True)
-class Carried:
+class PendingOutput:
     """``offer`` waits for an answer, until the next line is entered; ``taken`` goes with the next message."""
 
     offer: Attachment | None = None
@@ -44,17 +44,17 @@ class Carried:
 
 def accept(context: Context) -> bool:
     """Take along what is offered, and say so: an empty line is the yes. False when nothing is."""
-    offer, context.carried.offer = context.carried.offer, None
+    offer, context.pending_output.offer = context.pending_output.offer, None
     if offer is None:
         return False
-    context.carried.taken.append(offer)
+    context.pending_output.taken.append(offer)
     context.view.info("The output goes with your next message.")
     return True
 
 
 def drop(context: Context) -> bool:
     """Take nothing along, and say so; False when nothing was to be."""
-    carried = context.carried
+    carried = context.pending_output
     carried.offer = None
     if not carried.taken:
         return False
@@ -67,7 +67,7 @@ class View(Protocol):
     """Where a command shows things. Every text may hold anything: the view makes it safe to show."""
 
     @property
-    def detail(self) -> Detail:
+    def verbosity(self) -> Verbosity:
         """How much of a turn is shown; changing it changes that."""
         ...
 
@@ -94,7 +94,7 @@ class View(Protocol):
         """
         ...
 
-    async def pick(self, shelf: Shelf) -> Choice | None:
+    async def pick(self, shelf: SessionBrowser) -> Choice | None:
         """Let one of all sessions be picked; None where that can not be done, or none was chosen."""
         ...
 
@@ -142,7 +142,7 @@ class View(Protocol):
         """Show a step of a turn, at once."""
         ...
 
-    async def consent(self, request: Request) -> Decision:
+    async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         """Ask whether a tool may do what it wants to, showing just that; where nobody can be asked, it may not."""
         ...
 
@@ -172,11 +172,11 @@ class Context:
     registry: Registry[Context]
     _rows: list[str] = field(default_factory=list)
     _hits: dict[int, Hit] = field(default_factory=dict)
-    was_told_of_unsaved: bool = False
+    warned_unsaved: bool = False
     keeps_model: bool = False
     trust: TrustFile = field(default_factory=TrustFile.of_user)
     is_typed: bool = True
-    carried: Carried = field(default_factory=Carried)
+    pending_output: PendingOutput = field(default_factory=PendingOutput)
 
     @property
     def rows(self) -> list[str]:

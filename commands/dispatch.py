@@ -24,7 +24,7 @@ async def dispatch(line: str, context: Context, typed: str | None = None) -> Out
     if meant is None:
         accept(context)
         return Outcome()
-    context.carried.offer = None
+    context.pending_output.offer = None
     try:
         match meant:
             case Chat(text):

@@ -51,18 +51,18 @@ MOST_TOGETHER = 300_000
 
 
 @dataclass(slots=True)
-class Found:
+class MentionedFiles:
     """``attachments`` are what was read, ``refusals`` a sentence for each file that is there and could not be."""
 
     attachments: list[Attachment] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
 
-async def read_along(typed: str, folder: Path, *, outside: bool = True) -> Found:
+async def read_along(typed: str, folder: Path, *, outside: bool = True) -> MentionedFiles:
     """Read what ``typed`` mentions and does not hold already; ``outside`` says whether from anywhere or ``folder``."""
     own, present = split_attachments(typed)
     if "@" not in own:
-        return Found()
+        return MentionedFiles()
     # Imported here for start-up time.
     from aloop.tools.base import in_thread
 
@@ -72,13 +72,13 @@ async def read_along(typed: str, folder: Path, *, outside: bool = True) -> Found
 
 def read_mentioned(
     text: str, folder: Path, stop: threading.Event, known: Collection[str] = (), *, outside: bool = True
-) -> Found:
+) -> MentionedFiles:
     """Read the files that ``text`` mentions, each once; relative paths are meant from ``folder``.
 
     Mentions of what is no file are no mentions. ``known`` are names that are attached already. Unless ``outside`` is
     set, files that are not in ``folder`` are refused. Blocks; gives up between two files when ``stop`` is set.
     """
-    found, seen, room = Found(), set[Path](), MOST_TOGETHER
+    found, seen, room = MentionedFiles(), set[Path](), MOST_TOGETHER
     for readings in find_mentions(text):
         named = next(((name, path) for name in readings if (path := _existing(name, folder))), None)
         if stop.is_set() or named is None or named[1] in seen or named[0] in known:

@@ -37,7 +37,7 @@ def read_range(argument: str) -> tuple[int, int]:
     return first, last
 
 
-def refuse_beyond(number: int, count: int) -> None:
+def require_in_range(number: int, count: int) -> None:
     """Raise UsageError for the number of a message that a session of ``count`` messages does not have."""
     if number > count:
         there_are = "has no messages yet" if not count else f"has {count} {'message' if count == 1 else 'messages'}"
@@ -49,7 +49,7 @@ def numbered(first: int, last: int) -> str:
     return f"message {first}" if first == last else f"messages {first}-{last}"
 
 
-async def save_what_is_left(memory: MemoryManager) -> None:
+async def save_before_leaving(memory: MemoryManager) -> None:
     """Save the open session if its file lacks messages, or is gone; raises StorageError or SessionFileError.
 
     A session that is saved already is not written, so that putting it away does not change when it was last used.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from commands.selection import save_what_is_left
+from commands.selection import save_before_leaving
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
@@ -21,7 +21,7 @@ class Choice:
     fork: bool = False
 
 
-class Shelf:
+class SessionBrowser:
     """The saved sessions. Methods raise SessionError.
 
     ``rows`` are the ids of the newest that are shown, ``numbered`` of them at most: what a row number means.
@@ -42,9 +42,9 @@ class Shelf:
         """Take ``titles`` as those that are shown, the newest first."""
         self.rows = [title.id for title in titles[: self._numbered]]
 
-    async def openings(self) -> Mapping[str, str]:
+    async def first_questions(self) -> Mapping[str, str]:
         """Return what was said first in each session, by id."""
-        return await self._memory.list_openings(sessions_dir=self._memory.sessions_dir)
+        return await self._memory.list_first_questions(sessions_dir=self._memory.sessions_dir)
 
     async def ending(self, session_id: str) -> Sequence[LLMMessage]:
         """Return at least the last messages of a session."""
@@ -65,7 +65,7 @@ class Shelf:
         is_open = session_id == await memory.find_own_name()
         if is_open:
             # What a failed save has left goes into the trash too: it may be wanted back.
-            await save_what_is_left(memory)
+            await save_before_leaving(memory)
         # The open session is let go of afterwards: when it can not be deleted, it stays open.
         path = await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
         # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.

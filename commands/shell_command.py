@@ -23,7 +23,7 @@ MOST_CHARACTERS = 50_000
 _SETTINGS = {"TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
-class Kept:
+class CapturedOutput:
     """The text of a command's output, the middle of very much left out."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ async def _listen(context: Context, typed: str, command: list[str]) -> None:
     # Imported here for start-up time.
     from aloop.tools.process import run_command
 
-    kept, began, ending = Kept(), time.monotonic(), "stopped"
+    kept, began, ending = CapturedOutput(), time.monotonic(), "stopped"
     env = os.environ | _SETTINGS
     try:
         with context.view.printing(typed) as tell:
@@ -96,7 +96,7 @@ async def _listen(context: Context, typed: str, command: list[str]) -> None:
     output = Attachment("output", typed, kept.text, notes)
     told = f"{ending} · {time.monotonic() - began:.1f}s"
     if output.text:
-        context.carried.offer = output
+        context.pending_output.offer = output
         told += f" · {output.size}{', the middle left out' if kept.note else ''}"
         told += " · Enter adds the output to your next message"
     context.view.info(told)

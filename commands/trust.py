@@ -20,7 +20,7 @@ _SHOWN_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class TrustConcern:
     """Something to know of a session before going on in it; ``asks`` whether to go on at all.
 
     ``folder`` or ``text`` is what is trusted once somebody has gone on.
@@ -32,7 +32,7 @@ class Doubt:
     text: str | None = None
 
 
-def find_doubts(session: Session, sessions_dir: Path, trust: TrustFile) -> list[Doubt]:
+def find_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> list[TrustConcern]:
     """Return what is strange about ``session``, an empty list for one of the user's own."""
     return [
         *_folder_doubts(sessions_dir, trust),
@@ -41,24 +41,26 @@ def find_doubts(session: Session, sessions_dir: Path, trust: TrustFile) -> list[
     ]
 
 
-def _folder_doubts(sessions_dir: Path, trust: TrustFile) -> Iterator[Doubt]:
+def _folder_doubts(sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
     if not trust.knows_folder(sessions_dir):
         notice = f"You have not worked with the sessions in {sessions_dir} before."
-        yield Doubt(f"{notice}\nWhat this one says, whoever wrote it, goes to the model.", True, folder=sessions_dir)
+        yield TrustConcern(
+            f"{notice}\nWhat this one says, whoever wrote it, goes to the model.", True, folder=sessions_dir
+        )
 
 
-def _owner_doubts(session: Session, sessions_dir: Path, trust: TrustFile) -> Iterator[Doubt]:
+def _owner_doubts(session: Session, sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
     folder = session.path.parent
     owners = {path.lstat().st_uid for path in (sessions_dir, folder, session.path) if os.path.lexists(path)}
     others = sorted(owners - {os.getuid()})
     if others and not trust.knows_folder(folder):
         notice = f"Session {session.id[:SHORT_ID]} belongs to another user of this computer ({_name(others[0])})."
-        yield Doubt(
+        yield TrustConcern(
             f"{notice}\nWhat it says goes to the model, and that user may read and change it.", True, folder=folder
         )
 
 
-def _text_doubts(session: Session, trust: TrustFile) -> Iterator[Doubt]:
+def _text_doubts(session: Session, trust: TrustFile) -> Iterator[TrustConcern]:
     # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
     from aloop.llm.prompts import is_system_prompt
 
@@ -69,12 +71,12 @@ def _text_doubts(session: Session, trust: TrustFile) -> Iterator[Doubt]:
         shown = [f"│ {line}" for line in lines[:_SHOWN_LINES]]
         more = [f"… {len(lines) - _SHOWN_LINES} more lines: /system shows all"] if len(lines) > _SHOWN_LINES else []
         head = "The system message of this session is neither aloop's own nor one that you gave. It tells the model:"
-        yield Doubt("\n".join([head, *shown, *more]), False, text=text)
+        yield TrustConcern("\n".join([head, *shown, *more]), False, text=text)
 
 
-async def admit(context: Context, session: Session) -> None:
+async def confirm_trust(context: Context, session: Session) -> None:
     """Announce what is strange about ``session``, and ask where somebody can answer; raises SessionDeclined."""
-    doubts = find_doubts(session, context.memory.sessions_dir, context.trust)
+    doubts = find_concerns(session, context.memory.sessions_dir, context.trust)
     for doubt in doubts:
         if not await context.view.announce(doubt.notice, "Go on in it?" if doubt.asks else ""):
             raise SessionDeclined(session.id)
@@ -85,9 +87,9 @@ async def admit(context: Context, session: Session) -> None:
         context.view.error(str(error))
 
 
-async def refuse_doubtful(context: Context, session: Session) -> None:
+async def require_trusted(context: Context, session: Session) -> None:
     """Leave a strange session to the prompt: it takes one to announce it, and to ask; raises SessionDeclined."""
-    if find_doubts(session, context.memory.sessions_dir, context.trust):
+    if find_concerns(session, context.memory.sessions_dir, context.trust):
         raise SessionDeclined(session.id)
 
 

@@ -151,7 +151,7 @@ class Engine:
             from commands.context import Context
 
             view = self._make_view()
-            agent.on_event, agent.ask = view.event, view.consent
+            agent.on_event, agent.ask = view.event, view.ask_permission
             context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options))
             # Whatever has been imported by now is here to stay: no collection needs to look at it again.
             gc.freeze()

@@ -27,14 +27,14 @@ from repl.input.prompt import Prompt
 from repl.options import ShellOptions
 from repl.output.live import Live
 from repl.output.screen import Screen
-from repl.output.styled import Tone, echo_lines, line, to_text
+from repl.output.styled import Style, echo_lines, line, to_text
 from repl.startup.banner import farewell_lines, greeting, remember_start, toolbar_text
 from repl.startup.first_paint import EarlyScreen
 
 if TYPE_CHECKING:
     from commands.context import Context, View
-    from commands.session_browser import Choice, Shelf
-    from repl.completion.session_source import Catalogs
+    from commands.session_browser import Choice, SessionBrowser
+    from repl.completion.session_source import SessionSources
 
 
 class Background:
@@ -213,15 +213,15 @@ class Shell:
 
     def _make_view(self) -> View:
         # Imported here, in the engine's thread: rich comes with it.
-        from commands.context import Detail
+        from commands.context import Verbosity
         from repl.terminal_view import TerminalView
 
         settings = self._options.settings
         # Thinking is shown unless somebody has said no.
-        detail = Detail(verbose=settings.verbose, thinking=settings.thinking is not False)
+        detail = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
         return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, detail)
 
-    async def _pick(self, shelf: Shelf) -> Choice | None:
+    async def _pick(self, shelf: SessionBrowser) -> Choice | None:
         # Imported here: only who opens the picker waits for it.
         from repl.picker.picker import pick
 
@@ -236,14 +236,14 @@ class Shell:
         if self._options.resume is not None:
             # Imported here, as all commands are.
             from commands.builtin.resume import report_resumed
-            from commands.trust import refuse_doubtful
+            from commands.trust import require_trusted
 
             context = await self._engine.ready()
             try:
                 session = await resume_session(
                     context.agent,
                     self._options.resume,
-                    admit=partial(refuse_doubtful, context),
+                    admit=partial(require_trusted, context),
                     keep_model=context.keeps_model,
                     system=self._options.system,
                 )
@@ -275,10 +275,10 @@ class Shell:
             self._prompt.leave()
 
     @cached_property
-    def _catalogs(self) -> Catalogs:
-        from repl.completion.session_source import Catalogs  # here, once there is something to look up
+    def _catalogs(self) -> SessionSources:
+        from repl.completion.session_source import SessionSources  # here, once there is something to look up
 
-        return Catalogs(self._engine.memory, self._background.start, self._more_to_offer, self._screen.redraw)
+        return SessionSources(self._engine.memory, self._background.start, self._more_to_offer, self._screen.redraw)
 
     def _more_to_offer(self) -> None:
         with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
@@ -315,4 +315,4 @@ class Shell:
         self._complain(loop_error_text(details))
 
     def _complain(self, text: str) -> None:
-        self._screen.say(Tone.BAD, text)
+        self._screen.say(Style.BAD, text)

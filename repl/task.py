@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, StorageError
 from commands.attachments import with_attachments
-from commands.context import Detail
+from commands.context import Verbosity
 from commands.mentions import read_along
-from commands.trust import find_doubts, remember_work
+from commands.trust import find_concerns, remember_work
 from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
 from repl.engine import build_agent, names_model, resume_session
@@ -32,7 +32,7 @@ _DONE, _FAILED = 0, 1
 
 def run_task(options: TaskOptions) -> int:
     """Do the task and return the exit code: 0 done, 1 failed, 128 and the signal that interrupted it."""
-    detail = Detail(options.settings.verbose, bool(options.settings.thinking))
+    detail = Verbosity(options.settings.verbose, bool(options.settings.thinking))
     report, stop = make_report(options.output_format, detail), _Stop()
     try:
         ending = _attempt(options, report, stop)
@@ -122,7 +122,7 @@ async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
 
 async def _announce(sessions_dir: Path, trust: TrustFile, session: Session) -> None:
     """Say what is strange about a session, and go on: whoever named it for a task can not be asked."""
-    for doubt in find_doubts(session, sessions_dir, trust):
+    for doubt in find_concerns(session, sessions_dir, trust):
         for row in doubt.notice.split("\n"):
             tell(row)
 

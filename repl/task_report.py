@@ -25,9 +25,9 @@ from aloop.config import OutputFormat
 from aloop.formatting import json_line
 from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
-from commands.context import Detail
+from commands.context import Verbosity
 from repl.output.styled import line, to_text
-from repl.turn.lines import ToldThoughts, finished_lines, retrying_text, waiting_text
+from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class TaskReport(Protocol):
 class Progress:
     """Tells a person, on standard error, what is being done."""
 
-    def __init__(self, detail: Detail) -> None:
+    def __init__(self, detail: Verbosity) -> None:
         self._detail = detail
-        self._thoughts = ToldThoughts()
+        self._thoughts = ThinkingBuffer()
 
     def tell(self, event: AgentEvent) -> None:
         """Tell of a step of the turn."""
@@ -89,7 +89,7 @@ class Progress:
 class TextReport:
     """The answer on standard output, and nothing else."""
 
-    def __init__(self, detail: Detail) -> None:
+    def __init__(self, detail: Verbosity) -> None:
         self._progress = Progress(detail)
 
     def begin(self, agent: ReActAgent) -> None:
@@ -110,7 +110,7 @@ class TextReport:
 class JsonReport:
     """One JSON object, the result; with ``steps``, one for each step before it, a line each."""
 
-    def __init__(self, detail: Detail, *, steps: bool) -> None:
+    def __init__(self, detail: Verbosity, *, steps: bool) -> None:
         self._progress = Progress(detail)
         self._steps = steps
         self._agent: ReActAgent | None = None
@@ -166,7 +166,7 @@ class JsonReport:
         _write(json_line({"type": kind} | fields) + "\n")
 
 
-def make_report(output_format: OutputFormat, detail: Detail) -> TaskReport:
+def make_report(output_format: OutputFormat, detail: Verbosity) -> TaskReport:
     """Return the report for ``output_format``; ``detail`` is how much a person is told on the way."""
     return TextReport(detail) if output_format == "text" else JsonReport(detail, steps=output_format == "stream-json")
 

@@ -17,22 +17,22 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.search.search import Hit
 from aloop.memory.sessions_dir.trash import TrashedSession
-from aloop.permissions import Decision, Request
+from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_line
-from commands.context import Context, Detail
+from commands.context import Context, Verbosity
 from commands.registry import Command
-from commands.session_browser import Choice, Shelf
+from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.pager import page
 from repl.output.screen import Screen
-from repl.output.styled import Line, Tone, echo_lines, to_ansi
+from repl.output.styled import Line, Style, echo_lines, to_ansi
 from repl.output.width import fit
 from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
 from repl.pages.transcript import (
     REMINDER_LINES,
-    Paper,
+    TranscriptWriter,
     after_answer,
     message_lines,
     read_conversation,
@@ -45,7 +45,7 @@ from repl.turn.streams import CommandOutput
 from repl.turn.turn_view import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
-Pick = Callable[[Shelf], Awaitable[Choice | None]]
+Pick = Callable[[SessionBrowser], Awaitable[Choice | None]]
 
 _STATUS = 40
 """Cells of a command that runs; beside it stands for how long, and how to stop it."""
@@ -68,24 +68,24 @@ class TerminalView:
         paging: Callable[[bool], None],
         read: Read,
         choose: Pick | None = None,
-        detail: Detail | None = None,
+        detail: Verbosity | None = None,
     ) -> None:
-        self.detail = detail or Detail(thinking=True)
+        self.verbosity = detail or Verbosity(thinking=True)
         self._screen = screen
         self._live = live
         self._paging = paging
-        self._turn = TurnDisplay(screen, live, self.detail)
+        self._turn = TurnDisplay(screen, live, self.verbosity)
         self._read = read
         self._choose = choose
 
     def info(self, text: str) -> None:
-        self._screen.say(Tone.QUIET, text)
+        self._screen.say(Style.QUIET, text)
 
     def error(self, text: str) -> None:
-        self._screen.say(Tone.BAD, text)
+        self._screen.say(Style.BAD, text)
 
     async def confirm(self, question: str) -> bool:
-        self._screen.say(Tone.STRONG, f"{question} [y/N]")
+        self._screen.say(Style.STRONG, f"{question} [y/N]")
         answer = await self._read("> ", "y yes · n no")
         self._screen.show(echo_lines(answer))
         return is_yes(answer)
@@ -109,7 +109,7 @@ class TerminalView:
         else:
             self._screen.write(text)
 
-    async def pick(self, shelf: Shelf) -> Choice | None:
+    async def pick(self, shelf: SessionBrowser) -> Choice | None:
         return await self._choose(shelf) if self._choose else None
 
     async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
@@ -140,13 +140,13 @@ class TerminalView:
         self._screen.show(help_lines(commands, self._screen.width))
 
     async def announce(self, notice: str, question: str) -> bool:
-        self._screen.say(Tone.STRONG, notice)
+        self._screen.say(Style.STRONG, notice)
         return not question or await self.confirm(question)
 
     def event(self, event: AgentEvent) -> None:
         self._turn.show(event)
 
-    async def consent(self, request: Request) -> Decision:
+    async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._turn.show_question(request)
         decision = None
         while decision is None:
@@ -217,8 +217,8 @@ class TerminalView:
         finally:
             self._paging(False)
 
-    def _paper(self) -> Paper:
-        return Paper(self._screen.width, self._ansi, self._markdown)
+    def _paper(self) -> TranscriptWriter:
+        return TranscriptWriter(self._screen.width, self._ansi, self._markdown)
 
     def _markdown(self, text: str, width: int | None) -> str:
         return render_markdown(text, width or self._screen.width, colour=self._screen.colour)

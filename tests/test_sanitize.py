@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aloop.sanitize import safe_line, safe_text, visible
 from repl.output.markdown import render_markdown
-from repl.output.styled import Tone, line, to_ansi, to_text
+from repl.output.styled import Style, line, to_ansi, to_text
 from tests.hostile import PAYLOADS, obeyed
 
 
@@ -68,8 +68,8 @@ def test_no_text_at_all_survives(text: str) -> None:
 
 @given(st.text(st.characters(), max_size=60))
 def test_lines_of_spans_hold_no_codes_but_our_own(text: str) -> None:
-    assert obeyed(OURS.sub("", to_ansi([line((Tone.BAD, text), text)], colour=True))) == []
-    assert obeyed(to_text([line((Tone.BAD, text), text)])) == []
+    assert obeyed(OURS.sub("", to_ansi([line((Style.BAD, text), text)], colour=True))) == []
+    assert obeyed(to_text([line((Style.BAD, text), text)])) == []
 
 
 PIECES = [*"*_`#>-|[]()!<&;\\~ \n\t1.ab", *PAYLOADS.values(), "&#13;", "&#8238;", "&#x9b;", "```"]

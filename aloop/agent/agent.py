@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from aloop.agent.compaction import Compaction, Compactor, Room
+from aloop.agent.compaction import AutoCompactor, Compaction, Compactor
 from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
-from aloop.agent.loop import Steps
+from aloop.agent.loop import TurnLoop
 from aloop.config import MAX_STEPS
 from aloop.errors import UsageError
 from aloop.llm.base import LLM, ToolSpec
@@ -22,7 +22,7 @@ from aloop.memory import ContextUse, MemoryManager, Turn
 from aloop.memory.context import estimate_tokens
 from aloop.permissions import Ask, Kind
 from aloop.tools import Tool, ToolRunner, default_tools
-from aloop.tools.approval import Approval
+from aloop.tools.approval import PermissionGate
 
 
 class ReActAgent:
@@ -60,7 +60,7 @@ class ReActAgent:
         self._max_steps = max_steps
         self._retry = retry or RetryPolicy()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
-        self._approval = Approval(allow, ask)
+        self._approval = PermissionGate(allow, ask)
         self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._approval)
         self._overhead = estimate_tokens(str(self._runner.specs))
         self._told: set[tuple[str, str]] = set()
@@ -140,8 +140,8 @@ class ReActAgent:
 
     async def _take_turn(self, question: LLMMessage) -> str:
         began = time.monotonic()
-        room = Room(self._compactor(), lambda: self.context_use, self._emit)
-        steps = Steps(self.llm, self.memory, self._runner, self._emit, self._retry, room)
+        room = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
+        steps = TurnLoop(self.llm, self.memory, self._runner, self._emit, self._retry, room)
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:

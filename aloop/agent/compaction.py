@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
-from aloop.agent.request import SUPERSEDED, Asker
+from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
 from aloop.llm.base import LLM, USUAL_WINDOW
 from aloop.llm.message_types import LLMMessage, Usage
@@ -75,7 +75,7 @@ _LEAST = 200
 """Characters that are left of each message, however many there are."""
 
 
-def digest(messages: Sequence[LLMMessage], most: int) -> str:
+def render_transcript(messages: Sequence[LLMMessage], most: int) -> str:
     """Return who said what, one below the other, in about ``most`` characters."""
     texts = [_text(message) for message in messages]
     share = _LEAST
@@ -102,7 +102,7 @@ FULL = 0.8
 """The share of the window beyond which room is made: what is left takes the next answer and some tool results."""
 
 _ROOM = 0.25  # of the window, for the turns that stay as they are
-_DIGEST_CHARACTERS = 2  # for each token of the window: at most about half of it
+_TRANSCRIPT_CHARACTERS = 2  # for each token of the window: at most about half of it
 _HEADING = "Summary of the conversation so far:"
 
 
@@ -143,8 +143,8 @@ class Compactor:
         return Compaction(len(old), summary.usage or Usage())
 
     async def _summarise(self, old: Sequence[LLMMessage], wish: str) -> LLMMessage:
-        question = summary_request(digest(old, self._window * _DIGEST_CHARACTERS), wish)
-        asker = Asker(self._llm, self._policy, self._emit_aside)
+        question = summary_request(render_transcript(old, self._window * _TRANSCRIPT_CHARACTERS), wish)
+        asker = ModelRequest(self._llm, self._policy, self._emit_aside)
         reply = await asker.ask([LLMMessage("system", INSTRUCTIONS), LLMMessage("user", question)], ())
         text = (reply.message.content or "").strip()
         if not text or reply.stop_reason not in ("end_turn", "stop_sequence"):
@@ -180,7 +180,7 @@ def _inserted(
     return (*messages[:place], summary, *messages[place:])
 
 
-class Room:
+class AutoCompactor:
     """Makes room while a turn runs; what it can not do is told, and not tried again in this turn.
 
     ``usage`` is what its summaries took.

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from aloop.agent.compaction import Room
+from aloop.agent.compaction import AutoCompactor
 from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice
-from aloop.agent.request import Asker
-from aloop.agent.tool_calls import Calls
+from aloop.agent.request import ModelRequest
+from aloop.agent.tool_calls import ToolCallRunner
 from aloop.errors import ContextOverflow, LLMError, RequestRejected, StreamBroken
 from aloop.llm.base import LLM, Reply, StopReason
 from aloop.llm.message_types import LLMMessage, Usage
@@ -29,7 +29,7 @@ _NOTICES: Mapping[StopReason, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReplyOutcome:
     """``message`` is what to keep, None for an answer with nothing in it that the API would take back.
 
     ``goes_on`` is True when the model has more to say, after the message's tool calls have run if it has any.
@@ -40,7 +40,7 @@ class Verdict:
     notices: tuple[str, ...] = ()
 
 
-def judge(reply: Reply) -> Verdict:
+def assess_reply(reply: Reply) -> ReplyOutcome:
     """Return what to make of a whole answer."""
     message, notices = reply.message, []
     if reason := _NOTICES.get(reply.stop_reason):
@@ -51,8 +51,8 @@ def judge(reply: Reply) -> Verdict:
         )
         message = without_calls(message)
     if not message.tool_calls and not (message.content or "").strip():
-        return Verdict(None, reply.stop_reason == "pause_turn", tuple(notices))
-    return Verdict(message, bool(message.tool_calls) or reply.stop_reason == "pause_turn", tuple(notices))
+        return ReplyOutcome(None, reply.stop_reason == "pause_turn", tuple(notices))
+    return ReplyOutcome(message, bool(message.tool_calls) or reply.stop_reason == "pause_turn", tuple(notices))
 
 
 def failure(reply: Reply) -> LLMError:
@@ -86,7 +86,7 @@ def _counted(calls: int) -> str:
 _NO_WORD = "(The model ended its turn without a word.)"
 
 
-class Steps:
+class TurnLoop:
     """One turn's worth of steps; each finished message goes into the turn before anything else happens.
 
     ``usage`` is the sum over the answers and summaries so far, also after a failure.
@@ -99,7 +99,7 @@ class Steps:
         runner: ToolRunner,
         emit: Callable[[AgentEvent], None],
         policy: RetryPolicy,
-        room: Room,
+        room: AutoCompactor,
     ) -> None:
         self._llm = llm
         self._policy = policy
@@ -107,7 +107,7 @@ class Steps:
         self._runner = runner
         self._emit = emit
         self._room = room
-        self._calls = Calls(memory, runner, emit)
+        self._calls = ToolCallRunner(memory, runner, emit)
         self._usage = Usage()
 
     @property
@@ -125,7 +125,7 @@ class Steps:
         for _ in range(most):
             reply = await self._ask(turn)
             self._usage += reply.usage
-            verdict = judge(reply)
+            verdict = assess_reply(reply)
             message = verdict.message
             if message is None and not verdict.goes_on and not has_begun:
                 raise failure(reply)
@@ -154,7 +154,7 @@ class Steps:
         return await self._answer(turn)
 
     async def _answer(self, turn: Turn) -> Reply:
-        asker = Asker(self._llm, self._policy, self._emit)
+        asker = ModelRequest(self._llm, self._policy, self._emit)
         try:
             return await asker.ask(self._memory.get_context_for_llm(), self._runner.specs)
         except BaseException:

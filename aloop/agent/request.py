@@ -12,12 +12,22 @@ from dataclasses import replace
 
 from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ReadingQuestion, Retrying, ThoughtDelta, Waiting
 from aloop.errors import LLMError, StreamBroken
-from aloop.llm.base import LLM, Loading, Reading, Remark, Reply, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.base import (
+    LLM,
+    Loading,
+    ModelNote,
+    PromptProgress,
+    Reply,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolSpec,
+)
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.retry import RetryPolicy
 
 
-class Listener:
+class StreamCollector:
     """One answer; ``emit`` is told of each piece as it comes."""
 
     def __init__(self, emit: Callable[[AgentEvent], None]) -> None:
@@ -36,9 +46,9 @@ class Listener:
                         self._emit(ThoughtDelta(text))
                     case Loading(what):
                         self._emit(Waiting(f"loading {what}" if what else ""))
-                    case Reading(share):
+                    case PromptProgress(share):
                         self._emit(ReadingQuestion(share))
-                    case Remark(text):
+                    case ModelNote(text):
                         self._emit(Notice(text))
                     case Reply():
                         return event
@@ -60,7 +70,7 @@ class Listener:
 SUPERSEDED = "The answer broke off. What stands above of it does not count: it is asked for again, from its start."
 
 
-class Asker:
+class ModelRequest:
     """One question to a model.
 
     An answer that broke off is asked for anew, never continued: the words that were shown of it are superseded, and
@@ -77,7 +87,7 @@ class Asker:
         """Return the whole answer, timed; raises the LLMError of the last try."""
         failures = 0
         while True:
-            listener = Listener(self._emit)
+            listener = StreamCollector(self._emit)
             try:
                 return await self._listen(listener, messages, tools)
             except LLMError as error:
@@ -91,7 +101,9 @@ class Asker:
             finally:
                 self.partial = listener.partial(self._llm.model) or self.partial
 
-    async def _listen(self, listener: Listener, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> Reply:
+    async def _listen(
+        self, listener: StreamCollector, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
+    ) -> Reply:
         began = time.monotonic()
         reply = await listener.listen(self._llm.stream(messages, tools))
         usage = replace(reply.usage, duration_ms=round((time.monotonic() - began) * 1000))

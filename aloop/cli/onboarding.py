@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from aloop.cli.console import line_ended, remark
+from aloop.cli.console import line_ended, print_note
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local_model.models import default_model
@@ -58,18 +58,18 @@ def _ask(settings: Settings) -> None:
     obstacle = _obstacle(settings)
     sys.stderr.write(_QUESTION.format(small=_NO_SMALL if obstacle else _SMALL))
     if obstacle:
-        remark(obstacle)
+        print_note(obstacle)
         sys.stderr.write("\n")
 
 
 def _obstacle(settings: Settings) -> str:
     """Return why the small model can not be installed here; empty where nothing is seen to be in its way."""
     # Imported here for start-up time: each start looks whether this is the first.
-    from aloop.local_model.installer import require_means
-    from aloop.local_model.models import Place
+    from aloop.local_model.installer import require_prerequisites
+    from aloop.local_model.models import InstallPaths
 
     try:
-        require_means(Place(settings.data_dir))
+        require_prerequisites(InstallPaths(settings.data_dir))
     except LocalModelError as error:
         return str(error)
     return ""
@@ -103,7 +103,7 @@ def _take_key() -> Outcome:
         key = ""
     if key:
         os.environ["ANTHROPIC_API_KEY"] = key
-        remark(_KEEP_IT)
+        print_note(_KEEP_IT)
     return "done" if key else "failed"
 
 
@@ -116,7 +116,7 @@ def _install() -> Outcome:
     try:
         code = run_local(LocalOptions("install"))
     except LocalModelError as error:
-        remark(str(error))
+        print_note(str(error))
         return "failed"
     return "done" if code == 0 else "stopped" if code == STOPPED else "failed"
 
@@ -140,4 +140,4 @@ def _remember(settings: Settings, answer: str) -> None:
         path.touch(0o600)
         path.write_text(f"{answer}\n", encoding="utf-8")
     except OSError as error:
-        remark(f"This is asked again the next time, for {path} can not be written: {error.strerror or error}.")
+        print_note(f"This is asked again the next time, for {path} can not be written: {error.strerror or error}.")

@@ -54,25 +54,25 @@ class Parser(ArgumentParser):
         raise UsageError(f"{message}. See: {self.prog} --help")
 
 
-def filled(text: str) -> str:
+def non_empty(text: str) -> str:
     """Refuse an empty text: it is what an unset variable leaves in a script, and never what was meant."""
     if not text.strip():
         raise ArgumentTypeError("the text is empty")
     return text
 
 
-def identity(text: str) -> str:
+def session_prefix(text: str) -> str:
     """Refuse what can not be a session's id, nor its beginning."""
     try:
         # Whether a folder is called so is found out when the sessions are looked at.
-        return normal_prefix(filled(text), lambda name: " " in name)
+        return normal_prefix(non_empty(text), lambda name: " " in name)
     except InvalidPrefix as error:
         raise ArgumentTypeError(str(error).removesuffix(".")) from error
 
 
 def folder(text: str) -> Path:
     """Take a folder, with a tilde that the shell left alone; refuses an empty text."""
-    return Path(filled(text)).expanduser()
+    return Path(non_empty(text)).expanduser()
 
 
 def count(text: str) -> int:
@@ -82,7 +82,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def closest_match(word: str, known: Iterable[str]) -> str | None:
     """Return what of ``known`` was probably meant by a mistyped word, None when nothing is near."""
     # Imported here for start-up time: most words are right.
     import difflib
@@ -90,7 +90,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
 
 
-def refuse_conversation(own: Namespace, command: str) -> None:
+def require_no_conversation_options(own: Namespace, command: str) -> None:
     """Raise for an option of a conversation beside a ``command`` that is none."""
     for name in ("resume", "task", "model", "allow", "system", "max_steps", "output_format", "plain"):
         if getattr(own, name) is not None:
@@ -143,7 +143,7 @@ def completions_parser() -> Parser:
 
 def parse_doctor(own: Namespace, rest: list[str]) -> DoctorOptions:
     """Read ``doctor …``; ``own`` holds the program's options, help and the folder among them."""
-    refuse_conversation(own, "doctor")
+    require_no_conversation_options(own, "doctor")
     parser = doctor_parser()
     if own.help:
         print_and_leave(parser.format_help())
@@ -152,7 +152,7 @@ def parse_doctor(own: Namespace, rest: list[str]) -> DoctorOptions:
 
 def parse_completions(own: Namespace, rest: list[str]) -> CompletionsOptions:
     """Read ``completions SHELL``; ``own`` holds the program's options."""
-    refuse_conversation(own, "completions")
+    require_no_conversation_options(own, "completions")
     parser = completions_parser()
     if own.help:
         print_and_leave(parser.format_help())
@@ -268,7 +268,7 @@ class SessionsOptions:
 
 def parse_sessions(own: Namespace, rest: list[str]) -> SessionsOptions:
     """Read ``sessions ACTION …``; ``own`` holds the program's options, help and the folder among them."""
-    refuse_conversation(own, "sessions")
+    require_no_conversation_options(own, "sessions")
     if own.help and not rest[1:]:
         print_and_leave(_SESSIONS_HELP)
     parser = action_parser(_sessions_action(rest[1:2]))
@@ -285,11 +285,16 @@ def action_parser(action: SessionsAction) -> Parser:
     parser.set_defaults(action=action)
     add = parser.add_argument
     if action in ("show", "stats", "export", "delete", "restore"):
-        add("id", type=identity, metavar="ID", help=_WHICH.get(action, "the session's id, or a unique beginning of it"))
+        add(
+            "id",
+            type=session_prefix,
+            metavar="ID",
+            help=_WHICH.get(action, "the session ID or a unique prefix"),
+        )
     if action in ("check", "purge"):
-        add("id", type=identity, nargs="?", metavar="ID", help=_WHICH[action])
+        add("id", type=session_prefix, nargs="?", metavar="ID", help=_WHICH[action])
     if action == "search":
-        add("words", type=filled, nargs="+", metavar="WORDS", help="what to look for; quote a phrase")
+        add("words", type=non_empty, nargs="+", metavar="WORDS", help="what to look for; quote a phrase")
         add("--limit", type=count, default=50, metavar="N", help="how many matches (default: 50)")
     if action == "export":
         add("form", choices=EXPORT_FORMATS, metavar="FORMAT", help=f"one of {', '.join(EXPORT_FORMATS)}")
@@ -314,7 +319,7 @@ def _sessions_action(words: Sequence[str]) -> SessionsAction:
     if not words:
         choice = f"{', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}"
         raise UsageError(f"'aloop sessions' is not all: {choice}? See: aloop sessions --help")
-    guess = nearest(words[0], ACTIONS)
+    guess = closest_match(words[0], ACTIONS)
     hint = f"Did you mean: aloop sessions {guess}" if guess else "See: aloop sessions --help"
     raise UsageError(f"There is no command 'sessions {words[0]}'. {hint}")
 
@@ -355,7 +360,7 @@ class LocalOptions:
 
 def parse_local(own: Namespace, rest: Sequence[str]) -> LocalOptions:
     """Read ``local ACTION …``; ``own`` holds the program's options, of which none but the help goes with it."""
-    refuse_conversation(own, "local")
+    require_no_conversation_options(own, "local")
     if own.sessions_dir is not None:
         raise UsageError("--sessions-dir does not go with 'local'. See: aloop local --help")
     if own.help and not rest[1:]:
@@ -384,7 +389,7 @@ def _local_action(words: Sequence[str]) -> LocalAction:
             return action
     if not words:
         raise UsageError("'aloop local' is not all: install, status or remove? See: aloop local --help")
-    guess = nearest(words[0], LOCAL_ACTIONS)
+    guess = closest_match(words[0], LOCAL_ACTIONS)
     hint = f"Did you mean: aloop local {guess}" if guess else "See: aloop local --help"
     raise UsageError(f"There is no command 'local {words[0]}'. {hint}")
 
@@ -450,12 +455,12 @@ def program_parser() -> Parser:
         "--resume",
         nargs="?",
         const=_LATEST,
-        type=identity,
+        type=session_prefix,
         metavar="ID",
         help="go on with a session, by its id or a unique beginning of it; the latest one without ID",
     )
-    add("--task", type=filled, metavar="TEXT", help='do one task and leave; "-" takes it from standard input')
-    add("--model", type=filled, metavar="MODEL", help='the model that answers; "local" and "offline" need no key')
+    add("--task", type=non_empty, metavar="TEXT", help='do one task and leave; "-" takes it from standard input')
+    add("--model", type=non_empty, metavar="MODEL", help='the model that answers; "local" and "offline" need no key')
     add(
         "--sessions-dir",
         type=folder,
@@ -468,7 +473,7 @@ def program_parser() -> Parser:
         metavar="KINDS",
         help=f"what tools may do without a question, parted by commas: {', '.join(KINDS)}",
     )
-    add("--system", type=filled, metavar="TEXT", help="what the model is told first, in place of the standard text")
+    add("--system", type=non_empty, metavar="TEXT", help="what the model is told first, in place of the standard text")
     add("--max-steps", type=count, metavar="N", help=f"answers that one turn may take (default: {MAX_STEPS})")
     add("--output-format", choices=OUTPUT_FORMATS, help="of --task: what goes to standard output (default: text)")
     add(
@@ -508,12 +513,12 @@ def _refuse(words: Sequence[str], options: Iterable[str]) -> NoReturn:
     """Raise for ``words`` that ask for nothing known, with the nearest thing that is."""
     first, *others = words
     if first.startswith("-"):
-        guess = nearest(first.partition("=")[0], options)
+        guess = closest_match(first.partition("=")[0], options)
         raise UsageError(f"There is no option {first}. " + (f"Did you mean {guess}?" if guess else "See: aloop --help"))
     commands = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
     commands |= {name: shlex.join(["aloop", name, *others]) for name in COMMANDS}
     commands |= {action: shlex.join(["aloop", "sessions", action, *others]) for action in ACTIONS}
     commands |= {action: f"aloop local {action}" for action in LOCAL_ACTIONS}
-    guess = nearest(first, commands)
+    guess = closest_match(first, commands)
     hint = f"Did you mean: {commands[guess]}" if guess else f"A task is given so: aloop --task {shlex.quote(first)}"
     raise UsageError(f"There is no command {first!r}. {hint}")

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aloop.cli.console import has_yes, print_line, print_marked, remark
+from aloop.cli.console import confirm, print_line, print_marked, print_note
 from aloop.cli.parser import SessionsAction as Action
 from aloop.cli.parser import SessionsOptions
 from aloop.errors import SessionNotFound
@@ -43,7 +43,7 @@ from aloop.formatting import (
 )
 from aloop.memory import MemoryManager
 from aloop.memory.search.search import Hit
-from aloop.memory.session import refuse_short
+from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 
@@ -59,17 +59,17 @@ def export(options: SessionsOptions, runner: asyncio.Runner) -> int:
         return 0
     path = export_path(session, form, options.path, Path.cwd())
     write_export(path, text)
-    remark(f"Written: {path}")
+    print_note(f"Written: {path}")
     return 0
 
 
 def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
     # First of all: too little of an id is refused whatever it finds, and whatever the answer would be.
-    refuse_short(options.id)
+    require_prefix_length(options.id)
     session_id = runner.run(_find(options))
     if not options.yes:
         question = f"Delete {runner.run(_describe(session_id, options))}?"
-        if not has_yes(question, "to delete", "deleted"):
+        if not confirm(question, "to delete", "deleted"):
             return 1
     # The one that was asked about, whatever the prefix means by now.
     trash = runner.run(MemoryManager.delete_session(session_id, sessions_dir=options.sessions_dir))
@@ -88,11 +88,11 @@ def list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
             print_line(json_line(trashed_record(session)))
         return 0
     if not sessions:
-        remark("The trash is empty.")
+        print_note("The trash is empty.")
         return 0
     for line in trash_lines(sessions, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
         print_line(line)
-    remark("aloop sessions restore ID brings one back; aloop sessions purge removes them for good.")
+    print_note("aloop sessions restore ID brings one back; aloop sessions purge removes them for good.")
     return 0
 
 
@@ -109,10 +109,10 @@ def restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 def purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
     if options.id:
-        refuse_short(options.id)
+        require_prefix_length(options.id)
     sessions = runner.run(MemoryManager.list_trash(options.id or None, sessions_dir=options.sessions_dir))
     what = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
-    if sessions and not options.yes and not has_yes(f"Remove {what}, for good?", "to purge", "removed"):
+    if sessions and not options.yes and not confirm(f"Remove {what}, for good?", "to purge", "removed"):
         return 1
     # What was asked about goes, and nothing that was deleted meanwhile.
     runner.run(MemoryManager.purge_trash(sessions, sessions_dir=options.sessions_dir))
@@ -147,7 +147,7 @@ async def _search(options: SessionsOptions) -> int:
     shown, session = 0, ""
     async for hit in MemoryManager.search_sessions(_as_query(options.words), sessions_dir=options.sessions_dir):
         if shown == options.limit:
-            remark(f"There are more than these {shown}; --limit N shows more.")
+            print_note(f"There are more than these {shown}; --limit N shows more.")
             return 0
         if options.as_json:
             print_line(json_line(hit_record(hit)))
@@ -156,7 +156,7 @@ async def _search(options: SessionsOptions) -> int:
         sys.stdout.flush()
         shown, session = shown + 1, hit.session.id
     if not shown:
-        remark("Nothing was found.")
+        print_note("Nothing was found.")
     return 0
 
 
@@ -193,12 +193,12 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
             print_line(json_line(summary_record(row)))
         return 0
     if not rows:
-        remark(f"No sessions are saved in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
+        print_note(f"No sessions are saved in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
         return 0
     for line in list_lines(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
         print_line(line)
     if len(found) > len(rows):
-        remark(f"There are more than these {len(rows)}; --limit N shows more.")
+        print_note(f"There are more than these {len(rows)}; --limit N shows more.")
     return 0
 
 
@@ -215,7 +215,7 @@ def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
             for line in message_lines(message):
                 print_line(line)
     for warning in session.warnings:
-        remark(warning)
+        print_note(warning)
     return 0
 
 
@@ -235,7 +235,7 @@ def _check(options: SessionsOptions, runner: asyncio.Runner) -> int:
     )
     for finding in findings:
         print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
-    remark(_verdict(findings))
+    print_note(_verdict(findings))
     return 0 if all(finding.fixed for finding in findings) else 1
 
 

@@ -8,8 +8,8 @@ from aloop.config import EXPORT_FORMATS, ExportFormat
 from aloop.errors import SHORT_ID, StorageError, UsageError
 from aloop.export.json import to_json
 from aloop.export.markdown import to_markdown
-from aloop.memory.disk import filesystem as os_port
-from aloop.memory.disk.filesystem import explain, write_atomic
+from aloop.memory.disk import filesystem
+from aloop.memory.disk.filesystem import explain_error, write_atomic
 from aloop.memory.session import Session
 
 
@@ -52,14 +52,14 @@ def export_path(session: Session, form: ExportFormat, wanted: str, folder: Path)
 
 def write_export(path: Path, text: str, *, replace: bool = False) -> None:
     """Write a document, whole or not at all, readable by its owner alone; raises ExportExists and StorageError."""
-    port = os_port.SYSTEM
+    fs = filesystem.SYSTEM
 
     def refuse_another() -> None:
-        if not replace and port.exists(path):
+        if not replace and fs.exists(path):
             raise ExportExists(path)
 
     try:
         refuse_another()
-        write_atomic(port, path, [text.encode()], guard=refuse_another)
+        write_atomic(fs, path, [text.encode()], guard=refuse_another)
     except OSError as error:
-        raise explain(error, "write the export", path) from error
+        raise explain_error(error, "write the export", path) from error

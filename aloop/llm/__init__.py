@@ -9,10 +9,10 @@ from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import UsageError
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
-from aloop.llm.lazy import DeferredLLM
+from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
-from aloop.local_model.models import Place, default_model, find_model, is_local
+from aloop.local_model.models import InstallPaths, default_model, find_model, is_local
 
 __all__ = [
     "LLM",
@@ -51,10 +51,10 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         # Imported here for start-up time: few people talk with it.
         from aloop.llm.local import LocalLLM
 
-        return LocalLLM(find_model(chosen, settings), Place(settings.data_dir))
+        return LocalLLM(find_model(chosen, settings), InstallPaths(settings.data_dir))
     if not settings.has_credentials:
         raise no_credentials(chosen)
-    return DeferredLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url))
+    return LazyLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url))
 
 
 def known_models() -> tuple[str, ...]:

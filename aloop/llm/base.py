@@ -54,14 +54,14 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PromptProgress:
     """The answer begins later, for the question is still being read; ``share`` of it has been, 1 when that is over."""
 
     share: float
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class ModelNote:
     """A sentence about the answer, for the person alone: it is no part of it."""
 
     text: str
@@ -81,7 +81,7 @@ class Reply:
     detail: str = ""
 
 
-StreamEvent = TextDelta | ThinkingDelta | Loading | Reading | Remark | Reply
+StreamEvent = TextDelta | ThinkingDelta | Loading | PromptProgress | ModelNote | Reply
 
 
 class LLM(Protocol):

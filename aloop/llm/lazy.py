@@ -12,7 +12,7 @@ from aloop.llm.base import LLM, USUAL_WINDOW, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
-class DeferredLLM:
+class LazyLLM:
     """Stands for the model that ``load`` returns, and calls it in a thread, for an import can take a second."""
 
     def __init__(self, model: str, provider: str, load: Callable[[], LLM]) -> None:

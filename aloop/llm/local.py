@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from aloop.errors import ConnectionFailed, ContextOverflow, LocalModelError, RequestRejected, StreamBroken
-from aloop.llm.anthropic.server_profile import Dialect
-from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, ToolSpec
-from aloop.llm.local_window import FittedSummary, Fitting, fit_summary, without_tools
+from aloop.llm.anthropic.server_profile import ServerProfile
+from aloop.llm.base import Loading, ModelNote, PromptProgress, Reply, StreamEvent, ToolSpec
+from aloop.llm.local_window import HistoryTrimmer, WindowedSummary, summarize_in_window, without_tools
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.prompts import parts_of
-from aloop.local_model.models import LocalModel, Place
+from aloop.llm.prompts import summary_parts
+from aloop.local_model.models import InstallPaths, LocalModel
 from aloop.local_model.server import LocalServer, Serving, share_read
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class _Question:
     messages: list[LLMMessage]
     tokens: int
     remarks: list[str]
-    summary: FittedSummary | None = None
+    summary: WindowedSummary | None = None
 
 
 class LocalLLM:
@@ -49,12 +49,12 @@ class LocalLLM:
     provider = "local"
     context_window = 0
 
-    def __init__(self, model: LocalModel, place: Place) -> None:
+    def __init__(self, model: LocalModel, place: InstallPaths) -> None:
         self.model = model.name
         self._local = model
         self._server = LocalServer(model, place)
         self._asked: tuple[Serving, AnthropicLLM] | None = None
-        self._fitting = Fitting(_TOY_KEEPS) if model.is_toy else Fitting()
+        self._fitting = HistoryTrimmer(_TOY_KEEPS) if model.is_toy else HistoryTrimmer()
         self._losses = 0
 
     def preload(self) -> None:
@@ -76,7 +76,7 @@ class LocalLLM:
             llm = await self._llm(serving)
             question = await self._prepare(llm, serving, messages, offered)
             for remark in question.remarks:
-                yield Remark(remark)
+                yield ModelNote(remark)
             # Closed here and now, so that a cancelled turn stops the server's work with it.
             answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(question.messages, offered))
             async with aclosing(answer) as events, aclosing(_told(events, serving, question.tokens)) as told:
@@ -111,10 +111,10 @@ class LocalLLM:
                 await before[1].aclose()
         return self._asked[1]
 
-    def _dialect(self, serving: Serving) -> Dialect:
+    def _dialect(self, serving: Serving) -> ServerProfile:
         if self._local.is_toy:
-            return Dialect(_TOY_ANSWER, _STALL, _CALM, is_ours=True)
-        return Dialect(serving.window // 4, _STALL, is_ours=True)
+            return ServerProfile(_TOY_ANSWER, _STALL, _CALM, is_local=True)
+        return ServerProfile(serving.window // 4, _STALL, is_local=True)
 
     async def _prepare(
         self, llm: AnthropicLLM, serving: Serving, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
@@ -131,8 +131,8 @@ class LocalLLM:
                 tokens = await llm.count(sent, tools)
             return tokens
 
-        if request := parts_of(messages[-1].content or ""):
-            fitted = await fit_summary(*request, room, count, is_toy=self._local.is_toy)
+        if request := summary_parts(messages[-1].content or ""):
+            fitted = await summarize_in_window(*request, room, count, is_toy=self._local.is_toy)
             if fitted is None:
                 raise self._too_long(serving)
             remarks = self._said_of(fitted.left_out, "not in the summary", serving)
@@ -178,7 +178,7 @@ class LocalLLM:
     def _lost(self, reason: str) -> LocalModelError:
         self._losses += 1
         told = LocalModelError(f"{reason} Ask again to start it anew.")
-        told.passes = self._losses == 1
+        told.is_transient = self._losses == 1
         return told
 
 
@@ -192,9 +192,9 @@ async def _told(
             seen = await asyncio.to_thread(share_read, serving.url, serving.key, tokens)
             if seen is not None:
                 share = seen
-                yield Reading(share)
+                yield PromptProgress(share)
         if share is not None:
-            yield Reading(1)
+            yield PromptProgress(1)
         yield await first
     finally:
         # Whoever closes ``events`` has to find it at rest.

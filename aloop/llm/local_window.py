@@ -28,7 +28,7 @@ def without_tools(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     return sent
 
 
-class Fitting:
+class HistoryTrimmer:
     """Leaves out the oldest turns of a conversation that has outgrown its window, down to ``kept`` of it at a time.
 
     What is left is then the same for many turns, so that a server finds it in its cache: to read a whole window takes
@@ -91,7 +91,7 @@ _SENTENCES = re.compile(r".*[.!?](?=\s|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class FittedSummary:
+class WindowedSummary:
     """What to send; ``left_out`` counts the oldest messages that are not in it, ``shown`` is what a toy sees of it."""
 
     messages: list[LLMMessage]
@@ -109,9 +109,9 @@ class FittedSummary:
         return replace(reply, message=replace(reply.message, content=hint), stop_reason="end_turn")
 
 
-async def fit_summary(
+async def summarize_in_window(
     wish: str, spoken: Sequence[str], room: int, count: Count, *, is_toy: bool
-) -> FittedSummary | None:
+) -> WindowedSummary | None:
     """Return how to ask for a summary of what was ``spoken``; None when nothing of it fits into ``room`` tokens.
 
     A toy is shown the person's words alone, and told little: with both sides before it, it goes on with the
@@ -123,9 +123,9 @@ async def fit_summary(
         kept = _newest(pieces, most)
         left_out = len(pieces) - len(kept)
         fitted = (
-            FittedSummary(_toy_question(kept, wish), left_out, kept)
+            WindowedSummary(_toy_question(kept, wish), left_out, kept)
             if is_toy
-            else FittedSummary(_question(kept, wish), left_out)
+            else WindowedSummary(_question(kept, wish), left_out)
         )
         tokens = await count(fitted.messages)
         if tokens <= room:

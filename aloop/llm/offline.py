@@ -91,24 +91,24 @@ _QUOTES = "\"'`"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Intent:
     """A tool's name, and the values of the arguments that it requires, in the order in which it names them."""
 
     tool: str
     values: tuple[str, ...]
 
 
-def find_wish(text: str) -> Wish | None:
+def find_intent(text: str) -> Intent | None:
     """Return what ``text`` asks for: ``write PATH: TEXT``, ``run COMMAND``, ``read PATH``, or arithmetic."""
     said = text.strip()
     if found := _WRITE.fullmatch(said):
-        return Wish("write_file", (_unquoted(found[1]), f"{found[2]}\n"))
+        return Intent("write_file", (_unquoted(found[1]), f"{found[2]}\n"))
     if found := _RUN.fullmatch(said):
-        return Wish("run_shell", (found[1] or found[2],))
+        return Intent("run_shell", (found[1] or found[2],))
     if found := _READ.fullmatch(said):
-        return Wish("read_file", (_unquoted(found[1]),))
+        return Intent("read_file", (_unquoted(found[1]),))
     expression = find_expression(text)
-    return Wish("calculator", (expression,)) if expression is not None else None
+    return Intent("calculator", (expression,)) if expression is not None else None
 
 
 def _unquoted(word: str) -> str:
@@ -167,7 +167,7 @@ def _wanted_call(said: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> ToolC
     """Return the tool call that the last message asks for, if it asks for one that can be made."""
     if not said or said[-1].role != "user":
         return None
-    wish = find_wish(said[-1].content or "")
+    wish = find_intent(said[-1].content or "")
     tool = next((tool for tool in tools if wish and tool.name == wish.tool), None)
     return _call(tool, wish.values, said) if wish and tool else None
 
@@ -211,7 +211,7 @@ def _about_text(text: str, remembered: int) -> str:
         return f"Hello! {memory}"
     if not words:
         return f"You wrote nothing that I can quote. {memory}"
-    if (wish := find_wish(text)) is not None:
+    if (wish := find_intent(text)) is not None:
         return f"I can not {_DEEDS[wish.tool]} here: no tool for it is offered. {memory}"
     return f"You wrote: {_code(_quoted(words))}. {memory}"
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from aloop.llm.base import ToolSpec
 
-WHO = (
+IDENTITY = (
     "You are aloop, an assistant that a person talks with at a terminal prompt. The conversation is kept as a text "
     "file that the person owns and may edit."
 )
-HOW = (
+STYLE = (
     "Answer in the person's language, to the point, in Markdown that reads well in a terminal. Say so when you do not "
     "know something, and when something could not be done."
 )
@@ -32,13 +32,13 @@ BRIEF = "You are a helpful AI assistant. Answer clearly and briefly."
 def briefly(text: str) -> str:
     """Return ``text`` with the standard paragraphs in a few words; what anybody else has written stays as it is."""
     paragraphs = text.split("\n\n")
-    if WHO not in paragraphs:
+    if IDENTITY not in paragraphs:
         return text
     return "\n\n".join([BRIEF, *(paragraph for paragraph in paragraphs if not _is_standard(paragraph))])
 
 
 def _is_standard(paragraph: str) -> bool:
-    return paragraph in (WHO, HOW, NO_TOOLS) or paragraph.startswith((DIRECTORY, TOOLS))
+    return paragraph in (IDENTITY, STYLE, NO_TOOLS) or paragraph.startswith((DIRECTORY, TOOLS))
 
 
 OPENING = "Summarise the conversation below."
@@ -66,7 +66,7 @@ def summary_request(conversation: str, wish: str) -> str:
     return f"{OPENING}{wanted}\n\n<conversation>\n{conversation}\n</conversation>"
 
 
-def parts_of(request: str) -> tuple[str, list[str]] | None:
+def summary_parts(request: str) -> tuple[str, list[str]] | None:
     """Return of a text by ``summary_request`` the wish and the messages, each with who said it; None of any other."""
     found = _REQUEST.fullmatch(request)
     return (found["wish"] or "", _NEXT.split(found["spoken"])) if found else None
@@ -74,7 +74,7 @@ def parts_of(request: str) -> tuple[str, list[str]] | None:
 
 def system_prompt(working_dir: Path, tools: Sequence[ToolSpec]) -> str:
     """Return the text for a new conversation; the date is left out on purpose."""
-    return "\n\n".join([WHO, HOW, f"{DIRECTORY}{working_dir}", _tool_advice(tools)])
+    return "\n\n".join([IDENTITY, STYLE, f"{DIRECTORY}{working_dir}", _tool_advice(tools)])
 
 
 def is_system_prompt(text: str) -> bool:
@@ -83,7 +83,7 @@ def is_system_prompt(text: str) -> bool:
     how, _, rest = rest.partition("\n\n")
     place, _, advice = rest.partition("\n\n")
     # A path with white space in it could be a sentence.
-    if (who, how) != (WHO, HOW) or not re.fullmatch(rf"{DIRECTORY}/\S{{0,300}}", place):
+    if (who, how) != (IDENTITY, STYLE) or not re.fullmatch(rf"{DIRECTORY}/\S{{0,300}}", place):
         return False
     named = re.match(rf"{TOOLS}(\w{{1,40}}(?:, \w{{1,40}})*)\. ", advice)
     return advice == (_advice(named[1]) if named else NO_TOOLS)

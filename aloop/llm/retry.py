@@ -38,7 +38,7 @@ class RetryPolicy:
 
     def pause(self, error: LLMError, failures: int) -> float | None:
         """Return the seconds to wait after this many failures in a row; None when it is not to be tried again."""
-        if not error.passes or failures >= self.tries_for(error):
+        if not error.is_transient or failures >= self.tries_for(error):
             return None
         if error.retry_after is not None:
             return min(error.retry_after, LONGEST_ASKED)

@@ -26,16 +26,16 @@ from pathlib import Path
 
 from aloop.errors import LocalModelError
 from aloop.local_model.diagnostics import explain_fetch, explain_load
-from aloop.local_model.models import Place, size_of
-from aloop.local_model.packages import Parcel, parcels, requirements
-from aloop.local_model.server import close_child, open_child
+from aloop.local_model.models import InstallPaths, size_of
+from aloop.local_model.packages import Package, packages_for, requirements
+from aloop.local_model.server import close_worker, start_worker
 
 _LIBRARIES = ("libgomp.so.1", "libstdc++.so.6")  # what the packages take from a Linux system
 
 
-def require_means(place: Place) -> None:
+def require_prerequisites(place: InstallPaths) -> None:
     """Raise LocalModelError for what is in the way of an installation, as far as that can be seen; changes nothing."""
-    wanted = parcels()
+    wanted = packages_for()
     find_installer()
     require_libraries()
     _require_place(place)
@@ -65,7 +65,7 @@ def require_libraries() -> None:
             raise LocalModelError(explain_load(str(error))) from error
 
 
-def require_room(place: Place, wanted: Sequence[Parcel]) -> None:
+def require_room(place: InstallPaths, wanted: Sequence[Package]) -> None:
     """Raise LocalModelError where there is too little; what a kill left behind counts: it is swept away."""
     needed = total_of(wanted)
     free = shutil.disk_usage(_standing(place.data_dir)).free + sum(map(size_of, place.leftovers()))
@@ -76,22 +76,22 @@ def require_room(place: Place, wanted: Sequence[Parcel]) -> None:
         )
 
 
-def total_of(wanted: Sequence[Parcel]) -> int:
+def total_of(wanted: Sequence[Package]) -> int:
     """Return the bytes that are on the disk just before the downloads are thrown away."""
     return sum(parcel.size + parcel.installed for parcel in wanted)
 
 
-def refuse_place(folder: object, reason: str) -> LocalModelError:
+def find_obstacle(folder: object, reason: str) -> LocalModelError:
     """Return the error for a folder that can not be written."""
     return LocalModelError(f"{folder} can not be written: {reason}. Name another place with ALOOP_DATA_DIR.")
 
 
-def _require_place(place: Place) -> None:
+def _require_place(place: InstallPaths) -> None:
     above = _standing(place.data_dir)
     if not above.is_dir():
-        raise refuse_place(place.data_dir, f"{above} is no folder" if above != place.data_dir else "it is no folder")
+        raise find_obstacle(place.data_dir, f"{above} is no folder" if above != place.data_dir else "it is no folder")
     if not os.access(above, os.W_OK | os.X_OK):
-        raise refuse_place(
+        raise find_obstacle(
             place.data_dir, f"{above} does not let you" if above != place.data_dir else "it is read-only"
         )
 
@@ -112,13 +112,13 @@ class Progress:
     total: int
 
 
-def install(place: Place, on_progress: Callable[[Progress], None], installer: Sequence[str] = ()) -> None:
+def install(place: InstallPaths, on_progress: Callable[[Progress], None], installer: Sequence[str] = ()) -> None:
     """Fetch, try and put into place what is missing; raises LocalModelError, and leaves nothing behind then.
 
     So it does when it is interrupted. What was in the place before stays there until there is something better.
     ``installer`` is the command that does it, as ``pip install`` does; the one that there is when it is empty.
     """
-    wanted = parcels()
+    wanted = packages_for()
     command = installer or find_installer()
     require_libraries()
     try:
@@ -135,7 +135,7 @@ def install(place: Place, on_progress: Callable[[Progress], None], installer: Se
         raise _refused(error, place) from error
 
 
-def remove(place: Place) -> int:
+def remove(place: InstallPaths) -> int:
     """Take the local model away and return the bytes that this freed; raises LocalModelError when it can not."""
     try:
         if not place.data_dir.is_dir():
@@ -151,13 +151,13 @@ def remove(place: Place) -> int:
         raise _refused(error, place) from error
 
 
-def manifest_text(wanted: Sequence[Parcel]) -> str:
+def manifest_text(wanted: Sequence[Package]) -> str:
     """Return what stands in the manifest of a place that holds ``wanted``."""
     return json.dumps({parcel.name: parcel.version for parcel in wanted}) + "\n"
 
 
 @contextmanager
-def _alone(place: Place) -> Iterator[None]:
+def _alone(place: InstallPaths) -> Iterator[None]:
     """Keep other installations out, and sweep away what those left that were killed; raises when one is running."""
     place.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -174,7 +174,7 @@ def _alone(place: Place) -> Iterator[None]:
 
 
 def _fill(
-    fresh: Path, command: Sequence[str], wanted: Sequence[Parcel], on_progress: Callable[[Progress], None]
+    fresh: Path, command: Sequence[str], wanted: Sequence[Package], on_progress: Callable[[Progress], None]
 ) -> None:
     """Let the installer fill the folder ``fresh``, and tell how far it is."""
     scratch = fresh / "scratch"
@@ -234,16 +234,16 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 def try_out(site: Path) -> None:
     """Load what was fetched, in a process of its own; raises LocalModelError when that needs what is not there."""
-    process = open_child({"site": str(site), "file": "", "key": "", "window": 0, "threads": 1, "sampling": {}})
+    process = start_worker({"site": str(site), "file": "", "key": "", "window": 0, "threads": 1, "sampling": {}})
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     with process.stdout as stdout:
         said = stdout.readline()
-    close_child(process)
+    close_worker(process)
     if said != b"{}\n":
         raise LocalModelError(explain_load(json.loads(said)["error"] if said else "it ended at once"))
 
 
-def _put(fresh: Path, place: Place) -> None:
+def _put(fresh: Path, place: InstallPaths) -> None:
     """Rename ``fresh`` to its place, instead of what is there."""
     # A power cut must not leave a place that looks whole and has holes.
     for path in fresh.rglob("*"):
@@ -263,12 +263,12 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _beside(place: Place) -> Path:
+def _beside(place: InstallPaths) -> Path:
     """Return a new name beside the place, of those that ``_alone`` sweeps away."""
     return place.beside(secrets.token_hex(4))
 
 
-def _refused(error: OSError, place: Place) -> LocalModelError:
+def _refused(error: OSError, place: InstallPaths) -> LocalModelError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return LocalModelError(explain_fetch("no space left on device"))
-    return refuse_place(error.filename or place.data_dir, error.strerror or str(error))
+    return find_obstacle(error.filename or place.data_dir, error.strerror or str(error))

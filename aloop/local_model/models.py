@@ -33,7 +33,7 @@ def size_of(folder: Path) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InstallPaths:
     """The folder for this platform: a home that several machines share may hold one for each kind of them."""
 
     data_dir: Path
@@ -119,7 +119,7 @@ def default_model(settings: Settings) -> str:
     """Return the model that answers where nobody names one: of those that can, the best."""
     if settings.has_credentials:
         return DEFAULT_MODEL
-    return LOCAL_MODEL if Place(settings.data_dir).is_installed else OFFLINE_MODEL
+    return LOCAL_MODEL if InstallPaths(settings.data_dir).is_installed else OFFLINE_MODEL
 
 
 def full_name(name: str, settings: Settings) -> str:
@@ -132,7 +132,7 @@ def choose_model(name: str, settings: Settings) -> LocalModel:
     named = name.removeprefix(LOCAL_MODEL).removeprefix(":")
     wanted = named or settings.local_model or BUNDLED
     if wanted == BUNDLED:
-        return LocalModel(Place(settings.data_dir).weights, BUNDLED, is_toy=True)
+        return LocalModel(InstallPaths(settings.data_dir).weights, BUNDLED, is_toy=True)
     if not _is_path(wanted):
         raise LocalModelError(
             f"There is no local model {wanted!r}{'' if named else _NAMED}: name {BUNDLED}, or the path of a GGUF file."
@@ -145,7 +145,7 @@ def choose_model(name: str, settings: Settings) -> LocalModel:
 def find_model(name: str, settings: Settings) -> LocalModel:
     """Return the model that ``name`` means, its file being there; raises LocalModelError where it can not run."""
     model = choose_model(name, settings)
-    if not Place(settings.data_dir).is_installed:
+    if not InstallPaths(settings.data_dir).is_installed:
         raise LocalModelError(
             "The local model is not installed. `aloop local install` fetches it, and says first what that is."
         )

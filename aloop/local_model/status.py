@@ -11,9 +11,9 @@ from typing import Literal
 from aloop.config import LOCAL_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local_model.diagnostics import explain_damage
-from aloop.local_model.installer import require_means
-from aloop.local_model.models import BUNDLED, Place, choose_model, find_model, shown, size_of
-from aloop.local_model.packages import find_damage, parcels
+from aloop.local_model.installer import require_prerequisites
+from aloop.local_model.models import BUNDLED, InstallPaths, choose_model, find_model, shown, size_of
+from aloop.local_model.packages import find_damage, packages_for
 
 State = Literal["installed", "outdated", "absent", "unsupported"]
 
@@ -37,7 +37,7 @@ class LocalStatus:
 
 def local_status(settings: Settings) -> LocalStatus:
     """Look at what is on the disk; nothing is started, and nothing fetched."""
-    place = Place(settings.data_dir)
+    place = InstallPaths(settings.data_dir)
     size, versions = size_of(place.folder), _versions(place)
     state, sentence = _judge(place, versions, size)
     fault = _fault(settings) if place.is_installed else ""
@@ -59,18 +59,18 @@ def _fault(settings: Settings) -> str:
         find_model(LOCAL_MODEL, settings)
     except LocalModelError as error:
         return str(error)
-    damaged = find_damage(Place(settings.data_dir).site)
+    damaged = find_damage(InstallPaths(settings.data_dir).site)
     return explain_damage(damaged) if damaged else ""
 
 
-def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, str]:
+def _judge(place: InstallPaths, versions: dict[str, str], size: int) -> tuple[State, str]:
     try:
-        wanted = {parcel.name: parcel.version for parcel in parcels()}
+        wanted = {parcel.name: parcel.version for parcel in packages_for()}
     except LocalModelError as error:
         return "unsupported", str(error)
     if not place.is_installed:
         try:
-            require_means(place)
+            require_prerequisites(place)
         except LocalModelError as error:
             return "absent", f"The local model is not installed. {error}"
         return "absent", "The local model is not installed; `aloop local install` fetches it."
@@ -80,7 +80,7 @@ def _judge(place: Place, versions: dict[str, str], size: int) -> tuple[State, st
     return "installed", f"{there}."
 
 
-def _versions(place: Place) -> dict[str, str]:
+def _versions(place: InstallPaths) -> dict[str, str]:
     try:
         found = json.loads(place.manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):

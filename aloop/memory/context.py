@@ -46,7 +46,7 @@ def project(system: Iterable[LLMMessage], messages: Sequence[LLMMessage], model:
 
     What other models than ``model`` thought is left out: a signature is good for the model that gave it alone.
     """
-    mender = _Mender()
+    mender = _Repairer()
     for message in live(messages):
         is_foreign = message.thinking and model and message.model and message.model != model
         mender.take(replace(message, thinking=()) if is_foreign else message)
@@ -64,7 +64,7 @@ def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     return live
 
 
-class _Mender:
+class _Repairer:
     """Takes messages in order and passes on those that make a valid transcript."""
 
     def __init__(self) -> None:

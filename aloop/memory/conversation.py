@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.disk.filesystem import OsPort
+from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import Session, make_title, normal_title
 
 
@@ -30,7 +30,7 @@ def is_question(message: LLMMessage) -> bool:
     return message.role == "user" and not message.summary
 
 
-def whole(messages: Sequence[LLMMessage], first: int, last: int) -> tuple[int, int]:
+def expand_to_tool_calls(messages: Sequence[LLMMessage], first: int, last: int) -> tuple[int, int]:
     """Return a range of places, both included, widened so that no tool call is parted from its results."""
     while first and messages[first].role == "tool":
         first -= 1
@@ -61,10 +61,10 @@ _TICK = timedelta(milliseconds=1)
 _LAST = datetime(9998, 12, 30, tzinfo=UTC)
 
 
-class Origin(Protocol):
+class ForkSource(Protocol):
     """The source of a fork that is not saved yet."""
 
-    def carry_over(self, port: OsPort, fork: Session, folder: Path) -> bytes | None:
+    def carry_over(self, fs: FileSystem, fork: Session, folder: Path) -> bytes | None:
         """Copy the outputs that ``fork`` names into ``folder`` and return its text, or None for a new text."""
         ...
 
@@ -82,7 +82,7 @@ class Conversation:
     """Usage on messages before this one tells of a context that is no longer sent."""
     version: int = 0
     """Grows with each change that is not just one more message."""
-    origin: Origin | None = None
+    origin: ForkSource | None = None
     """What a fork that is not saved yet is made from."""
     new_title: str = ""
     """The title that the next save puts into the header, empty when that has the right one."""
@@ -101,13 +101,13 @@ class Conversation:
         return conversation
 
     @classmethod
-    def fork(cls, session: Session, upto: int | None = None, origin: Origin | None = None) -> Conversation:
+    def fork(cls, session: Session, upto: int | None = None, origin: ForkSource | None = None) -> Conversation:
         """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages.
 
         It may be some more: no tool call is parted from its results.
         """
         if upto is not None and 0 < upto <= len(session.messages):
-            upto = whole(session.messages, 0, upto - 1)[1] + 1
+            upto = expand_to_tool_calls(session.messages, 0, upto - 1)[1] + 1
         conversation = cls.new()
         conversation.head = replace(conversation.head, title=session.title, model=session.model, forked_from=session.id)
         conversation.system[:] = session.system_messages
@@ -213,7 +213,7 @@ class Changes:
         return ", ".join(told) or _AROUND
 
 
-def compare(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:
+def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:
     """Return what was done to ``before`` to make it ``after``."""
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:

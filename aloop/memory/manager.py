@@ -24,23 +24,23 @@ from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import ContextUse, Projection, measure, project
 from aloop.memory.conversation import Change, Conversation
-from aloop.memory.disk.filesystem import explain
+from aloop.memory.disk.filesystem import explain_error
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle, count
 from aloop.memory.session_folder import draft as drafts
 from aloop.memory.session_folder.draft import Draft
-from aloop.memory.session_folder.fork import Origin
+from aloop.memory.session_folder.fork import ForkSource
 from aloop.memory.session_folder.outputs import KeptOutput
-from aloop.memory.session_folder.recovery import left_beside
+from aloop.memory.session_folder.recovery import recovered_files
 from aloop.memory.session_folder.undo import Redo, Redone, Undo
-from aloop.memory.session_writer import Amendment, Keeper
+from aloop.memory.session_writer import Amendment, SessionWriter
 from aloop.memory.sessions_dir.check import Finding
-from aloop.memory.sessions_dir.excerpts import load_ending, read_openings
+from aloop.memory.sessions_dir.excerpts import load_ending, read_first_questions
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
-from aloop.memory.turn import Turn, to_the_end
+from aloop.memory.turn import Turn, finish_shielded
 
 
 async def on_thread(sessions_dir: str | Path | None, work: Callable[[YamlBackend], T]) -> T:
@@ -180,9 +180,9 @@ class Lookup(Housekeeping):
         return in_slices(backend.search(Query.parse(words)))
 
     @classmethod
-    async def list_openings(cls, *, sessions_dir: str | Path | None = None) -> dict[str, str]:
+    async def list_first_questions(cls, *, sessions_dir: str | Path | None = None) -> dict[str, str]:
         """Return the first thing said in each session, by id, to search in: quick, and only what is easily found."""
-        return await on_thread(sessions_dir, read_openings)
+        return await on_thread(sessions_dir, read_first_questions)
 
     @classmethod
     async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:
@@ -225,7 +225,7 @@ class Changing(Lookup):
 
     llm: LLM | None
     on_notice: Callable[[str], None] | None
-    _keeper: Keeper
+    _keeper: SessionWriter
     _conversation: Conversation
     _working: asyncio.Lock
 
@@ -258,7 +258,7 @@ class Changing(Lookup):
         """
         if not self._conversation.messages and self._keeper.stored is None:
             raise UsageError("There is nothing to undo: nobody has said anything in this session.")
-        undo = Undo(self._keeper.backend.port)
+        undo = Undo(self._keeper.backend.fs)
         await self._amend(undo)
         return undo.taken
 
@@ -270,7 +270,7 @@ class Changing(Lookup):
         """
         if self._keeper.stored is None:
             raise UsageError("There is nothing to redo.")
-        redo = Redo(self._keeper.backend.port)
+        redo = Redo(self._keeper.backend.fs)
         await self._amend(redo)
         await self._work(redo.forget)
         return redo.result
@@ -280,15 +280,15 @@ class Changing(Lookup):
 
         Raises UsageError when there is no such message or no file yet, StorageError, and as ``save_memory`` does.
         """
-        port, target = self._keeper.backend.port, self._keeper.stored.path if self._keeper.stored else None
+        fs, target = self._keeper.backend.fs, self._keeper.stored.path if self._keeper.stored else None
         if target is None:
             raise UsageError("This session has no file yet: it gets one with its first turn.")
         # What others did to the file is told as theirs, and not later as part of this edit.
         await self._refresh()
         try:
-            return await self._work(lambda: drafts.begin(port, target, self._conversation.head.id, number))
+            return await self._work(lambda: drafts.begin(fs, target, self._conversation.head.id, number))
         except OSError as error:
-            raise explain(error, "copy the session for the editor", target.parent) from error
+            raise explain_error(error, "copy the session for the editor", target.parent) from error
 
     async def finish_edit(self, draft: Draft) -> bool:
         """Make an edited copy the session's file and go on with what it says; False when nothing was changed.
@@ -297,9 +297,9 @@ class Changing(Lookup):
         SessionBusy. Then the copy stays where it is, and the session as it was.
         """
         try:
-            is_changed, notice = await self._work(lambda: drafts.finish(self._keeper.backend.port, draft))
+            is_changed, notice = await self._work(lambda: drafts.finish(self._keeper.backend.fs, draft))
         except OSError as error:
-            raise explain(error, "take the edited session over", draft.target.parent) from error
+            raise explain_error(error, "take the edited session over", draft.target.parent) from error
         if is_changed:
             if notice:
                 self._tell(notice)
@@ -309,9 +309,9 @@ class Changing(Lookup):
     async def drop_edit(self, draft: Draft) -> bool:
         """Give an edit up; return whether its copy stays, for something was written into it. Raises StorageError."""
         try:
-            return await self._work(lambda: drafts.drop(self._keeper.backend.port, draft))
+            return await self._work(lambda: drafts.drop(self._keeper.backend.fs, draft))
         except OSError as error:
-            raise explain(error, "look at the edited session", draft.path.parent) from error
+            raise explain_error(error, "look at the edited session", draft.path.parent) from error
 
     async def _find_left_behind(self) -> tuple[str, ...]:
         """Return a sentence for each edit that was never taken over, and for turns that session.yaml could not take."""
@@ -320,8 +320,8 @@ class Changing(Lookup):
             return ()
         folder = keeper.stored.path.parent
         with contextlib.suppress(OSError):  # the session is open all the same, and a check finds them too
-            port = keeper.backend.port
-            return await self._work(lambda: (*drafts.left_over(port, folder), *left_beside(port, folder)))
+            fs = keeper.backend.fs
+            return await self._work(lambda: (*drafts.leftover_drafts(fs, folder), *recovered_files(fs, folder)))
         return ()
 
     async def _refresh(self, *, own: bool = False) -> None:
@@ -334,7 +334,7 @@ class Changing(Lookup):
     async def _work(self, work: Callable[[], T]) -> T:
         """Do something on the disk, off the event loop and alone, and to its end, whoever cancels meanwhile."""
         async with self._working:
-            return await to_the_end(asyncio.to_thread(work))
+            return await finish_shielded(asyncio.to_thread(work))
 
     def _report(self, report: SaveReport) -> None:
         if report.notice:
@@ -363,7 +363,7 @@ class MemoryManager(Changing):
         self.on_notice = None
         self._backend = YamlBackend(resolve_sessions_dir(sessions_dir))
         self._hold = hold
-        self._keeper = Keeper(self._backend, hold)
+        self._keeper = SessionWriter(self._backend, hold)
         self._conversation = Conversation.new()
         self._measured: tuple[object, tuple[int, bool]] = (None, (0, True))
         self._working = asyncio.Lock()
@@ -475,13 +475,13 @@ class MemoryManager(Changing):
         Raises StorageError.
         """
         path = self.path
-        twins = await asyncio.to_thread(self._backend.twins) if path else {}
+        twins = await asyncio.to_thread(self._backend.duplicate_ids) if path else {}
         return twins.get(path.parent.name, self.session_id) if path else self.session_id
 
     def start_new(self) -> None:
         """Begin a new session with an id of its own; the present one stays as it was last saved."""
         self._keeper.release()
-        self._keeper = Keeper(self._backend, self._hold)
+        self._keeper = SessionWriter(self._backend, self._hold)
         self._conversation = Conversation.new()
 
     async def resume(self, session_id: str, *, admit: Admit | None = None) -> Session:
@@ -492,7 +492,7 @@ class MemoryManager(Changing):
         """
         opening = asyncio.ensure_future(asyncio.to_thread(self._keeper.open, session_id))
         try:
-            keeper, notices = await to_the_end(opening)
+            keeper, notices = await finish_shielded(opening)
         except asyncio.CancelledError:
             opening.result()[0].release()
             raise
@@ -524,7 +524,7 @@ class MemoryManager(Changing):
             stored = await asyncio.to_thread(self._backend.open, session_id)
             source = stored.session
         self.start_new()
-        self._conversation = Conversation.fork(source, upto, Origin.of(stored))
+        self._conversation = Conversation.fork(source, upto, ForkSource.of(stored))
         return self._conversation.snapshot(None)
 
     def close(self) -> None:

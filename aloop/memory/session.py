@@ -65,7 +65,7 @@ class SessionSummary:
     @property
     def is_in_future(self) -> bool:
         """Whether the last change lies ahead of our clock: that one was wrong, or this one is, or a hand wrote it."""
-        return lies_ahead(self.updated_at)
+        return is_in_future(self.updated_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,12 @@ def normal_title(title: str) -> str:
     return words
 
 
-def lies_ahead(moment: datetime) -> bool:
+def is_in_future(moment: datetime) -> bool:
     """Whether a stored time can not be right by our clock."""
     return moment > datetime.now().astimezone() + _TOLERATED
 
 
-def refuse_short(prefix: str) -> None:
+def require_prefix_length(prefix: str) -> None:
     """Raise InvalidPrefix for too little of an id to delete by: a slip of the finger must not remove anything."""
     if len(prefix.strip()) < MIN_DELETE_PREFIX:
         raise InvalidPrefix(f"To delete a session, type at least {MIN_DELETE_PREFIX} characters of its id.")

@@ -17,21 +17,21 @@ from typing import TypeVar
 
 from aloop.errors import AloopError, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.conversation import Change, Conversation, compare
-from aloop.memory.disk.filesystem import explain
+from aloop.memory.conversation import Change, Conversation, describe_changes
+from aloop.memory.disk.filesystem import explain_error
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.session_folder.journal import Journal
 from aloop.memory.session_folder.outputs import KeptOutput, keep_output
-from aloop.memory.session_folder.recovery import Beside
-from aloop.memory.session_folder.session_file import TRIES, ChangedMeanwhile, StoredSession, time_mark
+from aloop.memory.session_folder.recovery import RecoveredFile
+from aloop.memory.session_folder.session_file import TRIES, ChangedMeanwhile, SessionFile, time_mark
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
 # An editor that truncates and then writes leaves nothing, or half of it, for a moment; one that renames, no file.
 _SECOND_LOOK = 0.3
 
 
-def reload(stored: StoredSession, conversation: Conversation, *, own: bool = False) -> tuple[StoredSession, list[str]]:
+def reload(stored: SessionFile, conversation: Conversation, *, own: bool = False) -> tuple[SessionFile, list[str]]:
     """Take over what others changed since ``stored`` was seen; return the file as it is now, and what to tell.
 
     ``own`` says that the change is the user's, who has just made it here, and tells it so. Messages that were not saved
@@ -52,7 +52,7 @@ def reload(stored: StoredSession, conversation: Conversation, *, own: bool = Fal
     return fresh, [notice]
 
 
-def _has_changed(stored: StoredSession) -> bool:
+def _has_changed(stored: SessionFile) -> bool:
     try:
         return stored.changed_on_disk()
     except FileNotFoundError:
@@ -60,20 +60,20 @@ def _has_changed(stored: StoredSession) -> bool:
         return stored.changed_on_disk()
 
 
-def _read_again(stored: StoredSession) -> StoredSession:
+def _read_again(stored: SessionFile) -> SessionFile:
     try:
-        fresh = StoredSession.read(stored.port, stored.path)
+        fresh = SessionFile.read(stored.fs, stored.path)
         if not fresh.session.warnings or stored.session.warnings:
             return fresh
         # It has lost its end marker: half a text can read as a shorter conversation.
     except (SessionFileError, FileNotFoundError):
         pass
     _wait()
-    return StoredSession.read(stored.port, stored.path)
+    return SessionFile.read(stored.fs, stored.path)
 
 
-def _compare(conversation: Conversation, old: StoredSession, fresh: StoredSession, *, own: bool) -> str:
-    changes = compare(conversation.messages[: conversation.saved], fresh.session.messages)
+def _compare(conversation: Conversation, old: SessionFile, fresh: SessionFile, *, own: bool) -> str:
+    changes = describe_changes(conversation.messages[: conversation.saved], fresh.session.messages)
     notice = f"Edited: {changes.to_their_author()}." if own else f"{FILE_NAME} changed on disk: {changes}; reloaded."
     if changes.removed:
         copy = old.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
@@ -87,12 +87,12 @@ def _wait() -> None:
 
 
 T = TypeVar("T")
-Amendment = Callable[[Conversation, StoredSession], None]
+Amendment = Callable[[Conversation, SessionFile], None]
 """Changes a conversation that is just what its file says; called again when the file changes meanwhile."""
 
 
 @dataclass(slots=True)
-class Keeper:
+class SessionWriter:
     """The disk's side of a conversation. All methods block; errors are those of ``aloop.errors``.
 
     With ``hold`` the session is locked against other shells from the moment it has a folder until ``release``.
@@ -100,12 +100,12 @@ class Keeper:
 
     backend: YamlBackend
     hold: bool = False
-    stored: StoredSession | None = None
+    stored: SessionFile | None = None
     _folder: Path | None = None
     _open: OpenLock | None = None
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
-    beside: Beside = field(default_factory=Beside)
+    beside: RecoveredFile = field(default_factory=RecoveredFile)
 
     @property
     def path(self) -> Path | None:
@@ -113,15 +113,15 @@ class Keeper:
         kept = self.beside.stored or self.stored
         return kept.path if kept else None
 
-    def open(self, prefix: str) -> tuple[Keeper, list[str]]:
+    def open(self, prefix: str) -> tuple[SessionWriter, list[str]]:
         """Return the keeper of another session, and what was brought back of it after a crash.
 
         Raises SessionBusy where another shell has it open, SessionTwin, and as ``YamlBackend.open``; this one stays.
         """
         entry = self.backend.locate(prefix)
-        entry.refuse_twin()
+        entry.require_unique()
         folder = self.backend.sessions_dir / entry.folder
-        other = Keeper(self.backend, self.hold, _folder=folder)
+        other = SessionWriter(self.backend, self.hold, _folder=folder)
         try:
             other._take_hold(entry.id)
             notices = self.backend.recover(entry)
@@ -129,7 +129,7 @@ class Keeper:
         except BaseException as error:
             other.release()
             if isinstance(error, OSError):
-                raise explain(error, "open the session", folder) from error
+                raise explain_error(error, "open the session", folder) from error
             raise
         return other, notices
 
@@ -144,13 +144,13 @@ class Keeper:
         try:
             _while_swept(lambda: self._start_journal(session, base))
         except OSError as error:
-            reason = explain(error, "note the turn as it goes", self.backend.sessions_dir)
+            reason = explain_error(error, "note the turn as it goes", self.backend.sessions_dir)
             notices.append(f"{reason} A crash would lose this turn, until its end is saved.")
         return notices
 
     def _start_journal(self, session: Session, base: int) -> None:
         folder = self._ensure_folder(session)
-        self._journal = Journal.start(self.backend.port, folder, session, base)
+        self._journal = Journal.start(self.backend.fs, folder, session, base)
 
     def note(self, message: LLMMessage) -> str | None:
         """Put a finished message of the turn into its journal; return what to tell when that fails."""
@@ -159,16 +159,16 @@ class Keeper:
         try:
             self._journal.add(message)
         except OSError as error:
-            reason = explain(error, "note the turn as it goes", self._folder or self.backend.sessions_dir)
+            reason = explain_error(error, "note the turn as it goes", self._folder or self.backend.sessions_dir)
             return f"{reason} A crash would lose what comes now, until the turn is saved."
         return None
 
     def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
         """Write a tool's whole result beside the session's file; raises StorageError."""
         try:
-            return keep_output(self.backend.port, self._ensure_folder(session), tool, text)
+            return keep_output(self.backend.fs, self._ensure_folder(session), tool, text)
         except OSError as error:
-            raise explain(error, "keep a long result", self._folder or self.backend.sessions_dir) from error
+            raise explain_error(error, "keep a long result", self._folder or self.backend.sessions_dir) from error
 
     def drop_turn(self) -> None:
         """The turn was taken back: remove its journal, and the folder when there is nothing else in it."""
@@ -218,7 +218,7 @@ class Keeper:
             report = _while_swept(lambda: self._save_locked(conversation, model, amendment))
         except OSError as error:
             self._keep_journal()
-            raise explain(error, "save the session", self._folder or self.backend.sessions_dir) from error
+            raise explain_error(error, "save the session", self._folder or self.backend.sessions_dir) from error
         except AloopError:
             self._keep_journal()
             raise
@@ -229,7 +229,7 @@ class Keeper:
 
     def _save_locked(self, conversation: Conversation, model: str | None, amendment: Amendment | None) -> SaveReport:
         folder = self._ensure_folder(conversation.head)
-        with write_lock(self.backend.port, folder, conversation.head.id):
+        with write_lock(self.backend.fs, folder, conversation.head.id):
             return self._save(conversation, model, folder, amendment)
 
     def _keep_journal(self) -> None:
@@ -271,7 +271,7 @@ class Keeper:
                 self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
                 conversation.saved_now(session)
                 self.stored.sync()
-                notices += self.beside.rejoined(self.backend.port)
+                notices += self.beside.rejoined(self.backend.fs)
                 return SaveReport(self.stored.path, notice=" ".join(notices) or None)
             except ChangedMeanwhile:
                 continue
@@ -290,7 +290,7 @@ class Keeper:
 
     def _create(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:
         session, origin = conversation.snapshot(model), conversation.origin
-        text = origin.carry_over(self.backend.port, session, folder) if origin else None
+        text = origin.carry_over(self.backend.fs, session, folder) if origin else None
         before, again = self.stored, self.stored is not None
         self.stored = self.backend.create(session, folder, again=again, text=text)
         if before:
@@ -317,7 +317,7 @@ class Keeper:
         except SessionFileError as error:
             return [f"{error}. The file is left alone: mend that line, and it is read again before the next turn."]
         except OSError as error:
-            raise explain(error, "read the session", self.stored.path.parent) from error
+            raise explain_error(error, "read the session", self.stored.path.parent) from error
 
     def _pull(self, conversation: Conversation, *, own: bool = False) -> list[str]:
         """Take over a changed file; raises as ``reload`` does."""
@@ -328,10 +328,10 @@ class Keeper:
 
     def _ensure_folder(self, session: Session) -> Path:
         """Return the session's folder, made when it is not there, locked against other shells when held."""
-        port = self.backend.port
+        fs = self.backend.fs
         if self._folder is not None:
             try:
-                if not stat.S_ISDIR(port.lstat(self._folder).st_mode):
+                if not stat.S_ISDIR(fs.lstat(self._folder).st_mode):
                     # A link would lead what is private out of the sessions folder.
                     raise NotADirectoryError(errno.ENOTDIR, "is no folder any more", str(self._folder))
             except FileNotFoundError:
@@ -346,7 +346,7 @@ class Keeper:
 
     def _take_hold(self, session_id: str) -> None:
         if self.hold and self._open is None and self._folder is not None:
-            self._open = OpenLock(self.backend.port, self._folder, session_id)
+            self._open = OpenLock(self.backend.fs, self._folder, session_id)
 
     def _discard(self, journal: Journal) -> None:
         with contextlib.suppress(OSError):  # the next start finds its turn saved, and removes it

@@ -57,13 +57,13 @@ class Turn:
         self._new.append(message)
         self._messages.append(message)
         # Cancelled or not, the journal is not written behind the back of what comes next.
-        await to_the_end(self._disk.note(message))
+        await finish_shielded(self._disk.note(message))
 
     async def __aenter__(self) -> Turn:
         try:
-            await to_the_end(self._disk.begin())
+            await finish_shielded(self._disk.begin())
         except asyncio.CancelledError:
-            await to_the_end(self._disk.drop())
+            await finish_shielded(self._disk.drop())
             raise
         return self
 
@@ -74,14 +74,14 @@ class Turn:
         if kind is not None and all(message.role == "user" for message in new):
             mine = {id(message) for message in new}
             self._messages[:] = [message for message in self._messages if id(message) not in mine]
-            await to_the_end(self._disk.drop())
+            await finish_shielded(self._disk.drop())
             return
         self._messages.extend(answer_for(call) for call in unanswered(new))
         self.kept = True
-        self.report = await to_the_end(self._disk.save())
+        self.report = await finish_shielded(self._disk.save())
 
 
-async def to_the_end(work: Awaitable[T]) -> T:
+async def finish_shielded(work: Awaitable[T]) -> T:
     """Await ``work`` to its end, whoever cancels meanwhile; the cancellation is passed on afterwards."""
     task = asyncio.ensure_future(work)
     cancelled = False

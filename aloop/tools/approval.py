@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from aloop.errors import ToolError
-from aloop.permissions import Ask, Kind, Request
+from aloop.permissions import Ask, Kind, PermissionRequest
 
 
-class Approval:
+class PermissionGate:
     """The rule for one agent: ``allowed`` holds for as long as it lives, what is granted on the way for one session.
 
     Where ``ask`` is None nobody can be asked, and what would have to be is refused.
@@ -32,7 +32,7 @@ class Approval:
             self._session_id = session_id
             self._granted = frozenset()
 
-    async def require(self, request: Request) -> None:
+    async def require(self, request: PermissionRequest) -> None:
         """Return when the request is granted; raises ToolError, with the reason, when it is not.
 
         One question at a time: calls that run in parallel wait for each other here.
@@ -50,7 +50,7 @@ class Approval:
             self._granted |= set(missing)
 
 
-def unattended(request: Request, missing: Sequence[Kind]) -> ToolError:
+def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> ToolError:
     """Return what to raise where nobody can be asked for what is ``missing``."""
     return ToolError(
         f"Refused: {request.summary}. Nobody can be asked here; --allow {','.join(missing)} would allow it."

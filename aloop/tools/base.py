@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from aloop.llm.base import ToolSpec
-from aloop.permissions import Form, Request
+from aloop.permissions import Form, PermissionRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ToolResult:
     form: Form = "text"
 
 
-Tell = Callable[[str], None]
+OutputCallback = Callable[[str], None]
 """Takes a piece of what a running tool puts out, for a person to follow."""
 
 
@@ -33,8 +33,8 @@ Tell = Callable[[str], None]
 class Action:
     """A call made ready: ``run`` does just what ``request`` says, once that is granted; None asks for nothing."""
 
-    run: Callable[[Tell], Awaitable[ToolResult]]
-    request: Request | None = None
+    run: Callable[[OutputCallback], Awaitable[ToolResult]]
+    request: PermissionRequest | None = None
 
 
 class Tool(ABC):

@@ -21,12 +21,12 @@ _LAST_WORDS = 1.0  # seconds for what is still in the pipe, should somebody who 
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CommandResult:
     """How a command ended; ``code`` is negative for a signal, ``is_late`` tells that its time was over."""
 
     output: str
     code: int
-    is_late: bool
+    timed_out: bool
 
 
 def ending(code: int) -> str:
@@ -76,7 +76,7 @@ class _Output:
 
 async def run_command(
     command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float | None, tell: Callable[[str], None]
-) -> Ended:
+) -> CommandResult:
     """Run ``command`` with nothing to read, until it ends or ``seconds`` (None: never) are over; raises OSError.
 
     When it is over, or this is cancelled, everything that it has started ends with it. Who cancels does not wait for
@@ -95,10 +95,12 @@ async def run_command(
         raise
 
 
-_LEFT: set[asyncio.Future[Ended]] = set()  # what nobody waits for any more: held here, the loop holds it only weakly
+_LEFT: set[asyncio.Future[CommandResult]] = (
+    set()
+)  # what nobody waits for any more: held here, the loop holds it only weakly
 
 
-def _ended(running: asyncio.Future[Ended]) -> None:
+def _ended(running: asyncio.Future[CommandResult]) -> None:
     _LEFT.discard(running)
     if not running.cancelled():
         running.exception()  # whoever wanted to know has gone
@@ -106,7 +108,7 @@ def _ended(running: asyncio.Future[Ended]) -> None:
 
 async def _run(
     command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float | None, output: _Output
-) -> Ended:
+) -> CommandResult:
     async with _pipe() as (reader, write_end):
         try:
             process = await asyncio.create_subprocess_exec(
@@ -131,7 +133,7 @@ async def _run(
             await _end(process)
             await asyncio.wait([listening], timeout=_LAST_WORDS)
             listening.cancel()
-    return Ended(output.text(), process.returncode or 0, is_late)
+    return CommandResult(output.text(), process.returncode or 0, is_late)
 
 
 async def _listen(reader: asyncio.StreamReader, output: _Output) -> None:

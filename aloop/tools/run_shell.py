@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
-from aloop.permissions import Request
-from aloop.tools.base import Action, Tell, Tool, ToolResult
+from aloop.permissions import PermissionRequest
+from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
 from aloop.tools.files.workspace import Workspace
-from aloop.tools.process import Ended, ending, run_command
+from aloop.tools.process import CommandResult, ending, run_command
 
 SECONDS = 120
 MOST_SECONDS = 1_800
@@ -54,7 +54,7 @@ class RunShell(Tool):
         if not command.strip() or "\0" in command:
             raise ToolError("The command is empty, or holds a NUL character.")
         seconds = int(arguments.get("seconds", SECONDS))
-        request = Request(("shell",), f"{self.name} in {self._folder}, for {seconds:,} s at most", command)
+        request = PermissionRequest(("shell",), f"{self.name} in {self._folder}, for {seconds:,} s at most", command)
         return Action(lambda tell: self._run(command, seconds, tell), request)
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
@@ -62,14 +62,14 @@ class RunShell(Tool):
         action = await self.prepare(arguments)
         return await action.run(lambda _text: None)
 
-    async def _run(self, command: str, seconds: int, tell: Tell) -> ToolResult:
+    async def _run(self, command: str, seconds: int, tell: OutputCallback) -> ToolResult:
         shell = shutil.which("bash") or "/bin/sh"
         try:
             ended = await run_command([shell, "-c", command], self._folder, environment(os.environ), seconds, tell)
         except OSError as error:
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
         printed = ended.output.rstrip("\n")
-        is_error = ended.is_late or ended.code != 0
+        is_error = ended.timed_out or ended.code != 0
         return ToolResult(f"{printed}\n[{_ending(ended, seconds)}]".lstrip("\n"), is_error, "output")
 
 
@@ -78,7 +78,7 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith(_PRIVATE)} | _SETTINGS
 
 
-def _ending(ended: Ended, seconds: int) -> str:
-    if ended.is_late:
+def _ending(ended: CommandResult, seconds: int) -> str:
+    if ended.timed_out:
         return f"Stopped: it was not done after {seconds:,} seconds."
     return ending(ended.code)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from aloop.errors import ToolError
 from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import ToolCall, clean_text
-from aloop.tools.approval import Approval
+from aloop.tools.approval import PermissionGate
 from aloop.tools.base import Tool, ToolResult
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Watch(Protocol):
         ...
 
 
-class _Nobody:
+class _NoWatch:
     def begin(self) -> None:
         """Nobody follows this call."""
 
@@ -118,8 +118,8 @@ class ToolRunner:
     ``approval`` decides what may be done; without one, nothing is allowed that anybody would have to be asked for.
     """
 
-    def __init__(self, tools: Sequence[Tool], approval: Approval | None = None) -> None:
-        self._approval = approval or Approval()
+    def __init__(self, tools: Sequence[Tool], approval: PermissionGate | None = None) -> None:
+        self._approval = approval or PermissionGate()
         self._tools = {tool.name: tool for tool in tools}
         if len(self._tools) != len(tools):
             raise ValueError("two tools have the same name")
@@ -148,7 +148,7 @@ class ToolRunner:
     async def run(self, call: ToolCall, watch: Watch | None = None) -> ToolResult:
         """Run one call; every failure comes back as a result with ``is_error``, only cancellation is raised."""
         try:
-            result = await self._run(call, watch or _Nobody())
+            result = await self._run(call, watch or _NoWatch())
             text = clean_text(result.text)
         except ToolError as error:
             return ToolResult(clean_text(str(error)), is_error=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
 from commands.registry import Command, Outcome
-from commands.selection import save_what_is_left
+from commands.selection import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -18,7 +18,7 @@ async def clear(context: Context, _argument: str) -> Outcome:
     if not memory.message_count:
         context.view.info("This session is new already.")
         return Outcome()
-    await save_what_is_left(memory)
+    await save_before_leaving(memory)
     before = memory.session_id[:SHORT_ID]
     memory.start_new()
     context.view.info(f"A new session. The one before is saved as {before}: /resume {before} goes back to it.")

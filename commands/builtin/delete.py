@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from aloop.errors import AmbiguousPrefix, SessionNotFound
 from commands.builtin.resume import find_id, show_candidates
 from commands.registry import Argument, Command, Outcome
-from commands.selection import save_what_is_left
-from commands.session_browser import Shelf
+from commands.selection import save_before_leaving
+from commands.session_browser import SessionBrowser
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -24,12 +24,12 @@ async def delete(context: Context, argument: str) -> Outcome:
     if wanted is None:
         return Outcome()
     # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
-    from aloop.memory.session import refuse_short
+    from aloop.memory.session import require_prefix_length
 
-    refuse_short(wanted)
+    require_prefix_length(wanted)
     if memory.session_id.startswith(wanted):
         # What a failed save has left goes into the trash too: it may be wanted back.
-        await save_what_is_left(memory)
+        await save_before_leaving(memory)
     try:
         found = await memory.find_session_by_prefix(wanted, sessions_dir=memory.sessions_dir)
     except AmbiguousPrefix as error:
@@ -52,7 +52,7 @@ async def _delete(context: Context, session_id: str) -> None:
     if not await context.view.confirm(f"Delete {describe(rows[0])}?"):
         context.view.info("Nothing was deleted.")
         return
-    context.view.info(await Shelf(memory).trash(session_id))
+    context.view.info(await SessionBrowser(memory).trash(session_id))
 
 
 COMMAND = Command(

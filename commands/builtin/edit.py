@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SessionFileError
 from commands.registry import Argument, Command, Outcome
-from commands.selection import read_number, save_what_is_left
+from commands.selection import read_number, save_before_leaving
 
 if TYPE_CHECKING:
     from aloop.memory.session_folder.draft import Draft
@@ -20,7 +20,7 @@ async def edit(context: Context, argument: str) -> Outcome:
     Raises UsageError, StorageError; the session stays as it was until then.
     """
     number = read_number(argument) if argument else None
-    await save_what_is_left(context.memory)
+    await save_before_leaving(context.memory)
     draft = await context.memory.begin_edit(number)
     try:
         is_over = await _edit_until_valid(context, draft)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
 from commands.registry import Command, Next, Outcome
-from commands.selection import save_what_is_left
+from commands.selection import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 async def leave(context: Context, _argument: str) -> Outcome:
     """Ask the shell to end; what can not be saved keeps it open, until it is told so a second time."""
     try:
-        await save_what_is_left(context.memory)
+        await save_before_leaving(context.memory)
     except AloopError as error:
         context.view.error(str(error))
-        if not context.was_told_of_unsaved:
-            context.was_told_of_unsaved = True
+        if not context.warned_unsaved:
+            context.warned_unsaved = True
             context.view.error(
                 "Not left: the last turns are in memory only. /export json PATH keeps them elsewhere, "
                 "/exit once more leaves without them."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
 from commands.registry import Argument, Command, Outcome
-from commands.selection import save_what_is_left
+from commands.selection import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -26,7 +26,7 @@ async def export(context: Context, argument: str) -> Outcome:
     word, _, wanted = argument.partition(" ")
     form = read_format(word)
     try:
-        await save_what_is_left(memory)
+        await save_before_leaving(memory)
         session = await memory.load_session(await memory.find_own_name(), sessions_dir=memory.sessions_dir)
     except AloopError as error:
         # Where a disk is full, or session.yaml can not be read, this is the way to get the conversation elsewhere.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import SHORT_ID, UsageError
 from commands.builtin.resume import last_exchanges
 from commands.registry import Argument, Command, Outcome
-from commands.selection import read_number, refuse_beyond, save_what_is_left
+from commands.selection import read_number, require_in_range, save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -22,8 +22,8 @@ async def fork(context: Context, argument: str) -> Outcome:
     if not memory.message_count:
         raise UsageError("This session is new: there is nothing to fork.")
     number = read_number(argument) if argument else memory.message_count
-    refuse_beyond(number, memory.message_count)
-    await save_what_is_left(memory)
+    require_in_range(number, memory.message_count)
+    await save_before_leaving(memory)
     original = memory.session_id[:SHORT_ID]
     session = await memory.fork(upto=number)
     here, count = session.id[:SHORT_ID], len(session.messages)

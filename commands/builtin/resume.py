@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID, AmbiguousPrefix, SessionBusy, SessionDeclined, SessionError, SessionTwin
+from aloop.errors import SHORT_ID, AmbiguousPrefix, DuplicateSessionId, SessionBusy, SessionDeclined, SessionError
 from commands.builtin.model import follow
 from commands.registry import Argument, Command, Outcome
-from commands.selection import save_what_is_left
-from commands.session_browser import Choice, Shelf
-from commands.trust import admit
+from commands.selection import save_before_leaving
+from commands.session_browser import Choice, SessionBrowser
+from commands.trust import confirm_trust
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
@@ -41,14 +41,14 @@ async def resume(context: Context, argument: str) -> Outcome:
 
 
 async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> None:
-    await save_what_is_left(context.memory)
+    await save_before_leaving(context.memory)
     try:
-        session = await context.memory.resume(wanted, admit=partial(admit, context))
+        session = await context.memory.resume(wanted, admit=partial(confirm_trust, context))
     except AmbiguousPrefix as error:
         await show_candidates(context, error)
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
-    except (SessionBusy, SessionTwin) as error:
+    except (SessionBusy, DuplicateSessionId) as error:
         await _offer_a_copy(context, wanted, error)
     else:
         report_resumed(context, session, place)
@@ -66,9 +66,9 @@ async def _offer_a_copy(context: Context, wanted: str, why: SessionError) -> Non
 
 async def _fork(context: Context, wanted: str) -> None:
     memory = context.memory
-    await save_what_is_left(memory)
+    await save_before_leaving(memory)
     try:
-        await admit(context, await memory.load_session(wanted, sessions_dir=memory.sessions_dir))
+        await confirm_trust(context, await memory.load_session(wanted, sessions_dir=memory.sessions_dir))
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
         return
@@ -127,7 +127,7 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
 
 async def _pick(context: Context) -> Choice | None:
     """Return what was picked of all sessions; where nothing was, the recent ones stand on the screen, as rows."""
-    shelf = Shelf(context.memory, RECENT)
+    shelf = SessionBrowser(context.memory, RECENT)
     try:
         choice = await context.view.pick(shelf)
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
 from commands.registry import Argument, Command, Outcome
-from commands.selection import numbered, read_range, refuse_beyond
+from commands.selection import numbered, read_range, require_in_range
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
@@ -43,10 +43,10 @@ class _Marking:
 
     def __call__(self, messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
         # Imported here for start-up time: the engine is there by the time that there are messages.
-        from aloop.memory.conversation import marked, whole
+        from aloop.memory.conversation import expand_to_tool_calls, marked
 
-        refuse_beyond(self.last, len(messages))
-        first, last = whole(messages, self.first - 1, self.last - 1)
+        require_in_range(self.last, len(messages))
+        first, last = expand_to_tool_calls(messages, self.first - 1, self.last - 1)
         self.first, self.last = first + 1, last + 1
         self.changed = sum(message.skip is not self.skip for message in messages[first : last + 1])
         return marked(messages, first, last, skip=self.skip)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 async def verbose(context: Context, _argument: str) -> Outcome:
     """Unfold tool calls from now on, those of the last turn at once; or fold them again."""
-    detail = context.view.detail
+    detail = context.view.verbosity
     detail.verbose = not detail.verbose
     if not detail.verbose:
         context.view.info("Tool calls are one line each again.")
@@ -27,7 +27,7 @@ async def verbose(context: Context, _argument: str) -> Outcome:
 
 async def thinking(context: Context, _argument: str) -> Outcome:
     """Show what the model thinks from now on, or no longer."""
-    detail = context.view.detail
+    detail = context.view.verbosity
     detail.thinking = not detail.thinking
     context.view.info(
         "What the model thinks is shown from now on, where the model tells it. /thinking hides it again."

@@ -23,7 +23,7 @@ from commands.context import Context
 from commands.mentions import mention
 from commands.registry import Argument, Command, Registry
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
-from repl.completion.session_source import Catalogs, Entry, SessionCatalog
+from repl.completion.session_source import Entry, SessionCatalog, SessionSources
 from repl.output.width import unjoined
 from repl.pages.listing import age
 
@@ -159,11 +159,11 @@ def _argument(path: str) -> str:
     return f'"{path}"' if re.search(r"[^\w@%+=:,./~-]", path) else path
 
 
-def make_completer(catalogs: Catalogs, changed: Callable[[], None]) -> Completer:
+def make_completer(catalogs: SessionSources, changed: Callable[[], None]) -> Completer:
     """Return the completer; ``changed`` is called, from any thread, when there is more to offer than a moment ago."""
     return merged(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed))
 
 
-def merged(catalogs: Catalogs, files: FileCatalog, models: ModelCatalog) -> Completer:
+def merged(catalogs: SessionSources, files: FileCatalog, models: ModelCatalog) -> Completer:
     """Return the completer of all that these catalogs hold, and of commands."""
     return merge_completers([CommandCompleter(REGISTRY, catalogs, models), FileCompleter(files)])

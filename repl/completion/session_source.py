@@ -135,7 +135,7 @@ _AT_ONCE = 8
 """Sessions that are counted in one go: about as many as a menu shows."""
 
 
-class Catalogs:
+class SessionSources:
     """The catalogs of saved and of deleted sessions.
 
     ``start`` runs work in the background; ``changed`` is called when there may be more to offer, ``counted`` when there

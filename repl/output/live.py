@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from aloop.sanitize import safe_line, safe_text
-from repl.output.styled import Line, Tone, line
+from repl.output.styled import Line, Style, line
 from repl.output.width import fit, last_rows, unjoined
 
 _MOST_ROWS = 12
@@ -65,7 +65,7 @@ class Live:
 
     def rows(self, width: int, height: int, room: int) -> list[Line]:
         """Return the newest rows of the answer and the status, ``room`` rows at most, for a screen of this size."""
-        status = [line((Tone.ACCENT, self.status_in(width - 1)))] if self._status else []
+        status = [line((Style.ACCENT, self.status_in(width - 1)))] if self._status else []
         newest = last_rows(self._tail, width - 1, self.tail_rows(height))
         tail = ["", *newest] if newest and self.leave_gap else newest
         rows = [*map(line, tail), *status]

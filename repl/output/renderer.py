@@ -26,12 +26,12 @@ from prompt_toolkit.renderer import Renderer
 from prompt_toolkit.styles import BaseStyle
 
 from repl.output.styled import Line, to_ansi, to_text
-from repl.output.width import cells
+from repl.output.width import text_width
 
 
 def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
     """Return how many rows stand above the cursor: ``above``, and the parts of its own row before column ``x``."""
-    return sum(max(1, -(-cells(row) // columns)) for row in above) + x // columns
+    return sum(max(1, -(-text_width(row) // columns)) for row in above) + x // columns
 
 
 class TerminalOutput(Vt100_Output):

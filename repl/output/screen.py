@@ -12,7 +12,7 @@ from prompt_toolkit.output import Output
 
 from aloop.sanitize import safe_text
 from repl.output.renderer import LiveRenderer, LiveRows, in_one_piece
-from repl.output.styled import Line, Tone, line, to_ansi
+from repl.output.styled import Line, Style, line, to_ansi
 from repl.output.width import wrap
 
 
@@ -46,7 +46,7 @@ class Screen:
         """Print ``lines``."""
         self.write(to_ansi(lines, colour=self.colour))
 
-    def say(self, tone: Tone, text: str) -> None:
+    def say(self, tone: Style, text: str) -> None:
         """Print a sentence or a few, broken between words."""
         self.show([line((tone, row)) for row in wrap(safe_text(text), self.text_width)])
 

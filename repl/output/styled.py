@@ -16,7 +16,7 @@ from enum import Enum
 from aloop.sanitize import safe_text
 
 
-class Tone(Enum):
+class Style(Enum):
     """How a span stands out; the values are SGR codes. Only base colours, which every theme keeps readable."""
 
     PLAIN = ""
@@ -27,15 +27,15 @@ class Tone(Enum):
     ACCENT = "36"
 
 
-Span = tuple[Tone, str]
+Span = tuple[Style, str]
 Line = tuple[Span, ...]
 
-_COLOURS = frozenset({Tone.BAD, Tone.GOOD, Tone.ACCENT})
+_COLOURS = frozenset({Style.BAD, Style.GOOD, Style.ACCENT})
 
 
 def line(*parts: Span | str) -> Line:
     """Build a line; a bare text is plain."""
-    return tuple((Tone.PLAIN, part) if isinstance(part, str) else part for part in parts)
+    return tuple((Style.PLAIN, part) if isinstance(part, str) else part for part in parts)
 
 
 def to_ansi(lines: Iterable[Line], *, colour: bool) -> str:
@@ -51,7 +51,7 @@ def to_text(lines: Iterable[Line]) -> str:
 def _styled(span: Span, colour: bool) -> str:
     tone, text = span
     safe = safe_text(text)
-    if not safe or tone is Tone.PLAIN or (tone in _COLOURS and not colour):
+    if not safe or tone is Style.PLAIN or (tone in _COLOURS and not colour):
         return safe
     return f"\x1b[{tone.value}m{safe}\x1b[0m"
 
@@ -63,4 +63,4 @@ CONTINUATION = "  "
 def echo_lines(entered: str) -> list[Line]:
     """Return ``entered`` as it stood at the prompt."""
     rows = safe_text(entered).rstrip().split("\n")
-    return [line((Tone.STRONG, CONTINUATION if number else PROMPT), row) for number, row in enumerate(rows)]
+    return [line((Style.STRONG, CONTINUATION if number else PROMPT), row) for number, row in enumerate(rows)]

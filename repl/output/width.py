@@ -15,7 +15,7 @@ _STABLE = 4096
 _DOT = " · "
 
 
-def cells(text: str) -> int:
+def text_width(text: str) -> int:
     """Return how many cells ``text`` takes; for a joined emoji, the most that it takes on any terminal."""
     return len(text) if text.isascii() else get_cwidth(text)
 
@@ -40,7 +40,7 @@ def clusters(text: str) -> Iterator[str]:
 
 def fit(text: str, width: int) -> str:
     """Return ``text`` cut to ``width`` cells, with an ellipsis where something was cut off."""
-    if cells(text) <= width:
+    if text_width(text) <= width:
         return text
     kept, _ = _split(text, width - 1)
     return kept.rstrip() + "…" if width > 0 else ""
@@ -49,7 +49,7 @@ def fit(text: str, width: int) -> str:
 def pad(text: str, width: int) -> str:
     """Return ``text`` in exactly ``width`` cells, cut or filled with spaces on the right."""
     shown = fit(text, width)
-    return shown + " " * (width - cells(shown))
+    return shown + " " * (width - text_width(shown))
 
 
 def fit_line(spans: Line, width: int) -> Line:
@@ -57,7 +57,7 @@ def fit_line(spans: Line, width: int) -> Line:
     kept = []
     for tone, text in spans:
         shown = fit(text, width)
-        width -= cells(shown)
+        width -= text_width(shown)
         kept.append((tone, shown))
         if shown != text:
             break
@@ -83,14 +83,14 @@ def rows(text: str, width: int) -> Iterator[str]:
     """Yield a line of safe ``text`` in rows of at most ``width`` cells, broken between words; a long word anywhere."""
     row, used = "", 0
     for piece in _PIECE.findall(text):
-        taken = cells(piece)
+        taken = text_width(piece)
         if used + taken > width:
             if row:
                 yield row
                 piece = piece.lstrip(" ")
             *whole, piece = _chopped(piece, width)
             yield from whole
-            row, used = piece, cells(piece)
+            row, used = piece, text_width(piece)
         else:
             row, used = row + piece, used + taken
     yield row
@@ -105,7 +105,7 @@ def wrap(text: str, width: int) -> list[str]:
     for paragraph in text.split("\n"):
         row = ""
         for word in paragraph.split(" "):
-            if row and cells(row) + 1 + cells(word) > width:
+            if row and text_width(row) + 1 + text_width(word) > width:
                 found.append(row)
                 row = word
             else:
@@ -119,7 +119,7 @@ def flow(text: str, width: int) -> list[str]:
     found, row = list[str](), ""
     for part in text.split(_DOT):
         joined = f"{row}{_DOT}{part}" if row else part
-        if row and cells(joined) > width:
+        if row and text_width(joined) > width:
             found += rows(row, width)
             joined = part
         row = joined
@@ -129,7 +129,7 @@ def flow(text: str, width: int) -> list[str]:
 def _chopped(text: str, width: int) -> list[str]:
     """Return ``text`` in pieces of at most ``width`` cells; one, perhaps empty, at least."""
     pieces = []
-    while cells(text) > width:
+    while text_width(text) > width:
         piece, rest = _split(text, width)
         if not piece:  # a character wider than the screen
             break
@@ -142,7 +142,7 @@ def _split(text: str, width: int) -> tuple[str, str]:
     """Return the beginning of ``text`` that fits into ``width`` cells, and the rest."""
     end = used = 0
     for cluster in clusters(text):
-        used += cells(cluster)
+        used += text_width(cluster)
         if used > width:
             break
         end += len(cluster)

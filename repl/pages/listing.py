@@ -19,7 +19,7 @@ from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
 from commands.context import Context
 from commands.registry import Command
-from repl.output.styled import Line, Span, Tone, line
+from repl.output.styled import Line, Span, Style, line
 from repl.output.width import fit, fit_line, pad, wrap
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -74,17 +74,17 @@ async def listing_lines(rows: AsyncIterator[SessionSummary], width: int) -> Asyn
 
 def _session_head(digits: int, when: str) -> Line:
     head = f"{'#':>{digits}}  {'id':<{SHORT_ID}}  {when:<{_WHEN}}  {'messages':>{_COUNT}}  title"
-    return line((Tone.QUIET, head))
+    return line((Style.QUIET, head))
 
 
 def _session_row(row: SessionSummary, number: int | None, digits: int, width: int, now: datetime) -> list[Line]:
     indent = digits + 2
     start = f"{number or '':>{digits}}  "
-    identity = (Tone.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
-    time = (Tone.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
+    identity = (Style.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
+    time = (Style.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
     if row.problem is not None:
-        first = line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Tone.BAD, "cannot be read"))
-        return [first, line((Tone.BAD, " " * indent + row.problem))]
+        first = line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Style.BAD, "cannot be read"))
+        return [first, line((Style.BAD, " " * indent + row.problem))]
     room = max(width - indent - SHORT_ID - _WHEN - _COUNT - 6, 8)
     note = "(dated in the future) " if row.is_in_future else ""
     title = fit(note + safe_line(row.title), room) or "(no title)"
@@ -95,21 +95,23 @@ def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, begins: bool)
     """Return a numbered row for what a search has found, below a line for its session when it ``begins`` one."""
     lines: list[Line] = []
     if begins:
-        identity = (Tone.ACCENT, safe_line(hit.session.id)[:SHORT_ID])
-        told = (Tone.QUIET, f" · {age(hit.session.updated_at, now)} · ")
-        lines.append(fit_line(line(identity, told, (Tone.STRONG, safe_line(hit.session.title) or "(no title)")), width))
+        identity = (Style.ACCENT, safe_line(hit.session.id)[:SHORT_ID])
+        told = (Style.QUIET, f" · {age(hit.session.updated_at, now)} · ")
+        lines.append(
+            fit_line(line(identity, told, (Style.STRONG, safe_line(hit.session.title) or "(no title)")), width)
+        )
         if hit.problem is not None:
-            lines[-1:] = [line(identity, told, (Tone.BAD, "cannot be read")), line((Tone.BAD, "  " + hit.problem))]
+            lines[-1:] = [line(identity, told, (Style.BAD, "cannot be read")), line((Style.BAD, "  " + hit.problem))]
     place = f"#{hit.message}" if hit.message else ""
-    lead = line(f"{number:>3}  ", (Tone.QUIET, f"{place:<5} {hit.role:<9}  "))
+    lead = line(f"{number:>3}  ", (Style.QUIET, f"{place:<5} {hit.role:<9}  "))
     return [*lines, fit_line((*lead, *_marked(hit)), width)]
 
 
 def _marked(hit: Hit) -> Iterator[Span]:
     end = 0
     for start, stop in (*hit.marks, (len(hit.context), len(hit.context))):
-        yield Tone.PLAIN, safe_text(hit.context[end:start])
-        yield Tone.ACCENT, safe_text(hit.context[start:stop])
+        yield Style.PLAIN, safe_text(hit.context[end:start])
+        yield Style.ACCENT, safe_text(hit.context[start:stop])
         end = stop
 
 
@@ -130,14 +132,14 @@ def stats_lines(stats: SessionStats, width: int) -> list[Line]:
     below = (_fact(name, safe_line(value), width) for name, value in facts)
     # A path is left to the terminal to wrap, also at its spaces.
     path = safe_line(str(stats.path)) if stats.size else "not saved yet"
-    return [*chain.from_iterable(below), line((Tone.QUIET, f"{'file':<{_SUBJECT}}"), path)]
+    return [*chain.from_iterable(below), line((Style.QUIET, f"{'file':<{_SUBJECT}}"), path)]
 
 
 def _fact(name: str, value: str, width: int) -> list[Line]:
     """Return a subject and what is to be said of it; a number is not parted from what it counts."""
     glued = _BESIDE_NUMBER.sub("\0", value)  # which is in no safe text
     first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - _SUBJECT, _NARROWEST)))
-    return [line((Tone.QUIET, f"{name:<{_SUBJECT}}"), first), *(line(" " * _SUBJECT + row) for row in more)]
+    return [line((Style.QUIET, f"{name:<{_SUBJECT}}"), first), *(line(" " * _SUBJECT + row) for row in more)]
 
 
 def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
@@ -147,19 +149,19 @@ def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
     indent = max((len(command.invocation) for command in commands), default=0) + 2
     lines: list[Line] = []
     for group in dict.fromkeys(command.group for command in commands):
-        lines.append(line((Tone.STRONG, group)))
+        lines.append(line((Style.STRONG, group)))
         for command in commands:
             if command.group == group:
                 first, *more = wrap(command.summary, max(width - indent - 2, _NARROWEST))
-                lines.append(line("  ", (Tone.ACCENT, f"{command.invocation:<{indent}}"), first))
+                lines.append(line("  ", (Style.ACCENT, f"{command.invocation:<{indent}}"), first))
                 lines += [line(" " * (indent + 2) + row) for row in more]
     return lines
 
 
 def _one_command(command: Command[Context]) -> list[Line]:
-    lines = [line((Tone.ACCENT, command.invocation)), line(f"  {command.summary}")]
+    lines = [line((Style.ACCENT, command.invocation)), line(f"  {command.summary}")]
     if command.aliases:
-        lines.append(line((Tone.QUIET, "  also: " + ", ".join(f"/{alias}" for alias in command.aliases))))
+        lines.append(line((Style.QUIET, "  also: " + ", ".join(f"/{alias}" for alias in command.aliases))))
     if command.example:
-        lines.append(line((Tone.QUIET, f"  example: {command.example}")))
+        lines.append(line((Style.QUIET, f"  example: {command.example}")))
     return lines

@@ -20,7 +20,7 @@ from aloop.memory import Session
 from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
 from commands.attachments import folded
-from repl.output.styled import Line, Tone, line
+from repl.output.styled import Line, Style, line
 from repl.output.width import fit_line, wrap
 from repl.pages.listing import age
 
@@ -33,23 +33,23 @@ def message_lines(message: LLMMessage, most: int | None = None) -> list[Line]:
     text = safe_text(message.content or "").strip("\n")
     if message.role == "user":
         text = safe_text(folded(message.content or "")).strip("\n")
-        return _prefixed(shortened(text, most), "> ", Tone.STRONG)
+        return _prefixed(shortened(text, most), "> ", Style.STRONG)
     if message.role == "tool":
         first, _, more = text.partition("\n")
-        tone = Tone.BAD if message.is_error else Tone.QUIET
+        tone = Style.BAD if message.is_error else Style.QUIET
         shown = text if most is None else first + (" …" if more else "")
         return _prefixed(shown.split("\n"), "  → ", tone)
     if message.role == "system":
         # What the model was told to be is no part of what was said: its beginning is enough.
-        return _prefixed(shortened(text, 2), "system: ", Tone.QUIET)
+        return _prefixed(shortened(text, 2), "system: ", Style.QUIET)
     return [*(line(row) for row in shortened(text, most) if text), *after_answer(message)]
 
 
 def after_answer(message: LLMMessage) -> list[Line]:
     """Return what follows an answer's text: whether it was cut short, and a line for each tool call."""
-    lines = [line((Tone.QUIET, "(interrupted)"))] if message.interrupted else []
+    lines = [line((Style.QUIET, "(interrupted)"))] if message.interrupted else []
     calls = (
-        ((Tone.ACCENT, "● "), safe_line(call.name), (Tone.QUIET, f" {safe_line(call.brief)}"))
+        ((Style.ACCENT, "● "), safe_line(call.name), (Style.QUIET, f" {safe_line(call.brief)}"))
         for call in message.tool_calls
     )
     return [*lines, *(line(*call) for call in calls)]
@@ -58,7 +58,7 @@ def after_answer(message: LLMMessage) -> list[Line]:
 def conversation_head(session: Session) -> list[Line]:
     """Return what stands above a whole conversation: which one it is, and what is odd about its file."""
     head = f"{session.id} · {safe_line(session.title) or '(no title)'}"
-    return [line((Tone.STRONG, head)), *(line((Tone.BAD, warning)) for warning in session.warnings)]
+    return [line((Style.STRONG, head)), *(line((Style.BAD, warning)) for warning in session.warnings)]
 
 
 def reminder_lines(messages: Sequence[LLMMessage]) -> list[Line]:
@@ -79,7 +79,7 @@ def shortened(text: str, most: int | None) -> list[str]:
     return [*rows[: most - 1], f"… ({len(rows) - most + 1} more lines)"]
 
 
-def _prefixed(rows: list[str], prefix: str, tone: Tone) -> list[Line]:
+def _prefixed(rows: list[str], prefix: str, tone: Style) -> list[Line]:
     indent = " " * len(prefix)
     return [line((tone, (indent if number else prefix) + row)) for number, row in enumerate(rows)]
 
@@ -90,7 +90,7 @@ _STATES = (("skip", "(skipped: not sent to the model)"), ("summary", "(a summary
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class TranscriptWriter:
     """What is written on: ``width`` is None where lines may be of any length.
 
     ``write`` makes text of lines, ``answer`` of what a model has written, for a width.
@@ -105,13 +105,13 @@ class Paper:
         return None if self.width is None else max(self.width - margin, _NARROWEST)
 
 
-def read_conversation(session: Session, paper: Paper, now: datetime) -> Iterator[str]:
+def read_conversation(session: Session, paper: TranscriptWriter, now: datetime) -> Iterator[str]:
     """Yield a conversation piece by piece, each ended by a line feed; all of it is safe."""
     count = len(session.messages)
     facts = [f"{count:,} {'message' if count == 1 else 'messages'}", age(session.updated_at, now), session.model or ""]
     told = " · ".join(safe_line(fact) for fact in facts if fact)
     head, *warnings = conversation_head(session)
-    yield paper.write([*_fitted([head, line((Tone.QUIET, told))], paper.width), *warnings])
+    yield paper.write([*_fitted([head, line((Style.QUIET, told))], paper.width), *warnings])
     margin = len(str(count)) + 2
     for message in session.system_messages:
         yield "\n" + paper.write(in_margin(_system_lines(message, paper.inside(margin)), margin))
@@ -120,10 +120,10 @@ def read_conversation(session: Session, paper: Paper, now: datetime) -> Iterator
         yield ("\n" if begins else "") + read_message(message, number, margin, paper)
 
 
-def read_message(message: LLMMessage, number: int, margin: int, paper: Paper) -> str:
+def read_message(message: LLMMessage, number: int, margin: int, paper: TranscriptWriter) -> str:
     """Return one message with its number in a margin of so many columns."""
     width = paper.inside(margin)
-    states = [line((Tone.QUIET, told)) for state, told in _STATES if getattr(message, state)]
+    states = [line((Style.QUIET, told)) for state, told in _STATES if getattr(message, state)]
     if message.role != "assistant":
         return paper.write(in_margin([*states, *reading_lines(message, width)], margin, number))
     rows = paper.write(states).splitlines()
@@ -138,15 +138,15 @@ def reading_lines(message: LLMMessage, width: int | None) -> list[Line]:
     """Return what somebody other than the model has said: a tool in one line, a person in full."""
     if message.role == "user":
         text = safe_text(folded(message.content or "")).strip("\n")
-        return _led(keep_words(text, width, 2), "> ", Tone.STRONG)
+        return _led(keep_words(text, width, 2), "> ", Style.STRONG)
     text = safe_text(message.content or "").strip("\n")
     if message.role == "system":
         return _system_lines(message, width)
     first, _, more = text.partition("\n")
-    tone = Tone.BAD if message.is_error else Tone.QUIET
+    tone = Style.BAD if message.is_error else Style.QUIET
     count = more.count("\n") + 1
     rest = f" … {count} more {'line' if count == 1 else 'lines'}" if more else ""
-    return _fitted([line((tone, f"  → {first}"), (Tone.QUIET, rest))], width)
+    return _fitted([line((tone, f"  → {first}"), (Style.QUIET, rest))], width)
 
 
 def keep_words(text: str, width: int | None, indent: int = 0) -> list[str]:
@@ -163,15 +163,15 @@ def keep_words(text: str, width: int | None, indent: int = 0) -> list[str]:
 def in_margin(lines: Iterable[Line], margin: int, number: int | None = None) -> list[Line]:
     """Return ``lines`` right of a margin; ``number`` stands in it before the first."""
     lead = f"{number or '':>{margin - 2}}  "
-    return [line((Tone.QUIET, " " * margin if place else lead), *spans) for place, spans in enumerate(lines)]
+    return [line((Style.QUIET, " " * margin if place else lead), *spans) for place, spans in enumerate(lines)]
 
 
 def _system_lines(message: LLMMessage, width: int | None) -> list[Line]:
     text = safe_text(message.content or "").strip("\n")
-    return _led(shortened("\n".join(keep_words(text, width, 8)), _SYSTEM_LINES), "system: ", Tone.QUIET)
+    return _led(shortened("\n".join(keep_words(text, width, 8)), _SYSTEM_LINES), "system: ", Style.QUIET)
 
 
-def _led(rows: list[str], lead: str, tone: Tone) -> list[Line]:
+def _led(rows: list[str], lead: str, tone: Style) -> list[Line]:
     return [line((tone, (" " * len(lead) if place else lead) + row)) for place, row in enumerate(rows)]
 
 
@@ -184,7 +184,7 @@ _LINES = 4
 """Lines of the found message that are shown before and after the one with most of what was searched for."""
 
 
-def show_place(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
+def show_place(session: Session, hit: Hit, paper: TranscriptWriter) -> Iterator[str]:
     """Yield the neighbours of the found message, shortly, and itself where it was found."""
     first = max(1, hit.message - _NEIGHBOURS)
     last = min(len(session.messages), hit.message + _NEIGHBOURS)
@@ -211,12 +211,12 @@ def _around(rows: Sequence[str], marked: Sequence[str]) -> list[Line]:
 def _with_marks(row: str, pattern: re.Pattern[str]) -> Line:
     spans, end = [], 0
     for match in pattern.finditer(row):
-        spans += [(Tone.PLAIN, row[end : match.start()]), (Tone.ACCENT, match.group())]
+        spans += [(Style.PLAIN, row[end : match.start()]), (Style.ACCENT, match.group())]
         end = match.end()
     return line(*spans, row[end:])
 
 
-def _shortly(text: str, margin: int, paper: Paper) -> str:
+def _shortly(text: str, margin: int, paper: TranscriptWriter) -> str:
     rows = text.splitlines(keepends=True)
     if len(rows) <= _LINES:
         return text
@@ -224,4 +224,4 @@ def _shortly(text: str, margin: int, paper: Paper) -> str:
 
 
 def _left_out(count: int) -> list[Line]:
-    return [line((Tone.QUIET, f"… ({count} more {'line' if count == 1 else 'lines'})"))] if count else []
+    return [line((Style.QUIET, f"… ({count} more {'line' if count == 1 else 'lines'})"))] if count else []

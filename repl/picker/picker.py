@@ -17,7 +17,7 @@ from prompt_toolkit.layout import BufferControl
 
 from aloop.errors import AloopError
 from aloop.memory.session import SessionTitle
-from commands.session_browser import Choice, Shelf
+from commands.session_browser import Choice, SessionBrowser
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
@@ -27,7 +27,7 @@ from repl.picker.view import Pane, Shown, build_picker_layout, heights
 _END = 10**9
 
 
-def bind_picker_keys(picking: Picking) -> KeyBindings:
+def bind_picker_keys(picking: PickerSession) -> KeyBindings:
     """Return the bindings of ``picking``. A letter that came along with a paste is never a command."""
     keys = KeyBindings()
     picker, guard = picking.picker, picking.paste_guard
@@ -106,12 +106,14 @@ _AT_ONCE = 0.1
 """Seconds that opening the picker may take: what is not read by then appears in it as soon as it is."""
 
 
-async def pick(prompt: Prompt, screen: Screen, shelf: Shelf, known: Sequence[SessionTitle] = ()) -> Choice | None:
+async def pick(
+    prompt: Prompt, screen: Screen, shelf: SessionBrowser, known: Sequence[SessionTitle] = ()
+) -> Choice | None:
     """Return what is picked of ``shelf``, None when nothing is, or there is nothing to pick from.
 
     What is ``known`` of it is shown at once, and what there is as soon as it is read.
     """
-    picking = Picking(shelf, screen, prompt.paste_guard)
+    picking = PickerSession(shelf, screen, prompt.paste_guard)
     try:
         if not await picking.open(known):
             return await picking.run()
@@ -126,10 +128,10 @@ async def pick(prompt: Prompt, screen: Screen, shelf: Shelf, known: Sequence[Ses
         picking.close()
 
 
-class Picking:
+class PickerSession:
     """One use of the picker; made on the event loop that runs it."""
 
-    def __init__(self, shelf: Shelf, screen: Screen, paste_guard: PasteGuard) -> None:
+    def __init__(self, shelf: SessionBrowser, screen: Screen, paste_guard: PasteGuard) -> None:
         self.paste_guard = paste_guard
         self.picker = Picker(())
         self._shelf = shelf
@@ -271,9 +273,9 @@ class Picking:
             return
         await self._take(titles)
         self._look()
-        openings = await self._shelf.openings()
+        openings = await self._shelf.first_questions()
         folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in openings.items()})
-        self._change(lambda: self.picker.add_openings(folded))
+        self._change(lambda: self.picker.add_first_questions(folded))
         self._look()
 
     async def _take(self, titles: Sequence[SessionTitle]) -> None:

@@ -176,7 +176,7 @@ class Picker:
             self._at = next((row for row, known in enumerate(ids) if known == highlighted.id), self._at)
         self.move(0)
 
-    def add_openings(self, openings: Mapping[str, str]) -> None:
+    def add_first_questions(self, openings: Mapping[str, str]) -> None:
         """Filter by what was said first in each session, too: by id, in the case that filters are compared in."""
         for entry in self._entries:
             entry.opening = openings.get(entry.session.id, "")

@@ -19,8 +19,8 @@ from aloop.errors import SHORT_ID, AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
-from commands.session_browser import Shelf
-from repl.output.styled import Line, Tone, line
+from commands.session_browser import SessionBrowser
+from repl.output.styled import Line, Style, line
 from repl.output.width import fit, last_rows, pad, wrap
 from repl.pages.listing import age
 from repl.pages.transcript import message_lines
@@ -33,7 +33,7 @@ _KEPT = 64
 _MESSAGES = 12
 _CHARACTERS = 4_000  # of a message: more than a screen shows
 
-Row = tuple[Tone, str]
+Row = tuple[Style, str]
 
 
 class Pane:
@@ -65,7 +65,7 @@ class Pane:
         """Return what fits, from the end; nothing yet where it is still being read."""
         rows: list[Row] = []
         for spans in reversed(self._known.get(self._wanted or "", [])):
-            tone, text = spans[0][0] if spans else Tone.PLAIN, "".join(text for _, text in spans)
+            tone, text = spans[0][0] if spans else Style.PLAIN, "".join(text for _, text in spans)
             wrapped = [piece for row in wrap(text, width) for piece in last_rows([row], width, height)]
             rows[:0] = [(tone, row) for row in wrapped]
             if len(rows) >= height:
@@ -77,7 +77,7 @@ class Pane:
         try:
             lines = await asyncio.to_thread(ending_lines, await self._read(session_id))
         except AloopError as error:
-            lines = [line((Tone.BAD, str(error)))]
+            lines = [line((Style.BAD, str(error)))]
         while len(self._known) >= _KEPT:
             del self._known[next(iter(self._known))]
         self._known[session_id] = lines
@@ -94,7 +94,7 @@ def ending_lines(messages: Sequence[LLMMessage]) -> list[Line]:
         if message.role == "user" and lines:
             lines.append(line(""))
         lines += message_lines(message, 1 if message.role == "tool" else None)
-    return lines or [line((Tone.QUIET, "(no messages)"))]
+    return lines or [line((Style.QUIET, "(no messages)"))]
 
 
 _WHEN = 12
@@ -104,12 +104,12 @@ _CHROME = 3
 """Rows beside the list and the pane: the line on top, the rule, the legend."""
 
 _STYLES = {
-    Tone.PLAIN: "",
-    Tone.STRONG: "bold",
-    Tone.QUIET: "class:toolbar",
-    Tone.BAD: "fg:ansired",
-    Tone.GOOD: "fg:ansigreen",
-    Tone.ACCENT: "fg:ansicyan",
+    Style.PLAIN: "",
+    Style.STRONG: "bold",
+    Style.QUIET: "class:toolbar",
+    Style.BAD: "fg:ansired",
+    Style.GOOD: "fg:ansigreen",
+    Style.ACCENT: "fg:ansicyan",
 }
 _LEGENDS = {
     Mode.BROWSE: "Enter resume · d trash · r rename · f fork · / filter · Esc",
@@ -129,7 +129,7 @@ class Shown:
 
     picker: Picker
     pane: Pane
-    shelf: Shelf
+    shelf: SessionBrowser
     note: Callable[[], str]
     is_reading: Callable[[], bool]
 

@@ -13,8 +13,8 @@ from prompt_toolkit.document import Document
 from aloop.sanitize import safe_line
 from repl.completion.completers import merged
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
-from repl.completion.session_source import Catalogs
-from repl.output.width import cells, fit, pad
+from repl.completion.session_source import SessionSources
+from repl.output.width import fit, pad, text_width
 
 if TYPE_CHECKING:
     from aloop.memory import MemoryManager
@@ -23,11 +23,11 @@ _WIDEST = 30
 """Columns for what is offered; what it is stands right of them."""
 
 
-class TabOffers:
+class PlainCompleter:
     """Completes lines; whoever pressed Tab waits for the disk."""
 
     def __init__(self, memory: Callable[[], MemoryManager]) -> None:
-        self._catalogs = Catalogs(memory, _do, changed=_tell_nobody, counted=_tell_nobody)
+        self._catalogs = SessionSources(memory, _do, changed=_tell_nobody, counted=_tell_nobody)
         self._files = FileCatalog(_tell_nobody)
         self._models = ModelCatalog(load_models, _tell_nobody)
         self._completer = merged(self._catalogs, self._files, self._models)
@@ -59,9 +59,10 @@ class TabOffers:
 
 def _rows(found: Sequence[Completion], width: int) -> list[str]:
     shown = [(safe_line(offer.display_text), offer.display_meta_text.rstrip()) for offer in found]
-    column = min(_WIDEST, max((cells(name) for name, _ in shown), default=0))
+    column = min(_WIDEST, max((text_width(name) for name, _ in shown), default=0))
     return [
-        fit(f"{pad(name, column) if cells(name) < column else name}  {about}".rstrip(), width) for name, about in shown
+        fit(f"{pad(name, column) if text_width(name) < column else name}  {about}".rstrip(), width)
+        for name, about in shown
     ]
 
 

@@ -15,18 +15,18 @@ from aloop.errors import AloopError
 from aloop.terminal import is_dumb, is_terminal
 from commands.builtin import REGISTRY
 from commands.builtin.resume import report_resumed
-from commands.context import Context, Detail
+from commands.context import Context, Verbosity
 from commands.dispatch import dispatch
 from commands.registry import Next
-from commands.trust import admit
+from commands.trust import confirm_trust
 from repl.crash_report import bug_text
 from repl.engine import build_agent, load_ahead, names_model, recover, resume_session
 from repl.options import ShellOptions
 from repl.output.styled import to_text
-from repl.plain.completion import TabOffers
+from repl.plain.completion import PlainCompleter
 from repl.plain.line_source import LineSource, PipedLines
 from repl.plain.readline_source import TerminalLines
-from repl.plain.tty import Ending, ToldToEnd
+from repl.plain.tty import ShutdownRequested, ShutdownSignals
 from repl.plain.views import AskingView, PlainView
 from repl.startup.banner import banner_lines, farewell_lines
 
@@ -46,19 +46,19 @@ def run_lines(options: ShellOptions) -> int:
 
 
 async def _run(options: ShellOptions) -> int:
-    detail = Detail(options.settings.verbose, bool(options.settings.thinking))
+    detail = Verbosity(options.settings.verbose, bool(options.settings.thinking))
     lines, view = _on_terminal(options, detail) if is_terminal() else (PipedLines(), _piped(detail))
     try:
         agent = build_agent(options)
-        agent.on_event, agent.ask = view.event, view.consent
+        agent.on_event, agent.ask = view.event, view.ask_permission
         context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
-        lines.complete_with(TabOffers(lambda: agent.memory).complete)
+        lines.complete_with(PlainCompleter(lambda: agent.memory).complete)
         await recover(context)
         if options.resume is not None:
             session = await resume_session(
                 agent,
                 options.resume,
-                admit=partial(admit, context),
+                admit=partial(confirm_trust, context),
                 keep_model=context.keeps_model,
                 system=options.system,
             )
@@ -68,7 +68,7 @@ async def _run(options: ShellOptions) -> int:
         return 1
     if is_terminal():
         threading.Thread(target=_load_ahead, args=(agent,), name="loading ahead", daemon=True).start()
-    ending = Ending()
+    ending = ShutdownSignals()
     while not ending.code and (line := await _next_line(lines, view, ending)) is not None:
         if not await _take_turn(line, context, lines, ending):
             break
@@ -91,11 +91,11 @@ def _load_ahead(agent: ReActAgent) -> None:
         load_ahead(agent)
 
 
-def _piped(detail: Detail) -> PlainView:
+def _piped(detail: Verbosity) -> PlainView:
     return PlainView(sys.stdout, sys.stderr, detail)
 
 
-def _on_terminal(options: ShellOptions, detail: Detail) -> tuple[LineSource, PlainView]:
+def _on_terminal(options: ShellOptions, detail: Verbosity) -> tuple[LineSource, PlainView]:
     """Greet the person at the terminal, and return how to ask and how to show."""
     settings = options.settings
     lines = TerminalLines(settings.history_file, dumb=is_dumb(), editing_mode=settings.editing_mode)
@@ -104,7 +104,7 @@ def _on_terminal(options: ShellOptions, detail: Detail) -> tuple[LineSource, Pla
     return lines, AskingView(lines, detail)
 
 
-async def _next_line(lines: LineSource, view: PlainView, ending: Ending) -> str | None:
+async def _next_line(lines: LineSource, view: PlainView, ending: ShutdownSignals) -> str | None:
     """Return the next line; Ctrl-C only drops what was typed of one."""
     while True:
         ending.work = waiting = asyncio.current_task()
@@ -115,7 +115,7 @@ async def _next_line(lines: LineSource, view: PlainView, ending: Ending) -> str 
                 raise
             waiting.uncancel()
             return None
-        except ToldToEnd as told:
+        except ShutdownRequested as told:
             view.info("")
             ending.code = told.code
             return None
@@ -129,7 +129,7 @@ async def _next_line(lines: LineSource, view: PlainView, ending: Ending) -> str 
         return line
 
 
-async def _take_turn(line: str, context: Context, lines: LineSource, ending: Ending) -> bool:
+async def _take_turn(line: str, context: Context, lines: LineSource, ending: ShutdownSignals) -> bool:
     """Do what ``line`` says; False when it says to leave."""
     loop = asyncio.get_running_loop()
     ending.work = turn = asyncio.ensure_future(dispatch(line, context))

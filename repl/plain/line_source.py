@@ -48,7 +48,7 @@ class LineSource(Protocol):
         ...
 
 
-class Person(Protocol):
+class InteractiveSource(Protocol):
     """Somebody who can be asked something in the middle of a turn."""
 
     async def answer(self, lead: str) -> str | None:

@@ -27,7 +27,7 @@ from repl.input.editor import edit_text
 from repl.input.history import HistoryFile
 from repl.input.key_bindings import is_kept, is_open
 from repl.plain.line_source import Complete
-from repl.plain.tty import SIGNALS, Ends, Keyboard, ToldToEnd, ask
+from repl.plain.tty import SIGNALS, Keyboard, ShutdownRequested, SignalHandlers, ask
 
 _Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
@@ -118,7 +118,7 @@ class TerminalLines:
             while line is not None and not self._is_to_edit and is_open(line):
                 text += f"{line if is_kept(text or line) else line[:-1]}\n"
                 line = self._line(_MORE)
-        except (KeyboardInterrupt, ToldToEnd):
+        except (KeyboardInterrupt, ShutdownRequested):
             self._remember_draft(text)
             raise
         return text + (line or "") if text else line
@@ -181,7 +181,7 @@ class TerminalLines:
         return line if taken is None else taken
 
     def _waited_for(self, lead: str, offered: str = "") -> str | None:
-        ends = Ends()
+        ends = SignalHandlers()
         with ends.heard():
             return self._read(lead, ends.handle, offered)
 

@@ -79,7 +79,7 @@ class Keyboard:
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-class ToldToEnd(Exception):
+class ShutdownRequested(Exception):
     """Raised where a line is waited for, which nothing else can end; ``code`` is what the program then returns."""
 
     def __init__(self, number: int) -> None:
@@ -87,7 +87,7 @@ class ToldToEnd(Exception):
         self.code = 128 + number
 
 
-class Ending:
+class ShutdownSignals:
     """Listens from construction, on the running event loop; ``code`` is 0 until somebody has told us to end.
 
     ``work`` is what is cancelled then.
@@ -109,7 +109,7 @@ _AGAIN_SECONDS = 0.1
 _NUDGE = signal.SIGURG
 
 
-class Ends:
+class SignalHandlers:
     """Hears, while the body of ``heard`` runs, that the program is to end; the event loop then hears nothing.
 
     The loop would take a Ctrl-C at the prompt for one against the turn after it.
@@ -123,7 +123,7 @@ class Ends:
         """Raise what has readline put the terminal right, once."""
         if not self._is_heard:
             self._is_heard = True
-            raise ToldToEnd(number)
+            raise ShutdownRequested(number)
 
     @contextmanager
     def heard(self) -> Iterator[None]:
@@ -144,7 +144,7 @@ class Ends:
             os.close(reading)
             signal.signal(_NUDGE, ignored)
             if self._told and not self._is_heard:  # a Ctrl-C came with it
-                raise ToldToEnd(self._told)
+                raise ShutdownRequested(self._told)
 
     def _insist(self, reading: int) -> None:
         """Read the numbers of signals until there will be no more; from the first on that ends the line, nudge."""

@@ -33,31 +33,31 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.search.search import Hit
 from aloop.memory.sessions_dir.trash import TrashedSession
-from aloop.permissions import Decision, Request
+from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_text
 from aloop.tools.approval import unattended
-from commands.context import Context, Detail
+from commands.context import Context, Verbosity
 from commands.registry import Command
-from commands.session_browser import Choice, Shelf
+from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.styled import Line, line, to_text
 from repl.output.width import flow, rows, wrap
 from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
-from repl.pages.transcript import Paper, read_conversation, reminder_lines, show_place
-from repl.plain.line_source import Person
-from repl.turn.lines import ToldThoughts, call_lines, finished_lines, retrying_text, waiting_text
+from repl.pages.transcript import TranscriptWriter, read_conversation, reminder_lines, show_place
+from repl.plain.line_source import InteractiveSource
+from repl.turn.lines import ThinkingBuffer, call_lines, finished_lines, retrying_text, waiting_text
 from repl.turn.permission import LEAD, WHOLE, choices, decide, decision_line, detail_lines, is_yes, question_lines
 
 _WIDTH = 100
-_PAPER = Paper(None, to_text, lambda text, _width: safe_text(text))
+_PAPER = TranscriptWriter(None, to_text, lambda text, _width: safe_text(text))
 
 
 class PlainView:
     """Writes to ``out`` what was asked for, and to ``err`` how it went."""
 
-    def __init__(self, out: TextIO, err: TextIO, detail: Detail | None = None) -> None:
-        self.detail = detail or Detail()
-        self._thoughts = ToldThoughts()
+    def __init__(self, out: TextIO, err: TextIO, detail: Verbosity | None = None) -> None:
+        self.verbosity = detail or Verbosity()
+        self._thoughts = ThinkingBuffer()
         self._out = out
         self._err = err
         self._in_line = False
@@ -89,7 +89,7 @@ class PlainView:
         async for lines in listing_lines(rows, self._width):
             self._write(self._out, lines)
 
-    async def pick(self, shelf: Shelf) -> Choice | None:  # noqa: ARG002 - the View's
+    async def pick(self, shelf: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
         return None
 
     async def trash(self, rows: Sequence[TrashedSession]) -> None:
@@ -124,7 +124,7 @@ class PlainView:
         return True
 
     def event(self, event: AgentEvent) -> None:
-        if (thought := self._thoughts.take(event)) and self.detail.thinking:
+        if (thought := self._thoughts.take(event)) and self.verbosity.thinking:
             self._write(self._err, thought)
         match event:
             case AnswerDelta(text):
@@ -135,7 +135,7 @@ class PlainView:
                 self._err.write(safe_text(text))
                 self._err.flush()
             case ToolFinished():
-                self._write(self._err, finished_lines(event, verbose=self.detail.verbose))
+                self._write(self._err, finished_lines(event, verbose=self.verbosity.verbose))
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
             case Waiting(what) if what:
@@ -143,7 +143,7 @@ class PlainView:
             case Notice(text):
                 self._write(self._err, [line(text)])
 
-    async def consent(self, request: Request) -> Decision:
+    async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         raise unattended(request, request.kinds)
 
     @contextmanager
@@ -177,9 +177,9 @@ class PlainView:
 class AskingView(PlainView):
     """Asks what a PlainView must answer with no; and writes an answer by whole lines, which are read out whole."""
 
-    def __init__(self, lines: Person, detail: Detail | None = None) -> None:
+    def __init__(self, lines: InteractiveSource, detail: Verbosity | None = None) -> None:
         super().__init__(sys.stdout, sys.stderr, detail)
-        self._thoughts = ToldThoughts(lambda: self._width)
+        self._thoughts = ThinkingBuffer(lambda: self._width)
         self._lines = lines
         self._begun = ""
         self._in_code = False
@@ -193,7 +193,7 @@ class AskingView(PlainView):
             case AnswerDelta(text):
                 whole, end, self._begun = (self._begun + text).rpartition("\n")
                 super().event(AnswerDelta(self._wrapped(whole) + end))
-            case ThoughtDelta() if not self.detail.thinking:
+            case ThoughtDelta() if not self.verbosity.thinking:
                 pass
             case TurnStarted():
                 self._in_code = False
@@ -226,7 +226,7 @@ class AskingView(PlainView):
         self.info(f"{question} [y/N]")
         return is_yes(await self._read("> "))
 
-    async def consent(self, request: Request) -> Decision:
+    async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._lines.set_aside()
         self._write(self._out, question_lines(request))
         decision = None

@@ -19,7 +19,7 @@ from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, full_name, shown, title_of
 from aloop.sanitize import safe_line
 from repl.options import ShellOptions
-from repl.output.styled import Line, Tone, line
+from repl.output.styled import Line, Style, line
 
 if TYPE_CHECKING:
     from aloop.memory import ContextUse
@@ -64,7 +64,7 @@ def expected_model(model: str | None, settings: Settings) -> str:
 
 def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line]:
     """Return the greeting; without a key, it says who answers then, and how to change that."""
-    lines = [line((Tone.STRONG, f"aloop {__version__}"), (Tone.QUIET, " · /help lists commands · Ctrl-D leaves"))]
+    lines = [line((Style.STRONG, f"aloop {__version__}"), (Style.QUIET, " · /help lists commands · Ctrl-D leaves"))]
     if model is None and expected_model(model, settings) == OFFLINE_MODEL:
         lines += [line(row) for row in wrap(_NO_KEY, max(20, width - 1))]
     return lines
@@ -80,7 +80,7 @@ def welcome_lines(model: str | None, settings: Settings, sessions: str) -> list[
     else:
         who = f"{safe_line(title_of(answering))} answers, and asks before changing things."
     return [
-        line((Tone.STRONG, f"aloop {__version__}"), f" · conversations are saved in {safe_line(sessions)}"),
+        line((Style.STRONG, f"aloop {__version__}"), f" · conversations are saved in {safe_line(sessions)}"),
         line("/help lists commands · Ctrl-C stops a turn · Ctrl-D leaves"),
         line(who),
     ]
@@ -113,18 +113,18 @@ def farewell_lines(context: Context) -> list[Line]:
         return [
             line(
                 (
-                    Tone.BAD,
+                    Style.BAD,
                     f"session.yaml could not be read. What was said since stands in {safe_line(str(memory.beside))}.",
                 )
             )
         ]
     if memory.has_unsaved:
         return [
-            line((Tone.BAD, "Not saved: what was said last. What the disk took of it comes back at the next start."))
+            line((Style.BAD, "Not saved: what was said last. What the disk took of it comes back at the next start."))
         ]
     if memory.path is None:
         return []
-    return [line((Tone.QUIET, f"Saved. aloop --resume {memory.session_id[:SHORT_ID]} goes on from here."))]
+    return [line((Style.QUIET, f"Saved. aloop --resume {memory.session_id[:SHORT_ID]} goes on from here."))]
 
 
 def toolbar_text(options: ShellOptions, context: Context | None) -> str:
@@ -135,7 +135,7 @@ def toolbar_text(options: ShellOptions, context: Context | None) -> str:
     text = f"{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
     use = context.agent.context_use if context else None
     text = f"{text} · {_meter(use)}" if use and use.window else text
-    taken = len(context.carried.taken) if context else 0
+    taken = len(context.pending_output.taken) if context else 0
     return f"+ {taken} {'output' if taken == 1 else 'outputs'} · {text}" if taken else text
 
 

@@ -16,7 +16,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
 from aloop.sanitize import safe_line, safe_text
 from aloop.tools.base import ToolResult
-from repl.output.styled import Line, Tone, line
+from repl.output.styled import Line, Style, line
 from repl.turn.permission import diff_lines
 
 _HEADLINE = 60
@@ -41,10 +41,10 @@ def finished_line(event: ToolFinished) -> Line:
     first = rows[-1].strip("[]") if event.result.form == "output" else rows[0]
     shown = _cut(safe_line(first), _RESULT) + (" …" if len(rows) > 1 and event.result.form == "text" else "")
     return line(
-        (Tone.BAD if event.result.is_error else Tone.ACCENT, "● "),
+        (Style.BAD if event.result.is_error else Style.ACCENT, "● "),
         safe_line(event.call.name) + (f" {headline}" if headline else ""),
-        (Tone.QUIET, f" … {event.seconds:.1f}s → "),
-        (Tone.BAD if event.result.is_error else Tone.PLAIN, shown or "(nothing)"),
+        (Style.QUIET, f" … {event.seconds:.1f}s → "),
+        (Style.BAD if event.result.is_error else Style.PLAIN, shown or "(nothing)"),
     )
 
 
@@ -69,10 +69,10 @@ def result_lines(result: ToolResult) -> list[Line]:
     if result.form == "output" and len(rows) > 1:
         printed = rows[:-1]
         more = f"  … {len(printed) - _OUTPUT:,} lines before that"
-        above = [line((Tone.QUIET, more))] if len(printed) > _OUTPUT else []
+        above = [line((Style.QUIET, more))] if len(printed) > _OUTPUT else []
         return [
             *above,
-            *(line((Tone.QUIET, f"  {_cut(row.rpartition(_OVER)[2], _RESULT)}")) for row in printed[-_OUTPUT:]),
+            *(line((Style.QUIET, f"  {_cut(row.rpartition(_OVER)[2], _RESULT)}")) for row in printed[-_OUTPUT:]),
         ]
     return []
 
@@ -80,7 +80,7 @@ def result_lines(result: ToolResult) -> list[Line]:
 def _beginning(lines: list[Line]) -> list[Line]:
     if len(lines) <= _DIFF:
         return lines
-    return [*lines[: _DIFF - 1], line((Tone.QUIET, f"  … {len(lines) - _DIFF + 1:,} more lines"))]
+    return [*lines[: _DIFF - 1], line((Style.QUIET, f"  … {len(lines) - _DIFF + 1:,} more lines"))]
 
 
 def _cut(text: str, length: int) -> str:
@@ -99,11 +99,11 @@ def argument_lines(call: ToolCall) -> list[Line]:
     except (ValueError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):
-        return _capped([line((Tone.QUIET, "  "), row) for row in _rows(call.arguments)], MOST_ARGUMENT_LINES)
+        return _capped([line((Style.QUIET, "  "), row) for row in _rows(call.arguments)], MOST_ARGUMENT_LINES)
     lines: list[Line] = []
     for name, value in arguments.items():
         first, *others = _rows(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        lines.append(line((Tone.QUIET, f"  {safe_line(name)}: "), first))
+        lines.append(line((Style.QUIET, f"  {safe_line(name)}: "), first))
         lines += [line(f"    {row}") for row in others]
     return _capped(lines, MOST_ARGUMENT_LINES)
 
@@ -113,7 +113,7 @@ def whole_result_lines(text: str, form: Form = "text") -> list[Line]:
     rows = text.strip("\n").split("\n")
     if form == "diff":
         return _capped(diff_lines(rows[1:]), MOST_RESULT_LINES)
-    return _capped([line((Tone.QUIET, f"  {row}")) for row in _rows(text.strip("\n"))], MOST_RESULT_LINES)
+    return _capped([line((Style.QUIET, f"  {row}")) for row in _rows(text.strip("\n"))], MOST_RESULT_LINES)
 
 
 def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
@@ -129,9 +129,9 @@ def call_lines(messages: Sequence[LLMMessage]) -> list[Line]:
     results = {message.tool_call_id: message for message in messages if message.role == "tool"}
     lines: list[Line] = []
     for call in (call for message in messages for call in message.tool_calls):
-        lines += [line((Tone.ACCENT, "● "), safe_line(call.name)), *argument_lines(call)]
+        lines += [line((Style.ACCENT, "● "), safe_line(call.name)), *argument_lines(call)]
         if (result := results.get(call.id)) is not None:
-            tone = Tone.BAD if result.is_error else Tone.QUIET
+            tone = Style.BAD if result.is_error else Style.QUIET
             lines += [line((tone, "  →")), *whole_result_lines(result.content or "")]
     return lines
 
@@ -145,13 +145,13 @@ def _capped(lines: Iterable[Line], most: int) -> list[Line]:
     shown = list(lines)
     if len(shown) <= most:
         return shown
-    return [*shown[: most - 1], line((Tone.QUIET, f"  … {len(shown) - most + 1:,} more lines"))]
+    return [*shown[: most - 1], line((Style.QUIET, f"  … {len(shown) - most + 1:,} more lines"))]
 
 
 _INDENT = "  "
 
 
-class ToldThoughts:
+class ThinkingBuffer:
     """Is told of every event, in order; ``width`` is asked how wide a row may be, where it may not be of any width."""
 
     def __init__(self, width: Callable[[], int] | None = None) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from aloop.sanitize import safe_text
 from repl.output.live import Live
 from repl.output.screen import Screen
-from repl.output.styled import Line, Tone, line
+from repl.output.styled import Line, Style, line
 from repl.output.width import wrap
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
@@ -165,7 +165,7 @@ class AnswerStream:
         return self._splitter.feed(text) if text else []
 
 
-class Thoughts:
+class ThinkingStream:
     """Takes pieces; ``show`` prints lines."""
 
     def __init__(self, screen: Screen, live: Live, show: Callable[[list[Line]], None]) -> None:
@@ -204,7 +204,7 @@ class Thoughts:
     def _print(self, text: str) -> None:
         rows = [row for row in wrap(safe_text(text).strip("\n"), self._screen.width - 3) if row.strip()]
         if rows:
-            self._show([line((Tone.QUIET, f"  {row}")) for row in rows])
+            self._show([line((Style.QUIET, f"  {row}")) for row in rows])
 
 
 _MOST_CHARACTERS = 8_000  # far more than fit into the rows that are shown

@@ -24,18 +24,18 @@ from aloop.agent.events import (
     Waiting,
 )
 from aloop.llm.message_types import Usage
-from aloop.permissions import Request
+from aloop.permissions import PermissionRequest
 from aloop.sanitize import safe_line
-from commands.context import Detail
+from commands.context import Verbosity
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.screen import Screen
-from repl.output.styled import Line, Tone, line
+from repl.output.styled import Line, Style, line
 from repl.output.width import fit_line
 from repl.startup.banner import thousands
 from repl.turn.lines import argument_lines, finished_line, result_lines, retrying_text, started_text, whole_result_lines
 from repl.turn.permission import question_lines
-from repl.turn.streams import AnswerStream, OutputTail, Thoughts
+from repl.turn.streams import AnswerStream, OutputTail, ThinkingStream
 
 _CHARACTERS_PER_TOKEN = 4
 
@@ -76,10 +76,10 @@ _PRINTED = 10
 class TurnDisplay:
     """Prints what is finished, keeps the rest live; a blank line parts blocks of text from all else."""
 
-    def __init__(self, screen: Screen, live: Live, detail: Detail | None = None) -> None:
-        self._detail = detail or Detail()
+    def __init__(self, screen: Screen, live: Live, detail: Verbosity | None = None) -> None:
+        self._detail = detail or Verbosity()
         self._tokens = TokenCount()
-        self._thoughts = Thoughts(screen, live, self._print_thoughts)
+        self._thoughts = ThinkingStream(screen, live, self._print_thoughts)
         self._screen = screen
         self._live = live
         self._stream = AnswerStream(screen, live, self._print_blocks)
@@ -134,12 +134,12 @@ class TurnDisplay:
             case Notice(text):
                 self._stream.finish()
                 self._waiting = _WAITING
-                self._screen.say(Tone.QUIET, text)
+                self._screen.say(Style.QUIET, text)
                 self._last = "step"
             case TurnEnded():
                 self._end()
 
-    def show_question(self, request: Request) -> None:
+    def show_question(self, request: PermissionRequest) -> None:
         """Show what a tool wants to do, and that an answer is waited for."""
         self._stream.finish()
         gap = [line("")] if self._last else []
@@ -185,9 +185,9 @@ class TurnDisplay:
         printed = self._output.lines(_PRINTED)
         self._output.clear()
         for running in self._running.values():
-            self._print_step(line((Tone.BAD, "● "), running, (Tone.QUIET, " … stopped")))
+            self._print_step(line((Style.BAD, "● "), running, (Style.QUIET, " … stopped")))
         # It stood on the screen, and whoever stopped it may have done so for that.
-        self._screen.show(line((Tone.QUIET, f"  {safe_line(row)}")) for row in printed)
+        self._screen.show(line((Style.QUIET, f"  {safe_line(row)}")) for row in printed)
         self._running.clear()
         self._has_shown_detail = False
 

@@ -9,7 +9,7 @@ from anthropic import AsyncAnthropic
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent, Notice, ToolFinished
 from aloop.llm.anthropic.client import AnthropicLLM
-from aloop.llm.anthropic.server_profile import Dialect
+from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager
 from tests.agent.scripted import no_pause
@@ -32,7 +32,7 @@ class Patient:
 
     def expect_stall(self) -> None:
         """See a stall after a second from now on; whatever is no stall is faster than that."""
-        self.agent.llm = AnthropicLLM("claude-test", client=self._client, dialect=Dialect(stall_after=1.0))
+        self.agent.llm = AnthropicLLM("claude-test", client=self._client, dialect=ServerProfile(stall_after=1.0))
 
     @property
     def notices(self) -> list[str]:

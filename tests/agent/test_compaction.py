@@ -18,7 +18,7 @@ from aloop.agent.agent import ReActAgent
 from aloop.agent.compaction import choose_cut, undone
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice
 from aloop.errors import ContextOverflow, ServerFailed, StreamBroken, UsageError
-from aloop.llm.base import Remark, Reply
+from aloop.llm.base import ModelNote, Reply
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
 from aloop.llm.prompts import INSTRUCTIONS
@@ -95,7 +95,7 @@ async def test_the_words_of_the_summary_are_no_answer(sessions_dir: Path) -> Non
 
 
 async def test_what_the_model_remarks_of_it_is_told(sessions_dir: Path) -> None:
-    talk = await Talk(sessions_dir, [Remark("It is small."), *answer("They counted.")]).had("one", "two", "three")
+    talk = await Talk(sessions_dir, [ModelNote("It is small."), *answer("They counted.")]).had("one", "two", "three")
     await talk.agent.compact()
     assert talk.events == [Compacting(2), Notice("It is small.")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.agent.loop import failure, judge, without_calls
+from aloop.agent.loop import assess_reply, failure, without_calls
 from aloop.errors import ContextOverflow, LLMError, RequestRejected, StreamBroken
 from aloop.llm.base import Reply, StopReason
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
@@ -18,33 +18,33 @@ def reply(text: str | None, stop_reason: StopReason, *asked: ToolCall, detail: s
 
 @pytest.mark.parametrize("stop_reason", ["end_turn", "stop_sequence"])
 def test_a_whole_answer_ends_the_turn_without_a_word(stop_reason: StopReason) -> None:
-    verdict = judge(reply("Hello.", stop_reason))
+    verdict = assess_reply(reply("Hello.", stop_reason))
     assert (verdict.goes_on, verdict.notices) == (False, ())
     assert verdict.message == LLMMessage("assistant", "Hello.")
 
 
 def test_calls_with_tool_use_go_on() -> None:
-    verdict = judge(reply(None, "tool_use", CALL))
+    verdict = assess_reply(reply(None, "tool_use", CALL))
     assert verdict.goes_on
     assert verdict.message is not None
     assert verdict.message.tool_calls == (CALL,)
 
 
 def test_tool_use_without_calls_ends_the_turn() -> None:
-    assert not judge(reply("Hello.", "tool_use")).goes_on
+    assert not assess_reply(reply("Hello.", "tool_use")).goes_on
 
 
 @pytest.mark.parametrize("stop_reason", ["end_turn", "max_tokens", "refusal", "model_context_window_exceeded"])
 def test_calls_with_any_other_reason_are_dropped_and_told_of(stop_reason: StopReason) -> None:
-    verdict = judge(reply("Let me see", stop_reason, CALL))
+    verdict = assess_reply(reply("Let me see", stop_reason, CALL))
     assert verdict.message == LLMMessage("assistant", "Let me see")
     assert not verdict.goes_on
     assert verdict.notices[-1] == f"A tool call was not run: the answer did not end there ({stop_reason})."
 
 
 def test_a_pause_goes_on_with_or_without_text() -> None:
-    assert judge(reply("Half of", "pause_turn")).goes_on
-    empty = judge(reply(None, "pause_turn"))
+    assert assess_reply(reply("Half of", "pause_turn")).goes_on
+    empty = assess_reply(reply(None, "pause_turn"))
     assert (empty.message, empty.goes_on) == (None, True)
 
 
@@ -57,15 +57,15 @@ def test_a_pause_goes_on_with_or_without_text() -> None:
     ],
 )
 def test_an_answer_cut_short_is_kept_with_a_notice(stop_reason: StopReason, notice: str) -> None:
-    verdict = judge(reply("So far", stop_reason, detail="cyber" if stop_reason == "refusal" else ""))
+    verdict = assess_reply(reply("So far", stop_reason, detail="cyber" if stop_reason == "refusal" else ""))
     assert verdict.message == LLMMessage("assistant", "So far")
     assert notice in verdict.notices[0]
 
 
 @pytest.mark.parametrize("text", [None, "", " \n"])
 def test_an_answer_with_nothing_in_it_is_not_kept(text: str | None) -> None:
-    assert judge(reply(text, "end_turn")).message is None
-    assert judge(reply(text, "max_tokens", CALL)).message is None
+    assert assess_reply(reply(text, "end_turn")).message is None
+    assert assess_reply(reply(text, "max_tokens", CALL)).message is None
 
 
 @pytest.mark.parametrize(

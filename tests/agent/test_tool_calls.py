@@ -22,7 +22,7 @@ from aloop.agent.tool_calls import MOST_BYTES, shorten
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
-from aloop.permissions import Decision, Request
+from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult
 from tests.agent.conftest import SetStage, Stage
 from tests.agent.scripted import ScriptedLLM, answer, calls
@@ -71,7 +71,7 @@ class Diary(Tool):
             self.entries.append(f"end {arguments['who']}")
             return ToolResult("done")
 
-        return Action(run, Request(("write",), "write", arguments["who"]))
+        return Action(run, PermissionRequest(("write",), "write", arguments["who"]))
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         raise AssertionError("prepare says what is run")
@@ -125,8 +125,8 @@ async def test_a_call_that_changes_something_runs_alone_and_in_its_place(stage: 
     assert finished(play) == ["call_a", "call_b", "call_c", "call_d"]
 
 
-async def allow(_request: Request) -> Decision:
-    return Decision("once")
+async def allow(_request: PermissionRequest) -> PermissionDecision:
+    return PermissionDecision("once")
 
 
 async def test_what_a_tool_puts_out_is_told_while_it_runs(stage: SetStage) -> None:
@@ -147,8 +147,8 @@ async def test_without_anybody_to_ask_nothing_is_done_and_the_turn_goes_on(stage
 
 
 async def test_the_time_in_which_a_person_thinks_is_not_the_tools(stage: SetStage) -> None:
-    async def refuse(_request: Request) -> Decision:
-        return Decision("no")
+    async def refuse(_request: PermissionRequest) -> PermissionDecision:
+        return PermissionDecision("no")
 
     play = stage(calls(call("write", "b")), answer("Then not."), tools=[Diary()])
     play.agent.ask = refuse
@@ -159,7 +159,7 @@ async def test_the_time_in_which_a_person_thinks_is_not_the_tools(stage: SetStag
 async def test_interrupted_at_the_question_nothing_is_done_and_the_call_has_a_result(stage: SetStage) -> None:
     asking = asyncio.Event()
 
-    async def never(_request: Request) -> Decision:
+    async def never(_request: PermissionRequest) -> PermissionDecision:
         asking.set()
         await asyncio.Event().wait()
         raise AssertionError("nobody sets that event")

@@ -21,13 +21,13 @@ import pytest
 from aloop.__main__ import main
 from aloop.cli import doctor
 from aloop.cli import doctor as doctor_folder
-from aloop.cli.doctor import CHECKS, FOLDER_CHECKS, Diagnosis, Surroundings, Verdict, check_local_model, examine, lines
+from aloop.cli.doctor import CHECKS, FOLDER_CHECKS, Diagnosis, Environment, Verdict, check_local_model, examine, lines
 from aloop.errors import StorageError
 from tests.local_model.installation import install_fake
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 
-WELL = Surroundings(
+WELL = Environment(
     env={"TERM": "xterm-256color", "ANTHROPIC_API_KEY": "sk-secret", "EDITOR": "vim -u NONE"},
     home=Path("/nowhere"),
     system="Linux",
@@ -39,7 +39,7 @@ WELL = Surroundings(
 )
 
 
-def with_env(**changes: str) -> Surroundings:
+def with_env(**changes: str) -> Environment:
     return replace(WELL, env={**WELL.env, **changes})
 
 
@@ -68,7 +68,7 @@ def test_where_all_is_well_nothing_is_to_be_done() -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_what_to_do(
-    check: Callable[[Surroundings], Verdict], around: Surroundings, level: str, said: str
+    check: Callable[[Environment], Verdict], around: Environment, level: str, said: str
 ) -> None:
     verdict = check(around)
     assert verdict.level == level
@@ -94,33 +94,33 @@ def test_settings_that_make_no_sense_are_told_with_their_file(tmp_path: Path) ->
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "/x"), StorageError("/x failed", Path())])
 def test_what_can_not_be_looked_at_is_a_fault_and_hides_no_other(error: Exception) -> None:
-    def fail(_: Surroundings) -> Verdict:
+    def fail(_: Environment) -> Verdict:
         raise error
 
     first, second = examine(WELL, [("first", fail), ("second", doctor.check_letters)])
     assert (first.level, "/x" in first.text, second.level) == ("fail", True, "ok")
 
 
-Check = Callable[[Surroundings], Verdict]
+Check = Callable[[Environment], Verdict]
 
 
 @pytest.fixture
-def around(sessions_dir: Path) -> Surroundings:
+def around(sessions_dir: Path) -> Environment:
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    return Surroundings({}, Path("/nowhere"), "Linux", "3.13.1", None, "utf-8", now, sessions_dir, port=FaultyPort())
+    return Environment({}, Path("/nowhere"), "Linux", "3.13.1", None, "utf-8", now, sessions_dir, fs=FaultyPort())
 
 
-def port(around: Surroundings) -> FaultyPort:
-    assert isinstance(around.port, FaultyPort)
-    return around.port
+def fs(around: Environment) -> FaultyPort:
+    assert isinstance(around.fs, FaultyPort)
+    return around.fs
 
 
-def test_a_folder_that_is_not_there_yet_is_well_and_not_made(around: Surroundings, sessions_dir: Path) -> None:
+def test_a_folder_that_is_not_there_yet_is_well_and_not_made(around: Environment, sessions_dir: Path) -> None:
     assert {diagnosis.level for diagnosis in examine(around, FOLDER_CHECKS)} == {"ok"}
     assert not sessions_dir.parent.exists()
 
 
-def test_a_look_at_a_folder_leaves_nothing_in_it(around: Surroundings, sessions_dir: Path) -> None:
+def test_a_look_at_a_folder_leaves_nothing_in_it(around: Environment, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     sessions_dir.chmod(0o700)
     found = list(examine(around, FOLDER_CHECKS))
@@ -129,7 +129,7 @@ def test_a_look_at_a_folder_leaves_nothing_in_it(around: Surroundings, sessions_
     assert len(list(sessions_dir.iterdir())) == 1
 
 
-def test_odd_sessions_are_counted_and_the_check_is_named(around: Surroundings, sessions_dir: Path) -> None:
+def test_odd_sessions_are_counted_and_the_check_is_named(around: Environment, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     break_session(sessions_dir)
     ahead = save(sessions_dir, SECOND)
@@ -141,14 +141,14 @@ def test_odd_sessions_are_counted_and_the_check_is_named(around: Surroundings, s
     assert "aloop sessions check" in verdict.advice
 
 
-def test_a_file_in_its_place_is_a_fault(around: Surroundings, sessions_dir: Path) -> None:
+def test_a_file_in_its_place_is_a_fault(around: Environment, sessions_dir: Path) -> None:
     sessions_dir.parent.mkdir()
     sessions_dir.touch()
     assert doctor_folder.check_sessions(around).level == "fail"
 
 
 @pytest.mark.parametrize(("mode", "level"), [(0o755, "warn"), (0o500, "fail"), (0o700, "ok")])
-def test_the_folder_is_to_be_its_owners_alone(around: Surroundings, sessions_dir: Path, mode: int, level: str) -> None:
+def test_the_folder_is_to_be_its_owners_alone(around: Environment, sessions_dir: Path, mode: int, level: str) -> None:
     sessions_dir.mkdir(parents=True)
     sessions_dir.chmod(mode)
     verdict = doctor_folder.check_privacy(around)
@@ -167,10 +167,10 @@ def test_the_folder_is_to_be_its_owners_alone(around: Surroundings, sessions_dir
     ],
 )
 def test_a_folder_that_takes_no_files_is_a_fault(
-    around: Surroundings, sessions_dir: Path, call: str, number: int, said: str
+    around: Environment, sessions_dir: Path, call: str, number: int, said: str
 ) -> None:
     sessions_dir.mkdir(parents=True)
-    port(around).fail(call, number=number)
+    fs(around).fail(call, number=number)
     verdict = doctor_folder.check_writing(around)
     assert verdict.level == "fail"
     assert said in verdict.text
@@ -178,21 +178,21 @@ def test_a_folder_that_takes_no_files_is_a_fault(
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EACCES])
-def test_a_disk_that_knows_no_locks_is_a_fault(around: Surroundings, sessions_dir: Path, number: int) -> None:
+def test_a_disk_that_knows_no_locks_is_a_fault(around: Environment, sessions_dir: Path, number: int) -> None:
     sessions_dir.mkdir(parents=True)
-    port(around).fail("try_lock", number=number)
+    fs(around).fail("try_lock", number=number)
     assert doctor_folder.check_locks(around).level == "fail"
     assert not list(sessions_dir.iterdir())
 
 
-def test_a_disk_that_gives_a_lock_twice_is_a_fault(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(around.port, "try_lock", lambda _: True)
+def test_a_disk_that_gives_a_lock_twice_is_a_fault(around: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(around.fs, "try_lock", lambda _: True)
     verdict = doctor_folder.check_locks(around)
     assert (verdict.level, "do not hold" in verdict.text) == ("fail", True)
 
 
 @pytest.mark.parametrize(("free", "level"), [(10, "fail"), (50_000_000, "warn"), (2_000_000_000, "ok")])
-def test_little_space_is_told(around: Surroundings, free: int, level: str) -> None:
+def test_little_space_is_told(around: Environment, free: int, level: str) -> None:
     assert doctor_folder.check_disk(replace(around, free=lambda _: free)).level == level
 
 

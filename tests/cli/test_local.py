@@ -22,7 +22,7 @@ from tests.local_model.installation import install_fake
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the local model goes, with a fetch that puts a fake one there."""
     monkeypatch.setenv("ALOOP_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(local_cli, "require_means", lambda _: None)
+    monkeypatch.setattr(local_cli, "require_prerequisites", lambda _: None)
     monkeypatch.setattr(local_cli, "install", lambda place, _: install_fake(place.data_dir))
     return tmp_path
 
@@ -118,7 +118,7 @@ def test_what_is_in_the_way_is_said_before_anything_is_offered(
     def refuse(_: object) -> None:
         raise LocalModelError("There is no pip.")
 
-    monkeypatch.setattr(local_cli, "require_means", refuse)
+    monkeypatch.setattr(local_cli, "require_prerequisites", refuse)
     assert main(["local", "install"]) == 1
     assert capsys.readouterr().err == "aloop: There is no pip.\n"
 
@@ -126,7 +126,7 @@ def test_what_is_in_the_way_is_said_before_anything_is_offered(
 def test_where_all_is_there_nobody_cares_what_a_fetch_would_take(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(local_cli, "require_means")
+    monkeypatch.delattr(local_cli, "require_prerequisites")
     install_fake(data_dir)
     assert main(["local", "install"]) == 0
 

@@ -22,7 +22,7 @@ REMEMBERED = Path(".local/state/aloop/first-choice")
 def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of somebody who was never here, on a machine that can have the small model."""
     (private_home / REMEMBERED).unlink()
-    for name in ("aloop.local_model.installer.require_means", "aloop.cli.local.require_means"):
+    for name in ("aloop.local_model.installer.require_prerequisites", "aloop.cli.local.require_means"):
         monkeypatch.setattr(name, lambda _: None)
     return private_home
 
@@ -141,7 +141,7 @@ def test_a_model_that_can_not_be_here_is_offered_with_the_reason(
     def refuse(_: object) -> None:
         raise LocalModelError("There is no pip.")
 
-    monkeypatch.setattr("aloop.local_model.installer.require_means", refuse)
+    monkeypatch.setattr("aloop.local_model.installer.require_prerequisites", refuse)
     type_in(monkeypatch, "3")
     assert first_run.choose(Settings.from_env()) is not None
     said = capsys.readouterr().err

@@ -119,7 +119,7 @@ def test_the_session_that_was_asked_about_is_deleted_whatever_its_prefix_means_b
         save(sessions_dir, SECOND)
         return True
 
-    monkeypatch.setattr(sessions_removal, "has_yes", agree_late)
+    monkeypatch.setattr(sessions_removal, "confirm", agree_late)
     with pytest.raises(SessionNotFound):
         ask(sessions_dir, "delete", "a1b2")
     assert (sessions_dir / f"2025-01-01_{SECOND[:8]}").exists()

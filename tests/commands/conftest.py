@@ -14,16 +14,16 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
 from aloop.memory.search.search import Hit
 from aloop.memory.sessions_dir.trash import TrashedSession
-from aloop.permissions import Decision, Request
+from aloop.permissions import PermissionDecision, PermissionRequest
 from commands.builtin import REGISTRY
-from commands.context import Context, Detail
+from commands.context import Context, Verbosity
 from commands.registry import Command
-from commands.session_browser import Choice, Shelf
+from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.saved_sessions import trust
 
 
-async def nothing(_shelf: Shelf) -> Choice | None:
+async def nothing(_shelf: SessionBrowser) -> Choice | None:
     """Pick nothing, as Esc does."""
     return None
 
@@ -38,8 +38,8 @@ class RecordingView:
         self.shown: list[tuple[str, object]] = []
         self.agrees = True
         self.editor: list[Callable[[Path, int], bool]] = []
-        self.detail = Detail()
-        self.picks: Callable[[Shelf], Awaitable[Choice | None]] = nothing
+        self.verbosity = Verbosity()
+        self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = nothing
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -64,7 +64,7 @@ class RecordingView:
     async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
         self.shown.append(("listing", [row.id async for row in rows]))
 
-    async def pick(self, shelf: Shelf) -> Choice | None:
+    async def pick(self, shelf: SessionBrowser) -> Choice | None:
         return await self.picks(shelf)
 
     def exchanges(self, messages: Sequence[LLMMessage]) -> None:
@@ -95,9 +95,9 @@ class RecordingView:
     def event(self, event: AgentEvent) -> None:
         self.shown.append(("event", type(event).__name__))
 
-    async def consent(self, request: Request) -> Decision:
+    async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self.shown.append(("consent", request))
-        return Decision("no", "this is a test")
+        return PermissionDecision("no", "this is a test")
 
     @contextmanager
     def printing(self, command: str) -> Iterator[Callable[[str], None]]:

@@ -10,7 +10,7 @@ import pytest
 
 from commands import mentions as files
 from commands.attachments import Attachment
-from commands.mentions import Found, find_mentions, mention, read_mentioned
+from commands.mentions import MentionedFiles, find_mentions, mention, read_mentioned
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_mention_of_a_path_is_read_as_that_path(path: str) -> None:
     assert find_mentions(f"see {mention(path)}, please")[0][-1 if path == "a.txt" else 0] == path
 
 
-def read(text: str, folder: Path, *known: str) -> Found:
+def read(text: str, folder: Path, *known: str) -> MentionedFiles:
     return read_mentioned(text, folder, threading.Event(), known)
 
 
@@ -54,11 +54,11 @@ def test_a_mentioned_file_is_read_by_the_name_that_was_typed(tmp_path: Path) -> 
     (tmp_path / "src").mkdir()
     (tmp_path / "src/a b.txt").write_text("one\r\ntwo\n\n")
     found = read('See @"src/a b.txt".', tmp_path)
-    assert found == Found([Attachment("file", "src/a b.txt", "one\ntwo")], [])
+    assert found == MentionedFiles([Attachment("file", "src/a b.txt", "one\ntwo")], [])
 
 
 def test_a_word_that_is_no_file_is_left_alone(tmp_path: Path) -> None:
-    assert read(f"@nobody @property @{'x' * 5_000} @~nobody/x me@a.txt", tmp_path) == Found()
+    assert read(f"@nobody @property @{'x' * 5_000} @~nobody/x me@a.txt", tmp_path) == MentionedFiles()
 
 
 def test_a_full_stop_after_a_path_is_none_of_it(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_each_file_is_attached_once(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     (tmp_path / "link").symlink_to("a.txt")
     assert len(read(f"@a.txt @./a.txt @link @{tmp_path}/a.txt", tmp_path).attachments) == 1
-    assert read("@a.txt", tmp_path, "a.txt") == Found()
+    assert read("@a.txt", tmp_path, "a.txt") == MentionedFiles()
 
 
 def test_home_and_what_is_outside_may_be_named(tmp_path: Path, private_home: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aloop.errors import UsageError
-from commands.selection import numbered, read_number, read_range, refuse_beyond
+from commands.selection import numbered, read_number, read_range, require_in_range
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_where_one_message_is_meant_a_range_is_refused() -> None:
 
 @pytest.mark.parametrize(("count", "has"), [(0, "no messages yet"), (1, "has 1 message."), (3, "has 3 messages.")])
 def test_a_number_beyond_the_end_is_refused_with_the_count(count: int, has: str) -> None:
-    refuse_beyond(count, count)
+    require_in_range(count, count)
     with pytest.raises(UsageError, match=has):
-        refuse_beyond(count + 1, count)
+        require_in_range(count + 1, count)
 
 
 def test_messages_are_named_by_their_numbers() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from commands.dispatch import dispatch
-from commands.session_browser import Choice, Shelf
+from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
@@ -15,7 +15,7 @@ async def test_what_is_picked_is_gone_on_in_and_its_row_is_a_number(bench: SetUp
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
 
-    async def oldest(shelf: Shelf) -> Choice:
+    async def oldest(shelf: SessionBrowser) -> Choice:
         titles = await shelf.titles()
         shelf.number(titles)
         return Choice(titles[-1].id)
@@ -32,7 +32,7 @@ async def test_a_fork_is_a_copy_and_leaves_the_other_alone(bench: SetUp, session
     path = save(sessions_dir, FIRST)
     text = path.read_bytes()
 
-    async def fork(_shelf: Shelf) -> Choice:
+    async def fork(_shelf: SessionBrowser) -> Choice:
         return Choice(FIRST, fork=True)
 
     stage = bench(answer("Six."))
@@ -49,7 +49,7 @@ async def test_what_was_done_meanwhile_shows_in_the_rows(bench: SetUp, sessions_
     for day, session_id in enumerate((FIRST, SECOND, THIRD), 1):
         save(sessions_dir, session_id, day=day)
 
-    async def tidy_up(shelf: Shelf) -> None:
+    async def tidy_up(shelf: SessionBrowser) -> None:
         await shelf.rename(FIRST, "Sums")
         assert "brings it back" in await shelf.trash(SECOND)
 
@@ -64,6 +64,6 @@ async def test_what_was_done_meanwhile_shows_in_the_rows(bench: SetUp, sessions_
 
 async def test_a_shelf_tells_how_sessions_begin_and_end(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
-    shelf = Shelf(bench().memory)
-    assert await shelf.openings() == {FIRST: "What is 2+2?"}
+    shelf = SessionBrowser(bench().memory)
+    assert await shelf.first_questions() == {FIRST: "What is 2+2?"}
     assert (await shelf.ending(FIRST))[-1].content == "It is\n4.\n"

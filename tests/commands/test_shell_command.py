@@ -9,7 +9,7 @@ from aloop.errors import ConnectionFailed
 from commands import shell_command as run
 from commands.context import drop
 from commands.dispatch import dispatch
-from commands.shell_command import Kept
+from commands.shell_command import CapturedOutput
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
 
@@ -39,7 +39,7 @@ async def test_nothing_of_it_is_sent_without_a_yes(bench: SetUp) -> None:
     await dispatch("Hi", stage.context)
     assert [message.content for message in stage.memory.messages] == ["Hi", "Hello."]
     await dispatch("", stage.context)
-    assert stage.context.carried.taken == []  # the offer ended with the line that was entered after it
+    assert stage.context.pending_output.taken == []  # the offer ended with the line that was entered after it
 
 
 async def test_an_empty_line_takes_it_along_with_the_next_message(bench: SetUp) -> None:
@@ -59,7 +59,7 @@ async def test_several_outputs_go_along_and_all_may_be_left(bench: SetUp) -> Non
     stage = bench(answer("Hello."))
     for line in ("!echo one", "", "!echo two", ""):
         await dispatch(line, stage.context)
-    assert [output.text for output in stage.context.carried.taken] == ["one", "two"]
+    assert [output.text for output in stage.context.pending_output.taken] == ["one", "two"]
     assert drop(stage.context)
     assert not drop(stage.context)
     await dispatch("Hi", stage.context)
@@ -70,7 +70,7 @@ async def test_output_stays_at_hand_when_a_turn_left_no_trace(bench: SetUp) -> N
     stage = bench([ConnectionFailed("No network.")], answer("Hello."))
     for line in ("!echo one", "", "Why?"):
         await dispatch(line, stage.context)
-    assert len(stage.context.carried.taken) == 1
+    assert len(stage.context.pending_output.taken) == 1
     await dispatch("Why?", stage.context)
     assert "<output" in str(stage.memory.messages[0].content)
 
@@ -79,7 +79,7 @@ async def test_no_output_is_not_offered(bench: SetUp) -> None:
     stage = bench()
     await dispatch("!true", stage.context)
     assert "Enter" not in told(stage)
-    assert stage.context.carried.offer is None
+    assert stage.context.pending_output.offer is None
 
 
 async def test_stopped_it_offers_what_it_had_said(bench: SetUp) -> None:
@@ -91,8 +91,8 @@ async def test_stopped_it_offers_what_it_had_said(bench: SetUp) -> None:
     turn.cancel()
     await turn
     assert told(stage).startswith("stopped · ")
-    assert stage.context.carried.offer is not None
-    assert stage.context.carried.offer.text == "begun"
+    assert stage.context.pending_output.offer is not None
+    assert stage.context.pending_output.offer.text == "begun"
 
 
 async def test_two_marks_give_the_command_the_terminal(bench: SetUp) -> None:
@@ -120,7 +120,7 @@ async def test_a_mark_alone_says_what_it_is_for(bench: SetUp) -> None:
 
 def test_of_very_much_output_the_beginning_and_the_end_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "MOST_CHARACTERS", 4)
-    kept = Kept()
+    kept = CapturedOutput()
     for piece in ("12", "3456", "789", "0ab"):
         kept.add(piece)
     assert kept.text == "1234\n[… 4 characters left out …]\n90ab"
@@ -128,6 +128,6 @@ def test_of_very_much_output_the_beginning_and_the_end_are_kept(monkeypatch: pyt
 
 
 def test_of_a_line_that_was_written_over_the_last_state_is_kept() -> None:
-    kept = Kept()
+    kept = CapturedOutput()
     kept.add("10%\r20%\r\nend\r\n\n")
     assert kept.text == "20%\nend"

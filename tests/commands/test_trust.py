@@ -9,7 +9,7 @@ import pytest
 
 from aloop.config import state_dir
 from commands.dispatch import dispatch
-from commands.session_browser import Choice, Shelf
+from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, save
@@ -74,7 +74,7 @@ async def test_without_a_yes_nothing_changes_and_nothing_is_trusted(bench: SetUp
 
 @pytest.mark.usefixtures("from_elsewhere")
 async def test_a_fork_is_announced_too(bench: SetUp) -> None:
-    async def fork(_shelf: Shelf) -> Choice:
+    async def fork(_shelf: SessionBrowser) -> Choice:
         return Choice(FIRST, fork=True)
 
     stage = bench()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.local_model.models import Place
+from aloop.local_model.models import InstallPaths
 from aloop.memory import MemoryManager
 from tests.e2e.shell import Shell
 from tests.processes import children_of, wait_until_gone
@@ -25,7 +25,7 @@ def env() -> dict[str, str]:
     """The environment of a shell with the real model."""
     if not INSTALLED:
         pytest.skip("ALOOP_DATA_DIR does not say where `aloop local install` has put the real model")
-    assert Place(Path(INSTALLED)).is_installed, (
+    assert InstallPaths(Path(INSTALLED)).is_installed, (
         "ALOOP_DATA_DIR names a folder without a local model: aloop local install"
     )
     return {"ALOOP_DATA_DIR": INSTALLED}

@@ -14,7 +14,7 @@ from aloop.config import DEFAULT_MODEL, Settings, has_credentials
 from aloop.errors import MissingCredentials, UsageError
 from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, Reply, StreamEvent, TextDelta, ToolSpec
-from aloop.llm.lazy import DeferredLLM
+from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
 from tests.stub import StubServer, Text
 
@@ -92,7 +92,7 @@ async def test_a_deferred_model_is_loaded_once_and_off_the_event_loop() -> None:
         threads.append(threading.get_ident())
         return OfflineLLM(delay=0)
 
-    llm = DeferredLLM("m", "p", load)
+    llm = LazyLLM("m", "p", load)
     await llm.aclose()
     assert threads == []
     for _ in range(2):
@@ -115,7 +115,7 @@ async def test_a_deferred_stream_that_is_left_closes_the_one_behind_it() -> None
             finally:
                 closed.append("closed")
 
-    events = DeferredLLM("m", "p", Watched).stream([])
+    events = LazyLLM("m", "p", Watched).stream([])
     assert await anext(events) == TextDelta("one")
     await events.aclose()  # type: ignore[attr-defined] # the generator that every stream is
     assert closed == ["closed"]

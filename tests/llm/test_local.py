@@ -17,10 +17,10 @@ from aloop.agent.agent import ReActAgent
 from aloop.config import Settings
 from aloop.errors import LocalModelError, RequestRejected
 from aloop.llm import create_llm
-from aloop.llm.base import Loading, Reading, Remark, Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.base import Loading, ModelNote, PromptProgress, Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.local import LocalLLM
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.llm.prompts import BRIEF, INSTRUCTIONS, WHO, summary_request
+from aloop.llm.prompts import BRIEF, IDENTITY, INSTRUCTIONS, summary_request
 from aloop.local_model.models import LocalModel
 from tests.local_model.installation import install_fake, write_weights
 from tests.processes import is_running
@@ -59,7 +59,7 @@ def answer(events: Sequence[StreamEvent]) -> dict[str, Any]:
 
 
 def remarks(events: Sequence[StreamEvent]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Remark)]
+    return [event.text for event in events if isinstance(event, ModelNote)]
 
 
 async def test_it_is_loaded_answers_and_ends_with_its_owner(make: Make) -> None:
@@ -85,12 +85,12 @@ async def test_how_much_it_has_read_is_told_until_it_answers(make: Make, monkeyp
     monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
     llm = make(window=4096)
     events = await ask(llm, [LLMMessage("user", "read slowly")])
-    shares = [event.share for event in events if isinstance(event, Reading)]
+    shares = [event.share for event in events if isinstance(event, PromptProgress)]
     assert len(shares) > 4
     assert shares == sorted(shares)
     assert 0 < shares[0] < 1 == shares[-1]
     answered = next(place for place, event in enumerate(events) if isinstance(event, TextDelta))
-    assert not any(isinstance(event, Reading) for event in events[answered:])
+    assert not any(isinstance(event, PromptProgress) for event in events[answered:])
 
 
 async def test_who_stops_waiting_while_it_reads_closes_the_question(
@@ -101,7 +101,7 @@ async def test_who_stops_waiting_while_it_reads_closes_the_question(
     stream = llm.stream([LLMMessage("user", "read slowly")])
     assert isinstance(stream, AsyncGenerator)
     async for event in stream:
-        if isinstance(event, Reading):
+        if isinstance(event, PromptProgress):
             break
     await stream.aclose()
     assert answer(await ask(llm))["process"]
@@ -133,7 +133,7 @@ async def test_it_says_with_its_first_answer_what_it_is(make: Make) -> None:
 async def test_what_takes_no_tools_is_told_of_none(make: Make) -> None:
     call = ToolCall("c1", "calculator", "{}")
     history = [
-        LLMMessage("system", f"{WHO}\n\nTools: calculator.\n\nBe kind."),
+        LLMMessage("system", f"{IDENTITY}\n\nTools: calculator.\n\nBe kind."),
         LLMMessage("user", "one"),
         LLMMessage("assistant", tool_calls=(call,)),
         LLMMessage("tool", "4", tool_call_id="c1"),
@@ -147,10 +147,12 @@ async def test_what_takes_no_tools_is_told_of_none(make: Make) -> None:
 
 
 async def test_what_takes_tools_gets_them_and_the_whole_system_text(make: Make) -> None:
-    events = await ask(make(is_toy=False, takes_tools=True, window=8192), [LLMMessage("system", WHO), *HELLO], [TOOL])
+    events = await ask(
+        make(is_toy=False, takes_tools=True, window=8192), [LLMMessage("system", IDENTITY), *HELLO], [TOOL]
+    )
     asked = answer(events)["asked"]
     assert [tool["name"] for tool in asked["tools"]] == ["calculator"]
-    assert (asked["system"], asked["max_tokens"]) == (WHO, 2048)
+    assert (asked["system"], asked["max_tokens"]) == (IDENTITY, 2048)
     assert remarks(events) == []
 
 
@@ -217,7 +219,7 @@ async def test_a_server_that_hears_nothing_is_ended_and_started_anew(
     monkeypatch.setattr("aloop.llm.local._DEAF", 0.05)
     with pytest.raises(LocalModelError, match=r"^Toy did not answer any more, and was ended\.") as caught:
         await ask(llm)
-    assert caught.value.passes
+    assert caught.value.is_transient
     assert not is_running(first)
     monkeypatch.undo()
     assert answer(await ask(llm))["process"] != first
@@ -229,7 +231,7 @@ async def test_a_server_that_dies_of_a_question_is_started_once_for_it(make: Mak
     for _ in range(2):
         with pytest.raises(LocalModelError, match="Toy stopped: it was killed") as caught:
             await ask(llm, [LLMMessage("user", "die")])
-        outcomes.append(caught.value.passes)
+        outcomes.append(caught.value.is_transient)
     assert outcomes == [True, False]
     assert answer(await ask(llm))["process"]
 

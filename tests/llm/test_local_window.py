@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from aloop.agent.compaction import digest
+from aloop.agent.compaction import render_transcript
 from aloop.llm.base import Reply, StopReason
-from aloop.llm.local_window import Fitting, fit_summary, whole_sentences, without_tools
+from aloop.llm.local_window import HistoryTrimmer, summarize_in_window, whole_sentences, without_tools
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.llm.prompts import parts_of, summary_request
+from aloop.llm.prompts import summary_parts, summary_request
 
 SYSTEM = LLMMessage("system", "s")
 
@@ -29,16 +29,16 @@ def turns(number: int) -> list[LLMMessage]:
 
 async def test_what_fits_is_sent_whole() -> None:
     whole = [SYSTEM, *turns(5)]
-    assert await Fitting().fit(whole, 41, count) == whole
+    assert await HistoryTrimmer().fit(whole, 41, count) == whole
 
 
 async def test_what_does_not_is_cut_to_half_the_room_at_the_beginning_of_a_turn() -> None:
     whole = [SYSTEM, *turns(6)]
-    assert await Fitting().fit(whole, 41, count) == [SYSTEM, *whole[-4:]]
+    assert await HistoryTrimmer().fit(whole, 41, count) == [SYSTEM, *whole[-4:]]
 
 
 async def test_the_cut_stays_where_it_is_until_the_room_is_full_again() -> None:
-    fitting = Fitting()
+    fitting = HistoryTrimmer()
     starts = []
     for number in range(5, 14):
         sent = await fitting.fit([SYSTEM, *turns(number)], 41, count)
@@ -49,11 +49,11 @@ async def test_the_cut_stays_where_it_is_until_the_room_is_full_again() -> None:
 
 async def test_the_less_is_kept_the_longer_the_cut_stays() -> None:
     whole = [SYSTEM, *turns(6)]
-    assert await Fitting(0.25).fit(whole, 41, count) == [SYSTEM, *whole[-2:]]
+    assert await HistoryTrimmer(0.25).fit(whole, 41, count) == [SYSTEM, *whole[-2:]]
 
 
 async def test_another_conversation_is_not_cut_where_this_one_was() -> None:
-    fitting = Fitting()
+    fitting = HistoryTrimmer()
     await fitting.fit([SYSTEM, *turns(6)], 41, count)
     other = [SYSTEM, *(LLMMessage("user", "x") for _ in range(30))]
     assert await fitting.fit(other, 41, count) == other
@@ -63,15 +63,15 @@ async def test_another_conversation_is_not_cut_where_this_one_was() -> None:
 async def test_a_summary_stays_at_the_front_unless_the_last_turn_needs_its_room() -> None:
     summary, long = LLMMessage("user", "sum", summary=True), LLMMessage("user", "x" * 40)
     whole = [SYSTEM, summary, *turns(6)]
-    assert await Fitting().fit(whole, 41, count) == [SYSTEM, summary, *whole[-4:]]
-    assert await Fitting().fit([SYSTEM, summary, long], 41, count) == [SYSTEM, long]
+    assert await HistoryTrimmer().fit(whole, 41, count) == [SYSTEM, summary, *whole[-4:]]
+    assert await HistoryTrimmer().fit([SYSTEM, summary, long], 41, count) == [SYSTEM, long]
 
 
 async def test_the_last_turn_is_never_cut_however_many_steps_it_has() -> None:
     call = LLMMessage("assistant", "a" * 10, tool_calls=(ToolCall("c", "t"),))
     last = [LLMMessage("user", "q" * 10), call, LLMMessage("tool", "r" * 10, tool_call_id="c")]
-    assert await Fitting().fit([SYSTEM, *turns(2), *last], 41, count) == [SYSTEM, *last]
-    assert await Fitting().fit([SYSTEM, *turns(2), *last], 30, count) is None
+    assert await HistoryTrimmer().fit([SYSTEM, *turns(2), *last], 41, count) == [SYSTEM, *last]
+    assert await HistoryTrimmer().fit([SYSTEM, *turns(2), *last], 30, count) is None
 
 
 def test_without_tools_only_what_was_said_is_left() -> None:
@@ -99,8 +99,8 @@ def spoken(*texts: str) -> list[str]:
 
 @pytest.mark.parametrize("wish", ["", "the numbers"])
 def test_a_request_can_be_taken_apart_again(wish: str) -> None:
-    request = summary_request(digest(TALK, 1_000), wish)
-    assert parts_of(request) == (
+    request = summary_request(render_transcript(TALK, 1_000), wish)
+    assert summary_parts(request) == (
         wish,
         ["[user]\nOne?\n\nOr two?", "[assistant]\n(calls count {})", "[tool count]\n[1]\n\n[2]"],
     )
@@ -108,18 +108,20 @@ def test_a_request_can_be_taken_apart_again(wish: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "Summarise the conversation below.", "hello"])
 def test_what_is_no_such_request_is_none(text: str) -> None:
-    assert parts_of(text) is None
+    assert summary_parts(text) is None
 
 
 async def test_what_fits_is_asked_as_it_was() -> None:
-    fitted = await fit_summary("x", spoken("one", "two"), 1_000, count_words, is_toy=False)
+    fitted = await summarize_in_window("x", spoken("one", "two"), 1_000, count_words, is_toy=False)
     assert fitted is not None
     assert fitted.messages[-1].content == summary_request("[user]\none\n\n[user]\ntwo", "x")
     assert fitted.left_out == 0
 
 
 async def test_of_too_much_the_newest_is_kept_and_the_longest_shortened() -> None:
-    fitted = await fit_summary("", spoken("old " * 100, "one", "long " * 400, "last"), 400, count_words, is_toy=False)
+    fitted = await summarize_in_window(
+        "", spoken("old " * 100, "one", "long " * 400, "last"), 400, count_words, is_toy=False
+    )
     assert fitted is not None
     text = fitted.messages[-1].content or ""
     assert await count_words(fitted.messages) <= 400
@@ -129,7 +131,7 @@ async def test_of_too_much_the_newest_is_kept_and_the_longest_shortened() -> Non
 
 
 async def test_of_too_many_the_oldest_are_left_out() -> None:
-    fitted = await fit_summary("", spoken(*"abcdefghij" * 9), 400, count_words, is_toy=False)
+    fitted = await summarize_in_window("", spoken(*"abcdefghij" * 9), 400, count_words, is_toy=False)
     assert fitted is not None
     text = fitted.messages[-1].content or ""
     assert await count_words(fitted.messages) <= 400
@@ -139,7 +141,7 @@ async def test_of_too_many_the_oldest_are_left_out() -> None:
 
 @pytest.mark.parametrize("answer", ["Summarise conversations.", "", "It is o", "The person said in a few sentences:"])
 async def test_where_a_toy_says_nothing_the_latest_of_what_it_was_shown_stands_for_it(answer: str) -> None:
-    fitted = await fit_summary("", spoken(*"ab\nc" * 300, "last\none"), 10_000, count_words, is_toy=True)
+    fitted = await summarize_in_window("", spoken(*"ab\nc" * 300, "last\none"), 10_000, count_words, is_toy=True)
     assert fitted is not None
     reply = fitted.finish(Reply(LLMMessage("assistant", answer), "max_tokens" if answer == "It is o" else "end_turn"))
     assert reply.stop_reason == "end_turn"
@@ -152,7 +154,7 @@ async def test_where_a_toy_says_nothing_the_latest_of_what_it_was_shown_stands_f
 
 
 async def test_what_a_larger_model_answers_is_taken_as_it_is() -> None:
-    fitted = await fit_summary("", spoken("one"), 1_000, count_words, is_toy=False)
+    fitted = await summarize_in_window("", spoken("one"), 1_000, count_words, is_toy=False)
     assert fitted is not None
     reply = Reply(LLMMessage("assistant", ""), "end_turn")
     assert fitted.finish(reply) is reply
@@ -160,7 +162,7 @@ async def test_what_a_larger_model_answers_is_taken_as_it_is() -> None:
 
 async def test_where_nothing_fits_there_is_nothing_to_ask() -> None:
     for is_toy in (True, False):
-        assert await fit_summary("", spoken("one", "two"), 10, count_words, is_toy=is_toy) is None
+        assert await summarize_in_window("", spoken("one", "two"), 10, count_words, is_toy=is_toy) is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.llm.offline import OfflineLLM, Wish, find_expression, find_wish
+from aloop.llm.offline import Intent, OfflineLLM, find_expression, find_intent
 
 CALCULATOR = ToolSpec("calculator", "", {"type": "object", "required": ["expression"]})
 READ_FILE = ToolSpec("read_file", "", {"type": "object", "properties": {"path": {}}, "required": ["path"]})
@@ -199,22 +199,22 @@ async def test_it_tells_what_came_of_writing_and_running() -> None:
 @pytest.mark.parametrize(
     ("text", "wish"),
     [
-        ("write notes.txt: hello world", Wish("write_file", ("notes.txt", "hello world\n"))),
-        ('Please write the file "my notes.txt":\none\ntwo', Wish("write_file", ("my notes.txt", "one\ntwo\n"))),
-        ("write `a: b.txt`: x", Wish("write_file", ("a: b.txt", "x\n"))),
-        ("run make test", Wish("run_shell", ("make test",))),
-        ("Run `ls -l | wc`.", Wish("run_shell", ("ls -l | wc",))),
-        ("read README.md", Wish("read_file", ("README.md",))),
-        ("What is 6 * 7?", Wish("calculator", ("6 * 7",))),
+        ("write notes.txt: hello world", Intent("write_file", ("notes.txt", "hello world\n"))),
+        ('Please write the file "my notes.txt":\none\ntwo', Intent("write_file", ("my notes.txt", "one\ntwo\n"))),
+        ("write `a: b.txt`: x", Intent("write_file", ("a: b.txt", "x\n"))),
+        ("run make test", Intent("run_shell", ("make test",))),
+        ("Run `ls -l | wc`.", Intent("run_shell", ("ls -l | wc",))),
+        ("read README.md", Intent("read_file", ("README.md",))),
+        ("What is 6 * 7?", Intent("calculator", ("6 * 7",))),
     ],
 )
-def test_a_wish_is_understood(text: str, wish: Wish) -> None:
-    assert find_wish(text) == wish
+def test_a_wish_is_understood(text: str, wish: Intent) -> None:
+    assert find_intent(text) == wish
 
 
 @pytest.mark.parametrize("text", ["write me a poem", "I run a shop", "write:", "hello", "running late"])
 def test_other_text_is_none(text: str) -> None:
-    assert find_wish(text) is None
+    assert find_intent(text) is None
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.local_model.installer import manifest_text
-from aloop.local_model.models import Place
-from aloop.local_model.packages import parcels
+from aloop.local_model.models import InstallPaths
+from aloop.local_model.packages import packages_for
 from tests.local_model.fake_engine import MAGIC
 
 ROOT = Path(__file__).parents[2]
@@ -18,12 +18,12 @@ ENGINE = (
 BROKEN = 'raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")\n'
 
 
-def install_fake(data_dir: Path, engine: str = ENGINE, **behaviour: Any) -> Place:
+def install_fake(data_dir: Path, engine: str = ENGINE, **behaviour: Any) -> InstallPaths:
     """Put an installation into ``data_dir`` whose small model behaves so (see fake_engine)."""
-    place = Place(data_dir)
+    place = InstallPaths(data_dir)
     fill_site(place.site, engine)
     write_weights(place.weights, **behaviour)
-    place.manifest.write_text(manifest_text(parcels()))
+    place.manifest.write_text(manifest_text(packages_for()))
     return place
 
 

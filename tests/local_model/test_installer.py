@@ -18,9 +18,9 @@ from types import SimpleNamespace
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local_model.installer import Progress, install, remove, require_means
-from aloop.local_model.models import Place, size_of
-from aloop.local_model.packages import parcels
+from aloop.local_model.installer import Progress, install, remove, require_prerequisites
+from aloop.local_model.models import InstallPaths, size_of
+from aloop.local_model.packages import packages_for
 from tests.local_model.installation import ROOT, install_fake
 from tests.processes import is_running
 
@@ -28,33 +28,33 @@ FAKE_PIP = [sys.executable, str(Path(__file__).with_name("fake_pip.py"))]
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
     monkeypatch.setenv("PYTHONPATH_OF_TESTS", str(ROOT))
-    return Place(tmp_path / "data")
+    return InstallPaths(tmp_path / "data")
 
 
-def fetch(place: Place) -> list[Progress]:
+def fetch(place: InstallPaths) -> list[Progress]:
     seen: list[Progress] = []
     install(place, seen.append, FAKE_PIP)
     return seen
 
 
-def left_in(place: Place) -> list[str]:
+def left_in(place: InstallPaths) -> list[str]:
     """Return what is in the data folder, but for the lock."""
     return sorted(path.name for path in place.data_dir.iterdir() if path != place.lock)
 
 
-def test_a_fetch_puts_all_into_its_place_and_leaves_nothing_beside_it(place: Place) -> None:
+def test_a_fetch_puts_all_into_its_place_and_leaves_nothing_beside_it(place: InstallPaths) -> None:
     seen = fetch(place)
     assert place.is_installed
     assert place.weights.is_file()
-    assert json.loads(place.manifest.read_text()) == {parcel.name: parcel.version for parcel in parcels()}
+    assert json.loads(place.manifest.read_text()) == {parcel.name: parcel.version for parcel in packages_for()}
     assert left_in(place) == [place.folder.name]
     assert sorted(path.name for path in place.folder.iterdir()) == ["installed.json", "requirements.txt", "site"]
     assert seen[-1].done == seen[-1].total
 
 
-def test_what_is_there_already_is_replaced(place: Place) -> None:
+def test_what_is_there_already_is_replaced(place: InstallPaths) -> None:
     install_fake(place.data_dir)
     (place.folder / "old").touch()
     fetch(place)
@@ -73,7 +73,7 @@ def test_what_is_there_already_is_replaced(place: Place) -> None:
     ],
 )
 def test_a_fetch_that_fails_says_why_and_leaves_nothing(
-    place: Place, words: str, told: str, monkeypatch: pytest.MonkeyPatch
+    place: InstallPaths, words: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_PIP", words)
     with pytest.raises(LocalModelError, match=told) as caught:
@@ -83,7 +83,7 @@ def test_a_fetch_that_fails_says_why_and_leaves_nothing(
 
 
 def test_packages_that_do_not_load_are_not_kept_and_what_was_there_is(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_fake(place.data_dir)
     monkeypatch.setenv("FAKE_PIP", "broken")
@@ -94,7 +94,7 @@ def test_packages_that_do_not_load_are_not_kept_and_what_was_there_is(
 
 
 def test_a_fetch_that_is_interrupted_ends_the_installer_and_leaves_nothing(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_PIP", "hang")
     processes = []
@@ -114,13 +114,13 @@ def test_a_fetch_that_is_interrupted_ends_the_installer_and_leaves_nothing(
     assert place.is_installed
 
 
-def test_what_a_kill_left_behind_is_swept_away(place: Place) -> None:
+def test_what_a_kill_left_behind_is_swept_away(place: InstallPaths) -> None:
     (place.data_dir / f".{place.folder.name}.abcd.partial" / "site").mkdir(parents=True)
     fetch(place)
     assert left_in(place) == [place.folder.name]
 
 
-def test_two_at_a_time_are_one_too_many(place: Place) -> None:
+def test_two_at_a_time_are_one_too_many(place: InstallPaths) -> None:
     fetch(place)
     descriptor = os.open(place.lock, os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -131,7 +131,9 @@ def test_two_at_a_time_are_one_too_many(place: Place) -> None:
     assert place.is_installed
 
 
-def test_too_little_room_is_told_before_anything_is_fetched(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_room_is_told_before_anything_is_fetched(
+    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
     with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
         fetch(place)
@@ -139,7 +141,7 @@ def test_too_little_room_is_told_before_anything_is_fetched(place: Place, monkey
 
 
 def test_a_system_without_the_libraries_is_told_before_anything_is_fetched(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lack(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
@@ -154,11 +156,11 @@ def test_a_system_without_the_libraries_is_told_before_anything_is_fetched(
 def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalModelError, match=r"file.* can not be written: .*ALOOP_DATA_DIR"):
-        fetch(Place(tmp_path / "file"))
+        fetch(InstallPaths(tmp_path / "file"))
 
 
 def test_without_pip_uv_does_it_and_without_both_that_is_said(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -171,7 +173,7 @@ def test_without_pip_uv_does_it_and_without_both_that_is_said(
     assert place.is_installed
 
 
-def test_removing_takes_all_of_it_and_says_how_much_that_was(place: Place) -> None:
+def test_removing_takes_all_of_it_and_says_how_much_that_was(place: InstallPaths) -> None:
     assert remove(place) == 0
     fetch(place)
     assert remove(place) > 0
@@ -199,62 +201,64 @@ def test_a_folder_that_vanishes_while_it_is_measured_is_passed_over(
 
 
 @pytest.fixture
-def preflight_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def preflight_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
     """A place on a machine that has all it takes."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="x86_64"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
     monkeypatch.setattr(ctypes, "CDLL", lambda _: None)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
-    return Place(tmp_path / "deep" / "data")
+    return InstallPaths(tmp_path / "deep" / "data")
 
 
-def test_where_there_is_all_nothing_is_said_and_nothing_made(preflight_place: Place) -> None:
-    require_means(preflight_place)
+def test_where_there_is_all_nothing_is_said_and_nothing_made(preflight_place: InstallPaths) -> None:
+    require_prerequisites(preflight_place)
     assert not preflight_place.data_dir.parent.exists()
 
 
-def test_an_unknown_platform_is_named(preflight_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_platform_is_named(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="riscv64"))
     with pytest.raises(LocalModelError, match=r"no local model for this machine \(linux-riscv64\)"):
-        require_means(preflight_place)
+        require_prerequisites(preflight_place)
 
 
-def test_pip_or_uv_it_must_be(preflight_place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_or_uv_it_must_be(preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalModelError, match="neither pip nor uv"):
-        require_means(preflight_place)
+        require_prerequisites(preflight_place)
     (tmp_path / "uv").touch(0o755)
-    require_means(preflight_place)
+    require_prerequisites(preflight_place)
 
 
-def test_a_missing_library_is_named_with_its_package(preflight_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_its_package(
+    preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lack(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(ctypes, "CDLL", lack)
     with pytest.raises(LocalModelError, match="apt-get install libgomp1"):
-        require_means(preflight_place)
+        require_prerequisites(preflight_place)
 
 
 def test_a_place_that_can_not_be_written_is_told_from_one_that_is_not_there(
-    preflight_place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalModelError, match=r"file can not be written: it is no folder\..*ALOOP_DATA_DIR"):
-        require_means(Place(tmp_path / "file"))
+        require_prerequisites(InstallPaths(tmp_path / "file"))
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(LocalModelError, match=r"data can not be written: \S+ does not let you\. .*ALOOP_DATA_DIR"):
-        require_means(preflight_place)
+        require_prerequisites(preflight_place)
 
 
-def test_what_a_kill_left_behind_counts_as_room(preflight_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_kill_left_behind_counts_as_room(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
     with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
-        require_means(preflight_place)
+        require_prerequisites(preflight_place)
     left = preflight_place.beside("abcd")
     left.mkdir(parents=True)
     with (left / "half").open("wb") as half:
         half.truncate(10**9)
-    require_means(preflight_place)
+    require_prerequisites(preflight_place)

@@ -14,8 +14,8 @@ import pytest
 
 from aloop.errors import LocalModelError
 from aloop.local_model.installer import remove
-from aloop.local_model.models import LocalModel, Place
-from aloop.local_model.server import LocalServer, close_child, open_child, share_read
+from aloop.local_model.models import InstallPaths, LocalModel
+from aloop.local_model.server import LocalServer, close_worker, share_read, start_worker
 from tests.local_model.installation import BROKEN, install_fake
 from tests.processes import is_running
 from tests.stub import StubServer
@@ -74,7 +74,7 @@ async def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
 async def test_a_model_that_was_removed_meanwhile_is_said_to_be(tmp_path: Path) -> None:
     server = toy(tmp_path)
     await server.serving()
-    remove(Place(tmp_path))
+    remove(InstallPaths(tmp_path))
     assert await server.serving(), "what runs goes on"
     server.stop()
     with pytest.raises(LocalModelError, match="The local model was removed"):
@@ -95,13 +95,13 @@ def test_the_child_ends_when_its_standard_input_does_and_hears_of_no_key(
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     place = install_fake(tmp_path)
     request = {"site": str(place.site), "file": str(place.weights), "key": "k", "window": 1, "threads": 1}
-    process = open_child(request | {"sampling": {}})
+    process = start_worker(request | {"sampling": {}})
     assert process.stdout is not None
     with process.stdout as stdout:
         assert b'"url"' in stdout.readline()
     environment = Path(f"/proc/{process.pid}/environ")
     assert not environment.exists() or b"sk-secret" not in environment.read_bytes()
-    close_child(process)
+    close_worker(process)
     assert process.returncode == 0
     assert not is_running(process.pid)
 

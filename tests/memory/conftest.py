@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.memory import MemoryManager
-from aloop.memory.disk import filesystem as os_port
+from aloop.memory.disk import filesystem
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.conversations import say
 from tests.memory.examples import answer, user
@@ -16,11 +16,11 @@ from tests.memory.faults import FaultyPort
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> FaultyPort:
+def fs(monkeypatch: pytest.MonkeyPatch) -> FaultyPort:
     """A disk for the whole process that fails when told to."""
-    port = FaultyPort()
-    monkeypatch.setattr(os_port, "SYSTEM", port)
-    return port
+    fs = FaultyPort()
+    monkeypatch.setattr(filesystem, "SYSTEM", fs)
+    return fs
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def everything() -> Callable[[Path], dict[str, bytes | str]]:
 
 
 @pytest.fixture
-def backend(port: FaultyPort, sessions_dir: Path) -> YamlBackend:
+def backend(fs: FaultyPort, sessions_dir: Path) -> YamlBackend:
     """A sessions folder that does not exist yet."""
     return YamlBackend(sessions_dir)
 
 
 @pytest.fixture
-async def manager(port: FaultyPort, sessions_dir: Path) -> MemoryManager:
+async def manager(fs: FaultyPort, sessions_dir: Path) -> MemoryManager:
     """A saved session of one exchange."""
     manager = MemoryManager(sessions_dir=sessions_dir)
     await say(manager, user("Hi"), answer("Hello"))

@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aloop.memory.disk.filesystem import OsPort
+from aloop.memory.disk.filesystem import FileSystem
 
-_CALLS = frozenset(name for name in vars(OsPort) if not name.startswith("_"))
+_CALLS = frozenset(name for name in vars(FileSystem) if not name.startswith("_"))
 WRITING = frozenset(
     {"create", "open_append", "open_lock", "replace", "rename", "unlink", "rmdir", "mkdir", "chmod", "write"}
 )
 
 
-class FaultyPort(OsPort):
+class FaultyPort(FileSystem):
     """The operating system, with faults.
 
     ``fail`` makes a call fail, each time until ``heal``. ``before`` maps a call to something done just before it, and

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.conversation import Changes, all_sent, compare, last_turn, marked, whole
+from aloop.memory.conversation import Changes, all_sent, describe_changes, expand_to_tool_calls, last_turn, marked
 from tests.memory.examples import answer, call, result, user
 
 SUMMARY = LLMMessage("user", "So far.", summary=True)
@@ -28,12 +28,12 @@ def test_the_last_turn_begins_with_what_the_user_said_last() -> None:
     [((0, 0), (0, 0)), ((1, 1), (1, 3)), ((2, 2), (1, 3)), ((3, 4), (1, 4)), ((0, 1), (0, 3)), ((4, 5), (4, 5))],
 )
 def test_a_range_takes_in_whole_calls(asked: tuple[int, int], widened: tuple[int, int]) -> None:
-    assert whole(TALK, *asked) == widened
+    assert expand_to_tool_calls(TALK, *asked) == widened
 
 
 def test_a_call_without_results_and_results_without_a_call_stand_alone() -> None:
-    assert whole((user("a"), answer(None, call())), 1, 1) == (1, 1)
-    assert whole((result("x"), user("a")), 0, 0) == (0, 0)
+    assert expand_to_tool_calls((user("a"), answer(None, call())), 1, 1) == (1, 1)
+    assert expand_to_tool_calls((result("x"), user("a")), 0, 0) == (0, 0)
 
 
 def test_only_what_has_another_mark_becomes_another_message() -> None:
@@ -53,23 +53,23 @@ def messages(*texts: str) -> list[LLMMessage]:
 
 
 def test_nothing_changed_is_no_message() -> None:
-    assert str(compare(messages("a", "b"), messages("a", "b"))) == "no message, but something around them"
+    assert str(describe_changes(messages("a", "b"), messages("a", "b"))) == "no message, but something around them"
 
 
 def test_an_edited_message_counts_as_edited() -> None:
-    assert compare(messages("a", "b", "c"), messages("a", "B", "c")) == Changes(edited=1)
+    assert describe_changes(messages("a", "b", "c"), messages("a", "B", "c")) == Changes(edited=1)
 
 
 def test_a_removed_message_counts_as_removed() -> None:
-    assert compare(messages("a", "b", "c"), messages("a", "c")) == Changes(removed=1)
+    assert describe_changes(messages("a", "b", "c"), messages("a", "c")) == Changes(removed=1)
 
 
 def test_added_messages_count_as_added_wherever_they_stand() -> None:
-    assert compare(messages("a", "c"), messages("a", "b", "c", "d")) == Changes(added=2)
+    assert describe_changes(messages("a", "c"), messages("a", "b", "c", "d")) == Changes(added=2)
 
 
 def test_all_three_are_told_in_order() -> None:
-    changes = compare(messages("a", "b", "c", "d"), messages("a", "B", "d", "e"))
+    changes = describe_changes(messages("a", "b", "c", "d"), messages("a", "B", "d", "e"))
     assert str(changes) == "1 edited, 1 removed, 1 added"
     assert changes.to_their_author() == "1 message changed, 1 message removed, 1 message added"
 
@@ -81,4 +81,4 @@ def test_their_author_is_told_of_messages_and_of_what_stands_around_them() -> No
 
 def test_a_thousand_changed_messages_are_counted_without_being_aligned() -> None:
     before, after = messages(*map(str, range(1000))), messages(*(f"x{number}" for number in range(900)))
-    assert compare(before, after) == Changes(edited=900, removed=100)
+    assert describe_changes(before, after) == Changes(edited=900, removed=100)

@@ -219,7 +219,7 @@ async def test_saves_at_one_time_add_everything_once(manager: MemoryManager) -> 
     assert manager.message_count == 22
 
 
-async def test_a_save_that_was_cancelled_is_not_saved_twice(manager: MemoryManager, port: FaultyPort) -> None:
+async def test_a_save_that_was_cancelled_is_not_saved_twice(manager: MemoryManager, fs: FaultyPort) -> None:
     """Its thread goes on by itself; the next save must wait for it and not run beside it."""
     loop, writing, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -227,11 +227,11 @@ async def test_a_save_that_was_cancelled_is_not_saved_twice(manager: MemoryManag
         loop.call_soon_threadsafe(writing.set)
         go_on.wait()
 
-    port.before["fsync"] = hold
+    fs.before["fsync"] = hold
     await manager.add_message(user("More"))
     first = asyncio.create_task(manager.save_memory())
     await writing.wait()
-    del port.before["fsync"]
+    del fs.before["fsync"]
     first.cancel()
     await manager.add_message(user("And more"))
     second = asyncio.create_task(manager.save_memory())
@@ -246,7 +246,7 @@ async def test_a_save_that_was_cancelled_is_not_saved_twice(manager: MemoryManag
 @pytest.mark.parametrize("call_that_fails", ["create", "write", "fsync", "replace"])
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_a_full_disk_loses_nothing(
-    manager: MemoryManager, port: FaultyPort, call_that_fails: str, is_new: bool
+    manager: MemoryManager, fs: FaultyPort, call_that_fails: str, is_new: bool
 ) -> None:
     if is_new:
         manager.start_new()
@@ -254,23 +254,23 @@ async def test_a_full_disk_loses_nothing(
         await manager.add_message(answer("Hello"))
     await manager.add_message(user("More"))
     before = None if is_new else file_of(manager).read_bytes()
-    port.fail(call_that_fails, on="session" if call_that_fails in {"create", "replace"} else "")
+    fs.fail(call_that_fails, on="session" if call_that_fails in {"create", "replace"} else "")
     for _ in range(2):
         with pytest.raises(StorageError, match="the disk is full"):
             await manager.save_memory()
     assert manager.message_count == 3
     assert before is None or file_of(manager).read_bytes() == before
-    port.heal()
+    fs.heal()
     assert (await manager.save_memory()).notice is None
     assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
 
 
-async def test_a_save_whose_last_sync_failed_is_not_saved_twice(manager: MemoryManager, port: FaultyPort) -> None:
+async def test_a_save_whose_last_sync_failed_is_not_saved_twice(manager: MemoryManager, fs: FaultyPort) -> None:
     await manager.add_message(user("More"))
-    port.fail("sync_folder", number=errno.EIO)
+    fs.fail("sync_folder", number=errno.EIO)
     with pytest.raises(StorageError, match="Input/output"):
         await manager.save_memory()
-    port.heal()
+    fs.heal()
     report = await manager.save_memory()
     assert (report.beside, report.notice) == (False, None)
     assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))

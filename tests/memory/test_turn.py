@@ -11,7 +11,7 @@ from aloop.errors import LLMError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for
 from aloop.memory.session import SaveReport
-from aloop.memory.turn import Turn, to_the_end
+from aloop.memory.turn import Turn, finish_shielded
 from tests.memory.examples import answer, call, result, user
 
 BEFORE = [user("Earlier"), answer("Yes.")]
@@ -184,7 +184,7 @@ async def test_work_that_is_itself_cancelled_says_so() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await to_the_end(work())
+        await finish_shielded(work())
 
 
 async def test_one_turn_follows_another(messages: list[LLMMessage], disk: Disk) -> None:

@@ -94,7 +94,7 @@ def test_a_trash_that_leads_elsewhere_takes_nothing(
 
 
 def test_a_linked_folder_or_file_is_never_followed(
-    backend: YamlBackend, port: FaultyPort, sessions_dir: Path, outside: Path, everything: Look
+    backend: YamlBackend, fs: FaultyPort, sessions_dir: Path, outside: Path, everything: Look
 ) -> None:
     put(backend, OTHER_ID)
     before = everything(outside)
@@ -109,7 +109,7 @@ def test_a_linked_folder_or_file_is_never_followed(
     gone = backend.delete("0badcafe")
     assert (gone / "session.yaml").is_symlink()
     assert everything(outside) == before
-    assert not {path for path in port.paths() if path.is_relative_to(outside)}
+    assert not {path for path in fs.paths() if path.is_relative_to(outside)}
 
 
 def test_all_is_private_whatever_the_umask(backend: YamlBackend, sessions_dir: Path) -> None:
@@ -126,10 +126,10 @@ def test_all_is_private_whatever_the_umask(backend: YamlBackend, sessions_dir: P
         assert stat.S_IMODE(path.lstat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_a_folder_that_can_not_be_written_still_lists_and_reads(backend: YamlBackend, port: FaultyPort) -> None:
+def test_a_folder_that_can_not_be_written_still_lists_and_reads(backend: YamlBackend, fs: FaultyPort) -> None:
     put(backend)
     put(backend, OTHER_ID, 1)
-    port.fail(*WRITING, number=errno.EROFS)
+    fs.fail(*WRITING, number=errno.EROFS)
     assert ids(backend.list_sessions(20)) == [OTHER_ID, ID]
     assert backend.latest() == OTHER_ID
     assert backend.open("a1b2").session.id == ID
@@ -137,17 +137,17 @@ def test_a_folder_that_can_not_be_written_still_lists_and_reads(backend: YamlBac
         put(backend, TWIN_ID)
     with pytest.raises(StorageError, match="read-only"):
         backend.delete(ID)
-    port.heal()
+    fs.heal()
     assert ids(backend.list_sessions(20)) == [OTHER_ID, ID]
 
 
 @pytest.mark.parametrize("call", ["mkdir", "create", "write", "fsync", "replace"])
-def test_a_session_that_could_not_be_written_is_not_there(backend: YamlBackend, port: FaultyPort, call: str) -> None:
+def test_a_session_that_could_not_be_written_is_not_there(backend: YamlBackend, fs: FaultyPort, call: str) -> None:
     put(backend)
-    port.fail(call)
+    fs.fail(call)
     with pytest.raises(OSError, match="No space"):
         put(backend, OTHER_ID)
-    port.heal()
+    fs.heal()
     assert ids(backend.list_sessions(20)) == [ID]
     assert put(backend, OTHER_ID).exists()
     assert set(ids(backend.list_sessions(20))) == {ID, OTHER_ID}
@@ -155,10 +155,10 @@ def test_a_session_that_could_not_be_written_is_not_there(backend: YamlBackend, 
 
 @pytest.mark.parametrize("call", ["folders", "lstat"])
 def test_a_folder_that_can_not_be_looked_at_is_an_error_with_advice(
-    backend: YamlBackend, port: FaultyPort, call: str
+    backend: YamlBackend, fs: FaultyPort, call: str
 ) -> None:
     put(backend)
-    port.fail(call, number=errno.EACCES)
+    fs.fail(call, number=errno.EACCES)
     with pytest.raises(StorageError, match="not permitted"):
         backend.find("a1b2")
 

@@ -16,7 +16,7 @@ from aloop.memory import MemoryManager
 from aloop.memory import session_writer as reload
 from tests.reliability.acts import News, take_turn
 from tests.reliability.editors import Editor, breaker, remover, sed, vim, vim_with_backup, vs_code
-from tests.reliability.ports import Call, installed
+from tests.reliability.filesystems import Call, installed
 from tests.reliability.row import Row
 
 _EDITORS: tuple[Editor, ...] = (vim, vim_with_backup, vs_code, sed, remover, breaker)

@@ -10,8 +10,8 @@ from pathlib import Path
 from aloop.errors import AloopError
 from aloop.memory import MemoryManager
 from aloop.memory.context import project
+from aloop.memory.disk import filesystem
 from aloop.memory.disk import filesystem as atomic
-from aloop.memory.disk import filesystem as os_port
 from aloop.memory.session import FILE_NAME, Session
 from aloop.memory.session_folder.undo import is_undone, undone_turns
 from tests.reliability.acts import News
@@ -47,7 +47,7 @@ async def read_all(root: Path) -> tuple[dict[str, Session], int]:
     for summary in await MemoryManager.list_sessions(None, sessions_dir=root):
         try:
             session = await MemoryManager.load_session(summary.id, sessions_dir=root)
-            turns = undone_turns(os_port.SYSTEM, session.path.parent)
+            turns = undone_turns(filesystem.SYSTEM, session.path.parent)
             out = [message for turn in turns if not turn.stands_in(session.messages) for message in turn.messages]
             sessions[summary.id] = replace(session, messages=(*session.messages, *out))
         except AloopError:

@@ -12,7 +12,7 @@ from typing import Any
 from aloop.errors import AloopError, SessionNotFound
 from aloop.memory import MemoryManager
 from tests.reliability.acts import News, cut_turn, exchange, take_turn
-from tests.reliability.ports import Call
+from tests.reliability.filesystems import Call
 
 # It says no where it can not say.
 _NEVER_REFUSED = frozenset({"exists"})

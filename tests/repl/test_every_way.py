@@ -26,15 +26,15 @@ from aloop.agent.events import (
     TurnEnded,
     TurnStarted,
 )
-from aloop.cli.console import print_line, remark
+from aloop.cli.console import print_line, print_note
 from aloop.errors import LLMError
 from aloop.formatting import list_lines, message_lines, show_lines
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
-from aloop.permissions import Form, Request
+from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
-from commands.context import Detail, View
+from commands.context import Verbosity, View
 from repl.crash_report import bug_text
 from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
@@ -125,7 +125,7 @@ async def tell_everything(view: View, text: str) -> None:
 async def ask_everything(view: View, text: str) -> None:
     """Put questions of consent about ``text``."""
     for form in FORMS:
-        await view.consent(Request(("write", "shell"), text, f"{text}\n{text}\n{text}\n+{text}", form))
+        await view.ask_permission(PermissionRequest(("write", "shell"), text, f"{text}\n{text}\n{text}\n+{text}", form))
 
 
 async def on_terminal(text: str) -> str:
@@ -167,7 +167,7 @@ async def to_standard_streams(text: str) -> str:
         view = AskingView(Answers(text))
         await tell_everything(view, text)
         await ask_everything(view, text)
-        progress = Progress(Detail(verbose=True, thinking=True))
+        progress = Progress(Verbosity(verbose=True, thinking=True))
         for event in events(text):
             progress.tell(event)
         tell(text)
@@ -177,7 +177,7 @@ async def to_standard_streams(text: str) -> str:
         rows = [*list_lines([summary], None), *list_lines([summary], 60), *show_lines(session)]
         for row in [*rows, *(row for message in session.messages for row in message_lines(message))]:
             print_line(row)
-            remark(row)
+            print_note(row)
     return out.getvalue().replace("\t", " ")  # tabs stay in what the command line prints, and are harmless
 
 

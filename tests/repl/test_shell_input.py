@@ -11,7 +11,7 @@ from prompt_toolkit.completion import Completer
 
 from aloop.errors import ConnectionFailed
 from repl.completion import completers
-from repl.completion.session_source import Catalogs
+from repl.completion.session_source import SessionSources
 from repl.input import pastes as paste
 from tests.agent.scripted import Hang, answer
 from tests.repl.conftest import SetStage, Stage
@@ -218,7 +218,7 @@ async def test_the_commands_come_with_the_first_line_that_may_name_one_or_a_file
     made: list[Completer] = []
     make = completers.make_completer
 
-    def make_and_tell(catalogs: Catalogs, changed: Callable[[], None]) -> Completer:
+    def make_and_tell(catalogs: SessionSources, changed: Callable[[], None]) -> Completer:
         made.append(make(catalogs, changed))
         return made[-1]
 

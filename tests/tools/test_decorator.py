@@ -12,7 +12,7 @@ import pytest
 from aloop.errors import ToolError
 from aloop.llm.message_types import ToolCall
 from aloop.tools import ToolRunner, tool
-from aloop.tools.approval import Approval
+from aloop.tools.approval import PermissionGate
 from aloop.tools.base import Tool, ToolResult
 
 
@@ -26,7 +26,7 @@ def weather(city: str, days: int = 1, unit: Literal["C", "F"] = "C") -> str:
 
 
 async def run(one: Tool, arguments: str) -> ToolResult:
-    return await ToolRunner([one], Approval()).run(ToolCall("c", one.name, arguments))
+    return await ToolRunner([one], PermissionGate()).run(ToolCall("c", one.name, arguments))
 
 
 def schema(annotation: Any) -> Any:

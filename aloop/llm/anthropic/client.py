@@ -18,8 +18,8 @@ from anthropic.types import MessageParam, Model, ToolParam
 
 from aloop.config import DEFAULT_MODEL
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
-from aloop.llm.anthropic.errors import Refusal, explain, no_credentials
-from aloop.llm.anthropic.server_profile import Dialect
+from aloop.llm.anthropic.errors import ApiError, explain, no_credentials
+from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.anthropic.wire import Accumulator, to_request, tool_params
 from aloop.llm.base import USUAL_WINDOW, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
@@ -45,7 +45,7 @@ _FAILURES = (
     ValueError,
 )
 
-_API = Dialect()
+_API = ServerProfile()
 
 
 def load_transport() -> None:
@@ -69,7 +69,7 @@ class AnthropicLLM:
         client: anthropic.AsyncAnthropic | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
-        dialect: Dialect = _API,
+        dialect: ServerProfile = _API,
     ) -> None:
         self.model = model
         self._base_url = base_url
@@ -105,7 +105,7 @@ class AnthropicLLM:
             # No cause: some of the SDK's errors quote the header that carries the key.
             raise self._explain(error, client) from None
         reply = answer.reply(self.model)
-        if self._lookup is None and not self._dialect.is_ours:
+        if self._lookup is None and not self._dialect.is_local:
             # Beside the conversation: nobody waits for it, and a server that does not know it is fine too.
             self._lookup = asyncio.create_task(self._learn_window(client))
         yield reply
@@ -151,7 +151,7 @@ class AnthropicLLM:
 
     def _request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
         request = self._question(messages, tools) | {"max_tokens": self._dialect.max_tokens}
-        if not self._dialect.is_ours:
+        if not self._dialect.is_local:
             request["cache_control"] = {"type": "ephemeral"}
         if self._dialect.extra_body:
             request["extra_body"] = self._dialect.extra_body
@@ -193,7 +193,7 @@ class AnthropicLLM:
 
     def _direct(self) -> httpx2.AsyncClient | None:
         """Return what passes by the proxies that the environment names, to a server of ours; None: as it says."""
-        if not self._dialect.is_ours:
+        if not self._dialect.is_local:
             return None
         # A connection for each question: that costs nothing here, and a server that closes a used one just as the next
         # question goes out on it, as llama.cpp's does now and then, would lose that question.
@@ -228,7 +228,7 @@ class AnthropicLLM:
 
     def _explain_status(self, error: anthropic.APIStatusError, client: anthropic.AsyncAnthropic) -> LLMError:
         return explain(
-            Refusal(
+            ApiError(
                 status=error.status_code,
                 kind=error.type or "",
                 text=_without_secrets(error.api_message or "", client),
@@ -242,7 +242,7 @@ class AnthropicLLM:
 def _wrong_address(text: str) -> ConnectionFailed:
     """Return the error for an address that leads nowhere, however often it is tried."""
     error = ConnectionFailed(text)
-    error.passes = False
+    error.is_transient = False
     return error
 
 

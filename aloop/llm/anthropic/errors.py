@@ -36,7 +36,7 @@ _LONGEST_DETAIL = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ApiError:
     """One error as the API reported it; ``status`` is 200 when it came in the middle of a stream."""
 
     status: int
@@ -55,19 +55,19 @@ def no_credentials(model: str) -> MissingCredentials:
     )
 
 
-def explain(refusal: Refusal) -> LLMError:
+def explain(refusal: ApiError) -> LLMError:
     """Return the error of ours that ``refusal`` is; the API itself may say whether, and when, to ask again."""
     error = _explain(refusal)
     error.retry_after = _retry_after(refusal.headers)
     match refusal.headers.get("x-should-retry", ""):
         case "true":
-            error.passes = True
+            error.is_transient = True
         case "false":
-            error.passes = False
+            error.is_transient = False
     return error
 
 
-def _explain(refusal: Refusal) -> LLMError:
+def _explain(refusal: ApiError) -> LLMError:
     streamed = refusal.status < 400
     status = _STATUS_OF_KIND.get(refusal.kind, 0) if streamed else refusal.status
     detail = _detail(refusal.text)
@@ -96,7 +96,7 @@ def _explain(refusal: Refusal) -> LLMError:
     return StreamBroken(f"The API broke off its answer{detail} Ask again.")
 
 
-def _not_found(refusal: Refusal, shown: str) -> LLMError:
+def _not_found(refusal: ApiError, shown: str) -> LLMError:
     if refusal.kind == "not_found_error":
         return ModelNotFound(
             f"The API knows no model {refusal.model!r} ({shown}). Choose another with /model, --model or ALOOP_MODEL."
@@ -104,13 +104,13 @@ def _not_found(refusal: Refusal, shown: str) -> LLMError:
     return RequestRejected(f"What answered is not the Messages API ({shown}). Check ANTHROPIC_BASE_URL.")
 
 
-def _rate_limited(refusal: Refusal, shown: str) -> RateLimited:
+def _rate_limited(refusal: ApiError, shown: str) -> RateLimited:
     seconds = _retry_after(refusal.headers)
     when = "in a minute" if seconds is None else f"in {seconds:.0f} s"
     return RateLimited(f"Too many requests for this key ({shown}). Try again {when}.", seconds)
 
 
-def _rejected(refusal: Refusal, shown: str, detail: str) -> RequestRejected:
+def _rejected(refusal: ApiError, shown: str, detail: str) -> RequestRejected:
     if any(phrase in refusal.text.lower() for phrase in _LONG):
         return ContextOverflow(f"The conversation no longer fits the model's window ({shown}). {_SHORTEN}")
     return RequestRejected(f"The API refused the request ({shown}){detail or '.'}")

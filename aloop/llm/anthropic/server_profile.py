@@ -12,7 +12,7 @@ STALL = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class ServerProfile:
     """As it stands, that of the API.
 
     ``extra_body`` goes into each request, for sampling. ``is_ours`` is a server on this machine that nobody else
@@ -22,4 +22,4 @@ class Dialect:
     max_tokens: int = MAX_TOKENS
     stall_after: float = STALL
     extra_body: Mapping[str, object] = field(default_factory=dict)
-    is_ours: bool = False
+    is_local: bool = False

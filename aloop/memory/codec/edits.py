@@ -14,23 +14,23 @@ from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_text
-from aloop.memory.codec.nodes import Mapping, Node, Sequence
-from aloop.memory.codec.serialization import Parsed, parse
+from aloop.memory.codec.nodes import MappingNode, Node, SequenceNode
+from aloop.memory.codec.serialization import ParsedDocument, parse
 from aloop.memory.codec.splice import Edit, emit_node
-from aloop.memory.codec.text_layout import Places
+from aloop.memory.codec.text_layout import TextLayout
 
 
 class MessageEdits:
     """Edits of one parsed text; message numbers count from 0."""
 
-    def __init__(self, parsed: Parsed) -> None:
-        self._places = Places(parsed)
+    def __init__(self, parsed: ParsedDocument) -> None:
+        self._places = TextLayout(parsed)
         self._root = parsed.root
         messages = parsed.root.values.get("messages")
         # A list without messages, in brackets or not there at all, has nothing to be edited; the header has.
-        self._items = messages.items if isinstance(messages, Sequence) else []
+        self._items = messages.items if isinstance(messages, SequenceNode) else []
         self._column = self._places.column(messages.start) if messages and self._items else ITEM_COLUMN
-        if isinstance(messages, Sequence) and messages.items and messages.flow:
+        if isinstance(messages, SequenceNode) and messages.items and messages.flow:
             raise ValueError("the messages are no block list")
 
     def drop(self, first: int, last: int) -> Edit:
@@ -91,9 +91,9 @@ class MessageEdits:
         end = max(self._places.end_of(self._root.values[name]) for name in known)
         return self._edit(end, end, self._places.indented(line))
 
-    def _mapping(self, number: int) -> Mapping:
+    def _mapping(self, number: int) -> MappingNode:
         item: Node = self._items[number]
-        if not isinstance(item, Mapping):
+        if not isinstance(item, MappingNode):
             raise TypeError(f"message {number} is no mapping")
         return item
 
@@ -115,36 +115,36 @@ class MessageEdits:
 _DEEP = re.compile(r"^[ \t]+(?=#)", re.MULTILINE)
 
 
-def unfold(parsed: Parsed) -> str:
+def unfold(parsed: ParsedDocument) -> str:
     """Return the text with its messages as a block list, and those typed below the end marker among them.
 
     All else stays as it is, unless the whole file is in braces: then all of it is written anew. Unknown keys stay.
     """
     items = _all_messages(parsed)
     if parsed.root.flow:
-        values = {**parsed.root.values, "messages": Sequence(items)}
-        return emit_node(Mapping(values), 0).lstrip("\n") + f"\n{END_MARKER}"
-    return _unfold_messages(parsed, Places(parsed), items)
+        values = {**parsed.root.values, "messages": SequenceNode(items)}
+        return emit_node(MappingNode(values), 0).lstrip("\n") + f"\n{END_MARKER}"
+    return _unfold_messages(parsed, TextLayout(parsed), items)
 
 
-def as_block(parsed: Parsed, path: Path) -> Parsed:
+def as_block(parsed: ParsedDocument, path: Path) -> ParsedDocument:
     """Return the text with its messages as a block list: itself where they are one, or there are none to be edited."""
     messages = parsed.root.values.get("messages")
-    in_brackets = isinstance(messages, Sequence) and messages.flow and bool(messages.items)
+    in_brackets = isinstance(messages, SequenceNode) and messages.flow and bool(messages.items)
     if parsed.below or parsed.root.flow or in_brackets:
         return parse(unfold(parsed).encode(), path)
     return parsed
 
 
-def _all_messages(parsed: Parsed) -> list[Node]:
+def _all_messages(parsed: ParsedDocument) -> list[Node]:
     messages = parsed.root.values.get("messages")
-    above = messages.items if isinstance(messages, Sequence) else []
+    above = messages.items if isinstance(messages, SequenceNode) else []
     return above + (parsed.below.items if parsed.below else [])
 
 
-def _unfold_messages(parsed: Parsed, places: Places, items: list[Node]) -> str:
+def _unfold_messages(parsed: ParsedDocument, places: TextLayout, items: list[Node]) -> str:
     text, key = places.text, parsed.root.keys.get("messages")
-    block = places.native(emit_node(Sequence(items), len(places.margin) + ITEM_COLUMN) + "\n")
+    block = places.native(emit_node(SequenceNode(items), len(places.margin) + ITEM_COLUMN) + "\n")
     marker = places.marker()
     if parsed.below and marker:
         text = text[: marker[1]] + text[places.end_of(parsed.below) :]
@@ -155,7 +155,7 @@ def _unfold_messages(parsed: Parsed, places: Places, items: list[Node]) -> str:
     node = parsed.root.values["messages"]
     end = places.end_of(node)
     # A comment behind the closing bracket stays, on the line of the key.
-    is_block = isinstance(node, Sequence) and not node.flow
+    is_block = isinstance(node, SequenceNode) and not node.flow
     comment = "" if is_block else text[node.end : end].strip()
     colon = text.index(":", key.end) + 1
     if block.endswith(places.newline * 2):

@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN
-from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 # Bytes that no canonical file holds: controls but tab and LF, DEL.
 _PLAIN_BYTES = bytes(byte for byte in range(256) if byte in (9, 10) or (byte >= 32 and byte != 127))
@@ -50,7 +50,7 @@ class _NotCanonical(Exception):
     """The text is not just what the emitter writes."""
 
 
-def read_canonical(data: bytes) -> Mapping | None:
+def read_canonical(data: bytes) -> MappingNode | None:
     """Return the nodes of a canonical session text; None when it takes a YAML parser to tell what it means."""
     if not data.endswith(b"\n" + END_MARKER.encode()) or data.translate(None, _PLAIN_BYTES):
         return None
@@ -67,11 +67,11 @@ class _Reader:
         self._text = text
         self._position = 0
 
-    def read(self) -> Mapping:
+    def read(self) -> MappingNode:
         comment = _HEAD_COMMENT.match(self._text)
         if comment:
             self._position = comment.end()
-        root = Mapping()
+        root = MappingNode()
         last = len(self._text) - len(END_MARKER)
         while self._position < last:
             if self._text[self._position] == "\n":
@@ -82,25 +82,25 @@ class _Reader:
             raise _NotCanonical
         return root
 
-    def _mapping(self, column: int) -> Mapping:
+    def _mapping(self, column: int) -> MappingNode:
         """Read a mapping whose first key stands right here, and its further ones at ``column``."""
         text, margin = self._text, " " * column
-        mapping = Mapping()
+        mapping = MappingNode()
         self._pair(mapping, column)
         while text.startswith(margin, self._position):
             self._position += column
             self._pair(mapping, column)
         return mapping
 
-    def _sequence(self, column: int) -> Sequence:
+    def _sequence(self, column: int) -> SequenceNode:
         text, dash = self._text, " " * column + "- "
         items: list[Node] = []
         while text.startswith(dash, self._position):
             self._position += column + 2
             items.append(self._mapping(column + 2))
-        return Sequence(items)
+        return SequenceNode(items)
 
-    def _pair(self, mapping: Mapping, column: int) -> None:
+    def _pair(self, mapping: MappingNode, column: int) -> None:
         match = _LINE.match(self._text, self._position)
         if match is None or match.group(1) in mapping.values:
             raise _NotCanonical
@@ -112,17 +112,17 @@ class _Reader:
         if kind == "quoted":
             kind, text = self._quoted(match.start("quoted"))
         if kind == "plain":
-            return Scalar(text, True)
+            return ScalarNode(text, True)
         if kind == "block":
-            return Scalar(self._block(text, column + 2))
+            return ScalarNode(self._block(text, column + 2))
         if kind == "double":
-            return Scalar(_ESCAPE.sub(_unescape, text) if "\\" in text else text)
+            return ScalarNode(_ESCAPE.sub(_unescape, text) if "\\" in text else text)
         if kind == "single":
-            return Scalar(text.replace("''", "'"))
+            return ScalarNode(text.replace("''", "'"))
         if kind == "flow":
             return _flow(text)
         if kind == "empty":
-            return Sequence(flow=True)
+            return SequenceNode(flow=True)
         inner = column + ITEM_COLUMN
         if inner > _MAX_COLUMN:
             raise _NotCanonical
@@ -162,9 +162,9 @@ class _Reader:
         return text if header.endswith("-") else text + "\n"
 
 
-def _flow(text: str) -> Mapping:
+def _flow(text: str) -> MappingNode:
     pairs = [pair.split(": ") for pair in text.split(", ")]
-    mapping = Mapping({key: Scalar(number, True) for key, number in pairs}, flow=True)
+    mapping = MappingNode({key: ScalarNode(number, True) for key, number in pairs}, flow=True)
     if len(mapping.values) != len(pairs):
         raise _NotCanonical
     return mapping

@@ -16,7 +16,7 @@ from aloop.memory.codec.emitter import SCHEMA_LINE
 
 
 @dataclass(slots=True)
-class Scalar:
+class ScalarNode:
     """A value; ``plain`` is True when it stood without quotes and not as a block."""
 
     text: str
@@ -26,7 +26,7 @@ class Scalar:
 
 
 @dataclass(slots=True)
-class Sequence:
+class SequenceNode:
     """A list; ``flow`` is True for the bracketed form."""
 
     items: list[Node] = field(default_factory=list)
@@ -36,17 +36,17 @@ class Sequence:
 
 
 @dataclass(slots=True)
-class Mapping:
+class MappingNode:
     """Keys and values in the order of the file; a key is unique."""
 
     values: dict[str, Node] = field(default_factory=dict)
-    keys: dict[str, Scalar] = field(default_factory=dict)
+    keys: dict[str, ScalarNode] = field(default_factory=dict)
     flow: bool = False
     start: int = 0
     end: int = 0
 
 
-Node = Scalar | Sequence | Mapping
+Node = ScalarNode | SequenceNode | MappingNode
 
 
 _BOMS = (

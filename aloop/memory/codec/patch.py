@@ -17,7 +17,7 @@ from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits, as_block
 from aloop.memory.codec.emitter import emit_messages
-from aloop.memory.codec.serialization import Parsed, load_messages, load_session, parse
+from aloop.memory.codec.serialization import ParsedDocument, load_messages, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.session import Session
 
@@ -116,7 +116,7 @@ _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class TypedMessages:
+class VerbatimMessages:
     """``lines`` are what ``messages`` looked like; their dashes stand at ``column``. Line ends are line feeds."""
 
     messages: tuple[LLMMessage, ...]
@@ -124,7 +124,7 @@ class TypedMessages:
     column: int
 
     @classmethod
-    def cut_from(cls, parsed: Parsed, messages: tuple[LLMMessage, ...], first: int) -> TypedMessages | None:
+    def cut_from(cls, parsed: ParsedDocument, messages: tuple[LLMMessage, ...], first: int) -> VerbatimMessages | None:
         """Return ``messages``, which a text holds from number ``first`` (from 0) on; None where it takes new lines."""
         lines, column = MessageEdits(as_block(parsed, Path())).lines(first)
         lines = lines.replace("\r\n", "\n")

@@ -11,7 +11,7 @@ from typing import cast
 
 from aloop.errors import NewerVersion, SessionFileError
 from aloop.llm.message_types import ROLES, LLMMessage, Role, ThinkingBlock, ToolCall, Usage
-from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.session import Session, make_title
 
 KNOWN_VERSION = 1
@@ -23,7 +23,7 @@ _YES = frozenset({"true", "yes", "on"})
 _NO = frozenset({"false", "no", "off"})
 
 
-class Refused(Exception):
+class InvalidValue(Exception):
     """What a text says can not be meant; ``offset`` is the character where it says so."""
 
     def __init__(self, reason: str, offset: int, kind: type[SessionFileError] = SessionFileError) -> None:
@@ -33,7 +33,7 @@ class Refused(Exception):
         self.kind = kind
 
 
-def read_session(root: Mapping, path: Path, *, below: Sequence | None = None, cut: bool = False) -> Session:
+def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = None, cut: bool = False) -> Session:
     """Return the session; ``below`` are messages typed below the end marker, ``cut`` says that the marker is missing.
 
     Raises Refused with the offset of what can not be read.
@@ -41,9 +41,9 @@ def read_session(root: Mapping, path: Path, *, below: Sequence | None = None, cu
     header = _Fields(root)
     identity = header.text("id")
     if identity is None:
-        raise Refused("the session has no id", root.start)
+        raise InvalidValue("the session has no id", root.start)
     if not UUID_PATTERN.fullmatch(identity):
-        raise Refused(f"{identity!r} is no session id (a UUID)", header.offset("id"))
+        raise InvalidValue(f"{identity!r} is no session id (a UUID)", header.offset("id"))
     created, updated = header.time("created_at"), header.time("updated_at")
     system = tuple(_read_message(item, "system") for item in header.items("system_messages"))
     items = header.items("messages") + (below.items if below else [])
@@ -68,29 +68,29 @@ def read_session(root: Mapping, path: Path, *, below: Sequence | None = None, cu
     )
 
 
-def read_messages(root: Mapping) -> tuple[LLMMessage, ...]:
+def read_messages(root: MappingNode) -> tuple[LLMMessage, ...]:
     """Return the messages of a session, or of a fragment of one; raises Refused."""
     return tuple(_read_message(item, None) for item in _Fields(root).items("messages"))
 
 
 def title_so_far(root: Node) -> str:
     """Return the title of a session that is read in part; empty while neither header nor last message tells it."""
-    if not isinstance(root, Mapping):
+    if not isinstance(root, MappingNode):
         return ""
     header = _Fields(root)
     try:
         last = tuple(_read_message(item, None) for item in header.items("messages")[-1:])
         return header.text("title") or make_title(last)
-    except Refused:
+    except InvalidValue:
         return ""  # not read far enough
 
 
-def refuse_newer(root: Mapping) -> None:
+def require_known_version(root: MappingNode) -> None:
     """Raise Refused when the file says that a later aloop wrote it."""
     version = _Fields(root).number("version", 1)
     if version > KNOWN_VERSION:
         reason = f"a later aloop wrote this session (version {version}); update aloop to go on in it"
-        raise Refused(reason, root.values["version"].start, NewerVersion)
+        raise InvalidValue(reason, root.values["version"].start, NewerVersion)
 
 
 def parse_time(text: str) -> datetime | None:
@@ -104,7 +104,7 @@ def parse_time(text: str) -> datetime | None:
         return None
 
 
-def is_nothing(node: Scalar) -> bool:
+def is_nothing(node: ScalarNode) -> bool:
     """Whether a scalar stands for no value at all: ``null``, ``~`` or nothing, without quotes."""
     return node.plain and node.text in _NOTHING
 
@@ -113,17 +113,17 @@ def is_nothing(node: Scalar) -> bool:
 class _Fields:
     """Typed access to the keys of one mapping."""
 
-    node: Mapping
+    node: MappingNode
 
     def offset(self, key: str) -> int:
         return self.node.values[key].start
 
-    def scalar(self, key: str) -> Scalar | None:
+    def scalar(self, key: str) -> ScalarNode | None:
         node = self.node.values.get(key)
         if node is None:
             return None
-        if not isinstance(node, Scalar):
-            raise Refused(f"{key} must be text, not a {_kind(node)}", node.start)
+        if not isinstance(node, ScalarNode):
+            raise InvalidValue(f"{key} must be text, not a {_kind(node)}", node.start)
         return None if is_nothing(node) else node
 
     def text(self, key: str) -> str | None:
@@ -135,7 +135,7 @@ class _Fields:
         if node is None:
             return default
         if not (node.text.isascii() and node.text.isdigit() and len(node.text) <= 15):
-            raise Refused(f"{key} must be a whole number", node.start)
+            raise InvalidValue(f"{key} must be a whole number", node.start)
         return int(node.text)
 
     def flag(self, key: str) -> bool:
@@ -144,7 +144,7 @@ class _Fields:
             return False
         if node.text.lower() in _YES:
             return True
-        raise Refused(f"{key} must be true or false", node.start)
+        raise InvalidValue(f"{key} must be true or false", node.start)
 
     def time(self, key: str) -> datetime | None:
         node = self.scalar(key)
@@ -152,15 +152,15 @@ class _Fields:
             return None
         moment = parse_time(node.text)
         if moment is None:
-            raise Refused(f'{key} must be a time such as "2025-01-31T14:30:00"', node.start)
+            raise InvalidValue(f'{key} must be a time such as "2025-01-31T14:30:00"', node.start)
         return moment
 
     def items(self, key: str) -> list[Node]:
         node = self.node.values.get(key)
-        if node is None or (isinstance(node, Scalar) and is_nothing(node)):
+        if node is None or (isinstance(node, ScalarNode) and is_nothing(node)):
             return []
-        if not isinstance(node, Sequence):
-            raise Refused(f"{key} must be a list", node.start)
+        if not isinstance(node, SequenceNode):
+            raise InvalidValue(f"{key} must be a list", node.start)
         return node.items
 
     def mappings(self, key: str) -> list[_Fields]:
@@ -168,12 +168,12 @@ class _Fields:
 
 
 def _kind(node: Node) -> str:
-    return "list" if isinstance(node, Sequence) else "mapping" if isinstance(node, Mapping) else "text"
+    return "list" if isinstance(node, SequenceNode) else "mapping" if isinstance(node, MappingNode) else "text"
 
 
-def _mapping(node: Node | None, what: str) -> Mapping:
-    if not isinstance(node, Mapping):
-        raise Refused(f"each of {what} must be a mapping with keys", node.start if node else 0)
+def _mapping(node: Node | None, what: str) -> MappingNode:
+    if not isinstance(node, MappingNode):
+        raise InvalidValue(f"each of {what} must be a mapping with keys", node.start if node else 0)
     return node
 
 
@@ -181,9 +181,9 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
     fields = _Fields(_mapping(node, "the messages"))
     role = fields.text("role") or default_role
     if role is None:
-        raise Refused("the message has no role", node.start)
+        raise InvalidValue("the message has no role", node.start)
     if role not in ROLES:
-        raise Refused(f"unknown role {role!r} (user, assistant, tool or system)", fields.offset("role"))
+        raise InvalidValue(f"unknown role {role!r} (user, assistant, tool or system)", fields.offset("role"))
     values = fields.node.values
     return LLMMessage(
         role=cast("Role", role),
@@ -204,7 +204,7 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
 
 def _optional(fields: _Fields, key: str, read: Callable[[_Fields], Usage]) -> Usage | None:
     node = fields.node.values.get(key)
-    if node is None or (isinstance(node, Scalar) and is_nothing(node)):
+    if node is None or (isinstance(node, ScalarNode) and is_nothing(node)):
         return None
     return read(_Fields(_mapping(node, key)))
 
@@ -213,7 +213,7 @@ def _read_call(fields: _Fields) -> ToolCall:
     function = _Fields(_mapping(fields.node.values.get("function") or fields.node, "tool_calls"))
     name, identity, arguments = function.text("name"), fields.text("id"), function.text("arguments")
     if name is None or identity is None:
-        raise Refused("a tool call needs an id, and a function with a name", fields.node.start)
+        raise InvalidValue("a tool call needs an id, and a function with a name", fields.node.start)
     return ToolCall(identity, name, "{}" if arguments is None else arguments)
 
 

@@ -19,8 +19,8 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, emit_session
 from aloop.memory.codec.fast_parser import read_canonical
-from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence, Source
-from aloop.memory.codec.schema import Refused, read_messages, read_session, title_so_far
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
+from aloop.memory.codec.schema import InvalidValue, read_messages, read_session, title_so_far
 from aloop.memory.session import Session
 
 MAX_DEPTH = 32
@@ -41,13 +41,13 @@ _HINTS = {
 
 
 @dataclass(slots=True)
-class Parsed:
+class ParsedDocument:
     """A text and its nodes. ``ended`` tells whether an end marker was seen; ``below`` are messages typed below it."""
 
     source: Source
-    root: Mapping
+    root: MappingNode
     ended: bool = False
-    below: Sequence | None = None
+    below: SequenceNode | None = None
 
 
 def dump_session(session: Session) -> bytes:
@@ -69,12 +69,12 @@ def load_messages(lines: str, path: Path) -> tuple[LLMMessage, ...]:
     root = read_canonical(data)
     if root is not None:
         # These nodes know no places; the parser's do.
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(InvalidValue):
             return read_messages(root)
     parsed = parse(data, path)
     try:
         return read_messages(parsed.root)
-    except Refused as refusal:
+    except InvalidValue as refusal:
         raise _located(path, parsed.source, refusal) from None
 
 
@@ -85,7 +85,7 @@ def read_quickly(data: bytes, path: Path) -> Session | None:
         return None
     try:
         return read_session(root, path)
-    except Refused:
+    except InvalidValue:
         # These nodes know no places; the parser's do.
         return None
 
@@ -97,7 +97,7 @@ def peek_title(data: bytes) -> str | None:
     """
     builder = _Builder(None)
     # The text ends in the middle, or is no session: whoever reads all of it tells why.
-    with contextlib.suppress(yaml.YAMLError, Refused, UnicodeDecodeError):
+    with contextlib.suppress(yaml.YAMLError, InvalidValue, UnicodeDecodeError):
         text = Source.decode(data[: data.rfind(b"\n") + 1]).text
         for event in yaml.parse(text, Loader=_LOADER):
             builder.feed(event)
@@ -106,16 +106,16 @@ def peek_title(data: bytes) -> str | None:
     return None
 
 
-def interpret(parsed: Parsed, path: Path) -> Session:
+def interpret(parsed: ParsedDocument, path: Path) -> Session:
     """Give the nodes their meaning as a session; raises SessionFileError with the place."""
     cut = parsed.source.has_schema_line and not parsed.ended
     try:
         return read_session(parsed.root, path, below=parsed.below, cut=cut)
-    except Refused as refusal:
+    except InvalidValue as refusal:
         raise _located(path, parsed.source, refusal) from None
 
 
-def parse(data: bytes, path: Path) -> Parsed:
+def parse(data: bytes, path: Path) -> ParsedDocument:
     """Return the nodes of a session file; raises SessionFileError for what is no YAML, or no YAML of ours."""
     try:
         source = Source.decode(data)
@@ -128,7 +128,7 @@ def parse(data: bytes, path: Path) -> Parsed:
         ) from None
     try:
         return _assemble(source)
-    except Refused as refusal:
+    except InvalidValue as refusal:
         raise _located(path, source, refusal) from None
     except yaml.MarkedYAMLError as error:
         # libyaml counts more characters as line ends than editors do.
@@ -141,12 +141,12 @@ def parse(data: bytes, path: Path) -> Parsed:
         raise SessionFileError(path, line, column, "a control character, which YAML does not allow") from None
 
 
-def _located(path: Path, source: Source, refusal: Refused) -> SessionFileError:
+def _located(path: Path, source: Source, refusal: InvalidValue) -> SessionFileError:
     line, column = source.place(refusal.offset)
     return refusal.kind(path, line, column, refusal.reason)
 
 
-def _assemble(source: Source) -> Parsed:
+def _assemble(source: Source) -> ParsedDocument:
     text, marker = source.text, _marker_with_more_below(source.text)
     if marker is not None:
         # YAML wants "---" before a second document: as long as "...", it leaves all places as they are.
@@ -155,18 +155,18 @@ def _assemble(source: Source) -> Parsed:
     for event in yaml.parse(text, Loader=_LOADER):
         builder.feed(event)
     if not builder.documents:
-        raise Refused("the file is empty", 0)
+        raise InvalidValue("the file is empty", 0)
     root, *more = builder.documents
-    if isinstance(root, Scalar) and not root.text:
-        raise Refused("the file is empty", 0)
-    if not isinstance(root, Mapping):
-        raise Refused("a session is a mapping with id, system_messages and messages", root.start)
-    below: Sequence | None = None
+    if isinstance(root, ScalarNode) and not root.text:
+        raise InvalidValue("the file is empty", 0)
+    if not isinstance(root, MappingNode):
+        raise InvalidValue("a session is a mapping with id, system_messages and messages", root.start)
+    below: SequenceNode | None = None
     for extra in more:
-        if below is not None or not isinstance(extra, Sequence) or extra.flow:
-            raise Refused("a second document; a session file holds one", extra.start)
+        if below is not None or not isinstance(extra, SequenceNode) or extra.flow:
+            raise InvalidValue("a second document; a session file holds one", extra.start)
         below = extra
-    return Parsed(source, root, builder.ended, below)
+    return ParsedDocument(source, root, builder.ended, below)
 
 
 def _marker_with_more_below(text: str) -> int | None:
@@ -184,39 +184,39 @@ class _Builder:
         self.documents: list[Node] = []
         self.ended = marker is not None
         self._marker = marker
-        self._stack: list[Sequence | Mapping] = []
-        self._key: list[Scalar | None] = []
+        self._stack: list[SequenceNode | MappingNode] = []
+        self._key: list[ScalarNode | None] = []
 
     def feed(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.ScalarEvent):
             start = _offset(event.start_mark)
-            _refuse_magic(event)
-            self._place(Scalar(event.value, not event.style, start, _offset(event.end_mark)), start)
+            _require_plain_node(event)
+            self._place(ScalarNode(event.value, not event.style, start, _offset(event.end_mark)), start)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._open(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             self._stack.pop().end = _offset(event.end_mark)
             self._key.pop()
         elif isinstance(event, yaml.AliasEvent):
-            raise Refused(
+            raise InvalidValue(
                 "an alias (*name) is not allowed here; write the text out, or quote it", _offset(event.start_mark)
             )
         elif isinstance(event, yaml.DocumentStartEvent):
             if self.documents and event.explicit and _offset(event.start_mark) != self._marker:
-                raise Refused("a second document; a session file holds one", _offset(event.start_mark))
+                raise InvalidValue("a second document; a session file holds one", _offset(event.start_mark))
         elif isinstance(event, yaml.DocumentEndEvent):
             self.ended = self.ended or bool(event.explicit)
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
-        _refuse_magic(event)
+        _require_plain_node(event)
         start = _offset(event.start_mark)
         if len(self._stack) >= MAX_DEPTH:
-            raise Refused(f"nested more than {MAX_DEPTH} levels deep", start)
-        node: Sequence | Mapping
+            raise InvalidValue(f"nested more than {MAX_DEPTH} levels deep", start)
+        node: SequenceNode | MappingNode
         if isinstance(event, yaml.MappingStartEvent):
-            node = Mapping(flow=bool(event.flow_style), start=start)
+            node = MappingNode(flow=bool(event.flow_style), start=start)
         else:
-            node = Sequence(flow=bool(event.flow_style), start=start)
+            node = SequenceNode(flow=bool(event.flow_style), start=start)
         self._place(node, start)
         self._stack.append(node)
         self._key.append(None)
@@ -227,17 +227,17 @@ class _Builder:
             self.documents.append(node)
             return
         parent = self._stack[-1]
-        if isinstance(parent, Sequence):
+        if isinstance(parent, SequenceNode):
             parent.items.append(node)
             return
         key = self._key[-1]
         if key is not None:
             parent.values[key.text] = node
             self._key[-1] = None
-        elif not isinstance(node, Scalar):
-            raise Refused("a key must be a word", start)
+        elif not isinstance(node, ScalarNode):
+            raise InvalidValue("a key must be a word", start)
         elif node.text in parent.values:
-            raise Refused(f"the key {node.text!r} stands here a second time", start)
+            raise InvalidValue(f"the key {node.text!r} stands here a second time", start)
         else:
             parent.keys[node.text] = node
             self._key[-1] = node
@@ -249,9 +249,11 @@ def _offset(mark: Any) -> int:
     return index
 
 
-def _refuse_magic(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+def _require_plain_node(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
     """Refuse what gives YAML powers that a transcript has no use for."""
     if event.anchor is not None:
-        raise Refused("an anchor (&name) is not allowed here; quote the text if it is one", _offset(event.start_mark))
+        raise InvalidValue(
+            "an anchor (&name) is not allowed here; quote the text if it is one", _offset(event.start_mark)
+        )
     if event.tag is not None:
-        raise Refused("a tag (!name) is not allowed here; quote the text if it is one", _offset(event.start_mark))
+        raise InvalidValue("a tag (!name) is not allowed here; quote the text if it is one", _offset(event.start_mark))

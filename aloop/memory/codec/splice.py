@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aloop.memory.codec.emitter import emit_text, emit_word
-from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 # YAML lets a key stand before its colon only on one line, and within 1,024 characters of it.
 _MAX_KEY = 1_000
@@ -63,13 +63,13 @@ def emit_node(node: Node, column: int) -> str:
 
     For lists that a person wrote in brackets and that must grow: known keys and unknown ones come back alike.
     """
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         if node.plain:
             # Bound to be one line of harmless characters, unless a person broke it over several.
             return f" {node.text}" if "\n" not in node.text else f" {emit_text(node.text, column)}"
         return f" {emit_text(node.text, column)}"
     margin = " " * column
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         if not node.items:
             return " []"
         return "\n" + "\n".join(f"{margin}-{_after_dash(item, column + 2)}" for item in node.items)
@@ -78,7 +78,7 @@ def emit_node(node: Node, column: int) -> str:
     return "\n" + "\n".join(_pairs(node, column))
 
 
-def _pairs(node: Mapping, column: int) -> list[str]:
+def _pairs(node: MappingNode, column: int) -> list[str]:
     margin = " " * column
     pairs = []
     for key, value in node.values.items():

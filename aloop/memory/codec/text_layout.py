@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, replace
 
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN
-from aloop.memory.codec.nodes import Node, Scalar, Sequence
-from aloop.memory.codec.serialization import Parsed
+from aloop.memory.codec.nodes import Node, ScalarNode, SequenceNode
+from aloop.memory.codec.serialization import ParsedDocument
 from aloop.memory.codec.splice import Edit
 
 _END_LINE = re.compile(r"^\.\.\.[ \t]*(?:#[^\r\n]*)?(?:\r?\n|\Z)", re.MULTILINE)
@@ -20,10 +20,10 @@ _BLANK_LINES = re.compile(r"(?: *\r?\n)*")
 _BLANK_LINES_AT_END = re.compile(r"(?:\r?\n)*\Z")
 
 
-class Places:
+class TextLayout:
     """The geometry of one text. Offsets are characters; ``at`` and ``edit`` turn them into bytes of UTF-8."""
 
-    def __init__(self, parsed: Parsed) -> None:
+    def __init__(self, parsed: ParsedDocument) -> None:
         self.text = parsed.source.text
         self.newline = parsed.source.newline
         self._root = parsed.root
@@ -74,7 +74,9 @@ class Places:
 
     def _is_block(self, node: Node) -> bool:
         """Whether a node is a literal or folded block."""
-        return isinstance(node, Scalar) and not node.plain and node.end > node.start and self.text[node.start] in "|>"
+        return (
+            isinstance(node, ScalarNode) and not node.plain and node.end > node.start and self.text[node.start] in "|>"
+        )
 
     def keeps_blank_lines(self, node: Node) -> bool:
         """Whether ``node`` ends with a block to whose text all blank lines behind it belong."""
@@ -122,8 +124,8 @@ class Places:
 
 def _last_leaf(node: Node) -> Node:
     """Return what stands last inside ``node``: a block collection ends behind the comments that follow, a leaf not."""
-    while not isinstance(node, Scalar) and not node.flow:
-        children = node.items if isinstance(node, Sequence) else list(node.values.values())
+    while not isinstance(node, ScalarNode) and not node.flow:
+        children = node.items if isinstance(node, SequenceNode) else list(node.values.values())
         if not children:
             break
         node = children[-1]
@@ -136,7 +138,7 @@ _UNINDENTED = re.compile(rb"\n[^ \n]")
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class InsertionPoint:
     """A byte range to be filled; ``before`` and ``after`` stand around what is put in."""
 
     start: int
@@ -150,15 +152,15 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchors:
+class InsertionPoints:
     """The places of one text, in bytes of it as UTF-8; ``once`` are edits that the first save must make besides.
 
     ``column`` is where the dashes of messages stand, ``newline`` the line end to write, ``spare`` the bytes of blank
     lines that follow the messages.
     """
 
-    stamp: Slot
-    messages: Slot
+    stamp: InsertionPoint
+    messages: InsertionPoint
     spare: int = 0
     column: int = ITEM_COLUMN
     newline: str = "\n"
@@ -175,11 +177,11 @@ class Anchors:
             edits += [self._fill(slot, lines), *self.once]
         return edits
 
-    def _fill(self, slot: Slot, new: str) -> Edit:
+    def _fill(self, slot: InsertionPoint, new: str) -> Edit:
         text = f"{slot.before}{new}{slot.after}".replace("\n", self.newline)
         return Edit(slot.start, slot.end, text.encode())
 
-    def after(self, edits: list[Edit]) -> Anchors | None:
+    def after(self, edits: list[Edit]) -> InsertionPoints | None:
         """Return the anchors of the text in which ``edits`` were made; None when it takes another look to tell."""
         if self.once or not (self.stamp.bare and self.messages.bare) or self.stamp.end > self.messages.start:
             return None
@@ -189,10 +191,15 @@ class Anchors:
         for edit in lines:
             spare -= edit.start - self.messages.start
             place = edit.start + grown + len(edit.new)
-        return replace(self, stamp=Slot(stamp.start, stamp.end + grown), messages=Slot(place, place), spare=spare)
+        return replace(
+            self,
+            stamp=InsertionPoint(stamp.start, stamp.end + grown),
+            messages=InsertionPoint(place, place),
+            spare=spare,
+        )
 
 
-def find_anchors(parsed: Parsed) -> Anchors | None:
+def find_insertion_points(parsed: ParsedDocument) -> InsertionPoints | None:
     """Return where the next save of this text goes, whatever its indentation, key order and line ends.
 
     None when the text must be unfolded before anything can be added: a list in brackets, or messages typed below the
@@ -201,7 +208,7 @@ def find_anchors(parsed: Parsed) -> Anchors | None:
     return _Finder(parsed).find()
 
 
-def canonical_anchors(data: bytes | bytearray) -> Anchors | None:
+def canonical_insertion_points(data: bytes | bytearray) -> InsertionPoints | None:
     """Return the anchors of a text in aloop's own form, known without another look at its middle."""
     stamp = _CANONICAL_STAMP.match(data)
     place = len(data) - len(END_MARKER)
@@ -210,15 +217,15 @@ def canonical_anchors(data: bytes | bytearray) -> Anchors | None:
     following = _UNINDENTED.search(data, section + len(_SECTION) - 1)
     if stamp is None or section < 0 or following is None or following.start() != place - 1:
         return None
-    return Anchors(Slot(*stamp.span(1)), Slot(place, place))
+    return InsertionPoints(InsertionPoint(*stamp.span(1)), InsertionPoint(place, place))
 
 
-def section_edit(parsed: Parsed, key: str, lines: str) -> Edit:
+def section_edit(parsed: ParsedDocument, key: str, lines: str) -> Edit:
     """Return the edit that puts ``lines`` (``key:`` and its list, block style) in place of a section of the text.
 
     A section that is not there yet is put before the messages.
     """
-    places, keys, values = Places(parsed), parsed.root.keys, parsed.root.values
+    places, keys, values = TextLayout(parsed), parsed.root.keys, parsed.root.values
     if key not in keys:
         place = places.line_start(keys["messages"].start) if "messages" in keys else places.end_of(values["id"])
         lines = f"{places.gap_before(place)}{places.indented(lines)}"
@@ -233,14 +240,14 @@ def section_edit(parsed: Parsed, key: str, lines: str) -> Edit:
 
 
 class _Finder:
-    def __init__(self, parsed: Parsed) -> None:
-        self._places = Places(parsed)
+    def __init__(self, parsed: ParsedDocument) -> None:
+        self._places = TextLayout(parsed)
         self._root = parsed.root
         self._below = parsed.below if parsed.below and parsed.below.items else None
         self._once: list[Edit] = []
         self._column = len(self._places.margin) + ITEM_COLUMN
 
-    def find(self) -> Anchors | None:
+    def find(self) -> InsertionPoints | None:
         end = None if self._root.flow else self._end_of_messages()
         if end is None:
             return None
@@ -251,14 +258,14 @@ class _Finder:
             self._once.append(closed)
         if "messages" not in self._root.values:
             before += f"\n{self._places.margin}messages:\n"
-        slot = Slot(place, place, before, END_MARKER if self._below else "")
+        slot = InsertionPoint(place, place, before, END_MARKER if self._below else "")
         spare = self._places.blank_after(end)
-        return Anchors(stamp, slot, spare, self._column, self._places.newline, tuple(self._once))
+        return InsertionPoints(stamp, slot, spare, self._column, self._places.newline, tuple(self._once))
 
     def _end_of_messages(self) -> int | None:
         """Return the offset where further messages go, None where the list can not grow as it is."""
         places, messages = self._places, self._root.values.get("messages")
-        if isinstance(messages, Sequence) and messages.items:
+        if isinstance(messages, SequenceNode) and messages.items:
             self._column = places.column(messages.start)
             if messages.flow or (self._below and places.column(self._below.start) != self._column):
                 return None
@@ -280,16 +287,16 @@ class _Finder:
             self._once.append(places.edit(messages.start, messages.end, ""))
         return places.behind_deep_comments(places.end_of(messages), self._column)
 
-    def _stamp(self) -> Slot:
+    def _stamp(self) -> InsertionPoint:
         """Return the place of the value of ``updated_at``, or of a line of its own where there is none."""
         places, value = self._places, self._root.values.get("updated_at")
         if value is None:
             end = places.end_of(self._root.values["id"])
             before = f"{places.gap_before(end)}{places.margin}updated_at: "
-            return Slot(places.at(end), places.at(end), before, "\n")
+            return InsertionPoint(places.at(end), places.at(end), before, "\n")
         if value.end > value.start:
             # A value over several lines (a block) ends with the line end that must stay.
             end = value.end - (len(places.newline) if places.text[value.end - 1] == "\n" else 0)
-            return Slot(places.at(value.start), places.at(end))
+            return InsertionPoint(places.at(value.start), places.at(end))
         place = places.at(places.text.index(":", self._root.keys["updated_at"].end) + 1)
-        return Slot(place, place, " ")
+        return InsertionPoint(place, place, " ")

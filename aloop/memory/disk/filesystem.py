@@ -1,7 +1,7 @@
 """The few system calls that storage makes, in one replaceable place.
 
 Nothing else in the package touches the disk, but for the second process of a long search, which only reads. A test
-puts another port in place of SYSTEM and so can refuse, delay, shorten or record each call. All methods raise OSError.
+puts another fs in place of SYSTEM and so can refuse, delay, shorten or record each call. All methods raise OSError.
 
 Files that are replaced whole or not at all.
 """
@@ -39,7 +39,7 @@ def _close_quietly(descriptor: int) -> None:
         os.close(descriptor)
 
 
-class OsPort:
+class FileSystem:
     """The system calls, as the operating system makes them."""
 
     def create(self, path: Path) -> int:
@@ -175,7 +175,7 @@ class OsPort:
             os.close(descriptor)
 
 
-SYSTEM = OsPort()
+SYSTEM = FileSystem()
 
 
 TEMPORARY_SUFFIX = ".tmp"
@@ -191,7 +191,7 @@ def temporary_name(name: str) -> str:
 
 
 def write_atomic(
-    port: OsPort,
+    fs: FileSystem,
     path: Path,
     pieces: Iterable[bytes | memoryview],
     *,
@@ -207,31 +207,31 @@ def write_atomic(
     got its name.
     """
     temporary = path.with_name(temporary_name(path.name))
-    descriptor = port.create(temporary)
+    descriptor = fs.create(temporary)
     try:
         try:
-            write_all(port, descriptor, pieces)
-            written = port.fstat(descriptor)
+            write_all(fs, descriptor, pieces)
+            written = fs.fstat(descriptor)
             if durable:
                 # After a failed fsync the kernel may call the pages clean: never again on this descriptor.
-                port.fsync(descriptor)
+                fs.fsync(descriptor)
         finally:
-            port.close(descriptor)
+            fs.close(descriptor)
         if guard is not None:
             guard()
-        port.replace(temporary, path)
+        fs.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):  # the first error is the one to tell
-            port.unlink(temporary)
+            fs.unlink(temporary)
         raise
     if durable and sync_folder:
-        port.sync_folder(path.parent)
+        fs.sync_folder(path.parent)
     return written
 
 
-def left_overs(port: OsPort, folder: Path) -> list[Path]:
+def leftovers(fs: FileSystem, folder: Path) -> list[Path]:
     """Return the temporary files in a folder whose writers are dead; those of living ones are in use."""
-    matches = map(_TEMPORARY.fullmatch, port.names(folder))
+    matches = map(_TEMPORARY.fullmatch, fs.names(folder))
     return [folder / match.group() for match in matches if match and not _is_alive(int(match.group(1)), match.group(2))]
 
 
@@ -247,18 +247,18 @@ def _is_alive(process: int, token: str) -> bool:
     return True
 
 
-def write_all(port: OsPort, descriptor: int, pieces: Iterable[bytes | memoryview]) -> None:
+def write_all(fs: FileSystem, descriptor: int, pieces: Iterable[bytes | memoryview]) -> None:
     """Write every byte: the operating system may take fewer than it is offered."""
     for piece in pieces:
         view = memoryview(piece)
         while view:
-            written = port.write(descriptor, view)
+            written = fs.write(descriptor, view)
             if written <= 0:
                 raise OSError(errno.EIO, "the disk took no more bytes")
             view = view[written:]
 
 
-def explain(cause: OSError, doing: str, path: Path) -> StorageError:
+def explain_error(cause: OSError, doing: str, path: Path) -> StorageError:
     """Return what a person needs to know of a refusal; ``doing`` is what was attempted, as in "save the session"."""
     if cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         advice = "the disk is full. Free some space"

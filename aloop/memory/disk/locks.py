@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import SessionBusy
-from aloop.memory.disk.filesystem import OsPort, write_all
+from aloop.memory.disk.filesystem import FileSystem, write_all
 
 WRITE_LOCK = ".lock"
 OPEN_LOCK = ".open"
@@ -36,44 +36,44 @@ _turns: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 
 @contextlib.contextmanager
-def write_lock(port: OsPort, folder: Path, session_id: str) -> Iterator[None]:
+def write_lock(fs: FileSystem, folder: Path, session_id: str) -> Iterator[None]:
     """Hold a session's write lock; raises SessionBusy when another process does not let go of it, and OSError."""
     path = folder / WRITE_LOCK
     turn = _turns[path]
     if not turn.acquire(timeout=PATIENCE):
         raise SessionBusy(session_id, "another thread is saving it")
     try:
-        descriptor = _acquire(port, path, session_id)
+        descriptor = _acquire(fs, path, session_id)
         try:
             yield
         finally:
             with contextlib.suppress(OSError):  # nothing was written to it
-                port.close(descriptor)
+                fs.close(descriptor)
     finally:
         turn.release()
 
 
-def _acquire(port: OsPort, path: Path, session_id: str) -> int:
+def _acquire(fs: FileSystem, path: Path, session_id: str) -> int:
     deadline = 0.0
     while True:
-        descriptor = port.open_lock(path)
+        descriptor = fs.open_lock(path)
         try:
-            if port.try_lock(descriptor) and _is_current(port, descriptor, path):
+            if fs.try_lock(descriptor) and _is_current(fs, descriptor, path):
                 return descriptor
         except BaseException:
-            port.close(descriptor)
+            fs.close(descriptor)
             raise
-        port.close(descriptor)
+        fs.close(descriptor)
         deadline = deadline or time.monotonic() + PATIENCE
         if time.monotonic() > deadline:
             raise SessionBusy(session_id, "it has been saving for too long; is it stopped?")
         threading.Event().wait(_PAUSE)
 
 
-def _is_current(port: OsPort, descriptor: int, path: Path) -> bool:
+def _is_current(fs: FileSystem, descriptor: int, path: Path) -> bool:
     """Whether a locked file is still the one of that name: its folder may have gone to the trash meanwhile."""
     try:
-        return os.path.samestat(port.fstat(descriptor), port.lstat(path))
+        return os.path.samestat(fs.fstat(descriptor), fs.lstat(path))
     except FileNotFoundError:
         return False
 
@@ -84,12 +84,12 @@ class OpenLock:
     _held: dict[Path, tuple[int, int]] = {}  # noqa: RUF012 - the process's own table, by design
     _table = threading.Lock()
 
-    def __init__(self, port: OsPort, folder: Path, session_id: str, *, sign: bool = True) -> None:
+    def __init__(self, fs: FileSystem, folder: Path, session_id: str, *, sign: bool = True) -> None:
         """Take hold; raises SessionBusy with its holder when another process has the session open, and OSError.
 
         ``sign=False`` leaves out who holds it: for a moment's hold, which others wait out.
         """
-        self._port = port
+        self._fs = fs
         self._path = folder / OPEN_LOCK
         self._is_released = False
         with self._table:
@@ -97,24 +97,24 @@ class OpenLock:
             self._held[self._path] = descriptor, count + 1
 
     def _take(self, session_id: str, sign: bool) -> int:
-        descriptor = self._port.open_lock(self._path)
+        descriptor = self._fs.open_lock(self._path)
         try:
             if not self._wait_for(descriptor):
                 raise SessionBusy(session_id, self._holder(descriptor) or "it does not say which")
-            if not _is_current(self._port, descriptor, self._path):
+            if not _is_current(self._fs, descriptor, self._path):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
             if sign:
                 with contextlib.suppress(OSError):  # a full disk: the lock holds without a name on it
                     self._sign(descriptor)
         except BaseException:
-            self._port.close(descriptor)
+            self._fs.close(descriptor)
             raise
         return descriptor
 
     def _wait_for(self, descriptor: int) -> bool:
         """Lock it; one whose holder has not signed is about to be signed, or to be removed with its folder."""
         for _ in range(_LOOKS):
-            if self._port.try_lock(descriptor):
+            if self._fs.try_lock(descriptor):
                 return True
             if self._holder(descriptor):
                 return False
@@ -122,12 +122,12 @@ class OpenLock:
         return False
 
     def _holder(self, descriptor: int) -> str:
-        return self._port.read_open(descriptor)[:_MAX_HOLDER].decode(errors="replace").strip()
+        return self._fs.read_open(descriptor)[:_MAX_HOLDER].decode(errors="replace").strip()
 
     def _sign(self, descriptor: int) -> None:
         since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-        self._port.truncate(descriptor)
-        write_all(self._port, descriptor, [f"process {os.getpid()}, since {since}\n".encode()])
+        self._fs.truncate(descriptor)
+        write_all(self._fs, descriptor, [f"process {os.getpid()}, since {since}\n".encode()])
 
     def release(self) -> None:
         """Let go; a second time does nothing."""
@@ -141,4 +141,4 @@ class OpenLock:
                 return
             del self._held[self._path]
             with contextlib.suppress(OSError):  # nothing is lost with it
-                self._port.close(descriptor)
+                self._fs.close(descriptor)

@@ -26,7 +26,7 @@ from typing import BinaryIO
 
 from aloop.memory.codec.emitter import END_MARKER, SCHEMA_LINE
 from aloop.memory.codec.nodes import Source
-from aloop.memory.search.prefilter_worker import EMPTY, TAKEN, UNSEEN, Sifter, may_hide
+from aloop.memory.search.prefilter_worker import EMPTY, TAKEN, UNSEEN, Matcher, may_hide
 from aloop.memory.search.query import Query, fold
 
 # What stands in a word otherwise in a file: quotes and backslashes are doubled or escaped, depending on the style.
@@ -40,7 +40,7 @@ _SYSTEM, _MESSAGES = b"\nsystem_messages:", b"\nmessages:\n  - role: "
 _KEYS = re.compile(rb"\n  (?:- role: [a-z]+|  (?:model|usage|tool_call_id): .*|  [a-z_]+:)")
 
 
-class Sieve:
+class Prefilter:
     """Lets through the bytes of each session file that may hold all terms of ``query``.
 
     A Sifter for its ``pieces`` keeps back nothing that this lets through.
@@ -53,7 +53,7 @@ class Sieve:
         self.pieces = sorted(steady, key=len, reverse=True)
         self.is_ascii = all(word.isascii() for word in words)
         self._is_steady = all(_STEADY.fullmatch(word) for word in words)
-        self._sifter = Sifter(self.pieces, is_ascii=self.is_ascii)
+        self._sifter = Matcher(self.pieces, is_ascii=self.is_ascii)
 
     def passes(self, data: bytes) -> bool:
         """Whether ``data`` may hold what is searched for in its title or in what was said."""
@@ -98,7 +98,7 @@ MANY = 1_000
 _PROGRAM = Path(__file__).with_name("prefilter_worker.py")
 
 
-class Sifting:
+class PrefilterProcess:
     """What the two who look through the files know of each: a byte, as the sifter describes it."""
 
     def __init__(self, states: mmap.mmap | bytearray) -> None:
@@ -113,17 +113,17 @@ class Sifting:
 
 
 @contextlib.contextmanager
-def sifting(sieve: Sieve, paths: Sequence[str]) -> Iterator[Sifting]:
+def start_prefilter(sieve: Prefilter, paths: Sequence[str]) -> Iterator[PrefilterProcess]:
     """Start a second process for many files where there is a processor for it; it ends with the block."""
     with contextlib.ExitStack() as stack:
         states: mmap.mmap | bytearray = bytearray(len(paths))
         if len(paths) >= MANY and (os.cpu_count() or 1) > 1:
             with contextlib.suppress(OSError):  # then we read them all
                 states = _start(sieve, paths, stack)
-        yield Sifting(states)
+        yield PrefilterProcess(states)
 
 
-def _start(sieve: Sieve, paths: Sequence[str], stack: contextlib.ExitStack) -> mmap.mmap:
+def _start(sieve: Prefilter, paths: Sequence[str], stack: contextlib.ExitStack) -> mmap.mmap:
     """Start a process that is told what to look for, and return the states that it shares; raises OSError."""
     request = {"pieces": sieve.pieces, "ascii": sieve.is_ascii, "files": paths, "parent": os.getpid()}
     # A file, not a pipe: a pipe would be full before the process has begun to read.

@@ -28,7 +28,7 @@ _ESCAPE = re.compile(rb"\\[xuU\r\n]")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-class Sifter:
+class Matcher:
     """Lets through the bytes of each file that may hold all ``pieces``, which are in lower case."""
 
     def __init__(self, pieces: Sequence[str], *, is_ascii: bool) -> None:
@@ -63,7 +63,7 @@ def may_hide(data: bytes) -> bool:
 def main() -> None:
     """Answer the one request, from the last file to the first; the end of the parent is the end of this."""
     request = json.load(sys.stdin)
-    sifter, files = Sifter(request["pieces"], is_ascii=request["ascii"]), request["files"]
+    sifter, files = Matcher(request["pieces"], is_ascii=request["ascii"]), request["files"]
     with mmap.mmap(sys.stdout.fileno(), len(files)) as states:
         for place in reversed(range(len(files))):
             if os.getppid() != request["parent"]:
@@ -73,7 +73,7 @@ def main() -> None:
                 states[place] = PASSED if _may_pass(sifter, files[place]) else EMPTY
 
 
-def _may_pass(sifter: Sifter, path: str) -> bool:
+def _may_pass(sifter: Matcher, path: str) -> bool:
     """Ask the sifter; what can not be read, or grows while it is, is for the parent to look into."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

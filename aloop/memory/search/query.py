@@ -48,7 +48,7 @@ Mark = tuple[int, int]
 """Where a mark begins and ends, in characters of the line."""
 
 
-def passage(text: str, query: Query) -> tuple[str, tuple[Mark, ...]]:
+def snippet(text: str, query: Query) -> tuple[str, tuple[Mark, ...]]:
     """Return some of ``text`` on one line, from where most terms stand together, and the marks of them.
 
     Where no term stands in it, its beginning is returned, without marks.

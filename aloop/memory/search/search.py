@@ -14,9 +14,9 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.schema import EPOCH
 from aloop.memory.codec.serialization import load_session
-from aloop.memory.disk.filesystem import OsPort
-from aloop.memory.search.prefilter import Sieve, decode, sifting
-from aloop.memory.search.query import Mark, Query, fold, passage
+from aloop.memory.disk.filesystem import FileSystem
+from aloop.memory.search.prefilter import Prefilter, decode, start_prefilter
+from aloop.memory.search.query import Mark, Query, fold, snippet
 from aloop.memory.session import FILE_NAME, Session, SessionTitle
 from aloop.memory.sessions_dir.ids import short_name
 
@@ -46,7 +46,7 @@ class _File(NamedTuple):
     written: float
 
 
-def search(port: OsPort, sessions_dir: Path, query: Query, twins: Mapping[str, str]) -> Iterator[list[Hit]]:
+def search(fs: FileSystem, sessions_dir: Path, query: Query, twins: Mapping[str, str]) -> Iterator[list[Hit]]:
     """Yield the hits of one session after the other, and none for each file looked at; raises OSError for the folder.
 
     ``twins`` are by which ids sessions are reached that have another one's, by folder.
@@ -54,15 +54,15 @@ def search(port: OsPort, sessions_dir: Path, query: Query, twins: Mapping[str, s
     Files that can not be opened are told of at the end. A file is as a rule written when its session changes, never
     before: so the next session is known once the files that are left were written before it changed.
     """
-    sieve = Sieve(query)
+    sieve = Prefilter(query)
     waiting: list[tuple[float, int, list[Hit]]] = []
     closed: list[Hit] = []
-    for number, file in enumerate(_to_read(port, sessions_dir, sieve)):
+    for number, file in enumerate(_to_read(fs, sessions_dir, sieve)):
         while waiting and -waiting[0][0] >= file.written:
             yield heapq.heappop(waiting)[2]
         yield []
         try:
-            data = _read(port, file)
+            data = _read(fs, file)
         except (FileNotFoundError, NotADirectoryError):
             continue  # gone meanwhile
         except OSError as error:
@@ -78,34 +78,34 @@ def search(port: OsPort, sessions_dir: Path, query: Query, twins: Mapping[str, s
     yield closed
 
 
-def _to_read(port: OsPort, sessions_dir: Path, sieve: Sieve) -> Iterator[_File]:
+def _to_read(fs: FileSystem, sessions_dir: Path, sieve: Prefilter) -> Iterator[_File]:
     """Yield the files to look into, those written last first; a missing folder holds none."""
     base = str(sessions_dir)
     try:
-        paths = [f"{base}/{folder}/{FILE_NAME}" for folder in port.folders(sessions_dir)]
+        paths = [f"{base}/{folder}/{FILE_NAME}" for folder in fs.folders(sessions_dir)]
     except FileNotFoundError:
         return
-    with sifting(sieve, paths) as others:
-        for file in _newest_first(port, paths):
+    with start_prefilter(sieve, paths) as others:
+        for file in _newest_first(fs, paths):
             if others.leaves(file.place):
                 yield file
 
 
-def _newest_first(port: OsPort, paths: list[str]) -> list[_File]:
+def _newest_first(fs: FileSystem, paths: list[str]) -> list[_File]:
     files = []
     for place, path in enumerate(paths):
         try:
-            status = port.lstat(path)
+            status = fs.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue  # a folder without a session, yet
         files.append(_File(path, place, status.st_size, status.st_mtime))
     return sorted(files, key=attrgetter("written"), reverse=True)
 
 
-def _read(port: OsPort, file: _File) -> bytes:
+def _read(fs: FileSystem, file: _File) -> bytes:
     # One byte more than it had: where that comes, the file has grown and is read without a limit.
-    data = port.read(file.path, file.size + 1)
-    return data if len(data) <= file.size else port.read(file.path)
+    data = fs.read(file.path, file.size + 1)
+    return data if len(data) <= file.size else fs.read(file.path)
 
 
 def _look(data: bytes, file: _File, query: Query) -> list[Hit]:
@@ -116,7 +116,7 @@ def _look(data: bytes, file: _File, query: Query) -> list[Hit]:
         text = decode(data)
         if query.missing(fold(text)):
             return []
-        return [Hit(_stranger(file), 0, "", *passage(text, query), problem=str(error))]
+        return [Hit(_stranger(file), 0, "", *snippet(text, query), problem=str(error))]
     if session.updated_at == EPOCH:
         # It tells no time, as one that somebody typed.
         session = replace(session, updated_at=datetime.fromtimestamp(file.written).astimezone())
@@ -133,7 +133,7 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
         return []
 
     def hit(number: int, role: str, text: str) -> Hit:
-        return Hit(title, number, role, *passage(text, query))
+        return Hit(title, number, role, *snippet(text, query))
 
     said = [(number, message.role, said_in(message)) for number, message in enumerate(session.messages, 1)]
     missing = [query.missing(fold(text)) for _, _, text in said]

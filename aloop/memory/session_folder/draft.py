@@ -9,13 +9,13 @@ from pathlib import Path
 
 from aloop.errors import SessionFileError, UsageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.codec.nodes import Sequence
-from aloop.memory.codec.schema import Refused, refuse_newer
+from aloop.memory.codec.nodes import SequenceNode
+from aloop.memory.codec.schema import InvalidValue, require_known_version
 from aloop.memory.codec.serialization import interpret, load_session, parse
-from aloop.memory.disk.filesystem import OsPort, write_atomic
+from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.disk.locks import write_lock
 from aloop.memory.session import FILE_NAME
-from aloop.memory.session_folder.session_file import TRIES, ChangedMeanwhile, StoredSession, time_mark
+from aloop.memory.session_folder.session_file import TRIES, ChangedMeanwhile, SessionFile, time_mark
 
 IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
 """Whether a file in a session's folder has the name of such a copy."""
@@ -32,15 +32,15 @@ class Draft:
     line: int
 
 
-def begin(port: OsPort, target: Path, session_id: str, number: int | None) -> Draft:
+def begin(fs: FileSystem, target: Path, session_id: str, number: int | None) -> Draft:
     """Copy a session's file, to be edited at message ``number`` (from 1).
 
     Raises OSError, and UsageError when there is no such message.
     """
-    original = port.read(target)
+    original = fs.read(target)
     line = _line_of(original, target, number)
     path = target.with_name(_name(datetime.now()))
-    write_atomic(port, path, [original])
+    write_atomic(fs, path, [original])
     return Draft(path, target, session_id, original, line)
 
 
@@ -54,49 +54,50 @@ def _line_of(data: bytes, path: Path, number: int | None) -> int:
     if number is None:
         return 1
     messages = parsed.root.values.get("messages")
-    items = [*(messages.items if isinstance(messages, Sequence) else []), *(parsed.below.items if parsed.below else [])]
+    items = [
+        *(messages.items if isinstance(messages, SequenceNode) else []),
+        *(parsed.below.items if parsed.below else []),
+    ]
     if not 1 <= number <= len(items):
         raise UsageError(f"There is no message {number}: this session has {len(items)}.")
     return parsed.source.place(items[number - 1].start)[0]
 
 
-def finish(port: OsPort, draft: Draft) -> tuple[bool, str | None]:
+def finish(fs: FileSystem, draft: Draft) -> tuple[bool, str | None]:
     """Put the copy in the file's place and remove it; return whether it was changed, and what to tell.
 
     What others wrote into the file meanwhile is kept in a copy, and messages that they added follow those of the draft.
     Raises OSError, SessionBusy, and SessionFileError when the copy is not fit to be this session; then both files stay.
     """
-    edited = port.read(draft.path)
+    edited = fs.read(draft.path)
     if edited == draft.original:
-        _remove(port, draft)
+        _remove(fs, draft)
         return False, None
     _check(draft, edited)
-    with write_lock(port, draft.target.parent, draft.session_id):
-        notice = _replace(port, draft, edited)
-    _remove(port, draft)
+    with write_lock(fs, draft.target.parent, draft.session_id):
+        notice = _replace(fs, draft, edited)
+    _remove(fs, draft)
     return True, notice
 
 
-def drop(port: OsPort, draft: Draft) -> bool:
+def drop(fs: FileSystem, draft: Draft) -> bool:
     """Give an edit up; return whether its copy stays, for something was written into it. Raises OSError."""
-    if port.read(draft.path) != draft.original:
+    if fs.read(draft.path) != draft.original:
         return True
-    _remove(port, draft)
+    _remove(fs, draft)
     return False
 
 
-def left_over(port: OsPort, folder: Path) -> tuple[str, ...]:
+def leftover_drafts(fs: FileSystem, folder: Path) -> tuple[str, ...]:
     """Return a sentence for each copy that was neither taken over nor removed: after a crash it may hold words.
 
     Ask who has the session open alone: another's editor may be at work on one. Raises OSError.
     """
-    return tuple(
-        f"{_advice(port, folder, name)}: {folder / name}" for name in sorted(filter(IS_DRAFT, port.names(folder)))
-    )
+    return tuple(f"{_advice(fs, folder, name)}: {folder / name}" for name in sorted(filter(IS_DRAFT, fs.names(folder))))
 
 
-def _advice(port: OsPort, folder: Path, name: str) -> str:
-    if name >= _name(datetime.fromtimestamp(port.lstat(folder / FILE_NAME).st_mtime)):
+def _advice(fs: FileSystem, folder: Path, name: str) -> str:
+    if name >= _name(datetime.fromtimestamp(fs.lstat(folder / FILE_NAME).st_mtime)):
         return f"An edit was not taken over. Rename it to {FILE_NAME} to take it over, or delete it"
     # In the session's place it would take what was said since out of it.
     return f"An edit was not taken over, and {FILE_NAME} has changed since. Take what you need of it, then delete it"
@@ -107,50 +108,50 @@ def _name(moment: datetime) -> str:
     return f"session.edited-{time_mark(moment.astimezone())}.yaml"
 
 
-def _remove(port: OsPort, draft: Draft) -> None:
+def _remove(fs: FileSystem, draft: Draft) -> None:
     """Remove the copy, with what an editor has put beside it under its name, such as a backup."""
-    for name in port.names(draft.path.parent):
+    for name in fs.names(draft.path.parent):
         if name.startswith(draft.path.name):
-            port.unlink(draft.path.with_name(name))
+            fs.unlink(draft.path.with_name(name))
 
 
 def _check(draft: Draft, edited: bytes) -> None:
     parsed = parse(edited, draft.path)
     session = interpret(parsed, draft.path)
     try:
-        refuse_newer(parsed.root)
+        require_known_version(parsed.root)
         if session.id != draft.session_id:
             reason = f"the id must stay {draft.session_id}: the session is found by it"
-            raise Refused(reason, parsed.root.values["id"].start)
-    except Refused as refusal:
+            raise InvalidValue(reason, parsed.root.values["id"].start)
+    except InvalidValue as refusal:
         raise refusal.kind(draft.path, *parsed.source.place(refusal.offset), refusal.reason) from None
 
 
-def _replace(port: OsPort, draft: Draft, edited: bytes) -> str | None:
+def _replace(fs: FileSystem, draft: Draft, edited: bytes) -> str | None:
     for _ in range(TRIES):
-        found = port.read(draft.target)
+        found = fs.read(draft.target)
 
         def refuse_change(seen: bytes = found) -> None:
-            if port.read(draft.target) != seen:
+            if fs.read(draft.target) != seen:
                 raise ChangedMeanwhile
 
         copy = None
         if found != draft.original:
             copy = draft.target.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
-            write_atomic(port, copy, [found])
+            write_atomic(fs, copy, [found])
         try:
-            write_atomic(port, draft.target, [edited], guard=refuse_change)
+            write_atomic(fs, draft.target, [edited], guard=refuse_change)
         except ChangedMeanwhile:
             continue
-        return _follow_up(port, draft, found, copy) if copy else None
+        return _follow_up(fs, draft, found, copy) if copy else None
     raise OSError(f"{draft.target} changes faster than it can be replaced")
 
 
-def _follow_up(port: OsPort, draft: Draft, found: bytes, copy: Path) -> str:
+def _follow_up(fs: FileSystem, draft: Draft, found: bytes, copy: Path) -> str:
     """Add what others had added meanwhile; return what to tell of that."""
     added = _added(draft, found)
     if added:
-        stored = StoredSession.read(port, draft.target)
+        stored = SessionFile.read(fs, draft.target)
         stored.save(replace(stored.session, messages=(*stored.session.messages, *added)), added)
         stored.sync()
     what = f" What was added to it ({len(added)}) follows yours." if added else ""

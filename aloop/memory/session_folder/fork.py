@@ -11,14 +11,14 @@ from aloop.memory.codec.emitter import emit_time
 from aloop.memory.codec.patch import check_text, revise
 from aloop.memory.codec.serialization import parse
 from aloop.memory.codec.splice import splice
-from aloop.memory.disk.filesystem import OsPort
+from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME, Session
 from aloop.memory.session_folder.outputs import copy_output
-from aloop.memory.session_folder.session_file import StoredSession
+from aloop.memory.session_folder.session_file import SessionFile
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ForkSource:
     """A session as its file had it: ``data`` is the text as UTF-8, ``session`` what that says."""
 
     folder: Path
@@ -26,17 +26,17 @@ class Origin:
     session: Session
 
     @classmethod
-    def of(cls, stored: StoredSession | None) -> Origin | None:
-        return Origin(stored.path.parent, bytes(stored.data), stored.session) if stored else None
+    def of(cls, stored: SessionFile | None) -> ForkSource | None:
+        return ForkSource(stored.path.parent, bytes(stored.data), stored.session) if stored else None
 
-    def carry_over(self, port: OsPort, fork: Session, folder: Path) -> bytes | None:
+    def carry_over(self, fs: FileSystem, fork: Session, folder: Path) -> bytes | None:
         """Put the long results that ``fork`` names into its folder, and return its text; raises OSError.
 
         In that text stands what a person has written around the messages that both have; None where it takes a new one.
         """
         for message in fork.messages:
             if message.output_file:
-                copy_output(port, self.folder, folder, message.output_file)
+                copy_output(fs, self.folder, folder, message.output_file)
         if fork.system_messages != self.session.system_messages:
             return None
         try:

@@ -19,9 +19,9 @@ from pathlib import Path
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_section, emit_text, emit_time
-from aloop.memory.codec.nodes import Scalar
+from aloop.memory.codec.nodes import ScalarNode
 from aloop.memory.codec.serialization import interpret, parse
-from aloop.memory.disk.filesystem import OsPort, temporary_name, write_all
+from aloop.memory.disk.filesystem import FileSystem, temporary_name, write_all
 from aloop.memory.session import Session
 
 _NAME = re.compile(r"\.journal-\d+-[0-9a-f]{8}\.yaml")
@@ -47,41 +47,41 @@ class JournalRecord:
 class Journal:
     """A journal being written. Methods raise OSError; one that failed takes no more, and what it holds stays."""
 
-    def __init__(self, port: OsPort, path: Path, descriptor: int) -> None:
-        self._port = port
+    def __init__(self, fs: FileSystem, path: Path, descriptor: int) -> None:
+        self._fs = fs
         self._path = path
         self._descriptor: int | None = descriptor
         self._failed = False
 
     @classmethod
-    def start(cls, port: OsPort, folder: Path, session: Session, base: int) -> Journal:
+    def start(cls, fs: FileSystem, folder: Path, session: Session, base: int) -> Journal:
         """Begin a journal for a turn of ``session``, which has ``base`` messages so far."""
         path = folder / f".journal-{os.getpid()}-{secrets.token_hex(4)}.yaml"
         # It gets its name only once it is locked: under it, nobody ever sees it unlocked while its writer lives.
         temporary = folder / temporary_name("journal")
-        descriptor = port.create(temporary)
+        descriptor = fs.create(temporary)
         try:
-            port.try_lock(descriptor)
-            write_all(port, descriptor, [_sealed(_header(session, base))])
-            port.fsync(descriptor)
-            port.rename(temporary, path)
-            port.sync_folder(folder)
+            fs.try_lock(descriptor)
+            write_all(fs, descriptor, [_sealed(_header(session, base))])
+            fs.fsync(descriptor)
+            fs.rename(temporary, path)
+            fs.sync_folder(folder)
         except BaseException:
             for name in (temporary, path):
                 with contextlib.suppress(OSError):  # the first error is the one to tell
-                    port.unlink(name)
+                    fs.unlink(name)
             with contextlib.suppress(OSError):
-                port.close(descriptor)
+                fs.close(descriptor)
             raise
-        return cls(port, path, descriptor)
+        return cls(fs, path, descriptor)
 
     def add(self, message: LLMMessage) -> None:
         """Append a finished message; when this returns, it is on the disk."""
         if self._descriptor is None or self._failed:
             return
         try:
-            write_all(self._port, self._descriptor, [_sealed(emit_messages([message], ITEM_COLUMN))])
-            self._port.fsync(self._descriptor)
+            write_all(self._fs, self._descriptor, [_sealed(emit_messages([message], ITEM_COLUMN))])
+            self._fs.fsync(self._descriptor)
         except OSError:
             # It stays open: without its lock, another start would take this turn for a dead one's.
             self._failed = True
@@ -92,12 +92,12 @@ class Journal:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             with contextlib.suppress(OSError):  # each message in it is synced
-                self._port.close(descriptor)
+                self._fs.close(descriptor)
 
     def discard(self) -> None:
         """The turn is saved, or is not to be: remove the file."""
         try:
-            self._port.unlink(self._path)
+            self._fs.unlink(self._path)
         finally:
             self.close()
 
@@ -117,7 +117,7 @@ def read_journal(data: bytes, path: Path) -> JournalRecord | None:
     except SessionFileError:
         return None
     base = parsed.root.values.get("base")
-    return JournalRecord(session, int(base.text) if isinstance(base, Scalar) and base.text.isdigit() else 0)
+    return JournalRecord(session, int(base.text) if isinstance(base, ScalarNode) and base.text.isdigit() else 0)
 
 
 def _header(session: Session, base: int) -> str:

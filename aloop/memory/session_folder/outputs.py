@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.memory.disk.filesystem import OsPort, write_atomic
+from aloop.memory.disk.filesystem import FileSystem, write_atomic
 
 FOLDER = "outputs"
 _NUMBERED = re.compile(r"(\d{4,9})-.*")
@@ -22,20 +22,20 @@ class KeptOutput:
     path: Path
 
 
-def keep_output(port: OsPort, folder: Path, tool: str, text: str) -> KeptOutput:
+def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:
     """Write ``text`` into the next free ``NNNN-<tool>.txt`` of a session's folder; raises OSError."""
     outputs = folder / FOLDER
     with contextlib.suppress(FileExistsError):
-        port.mkdir(outputs)
-    numbers = (int(found[1]) for found in map(_NUMBERED.fullmatch, port.names(outputs)) if found)
+        fs.mkdir(outputs)
+    numbers = (int(found[1]) for found in map(_NUMBERED.fullmatch, fs.names(outputs)) if found)
     # A model makes up the name of a tool that there is not: it may hold anything.
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", tool)[:_LONGEST_NAME] or "tool"
     name = f"{max(numbers, default=0) + 1:04}-{safe}.txt"
-    write_atomic(port, outputs / name, [text.encode()])
+    write_atomic(fs, outputs / name, [text.encode()])
     return KeptOutput(f"{FOLDER}/{name}", outputs / name)
 
 
-def copy_output(port: OsPort, source: Path, target: Path, relative: str) -> None:
+def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> None:
     """Copy what ``output_file`` names from one session's folder into another's; raises OSError.
 
     Whatever else a hand has put there is not followed, and a file that has gone is missing in both.
@@ -44,7 +44,7 @@ def copy_output(port: OsPort, source: Path, target: Path, relative: str) -> None
     if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:
         return
     with contextlib.suppress(FileNotFoundError):
-        data = port.read(source / FOLDER / name)
+        data = fs.read(source / FOLDER / name)
         with contextlib.suppress(FileExistsError):
-            port.mkdir(target / FOLDER)
-        write_atomic(port, target / FOLDER / name, [data])
+            fs.mkdir(target / FOLDER)
+        write_atomic(fs, target / FOLDER / name, [data])

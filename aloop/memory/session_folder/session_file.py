@@ -19,12 +19,17 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import unfold
 from aloop.memory.codec.emitter import emit_messages, emit_section, emit_time
 from aloop.memory.codec.nodes import Source
-from aloop.memory.codec.patch import TypedMessages, check_lines, check_text, is_revised, revise
-from aloop.memory.codec.schema import KNOWN_VERSION, Refused, refuse_newer
+from aloop.memory.codec.patch import VerbatimMessages, check_lines, check_text, is_revised, revise
+from aloop.memory.codec.schema import KNOWN_VERSION, InvalidValue, require_known_version
 from aloop.memory.codec.serialization import dump_session, interpret, parse, read_quickly
 from aloop.memory.codec.splice import Edit, apply_edits, splice
-from aloop.memory.codec.text_layout import Anchors, canonical_anchors, find_anchors, section_edit
-from aloop.memory.disk.filesystem import OsPort, write_atomic
+from aloop.memory.codec.text_layout import (
+    InsertionPoints,
+    canonical_insertion_points,
+    find_insertion_points,
+    section_edit,
+)
+from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.session import Session
 
 Signature = tuple[int, int, int, int, int]
@@ -40,14 +45,14 @@ def last_write(seen: Signature) -> tuple[int, int]:
     return seen[2:4]
 
 
-def seen_after(port: OsPort, path: Path, written: os.stat_result) -> Signature:
+def seen_after(fs: FileSystem, path: Path, written: os.stat_result) -> Signature:
     """Return the signature under which our own version of a file is known from now on.
 
     Getting its name changes a file's times. Where it is not ours any more, or written into, the signature is one that
     the next look will find changed.
     """
     try:
-        now = port.lstat(path)
+        now = fs.lstat(path)
     except OSError:
         return signature(written)
     ours = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
@@ -55,18 +60,18 @@ def seen_after(port: OsPort, path: Path, written: os.stat_result) -> Signature:
 
 
 @dataclass(slots=True)
-class _Watched:
+class _WatchedFile:
     descriptor: int
     seen: tuple[int, int]
     base: int
 
 
 @dataclass(slots=True)
-class Displaced:
+class ReplacedFile:
     """The displaced files of one session. An editor that had one open may write into it, and believe that it saved."""
 
-    port: OsPort
-    _watched: _Watched | None = None
+    fs: FileSystem
+    _watched: _WatchedFile | None = None
     _spent: list[int] = field(default_factory=list)
 
     @property
@@ -82,7 +87,7 @@ class Displaced:
         """
         self._close_spent()  # those of a save that could not be synced
         try:
-            return self.port.open_read(path)
+            return self.fs.open_read(path)
         except FileNotFoundError:
             return None
 
@@ -95,7 +100,7 @@ class Displaced:
             self._spent.append(self._watched.descriptor)
             self._watched = None
         if descriptor is not None and watch:
-            self._watched = _Watched(descriptor, last_write(seen), base)
+            self._watched = _WatchedFile(descriptor, last_write(seen), base)
         elif descriptor is not None:
             self._spent.append(descriptor)
 
@@ -104,16 +109,16 @@ class Displaced:
         watched = self._watched
         if watched is None:
             return None
-        now = last_write(signature(self.port.fstat(watched.descriptor)))
+        now = last_write(signature(self.fs.fstat(watched.descriptor)))
         if now == watched.seen:
             return None
         watched.seen = now
-        return self.port.read_open(watched.descriptor), watched.base
+        return self.fs.read_open(watched.descriptor), watched.base
 
     def give_back(self) -> None:
         """Close what nobody looks at any more, on a thread: for after the new version is safe."""
         while self._spent:
-            self.port.close_behind(self._spent.pop())
+            self.fs.close_behind(self._spent.pop())
 
     def forget(self) -> None:
         """Close all of them."""
@@ -125,7 +130,7 @@ class Displaced:
     def _close_spent(self) -> None:
         while self._spent:
             with contextlib.suppress(OSError):  # it was only read
-                self.port.close(self._spent.pop())
+                self.fs.close(self._spent.pop())
 
 
 MARK_FORMAT = "%Y%m%dT%H%M%S.%f"
@@ -143,7 +148,7 @@ class ChangedMeanwhile(Exception):
 
 
 @dataclass(slots=True)
-class StoredSession:
+class SessionFile:
     """The file behind a conversation.
 
     ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
@@ -151,69 +156,69 @@ class StoredSession:
     next save need not find the file as it was seen.
     """
 
-    port: OsPort
+    fs: FileSystem
     path: Path
     data: bytearray
     seen: Signature
     session: Session
     encoding: str = "utf-8"
     bom: bytes = b""
-    anchors: Anchors | None = None
+    anchors: InsertionPoints | None = None
     base: int | None = None
     is_new: bool = False
-    typed: TypedMessages | None = None
-    displaced: Displaced = field(init=False)
+    typed: VerbatimMessages | None = None
+    displaced: ReplacedFile = field(init=False)
 
     def __post_init__(self) -> None:
-        self.displaced = Displaced(self.port)
+        self.displaced = ReplacedFile(self.fs)
 
     @classmethod
     def create(
-        cls, port: OsPort, path: Path, session: Session, *, again: bool = False, text: bytes | None = None
-    ) -> StoredSession:
+        cls, fs: FileSystem, path: Path, session: Session, *, again: bool = False, text: bytes | None = None
+    ) -> SessionFile:
         """Write a new file, with ``text`` if that is given; raises OSError.
 
         ``again``, of one that had gone: ChangedMeanwhile when it has come back.
         """
 
         def refuse_another() -> None:
-            if again and port.exists(path):
+            if again and fs.exists(path):
                 raise ChangedMeanwhile
 
         data = bytearray(text or dump_session(session))
         check_text(data, path, session)
-        written = write_atomic(port, path, [memoryview(data)], guard=refuse_another)
-        return cls(port, path, data, seen_after(port, path, written), session, anchors=canonical_anchors(data))
+        written = write_atomic(fs, path, [memoryview(data)], guard=refuse_another)
+        return cls(fs, path, data, seen_after(fs, path, written), session, anchors=canonical_insertion_points(data))
 
     @classmethod
-    def read(cls, port: OsPort, path: Path) -> StoredSession:
+    def read(cls, fs: FileSystem, path: Path) -> SessionFile:
         """Read a file; raises OSError, SessionFileError."""
-        before = signature(port.lstat(path))
-        return cls.of(port, path, port.read(path), before)
+        before = signature(fs.lstat(path))
+        return cls.of(fs, path, fs.read(path), before)
 
     @classmethod
-    def of(cls, port: OsPort, path: Path, raw: bytes, seen: Signature) -> StoredSession:
+    def of(cls, fs: FileSystem, path: Path, raw: bytes, seen: Signature) -> SessionFile:
         """Return what ``raw``, the bytes of ``path``, holds; raises SessionFileError."""
         quick = read_quickly(raw, path)
         if quick:
-            return cls(port, path, bytearray(raw), seen, quick, anchors=canonical_anchors(raw))
+            return cls(fs, path, bytearray(raw), seen, quick, anchors=canonical_insertion_points(raw))
         parsed = parse(raw, path)
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
-        return cls(port, path, data, seen, session, source.encoding, source.bom)
+        return cls(fs, path, data, seen, session, source.encoding, source.bom)
 
     def changed_on_disk(self) -> bool:
         """Whether the file no longer holds what was last seen; FileNotFoundError when it is gone."""
-        now = signature(self.port.lstat(self.path))
+        now = signature(self.fs.lstat(self.path))
         if now == self.seen:
             return False
-        if self.port.read(self.path) != b"".join(self._encoded([memoryview(self.data)])):
+        if self.fs.read(self.path) != b"".join(self._encoded([memoryview(self.data)])):
             return True
         # Touched, or moved and put back: the same bytes.
         self.seen = now
         return False
 
-    def late_edit(self) -> StoredSession | None:
+    def late_edit(self) -> SessionFile | None:
         """Return the session as an editor wrote it into the file that the last save displaced, None when none did.
 
         An editor that had the old file open writes into that, and its owner believes it saved. What the save added
@@ -224,7 +229,7 @@ class StoredSession:
             return None
         raw, base = late
         try:
-            edited = StoredSession.of(self.port, self.path, raw, self.seen)
+            edited = SessionFile.of(self.fs, self.path, raw, self.seen)
         except SessionFileError:
             return None  # in the middle of being written: looked at again the next time
         edited.base = base
@@ -236,7 +241,7 @@ class StoredSession:
 
     def copy_to(self, path: Path) -> None:
         """Write the text as last seen into another file; raises OSError."""
-        write_atomic(self.port, path, self._encoded([memoryview(self.data)]))
+        write_atomic(self.fs, path, self._encoded([memoryview(self.data)]))
 
     def save(
         self, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False, watch: bool = False
@@ -254,20 +259,20 @@ class StoredSession:
         descriptor = self.displaced.take(self.path)
         try:
             pieces = self._encoded(splice(data, edits))
-            written = write_atomic(self.port, self.path, pieces, sync_folder=False, guard=self._refuse_change)
+            written = write_atomic(self.fs, self.path, pieces, sync_folder=False, guard=self._refuse_change)
         except BaseException:
             if descriptor is not None:
-                self.port.close(descriptor)
+                self.fs.close(descriptor)
             raise
         del pieces  # they look into the text that now changes
         self.displaced.put(descriptor, before, len(self.session.messages), watch=watch)
         self.data, self.anchors, self.session = apply_edits(data, edits), following, session
         self.typed = None
-        self.seen = seen_after(self.port, self.path, written)
+        self.seen = seen_after(self.fs, self.path, written)
 
     def sync(self) -> None:
         """Make the last save outlive a power cut; raises OSError, and the save counts as made all the same."""
-        self.port.sync_folder(self.path.parent)
+        self.fs.sync_folder(self.path.parent)
         self.displaced.give_back()
 
     def _refuse_change(self) -> None:
@@ -276,7 +281,7 @@ class StoredSession:
             self.is_new = False
             return
         try:
-            if signature(self.port.lstat(self.path)) == self.seen:
+            if signature(self.fs.lstat(self.path)) == self.seen:
                 return
         except FileNotFoundError:
             pass
@@ -284,7 +289,7 @@ class StoredSession:
 
     def write_beside(
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False
-    ) -> StoredSession:
+    ) -> SessionFile:
         """Write what ``save`` would have written into another file, and return that one; raises OSError."""
         beside = replace(self, path=path, data=bytearray(self.data), is_new=True)
         beside.save(session, messages, system_changed=system_changed)
@@ -293,7 +298,7 @@ class StoredSession:
 
     def _plan(
         self, session: Session, messages: Sequence[LLMMessage], system_changed: bool
-    ) -> tuple[bytearray, list[Edit], Anchors | None]:
+    ) -> tuple[bytearray, list[Edit], InsertionPoints | None]:
         """Return the text to edit, the edits, and the anchors afterwards (None when they must be looked up again)."""
         data, anchors = self.data, self.anchors
         if not self.session.messages:
@@ -324,19 +329,19 @@ class StoredSession:
             check_text(bytearray(b"".join(splice(data, edits))), self.path, session)
         return data, edits, following
 
-    def _find_anchors(self, data: bytearray) -> tuple[bytearray, Anchors]:
+    def _find_anchors(self, data: bytearray) -> tuple[bytearray, InsertionPoints]:
         parsed = parse(bytes(data), self.path)
         try:
-            refuse_newer(parsed.root)
-        except Refused as refusal:
+            require_known_version(parsed.root)
+        except InvalidValue as refusal:
             raise refusal.kind(self.path, *parsed.source.place(refusal.offset), refusal.reason) from None
-        anchors = find_anchors(parsed)
+        anchors = find_insertion_points(parsed)
         if anchors is None:
             # A list in brackets can not grow in its own style: its owner's version is kept beside.
             copy = self.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
-            write_atomic(self.port, copy, self._encoded([memoryview(data)]))
+            write_atomic(self.fs, copy, self._encoded([memoryview(data)]))
             data = bytearray(unfold(parsed).encode())
-            anchors = find_anchors(parse(bytes(data), self.path))
+            anchors = find_insertion_points(parse(bytes(data), self.path))
         if anchors is None:
             raise SessionFileError(self.path, 1, 1, "this layout can not be added to; it is left as it is")
         return data, anchors

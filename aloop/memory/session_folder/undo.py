@@ -18,12 +18,12 @@ from pathlib import Path
 from aloop.errors import SessionFileError, UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_time
-from aloop.memory.codec.nodes import Scalar
-from aloop.memory.codec.patch import TypedMessages
+from aloop.memory.codec.nodes import ScalarNode
+from aloop.memory.codec.patch import VerbatimMessages
 from aloop.memory.codec.serialization import interpret, parse
 from aloop.memory.conversation import Conversation, last_turn
-from aloop.memory.disk.filesystem import OsPort, write_atomic
-from aloop.memory.session_folder.session_file import MARK_FORMAT, StoredSession, time_mark
+from aloop.memory.disk.filesystem import FileSystem, write_atomic
+from aloop.memory.session_folder.session_file import MARK_FORMAT, SessionFile, time_mark
 
 _NAME = re.compile(r"session\.undone-(\d{8}T\d{6}\.\d{6})\.yaml")
 _NOTE = "# A turn that was taken out of session.yaml; /redo puts it back. base: how many messages it followed.\n"
@@ -40,7 +40,7 @@ class UndoneTurn:
     path: Path
     base: int
     messages: tuple[LLMMessage, ...]
-    typed: TypedMessages | None = None
+    typed: VerbatimMessages | None = None
 
     @property
     def question(self) -> str:
@@ -58,71 +58,71 @@ def base_of(messages: Sequence[LLMMessage]) -> int:
     return sum(not message.summary for message in messages)
 
 
-def free_path(port: OsPort, folder: Path) -> Path:
+def free_path(fs: FileSystem, folder: Path) -> Path:
     """Return a name for the next turn to be taken out: it sorts behind those there are, whatever the clock."""
     moment = datetime.now().astimezone()
-    last = max((found[1] for found in map(_NAME.fullmatch, port.names(folder)) if found), default="")
+    last = max((found[1] for found in map(_NAME.fullmatch, fs.names(folder)) if found), default="")
     if time_mark(moment) <= last:
         moment = datetime.strptime(last, MARK_FORMAT).astimezone() + timedelta(microseconds=1)
     return folder / f"session.undone-{time_mark(moment)}.yaml"
 
 
-def write_undone(port: OsPort, path: Path, stored: StoredSession, messages: Sequence[LLMMessage], first: int) -> None:
+def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequence[LLMMessage], first: int) -> None:
     """Write ``messages`` from number ``first`` (from 0) on into a file of their own; raises OSError.
 
     They look as they do in ``stored`` where that holds just these messages, in a list with dashes.
     """
     turn, typed = tuple(messages[first:]), None
     if stored.session.messages == tuple(messages):
-        typed = TypedMessages.cut_from(parse(bytes(stored.data), stored.path), turn, first)
+        typed = VerbatimMessages.cut_from(parse(bytes(stored.data), stored.path), turn, first)
     lines = typed.lines if typed else emit_messages(turn, ITEM_COLUMN)
     now = emit_time(datetime.now().astimezone())
     text = (
         f"{_NOTE}id: {stored.session.id}\ncreated_at: {now}\nupdated_at: {now}\n"
         f"base: {base_of(messages[:first])}\nmessages:\n{lines}{END_MARKER}"
     )
-    write_atomic(port, path, [text.encode()])
+    write_atomic(fs, path, [text.encode()])
 
 
-def read_undone(port: OsPort, path: Path) -> UndoneTurn:
+def read_undone(fs: FileSystem, path: Path) -> UndoneTurn:
     """Return the turn in a file; raises OSError, and SessionFileError when somebody has broken it."""
-    parsed = parse(port.read(path), path)
+    parsed = parse(fs.read(path), path)
     messages = interpret(parsed, path).messages
     base = parsed.root.values.get("base")
-    if not messages or not isinstance(base, Scalar) or not (base.text.isascii() and base.text.isdigit()):
+    if not messages or not isinstance(base, ScalarNode) or not (base.text.isascii() and base.text.isdigit()):
         raise SessionFileError(path, 1, 1, "this holds no turn that was taken out: messages or base are missing")
-    return UndoneTurn(path, int(base.text), messages, TypedMessages.cut_from(parsed, messages, 0))
+    return UndoneTurn(path, int(base.text), messages, VerbatimMessages.cut_from(parsed, messages, 0))
 
 
-def undone_turns(port: OsPort, folder: Path) -> Iterator[UndoneTurn]:
+def undone_turns(fs: FileSystem, folder: Path) -> Iterator[UndoneTurn]:
     """Yield the turns that were taken out of a session, the last one first; raises as ``read_undone`` does.
 
     Each is read when it is asked for: one that somebody has broken stands in nobody's way who wants a later one.
     """
-    for name in reversed(port.names(folder)):
+    for name in reversed(fs.names(folder)):
         if is_undone(name):
-            yield read_undone(port, folder / name)
+            yield read_undone(fs, folder / name)
 
 
 @dataclass(slots=True)
 class Undo:
     """An amendment that takes the last turn out; ``taken`` are its messages, ``path`` the file that they are in."""
 
-    port: OsPort
+    fs: FileSystem
     taken: tuple[LLMMessage, ...] = ()
     path: Path | None = None
 
-    def __call__(self, conversation: Conversation, stored: StoredSession) -> None:
+    def __call__(self, conversation: Conversation, stored: SessionFile) -> None:
         first = last_turn(conversation.messages)
         if first is None:
             raise UsageError("There is nothing to undo: nobody has said anything in this session.")
         self.take_out(conversation, stored, first)
 
-    def take_out(self, conversation: Conversation, stored: StoredSession, first: int) -> None:
+    def take_out(self, conversation: Conversation, stored: SessionFile, first: int) -> None:
         """Take out all messages from ``first`` on, once they are in a file of their own."""
         self.taken = tuple(conversation.messages[first:])
-        self.path = self.path or free_path(self.port, stored.path.parent)
-        write_undone(self.port, self.path, stored, conversation.messages, first)
+        self.path = self.path or free_path(self.fs, stored.path.parent)
+        write_undone(self.fs, self.path, stored, conversation.messages, first)
         conversation.revise(conversation.messages[:first])
 
 
@@ -134,14 +134,14 @@ class Redo:
     that went out first coming first, so that each of several answers comes round.
     """
 
-    port: OsPort
+    fs: FileSystem
     _brought: UndoneTurn | None = None
     _undo: Undo = field(init=False)
 
     def __post_init__(self) -> None:
-        self._undo = Undo(self.port)
+        self._undo = Undo(self.fs)
 
-    def __call__(self, conversation: Conversation, stored: StoredSession) -> None:
+    def __call__(self, conversation: Conversation, stored: SessionFile) -> None:
         waiting = self._waiting(stored)
         last = next(waiting, None)
         if last is None:
@@ -161,18 +161,18 @@ class Redo:
         """Remove the file of the turn that stands in the conversation again."""
         if self._brought:
             with contextlib.suppress(OSError):  # the next redo finds the turn in its place, and passes it over
-                self.port.unlink(self._brought.path)
+                self.fs.unlink(self._brought.path)
 
-    def _waiting(self, stored: StoredSession) -> Iterator[UndoneTurn]:
+    def _waiting(self, stored: SessionFile) -> Iterator[UndoneTurn]:
         """Yield what was taken out, the last first; what a crash has left in both places was not."""
-        for turn in undone_turns(self.port, stored.path.parent):
+        for turn in undone_turns(self.fs, stored.path.parent):
             if turn.stands_in(stored.session.messages):
                 with contextlib.suppress(OSError):  # it stands where it belongs, in any case
-                    self.port.unlink(turn.path)
+                    self.fs.unlink(turn.path)
             elif turn.path != self._undo.path:
                 yield turn
 
-    def _exchange(self, conversation: Conversation, stored: StoredSession, turns: Sequence[UndoneTurn]) -> UndoneTurn:
+    def _exchange(self, conversation: Conversation, stored: SessionFile, turns: Sequence[UndoneTurn]) -> UndoneTurn:
         first = last_turn(conversation.messages) or 0
         base, question = base_of(conversation.messages[:first]), conversation.messages[first].content or ""
         other = next((turn for turn in reversed(turns) if (turn.base, turn.question) == (base, question)), None)

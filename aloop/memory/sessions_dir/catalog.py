@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from aloop.errors import SHORT_ID, SessionTwin
-from aloop.memory.disk.filesystem import OsPort
+from aloop.errors import SHORT_ID, DuplicateSessionId
+from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import read_index, write_index
-from aloop.memory.sessions_dir.preview import Head, read_head
+from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 
 
-def find_twins(sessions_dir: Path, ids: Mapping[str, str]) -> dict[str, SessionTwin]:
+def find_duplicate_ids(sessions_dir: Path, ids: Mapping[str, str]) -> dict[str, DuplicateSessionId]:
     """Return, by folder, what is wrong with each that does not go by the id it has; ``ids`` are by folder, too."""
     if len(set(ids.values())) == len(ids):
         return {}
@@ -32,15 +32,15 @@ def find_twins(sessions_dir: Path, ids: Mapping[str, str]) -> dict[str, SessionT
     for folder in sorted(ids, key=lambda folder: (not folder.endswith(f"_{ids[folder][:SHORT_ID]}"), folder)):
         first.setdefault(ids[folder], folder)
     others = {folder: first[identity] for folder, identity in ids.items() if first[identity] != folder}
-    return {folder: SessionTwin(sessions_dir / folder / FILE_NAME, other) for folder, other in others.items()}
+    return {folder: DuplicateSessionId(sessions_dir / folder / FILE_NAME, other) for folder, other in others.items()}
 
 
-def apart(head: Head, twin: SessionTwin | None) -> Head:
+def distinct_id(head: SessionHeader, twin: DuplicateSessionId | None) -> SessionHeader:
     """Return the head of a folder as it is reached, and told of; ``twin`` is None where it goes by its id."""
-    return head._replace(id=twin_id(head.folder), problem=twin) if twin else head
+    return head._replace(id=duplicate_id(head.folder), problem=twin) if twin else head
 
 
-def twin_id(folder: str) -> str:
+def duplicate_id(folder: str) -> str:
     """Return by what a session is known that does not go by its id."""
     return folder.lower()
 
@@ -61,9 +61,9 @@ class Entry:
 
     id: str
     folder: str
-    twin: SessionTwin | None = None
+    twin: DuplicateSessionId | None = None
 
-    def refuse_twin(self) -> None:
+    def require_unique(self) -> None:
         """Raise SessionTwin for a session whose id means another one, as all that is done with it later would."""
         if self.twin:
             raise self.twin
@@ -86,19 +86,19 @@ _snapshots: dict[Path, _Snapshot] = {}
 class Catalog:
     """The sessions of one folder; a folder that is not there holds none. Methods raise OSError."""
 
-    def __init__(self, port: OsPort, sessions_dir: Path) -> None:
-        self._port = port
+    def __init__(self, fs: FileSystem, sessions_dir: Path) -> None:
+        self._fs = fs
         self._dir = sessions_dir
 
-    def heads(self) -> list[Head]:
+    def heads(self) -> list[SessionHeader]:
         """Return the head of every session, newest first, each read from its file; puts the index right."""
-        port, folder = self._port, str(self._dir)
-        heads = [head for name in self._names() if (head := read_head(port, folder, name))]
+        fs, folder = self._fs, str(self._dir)
+        heads = [head for name in self._names() if (head := read_header(fs, folder, name))]
         if heads:
             ids = {head.folder: head.id for head in heads if not head.problem}
             self._refresh_index(ids)
-            if twins := find_twins(self._dir, ids):
-                heads = [apart(head, twins.get(head.folder)) for head in heads]
+            if twins := find_duplicate_ids(self._dir, ids):
+                heads = [distinct_id(head, twins.get(head.folder)) for head in heads]
         # Two sorts make no pairs to compare, and so take half the time of one.
         heads.sort(key=attrgetter("folder"), reverse=True)
         heads.sort(key=attrgetter("updated_at"), reverse=True)
@@ -122,19 +122,19 @@ class Catalog:
         """Whether a session is reached by just this name."""
         return any(entry.id == name for entry in self._snapshot().entries)
 
-    def twins(self) -> dict[str, str]:
+    def duplicate_ids(self) -> dict[str, str]:
         """Return by which ids sessions are reached that have that of another one; by folder."""
         return {entry.folder: entry.id for entry in self._snapshot().entries if entry.twin}
 
     def _names(self) -> list[str]:
         try:
-            return list(self._port.folders(self._dir))
+            return list(self._fs.folders(self._dir))
         except FileNotFoundError:
             return []
 
     def _refresh_index(self, ids: dict[str, str]) -> None:
-        if read_index(self._port, self._dir) != ids:
-            write_index(self._port, self._dir, ids)
+        if read_index(self._fs, self._dir) != ids:
+            write_index(self._fs, self._dir, ids)
 
     def _snapshot(self) -> _Snapshot:
         known = _snapshots.get(self._dir)
@@ -144,19 +144,19 @@ class Catalog:
 
     def _changed_ns(self) -> int:
         try:
-            return self._port.lstat(self._dir).st_mtime_ns
+            return self._fs.lstat(self._dir).st_mtime_ns
         except FileNotFoundError:
             return 0
 
     def _scan(self, *, trust_index: bool) -> _Snapshot:
         changed = self._changed_ns()
         names = self._names()
-        known = (read_index(self._port, self._dir) or {}) if trust_index else {}
+        known = (read_index(self._fs, self._dir) or {}) if trust_index else {}
         entries, unfinished, ids = [], [], {}
         for name in names:
             identity = known.get(name)
             if identity is None or not _is_likely(name, identity):
-                head = read_head(self._port, str(self._dir), name)
+                head = read_header(self._fs, str(self._dir), name)
                 if head is None:
                     unfinished.append(name)
                     continue
@@ -168,9 +168,11 @@ class Catalog:
             ids[name] = identity
         if entries and (known != ids):
             self._refresh_index(ids)
-        if twins := find_twins(self._dir, ids):
+        if twins := find_duplicate_ids(self._dir, ids):
             named = ((entry, twins.get(entry.folder)) for entry in entries)
-            entries = [Entry(twin_id(entry.folder), entry.folder, twin) if twin else entry for entry, twin in named]
+            entries = [
+                Entry(duplicate_id(entry.folder), entry.folder, twin) if twin else entry for entry, twin in named
+            ]
         entries.sort(key=lambda entry: (entry.id, entry.folder))
         settled = time.time_ns() - changed > _RACY_NS
         snapshot = _Snapshot(changed, tuple(entries), tuple(unfinished), settled)
@@ -185,13 +187,13 @@ class Catalog:
                 break
             hits.setdefault(entry.id, entry)
         for name in snapshot.unfinished:
-            head = read_head(self._port, str(self._dir), name)
+            head = read_header(self._fs, str(self._dir), name)
             if head and head.id.startswith(prefix):
                 hits.setdefault(head.id, Entry(head.id, name))
         return list(hits.values())
 
     def _confirm(self, entry: Entry) -> bool:
-        head = read_head(self._port, str(self._dir), entry.folder)
+        head = read_header(self._fs, str(self._dir), entry.folder)
         return head is not None and head.id == entry.id
 
 

@@ -17,24 +17,24 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER
-from aloop.memory.codec.nodes import Node, Sequence, Source
+from aloop.memory.codec.nodes import Node, SequenceNode, Source
 from aloop.memory.codec.schema import KNOWN_VERSION
-from aloop.memory.codec.serialization import Parsed, interpret, parse
+from aloop.memory.codec.serialization import ParsedDocument, interpret, parse
 from aloop.memory.codec.splice import Edit, splice
-from aloop.memory.codec.text_layout import Places
+from aloop.memory.codec.text_layout import TextLayout
 from aloop.memory.context import answer_for
-from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, OsPort, left_overs, write_atomic
+from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, leftovers, write_atomic
 from aloop.memory.disk.locks import write_lock
-from aloop.memory.session import FILE_NAME, Session, lies_ahead
+from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
-from aloop.memory.session_folder.recovery import IS_BESIDE, journals
+from aloop.memory.session_folder.recovery import IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import time_mark
 from aloop.memory.session_folder.undo import is_undone, read_undone
-from aloop.memory.sessions_dir.catalog import find_twins
+from aloop.memory.sessions_dir.catalog import find_duplicate_ids
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import FILE_NAME as INDEX_NAME
 from aloop.memory.sessions_dir.index import read_index, write_index
-from aloop.memory.sessions_dir.preview import read_head
+from aloop.memory.sessions_dir.preview import read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,15 @@ def check_text(data: bytes, path: Path) -> Report:
 
 
 class _TextCheck:
-    def __init__(self, parsed: Parsed, session: Session, path: Path) -> None:
+    def __init__(self, parsed: ParsedDocument, session: Session, path: Path) -> None:
         self._parsed = parsed
         self._session = session
         self._path = path
         self._report = Report()
         messages = parsed.root.values.get("messages")
-        self._items: list[Node] = messages.items if isinstance(messages, Sequence) else []
+        self._items: list[Node] = messages.items if isinstance(messages, SequenceNode) else []
         # A list in brackets is reported on, and left to its owner.
-        can_edit = isinstance(messages, Sequence) and bool(messages.items) and not messages.flow
+        can_edit = isinstance(messages, SequenceNode) and bool(messages.items) and not messages.flow
         self._edits = MessageEdits(parsed) if can_edit else None
 
     def run(self) -> Report:
@@ -104,7 +104,7 @@ class _TextCheck:
         values = self._parsed.root.values
         if self._session.version > KNOWN_VERSION:
             self._found(values["version"].start, "written by a later aloop; this one reads it and does not write it")
-        if lies_ahead(self._session.updated_at):
+        if is_in_future(self._session.updated_at):
             self._found(values["updated_at"].start, "updated_at lies in the future")
 
     def _check_end(self) -> None:
@@ -112,7 +112,7 @@ class _TextCheck:
         text = parsed.source.text
         if parsed.source.has_schema_line and not parsed.ended:
             self._found(len(text), "the end marker (...) is missing: the file may have been cut short", fixable=True)
-            places = Places(parsed)
+            places = TextLayout(parsed)
             end = places.at(len(text))
             gap = "" if any(edit.start == end for edit in self._report.edits) else places.gap_before(len(text))
             self._report.edits.append(places.edit(len(text), len(text), gap + END_MARKER))
@@ -158,7 +158,7 @@ class _TextCheck:
 
 
 _SET_ASIDE = {
-    IS_BESIDE: f"holds turns that were saved beside {FILE_NAME}",
+    IS_RECOVERED: f"holds turns that were saved beside {FILE_NAME}",
     IS_DRAFT: f"holds an edit of {FILE_NAME} that was not taken over",
 }
 
@@ -166,15 +166,15 @@ _SET_ASIDE = {
 class Checker:
     """Checks one sessions folder; with ``fix`` it mends what it can. Methods raise OSError where a mend fails."""
 
-    def __init__(self, port: OsPort, sessions_dir: Path, *, fix: bool) -> None:
-        self._port = port
+    def __init__(self, fs: FileSystem, sessions_dir: Path, *, fix: bool) -> None:
+        self._fs = fs
         self._dir = sessions_dir
         self._fix = fix
 
     def check_all(self) -> list[Finding]:
         """Return the findings about every session, then those about the folder as a whole."""
         try:
-            names = sorted(self._port.folders(self._dir))
+            names = sorted(self._fs.folders(self._dir))
         except FileNotFoundError:
             return []
         findings = [finding for name in names for finding in self.check_folder(name)]
@@ -186,9 +186,9 @@ class Checker:
         path = folder / FILE_NAME
         findings = [*self._modes(folder, FOLDER_MODE), *self._left_overs(folder)]
         try:
-            status = self._port.lstat(path)
+            status = self._fs.lstat(path)
         except FileNotFoundError:
-            if waiting := journals(self._port, folder):
+            if waiting := journals(self._fs, folder):
                 what = "holds a turn that a crash cut short; the next start of aloop brings it back"
                 return [*findings, Finding(waiting[0], 0, 0, what)]
             return [*findings, Finding(folder, 0, 0, f"holds no {FILE_NAME}: a session that was never saved")]
@@ -200,18 +200,18 @@ class Checker:
 
     def _text(self, path: Path) -> list[Finding]:
         try:
-            data = self._port.read(path)
+            data = self._fs.read(path)
         except OSError as error:
             return [Finding(path, 0, 0, f"can not be opened: {error.strerror or error}")]
         report = check_text(data, path)
         if not (self._fix and report.edits):
             return report.findings
-        with write_lock(self._port, path.parent, short_name(path.parent.name)):
+        with write_lock(self._fs, path.parent, short_name(path.parent.name)):
             return self._mend(path)
 
     def _mend(self, path: Path) -> list[Finding]:
         """Fix what can be fixed in the file as it is now, while nobody saves into it."""
-        data = self._port.read(path)
+        data = self._fs.read(path)
         report = check_text(data, path)
         if not report.edits:
             return report.findings
@@ -222,40 +222,40 @@ class Checker:
             # The mend did not take: better odd than worse.
             return report.findings
         copy = path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
-        write_atomic(self._port, copy, [data])
-        write_atomic(self._port, path, [mended])
+        write_atomic(self._fs, copy, [data])
+        write_atomic(self._fs, path, [mended])
         return [finding.mended() if finding.fixable else finding for finding in report.findings]
 
     def _modes(self, path: Path, wanted: int) -> Iterator[Finding]:
-        mode = stat.S_IMODE(self._port.lstat(path).st_mode)
+        mode = stat.S_IMODE(self._fs.lstat(path).st_mode)
         if mode == wanted:
             return
         problem = "is open to others" if mode & 0o077 else "can not be used by its owner"
         finding = Finding(path, 0, 0, f"{problem}: its mode is {mode:04o}, not {wanted:04o}", fixable=True)
         if self._fix:
-            self._port.chmod(path, wanted)
+            self._fs.chmod(path, wanted)
             finding = finding.mended()
         yield finding
 
     def _left_overs(self, folder: Path) -> Iterator[Finding]:
-        for path in left_overs(self._port, folder):
+        for path in leftovers(self._fs, folder):
             finding = Finding(path, 0, 0, "was left by a writer that died; the file it was to replace is whole", True)
             if self._fix:
-                self._port.unlink(path)
+                self._fs.unlink(path)
                 finding = finding.mended()
             yield finding
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:
-        for name in self._port.names(folder):
+        for name in self._fs.names(folder):
             for fits, what in _SET_ASIDE.items():
                 if fits(name):
                     yield Finding(folder / name, 0, 0, f"{what}: take over what you need, then remove it")
 
     def _undone(self, folder: Path) -> Iterator[Finding]:
         """Look at the turns that were taken out: each must be fit to be put back."""
-        for path in (folder / name for name in self._port.names(folder) if is_undone(name)):
+        for path in (folder / name for name in self._fs.names(folder) if is_undone(name)):
             try:
-                read_undone(self._port, path)
+                read_undone(self._fs, path)
             except SessionFileError as error:
                 yield Finding(path, error.line, error.column, f"{error.reason}; /redo can not put this turn back")
             except OSError as error:
@@ -264,20 +264,20 @@ class Checker:
                 yield from self._modes(path, FILE_MODE)
 
     def _links(self) -> Iterator[Finding]:
-        for path in (self._dir / name for name in self._port.names(self._dir) if not name.startswith(".")):
-            if stat.S_ISLNK(self._port.lstat(path).st_mode):
+        for path in (self._dir / name for name in self._fs.names(self._dir) if not name.startswith(".")):
+            if stat.S_ISLNK(self._fs.lstat(path).st_mode):
                 yield Finding(path, 0, 0, "is a link; links are not followed, so what it points to is no session here")
 
     def _identities(self, names: list[str]) -> list[Finding]:
-        heads = [head for name in names if (head := read_head(self._port, str(self._dir), name))]
+        heads = [head for name in names if (head := read_header(self._fs, str(self._dir), name))]
         ids = {head.folder: head.id for head in heads if not head.problem}
-        twins = find_twins(self._dir, ids).values()
+        twins = find_duplicate_ids(self._dir, ids).values()
         findings = [Finding(twin.path, 0, 0, twin.reason) for twin in twins]
         index = self._dir / INDEX_NAME
-        if ids and read_index(self._port, self._dir) != ids:
+        if ids and read_index(self._fs, self._dir) != ids:
             finding = Finding(index, 0, 0, "does not agree with the folders; it is made again when it is needed", True)
             if self._fix:
-                write_index(self._port, self._dir, ids)
+                write_index(self._fs, self._dir, ids)
                 finding = finding.mended()
             findings.append(finding)
         return findings

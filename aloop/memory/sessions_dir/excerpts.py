@@ -12,12 +12,12 @@ from pathlib import Path
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.serialization import load_session
-from aloop.memory.disk.filesystem import explain
+from aloop.memory.disk.filesystem import explain_error
 from aloop.memory.session import FILE_NAME
 from aloop.memory.sessions_dir.catalog import Catalog
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
-GLIMPSE = 8192
+EXCERPT_LENGTH = 8192
 """Bytes of a file that are looked at."""
 
 _LONGEST = 300
@@ -32,20 +32,20 @@ _FIRST_QUESTION = re.compile(
 _ESCAPE = re.compile(r"\\(?:\n *|[nrt ])|\\(?=[\"\\])")
 
 
-def read_openings(backend: YamlBackend) -> dict[str, str]:
+def read_first_questions(backend: YamlBackend) -> dict[str, str]:
     """Return the first thing said in each session, by id; raises StorageError."""
-    port, folder = backend.port, backend.sessions_dir
+    fs, folder = backend.fs, backend.sessions_dir
     found = {}
     try:
-        for head in Catalog(port, folder).heads():
+        for head in Catalog(fs, folder).heads():
             with contextlib.suppress(OSError):  # gone meanwhile, or not for us to read: nothing to be found by
-                found[head.id] = find_opening(port.read(f"{folder}/{head.folder}/{FILE_NAME}", GLIMPSE))
+                found[head.id] = find_first_question(fs.read(f"{folder}/{head.folder}/{FILE_NAME}", EXCERPT_LENGTH))
     except OSError as error:
-        raise explain(error, "list the sessions", folder) from error
+        raise explain_error(error, "list the sessions", folder) from error
     return found
 
 
-def find_opening(beginning: bytes) -> str:
+def find_first_question(beginning: bytes) -> str:
     """Return the first user's message in the first bytes of a file, on one line; empty when it is not there."""
     found = _FIRST_QUESTION.search(beginning)
     if found is None:
@@ -67,9 +67,9 @@ def load_ending(backend: YamlBackend, prefix: str) -> tuple[LLMMessage, ...]:
     """Return the last messages of the session that ``prefix`` means; raises as ``YamlBackend.open`` does."""
     path = backend.sessions_dir / backend.locate(prefix).folder / FILE_NAME
     try:
-        return read_ending(backend.port.read(path), path)
+        return read_ending(backend.fs.read(path), path)
     except OSError as error:
-        raise explain(error, "read the session", path.parent) from error
+        raise explain_error(error, "read the session", path.parent) from error
 
 
 def read_ending(data: bytes, path: Path) -> tuple[LLMMessage, ...]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from aloop.memory.disk.filesystem import OsPort, write_all, write_atomic
+from aloop.memory.disk.filesystem import FileSystem, write_all, write_atomic
 
 FILE_NAME = ".index.yaml"
 _HEADER = "# Made by aloop from the folders beside it, and made again when it is missing. Do not edit.\n"
@@ -22,10 +22,10 @@ _LINE = re.compile(
 )
 
 
-def read_index(port: OsPort, sessions_dir: Path) -> dict[str, str] | None:
+def read_index(fs: FileSystem, sessions_dir: Path) -> dict[str, str] | None:
     """Return folder names and the ids that they held when last looked at; None when the index can not be used."""
     try:
-        text = port.read(sessions_dir / FILE_NAME).decode()
+        text = fs.read(sessions_dir / FILE_NAME).decode()
     except (OSError, UnicodeDecodeError):
         return None
     if not text.startswith(_HEADER):
@@ -52,27 +52,27 @@ def _unquote(quoted: str) -> str | None:
     return name if name and "/" not in name and not name.startswith(".") else None
 
 
-def write_index(port: OsPort, sessions_dir: Path, ids: Mapping[str, str]) -> None:
+def write_index(fs: FileSystem, sessions_dir: Path, ids: Mapping[str, str]) -> None:
     """Put ``ids`` (by folder name) in place of the index; a folder that can not be written simply has none."""
     text = _HEADER + "".join(_line(name, identity) for name, identity in sorted(ids.items()))
     with contextlib.suppress(OSError):  # a cache: the folders tell the same, a little later
-        write_atomic(port, sessions_dir / FILE_NAME, [text.encode()], durable=False)
+        write_atomic(fs, sessions_dir / FILE_NAME, [text.encode()], durable=False)
 
 
-def add_to_index(port: OsPort, sessions_dir: Path, name: str, identity: str) -> None:
+def add_to_index(fs: FileSystem, sessions_dir: Path, name: str, identity: str) -> None:
     """Append one session: two writers that do so at the same time both succeed."""
     try:
-        descriptor = port.open_append(sessions_dir / FILE_NAME)
+        descriptor = fs.open_append(sessions_dir / FILE_NAME)
     except FileNotFoundError:
-        write_index(port, sessions_dir, {name: identity})
+        write_index(fs, sessions_dir, {name: identity})
         return
     except OSError:  # a cache, as above
         return
     try:
         with contextlib.suppress(OSError):
-            write_all(port, descriptor, [_line(name, identity).encode()])
+            write_all(fs, descriptor, [_line(name, identity).encode()])
     finally:
-        port.close(descriptor)
+        fs.close(descriptor)
 
 
 def _line(name: str, identity: str) -> str:

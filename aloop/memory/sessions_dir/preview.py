@@ -13,14 +13,14 @@ from typing import NamedTuple
 from aloop.errors import SessionFileError
 from aloop.memory.codec.schema import EPOCH, parse_time
 from aloop.memory.codec.serialization import load_session, peek_title
-from aloop.memory.disk.filesystem import OsPort
+from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME, SessionSummary
 from aloop.memory.sessions_dir.ids import short_name
 
-HEAD_SIZE = 512
+HEADER_SIZE = 512
 
 # The lines with which every file of ours begins. Anything else is read whole.
-_HEAD = re.compile(
+_HEADER = re.compile(
     rb"(?:#[^\n]*\n)*"
     rb"id: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n"
     rb'created_at: "[^"\\\n]+"\n'
@@ -29,7 +29,7 @@ _HEAD = re.compile(
 )
 
 
-class Head(NamedTuple):
+class SessionHeader(NamedTuple):
     """What a folder's session file says of itself. Without a readable id, ``id`` is the end of the folder's name.
 
     No dataclass, which takes three times as long to make ten thousand of.
@@ -42,42 +42,42 @@ class Head(NamedTuple):
     problem: SessionFileError | None = None
 
 
-def read_head(port: OsPort, sessions_dir: str, folder: str) -> Head | None:
+def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader | None:
     """Return the head of one session; None for a folder that holds no session file (yet)."""
     # Text, not Path: ten thousand of these make a listing.
     path = f"{sessions_dir}/{folder}/{FILE_NAME}"
     try:
-        match = _HEAD.match(port.read(path, HEAD_SIZE))
+        match = _HEADER.match(fs.read(path, HEADER_SIZE))
         if match:
             identity, updated_at, double, single = match.groups()
             updated = parse_time(updated_at.decode(errors="replace"))
             if updated is not None:
                 title = double or (single or b"").replace(b"''", b"'")
-                return Head(folder, identity.decode(), updated, title.decode(errors="replace"))
-        return _read_whole(port, Path(path), folder)
+                return SessionHeader(folder, identity.decode(), updated, title.decode(errors="replace"))
+        return _read_whole(fs, Path(path), folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         reason = SessionFileError(Path(path), 0, 0, f"can not be opened: {error.strerror or error}")
-        return Head(folder, short_name(folder), _modified(port, Path(path)), problem=reason)
+        return SessionHeader(folder, short_name(folder), _modified(fs, Path(path)), problem=reason)
 
 
-def _read_whole(port: OsPort, path: Path, folder: str) -> Head:
+def _read_whole(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
     try:
-        session = load_session(port.read(path), path)
+        session = load_session(fs.read(path), path)
     except SessionFileError as error:
-        return Head(folder, short_name(folder), _modified(port, path), problem=error)
+        return SessionHeader(folder, short_name(folder), _modified(fs, path), problem=error)
     # One that somebody typed need not tell the time; by 1970 it would be the last of all.
-    updated_at = _modified(port, path) if session.updated_at == EPOCH else session.updated_at
-    return Head(folder, session.id, updated_at, session.title)
+    updated_at = _modified(fs, path) if session.updated_at == EPOCH else session.updated_at
+    return SessionHeader(folder, session.id, updated_at, session.title)
 
 
-def _modified(port: OsPort, path: Path) -> datetime:
+def _modified(fs: FileSystem, path: Path) -> datetime:
     """Return when a file was changed; where that can not be told, when its folder was."""
     try:
-        status = port.lstat(path)
+        status = fs.lstat(path)
     except OSError:
-        status = port.lstat(path.parent)
+        status = fs.lstat(path.parent)
     return datetime.fromtimestamp(status.st_mtime).astimezone()
 
 
@@ -85,21 +85,21 @@ _BEGINNING = 16_384
 """Bytes of a file in which its title, or its first question, is looked for before the whole of it is read."""
 
 
-def read_title(port: OsPort, sessions_dir: Path, head: Head) -> str | None:
+def read_title(fs: FileSystem, sessions_dir: Path, head: SessionHeader) -> str | None:
     """Return a session's title, told by the beginning of its file alone; None when that does not tell."""
     try:
-        return peek_title(port.read(sessions_dir / head.folder / FILE_NAME, _BEGINNING))
+        return peek_title(fs.read(sessions_dir / head.folder / FILE_NAME, _BEGINNING))
     except OSError:
         return None
 
 
-def read_summary(port: OsPort, sessions_dir: Path, head: Head) -> SessionSummary:
+def read_summary(fs: FileSystem, sessions_dir: Path, head: SessionHeader) -> SessionSummary:
     """Return the row of one session; a file that can not be read is a row with a problem, never an error."""
     path = sessions_dir / head.folder / FILE_NAME
     problem = head.problem
     if problem is None:
         try:
-            session = load_session(port.read(path), path)
+            session = load_session(fs.read(path), path)
         except SessionFileError as error:
             problem = error
         except OSError as error:

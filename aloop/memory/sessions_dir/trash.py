@@ -15,14 +15,14 @@ from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import AmbiguousPrefix, SessionError, SessionExists, SessionNotFound, StorageError
-from aloop.memory.disk.filesystem import OsPort
+from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SessionSummary
 from aloop.memory.session_folder.session_file import MARK_FORMAT, time_mark
-from aloop.memory.sessions_dir.catalog import Catalog, Entry, twin_id
+from aloop.memory.sessions_dir.catalog import Catalog, Entry, duplicate_id
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import add_to_index, read_index, write_index
-from aloop.memory.sessions_dir.preview import Head, read_head, read_summary
+from aloop.memory.sessions_dir.preview import SessionHeader, read_header, read_summary
 
 FOLDER_NAME = ".trash"
 _MARKED = re.compile(r"(.+)\.(\d{8}T\d{6}\.\d{6})")
@@ -52,7 +52,7 @@ class _Item:
     name: str
     origin: str
     deleted_at: datetime
-    head: Head | None
+    head: SessionHeader | None
 
     @property
     def id(self) -> str:
@@ -62,8 +62,8 @@ class _Item:
 class Trash:
     """The trash of one sessions folder. Methods raise OSError, and the errors of ``aloop.errors`` that they name."""
 
-    def __init__(self, port: OsPort, sessions_dir: Path) -> None:
-        self._port = port
+    def __init__(self, fs: FileSystem, sessions_dir: Path) -> None:
+        self._fs = fs
         self._dir = sessions_dir
         self.path = sessions_dir / FOLDER_NAME
 
@@ -71,19 +71,19 @@ class Trash:
         """Move a session's folder here and return where it is now; raises SessionBusy."""
         source = self._dir / entry.folder
         # Refused while another shell has it open: that one would go on writing into the trash.
-        held = OpenLock(self._port, source, entry.id)
+        held = OpenLock(self._fs, source, entry.id)
         try:
-            with write_lock(self._port, source, entry.id):
+            with write_lock(self._fs, source, entry.id):
                 self._make_folder()
                 target = self.path / f"{entry.folder}.{time_mark(datetime.now().astimezone())}"
-                self._port.rename(source, target)
+                self._fs.rename(source, target)
         finally:
             held.release()
-        self._port.sync_folder(self.path)
-        self._port.sync_folder(self._dir)
-        ids = read_index(self._port, self._dir)
+        self._fs.sync_folder(self.path)
+        self._fs.sync_folder(self._dir)
+        ids = read_index(self._fs, self._dir)
         if ids and ids.pop(entry.folder, None):
-            write_index(self._port, self._dir, ids)
+            write_index(self._fs, self._dir, ids)
         return target
 
     def contents(self, prefix: str | None = None) -> list[TrashedSession]:
@@ -96,7 +96,7 @@ class Trash:
 
     def has(self, name: str) -> bool:
         """Whether a session lies here under just this name, or had it before."""
-        return any(name in {item.id, twin_id(item.origin), item.name.lower()} for item in self._items())
+        return any(name in {item.id, duplicate_id(item.origin), item.name.lower()} for item in self._items())
 
     def restore(self, prefix: str) -> SessionSummary:
         """Move the session that ``prefix`` (lower case) means back to its place, as it was when it was deleted last.
@@ -108,29 +108,29 @@ class Trash:
         if item.head is None:
             raise SessionError(f"{self.path / item.name} holds no {FILE_NAME}: there is nothing to restore.")
         # Asked for by its folder's name, it comes back as what it was: one of two with the same id.
-        by_name = prefix == twin_id(item.origin) != item.id
-        others = [] if item.head.problem or by_name else Catalog(self._port, self._dir).find(item.id)
+        by_name = prefix == duplicate_id(item.origin) != item.id
+        others = [] if item.head.problem or by_name else Catalog(self._fs, self._dir).find(item.id)
         if others:
             raise SessionExists(item.id, self._dir / others[0].folder)
         target = self._dir / item.origin
         try:
             # The name is taken first: a folder may be renamed over an empty one, and over nothing else.
-            self._port.mkdir(target)
+            self._fs.mkdir(target)
         except FileExistsError:
             raise SessionExists(item.id, target) from None
         try:
-            self._port.rename(self.path / item.name, target)
+            self._fs.rename(self.path / item.name, target)
         except OSError:
-            self._port.rmdir(target)
+            self._fs.rmdir(target)
             raise
-        self._port.sync_folder(self._dir)
-        self._port.sync_folder(self.path)
+        self._fs.sync_folder(self._dir)
+        self._fs.sync_folder(self.path)
         # Read again, for what is wrong with it tells its place.
-        head = read_head(self._port, str(self._dir), item.origin) or item.head
+        head = read_header(self._fs, str(self._dir), item.origin) or item.head
         if head.problem is None:
-            add_to_index(self._port, self._dir, head.folder, head.id)
-        summary = read_summary(self._port, self._dir, head)
-        return replace(summary, id=Catalog(self._port, self._dir).twins().get(item.origin, summary.id))
+            add_to_index(self._fs, self._dir, head.folder, head.id)
+        summary = read_summary(self._fs, self._dir, head)
+        return replace(summary, id=Catalog(self._fs, self._dir).duplicate_ids().get(item.origin, summary.id))
 
     def purge(self, sessions: Iterable[TrashedSession]) -> None:
         """Remove sessions of the trash for good; those that have left it meanwhile are passed over."""
@@ -138,22 +138,22 @@ class Trash:
         here = {item.name for item in self._items()}
         for name in sorted(here.intersection(session.folder.name for session in sessions)):
             with contextlib.suppress(FileNotFoundError):  # somebody else purges too
-                self._port.remove_tree(self.path, name)
+                self._fs.remove_tree(self.path, name)
         if here:
-            self._port.sync_folder(self.path)
+            self._fs.sync_folder(self.path)
 
     def _make_folder(self) -> None:
         try:
-            self._port.mkdir(self.path)
+            self._fs.mkdir(self.path)
             # What is moved into it must not go down with it in a power cut.
-            self._port.sync_folder(self._dir)
+            self._fs.sync_folder(self._dir)
         except FileExistsError:
             self._is_there()
 
     def _is_there(self) -> bool:
         """Whether there is a trash at all; a link or a file in its place is refused, wherever that leads."""
         try:
-            status = self._port.lstat(self.path)
+            status = self._fs.lstat(self.path)
         except FileNotFoundError:
             return False
         if not stat.S_ISDIR(status.st_mode):
@@ -163,15 +163,15 @@ class Trash:
     def _items(self) -> list[_Item]:
         if not self._is_there():
             return []
-        items = [self._item(name) for name in self._port.folders(self.path)]
+        items = [self._item(name) for name in self._fs.folders(self.path)]
         return sorted(items, key=lambda item: (item.deleted_at, item.name), reverse=True)
 
     def _item(self, name: str) -> _Item:
         origin, deleted_at = _unmarked(name)
         if deleted_at is None:
             # Renaming changes this time of a folder, and nothing else does here.
-            deleted_at = datetime.fromtimestamp(self._port.lstat(self.path / name).st_ctime).astimezone()
-        head = read_head(self._port, str(self.path), name)
+            deleted_at = datetime.fromtimestamp(self._fs.lstat(self.path / name).st_ctime).astimezone()
+        head = read_header(self._fs, str(self.path), name)
         if head and head.problem:
             head = head._replace(id=short_name(origin))
         return _Item(name, origin, deleted_at, head)
@@ -179,7 +179,7 @@ class Trash:
     def _find(self, prefix: str) -> list[_Item]:
         items = self._items()
         found = [item for item in items if prefix == item.name.lower()]
-        found = found or [item for item in items if item.id.startswith(prefix) or prefix == twin_id(item.origin)]
+        found = found or [item for item in items if item.id.startswith(prefix) or prefix == duplicate_id(item.origin)]
         # A broken session has a short id, with which a sound copy's may begin.
         found = [item for item in found if item.id == prefix] or found
         ids = sorted({item.id for item in found})
@@ -192,15 +192,15 @@ class Trash:
     def _describe(self, item: _Item) -> TrashedSession:
         path = self.path / item.name
         if item.head:
-            summary = read_summary(self._port, self.path, item.head)
+            summary = read_summary(self._fs, self.path, item.head)
         else:
             problem = f"{path} holds no {FILE_NAME}"
             summary = SessionSummary(item.id, item.deleted_at, item.deleted_at, 0, "", path / FILE_NAME, problem)
         return TrashedSession(summary, item.deleted_at, sum(self._sizes(path)))
 
     def _sizes(self, folder: Path) -> Iterator[int]:
-        for name in self._port.names(folder):
-            status = self._port.lstat(folder / name)
+        for name in self._fs.names(folder):
+            status = self._fs.lstat(folder / name)
             if stat.S_ISDIR(status.st_mode):
                 yield from self._sizes(folder / name)
             else:

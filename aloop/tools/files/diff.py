@@ -13,7 +13,7 @@ _Code = tuple[str, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Diff:
     """A unified diff, empty when nothing changes, and its lines counted."""
 
     text: str
@@ -21,7 +21,7 @@ class Difference:
     removed: int
 
 
-def difference(before: str | None, after: str, name: str) -> Difference:
+def make_diff(before: str | None, after: str, name: str) -> Diff:
     """Return what turns ``before`` into ``after``; None stands for a file that is not there."""
     # Lines end with a line feed and nothing else: a form feed or U+2028 is a character like any other.
     old, new = list(io.StringIO(before or "")), list(io.StringIO(after))
@@ -30,7 +30,7 @@ def difference(before: str | None, after: str, name: str) -> Difference:
     removed = sum(line.startswith("-") for line in lines)
     head = f"--- {'/dev/null' if before is None else name}\n+++ {name}\n" if lines else ""
     text = "".join(line if line.endswith("\n") else f"{line}\n{_NO_LINE_END}" for line in lines)
-    return Difference(head + text.removesuffix("\n"), added, removed)
+    return Diff(head + text.removesuffix("\n"), added, removed)
 
 
 class _Matcher(difflib.SequenceMatcher[str]):

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
-from aloop.permissions import Request
+from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.glob import Entry, Glob, Walk
 from aloop.tools.files.text_file import MOST_LINES, excerpt, open_plain
 from aloop.tools.files.workspace import Workspace
 
 
-class LookingTool(Tool):
+class ReadOnlyFileTool(Tool):
     """Looks at what the argument ``path`` names, at the working directory itself when it is left out."""
 
     only_reads = True
@@ -31,7 +31,7 @@ class LookingTool(Tool):
         path = await asyncio.to_thread(self._workspace.locate, arguments.get("path", "."))
         if self._workspace.admits(path):
             return await super().prepare(arguments)
-        request = Request(("outside",), f"{self.name} outside the working directory", str(path))
+        request = PermissionRequest(("outside",), f"{self.name} outside the working directory", str(path))
         # Allowed is the path that was shown: a link that leads elsewhere by then is met by the fence.
         allowed = self._workspace.with_gate(path)
         return Action(lambda _tell: self.look(allowed, arguments), request)
@@ -49,7 +49,7 @@ MOST_LISTED = 500
 _MARKS = {"folder": "/", "link": " (link)", "other": " (not a regular file)", "file": ""}
 
 
-class ReadFile(LookingTool):
+class ReadFile(ReadOnlyFileTool):
     """Shows the lines of a text file."""
 
     name = "read_file"
@@ -80,7 +80,7 @@ class ReadFile(LookingTool):
         return ToolResult(await in_thread(work))
 
 
-class ListFiles(LookingTool):
+class ListFiles(ReadOnlyFileTool):
     """Shows the names in a folder, or those below it that match a pattern."""
 
     name = "list_files"

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from aloop.errors import ToolError
 from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
-from aloop.tools.files.read import LookingTool
+from aloop.tools.files.read import ReadOnlyFileTool
 from aloop.tools.files.workspace import Workspace
 
 MOST_MATCHES = 200
@@ -38,7 +38,7 @@ class Matches:
     lines: list[tuple[int, int, str]] = field(default_factory=list)
     skipped: int = 0
     more: bool = False
-    is_late: bool = False
+    timed_out: bool = False
 
 
 async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool, seconds: float) -> Matches:
@@ -58,7 +58,7 @@ async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool
         async with asyncio.timeout(seconds):
             await _converse(process, json.dumps(request).encode(), matches)
     except TimeoutError:
-        matches.is_late = True
+        matches.timed_out = True
         if not matches.lines:
             raise ToolError(
                 f"The search found nothing in {seconds:g} seconds and was stopped. Use a simpler pattern (nested "
@@ -106,7 +106,7 @@ SECONDS = 10.0
 """How long the matching may take; what was found until then is the answer."""
 
 
-class SearchFiles(LookingTool):
+class SearchFiles(ReadOnlyFileTool):
     """Shows the lines that match, as ``path:line: text``."""
 
     name = "search_files"
@@ -163,9 +163,9 @@ def _candidates(start: Path, glob: Glob, stop: threading.Event) -> tuple[list[Pa
 
 def _notes(matches: Matches, count: int) -> list[str]:
     notes = []
-    if not matches.lines and not matches.is_late:
+    if not matches.lines and not matches.timed_out:
         notes.append(f"No match in {count:,} {'file' if count == 1 else 'files'}.")
-    if matches.is_late:
+    if matches.timed_out:
         notes.append("[Stopped for lack of time: there may be more. A simpler pattern or a narrower path is faster.]")
     if matches.more:
         notes.append(f"[The first {MOST_MATCHES:,} matches: there are more. A narrower pattern or path shows them.]")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
-from aloop.permissions import Kind, Request
+from aloop.permissions import Kind, PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
-from aloop.tools.files.diff import Difference, difference
+from aloop.tools.files.diff import Diff, make_diff
 from aloop.tools.files.text_file import TextFile
 from aloop.tools.files.workspace import Workspace
 
@@ -70,7 +70,7 @@ _GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
 _PATH = {"type": "string", "description": "Relative to the working directory, or absolute."}
 
 
-class WritingTool(Tool):
+class WritingFileTool(Tool):
     """Changes the text file that the argument ``path`` names: all of it at once, its mode and line ends kept."""
 
     headline = "path"
@@ -102,12 +102,12 @@ class WritingTool(Tool):
         if "\0" in text:
             raise ToolError("The text holds a NUL character, which would make the file a binary one.")
         before = None if file.text is None else _plain(file.text)
-        diff = difference(before, _plain(text), self._workspace.show(path))
+        diff = make_diff(before, _plain(text), self._workspace.show(path))
         data = file.encode(text)
         if data == file.raw:
             result = ToolResult(f"{named} holds just that already; nothing was changed.")
             return Action(lambda _tell: _at_once(result))
-        request = Request(self._kinds(path), f"{self.name} {_summary(file, diff)}", diff.text, "diff")
+        request = PermissionRequest(self._kinds(path), f"{self.name} {_summary(file, diff)}", diff.text, "diff")
 
         def work() -> ToolResult:
             if self._workspace.locate(named) != path:
@@ -123,7 +123,7 @@ class WritingTool(Tool):
         return ("write",) if self._workspace.admits(path) and not is_guarded else ("write", "outside")
 
 
-class WriteFile(WritingTool):
+class WriteFile(WritingFileTool):
     """Writes a whole file."""
 
     name = "write_file"
@@ -143,7 +143,7 @@ class WriteFile(WritingTool):
         return content if file.raw is None else _plain(content).replace("\n", file.line_end)
 
 
-class EditFile(WritingTool):
+class EditFile(WritingFileTool):
     """Puts one text in place of another in a file."""
 
     name = "edit_file"
@@ -176,13 +176,13 @@ def _plain(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _summary(file: TextFile, diff: Difference) -> str:
+def _summary(file: TextFile, diff: Diff) -> str:
     if file.raw is None:
         return f"{file.shown} (new, {_lines(diff.added)})"
     return f"{file.shown} (+{diff.added:,} −{diff.removed:,})"
 
 
-def _report(file: TextFile, diff: Difference) -> ToolResult:
+def _report(file: TextFile, diff: Diff) -> ToolResult:
     if file.raw is None:
         # The model has just written all of it.
         return ToolResult(f"Wrote {file.shown}: new, {_lines(diff.added)}.")

@@ -8,10 +8,10 @@ from tests.commands.conftest import SetUp
 async def test_verbose_unfolds_and_folds_again(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/verbose", stage.context)
-    assert stage.view.detail.verbose
+    assert stage.view.verbosity.verbose
     assert stage.view.of("calls") == []
     await dispatch("/verbose", stage.context)
-    assert not stage.view.detail.verbose
+    assert not stage.view.verbosity.verbose
 
 
 async def test_verbose_unfolds_the_calls_of_the_last_turn_at_once(bench: SetUp) -> None:
@@ -29,4 +29,4 @@ async def test_thinking_toggles(bench: SetUp) -> None:
     stage = bench()
     for shown in (True, False):
         await dispatch("/thinking", stage.context)
-        assert stage.view.detail.thinking is shown
+        assert stage.view.verbosity.thinking is shown

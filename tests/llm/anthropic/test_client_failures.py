@@ -22,7 +22,7 @@ from aloop.errors import (
     StreamBroken,
 )
 from aloop.llm.anthropic.client import AnthropicLLM
-from aloop.llm.anthropic.server_profile import Dialect
+from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.base import Reply, TextDelta
 from tests.llm.asking import HELLO, failure, reply_to
 from tests.stub import (
@@ -156,7 +156,7 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
     stub.script(Text("half ", gate))
-    llm = AnthropicLLM("claude-test", dialect=Dialect(stall_after=0.3))
+    llm = AnthropicLLM("claude-test", dialect=ServerProfile(stall_after=0.3))
     error = await failure(llm)
     assert isinstance(error, StreamBroken)
     assert "stalled" in str(error)
@@ -166,7 +166,7 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
 
 async def test_a_slow_reader_is_no_stall(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script("one two")
-    llm = AnthropicLLM("claude-test", dialect=Dialect(stall_after=1.0))
+    llm = AnthropicLLM("claude-test", dialect=ServerProfile(stall_after=1.0))
     events = llm.stream(HELLO)
     assert await anext(events) == TextDelta("one ")
     await asyncio.sleep(1.1)  # longer than the limit: what is done with an event is no business of the wait's
@@ -256,7 +256,7 @@ async def test_after_an_error_the_next_question_works(stub: StubServer, llm: Ant
 async def test_the_sdk_tries_nothing_again_by_itself(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "1500"}), "too late")
     error = await failure(llm)
-    assert (error.passes, error.retry_after) == (True, 1.5)
+    assert (error.is_transient, error.retry_after) == (True, 1.5)
     assert len(stub.requests) == 1
 
 
@@ -272,10 +272,10 @@ async def test_the_api_has_the_last_word_on_whether_to_ask_again(
     stub: StubServer, llm: AnthropicLLM, status: int, says: str, passes: bool
 ) -> None:
     stub.script(HTTPError(status, retry=True, headers={"x-should-retry": says} if says else {}))
-    assert (await failure(llm)).passes is passes
+    assert (await failure(llm)).is_transient is passes
 
 
 @pytest.mark.parametrize("url", ["no-scheme", "ftp://127.0.0.1"])
 async def test_an_address_that_is_none_is_not_tried_again(url: str) -> None:
     async with AsyncAnthropic(base_url=url, api_key=KEY) as client:
-        assert not (await failure(AnthropicLLM("claude-test", client=client))).passes
+        assert not (await failure(AnthropicLLM("claude-test", client=client))).is_transient

@@ -8,7 +8,7 @@ import pytest
 
 from aloop.errors import SessionFileError
 from aloop.memory.codec.fast_parser import read_canonical
-from aloop.memory.codec.nodes import Node, Scalar, Sequence
+from aloop.memory.codec.nodes import Node, ScalarNode, SequenceNode
 from aloop.memory.codec.serialization import dump_session, load_session, parse, read_quickly
 from tests.memory.codec.mutations import SEEDS, mutate
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
@@ -18,9 +18,9 @@ SEED = dump_session(session(*RICH, system="Be kind."))
 
 def meaning(node: Node) -> object:
     """Return what a node says, without its places."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.text, node.plain
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return [meaning(item) for item in node.items]
     return [(key, meaning(value)) for key, value in node.values.items()]
 

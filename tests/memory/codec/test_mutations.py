@@ -11,7 +11,7 @@ import pytest
 
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.memory.codec.serialization import load_session
-from aloop.memory.session_folder.session_file import StoredSession
+from aloop.memory.session_folder.session_file import SessionFile
 from tests.memory.codec.mutations import SEEDS, mutate
 from tests.memory.examples import LATER, NOWHERE, user
 from tests.memory.faults import FaultyPort
@@ -49,16 +49,16 @@ def test_a_mutated_file_loads_or_is_refused_with_a_place(cases: int) -> None:
 
 @pytest.mark.parametrize("cases", [300, pytest.param(10_000, marks=pytest.mark.stress)])
 def test_going_on_in_a_mutated_file_adds_the_messages_or_changes_nothing(
-    port: FaultyPort, tmp_path: Path, cases: int
+    fs: FaultyPort, tmp_path: Path, cases: int
 ) -> None:
     path = tmp_path / "session.yaml"
     saved = 0
     for number in range(cases):
-        port.calls.clear()
+        fs.calls.clear()
         data = mutated(number)
         path.write_bytes(data)
         try:
-            stored = StoredSession.read(port, path)
+            stored = SessionFile.read(fs, path)
         except SessionFileError:
             assert path.read_bytes() == data
             continue

@@ -17,8 +17,8 @@ import yaml
 from aloop.errors import NewerVersion
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory import MemoryManager
-from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
-from aloop.memory.codec.schema import Refused, is_nothing, parse_time, read_session, refuse_newer
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from aloop.memory.codec.schema import InvalidValue, is_nothing, parse_time, read_session, require_known_version
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.session import Session
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
@@ -27,15 +27,15 @@ from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
 def node(value: object, start: int = 0) -> Node:
     """Return ``value`` as nodes; each key's value starts as many characters in as there are keys before it."""
     if isinstance(value, dict):
-        return Mapping({key: node(item, number) for number, (key, item) in enumerate(value.items())}, start=start)
+        return MappingNode({key: node(item, number) for number, (key, item) in enumerate(value.items())}, start=start)
     if isinstance(value, list):
-        return Sequence([node(item) for item in value], start=start)
-    return Scalar("" if value is None else str(value), value is None or not isinstance(value, str), start)
+        return SequenceNode([node(item) for item in value], start=start)
+    return ScalarNode("" if value is None else str(value), value is None or not isinstance(value, str), start)
 
 
 def read(**keys: object) -> Session:
     root = node({"id": ID, **keys})
-    assert isinstance(root, Mapping)
+    assert isinstance(root, MappingNode)
     return read_session(root, NOWHERE)
 
 
@@ -43,8 +43,8 @@ def read_message(**keys: object) -> LLMMessage:
     return read(messages=[{"role": "assistant", **keys}]).messages[0]
 
 
-def refusal(**keys: object) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(**keys: object) -> InvalidValue:
+    with pytest.raises(InvalidValue) as caught:
         read(**keys)
     return caught.value
 
@@ -158,24 +158,24 @@ def test_a_time_that_no_clock_could_go_on_from_is_none(text: str) -> None:
 
 
 def test_only_a_plain_word_is_nothing() -> None:
-    assert is_nothing(Scalar("null", True))
-    assert not is_nothing(Scalar("null", False))
-    assert not is_nothing(Scalar("none", True))
+    assert is_nothing(ScalarNode("null", True))
+    assert not is_nothing(ScalarNode("null", False))
+    assert not is_nothing(ScalarNode("none", True))
 
 
 def test_a_later_version_is_read_and_said_to_be_later() -> None:
-    root = Mapping({"id": Scalar(ID), "version": Scalar("2", True, 7)})
+    root = MappingNode({"id": ScalarNode(ID), "version": ScalarNode("2", True, 7)})
     assert read_session(root, NOWHERE).version == 2
-    with pytest.raises(Refused, match="update aloop") as caught:
-        refuse_newer(root)
+    with pytest.raises(InvalidValue, match="update aloop") as caught:
+        require_known_version(root)
     assert (caught.value.kind, caught.value.offset) == (NewerVersion, 7)
-    refuse_newer(Mapping({"id": Scalar(ID), "version": Scalar("1", True)}))
+    require_known_version(MappingNode({"id": ScalarNode(ID), "version": ScalarNode("1", True)}))
 
 
 def test_messages_below_the_end_and_a_missing_end_are_told_of() -> None:
     root, below = node({"id": ID}), node([{"role": "user", "content": "Hi"}])
-    assert isinstance(root, Mapping)
-    assert isinstance(below, Sequence)
+    assert isinstance(root, MappingNode)
+    assert isinstance(below, SequenceNode)
     session = read_session(root, NOWHERE, below=below, cut=True)
     assert session.messages == (user("Hi"),)
     assert len(session.warnings) == 2

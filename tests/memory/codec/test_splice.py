@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloop.llm.message_types import clean_text
-from aloop.memory.codec.nodes import Mapping, Node, Scalar, Sequence
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.codec.serialization import parse
 from aloop.memory.codec.splice import Edit, apply_edits, emit_node, splice
 from tests.memory.examples import NOWHERE, texts
@@ -71,19 +71,19 @@ def test_the_two_ways_to_edit_agree() -> None:
 
 
 def meaning(node: Node) -> object:
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.text
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return [meaning(item) for item in node.items]
     return {key: meaning(value) for key, value in node.values.items()}
 
 
 def build(value: object) -> Node:
     if isinstance(value, dict):
-        return Mapping({key: build(item) for key, item in value.items()})
+        return MappingNode({key: build(item) for key, item in value.items()})
     if isinstance(value, list):
-        return Sequence([build(item) for item in value])
-    return Scalar(str(value))
+        return SequenceNode([build(item) for item in value])
+    return ScalarNode(str(value))
 
 
 keys = st.one_of(st.text(max_size=8), texts).map(clean_text)

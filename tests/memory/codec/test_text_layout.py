@@ -13,9 +13,15 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import unfold
 from aloop.memory.codec.emitter import emit_messages, emit_section, emit_time
-from aloop.memory.codec.serialization import Parsed, dump_session, load_session, parse
+from aloop.memory.codec.serialization import ParsedDocument, dump_session, load_session, parse
 from aloop.memory.codec.splice import splice
-from aloop.memory.codec.text_layout import Anchors, Slot, canonical_anchors, find_anchors, section_edit
+from aloop.memory.codec.text_layout import (
+    InsertionPoint,
+    InsertionPoints,
+    canonical_insertion_points,
+    find_insertion_points,
+    section_edit,
+)
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, call, result, session, user
 from tests.memory.handwritten import Handwritten, write_by_hand
 
@@ -30,13 +36,13 @@ NEWS = (
 )
 
 
-def places(text: str) -> tuple[Parsed, Anchors]:
+def places(text: str) -> tuple[ParsedDocument, InsertionPoints]:
     """Return a text to add to, unfolded where it must be, and its anchors."""
     parsed = parse(text.encode(), NOWHERE)
-    anchors = find_anchors(parsed)
+    anchors = find_insertion_points(parsed)
     if anchors is None:
         parsed = parse(unfold(parsed).encode(), NOWHERE)
-        anchors = find_anchors(parsed)
+        anchors = find_insertion_points(parsed)
     assert anchors is not None
     return parsed, anchors
 
@@ -157,7 +163,7 @@ def test_a_save_without_news_changes_the_time_alone() -> None:
 @pytest.mark.parametrize("messages", [(user("Hi"),), RICH, (user("a\n\n\n"),)])
 def test_the_places_in_aloops_own_files_are_known_without_yaml(messages: tuple[LLMMessage, ...]) -> None:
     data = dump_session(session(*messages, system="messages:\n...\n"))
-    assert canonical_anchors(data) == find_anchors(parse(data, NOWHERE))
+    assert canonical_insertion_points(data) == find_insertion_points(parse(data, NOWHERE))
 
 
 @pytest.mark.parametrize(
@@ -173,11 +179,11 @@ def test_the_places_in_aloops_own_files_are_known_without_yaml(messages: tuple[L
 def test_the_places_in_other_files_are_not_guessed(change: Callable[[bytes], bytes]) -> None:
     data = dump_session(session(user("Hi")))
     assert change(data) != data
-    assert canonical_anchors(change(data)) is None
+    assert canonical_insertion_points(change(data)) is None
 
 
 def test_a_slot_with_a_gap_is_looked_up_again_after_it_is_filled() -> None:
-    anchors = Anchors(Slot(0, 0), Slot(9, 9, before="\n"))
+    anchors = InsertionPoints(InsertionPoint(0, 0), InsertionPoint(9, 9, before="\n"))
     assert anchors.after(anchors.edits(STAMP, "x\n")) is None
 
 

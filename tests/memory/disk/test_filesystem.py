@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory.disk.filesystem import explain, left_overs, temporary_name, write_all, write_atomic
+from aloop.memory.disk.filesystem import explain_error, leftovers, temporary_name, write_all, write_atomic
 from tests.memory.faults import FaultyPort
 
 
@@ -24,97 +24,97 @@ def names(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-def test_the_new_bytes_are_there(port: FaultyPort, target: Path) -> None:
-    write_atomic(port, target, [b"new ", memoryview(b"bytes"), b""])
+def test_the_new_bytes_are_there(fs: FaultyPort, target: Path) -> None:
+    write_atomic(fs, target, [b"new ", memoryview(b"bytes"), b""])
     assert target.read_bytes() == b"new bytes"
     assert names(target) == ["session.yaml"]
 
 
-def test_the_status_is_that_of_the_new_file(port: FaultyPort, target: Path) -> None:
-    written = write_atomic(port, target, [b"new"])
+def test_the_status_is_that_of_the_new_file(fs: FaultyPort, target: Path) -> None:
+    written = write_atomic(fs, target, [b"new"])
     assert os.path.samestat(written, target.stat())
     assert written.st_size == 3
 
 
-def test_a_file_that_was_not_there_is_made(port: FaultyPort, tmp_path: Path) -> None:
-    write_atomic(port, tmp_path / "fresh", [b"x"])
+def test_a_file_that_was_not_there_is_made(fs: FaultyPort, tmp_path: Path) -> None:
+    write_atomic(fs, tmp_path / "fresh", [b"x"])
     assert (tmp_path / "fresh").read_bytes() == b"x"
 
 
-def test_it_is_its_owners_alone_whatever_the_umask(port: FaultyPort, target: Path) -> None:
+def test_it_is_its_owners_alone_whatever_the_umask(fs: FaultyPort, target: Path) -> None:
     before = os.umask(0)
     try:
-        write_atomic(port, target, [b"new"])
+        write_atomic(fs, target, [b"new"])
     finally:
         os.umask(before)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
-def test_bytes_and_name_are_synced_in_this_order(port: FaultyPort, target: Path) -> None:
-    write_atomic(port, target, [b"new"])
-    order = [name for name, _ in port.calls if name in {"create", "write", "fsync", "close", "replace", "sync_folder"}]
+def test_bytes_and_name_are_synced_in_this_order(fs: FaultyPort, target: Path) -> None:
+    write_atomic(fs, target, [b"new"])
+    order = [name for name, _ in fs.calls if name in {"create", "write", "fsync", "close", "replace", "sync_folder"}]
     assert order == ["create", "write", "fsync", "close", "replace", "sync_folder"]
 
 
-def test_a_cache_is_not_synced(port: FaultyPort, target: Path) -> None:
-    write_atomic(port, target, [b"new"], durable=False)
-    assert not {"fsync", "sync_folder"} & {name for name, _ in port.calls}
+def test_a_cache_is_not_synced(fs: FaultyPort, target: Path) -> None:
+    write_atomic(fs, target, [b"new"], durable=False)
+    assert not {"fsync", "sync_folder"} & {name for name, _ in fs.calls}
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_short_writes_are_gone_on_with(port: FaultyPort, target: Path, most: int) -> None:
-    port.most = most
-    write_atomic(port, target, [b"one ", b"two"])
+def test_short_writes_are_gone_on_with(fs: FaultyPort, target: Path, most: int) -> None:
+    fs.most = most
+    write_atomic(fs, target, [b"one ", b"two"])
     assert target.read_bytes() == b"one two"
 
 
-def test_a_disk_that_takes_nothing_is_an_error(port: FaultyPort, target: Path) -> None:
-    port.most = 0
+def test_a_disk_that_takes_nothing_is_an_error(fs: FaultyPort, target: Path) -> None:
+    fs.most = 0
     with pytest.raises(OSError, match="no more bytes"):
-        write_atomic(port, target, [b"new"])
+        write_atomic(fs, target, [b"new"])
     assert target.read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("call", ["create", "write", "fsync", "close", "replace"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
-def test_a_fault_leaves_the_old_file_and_nothing_else(port: FaultyPort, target: Path, call: str, number: int) -> None:
-    port.fail(call, number=number)
+def test_a_fault_leaves_the_old_file_and_nothing_else(fs: FaultyPort, target: Path, call: str, number: int) -> None:
+    fs.fail(call, number=number)
     with pytest.raises(OSError, match=os.strerror(number)):
-        write_atomic(port, target, [b"new"])
+        write_atomic(fs, target, [b"new"])
     assert target.read_bytes() == b"old"
     assert names(target) == ["session.yaml"]
 
 
-def test_a_failed_sync_is_not_tried_again(port: FaultyPort, target: Path) -> None:
+def test_a_failed_sync_is_not_tried_again(fs: FaultyPort, target: Path) -> None:
     """The kernel calls the pages clean after it, and a second sync of the same file would lie."""
-    port.fail("fsync", number=errno.EIO)
+    fs.fail("fsync", number=errno.EIO)
     with pytest.raises(OSError, match="Input/output"):
-        write_atomic(port, target, [b"new"])
-    assert [name for name, _ in port.calls].count("fsync") == 1
+        write_atomic(fs, target, [b"new"])
+    assert [name for name, _ in fs.calls].count("fsync") == 1
 
 
-def test_the_first_error_is_the_one_told(port: FaultyPort, target: Path) -> None:
-    port.fail("write")
-    port.fail("unlink", number=errno.EPERM)
+def test_the_first_error_is_the_one_told(fs: FaultyPort, target: Path) -> None:
+    fs.fail("write")
+    fs.fail("unlink", number=errno.EPERM)
     with pytest.raises(OSError, match="No space left"):
-        write_atomic(port, target, [b"new"])
+        write_atomic(fs, target, [b"new"])
     assert target.read_bytes() == b"old"
 
 
-def test_a_guard_keeps_the_old_file_at_the_last_moment(port: FaultyPort, target: Path) -> None:
+def test_a_guard_keeps_the_old_file_at_the_last_moment(fs: FaultyPort, target: Path) -> None:
     def refuse() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        write_atomic(port, target, [b"new"], guard=refuse)
+        write_atomic(fs, target, [b"new"], guard=refuse)
     assert target.read_bytes() == b"old"
     assert names(target) == ["session.yaml"]
 
 
-def test_a_link_is_replaced_and_not_followed(port: FaultyPort, target: Path) -> None:
+def test_a_link_is_replaced_and_not_followed(fs: FaultyPort, target: Path) -> None:
     link = target.with_name("link.yaml")
     link.symlink_to(target)
-    write_atomic(port, link, [b"new"])
+    write_atomic(fs, link, [b"new"])
     assert target.read_bytes() == b"old"
     assert not link.is_symlink()
 
@@ -123,7 +123,7 @@ def test_every_temporary_name_is_another() -> None:
     assert len({temporary_name("x") for _ in range(100)}) == 100
 
 
-def test_what_dead_writers_left_is_found_and_what_living_ones_use_is_not(port: FaultyPort, tmp_path: Path) -> None:
+def test_what_dead_writers_left_is_found_and_what_living_ones_use_is_not(fs: FaultyPort, tmp_path: Path) -> None:
     dead = tmp_path / ".session.yaml.4194999-0123abcd.tmp"
     for path in (
         dead,
@@ -132,14 +132,14 @@ def test_what_dead_writers_left_is_found_and_what_living_ones_use_is_not(port: F
         tmp_path / ".x.1-0123abcd.tmp",
     ):
         path.touch()
-    assert left_overs(port, tmp_path) == [dead]
+    assert leftovers(fs, tmp_path) == [dead]
 
 
-def test_all_of_every_piece_is_written(port: FaultyPort, tmp_path: Path) -> None:
-    port.most = 2
-    descriptor = port.create(tmp_path / "x")
-    write_all(port, descriptor, (bytes([65 + number]) * number for number in range(5)))
-    port.close(descriptor)
+def test_all_of_every_piece_is_written(fs: FaultyPort, tmp_path: Path) -> None:
+    fs.most = 2
+    descriptor = fs.create(tmp_path / "x")
+    write_all(fs, descriptor, (bytes([65 + number]) * number for number in range(5)))
+    fs.close(descriptor)
     assert (tmp_path / "x").read_bytes() == b"BCCDDDEEEE"
 
 
@@ -156,7 +156,7 @@ def test_all_of_every_piece_is_written(port: FaultyPort, tmp_path: Path) -> None
 )
 def test_a_refusal_says_what_to_do(tmp_path: Path, number: int, advice: str) -> None:
     cause = OSError(number, os.strerror(number))
-    error = explain(cause, "save the session", tmp_path)
+    error = explain_error(cause, "save the session", tmp_path)
     assert str(error).startswith(f"Could not save the session in {tmp_path}: ")
     assert advice in str(error)
     assert (error.path, error.cause) == (tmp_path, cause)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.search import prefilter as sifting
 from aloop.memory.search import prefilter_worker as sifter
-from aloop.memory.search.prefilter import _STEADY, Sieve, Sifting
-from aloop.memory.search.prefilter_worker import EMPTY, FOLDING, PASSED, TAKEN, UNSEEN, Sifter
+from aloop.memory.search.prefilter import _STEADY, Prefilter, PrefilterProcess
+from aloop.memory.search.prefilter_worker import EMPTY, FOLDING, PASSED, TAKEN, UNSEEN, Matcher
 from aloop.memory.search.query import Query, fold
 from aloop.memory.search.search import find_hits
 from aloop.memory.session import Session
@@ -34,9 +34,9 @@ _LETTERS = st.text(
 
 
 def lets_through(data: bytes, query: str) -> bool:
-    sieve = Sieve(Query.parse(query))
+    sieve = Prefilter(Query.parse(query))
     passed = sieve.passes(data)
-    assert not passed or Sifter(sieve.pieces, is_ascii=sieve.is_ascii).passes(data)
+    assert not passed or Matcher(sieve.pieces, is_ascii=sieve.is_ascii).passes(data)
     return passed
 
 
@@ -107,7 +107,7 @@ def test_what_was_typed_below_the_end_marker_is_let_through() -> None:
     assert lets_through(data, "needle")
 
 
-NEEDLE = Sieve(Query.parse('needle "in the hay"'))
+NEEDLE = Prefilter(Query.parse('needle "in the hay"'))
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +126,7 @@ def left(paths: list[str]) -> list[int]:
     """Return what a second process leaves to read when it has come to its end before us."""
     with ExitStack() as stack:
         before = set(children_of(os.getpid()))
-        others = stack.enter_context(sifting.sifting(NEEDLE, paths))
+        others = stack.enter_context(sifting.start_prefilter(NEEDLE, paths))
         for process in set(children_of(os.getpid())) - before:
             os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
         return [place for place in range(len(paths)) if others.leaves(place)]
@@ -153,13 +153,13 @@ def test_one_that_can_not_be_started_leaves_everything(tmp_path: Path, monkeypat
 
 def test_what_it_has_taken_and_not_finished_is_read() -> None:
     states = bytearray([UNSEEN, TAKEN, EMPTY, PASSED])
-    assert [Sifting(states).leaves(place) for place in range(4)] == [True, True, False, True]
+    assert [PrefilterProcess(states).leaves(place) for place in range(4)] == [True, True, False, True]
     assert states == bytearray([TAKEN, TAKEN, EMPTY, PASSED])
 
 
 def test_it_ends_with_the_search(tmp_path: Path) -> None:
     before = set(children_of(os.getpid()))
-    with sifting.sifting(NEEDLE, put(tmp_path, *[b"needle in the hay"] * 1_000)):
+    with sifting.start_prefilter(NEEDLE, put(tmp_path, *[b"needle in the hay"] * 1_000)):
         [process] = set(children_of(os.getpid())) - before
     assert not is_running(process)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.memory.search.query import BEFORE, LENGTH, Query, fold, passage
+from aloop.memory.search.query import BEFORE, LENGTH, Query, fold, snippet
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_case_composition_and_white_space_make_no_difference(one: str, other: st
 
 
 def marked(text: str, query: str) -> tuple[str, list[str]]:
-    line, marks = passage(text, Query.parse(query))
+    line, marks = snippet(text, Query.parse(query))
     return line, [line[start:end] for start, end in marks]
 
 

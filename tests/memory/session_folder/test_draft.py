@@ -41,7 +41,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 @pytest.fixture
-async def desk(port: FaultyPort, sessions_dir: Path) -> Desk:
+async def desk(fs: FaultyPort, sessions_dir: Path) -> Desk:
     desk = Desk(sessions_dir)
     await desk.memory.resume(FIRST)
     return desk
@@ -163,14 +163,14 @@ async def test_what_others_changed_otherwise_is_kept_in_a_copy(desk: Desk) -> No
     assert copy.read_bytes() == theirs
 
 
-async def test_a_write_at_the_last_moment_is_seen(desk: Desk, port: FaultyPort) -> None:
+async def test_a_write_at_the_last_moment_is_seen(desk: Desk, fs: FaultyPort) -> None:
     def write_once() -> None:
-        del port.before["fsync"]
+        del fs.before["fsync"]
         replace(desk.path, "      4.\n", "      four.\n")
 
     draft = await desk.memory.begin_edit()
     replace(draft.path, "      4.\n", "      vier.\n")
-    port.before["fsync"] = write_once
+    fs.before["fsync"] = write_once
     assert await desk.memory.finish_edit(draft)
     [copy] = desk.copies("before")
     assert "four" in copy.read_text()
@@ -197,14 +197,14 @@ async def test_a_session_without_a_file_can_not_be_edited(sessions_dir: Path) ->
         await MemoryManager(sessions_dir=sessions_dir).begin_edit()
 
 
-async def test_when_the_disk_says_no_both_files_stay(desk: Desk, port: FaultyPort) -> None:
+async def test_when_the_disk_says_no_both_files_stay(desk: Desk, fs: FaultyPort) -> None:
     before = desk.path.read_bytes()
     draft = await desk.memory.begin_edit()
     replace(draft.path, "Be brief.", "Be kind.")
-    port.fail("replace")
+    fs.fail("replace")
     with pytest.raises(StorageError, match="take the edited session over"):
         await desk.memory.finish_edit(draft)
-    port.heal()
+    fs.heal()
     assert desk.path.read_bytes() == before
     assert await desk.memory.finish_edit(draft)
 

@@ -152,26 +152,26 @@ async def test_where_there_are_no_sessions_there_is_nothing_to_recover(sessions_
     assert not sessions_dir.exists()
 
 
-async def test_a_recovery_that_is_cut_short_brings_nothing_back_twice(sessions_dir: Path, port: FaultyPort) -> None:
+async def test_a_recovery_that_is_cut_short_brings_nothing_back_twice(sessions_dir: Path, fs: FaultyPort) -> None:
     memory = await a_saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
-    port.fail("unlink", on=".journal")
+    fs.fail("unlink", on=".journal")
     (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     assert "the disk is full" in notice
-    port.heal()
+    fs.heal()
     assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
     session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
     assert [message.content for message in session.messages] == ["Hello", "Hi", "Again?"]
 
 
-async def test_several_turns_come_back_in_their_order(sessions_dir: Path, port: FaultyPort) -> None:
+async def test_several_turns_come_back_in_their_order(sessions_dir: Path, fs: FaultyPort) -> None:
     memory = await a_saved_session(sessions_dir)
-    port.fail("replace", on=".session.yaml")
+    fs.fail("replace", on=".session.yaml")
     for number in range(8):
         with pytest.raises(StorageError):
             await take_turn(memory, f"Question {number}", f"Answer {number}")
     memory.close()
-    port.heal()
+    fs.heal()
     assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 8
     session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
     assert session.messages == memory.messages
@@ -190,11 +190,11 @@ async def test_a_damaged_journal_is_kept_for_a_person_to_look_at(sessions_dir: P
     assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
 
 
-async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir: Path, port: FaultyPort) -> None:
+async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir: Path, fs: FaultyPort) -> None:
     first, second = await a_saved_session(sessions_dir), await a_saved_session(sessions_dir)
     for memory in (first, second):
         await crash_in_a_turn(memory, *TURN)
-    port.fail("names", number=errno.EACCES, on=first.session_id[:8])
+    fs.fail("names", number=errno.EACCES, on=first.session_id[:8])
     notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     assert sorted("not permitted" in notice for notice in notices) == [False, True]
     assert len((await MemoryManager.load_session(second.session_id, sessions_dir=sessions_dir)).messages) == 5
@@ -207,22 +207,22 @@ async def test_an_empty_folder_of_another_name_is_nobodys_to_remove(sessions_dir
     assert (sessions_dir / "notes").is_dir()
 
 
-async def test_a_journal_that_fails_is_not_taken_for_a_dead_ones(sessions_dir: Path, port: FaultyPort) -> None:
+async def test_a_journal_that_fails_is_not_taken_for_a_dead_ones(sessions_dir: Path, fs: FaultyPort) -> None:
     memory = await a_saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(TURN[0])
-        port.fail("write")
+        fs.fail("write")
         await turn.add(LLMMessage("assistant", "On a full disk"))
-        port.heal()
+        fs.heal()
         assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
     session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
     assert session.messages == memory.messages
     assert len(session.messages) == 4
 
 
-async def test_a_session_opens_on_a_full_disk(sessions_dir: Path, port: FaultyPort) -> None:
+async def test_a_session_opens_on_a_full_disk(sessions_dir: Path, fs: FaultyPort) -> None:
     memory = await a_saved_session(sessions_dir)
-    port.fail("write", "truncate")
+    fs.fail("write", "truncate")
     shell = MemoryManager(sessions_dir=sessions_dir, hold=True)
     await shell.resume(memory.session_id)
     assert shell.messages == memory.messages

@@ -16,7 +16,7 @@ from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
-from aloop.memory.session_folder.session_file import ChangedMeanwhile, StoredSession, time_mark
+from aloop.memory.session_folder.session_file import ChangedMeanwhile, SessionFile, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import FaultyPort
 from tests.memory.handwritten import write_by_hand
@@ -30,12 +30,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stored(port: FaultyPort, path: Path) -> StoredSession:
+def stored(fs: FaultyPort, path: Path) -> SessionFile:
     """A session of two messages, just written."""
-    return StoredSession.create(port, path, session(*FIRST))
+    return SessionFile.create(fs, path, session(*FIRST))
 
 
-def add(stored: StoredSession, *messages: LLMMessage, system: str | None = None) -> Session:
+def add(stored: SessionFile, *messages: LLMMessage, system: str | None = None) -> Session:
     """Save ``messages`` as the next ones, and return what the session is then meant to be."""
     grown = replace(stored.session, updated_at=LATER, messages=(*stored.session.messages, *messages))
     if system is not None:
@@ -52,13 +52,13 @@ def names(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-def test_a_new_file_holds_the_session(stored: StoredSession, path: Path) -> None:
+def test_a_new_file_holds_the_session(stored: SessionFile, path: Path) -> None:
     assert path.read_bytes() == dump_session(session(*FIRST)) == stored.data
     assert on_disk(path).messages == FIRST
     assert not stored.changed_on_disk()
 
 
-def test_a_save_adds_its_messages_and_the_time_and_nothing_else(stored: StoredSession, path: Path) -> None:
+def test_a_save_adds_its_messages_and_the_time_and_nothing_else(stored: SessionFile, path: Path) -> None:
     before = path.read_text()
     add(stored, user("More"))
     assert path.read_text() == before.replace(
@@ -67,29 +67,27 @@ def test_a_save_adds_its_messages_and_the_time_and_nothing_else(stored: StoredSe
     assert names(path) == ["session.yaml"]
 
 
-def test_many_saves_of_one_process_read_back_the_same(stored: StoredSession, port: FaultyPort, path: Path) -> None:
+def test_many_saves_of_one_process_read_back_the_same(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     for message in (*RICH, user("a\n\n\n"), *RICH, user("end")):
         grown = add(stored, message)
         assert bytes(stored.data) == path.read_bytes()
     assert on_disk(path).messages == grown.messages
-    assert StoredSession.read(port, path).session.messages == grown.messages
+    assert SessionFile.read(fs, path).session.messages == grown.messages
 
 
-def test_a_save_does_not_read_the_file(stored: StoredSession, port: FaultyPort) -> None:
-    port.calls.clear()
+def test_a_save_does_not_read_the_file(stored: SessionFile, fs: FaultyPort) -> None:
+    fs.calls.clear()
     add(stored, user("More"))
-    assert "read" not in {name for name, _ in port.calls}
+    assert "read" not in {name for name, _ in fs.calls}
 
 
-def test_a_save_of_a_file_just_read_does_not_parse_it_again(
-    stored: StoredSession, port: FaultyPort, path: Path
-) -> None:
-    again = StoredSession.read(port, path)
+def test_a_save_of_a_file_just_read_does_not_parse_it_again(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+    again = SessionFile.read(fs, path)
     assert again.anchors == stored.anchors is not None
 
 
 @pytest.mark.parametrize("text", ["Be brave.", "Be\nbrave.\n\n\n"])
-def test_a_new_system_message_is_saved_with_the_messages(stored: StoredSession, path: Path, text: str) -> None:
+def test_a_new_system_message_is_saved_with_the_messages(stored: SessionFile, path: Path, text: str) -> None:
     grown = add(stored, user("More"), system=text)
     assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)
     grown = add(stored, user("And more"), system="Other")
@@ -100,9 +98,9 @@ def test_a_new_system_message_is_saved_with_the_messages(stored: StoredSession, 
     ("bom", "encoding"),
     [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")],
 )
-def test_a_file_keeps_its_encoding(port: FaultyPort, path: Path, bom: bytes, encoding: str) -> None:
+def test_a_file_keeps_its_encoding(fs: FaultyPort, path: Path, bom: bytes, encoding: str) -> None:
     path.write_bytes(bom + SPEC_SAMPLE.decode().replace("Hello", "é🎈").encode(encoding))
-    stored = StoredSession.read(port, path)
+    stored = SessionFile.read(fs, path)
     assert not stored.changed_on_disk()
     grown = add(stored, user("Más"))
     data = path.read_bytes()
@@ -113,10 +111,10 @@ def test_a_file_keeps_its_encoding(port: FaultyPort, path: Path, bom: bytes, enc
     assert not stored.changed_on_disk()
 
 
-def test_a_list_in_brackets_is_copied_before_it_is_written_as_a_block(port: FaultyPort, path: Path) -> None:
+def test_a_list_in_brackets_is_copied_before_it_is_written_as_a_block(fs: FaultyPort, path: Path) -> None:
     text = f"id: {SPEC_SAMPLE[4:40].decode()}\nmessages: [{{role: user, content: Hi, mood: calm}}] # mine\nx: y\n"
     path.write_text(text)
-    grown = add(StoredSession.read(port, path), user("More"))
+    grown = add(SessionFile.read(fs, path), user("More"))
     assert on_disk(path).messages == grown.messages
     kept = [name for name in names(path) if name.startswith("session.before-")]
     assert len(kept) == 1
@@ -127,19 +125,19 @@ def test_a_list_in_brackets_is_copied_before_it_is_written_as_a_block(port: Faul
 
 
 @pytest.mark.parametrize("quoted", [False, True])
-def test_a_session_of_a_later_aloop_is_never_written(port: FaultyPort, path: Path, quoted: bool) -> None:
+def test_a_session_of_a_later_aloop_is_never_written(fs: FaultyPort, path: Path, quoted: bool) -> None:
     data = dump_session(replace(session(*FIRST), version=2)).replace(
         b"version: 2", b"version: '2'" if quoted else b"version: 2"
     )
     path.write_bytes(data)
-    stored = StoredSession.read(port, path)
+    stored = SessionFile.read(fs, path)
     assert stored.session.version == 2
     with pytest.raises(NewerVersion, match="update aloop"):
         add(stored, user("More"))
     assert path.read_bytes() == data
 
 
-def test_touching_a_file_does_not_change_it(stored: StoredSession, path: Path) -> None:
+def test_touching_a_file_does_not_change_it(stored: SessionFile, path: Path) -> None:
     os.utime(path)
     assert not stored.changed_on_disk()
     moved = path.with_name("elsewhere")
@@ -148,20 +146,20 @@ def test_touching_a_file_does_not_change_it(stored: StoredSession, path: Path) -
     assert not stored.changed_on_disk()
 
 
-def test_an_edit_is_seen_also_one_of_the_same_length(stored: StoredSession, path: Path) -> None:
+def test_an_edit_is_seen_also_one_of_the_same_length(stored: SessionFile, path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"Hello", b"HELLO"))
     assert stored.changed_on_disk()
 
 
-def test_a_removed_file_is_missed(stored: StoredSession, path: Path) -> None:
+def test_a_removed_file_is_missed(stored: SessionFile, path: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         stored.changed_on_disk()
 
 
-def test_a_change_at_the_last_moment_wins(stored: StoredSession, port: FaultyPort, path: Path) -> None:
+def test_a_change_at_the_last_moment_wins(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     """After the look at the file and before its replacement: what another wrote then is not overwritten."""
-    port.before["fsync"] = lambda: path.write_bytes(b"theirs")
+    fs.before["fsync"] = lambda: path.write_bytes(b"theirs")
     with pytest.raises(ChangedMeanwhile):
         add(stored, user("More"))
     assert path.read_text() == "theirs"
@@ -170,30 +168,28 @@ def test_a_change_at_the_last_moment_wins(stored: StoredSession, port: FaultyPor
 
 @pytest.mark.parametrize("call", ["create", "write", "fsync", "replace"])
 def test_a_fault_changes_neither_the_file_nor_what_is_known_of_it(
-    stored: StoredSession, port: FaultyPort, path: Path, call: str
+    stored: SessionFile, fs: FaultyPort, path: Path, call: str
 ) -> None:
     before, known = path.read_bytes(), bytes(stored.data)
-    port.fail(call)
+    fs.fail(call)
     with pytest.raises(OSError, match="No space"):
         add(stored, user("More"))
     assert path.read_bytes() == before
     assert stored.data == known
     assert stored.session.messages == FIRST
     assert names(path) == ["session.yaml"]
-    port.heal()
+    fs.heal()
     add(stored, user("More"))
     assert on_disk(path).messages == (*FIRST, user("More"))
 
 
-def test_a_fault_after_the_replacement_is_no_change_by_others(
-    stored: StoredSession, port: FaultyPort, path: Path
-) -> None:
+def test_a_fault_after_the_replacement_is_no_change_by_others(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     """The new file is there, its name perhaps not yet durable; the next save must not take it for somebody's edit."""
-    port.fail("sync_folder", number=errno.EIO)
+    fs.fail("sync_folder", number=errno.EIO)
     add(stored, user("More"))
     with pytest.raises(OSError, match="Input/output"):
         stored.sync()
-    port.heal()
+    fs.heal()
     assert path.read_bytes() == stored.data
     assert not stored.changed_on_disk()
 
@@ -206,7 +202,7 @@ def test_a_fault_after_the_replacement_is_no_change_by_others(
     ],
 )
 def test_a_value_that_would_not_come_back_is_refused_before_anything_is_written(
-    stored: StoredSession, path: Path, message: LLMMessage
+    stored: SessionFile, path: Path, message: LLMMessage
 ) -> None:
     before = path.read_bytes()
     with pytest.raises(UnstorableValue):
@@ -214,7 +210,7 @@ def test_a_value_that_would_not_come_back_is_refused_before_anything_is_written(
     assert path.read_bytes() == before
 
 
-def test_a_copy_beside_holds_what_a_save_would_have_written(stored: StoredSession, path: Path) -> None:
+def test_a_copy_beside_holds_what_a_save_would_have_written(stored: SessionFile, path: Path) -> None:
     path.write_text("broken: [")
     beside = path.with_name("session.recovered.yaml")
     grown = replace(stored.session, messages=(*FIRST, user("More")))
@@ -227,7 +223,7 @@ def test_a_copy_beside_holds_what_a_save_would_have_written(stored: StoredSessio
     assert on_disk(beside).messages == (*grown.messages, user("Again"))
 
 
-def test_a_late_edit_of_the_displaced_file_is_seen(stored: StoredSession, port: FaultyPort, path: Path) -> None:
+def test_a_late_edit_of_the_displaced_file_is_seen(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     """An editor that had the old file open writes into that, though it has lost its name."""
     with path.open("r+b") as editor:
         grown = replace(stored.session, updated_at=LATER, messages=(*FIRST, user("More")))
@@ -244,36 +240,36 @@ def test_a_late_edit_of_the_displaced_file_is_seen(stored: StoredSession, port: 
 
 
 def test_the_disk_takes_the_old_version_back_only_after_the_new_one_is_safe(
-    stored: StoredSession, port: FaultyPort
+    stored: SessionFile, fs: FaultyPort
 ) -> None:
-    port.calls.clear()
+    fs.calls.clear()
     add(stored, user("And then?"))
     stored.sync()
-    assert [name for name, _ in port.calls][-2:] == ["sync_folder", "close_behind"]
+    assert [name for name, _ in fs.calls][-2:] == ["sync_folder", "close_behind"]
     assert stored.displaced.held == 0
 
 
-def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: StoredSession, port: FaultyPort) -> None:
-    port.fail("sync_folder")
+def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: SessionFile, fs: FaultyPort) -> None:
+    fs.fail("sync_folder")
     for _ in range(3):
         add(stored, user("And then?"))
         with pytest.raises(OSError, match="space"):
             stored.sync()
     assert stored.displaced.held == 1
-    port.heal()
+    fs.heal()
     stored.sync()
     assert stored.displaced.held == 0
 
 
-def test_no_descriptor_is_left_behind(port: FaultyPort, path: Path) -> None:
-    stored = StoredSession.create(port, path, session(*FIRST))
+def test_no_descriptor_is_left_behind(fs: FaultyPort, path: Path) -> None:
+    stored = SessionFile.create(fs, path, session(*FIRST))
     versions = {path.stat().st_ino}
     for number in range(3):
         grown = replace(stored.session, messages=(*stored.session.messages, user(str(number))))
         stored.save(grown, [user(str(number))], watch=True)
         versions.add(path.stat().st_ino)
     assert _open_files() & versions  # the displaced version, watched until it is forgotten
-    port.fail("replace")
+    fs.fail("replace")
     with pytest.raises(OSError, match="No space"):
         stored.save(stored.session, [], watch=True)
     stored.forget_displaced()
@@ -290,13 +286,13 @@ def _open_files() -> set[int]:
 
 
 @pytest.mark.parametrize("cases", [200, pytest.param(10_000, marks=pytest.mark.stress)])
-def test_hand_written_files_grow_through_the_disk_as_well(port: FaultyPort, path: Path, cases: int) -> None:
+def test_hand_written_files_grow_through_the_disk_as_well(fs: FaultyPort, path: Path, cases: int) -> None:
     for seed in range(cases):
-        port.calls.clear()
+        fs.calls.clear()
         rng = random.Random(seed)
         hand = write_by_hand(rng)
         path.write_bytes(hand.data)
-        stored = StoredSession.read(port, path)
+        stored = SessionFile.read(fs, path)
         for message in rng.sample((user("One"), user("a\nb\n\n"), answer("é\n"), *RICH), 2):
             grown = add(stored, message, system=rng.choice((None, None, "Be\nbrave.\n")))
         data = path.read_bytes()
@@ -309,19 +305,19 @@ def test_a_time_mark_sorts_and_can_stand_in_any_file_name() -> None:
     assert time_mark(LATER) == "20250131T123000.250000"
 
 
-def test_a_file_that_is_no_session_is_not_read(port: FaultyPort, path: Path) -> None:
+def test_a_file_that_is_no_session_is_not_read(fs: FaultyPort, path: Path) -> None:
     path.write_text("id: [")
     with pytest.raises(SessionFileError):
-        StoredSession.read(port, path)
+        SessionFile.read(fs, path)
     path.unlink()
     path.symlink_to(path.with_name("elsewhere.yaml"))
     path.with_name("elsewhere.yaml").write_bytes(SPEC_SAMPLE)
     with pytest.raises(OSError, match="symbolic"):
-        StoredSession.read(port, path)
+        SessionFile.read(fs, path)
 
 
-def test_a_new_system_message_at_an_unended_end_and_new_messages_go_together(port: FaultyPort, path: Path) -> None:
+def test_a_new_system_message_at_an_unended_end_and_new_messages_go_together(fs: FaultyPort, path: Path) -> None:
     """The block that ends the file is closed for the messages, and replaced for the system message."""
     path.write_text(f"id: {ID}\nsystem_messages:\n  - content: >\n      Be\n      kind.")
-    grown = add(StoredSession.read(port, path), user("Hi"), system="Be\nbrave.\n")
+    grown = add(SessionFile.read(fs, path), user("Hi"), system="Be\nbrave.\n")
     assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)

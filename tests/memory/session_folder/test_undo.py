@@ -165,17 +165,17 @@ async def test_the_title_follows_what_is_said_first_unless_somebody_gave_it(memo
 
 
 @pytest.mark.parametrize("act", ["undo", "redo"])
-async def test_a_crash_between_the_two_files_loses_nothing(memory: MemoryManager, port: FaultyPort, act: str) -> None:
+async def test_a_crash_between_the_two_files_loses_nothing(memory: MemoryManager, fs: FaultyPort, act: str) -> None:
     memory = await again(memory)  # on the disk that can fail
     if act == "redo":
         await memory.undo()
-        port.fail("unlink", on="undone")  # as if it had died there
+        fs.fail("unlink", on="undone")  # as if it had died there
         await memory.redo()
     else:
-        port.fail("replace", on="session.yaml")
+        fs.fail("replace", on="session.yaml")
         with pytest.raises(StorageError):
             await memory.undo()
-    port.heal()
+    fs.heal()
     memory = await again(memory)
     assert memory.messages == TALK
     assert len(undone(memory)) == 1
@@ -184,10 +184,10 @@ async def test_a_crash_between_the_two_files_loses_nothing(memory: MemoryManager
     assert undone(memory) == []
 
 
-async def test_on_a_full_disk_nothing_is_undone(memory: MemoryManager, port: FaultyPort) -> None:
+async def test_on_a_full_disk_nothing_is_undone(memory: MemoryManager, fs: FaultyPort) -> None:
     memory = await again(memory)
     before = file_of(memory).read_bytes()
-    port.fail("write")
+    fs.fail("write")
     with pytest.raises(StorageError, match="full"):
         await memory.undo()
     assert (memory.messages, file_of(memory).read_bytes(), undone(memory)) == (TALK, before, [])

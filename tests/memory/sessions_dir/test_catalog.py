@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import SessionExists, SessionTwin
+from aloop.errors import DuplicateSessionId, SessionExists
 from aloop.memory import MemoryManager
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
@@ -44,8 +44,8 @@ def two(sessions_dir: Path) -> Path:
 
 
 @pytest.fixture
-def catalog(port: FaultyPort, sessions_dir: Path) -> Catalog:
-    return Catalog(port, sessions_dir)
+def catalog(fs: FaultyPort, sessions_dir: Path) -> Catalog:
+    return Catalog(fs, sessions_dir)
 
 
 def ids(catalog: Catalog) -> list[str]:
@@ -63,27 +63,25 @@ def test_the_newest_comes_first_by_what_the_files_say(two: Path, catalog: Catalo
     assert ids(catalog) == [OTHER_ID, ID]
 
 
-def test_a_listing_makes_the_missing_index_and_nothing_else(two: Path, catalog: Catalog, port: FaultyPort) -> None:
+def test_a_listing_makes_the_missing_index_and_nothing_else(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
     catalog.heads()
-    assert read_index(port, two) == {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID}
-    written = {call for call in port.calls if call[0] in WRITING - {"write"}}
+    assert read_index(fs, two) == {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID}
+    written = {call for call in fs.calls if call[0] in WRITING - {"write"}}
     assert {Path(str(path)).parent for _, path in written} == {two}
     assert sorted(path.name for path in two.iterdir()) == [FILE_NAME, FIRST_ID.folder, OTHER.folder]
 
 
-def test_a_listing_with_a_sound_index_writes_nothing(two: Path, catalog: Catalog, port: FaultyPort) -> None:
+def test_a_listing_with_a_sound_index_writes_nothing(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
     catalog.heads()
-    port.calls.clear()
+    fs.calls.clear()
     catalog.heads()
     catalog.find("a1")
-    assert not WRITING & {name for name, _ in port.calls}
+    assert not WRITING & {name for name, _ in fs.calls}
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-def test_a_folder_that_can_not_be_written_still_lists(
-    two: Path, catalog: Catalog, port: FaultyPort, number: int
-) -> None:
-    port.fail(*WRITING, number=number)
+def test_a_folder_that_can_not_be_written_still_lists(two: Path, catalog: Catalog, fs: FaultyPort, number: int) -> None:
+    fs.fail(*WRITING, number=number)
     assert ids(catalog) == [OTHER_ID, ID]
     assert catalog.find("a1b2") == [FIRST_ID]
 
@@ -124,13 +122,13 @@ def test_a_session_whose_id_was_edited_is_found_by_the_new_one(two: Path, catalo
     assert catalog.find("0bad") == [Entry("0badcafe-5678-40ab-8def-1234567890ab", FIRST_ID.folder)]
 
 
-def test_look_ups_after_the_first_read_one_file_each(two: Path, catalog: Catalog, port: FaultyPort) -> None:
+def test_look_ups_after_the_first_read_one_file_each(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
     catalog.heads()
     os.utime(two, (1_000_000, 1_000_000))  # what just changed is looked at again
     catalog.find("e5f6")
-    port.calls.clear()
+    fs.calls.clear()
     assert catalog.find("a1b2") == [FIRST_ID]
-    assert [name for name, _ in port.calls] == ["lstat", "read"]
+    assert [name for name, _ in fs.calls] == ["lstat", "read"]
 
 
 def test_of_two_folders_with_one_id_the_one_named_after_it_is_meant(two: Path, catalog: Catalog) -> None:
@@ -138,7 +136,7 @@ def test_of_two_folders_with_one_id_the_one_named_after_it_is_meant(two: Path, c
     assert catalog.find("a1b2") == [FIRST_ID]
     assert ids(catalog) == ["0-copy", OTHER_ID, ID]
     assert [(entry.id, entry.folder) for entry in catalog.find("0-copy")] == [("0-copy", "0-Copy")]
-    assert catalog.twins() == {"0-Copy": "0-copy"}
+    assert catalog.duplicate_ids() == {"0-Copy": "0-copy"}
     assert f"has the id of {FIRST_ID.folder} too" in str(catalog.heads()[0].problem)
 
 
@@ -174,41 +172,41 @@ POISON: dict[str, Callable[[str, str], str | None]] = {
 
 @pytest.mark.parametrize("kind", POISON)
 def test_whatever_the_index_says_the_folders_are_listed(
-    two: Path, port: FaultyPort, kind: str, everything: Callable[[Path], dict[str, bytes | str]]
+    two: Path, fs: FaultyPort, kind: str, everything: Callable[[Path], dict[str, bytes | str]]
 ) -> None:
     outside = two.parent / "outside"
     put(outside.parent, "0ff51de0-5678-40ab-8def-1234567890ab", "outside")
     before = everything(outside)
-    write_index(port, two, {})
+    write_index(fs, two, {})
     header = (two / FILE_NAME).read_text()
-    write_index(port, two, {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID})
+    write_index(fs, two, {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID})
     text = POISON[kind](header, (two / FILE_NAME).read_text())
     (two / FILE_NAME).write_text(text) if text is not None else (two / FILE_NAME).unlink()
-    port.calls.clear()
+    fs.calls.clear()
     for prefix, hits in (("a1b2", [FIRST_ID]), ("e5f6", [OTHER]), ("0ff5", []), ("0bad", [])):
-        assert Catalog(port, two).find(prefix) == hits
-    assert ids(Catalog(port, two)) == [OTHER_ID, ID]
-    assert read_index(port, two) == {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID}
+        assert Catalog(fs, two).find(prefix) == hits
+    assert ids(Catalog(fs, two)) == [OTHER_ID, ID]
+    assert read_index(fs, two) == {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID}
     assert everything(outside) == before
-    assert not {path for path in port.paths() if path.is_absolute() and not path.is_relative_to(two)}
+    assert not {path for path in fs.paths() if path.is_absolute() and not path.is_relative_to(two)}
 
 
-def test_a_lying_index_does_not_hide_that_a_prefix_is_ambiguous(two: Path, port: FaultyPort) -> None:
+def test_a_lying_index_does_not_hide_that_a_prefix_is_ambiguous(two: Path, fs: FaultyPort) -> None:
     """Or the wrong one of two sessions would be deleted without a question."""
     twin = Entry("a1b2ffff-5678-40ab-8def-1234567890ab", "2025-02-01_a1b2ffff")
     put(two, twin.id, twin.folder)
     lie = {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID, twin.folder: "0badcafe-5678-40ab-8def-1234567890ab"}
-    write_index(port, two, lie)
-    assert Catalog(port, two).find("a1b2") == [FIRST_ID, twin]
+    write_index(fs, two, lie)
+    assert Catalog(fs, two).find("a1b2") == [FIRST_ID, twin]
 
 
-def test_links_are_neither_listed_nor_followed(two: Path, port: FaultyPort, catalog: Catalog) -> None:
+def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyPort, catalog: Catalog) -> None:
     outside = two.parent / "outside"
     put(outside.parent, "0ff51de0-5678-40ab-8def-1234567890ab", "outside")
     (two / "2025-02-02_0ff51de0").symlink_to(outside)
     assert ids(catalog) == [OTHER_ID, ID]
     assert catalog.find("0ff5") == []
-    assert not {path for path in port.paths() if not path.is_relative_to(two)}
+    assert not {path for path in fs.paths() if not path.is_relative_to(two)}
 
 
 def test_what_is_hidden_or_no_folder_is_passed_by(two: Path, catalog: Catalog) -> None:
@@ -252,7 +250,7 @@ async def test_a_copy_is_found_by_its_name(sessions_dir: Path, copied: Path) -> 
 
 async def test_a_copy_is_forked_and_not_resumed(sessions_dir: Path, copied: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
-    with pytest.raises(SessionTwin):
+    with pytest.raises(DuplicateSessionId):
         await memory.resume(copied.name)
     assert (await memory.fork(copied.name)).messages[0].content == "the copy"
 

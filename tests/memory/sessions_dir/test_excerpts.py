@@ -10,7 +10,7 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.serialization import dump_session
-from aloop.memory.sessions_dir.excerpts import ENOUGH, find_opening, read_ending
+from aloop.memory.sessions_dir.excerpts import ENOUGH, find_first_question, read_ending
 from tests.benchmarks.sample import conversation
 from tests.export.test_export import session
 from tests.saved_sessions import FIRST, SECOND, break_session, save
@@ -22,7 +22,7 @@ from tests.saved_sessions import FIRST, SECOND, break_session, save
 )
 def test_the_first_question_is_found_as_aloop_writes_it(said: str) -> None:
     data = dump_session(session(LLMMessage("user", said), LLMMessage("user", "another")))
-    assert find_opening(data) == " ".join(said.split())
+    assert find_first_question(data) == " ".join(said.split())
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_the_first_question_is_found_as_aloop_writes_it(said: str) -> None:
     ],
 )
 def test_so_it_mostly_is_as_hands_write_it(text: str, opening: str) -> None:
-    assert find_opening(text.encode()) == opening
+    assert find_first_question(text.encode()) == opening
 
 
 async def test_openings_are_by_id_and_broken_sessions_hide_none(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, says="About the weather")
     save(sessions_dir, SECOND, says="About the sea")
     break_session(sessions_dir)
-    found = await MemoryManager.list_openings(sessions_dir=sessions_dir)
+    found = await MemoryManager.list_first_questions(sessions_dir=sessions_dir)
     assert (found[FIRST], found[SECOND]) == ("About the weather", "About the sea")
 
 

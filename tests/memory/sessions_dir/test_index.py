@@ -16,35 +16,35 @@ FOLDER = "2025-01-31_a1b2c3d4"
 
 
 @pytest.fixture
-def header(port: FaultyPort, tmp_path: Path) -> str:
+def header(fs: FaultyPort, tmp_path: Path) -> str:
     """The line with which a sound index begins."""
-    write_index(port, tmp_path, {})
+    write_index(fs, tmp_path, {})
     return (tmp_path / FILE_NAME).read_text()
 
 
 @pytest.mark.parametrize(
     "folder", [FOLDER, "my notes", 'a"b', "back\\slash", "é🎈", "a: b", os.fsdecode(b"\xff"), "x\ny"]
 )
-def test_any_folder_name_comes_back(port: FaultyPort, tmp_path: Path, folder: str) -> None:
+def test_any_folder_name_comes_back(fs: FaultyPort, tmp_path: Path, folder: str) -> None:
     ids = {folder: ID, "2025-02-01_e5f6a7b8": OTHER_ID}
-    write_index(port, tmp_path, ids)
-    assert read_index(port, tmp_path) == ids
+    write_index(fs, tmp_path, ids)
+    assert read_index(fs, tmp_path) == ids
 
 
-def test_a_session_is_appended(port: FaultyPort, tmp_path: Path) -> None:
-    add_to_index(port, tmp_path, FOLDER, ID)
-    add_to_index(port, tmp_path, "other", OTHER_ID)
-    assert read_index(port, tmp_path) == {FOLDER: ID, "other": OTHER_ID}
+def test_a_session_is_appended(fs: FaultyPort, tmp_path: Path) -> None:
+    add_to_index(fs, tmp_path, FOLDER, ID)
+    add_to_index(fs, tmp_path, "other", OTHER_ID)
+    assert read_index(fs, tmp_path) == {FOLDER: ID, "other": OTHER_ID}
 
 
-def test_it_is_yaml_that_maps_ids_to_folders(port: FaultyPort, tmp_path: Path) -> None:
-    write_index(port, tmp_path, {FOLDER: ID, "my notes": OTHER_ID})
+def test_it_is_yaml_that_maps_ids_to_folders(fs: FaultyPort, tmp_path: Path) -> None:
+    write_index(fs, tmp_path, {FOLDER: ID, "my notes": OTHER_ID})
     assert yaml.safe_load((tmp_path / FILE_NAME).read_bytes()) == {ID: FOLDER, OTHER_ID: "my notes"}
 
 
-def test_there_need_be_none(port: FaultyPort, tmp_path: Path) -> None:
-    assert read_index(port, tmp_path) is None
-    assert read_index(port, tmp_path / "nowhere") is None
+def test_there_need_be_none(fs: FaultyPort, tmp_path: Path) -> None:
+    assert read_index(fs, tmp_path) is None
+    assert read_index(fs, tmp_path / "nowhere") is None
 
 
 @pytest.mark.parametrize(
@@ -71,50 +71,50 @@ def test_there_need_be_none(port: FaultyPort, tmp_path: Path) -> None:
     ],
 )
 def test_a_line_of_another_kind_makes_all_of_it_worthless(
-    port: FaultyPort, tmp_path: Path, header: str, lines: str
+    fs: FaultyPort, tmp_path: Path, header: str, lines: str
 ) -> None:
     (tmp_path / FILE_NAME).write_text(f"{header}{OTHER_ID}: 2025-02-01_e5f6a7b8\n{lines}")
-    assert read_index(port, tmp_path) is None
+    assert read_index(fs, tmp_path) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"# mine\n", b"\xff\xfe\x00", f"{ID}: {FOLDER}\n".encode()])
-def test_a_file_that_is_no_index_is_none(port: FaultyPort, tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_no_index_is_none(fs: FaultyPort, tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(data)
-    assert read_index(port, tmp_path) is None
+    assert read_index(fs, tmp_path) is None
 
 
-def test_an_index_cut_at_any_byte_is_none_or_tells_no_lie(port: FaultyPort, tmp_path: Path) -> None:
+def test_an_index_cut_at_any_byte_is_none_or_tells_no_lie(fs: FaultyPort, tmp_path: Path) -> None:
     ids = {FOLDER: ID, "my notes": OTHER_ID}
-    write_index(port, tmp_path, ids)
+    write_index(fs, tmp_path, ids)
     data = (tmp_path / FILE_NAME).read_bytes()
     for length in range(len(data)):
         (tmp_path / FILE_NAME).write_bytes(data[:length])
-        assert (read_index(port, tmp_path) or {}).items() <= ids.items()
+        assert (read_index(fs, tmp_path) or {}).items() <= ids.items()
 
 
-def test_a_link_is_not_followed(port: FaultyPort, tmp_path: Path) -> None:
+def test_a_link_is_not_followed(fs: FaultyPort, tmp_path: Path) -> None:
     sessions, outside = tmp_path / "sessions", tmp_path / "outside"
     sessions.mkdir()
-    write_index(port, tmp_path, {FOLDER: ID})
+    write_index(fs, tmp_path, {FOLDER: ID})
     (tmp_path / FILE_NAME).rename(outside)
     (sessions / FILE_NAME).symlink_to(outside)
     before = outside.read_bytes()
-    assert read_index(port, sessions) is None
-    add_to_index(port, sessions, "new", OTHER_ID)
+    assert read_index(fs, sessions) is None
+    add_to_index(fs, sessions, "new", OTHER_ID)
     assert outside.read_bytes() == before
 
 
 @pytest.mark.parametrize("call", ["create", "write", "replace", "open_append"])
-def test_a_disk_that_refuses_only_means_there_is_none(port: FaultyPort, tmp_path: Path, call: str) -> None:
-    write_index(port, tmp_path, {FOLDER: ID})
+def test_a_disk_that_refuses_only_means_there_is_none(fs: FaultyPort, tmp_path: Path, call: str) -> None:
+    write_index(fs, tmp_path, {FOLDER: ID})
     before = (tmp_path / FILE_NAME).read_bytes()
-    port.fail(call)
-    write_index(port, tmp_path, {})
-    add_to_index(port, tmp_path, "other", OTHER_ID)
-    port.heal()
+    fs.fail(call)
+    write_index(fs, tmp_path, {})
+    add_to_index(fs, tmp_path, "other", OTHER_ID)
+    fs.heal()
     assert (
         (tmp_path / FILE_NAME).read_bytes().startswith(before)
-        or read_index(port, tmp_path) == {"other": OTHER_ID}
-        or (read_index(port, tmp_path) == {})
+        or read_index(fs, tmp_path) == {"other": OTHER_ID}
+        or (read_index(fs, tmp_path) == {})
     )
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]

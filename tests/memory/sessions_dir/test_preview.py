@@ -11,7 +11,7 @@ import pytest
 
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.ids import short_name
-from aloop.memory.sessions_dir.preview import HEAD_SIZE, Head, read_head, read_summary
+from aloop.memory.sessions_dir.preview import HEADER_SIZE, SessionHeader, read_header, read_summary
 from tests.memory.examples import ID, NOON, SPEC_SAMPLE, session, user
 from tests.memory.faults import FaultyPort
 
@@ -24,20 +24,20 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / FOLDER / "session.yaml"
 
 
-def head(port: FaultyPort, path: Path) -> Head | None:
-    return read_head(port, str(path.parents[1]), FOLDER)
+def head(fs: FaultyPort, path: Path) -> SessionHeader | None:
+    return read_header(fs, str(path.parents[1]), FOLDER)
 
 
-def test_the_first_lines_of_a_file_of_ours_are_enough(port: FaultyPort, path: Path) -> None:
+def test_the_first_lines_of_a_file_of_ours_are_enough(fs: FaultyPort, path: Path) -> None:
     path.write_bytes(dump_session(session(user("x" * 5_000))))
-    assert head(port, path) == Head(FOLDER, ID, NOON)
-    assert [name for name, _ in port.calls] == ["read"]
+    assert head(fs, path) == SessionHeader(FOLDER, ID, NOON)
+    assert [name for name, _ in fs.calls] == ["read"]
 
 
-def test_the_rest_of_it_is_not_looked_at(port: FaultyPort, path: Path) -> None:
+def test_the_rest_of_it_is_not_looked_at(fs: FaultyPort, path: Path) -> None:
     """Whether it can be read is found out when it is shown."""
-    path.write_bytes(dump_session(session(user("x" * HEAD_SIZE)))[:HEAD_SIZE] + b"\n\t*\xff")
-    assert head(port, path) == Head(FOLDER, ID, NOON)
+    path.write_bytes(dump_session(session(user("x" * HEADER_SIZE)))[:HEADER_SIZE] + b"\n\t*\xff")
+    assert head(fs, path) == SessionHeader(FOLDER, ID, NOON)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_the_rest_of_it_is_not_looked_at(port: FaultyPort, path: Path) -> None:
         b"# long\n" * 200 + SPEC_SAMPLE,
     ],
 )
-def test_a_file_that_begins_in_another_way_is_read_whole(port: FaultyPort, path: Path, data: bytes) -> None:
+def test_a_file_that_begins_in_another_way_is_read_whole(fs: FaultyPort, path: Path, data: bytes) -> None:
     path.write_bytes(data)
-    found = head(port, path)
+    found = head(fs, path)
     assert found is not None
     assert found.id == "a1b2c3d4-5678-90ab-cdef-1234567890ab"
     assert found.updated_at == datetime.fromisoformat("2025-01-31T15:45:00").astimezone()
@@ -62,83 +62,83 @@ def test_a_file_that_begins_in_another_way_is_read_whole(port: FaultyPort, path:
 
 
 @pytest.mark.parametrize("data", [b"", b"id: [", b"\xff", b"messages: []\n"])
-def test_a_broken_file_is_known_by_its_folder_and_its_time(port: FaultyPort, path: Path, data: bytes) -> None:
+def test_a_broken_file_is_known_by_its_folder_and_its_time(fs: FaultyPort, path: Path, data: bytes) -> None:
     path.write_bytes(data)
     os.utime(path, (1_000_000, 1_000_000))
-    found = head(port, path)
+    found = head(fs, path)
     assert found is not None
     assert (found.id, found.updated_at) == ("a1b2c3d4", datetime.fromtimestamp(1_000_000, UTC))
     assert found.problem is not None
     assert found.problem.path == path
 
 
-def test_a_file_that_tells_no_time_has_that_of_its_last_change(port: FaultyPort, path: Path) -> None:
+def test_a_file_that_tells_no_time_has_that_of_its_last_change(fs: FaultyPort, path: Path) -> None:
     path.write_text(f"id: {ID}\nmessages:\n- {{role: user, content: Hi}}\n")
     os.utime(path, (1_000_000, 1_000_000))
-    found = head(port, path)
+    found = head(fs, path)
     assert found is not None
     moment = datetime.fromtimestamp(1_000_000, UTC)
     assert found.updated_at == moment
-    summary = read_summary(port, path.parents[1], found)
+    summary = read_summary(fs, path.parents[1], found)
     assert (summary.created_at, summary.updated_at, summary.problem) == (moment, moment, None)
 
 
 @pytest.mark.parametrize("refused", ["read", "lstat"])
 def test_a_file_that_can_not_be_opened_is_listed_with_its_time_or_that_of_its_folder(
-    port: FaultyPort, path: Path, refused: str
+    fs: FaultyPort, path: Path, refused: str
 ) -> None:
     path.touch()
     os.utime(path, (1_000_000, 1_000_000))
     os.utime(path.parent, (2_000_000, 2_000_000))
-    port.fail("read", number=errno.EACCES)
-    port.fail(refused, number=errno.EACCES, on=path.name)
-    found = head(port, path)
+    fs.fail("read", number=errno.EACCES)
+    fs.fail(refused, number=errno.EACCES, on=path.name)
+    found = head(fs, path)
     assert found is not None
     assert found.updated_at == datetime.fromtimestamp(1_000_000 if refused == "read" else 2_000_000, UTC)
     assert str(found.problem) == f"{path}: can not be opened: Permission denied"
 
 
-def test_a_time_that_is_none_is_a_problem_and_not_the_end(port: FaultyPort, path: Path) -> None:
+def test_a_time_that_is_none_is_a_problem_and_not_the_end(fs: FaultyPort, path: Path) -> None:
     path.write_bytes(SPEC_SAMPLE.replace(b"2025-01-31T15:45:00", b"the day after tomorrow"))
-    found = head(port, path)
+    found = head(fs, path)
     assert found is not None
     assert "updated_at" in str(found.problem)
 
 
-def test_a_folder_without_a_session_is_unfinished(port: FaultyPort, path: Path) -> None:
-    assert head(port, path) is None
+def test_a_folder_without_a_session_is_unfinished(fs: FaultyPort, path: Path) -> None:
+    assert head(fs, path) is None
     path.parent.rmdir()
-    assert head(port, path) is None
+    assert head(fs, path) is None
     path.parent.touch()
-    assert head(port, path) is None
+    assert head(fs, path) is None
 
 
-def test_a_link_or_a_folder_in_its_place_is_a_problem(port: FaultyPort, path: Path) -> None:
+def test_a_link_or_a_folder_in_its_place_is_a_problem(fs: FaultyPort, path: Path) -> None:
     outside = path.parents[1] / "outside.yaml"
     outside.write_bytes(SPEC_SAMPLE)
     path.symlink_to(outside)
-    found = head(port, path)
+    found = head(fs, path)
     assert found is not None
     assert found.id == "a1b2c3d4"
     assert "can not be opened" in str(found.problem)
     path.unlink()
     path.mkdir()
-    found = head(port, path)
+    found = head(fs, path)
     assert found is not None
     assert "can not be opened" in str(found.problem)
 
 
-def test_a_pipe_in_its_place_is_not_waited_for(port: FaultyPort, path: Path) -> None:
+def test_a_pipe_in_its_place_is_not_waited_for(fs: FaultyPort, path: Path) -> None:
     os.mkfifo(path)
-    found = head(port, path)
+    found = head(fs, path)
     assert found is not None
     assert found.problem is not None
 
 
-def test_a_file_that_may_not_be_read_is_a_problem(port: FaultyPort, path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_a_problem(fs: FaultyPort, path: Path) -> None:
     path.write_bytes(SPEC_SAMPLE)
-    port.fail("read", number=errno.EACCES)
-    found = head(port, path)
+    fs.fail("read", number=errno.EACCES)
+    found = head(fs, path)
     assert found is not None
     assert "Permission denied" in str(found.problem)
 

@@ -59,23 +59,23 @@ async def test_a_shell_that_has_it_open_takes_the_title_over(sessions_dir: Path)
     memory.close()
 
 
-async def test_somebody_who_writes_at_the_last_moment_is_not_overwritten(port: FaultyPort, sessions_dir: Path) -> None:
+async def test_somebody_who_writes_at_the_last_moment_is_not_overwritten(fs: FaultyPort, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
 
     def edit_once() -> None:
-        del port.before["fsync"]
+        del fs.before["fsync"]
         path.write_text(path.read_text().replace("It is", "Is"))
 
     # It comes between the writing of the new file and the last look at the old one.
-    port.before["fsync"] = edit_once
+    fs.before["fsync"] = edit_once
     await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
     session = await MemoryManager.load_session(FIRST, sessions_dir=sessions_dir)
     assert (session.title, session.messages[-1].content) == ("Sums", "Is\n4.\n")
 
 
-async def test_when_the_disk_says_no_that_is_said(port: FaultyPort, sessions_dir: Path) -> None:
+async def test_when_the_disk_says_no_that_is_said(fs: FaultyPort, sessions_dir: Path) -> None:
     before = save(sessions_dir, FIRST).read_bytes()
-    port.fail("replace")
+    fs.fail("replace")
     with pytest.raises(StorageError, match="rename the session"):
         await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
     assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
@@ -98,13 +98,13 @@ async def test_a_session_without_a_file_takes_its_title_into_it(sessions_dir: Pa
     assert await titles(sessions_dir) == ["Sums"]
 
 
-async def test_a_title_that_could_not_be_written_goes_with_the_next_save(port: FaultyPort, sessions_dir: Path) -> None:
+async def test_a_title_that_could_not_be_written_goes_with_the_next_save(fs: FaultyPort, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
-    port.fail("replace")
+    fs.fail("replace")
     with pytest.raises(StorageError):
         await memory.rename("Sums")
-    port.heal()
+    fs.heal()
     path.write_text(path.read_text().replace("It is", "It was"))
     await memory.save_memory()
     assert await titles(sessions_dir) == ["Sums"]

@@ -15,7 +15,7 @@ import pytest
 from aloop.export.html import STYLE as PAGE
 from repl.input.layout import STYLE as LAYOUT
 from repl.output.markdown import render_markdown
-from repl.output.styled import Tone
+from repl.output.styled import Style
 from repl.picker.view import _STYLES as PICKER
 
 ATTRIBUTES = {"", "0", "1", "2", "3", "4", "9"}
@@ -44,7 +44,7 @@ class A(B):  # comment
 
 
 def test_tones_are_attributes_and_readable_colours() -> None:
-    assert {tone.value for tone in Tone} <= READABLE
+    assert {tone.value for tone in Style} <= READABLE
 
 
 def test_markdown_and_code_have_no_other_colours() -> None:

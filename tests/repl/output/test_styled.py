@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from repl.output.styled import Tone, line, to_ansi, to_text
+from repl.output.styled import Style, line, to_ansi, to_text
 
 
 def test_a_style_is_begun_and_ended_around_its_text() -> None:
-    assert to_ansi([line("plain ", (Tone.BAD, "bad"))], colour=True) == "plain \x1b[31mbad\x1b[0m\n"
+    assert to_ansi([line("plain ", (Style.BAD, "bad"))], colour=True) == "plain \x1b[31mbad\x1b[0m\n"
 
 
 def test_without_colour_only_bold_and_dim_are_left() -> None:
-    lines = [line((Tone.BAD, "bad"), (Tone.STRONG, "strong"))]
+    lines = [line((Style.BAD, "bad"), (Style.STRONG, "strong"))]
     assert to_ansi(lines, colour=False) == "bad\x1b[1mstrong\x1b[0m\n"
 
 
 def test_plain_text_has_no_styles_at_all() -> None:
-    assert to_text([line((Tone.STRONG, "one")), line("two")]) == "one\ntwo\n"
+    assert to_text([line((Style.STRONG, "one")), line("two")]) == "one\ntwo\n"

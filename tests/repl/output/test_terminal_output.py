@@ -7,7 +7,7 @@ from prompt_toolkit.output import DummyOutput
 
 from repl.output.renderer import in_one_piece
 from repl.output.screen import Screen
-from repl.output.styled import Tone
+from repl.output.styled import Style
 from tests.repl.terminal import Terminal
 
 
@@ -43,12 +43,12 @@ def test_we_never_ask_where_the_cursor_is() -> None:
 
 def test_a_sentence_is_broken_between_words() -> None:
     terminal = Terminal(columns=20)
-    Screen(terminal.output).say(Tone.QUIET, "one two three four five six")
+    Screen(terminal.output).say(Style.QUIET, "one two three four five six")
     assert terminal.screen == ["one two three four", "five six"]
 
 
 def test_no_colour_is_written_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
-    Screen(terminal.output).say(Tone.BAD, "trouble")
+    Screen(terminal.output).say(Style.BAD, "trouble")
     assert terminal.writes == ["trouble\n"]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from repl.output.styled import Tone, line
+from repl.output.styled import Style, line
 from repl.output.width import clusters, fit, fit_line, flow, last_rows, pad, rows, unjoined, wrap
 
 TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
@@ -27,7 +27,7 @@ def test_fitted_text_is_never_wider_and_padded_text_exactly_as_wide(text: str, w
 
 
 def test_a_line_is_cut_as_a_whole() -> None:
-    assert fit_line(line((Tone.BAD, "● "), "calculator", " more"), 8) == ((Tone.BAD, "● "), (Tone.PLAIN, "calcu…"))
+    assert fit_line(line((Style.BAD, "● "), "calculator", " more"), 8) == ((Style.BAD, "● "), (Style.PLAIN, "calcu…"))
 
 
 def test_what_is_one_character_to_a_reader_is_never_cut() -> None:

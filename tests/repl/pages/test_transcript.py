@@ -13,7 +13,14 @@ from aloop.memory.search.search import Hit
 from aloop.sanitize import safe_text
 from commands.attachments import Attachment, with_attachments
 from repl.output.styled import to_text
-from repl.pages.transcript import Paper, keep_words, message_lines, read_conversation, reminder_lines, show_place
+from repl.pages.transcript import (
+    TranscriptWriter,
+    keep_words,
+    message_lines,
+    read_conversation,
+    reminder_lines,
+    show_place,
+)
 
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
 TALK = (
@@ -53,8 +60,8 @@ LONG_TALK = (
 )
 
 
-def paper(width: int | None) -> Paper:
-    return Paper(width, to_text, lambda text, room: "\n".join(keep_words(safe_text(text), room)) + "\n")
+def paper(width: int | None) -> TranscriptWriter:
+    return TranscriptWriter(width, to_text, lambda text, room: "\n".join(keep_words(safe_text(text), room)) + "\n")
 
 
 def session(*messages: LLMMessage, system: tuple[LLMMessage, ...] = ()) -> Session:

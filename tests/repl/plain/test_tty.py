@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from repl.plain.readline_source import TerminalLines
-from repl.plain.tty import Ends, Keyboard, ToldToEnd
+from repl.plain.tty import Keyboard, ShutdownRequested, SignalHandlers
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ _PATIENCE_MS = 20_000
 
 
 @pytest.mark.parametrize(
-    ("number", "outcome"), [(signal.SIGINT, nullcontext()), (signal.SIGTERM, pytest.raises(ToldToEnd))]
+    ("number", "outcome"), [(signal.SIGINT, nullcontext()), (signal.SIGTERM, pytest.raises(ShutdownRequested))]
 )
 def test_a_signal_that_came_just_before_the_wait_ends_it(
     number: signal.Signals, outcome: AbstractContextManager[object]
@@ -102,7 +102,7 @@ def test_a_signal_that_came_just_before_the_wait_ends_it(
     libc = ctypes.CDLL(None, use_errno=True)
     previous = signal.signal(number, lambda _number, _frame: None)
     try:
-        with outcome, Ends().heard():
+        with outcome, SignalHandlers().heard():
             signal.raise_signal(number)
             assert libc.poll(None, 0, _PATIENCE_MS) == -1
             assert ctypes.get_errno() == errno.EINTR

@@ -21,9 +21,9 @@ from aloop.agent.events import (
 )
 from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.permissions import Request
+from aloop.permissions import PermissionRequest
 from aloop.tools.base import ToolResult
-from commands.context import Detail
+from commands.context import Verbosity
 from repl.plain.views import AskingView, PlainView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
@@ -97,7 +97,7 @@ async def test_there_is_no_terminal_to_hand_over(streams: Streams, tmp_path: Pat
 
 
 ASKING_FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
-REQUEST = Request(("shell",), "run_shell in here", "make")
+REQUEST = PermissionRequest(("shell",), "run_shell in here", "make")
 
 
 class Answers:
@@ -149,7 +149,7 @@ def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFi
 def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view = AskingView(Answers(), Detail(thinking=True))
+    view = AskingView(Answers(), Verbosity(thinking=True))
     monkeypatch.setenv("COLUMNS", "11")
     view.event(ThoughtDelta("one two\nthree four"))
     view.event(ASKING_FINISHED)
@@ -158,7 +158,7 @@ def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then
 
 async def test_a_question_is_put_until_the_answer_is_clear(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Answers("what?", "y")
-    decision = await AskingView(lines).consent(REQUEST)
+    decision = await AskingView(lines).ask_permission(REQUEST)
     assert (decision.answer, lines.asked) == ("once", ["aside", "allow? ", "allow? "])
     assert "$ make" in capsys.readouterr().out
 
@@ -185,4 +185,4 @@ async def test_a_program_gets_the_terminal_and_its_failure_is_told(
 async def test_the_end_of_the_lines_is_a_no() -> None:
     view = AskingView(Answers(None, None))
     assert not await view.confirm("Delete it?")
-    assert (await view.consent(REQUEST)).answer == "no"
+    assert (await view.ask_permission(REQUEST)).answer == "no"

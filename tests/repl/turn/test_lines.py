@@ -9,8 +9,8 @@ import pytest
 from aloop.agent.events import AnswerDelta, ThoughtDelta, ToolFinished, ToolStarted, TurnEnded
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
-from commands.context import Detail
-from repl.output.styled import Line, Tone, to_text
+from commands.context import Verbosity
+from repl.output.styled import Line, Style, to_text
 from repl.plain.views import PlainView
 from repl.task_report import Progress
 from repl.turn import lines as unfolded
@@ -43,7 +43,7 @@ def test_no_result_is_told_as_nothing() -> None:
 
 
 def test_a_failure_stands_out() -> None:
-    assert finished_line(finished("no", is_error=True))[-1] == (Tone.BAD, "no")
+    assert finished_line(finished("no", is_error=True))[-1] == (Style.BAD, "no")
 
 
 def test_a_running_tool_is_told_by_name_and_argument() -> None:
@@ -102,7 +102,7 @@ UNFOLDED = "● read_file a.txt … 0.1s → one …\n  path: a.txt\n  one\n  tw
 @pytest.mark.parametrize("thinking", [True, False])
 def test_without_a_screen_a_thought_is_told_once_it_is_whole(thinking: bool) -> None:
     out, err = io.StringIO(), io.StringIO()
-    view = PlainView(out, err, Detail(verbose=True, thinking=thinking))
+    view = PlainView(out, err, Verbosity(verbose=True, thinking=thinking))
     for event in EVENTS:
         view.event(event)
     assert err.getvalue() == ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + UNFOLDED
@@ -111,7 +111,7 @@ def test_without_a_screen_a_thought_is_told_once_it_is_whole(thinking: bool) -> 
 
 @pytest.mark.parametrize("thinking", [True, False])
 def test_a_task_tells_it_beside_the_answer(thinking: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(Detail(verbose=True, thinking=thinking))
+    progress = Progress(Verbosity(verbose=True, thinking=thinking))
     for event in EVENTS:
         progress.tell(event)
     out, err = capsys.readouterr()

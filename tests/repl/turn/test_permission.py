@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.permissions import Decision, Request
-from repl.output.styled import Tone, to_ansi, to_text
+from aloop.permissions import PermissionDecision, PermissionRequest
+from repl.output.styled import Style, to_ansi, to_text
 from repl.turn.permission import MOST_LINES, choices, decide, decision_line, detail_lines, question_lines
 
 DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
@@ -14,18 +14,18 @@ DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
 @pytest.mark.parametrize(
     ("answer", "decision"),
     [
-        ("y", Decision("once")),
-        (" YES\n", Decision("once")),
-        ("a", Decision("session")),
-        ("always", Decision("session")),
-        ("n", Decision("no")),
-        ("no", Decision("no")),
-        ("n use the other file", Decision("no", "use the other file")),
-        ("No, not now", Decision("no", "not now")),
-        ("n: first\nsecond", Decision("no", "first\nsecond")),
+        ("y", PermissionDecision("once")),
+        (" YES\n", PermissionDecision("once")),
+        ("a", PermissionDecision("session")),
+        ("always", PermissionDecision("session")),
+        ("n", PermissionDecision("no")),
+        ("no", PermissionDecision("no")),
+        ("n use the other file", PermissionDecision("no", "use the other file")),
+        ("No, not now", PermissionDecision("no", "not now")),
+        ("n: first\nsecond", PermissionDecision("no", "first\nsecond")),
     ],
 )
-def test_an_answer_means_what_it_says(answer: str, decision: Decision) -> None:
+def test_an_answer_means_what_it_says(answer: str, decision: PermissionDecision) -> None:
     assert decide(answer) == decision
 
 
@@ -35,18 +35,18 @@ def test_an_answer_that_is_not_clear_is_none(answer: str) -> None:
 
 
 def test_a_diff_is_shown_line_by_line_in_the_colours_of_what_it_does() -> None:
-    lines = detail_lines(Request(("write",), "edit_file a", DIFF, "diff"))
-    assert [span[0] for (span,) in lines] == [Tone.QUIET] * 2 + [Tone.ACCENT, Tone.BAD, Tone.GOOD, Tone.QUIET]
+    lines = detail_lines(PermissionRequest(("write",), "edit_file a", DIFF, "diff"))
+    assert [span[0] for (span,) in lines] == [Style.QUIET] * 2 + [Style.ACCENT, Style.BAD, Style.GOOD, Style.QUIET]
     assert to_text(lines).splitlines()[3:5] == ["  -old", "  +new"]
 
 
 def test_a_command_is_shown_whole_with_its_line_ends() -> None:
-    lines = question_lines(Request(("shell",), "run_shell in /work", "make \\\n  all"))
+    lines = question_lines(PermissionRequest(("shell",), "run_shell in /work", "make \\\n  all"))
     assert to_text(lines) == "● run_shell in /work\n  $ make \\\n      all\n"
 
 
 def test_what_would_hide_a_part_of_the_command_is_made_visible() -> None:
-    request = Request(("shell",), "run_shell\x1b[2J", "rm -rf /\x1b[2K\recho hello \u202e\x07")
+    request = PermissionRequest(("shell",), "run_shell\x1b[2J", "rm -rf /\x1b[2K\recho hello \u202e\x07")
     text = to_ansi(question_lines(request), colour=False)
     for control in ("\x1b[2", "\r", "\u202e", "\x07"):
         assert control not in text
@@ -54,26 +54,26 @@ def test_what_would_hide_a_part_of_the_command_is_made_visible() -> None:
 
 
 def test_of_very_much_the_beginning_is_shown_and_how_much_more_there_is() -> None:
-    request = Request(("write",), "write_file a", "\n".join(map(str, range(MOST_LINES + 5))), "diff")
+    request = PermissionRequest(("write",), "write_file a", "\n".join(map(str, range(MOST_LINES + 5))), "diff")
     shown = to_text(question_lines(request)).splitlines()
     assert len(shown) == MOST_LINES + 2
     assert shown[-1] == "  … 5 more lines: v shows all of it"
 
 
 def test_the_choices_name_what_a_lasting_yes_is_for_and_fit_the_screen() -> None:
-    request = Request(("write", "outside"), "write_file /x", "+x", "diff")
+    request = PermissionRequest(("write", "outside"), "write_file /x", "+x", "diff")
     assert "a yes to all file changes and paths outside of this session" in choices(request)
-    assert len(choices(Request(("shell",), "", ""))) < 80
+    assert len(choices(PermissionRequest(("shell",), "", ""))) < 80
 
 
 @pytest.mark.parametrize(
     ("decision", "text"),
     [
-        (Decision("once"), "  allowed\n"),
-        (Decision("session"), "  allowed, with all commands of this session\n"),
-        (Decision("no"), "  refused\n"),
-        (Decision("no", "not\nnow"), "  refused: not now\n"),
+        (PermissionDecision("once"), "  allowed\n"),
+        (PermissionDecision("session"), "  allowed, with all commands of this session\n"),
+        (PermissionDecision("no"), "  refused\n"),
+        (PermissionDecision("no", "not\nnow"), "  refused: not now\n"),
     ],
 )
-def test_what_was_decided_stays_to_be_seen(decision: Decision, text: str) -> None:
-    assert to_text([decision_line(Request(("shell",), "run_shell", "make"), decision)]) == text
+def test_what_was_decided_stays_to_be_seen(decision: PermissionDecision, text: str) -> None:
+    assert to_text([decision_line(PermissionRequest(("shell",), "run_shell", "make"), decision)]) == text

@@ -17,7 +17,7 @@ from aloop.agent.events import (
 )
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
-from commands.context import Detail
+from commands.context import Verbosity
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import line, to_text
@@ -130,8 +130,8 @@ class Stage:
     def __init__(self) -> None:
         self.terminal = Terminal()
         self.live = Live()
-        self.detail = Detail(thinking=True)
-        self.display = TurnDisplay(Screen(self.terminal.output), self.live, self.detail)
+        self.verbosity = Verbosity(thinking=True)
+        self.display = TurnDisplay(Screen(self.terminal.output), self.live, self.verbosity)
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ async def test_a_thought_is_seen_while_it_is_thought(stage: Stage) -> None:
 
 
 async def test_thinking_that_is_hidden_shows_in_the_status_only(stage: Stage) -> None:
-    stage.detail.thinking = False
+    stage.verbosity.thinking = False
     stage.live.begin("")
     for event in (TurnStarted("m"), ThoughtDelta("Let me see, for long enough.")):
         stage.display.show(event)
@@ -173,7 +173,7 @@ async def test_the_status_counts_the_tokens_of_the_turn(stage: Stage) -> None:
 
 
 async def test_verbose_shows_what_went_in_and_what_came_out(stage: Stage) -> None:
-    stage.detail.verbose = True
+    stage.verbosity.verbose = True
     for event in (TurnStarted("m"), ToolStarted(CALL, "a.txt"), RESULT, ENDED):
         stage.display.show(event)
     assert stage.terminal.screen == ["● read_file a.txt … 0.1s → one …", "  path: a.txt", "  one", "  two"]

@@ -6,7 +6,7 @@ import pytest
 
 from aloop.agent.events import ToolFinished, ToolOutput, ToolStarted, TurnEnded, TurnStarted
 from aloop.llm.message_types import ToolCall, Usage
-from aloop.permissions import Form, Request
+from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
 from tests.repl.turn.test_turn_view import Stage
 
@@ -39,7 +39,9 @@ async def test_a_change_that_nobody_was_asked_for_is_shown_when_it_is_done(stage
 
 
 async def test_a_change_that_was_asked_for_is_shown_once(stage: Stage) -> None:
-    stage.display.show_question(Request(("write",), "edit_file a.txt (+1 −1)", DIFF.partition("\n")[2], "diff"))
+    stage.display.show_question(
+        PermissionRequest(("write",), "edit_file a.txt (+1 −1)", DIFF.partition("\n")[2], "diff")
+    )
     stage.show(finished("edit_file", DIFF, "diff"))
     assert sum("+new" in row for row in stage.terminal.screen) == 1
     stage.show(finished("edit_file", DIFF, "diff"))
@@ -98,7 +100,7 @@ async def test_the_output_of_a_tool_is_gone_from_above_the_prompt_when_it_ends(s
 
 async def test_while_a_person_thinks_the_status_says_so(stage: Stage) -> None:
     stage.show(ToolStarted(call("run_shell"), "make"))
-    stage.display.show_question(Request(("shell",), "run_shell", "make"))
+    stage.display.show_question(PermissionRequest(("shell",), "run_shell", "make"))
     assert stage.live.status.startswith("waiting for you")
     stage.display.answered()
     assert stage.live.status.startswith("● run_shell make")

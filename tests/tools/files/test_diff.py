@@ -7,7 +7,7 @@ import difflib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.tools.files.diff import Difference, difference
+from aloop.tools.files.diff import Diff, make_diff
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", "+", "- x", "\x0c", "\u2028"]), max_size=12)
 
@@ -37,13 +37,13 @@ def patched(before: str, diff: str) -> str:
 @given(LINES, LINES)
 def test_applied_to_the_one_text_it_gives_the_other(before: list[str], after: list[str]) -> None:
     old, new = "".join(f"{line}\n" for line in before), "".join(f"{line}\n" for line in after)
-    diff = difference(old, new, "f")
+    diff = make_diff(old, new, "f")
     assert (patched(old, diff.text) if diff.text else old) == new
 
 
 def test_a_change_is_shown_with_three_lines_around_it() -> None:
     before = "".join(f"{number}\n" for number in range(100))
-    diff = difference(before, before.replace("50\n", "fifty\n"), "numbers.txt")
+    diff = make_diff(before, before.replace("50\n", "fifty\n"), "numbers.txt")
     expected = "".join(
         difflib.unified_diff(
             before.splitlines(keepends=True),
@@ -52,24 +52,24 @@ def test_a_change_is_shown_with_three_lines_around_it() -> None:
             "numbers.txt",
         )
     )
-    assert diff == Difference(expected.rstrip("\n"), added=1, removed=1)
+    assert diff == Diff(expected.rstrip("\n"), added=1, removed=1)
 
 
 def test_a_new_file_comes_from_nowhere() -> None:
-    assert difference(None, "x\n", "f") == Difference("--- /dev/null\n+++ f\n@@ -0,0 +1 @@\n+x", 1, 0)
+    assert make_diff(None, "x\n", "f") == Diff("--- /dev/null\n+++ f\n@@ -0,0 +1 @@\n+x", 1, 0)
 
 
 def test_a_line_end_that_is_missing_is_shown() -> None:
-    text = difference("a", "a\n", "f").text
+    text = make_diff("a", "a\n", "f").text
     assert text.splitlines()[2:] == ["@@ -1 +1 @@", "-a", "\\ No newline at end of file", "+a"]
 
 
 def test_no_change_is_no_text() -> None:
-    assert difference("a\n", "a\n", "f") == Difference("", 0, 0)
+    assert make_diff("a\n", "a\n", "f") == Diff("", 0, 0)
 
 
 def test_in_a_long_file_of_few_kinds_of_line_a_change_stays_one_line() -> None:
     """The matcher of the standard library gives up on lines that are frequent."""
     before = "x\ny\n" * 20_000
     after = "x\ny\n" * 10_000 + "z\n" + "x\ny\n" * 10_000
-    assert difference(before, after, "f").added == 1
+    assert make_diff(before, after, "f").added == 1

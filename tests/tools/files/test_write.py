@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.permissions import Request
+from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool
 from aloop.tools.files.workspace import Workspace
 from aloop.tools.files.write import EditFile, WriteFile, replace_text
@@ -32,7 +32,7 @@ def left_overs(folder: Path) -> list[Path]:
     return list(folder.glob(".*.tmp"))
 
 
-async def prepared(tool: Tool, arguments: Mapping[str, Any]) -> tuple[Action, Request]:
+async def prepared(tool: Tool, arguments: Mapping[str, Any]) -> tuple[Action, PermissionRequest]:
     action = await tool.prepare(arguments)
     assert action.request is not None
     return action, action.request

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aloop.memory.disk import filesystem as os_port
-from aloop.memory.disk.filesystem import OsPort
+from aloop.memory.disk import filesystem
+from aloop.memory.disk.filesystem import FileSystem
 
-_CALLS = frozenset(name for name in vars(OsPort) if not name.startswith("_"))
+_CALLS = frozenset(name for name in vars(FileSystem) if not name.startswith("_"))
 _SYNCS = frozenset({"fsync", "sync_folder"})
 
 
@@ -34,7 +34,7 @@ class Call:
 Hook = Callable[[Call], Any]
 
 
-class HookedPort(OsPort):
+class HookedPort(FileSystem):
     """Hands each call to ``hook``, whose result the caller gets."""
 
     def __init__(self, hook: Hook = Call.make) -> None:
@@ -50,8 +50,8 @@ class HookedPort(OsPort):
 @contextlib.contextmanager
 def installed(hook: Hook = Call.make) -> Iterator[None]:
     """Put ``hook`` between storage and the operating system for a while."""
-    before, os_port.SYSTEM = os_port.SYSTEM, HookedPort(hook)
+    before, filesystem.SYSTEM = filesystem.SYSTEM, HookedPort(hook)
     try:
         yield
     finally:
-        os_port.SYSTEM = before
+        filesystem.SYSTEM = before
