@@ -22,7 +22,7 @@ REMEMBERED = Path(".local/state/aloop/first-choice")
 def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of somebody who was never here, on a machine that can have the small model."""
     (private_home / REMEMBERED).unlink()
-    for name in ("aloop.local_model.installer.require_prerequisites", "aloop.cli.local.require_means"):
+    for name in ("aloop.local_model.installer.require_prerequisites", "aloop.cli.local.require_prerequisites"):
         monkeypatch.setattr(name, lambda _: None)
     return private_home
 
