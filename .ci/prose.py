@@ -44,12 +44,12 @@ RULES: tuple[tuple[str, str], ...] = (
 )
 DOCSTRING_START = (r"^(?:What|Whether|Where|How|Who)\b", "an imperative or a noun phrase")
 DOCSTRING_LENGTH = 80
-TEST_NAME = (
+_TEST_NAME = (
     r"_(?:nobody|somebody|whoever|anew|shall|parted|tells|says|stands|lies|meanwhile)(?:_|$)"
     r"|_mend(?:s|ed|ing)?(?:_|$)|_can_not(?:_|$)|_once_more(?:_|$)|_go(?:es)?_on(?:_|$)|_is_no_(?!longer)"
-    r"|^test_(?:what|who|where|one|it|that|so|this)_",
-    "unit and outcome",
+    r"|^test_(?:what|who|where|one|it|that|so|this)_"
 )
+TEST_NAME = (_TEST_NAME, "unit and outcome")
 
 # Pairs of a path pattern and a regular expression for the text around the finding.
 ALLOWED: tuple[tuple[str, str], ...] = (
@@ -119,9 +119,9 @@ def python_pieces(text: str) -> Iterator[tuple[int, str]]:
 def find_in_definitions(path: Path, tree: ast.Module) -> Iterator[Finding]:
     """Yield the findings in names of tests and in first lines of docstrings."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            if re.search(TEST_NAME[0], node.name):
-                yield Finding(path, node.lineno, node.name, TEST_NAME[1])
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_function and node.name.startswith("test_") and re.search(TEST_NAME[0], node.name):
+            yield Finding(path, node.lineno, node.name, TEST_NAME[1])
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         docstring = ast.get_docstring(node)
@@ -142,7 +142,8 @@ def is_allowed(finding: Finding) -> bool:
 
 def tracked_files() -> list[Path]:
     """Return the Markdown and Python files under version control."""
-    listed = subprocess.run(["git", "ls-files", "*.md", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["git", "ls-files", "*.md", "*.py"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
 
 
