@@ -79,6 +79,7 @@ class Reply:
     stop_reason: StopReason
     usage: Usage = field(default_factory=Usage)
     detail: str = ""
+    recommended_model: str = ""
 
 
 StreamEvent = TextDelta | ThinkingDelta | Loading | PromptProgress | ModelNote | Reply

@@ -105,7 +105,7 @@ class LocalLLM:
         if self._asked is None or self._asked[0] != serving:
             provider = await asyncio.to_thread(_load_sdk)
             before, dialect = self._asked, self._dialect(serving)
-            llm = provider(self.model, base_url=serving.url, api_key=serving.key, dialect=dialect)
+            llm = provider(self.model, base_url=serving.url, api_key=serving.key, profile=dialect)
             self._asked = (serving, llm)
             if before is not None:
                 await before[1].aclose()
@@ -113,8 +113,8 @@ class LocalLLM:
 
     def _dialect(self, serving: Serving) -> ServerProfile:
         if self._local.is_toy:
-            return ServerProfile(_TOY_ANSWER, _STALL, _CALM, is_local=True)
-        return ServerProfile(serving.window // 4, _STALL, is_local=True)
+            return ServerProfile("local", _TOY_ANSWER, _STALL, _CALM, is_local=True)
+        return ServerProfile("local", serving.window // 4, _STALL, is_local=True)
 
     async def _prepare(
         self, llm: AnthropicLLM, serving: Serving, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]

@@ -106,6 +106,7 @@ class ThinkingBlock:
     redacted: str = ""
     after_chars: int = 0
     after_calls: int = 0
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         for attribute in ("thinking", "signature", "redacted"):
@@ -134,6 +135,10 @@ class LLMMessage:
     skip: bool = False
     summary: bool = False
     output_file: str | None = None
+    layout: str = ""
+    blocks: tuple[str, ...] = field(default=(), repr=False)
+    provider: str | None = None
+    stop_reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -149,3 +154,4 @@ class LLMMessage:
         records = tuple(call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in calls)
         object.__setattr__(self, "tool_calls", records)
         object.__setattr__(self, "thinking", tuple(self.thinking))
+        object.__setattr__(self, "blocks", tuple(map(clean_text, self.blocks)))

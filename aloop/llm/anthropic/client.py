@@ -1,6 +1,6 @@
-"""The Anthropic API, through its official SDK: the only module that imports it.
+"""The Anthropic API through its official SDK: the only module that imports it.
 
-Importing this takes more than a second; ``aloop.llm.create_llm`` puts it off until the first question.
+Importing this takes more than a second; ``aloop.llm.create_llm`` delays it until the first question.
 """
 
 from __future__ import annotations
@@ -8,44 +8,45 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, TypeVar, cast, get_args
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, get_args
 
 import anthropic
-import httpx2  # what the SDK speaks HTTP with; its errors escape from a running stream as they are
+import httpx2  # the HTTP library of the SDK
 from anthropic import BaseModel
-from anthropic.types import MessageParam, Model, ToolParam
+from anthropic.types import Model
 
 from aloop.config import DEFAULT_MODEL
-from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
-from aloop.llm.anthropic.errors import ApiError, explain, no_credentials
-from aloop.llm.anthropic.server_profile import ServerProfile
-from aloop.llm.anthropic.wire import Accumulator, to_request, tool_params
-from aloop.llm.base import USUAL_WINDOW, StreamEvent, ToolSpec
+from aloop.errors import LLMError, MissingCredentials, RequestRejected, StreamBroken
+from aloop.llm.anthropic.accumulator import Accumulator
+from aloop.llm.anthropic.caching import CacheTtl, with_breakpoints
+from aloop.llm.anthropic.connection import FAILURES, credential_name, explain_failure, open_client
+from aloop.llm.anthropic.errors import is_about, no_credentials, words_of
+from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
+from aloop.llm.anthropic.wire import ThinkingRules, WireRequest, bind_thinking, to_message, to_request
+from aloop.llm.base import USUAL_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
+from aloop.llm.limits import LimitsCache, ModelLimits
 from aloop.llm.message_types import LLMMessage
 
 MODELS: tuple[str, ...] = get_args(get_args(Model)[0])
-"""The models that the SDK names, in its order."""
+"""The models that the SDK names, newest first."""
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-# Without a handler Python prints the SDK's warnings to the terminal, in the middle of whatever is on it.
+# Without a handler Python prints the SDK's warnings to the terminal, in the middle of the screen.
 logging.getLogger("anthropic").addHandler(logging.NullHandler())
 
-# AssertionError and ValueError (bad JSON, bad UTF-8) are how the SDK meets a server that does not keep to the format.
-_FAILURES = (
-    anthropic.AnthropicError,
-    httpx2.HTTPError,
-    httpx2.StreamError,
-    httpx2.InvalidURL,
-    TimeoutError,
-    AssertionError,
-    ValueError,
-)
-
 _API = ServerProfile()
+_LIMITS_SECONDS = 5.0
+"""Time that a first question waits for the limits of its model; they are used from the next one on otherwise."""
+_MOST_PAGE_BYTES = 65_536
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 def load_transport() -> None:
@@ -56,11 +57,12 @@ def load_transport() -> None:
 class AnthropicLLM:
     """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
 
-    ``base_url`` and ``api_key`` are for that one; None leaves them to the environment. ``dialect`` is for a server that
-    is not the API itself. The SDK tries nothing again by itself: whoever asks decides that, and shows it.
-    """
+    ``base_url`` and ``api_key`` configure that client; None leaves them to the environment. ``profile`` describes a
+    server that is not the API itself. The SDK's own retries are off: the caller decides when to ask again.
 
-    provider = "anthropic"
+    A server that rejects an optional part of a request (old thinking, cache breakpoints, the thinking or effort
+    setting) is asked again without it, and does not get that part again from this object.
+    """
 
     def __init__(
         self,
@@ -69,66 +71,110 @@ class AnthropicLLM:
         client: anthropic.AsyncAnthropic | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
-        dialect: ServerProfile = _API,
+        profile: ServerProfile = _API,
+        limits: LimitsCache | None = None,
+        cache_ttl: CacheTtl = "5m",
+        effort: str | None = None,
     ) -> None:
         self.model = model
+        self.effort = effort
+        self.provider = profile.name
         self._base_url = base_url
         self._api_key = api_key
-        self._dialect = dialect
-        self._window = USUAL_WINDOW
+        self._profile = profile
+        self._cache = limits or LimitsCache(None)
+        self._cache_ttl: CacheTtl = cache_ttl
+        self._limits: ModelLimits | None = None
         self._lookup: asyncio.Task[None] | None = None
         self._given = client.with_options(max_retries=0) if client else None
         self._made: anthropic.AsyncAnthropic | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._refused: set[str] = set()
+        self._reported: set[str] = set()
+        self._without: set[str] = set()
+        self._longest = 0
 
     @property
     def context_window(self) -> int:
-        """The usual one at first; after the first answer, what the API says of this model."""
-        return self._window
+        """The usual window at first; once the limits are known, that of this model."""
+        return (self._limits.window if self._limits else 0) or USUAL_WINDOW
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """The effort levels that this model supports, as far as they are known; all levels otherwise."""
+        return (self._limits.efforts if self._limits else ()) or _EFFORTS
+
+    async def learn_limits(self) -> ModelLimits | None:
+        """Return the limits of the model from the cache or the server; None if neither knows them in time."""
+        if self._profile.is_local:
+            return None
+        if self._limits is None:
+            self._limits = self._cache.find(self._server, self.model)
+        if self._limits is not None and self._limits.is_fresh():
+            return self._limits
+        if self._lookup is None or (self._lookup.done() and self._lookup.get_loop() is not asyncio.get_running_loop()):
+            self._lookup = asyncio.create_task(self._ask_limits(self._client()))
+        if self._limits is None:
+            await asyncio.wait([self._lookup], timeout=_LIMITS_SECONDS)
+        return self._limits
 
     async def stream(
         self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
     ) -> AsyncIterator[StreamEvent]:
         """Stream one answer; see ``LLM.stream``."""
         client = self._client()
-        answer = Accumulator()
-        try:
-            async with asyncio.timeout(self._dialect.stall_after):
-                stream = await client.messages.create(**self._request(messages, tools), stream=True)
-            async with stream:
-                async for event in self._unless_stalled(stream):
-                    # The SDK passes on whatever JSON it gets, not only what its types promise.
-                    delta = answer.feed(event.to_dict(warnings=False)) if isinstance(event, BaseModel) else None
-                    if delta is not None:
-                        yield delta
-        except _FAILURES as error:
-            # No cause: some of the SDK's errors quote the header that carries the key.
-            raise self._explain(error, client) from None
-        reply = answer.reply(self.model)
-        if self._lookup is None and not self._dialect.is_local:
-            # Beside the conversation: nobody waits for it, and a server that does not know it is fine too.
-            self._lookup = asyncio.create_task(self._learn_window(client))
-        yield reply
-
-    async def _learn_window(self, client: anthropic.AsyncAnthropic) -> None:
-        try:
-            found = await client.models.retrieve(self.model)
-        except _FAILURES as error:
-            _log.debug("no limits of %s: %s", self.model, type(error).__name__)
-        else:
-            self._window = found.max_input_tokens or USUAL_WINDOW
+        await self.learn_limits()
+        while True:
+            request = self._wire_request(messages, tools)
+            if dropped := self._dropped_note(request):
+                yield ModelNote(dropped)
+            answer = Accumulator()
+            has_shown = False
+            try:
+                stream = await client.messages.create(**self._parameters(request), stream=True)
+                async with stream:
+                    if whole := await self._whole_answer(stream.response):
+                        yield self._bound(whole, request)
+                        return
+                    async for event in stream:
+                        # The SDK passes on whatever JSON it gets, not only what its types promise.
+                        shown = answer.feed(event.to_dict(warnings=False)) if isinstance(event, BaseModel) else None
+                        if shown is not None:
+                            has_shown = True
+                            yield shown
+            except FAILURES as error:
+                # No cause: some of the SDK's errors quote the header that carries the key.
+                explained = explain_failure(error, client, self._profile, self.model)
+                note = None if has_shown else self._adapt(explained, request)
+                if note is None:
+                    raise explained from None
+                if note:
+                    yield ModelNote(note)
+                continue
+            yield self._bound(answer.reply(self.model), request)
+            return
 
     async def count(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> int:
-        """Return how many tokens a question makes, as the server counts them; raises an LLMError when it does not."""
-        client, question = self._client(), self._question(messages, tools)
+        """Return the number of tokens in a request, as the server counts them; raises an LLMError if it does not."""
+        client = self._client()
+        request = self._wire_request(messages, tools)
         try:
-            counted = await client.messages.count_tokens(**question)
-        except _FAILURES as error:
-            raise self._explain(error, client) from None
+            counted = await client.messages.count_tokens(**_question(self.model, request))
+        except FAILURES as error:
+            raise explain_failure(error, client, self._profile, self.model) from None
         return counted.input_tokens
 
+    async def list_models(self) -> tuple[str, ...]:
+        """Return the names of the models that the server lists, in its order; raises an LLMError if it does not."""
+        client = self._client()
+        try:
+            page = await client.models.list(limit=1000)
+        except FAILURES as error:
+            raise explain_failure(error, client, self._profile, self.model) from None
+        return tuple(str(model.id) for model in page.data)
+
     async def aclose(self) -> None:
-        """Close the connections made here; a client that was given is its giver's to close."""
+        """Close the connections that were made here; a client that was given is left open."""
         lookup, self._lookup = self._lookup, None
         if lookup is not None and lookup.get_loop() is asyncio.get_running_loop():
             lookup.cancel()
@@ -137,134 +183,169 @@ class AnthropicLLM:
         if made is not None:
             await made.close()
 
-    async def _unless_stalled(self, stream: anthropic.AsyncStream[T]) -> AsyncIterator[T]:
-        """Yield the events of ``stream``; raises TimeoutError when none comes for too long. The SDK hides the pings."""
-        events = aiter(stream)
-        while True:
-            # Around the wait only: what is done with an event takes as long as it takes.
-            async with asyncio.timeout(self._dialect.stall_after):
-                try:
-                    event = await anext(events)
-                except StopAsyncIteration:
-                    return
-            yield event
+    # --- the request ---
 
-    def _request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
-        request = self._question(messages, tools) | {"max_tokens": self._dialect.max_tokens}
-        if not self._dialect.is_local:
-            request["cache_control"] = {"type": "ephemeral"}
-        if self._dialect.extra_body:
-            request["extra_body"] = self._dialect.extra_body
-        return request
+    def _wire_request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> WireRequest:
+        rules = ThinkingRules(frozenset(self._refused), self._profile.wants_unsigned_thinking(self.model))
+        return to_request(messages, tools, rules)
 
-    def _question(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> dict[str, Any]:
-        system, turns = to_request(messages)
-        question: dict[str, Any] = {"model": self.model, "messages": cast("Iterable[MessageParam]", turns)}
-        if system:
-            question["system"] = system
-        if tools:
-            question["tools"] = cast("Iterable[ToolParam]", tool_params(tools))
-        return question
+    def _parameters(self, request: WireRequest) -> dict[str, Any]:
+        parameters = _question(self.model, request) | {"max_tokens": self._max_tokens()}
+        if not self._profile.is_local:
+            if "cache" not in self._without:
+                parameters = with_breakpoints(parameters, self._cache_ttl)
+            if "thinking" not in self._without and self._thinks():
+                parameters["thinking"] = {"type": "adaptive", "display": "summarized"}
+            if self.effort and "effort" not in self._without:
+                parameters["output_config"] = {"effort": self.effort}
+        if self._profile.extra_body:
+            parameters["extra_body"] = self._profile.extra_body
+        return parameters
+
+    def _max_tokens(self) -> int:
+        known = self._limits.max_tokens if self._limits else 0
+        longest = self._profile.max_tokens or known or MAX_TOKENS
+        return min(longest, self._longest) if self._longest else longest
+
+    def _thinks(self) -> bool:
+        if self._limits is not None:
+            return self._limits.adaptive_thinking
+        return self._profile.is_api and may_think_adaptively(self.model)
+
+    def _dropped_note(self, request: WireRequest) -> str:
+        """Return a sentence about thinking that is left out for the first time, or an empty text."""
+        new = set(request.dropped) - self._reported
+        self._reported |= new
+        if not new:
+            return ""
+        blocks = "1 thinking block is" if len(new) == 1 else f"{len(new)} thinking blocks are"
+        return f"{blocks} not sent to the model, because the history before has changed."
+
+    def _adapt(self, error: LLMError, request: WireRequest) -> str | None:
+        """Change what is sent after a rejection; return a note for the user (it may be empty), or None to give up."""
+        if not isinstance(error, RequestRejected):
+            return None
+        words = str(error)
+        if request.signatures and is_about(words, "thinking", "signature"):
+            self._refused |= request.signatures
+            return "The server does not accept the earlier thinking of this session, so it is no longer sent."
+        if "cache" not in self._without and is_about(words, "cache_control", "cache control"):
+            self._without.add("cache")
+            return ""
+        if "effort" not in self._without and self.effort and is_about(words, "effort", "output_config"):
+            self._without.add("effort")
+            return f"The model {self.model} does not support the effort {self.effort!r}, so its default is used."
+        if "thinking" not in self._without and self._thinks() and is_about(words, "thinking", "adaptive", "display"):
+            self._without.add("thinking")
+            return ""
+        if (limit := _token_limit(words)) and limit < self._max_tokens():
+            self._longest = limit
+            return ""
+        return None
+
+    # --- the answer ---
+
+    def _bound(self, reply: Reply, request: WireRequest) -> Reply:
+        message = bind_thinking(reply.message, request)
+        if message.blocks:
+            message = replace(message, provider=self.provider)
+        return replace(reply, message=message)
+
+    async def _whole_answer(self, response: httpx2.Response) -> Reply | None:
+        """Return the answer of a server that does not stream; None for a stream of events.
+
+        Raises RequestRejected for a web page.
+        """
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in ("text/html", "application/xhtml+xml"):
+            page = (await _read_some(response)).decode("utf-8", "replace")
+            place = response.url.host
+            raise RequestRejected(
+                f"{place} answered with a web page ({words_of(page)}), not with the Messages API. Check the base URL."
+            )
+        if kind != "application/json":
+            return None
+        body = json.loads(await response.aread())
+        if not isinstance(body, dict) or not isinstance(body.get("content"), list):
+            raise StreamBroken(f"The server sent an answer that cannot be read: {words_of(body) or 'no content'}.")
+        answer = Accumulator()
+        answer.feed({"type": "message_start", "message": body})
+        answer.feed({"type": "message_delta", "delta": body, "usage": body.get("usage")})
+        reply = answer.reply(self.model)
+        return replace(reply, message=to_message(body["content"], model=reply.message.model, usage=reply.usage))
+
+    # --- limits ---
+
+    @property
+    def _server(self) -> str:
+        endpoint = self._profile.endpoint
+        if endpoint is not None:
+            return endpoint.base_url or endpoint.name
+        return self._base_url or os.environ.get("ANTHROPIC_BASE_URL") or "anthropic"
+
+    async def _ask_limits(self, client: anthropic.AsyncAnthropic) -> None:
+        try:
+            found = await client.models.retrieve(self.model)
+        except FAILURES as error:
+            _log.debug("no limits of %s: %s", self.model, type(error).__name__)
+            return
+        capabilities = found.capabilities
+        efforts: tuple[str, ...] = ()
+        thinks = self._profile.is_api and may_think_adaptively(self.model)
+        if capabilities is not None:
+            levels = ((level, getattr(capabilities.effort, level, None)) for level in _EFFORTS)
+            efforts = tuple(level for level, support in levels if support and support.supported)
+            thinks = bool(capabilities.thinking.types.adaptive.supported)
+        self._limits = ModelLimits(
+            found.max_input_tokens or 0, found.max_tokens or 0, efforts, adaptive_thinking=thinks, asked_at=time.time()
+        )
+        await asyncio.to_thread(self._cache.store, self._server, self.model, self._limits)
+
+    # --- the client ---
 
     def _client(self) -> anthropic.AsyncAnthropic:
-        """Return the client to use; raises MissingCredentials, for the SDK only notices when it is too late."""
+        """Return the client to use; raises MissingCredentials here, because the SDK notices too late."""
         client = self._given or self._own_client()
+        endpoint = self._profile.endpoint
+        if endpoint is not None and (endpoint.kind != "anthropic" or not endpoint.needs_key):
+            return client
         secrets = (client.api_key, client.auth_token)
         if not client.credentials and not any(secret and secret.strip() for secret in secrets):
             raise no_credentials(self.model)
         if any(secret and not (secret.isascii() and secret.isprintable()) for secret in secrets):
-            raise MissingCredentials(f"{_credential(client)} holds characters that no key has. Set it again.")
+            raise MissingCredentials(
+                f"{credential_name(client, self._profile)} holds characters that no key has. Set it again."
+            )
         return client
 
     def _own_client(self) -> anthropic.AsyncAnthropic:
         """Return our client; a connection belongs to the event loop it was made in, so each loop gets its own."""
         loop = asyncio.get_running_loop()
         if self._made is None or self._loop is not loop:
-            try:
-                self._made = anthropic.AsyncAnthropic(
-                    max_retries=0, base_url=self._base_url, api_key=self._api_key, http_client=self._direct()
-                )
-            except anthropic.AnthropicError as error:
-                raise MissingCredentials(f"The credentials can not be used: {error}") from None
-            except (httpx2.InvalidURL, ValueError):
-                raise _wrong_address("ANTHROPIC_BASE_URL is not a URL. Correct it, or unset it.") from None
+            self._made = open_client(self._profile, self._base_url, self._api_key)
             self._loop = loop
         return self._made
 
-    def _direct(self) -> httpx2.AsyncClient | None:
-        """Return what passes by the proxies that the environment names, to a server of ours; None: as it says."""
-        if not self._dialect.is_local:
-            return None
-        # A connection for each question: that costs nothing here, and a server that closes a used one just as the next
-        # question goes out on it, as llama.cpp's does now and then, would lose that question.
-        limits = httpx2.Limits(max_keepalive_connections=0)
-        return httpx2.AsyncClient(trust_env=False, timeout=self._dialect.stall_after, limits=limits)
 
-    def _explain(self, error: Exception, client: anthropic.AsyncAnthropic) -> LLMError:
-        match error:
-            case anthropic.APIStatusError():
-                return self._explain_status(error, client)
-            case anthropic.APITimeoutError():
-                return ConnectionFailed(f"{_place(client)} did not answer in time. Try again in a moment.")
-            case anthropic.APIConnectionError():
-                reason = _without_secrets(_reason(error), client)
-                text = f"Could not reach {_place(client)}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
-                unusable = isinstance(error.__cause__, httpx2.UnsupportedProtocol | httpx2.InvalidURL)
-                return _wrong_address(text) if unusable else ConnectionFailed(text)
-            case anthropic.CredentialsError():
-                return MissingCredentials(_without_secrets(f"The credentials can not be used: {error}", client))
-            case httpx2.TimeoutException() | TimeoutError():
-                return StreamBroken("The answer stalled and was given up. Ask again.")
-            case httpx2.HTTPError() | httpx2.StreamError():
-                return StreamBroken("The connection broke in the middle of the answer. Ask again.")
-            case (
-                json.JSONDecodeError()
-                | UnicodeDecodeError()
-                | AssertionError()
-                | anthropic.APIResponseValidationError()
-            ):
-                return StreamBroken("The server sent an answer that can not be read. Ask again.")
-        return RequestRejected(_without_secrets(f"The request could not be sent: {error}", client))
-
-    def _explain_status(self, error: anthropic.APIStatusError, client: anthropic.AsyncAnthropic) -> LLMError:
-        return explain(
-            ApiError(
-                status=error.status_code,
-                kind=error.type or "",
-                text=_without_secrets(error.api_message or "", client),
-                headers=error.response.headers,
-                model=self.model,
-                credential=_credential(client),
-            )
-        )
+def _question(model: str, request: WireRequest) -> dict[str, Any]:
+    question: dict[str, Any] = {"model": model, "messages": request.turns}
+    if request.system:
+        question["system"] = request.system
+    if request.tools:
+        question["tools"] = request.tools
+    return question
 
 
-def _wrong_address(text: str) -> ConnectionFailed:
-    """Return the error for an address that leads nowhere, however often it is tried."""
-    error = ConnectionFailed(text)
-    error.is_transient = False
-    return error
+def _token_limit(words: str) -> int:
+    """Return the largest ``max_tokens`` that a rejection names, or 0."""
+    found = re.search(r"max_tokens: \d+ > (\d+)", words)
+    return int(found[1]) if found else 0
 
 
-def _credential(client: anthropic.AsyncAnthropic) -> str:
-    """Return the name of what the client authenticates with."""
-    if client.api_key:
-        return "ANTHROPIC_API_KEY"
-    return "ANTHROPIC_AUTH_TOKEN" if client.auth_token else "the profile or federation that is configured"
-
-
-def _place(client: anthropic.AsyncAnthropic) -> str:
-    """Return the host and port of the server, without the password that a URL may hold."""
-    return client.base_url.netloc.decode("ascii", "replace")
-
-
-def _reason(error: anthropic.APIConnectionError) -> str:
-    """Return the network's own words, but none about the request: those could quote its headers."""
-    cause = error.__cause__
-    return f" ({cause})" if isinstance(cause, httpx2.NetworkError | httpx2.UnsupportedProtocol) and str(cause) else ""
-
-
-def _without_secrets(text: str, client: anthropic.AsyncAnthropic) -> str:
-    for secret in (client.api_key, client.auth_token):
-        text = text.replace(secret, "[key]") if secret else text
-    return text
+async def _read_some(response: httpx2.Response) -> bytes:
+    data = bytearray()
+    async for piece in response.aiter_bytes():
+        data += piece
+        if len(data) >= _MOST_PAGE_BYTES:
+            break
+    return bytes(data)

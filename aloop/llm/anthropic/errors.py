@@ -1,9 +1,14 @@
-"""What the API says went wrong, as errors of ours that tell a person what to do next."""
+"""Turn the errors of the API into errors of aloop that keep the server's own words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from aloop.errors import (
     AuthenticationFailed,
@@ -17,7 +22,7 @@ from aloop.errors import (
     StreamBroken,
 )
 
-# The API names the kind of an error in words; in the middle of a stream, that is all there is.
+# The API names the kind of an error in words; within a stream there is nothing else.
 _STATUS_OF_KIND = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -30,110 +35,200 @@ _STATUS_OF_KIND = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_LONG = ("prompt is too long", "context window", "context limit", "maximum context length", "available context")
-_SHORTEN = "Shorten it with /compact, start a new one with /clear, or ask with less."
-_LONGEST_DETAIL = 300
+_TOO_LONG = (
+    "prompt is too long",
+    "context window",
+    "context limit",
+    "context length",
+    "maximum context",
+    "available context",
+    "input is too long",
+)
+_QUOTA = re.compile(r"\bquota\b|\bper day\b|\bdaily\b|\bmonthly\b|\bspend(?:ing)? limit\b|\bcredit balance\b", re.I)
+_SHORTEN = "Shorten it with /compact, start a new session with /clear, or send less."
+_MOST_CHARACTERS = 500
+_SHORTEST_SECRET = 8
+LONGEST_WAIT = 120.0
+"""Seconds. A server that asks for a longer pause is reported at once, not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One error as the API reported it; ``status`` is 200 when it came in the middle of a stream."""
+    """One error as the server reported it; ``status`` is 200 when it came within a stream.
+
+    ``body`` is the decoded JSON, or the text if it is not JSON. ``server`` is the host to name in a message.
+    """
 
     status: int
     kind: str
-    text: str
+    body: object
     headers: Mapping[str, str]
     model: str
     credential: str
+    server: str = ""
 
 
 def no_credentials(model: str) -> MissingCredentials:
     """Return the error for a model that there is no key for."""
     return MissingCredentials(
-        f"There is no key for the model {model}. Set one with `export ANTHROPIC_API_KEY=…`, "
-        "or go on without: `--model offline` needs none."
+        f"There is no API key for the model {model}. Set one with `export ANTHROPIC_API_KEY=…`, "
+        "or use `--model offline`, which needs none."
     )
 
 
-def explain(refusal: ApiError) -> LLMError:
-    """Return the error of ours that ``refusal`` is; the API itself may say whether, and when, to ask again."""
-    error = _explain(refusal)
-    error.retry_after = _retry_after(refusal.headers)
-    match refusal.headers.get("x-should-retry", ""):
+def words_of(body: object) -> str:
+    """Return the server's own words in the body of an error, on one line; empty if it has none.
+
+    Bodies come as ``{"error": {"message": …}}``, ``{"error": "…"}``, ``{"detail": …}``, ``{"message": …}``, as plain
+    text, or as a web page, of which the title is taken.
+    """
+    text = _find_text(body)
+    if re.match(r"\s*<(?:!doctype|html|head|\?xml)", text, re.I):
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
+        text = html.unescape(title[1]) if title else "a web page"
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "…"
+
+
+def explain(reported: ApiError, secrets: Iterable[str | None] = ()) -> LLMError:
+    """Return the error of aloop for ``reported``; the server may say whether and when to ask again."""
+    error = _explain(reported, mask(words_of(reported.body), secrets))
+    error.retry_after = _retry_after(reported.headers)
+    match reported.headers.get("x-should-retry", ""):
         case "true":
             error.is_transient = True
         case "false":
             error.is_transient = False
+    if error.retry_after is not None and error.retry_after > LONGEST_WAIT:
+        error.is_transient = False
     return error
 
 
-def _explain(refusal: ApiError) -> LLMError:
-    streamed = refusal.status < 400
-    status = _STATUS_OF_KIND.get(refusal.kind, 0) if streamed else refusal.status
-    detail = _detail(refusal.text)
-    shown = refusal.kind if streamed else str(status)
+def mask(text: str, secrets: Iterable[str | None]) -> str:
+    """Return ``text`` with each secret of eight characters or more replaced."""
+    for secret in secrets:
+        if secret and len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "[key]")
+    return text
+
+
+def is_about(text: str, *topics: str) -> bool:
+    """Return True if the words of a rejection mention one of ``topics``."""
+    lowered = text.lower()
+    return any(topic in lowered for topic in topics)
+
+
+def _find_text(body: object) -> str:
+    if isinstance(body, str):
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            return body
+        return _find_text(parsed) if isinstance(parsed, dict | list) else body
+    if isinstance(body, Mapping):
+        for key in ("error", "message", "detail", "error_description", "title", "msg"):
+            if text := _find_text(body.get(key)):
+                return text
+    if isinstance(body, list):
+        return "; ".join(text for item in body[:3] if (text := _find_text(item)))
+    return ""
+
+
+def _explain(reported: ApiError, words: str) -> LLMError:
+    streamed = reported.status < 400
+    status = _STATUS_OF_KIND.get(reported.kind, 0) if streamed else reported.status
+    shown = reported.kind if streamed else str(status)
+    said = _sentence(words)
+    server = reported.server or "the API"
     match status:
         case 401:
-            return AuthenticationFailed(f"The API refused the key ({shown}). Check {refusal.credential}.")
+            return AuthenticationFailed(f"The API key was refused ({shown}){said} Check {reported.credential}.")
+        case 402:
+            return AuthenticationFailed(f"The account cannot pay for this request ({shown}){said} Check its billing.")
         case 403:
             return AuthenticationFailed(
-                f"The API does not allow this ({shown}){detail} Check what {refusal.credential} may use."
+                f"The request is not allowed ({shown}){said} Check the permissions of {reported.credential}."
             )
         case 404:
-            return _not_found(refusal, shown)
+            return _not_found(reported, shown, said)
         case 429:
-            return _rate_limited(refusal, shown)
-        case 408 | 409:
-            return ServerFailed(f"The API could not take the request now ({shown}). Try again in a moment.")
+            return _rate_limited(reported, shown, words)
+        case 408 | 409 | 425:
+            return ServerFailed(f"{_capital(server)} could not take the request ({shown}){said} Try again in a moment.")
         case 529 | 503:
-            return ServerFailed(f"The API is overloaded ({shown}). Try again in a minute.")
+            return ServerFailed(f"{_capital(server)} is overloaded ({shown}){said} Try again in a minute.")
         case 413:
-            return ContextOverflow(f"The conversation is too large to send ({shown}). {_SHORTEN}")
+            return ContextOverflow(f"The conversation is too large to send ({shown}){said} {_SHORTEN}")
         case _ if status >= 500:
-            return ServerFailed(f"The API failed ({shown}). Try again in a minute.")
+            return ServerFailed(f"{_capital(server)} failed ({shown}){said} Try again in a minute.")
         case _ if status >= 400:
-            return _rejected(refusal, shown, detail)
-    return StreamBroken(f"The API broke off its answer{detail} Ask again.")
+            if is_about(words, *_TOO_LONG):
+                return ContextOverflow(f"The conversation no longer fits the model's window ({shown}){said} {_SHORTEN}")
+            if _QUOTA.search(words):
+                return _final(RateLimited(f"The limit of this account is reached ({shown}){said}", None))
+            return RequestRejected(f"The request was rejected ({shown}){said}")
+    return StreamBroken(f"The server broke off its answer{said} Send the message again.")
 
 
-def _not_found(refusal: ApiError, shown: str) -> LLMError:
-    if refusal.kind == "not_found_error":
+def _not_found(reported: ApiError, shown: str, said: str) -> LLMError:
+    names_model = reported.model and reported.model in words_of(reported.body)
+    if reported.kind == "not_found_error" or names_model:
         return ModelNotFound(
-            f"The API knows no model {refusal.model!r} ({shown}). Choose another with /model, --model or ALOOP_MODEL."
+            f"Unknown model {reported.model!r} ({shown}){said} Choose another with /model, --model or ALOOP_MODEL."
         )
-    return RequestRejected(f"What answered is not the Messages API ({shown}). Check ANTHROPIC_BASE_URL.")
+    server = reported.server or "the server"
+    return RequestRejected(f"There is no Messages API at {server} ({shown}){said} Check the base URL.")
 
 
-def _rate_limited(refusal: ApiError, shown: str) -> RateLimited:
-    seconds = _retry_after(refusal.headers)
-    when = "in a minute" if seconds is None else f"in {seconds:.0f} s"
-    return RateLimited(f"Too many requests for this key ({shown}). Try again {when}.", seconds)
+def _rate_limited(reported: ApiError, shown: str, words: str) -> LLMError:
+    seconds = _retry_after(reported.headers)
+    said = _sentence(words)
+    if seconds is None and _QUOTA.search(words):
+        return _final(RateLimited(f"The limit of this account is reached ({shown}){said}", None))
+    when = "in a minute" if seconds is None else f"in {_spelled(seconds)}"
+    return RateLimited(f"Too many requests ({shown}){said} Try again {when}.", seconds)
 
 
-def _rejected(refusal: ApiError, shown: str, detail: str) -> RequestRejected:
-    if any(phrase in refusal.text.lower() for phrase in _LONG):
-        return ContextOverflow(f"The conversation no longer fits the model's window ({shown}). {_SHORTEN}")
-    return RequestRejected(f"The API refused the request ({shown}){detail or '.'}")
+def _final(error: LLMError) -> LLMError:
+    error.is_transient = False
+    return error
 
 
-def _detail(text: str) -> str:
-    """Return what the API said as the end of a sentence: ``: it was so.``, or a full stop when it said nothing."""
-    words = " ".join(text.split())
+def _sentence(words: str) -> str:
+    """Return ``words`` as the end of a clause: ``: words.``, or a full stop if there are none."""
     if not words:
         return "."
-    short = words if len(words) <= _LONGEST_DETAIL else words[:_LONGEST_DETAIL] + "…"
-    return f": {short}" if short[-1] in ".!?…" else f": {short}."
+    return f": {words}" if words[-1] in ".!?…" else f": {words}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] if text.startswith("the ") else text
+
+
+def _spelled(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the API asks to wait, from the finer of its two headers."""
+    """Return the seconds that the server asks to wait; ``Retry-After`` is a number or a date (RFC 9110)."""
     milliseconds = _number(headers.get("retry-after-ms", ""))
-    return _number(headers.get("retry-after", "")) if milliseconds is None else milliseconds / 1000
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after", "")
+    seconds = _number(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _number(value: str) -> float | None:
     try:
         number = float(value)
-    except ValueError:  # a date is allowed too, and the API never sends one
+    except ValueError:
         return None
     return number if 0 <= number < float("inf") else None

@@ -1,25 +1,47 @@
-"""What a server of the Messages API wants otherwise than the API itself: all that there is to say about it."""
+"""The differences between servers of the Messages API."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MAX_TOKENS = 16_000
-"""The longest answer asked for: within what every current model can give, long enough for a whole file."""
-STALL = 60.0
-"""Seconds without anything of an answer after which it is given up. Pings are nothing: they only prove a connection."""
+from aloop.llm.endpoints import Endpoint
+
+MAX_TOKENS = 32_000
+"""The longest answer to ask for while the model's own limit is unknown."""
+
+# Vendors whose models want their thinking back although it carries no signature.
+_UNSIGNED_THINKING = re.compile(r"deepseek|kimi|moonshot|minimax|glm", re.I)
+# Models of the API that cannot think adaptively; they are older than every model that the SDK lists first.
+_NO_ADAPTIVE_THINKING = re.compile(r"claude-(?:3|2|instant|(?:opus|sonnet|haiku)-4(?:-[015])?(?:-\d{8})?$)")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerProfile:
-    """As it stands, that of the API.
+    """The defaults are those of the Anthropic API. All times are in seconds.
 
-    ``extra_body`` goes into each request, for sampling. ``is_ours`` is a server on this machine that nobody else
-    speaks to: no proxy stands before it, it keeps no cache that is asked for, and it is not asked about its models.
+    ``extra_body`` goes into each request. ``is_local`` is the model server that aloop started itself: no proxy is used,
+    no cache is asked for, and it is not asked for its limits. ``stall_after`` None is the default of the transport.
     """
 
-    max_tokens: int = MAX_TOKENS
-    stall_after: float = STALL
+    name: str = "anthropic"
+    max_tokens: int = 0
+    stall_after: float | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict)
     is_local: bool = False
+    endpoint: Endpoint | None = None
+
+    @property
+    def is_api(self) -> bool:
+        """True for the Anthropic API at the address that the SDK uses."""
+        return self.endpoint is None and not self.is_local
+
+    def wants_unsigned_thinking(self, model: str) -> bool:
+        """Return True if thinking without a signature is sent back to ``model``."""
+        return self.endpoint is not None and bool(_UNSIGNED_THINKING.search(model))
+
+
+def may_think_adaptively(model: str) -> bool:
+    """Return True if ``model`` is one that probably accepts adaptive thinking; the server has the last word."""
+    return model.startswith("claude-") and not _NO_ADAPTIVE_THINKING.match(model)

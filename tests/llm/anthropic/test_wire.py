@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import StreamBroken
+from aloop.llm.anthropic.accumulator import Accumulator
+from aloop.llm.anthropic.layout import Block
 from aloop.llm.anthropic.wire import (
-    Accumulator,
-    Block,
     assistant_blocks,
     input_object,
     to_message,

@@ -1,0 +1,43 @@
+"""Digests that bind each thinking block to everything that was sent before it.
+
+Current models accept a thinking block only after the system text, the tools and the messages it was produced after
+(platform.claude.com, "Prefix checks on thinking blocks"). aloop stores a digest of that prefix with the block. When the
+history has changed since, the digest of the new prefix differs, and the block is left out of the request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+DIGEST_LENGTH = 16
+"""Hexadecimal digits. A digest tells an edited history from an unedited one; it guards no secret."""
+
+
+class PrefixDigest:
+    """A running digest of a request: system text, tools, then each content block with its role."""
+
+    def __init__(self, system: str, tools: Sequence[Mapping[str, Any]]) -> None:
+        self._hash = hashlib.sha256(_canonical([system, list(tools)]))
+
+    def copy(self) -> PrefixDigest:
+        """Return an independent digest of the same prefix."""
+        other = object.__new__(PrefixDigest)
+        other._hash = self._hash.copy()
+        return other
+
+    def add(self, role: str, block: Mapping[str, Any]) -> None:
+        """Append one block."""
+        self._hash.update(b"\n" + role.encode() + b" " + _canonical(block))
+
+    def digest_with(self, block: Mapping[str, Any]) -> str:
+        """Return the digest of the prefix and ``block`` itself, without appending it."""
+        with_block = self._hash.copy()
+        with_block.update(b"\n" + _canonical(block))
+        return with_block.hexdigest()[:DIGEST_LENGTH]
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")

@@ -1,0 +1,134 @@
+"""The HTTP client below the SDK: proxies, certificates, and how long silence is tolerated."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import AsyncIterator, Mapping
+from importlib.util import find_spec
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httpx2
+
+CONNECT_SECONDS = 10.0
+STALL_SECONDS = 300.0
+"""Silence, not even a ping, after which an answer is given up."""
+LOCAL_HEADERS_SECONDS = 600.0
+"""Silence before the headers of a server on this machine: it may read the whole prompt before it answers."""
+
+_PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+class Patience(NamedTuple):
+    """Seconds without a byte: before the headers, and between two pieces of the body."""
+
+    headers: float
+    body: float
+
+
+def patience_for(base_url: str, stall_seconds: float | None = None) -> Patience:
+    """Return the time limits for the server at ``base_url``; ``stall_seconds`` overrides the default for both."""
+    body = stall_seconds or STALL_SECONDS
+    return Patience(max(body, LOCAL_HEADERS_SECONDS) if is_loopback(base_url) else body, body)
+
+
+def is_loopback(base_url: str) -> bool:
+    """Return True if ``base_url`` is on this machine."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def open_http_client(patience: Patience, *, use_proxies: bool = True, keep_alive: bool = True) -> httpx2.AsyncClient:
+    """Return a client that gives up after silence, not after a fixed time.
+
+    Raises the errors of httpx2 for proxies and certificates that cannot be used.
+    """
+
+    async def limit_silence(response: httpx2.Response) -> None:
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = _SilenceLimit(response.stream, patience.body, response.request)
+
+    return httpx2.AsyncClient(
+        trust_env=use_proxies,
+        timeout=httpx2.Timeout(patience.headers, connect=CONNECT_SECONDS),
+        limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20 if keep_alive else 0),
+        follow_redirects=True,
+        event_hooks={"response": [limit_silence]},
+    )
+
+
+class _SilenceLimit(httpx2.AsyncByteStream):
+    """A response body that raises ReadTimeout if no byte comes for ``seconds``. A ping is a byte."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, seconds: float, request: httpx2.Request) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = aiter(self._stream)
+        while True:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise httpx2.ReadTimeout("no data", request=self._request) from None
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def environment_problem(env: Mapping[str, str] = os.environ) -> str | None:
+    """Return a sentence about the first proxy or certificate variable that cannot work, or None.
+
+    The sentence names the variable. No network is used.
+    """
+    for name in (spelling for upper in _PROXY_VARIABLES for spelling in (upper, upper.lower())):
+        if env.get(name) and (problem := _proxy_problem(env[name])):
+            return f"{name} {problem}"
+    for name in ("NO_PROXY", "no_proxy"):
+        for entry in env.get(name, "").split(","):
+            if _is_unusable_exception(entry.strip()):
+                return f"{name} holds {entry.strip()!r}, which cannot be used. Remove that entry."
+    for name, is_there in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
+        if env.get(name) and not is_there(env[name]):
+            return f"{name} names {env[name]!r}, which does not exist. Correct or unset it."
+    return None
+
+
+def _proxy_problem(value: str) -> str | None:
+    """Return the rest of a sentence that begins with the variable's name."""
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        has_host, _ = bool(parts.hostname), parts.port
+    except ValueError:
+        has_host = False
+        parts = urlsplit("")
+    if not has_host:
+        return "is not the URL of a proxy. Correct or unset it."
+    if parts.scheme not in _PROXY_SCHEMES:
+        return f"names a proxy of the unknown kind {parts.scheme!r}. Use http://, https:// or socks5://."
+    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+        return "names a SOCKS proxy, which needs the package socksio. Install it, or unset the variable."
+    return None
+
+
+def _is_unusable_exception(entry: str) -> bool:
+    """Return True for IPv6 in a form that the HTTP client cannot parse: a range, or an address in brackets."""
+    if entry.startswith("["):
+        return True
+    if "/" not in entry or ":" not in entry or "://" in entry:
+        return False
+    try:
+        return ipaddress.ip_network(entry, strict=False).version == 6
+    except ValueError:
+        return False
