@@ -1,0 +1,71 @@
+"""The tokens used each month on this computer, so that the cost of a month can be shown.
+
+One file of JSON lines per month in the state folder (``spending-2026-11.jsonl``), one line per answer. Only counts and
+model names are written, nothing of the conversation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from aloop.llm.message_types import Usage
+from aloop.llm.pricing import Cost, PriceList
+
+_COUNTS = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
+
+
+class SpendingLog:
+    """The answers of all sessions of this user, by month.
+
+    A line is appended in one write, so several processes can write at once. Errors of the file are ignored: the log
+    is for information only.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def add(self, usage: Usage, model: str | None, now: datetime | None = None) -> None:
+        """Append one answer; does nothing for an answer without tokens."""
+        counts = {name: getattr(usage, name) for name in _COUNTS if getattr(usage, name)}
+        if self._folder is None or not counts:
+            return
+        now = now or datetime.now().astimezone()
+        line = json.dumps({"at": now.isoformat(timespec="seconds"), "model": model} | counts) + "\n"
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._path(now), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, line.encode())
+            finally:
+                os.close(descriptor)
+
+    def month(self, prices: PriceList, now: datetime | None = None) -> Cost:
+        """Return the cost of the month of ``now``."""
+        totals: dict[str | None, Usage] = {}
+        for model, usage in self._answers(self._path(now or datetime.now().astimezone())):
+            totals[model] = totals.get(model, Usage()) + usage
+        return sum((prices.cost(usage, model) for model, usage in totals.items()), Cost())
+
+    def _path(self, now: datetime) -> Path:
+        return (self._folder or Path()) / f"spending-{now:%Y-%m}.jsonl"
+
+    def _answers(self, path: Path) -> Iterator[tuple[str | None, Usage]]:
+        if self._folder is None:
+            return
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return
+        for line in lines:
+            try:
+                record = json.loads(line)
+                counts = {name: int(record[name]) for name in _COUNTS if name in record}
+                model = record.get("model")
+            except (ValueError, TypeError, AttributeError):
+                continue  # a line that was cut off by a full disk
+            yield (model if isinstance(model, str) else None), Usage(**counts)

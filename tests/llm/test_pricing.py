@@ -1,0 +1,92 @@
+"""Costs of answers and of months."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.pricing import Cost, PriceList, Prices, format_dollars
+from aloop.llm.spending import SpendingLog
+
+OWN = {"gw/special": Prices(Decimal(2), Decimal(10), cache_read=Decimal("0.2"))}
+NOVEMBER = datetime(2026, 11, 29, 12).astimezone()
+
+
+def test_listed_model_has_a_cost() -> None:
+    cost = PriceList().cost(Usage(1_000_000, 1_000), "claude-opus-5-5")
+    assert cost.is_known
+    assert cost.dollars > 1
+
+
+def test_cached_input_costs_less_than_new_input() -> None:
+    prices = PriceList()
+    cached = prices.cost(Usage(cache_read_tokens=1_000_000), "claude-opus-5-5")
+    assert 0 < cached.dollars < prices.cost(Usage(1_000_000), "claude-opus-5-5").dollars
+
+
+def test_own_prices_override_the_list() -> None:
+    usage = Usage(1_000_000, 100_000, 1_000_000, 1_000_000)
+    assert PriceList(OWN).cost(usage, "gw/special").dollars == Decimal(2) + 1 + 2 + Decimal("0.2")
+
+
+def test_unlisted_model_is_unknown_and_never_free() -> None:
+    cost = PriceList().cost(Usage(10, 10), "no-such-model")
+    assert not cost.is_known
+    assert str(cost) == "unknown"
+    assert str(cost + Cost(Decimal("1.5"))) == "$1.50 + unknown"
+
+
+@pytest.mark.parametrize("model", ["offline", "local", "local:/models/a.gguf"])
+def test_models_on_this_machine_cost_nothing(model: str) -> None:
+    assert PriceList().cost(Usage(10_000, 10), model) == Cost()
+
+
+def test_session_cost_is_the_sum_over_its_models() -> None:
+    messages = [
+        LLMMessage("user", "hi"),
+        LLMMessage("assistant", "a", model="gw/special", usage=Usage(1_000_000)),
+        LLMMessage("assistant", "b", model="nothing-known", usage=Usage(5)),
+    ]
+    assert PriceList(OWN).cost_of(messages) == Cost(Decimal(2), ("nothing-known",))
+
+
+@pytest.mark.parametrize(
+    ("dollars", "text"), [("0", "$0.00"), ("12.346", "$12.35"), ("0.0031", "$0.0031"), ("0.000001", "<$0.0001")]
+)
+def test_amounts_are_formatted_for_people(dollars: str, text: str) -> None:
+    assert format_dollars(Decimal(dollars)) == text
+
+
+def test_month_sums_the_answers_of_that_month_only(tmp_path: Path) -> None:
+    log = SpendingLog(tmp_path / "state")
+    log.add(Usage(1_000_000), "gw/special", NOVEMBER)
+    log.add(Usage(1_000_000), "gw/special", NOVEMBER)
+    log.add(Usage(1_000_000), "gw/special", NOVEMBER.replace(month=10))
+    assert log.month(PriceList(OWN), NOVEMBER) == Cost(Decimal(4))
+
+
+def test_damaged_line_of_the_log_is_skipped(tmp_path: Path) -> None:
+    log = SpendingLog(tmp_path)
+    log.add(Usage(1_000_000), "gw/special", NOVEMBER)
+    with (tmp_path / "spending-2026-11.jsonl").open("a") as stream:
+        stream.write('{"at": "2026-1\n[1]\n')
+    assert log.month(PriceList(OWN), NOVEMBER) == Cost(Decimal(2))
+
+
+def test_log_holds_counts_only_and_is_private(tmp_path: Path) -> None:
+    SpendingLog(tmp_path).add(Usage(5, 7), "m", NOVEMBER)
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert '"input_tokens": 5' in path.read_text()
+
+
+def test_log_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    log = SpendingLog(blocked / "state")
+    log.add(Usage(5), "m", NOVEMBER)
+    assert log.month(PriceList(), NOVEMBER) == Cost()
