@@ -1,0 +1,49 @@
+"""Names of models: those of the installed SDK, their aliases, and suggestions for unknown names.
+
+The SDK takes more than a second to import, so the list is read from its source file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+LINES = ("fable", "mythos", "opus", "sonnet", "haiku")
+"""Model lines that work as an alias for their newest model."""
+
+
+@cache
+def sdk_models() -> tuple[str, ...]:
+    """Return the models that the installed SDK names, newest first; empty if its source cannot be read."""
+    spec = find_spec("anthropic")
+    if spec is None or spec.origin is None:
+        return ()
+    try:
+        source = Path(spec.origin).with_name("types").joinpath("model.py").read_text(encoding="utf-8")
+    except OSError:
+        return ()
+    literal = re.search(r"Literal\[(.*?)\]", source, re.S)
+    return tuple(re.findall(r'"([^"]+)"', literal[1])) if literal else ()
+
+
+def resolve_alias(name: str, models: Sequence[str] | None = None) -> str:
+    """Return the newest model of the line that ``name`` is, or ``name`` itself."""
+    if name.lower() not in LINES:
+        return name
+    known = sdk_models() if models is None else models
+    matching = (model for model in known if re.match(rf"claude-{name.lower()}-\d", model))
+    return next(matching, name)
+
+
+def closest_model(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant, or None."""
+    names = [*known, *LINES]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return near[0]
+    # "gpt" is no model of the list, but "5-5" may be a part of one.
+    return next((candidate for candidate in names if len(name) > 3 and name.lower() in candidate.lower()), None)
