@@ -10,6 +10,7 @@ import pytest
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
+from commands.pages import Reminder, SessionList, Transcript
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.terminal_view import TerminalView
@@ -49,7 +50,7 @@ async def test_only_a_clear_yes_is_one(stage: Stage, answer: str, *, is_yes: boo
 
 
 async def test_what_fits_is_printed_and_needs_no_pager(stage: Stage) -> None:
-    await stage.view.conversation(session(LLMMessage("user", "Hi"), LLMMessage("assistant", "**Hello**")))
+    await stage.view.show(Transcript(session(LLMMessage("user", "Hi"), LLMMessage("assistant", "**Hello**"))))
     assert stage.terminal.screen[0] == "id-1 · A title"
     assert stage.terminal.screen[2:] == ["", "1  > Hi", "2  Hello"]
     assert stage.paging == []
@@ -59,7 +60,7 @@ async def test_what_does_not_fit_is_paged(stage: Stage, monkeypatch: pytest.Monk
     target = tmp_path / "paged"
     code = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_bytes(sys.stdin.buffer.read())"
     monkeypatch.setenv("PAGER", f'{sys.executable} -c "{code}"')
-    await stage.view.sessions([summary()] * 30)
+    await stage.view.show(SessionList([summary()] * 30))
     assert stage.paging == [True, False]
     assert target.read_text().count("a1b2c3d4") == 30
     assert stage.terminal.screen == []
@@ -67,13 +68,13 @@ async def test_what_does_not_fit_is_paged(stage: Stage, monkeypatch: pytest.Monk
 
 async def test_without_a_pager_all_is_printed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", "no-such-pager")
-    await stage.view.sessions([summary()] * 30)
+    await stage.view.show(SessionList([summary()] * 30))
     assert stage.terminal.scrollback.count("a1b2c3d4") == 30
 
 
 async def test_a_reminder_is_rendered_and_shortened(stage: Stage) -> None:
     long = LLMMessage("assistant", "**one**\n\n" + "more\n" * 20)
-    stage.view.exchanges([LLMMessage("user", "Hi"), long])
+    await stage.view.show(Reminder([LLMMessage("user", "Hi"), long]))
     assert "one" in stage.terminal.screen
     assert "… (17 more lines)" in stage.terminal.screen
 

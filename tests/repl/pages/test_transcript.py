@@ -14,12 +14,12 @@ from aloop.sanitize import safe_text
 from commands.attachments import Attachment, with_attachments
 from repl.output.styled import to_text
 from repl.pages.transcript import (
-    TranscriptWriter,
+    Paper,
+    conversation,
     keep_words,
     message_lines,
-    read_conversation,
-    reminder_lines,
-    show_place,
+    reminder,
+    search_context,
 )
 
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
@@ -33,7 +33,7 @@ TALK = (
 
 def test_a_reminder_is_short_and_parts_its_exchanges() -> None:
     long = LLMMessage("assistant", "\n".join(f"line {number}" for number in range(20)))
-    shown = to_text(reminder_lines([TALK[0], long, TALK[0], TALK[2]])).splitlines()
+    shown = "".join(reminder([TALK[0], long, TALK[0], TALK[2]], paper(None))).splitlines()
     assert shown[6:8] == ["line 4", "… (15 more lines)"]
     assert shown[8] == ""
     assert shown[-1] == "  → 4 …"
@@ -60,8 +60,8 @@ LONG_TALK = (
 )
 
 
-def paper(width: int | None) -> TranscriptWriter:
-    return TranscriptWriter(width, to_text, lambda text, room: "\n".join(keep_words(safe_text(text), room)) + "\n")
+def paper(width: int | None) -> Paper:
+    return Paper(80, width, to_text, lambda text, room: "\n".join(keep_words(safe_text(text), room)) + "\n")
 
 
 def session(*messages: LLMMessage, system: tuple[LLMMessage, ...] = ()) -> Session:
@@ -70,7 +70,7 @@ def session(*messages: LLMMessage, system: tuple[LLMMessage, ...] = ()) -> Sessi
 
 
 def read(stored: Session, width: int | None = 60) -> list[str]:
-    return "".join(read_conversation(stored, paper(width), NOW)).splitlines()
+    return "".join(conversation(stored, paper(width), NOW)).splitlines()
 
 
 def test_a_conversation_reads_like_a_chat_with_numbers_in_the_margin() -> None:
@@ -136,7 +136,7 @@ def hit(message: int, context: str, *marks: tuple[int, int]) -> Hit:
 def test_a_place_shows_the_found_line_and_its_neighbours() -> None:
     long = LLMMessage("tool", "\n".join(f"line {number}" for number in range(40)), tool_call_id="call_1")
     stored = session(*LONG_TALK[:2], long, *LONG_TALK[3:])
-    shown = "".join(show_place(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
+    shown = "".join(search_context(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
     assert shown[:4] == ["1  > What is", "     2+2?", "2  Let me see.", "   ● calculator 2+2"]
     assert shown[4:7] == ["3  … (16 more lines)", "   line 16", "   line 17"]
     assert shown[14] == "   … (15 more lines)"
@@ -144,5 +144,5 @@ def test_a_place_shows_the_found_line_and_its_neighbours() -> None:
 
 
 def test_a_place_at_the_end_has_fewer_neighbours() -> None:
-    shown = "".join(show_place(session(*LONG_TALK), hit(6, "We talked of 4.", (3, 9)), paper(60))).splitlines()
+    shown = "".join(search_context(session(*LONG_TALK), hit(6, "We talked of 4.", (3, 9)), paper(60))).splitlines()
     assert shown[-1] == "6  We talked of 4."
