@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -28,6 +27,7 @@ from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
+from aloop.width import fit
 
 
 def usage_text(usage: Usage) -> str:
@@ -86,7 +86,7 @@ def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> s
     if is_in_future(moment):
         title = f"(dated in the future) {title}"
     line = _row(row.id[:SHORT_ID], format_time(moment), str(row.message_count), title)
-    return line if width is None else cut(line, width)
+    return line if width is None else fit(visible(line), width)
 
 
 def _row(identity: str, when: str, count: str, title: str) -> str:
@@ -168,27 +168,8 @@ def format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
-def cut(text: str, width: int) -> str:
-    """Return ``text``, made visible, in at most ``width`` terminal columns; an ellipsis stands where it was cut."""
-    text = visible(text)
-    columns, kept = 0, 0
-    for end, character in enumerate(text):
-        columns += _columns(character)
-        if columns > width:
-            return text[:kept].rstrip() + "…"
-        if columns < width:
-            kept = end + 1
-    return text
-
-
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _table(*rows: tuple[str, str]) -> Iterator[str]:

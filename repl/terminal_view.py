@@ -13,6 +13,7 @@ from aloop.agent.events import AgentEvent
 from aloop.errors import AloopError
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_line
+from aloop.width import fit
 from commands.context import Verbosity
 from commands.pages import Page, SessionList, SessionStream, Transcript, TrashList
 from commands.session_browser import Choice, SessionBrowser
@@ -22,7 +23,6 @@ from repl.output.markdown import render_markdown
 from repl.output.pager import page
 from repl.output.screen import Screen
 from repl.output.styled import Line, Style, echo_lines, to_ansi
-from repl.output.width import fit
 from repl.pages.render import render
 from repl.pages.transcript import Paper
 from repl.turn.permission import LEAD, WHOLE, choices, decide, decision_line, detail_lines, is_yes

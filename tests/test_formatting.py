@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from aloop.formatting import (
-    cut,
     describe,
     duration_text,
     format_time,
@@ -29,23 +28,6 @@ from aloop.memory.sessions_dir.trash import TrashedSession
 
 NOON = datetime(2025, 1, 31, 12, tzinfo=UTC)
 ROW = SessionSummary("a1b2c3d4-5678-40ab-8def-1234567890ab", NOON, NOON, 12, "A title", Path("session.yaml"))
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "shown"),
-    [
-        ("short", 10, "short"),
-        ("exactly ten", 11, "exactly ten"),
-        ("a little too long", 12, "a little to…"),
-        ("cut at a space", 8, "cut at…"),
-        ("世界世界", 5, "世界…"),
-        ("世界世界", 8, "世界世界"),
-        ("e\u0301te\u0301", 3, "e\u0301te\u0301"),
-        ("a\x1bb", 3, "a^…"),
-    ],
-)
-def test_text_is_cut_by_the_columns_it_takes(text: str, width: int, shown: str) -> None:
-    assert cut(text, width) == shown
 
 
 def test_rows_are_cut_to_the_terminal_and_problems_are_not() -> None:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from aloop.sanitize import safe_line, safe_text
+from aloop.width import fit, last_rows, unjoined
 from repl.output.styled import Line, Style, line
-from repl.output.width import fit, last_rows, unjoined
 
 _MOST_ROWS = 12
 

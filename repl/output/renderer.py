@@ -25,8 +25,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.renderer import Renderer
 from prompt_toolkit.styles import BaseStyle
 
+from aloop.width import text_width
 from repl.output.styled import Line, to_ansi, to_text
-from repl.output.width import text_width
 
 
 def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:

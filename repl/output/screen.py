@@ -11,9 +11,9 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.output import Output
 
 from aloop.sanitize import safe_text
+from aloop.width import wrap
 from repl.output.renderer import LiveRenderer, LiveRows, in_one_piece
 from repl.output.styled import Line, Style, line, to_ansi
-from repl.output.width import wrap
 
 
 class Screen:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from aloop.sanitize import safe_text
+from aloop.width import fit, text_width
 
 
 class Style(Enum):
@@ -46,6 +47,18 @@ def to_ansi(lines: Iterable[Line], *, colour: bool) -> str:
 def to_text(lines: Iterable[Line]) -> str:
     """Return ``lines`` without any style, each ended by a line feed."""
     return "".join("".join(safe_text(text) for _, text in spans) + "\n" for spans in lines)
+
+
+def fit_line(spans: Line, width: int) -> Line:
+    """Return a line cut to ``width`` cells as a whole; its texts must be safe and have no line feeds."""
+    kept = []
+    for tone, text in spans:
+        shown = fit(text, width)
+        width -= text_width(shown)
+        kept.append((tone, shown))
+        if shown != text:
+            break
+    return tuple(kept)
 
 
 def _styled(span: Span, colour: bool) -> str:

@@ -17,10 +17,10 @@ from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
+from aloop.width import fit, pad, wrap
 from commands.context import Context
 from commands.registry import Command
-from repl.output.styled import Line, Span, Style, line
-from repl.output.width import fit, fit_line, pad, wrap
+from repl.output.styled import Line, Span, Style, fit_line, line
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 

@@ -15,9 +15,9 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
 from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
+from aloop.width import wrap
 from commands.attachments import folded
-from repl.output.styled import Line, Style, line
-from repl.output.width import fit_line, wrap
+from repl.output.styled import Line, Style, fit_line, line
 from repl.pages.listing import age
 
 REMINDER_LINES = 6

@@ -31,12 +31,12 @@ from aloop.errors import AloopError, UsageError
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_text
 from aloop.tools.approval import unattended
+from aloop.width import flow, rows, wrap
 from commands.context import Verbosity
 from commands.pages import Page
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.styled import Line, line, to_text
-from repl.output.width import flow, rows, wrap
 from repl.pages.render import render
 from repl.pages.transcript import Paper
 from repl.plain.line_source import InteractiveSource

@@ -16,6 +16,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
 from aloop.sanitize import safe_line, safe_text
 from aloop.tools.base import ToolResult
+from aloop.width import wrap
 from repl.output.styled import Line, Style, line
 from repl.turn.permission import diff_lines
 
@@ -171,7 +172,4 @@ class ThinkingBuffer:
     def _rows(self, text: str) -> list[str]:
         if self._width is None:
             return text.split("\n")
-        # Imported here: what measures cells comes with prompt_toolkit, and a task needs none of it.
-        from repl.output.width import wrap
-
         return wrap(text, self._width() - len(_INDENT))

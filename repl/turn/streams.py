@@ -19,10 +19,10 @@ import re
 from collections.abc import Callable
 
 from aloop.sanitize import safe_text
+from aloop.width import wrap
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import Line, Style, line
-from repl.output.width import wrap
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)")

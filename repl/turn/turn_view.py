@@ -30,8 +30,7 @@ from commands.context import Verbosity
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.screen import Screen
-from repl.output.styled import Line, Style, line
-from repl.output.width import fit_line
+from repl.output.styled import Line, Style, fit_line, line
 from repl.startup.banner import thousands
 from repl.turn.lines import argument_lines, finished_line, result_lines, retrying_text, started_text, whole_result_lines
 from repl.turn.permission import question_lines

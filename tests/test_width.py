@@ -1,13 +1,32 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from repl.output.styled import Style, line
-from repl.output.width import clusters, fit, fit_line, flow, last_rows, pad, rows, unjoined, wrap
+from aloop.sanitize import visible
+from aloop.width import clusters, fit, flow, last_rows, pad, rows, text_width, unjoined, wrap
+from repl.output.styled import Style, fit_line, line
 
 TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("short", 10, "short"),
+        ("exactly ten", 11, "exactly ten"),
+        ("a little too long", 12, "a little to…"),
+        ("cut at a space", 8, "cut at…"),
+        ("世界世界", 5, "世界…"),
+        ("世界世界", 8, "世界世界"),
+        ("e\u0301te\u0301", 3, "e\u0301te\u0301"),
+        ("a\x1bb", 3, "a^…"),
+    ],
+)
+def test_fit_cuts_text_to_a_width_in_cells(text: str, width: int, shown: str) -> None:
+    assert fit(visible(text), width) == shown
 
 
 def test_text_that_fits_is_left_alone() -> None:
@@ -18,6 +37,13 @@ def test_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
     assert fit("日本語", 4) == "日…"
     assert fit("hello", 1) == "…"
     assert fit("hello", 0) == ""
+
+
+def test_narrow_characters_are_measured_as_by_prompt_toolkit() -> None:
+    for code in range(0x20, 0x3000):
+        character = chr(code)
+        if character == visible(character):
+            assert text_width(character) == get_cwidth(character), hex(code)
 
 
 @given(TEXT, st.integers(0, 20))
