@@ -306,7 +306,7 @@ async def test_of_very_much_the_beginning_and_the_end_are_printed(
 async def test_a_line_without_end_shows_its_beginning(
     command_stage: CommandStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_output, "_MOST_COMMAND_CHARACTERS", 5)
+    monkeypatch.setattr(command_output, "_MOST_CHARACTERS", 5)
     monkeypatch.setattr(command_output, "_MOST_WAITING", 5)
     for piece in ("old\rabc", "def", "ghi"):
         command_stage.output.add(piece)
