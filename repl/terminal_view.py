@@ -25,7 +25,7 @@ from repl.output.screen import Screen
 from repl.output.styled import Line, Style, echo_lines, to_ansi
 from repl.pages.render import render
 from repl.pages.transcript import Paper
-from repl.turn.permission import LEAD, WHOLE, choices, decide, decision_line, detail_lines, is_yes
+from repl.turn.permission import PERMISSION_PROMPT, SHOW_ALL, choices, decide, decision_line, detail_lines, is_yes
 from repl.turn.streams import CommandOutput
 from repl.turn.turn_view import TurnDisplay
 
@@ -110,14 +110,14 @@ class TerminalView:
         self._turn.show_question(request)
         decision = None
         while decision is None:
-            answer = await self._read(LEAD, choices(request))
+            answer = await self._read(PERMISSION_PROMPT, choices(request))
             decision = decide(answer)
-            if answer.strip().lower() == WHOLE:
+            if answer.strip().lower() == SHOW_ALL:
                 await self._show_paged(_joined(self._ansi(detail_lines(request))))
             elif decision is None:
                 self.info("Please answer y, a or n.")
         self._screen.show([decision_line(request, decision)])
-        self._turn.answered()
+        self._turn.end_question()
         return decision
 
     @contextmanager

@@ -41,7 +41,16 @@ from repl.pages.render import render
 from repl.pages.transcript import Paper
 from repl.plain.line_source import InteractiveSource
 from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
-from repl.turn.permission import LEAD, WHOLE, choices, decide, decision_line, detail_lines, is_yes, question_lines
+from repl.turn.permission import (
+    PERMISSION_PROMPT,
+    SHOW_ALL,
+    choices,
+    decide,
+    decision_line,
+    detail_lines,
+    is_yes,
+    question_lines,
+)
 
 _WIDTH = 100
 
@@ -202,9 +211,9 @@ class AskingView(PlainView):
         decision = None
         while decision is None:
             self.info("\n".join(flow(choices(request), self._width)))
-            answer = await self._read(LEAD)
+            answer = await self._read(PERMISSION_PROMPT)
             decision = decide(answer)
-            if answer.strip().lower() == WHOLE:
+            if answer.strip().lower() == SHOW_ALL:
                 self._write(self._out, detail_lines(request))
         self._write(self._out, [decision_line(request, decision)])
         return decision

@@ -104,4 +104,4 @@ def test_a_question_that_is_asked_again_is_told_beside_the_answer(stub: StubServ
     stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "10"}), "At last.")
     code, out, err = run("--task", "Hi", env=stub.env)
     assert (code, out) == (0, "At last.\n")
-    assert "overloaded (529): again in 1 s (2/5)" in err
+    assert "overloaded (529): retry in 1 s (2/5)" in err

@@ -39,7 +39,7 @@ def test_a_result_can_not_bring_codes_or_lines_along() -> None:
 
 
 def test_no_result_is_told_as_nothing() -> None:
-    assert to_text([finished_line(finished("", headline=""))]) == "● calculator … 0.1s → (nothing)\n"
+    assert to_text([finished_line(finished("", headline=""))]) == "● calculator … 0.1s → (no output)\n"
 
 
 def test_a_failure_stands_out() -> None:

@@ -57,12 +57,12 @@ def test_of_very_much_the_beginning_is_shown_and_how_much_more_there_is() -> Non
     request = PermissionRequest(("write",), "write_file a", "\n".join(map(str, range(MOST_LINES + 5))), "diff")
     shown = to_text(question_lines(request)).splitlines()
     assert len(shown) == MOST_LINES + 2
-    assert shown[-1] == "  … 5 more lines: v shows all of it"
+    assert shown[-1] == "  … 5 more lines; v shows all of them"
 
 
 def test_the_choices_name_what_a_lasting_yes_is_for_and_fit_the_screen() -> None:
     request = PermissionRequest(("write", "outside"), "write_file /x", "+x", "diff")
-    assert "a yes to all file changes and paths outside of this session" in choices(request)
+    assert "a yes to all file changes and outside paths in this session" in choices(request)
     assert len(choices(PermissionRequest(("shell",), "", ""))) < 80
 
 
@@ -70,7 +70,7 @@ def test_the_choices_name_what_a_lasting_yes_is_for_and_fit_the_screen() -> None
     ("decision", "text"),
     [
         (PermissionDecision("once"), "  allowed\n"),
-        (PermissionDecision("session"), "  allowed, with all commands of this session\n"),
+        (PermissionDecision("session"), "  allowed for all commands in this session\n"),
         (PermissionDecision("no"), "  refused\n"),
         (PermissionDecision("no", "not\nnow"), "  refused: not now\n"),
     ],

@@ -84,7 +84,7 @@ async def test_a_wait_to_try_again_is_counted_down_below_what_was_read(stage: St
     error = ServerFailed("The API is overloaded (529). Try again in a minute.")
     stage.show(TurnStarted("m"), AnswerDelta("Once upon"), Retrying(error, 2, 5, 4.0, 2.3))
     assert stage.terminal.screen == ["Once upon"]
-    assert stage.live.status == "The API is overloaded (529): again in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
+    assert stage.live.status == "The API is overloaded (529): retry in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
     stage.show(Retrying(error, 2, 5, 4.0, 0))
     assert stage.live.status.startswith("waiting for the answer")
 
@@ -135,11 +135,11 @@ async def test_a_notice_comes_after_what_was_said_before_it(stage: Stage) -> Non
 def test_what_is_heard_is_estimated_until_it_is_counted() -> None:
     tokens = TokenCount()
     assert tokens.text == ""
-    tokens.hear("x" * 40)
+    tokens.add("x" * 40)
     assert tokens.text == "~10 tokens"
     tokens.count(Usage(output_tokens=12))
     assert tokens.text == "12 tokens"
-    tokens.hear("x" * 8_000)
+    tokens.add("x" * 8_000)
     assert tokens.text == "~2.0k tokens"
     tokens.begin()
     assert tokens.text == ""
@@ -147,7 +147,7 @@ def test_what_is_heard_is_estimated_until_it_is_counted() -> None:
 
 def test_without_a_count_the_estimate_stays() -> None:
     tokens = TokenCount()
-    tokens.hear("x" * 40)
+    tokens.add("x" * 40)
     tokens.count(None)
     tokens.count(Usage())
     assert tokens.text == "~10 tokens"

@@ -59,7 +59,7 @@ async def test_of_a_command_the_exit_code_and_the_end_are_shown(stage: Stage) ->
     stage.show(finished("run_shell", f"{printed}\n[exit code 1]", "output", is_error=True))
     assert stage.terminal.screen == [
         "● run_shell a.txt … 0.1s → exit code 1",
-        "  … 20 lines before that",
+        "  … 20 earlier lines",
         *(f"  {number}" for number in range(20, 30)),
     ]
 
@@ -102,5 +102,5 @@ async def test_while_a_person_thinks_the_status_says_so(stage: Stage) -> None:
     stage.show(ToolStarted(call("run_shell"), "make"))
     stage.display.show_question(PermissionRequest(("shell",), "run_shell", "make"))
     assert stage.live.status.startswith("waiting for you")
-    stage.display.answered()
+    stage.display.end_question()
     assert stage.live.status.startswith("● run_shell make")
