@@ -1,10 +1,7 @@
-"""Stored sessions as plain lines for a person. Pure; what control characters the texts hold is still in the lines.
+"""Sessions, search results and counts as lines of text or JSON.
 
-Stored sessions as JSON, a record a line: ASCII only, so that no locale and no terminal can garble it.
-
-Times are ISO 8601 with their zone; messages have the shape they have in session.yaml.
-
-Tokens and time in words, for the command line and the prompt alike.
+Lines of text may still contain control characters. Lines of JSON are ASCII, which any locale and terminal can show;
+times are ISO 8601 with a zone, and messages have the same keys as in session.yaml.
 """
 
 from __future__ import annotations
@@ -29,11 +26,18 @@ from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
 from aloop.width import fit
 
+_INDENT = " " * 4
+
+
+def quantity(count: int, noun: str) -> str:
+    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
 
 def usage_text(usage: Usage) -> str:
-    """Return what was sent, how much of it came from the cache, what came back and how long that took; empty for none.
+    """Return the tokens in and out, the share read from the cache, and the time.
 
-    The share is that of the whole input which the API had in its cache, and which costs a fraction.
+    The share is that of all input. The text is empty if no tokens were counted.
     """
     if not usage.sent_tokens and not usage.output_tokens:
         return ""
@@ -43,13 +47,13 @@ def usage_text(usage: Usage) -> str:
 
 
 def model_rows(usages: Mapping[str, Usage]) -> Iterator[str]:
-    """Yield a text for each model, where there is more than one to tell apart."""
+    """Yield the usage of each model, if there are several."""
     if len(usages) > 1:
         yield from (f"{model}: {usage_text(usage) or 'no tokens counted'}" for model, usage in usages.items())
 
 
 def duration_text(milliseconds: int) -> str:
-    """Return a time of waiting for answers, as exactly as a person cares."""
+    """Return a duration with its two largest units, or in tenths of a second."""
     seconds = milliseconds / 1000
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -59,13 +63,27 @@ def duration_text(milliseconds: int) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-_INDENT = " " * 4
+def format_time(moment: datetime) -> str:
+    """Return ``moment`` in local time, to the minute."""
+    # Year 1 or 9999, as found in edited files, may be outside the calendar in the local zone: then keep its own zone.
+    with contextlib.suppress(OverflowError, ValueError):
+        moment = moment.astimezone()
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def describe(row: SessionSummary) -> str:
+    """Return a phrase that identifies a session, even if its file cannot be read."""
+    short = short_name_of(row.id, row.path.parent.name)
+    if row.problem is not None:
+        return f"session {short}, which cannot be opened ({row.problem})"
+    return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
 
 
 def list_lines(rows: Iterable[SessionSummary], width: int | None) -> Iterator[str]:
-    """Yield a heading and a line for each row, cut to ``width`` columns unless that is None.
+    """Yield a heading and a line for each session.
 
-    What is wrong with a session is never cut: the end of it is the line and column to look at.
+    Lines are cut to ``width`` columns, unless it is None. A problem is never cut: it ends with the line and column of
+    its cause.
     """
     yield _row("ID", "UPDATED", "MESSAGES", "TITLE")
     for row in rows:
@@ -73,10 +91,64 @@ def list_lines(rows: Iterable[SessionSummary], width: int | None) -> Iterator[st
 
 
 def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterator[str]:
-    """Yield a heading and a line for each deleted session, as ``list_lines`` does."""
+    """Yield a heading and a line for each deleted session, like ``list_lines``."""
     yield _row("ID", "DELETED", "MESSAGES", "TITLE")
     for session in sessions:
         yield _summary_line(session.summary, session.deleted_at, width)
+
+
+def hit_session_line(hit: Hit) -> str:
+    """Return a line for the session of a match, with its title or its problem."""
+    session = hit.session
+    return f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {hit.problem or _one_line(session.title)}"
+
+
+def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
+    """Return the line of a match and the marks in that line."""
+    lead = f"{f'#{hit.message}' if hit.message else '':>8}  {hit.role:<9}  "
+    return lead + hit.context, tuple((start + len(lead), end + len(lead)) for start, end in hit.marks)
+
+
+def show_lines(session: Session) -> Iterator[str]:
+    """Yield the properties of a session, without its messages."""
+    yield from _table(
+        ("id", session.id),
+        ("title", session.title),
+        ("created", format_time(session.created_at)),
+        ("updated", format_time(session.updated_at)),
+        ("messages", f"{len(session.messages):,}"),
+        ("model", session.model or ""),
+        ("forked from", session.forked_from or ""),
+        ("path", str(session.path)),
+    )
+
+
+def message_lines(message: LLMMessage) -> Iterator[str]:
+    """Yield a heading, and the message indented so that it cannot imitate a heading."""
+    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
+    if message.is_error:
+        marks.append("failed")
+    heading = message.role if message.name is None else f"{message.role} {message.name}"
+    yield f"{heading} ({', '.join(marks)})" if marks else heading
+    for line in (message.content or "").splitlines():
+        yield _INDENT + line
+    for call in message.tool_calls:
+        yield f"{_INDENT}→ {call.name} {call.arguments}"
+
+
+def stats_lines(stats: SessionStats) -> Iterator[str]:
+    """Yield the counts of a session, without those that are zero."""
+    yield from _table(
+        ("id", stats.id),
+        ("created", format_time(stats.created_at)),
+        ("updated", format_time(stats.updated_at)),
+        ("messages", f"{stats.message_count:,}{_details(stats.messages_by_role.items())}"),
+        ("tool calls", f"{sum(stats.tool_calls.values()):,}{_details(stats.tool_calls.items())}"),
+        ("tokens", usage_text(stats.usage)),
+        *(("  by model", row) for row in model_rows(stats.usage_by_model)),
+        ("size", f"{stats.size:,} bytes"),
+        ("path", str(stats.path)),
+    )
 
 
 def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
@@ -91,81 +163,6 @@ def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> s
 
 def _row(identity: str, when: str, count: str, title: str) -> str:
     return f"{identity:{SHORT_ID}}  {when:16}  {count:>8}  {title}"
-
-
-def describe(row: SessionSummary) -> str:
-    """Name a session so that its owner knows it, also when its file can not be read."""
-    short = short_name_of(row.id, row.path.parent.name)
-    if row.problem is not None:
-        return f"session {short}, which can not be opened ({row.problem})"
-    return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
-
-
-def quantity(count: int, noun: str) -> str:
-    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def hit_session_line(hit: Hit) -> str:
-    """Name the session of a match; one that can not be read with the reason."""
-    session = hit.session
-    return f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {hit.problem or _one_line(session.title)}"
-
-
-def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
-    """Return the line of a match, number and role before it, and where in it the marks are."""
-    lead = f"{f'#{hit.message}' if hit.message else '':>8}  {hit.role:<9}  "
-    return lead + hit.context, tuple((start + len(lead), end + len(lead)) for start, end in hit.marks)
-
-
-def show_lines(session: Session) -> Iterator[str]:
-    """Yield what is known of a session, without its messages."""
-    yield from _table(
-        ("id", session.id),
-        ("title", session.title),
-        ("created", format_time(session.created_at)),
-        ("updated", format_time(session.updated_at)),
-        ("messages", f"{len(session.messages):,}"),
-        ("model", session.model or ""),
-        ("forked from", session.forked_from or ""),
-        ("path", str(session.path)),
-    )
-
-
-def message_lines(message: LLMMessage) -> Iterator[str]:
-    """Yield a heading and the indented message: no text in it can pass for the heading of another."""
-    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
-    if message.is_error:
-        marks.append("failed")
-    heading = message.role if message.name is None else f"{message.role} {message.name}"
-    yield f"{heading} ({', '.join(marks)})" if marks else heading
-    for line in (message.content or "").splitlines():
-        yield _INDENT + line
-    for call in message.tool_calls:
-        yield f"{_INDENT}→ {call.name} {call.arguments}"
-
-
-def stats_lines(stats: SessionStats) -> Iterator[str]:
-    """Yield the counts of a session, those that are nothing left out."""
-    yield from _table(
-        ("id", stats.id),
-        ("created", format_time(stats.created_at)),
-        ("updated", format_time(stats.updated_at)),
-        ("messages", f"{stats.message_count:,}{_details(stats.messages_by_role.items())}"),
-        ("tool calls", f"{sum(stats.tool_calls.values()):,}{_details(stats.tool_calls.items())}"),
-        ("tokens", usage_text(stats.usage)),
-        *(("  by model", row) for row in model_rows(stats.usage_by_model)),
-        ("size", f"{stats.size:,} bytes"),
-        ("path", str(stats.path)),
-    )
-
-
-def format_time(moment: datetime) -> str:
-    """Return ``moment`` in local time, to the minute."""
-    # Year 1 or 9999, typed by hand, may lie outside the calendar in the zone we are in: it is shown as it stands.
-    with contextlib.suppress(OverflowError, ValueError):
-        moment = moment.astimezone()
-    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _one_line(text: str) -> str:
@@ -184,8 +181,8 @@ def _details(counts: Iterable[tuple[str, int]]) -> str:
 
 
 def json_line(record: Mapping[str, Any]) -> str:
-    """Return ``record`` as one line; what JSON has no type for (times, paths) as text."""
-    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # DEL is the one control that JSON leaves
+    """Return ``record`` as one line of JSON, with times and paths as text."""
+    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # json escapes all controls but DEL
 
 
 def summary_record(summary: SessionSummary) -> dict[str, Any]:
@@ -193,7 +190,7 @@ def summary_record(summary: SessionSummary) -> dict[str, Any]:
 
 
 def trashed_record(session: TrashedSession) -> dict[str, Any]:
-    """Return the session's row, with when it was deleted and how many bytes it takes."""
+    """Return the summary, the time of deletion and the size in bytes."""
     return asdict(session.summary) | {"deleted_at": session.deleted_at, "size": session.size}
 
 
@@ -202,14 +199,20 @@ def finding_record(finding: Finding) -> dict[str, Any]:
 
 
 def hit_record(hit: Hit) -> dict[str, Any]:
-    """Return a match with its session's id, time and title; ``message`` counts from 1, and is 0 for the title."""
+    """Return a match with the ID, time and title of its session.
+
+    ``message`` counts from 1; 0 means the title.
+    """
     record = asdict(hit)
     session: dict[str, Any] = record.pop("session")
     return session | record
 
 
 def session_record(session: Session, *, messages: bool) -> dict[str, Any]:
-    """Return the session's header and, where asked for, its messages, the system's apart."""
+    """Return the properties of a session and, if asked for, its messages.
+
+    System messages have a separate key and are not counted.
+    """
     record = {field.name: getattr(session, field.name) for field in fields(session)}
     system, conversation = record.pop("system_messages"), record.pop("messages")
     record["message_count"] = len(conversation)

@@ -16,7 +16,7 @@ _SEPARATOR = " · "
 
 
 def text_width(text: str) -> int:
-    """Return the number of cells that ``text`` takes; for joined emoji, the most on any terminal."""
+    """Return the width of ``text`` in cells; for joined emoji, the largest possible."""
     if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     return sum(map(_cells, text))
@@ -31,12 +31,15 @@ def _cells(character: str) -> int:
 
 
 def unjoined(text: str) -> str:
-    """Split joined emoji into their parts: terminals disagree about the width of the whole, not of the parts."""
+    """Split joined emoji into their parts.
+
+    Terminals disagree about the width of the whole, but not of the parts.
+    """
     return text if text.isascii() else text.translate(_JOINERS)
 
 
 def clusters(text: str) -> Iterator[str]:
-    """Yield the characters as users see them: with their combining marks, and joined emoji as one."""
+    """Yield characters with their combining marks, and joined emoji as one."""
     cluster = ""
     for character in text:
         joined = cluster.endswith("\u200d") or _cells(character) == 0 or "\U0001f3fb" <= character <= "\U0001f3ff"
@@ -57,15 +60,15 @@ def fit(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """Return ``text`` in exactly ``width`` cells: cut, or filled with spaces on the right."""
+    """Return ``text`` in exactly ``width`` cells, cut or padded on the right."""
     shown = fit(text, width)
     return shown + " " * (width - text_width(shown))
 
 
 def last_rows(lines: list[str], width: int, count: int) -> list[str]:
-    """Return the last ``count`` screen rows of ``lines``, which are broken as by ``rows``.
+    """Return the last ``count`` screen rows of ``lines``, broken like ``rows`` does.
 
-    The time this takes depends on ``count`` alone, not on the length of the text.
+    The time this takes depends on ``count``, not on the length of the text.
     """
     found: list[str] = []
     for text in reversed(lines):
@@ -78,7 +81,10 @@ def last_rows(lines: list[str], width: int, count: int) -> list[str]:
 
 
 def rows(text: str, width: int) -> Iterator[str]:
-    """Yield a line of safe ``text`` in rows of at most ``width`` cells, broken between words or in a long word."""
+    """Yield safe ``text`` in rows of at most ``width`` cells.
+
+    Rows are broken between words, or inside a word that is too long.
+    """
     row, used = "", 0
     for piece in _PIECE.findall(text):
         taken = text_width(piece)
@@ -113,7 +119,10 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def flow(text: str, width: int) -> list[str]:
-    """Return safe parts separated by `` · `` as rows, broken between parts, or in a part that is too long."""
+    """Return rows of safe parts that are separated by `` · ``.
+
+    Rows are broken between parts, or inside a part that is too long.
+    """
     found, row = list[str](), ""
     for part in text.split(_SEPARATOR):
         joined = f"{row}{_SEPARATOR}{part}" if row else part
@@ -125,7 +134,7 @@ def flow(text: str, width: int) -> list[str]:
 
 
 def _chopped(text: str, width: int) -> list[str]:
-    """Return ``text`` in pieces of at most ``width`` cells; at least one piece, which may be empty."""
+    """Return ``text`` in at least one piece of at most ``width`` cells."""
     pieces = []
     while text_width(text) > width:
         piece, rest = _split(text, width)

@@ -27,7 +27,7 @@ class SessionList:
 
 @dataclass(frozen=True, slots=True)
 class SessionStream:
-    """Sessions as numbered rows, shown as they arrive; nothing is shown if none arrives."""
+    """Sessions as numbered rows, shown as they arrive."""
 
     rows: AsyncIterator[SessionSummary]
 
@@ -55,7 +55,10 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A search result as a numbered row, below a line that names the session if ``is_first`` in it."""
+    """A search result as a numbered row.
+
+    The result that ``is_first`` in its session is below a line with the session's title.
+    """
 
     number: int
     hit: Hit

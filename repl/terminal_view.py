@@ -1,6 +1,6 @@
-"""The View on a terminal: everything goes into the scrollback, above the live prompt.
+"""The View on a terminal, which prints into the scrollback above the prompt.
 
-Imported with the engine, after the first prompt is drawn: rich comes with it.
+It imports rich, so it is loaded with the engine, after the first prompt is drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
-from repl.output.pager import page
+from repl.output.pager import run_pager
 from repl.output.screen import Screen
 from repl.output.styled import Line, Style, echo_lines, to_ansi
 from repl.pages.render import render
@@ -33,17 +33,17 @@ Read = Callable[[str, str], Awaitable[str]]
 Pick = Callable[[SessionBrowser], Awaitable[Choice | None]]
 
 _STATUS = 40
-"""Cells of a command that runs; beside it stands for how long, and how to stop it."""
+"""Cells for a running command, which leave room for the time and for how to stop."""
 
 _PROMPT_ROWS = 3
-"""Rows that the prompt and its toolbar take; a list that leaves these free needs no pager."""
+"""Rows of the prompt and its toolbar, which a page must leave free to need no pager."""
 
 
 class TerminalView:
-    """Shows what commands and turns have to say.
+    """Shows the output of commands and turns, and asks questions.
 
-    ``paging`` is told when a pager takes the screen and gives it back; ``read`` reads an answer at the prompt, and
-    ``choose`` lets a session be picked in its place.
+    ``paging`` is called with True when another program takes the screen, and with False when it returns it. ``read``
+    reads an answer at the prompt, and ``choose`` shows the session picker.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class TerminalView:
         paging: Callable[[bool], None],
         read: Read,
         choose: Pick | None = None,
-        detail: Verbosity | None = None,
+        verbosity: Verbosity | None = None,
     ) -> None:
-        self.verbosity = detail or Verbosity(thinking=True)
+        self.verbosity = verbosity or Verbosity(thinking=True)
         self._screen = screen
         self._live = live
         self._paging = paging
@@ -76,7 +76,7 @@ class TerminalView:
         return is_yes(answer)
 
     async def edit(self, path: Path, line: int) -> bool:
-        # The keys are the editor's now, Ctrl-C among them.
+        # The editor receives all keys, including Ctrl-C.
         self._paging(True)
         try:
             await edit_file(path, line)
@@ -88,7 +88,6 @@ class TerminalView:
         return True
 
     async def show(self, page: Page) -> None:
-        """Print ``page``; page it if it is long and may be paged."""
         pieces = render(page, self._paper())
         match page:
             case TrashList() | SessionStream() | Transcript() | SessionList(paged=True):
@@ -96,8 +95,8 @@ class TerminalView:
             case _:
                 self._screen.write("".join([piece async for piece in pieces]))
 
-    async def pick(self, shelf: SessionBrowser) -> Choice | None:
-        return await self._choose(shelf) if self._choose else None
+    async def pick(self, browser: SessionBrowser) -> Choice | None:
+        return await self._choose(browser) if self._choose else None
 
     async def announce(self, notice: str, question: str) -> bool:
         self._screen.say(Style.STRONG, notice)
@@ -138,29 +137,24 @@ class TerminalView:
             self._paging(False)
 
     async def _show_paged(self, pieces: AsyncIterator[str]) -> None:
-        """Print what fits on the screen; page anything longer as soon as its first screen is known."""
+        """Print text that fits on the screen, and page anything longer."""
         shown = ""
         async for piece in pieces:
             shown += piece
-            if not self._fits(shown):
+            if shown.count("\n") + _PROMPT_ROWS > self._screen.height:
                 break
         else:
             self._screen.write(shown)
             return
-        if not await self._page(_joined(shown, pieces)):
+        self._paging(True)
+        try:
+            is_paged = await run_pager(_joined(shown, pieces))
+        finally:
+            self._paging(False)
+        if not is_paged:
             self._screen.write(shown)
             async for piece in pieces:
                 self._screen.write(piece)
-
-    def _fits(self, safe: str) -> bool:
-        return safe.count("\n") + _PROMPT_ROWS <= self._screen.height
-
-    async def _page(self, text: str | AsyncIterator[str]) -> bool:
-        self._paging(True)
-        try:
-            return await page(text)
-        finally:
-            self._paging(False)
 
     def _paper(self) -> Paper:
         width = self._screen.width

@@ -57,7 +57,7 @@ def test_deleted_sessions_are_listed_with_the_time_of_their_deletion() -> None:
 def test_a_session_is_named_by_what_its_owner_knows_of_it() -> None:
     assert describe(replace(ROW, message_count=1)) == "session a1b2c3d4, “A title”, 1 message"
     assert (
-        describe(replace(ROW, problem="x.yaml:1:1: no")) == "session a1b2c3d4, which can not be opened (x.yaml:1:1: no)"
+        describe(replace(ROW, problem="x.yaml:1:1: no")) == "session a1b2c3d4, which cannot be opened (x.yaml:1:1: no)"
     )
 
 

@@ -25,7 +25,7 @@ from repl.turn.lines import call_lines
 
 
 async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
-    """Yield safe text, each piece ending with a line feed; a long page comes in several pieces."""
+    """Yield the safe text of a page in pieces, each ending with a line feed."""
     now = datetime.now(UTC)
     match page:
         case SessionStream(rows):
@@ -45,7 +45,7 @@ async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
         case TrashList(deleted):
             yield paper.write(trash_lines(deleted, paper.list_width, now))
         case SearchHit(number, hit, is_first):
-            yield paper.write(hit_lines(number, hit, paper.list_width, now, begins=is_first))
+            yield paper.write(hit_lines(number, hit, paper.list_width, now, is_first=is_first))
         case ToolCalls(messages):
             yield paper.write(call_lines(messages))
         case Stats(stats):

@@ -1,4 +1,4 @@
-"""Stored messages as text: a whole conversation, its last exchanges, or the surroundings of a search result.
+"""Stored messages as text: conversations, reminders and search results.
 
 A whole conversation has the message numbers in its margin. They count from 1, as in the commands that take message
 numbers; system messages have none.
@@ -52,7 +52,10 @@ class Paper:
 
 
 def message_lines(message: LLMMessage, most: int | None = None, width: int | None = None) -> list[Line]:
-    """Return a message as lines, with at most ``most`` lines of text; a tool result always takes a single line."""
+    """Return a message as lines, at most ``most`` lines of its text.
+
+    A tool result takes one line.
+    """
     text = safe_text(message.content or "").strip("\n")
     if message.role == "user":
         text = safe_text(folded(message.content or "")).strip("\n")
@@ -69,7 +72,7 @@ def message_lines(message: LLMMessage, most: int | None = None, width: int | Non
 
 
 def after_answer(message: LLMMessage) -> list[Line]:
-    """Return the lines below the text of an answer: an interruption and the tool calls."""
+    """Return the lines below an answer: a note if interrupted, and its tool calls."""
     lines = [line((Style.QUIET, "(interrupted)"))] if message.interrupted else []
     calls = (
         ((Style.ACCENT, "● "), safe_line(call.name), (Style.QUIET, f" {safe_line(call.brief)}"))
@@ -108,7 +111,7 @@ def conversation(session: Session, paper: Paper, now: datetime) -> Iterator[str]
 
 
 def search_context(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
-    """Yield the lines around a search result, with the first lines of the neighbouring messages."""
+    """Yield the lines around a match, and the start of the neighbouring messages."""
     first = max(1, hit.message - _NEIGHBOURS)
     last = min(len(session.messages), hit.message + _NEIGHBOURS)
     margin = len(str(last)) + 2
@@ -128,14 +131,17 @@ def search_context(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
 
 
 def shortened(rows: list[str], most: int | None) -> list[str]:
-    """Return at most ``most`` rows; if some are left out, the last row gives their number."""
+    """Return at most ``most`` rows; the last is the number of those left out, if any."""
     if most is None or len(rows) <= most:
         return rows
     return [*rows[: most - 1], f"… ({_more_lines(len(rows) - most + 1)})"]
 
 
 def keep_words(text: str, width: int | None, indent: int = 0) -> list[str]:
-    """Return safe ``text`` broken between words; each row leaves ``indent`` columns free and keeps its indentation."""
+    """Return safe ``text`` broken between words.
+
+    Each row leaves ``indent`` columns free, and keeps the indentation of its line.
+    """
     if width is None:
         return text.split("\n")
     rows: list[str] = []
@@ -162,7 +168,7 @@ def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper) -> st
 
 
 def _in_margin(lines: Iterable[Line], margin: int, number: int | None = None) -> list[Line]:
-    """Return ``lines`` to the right of a margin, with ``number`` beside the first line."""
+    """Return ``lines`` with a margin, and ``number`` in the margin of the first."""
     lead = f"{number or '':>{margin - 2}}  "
     return [line((Style.QUIET, " " * margin if place else lead), *spans) for place, spans in enumerate(lines)]
 
@@ -177,7 +183,7 @@ def _fitted(lines: Iterable[Line], width: int | None) -> list[Line]:
 
 
 def _around(rows: Sequence[str], marked: Sequence[str]) -> list[Line]:
-    """Return the rows around the row that contains most of the ``marked`` words, with all of these marked."""
+    """Return the rows around the one with most of the ``marked`` words, with marks."""
     best = max(range(len(rows)), key=lambda place: sum(word in rows[place] for word in marked), default=0)
     start, end = max(0, best - _CONTEXT_LINES), min(len(rows), best + _CONTEXT_LINES + 1)
     pattern = re.compile("|".join(f"({re.escape(word)})" for word in marked) or r"(?!)")

@@ -34,7 +34,7 @@ def started_text(event: ToolStarted) -> str:
 
 
 def finished_line(event: ToolFinished) -> Line:
-    """Return a tool call, its duration and the first line of its result as a single safe line."""
+    """Return a tool call, its duration and the start of its result as one safe line."""
     argument = _cut(safe_line(event.headline), _LONGEST_ARGUMENT)
     rows = event.result.text.strip().split("\n")
     # The result of a command ends with its exit code in brackets.
@@ -49,7 +49,7 @@ def finished_line(event: ToolFinished) -> Line:
 
 
 def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
-    """Return a finished tool call as one line or, if ``verbose``, with its arguments and its result."""
+    """Return a finished call, if ``verbose`` with its arguments and whole result."""
     if not verbose:
         return [finished_line(event)]
     result = event.result
@@ -62,7 +62,10 @@ def waiting_text(what: str) -> str:
 
 
 def retrying_text(event: Retrying) -> str:
-    """Return the reason for a retry, the seconds left and the number of the try; empty when the wait is over."""
+    """Return the reason for a retry, the seconds left and the number of the try.
+
+    The text is empty when the wait is over.
+    """
     if event.left <= 0:
         return ""
     reason = _cut(safe_line(str(event.error)).partition(". ")[0].rstrip("."), _LONGEST_REASON)
@@ -70,7 +73,7 @@ def retrying_text(event: Retrying) -> str:
 
 
 def result_lines(result: ToolResult) -> list[Line]:
-    """Return the lines shown below a finished call: the start of a diff, or the end of a command's output."""
+    """Return the lines below a call: the start of a diff, or the end of an output."""
     rows = result.text.strip("\n").split("\n")
     if result.form == "diff":
         return _capped(diff_lines(rows[1:]), _DIFF_LINES)
@@ -120,7 +123,7 @@ def call_lines(messages: Sequence[LLMMessage]) -> list[Line]:
 
 
 class ThinkingBuffer:
-    """Collects the thinking of a model where nothing can be redrawn, and returns it once it is complete.
+    """Collects the thinking of a model, for output that cannot be redrawn.
 
     ``width`` returns the width of a row; without it, lines may have any length.
     """
@@ -130,7 +133,7 @@ class ThinkingBuffer:
         self._width = width
 
     def take(self, event: AgentEvent) -> list[Line]:
-        """Take every event in order; return the lines of the thinking that ``event`` ends, if any."""
+        """Take the next event; return the lines of the thinking that it ends, if any."""
         if isinstance(event, ThoughtDelta):
             self._text += event.text
             return []

@@ -1,4 +1,4 @@
-"""The question whether a tool may run: its text, the possible answers, and their meaning."""
+"""The question whether a tool may run, and the possible answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIFF_STYLES = {"+": Style.GOOD, "-": Style.BAD, "@": Style.ACCENT, "\\": Style.
 
 
 def question_lines(request: PermissionRequest) -> list[Line]:
-    """Return the question with the details of the request; very long details are cut, with a note."""
+    """Return the question with the details of the request, at most MOST_LINES lines."""
     shown = detail_lines(request)
     head = line((Style.STRONG, f"● {safe_line(request.summary)}"))
     if len(shown) <= MOST_LINES:
@@ -42,7 +42,7 @@ def detail_lines(request: PermissionRequest) -> list[Line]:
 
 
 def diff_lines(rows: list[str]) -> list[Line]:
-    """Return the lines of a unified diff in colour, indented so that its end is visible."""
+    """Return the lines of a unified diff, indented so that its end is visible."""
     head, body = rows[:2], rows[2:]
     named = [line((Style.QUIET, f"  {row}")) for row in head]
     return [*named, *(line((_DIFF_STYLES.get(row[:1], Style.PLAIN), f"  {row}")) for row in body)]

@@ -1,4 +1,4 @@
-"""Text that arrives in pieces during a turn: finished parts are printed, the rest is shown live above the prompt."""
+"""Text that arrives in pieces: finished parts are printed, the rest is shown live."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BlockSplitter:
         return self._take()
 
     def tail(self, count: int) -> list[str]:
-        """Return the last ``count`` lines of the open block, including the unfinished line."""
+        """Return the last ``count`` lines of the open block, with the unfinished line."""
         partial = "".join(self._partial)
         if len(self._partial) > 1:
             self._partial = [partial]
@@ -120,7 +120,7 @@ class BlockSplitter:
 
 
 class _LiveStream(ABC):
-    """A stream of text that is shown at most once per frame, however fast its pieces arrive."""
+    """A stream of text whose changes are shown once per frame."""
 
     def __init__(self, screen: Screen, live: Live) -> None:
         self._screen = screen
@@ -236,7 +236,7 @@ class OutputTail(_LiveStream):
 
 
 class CommandOutput(_LiveStream):
-    """The output of a command that the user runs: finished lines are printed, the last line is shown live."""
+    """The output of a command of the user: whole lines are printed as they arrive."""
 
     def __init__(self, screen: Screen, live: Live) -> None:
         super().__init__(screen, live)
@@ -287,6 +287,6 @@ class CommandOutput(_LiveStream):
 
 
 def _last_state(text: str) -> str:
-    """Return a line as it looks after carriage returns, which progress bars use to overwrite it."""
+    """Return a line as it looks after its carriage returns, as of progress bars."""
     state = text.rstrip("\r").rpartition("\r")[2]
     return state if len(state) <= _MOST_CHARACTERS else f"{state[:_MOST_CHARACTERS]}…"

@@ -40,7 +40,7 @@ _STOPPED_LINES = 10
 
 
 class TokenCount:
-    """The output tokens of a turn: estimated while an answer streams, then as counted by the API."""
+    """The output tokens of a turn, estimated until the API counts them."""
 
     def __init__(self) -> None:
         self.begin()
@@ -68,7 +68,10 @@ class TokenCount:
 
 
 class TurnDisplay:
-    """Prints finished parts of a turn and shows the rest live; blank lines separate text from everything else."""
+    """Prints finished parts of a turn, and shows the rest live.
+
+    Blank lines separate text from everything else.
+    """
 
     def __init__(self, screen: Screen, live: Live, verbosity: Verbosity | None = None) -> None:
         self._verbosity = verbosity or Verbosity()

@@ -42,7 +42,7 @@ from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import echo_lines, to_ansi, to_text
 from repl.plain.views import AskingView, PlainView
-from repl.task_report import Progress, tell
+from repl.task_report import Progress, write_note
 from repl.terminal_view import TerminalView
 from tests.hostile import ALL, PAYLOADS, fuzzed, obeyed, obeyed_of
 
@@ -171,9 +171,9 @@ async def to_standard_streams(text: str) -> str:
         await ask_everything(view, text)
         progress = Progress(Verbosity(verbose=True, thinking=True))
         for event in events(text):
-            progress.tell(event)
-        tell(text)
-        tell(bug_text(ValueError(text)))
+            progress.show(event)
+        write_note(text)
+        write_note(bug_text(ValueError(text)))
         summary = SessionSummary(text, NOW, NOW, 3, text, Path("x"))
         session = Session(text, NOW, NOW, (), messages(text), Path(text.replace("\0", "")), text)
         rows = [*list_lines([summary], None), *list_lines([summary], 60), *show_lines(session)]

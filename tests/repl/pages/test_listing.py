@@ -147,16 +147,16 @@ async def test_rows_that_come_in_have_numbers_as_far_as_commands_take_them() -> 
 
 def test_a_match_fits_a_narrow_screen_with_its_session_above() -> None:
     found = Hit(SessionTitle(ID, NOW, "日本語 " * 30), 12, "assistant", "… 日本語 needle " + "日本 " * 60, ((6, 12),))
-    head, row = to_text(hit_lines(3, found, 60, NOW, begins=True)).splitlines()
+    head, row = to_text(hit_lines(3, found, 60, NOW, is_first=True)).splitlines()
     assert head.startswith("a1b2c3d4 · just now · 日本語")
     assert row.startswith("  3  #12   assistant  … 日本語 needle")
     assert all(get_cwidth(line) <= 60 for line in (head, row))
-    assert to_text(hit_lines(3, found, 60, NOW, begins=False)).splitlines() == [row]
+    assert to_text(hit_lines(3, found, 60, NOW, is_first=False)).splitlines() == [row]
 
 
 def test_a_match_in_a_broken_session_tells_the_problem() -> None:
     found = Hit(SessionTitle(ID[:8], NOW, ""), 0, "", "a quote", ((2, 7),), "/a/path/session.yaml:3:9: no end")
-    shown = to_text(hit_lines(1, found, 60, NOW, begins=True))
+    shown = to_text(hit_lines(1, found, 60, NOW, is_first=True))
     assert "cannot be read" in shown
     assert "/a/path/session.yaml:3:9: no end" in shown
 

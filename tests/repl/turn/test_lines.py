@@ -113,6 +113,6 @@ def test_without_a_screen_a_thought_is_told_once_it_is_whole(thinking: bool) -> 
 def test_a_task_tells_it_beside_the_answer(thinking: bool, capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(Verbosity(verbose=True, thinking=thinking))
     for event in EVENTS:
-        progress.tell(event)
+        progress.show(event)
     out, err = capsys.readouterr()
     assert (out, err) == ("", ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + UNFOLDED)
