@@ -82,7 +82,7 @@ def in_one_piece(output: Output) -> Iterator[None]:
 
 
 LiveRows = Callable[[int, int, int], list[Line]]
-"""Returns the rows to draw for the width and height of the screen, and at most so many rows."""
+"""Returns the live rows for the width and height of the screen, at most as many as the third number."""
 
 
 class LiveRenderer(Renderer):

@@ -143,7 +143,7 @@ class TurnDisplay:
         self._last = "step"
         self._screen.show([*gap, *question_lines(request)])
         self._has_shown_diff = True
-        self._set_status("waiting for your answer")
+        self._set_status("waiting for your decision")
 
     def end_question(self) -> None:
         """Show the running tools again."""

@@ -101,6 +101,6 @@ async def test_live_output_disappears_when_its_tool_ends(stage: Stage) -> None:
 async def test_status_asks_for_the_answer_to_a_question(stage: Stage) -> None:
     stage.show(ToolStarted(call("run_shell"), "make"))
     stage.display.show_question(PermissionRequest(("shell",), "run_shell", "make"))
-    assert stage.live.status.startswith("waiting for you")
+    assert stage.live.status.startswith("waiting for your decision")
     stage.display.end_question()
     assert stage.live.status.startswith("● run_shell make")
