@@ -86,8 +86,9 @@ def reminder(messages: Sequence[LLMMessage], paper: Paper) -> Iterator[str]:
     for number, message in enumerate(messages):
         if message.role in {"user", "system"}:
             yield "\n" if number else paper.gap
-        if message.role == "assistant" and message.content:
-            rows = shortened(message.content.strip("\n").split("\n"), REMINDER_LINES)
+        text = (message.content or "").strip("\n")
+        if message.role == "assistant" and text:
+            rows = shortened(text.split("\n"), REMINDER_LINES)
             yield paper.answer("\n".join(rows), None) + paper.write(after_answer(message))
         else:
             yield paper.write(message_lines(message, REMINDER_LINES))
