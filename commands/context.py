@@ -5,7 +5,7 @@ The output of commands on its way into the next message: offered first, and take
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,11 @@ from commands.trust_store import TrustFile
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
-    from aloop.llm.message_types import LLMMessage
-    from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+    from aloop.memory import MemoryManager
     from aloop.memory.search.search import Hit
-    from aloop.memory.sessions_dir.trash import TrashedSession
     from aloop.permissions import PermissionDecision, PermissionRequest
-    from commands.registry import Command, Registry
+    from commands.pages import Page
+    from commands.registry import Registry
     from commands.session_browser import Choice, SessionBrowser
 
 
@@ -87,51 +86,12 @@ class View(Protocol):
         """Have a file edited, beginning at a line; False, once the reason was shown, when that could not be done."""
         ...
 
-    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
-        """Show sessions as numbered rows (number, id prefix, when, messages, title).
-
-        Where they do not fit they are ``paged``, or the first of them scroll away.
-        """
+    async def show(self, page: Page) -> None:
+        """Show a page; a long one is paged if the view has a pager."""
         ...
 
     async def pick(self, shelf: SessionBrowser) -> Choice | None:
         """Let one of all sessions be picked; None where that can not be done, or none was chosen."""
-        ...
-
-    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
-        """Show sessions as numbered rows while they come in; nothing when none does."""
-        ...
-
-    async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        """Show deleted sessions as numbered rows (number, id prefix, when deleted, messages, title), as above."""
-        ...
-
-    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
-        """Show the end of a conversation, as a reminder of where it was."""
-        ...
-
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        """Show what a search has found, as a row; below a line that names the session when the row ``begins`` one."""
-        ...
-
-    def place(self, session: Session, hit: Hit) -> None:
-        """Show a message that a search has found in a conversation, and what stands around it."""
-        ...
-
-    async def conversation(self, session: Session) -> None:
-        """Show a whole conversation, paged where it does not fit."""
-        ...
-
-    def calls(self, messages: Sequence[LLMMessage]) -> None:
-        """Show the tool calls in ``messages`` with arguments and results."""
-        ...
-
-    def stats(self, stats: SessionStats) -> None:
-        """Show the counts of a session."""
-        ...
-
-    def help(self, commands: Sequence[Command[Context]]) -> None:
-        """Show the commands, grouped."""
         ...
 
     async def announce(self, notice: str, question: str) -> bool:

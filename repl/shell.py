@@ -255,7 +255,7 @@ class Shell:
             return
         self._screen.show(greeting(self._options, self._screen.width))
         if context and session:
-            report_resumed(context, session)
+            await report_resumed(context, session)
         self._screen.write("\n")
 
     def _painted(self) -> None:

@@ -23,7 +23,6 @@ from aloop.cli.parser import SessionsOptions
 from aloop.errors import SessionNotFound
 from aloop.export import export_path, read_format, render, write_export
 from aloop.formatting import (
-    cut,
     describe,
     finding_record,
     hit_line,
@@ -46,6 +45,8 @@ from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
+from aloop.sanitize import visible
+from aloop.width import fit
 
 STDOUT = "-"
 
@@ -170,11 +171,11 @@ def _print_hit(hit: Hit, *, begins: bool) -> None:
     width = shutil.get_terminal_size().columns if on_terminal else None
     if begins:
         line = hit_session_line(hit)
-        print_line(line if width is None or hit.problem else cut(line, width))
+        print_line(line if width is None or hit.problem else fit(visible(line), width))
     if hit.context:
         line, marks = hit_line(hit)
         bold = on_terminal and not os.environ.get("NO_COLOR")
-        print_marked(line if width is None else cut(line, width), marks if bold else ())
+        print_marked(line if width is None else fit(visible(line), width), marks if bold else ())
 
 
 def run_sessions(options: SessionsOptions) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, UsageError
 from commands.builtin.resume import last_exchanges
+from commands.pages import Reminder
 from commands.registry import Argument, Command, Outcome
 from commands.selection import read_number, require_in_range, save_before_leaving
 
@@ -27,7 +28,7 @@ async def fork(context: Context, argument: str) -> Outcome:
     original = memory.session_id[:SHORT_ID]
     session = await memory.fork(upto=number)
     here, count = session.id[:SHORT_ID], len(session.messages)
-    context.view.exchanges(last_exchanges(session.messages, 1))
+    await context.view.show(Reminder(last_exchanges(session.messages, 1)))
     more = f" ({count}, for a tool call and its results stay together)" if count > number else ""
     context.view.info(
         f"Going on in {here}, a fork of {original} up to message {number}{more}. It is saved with its first turn; "

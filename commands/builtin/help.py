@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands.pages import Help
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 async def show_help(context: Context, argument: str) -> Outcome:
     """Show all commands, or the one that ``argument`` names, with or without its slash."""
     if not argument:
-        context.view.help(context.registry.commands)
+        await context.view.show(Help(context.registry.commands))
         return Outcome()
     name = argument.removeprefix("/")
     command = context.registry.find(name)
@@ -21,7 +22,7 @@ async def show_help(context: Context, argument: str) -> Outcome:
         guess = context.registry.suggest(name)
         context.view.error(f"There is no command /{name}." + (f" Did you mean /{guess}?" if guess else ""))
     else:
-        context.view.help([command])
+        await context.view.show(Help([command]))
     return Outcome()
 
 

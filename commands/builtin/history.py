@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AmbiguousPrefix
 from commands.builtin.resume import find_id, show_candidates
+from commands.pages import SessionStream, Transcript
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ async def history(context: Context, argument: str) -> Outcome:
     memory = context.memory
     if not argument:
         context.rows = []
-        await context.view.listing(_as_rows(context, memory.iterate_sessions(sessions_dir=memory.sessions_dir)))
+        sessions = memory.iterate_sessions(sessions_dir=memory.sessions_dir)
+        await context.view.show(SessionStream(_as_rows(context, sessions)))
         if not context.rows:
             context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
         return Outcome()
@@ -31,7 +33,7 @@ async def history(context: Context, argument: str) -> Outcome:
     except AmbiguousPrefix as error:
         await show_candidates(context, error)
     else:
-        await context.view.conversation(session)
+        await context.view.show(Transcript(session))
     return Outcome()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, AmbiguousPrefix, DuplicateSessionId, SessionBusy, SessionDeclined, SessionError
 from commands.builtin.model import follow
+from commands.pages import Reminder, SearchContext, SessionList
 from commands.registry import Argument, Command, Outcome
 from commands.selection import save_before_leaving
 from commands.session_browser import Choice, SessionBrowser
@@ -51,7 +52,7 @@ async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> Non
     except (SessionBusy, DuplicateSessionId) as error:
         await _offer_a_copy(context, wanted, error)
     else:
-        report_resumed(context, session, place)
+        await report_resumed(context, session, place)
         if not context.keeps_model and (notice := await follow(context.agent, session)):
             context.view.info(notice)
 
@@ -73,7 +74,7 @@ async def _fork(context: Context, wanted: str) -> None:
         context.view.info(_NOTHING_CHANGED)
         return
     session = await memory.fork(wanted)
-    context.view.exchanges(last_exchanges(session.messages, _REMINDED))
+    await context.view.show(Reminder(last_exchanges(session.messages, _REMINDED)))
     copy, original = session.id[:SHORT_ID], (session.forked_from or "")[:SHORT_ID]
     context.view.info(f"Going on in {copy}, a copy of {original}. It is saved with its first turn.")
 
@@ -104,15 +105,15 @@ async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
     rows = [row for row in listed if row.id in found]
     context.view.error(f"{len(error.candidates)} sessions begin with {error.prefix}. Type more of the id, or a row:")
     context.rows = [row.id for row in rows]
-    await context.view.sessions(rows)
+    await context.view.show(SessionList(rows))
 
 
-def report_resumed(context: Context, session: Session, place: Hit | None = None) -> None:
+async def report_resumed(context: Context, session: Session, place: Hit | None = None) -> None:
     """Show where the conversation was, or the ``place`` in it that was searched for, and what is odd about it."""
     if place and 0 < place.message <= len(session.messages):
-        context.view.place(session, place)
+        await context.view.show(SearchContext(session, place))
     else:
-        context.view.exchanges(last_exchanges(session.messages, _REMINDED))
+        await context.view.show(Reminder(last_exchanges(session.messages, _REMINDED)))
     for warning in session.warnings:
         context.view.info(warning)
     count = len(session.messages)
@@ -153,7 +154,7 @@ async def _list_recent(context: Context, known: Sequence[str]) -> None:
         context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
         return
     # A pager would take the screen on which the rows are to stay.
-    await context.view.sessions(rows, paged=False)
+    await context.view.show(SessionList(rows, paged=False))
     context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
+from commands.pages import SearchHit
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ async def search(context: Context, argument: str) -> Outcome:
     memory = context.memory
     try:
         async for hit in memory.search_sessions(argument, sessions_dir=memory.sessions_dir):
-            found.show(hit)
+            await found.show(hit)
             if len(context.rows) == _MOST:
                 break
     except asyncio.CancelledError:
@@ -48,14 +49,14 @@ class _Found:
         self._of_session = 0
         context.rows = []
 
-    def show(self, hit: Hit) -> None:
+    async def show(self, hit: Hit) -> None:
         begins = hit.session.id != self._session
         if begins:
             self._end_session()
             self._session, self._of_session = hit.session.id, 0
         self._of_session += 1
         if self._of_session <= _OF_ONE:
-            self._context.view.hit(self._context.add_hit(hit), hit, begins=begins)
+            await self._context.view.show(SearchHit(self._context.add_hit(hit), hit, begins))
 
     def end(self, remark: str) -> None:
         self._end_session()

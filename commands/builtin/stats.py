@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands.pages import Stats
 from commands.registry import Command, Outcome
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 async def stats(context: Context, _argument: str) -> Outcome:
     """Show the counts of the open session, what is not saved yet included."""
-    context.view.stats(context.memory.stats())
+    await context.view.show(Stats(context.memory.stats()))
     return Outcome()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from commands.builtin.resume import find_id
+from commands.pages import TrashList
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ async def trash(context: Context, _argument: str) -> Outcome:
     if not rows:
         context.view.info("The trash is empty.")
         return Outcome()
-    await context.view.trash(rows)
+    await context.view.show(TrashList(rows))
     context.view.info("/restore 1 brings the first row back; aloop sessions purge removes them for good.")
     return Outcome()
 

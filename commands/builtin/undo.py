@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import UsageError
 from commands.attachments import split_attachments
 from commands.chat import chat
+from commands.pages import Reminder
 from commands.registry import Command, Outcome
 from commands.selection import numbered
 
@@ -33,7 +34,7 @@ async def redo(context: Context, _argument: str) -> Outcome:
     """Put back what was undone last and show it; raises UsageError when there is nothing to be put back."""
     memory = context.memory
     done = await memory.redo()
-    context.view.exchanges(done.brought)
+    await context.view.show(Reminder(done.brought))
     what = numbered(memory.message_count - len(done.brought) + 1, memory.message_count)
     if done.taken:
         context.view.info(f"This answer has changed places with the one that stood there ({what}). /redo goes on.")
@@ -52,7 +53,7 @@ async def retry(context: Context, _argument: str) -> Outcome:
         raise UsageError("There is no question in this session that could be asked again.")
     question, *_ = taken = await memory.undo()
     before = memory.message_count
-    view.exchanges([question])
+    await view.show(Reminder([question]))
     await chat(context, question.content or "")
     if memory.message_count == before:
         await memory.redo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands.pages import ToolCalls
 from commands.registry import Command, Outcome
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ async def verbose(context: Context, _argument: str) -> Outcome:
     messages = context.memory.messages
     last = max((place for place, message in enumerate(messages) if message.role == "user"), default=0)
     if any(message.tool_calls for message in messages[last:]):
-        context.view.calls(messages[last:])
+        await context.view.show(ToolCalls(messages[last:]))
     context.view.info("Tool calls are shown with their arguments and results from now on. /verbose folds them again.")
     return Outcome()
 

@@ -18,13 +18,13 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merg
 from prompt_toolkit.document import Document
 
 from aloop.sanitize import safe_line
+from aloop.width import unjoined
 from commands.builtin import REGISTRY
 from commands.context import Context
 from commands.mentions import mention
 from commands.registry import Argument, Command, Registry
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
 from repl.completion.session_source import Entry, SessionCatalog, SessionSources
-from repl.output.width import unjoined
 from repl.pages.listing import age
 
 _WHEN = 11

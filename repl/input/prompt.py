@@ -28,6 +28,7 @@ from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
+from aloop.width import fit, flow
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
 from repl.input.layout import STYLE, build_layout
@@ -35,7 +36,6 @@ from repl.input.pastes import Entry, PasteGuard
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT
-from repl.output.width import fit, flow
 
 _IS_CUT = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
 _REST_SECONDS = 0.05  # for the rest of a key, which comes with its beginning

@@ -13,15 +13,14 @@ from datetime import UTC, datetime
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
-from prompt_toolkit.utils import get_cwidth
 
 from aloop.errors import SHORT_ID, AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
+from aloop.width import fit, last_rows, pad, text_width, wrap
 from commands.session_browser import SessionBrowser
 from repl.output.styled import Line, Style, line
-from repl.output.width import fit, last_rows, pad, wrap
 from repl.pages.listing import age
 from repl.pages.transcript import message_lines
 from repl.picker.state import Mode, Picker
@@ -206,7 +205,7 @@ def _rule(picker: Picker) -> StyleAndTextTuples:
     session = picker.highlighted
     name = fit(safe_line(session.title) or "(no title)", _width() - 16) if session else ""
     head = f"── {session.id[:SHORT_ID]} {name} " if session else ""
-    return [("class:toolbar", head + "─" * (_width() - get_cwidth(head)))]
+    return [("class:toolbar", head + "─" * (_width() - text_width(head)))]
 
 
 def _pane(shown: Shown) -> StyleAndTextTuples:

@@ -11,10 +11,10 @@ from prompt_toolkit.completion import CompleteEvent, Completion, get_common_comp
 from prompt_toolkit.document import Document
 
 from aloop.sanitize import safe_line
+from aloop.width import fit, pad, text_width
 from repl.completion.completers import merged
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
 from repl.completion.session_source import SessionSources
-from repl.output.width import fit, pad, text_width
 
 if TYPE_CHECKING:
     from aloop.memory import MemoryManager

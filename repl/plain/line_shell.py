@@ -62,7 +62,7 @@ async def _run(options: ShellOptions) -> int:
                 keep_model=context.keeps_model,
                 system=options.system,
             )
-            report_resumed(context, session)
+            await report_resumed(context, session)
     except AloopError as error:
         view.error(str(error))
         return 1

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -29,27 +28,35 @@ from aloop.agent.events import (
     Waiting,
 )
 from aloop.errors import AloopError, UsageError
-from aloop.llm.message_types import LLMMessage
-from aloop.memory import Session, SessionStats, SessionSummary
-from aloop.memory.search.search import Hit
-from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_text
 from aloop.tools.approval import unattended
-from commands.context import Context, Verbosity
-from commands.registry import Command
+from aloop.width import flow, rows, wrap
+from commands.context import Verbosity
+from commands.pages import Page
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.styled import Line, line, to_text
-from repl.output.width import flow, rows, wrap
-from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
-from repl.pages.transcript import TranscriptWriter, read_conversation, reminder_lines, show_place
+from repl.pages.render import render
+from repl.pages.transcript import Paper
 from repl.plain.line_source import InteractiveSource
-from repl.turn.lines import ThinkingBuffer, call_lines, finished_lines, retrying_text, waiting_text
-from repl.turn.permission import LEAD, WHOLE, choices, decide, decision_line, detail_lines, is_yes, question_lines
+from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
+from repl.turn.permission import (
+    PERMISSION_PROMPT,
+    SHOW_ALL,
+    choices,
+    decide,
+    decision_line,
+    detail_lines,
+    is_yes,
+    question_lines,
+)
 
 _WIDTH = 100
-_PAPER = TranscriptWriter(None, to_text, lambda text, _width: safe_text(text))
+
+
+def _as_written(text: str, _width: int | None) -> str:
+    return safe_text(text) + "\n"
 
 
 class PlainView:
@@ -82,42 +89,14 @@ class PlainView:
         self.error("An editor needs a terminal, and there is none here.")
         return False
 
-    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:  # noqa: ARG002
-        self._write(self._out, session_lines(rows, self._width, datetime.now(UTC)))
-
-    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
-        async for lines in listing_lines(rows, self._width):
-            self._write(self._out, lines)
+    async def show(self, page: Page) -> None:
+        async for text in render(page, Paper(self._width, None, to_text, _as_written)):
+            self._end_line()
+            self._out.write(text)
+            self._out.flush()
 
     async def pick(self, shelf: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
         return None
-
-    async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        self._write(self._out, trash_lines(rows, self._width, datetime.now(UTC)))
-
-    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
-        self._write(self._out, reminder_lines(messages))
-
-    async def conversation(self, session: Session) -> None:
-        for piece in read_conversation(session, _PAPER, datetime.now(UTC)):
-            self._out.write(piece)
-        self._out.flush()
-
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        self._write(self._out, hit_lines(number, hit, self._width, datetime.now(UTC), begins=begins))
-
-    def place(self, session: Session, hit: Hit) -> None:
-        self._out.write("".join(show_place(session, hit, _PAPER)))
-        self._out.flush()
-
-    def calls(self, messages: Sequence[LLMMessage]) -> None:
-        self._write(self._out, call_lines(messages))
-
-    def stats(self, stats: SessionStats) -> None:
-        self._write(self._out, stats_lines(stats, self._width))
-
-    def help(self, commands: Sequence[Command[Context]]) -> None:
-        self._write(self._out, help_lines(commands, self._width))
 
     async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - nobody can answer
         self._write(self._err, [line(row) for row in notice.split("\n")])
@@ -232,9 +211,9 @@ class AskingView(PlainView):
         decision = None
         while decision is None:
             self.info("\n".join(flow(choices(request), self._width)))
-            answer = await self._read(LEAD)
+            answer = await self._read(PERMISSION_PROMPT)
             decision = decide(answer)
-            if answer.strip().lower() == WHOLE:
+            if answer.strip().lower() == SHOW_ALL:
                 self._write(self._out, detail_lines(request))
         self._write(self._out, [decision_line(request, decision)])
         return decision

@@ -87,7 +87,7 @@ def test_a_broken_session_can_be_deleted(
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert ask(sessions_dir, "delete", "0badcafe") == 0
     assert not path.exists()
-    assert f"can not be opened ({path}:4:1:" in capsys.readouterr().err
+    assert f"cannot be opened ({path}:4:1:" in capsys.readouterr().err
 
 
 def test_a_session_that_another_aloop_has_open_is_not_deleted(sessions_dir: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,13 +11,23 @@ import pytest
 from aloop.agent import ReActAgent
 from aloop.agent.events import AgentEvent
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
-from aloop.memory.search.search import Hit
-from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
 from commands.builtin import REGISTRY
 from commands.context import Context, Verbosity
-from commands.registry import Command
+from commands.pages import (
+    Help,
+    Page,
+    Reminder,
+    SearchContext,
+    SearchHit,
+    SessionList,
+    SessionStream,
+    Stats,
+    ToolCalls,
+    Transcript,
+    TrashList,
+)
 from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.saved_sessions import trust
@@ -55,38 +65,11 @@ class RecordingView:
         self.shown.append(("edit", line))
         return self.editor.pop(0)(path, line)
 
-    async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        self.shown.append(("trash", [row.id for row in rows]))
-
-    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
-        self.shown.append(("sessions", [row.id for row in rows]))
-
-    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
-        self.shown.append(("listing", [row.id async for row in rows]))
+    async def show(self, page: Page) -> None:
+        self.shown.append(await described(page))
 
     async def pick(self, shelf: SessionBrowser) -> Choice | None:
         return await self.picks(shelf)
-
-    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
-        self.shown.append(("exchanges", [message.content for message in messages]))
-
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        self.shown.append(("hit", (number, hit.session.id, hit.message, begins)))
-
-    def place(self, session: Session, hit: Hit) -> None:
-        self.shown.append(("place", (session.id, hit.message)))
-
-    async def conversation(self, session: Session) -> None:
-        self.shown.append(("conversation", session.id))
-
-    def calls(self, messages: Sequence[LLMMessage]) -> None:
-        self.shown.append(("calls", [call.name for message in messages for call in message.tool_calls]))
-
-    def stats(self, stats: SessionStats) -> None:
-        self.shown.append(("stats", stats))
-
-    def help(self, commands: Sequence[Command[Context]]) -> None:
-        self.shown.append(("help", [command.name for command in commands]))
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))
@@ -111,6 +94,31 @@ class RecordingView:
     def of(self, kind: str) -> list[object]:
         """Return what was shown in one way."""
         return [what for how, what in self.shown if how == kind]
+
+
+async def described(page: Page) -> tuple[str, object]:
+    """Return the kind of a page, and enough of its content to tell it from others."""
+    match page:
+        case SessionList(rows):
+            return "sessions", [row.id for row in rows]
+        case SessionStream(stream):
+            return "listing", [row.id async for row in stream]
+        case TrashList(deleted):
+            return "trash", [row.id for row in deleted]
+        case Transcript(session):
+            return "conversation", session.id
+        case Reminder(messages):
+            return "exchanges", [message.content for message in messages]
+        case SearchHit(number, hit, is_first):
+            return "hit", (number, hit.session.id, hit.message, is_first)
+        case SearchContext(session, hit):
+            return "place", (session.id, hit.message)
+        case ToolCalls(messages):
+            return "calls", [call.name for message in messages for call in message.tool_calls]
+        case Stats(stats):
+            return "stats", stats
+        case Help(commands):
+            return "help", [command.name for command in commands]
 
 
 class Bench:

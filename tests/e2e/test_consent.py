@@ -77,7 +77,7 @@ def test_a_resumed_session_asks_anew_for_what_was_granted_before() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: one")
         shell.send_line("a")
-        shell.wait_for("with all file changes of this session")
+        shell.wait_for("allowed for all file changes in this session")
         shell.wait_for_prompt()
         shell.send("\x04")
         shell.wait_for_exit()

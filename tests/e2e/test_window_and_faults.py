@@ -35,12 +35,12 @@ def ask(aloop: Shell, stub: StubServer, *questions: str) -> None:
 def test_a_rate_limit_counts_down_and_can_be_interrupted(aloop: Shell, stub: StubServer) -> None:
     stub.script(HTTPError(429, retry=True, headers={"retry-after": "50"}))
     aloop.send_line("my question")
-    aloop.wait_for("again in 49 s (2/5)")
+    aloop.wait_for("retry in 49 s (2/5)")
     assert "Ctrl-C stops" in aloop.screen()
     aloop.send("\x03")
     aloop.wait_for("Stopped. Nothing had come back yet.")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> my question", "the text again")
-    assert "again in" not in aloop.screen()
+    assert "retry in" not in aloop.screen()
 
 
 def test_an_answer_that_broke_off_is_given_again_and_only_the_whole_one_is_kept(aloop: Shell, stub: StubServer) -> None:

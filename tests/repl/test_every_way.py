@@ -35,13 +35,14 @@ from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity, View
+from commands.pages import Reminder, SessionList, Stats, Transcript, TrashList
 from repl.crash_report import bug_text
 from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import echo_lines, to_ansi, to_text
 from repl.plain.views import AskingView, PlainView
-from repl.task_report import Progress, tell
+from repl.task_report import Progress, write_note
 from repl.terminal_view import TerminalView
 from tests.hostile import ALL, PAYLOADS, fuzzed, obeyed, obeyed_of
 
@@ -112,13 +113,14 @@ async def tell_everything(view: View, text: str) -> None:
         view.event(event)
     summary = SessionSummary(text, NOW, NOW, 3, text, Path(text.replace("\0", "")))
     broken = SessionSummary(text, NOW, NOW, 3, text, Path("x"), text)
-    await view.sessions([summary, broken])
-    await view.trash([TrashedSession(summary, NOW, 1)])
-    view.exchanges(messages(text))
+    await view.show(SessionList([summary, broken]))
+    await view.show(TrashList([TrashedSession(summary, NOW, 1)]))
+    await view.show(Reminder(messages(text)))
     system = (LLMMessage("system", text),)
-    await view.conversation(Session(text, NOW, NOW, system, messages(text), Path("x"), text, warnings=(text,)))
+    session = Session(text, NOW, NOW, system, messages(text), Path("x"), text, warnings=(text,))
+    await view.show(Transcript(session))
     usage = {text: Usage(1, 2)}
-    view.stats(SessionStats(text, NOW, NOW, 1, {text: 1}, {text: 1}, Usage(1, 2), 1, Path("x"), usage))
+    await view.show(Stats(SessionStats(text, NOW, NOW, 1, {text: 1}, {text: 1}, Usage(1, 2), 1, Path("x"), usage)))
     await view.confirm(text)
 
 
@@ -169,9 +171,9 @@ async def to_standard_streams(text: str) -> str:
         await ask_everything(view, text)
         progress = Progress(Verbosity(verbose=True, thinking=True))
         for event in events(text):
-            progress.tell(event)
-        tell(text)
-        tell(bug_text(ValueError(text)))
+            progress.show(event)
+        write_note(text)
+        write_note(bug_text(ValueError(text)))
         summary = SessionSummary(text, NOW, NOW, 3, text, Path("x"))
         session = Session(text, NOW, NOW, (), messages(text), Path(text.replace("\0", "")), text)
         rows = [*list_lines([summary], None), *list_lines([summary], 60), *show_lines(session)]

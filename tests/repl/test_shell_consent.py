@@ -159,5 +159,5 @@ async def test_what_a_command_prints_is_seen_while_it_runs(play: SetStage, gate:
         let_go("gate")
         await shell.see("Done.")
         end = shell.terminal.scrollback.partition("→ exit code 3\n")[2]
-        assert end.startswith("  … 3 lines before that\n  3\n")
+        assert end.startswith("  … 3 earlier lines\n  3\n")
         assert "\n  12\n" in end

@@ -100,7 +100,7 @@ async def test_a_broken_session_can_be_deleted(bench: SetUp, sessions_dir: Path)
     path = break_session(sessions_dir)
     stage = bench()
     await dispatch(f"/delete {THIRD[:8]}", stage.context)
-    assert "can not be opened" in str(stage.view.of("confirm")[0])
+    assert "cannot be opened" in str(stage.view.of("confirm")[0])
     assert not path.exists()
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from aloop.memory import manager as slices
-from aloop.memory.search.search import Hit
 from commands.context import Context
 from commands.dispatch import dispatch
+from commands.pages import Page
 from tests.commands.conftest import RecordingView, SetUp
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 
@@ -82,8 +82,8 @@ async def test_a_broken_session_stops_no_search(bench: SetUp, sessions_dir: Path
 class InterruptingView(RecordingView):
     """Presses Ctrl-C when the first match is shown."""
 
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        super().hit(number, hit, begins=begins)
+    async def show(self, page: Page) -> None:
+        await super().show(page)
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
