@@ -186,7 +186,7 @@ class Prompt:
             self.put_draft_away()
             return
         if not self._buffer.text and not self._owner.blank_interrupted():
-            self.hint("Ctrl-D or /exit leaves.")
+            self.hint("Use Ctrl-D or /exit to quit.")
         self._buffer.reset()
 
     def end_of_input(self) -> None:

@@ -124,7 +124,7 @@ def farewell_lines(context: Context) -> list[Line]:
         ]
     if memory.path is None:
         return []
-    return [line((Style.QUIET, f"Saved. aloop --resume {memory.session_id[:SHORT_ID]} goes on from here."))]
+    return [line((Style.QUIET, f"Saved. Run aloop --resume {memory.session_id[:SHORT_ID]} to continue."))]
 
 
 def toolbar_text(options: ShellOptions, context: Context | None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.shell import Shell
+from tests.e2e.shell import ROOT, Shell
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.server import StubServer
 
@@ -56,11 +56,11 @@ def test_a_dumb_terminal_asks_about_what_was_typed_and_tells_what_it_can_not_put
         gate.open()
         aloop.wait_for("allow?")
         aloop.send_line("n")
-        aloop.wait_for("As you wish.\n> y\nThat was typed before: Enter sends it, Ctrl-C drops it.")
+        aloop.wait_for("As you wish.\n> y\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
         aloop.send("\x03")
-        aloop.wait_for("leaves.\n>")
+        aloop.wait_for("to quit.\n>")
         aloop.send_line("/undo")
-        aloop.wait_for("To be entered again:\nwrite it\n>")
+        aloop.wait_for("Text to enter again:\nwrite it\n>")
 
 
 def test_an_editor_and_any_other_program_get_the_terminal(stub: StubServer) -> None:
@@ -99,9 +99,9 @@ def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
         aloop.send(" three")
         aloop.wait_for("wo three")
         aloop.send("\x03")
-        aloop.wait_for("leaves.\n>")
+        aloop.wait_for("to quit.\n>")
         aloop.send("\x1b[A")
-        aloop.wait_for("leaves.\n> one\nt\nwo three")
+        aloop.wait_for("to quit.\n> one\nt\nwo three")
 
 
 @pytest.mark.parametrize("is_asking", [False, True])
@@ -113,7 +113,7 @@ def test_told_to_end_it_keeps_what_there_is(stub: StubServer, is_asking: bool) -
         aloop.wait_for("allow?" if is_asking else "Well")
         os.kill(aloop.pid, signal.SIGTERM)
         assert aloop.wait_for_exit() == 128 + signal.SIGTERM
-        assert "goes on from here" in aloop.scrollback()
+        assert "to continue." in aloop.scrollback()
         text = next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         assert "Well" in text
         assert not Path("notes.txt").exists()
@@ -142,7 +142,7 @@ def test_what_is_typed_takes_the_place_of_a_text_that_was_not_answered(stub: Stu
         stub.wait_for_requests(1)
         aloop.send_unread("and then\r")
         aloop.send("\x03")
-        aloop.wait_for("To be entered again:\nHi\n> and then")
+        aloop.wait_for("Text to enter again:\nHi\n> and then")
 
 
 def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> None:
@@ -163,7 +163,7 @@ def test_a_line_that_ctrl_c_has_dropped_ends_no_turn(stub: StubServer) -> None:
         aloop.send("no")
         aloop.wait_for("> no")
         aloop.send("\x03")
-        aloop.wait_for("leaves.\n>")
+        aloop.wait_for("to quit.\n>")
         aloop.send_line("Hi")
         aloop.wait_for("> Hi\nAs you wish.\n>")
 
@@ -177,10 +177,22 @@ def test_a_dumb_terminal_shows_what_was_typed_and_waits_for_enter(stub: StubServ
         stub.wait_for_requests(1)
         aloop.send_unread("and then\r")
         gate.open()
-        aloop.wait_for("Well\n> and then\nThat was typed before: Enter sends it, Ctrl-C drops it.")
+        aloop.wait_for("Well\n> and then\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
         aloop.send("\r")
         aloop.wait_for("As you wish.\n>")
         assert stub.requests[1].last_user_text == "and then"
+
+
+def test_without_readline_the_terminal_edits_the_line(stub: StubServer, tmp_path: Path) -> None:
+    stub.script("As you wish.")
+    (tmp_path / "readline.py").write_text("raise ImportError")
+    with Shell("--plain", env=stub.env | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}) as aloop:
+        aloop.wait_for(">")
+        aloop.send("no\x03")
+        aloop.wait_for("to quit.\n>")
+        aloop.send_line("Hx\x7fi")
+        aloop.wait_for("As you wish.\n>")
+        assert stub.requests[0].last_user_text == "Hi"
 
 
 def test_tab_completes_and_tells_in_rows_what_it_may_be() -> None:
@@ -194,17 +206,12 @@ def test_tab_completes_and_tells_in_rows_what_it_may_be() -> None:
         aloop.wait_for("attached notes.txt")
 
 
-def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
+def test_tab_does_nothing_at_a_question(stub: StubServer) -> None:
     stub.script(Answer("Well", WRITE), "As you wish.")
-    add = run_python("import sys; open(sys.argv[-1], 'a').write('two')")
-    with Shell("--plain", env=stub.env | {"VISUAL": add}) as aloop:
+    with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
-        aloop.send("one\x01\x18\x05")
-        aloop.wait_for("> one\n> one\ntwo")
-        assert not stub.requests
-        aloop.send("\r")
+        aloop.send_line("one")
         aloop.wait_for("allow?")
-        assert stub.requests[0].last_user_text == "one\ntwo"
         # No key but Enter gives an answer.
         aloop.send("n\x18\x05\to")
         aloop.wait_for("allow? no")

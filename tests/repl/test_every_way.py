@@ -40,7 +40,7 @@ from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import echo_lines, to_ansi, to_text
-from repl.plain.views import AskingView, PlainView
+from repl.plain.views import InteractiveView, PlainView
 from repl.task_report import Progress, tell
 from repl.terminal_view import TerminalView
 from tests.hostile import ALL, PAYLOADS, fuzzed, obeyed, obeyed_of
@@ -63,13 +63,13 @@ class Answers:
     def __init__(self, text: str) -> None:
         self._lines = [text, "v", f"n {text}"] * 9
 
-    async def answer(self, lead: str) -> str:
+    async def read_answer(self, prompt: str) -> str:
         return self._lines.pop(0)
 
-    def set_aside(self) -> None:
+    def hold_typed_ahead(self) -> None:
         """Nothing was typed."""
 
-    def lent(self) -> AbstractContextManager[None]:
+    def lend_terminal(self) -> AbstractContextManager[None]:
         return nullcontext()
 
 
@@ -134,7 +134,7 @@ async def on_terminal(text: str) -> str:
 
     async def read(lead: str, choices: str) -> str:
         terminal.output.write_raw(to_ansi(echo_lines(lead + choices), colour=True))
-        return await answers.answer(lead)
+        return await answers.read_answer(lead)
 
     screen = Screen(terminal.output)
     view = TerminalView(screen, Live(), lambda _: None, read)
@@ -164,7 +164,7 @@ async def to_standard_streams(text: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", out)
-        view = AskingView(Answers(text))
+        view = InteractiveView(Answers(text))
         await tell_everything(view, text)
         await ask_everything(view, text)
         progress = Progress(Verbosity(verbose=True, thinking=True))

@@ -109,7 +109,7 @@ async def test_ctrl_c_at_rest_clears_the_line_and_keeps_it_in_the_history(stage:
         shell.type("a draft")
         await shell.see("> a draft")
         shell.type("\x03\x03")
-        await shell.see("Ctrl-D or /exit leaves.")
+        await shell.see("Use Ctrl-D or /exit to quit.")
         assert "> a draft" not in shell.terminal.screen
         shell.type("\x1b[A")
         await shell.see("> a draft")

@@ -13,13 +13,12 @@ import signal
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
 
-from repl.plain.readline_source import TerminalLines
-from repl.plain.tty import Keyboard, ShutdownRequested, SignalHandlers
+from repl.plain.line_source import TerminalLines
+from repl.plain.tty import Keyboard, ShutdownRequested, SignalGuard
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ def test_the_terminal_is_as_before_whatever_happened() -> None:
     before = termios.tcgetattr(sys.stdin)
     with suppress(ZeroDivisionError), keyboard.muted():
         assert not is_shown()
-        with keyboard.heard():
+        with keyboard.unmuted():
             assert is_shown()
         assert not is_shown()
         raise ZeroDivisionError
@@ -80,32 +79,44 @@ def test_only_text_is_taken_of_what_was_typed(keys: int, pressed: str, text: str
     assert Keyboard().typed_ahead() == text
 
 
-def test_what_nobody_would_see_of_it_is_spelled_out_on_the_next_line(keys: int, tmp_path: Path) -> None:
-    lines = TerminalLines(tmp_path / "history", dumb=True)
+def test_what_nobody_would_see_of_it_is_spelled_out_on_the_next_line(keys: int) -> None:
+    lines = TerminalLines()
     press(keys, "a\u202eb\r")
-    lines.set_aside()
+    lines.hold_typed_ahead()
     press(keys, "c\r")
-    lines.set_aside()
-    assert lines._offered == "a<U+202E>b\nc"
+    lines.hold_typed_ahead()
+    assert lines._prefill == "a<U+202E>b\nc"
 
 
 _PATIENCE_MS = 20_000
 
 
-@pytest.mark.parametrize(
-    ("number", "outcome"), [(signal.SIGINT, nullcontext()), (signal.SIGTERM, pytest.raises(ShutdownRequested))]
-)
-def test_a_signal_that_came_just_before_the_wait_ends_it(
-    number: signal.Signals, outcome: AbstractContextManager[object]
-) -> None:
-    """Readline waits with a call that sees no signal but those that come while it lasts."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    previous = signal.signal(number, lambda _number, _frame: None)
-    try:
-        with outcome, SignalHandlers().heard():
-            signal.raise_signal(number)
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, ShutdownRequested)])
+def test_signal_just_before_the_wait_of_readline_ends_it(number: signal.Signals, error: type[BaseException]) -> None:
+    """readline looks for signals only when one interrupts its wait, so the wait is interrupted regularly."""
+    libc = ctypes.PyDLL(None, use_errno=True)
+    previous = signal.getsignal(number)
+
+    def wait() -> None:
+        with SignalGuard(in_turn=False, can_suspend=True).active():
             assert libc.poll(None, 0, _PATIENCE_MS) == -1
             assert ctypes.get_errno() == errno.EINTR
-    finally:
-        signal.signal(number, previous)
-    assert signal.getsignal(signal.SIGURG) == signal.SIG_DFL
+            signal.raise_signal(number)
+
+    with pytest.raises(error):
+        wait()
+    assert signal.getsignal(number) == previous
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_sigterm_after_ctrl_c_in_one_wait_is_not_lost() -> None:
+    def wait() -> None:
+        with SignalGuard(in_turn=False, can_suspend=True).active():
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(ShutdownRequested):
+        wait()

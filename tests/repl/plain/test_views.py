@@ -24,7 +24,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
-from repl.plain.views import AskingView, PlainView
+from repl.plain.views import InteractiveView, PlainView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
 TOOL = ToolFinished(ToolCall("1", "calculator", "{}"), "2+2", ToolResult("4"), 0.1)
@@ -80,7 +80,7 @@ def test_no_codes_get_through(streams: Streams) -> None:
 
 async def test_without_a_terminal_there_is_no_editor(streams: Streams) -> None:
     assert not await streams.view.edit(Path("session.yaml"), 1)
-    assert streams.err.getvalue() == "An editor needs a terminal, and there is none here.\n"
+    assert streams.err.getvalue() == "Cannot open an editor without a terminal.\n"
 
 
 def test_what_a_command_prints_is_written_as_it_comes_and_made_safe(streams: Streams) -> None:
@@ -92,7 +92,7 @@ def test_what_a_command_prints_is_written_as_it_comes_and_made_safe(streams: Str
 
 
 async def test_there_is_no_terminal_to_hand_over(streams: Streams, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no terminal"):
+    with pytest.raises(UsageError, match="the terminal: there is none"):
         await streams.view.hand_over(["vi"], tmp_path)
 
 
@@ -108,15 +108,15 @@ class Answers:
         self.asked: list[str] = []
         self.is_lent = False
 
-    async def answer(self, lead: str) -> str | None:
-        self.asked.append(lead)
+    async def read_answer(self, prompt: str) -> str | None:
+        self.asked.append(prompt)
         return self._lines.pop(0)
 
-    def set_aside(self) -> None:
+    def hold_typed_ahead(self) -> None:
         self.asked.append("aside")
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
+    def lend_terminal(self) -> Iterator[None]:
         self.is_lent = True
         yield
         self.is_lent = False
@@ -128,7 +128,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_answer_is_written_by_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    view = AskingView(Answers())
+    view = InteractiveView(Answers())
     view.event(AnswerDelta("one\ntw"))
     assert capsys.readouterr().out == "one\n"
     view.event(AnswerDelta("o"))
@@ -137,7 +137,7 @@ def test_an_answer_is_written_by_whole_lines(capsys: pytest.CaptureFixture[str])
 
 
 def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
-    view = AskingView(Answers())
+    view = InteractiveView(Answers())
     code = "```\nreturn one + two + three\n```\n"
     view.event(TurnStarted("m"))
     view.event(AnswerDelta(f"one two three four five\n{code}one two three four five"))
@@ -149,7 +149,7 @@ def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFi
 def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view = AskingView(Answers(), Verbosity(thinking=True))
+    view = InteractiveView(Answers(), Verbosity(thinking=True))
     monkeypatch.setenv("COLUMNS", "11")
     view.event(ThoughtDelta("one two\nthree four"))
     view.event(ASKING_FINISHED)
@@ -158,21 +158,21 @@ def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then
 
 async def test_a_question_is_put_until_the_answer_is_clear(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Answers("what?", "y")
-    decision = await AskingView(lines).ask_permission(REQUEST)
+    decision = await InteractiveView(lines).ask_permission(REQUEST)
     assert (decision.answer, lines.asked) == ("once", ["aside", "allow? ", "allow? "])
     assert "$ make" in capsys.readouterr().out
 
 
 async def test_what_was_typed_before_a_question_is_set_aside() -> None:
     lines = Answers("n")
-    assert not await AskingView(lines).confirm("Delete it?")
+    assert not await InteractiveView(lines).confirm("Delete it?")
     assert lines.asked == ["aside", "> "]
 
 
 async def test_a_program_gets_the_terminal_and_its_failure_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    view = AskingView(Answers())
+    view = InteractiveView(Answers())
     assert await view.hand_over(["sh", "-c", "exit 3"], tmp_path) == 3
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "true")
@@ -183,6 +183,6 @@ async def test_a_program_gets_the_terminal_and_its_failure_is_told(
 
 
 async def test_the_end_of_the_lines_is_a_no() -> None:
-    view = AskingView(Answers(None, None))
+    view = InteractiveView(Answers(None, None))
     assert not await view.confirm("Delete it?")
     assert (await view.ask_permission(REQUEST)).answer == "no"
