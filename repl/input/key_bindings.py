@@ -35,7 +35,7 @@ def is_continued(text: str) -> bool:
 
 
 def keeps_backslash(text: str) -> bool:
-    """Return True if the backslash stays in ``text``, a shell command: the shell needs it."""
+    """Return True if ``text`` is a shell command: its shell needs the backslash."""
     return text.startswith("!")
 
 

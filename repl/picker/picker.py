@@ -122,7 +122,7 @@ async def pick(
             picking.begin(prompt.draft)
             choice = await picking.run()
             if choice is not None:
-                prompt.put_draft_away()
+                prompt.move_draft_to_history()
             return choice
     finally:
         picking.close()

@@ -1,4 +1,4 @@
-"""Tab completion at the plain prompt: the completers of the full prompt, waited for, with choices as rows."""
+"""Tab completion at the plain prompt, with the choices printed as rows."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class PlainCompleter:
         self._completer = merged(self._catalogs, self._files, self._models)
 
     def complete(self, before: str, width: int) -> tuple[str, list[str]]:
-        """Return the text before the cursor as far as it can be completed, and rows of choices.
+        """Return the text before the cursor, completed, and rows of choices.
 
-        There are no completions if the text is unchanged and there are no rows.
+        Without completions, that is the unchanged text and an empty list.
         """
         document = Document(before)
         found = self._find(document)
@@ -66,7 +66,7 @@ def _rows(found: Sequence[Completion], width: int) -> list[str]:
 
 
 def _run(work: Coroutine[None, None, None]) -> None:
-    """Run ``work`` to its end in a thread: the event loop of this one is blocked while a line is read."""
+    """Run ``work`` in a thread and wait: the main event loop is blocked by the read."""
     thread = threading.Thread(target=asyncio.run, args=(work,), name="completion")
     thread.start()
     thread.join()

@@ -1,4 +1,4 @@
-"""The shell without a screen to draw on: lines in, plain text out, one turn after another."""
+"""The plain shell: reads lines and prints text, and never redraws."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ _INTERRUPTED = 130
 
 
 def run_lines(options: ShellOptions) -> int:
-    """Read standard input to its end; return 0, 1 after a failed start or save, or 128 + the number of a signal."""
+    """Run until the input ends, and return the exit code.
+
+    That is 0, 1 after a failed start or save, or 128 + the number of a signal.
+    """
     try:
         return asyncio.run(_run(options))
     except KeyboardInterrupt:
@@ -85,7 +88,7 @@ async def _run(options: ShellOptions) -> int:
 
 
 def _load_ahead(agent: ReActAgent) -> None:
-    """Load what the first answer needs while the first question is typed; the turn reports errors."""
+    """Import what the first answer needs; if that fails, the turn reports it."""
     with suppress(Exception):
         load_ahead(agent)
 

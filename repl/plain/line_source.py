@@ -1,4 +1,4 @@
-"""Sources of input lines for the plain prompt: a pipe, or a terminal that edits the line itself."""
+"""Sources of lines for the plain shell: a pipe, or a terminal without readline."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LineSource(Protocol):
         ...
 
     def prefill(self, text: str) -> bool:
-        """Put ``text`` on the next line; False if it cannot be put there, or typed text is there already."""
+        """Put ``text`` on the next line; return False if that is impossible."""
         ...
 
     def hold_input(self) -> AbstractContextManager[None]:
@@ -55,11 +55,14 @@ class InteractiveSource(Protocol):
     """A source that can ask a question during a turn."""
 
     async def read_answer(self, prompt: str) -> str | None:
-        """Return the answer to a question, as ``LineSource.read_line`` does; prefilled text is not part of it."""
+        """Return an answer as ``LineSource.read_line`` does, without prefilled text."""
         ...
 
     def hold_typed_ahead(self) -> None:
-        """Put what was typed so far on the next line: it cannot be the answer to a question not yet asked."""
+        """Put what was typed so far on the next line.
+
+        It cannot be the answer to a question that was not asked yet.
+        """
         ...
 
     def lend_terminal(self) -> AbstractContextManager[None]:
@@ -68,7 +71,7 @@ class InteractiveSource(Protocol):
 
 
 class PipedLines:
-    """Standard input that is not a terminal, read in a daemon thread: a pipe may never end."""
+    """Lines from a pipe or a file, read in a daemon thread as a pipe may never end."""
 
     is_lent = False
 
@@ -81,7 +84,7 @@ class PipedLines:
         return await self._queue.get()
 
     def remember(self, line: str) -> None:
-        """Do nothing: there is no history."""
+        """Do nothing: this source has no history."""
 
     def prefill(self, text: str) -> bool:  # noqa: ARG002 - the caller still has the text
         return True
@@ -116,7 +119,7 @@ class TerminalLines:
         self._prefill = ""
 
     async def read_line(self, prompt: str) -> str | None:
-        """Block until a line is entered: between turns, the event loop has nothing else to do."""
+        """Block until a line is entered: the event loop has nothing to do between turns."""
         prefill, self._prefill = self._prefill, ""
         text = ""
         try:
@@ -133,7 +136,7 @@ class TerminalLines:
         return self._read(prompt, in_turn=True)
 
     def remember(self, line: str) -> None:
-        """Do nothing: there is no history."""
+        """Do nothing: this source has no history."""
 
     def prefill(self, text: str) -> bool:  # noqa: ARG002 - the terminal cannot edit given text
         return False
@@ -177,7 +180,7 @@ class TerminalLines:
 
 
 def _confirmed(prompt: str, prefill: str) -> str:
-    """Return a line; ask for another Enter before ``prefill``, or lines that were pasted, are sent."""
+    """Return a line; earlier text and pasted lines must be confirmed by Enter."""
     if prefill:
         sys.stdout.write(f"{prompt}{prefill}\n")
         lines, question = [prefill], _TYPED

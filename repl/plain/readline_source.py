@@ -25,7 +25,7 @@ _DO_NOTHING = "set-mark"
 
 
 class ReadlineLines(TerminalLines):
-    """Lines edited by GNU readline, or by libedit, which has neither completion nor Alt-Enter here."""
+    """Lines edited by readline; with libedit, without completion and Alt-Enter."""
 
     def __init__(self, history: Path, editing_mode: Literal["emacs", "vi"] = "emacs") -> None:
         super().__init__()

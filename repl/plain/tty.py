@@ -28,7 +28,7 @@ class Keyboard:
 
     @contextmanager
     def muted(self) -> Iterator[None]:
-        """Turn the echo off in the body; typed text stays in the terminal's buffer, also after Ctrl-C."""
+        """Turn the echo off in the body; typed text stays buffered, also after Ctrl-C."""
         normal = termios.tcgetattr(sys.stdin)
         muted = termios.tcgetattr(sys.stdin)
         muted[_LFLAG] = muted[_LFLAG] & ~termios.ECHO | termios.NOFLSH
@@ -72,7 +72,7 @@ _SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class ShutdownRequested(Exception):
-    """SIGTERM or SIGHUP arrived while a line was read; ``code`` is the exit code for it."""
+    """SIGTERM or SIGHUP arrived during a read; ``code`` is the exit code."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -112,7 +112,7 @@ class SignalGuard:
     """
 
     def __init__(self, *, in_turn: bool, can_suspend: bool) -> None:
-        """Prepare a read; ``in_turn`` means that the event loop hears the signals too, and ends the turn."""
+        """Prepare a read; if ``in_turn``, the event loop gets the signals too."""
         self._in_turn = in_turn
         self._is_raised = False
         self._shutdown = 0
@@ -161,7 +161,10 @@ class SignalGuard:
 
 @contextmanager
 def _no_event_loop() -> Iterator[None]:
-    """Keep signals from the event loop, which would take a Ctrl-C at the prompt as one against the next turn."""
+    """Keep signals from the event loop.
+
+    It would take a Ctrl-C at the prompt as one against the next turn.
+    """
     previous = signal.set_wakeup_fd(-1)
     try:
         yield
@@ -171,9 +174,9 @@ def _no_event_loop() -> Iterator[None]:
 
 @contextmanager
 def _regular_interruptions() -> Iterator[None]:
-    """Interrupt system calls regularly: readline looks for signals only when one interrupts its wait.
+    """Interrupt system calls regularly, so that readline looks for signals.
 
-    Without this, a signal that arrives just before the wait would be handled with the next key.
+    It looks only when a signal interrupts its wait: one that arrives just before that would be handled at the next key.
     """
     previous = signal.signal(signal.SIGALRM, lambda _number, _frame: None)
     signal.setitimer(signal.ITIMER_REAL, _WAKE_SECONDS, _WAKE_SECONDS)

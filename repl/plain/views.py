@@ -1,4 +1,4 @@
-"""Views that only print: to two streams, or on a terminal for a user with a screen reader."""
+"""Views that only print: to two streams, or to a terminal with a screen reader."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class PlainView:
 
     async def confirm(self, question: str) -> bool:
         """Answer no: the next line of standard input was not written as an answer."""
-        self._write(self._err, [line(f"{question} Answered no: there is no terminal to ask on.")])
+        self._write(self._err, [line(f"{question} Cannot ask without a terminal, so the answer is no.")])
         return False
 
     async def edit(self, path: Path, line: int) -> bool:  # noqa: ARG002 - the View's signature
@@ -172,7 +172,7 @@ class PlainView:
 
 
 class InteractiveView(PlainView):
-    """Asks questions, and writes an answer in whole lines, for a screen reader to read in one piece."""
+    """Asks questions, and writes answers in whole lines, for a screen reader."""
 
     def __init__(self, lines: InteractiveSource, detail: Verbosity | None = None) -> None:
         super().__init__(sys.stdout, sys.stderr, detail)
@@ -237,7 +237,7 @@ class InteractiveView(PlainView):
         return decision
 
     def _wrapped(self, text: str) -> str:
-        """Return lines of an answer wrapped between words; code is left as it is, so that it can be copied."""
+        """Return lines of an answer, wrapped between words except for code."""
         written: list[str] = []
         for row in safe_text(text).split("\n"):
             is_fence = row.lstrip().startswith(("```", "~~~"))

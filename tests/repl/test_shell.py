@@ -41,7 +41,7 @@ async def test_enter_in_a_turn_sends_nothing_and_keeps_the_draft(stage: SetStage
         shell.type("one\r")
         await hang.reached.wait()
         shell.type("two\r")
-        await shell.see("Still busy")
+        await shell.see("A turn is running.")
         assert shell.terminal.screen[-2] == "> two"
         assert len(shell.llm.requests) == 1
         shell.type("\x03")
@@ -100,7 +100,7 @@ async def test_text_is_not_put_back_over_a_draft(stage: SetStage) -> None:
         shell.type("a draft")
         await shell.see("> a draft")
         shell.type("\x03")
-        await shell.see("Up brings it back")
+        await shell.see("Press Up to bring it back")
         assert "> a draft" in shell.terminal.screen
 
 
@@ -184,7 +184,7 @@ async def test_tab_completes_a_command_and_enter_runs_it(stage: SetStage) -> Non
 async def test_a_bug_in_a_turn_is_shown_and_the_shell_lives(stage: SetStage) -> None:
     async with stage([ZeroDivisionError("a bug")], answer("Still here.")) as shell:
         shell.type("one\r")
-        await shell.see("Something failed inside aloop: ZeroDivisionError: a bug")
+        await shell.see("Internal error in aloop: ZeroDivisionError: a bug")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", ">"], "an empty prompt")
         shell.type("two\r")
         await shell.see("Still here.")

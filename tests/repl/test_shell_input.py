@@ -153,7 +153,7 @@ async def test_output_goes_along_after_enter_on_the_empty_line(stage: SetStage) 
         await shell.rest()
         assert "\nfrom the shell\nexit code 0" in shell.terminal.scrollback
         shell.type("\r")
-        await shell.see("Ctrl-C on the empty line leaves the output here.")
+        await shell.see("Output attached. Press Ctrl-C on the empty line to remove it.")
         shell.type("Why?")
         await shell.see("+ 1 output · ")
         shell.type("\r")
@@ -167,7 +167,7 @@ async def test_ctrl_c_on_the_empty_line_leaves_output_here(stage: SetStage) -> N
         await shell.see("Enter adds")
         await shell.rest()
         shell.type("\r")
-        await shell.see("leaves the output here.")
+        await shell.see("to remove it.")
         shell.type("\x03")
         await shell.see("No output goes with your next message.")
         shell.type("Hi\r")
@@ -197,7 +197,7 @@ async def test_an_editor_that_fails_leaves_the_text(stage: SetStage, monkeypatch
     monkeypatch.setenv("VISUAL", "false")
     async with stage() as shell:
         shell.type("a draft\x18\x05")
-        await shell.see("false ended with exit code 1")
+        await shell.see("false exited with code 1")
         assert "> a draft" in shell.terminal.screen
 
 
@@ -208,7 +208,7 @@ async def test_the_editor_waits_for_the_end_of_a_turn(stage: SetStage, monkeypat
         shell.type("one\r")
         await hang.reached.wait()
         shell.type("two\x18\x05")
-        await shell.see("the editor waits for the end of the turn")
+        await shell.see("Cannot open the editor while a turn is running.")
         assert "> two" in shell.terminal.screen
 
 

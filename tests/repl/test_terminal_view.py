@@ -91,5 +91,5 @@ async def test_a_file_is_edited_while_the_keys_are_the_editors(
 async def test_an_editor_that_fails_is_told_of(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VISUAL", f'{sys.executable} -c "raise SystemExit(1)"')
     assert not await stage.view.edit(tmp_path / "file", 1)
-    assert "ended with exit code 1." in stage.terminal.scrollback
+    assert "exited with code 1." in stage.terminal.scrollback
     assert stage.paging == [True, False]

@@ -42,9 +42,9 @@ async def test_the_text_goes_through_the_editor_and_nobody_else_may_read_it(
 @pytest.mark.parametrize(
     ("editor", "complaint"),
     [
-        ("/nowhere/editor", "/nowhere/editor could not be started: No such file"),
-        ("false", "false ended with exit code 1: the text is as it was"),
-        ("'open", "can not be understood"),
+        ("/nowhere/editor", "Cannot start /nowhere/editor: No such file"),
+        ("false", "false exited with code 1. The text is unchanged"),
+        ("'open", "Cannot parse the editor command"),
     ],
 )
 async def test_an_editor_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, editor: str, complaint: str) -> None:
@@ -55,7 +55,7 @@ async def test_an_editor_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, edi
 
 async def test_a_file_that_the_editor_has_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", program(tmp_path, "path.unlink()"))
-    with pytest.raises(AloopError, match="could not be edited"):
+    with pytest.raises(AloopError, match="Cannot edit the text"):
         await edit_text("text")
 
 
@@ -91,9 +91,9 @@ async def test_the_editor_of_the_environment_edits_the_file(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("editor", "reason"),
     [
-        ("no-such-editor -x", "There is no editor 'no-such-editor' here. Set VISUAL or EDITOR"),
-        (f"{sys.executable} -c 'raise SystemExit(3)'", "ended with exit code 3"),
-        ("vi 'unclosed", "can not be understood"),
+        ("no-such-editor -x", "Cannot find the editor 'no-such-editor'. Set VISUAL or EDITOR"),
+        (f"{sys.executable} -c 'raise SystemExit(3)'", "exited with code 3"),
+        ("vi 'unclosed", "Cannot parse the editor command"),
     ],
 )
 async def test_an_editor_that_fails_is_one_clear_line(

@@ -117,4 +117,4 @@ async def test_an_unwritable_place_is_told_once_and_typing_goes_on(tmp_path: Pat
     history.append_string("two")
     assert await load(history) == ["two", "one"]
     assert len(told) == 1
-    assert "not kept for the next run" in told[0]
+    assert "Cannot save the input history" in told[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, PasteGuard, Pastes, mend
+from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, PasteGuard, Pastes, keep_markers_whole
 
 LONG = "\n".join(f"line {number}" for number in range(120))
 OTHER = LONG.replace("line", "row")
@@ -80,7 +80,7 @@ END = BEFORE.index("]") + 1
 )
 def test_a_marker_goes_as_a_whole_or_stays(start: int, end: int, new: str, expected: str) -> None:
     after = BEFORE[:start] + new + BEFORE[end:]
-    text, cursor = mend(BEFORE, after, start + len(new), [MARKER])
+    text, cursor = keep_markers_whole(BEFORE, after, start + len(new), [MARKER])
     assert f"{text[:cursor]}|{text[cursor:]}" == expected
 
 
@@ -88,14 +88,14 @@ def test_a_marker_goes_as_a_whole_or_stays(start: int, end: int, new: str, expec
     "after", [f"say {MARKER} thrice", f"{BEFORE}!", f"[{BEFORE}", f"say it {MARKER} twice", BEFORE]
 )
 def test_what_touches_no_marker_is_left_as_it_is(after: str) -> None:
-    assert mend(BEFORE, after, 3, [MARKER]) == (after, 3)
+    assert keep_markers_whole(BEFORE, after, 3, [MARKER]) == (after, 3)
 
 
 def test_of_two_markers_the_one_that_is_cut_goes() -> None:
     both = MARKER + SECOND
-    assert mend(both, both[:-1], len(both) - 1, [MARKER, SECOND]) == (MARKER, len(MARKER))
-    assert mend(both, both[1:], 0, [MARKER, SECOND]) == (SECOND, 0)
-    assert mend(both, f"{MARKER}x{SECOND}", len(MARKER) + 1, [MARKER, SECOND])[0] == f"{MARKER}x{SECOND}"
+    assert keep_markers_whole(both, both[:-1], len(both) - 1, [MARKER, SECOND]) == (MARKER, len(MARKER))
+    assert keep_markers_whole(both, both[1:], 0, [MARKER, SECOND]) == (SECOND, 0)
+    assert keep_markers_whole(both, f"{MARKER}x{SECOND}", len(MARKER) + 1, [MARKER, SECOND])[0] == f"{MARKER}x{SECOND}"
 
 
 class Clock:

@@ -19,7 +19,7 @@ from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding.vi_state import InputMode
 
-from repl.input import prompt as typed_ahead
+from repl.input import prompt as prompt_module
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
 from repl.output.live import Live
@@ -132,13 +132,13 @@ async def test_a_hint_stands_in_for_the_toolbar_until_something_is_typed(stage: 
 
 
 async def test_text_is_offered_only_on_an_empty_line(stage: Stage) -> None:
-    assert stage.prompt.offer(Entry("try again"))
+    assert stage.prompt.prefill(Entry("try again"))
     await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> try again", "the text")
-    assert not stage.prompt.offer(Entry("something else"))
+    assert not stage.prompt.prefill(Entry("something else"))
 
 
 async def test_ctrl_c_clears_all_lines_of_a_draft_and_up_brings_them_back(stage: Stage) -> None:
-    stage.prompt.offer(Entry("one\ntwo\nthree"))
+    stage.prompt.prefill(Entry("one\ntwo\nthree"))
     stage.type("\x03")
     await stage.terminal.wait_until(lambda: not stage.prompt.draft, "an empty prompt")
     stage.type("\x1b[A")
@@ -169,7 +169,7 @@ def test_a_key_that_was_cut_in_two_is_one_key(
     before: str, rest: str, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if rest:
-        monkeypatch.setattr(typed_ahead, "_REST_SECONDS", 60)
+        monkeypatch.setattr(prompt_module, "_REST_SECONDS", 60)
     ours, theirs = os.openpty()
     tty.setraw(theirs)
     with os.fdopen(ours, "wb", 0) as keyboard, os.fdopen(theirs, encoding="utf-8") as terminal:
@@ -177,5 +177,5 @@ def test_a_key_that_was_cut_in_two_is_one_key(
         while unread(theirs) < len(rest):
             pass  # a terminal hands it on when it comes to it
         source = Vt100Input(terminal)
-        typed_ahead.take_what_was_typed(source, before)
+        prompt_module.feed_typed_ahead(source, before)
         assert [press.key for press in get_typeahead(source)] == keys

@@ -69,7 +69,7 @@ async def test_rows_come_and_go_between_what_was_printed_and_the_prompt(stage: S
 
 
 async def test_what_is_typed_stays_where_it_is(stage: Stage) -> None:
-    stage.prompt.offer(Entry("draft"))
+    stage.prompt.prefill(Entry("draft"))
     stage.screen.write("printed\n")
     assert stage.stream("one", "two") == ["printed", "one", "two", STATUS, "> draft", "the toolbar"]
     stage.screen.write("more\n")
@@ -87,7 +87,7 @@ async def test_at_the_bottom_of_the_screen_nothing_is_lost_and_nothing_twice(sta
 
 async def test_a_tall_input_takes_the_room_of_the_oldest_rows(stage: Stage) -> None:
     stage.stream("one", "two", "three")
-    stage.prompt.offer(Entry("1\n2\n3\n4\n5\n6\n7"))
+    stage.prompt.prefill(Entry("1\n2\n3\n4\n5\n6\n7"))
     stage.screen.write("printed\n")
     assert stage.terminal.scrollback.count("three") == 1
     assert stage.terminal.scrollback.count(STATUS) == 1
