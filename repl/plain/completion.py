@@ -11,7 +11,7 @@ from prompt_toolkit.completion import CompleteEvent, Completion, get_common_comp
 from prompt_toolkit.document import Document
 
 from aloop.sanitize import safe_line
-from repl.completion.completers import merged
+from repl.completion.completers import merge_catalogs
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
 from repl.completion.session_source import SessionSources
 from repl.output.width import fit, pad, text_width
@@ -30,7 +30,7 @@ class PlainCompleter:
         self._catalogs = SessionSources(memory, _run, changed=_ignore, counted=_ignore)
         self._files = FileCatalog(_ignore)
         self._models = ModelCatalog(load_models, _ignore)
-        self._completer = merged(self._catalogs, self._files, self._models)
+        self._completer = merge_catalogs(self._catalogs, self._files, self._models)
 
     def complete(self, before: str, width: int) -> tuple[str, list[str]]:
         """Return the text before the cursor, completed, and rows of choices.

@@ -111,7 +111,7 @@ async def test_a_word_may_begin_with_a_letter_that_is_a_command(stage: SetStage,
         for word in ("dynamic", "fork"):
             shell.type(word)
             await line(shell, f"find: {word}")
-            await line(shell, "No session fits.")
+            await line(shell, "No sessions match.")
             shell.type("\x15d\x7f")
             await line(shell, LEGEND)
         shell.type("\x04on")
@@ -148,7 +148,7 @@ async def opened_while_it_reads(shell: Stage, go_on: asyncio.Event) -> None:
 async def test_it_opens_before_anything_is_read(stage: SetStage, go_on: asyncio.Event) -> None:
     async with stage() as shell:
         await opened(shell)
-        await line(shell, "Reading what there is…")
+        await line(shell, "Reading sessions…")
         shell.type("/onk\r")
         await line(shell, "find: onk")
         go_on.set()
@@ -181,7 +181,7 @@ async def test_a_question_is_never_answered_for_another_session(
     async with stage() as shell:
         await opened_while_it_reads(shell, go_on)
         shell.type("d")
-        await line(shell, "Enter moves 0badcafe to the trash")
+        await line(shell, "Enter move 0badcafe to the trash")
         await MemoryManager.delete_session(THIRD, sessions_dir=sessions_dir)
         go_on.set()
         await line(shell, LEGEND)
@@ -203,7 +203,7 @@ async def test_d_moves_to_the_trash_after_a_yes(stage: SetStage, sessions_dir: P
     async with stage() as shell:
         await opened(shell)
         shell.type("\x1b[Bd")
-        await line(shell, "Enter moves a1b2ffff to the trash · Esc keeps it")
+        await line(shell, "Enter move a1b2ffff to the trash · Esc cancel")
         shell.type("\x1b")
         await line(shell, LEGEND)
         shell.type("d\r")
@@ -230,7 +230,7 @@ async def test_a_second_d_while_the_first_is_done_trashes_no_other_one(
         await opened(shell)
         await line(shell, " 1  0badcafe")
         shell.type("d\rd")
-        await line(shell, "Enter moves 0badcafe to the trash")
+        await line(shell, "Enter move 0badcafe to the trash")
         event.set()
         await line(shell, "Deleted 0badcafe")
         shell.type("\r\x1b[B")
@@ -266,7 +266,7 @@ async def test_f_goes_on_in_a_copy(stage: SetStage, sessions_dir: Path) -> None:
     async with stage() as shell:
         await opened(shell)
         shell.type("\x1b[Ff")
-        await line(shell, "Enter goes on in a copy of a1b2c3d4 · Esc does not")
+        await line(shell, "Enter continue in a copy of a1b2c3d4 · Esc cancel")
         shell.type("\r")
         await shell.see("a copy of a1b2c3d4. It is saved with its first turn.")
         assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
@@ -309,7 +309,7 @@ async def test_a_filter_that_fits_nothing_offers_nothing(stage: SetStage) -> Non
     async with stage() as shell:
         await opened(shell)
         shell.type("zzzz")
-        await line(shell, "No session fits.")
+        await line(shell, "No sessions match.")
         shell.type("\r\x04\x12\x06")
         shell.type("\x7f\x7f\x7f\x7f")
         await line(shell, LEGEND)

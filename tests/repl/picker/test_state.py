@@ -68,7 +68,7 @@ def test_what_was_said_first_is_looked_in_once_it_is_known() -> None:
     picking = picker("a", "b", "c")
     picking.set_filter("zebra stripes")
     assert shown(picking) == []
-    picking.add_first_questions({"10000000-5678": "how many stripes has a zebra"})
+    picking.add_first_messages({"10000000-5678": "how many stripes has a zebra"})
     assert shown(picking) == ["b"]
 
 

@@ -179,7 +179,7 @@ async def test_a_program_gets_the_terminal_and_its_failure_is_told(
     assert await view.edit(tmp_path / "file", 1)
     monkeypatch.setenv("EDITOR", "no-such-editor")
     assert not await view.edit(tmp_path / "file", 1)
-    assert "Cannot find the editor" in capsys.readouterr().err
+    assert "Cannot find the\neditor\n'no-such-editor'.\n" in capsys.readouterr().err
 
 
 async def test_the_end_of_the_lines_is_a_no() -> None:

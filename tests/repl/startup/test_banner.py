@@ -51,7 +51,7 @@ def test_a_newcomer_gets_three_lines_that_fit_on_any_screen(has_key: bool, model
 
 def test_a_model_without_tools_is_not_said_to_ask_before_it_uses_them() -> None:
     lines = to_text(welcome_lines("local", Settings.from_env(), ".aloop/sessions")).splitlines()
-    assert lines[2] == "local · SmolLM2-135M answers, on this machine."
+    assert lines[2] == "local · SmolLM2-135M · runs on this machine"
 
 
 def test_a_session_that_is_resumed_is_greeted_as_ever() -> None:
