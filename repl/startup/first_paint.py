@@ -1,8 +1,8 @@
 """The first screen, painted before prompt_toolkit is imported.
 
-That import takes a quarter of a second. The screen is, cell by cell, what the prompt draws over it a moment later, so that nothing moves. Until then the terminal does
-not echo, and Ctrl-C is an ordinary key. A thread reads the keys, keeps them for the prompt, and shows simple letters
-as they are typed.
+That import takes a quarter of a second. The screen is, cell by cell, what the prompt draws over it a moment later, so
+that nothing moves. Until then the terminal does not echo, and Ctrl-C is an ordinary key. A thread reads the keys, keeps
+them for the prompt, and shows simple letters as they are typed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DELETE = 0x7F
 class EarlyKeys:
     """Reads keys from the terminal ``fd`` in a thread, until ``stop``.
 
-    Letters are shown on ``out``: nothing after the first key that is not a letter or Backspace, and at most ``room`` letters.
+    Letters are shown on ``out`` up to the first key that is not a letter or Backspace, and at most ``room`` of them.
     """
 
     def __init__(self, fd: int, out: int, room: int) -> None:
@@ -182,7 +182,8 @@ def first_screen(options: ShellOptions, columns: int) -> str:
 def _keys_kept(attributes: list[Any], *, signals: bool) -> list[Any]:
     """Return terminal ``attributes`` as at the prompt.
 
-    There is neither echo nor line editing, and Enter is a carriage return. With ``signals``, Ctrl-C ends the program, as it must while there is nothing to type at.
+    There is neither echo nor line editing, and Enter is a carriage return. With ``signals``, Ctrl-C ends the program, as
+    it must while there is nothing to type at.
     """
     kept = attributes.copy()
     kept[_IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
