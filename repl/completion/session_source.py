@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, AloopError
@@ -72,8 +73,8 @@ class SessionTable:
         if entry is None:
             title = self.titles[rank]
             place = bisect_left(self._ids, title.id.lower())
-            beside = pairwise(self._ids[max(0, place - 1) : place + 2])
-            length = max(SHORT_ID, *(1 + _common_length(one, other) for one, other in beside), 0)
+            neighbours = pairwise(self._ids[max(0, place - 1) : place + 2])
+            length = max(SHORT_ID, *(1 + _common_length(pair) for pair in neighbours), 0)
             # A folder name used instead of an ID has no valid prefix.
             shortest = title.id[:length] if _ID_CHARACTERS.issuperset(title.id) else title.id
             entry = self._entries[rank] = Entry(shortest, title, rank)
@@ -123,12 +124,8 @@ class SessionCatalog:
         return counted is not None and counted[0] == title.updated_at
 
 
-def _common_length(one: str, other: str) -> int:
-    """Return the length of the common prefix of two IDs."""
-    for place, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return place
-    return min(len(one), len(other))
+def _common_length(texts: tuple[str, str]) -> int:
+    return len(commonprefix(texts))  # noqa: RUF071 - characters are compared, not parts of a path
 
 
 _BATCH = 8

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from os.path import commonprefix
 
 MOST_LINES = 10
 MOST_CHARACTERS = 1_000
@@ -110,9 +111,7 @@ def _any_of(markers: Collection[str]) -> str:
 
 
 def _common_length(one: str, other: str) -> int:
-    """Return the length of the common prefix."""
-    most = min(len(one), len(other))
-    return next((place for place in range(most) if one[place] != other[place]), most)
+    return len(commonprefix((one, other)))  # noqa: RUF071 - characters are compared, not parts of a path
 
 
 PAUSE = 0.06

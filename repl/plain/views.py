@@ -52,8 +52,8 @@ _WRITER = TranscriptWriter(None, to_text, lambda text, _width: safe_text(text))
 class PlainView:
     """Writes answers and lists to ``out``, and progress and problems to ``err``."""
 
-    def __init__(self, out: TextIO, err: TextIO, detail: Verbosity | None = None) -> None:
-        self.verbosity = detail or Verbosity()
+    def __init__(self, out: TextIO, err: TextIO, verbosity: Verbosity | None = None) -> None:
+        self.verbosity = verbosity or Verbosity()
         self._thoughts = ThinkingBuffer()
         self._out = out
         self._err = err
@@ -174,8 +174,8 @@ class PlainView:
 class InteractiveView(PlainView):
     """Asks questions, and writes answers in whole lines, for a screen reader."""
 
-    def __init__(self, lines: InteractiveSource, detail: Verbosity | None = None) -> None:
-        super().__init__(sys.stdout, sys.stderr, detail)
+    def __init__(self, lines: InteractiveSource, verbosity: Verbosity | None = None) -> None:
+        super().__init__(sys.stdout, sys.stderr, verbosity)
         self._thoughts = ThinkingBuffer(lambda: self._width)
         self._lines = lines
         self._unfinished = ""

@@ -182,8 +182,8 @@ def first_screen(options: ShellOptions, columns: int) -> str:
 def _keys_kept(attributes: list[Any], *, signals: bool) -> list[Any]:
     """Return terminal ``attributes`` as at the prompt.
 
-    There is neither echo nor line editing, and Enter is a carriage return. With ``signals``, Ctrl-C ends the program, as
-    it must while there is nothing to type at.
+    There is neither echo nor line editing, and Enter is a carriage return. With ``signals``, Ctrl-C ends the program,
+    as it must while there is nothing to type at.
     """
     kept = attributes.copy()
     kept[_IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
