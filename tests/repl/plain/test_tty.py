@@ -1,7 +1,4 @@
-"""What a terminal does with keys while nobody reads them; the terminal is a real one, without a program on it.
-
-Signals that come at a bad moment, while a line is waited for.
-"""
+"""Tests of the modes of a real terminal, and of signals during a read."""
 
 from __future__ import annotations
 
@@ -23,25 +20,25 @@ from repl.plain.tty import Keyboard, ShutdownRequested, SignalGuard
 
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The end of the terminal at which a person sits."""
-    person, program = os.openpty()
+    """The keyboard end of a terminal that is standard input."""
+    keyboard, program = os.openpty()
     with os.fdopen(program) as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
-        yield person
-    os.close(person)
+        yield keyboard
+    os.close(keyboard)
 
 
-def is_shown() -> bool:
+def is_echoing() -> bool:
     return bool(termios.tcgetattr(sys.stdin)[3] & termios.ECHO)
 
 
 def press(keys: int, text: str) -> None:
-    """Type ``text``, which ends with Enter, and wait until it could be read."""
+    """Type ``text``, which ends with Enter, and wait until it can be read."""
     os.write(keys, text.encode())
     select.select([sys.stdin], [], [])
 
 
-def test_what_is_typed_while_muted_is_not_shown_and_not_lost(keys: int) -> None:
+def test_text_typed_while_muted_is_neither_shown_nor_lost(keys: int) -> None:
     keyboard = Keyboard()
     with keyboard.muted():
         press(keys, "and thén\r")
@@ -51,14 +48,14 @@ def test_what_is_typed_while_muted_is_not_shown_and_not_lost(keys: int) -> None:
 
 
 @pytest.mark.usefixtures("keys")
-def test_the_terminal_is_as_before_whatever_happened() -> None:
+def test_terminal_modes_are_restored_after_an_error() -> None:
     keyboard = Keyboard()
     before = termios.tcgetattr(sys.stdin)
     with suppress(ZeroDivisionError), keyboard.muted():
-        assert not is_shown()
+        assert not is_echoing()
         with keyboard.unmuted():
-            assert is_shown()
-        assert not is_shown()
+            assert is_echoing()
+        assert not is_echoing()
         raise ZeroDivisionError
     assert termios.tcgetattr(sys.stdin) == before
 
@@ -74,12 +71,12 @@ def test_the_terminal_is_as_before_whatever_happened() -> None:
         ("a\tb\r", "a\tb"),
     ],
 )
-def test_only_text_is_taken_of_what_was_typed(keys: int, pressed: str, text: str) -> None:
+def test_typed_ahead_returns_only_text(keys: int, pressed: str, text: str) -> None:
     press(keys, pressed)
     assert Keyboard().typed_ahead() == text
 
 
-def test_what_nobody_would_see_of_it_is_spelled_out_on_the_next_line(keys: int) -> None:
+def test_control_characters_typed_ahead_are_spelled_out(keys: int) -> None:
     lines = TerminalLines()
     press(keys, "a\u202eb\r")
     lines.hold_typed_ahead()
@@ -93,7 +90,7 @@ _PATIENCE_MS = 20_000
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, ShutdownRequested)])
 def test_signal_just_before_the_wait_of_readline_ends_it(number: signal.Signals, error: type[BaseException]) -> None:
-    """readline looks for signals only when one interrupts its wait, so the wait is interrupted regularly."""
+    """readline looks for signals only when its wait is interrupted."""
     libc = ctypes.PyDLL(None, use_errno=True)
     previous = signal.getsignal(number)
 
