@@ -101,7 +101,8 @@ class Suspended(Exception):
     """Ctrl-Z was pressed while a line was read."""
 
 
-_WAKE_SECONDS = 0.1
+_WAKE_SECONDS = 0.5
+"""Not shorter: an interruption also ends the wait of readline for the rest of a key."""
 
 
 class SignalGuard:
@@ -137,15 +138,20 @@ class SignalGuard:
             self._is_raised = True
             for number, handler in self._previous.items():
                 signal.signal(number, handler)
-            if self._shutdown:  # it came right after a Ctrl-C
-                raise ShutdownRequested(self._shutdown)
+            self._raise_shutdown()
 
     def suspend(self) -> None:
         """Stop the process, and return when it is resumed."""
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self._is_raised = False
+        self._raise_shutdown()
         signal.raise_signal(signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._handle)
+
+    def _raise_shutdown(self) -> None:
+        """Raise for a request to shut down that came right after another signal."""
+        if self._shutdown and not self._in_turn:
+            raise ShutdownRequested(self._shutdown)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self._is_raised:

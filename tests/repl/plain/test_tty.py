@@ -107,13 +107,16 @@ def test_signal_just_before_the_wait_of_readline_ends_it(number: signal.Signals,
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_sigterm_after_ctrl_c_in_one_wait_is_not_lost() -> None:
+@pytest.mark.parametrize(("in_turn", "error"), [(False, ShutdownRequested), (True, KeyboardInterrupt)])
+def test_sigterm_after_ctrl_c_in_one_wait_is_not_lost(in_turn: bool, error: type[BaseException]) -> None:
+    """In a turn, the event loop gets the signal too, and handles it."""
+
     def wait() -> None:
-        with SignalGuard(in_turn=False, can_suspend=True).active():
+        with SignalGuard(in_turn=in_turn, can_suspend=True).active():
             try:
                 signal.raise_signal(signal.SIGINT)
             finally:
                 signal.raise_signal(signal.SIGTERM)
 
-    with pytest.raises(ShutdownRequested):
+    with pytest.raises(error):
         wait()
