@@ -7,6 +7,7 @@ import select
 import sys
 import termios
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Protocol
@@ -19,36 +20,32 @@ Complete = Callable[[str, int], tuple[str, list[str]]]
 """Takes the text before the cursor and a width in columns; see ``PlainCompleter.complete``."""
 
 
-class LineSource(Protocol):
-    """Provides input lines, one at a time."""
+class LineSource(ABC):
+    """Provides input lines; by default without history, completion and prefill."""
 
-    @property
-    def is_lent(self) -> bool:
-        """True while another program has the terminal, and gets Ctrl-C."""
-        ...
+    is_lent = False
+    """True while another program has the terminal, and gets Ctrl-C."""
 
+    @abstractmethod
     async def read_line(self, prompt: str) -> str | None:
         """Return the next line, None at the end of the input.
 
         Raises KeyboardInterrupt for Ctrl-C, and ShutdownRequested for SIGTERM and SIGHUP.
         """
-        ...
 
-    def remember(self, line: str) -> None:
+    def remember(self, line: str) -> None:  # noqa: B027 - a source may lack a history
         """Add ``line`` to the history."""
-        ...
 
-    def prefill(self, text: str) -> bool:
+    def complete_with(self, complete: Complete) -> None:  # noqa: B027 - a source may lack a Tab key
+        """Let Tab use ``complete``."""
+
+    def prefill(self, text: str) -> bool:  # noqa: ARG002 - for sources that can edit given text
         """Put ``text`` on the next line; return False if that is impossible."""
-        ...
+        return False
 
     def hold_input(self) -> AbstractContextManager[None]:
         """Put what is typed during the body on the next line, without showing it before."""
-        ...
-
-    def complete_with(self, complete: Complete) -> None:
-        """Let Tab use ``complete``."""
-        ...
+        return nullcontext()
 
 
 class InteractiveSource(Protocol):
@@ -70,10 +67,8 @@ class InteractiveSource(Protocol):
         ...
 
 
-class PipedLines:
+class PipedLines(LineSource):
     """Lines from a pipe or a file, read in a daemon thread as a pipe may never end."""
-
-    is_lent = False
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -83,17 +78,8 @@ class PipedLines:
     async def read_line(self, prompt: str) -> str | None:  # noqa: ARG002 - there is no one to prompt
         return await self._queue.get()
 
-    def remember(self, line: str) -> None:
-        """Do nothing: this source has no history."""
-
-    def prefill(self, text: str) -> bool:  # noqa: ARG002 - the caller still has the text
+    def prefill(self, text: str) -> bool:  # noqa: ARG002 - the author of the input has the text
         return True
-
-    def hold_input(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def complete_with(self, complete: Complete) -> None:
-        """Do nothing: there is no Tab key."""
 
     def _read(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: the lines are no longer needed
@@ -110,11 +96,10 @@ _PASTED = "\nPasted. Press Enter to send it or Ctrl-C to discard it. "
 _TYPED = "Typed earlier. Press Enter to send it or Ctrl-C to discard it. "
 
 
-class TerminalLines:
+class TerminalLines(LineSource):
     """Lines from a terminal that edits them itself, without history or completion."""
 
     def __init__(self) -> None:
-        self.is_lent = False
         self._keyboard = Keyboard()
         self._prefill = ""
 
@@ -134,12 +119,6 @@ class TerminalLines:
 
     async def read_answer(self, prompt: str) -> str | None:
         return self._read(prompt, in_turn=True)
-
-    def remember(self, line: str) -> None:
-        """Do nothing: this source has no history."""
-
-    def prefill(self, text: str) -> bool:  # noqa: ARG002 - the terminal cannot edit given text
-        return False
 
     def hold_typed_ahead(self) -> None:
         typed = visible(self._keyboard.typed_ahead())
@@ -162,9 +141,6 @@ class TerminalLines:
                 yield
         finally:
             self.is_lent = False
-
-    def complete_with(self, complete: Complete) -> None:
-        """Do nothing: the terminal cannot complete."""
 
     def _remember_draft(self, above: str) -> None:
         """Keep a line that Ctrl-C or a signal has cleared, below the lines it continues."""
