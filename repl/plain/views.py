@@ -1,7 +1,4 @@
-"""The View without a terminal: plain text, answers and lists to one stream, all else to another.
-
-The plain View with a person before it: a terminal without redraws, as for a screen reader.
-"""
+"""Views that only print: to two streams, or to a terminal with a screen reader."""
 
 from __future__ import annotations
 
@@ -60,10 +57,10 @@ def _as_written(text: str, _width: int | None) -> str:
 
 
 class PlainView:
-    """Writes to ``out`` what was asked for, and to ``err`` how it went."""
+    """Writes answers and lists to ``out``, and progress and problems to ``err``."""
 
-    def __init__(self, out: TextIO, err: TextIO, detail: Verbosity | None = None) -> None:
-        self.verbosity = detail or Verbosity()
+    def __init__(self, out: TextIO, err: TextIO, verbosity: Verbosity | None = None) -> None:
+        self.verbosity = verbosity or Verbosity()
         self._thoughts = ThinkingBuffer()
         self._out = out
         self._err = err
@@ -71,7 +68,7 @@ class PlainView:
 
     @property
     def _width(self) -> int:
-        """The columns that a row of a list may take."""
+        """The most columns for a row of a list."""
         return _WIDTH
 
     def info(self, text: str) -> None:
@@ -81,12 +78,12 @@ class PlainView:
         self._write(self._err, [line(text)])
 
     async def confirm(self, question: str) -> bool:
-        """Say no: the next line of standard input is the next thing to do, and was not written as an answer."""
-        self._write(self._err, [line(f"{question} Nobody can answer here, so: no.")])
+        """Answer no: the next line of standard input was not written as an answer."""
+        self._write(self._err, [line(f"{question} Cannot ask without a terminal, so the answer is no.")])
         return False
 
     async def edit(self, path: Path, line: int) -> bool:  # noqa: ARG002 - the View's signature
-        self.error("An editor needs a terminal, and there is none here.")
+        self.error("Cannot open an editor without a terminal.")
         return False
 
     async def show(self, page: Page) -> None:
@@ -98,7 +95,7 @@ class PlainView:
     async def pick(self, shelf: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
         return None
 
-    async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - nobody can answer
+    async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - there is no one to answer
         self._write(self._err, [line(row) for row in notice.split("\n")])
         return True
 
@@ -117,8 +114,8 @@ class PlainView:
                 self._write(self._err, finished_lines(event, verbose=self.verbosity.verbose))
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
-            case Waiting(what) if what:
-                self._write(self._err, [line(waiting_text(what))])
+            case Waiting(activity) if activity:
+                self._write(self._err, [line(waiting_text(activity))])
             case Notice(text):
                 self._write(self._err, [line(text)])
 
@@ -126,14 +123,14 @@ class PlainView:
         raise unattended(request, request.kinds)
 
     @contextmanager
-    def printing(self, command: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002 - it stands above already
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002 - the input shows it already
         try:
             yield self._print
         finally:
             self._end_line()
 
-    async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is started
-        raise UsageError("There is no terminal here to hand over.")
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is run
+        raise UsageError("Cannot give a command the terminal: there is none.")
 
     def _print(self, text: str) -> None:
         self._in_line = not text.endswith("\n") if text else self._in_line
@@ -146,21 +143,21 @@ class PlainView:
         stream.flush()
 
     def _end_line(self) -> None:
-        """End the line of an answer that did not end it itself."""
+        """Write a line feed if the answer so far does not end in one."""
         if self._in_line:
             self._in_line = False
             self._out.write("\n")
             self._out.flush()
 
 
-class AskingView(PlainView):
-    """Asks what a PlainView must answer with no; and writes an answer by whole lines, which are read out whole."""
+class InteractiveView(PlainView):
+    """Asks questions, and writes answers in whole lines, for a screen reader."""
 
-    def __init__(self, lines: InteractiveSource, detail: Verbosity | None = None) -> None:
-        super().__init__(sys.stdout, sys.stderr, detail)
+    def __init__(self, lines: InteractiveSource, verbosity: Verbosity | None = None) -> None:
+        super().__init__(sys.stdout, sys.stderr, verbosity)
         self._thoughts = ThinkingBuffer(lambda: self._width)
         self._lines = lines
-        self._begun = ""
+        self._unfinished = ""
         self._in_code = False
 
     @property
@@ -170,15 +167,15 @@ class AskingView(PlainView):
     def event(self, event: AgentEvent) -> None:
         match event:
             case AnswerDelta(text):
-                whole, end, self._begun = (self._begun + text).rpartition("\n")
+                whole, end, self._unfinished = (self._unfinished + text).rpartition("\n")
                 super().event(AnswerDelta(self._wrapped(whole) + end))
             case ThoughtDelta() if not self.verbosity.thinking:
                 pass
             case TurnStarted():
                 self._in_code = False
             case _:
-                begun, self._begun = self._begun, ""
-                super().event(AnswerDelta(self._wrapped(begun)))
+                unfinished, self._unfinished = self._unfinished, ""
+                super().event(AnswerDelta(self._wrapped(unfinished)))
                 super().event(event)
 
     def info(self, text: str) -> None:
@@ -189,7 +186,7 @@ class AskingView(PlainView):
 
     async def edit(self, path: Path, line: int) -> bool:
         try:
-            with self._lines.lent():
+            with self._lines.lend_terminal():
                 await edit_file(path, line)
         except AloopError as error:
             self.error(str(error))
@@ -197,16 +194,16 @@ class AskingView(PlainView):
         return True
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
-        with self._lines.lent():
+        with self._lines.lend_terminal():
             return await hand_over(command, folder)
 
     async def confirm(self, question: str) -> bool:
-        self._lines.set_aside()
+        self._lines.hold_typed_ahead()
         self.info(f"{question} [y/N]")
         return is_yes(await self._read("> "))
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
-        self._lines.set_aside()
+        self._lines.hold_typed_ahead()
         self._write(self._out, question_lines(request))
         decision = None
         while decision is None:
@@ -219,7 +216,7 @@ class AskingView(PlainView):
         return decision
 
     def _wrapped(self, text: str) -> str:
-        """Return whole lines of an answer broken between words, but code as it is, so that it can be copied."""
+        """Return lines of an answer, wrapped between words except for code."""
         written: list[str] = []
         for row in safe_text(text).split("\n"):
             is_fence = row.lstrip().startswith(("```", "~~~"))
@@ -227,12 +224,12 @@ class AskingView(PlainView):
             written += [row] if is_fence or self._in_code else rows(row, self._width)
         return "\n".join(written)
 
-    async def _read(self, lead: str) -> str:
+    async def _read(self, prompt: str) -> str:
         try:
-            answer = await self._lines.answer(lead)
+            answer = await self._lines.read_answer(prompt)
         except KeyboardInterrupt:
             self.info("")
-            # It has cancelled the turn as well, which ends this wait.
+            # Ctrl-C has cancelled the turn as well, which ends this wait.
             await asyncio.Event().wait()
             raise
-        return "n" if answer is None else answer  # no more lines, no consent
+        return "n" if answer is None else answer

@@ -77,7 +77,7 @@ def test_an_editor_that_is_not_there_is_one_clear_line(shell: Open, monkeypatch:
     save(SESSIONS, FIRST)
     aloop = shell("--resume")
     aloop.send_line("/edit")
-    aloop.wait_for("There is no editor 'no-such-editor' here.")
+    aloop.wait_for("Cannot find the editor 'no-such-editor'.")
     aloop.wait_for("Nothing was changed.")
 
 

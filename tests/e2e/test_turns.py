@@ -84,7 +84,7 @@ def test_typing_goes_on_during_a_turn_and_enter_waits_for_its_end(shell_with_key
     aloop.send_line("one")
     aloop.wait_for("Slow")
     aloop.send("my draft\r")
-    aloop.wait_for("Still busy")
+    aloop.wait_for("A turn is running.")
     assert len(stub.requests) == 1
     gate.open()
     aloop.wait_until(lambda: aloop.screen().splitlines()[-3:-1] == ["", "> my draft"], "the end of the turn")

@@ -94,5 +94,5 @@ async def test_edit_pauses_the_prompt_while_the_editor_runs(
 async def test_edit_reports_a_failed_editor(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VISUAL", f'{sys.executable} -c "raise SystemExit(1)"')
     assert not await stage.view.edit(tmp_path / "file", 1)
-    assert "ended with exit code 1." in stage.terminal.scrollback
+    assert "exited with code 1." in stage.terminal.scrollback
     assert stage.paging == [True, False]

@@ -69,7 +69,7 @@ async def test_live_rows_change_between_printed_text_and_prompt(stage: Stage) ->
 
 
 async def test_typed_text_survives_changes_above_it(stage: Stage) -> None:
-    stage.prompt.offer(Entry("draft"))
+    stage.prompt.prefill(Entry("draft"))
     stage.screen.write("printed\n")
     assert stage.stream("one", "two") == ["printed", "one", "two", STATUS, "> draft", "the toolbar"]
     stage.screen.write("more\n")
@@ -87,7 +87,7 @@ async def test_scrolling_neither_loses_nor_repeats_rows(stage: Stage) -> None:
 
 async def test_tall_input_replaces_the_oldest_live_rows(stage: Stage) -> None:
     stage.stream("one", "two", "three")
-    stage.prompt.offer(Entry("1\n2\n3\n4\n5\n6\n7"))
+    stage.prompt.prefill(Entry("1\n2\n3\n4\n5\n6\n7"))
     stage.screen.write("printed\n")
     assert stage.terminal.scrollback.count("three") == 1
     assert stage.terminal.scrollback.count(STATUS) == 1
