@@ -58,27 +58,12 @@ def _run(argv: Sequence[str]) -> int:
         from aloop.cli.completion import print_words
 
         return print_words(argv[2:])
-    from aloop.cli.options import CompletionsOptions, DoctorOptions
-    from aloop.cli.parser import LocalOptions, SessionsOptions, parse_arguments
+    from aloop.cli.options import RunOptions
+    from aloop.cli.parser import parse_arguments
 
     options = parse_arguments(argv)
-    if isinstance(options, SessionsOptions):
-        # Imported here for start-up time: the prompt does not need it, nor do the sessions need a terminal.
-        from aloop.cli.sessions import run_sessions
-
-        return run_sessions(options)
-    if isinstance(options, DoctorOptions):
-        from aloop.cli.doctor import run_doctor
-
-        return run_doctor(options)
-    if isinstance(options, CompletionsOptions):
-        from aloop.cli.completion import print_script
-
-        return print_script(options)
-    if isinstance(options, LocalOptions):
-        from aloop.cli.local import run_local
-
-        return run_local(options)
+    if not isinstance(options, RunOptions):
+        return options.run()
     return _run_shell(options) if options.task is None else _run_task(options, options.task)
 
 

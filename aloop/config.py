@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from aloop.errors import UsageError
+from aloop.suggestions import closest_match
 
 EditingMode = Literal["emacs", "vi"]
 
@@ -60,11 +61,9 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
     names = [field.name for field in fields(FileSettings)]
     for name, value in values.items():
         if name not in names:
-            # Imported here for start-up time, as tomllib is.
-            import difflib
-
-            near = difflib.get_close_matches(name, names, n=1)
-            raise UsageError(f"There is no setting {name!r}. {f'Did you mean {near[0]}?' if near else _all(names)}")
+            guess = closest_match(name, names)
+            hint = f"Did you mean {guess!r}?" if guess else f"The settings are {', '.join(names[:-1])} and {names[-1]}."
+            raise UsageError(f"Unknown setting {name!r}. {hint}")
         if name in _SWITCHES:
             if not isinstance(value, bool):
                 raise UsageError(f"{name} must be true or false.")
@@ -75,10 +74,6 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
     if values.get("editing_mode", "emacs") not in get_args(EditingMode):
         raise UsageError(f"editing_mode must be {' or '.join(get_args(EditingMode))}.")
     return FileSettings(**values)
-
-
-def _all(names: list[str]) -> str:
-    return f"There are {', '.join(names[:-1])} and {names[-1]}."
 
 
 DEFAULT_MODEL = "claude-sonnet-5-5"

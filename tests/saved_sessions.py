@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from aloop.cli.parser import SessionsAction as Action
-from aloop.cli.parser import SessionsOptions
-from aloop.cli.sessions import run_sessions
+from aloop.cli.session_actions import run_sessions
+from aloop.cli.sessions import SessionsAction as Action
+from aloop.cli.sessions import SessionsOptions
 from commands.trust_store import TrustFile
 
 ROOT = Path(__file__).parents[1]

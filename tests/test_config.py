@@ -78,8 +78,8 @@ def test_the_place_can_be_named_by_an_absolute_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('modle = "x"', "no setting 'modle'. Did you mean model?"),
-        ('api_key = "x"', "There are model, base_url, editing_mode, verbose, thinking and plain."),
+        ('modle = "x"', "Unknown setting 'modle'. Did you mean 'model'?"),
+        ('api_key = "x"', "The settings are model, base_url, editing_mode, verbose, thinking and plain."),
         ("model = 3", "model must be a text"),
         ('model = " "', "model must be a text"),
         ('base_url = "localhost"', "base_url must begin with https://"),

@@ -28,8 +28,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Literal
 
+from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import print_line, print_note
-from aloop.cli.options import DoctorOptions
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
 from aloop.formatting import json_line, quantity
@@ -42,12 +42,36 @@ from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 
 Level = Literal["ok", "warn", "fail"]
 
+_EPILOG = """\
+Each line starts with ok, warn, or fail. Nothing is changed and no API key is
+printed. The exit code is 1 if a check fails."""
+
 _NARROW = 60
 _PLAIN_TERMINALS = {"", "dumb", "unknown"}
 # Where prompt_toolkit looks when no variable names an editor.
 _USUAL_EDITORS = ("editor", "nano", "pico", "vi", "emacs")
 # Before this was written, no clock can be right.
 _WRITTEN = 2025
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorOptions(CommandOptions):
+    """The options of ``aloop doctor``."""
+
+    sessions_dir: Path | None = None
+    as_json: bool = False
+
+    def run(self) -> int:
+        return run_doctor(self)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Complete the parser of ``aloop doctor``."""
+    parser.set_defaults(options=DoctorOptions)
+    parser.epilog = _EPILOG
+    parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object per line")
+    parser.add_sessions_dir()
+    parser.add_help_option()
 
 
 @dataclass(frozen=True, slots=True)

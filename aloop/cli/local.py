@@ -11,11 +11,12 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from types import TracebackType
+from typing import Literal
 
+from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import confirm, print_line, print_note
-from aloop.cli.parser import LocalAction, LocalOptions
 from aloop.config import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import json_line
@@ -25,7 +26,49 @@ from aloop.local_model.models import BUNDLED, InstallPaths, shown, size_of
 from aloop.local_model.packages import Package, find_damage, packages_for
 from aloop.local_model.status import local_status
 
-_WIDTH = 30
+LocalAction = Literal["install", "status", "remove"]
+
+ACTIONS: dict[LocalAction, str] = {
+    "install": "Download and install the local model, after confirmation",
+    "status": "Show the state of the local model; exit with 1 if it is not usable",
+    "remove": "Remove the local model, after confirmation",
+}
+
+_EPILOG = """\
+The local model is small and needs neither an API key nor, once installed, a
+network. It is stored in ~/.local/share/aloop, or in $ALOOP_DATA_DIR; your
+Python environment is not changed.
+
+It answers if there is no API key, or with --model local. To run another model,
+use --model local:/path/to/model.gguf or set ALOOP_LOCAL_MODEL."""
+
+_BAR_WIDTH = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOptions(CommandOptions):
+    """The options of ``aloop local``."""
+
+    action: LocalAction
+    yes: bool = False
+    as_json: bool = False
+
+    def run(self) -> int:
+        return run_local(self)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Complete the parser of ``aloop local``."""
+    parser.set_defaults(options=LocalOptions)
+    parser.usage = "aloop local COMMAND ..."
+    parser.epilog = _EPILOG
+    for name, action in parser.add_commands("action", {str(name): text for name, text in ACTIONS.items()}).items():
+        if name == "status":
+            action.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
+        else:
+            action.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+        action.add_help_option()
+    parser.add_help_option()
 
 
 class Bar:
@@ -51,8 +94,8 @@ class Bar:
     def show(self, progress: Progress) -> None:
         """Draw how far it is."""
         share = progress.done / progress.total
-        filled = round(share * _WIDTH)
-        self._draw(f"{self._title} {'█' * filled}{'░' * (_WIDTH - filled)} {share:4.0%}")
+        filled = round(share * _BAR_WIDTH)
+        self._draw(f"{self._title} {'█' * filled}{'░' * (_BAR_WIDTH - filled)} {share:4.0%}")
 
     def _draw(self, text: str) -> None:
         if self._is_watched:

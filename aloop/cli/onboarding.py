@@ -109,8 +109,7 @@ def _take_key() -> Outcome:
 
 def _install() -> Outcome:
     # Imported here: most answers need no installer.
-    from aloop.cli.local import STOPPED, run_local
-    from aloop.cli.parser import LocalOptions
+    from aloop.cli.local import STOPPED, LocalOptions, run_local
 
     sys.stderr.write("\n")
     try:

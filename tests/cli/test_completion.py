@@ -16,7 +16,8 @@ import pytest
 
 from aloop.__main__ import main
 from aloop.cli.completion import words
-from aloop.cli.parser import ACTIONS, program_parser
+from aloop.cli.parser import program_parser
+from aloop.cli.sessions import ACTIONS
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +104,7 @@ def test_options_are_those_of_the_parser_with_what_their_help_says() -> None:
     told = dict(words(["--"]))
     own = [name for action in program_parser().arguments for name in action.option_strings if name.startswith("--")]
     assert list(told) == own
-    assert "id" in told["--resume"]
+    assert "ID" in told["--resume"]
 
 
 @pytest.mark.parametrize(

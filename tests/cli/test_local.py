@@ -13,7 +13,8 @@ import pytest
 
 from aloop.__main__ import main
 from aloop.cli import local as local_cli
-from aloop.cli.parser import LocalOptions, parse_arguments
+from aloop.cli.local import LocalOptions
+from aloop.cli.parser import parse_arguments
 from aloop.errors import LocalModelError, UsageError
 from tests.local_model.installation import install_fake
 
@@ -53,12 +54,12 @@ def test_arguments_are_options(arguments: list[str], options: LocalOptions) -> N
     ("arguments", "told"),
     [
         (["local"], "install, status or remove"),
-        (["local", "instal"], "Did you mean: aloop local install"),
-        (["local", "nonsense"], "See: aloop local --help"),
+        (["local", "instal"], "Did you mean 'aloop local install'"),
+        (["local", "nonsense"], "Run 'aloop local --help'"),
         (["local", "status", "--yes"], "--yes"),
-        (["--task", "x", "local", "install"], "--task .* does not go with 'local'"),
-        (["install"], "Did you mean: aloop local install"),
-        (["locl", "install"], "Did you mean: aloop local install"),
+        (["--task", "x", "local", "install"], "--task cannot be used with 'local'"),
+        (["install"], "Did you mean 'aloop local install'"),
+        (["locl", "install"], "Did you mean 'aloop local install'"),
     ],
 )
 def test_a_slip_is_told_what_was_meant(arguments: list[str], told: str) -> None:

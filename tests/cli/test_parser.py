@@ -8,7 +8,8 @@ import pytest
 
 from aloop import __version__
 from aloop.cli.options import STDIN, RunOptions
-from aloop.cli.parser import ACTIONS, SessionsOptions, parse_arguments, program_help
+from aloop.cli.parser import parse_arguments, program_help
+from aloop.cli.sessions import ACTIONS, SessionsAction, SessionsOptions
 from aloop.errors import UsageError
 
 
@@ -90,7 +91,7 @@ def test_a_text_that_is_an_option_of_ours_can_still_be_sent() -> None:
 
 
 def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
-    with pytest.raises(UsageError, match="the value --"):
+    with pytest.raises(UsageError, match="the value '--'"):
         parse_arguments(["--task=--"])
 
 
@@ -109,13 +110,13 @@ def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
     ],
 )
 def test_an_empty_text_from_an_unset_variable_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="the text is empty"):
+    with pytest.raises(UsageError, match="the value is empty"):
         parse_arguments(arguments)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "abc", "1.5", "", "²"])
 def test_a_limit_is_a_whole_number_from_1_up(limit: str) -> None:
-    with pytest.raises(UsageError, match=r"--limit: .* is not a whole number from 1 up"):
+    with pytest.raises(UsageError, match=r"--limit: .* is not a positive integer"):
         parse_arguments(["sessions", "list", "--limit", limit])
 
 
@@ -129,30 +130,30 @@ def test_a_limit_is_a_whole_number_from_1_up(limit: str) -> None:
     ],
 )
 def test_options_of_a_conversation_do_not_go_with_sessions(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="does not go with 'sessions'"):
+    with pytest.raises(UsageError, match="cannot be used with 'sessions'"):
         parse_arguments(arguments)
 
 
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["session", "list", "--json"], "Did you mean: aloop sessions list --json"),
-        (["sessions", "lst"], "Did you mean: aloop sessions list"),
-        (["list"], "Did you mean: aloop sessions list"),
-        (["show", "a1b2"], "Did you mean: aloop sessions show a1b2"),
-        (["history"], "Did you mean: aloop sessions list"),
-        (["help"], "Did you mean: aloop --help"),
-        (["what is 2+2"], "A task is given so: aloop --task 'what is 2+2'"),
-        (["--modle", "x"], "Did you mean --model?"),
-        (["--res"], "Did you mean --resume?"),
-        (["--zzz"], "See: aloop --help"),
-        (["sessions"], "trash, restore or purge?"),
-        (["sessions", "frobnicate"], "See: aloop sessions --help"),
-        (["sessions", "show"], "See: aloop sessions show --help"),
-        (["sessions", "show", "a1b2", "c3d4"], "See: aloop sessions show --help"),
-        (["sessions", "list", "--yes"], "See: aloop sessions list --help"),
-        (["sessions", "trash", "a1b2"], "See: aloop sessions trash --help"),
-        (["purge"], "Did you mean: aloop sessions purge"),
+        (["session", "list", "--json"], "Did you mean 'aloop sessions list --json'?"),
+        (["sessions", "lst"], "Did you mean 'aloop sessions list'?"),
+        (["list"], "Did you mean 'aloop sessions list'?"),
+        (["show", "a1b2"], "Did you mean 'aloop sessions show a1b2'?"),
+        (["history"], "Did you mean 'aloop sessions list'?"),
+        (["help"], "Did you mean 'aloop --help'?"),
+        (["what is 2+2"], "To run a task, use: aloop --task 'what is 2+2'"),
+        (["--modle", "x"], "Did you mean '--model'?"),
+        (["--res"], "Did you mean '--resume'?"),
+        (["--zzz"], "Run 'aloop --help' for usage."),
+        (["sessions"], "trash, restore or purge."),
+        (["sessions", "frobnicate"], "Run 'aloop sessions --help' for usage."),
+        (["sessions", "show"], "Run 'aloop sessions show --help' for usage."),
+        (["sessions", "show", "a1b2", "c3d4"], "Run 'aloop sessions show --help' for usage."),
+        (["sessions", "list", "--yes"], "Run 'aloop sessions list --help' for usage."),
+        (["sessions", "trash", "a1b2"], "Run 'aloop sessions trash --help' for usage."),
+        (["purge"], "Did you mean 'aloop sessions purge'?"),
     ],
 )
 def test_a_mistake_is_answered_with_what_was_probably_meant(arguments: list[str], hint: str) -> None:
@@ -190,20 +191,20 @@ def test_help_names_every_option() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_every_sessions_command_stands_in_both_helps(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["sessions", "--help"])
-    assert f"aloop sessions {action}" in capsys.readouterr().out
+    assert f"\n  {action:<12} {ACTIONS[action]}\n" in capsys.readouterr().out
     assert action in program_help()
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--output-format", "json"], "is for --task"),
-        (["--task", "Hi", "--output-format", "xml"], "invalid choice"),
-        (["--max-steps", "0"], "whole number from 1 up"),
-        (["sessions", "list", "--max-steps", "3"], "--max-steps is for a conversation"),
+        (["--output-format", "json"], "needs --task"),
+        (["--task", "Hi", "--output-format", "xml"], "is not one of text, json, stream-json"),
+        (["--max-steps", "0"], "not a positive integer"),
+        (["sessions", "list", "--max-steps", "3"], "--max-steps cannot be used with 'sessions'"),
     ],
 )
 def test_what_makes_no_sense_for_a_program_is_refused(arguments: list[str], says: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import sessions as sessions_removal
+from aloop.cli import session_actions
 from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionBusy, SessionExists, SessionNotFound
 from tests.saved_sessions import FIRST, SECOND, THIRD, Terminal, ask, break_session, open_elsewhere, save
 from tests.test_main import run
@@ -119,7 +119,7 @@ def test_the_session_that_was_asked_about_is_deleted_whatever_its_prefix_means_b
         save(sessions_dir, SECOND)
         return True
 
-    monkeypatch.setattr(sessions_removal, "confirm", agree_late)
+    monkeypatch.setattr(session_actions, "confirm", agree_late)
     with pytest.raises(SessionNotFound):
         ask(sessions_dir, "delete", "a1b2")
     assert (sessions_dir / f"2025-01-01_{SECOND[:8]}").exists()
