@@ -17,7 +17,7 @@ from aloop.suggestions import closest_match
 
 
 class CommandOptions(ABC):
-    """The options of a subcommand; each is a dataclass whose fields are named after the arguments."""
+    """The options of a subcommand: a dataclass with a field for each argument."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ class UnknownCommand(UsageError):
 
 
 class Parser(ArgumentParser):
-    """An argument parser that raises UsageError, takes no abbreviations and may have subcommands."""
+    """An argument parser that raises UsageError and takes no abbreviations."""
 
     def __init__(
         self, prog: str, description: str = "", *, usage: str | None = None, epilog: str | None = None
@@ -71,7 +71,7 @@ class Parser(ArgumentParser):
         return f"Run '{self.prog} --help' for usage."
 
     def add_commands(self, dest: str, summaries: Mapping[str, str]) -> dict[str, Parser]:
-        """Add a subcommand for each name in ``summaries`` and list them in the help; returns their parsers."""
+        """Add subcommands, list them in the help and return their parsers by name."""
         actions = self.add_subparsers(dest=dest, prog=self.prog, help=SUPPRESS)
         for name, summary in summaries.items():
             self.commands[name] = actions.add_parser(name, description=summary)
@@ -80,7 +80,7 @@ class Parser(ArgumentParser):
         return self.commands
 
     def add_sessions_dir(self) -> None:
-        """Add ``--sessions-dir``, which the program and the subcommands that use sessions all take."""
+        """Add ``--sessions-dir``, for the program and for subcommands that use sessions."""
         self.add_argument(
             "--sessions-dir",
             type=directory,
@@ -111,7 +111,7 @@ class Parser(ArgumentParser):
 
 
 def non_empty(text: str) -> str:
-    """Reject an empty value: a script passes it when a variable is unset, and it is never intended."""
+    """Reject an empty value, which a script passes if a variable is unset."""
     if not text.strip():
         raise ArgumentTypeError("the value is empty")
     return text

@@ -1,6 +1,7 @@
-"""Shell completion: ``aloop completions SHELL`` prints a script that asks aloop for the words at each Tab.
+"""``aloop completions``: shell scripts, and the candidates that they ask for.
 
-Each Tab starts aloop, so nothing slow is imported: options come from the parsers, sessions from folder names.
+Each Tab starts aloop, so nothing slow is imported: options come from the parsers, sessions from folder names. The
+scripts contain no options, so that they need not be installed again when those change.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ Word = tuple[str, str]
 
 
 def print_words(typed: Sequence[str]) -> int:
-    """Print the candidates for the last of ``typed``, each with a tab and its description."""
+    """Print a line per candidate for the last of ``typed``: word, tab, description."""
     for word, about in words(typed):
         print_line(f"{word}\t{about}")
     return 0
@@ -153,7 +154,7 @@ def session_words(sessions_dir: Path | None, prefix: str, *, in_trash: bool) -> 
 
 
 class _Line:
-    """The words before the cursor: the command they name, and the option that still needs its value."""
+    """The command named before the cursor, and the option that still needs its value."""
 
     def __init__(self, before: Sequence[str]) -> None:
         self._parser = program_parser(before)

@@ -12,7 +12,7 @@ from aloop.config import MAX_STEPS, OutputFormat
 from aloop.permissions import Kind
 
 STDIN = "-"
-"""The value of ``--task`` that stands for the text on standard input."""
+"""The value of ``--task`` that reads the task from standard input."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The command line of ``aloop``: the program's own options and the table of subcommands."""
+"""The command line of aloop: its own options and the table of subcommands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aloop.suggestions import closest_match
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A subcommand: its line in the help, and the module whose ``add_arguments`` completes its parser.
+    """A subcommand: its line in the help, and its module.
 
     The module is imported only if the subcommand is used. Its ``add_arguments(parser)`` sets the default ``options``
     to a subclass of CommandOptions.
@@ -116,7 +116,7 @@ def program_help() -> str:
 
 
 def program_parser(arguments: Iterable[str] = ()) -> Parser:
-    """Return the parser of the program, with the subcommands that occur in ``arguments`` complete."""
+    """Return the parser, with the arguments of subcommands that are in ``arguments``."""
     parser = Parser("aloop", "Talk with an LLM agent whose memory is YAML that you own.", usage=_USAGE, epilog=_EPILOG)
     add = parser.add_argument
     add(
@@ -178,9 +178,10 @@ def _kinds(text: str) -> tuple[Kind, ...]:
 
 
 def _join_task(arguments: Sequence[str], options: Iterable[str]) -> list[str]:
-    """Return ``arguments`` with ``--task -x`` as ``--task=-x``, so that argparse does not take ``-x`` for an option.
+    """Return ``arguments`` with ``--task -x`` as ``--task=-x``.
 
-    The program's own options are left alone: ``--task --resume`` is more likely a forgotten text than a task.
+    Otherwise argparse takes ``-x`` for an option. The program's own options are left alone: ``--task --resume`` is
+    more likely a forgotten text than a task.
     """
     joined: list[str] = []
     for argument in arguments:
@@ -214,7 +215,10 @@ def _explain_rest(program: Parser, innermost: Parser, rest: Sequence[str]) -> Us
 
 
 def _explain_unknown(program: Parser, name: str, arguments: Sequence[str]) -> UsageError:
-    """Return the error for a ``name`` that is not a subcommand; an unknown option before it is the likelier cause."""
+    """Return the error for a ``name`` that is not a subcommand.
+
+    If an unknown option precedes it, the error is about that: ``name`` is probably its value.
+    """
     before, after = arguments[: arguments.index(name)], arguments[arguments.index(name) + 1 :]
     for argument in before:
         if argument.startswith("-") and argument.partition("=")[0] not in program.option_names:

@@ -1,11 +1,4 @@
-"""``aloop sessions …``: records in from MemoryManager, plain lines or lines of JSON out.
-
-``aloop sessions export``: a session as a document, on standard output or in a file.
-
-``aloop sessions delete``, ``trash``, ``restore`` and ``purge``: out of sight, back again, or gone for good.
-
-``aloop sessions search``: each match as soon as it is found, under a line that names its session.
-"""
+"""The actions of ``aloop sessions``, which print text or JSON."""
 
 from __future__ import annotations
 
@@ -46,41 +39,41 @@ from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 
-STDOUT = "-"
+_STDOUT = "-"
 
 
-def export(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _export(options: SessionsOptions, runner: asyncio.Runner) -> int:
     form = read_format(options.form)
     session = runner.run(MemoryManager.load_session(options.id, sessions_dir=options.sessions_dir))
     text = render(session, form)
-    if options.path in ("", STDOUT):
+    if options.path in ("", _STDOUT):
         sys.stdout.write(text)
         return 0
     path = export_path(session, form, options.path, Path.cwd())
     write_export(path, text)
-    print_note(f"Written: {path}")
+    print_note(f"Wrote {path}")
     return 0
 
 
-def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    # First of all: too little of an id is refused whatever it finds, and whatever the answer would be.
+def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    # Before the search and the question: a short prefix is an error even if it matches one session.
     require_prefix_length(options.id)
     session_id = runner.run(_find(options))
     if not options.yes:
         question = f"Delete {runner.run(_describe(session_id, options))}?"
         if not confirm(question, "to delete", "deleted"):
             return 1
-    # The one that was asked about, whatever the prefix means by now.
+    # By full ID: the prefix may match another session by now.
     trash = runner.run(MemoryManager.delete_session(session_id, sessions_dir=options.sessions_dir))
     short = short_name_of(session_id, trash.name)
     if options.as_json:
         print_line(json_line({"deleted": session_id, "trash": trash}))
     else:
-        print_line(f"Deleted session {short}. aloop sessions restore {shlex.quote(short)} brings it back from {trash}")
+        print_line(f"Deleted session {short} (moved to {trash}). To undo: aloop sessions restore {shlex.quote(short)}")
     return 0
 
 
-def list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
     sessions = runner.run(MemoryManager.list_trash(sessions_dir=options.sessions_dir))
     if options.as_json:
         for session in sessions:
@@ -91,35 +84,34 @@ def list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
         return 0
     for line in trash_lines(sessions, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
         print_line(line)
-    print_note("aloop sessions restore ID brings one back; aloop sessions purge removes them for good.")
+    print_note("To restore a session: aloop sessions restore ID. To remove all for good: aloop sessions purge.")
     return 0
 
 
-def restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
     summary = runner.run(MemoryManager.restore_session(options.id, sessions_dir=options.sessions_dir))
     if options.as_json:
         print_line(json_line(summary_record(summary)))
     else:
-        print_line(
-            f"Restored session {short_name_of(summary.id, summary.path.parent.name)}. It is in {summary.path.parent}"
-        )
+        folder = summary.path.parent
+        print_line(f"Restored session {short_name_of(summary.id, folder.name)} to {folder}")
     return 0
 
 
-def purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
     if options.id:
         require_prefix_length(options.id)
     sessions = runner.run(MemoryManager.list_trash(options.id or None, sessions_dir=options.sessions_dir))
-    what = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
-    if sessions and not options.yes and not confirm(f"Remove {what}, for good?", "to purge", "removed"):
+    amount = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
+    if sessions and not options.yes and not confirm(f"Remove {amount}, for good?", "to purge", "removed"):
         return 1
-    # What was asked about goes, and nothing that was deleted meanwhile.
+    # Only the sessions of the question, not those deleted since.
     runner.run(MemoryManager.purge_trash(sessions, sessions_dir=options.sessions_dir))
     if options.as_json:
         for session in sessions:
             print_line(json_line(trashed_record(session)))
     else:
-        print_line(f"Removed {what}." if sessions else "The trash is empty.")
+        print_line(f"Removed {amount}." if sessions else "The trash is empty.")
     return 0
 
 
@@ -137,16 +129,15 @@ async def _describe(session_id: str, options: SessionsOptions) -> str:
     return describe(rows[0])
 
 
-def search(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    """Print what is found and return 0, whether that is something or nothing."""
-    return runner.run(_search(options))
+def _search(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    return runner.run(_print_hits(options))
 
 
-async def _search(options: SessionsOptions) -> int:
+async def _print_hits(options: SessionsOptions) -> int:
     shown, session = 0, ""
     async for hit in MemoryManager.search_sessions(_as_query(options.words), sessions_dir=options.sessions_dir):
         if shown == options.limit:
-            print_note(f"There are more than these {shown}; --limit N shows more.")
+            print_note(_more_than(shown))
             return 0
         if options.as_json:
             print_line(json_line(hit_record(hit)))
@@ -155,12 +146,12 @@ async def _search(options: SessionsOptions) -> int:
         sys.stdout.flush()
         shown, session = shown + 1, hit.session.id
     if not shown:
-        print_note("Nothing was found.")
+        print_note("No matches.")
     return 0
 
 
 def _as_query(words: tuple[str, ...]) -> str:
-    """Put quotes round what came as one argument: the shell has taken away those that were typed."""
+    """Quote each argument of several words: the shell has removed the quotes."""
     return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
 
 
@@ -176,15 +167,19 @@ def _print_hit(hit: Hit, *, begins: bool) -> None:
         print_marked(line if width is None else cut(line, width), marks if bold else ())
 
 
+def _more_than(count: int) -> str:
+    return f"Only the first {count:,} are shown; use --limit N for more."
+
+
 def run_sessions(options: SessionsOptions) -> int:
-    """Do what ``options`` ask for and return the exit code; raises AloopError for what can not be done."""
-    # One loop for all calls, and none running while a question waits: a loop would swallow the first Ctrl-C.
+    """Run the action of ``options`` and return the exit code; raises AloopError."""
+    # One loop for all calls, not running during a question: a running loop swallows the first Ctrl-C.
     with asyncio.Runner() as runner:
         return _ACTIONS[options.action](options, runner)
 
 
 def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    # One more than is shown tells whether there are more.
+    # One more than is shown, to know if there are more.
     found = runner.run(MemoryManager.list_sessions(options.limit + 1, sessions_dir=options.sessions_dir))
     rows = found[: options.limit]
     if options.as_json:
@@ -192,12 +187,12 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
             print_line(json_line(summary_record(row)))
         return 0
     if not rows:
-        print_note(f"No sessions are saved in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
+        print_note(f"No sessions in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
         return 0
     for line in list_lines(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
         print_line(line)
     if len(found) > len(rows):
-        print_note(f"There are more than these {len(rows)}; --limit N shows more.")
+        print_note(_more_than(len(rows)))
     return 0
 
 
@@ -239,29 +234,29 @@ def _check(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _verdict(findings: Sequence[Finding]) -> str:
-    """Close a check in a sentence or two: how much was found, fixed, and can be fixed."""
+    """Return the last sentence of a check: how many problems were found and fixed."""
     if not findings:
-        return "Nothing odd was found."
-    found = quantity(len(findings), "finding")
+        return "No problems found."
+    found = quantity(len(findings), "problem")
     fixed = [finding for finding in findings if finding.fixed]
     if not fixed:
         fixable = sum(finding.fixable for finding in findings)
-        return f"{found}; --fix can mend {fixable:,}." if fixable else f"{found}, none that --fix could mend."
-    outcome = f"{found}: {len(fixed):,} fixed, {len(findings) - len(fixed):,} left."
-    # A finding with a place is one about the text.
+        return f"{found} found, {fixable:,} of them fixable with --fix." if fixable else f"{found} found, not fixable."
+    outcome = f"{found} found: {len(fixed):,} fixed, {len(findings) - len(fixed):,} left."
+    # A problem with a line number is in the text of a file.
     copied = any(finding.line for finding in fixed)
-    return f"{outcome} What a file was before is kept beside it, as session.before-….yaml." if copied else outcome
+    return f"{outcome} The previous text is kept as session.before-….yaml." if copied else outcome
 
 
 _ACTIONS: dict[SessionsAction, Callable[[SessionsOptions, asyncio.Runner], int]] = {
     "list": _list,
     "show": _show,
-    "search": search,
+    "search": _search,
     "stats": _stats,
-    "export": export,
+    "export": _export,
     "check": _check,
-    "delete": delete,
-    "trash": list_trash,
-    "restore": restore,
-    "purge": purge,
+    "delete": _delete,
+    "trash": _list_trash,
+    "restore": _restore,
+    "purge": _purge,
 }

@@ -98,7 +98,7 @@ def test_no_key_and_no_sense_are_asked_again(
     assert first_run.choose(Settings.from_env()) is not None
     said = capsys.readouterr().err
     assert said.count("1, 2 or 3 [3]: ") == 3
-    assert said.count("Who shall answer?") == 2, "what makes no sense is asked again in one line"
+    assert said.count("Which model should answer?") == 2, "what makes no sense is asked again in one line"
 
 
 def test_ctrl_c_leaves_and_ends_the_line(

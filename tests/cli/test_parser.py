@@ -1,4 +1,4 @@
-"""Arguments become options, or one line that says what is wrong with them."""
+"""The options parsed from arguments, and the one-line error for wrong usage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from aloop.errors import UsageError
         (["--task", "Hi", "--output-format=stream-json"], RunOptions(task="Hi", output_format="stream-json")),
     ],
 )
-def test_a_conversation_is_asked_for(arguments: list[str], options: RunOptions) -> None:
+def test_arguments_of_a_conversation_become_run_options(arguments: list[str], options: RunOptions) -> None:
     assert parse_arguments(arguments) == options
 
 
@@ -54,7 +54,7 @@ def test_a_conversation_is_asked_for(arguments: list[str], options: RunOptions) 
         (["purge", "a1b2"], SessionsOptions("purge", id="a1b2")),
     ],
 )
-def test_saved_sessions_are_asked_for(arguments: list[str], options: SessionsOptions) -> None:
+def test_arguments_of_sessions_become_sessions_options(arguments: list[str], options: SessionsOptions) -> None:
     assert parse_arguments(["sessions", *arguments]) == options
 
 
@@ -67,30 +67,30 @@ def test_saved_sessions_are_asked_for(arguments: list[str], options: SessionsOpt
         ["sessions", "list", "--json", "--sessions-dir=X"],
     ],
 )
-def test_the_sessions_folder_may_be_named_anywhere(arguments: list[str]) -> None:
+def test_sessions_dir_is_accepted_in_any_position(arguments: list[str]) -> None:
     assert parse_arguments(arguments) == SessionsOptions("list", sessions_dir=Path("X"), as_json=True)
 
 
-def test_a_tilde_that_the_shell_left_alone_is_home(private_home: Path) -> None:
+def test_tilde_in_sessions_dir_is_expanded(private_home: Path) -> None:
     assert parse_arguments(["--sessions-dir=~/saved"]) == RunOptions(sessions_dir=private_home / "saved")
 
 
 @pytest.mark.parametrize("text", ["-x", "-1 + 2", "x=--", "--- a/file", "--nonsense"])
-def test_a_task_may_begin_with_a_dash(text: str) -> None:
+def test_task_may_start_with_a_dash(text: str) -> None:
     assert parse_arguments(["--task", text]) == RunOptions(task=text)
 
 
 @pytest.mark.parametrize("option", ["--resume", "--model=x", "--help", "-h", "--"])
-def test_an_option_of_ours_after_task_is_a_forgotten_text(option: str) -> None:
+def test_task_followed_by_an_option_is_an_error(option: str) -> None:
     with pytest.raises(UsageError, match="--task"):
         parse_arguments(["--task", option])
 
 
-def test_a_text_that_is_an_option_of_ours_can_still_be_sent() -> None:
+def test_task_equals_option_is_a_task() -> None:
     assert parse_arguments(["--task=--resume"]) == RunOptions(task="--resume")
 
 
-def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
+def test_double_dash_is_not_a_task() -> None:
     with pytest.raises(UsageError, match="the value '--'"):
         parse_arguments(["--task=--"])
 
@@ -109,13 +109,13 @@ def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
         ["sessions", "check", ""],
     ],
 )
-def test_an_empty_text_from_an_unset_variable_is_refused(arguments: list[str]) -> None:
+def test_empty_value_is_an_error(arguments: list[str]) -> None:
     with pytest.raises(UsageError, match="the value is empty"):
         parse_arguments(arguments)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "abc", "1.5", "", "²"])
-def test_a_limit_is_a_whole_number_from_1_up(limit: str) -> None:
+def test_limit_must_be_a_positive_integer(limit: str) -> None:
     with pytest.raises(UsageError, match=r"--limit: .* is not a positive integer"):
         parse_arguments(["sessions", "list", "--limit", limit])
 
@@ -129,7 +129,7 @@ def test_a_limit_is_a_whole_number_from_1_up(limit: str) -> None:
         ["--model", "offline", "sessions", "list"],
     ],
 )
-def test_options_of_a_conversation_do_not_go_with_sessions(arguments: list[str]) -> None:
+def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[str]) -> None:
     with pytest.raises(UsageError, match="cannot be used with 'sessions'"):
         parse_arguments(arguments)
 
@@ -156,14 +156,14 @@ def test_options_of_a_conversation_do_not_go_with_sessions(arguments: list[str])
         (["purge"], "Did you mean 'aloop sessions purge'?"),
     ],
 )
-def test_a_mistake_is_answered_with_what_was_probably_meant(arguments: list[str], hint: str) -> None:
+def test_error_suggests_the_intended_usage(arguments: list[str], hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_arguments(arguments)
     assert hint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_option_prints_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse_arguments(["--version"])
     assert caught.value.code == 0
@@ -199,7 +199,7 @@ def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--output-format", "json"], "needs --task"),
         (["--task", "Hi", "--output-format", "xml"], "is not one of text, json, stream-json"),
@@ -207,6 +207,6 @@ def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys:
         (["sessions", "list", "--max-steps", "3"], "--max-steps cannot be used with 'sessions'"),
     ],
 )
-def test_what_makes_no_sense_for_a_program_is_refused(arguments: list[str], says: str) -> None:
-    with pytest.raises(UsageError, match=says):
+def test_invalid_combination_or_value_is_an_error(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         parse_arguments(arguments)
