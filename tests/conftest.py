@@ -52,6 +52,6 @@ def sessions_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stub() -> Iterator[StubServer]:
-    """A running stub of the Messages API; ``stub.env`` has the variables that point to it."""
+    """A running stub of the Messages API; ``stub.env`` points to it."""
     with StubServer() as server:
         yield server

@@ -1,4 +1,4 @@
-"""The examples of the memory specification, with its imports and commands mapped to aloop's.
+"""The examples of the memory specification, with aloop's imports and commands.
 
 The Python blocks run unchanged, including top-level ``await``; names that they assume (``llm``, ``agent``) are given.
 """
