@@ -14,9 +14,28 @@ from typing import Any, Literal, get_args
 from aloop.errors import UsageError
 from aloop.suggestions import closest_match
 
-EditingMode = Literal["emacs", "vi"]
+DEFAULT_MODEL = "claude-sonnet-5-5"
+OFFLINE_MODEL = "offline"
+LOCAL_MODEL = "local"
+"""The installed local model; ``local:`` followed by a path or title names another."""
+MAX_STEPS = 50
+"""Model calls in one turn; each except the last calls tools."""
 
-_BOOLEANS = ("plain", "verbose", "thinking")
+OutputFormat = Literal["text", "json", "stream-json"]
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
+EditingMode = Literal["emacs", "vi"]
+ExportFormat = Literal["md", "html", "json"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+
+_BOOLEANS = ("plain", "verbose", "thinking")  # keys of the config file
+
+# Each of these variables is a complete credential. They are in the SDK's order.
+_CREDENTIAL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
+# Workload identity federation needs both of the first and one of the second.
+_FEDERATION_VARIABLES = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID")
+_IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKEN")
+# A stored profile leaves one of these in the SDK's folder: the pointer to the active one, or the default one.
+_PROFILE_FILES = ("active_config", "configs/default.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +51,8 @@ class FileSettings:
 
 
 def config_path(env: Mapping[str, str], home: Path) -> Path:
-    """Return the path of the config file.
-
-    A relative XDG_CONFIG_HOME is ignored: it would be a folder in the project.
-    """
-    config = Path(env.get("XDG_CONFIG_HOME", ""))
-    return (config if config.is_absolute() else home / ".config") / "aloop" / "config.toml"
+    """Return the path of the config file."""
+    return _xdg_dir(env, "XDG_CONFIG_HOME", home / ".config") / "aloop" / "config.toml"
 
 
 def read_config_file(path: Path) -> FileSettings:
@@ -79,27 +94,6 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
     return FileSettings(**values)
 
 
-DEFAULT_MODEL = "claude-sonnet-5-5"
-OFFLINE_MODEL = "offline"
-LOCAL_MODEL = "local"
-"""The installed local model; ``local:`` followed by a path or title names another."""
-MAX_STEPS = 50
-"""Model calls in one turn; each except the last calls tools."""
-
-OutputFormat = Literal["text", "json", "stream-json"]
-OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
-ExportFormat = Literal["md", "html", "json"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-
-# Each of these variables is a complete credential. They are in the SDK's order.
-_CREDENTIAL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
-# Workload identity federation needs both of the first and one of the second.
-_FEDERATION_VARIABLES = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID")
-_IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKEN")
-# A stored profile leaves one of these in the SDK's folder: the pointer to the active one, or the default one.
-_PROFILE_FILES = ("active_config", "configs/default.json")
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The environment and the config file combined; the environment takes precedence."""
@@ -120,7 +114,7 @@ class Settings:
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read the settings; raises UsageError if the config file is invalid."""
         env = os.environ if env is None else env
-        home = Path(env.get("HOME") or Path.home())
+        home = _home(env)
         file = read_config_file(config_path(env, home))
         return cls(
             model=env.get("ALOOP_MODEL") or file.model,
@@ -148,18 +142,27 @@ def _data_dir(env: Mapping[str, str], home: Path) -> Path:
     """Return the folder of large files that can be downloaded again."""
     if path := env.get("ALOOP_DATA_DIR"):
         return Path(path).expanduser().absolute()
-    data = Path(env.get("XDG_DATA_HOME", ""))
-    return (data if data.is_absolute() else home / ".local" / "share") / "aloop"
+    return _xdg_dir(env, "XDG_DATA_HOME", home / ".local" / "share") / "aloop"
 
 
 def state_dir(env: Mapping[str, str] | None = None) -> Path:
-    """Return the folder in which programs keep state, such as histories.
-
-    A relative XDG_STATE_HOME is ignored: it would be a folder in the project.
-    """
+    """Return the folder in which programs keep state, such as histories."""
     env = os.environ if env is None else env
-    state = Path(env.get("XDG_STATE_HOME", ""))
-    return state if state.is_absolute() else Path(env.get("HOME") or Path.home()) / ".local" / "state"
+    return _xdg_dir(env, "XDG_STATE_HOME", _home(env) / ".local" / "state")
+
+
+def _xdg_dir(env: Mapping[str, str], variable: str, default: Path) -> Path:
+    """Return the folder named by an XDG variable, or the default.
+
+    A relative path is ignored, because it would be in the project. (platformdirs accepts it, and on macOS would move
+    the files of users to another folder.)
+    """
+    path = Path(env.get(variable, ""))
+    return path if path.is_absolute() else default
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("HOME") or Path.home())
 
 
 def has_credentials(env: Mapping[str, str]) -> bool:
@@ -175,7 +178,6 @@ def has_credentials(env: Mapping[str, str]) -> bool:
         return True
     if all(map(is_set, _FEDERATION_VARIABLES)) and any(map(is_set, _IDENTITY_VARIABLES)):
         return True
-    home = Path(env.get("HOME") or Path.home())
     configured = env.get("ANTHROPIC_CONFIG_DIR")
-    folder = Path(configured) if configured else home / ".config" / "anthropic"
+    folder = Path(configured) if configured else _home(env) / ".config" / "anthropic"
     return any((folder / name).is_file() for name in _PROFILE_FILES)

@@ -148,7 +148,7 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
         "--plain",
         action="store_const",
         const=True,
-        help="print line by line, without colors or redrawing; suits screen readers",
+        help="print plain lines, without colors or redrawing, as screen readers need",
     )
     add("--version", action="version", version=f"aloop {__version__}", help="print the version and exit")
     parser.add_help_option()
@@ -209,6 +209,8 @@ def _explain_rest(program: Parser, innermost: Parser, rest: Sequence[str]) -> Us
     argument = next((argument for argument in rest if argument.startswith("-")), rest[0])
     if argument.partition("=")[0] in program.option_names:
         return _not_for(argument.partition("=")[0], innermost)
+    if argument.partition("=")[0] in innermost.option_names:
+        return UsageError(f"{argument.partition('=')[0]} must come after '{innermost.prog}'.")
     if argument.startswith("-"):
         return _unknown_option(argument, innermost.option_names, innermost)
     return UsageError(f"Unexpected argument {argument!r}. {innermost.see_help}")

@@ -8,7 +8,7 @@ import pytest
 
 from aloop import __version__
 from aloop.cli.options import STDIN, RunOptions
-from aloop.cli.parser import parse_arguments, program_help
+from aloop.cli.parser import COMMANDS, parse_arguments, program_help
 from aloop.cli.sessions import ACTIONS, SessionsAction, SessionsOptions
 from aloop.errors import UsageError
 
@@ -151,6 +151,7 @@ def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[
         (["sessions", "frobnicate"], "Run 'aloop sessions --help' for usage."),
         (["sessions", "show"], "Run 'aloop sessions show --help' for usage."),
         (["sessions", "show", "a1b2", "c3d4"], "Run 'aloop sessions show --help' for usage."),
+        (["sessions", "--json", "list"], "--json must come after 'aloop sessions list'."),
         (["sessions", "list", "--yes"], "Run 'aloop sessions list --help' for usage."),
         (["sessions", "trash", "a1b2"], "Run 'aloop sessions trash --help' for usage."),
         (["purge"], "Did you mean 'aloop sessions purge'?"),
@@ -171,7 +172,15 @@ def test_version_option_prints_the_version(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["-h"], ["sessions", "-h"]] + [["sessions", a, "--help"] for a in ACTIONS]
+    "arguments",
+    [
+        ["--help"],
+        ["-h"],
+        ["sessions", "-h"],
+        *([command, "--help"] for command in COMMANDS),
+        *(["sessions", action, "--help"] for action in ACTIONS),
+        *(["local", action, "--help"] for action in ("install", "status", "remove")),
+    ],
 )
 def test_help_fits_a_terminal_of_80_columns(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
