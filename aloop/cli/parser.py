@@ -137,7 +137,7 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
         help=f"what tools may do without asking, comma-separated: {', '.join(KINDS)}",
     )
     add("--system", type=non_empty, metavar="TEXT", help="replace the standard system message")
-    add("--max-steps", type=positive_integer, metavar="N", help=f"model calls per turn (default: {MAX_STEPS})")
+    add("--max-steps", type=positive_integer, metavar="N", help=f"maximum model calls per turn (default: {MAX_STEPS})")
     add(
         "--output-format",
         choices=OUTPUT_FORMATS,
@@ -207,10 +207,11 @@ def _unknown_option(argument: str, options: Iterable[str], parser: Parser) -> Us
 def _explain_rest(program: Parser, innermost: Parser, rest: Sequence[str]) -> UsageError:
     """Return the error for arguments that no parser took."""
     argument = next((argument for argument in rest if argument.startswith("-")), rest[0])
-    if argument.partition("=")[0] in program.option_names:
-        return _not_for(argument.partition("=")[0], innermost)
-    if argument.partition("=")[0] in innermost.option_names:
-        return UsageError(f"{argument.partition('=')[0]} must come after '{innermost.prog}'.")
+    name = argument.partition("=")[0]
+    if name in program.option_names:
+        return _not_for(name, innermost)
+    if name in innermost.option_names:
+        return UsageError(f"{name} must come after '{innermost.prog}'.")
     if argument.startswith("-"):
         return _unknown_option(argument, innermost.option_names, innermost)
     return UsageError(f"Unexpected argument {argument!r}. {innermost.see_help}")

@@ -241,8 +241,8 @@ def _verdict(findings: Sequence[Finding]) -> str:
     fixed = [finding for finding in findings if finding.fixed]
     if not fixed:
         fixable = sum(finding.fixable for finding in findings)
-        return f"{found} found, {fixable:,} of them fixable with --fix." if fixable else f"{found} found, not fixable."
-    outcome = f"{found} found: {len(fixed):,} fixed, {len(findings) - len(fixed):,} left."
+        return f"Found {found}, {fixable or 'none'} fixable with --fix."
+    outcome = f"Found {found}: {len(fixed):,} fixed, {len(findings) - len(fixed):,} left."
     # A problem with a line number is in the text of a file.
     copied = any(finding.line for finding in fixed)
     return f"{outcome} The previous text is kept as session.before-….yaml." if copied else outcome

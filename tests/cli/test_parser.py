@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aloop import __version__
 from aloop.cli.options import STDIN, RunOptions
-from aloop.cli.parser import COMMANDS, parse_arguments, program_help
+from aloop.cli.parser import COMMANDS, Options, parse_arguments, program_help
 from aloop.cli.sessions import ACTIONS, SessionsAction, SessionsOptions
 from aloop.errors import UsageError
 
@@ -219,3 +223,22 @@ def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys:
 def test_invalid_combination_or_value_is_an_error(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_arguments(arguments)
+
+
+WORDS = (
+    "--resume --task --task=x - -- --task=-- --json --limit 5 -1 -h --help --version --model --sessions-dir --nope -z"
+)
+ARGUMENTS = st.lists(st.sampled_from(["", *WORDS.split(), *COMMANDS, *ACTIONS, "install", "bash", "a1b2"]), max_size=6)
+
+
+@given(ARGUMENTS)
+@settings(max_examples=100)
+def test_any_arguments_give_options_or_help_or_a_one_line_error(arguments: list[str]) -> None:
+    outcome: object = None
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            outcome = parse_arguments(arguments)
+    except (SystemExit, UsageError) as error:
+        outcome = error
+    assert isinstance(outcome, Options | UsageError) or (isinstance(outcome, SystemExit) and outcome.code == 0)
+    assert "\n" not in str(outcome)

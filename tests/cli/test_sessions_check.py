@@ -56,7 +56,7 @@ def test_check_prints_a_problem_with_its_position(
     assert ask(sessions_dir, "check", FIRST) == 1
     assert capsys.readouterr() == (
         f"{damaged}:10:5: the tool call call_1 (calculator) has no result\n",
-        "1 problem found, 1 of them fixable with --fix.\n",
+        "Found 1 problem, 1 fixable with --fix.\n",
     )
     assert damaged.read_bytes() == before
 
@@ -68,7 +68,7 @@ def test_fix_repairs_the_file_and_keeps_a_copy(
     assert ask(sessions_dir, "check", FIRST, fix=True) == 0
     out, err = capsys.readouterr()
     assert out == f"{damaged}:10:5: the tool call call_1 (calculator) has no result (fixed)\n"
-    assert err.startswith("1 problem found: 1 fixed, 0 left. The previous text is kept as session.before-")
+    assert err.startswith("Found 1 problem: 1 fixed, 0 left. The previous text is kept as session.before-")
     (copy,) = damaged.parent.glob("session.before-*.yaml")
     assert copy.read_bytes() == before
     assert ask(sessions_dir, "check", FIRST) == 0
@@ -86,9 +86,9 @@ def test_problem_that_cannot_be_fixed_is_left_and_exits_with_1(
     out, err = capsys.readouterr()
     assert [line.endswith("(fixed)") for line in out.splitlines()] == [True, False]
     assert f"{broken}:4:1: " in out
-    assert err.startswith("2 problems found: 1 fixed, 1 left.")
+    assert err.startswith("Found 2 problems: 1 fixed, 1 left.")
     assert ask(sessions_dir, "check") == 1
-    assert capsys.readouterr().err == "1 problem found, not fixable.\n"
+    assert capsys.readouterr().err == "Found 1 problem, none fixable with --fix.\n"
 
 
 def test_check_as_json_prints_a_record_per_line(
@@ -135,4 +135,4 @@ def test_fix_of_a_file_mode_mentions_no_copy(
 ) -> None:
     path.chmod(0o644)
     assert ask(sessions_dir, "check", FIRST, fix=True) == 0
-    assert capsys.readouterr().err == "1 problem found: 1 fixed, 0 left.\n"
+    assert capsys.readouterr().err == "Found 1 problem: 1 fixed, 0 left.\n"
