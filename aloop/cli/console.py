@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from aloop.sanitize import visible
+
+
+def output_width() -> int | None:
+    """Return the columns of the terminal, None if standard output is not one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_line(line: str) -> None:

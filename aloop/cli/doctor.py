@@ -21,7 +21,7 @@ from textwrap import wrap
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
-from aloop.cli.console import print_line, print_note
+from aloop.cli.console import output_width, print_line, print_note
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
 from aloop.formatting import json_line, quantity
@@ -54,7 +54,7 @@ class DoctorOptions(CommandOptions):
 
     def run(self) -> int:
         """Print the verdicts and return the exit code, 1 if a check failed."""
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        width = output_width()
         verdicts = []
         for topic, verdict in examine(Environment.here(self.sessions_dir)):
             verdicts.append(verdict)

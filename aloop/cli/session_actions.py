@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from aloop.cli.console import confirm, print_line, print_marked, print_note
+from aloop.cli.console import confirm, output_width, print_line, print_marked, print_note
 from aloop.cli.sessions import SessionsAction, SessionsOptions
 from aloop.errors import SessionNotFound
 from aloop.export import export_path, read_format, render, write_export
@@ -67,7 +67,7 @@ def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
     trash = runner.run(MemoryManager.delete_session(session_id, sessions_dir=options.sessions_dir))
     short = short_name_of(session_id, trash.name)
     if options.as_json:
-        print_line(json_line({"deleted": session_id, "trash": trash}))
+        _print_records([{"deleted": session_id, "trash": trash}])
     else:
         print_line(f"Deleted session {short} (moved to {trash}). To undo: aloop sessions restore {shlex.quote(short)}")
     return 0
@@ -76,13 +76,12 @@ def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
 def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
     sessions = runner.run(MemoryManager.list_trash(sessions_dir=options.sessions_dir))
     if options.as_json:
-        for session in sessions:
-            print_line(json_line(trashed_record(session)))
+        _print_records(map(trashed_record, sessions))
         return 0
     if not sessions:
         print_note("The trash is empty.")
         return 0
-    for line in trash_lines(sessions, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
+    for line in trash_lines(sessions, output_width()):
         print_line(line)
     print_note("To restore a session: aloop sessions restore ID. To remove all for good: aloop sessions purge.")
     return 0
@@ -91,7 +90,7 @@ def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
 def _restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
     summary = runner.run(MemoryManager.restore_session(options.id, sessions_dir=options.sessions_dir))
     if options.as_json:
-        print_line(json_line(summary_record(summary)))
+        _print_records([summary_record(summary)])
     else:
         folder = summary.path.parent
         print_line(f"Restored session {short_name_of(summary.id, folder.name)} to {folder}")
@@ -108,8 +107,7 @@ def _purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
     # Only the sessions of the question, not those deleted since.
     runner.run(MemoryManager.purge_trash(sessions, sessions_dir=options.sessions_dir))
     if options.as_json:
-        for session in sessions:
-            print_line(json_line(trashed_record(session)))
+        _print_records(map(trashed_record, sessions))
     else:
         print_line(f"Removed {amount}." if sessions else "The trash is empty.")
     return 0
@@ -140,7 +138,7 @@ async def _print_hits(options: SessionsOptions) -> int:
             print_note(_more_than(shown))
             return 0
         if options.as_json:
-            print_line(json_line(hit_record(hit)))
+            _print_records([hit_record(hit)])
         else:
             _print_hit(hit, begins=hit.session.id != session)
         sys.stdout.flush()
@@ -156,15 +154,19 @@ def _as_query(words: tuple[str, ...]) -> str:
 
 
 def _print_hit(hit: Hit, *, begins: bool) -> None:
-    on_terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if on_terminal else None
+    width = output_width()
     if begins:
         line = hit_session_line(hit)
         print_line(line if width is None or hit.problem else cut(line, width))
     if hit.context:
         line, marks = hit_line(hit)
-        bold = on_terminal and not os.environ.get("NO_COLOR")
+        bold = width is not None and not os.environ.get("NO_COLOR")
         print_marked(line if width is None else cut(line, width), marks if bold else ())
+
+
+def _print_records(records: Iterable[Mapping[str, Any]]) -> None:
+    for record in records:
+        print_line(json_line(record))
 
 
 def _more_than(count: int) -> str:
@@ -183,13 +185,12 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
     found = runner.run(MemoryManager.list_sessions(options.limit + 1, sessions_dir=options.sessions_dir))
     rows = found[: options.limit]
     if options.as_json:
-        for row in rows:
-            print_line(json_line(summary_record(row)))
+        _print_records(map(summary_record, rows))
         return 0
     if not rows:
         print_note(f"No sessions in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
         return 0
-    for line in list_lines(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
+    for line in list_lines(rows, output_width()):
         print_line(line)
     if len(found) > len(rows):
         print_note(_more_than(len(rows)))
@@ -199,7 +200,7 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
 def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
     session = runner.run(MemoryManager.load_session(options.id, sessions_dir=options.sessions_dir))
     if options.as_json:
-        print_line(json_line(session_record(session, messages=options.messages)))
+        _print_records([session_record(session, messages=options.messages)])
         return 0
     for line in show_lines(session):
         print_line(line)
@@ -216,7 +217,7 @@ def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
 def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
     stats = runner.run(MemoryManager.session_stats(options.id, sessions_dir=options.sessions_dir))
     if options.as_json:
-        print_line(json_line(stats_record(stats)))
+        _print_records([stats_record(stats)])
         return 0
     for line in stats_lines(stats):
         print_line(line)
