@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
+from aloop.suggestions import closest_match
+
 C = TypeVar("C")
 """The context that a handler is given; this module does not need to know it."""
 
@@ -84,11 +86,7 @@ class Registry(Generic[C]):
 
     def suggest(self, name: str) -> str | None:
         """Return the name nearest to a mistyped one, or None when nothing is near."""
-        # Imported here for start-up time: most names are right.
-        import difflib
-
-        near = difflib.get_close_matches(name.lower(), self._by_name, n=1, cutoff=0.5)
-        if near:
-            return near[0]
+        if guess := closest_match(name.lower(), self._by_name, cutoff=0.5):
+            return guess
         begins = [known for known in self._by_name if name and known.startswith(name.lower())]
         return begins[0] if begins else None

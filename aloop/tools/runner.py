@@ -6,7 +6,6 @@ The arguments of a tool call: from the JSON text that a model wrote to a checked
 from __future__ import annotations
 
 import asyncio
-import difflib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from aloop.errors import ToolError
 from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import ToolCall, clean_text
+from aloop.suggestions import closest_match
 from aloop.tools.approval import PermissionGate
 from aloop.tools.base import Tool, ToolResult
 
@@ -171,6 +171,6 @@ class ToolRunner:
         return await action.run(watch.output)
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self._tools, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        guess = closest_match(name, self._tools)
+        hint = f" Did you mean {guess}?" if guess else ""
         return f"There is no tool {name!r}.{hint} There are: {', '.join(self._tools) or 'none'}."

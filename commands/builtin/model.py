@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError
 from aloop.local_model.models import full_name, is_local, title_of
+from aloop.suggestions import closest_match
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -75,11 +76,8 @@ async def follow(agent: ReActAgent, session: Session) -> str | None:
 def _doubt(name: str, known: tuple[str, ...]) -> str:
     if name in known or is_local(name):
         return ""
-    # Imported here for start-up time: most names are right.
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean /model {near[0]}?" if near else ""
+    guess = closest_match(name, known)
+    hint = f" Did you mean /model {guess}?" if guess else ""
     return f" The installed SDK does not name it, and the API may not know it.{hint}"
 
 

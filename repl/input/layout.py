@@ -37,10 +37,10 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
-from aloop.sanitize import SPELLED
+from aloop.sanitize import REPLACEMENTS
 from repl.output.styled import CONTINUATION
 
-_SHOWN = SPELLED | {ord("\t"): "    "}
+_SHOWN = REPLACEMENTS | {ord("\t"): "    "}
 _STYLE = " class:control-character"
 
 
@@ -70,7 +70,7 @@ class VisibleInput(Processor):
 
 
 # For everything else that prompt_toolkit draws, such as the completion menu.
-Char.display_mappings |= {chr(code): shown for code, shown in SPELLED.items()}
+Char.display_mappings |= {chr(code): shown for code, shown in REPLACEMENTS.items()}
 
 _MENU_ROWS = 8
 

@@ -78,7 +78,7 @@ def test_the_first_start_asks_once_who_shall_answer(shell: Open, private_home: P
         first.send_line("3")
         first.wait_for_prompt()
         assert "offline demo" in first.screen()
-    assert "Who shall answer?" not in shell().scrollback()
+    assert "Which model should answer?" not in shell().scrollback()
 
 
 def test_who_leaves_at_that_question_leaves(private_home: Path) -> None:
@@ -93,4 +93,4 @@ def test_a_task_asks_nobody(private_home: Path) -> None:
     (private_home / ".local/state/aloop/first-choice").unlink()
     with Shell("--task", "hello") as aloop:
         assert aloop.wait_for_exit() == 0
-        assert "Who shall answer?" not in aloop.screen()
+        assert "Which model should answer?" not in aloop.screen()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from itertools import islice
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from aloop.errors import ToolError
 from aloop.llm.message_types import clean_text
+from aloop.suggestions import closest_matches
 
 _LONGEST_PATH = 4096
 _SIBLINGS = 5_000  # names looked through for a suggestion
@@ -95,7 +95,7 @@ class Workspace:
                 names = {entry.name.casefold(): entry.name for entry in islice(entries, _SIBLINGS)}
         except (OSError, ToolError):
             return []  # a suggestion is a courtesy; without the folder there is none to make
-        close = difflib.get_close_matches(name.casefold(), names, n=3)
+        close = closest_matches(name.casefold(), names, limit=3)
         return [repr(self.show(folder / names[match])) for match in close]
 
 
