@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # the one of typing, without typing: that would take longer to load than all the rest of this
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "ReActAgent": "aloop.agent",
