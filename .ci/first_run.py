@@ -1,4 +1,4 @@
-"""Run a command that opens the prompt, say hello, quit, and check the saved session.
+"""Start the prompt, say hello, quit, and check the saved session.
 
     python3 .ci/first_run.py COMMAND
 
@@ -41,7 +41,7 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def wait_for(self, pattern: str, seconds: float) -> None:
-        """Wait until the output since the last call matches; exit with an error after ``seconds``."""
+        """Wait until the output since the last call matches, or exit after ``seconds``."""
         ends_at = time.monotonic() + seconds
         while not re.search(pattern, ESCAPES.sub("", self.shown.decode(errors="replace"))):
             ready, _, _ = select.select([self.fd], [], [], max(0.0, ends_at - time.monotonic()))
@@ -52,7 +52,7 @@ class Terminal:
         self.shown = b""
 
     def press_enter_until_exit(self, seconds: int) -> int:
-        """Press Enter once a second, because a line waits while a turn runs, and return the exit code."""
+        """Press Enter once a second, as a turn may be running; return the exit code."""
         for _ in range(seconds):
             self.type("\r")
             ends_at = time.monotonic() + 1

@@ -40,7 +40,7 @@ def commands_table() -> str:
 
 
 def cli_reference() -> str:
-    """Return the help text of the program and of each subcommand, each below a heading."""
+    """Return the help texts of the program and its subcommands, with headings."""
     sections = []
     for words in ((), *subcommands()):
         title = " ".join(("aloop", *words))
@@ -49,7 +49,7 @@ def cli_reference() -> str:
 
 
 def subcommands(prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the subcommands below ``prefix`` in the order in which its help text names them."""
+    """Yield the subcommands below ``prefix``, in the order of its help text."""
     seen = set(prefix)
     for word in re.findall(r"(?<![\w./-])[a-z]+\b(?![./-])", help_text(prefix)):
         words = (*prefix, word)
@@ -60,7 +60,7 @@ def subcommands(prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 
 def help_text(words: tuple[str, ...]) -> str:
-    """Return the output of ``aloop WORDS --help`` in a terminal of 80 columns without colours."""
+    """Return the output of ``aloop WORDS --help``, 80 columns wide and without colors."""
     output = io.StringIO()
     with (
         mock.patch.dict(os.environ, {"COLUMNS": "80", "NO_COLOR": "1"}),
@@ -94,7 +94,7 @@ def permission_example() -> str:
 
 
 def edit_session() -> str:
-    """Return the messages that a real edit of a file leaves in session.yaml, without the closing answer."""
+    """Return the messages of a real file edit in session.yaml, without the answer."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "greet.py").write_text('print("Hello")\n', encoding="utf-8")
         memory = MemoryManager(sessions_dir=Path(folder, "sessions"))

@@ -62,7 +62,7 @@ class Screen:
         self.child.send("\r")
 
     def ask(self, line: str) -> None:
-        """Enter ``line`` and wait for the answer, which ends with an empty prompt below a blank row."""
+        """Enter ``line`` and wait for an empty prompt below a blank row."""
         self.type(line)
         self.wait_for(rf"> {re.escape(line)}[\s\S]*\n *\n> *\n.* messages")
 

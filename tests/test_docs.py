@@ -1,4 +1,4 @@
-"""README.md and docs/: generated parts are current, examples run, links and paths exist."""
+"""The documentation: generated parts are current, examples run, links exist."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def shell_lines() -> list[str]:
 
 
 def links(path: Path) -> list[str]:
-    """Return the targets of links to files of the project, without those in code blocks."""
+    """Return the targets of links within the project, outside code blocks."""
     text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     return [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if not target.startswith(("http:", "https:"))]
 
