@@ -19,7 +19,7 @@ HERE = "tests/memory"
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A row of the table; ``tests`` are pytest arguments, ``quick`` and ``full`` name the cases."""
+    """A row; ``tests`` are pytest arguments, ``quick`` and ``full`` name the cases."""
 
     promise: str
     expected: str

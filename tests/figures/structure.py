@@ -34,7 +34,7 @@ def line_counts(*roots: str) -> dict[str, int]:
 
 
 def modules_per_folder() -> Counter[str]:
-    """Return the number of modules in each folder of the product, without ``__init__``."""
+    """Return the number of modules in each folder, without ``__init__``."""
     return Counter(str(Path(name).parent) for name in line_counts(*PRODUCT) if not name.endswith("__init__.py"))
 
 

@@ -1,4 +1,4 @@
-"""Trace which files of the product a user action enters, in a real shell with the offline model."""
+"""Trace the files that a user action enters, in a shell with the offline model."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ TARGETS = {LINE: 50, RESUME: 55, TAB: 18, TOKEN: 11, TOOL: 30}
 
 @dataclass
 class Trace:
-    """The files entered, in all threads: ``called`` by new calls, ``files`` also by coroutines that resume.
+    """The files entered, in all threads.
 
-    A change of file is a call in another file than the call before it in the same thread.
+    ``called`` are those entered by new calls, ``files`` also those of coroutines that resume. A change of file is a
+    call in another file than the call before it in the same thread.
     """
 
     files: set[str] = field(default_factory=set)
@@ -60,7 +61,7 @@ class Trace:
 
 @cache
 def _start(code: CodeType) -> int:
-    """Return the offset of the instruction at which the body starts; a resumed coroutine is beyond it."""
+    """Return the offset at which the body starts; a resumed coroutine is beyond it."""
     return next((step.offset for step in dis.get_instructions(code) if step.opname == "RESUME" and not step.arg), 0)
 
 
@@ -90,7 +91,7 @@ class Tracer:
 
 
 class PausedLLM(ScriptedLLM):
-    """The offline model. A paused one waits before the third piece of text and before a reply that calls tools."""
+    """The offline model, which can pause in mid-answer and before it calls a tool."""
 
     model = "offline"
     provider = "offline"
@@ -177,7 +178,7 @@ class _Actions:
         return trace
 
     async def tab(self) -> Trace:
-        """Record from Tab until the screen shows its effect: the first completion in the line."""
+        """Record from Tab until the first completion is in the line."""
         await self._type("/resume ")
         await asyncio.sleep(0.5)  # the sources of completion are loaded, which is not part of the key
         before = self._shell.terminal.screen
@@ -189,7 +190,7 @@ class _Actions:
         return trace
 
     async def token(self) -> Trace:
-        """Record from a piece of text that arrives in mid-answer until the next one is asked for."""
+        """Record one piece of text in mid-answer, until it is drawn."""
         self._llm.is_pausing = True
         self._shell.type("hello\r")
         await self._paused()
