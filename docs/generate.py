@@ -51,7 +51,9 @@ def cli_reference() -> str:
 def subcommands(prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the subcommands below ``prefix``, in the order of its help text."""
     seen = set(prefix)
-    for word in re.findall(r"(?<![\w./-])[a-z]+\b(?![./-])", help_text(prefix)):
+    text = help_text(prefix)
+    # The rows of a list of subcommands first, because prose may name them in another order.
+    for word in (*re.findall(r"(?m)^ {2}([a-z]+) {2}", text), *re.findall(r"(?<![\w./-])[a-z]+\b(?![./-])", text)):
         words = (*prefix, word)
         if word not in seen and re.match(rf"usage: aloop {' '.join(words)}\b", help_text(words)):
             yield words

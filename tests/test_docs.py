@@ -73,7 +73,7 @@ async def test_session_example_loads_without_warnings(sessions_dir: Path) -> Non
     folder = sessions_dir / "2025-01-31_a1b2c3d4"
     folder.mkdir(parents=True)
     (folder / "session.yaml").write_text(example)
-    session = await MemoryManager.load_session("a1b2c3d4", sessions_dir=sessions_dir)
+    session = await MemoryManager(sessions_dir=sessions_dir).resume("a1b2c3d4")
     assert session.title == "What is 2+2?"
     assert [message.role for message in session.messages] == ["user", "assistant", "tool", "assistant"]
     assert session.warnings == ()
