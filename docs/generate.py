@@ -15,6 +15,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -61,6 +62,7 @@ def subcommands(prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         seen.add(word)
 
 
+@cache
 def help_text(words: tuple[str, ...]) -> str:
     """Return the output of ``aloop WORDS --help``, 80 columns wide and without colors."""
     output = io.StringIO()

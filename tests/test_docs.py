@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from aloop import __version__
 from aloop.cli.parser import Options, parse_arguments
 from aloop.config import read_config_file
 from aloop.memory import MemoryManager
-from docs.generate import PAGES, ROOT, subcommands, updated
+from commands.builtin import REGISTRY
+from docs.generate import PAGES, ROOT, help_text, subcommands, updated
 
-README = ROOT / "README.md"
+README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 CLI, LIBRARY, FORMAT, ARCHITECTURE = (
     ROOT / "docs" / f"{name}.md" for name in ("cli", "library", "session-format", "architecture")
 )
-ALL_PAGES = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")))
+ALL_PAGES = (*PAGES, CHANGELOG, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
 MAX_README_LINES = 160
 PRODUCT = ("aloop", "commands", "repl")
 
@@ -105,6 +107,24 @@ def test_command_line_reference_covers_every_subcommand() -> None:
     found = [" ".join(words) for words in subcommands()]
     assert {"sessions list", "local install", "doctor", "completions"} <= set(found)
     assert not [name for name in found if f"### `aloop {name}`" not in text]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_slash_commands_in_the_text_exist(page: Path) -> None:
+    named = re.findall(r"`/([a-z]+)[` ]", page.read_text(encoding="utf-8"))
+    assert not [name for name in named if REGISTRY.find(name) is None]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_in_the_text_are_in_the_reference(page: Path) -> None:
+    reference = "".join(help_text(words) for words in ((), *subcommands()))
+    named = set(re.findall(r"`(?:aloop [^`]*)?(--[a-z-]+)", page.read_text(encoding="utf-8")))
+    assert not {name for name in named if name not in reference}
+
+
+def test_changelog_starts_with_the_current_version() -> None:
+    versions = re.findall(r"^## \[(.+?)\] - \d{4}-\d\d-\d\d$", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)
+    assert versions[0] == __version__
 
 
 def test_environment_variables_of_the_product_are_documented() -> None:
