@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from aloop import __version__
+from aloop import ReActAgent, __version__
 from aloop.cli.parser import Options, parse_arguments
 from aloop.config import read_config_file
+from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
 from commands.builtin import REGISTRY
+from commands.context import Context
+from commands.dispatch import dispatch
 from docs.generate import PAGES, ROOT, help_text, subcommands, updated
+from tests.commands.conftest import RecordingView
 
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 CLI, LIBRARY, FORMAT, ARCHITECTURE = (
@@ -68,6 +72,24 @@ def test_library_example_runs(example: str, private_home: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "42" in done.stdout
+
+
+async def test_tour_of_the_readme_runs_without_errors(sessions_dir: Path) -> None:
+    view = RecordingView()
+    view.editor.append(lambda _path, _line: True)
+    llm = OfflineLLM(delay=0)
+    memory = MemoryManager(llm, sessions_dir=sessions_dir)
+    context = Context(ReActAgent(llm, memory=memory, on_event=view.event, allow=["write"]), view, REGISTRY)
+    (table,) = re.findall(
+        r"^\| Type \| Result \|\n(.*?)\n\n", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    for row in table.splitlines()[1:]:
+        for line in re.findall(r"`([^`]+)`|(then Enter)", row.split(" | ")[0]):
+            await dispatch(line[0], context)
+            assert view.of("error") == [], line
+    memory.close()
+    assert Path("notes.txt").read_text(encoding="utf-8") == "hello\n"
+    assert all(view.of(kind) for kind in ("hit", "help", "edit"))
 
 
 async def test_session_example_loads_without_warnings(sessions_dir: Path) -> None:
