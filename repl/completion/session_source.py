@@ -42,13 +42,13 @@ class SessionTable:
     def __init__(self, titles: Iterable[SessionTitle]) -> None:
         """Take ``titles``, the newest first."""
         # Imported here: the engine, which comes with it, is there by the time that there are titles.
-        from aloop.memory.search.title_index import TitleWords
+        from aloop.memory.search.title_scan import TitleScan
 
         self.titles = list(titles)
         ids = [title.id.lower() for title in self.titles]
         self._ranks = sorted(range(len(ids)), key=ids.__getitem__)
         self._ids = [ids[rank] for rank in self._ranks]
-        self._words = TitleWords(title.title for title in self.titles)
+        self._scan = TitleScan(title.title for title in self.titles)
         self._entries: dict[int, Entry] = {}
 
     def find(self, typed: str) -> list[Entry]:
@@ -63,7 +63,7 @@ class SessionTable:
         start = bisect_left(self._ids, prefix)
         end = bisect_left(self._ids, prefix + "\U0010ffff", start)
         found = dict.fromkeys(sorted(self._ranks[start:end])[:OFFERED])
-        found |= dict.fromkeys(self._words.find(typed, OFFERED))
+        found |= dict.fromkeys(self._scan.find(typed, OFFERED))
         return [self._entry(rank) for rank in islice(found, OFFERED)]
 
     def _entry(self, rank: int) -> Entry:
