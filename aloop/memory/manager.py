@@ -36,7 +36,6 @@ from aloop.memory.session_folder.recovery import recovered_files
 from aloop.memory.session_folder.undo import Redo, Redone, Undo
 from aloop.memory.session_writer import Amendment, SessionWriter
 from aloop.memory.sessions_dir.check import Finding
-from aloop.memory.sessions_dir.excerpts import load_ending, read_first_questions
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
@@ -182,7 +181,7 @@ class Lookup(Housekeeping):
     @classmethod
     async def list_first_questions(cls, *, sessions_dir: str | Path | None = None) -> dict[str, str]:
         """Return the first thing said in each session, by id, to search in: quick, and only what is easily found."""
-        return await on_thread(sessions_dir, read_first_questions)
+        return await on_thread(sessions_dir, YamlBackend.first_questions)
 
     @classmethod
     async def find_latest_session(cls, *, sessions_dir: str | Path | None = None) -> str | None:
@@ -208,7 +207,7 @@ class Lookup(Housekeeping):
     @classmethod
     async def load_ending(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> tuple[LLMMessage, ...]:
         """Return at least the last messages of a stored session, whatever its length; raises as ``resume`` does."""
-        return await on_thread(sessions_dir, lambda backend: load_ending(backend, session_id))
+        return await on_thread(sessions_dir, lambda backend: backend.load_ending(session_id))
 
     @classmethod
     async def session_stats(cls, session_id: str, *, sessions_dir: str | Path | None = None) -> SessionStats:

@@ -48,7 +48,7 @@ def reload(stored: SessionFile, conversation: Conversation, *, own: bool = False
         return stored, []
     notice = _compare(conversation, stored, fresh, own=own)
     conversation.adopt(fresh.session)
-    stored.forget_displaced()
+    stored.forget_replaced()
     return fresh, [notice]
 
 
@@ -245,7 +245,7 @@ class SessionWriter:
             journal.close()
         self._unsaved.clear()
         if self.stored:
-            self.stored.forget_displaced()
+            self.stored.forget_replaced()
         if self._open:
             self._open.release()
             self._open = None
@@ -294,7 +294,7 @@ class SessionWriter:
         before, again = self.stored, self.stored is not None
         self.stored = self.backend.create(session, folder, again=again, text=text)
         if before:
-            before.forget_displaced()
+            before.forget_replaced()
         conversation.origin = None
         conversation.saved_now(session)
         return SaveReport(self.stored.path)

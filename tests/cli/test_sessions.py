@@ -197,7 +197,7 @@ def test_with_a_path_it_is_written_once(sessions_dir: Path, capsys: pytest.Captu
     assert run_sessions(options) == 0
     assert Path("talk.md").read_text().startswith("# What is 2+2?\n")
     assert capsys.readouterr() == ("", f"Written: {Path.cwd() / 'talk.md'}\n")
-    with pytest.raises(StorageError, match="there already"):
+    with pytest.raises(StorageError, match="already exists"):
         run_sessions(options)
 
 

@@ -105,7 +105,7 @@ async def test_a_broken_file_names_what_stands_beside_it(memory: MemoryManager, 
     await take_turn(memory, "One?", "One.")
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     memory.close()
-    told = f"session.yaml:9:1: .*; what was said since stands beside it, in {beside.name}$"
+    told = f"session.yaml:9:1: .*; later turns are beside it, in {beside.name}$"
     with pytest.raises(SessionFileError, match=told):
         await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
     with pytest.raises(SessionFileError, match=told):
@@ -127,7 +127,7 @@ async def test_once_it_is_mended_the_turns_go_where_they_belong(memory: MemoryMa
     await take_turn(memory, "Two?", "Two.")
     assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two."]
     assert list(path.parent.glob("session.recovered-*.yaml")) == []
-    assert "reads again" in told[-1]
+    assert "is readable again" in told[-1]
 
 
 async def test_turns_that_still_stand_beside_it_are_told_when_the_session_is_opened_again(
@@ -142,7 +142,7 @@ async def test_turns_that_still_stand_beside_it_are_told_when_the_session_is_ope
     script = MemoryManager(sessions_dir=memory.sessions_dir)
     assert (await script.resume(memory.session_id)).warnings == (), "another shell may be at it"
     [told] = (await memory.resume(memory.session_id)).warnings
-    assert told.endswith(f"are not in it. Take over what you need, then delete {beside}")
+    assert told.endswith(f"are not in session.yaml. Copy what you need from {beside}, then delete that file")
     beside.unlink()
     assert (await memory.resume(memory.session_id)).warnings == ()
 
@@ -158,7 +158,7 @@ async def test_turns_beside_the_file_that_were_edited_are_left_to_their_owner(
     edit(path, "messages: [", "messages:")
     await take_turn(memory, "Two?", "Two.")
     assert beside.exists()
-    assert "was edited meanwhile and is left to you" in told[-1]
+    assert "was edited, so it was not removed" in told[-1]
 
 
 async def test_an_editor_that_writes_into_the_displaced_file_is_heard(memory: MemoryManager) -> None:

@@ -78,7 +78,7 @@ async def _live_through(offsets: tuple[timedelta, ...]) -> tuple[Verdict, list[s
         flagged = {
             finding.path.parent
             for finding in await MemoryManager.check_sessions(sessions_dir=root)
-            if "lies in the future" in finding.message
+            if "is in the future" in finding.message
         }
         if len(flagged) != 2:
             odd.append(f"{len(flagged)} sessions flagged, not the 2 from the future")

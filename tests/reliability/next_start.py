@@ -48,7 +48,7 @@ async def read_all(root: Path) -> tuple[dict[str, Session], int]:
         try:
             session = await MemoryManager.load_session(summary.id, sessions_dir=root)
             turns = undone_turns(filesystem.SYSTEM, session.path.parent)
-            out = [message for turn in turns if not turn.stands_in(session.messages) for message in turn.messages]
+            out = [message for turn in turns if not turn.is_in(session.messages) for message in turn.messages]
             sessions[summary.id] = replace(session, messages=(*session.messages, *out))
         except AloopError:
             unreadable += 1

@@ -146,7 +146,7 @@ async def test_what_others_added_meanwhile_follows_and_their_version_is_kept(des
     assert await desk.memory.finish_edit(draft)
     assert [message.content for message in desk.memory.system_messages] == ["Be kind."]
     assert desk.memory.messages == other.messages
-    assert "What was added to it (1) follows yours." in desk.told[0]
+    assert "The messages added to it (1) follow yours." in desk.told[0]
     assert desk.told[1] == "session.yaml changed on disk: 1 added; reloaded."
     [copy] = desk.copies("before")
     assert copy.read_bytes() == theirs
@@ -214,9 +214,7 @@ async def test_an_edit_that_was_never_taken_over_is_told_when_the_session_is_ope
     replace(draft.path, "      4.\n", "      vier.\n")
     desk.memory.close()  # as when the process was killed: the copy stays
     [told] = (await desk.memory.resume(FIRST)).warnings
-    assert told == (
-        f"An edit was not taken over. Rename it to session.yaml to take it over, or delete it: {draft.path}"
-    )
+    assert told == (f"An edit was not applied. Rename it to session.yaml to apply it, or delete it: {draft.path}")
     assert "vier" not in (desk.memory.messages[-1].content or "")
     draft.path.rename(desk.path)
     async with desk.memory.turn() as turn:
@@ -239,8 +237,8 @@ async def test_an_edit_older_than_the_session_is_not_to_take_its_place(desk: Des
     desk.memory.close()
     [told] = (await desk.memory.resume(FIRST)).warnings
     assert told == (
-        "An edit was not taken over, and session.yaml has changed since. "
-        f"Take what you need of it, then delete it: {draft.path}"
+        "An edit was not applied, and session.yaml has changed since. "
+        f"Copy what you need from it, then delete it: {draft.path}"
     )
 
 
@@ -253,4 +251,4 @@ async def test_an_edit_that_another_shell_may_be_at_is_not_told(desk: Desk) -> N
 async def test_an_edit_that_was_never_taken_over_is_found_by_a_check(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     found = await MemoryManager.check_sessions(sessions_dir=desk.memory.sessions_dir)
-    assert "was not taken over" in next(finding.message for finding in found if finding.path == draft.path)
+    assert "unfinished edit" in next(finding.message for finding in found if finding.path == draft.path)

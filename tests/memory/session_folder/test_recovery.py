@@ -44,7 +44,7 @@ def left_in(sessions_dir: Path) -> list[str]:
 async def test_one_message_was_brought_back_and_not_were(sessions_dir: Path) -> None:
     await crash_in_a_turn(await a_saved_session(sessions_dir), TURN[0])
     (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    assert notice.endswith("1 of its messages was brought back.")
+    assert notice.endswith("recovered 1 message.")
 
 
 async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir: Path) -> None:
@@ -52,9 +52,7 @@ async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir:
     await crash_in_a_turn(memory, *TURN)
     notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     short = memory.session_id[:8]
-    assert notices == [
-        f"The last turn of session {short} was cut short by a crash; 2 of its messages were brought back."
-    ]
+    assert notices == [f"A crash interrupted the last turn of session {short}. aloop recovered 2 messages."]
     messages = (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages
     assert messages[2:4] == TURN
     assert messages[4].content == UNANSWERED

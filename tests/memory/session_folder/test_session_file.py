@@ -83,7 +83,7 @@ def test_a_save_does_not_read_the_file(stored: SessionFile, fs: FaultyPort) -> N
 
 def test_a_save_of_a_file_just_read_does_not_parse_it_again(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     again = SessionFile.read(fs, path)
-    assert again.anchors == stored.anchors is not None
+    assert again.insertion_points == stored.insertion_points is not None
 
 
 @pytest.mark.parametrize("text", ["Be brave.", "Be\nbrave.\n\n\n"])
@@ -236,7 +236,7 @@ def test_a_late_edit_of_the_displaced_file_is_seen(stored: SessionFile, fs: Faul
     assert late.session.messages == (user("Edited"), answer("Hello"))
     assert late.base == 2
     assert stored.late_edit() is None
-    stored.forget_displaced()
+    stored.forget_replaced()
 
 
 def test_the_disk_takes_the_old_version_back_only_after_the_new_one_is_safe(
@@ -246,7 +246,7 @@ def test_the_disk_takes_the_old_version_back_only_after_the_new_one_is_safe(
     add(stored, user("And then?"))
     stored.sync()
     assert [name for name, _ in fs.calls][-2:] == ["sync_folder", "close_behind"]
-    assert stored.displaced.held == 0
+    assert stored.replaced.held == 0
 
 
 def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: SessionFile, fs: FaultyPort) -> None:
@@ -255,10 +255,10 @@ def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: Sessio
         add(stored, user("And then?"))
         with pytest.raises(OSError, match="space"):
             stored.sync()
-    assert stored.displaced.held == 1
+    assert stored.replaced.held == 1
     fs.heal()
     stored.sync()
-    assert stored.displaced.held == 0
+    assert stored.replaced.held == 0
 
 
 def test_no_descriptor_is_left_behind(fs: FaultyPort, path: Path) -> None:
@@ -272,7 +272,7 @@ def test_no_descriptor_is_left_behind(fs: FaultyPort, path: Path) -> None:
     fs.fail("replace")
     with pytest.raises(OSError, match="No space"):
         stored.save(stored.session, [], watch=True)
-    stored.forget_displaced()
+    stored.forget_replaced()
     assert not _open_files() & versions
 
 

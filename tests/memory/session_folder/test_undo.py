@@ -112,7 +112,7 @@ async def test_another_indentation_is_taken_up(memory: MemoryManager) -> None:
 async def test_after_a_new_turn_the_undone_one_is_kept_but_not_put_behind_it(memory: MemoryManager) -> None:
     await memory.undo()
     await take_turn(memory, "three", "Drei.")
-    with pytest.raises(UsageError, match="has gone on since") as refusal:
+    with pytest.raises(UsageError, match="has continued since") as refusal:
         await memory.redo()
     assert str(undone(memory)[0]) in str(refusal.value)
     assert [message.content for message in memory.messages] == ["one", "Eins.", "three", "Drei."]
@@ -219,10 +219,10 @@ async def test_what_somebody_broke_is_told_with_its_place_and_found_by_a_check(m
     await memory.undo()
     [path] = undone(memory)
     path.write_text(path.read_text().replace("base: 2", "base: two"))
-    with pytest.raises(SessionFileError, match="no turn that was taken out"):
+    with pytest.raises(SessionFileError, match="not an undone turn"):
         await memory.redo()
     [finding] = await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir)
-    assert (finding.path, "/redo can not" in finding.message) == (path, True)
+    assert (finding.path, "/redo cannot" in finding.message) == (path, True)
 
 
 async def test_what_somebody_broke_does_not_keep_back_what_was_undone_after_it(memory: MemoryManager) -> None:

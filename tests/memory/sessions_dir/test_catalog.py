@@ -49,11 +49,11 @@ def catalog(fs: FaultyPort, sessions_dir: Path) -> Catalog:
 
 
 def ids(catalog: Catalog) -> list[str]:
-    return [head.id for head in catalog.heads()]
+    return [head.id for head in catalog.headers()]
 
 
 def test_a_folder_that_is_not_there_holds_no_sessions(catalog: Catalog, sessions_dir: Path) -> None:
-    assert catalog.heads() == []
+    assert catalog.headers() == []
     assert catalog.find("a") == []
     assert not sessions_dir.exists()
 
@@ -64,7 +64,7 @@ def test_the_newest_comes_first_by_what_the_files_say(two: Path, catalog: Catalo
 
 
 def test_a_listing_makes_the_missing_index_and_nothing_else(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
-    catalog.heads()
+    catalog.headers()
     assert read_index(fs, two) == {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID}
     written = {call for call in fs.calls if call[0] in WRITING - {"write"}}
     assert {Path(str(path)).parent for _, path in written} == {two}
@@ -72,9 +72,9 @@ def test_a_listing_makes_the_missing_index_and_nothing_else(two: Path, catalog: 
 
 
 def test_a_listing_with_a_sound_index_writes_nothing(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
-    catalog.heads()
+    catalog.headers()
     fs.calls.clear()
-    catalog.heads()
+    catalog.headers()
     catalog.find("a1")
     assert not WRITING & {name for name, _ in fs.calls}
 
@@ -123,7 +123,7 @@ def test_a_session_whose_id_was_edited_is_found_by_the_new_one(two: Path, catalo
 
 
 def test_look_ups_after_the_first_read_one_file_each(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
-    catalog.heads()
+    catalog.headers()
     os.utime(two, (1_000_000, 1_000_000))  # what just changed is looked at again
     catalog.find("e5f6")
     fs.calls.clear()
@@ -137,7 +137,7 @@ def test_of_two_folders_with_one_id_the_one_named_after_it_is_meant(two: Path, c
     assert ids(catalog) == ["0-copy", OTHER_ID, ID]
     assert [(entry.id, entry.folder) for entry in catalog.find("0-copy")] == [("0-copy", "0-Copy")]
     assert catalog.duplicate_ids() == {"0-Copy": "0-copy"}
-    assert f"has the id of {FIRST_ID.folder} too" in str(catalog.heads()[0].problem)
+    assert f"has the id of {FIRST_ID.folder} too" in str(catalog.headers()[0].problem)
 
 
 def test_a_broken_session_hides_no_other_and_is_found_by_its_folders_name(two: Path, catalog: Catalog) -> None:

@@ -90,8 +90,8 @@ def test_a_folder_that_may_not_be_looked_into_is_passed_by(work: Path, monkeypat
 
 def test_a_working_directory_that_is_gone_is_said_to_be(work: Path) -> None:
     work.rmdir()
-    with pytest.raises(StorageError, match="working directory is gone"):
+    with pytest.raises(StorageError, match="working directory no longer exists"):
         resolve_sessions_dir()
-    with pytest.raises(StorageError, match="working directory is gone"):
+    with pytest.raises(StorageError, match="working directory no longer exists"):
         resolve_sessions_dir("relative")
     assert resolve_sessions_dir("/abs") == Path("/abs")

@@ -9,11 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import SessionFileError
+from aloop.memory import MemoryManager
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.ids import short_name
-from aloop.memory.sessions_dir.preview import HEADER_SIZE, SessionHeader, read_header, read_summary
+from aloop.memory.sessions_dir.preview import (
+    ENDING_SIZE,
+    HEADER_SIZE,
+    SessionHeader,
+    find_first_question,
+    read_ending,
+    read_header,
+    read_summary,
+)
+from tests.benchmarks.sample import conversation
 from tests.memory.examples import ID, NOON, SPEC_SAMPLE, session, user
 from tests.memory.faults import FaultyPort
+from tests.saved_sessions import FIRST, SECOND, break_session, save
 
 FOLDER = "2025-01-31_a1b2c3d4"
 
@@ -95,7 +107,7 @@ def test_a_file_that_can_not_be_opened_is_listed_with_its_time_or_that_of_its_fo
     found = head(fs, path)
     assert found is not None
     assert found.updated_at == datetime.fromtimestamp(1_000_000 if refused == "read" else 2_000_000, UTC)
-    assert str(found.problem) == f"{path}: can not be opened: Permission denied"
+    assert str(found.problem) == f"{path}: cannot be opened: Permission denied"
 
 
 def test_a_time_that_is_none_is_a_problem_and_not_the_end(fs: FaultyPort, path: Path) -> None:
@@ -120,12 +132,12 @@ def test_a_link_or_a_folder_in_its_place_is_a_problem(fs: FaultyPort, path: Path
     found = head(fs, path)
     assert found is not None
     assert found.id == "a1b2c3d4"
-    assert "can not be opened" in str(found.problem)
+    assert "cannot be opened" in str(found.problem)
     path.unlink()
     path.mkdir()
     found = head(fs, path)
     assert found is not None
-    assert "can not be opened" in str(found.problem)
+    assert "cannot be opened" in str(found.problem)
 
 
 def test_a_pipe_in_its_place_is_not_waited_for(fs: FaultyPort, path: Path) -> None:
@@ -148,3 +160,53 @@ def test_a_file_that_may_not_be_read_is_a_problem(fs: FaultyPort, path: Path) ->
 )
 def test_the_short_name_is_the_end_of_the_folders(folder: str, short: str) -> None:
     assert short_name(folder) == short
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["one line", "two\nlines", "  indented\n\nand more", 'with "quotes" and: colons', "日本語 🎉", "it's", "true"],
+)
+def test_the_first_question_is_found_as_aloop_writes_it(said: str) -> None:
+    data = dump_session(session(user(said), user("another")))
+    assert find_first_question(data) == " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "opening"),
+    [
+        ("messages:\n- role: user\n  content: plain\n- role: user\n  content: b\n", "plain"),
+        ("messages:\n- role: 'user'\n  content: >-\n    folded\n    text\n- role: x\n", "folded text"),
+        ('messages:\n  - role: user\n    content: "cut in the mid', "cut in the mid"),
+        ("messages: []\n", ""),
+        ("", ""),
+    ],
+)
+def test_so_it_mostly_is_as_hands_write_it(text: str, opening: str) -> None:
+    assert find_first_question(text.encode()) == opening
+
+
+async def test_openings_are_by_id_and_broken_sessions_hide_none(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, says="About the weather")
+    save(sessions_dir, SECOND, says="About the sea")
+    break_session(sessions_dir)
+    found = await MemoryManager.list_first_questions(sessions_dir=sessions_dir)
+    assert (found[FIRST], found[SECOND]) == ("About the weather", "About the sea")
+
+
+def test_the_end_of_a_long_conversation_is_read_alone() -> None:
+    talk = conversation(1_000_000)
+    ending = read_ending(dump_session(talk), Path())
+    assert 0 < len(ending) < len(talk.messages) / 4
+    assert talk.messages[-len(ending) :] == ending
+
+
+def test_of_a_long_one_shaped_by_hand_all_is_read() -> None:
+    lines = "".join(f"- {{role: user, content: number {number}}}\n" for number in range(10_000))
+    data = f"id: {FIRST}\nmessages:\n{lines}".encode()
+    assert len(data) > ENDING_SIZE
+    assert read_ending(data, Path())[-1].content == "number 9999"
+
+
+def test_a_broken_one_tells_its_place() -> None:
+    with pytest.raises(SessionFileError, match=":3:"):
+        read_ending(b"id: x\nmessages:\n  - 'no end", Path("session.yaml"))

@@ -216,9 +216,9 @@ async def test_a_trash_that_is_a_link_is_refused(sessions_dir: Path, tmp_path: P
     path = save(sessions_dir, FIRST)
     (sessions_dir / ".trash").symlink_to(outside)
     for attempt in (delete(sessions_dir, FIRST), MemoryManager.list_trash(sessions_dir=sessions_dir)):
-        with pytest.raises(StorageError, match=r"\.trash is no folder"):
+        with pytest.raises(StorageError, match=r"\.trash is not a folder"):
             await attempt
-    with pytest.raises(StorageError, match=r"\.trash is no folder"):
+    with pytest.raises(StorageError, match=r"\.trash is not a folder"):
         await MemoryManager.restore_session(SECOND, sessions_dir=sessions_dir)
     assert path.is_file()
     assert kept.is_file()
