@@ -1,4 +1,4 @@
-"""Export a session as one document that needs no aloop to read: Markdown, HTML or JSON."""
+"""Export a session as one document: Markdown, HTML or JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def read_format(text: str) -> ExportFormat:
 
 
 def render(session: Session, form: ExportFormat) -> str:
-    """Return ``session`` as a document that ends with a newline, with control characters made visible."""
+    """Return ``session`` as a document that ends with a newline.
+
+    Control characters in its texts are made visible.
+    """
     if form == "md":
         return to_markdown(session)
     if form == "json":
@@ -42,7 +45,10 @@ def render(session: Session, form: ExportFormat) -> str:
 
 
 def export_path(session: Session, form: ExportFormat, wanted: str, folder: Path) -> Path:
-    """Return the file to write: ``wanted``, or one named after the session in the folder ``wanted`` or ``folder``."""
+    """Return the file to write: ``wanted``, or a file named after the session.
+
+    The latter is in ``wanted`` if that is a folder, or else in ``folder``.
+    """
     name = f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{form}"
     if not wanted:
         return folder / name
@@ -51,7 +57,10 @@ def export_path(session: Session, form: ExportFormat, wanted: str, folder: Path)
 
 
 def write_export(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a document atomically, for its owner only; raises ExportExists, StorageError."""
+    """Write a document atomically, readable only by its owner.
+
+    Raises ExportExists, StorageError.
+    """
     fs = filesystem.SYSTEM
 
     def require_absent() -> None:

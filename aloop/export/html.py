@@ -1,7 +1,8 @@
-"""Export a session as a self-contained web page: folded tool calls, light and dark colours, no scripts.
+"""Export a session as a self-contained web page, without scripts.
 
-Answers are rendered as Markdown, without raw HTML and without images, because text from a model or a file must not act
-on the reader. A content security policy in the page keeps the browser from loading anything as well.
+Tool calls are folded; the colours follow the reader's light or dark setting. Answers are rendered as Markdown, without
+raw HTML and without images, because text from a model or a file must not act on the reader. A content security policy
+in the page keeps the browser from loading anything as well.
 """
 
 from __future__ import annotations
@@ -125,7 +126,10 @@ def _call(call: ToolCall) -> str:
 
 
 def _first_line(text: str) -> str:
-    """Return the first line of ``text``, for the summary of a folded block; the style cuts it to the page width."""
+    """Return the first line of ``text``, for the summary of a folded block.
+
+    The style cuts it to the page width.
+    """
     line, _, more = text.strip().partition("\n")
     return f"{line[:_SUMMARY_LENGTH]} …" if more or len(line) > _SUMMARY_LENGTH else line
 

@@ -1,4 +1,7 @@
-"""Export a session as Markdown: questions quoted, answers as they are, tool calls in code blocks."""
+"""Export a session as Markdown.
+
+Questions are quoted, answers are copied, and tool calls are in code blocks.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
 def to_markdown(session: Session) -> str:
-    """Return ``session`` as Markdown; no message can imitate or hide the structure around it."""
+    """Return ``session`` as Markdown.
+
+    No message can imitate or hide the structure around it.
+    """
     return visible("\n\n".join(_parts(session))).rstrip("\n") + "\n"
 
 
@@ -79,7 +85,7 @@ def _code(text: str) -> str:
 
 
 def _closed(text: str) -> str:
-    """Return ``text`` and the end of a code block left open, as in an interrupted answer."""
+    """Return ``text``, with a code block closed if it is left open."""
     opened = ""
     for line in text.split("\n"):
         found = _FENCE.match(line)

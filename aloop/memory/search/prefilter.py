@@ -1,8 +1,9 @@
-"""Skip files that cannot match a search: a test on their bytes, little slower than reading them.
+"""Skip files that cannot match a search, by a test on their bytes.
 
-A file that passes may still contain nothing; one that does not pass contains nothing for certain. Only words are
-tested, because a phrase may continue on the next line. Words are searched for in the bytes, unless YAML escapes or
-characters that fold to others could hide them; then the whole text is folded first.
+The test takes little longer than reading the file. A file that passes may still contain nothing; one that does not pass
+contains nothing for certain. Only words are tested, because a phrase may continue on the next line. Words are searched
+for in the bytes, unless YAML escapes or characters that fold to others could hide them; then the whole text is folded
+first.
 
 For many files, a second process (``prefilter_worker``) applies the test from the other end of the list. The search
 never waits for it: if it is slow or dies, the search tests more files itself.
@@ -76,7 +77,10 @@ def decode(data: bytes) -> str:
 
 
 def _without_boilerplate(data: bytes) -> bytes:
-    """Remove system messages and keys, which most files share, from a file laid out as aloop writes it."""
+    """Remove system messages and keys, which most files share.
+
+    Only from a file laid out as aloop writes it; others are returned unchanged.
+    """
     system, messages = data.find(_SYSTEM), data.find(_MESSAGES)
     # Below the end marker, users may write in any layout.
     if not (data.startswith(_START) and data.endswith(_END) and 0 <= system < messages):
@@ -97,13 +101,16 @@ _WORKER = Path(__file__).with_name("prefilter_worker.py")
 
 
 class SharedStates:
-    """The state of each file, shared by the two processes: a byte with a constant of ``prefilter_worker``."""
+    """The state of each file, shared by the two processes.
+
+    Each is one byte, with a constant of ``prefilter_worker``.
+    """
 
     def __init__(self, states: mmap.mmap | bytearray) -> None:
         self._states = states
 
     def claim(self, index: int) -> bool:
-        """Take a file to read it; return False if the worker has found that it cannot match."""
+        """Take a file to read it; return False if the worker found it cannot match."""
         state = self._states[index]
         if state == UNSEEN:
             self._states[index] = TAKEN
@@ -112,7 +119,10 @@ class SharedStates:
 
 @contextlib.contextmanager
 def start_worker(prefilter: Prefilter, paths: Sequence[str]) -> Iterator[SharedStates]:
-    """Start a worker if there are many files and a processor for it; it ends with the block."""
+    """Start a worker if there are many files and a processor for it.
+
+    The worker ends with the block.
+    """
     with contextlib.ExitStack() as stack:
         states: mmap.mmap | bytearray = bytearray(len(paths))
         if len(paths) >= MANY and (os.cpu_count() or 1) > 1:
@@ -142,7 +152,10 @@ def _start(prefilter: Prefilter, paths: Sequence[str], stack: contextlib.ExitSta
 
 
 def _anonymous_file(data: bytes) -> BinaryIO:
-    """Return a nameless file with ``data``; on Linux in memory, which keeps the searched words off the disk."""
+    """Return a nameless file with ``data``.
+
+    On Linux it is in memory, which keeps the search terms off the disk.
+    """
     if sys.platform == "linux":
         file: BinaryIO = os.fdopen(os.memfd_create("aloop-search"), "w+b")
     else:

@@ -1,9 +1,10 @@
-"""Find files that cannot contain given pieces of words: the matcher, and a program that applies it to many files.
+"""Find files that cannot contain given pieces of words.
 
-The program is started by its path, isolated and without site-packages, so that it runs within about 30 ms; it imports
-only the standard library. It reads one JSON object from standard input: ``{"pieces": [text], "ascii": bool,
-"files": [path], "parent": process ID}``. Its standard output is a file that it shares with the parent, with one byte
-per file: UNSEEN, TAKEN by one of the two processes, or EMPTY if a piece is missing.
+This is also a program, which applies the matcher to many files. It is started by its path, isolated and without
+site-packages, so that it runs within about 30 ms; it imports only the standard library. It reads one JSON object from
+standard input: ``{"pieces": [text], "ascii": bool, "files": [path], "parent": process ID}``. Its standard output is a
+file that it shares with the parent, with one byte per file: UNSEEN, TAKEN by one of the two processes, or EMPTY if a
+piece is missing.
 """
 
 from __future__ import annotations
@@ -29,10 +30,16 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Matcher:
-    """Passes the bytes of each file that may contain all ``pieces``, which are in lower case."""
+    """Passes the bytes of each file that may contain all ``pieces``.
+
+    The pieces are in lower case.
+    """
 
     def __init__(self, pieces: Sequence[str], *, is_ascii: bool) -> None:
-        """``is_ascii`` is False if the words that the pieces are taken from have other characters too."""
+        """Take the pieces of words.
+
+        ``is_ascii`` is False if the words have other characters too.
+        """
         self._pieces = [piece.encode() for piece in pieces]
         self._is_ascii = is_ascii
 
@@ -51,7 +58,10 @@ class Matcher:
 
 
 def may_hide(data: bytes) -> bool:
-    """Return True if escapes, another encoding or folding characters could hide a word in ``data``."""
+    """Return True if ``data`` has escapes or characters that could hide a word.
+
+    That is also the case for another encoding.
+    """
     if b"\\" in data and _ESCAPE.search(data):
         return True
     if data.isascii():
@@ -75,7 +85,7 @@ def main() -> None:
 
 
 def _may_contain(matcher: Matcher, path: str) -> bool:
-    """Match one file; one that cannot be read, or grows while it is read, is left to the parent."""
+    """Match one file; True if it cannot be read, or grows while it is read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:

@@ -1,4 +1,4 @@
-"""Search queries of words and phrases, and snippets of text with the matches marked."""
+"""Search queries of words and phrases, and snippets with the matches marked."""
 
 from __future__ import annotations
 
@@ -22,13 +22,19 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Folded words and phrases that must all occur, in any order. An empty query matches nothing."""
+    """Folded words and phrases that must all occur, in any order.
+
+    An empty query matches nothing.
+    """
 
     terms: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Parse words separated by white space, and quoted phrases; an open quote ends with the text."""
+        """Parse words separated by white space, and quoted phrases.
+
+        An open quote ends with the text.
+        """
         found = (fold(match.group(1) or match.group(2) or "") for match in _TERM.finditer(text))
         return cls(tuple(dict.fromkeys(term for term in found if term)))
 
@@ -47,9 +53,9 @@ Mark = tuple[int, int]
 
 
 def snippet(text: str, query: Query) -> tuple[str, tuple[Mark, ...]]:
-    """Return the part of ``text`` with most terms close together, on one line, and their marks.
+    """Return the part of ``text`` with most terms close together, and their marks.
 
-    Without any term in the text, it is the start of it, without marks.
+    It is on one line. Without any term in the text, it is the start of the text, without marks.
     """
     line = " ".join(text.split())
     folded, origins = _fold_with_origins(line)
@@ -72,7 +78,10 @@ def _place(match: re.Match[str], origins: Sequence[int]) -> Mark:
 
 
 def _fold_with_origins(line: str) -> tuple[str, Sequence[int]]:
-    """Return the folded line, and the original position of each of its characters and of its end."""
+    """Return the folded line and the original position of each character.
+
+    The positions include that of the end.
+    """
     if line.isascii():
         return line.lower(), range(len(line) + 1)
     pieces, places = [], []

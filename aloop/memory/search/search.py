@@ -1,4 +1,4 @@
-"""Search the messages of all sessions, newest first, and yield each hit as soon as its turn is certain."""
+"""Search the messages of all sessions, newest first."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ class Hit:
 
 
 class _File(NamedTuple):
-    """A session's file before it is read; ``number`` is its index in the list shared with the worker.
+    """A session's file before it is read.
 
-    A named tuple, because 10,000 dataclass instances take three times as long to make.
+    ``number`` is its index in the list shared with the worker. This is a named tuple, because 10,000 dataclass
+    instances take three times as long to make.
     """
 
     path: str
@@ -51,10 +52,12 @@ class _File(NamedTuple):
 
 
 def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, str]) -> Iterator[list[Hit]]:
-    """Yield the hits session by session, and an empty list for each file read; raises OSError for the folder.
+    """Yield the hits of one session after another, newest first.
 
-    ``ids`` are, by folder, the substitute IDs of sessions whose own IDs mean others. Files that cannot be opened come
-    last. A session file is written when the session changes, not before. So a session is the next one as soon as all
+    Yields an empty list for each file read, and files that cannot be opened last. ``ids`` are, by folder, the
+    substitute IDs of sessions whose own IDs mean others. Raises OSError for the folder.
+
+    A session file is written when the session changes, not before. So a session is the next one as soon as all
     remaining files were last written before it changed.
     """
     prefilter = Prefilter(query)
@@ -82,7 +85,10 @@ def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, s
 
 
 def _files_to_read(fs: FileSystem, sessions_dir: Path, prefilter: Prefilter) -> Iterator[_File]:
-    """Yield the files that may match, last written first; none if the folder is missing."""
+    """Yield the files that may match, last written first.
+
+    A missing folder has no files.
+    """
     base = str(sessions_dir)
     try:
         paths = [f"{base}/{folder}/{FILE_NAME}" for folder in fs.folders(sessions_dir)]
@@ -112,7 +118,10 @@ def _read(fs: FileSystem, file: _File) -> bytes:
 
 
 def _search_file(data: bytes, file: _File, query: Query) -> list[Hit]:
-    """Return the hits in one file; a file that is not a valid session is searched as text."""
+    """Return the hits in one file.
+
+    A file that is not a valid session is searched as text.
+    """
     try:
         session = load_session(data, Path(file.path))
     except SessionFileError as error:
@@ -153,7 +162,10 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
 
 
 def said_in(message: LLMMessage) -> str:
-    """Return the text of a message that is searched: its content, and the names and arguments of tool calls."""
+    """Return the text of a message that is searched.
+
+    This is its content, and the names and arguments of its tool calls.
+    """
     calls = (f"{call.name} {call.arguments}" for call in message.tool_calls)
     return "\n".join((message.content or "", *calls))
 

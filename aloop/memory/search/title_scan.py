@@ -13,14 +13,17 @@ _ASCII = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in r
 
 
 def split_words(text: str) -> list[str]:
-    """Return the words of ``text`` without case and with compatible characters (NFKC) made equal."""
+    """Return the words of ``text`` without case, with compatible characters equal."""
     if text.isascii():
         return text.translate(_ASCII).split()
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 class TitleScan:
-    """Titles prepared for a scan, which takes less than a millisecond for 10,000 of them."""
+    """Titles prepared for a scan.
+
+    A scan of 10,000 titles takes less than a millisecond.
+    """
 
     def __init__(self, titles: Iterable[str]) -> None:
         self._titles = [" " + " ".join(split_words(title)) for title in titles]
@@ -42,7 +45,10 @@ class TitleScan:
 
 
 def _start_of_word(word: str) -> str:
-    """Return the string to look for: wide characters may follow one another, other words follow a space."""
+    """Return the string to look for.
+
+    Wide characters may follow one another, other words follow a space.
+    """
     return word if unicodedata.east_asian_width(word[0]) in "WF" else f" {word}"
 
 

@@ -1,4 +1,7 @@
-"""Edit a session's file in an editor: a draft, which replaces the file if it is a valid session."""
+"""Edit a session's file in an editor.
+
+The user edits a draft, a copy that replaces the file if it is a valid version of the session.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The draft at ``path``, made from the bytes ``original``; an editor should open it at ``line``."""
+    """The draft at ``path``, made from the bytes ``original``.
+
+    An editor should open it at ``line``.
+    """
 
     path: Path
     target: Path
@@ -45,7 +51,7 @@ def begin(fs: FileSystem, target: Path, session_id: str, number: int | None) -> 
 
 
 def _line_of(data: bytes, path: Path, number: int | None) -> int:
-    """Return the line of a message, or of the error in an invalid file; without a number, 1."""
+    """Return the line of a message, or of the error in an invalid file."""
     try:
         parsed = parse(data, path)
         interpret(parsed, path)
@@ -59,16 +65,17 @@ def _line_of(data: bytes, path: Path, number: int | None) -> int:
         *(parsed.below.items if parsed.below else []),
     ]
     if not 1 <= number <= len(items):
-        raise UsageError(f"There is no message {number}: this session has {len(items)}.")
+        count = f"{len(items)} {'message' if len(items) == 1 else 'messages'}"
+        raise UsageError(f"This session has no message {number}. It has {count}.")
     return parsed.source.place(items[number - 1].start)[0]
 
 
 def finish(fs: FileSystem, draft: Draft) -> tuple[bool, str | None]:
-    """Replace the file by the draft and delete that; return if it was edited, and a notice for the user.
+    """Replace the file by the draft and delete the draft.
 
-    If the file has changed since, that version is kept as a copy, and messages added to it follow those of the draft.
-    Raises OSError, SessionBusy, and SessionFileError if the draft is not a valid version of the session; then both
-    files stay.
+    Return True if the draft was edited, and a notice for the user. If the file has changed since, that version is kept
+    as a copy, and messages added to it follow those of the draft. Raises OSError, SessionBusy, and SessionFileError if
+    the draft is not a valid version of the session; then both files stay.
     """
     edited = fs.read(draft.path)
     if edited == draft.original:
@@ -82,7 +89,10 @@ def finish(fs: FileSystem, draft: Draft) -> tuple[bool, str | None]:
 
 
 def drop(fs: FileSystem, draft: Draft) -> bool:
-    """Delete the draft if it is unchanged; return True if it was edited and stays. Raises OSError."""
+    """Delete the draft if it is unchanged; return True if it was edited and stays.
+
+    Raises OSError.
+    """
     if fs.read(draft.path) != draft.original:
         return True
     _remove(fs, draft)
@@ -90,9 +100,10 @@ def drop(fs: FileSystem, draft: Draft) -> bool:
 
 
 def leftover_drafts(fs: FileSystem, folder: Path) -> tuple[str, ...]:
-    """Return a sentence for the user about each draft left by a crash or a failed edit; raises OSError.
+    """Return a sentence for the user about each draft left behind.
 
-    Call it only while holding the session: another process may be editing a draft.
+    A crash or a failed edit leaves one. Call this only while holding the session: another process may be editing a
+    draft. Raises OSError.
     """
     return tuple(f"{_advice(fs, folder, name)}: {folder / name}" for name in sorted(filter(IS_DRAFT, fs.names(folder))))
 
@@ -106,7 +117,10 @@ def _advice(fs: FileSystem, folder: Path, name: str) -> str:
 
 
 def _remove(fs: FileSystem, draft: Draft) -> None:
-    """Delete the draft, and files that an editor made with its name as a prefix, such as a backup."""
+    """Delete the draft.
+
+    Also delete files with its name as a prefix, such as an editor's backup.
+    """
     for name in fs.names(draft.path.parent):
         if name.startswith(draft.path.name):
             fs.unlink(draft.path.with_name(name))
@@ -145,7 +159,7 @@ def _replace(fs: FileSystem, draft: Draft, edited: bytes) -> str | None:
 
 
 def _follow_up(fs: FileSystem, draft: Draft, found: bytes, copy: Path) -> str:
-    """Add the messages that the file gained during the edit; return a notice for the user."""
+    """Add the messages that the file gained during the edit; return a notice."""
     added = _added(draft, found)
     if added:
         stored = SessionFile.read(fs, draft.target)
@@ -156,7 +170,7 @@ def _follow_up(fs: FileSystem, draft: Draft, found: bytes, copy: Path) -> str:
 
 
 def _added(draft: Draft, found: bytes) -> tuple[LLMMessage, ...]:
-    """Return the messages that were appended in ``found``; none if earlier messages differ too."""
+    """Return the messages appended in ``found``; none if earlier messages differ too."""
     try:
         before = load_session(draft.original, draft.target).messages
         now = load_session(found, draft.target).messages

@@ -1,4 +1,4 @@
-"""The source of a fork: another session's text and the tool results stored beside it."""
+"""The source of a fork: another session's text and stored tool results."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ class ForkSource:
         return ForkSource(stored.path.parent, bytes(stored.data), stored.session) if stored else None
 
     def carry_over(self, fs: FileSystem, fork: Session, folder: Path) -> bytes | None:
-        """Copy the tool results that ``fork`` refers to into its folder, and return its text; raises OSError.
+        """Copy the tool results that ``fork`` refers to, and return the fork's text.
 
-        The text keeps comments and unknown keys of the source. None means that it cannot, and the fork needs a new one.
+        The text keeps comments and unknown keys of the source. None means that it cannot, and that the fork needs a new
+        text. Raises OSError.
         """
         for message in fork.messages:
             if message.output_file:

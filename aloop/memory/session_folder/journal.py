@@ -1,7 +1,8 @@
-"""The running turn on disk: each finished message is appended and synced, so that a crash loses none.
+"""The running turn on disk, so that a crash loses no finished message.
 
-The file is YAML like a session's. A line with a checksum follows each part, to detect a part cut off by a crash. The
-writer holds a kernel lock on the file: if another process can lock it, the writer is dead.
+Each finished message is appended and synced. The file is YAML like a session's; a line with a checksum follows each
+part, to detect a part cut off by a crash. The writer holds a kernel lock on the file: if another process can lock it,
+the writer is dead.
 """
 
 from __future__ import annotations
@@ -34,14 +35,20 @@ def is_journal(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class JournalRecord:
-    """The content of a journal: ``session`` has only the messages of the turn, which follow ``base`` others."""
+    """The content of a journal.
+
+    ``session`` has only the messages of the turn, which follow ``base`` others.
+    """
 
     session: Session
     base: int
 
 
 class Journal:
-    """A journal being written. Methods raise OSError; after an error, the file stays and gets no more messages."""
+    """A journal being written; methods raise OSError.
+
+    After an error, the file stays and gets no more messages.
+    """
 
     def __init__(self, fs: FileSystem, path: Path, descriptor: int) -> None:
         self._fs = fs
@@ -99,7 +106,7 @@ class Journal:
 
 
 def read_journal(data: bytes, path: Path) -> JournalRecord | None:
-    """Return the content of the intact parts of a journal, or None if its header is damaged."""
+    """Return the content of the intact parts, or None if the header is damaged."""
     end = start = 0
     for seal in _SEAL.finditer(data):
         if int(seal.group(1), 16) != zlib.crc32(data[start : seal.start()]):

@@ -16,14 +16,17 @@ _MAX_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class KeptOutput:
-    """A file with a whole result; ``relative`` is its path from the session's folder, for ``output_file``."""
+    """A file with a whole result.
+
+    ``relative`` is its path from the session's folder, for ``output_file``.
+    """
 
     relative: str
     path: Path
 
 
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:
-    """Write ``text`` to the next free ``outputs/NNNN-<tool>.txt`` of a session; raises OSError."""
+    """Write ``text`` to the next free ``outputs/NNNN-<tool>.txt``; raises OSError."""
     outputs = folder / FOLDER
     with contextlib.suppress(FileExistsError):
         fs.mkdir(outputs)
@@ -36,9 +39,9 @@ def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutpu
 
 
 def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> None:
-    """Copy the file named by ``output_file`` from one session's folder to another's; raises OSError.
+    """Copy the file named by ``output_file`` from one session's folder to another's.
 
-    A path that ``keep_output`` cannot have made is ignored, and so is a missing file.
+    A path that ``keep_output`` cannot have made is ignored, and so is a missing file. Raises OSError.
     """
     folder, _, name = relative.partition("/")
     if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:

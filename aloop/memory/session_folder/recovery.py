@@ -1,4 +1,7 @@
-"""Recover turns: from the journals of dead writers, and in files beside an unreadable session.yaml."""
+"""Recover turns that session.yaml lacks.
+
+They are in journals of dead writers, and in files written beside a session.yaml that could not be read.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ IS_RECOVERED = re.compile(r"session\.recovered-.*\.yaml").fullmatch
 
 @dataclass(slots=True)
 class RecoveredFile:
-    """The file beside an unreadable session.yaml; ``stored`` is None if there is none. Methods raise OSError."""
+    """The file beside an unreadable session.yaml; methods raise OSError.
+
+    ``stored`` is None if there is none.
+    """
 
     stored: SessionFile | None = None
     _count: int = 0
@@ -31,7 +37,10 @@ class RecoveredFile:
     def save(
         self, broken: SessionFile, conversation: Conversation, model: str | None, error: SessionFileError
     ) -> SaveReport:
-        """Save the whole conversation beside the file ``broken``, which could not be read because of ``error``."""
+        """Save the whole conversation beside ``broken``, which cannot be read.
+
+        Every turn saves it again until session.yaml is readable.
+        """
         session = conversation.snapshot(model)
         path = self.stored.path if self.stored else broken.path.with_name(dated_name("recovered", session.updated_at))
         changed = conversation.system_changed
@@ -45,7 +54,7 @@ class RecoveredFile:
         return self.stored.path if self.stored and self._count == len(conversation.messages) else None
 
     def rejoined(self, fs: FileSystem) -> list[str]:
-        """Remove the file after session.yaml could be saved again; return notices for the user."""
+        """Remove the file after session.yaml could be saved; return notices."""
         stored, self.stored = self.stored, None
         if stored is None:
             return []
@@ -60,7 +69,10 @@ class RecoveredFile:
 
 @contextmanager
 def with_recovered_names(fs: FileSystem, folder: Path) -> Iterator[None]:
-    """Add the names of recovered files to a SessionFileError raised in the body; raises OSError."""
+    """Add the names of recovered files to a SessionFileError from the body.
+
+    Raises OSError.
+    """
     try:
         yield
     except SessionFileError as error:
@@ -72,9 +84,10 @@ def with_recovered_names(fs: FileSystem, folder: Path) -> Iterator[None]:
 
 
 def recovered_files(fs: FileSystem, folder: Path) -> tuple[str, ...]:
-    """Return a sentence for the user about each recovered file, whose turns are not in session.yaml; raises OSError.
+    """Return a sentence for the user about each recovered file.
 
-    Call it only while holding the session: another process may be about to add such turns to it.
+    Their turns are not in session.yaml. Call this only while holding the session: another process may be about to add
+    such turns to it. Raises OSError.
     """
     return tuple(
         f"Some turns are not in {FILE_NAME}. Copy what you need from {folder / name}, then delete that file"
@@ -83,7 +96,10 @@ def recovered_files(fs: FileSystem, folder: Path) -> tuple[str, ...]:
 
 
 def journals(fs: FileSystem, folder: Path) -> list[Path]:
-    """Return all journals in a session's folder, also those of live writers, in the order of their turns."""
+    """Return all journals in a session's folder, in the order of their turns.
+
+    Some may belong to live writers.
+    """
     found = [folder / name for name in fs.names(folder) if is_journal(name)]
     return sorted(found, key=lambda path: _base(fs, path)) if len(found) > 1 else found
 
@@ -97,9 +113,10 @@ def _base(fs: FileSystem, path: Path) -> int:
 
 
 def fold_in(fs: FileSystem, path: Path) -> str | None:
-    """Add a journal's turn to its session, unless its writer is alive; return a notice for the user or None.
+    """Add a journal's turn to its session, unless its writer is alive.
 
-    Call it under the session's write lock. Raises OSError; then the journal stays.
+    Return a notice for the user, or None. Call it under the session's write lock. Raises OSError; then the journal
+    stays.
     """
     try:
         descriptor = fs.open_read(path)
@@ -119,7 +136,7 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
 
 
 def _set_aside(fs: FileSystem, path: Path) -> str:
-    """Keep a journal that is damaged in a way no crash explains: it may still hold messages."""
+    """Rename a journal damaged in a way no crash explains: it may hold messages."""
     aside = path.with_name(f"journal.damaged-{time_mark()}.yaml")
     fs.rename(path, aside)
     return f"The journal of an interrupted turn is damaged. It was kept as {aside}."
@@ -134,12 +151,15 @@ def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | 
     except SessionFileError as error:
         path = folder / dated_name("recovered")
         SessionFile.create(fs, path, replace(record.session, messages=turn))
-        return f"{crashed} aloop saved {messages} to {path}, because it cannot change the session: {error}"
+        return f"{crashed} aloop saved {messages} to {path}, because {FILE_NAME} cannot be changed: {error}"
     return f"{crashed} aloop recovered {messages}." if is_added else None
 
 
 def _add_turn(fs: FileSystem, path: Path, record: JournalRecord, turn: tuple[LLMMessage, ...]) -> bool:
-    """Add a turn to its session; return False if the session already has it. Raises OSError, SessionFileError."""
+    """Add a turn to its session; return False if the session already has it.
+
+    Raises OSError, SessionFileError.
+    """
     try:
         stored = SessionFile.read(fs, path)
     except FileNotFoundError:
@@ -166,7 +186,7 @@ def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool
 
 
 def close_turn(messages: Sequence[LLMMessage]) -> tuple[LLMMessage, ...]:
-    """Complete an interrupted turn: answer its open tool calls, or mark its question as interrupted."""
+    """Complete an interrupted turn: answer its open tool calls, or mark its question."""
     *before, last = messages
     if last.role == "user":
         return (*before, replace(last, interrupted=True))

@@ -1,4 +1,4 @@
-"""One session's file: read it, save to it, and notice changes made by other programs.
+"""One session's file: read, save, and notice changes by other programs.
 
 A save adds messages and changes only what differs; every other byte of the file stays as it is.
 """
@@ -39,15 +39,15 @@ def signature(status: os.stat_result) -> Signature:
 
 
 def last_write(seen: Signature) -> tuple[int, int]:
-    """Return size and modification time, which do not change when a file loses its name."""
+    """Return size and modification time, which survive the loss of a name."""
     return seen[2:4]
 
 
 def seen_after(fs: FileSystem, path: Path, written: os.stat_result) -> Signature:
-    """Return the signature of a file that aloop has just written, ``written`` being its status before the rename.
+    """Return the signature of a file that aloop has just written.
 
-    The rename changes the file's times. If another process has replaced or changed the file since, the result differs
-    from its present signature, so that the next comparison finds the change.
+    ``written`` is its status before the rename, which changes the file's times. If another process has replaced or
+    changed the file since, the result differs from its present signature, so that the next comparison finds the change.
     """
     try:
         now = fs.lstat(path)
@@ -82,9 +82,10 @@ class ReplacedFile:
         return len(self._unwatched) + (self._watched is not None)
 
     def take(self, path: Path) -> int | None:
-        """Open the file about to be replaced, or return None if there is none; raises OSError.
+        """Open the file about to be replaced, or return None if there is none.
 
-        Needed even if it will not be watched: otherwise the save would wait while the disk frees its blocks.
+        Needed even if it will not be watched: otherwise the save would wait while the disk frees its blocks. Raises
+        OSError.
         """
         self._close_unwatched()  # those of a save that could not be synced
         try:
@@ -104,7 +105,10 @@ class ReplacedFile:
             self._unwatched.append(descriptor)
 
     def late_edit(self) -> tuple[bytes, int] | None:
-        """Return the watched file's new content and its ``base``, or None if it is unchanged; raises OSError."""
+        """Return the watched file's new content and ``base``, or None if unchanged.
+
+        Raises OSError.
+        """
         watched = self._watched
         if watched is None:
             return None
@@ -115,7 +119,7 @@ class ReplacedFile:
         return self.fs.read_open(watched.descriptor), watched.base
 
     def give_back(self) -> None:
-        """Close the unwatched files on a thread; call this once the new version is durable."""
+        """Close the unwatched files on a thread, after the new version is durable."""
         while self._unwatched:
             self.fs.close_behind(self._unwatched.pop())
 
@@ -147,7 +151,10 @@ def time_mark(moment: datetime | None = None) -> str:
 
 
 def dated_name(kind: str, moment: datetime | None = None) -> str:
-    """Return the name of a file made at ``moment`` (now) beside session.yaml, such as a "before" copy."""
+    """Return the name of a file beside session.yaml, made at ``moment`` (now).
+
+    ``kind`` is one of before, edited, recovered and undone.
+    """
     return f"session.{kind}-{time_mark(moment)}.yaml"
 
 
@@ -224,7 +231,10 @@ class SessionFile:
         return cls(fs, path, data, seen, session, source.encoding, source.bom)
 
     def changed_on_disk(self) -> bool:
-        """Return True if the file's content has changed since it was last seen; raises OSError."""
+        """Return True if the content has changed since it was last seen.
+
+        Raises OSError.
+        """
         now = signature(self.fs.lstat(self.path))
         if now == self.seen:
             return False
@@ -235,7 +245,7 @@ class SessionFile:
         return False
 
     def late_edit(self) -> SessionFile | None:
-        """Return the session that an editor wrote into the file replaced by the last save, or None.
+        """Return the session that an editor wrote to the replaced file, or None.
 
         An editor that has the old file open writes to that, unaware of the save. The messages that the save added must
         then follow the edit: ``base`` of the result is the number of messages before them.
@@ -262,11 +272,13 @@ class SessionFile:
     def save(
         self, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False, watch: bool = False
     ) -> None:
-        """Add ``messages`` to the file and update what else differs from ``session``; other bytes stay the same.
+        """Add ``messages`` to the file and update what else differs from ``session``.
 
-        ``messages`` are the last ones of ``session``. Earlier messages, the title, the model and the time are changed
-        only if they differ. ``watch`` keeps the replaced file open for ``late_edit``. Raises OSError, UnstorableValue,
-        NewerVersion and ChangedMeanwhile; then neither the file nor this object has changed.
+        All other bytes stay the same. ``messages`` are the last ones of ``session``; earlier messages, the title, the
+        model and the time are changed only if they differ. ``watch`` keeps the replaced file open for ``late_edit``.
+
+        Raises OSError, UnstorableValue, NewerVersion and ChangedMeanwhile; then neither the file nor this object has
+        changed.
         """
         data, edits, following = self._plan(session, messages, system_changed)
         before = self.seen
@@ -285,12 +297,12 @@ class SessionFile:
         self.seen = seen_after(self.fs, self.path, written)
 
     def sync(self) -> None:
-        """Make the last save survive a power cut; raises OSError, but the save counts as done."""
+        """Make the last save durable; raises OSError, but the save counts as done."""
         self.fs.sync_folder(self.path.parent)
         self.replaced.give_back()
 
     def _require_unchanged(self) -> None:
-        """Check for changes as late as possible: only one between this and the rename is missed."""
+        """Raise ChangedMeanwhile if the file has changed; called just before the rename."""
         if self.is_new:
             self.is_new = False
             return
@@ -304,7 +316,7 @@ class SessionFile:
     def write_beside(
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False
     ) -> SessionFile:
-        """Write the result of ``save`` to another path and return that file; raises OSError."""
+        """Write the result of ``save`` to another path; raises OSError."""
         beside = replace(self, path=path, data=bytearray(self.data), is_new=True)
         beside.save(session, messages, system_changed=system_changed)
         beside.sync()
@@ -313,7 +325,10 @@ class SessionFile:
     def _plan(
         self, session: Session, messages: Sequence[LLMMessage], system_changed: bool
     ) -> tuple[bytearray, list[Edit], InsertionPoints | None]:
-        """Return the text, its edits, and the insertion points after them (None if they must be found again)."""
+        """Return the text, its edits, and the insertion points after them.
+
+        The insertion points are None if they must be found again.
+        """
         data, points = self.data, self.insertion_points
         if not self.session.messages:
             messages = session.messages

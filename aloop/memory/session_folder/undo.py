@@ -1,7 +1,8 @@
-"""Undo and redo the last turn. An undone turn is in a readable file beside session.yaml until it is restored.
+"""Undo and redo the last turn.
 
-That file is written before the turn leaves session.yaml, and deleted after the turn is back: a crash in between leaves
-the turn in both, never in none. A turn that is in both does not count as undone.
+An undone turn is in a readable file beside session.yaml until it is restored. That file is written before the turn
+leaves session.yaml, and deleted after the turn is back: a crash in between leaves the turn in both, never in none. A
+turn that is in both does not count as undone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ def is_undone(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class UndoneTurn:
-    """A turn that followed ``base`` messages without summaries; ``verbatim`` is its text in the file, if known."""
+    """A turn that followed ``base`` messages without summaries.
+
+    ``verbatim`` is its text in the file, if known.
+    """
 
     path: Path
     base: int
@@ -57,7 +61,7 @@ def base_of(messages: Sequence[LLMMessage]) -> int:
 
 
 def free_path(fs: FileSystem, folder: Path) -> Path:
-    """Return a path for the next undone turn that sorts after the existing ones, whatever the clock shows."""
+    """Return a path for the next undone turn that sorts after the existing ones."""
     moment = datetime.now().astimezone()
     last = max((found[1] for found in map(_NAME.fullmatch, fs.names(folder)) if found), default="")
     if time_mark(moment) <= last:
@@ -83,7 +87,10 @@ def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequ
 
 
 def read_undone(fs: FileSystem, path: Path) -> UndoneTurn:
-    """Read an undone turn; raises OSError, and SessionFileError if the file is invalid."""
+    """Read an undone turn.
+
+    Raises OSError, and SessionFileError if the file is invalid.
+    """
     parsed = parse(fs.read(path), path)
     messages = interpret(parsed, path).messages
     base = parsed.root.values.get("base")
@@ -93,9 +100,10 @@ def read_undone(fs: FileSystem, path: Path) -> UndoneTurn:
 
 
 def undone_turns(fs: FileSystem, folder: Path) -> Iterator[UndoneTurn]:
-    """Yield the undone turns of a session, last undone first; raises as ``read_undone`` does.
+    """Yield the undone turns of a session, last undone first.
 
-    Each is read when it is requested, so that an invalid file does not block later turns.
+    Raises as ``read_undone`` does. Each is read when it is requested, so that an invalid file does not block later
+    turns.
     """
     for name in reversed(fs.names(folder)):
         if is_undone(name):
@@ -104,7 +112,10 @@ def undone_turns(fs: FileSystem, folder: Path) -> Iterator[UndoneTurn]:
 
 @dataclass(slots=True)
 class Undo:
-    """An amendment that removes the last turn; ``taken`` are its messages, ``path`` the file with them."""
+    """An amendment that removes the last turn.
+
+    ``taken`` are its messages, ``path`` is the file with them.
+    """
 
     fs: FileSystem
     taken: tuple[LLMMessage, ...] = ()
@@ -162,7 +173,10 @@ class Redo:
                 self.fs.unlink(self._restored.path)
 
     def _waiting(self, stored: SessionFile) -> Iterator[UndoneTurn]:
-        """Yield the undone turns, last undone first, without those a crash left in the session too."""
+        """Yield the undone turns, last undone first.
+
+        A turn that a crash left in the session too is skipped, and its file deleted.
+        """
         for turn in undone_turns(self.fs, stored.path.parent):
             if turn.is_in(stored.session.messages):
                 with contextlib.suppress(OSError):  # harmless: the turn is in the session

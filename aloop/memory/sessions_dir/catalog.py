@@ -1,7 +1,8 @@
-"""The sessions of a folder, and the ones that an ID prefix matches. The folders decide; the index only saves time.
+"""The sessions of a folder, and the lookup of ID prefixes.
 
-Several session files may have the same ID: after a copy by hand, or a rename of a folder in use. The ID then means one
-of them, and the others are addressed by the names of their folders, so that no operation reaches the wrong session.
+The folders decide; the index only saves time. Several session files may have the same ID: after a copy by hand, or a
+rename of a folder in use. The ID then means one of them, and the others are addressed by the names of their folders, so
+that no operation reaches the wrong session.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 
 
 def find_duplicate_ids(sessions_dir: Path, ids: Mapping[str, str]) -> dict[str, DuplicateSessionId]:
-    """Return, by folder, the problem of each session whose ID means another one; ``ids`` are by folder too."""
+    """Return, by folder, the problem of each session whose ID means another one.
+
+    ``ids`` are by folder too.
+    """
     if len(set(ids.values())) == len(ids):
         return {}
     first: dict[str, str] = {}
@@ -34,7 +38,10 @@ def find_duplicate_ids(sessions_dir: Path, ids: Mapping[str, str]) -> dict[str, 
 
 
 def distinct_id(header: SessionHeader, duplicate: DuplicateSessionId | None) -> SessionHeader:
-    """Return ``header`` with the ID that reaches the session; ``duplicate`` is its problem, if it has one."""
+    """Return ``header`` with the ID that reaches the session.
+
+    ``duplicate`` is its problem, if it has one.
+    """
     return header._replace(id=duplicate_id(header.folder), problem=duplicate) if duplicate else header
 
 
@@ -44,7 +51,10 @@ def duplicate_id(folder: str) -> str:
 
 
 def short_name_of(session_id: str, folder: str) -> str:
-    """Return the text to type for a session: the start of its ID, or the whole of a folder name used instead."""
+    """Return the text to type for a session.
+
+    This is the start of its ID, or the whole folder name if that is used instead.
+    """
     return session_id if f"{folder}.".lower().startswith(f"{session_id}.") else session_id[:SHORT_ID]
 
 
@@ -55,7 +65,10 @@ _RACY_NS = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A session's folder and the ID that reaches it; ``duplicate`` is set if that is not the ID in its file."""
+    """A session's folder and the ID that reaches it.
+
+    ``duplicate`` is set if that is not the ID in its file.
+    """
 
     id: str
     folder: str
@@ -69,10 +82,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """All entries sorted by ID, and the modification time of the sessions folder they were read from.
+    """All entries sorted by ID.
 
-    ``unfinished`` are folders without a session file. ``settled`` is False if the folder changed so recently that a
-    later change could have the same timestamp.
+    ``changed_ns`` is the modification time of the sessions folder when it was read; ``unfinished`` are folders without
+    a session file. ``settled`` is False if the folder had changed so recently that a later change could have the same
+    timestamp.
     """
 
     changed_ns: int
@@ -93,7 +107,7 @@ class Catalog:
         self._dir = sessions_dir
 
     def headers(self) -> list[SessionHeader]:
-        """Return the headers of all sessions, newest first, read from their files; corrects the index."""
+        """Return all headers, newest first, read from the files; corrects the index."""
         fs, folder = self._fs, str(self._dir)
         headers = [header for name in self._names() if (header := read_header(fs, folder, name))]
         if headers:
@@ -107,9 +121,10 @@ class Catalog:
         return headers
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
-        """Return the sessions whose ID starts with ``prefix`` (lower case), sorted by ID, one for each ID.
+        """Return the sessions whose ID starts with ``prefix``, one for each ID.
 
-        ``ask_files`` reads every file, for operations that must not depend on a wrong index.
+        ``prefix`` is in lower case; the result is sorted by ID. ``ask_files`` reads every file, for operations that
+        must not depend on a wrong index.
         """
         if ask_files:
             return self._matching(self._scan(trust_index=False), prefix)
@@ -201,7 +216,10 @@ class Catalog:
 
 
 def _is_plausible(folder: str, session_id: str) -> bool:
-    """Return False if the index contradicts a folder name made by aloop, which ends with the start of the ID."""
+    """Return False if the index contradicts a folder name made by aloop.
+
+    Such a name ends with the start of the ID.
+    """
     return session_id.startswith(short_name(folder)[:SHORT_ID]) or not is_own_name(folder)
 
 

@@ -1,4 +1,4 @@
-"""Check stored sessions: text, file modes, leftover files, duplicate IDs and the index.
+"""Check stored sessions: text, file modes, leftovers, duplicate IDs, index.
 
 A finding is fixable if a repair is known that loses nothing.
 """
@@ -36,7 +36,10 @@ from aloop.memory.sessions_dir.preview import read_header
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem at ``line`` and ``column``, counted from 1; 0 means the whole file or folder."""
+    """A problem at ``line`` and ``column``, counted from 1.
+
+    A line of 0 means the whole file or folder.
+    """
 
     path: Path
     line: int
@@ -97,9 +100,8 @@ class _TextCheck:
     def _check_header(self) -> None:
         values = self._parsed.root.values
         if self._session.version > KNOWN_VERSION:
-            self._found(
-                values["version"].start, "written by a newer version of aloop; this version can read but not change it"
-            )
+            what = "written by a newer version of aloop; this version can read but not change it"
+            self._found(values["version"].start, what)
         if is_in_future(self._session.updated_at):
             self._found(values["updated_at"].start, "updated_at is in the future")
 
@@ -113,10 +115,8 @@ class _TextCheck:
             gap = "" if any(edit.start == end for edit in self._report.edits) else layout.gap_before(len(text))
             self._report.edits.append(layout.edit(len(text), len(text), gap + END_MARKER))
         if parsed.below and parsed.below.items:
-            start = parsed.below.start
-            self._found(
-                start, "there are messages below the end marker (...); the next save moves the marker after them"
-            )
+            what = "there are messages below the end marker (...); the next save moves the marker after them"
+            self._found(parsed.below.start, what)
 
     def _check_transcript(self) -> None:
         open_calls: dict[str, ToolCall] = {}
@@ -147,7 +147,10 @@ class _TextCheck:
             self._report.edits.append(self._edits.set_flag(number, "skip"))
 
     def _unanswered(self, calls: dict[str, ToolCall], caller: int, last: int) -> None:
-        """Report the calls of message ``caller`` without results; ``last`` is the last message with a result."""
+        """Report the calls of message ``caller`` without results.
+
+        ``last`` is the last message with a result.
+        """
         for call in calls.values():
             what = f"the tool call {call.id} ({call.name}) has no result"
             self._found(self._items[caller].start, what, fixable=self._edits is not None)
@@ -162,7 +165,10 @@ _SET_ASIDE = {
 
 
 class Checker:
-    """Checks a sessions folder and, with ``fix``, repairs it; methods raise OSError if a repair fails."""
+    """Checks a sessions folder and, with ``fix``, repairs it.
+
+    Methods raise OSError if a repair fails.
+    """
 
     def __init__(self, fs: FileSystem, sessions_dir: Path, *, fix: bool) -> None:
         self._fs = fs
@@ -236,13 +242,8 @@ class Checker:
 
     def _leftovers(self, folder: Path) -> Iterator[Finding]:
         for path in leftovers(self._fs, folder):
-            finding = Finding(
-                path,
-                0,
-                0,
-                "is a temporary file of a process that died; the file it should have replaced is intact",
-                True,
-            )
+            what = "is a temporary file of a process that died; the file it should have replaced is intact"
+            finding = Finding(path, 0, 0, what, fixable=True)
             if self._fix:
                 self._fs.unlink(path)
                 finding = finding.as_fixed()
@@ -255,7 +256,7 @@ class Checker:
                     yield Finding(folder / name, 0, 0, f"{what}; copy what you need from it, then delete it")
 
     def _undone(self, folder: Path) -> Iterator[Finding]:
-        """Check that /redo can put back each undone turn."""
+        """Check that /redo can restore each undone turn."""
         for path in (folder / name for name in self._fs.names(folder) if is_undone(name)):
             try:
                 read_undone(self._fs, path)
@@ -269,9 +270,8 @@ class Checker:
     def _links(self) -> Iterator[Finding]:
         for path in (self._dir / name for name in self._fs.names(self._dir) if not name.startswith(".")):
             if stat.S_ISLNK(self._fs.lstat(path).st_mode):
-                yield Finding(
-                    path, 0, 0, "is a link; aloop does not follow links, so its target is not listed as a session"
-                )
+                what = "is a link; aloop does not follow links, so its target is not listed as a session"
+                yield Finding(path, 0, 0, what)
 
     def _ids(self, names: list[str]) -> list[Finding]:
         headers = [header for name in names if (header := read_header(self._fs, str(self._dir), name))]
@@ -280,7 +280,7 @@ class Checker:
         findings = [Finding(duplicate.path, 0, 0, duplicate.reason) for duplicate in duplicates]
         index = self._dir / INDEX_NAME
         if ids and read_index(self._fs, self._dir) != ids:
-            finding = Finding(index, 0, 0, "does not match the folders; it is rebuilt when needed", True)
+            finding = Finding(index, 0, 0, "does not match the folders; it is rebuilt when needed", fixable=True)
             if self._fix:
                 write_index(self._fs, self._dir, ids)
                 finding = finding.as_fixed()

@@ -11,9 +11,10 @@ _PREFIX = re.compile(r"[0-9a-z-][0-9a-z._-]{0,254}")
 
 
 def normal_prefix(prefix: str, is_name: Callable[[str], bool]) -> str:
-    """Return ``prefix`` in lower case; raises InvalidPrefix if it is empty or cannot start an ID.
+    """Return ``prefix`` in lower case.
 
-    A folder may have any name, such as "x (copy)": ``is_name`` returns True if a session has this whole name.
+    Raises InvalidPrefix if it is empty or cannot start an ID. A folder may have any name, such as "x (copy)":
+    ``is_name`` returns True if a session has this whole name.
     """
     wanted = prefix.strip().lower()
     if not wanted:
@@ -24,5 +25,5 @@ def normal_prefix(prefix: str, is_name: Callable[[str], bool]) -> str:
 
 
 def short_name(folder: str) -> str:
-    """Return the part of a folder's name that serves as the ID of a session without a readable one."""
+    """Return the end of a folder's name, the ID of a session without a readable one."""
     return folder.rpartition("_")[2].lower()

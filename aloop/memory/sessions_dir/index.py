@@ -1,7 +1,8 @@
-"""``.index.yaml``: a cache of the session ID in each folder, rebuilt when it is missing or wrong.
+"""``.index.yaml``: a cache of the session ID in each folder.
 
-It has one line per session, ``id: folder``, so that one regular expression can read it: 10,000 lines take 9 ms, with a
-YAML loader 200 ms. Any other line makes the whole index invalid, and the folders are read instead.
+It is rebuilt when it is missing or wrong. It has one line per session, ``id: folder``, so that one regular expression
+can read it: 10,000 lines take 9 ms, with a YAML loader 200 ms. Any other line makes the whole index invalid, and the
+folders are read instead.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ def _unquote(quoted: str) -> str | None:
 
 
 def write_index(fs: FileSystem, sessions_dir: Path, ids: Mapping[str, str]) -> None:
-    """Replace the index with ``ids``, by folder name; does nothing if the sessions folder is not writable."""
+    """Replace the index with ``ids``, by folder name.
+
+    Does nothing if the sessions folder is not writable.
+    """
     text = _HEADER + "".join(_line(name, session_id) for name, session_id in sorted(ids.items()))
     with contextlib.suppress(OSError):  # only a cache: the folders have the same IDs
         write_atomic(fs, sessions_dir / FILE_NAME, [text.encode()], durable=False)

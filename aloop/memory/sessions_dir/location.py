@@ -42,7 +42,10 @@ def _nearest(here: Path) -> Path | None:
 
 
 def _is_own_folder(folder: Path) -> bool:
-    """Return True for an existing folder of this user: aloop does not read or fill another user's folder."""
+    """Return True for an existing folder of this user.
+
+    Sessions in another user's folder are not read, and none are written there.
+    """
     try:
         status = folder.stat()
     except OSError:

@@ -38,9 +38,10 @@ _HEADER = re.compile(
 
 
 class SessionHeader(NamedTuple):
-    """The header of the session file in ``folder``. Without a readable ID, ``id`` is the end of the folder's name.
+    """The header of the session file in ``folder``.
 
-    A named tuple, because 10,000 dataclass instances take three times as long to make.
+    Without a readable ID, ``id`` is the end of the folder's name. This is a named tuple, because 10,000 dataclass
+    instances take three times as long to make.
     """
 
     folder: str
@@ -81,7 +82,7 @@ def _read_whole(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
 
 
 def _modified(fs: FileSystem, path: Path) -> datetime:
-    """Return the modification time of a file, or of its folder if the file has none to offer."""
+    """Return the modification time of a file, or of its folder if that fails."""
     try:
         status = fs.lstat(path)
     except OSError:
@@ -98,7 +99,10 @@ def read_title(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> str
 
 
 def read_summary(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> SessionSummary:
-    """Return the listing row of a session; an unreadable file gives a row with a ``problem``, not an error."""
+    """Return the listing row of a session.
+
+    An unreadable file gives a row with a ``problem``, not an error.
+    """
     path = sessions_dir / header.folder / FILE_NAME
     problem = header.problem
     if problem is None:
@@ -129,14 +133,18 @@ _ESCAPE = re.compile(r"\\(?:\n *|[nrt ])|\\(?=[\"\\])")
 
 
 def read_first_question(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> str:
-    """Return the first user message as far as the start of the file shows it; raises OSError."""
+    """Return the first user message as far as the start of the file shows it.
+
+    Raises OSError.
+    """
     return find_first_question(fs.read(f"{sessions_dir}/{header.folder}/{FILE_NAME}", _QUESTION_SIZE))
 
 
 def find_first_question(start: bytes) -> str:
-    """Return the first user message in the first bytes of a file, on one line; empty if it is not in them.
+    """Return the first user message in the first bytes of a file, on one line.
 
-    At most 300 characters, good enough to search in: a character cut in the middle or an escape may be lost.
+    It is empty if the message is not in them, and has at most 300 characters. It is meant for searching: a character
+    cut in the middle or an escape may be lost.
     """
     found = _FIRST_QUESTION.search(start)
     if found is None:
@@ -151,7 +159,10 @@ _ITEM = b"\n  - role: "
 
 
 def read_ending(data: bytes, path: Path) -> tuple[LLMMessage, ...]:
-    """Return the last messages of the session in ``data``, or all of a short one; raises SessionFileError."""
+    """Return the last messages of the session in ``data``, or all of a short one.
+
+    Raises SessionFileError.
+    """
     start = data.find(_ITEM, len(data) - ENDING_SIZE) if len(data) > ENDING_SIZE else -1
     if start >= 0:
         try:

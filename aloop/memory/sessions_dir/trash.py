@@ -1,4 +1,4 @@
-"""Deleted sessions: whole folders in ``.trash`` of the sessions folder, until they are purged.
+"""Deleted sessions: whole folders in ``.trash``, until they are purged.
 
 A deleted folder has its name extended by a dot and the time of deletion. A folder moved there by hand, without a time,
 counts as a deleted session too. Links are neither listed nor followed nor removed.
@@ -30,7 +30,10 @@ _NAME = re.compile(r"(.+)\.(\d{8}T\d{6}\.\d{6})")
 
 @dataclass(frozen=True, slots=True)
 class TrashedSession:
-    """A session in the trash; ``summary.path`` is its file there, ``size`` the bytes in its folder."""
+    """A session in the trash.
+
+    ``summary.path`` is its file there, ``size`` the bytes in its folder.
+    """
 
     summary: SessionSummary
     deleted_at: datetime
@@ -47,7 +50,10 @@ class TrashedSession:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A folder in the trash, with its ``original`` name; ``header`` is None if it has no session file."""
+    """A folder in the trash, with its ``original`` name.
+
+    ``header`` is None if it has no session file.
+    """
 
     name: str
     original: str
@@ -60,7 +66,10 @@ class _Item:
 
 
 class Trash:
-    """The trash of a sessions folder. Methods raise OSError, and the errors from ``aloop.errors`` that they name."""
+    """The trash of a sessions folder.
+
+    Methods raise OSError, and the errors from ``aloop.errors`` that they name.
+    """
 
     def __init__(self, fs: FileSystem, sessions_dir: Path) -> None:
         self._fs = fs
@@ -68,7 +77,10 @@ class Trash:
         self.path = sessions_dir / FOLDER_NAME
 
     def take(self, entry: Entry) -> Path:
-        """Move a session's folder to the trash and return its path there; raises SessionBusy."""
+        """Move a session's folder to the trash and return its path there.
+
+        Raises SessionBusy.
+        """
         source = self._dir / entry.folder
         # A shell that has the session open would continue to write into the trash.
         held = OpenLock(self._fs, source, entry.id)
@@ -87,22 +99,24 @@ class Trash:
         return target
 
     def contents(self, prefix: str | None = None) -> list[TrashedSession]:
-        """Return the deleted sessions, last deleted first; with ``prefix`` (lower case), the one that has it.
+        """Return the deleted sessions, last deleted first.
 
-        A session that was deleted twice is listed twice. Raises SessionNotFound, AmbiguousPrefix.
+        With ``prefix`` (lower case), only the session that has it; one deleted twice is listed twice. Raises
+        SessionNotFound, AmbiguousPrefix.
         """
         items = list(self._items()) if prefix is None else self._find(prefix)
         return [self._describe(item) for item in items]
 
     def has(self, name: str) -> bool:
-        """Return True if a deleted session has exactly this ID or this folder name, now or before."""
+        """Return True if exactly this ID or folder name, now or before, is in the trash."""
         return any(name in {item.id, duplicate_id(item.original), item.name.lower()} for item in self._items())
 
     def restore(self, prefix: str) -> SessionSummary:
-        """Move a session back to its place; of one deleted several times, the last deleted version.
+        """Move a session back to its place.
 
-        ``prefix`` (lower case) is of its ID, or the name of its folder, now or before. Raises SessionNotFound,
-        AmbiguousPrefix, and SessionExists if its ID or the name of its folder is taken.
+        ``prefix`` (lower case) is of its ID, or the name of its folder, now or before. Of a session deleted several
+        times, the version deleted last is restored. Raises SessionNotFound, AmbiguousPrefix, and SessionExists if its
+        ID or the name of its folder is taken.
         """
         item = self._find(prefix)[0]
         if item.header is None:
@@ -151,7 +165,10 @@ class Trash:
             self._exists()
 
     def _exists(self) -> bool:
-        """Return True if there is a trash folder; raises StorageError for a link or a file in its place."""
+        """Return True if there is a trash folder.
+
+        Raises StorageError for a link or a file in its place.
+        """
         try:
             status = self._fs.lstat(self.path)
         except FileNotFoundError:
@@ -208,7 +225,7 @@ class Trash:
 
 
 def _split_name(name: str) -> tuple[str, datetime | None]:
-    """Return the original name of a deleted folder and the time of its deletion, if it has one."""
+    """Return a deleted folder's original name and time of deletion, if it has one."""
     match = _NAME.fullmatch(name)
     if match:
         with contextlib.suppress(ValueError):  # digits that are not a time

@@ -1,4 +1,4 @@
-"""The sessions folder: create, open, recover, list, find, rename, delete and check sessions.
+"""The sessions folder: create, open, recover, list, find and delete sessions.
 
 Methods block on the disk, so MemoryManager calls them on a thread. Unless they name OSError, they raise only errors
 from ``aloop.errors``.
@@ -51,7 +51,10 @@ class YamlBackend:
         self._trash = Trash(self.fs, sessions_dir)
 
     def make_folder(self, session: Session) -> Path:
-        """Make the folder of a new session, and the sessions folder and its JSON schema if needed; raises OSError."""
+        """Make the folder of a new session; raises OSError.
+
+        If needed, also make the sessions folder and its JSON schema.
+        """
         self._make_sessions_dir()
         self._put_schema()
         folder = self._make_folder(session)
@@ -61,9 +64,10 @@ class YamlBackend:
     def create(
         self, session: Session, folder: Path | None = None, *, again: bool = False, text: bytes | None = None
     ) -> SessionFile:
-        """Write a new session's file, with ``text`` if given, into ``folder`` or a new one.
+        """Write a new session's file into ``folder``, or into a new folder.
 
-        ``again`` means that the file was removed; raises ChangedMeanwhile if it has come back. Raises OSError.
+        ``text`` is its text, if given. ``again`` means that the file was removed; raises ChangedMeanwhile if it has
+        come back. Raises OSError.
         """
         folder = folder or self.make_folder(session)
         stored = SessionFile.create(self.fs, folder / FILE_NAME, session, again=again, text=text)
@@ -93,7 +97,10 @@ class YamlBackend:
                 return SessionFile.read(self.fs, path)
 
     def recover(self, entry: Entry) -> list[str]:
-        """Add interrupted turns from the journals of dead writers; returns a sentence for the user about each."""
+        """Add interrupted turns from the journals of dead writers.
+
+        Returns a sentence for the user about each.
+        """
         folder = self.sessions_dir / entry.folder
         with self._explained("recover an interrupted turn"):
             if not journals(self.fs, folder):
@@ -103,7 +110,10 @@ class YamlBackend:
         return [notice for notice in notices if notice]
 
     def recover_all(self) -> list[str]:
-        """Recover every session and remove temporary files of dead writers; raises StorageError."""
+        """Recover every session and remove temporary files of dead writers.
+
+        Raises StorageError.
+        """
         notices = []
         with self._explained("look for interrupted turns"):
             try:
@@ -132,7 +142,10 @@ class YamlBackend:
         return []
 
     def _sweep_unused(self, folder: Path) -> None:
-        """Remove an empty session folder left by a crash; raises SessionBusy if it is in use."""
+        """Remove an empty session folder left by a crash.
+
+        Raises SessionBusy if it is in use.
+        """
         if is_own_name(folder.name) and set(self.fs.names(folder)) <= LOCK_NAMES:
             held = OpenLock(self.fs, folder, short_name(folder.name), sign=False)
             try:
@@ -147,7 +160,10 @@ class YamlBackend:
                 self.fs.unlink(path)
 
     def locate(self, prefix: str, *, ask_files: bool = False) -> Entry:
-        """Return the one session whose ID starts with ``prefix``; raises as ``open`` does, except SessionFileError."""
+        """Return the one session whose ID starts with ``prefix``.
+
+        Raises as ``open`` does, except SessionFileError.
+        """
         hits = self.find(prefix, ask_files=ask_files)
         if not hits:
             raise SessionNotFound(prefix)
@@ -158,22 +174,34 @@ class YamlBackend:
         return hits[0]
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
-        """Return all sessions whose ID starts with ``prefix`` in any case; raises InvalidPrefix, StorageError."""
+        """Return all sessions whose ID starts with ``prefix`` in any case.
+
+        Raises InvalidPrefix, StorageError.
+        """
         with self._explained("look for sessions"):
             wanted = normal_prefix(prefix, self._catalog.has)
             return self._catalog.find(wanted, ask_files=ask_files)
 
     def duplicate_ids(self) -> dict[str, str]:
-        """Return, by folder, the substitute IDs of sessions whose own IDs mean others; raises StorageError."""
+        """Return, by folder, the substitute IDs of sessions whose own IDs mean others.
+
+        Raises StorageError.
+        """
         with self._explained("look for sessions"):
             return self._catalog.duplicate_ids()
 
     def list_sessions(self, limit: int | None, prefix: str = "") -> list[SessionSummary]:
-        """Return the rows of the newest sessions, unreadable ones included; raises StorageError."""
+        """Return the rows of the newest sessions, unreadable ones included.
+
+        Raises StorageError.
+        """
         return [self._summary(header) for header in self._headers(prefix)[:limit]]
 
     def iterate_sessions(self) -> Iterator[list[SessionSummary]]:
-        """Yield the rows of all sessions, newest first, in lists of one; raises StorageError."""
+        """Yield the rows of all sessions, newest first, in lists of one.
+
+        Raises StorageError.
+        """
         for header in self._headers():
             yield [self._summary(header)]
 
@@ -184,17 +212,26 @@ class YamlBackend:
         return [self._summary(distinct_id(header, entry.duplicate)) for entry, header in found if header]
 
     def list_titles(self) -> list[SessionTitle]:
-        """Return all sessions, newest first, each read only as far as its title; raises StorageError."""
+        """Return all sessions, newest first, each read only as far as its title.
+
+        Raises StorageError.
+        """
         return [SessionTitle(head.id, head.updated_at, head.title or self._title(head)) for head in self._headers()]
 
     def _title(self, header: SessionHeader) -> str:
-        """Return a title that is not in the first lines of the file; empty for an unreadable session."""
+        """Return a title that is not in the first lines of the file.
+
+        Empty for an unreadable session.
+        """
         is_readable = header.problem is None or isinstance(header.problem, DuplicateSessionId)
         title = read_title(self.fs, self.sessions_dir, header) if is_readable else None
         return self._summary(header).title if title is None else title
 
     def first_questions(self) -> dict[str, str]:
-        """Return the first question of each session by ID, as ``find_first_question`` does; raises StorageError."""
+        """Return the first question of each session by ID; raises StorageError.
+
+        These are as found by ``find_first_question``.
+        """
         found = {}
         for header in self._headers():
             with contextlib.suppress(OSError):  # removed, or not permitted: then it has no question to search in
@@ -202,7 +239,10 @@ class YamlBackend:
         return found
 
     def load_ending(self, prefix: str) -> tuple[LLMMessage, ...]:
-        """Return at least the last messages of the session with this ID prefix; raises as ``open`` does."""
+        """Return at least the last messages of the session with this ID prefix.
+
+        Raises as ``open`` does.
+        """
         path = self.sessions_dir / self.locate(prefix).folder / FILE_NAME
         try:
             return read_ending(self.fs.read(path), path)
@@ -210,7 +250,10 @@ class YamlBackend:
             raise explain_error(error, "read the session", path.parent) from error
 
     def search(self, query: Query) -> Iterator[list[Hit]]:
-        """Yield hits in all sessions as ``aloop.memory.search.search.search`` does; raises StorageError."""
+        """Yield hits in all sessions as ``aloop.memory.search.search.search`` does.
+
+        Raises StorageError.
+        """
         with self._explained("search the sessions"):
             yield from search(self.fs, self.sessions_dir, query, self._catalog.duplicate_ids())
 
@@ -223,9 +266,10 @@ class YamlBackend:
         return next((head.id for head in self._headers() if not isinstance(head.problem, DuplicateSessionId)), None)
 
     def delete(self, prefix: str) -> Path:
-        """Move a session's folder to the trash and return its path there; raises as ``locate`` does.
+        """Move a session's folder to the trash and return its path there.
 
-        InvalidPrefix is also for fewer than four characters, so that a typing error deletes nothing.
+        Raises as ``locate`` does. A prefix of fewer than four characters is invalid, so that a typing error deletes
+        nothing.
         """
         require_prefix_length(prefix)
         entry = self.locate(prefix, ask_files=True)
@@ -233,16 +277,20 @@ class YamlBackend:
             return self._trash.take(entry)
 
     def trashed(self, prefix: str | None) -> list[TrashedSession]:
-        """Return the sessions in the trash, last deleted first; with a prefix, the one session that has it.
+        """Return the deleted sessions, last deleted first.
 
-        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, StorageError.
+        With a prefix, only the session that has it. Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix,
+        StorageError.
         """
         with self._explained("read the trash"):
             wanted = None if prefix is None else normal_prefix(prefix, self._trash.has)
             return self._trash.contents(wanted)
 
     def restore(self, prefix: str) -> SessionSummary:
-        """Move a session back from the trash; raises SessionExists, and as ``trashed`` does."""
+        """Move a session back from the trash.
+
+        Raises SessionExists, and as ``trashed`` does.
+        """
         with self._explained("restore the session"):
             wanted = normal_prefix(prefix, self._trash.has)
             return self._trash.restore(wanted)
@@ -253,7 +301,10 @@ class YamlBackend:
             self._trash.purge(sessions)
 
     def check(self, prefix: str | None, *, fix: bool) -> list[Finding]:
-        """Return the findings about one session, or about all with None; raises as ``locate`` does."""
+        """Return the findings about one session, or about all with None.
+
+        Raises as ``locate`` does.
+        """
         checker = Checker(self.fs, self.sessions_dir, fix=fix)
         folder = None if prefix is None else self.locate(prefix).folder
         with self._explained("check the sessions"):
@@ -277,7 +328,7 @@ class YamlBackend:
             self.fs.sync_folder(parent)
 
     def _put_schema(self) -> None:
-        """Write the JSON schema that the first line of each session refers to, or update it."""
+        """Write the JSON schema that the first line of each session refers to."""
         schema = Path(__file__).with_name("session.schema.json").read_bytes()
         target = self.sessions_dir / SCHEMA_FILE
         with contextlib.suppress(OSError):  # only for editors; no session depends on it
@@ -314,7 +365,7 @@ class YamlBackend:
 
 
 def rename_session(backend: YamlBackend, prefix: str, title: str) -> None:
-    """Set the title of the session with this ID prefix, without changing ``updated_at``.
+    """Set the title of the session with this ID prefix, not ``updated_at``.
 
     A shell that has the session open picks up the title before its next turn. Raises UsageError for an invalid title,
     SessionBusy, and as ``YamlBackend.open`` does.

@@ -187,7 +187,7 @@ async def test_a_broken_file_is_opened_where_it_is_broken_and_mended(desk: Desk)
 
 
 async def test_a_message_that_is_not_there_can_not_be_edited(desk: Desk) -> None:
-    with pytest.raises(UsageError, match="There is no message 9: this session has 4"):
+    with pytest.raises(UsageError, match=r"This session has no message 9\. It has 4 messages\."):
         await desk.memory.begin_edit(9)
     assert desk.copies("edited") == []
 
