@@ -134,7 +134,7 @@ def put(folder: Path, *texts: bytes) -> list[str]:
 
 
 def claimed(paths: list[str], started: list[int]) -> list[int]:
-    """Return the files that are left to read when the worker has finished before the search begins."""
+    """Return the files left to read after the worker has finished."""
     with start_worker(NEEDLE, paths) as states:
         while started:
             os.waitid(os.P_PID, started.pop(), os.WEXITED | os.WNOWAIT)
@@ -164,7 +164,7 @@ def test_every_file_is_left_if_the_worker_cannot_be_started(
     assert claimed(put(tmp_path, b"nothing") * 1_000, started) == list(range(1_000))
 
 
-def test_a_file_taken_by_the_worker_but_not_found_empty_is_read() -> None:
+def test_file_taken_but_not_found_empty_is_read() -> None:
     states = bytearray([UNSEEN, TAKEN, EMPTY])
     assert [SharedStates(states).claim(index) for index in range(3)] == [True, True, False]
     assert states == bytearray([TAKEN, TAKEN, EMPTY])

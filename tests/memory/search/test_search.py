@@ -21,7 +21,7 @@ TALK = (user("Fix the parser"), answer("Which of them?", call()), result("4 pars
 
 @pytest.fixture(params=[prefilter.MANY, 1], autouse=True)
 def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search once without and once with a worker process, whose speed is left to chance."""
+    """Search without and with a worker process, whose speed is left to chance."""
     monkeypatch.setattr(prefilter, "MANY", request.param)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
@@ -64,7 +64,7 @@ def test_title_is_searched() -> None:
 
 
 def put(sessions_dir: Path, identity: str, minutes: int, *messages: LLMMessage, written: int | None = None) -> Path:
-    """Store a session changed ``minutes`` after noon, with the file time ``written`` (the same by default)."""
+    """Store a session changed ``minutes`` after noon; ``written`` sets the file time."""
     changed = NOON + timedelta(minutes=minutes)
     path = YamlBackend(sessions_dir).create(session(*messages, identity=identity, updated_at=changed)).path
     moment = (NOON + timedelta(minutes=minutes if written is None else written)).timestamp()

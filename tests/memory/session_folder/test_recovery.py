@@ -1,4 +1,4 @@
-"""After a crash: turns come back once, whole, and as a transcript that an API accepts."""
+"""Recovery of turns after a crash."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TURN = (LLMMessage("user", "Again?"), LLMMessage("assistant", None, (CALL,)))
 
 
 async def crash_in_a_turn(memory: MemoryManager, *messages: LLMMessage) -> None:
-    """Journal a turn and die, as far as the disk can tell: the locks go, the journal stays."""
+    """Journal a turn, then release the locks and leave the journal, as a crash does."""
     turn = memory.turn()
     await turn.__aenter__()
     for message in messages:
@@ -30,25 +30,25 @@ async def crash_in_a_turn(memory: MemoryManager, *messages: LLMMessage) -> None:
     memory.close()
 
 
-async def a_saved_session(sessions_dir: Path) -> MemoryManager:
+async def saved_session(sessions_dir: Path) -> MemoryManager:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await take_turn(memory, "Hello", "Hi")
     return memory
 
 
 def left_in(sessions_dir: Path) -> list[str]:
-    """Return what a recovery should have removed."""
+    """Return the files that a recovery should have removed."""
     return [path.name for path in sessions_dir.rglob(".*") if "journal" in path.name or path.name.endswith(".tmp")]
 
 
-async def test_one_message_was_brought_back_and_not_were(sessions_dir: Path) -> None:
-    await crash_in_a_turn(await a_saved_session(sessions_dir), TURN[0])
+async def test_notice_about_one_message_is_singular(sessions_dir: Path) -> None:
+    await crash_in_a_turn(await saved_session(sessions_dir), TURN[0])
     (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     assert notice.endswith("recovered 1 message.")
 
 
-async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_interrupted_turn_is_recovered_with_its_tool_calls_answered(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     short = memory.session_id[:8]
@@ -59,18 +59,18 @@ async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir:
     assert left_in(sessions_dir) == []
 
 
-async def test_resuming_a_session_brings_its_turn_back_and_says_so(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_resume_recovers_the_turn_with_a_notice(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     other = MemoryManager(sessions_dir=sessions_dir)
-    told: list[str] = []
-    other.on_notice = told.append
+    notices: list[str] = []
+    other.on_notice = notices.append
     await other.resume(memory.session_id)
     assert other.message_count == 5
-    assert len(told) == 1
+    assert len(notices) == 1
 
 
-async def test_a_first_turn_cut_short_becomes_a_session(sessions_dir: Path) -> None:
+async def test_interrupted_first_turn_becomes_a_session(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     await crash_in_a_turn(memory, TURN[0])
@@ -81,8 +81,8 @@ async def test_a_first_turn_cut_short_becomes_a_session(sessions_dir: Path) -> N
     assert session.title == "Again?"
 
 
-async def test_a_turn_that_was_saved_before_the_crash_does_not_come_twice(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_saved_before_the_crash_is_not_added_again(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     other = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     for message in close_turn(TURN):
@@ -93,15 +93,15 @@ async def test_a_turn_that_was_saved_before_the_crash_does_not_come_twice(sessio
     assert left_in(sessions_dir) == []
 
 
-async def test_the_same_words_said_again_are_not_taken_for_a_turn_that_was_saved(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_equal_to_an_earlier_one_is_recovered(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Hello"), LLMMessage("assistant", "Hi"))
     assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 1
     assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
 
 
-async def test_the_turn_of_a_living_writer_is_left_alone(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_of_a_live_writer_is_not_recovered(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(LLMMessage("user", "Still here"))
         assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
@@ -109,8 +109,8 @@ async def test_the_turn_of_a_living_writer_is_left_alone(sessions_dir: Path) -> 
     assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
 
 
-async def test_a_turn_of_a_session_that_can_not_be_read_is_saved_beside_it(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_of_an_unreadable_session_is_saved_beside_it(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     assert memory.path
     memory.path.write_text("id: [\n")
@@ -121,8 +121,8 @@ async def test_a_turn_of_a_session_that_can_not_be_read_is_saved_beside_it(sessi
     assert "Again?" in beside.read_text()
 
 
-async def test_empty_folders_and_half_written_files_of_dead_writers_are_swept(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_empty_folders_and_temporary_files_of_dead_writers_are_removed(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     assert memory.path
     (sessions_dir / "2026-01-01_aaaaaaaa").mkdir()
     dead = memory.path.with_name(".session.yaml.4194000-abcdef01.tmp")
@@ -137,21 +137,21 @@ async def test_empty_folders_and_half_written_files_of_dead_writers_are_swept(se
     assert not (sessions_dir / "2026-01-01_aaaaaaaa").exists()
 
 
-async def test_a_folder_with_anything_else_in_it_is_nobodys_to_remove(sessions_dir: Path) -> None:
-    await a_saved_session(sessions_dir)
+async def test_folder_with_other_files_is_not_removed(sessions_dir: Path) -> None:
+    await saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
     (sessions_dir / "notes" / "mine.txt").touch()
     await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     assert (sessions_dir / "notes" / "mine.txt").exists()
 
 
-async def test_where_there_are_no_sessions_there_is_nothing_to_recover(sessions_dir: Path) -> None:
+async def test_recovery_without_a_sessions_folder_does_nothing(sessions_dir: Path) -> None:
     assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
     assert not sessions_dir.exists()
 
 
-async def test_a_recovery_that_is_cut_short_brings_nothing_back_twice(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_interrupted_recovery_adds_the_turn_once(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
     fs.fail("unlink", on=".journal")
     (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
@@ -162,8 +162,8 @@ async def test_a_recovery_that_is_cut_short_brings_nothing_back_twice(sessions_d
     assert [message.content for message in session.messages] == ["Hello", "Hi", "Again?"]
 
 
-async def test_several_turns_come_back_in_their_order(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_several_turns_are_recovered_in_order(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     fs.fail("replace", on=".session.yaml")
     for number in range(8):
         with pytest.raises(StorageError):
@@ -175,8 +175,8 @@ async def test_several_turns_come_back_in_their_order(sessions_dir: Path, fs: Fa
     assert session.messages == memory.messages
 
 
-async def test_a_damaged_journal_is_kept_for_a_person_to_look_at(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_damaged_journal_is_kept_under_another_name(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     assert memory.path
     (journal,) = memory.path.parent.glob(".journal-*")
@@ -188,8 +188,8 @@ async def test_a_damaged_journal_is_kept_for_a_person_to_look_at(sessions_dir: P
     assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
 
 
-async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir: Path, fs: FaultyPort) -> None:
-    first, second = await a_saved_session(sessions_dir), await a_saved_session(sessions_dir)
+async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_dir: Path, fs: FaultyPort) -> None:
+    first, second = await saved_session(sessions_dir), await saved_session(sessions_dir)
     for memory in (first, second):
         await crash_in_a_turn(memory, *TURN)
     fs.fail("names", number=errno.EACCES, on=first.session_id[:8])
@@ -198,15 +198,15 @@ async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir:
     assert len((await MemoryManager.load_session(second.session_id, sessions_dir=sessions_dir)).messages) == 5
 
 
-async def test_an_empty_folder_of_another_name_is_nobodys_to_remove(sessions_dir: Path) -> None:
-    await a_saved_session(sessions_dir)
+async def test_empty_folder_with_another_name_is_not_removed(sessions_dir: Path) -> None:
+    await saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
     await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
     assert (sessions_dir / "notes").is_dir()
 
 
-async def test_a_journal_that_fails_is_not_taken_for_a_dead_ones(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_journal_that_failed_in_a_live_writer_is_not_recovered(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(TURN[0])
         fs.fail("write")
@@ -218,8 +218,8 @@ async def test_a_journal_that_fails_is_not_taken_for_a_dead_ones(sessions_dir: P
     assert len(session.messages) == 4
 
 
-async def test_a_session_opens_on_a_full_disk(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_session_can_be_opened_on_a_full_disk(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     fs.fail("write", "truncate")
     shell = MemoryManager(sessions_dir=sessions_dir, hold=True)
     await shell.resume(memory.session_id)

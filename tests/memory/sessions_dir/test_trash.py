@@ -1,4 +1,4 @@
-"""What is deleted lies in the trash until somebody brings it back or purges it; nothing outside is touched."""
+"""The trash: delete, list, restore and purge sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def delete(sessions_dir: Path, *ids: str) -> list[Path]:
     return [await MemoryManager.delete_session(one, sessions_dir=sessions_dir) for one in ids]
 
 
-async def test_what_was_deleted_last_is_listed_first(sessions_dir: Path) -> None:
+async def test_trash_is_listed_last_deleted_first(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     size = save(sessions_dir, THIRD, says="Second one").stat().st_size
     before = datetime.now(UTC)
@@ -38,25 +38,25 @@ async def test_what_was_deleted_last_is_listed_first(sessions_dir: Path) -> None
     assert before - timedelta(seconds=1) <= older.deleted_at <= newer.deleted_at <= datetime.now(UTC)
 
 
-async def test_what_lies_in_the_trash_is_no_session_any_more(sessions_dir: Path) -> None:
+async def test_deleted_session_is_not_listed_or_found(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     await delete(sessions_dir, FIRST)
     assert await MemoryManager.list_sessions(sessions_dir=sessions_dir) == []
     assert await MemoryManager.find_session_by_prefix(FIRST, sessions_dir=sessions_dir) is None
 
 
-async def test_the_trash_is_private(sessions_dir: Path) -> None:
+async def test_trash_folder_is_private(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     (folder,) = await delete(sessions_dir, FIRST)
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
 
 
-async def test_no_trash_is_an_empty_one(sessions_dir: Path) -> None:
+async def test_missing_trash_is_empty(sessions_dir: Path) -> None:
     assert await MemoryManager.list_trash(sessions_dir=sessions_dir) == []
     await MemoryManager.purge_trash([], sessions_dir=sessions_dir)
 
 
-async def test_a_restored_session_is_back_in_its_place_to_the_byte(sessions_dir: Path) -> None:
+async def test_restored_session_is_back_in_its_place_unchanged(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     text = path.read_bytes()
     await delete(sessions_dir, FIRST)
@@ -67,7 +67,7 @@ async def test_a_restored_session_is_back_in_its_place_to_the_byte(sessions_dir:
     assert await MemoryManager.list_trash(sessions_dir=sessions_dir) == []
 
 
-async def test_a_folder_that_a_person_named_gets_its_name_back(sessions_dir: Path) -> None:
+async def test_restored_folder_gets_its_own_name_back(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     named = path.parent.rename(sessions_dir / "my.best idea")
     await delete(sessions_dir, FIRST)
@@ -75,7 +75,7 @@ async def test_a_folder_that_a_person_named_gets_its_name_back(sessions_dir: Pat
     assert summary.path.parent == named
 
 
-async def test_a_session_moved_into_the_trash_by_hand_can_be_restored(sessions_dir: Path) -> None:
+async def test_session_moved_to_the_trash_by_hand_can_be_restored(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     (sessions_dir / ".trash").mkdir()
     path.parent.rename(sessions_dir / ".trash" / path.parent.name)
@@ -85,7 +85,7 @@ async def test_a_session_moved_into_the_trash_by_hand_can_be_restored(sessions_d
     assert path.is_file()
 
 
-async def test_a_broken_session_goes_and_comes_back_as_it_is(sessions_dir: Path) -> None:
+async def test_invalid_session_can_be_deleted_and_restored(sessions_dir: Path) -> None:
     path = break_session(sessions_dir)
     await delete(sessions_dir, THIRD[:8])
     (session,) = await MemoryManager.list_trash(sessions_dir=sessions_dir)
@@ -95,7 +95,7 @@ async def test_a_broken_session_goes_and_comes_back_as_it_is(sessions_dir: Path)
     assert summary.problem.startswith(f"{path}:4:1:")
 
 
-async def test_of_a_session_deleted_twice_the_later_one_comes_back(sessions_dir: Path) -> None:
+async def test_restore_takes_the_version_deleted_last(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, says="earlier")
     await delete(sessions_dir, FIRST)
     save(sessions_dir, FIRST, says="later")
@@ -106,18 +106,18 @@ async def test_of_a_session_deleted_twice_the_later_one_comes_back(sessions_dir:
         await MemoryManager.restore_session(FIRST, sessions_dir=sessions_dir)
 
 
-async def test_a_session_with_the_same_id_is_not_covered_up(sessions_dir: Path) -> None:
+async def test_restore_of_an_id_in_use_is_an_error(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     await delete(sessions_dir, FIRST)
-    twin = save(sessions_dir, FIRST).parent.rename(sessions_dir / "elsewhere")
+    other = save(sessions_dir, FIRST).parent.rename(sessions_dir / "elsewhere")
     with pytest.raises(SessionExists) as caught:
         await MemoryManager.restore_session(FIRST, sessions_dir=sessions_dir)
-    assert caught.value.path == twin
+    assert caught.value.path == other
     assert len(await MemoryManager.list_trash(sessions_dir=sessions_dir)) == 1
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
-async def test_whatever_has_the_name_of_the_folder_stays(sessions_dir: Path, kind: str, tmp_path: Path) -> None:
+async def test_restore_over_an_existing_name_is_an_error(sessions_dir: Path, kind: str, tmp_path: Path) -> None:
     place = save(sessions_dir, FIRST).parent
     await delete(sessions_dir, FIRST)
     if kind == "folder":
@@ -131,7 +131,7 @@ async def test_whatever_has_the_name_of_the_folder_stays(sessions_dir: Path, kin
     assert len(await MemoryManager.list_trash(sessions_dir=sessions_dir)) == 1
 
 
-async def test_an_ambiguous_prefix_brings_nothing_back(sessions_dir: Path) -> None:
+async def test_restore_with_an_ambiguous_prefix_is_an_error(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     save(sessions_dir, SECOND)
     await delete(sessions_dir, FIRST, SECOND)
@@ -141,20 +141,20 @@ async def test_an_ambiguous_prefix_brings_nothing_back(sessions_dir: Path) -> No
 
 
 @pytest.mark.parametrize("prefix", ["", " ", "..", "a/b", "*"])
-async def test_what_is_no_id_is_refused(sessions_dir: Path, prefix: str) -> None:
+async def test_invalid_prefix_is_an_error(sessions_dir: Path, prefix: str) -> None:
     with pytest.raises(InvalidPrefix):
         await MemoryManager.restore_session(prefix, sessions_dir=sessions_dir)
     with pytest.raises(InvalidPrefix):
         await MemoryManager.list_trash(prefix, sessions_dir=sessions_dir)
 
 
-async def test_a_session_that_is_not_in_the_trash_is_said_not_to_be_there(sessions_dir: Path) -> None:
+async def test_restore_of_a_session_not_in_the_trash_is_an_error(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     with pytest.raises(SessionNotFound, match="in the trash"):
         await MemoryManager.restore_session(FIRST, sessions_dir=sessions_dir)
 
 
-async def test_a_folder_without_a_session_can_be_purged_and_not_restored(sessions_dir: Path) -> None:
+async def test_folder_without_a_session_can_be_purged_but_not_restored(sessions_dir: Path) -> None:
     (sessions_dir / ".trash" / "half_deadbeef").mkdir(parents=True)
     (session,) = await MemoryManager.list_trash(sessions_dir=sessions_dir)
     assert (session.id, session.summary.problem is None) == ("deadbeef", False)
@@ -164,7 +164,7 @@ async def test_a_folder_without_a_session_can_be_purged_and_not_restored(session
     assert await MemoryManager.list_trash(sessions_dir=sessions_dir) == []
 
 
-async def test_only_what_was_named_is_purged(sessions_dir: Path) -> None:
+async def test_purge_deletes_only_the_given_sessions(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     save(sessions_dir, THIRD)
     await delete(sessions_dir, FIRST, THIRD)
@@ -173,7 +173,7 @@ async def test_only_what_was_named_is_purged(sessions_dir: Path) -> None:
     assert [left.id for left in await MemoryManager.list_trash(sessions_dir=sessions_dir)] == [THIRD]
 
 
-async def test_a_session_that_left_the_trash_meanwhile_is_not_purged(sessions_dir: Path) -> None:
+async def test_purge_skips_a_restored_session(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     await delete(sessions_dir, FIRST)
     seen = await MemoryManager.list_trash(sessions_dir=sessions_dir)
@@ -199,7 +199,7 @@ async def test_links_in_the_trash_are_neither_listed_nor_followed(sessions_dir: 
     assert kept.is_file()
 
 
-async def test_a_record_of_another_place_purges_nothing_there(sessions_dir: Path, tmp_path: Path) -> None:
+async def test_purge_ignores_a_path_outside_the_trash(sessions_dir: Path, tmp_path: Path) -> None:
     save(sessions_dir, FIRST)
     await delete(sessions_dir, FIRST)
     (session,) = await MemoryManager.list_trash(sessions_dir=sessions_dir)
@@ -210,7 +210,7 @@ async def test_a_record_of_another_place_purges_nothing_there(sessions_dir: Path
     assert len(await MemoryManager.list_trash(sessions_dir=sessions_dir)) == 1
 
 
-async def test_a_trash_that_is_a_link_is_refused(sessions_dir: Path, tmp_path: Path) -> None:
+async def test_trash_that_is_a_link_is_an_error(sessions_dir: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     kept = save(outside, SECOND)
     path = save(sessions_dir, FIRST)
@@ -224,7 +224,7 @@ async def test_a_trash_that_is_a_link_is_refused(sessions_dir: Path, tmp_path: P
     assert kept.is_file()
 
 
-async def test_a_session_that_another_shell_has_open_is_not_deleted(sessions_dir: Path) -> None:
+async def test_session_open_in_another_shell_is_not_deleted(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     with open_elsewhere(sessions_dir, FIRST) as process:
         with pytest.raises(SessionBusy, match=f"process {process}"):
@@ -234,7 +234,7 @@ async def test_a_session_that_another_shell_has_open_is_not_deleted(sessions_dir
     assert not path.exists()
 
 
-async def test_a_broken_session_can_be_told_from_a_sound_copy_of_it(sessions_dir: Path) -> None:
+async def test_invalid_session_is_distinguished_from_a_valid_copy(sessions_dir: Path) -> None:
     break_session(sessions_dir)
     await delete(sessions_dir, THIRD[:8])
     save(sessions_dir, THIRD)
