@@ -30,10 +30,7 @@ def read_format(text: str) -> ExportFormat:
 
 
 def render(session: Session, form: ExportFormat) -> str:
-    """Return ``session`` as a document that ends with a newline.
-
-    Control characters in its texts are made visible.
-    """
+    """Return ``session`` as a document, with control characters made visible."""
     if form == "md":
         return to_markdown(session)
     if form == "json":
@@ -57,10 +54,7 @@ def export_path(session: Session, form: ExportFormat, wanted: str, folder: Path)
 
 
 def write_export(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a document atomically, readable only by its owner.
-
-    Raises ExportExists, StorageError.
-    """
+    """Write a private document atomically; raises ExportExists, StorageError."""
     fs = filesystem.SYSTEM
 
     def require_absent() -> None:

@@ -126,10 +126,7 @@ def _call(call: ToolCall) -> str:
 
 
 def _first_line(text: str) -> str:
-    """Return the first line of ``text``, for the summary of a folded block.
-
-    The style cuts it to the page width.
-    """
+    """Return the first line of ``text``, which the style cuts to the page width."""
     line, _, more = text.strip().partition("\n")
     return f"{line[:_SUMMARY_LENGTH]} …" if more or len(line) > _SUMMARY_LENGTH else line
 

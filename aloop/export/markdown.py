@@ -19,10 +19,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
 def to_markdown(session: Session) -> str:
-    """Return ``session`` as Markdown.
-
-    No message can imitate or hide the structure around it.
-    """
+    """Return ``session`` as Markdown; no message can imitate the text around it."""
     return visible("\n\n".join(_parts(session))).rstrip("\n") + "\n"
 
 

@@ -101,10 +101,7 @@ _WORKER = Path(__file__).with_name("prefilter_worker.py")
 
 
 class SharedStates:
-    """The state of each file, shared by the two processes.
-
-    Each is one byte, with a constant of ``prefilter_worker``.
-    """
+    """The state of each file, shared by the two processes: a byte each."""
 
     def __init__(self, states: mmap.mmap | bytearray) -> None:
         self._states = states
@@ -119,9 +116,9 @@ class SharedStates:
 
 @contextlib.contextmanager
 def start_worker(prefilter: Prefilter, paths: Sequence[str]) -> Iterator[SharedStates]:
-    """Start a worker if there are many files and a processor for it.
+    """Start a worker for many files, if there is a processor for it.
 
-    The worker ends with the block.
+    It ends with the block.
     """
     with contextlib.ExitStack() as stack:
         states: mmap.mmap | bytearray = bytearray(len(paths))

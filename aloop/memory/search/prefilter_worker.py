@@ -30,16 +30,10 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Matcher:
-    """Passes the bytes of each file that may contain all ``pieces``.
-
-    The pieces are in lower case.
-    """
+    """Passes files that may contain all ``pieces``, which are in lower case."""
 
     def __init__(self, pieces: Sequence[str], *, is_ascii: bool) -> None:
-        """Take the pieces of words.
-
-        ``is_ascii`` is False if the words have other characters too.
-        """
+        """``is_ascii`` is False if the words of the pieces have other characters too."""
         self._pieces = [piece.encode() for piece in pieces]
         self._is_ascii = is_ascii
 
@@ -58,10 +52,7 @@ class Matcher:
 
 
 def may_hide(data: bytes) -> bool:
-    """Return True if ``data`` has escapes or characters that could hide a word.
-
-    That is also the case for another encoding.
-    """
+    """Return True if escapes, encoding or folding could hide a word in ``data``."""
     if b"\\" in data and _ESCAPE.search(data):
         return True
     if data.isascii():

@@ -22,19 +22,13 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Folded words and phrases that must all occur, in any order.
-
-    An empty query matches nothing.
-    """
+    """Folded words and phrases that must all occur; an empty one matches nothing."""
 
     terms: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Parse words separated by white space, and quoted phrases.
-
-        An open quote ends with the text.
-        """
+        """Parse words, and phrases in quotes; the text ends an open quote."""
         found = (fold(match.group(1) or match.group(2) or "") for match in _TERM.finditer(text))
         return cls(tuple(dict.fromkeys(term for term in found if term)))
 

@@ -85,10 +85,7 @@ def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, s
 
 
 def _files_to_read(fs: FileSystem, sessions_dir: Path, prefilter: Prefilter) -> Iterator[_File]:
-    """Yield the files that may match, last written first.
-
-    A missing folder has no files.
-    """
+    """Yield the files that may match, last written first."""
     base = str(sessions_dir)
     try:
         paths = [f"{base}/{folder}/{FILE_NAME}" for folder in fs.folders(sessions_dir)]
@@ -118,10 +115,7 @@ def _read(fs: FileSystem, file: _File) -> bytes:
 
 
 def _search_file(data: bytes, file: _File, query: Query) -> list[Hit]:
-    """Return the hits in one file.
-
-    A file that is not a valid session is searched as text.
-    """
+    """Return the hits in one file; one that is not a session is searched as text."""
     try:
         session = load_session(data, Path(file.path))
     except SessionFileError as error:
@@ -162,10 +156,7 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
 
 
 def said_in(message: LLMMessage) -> str:
-    """Return the text of a message that is searched.
-
-    This is its content, and the names and arguments of its tool calls.
-    """
+    """Return the searched text of a message: content, tool names and arguments."""
     calls = (f"{call.name} {call.arguments}" for call in message.tool_calls)
     return "\n".join((message.content or "", *calls))
 

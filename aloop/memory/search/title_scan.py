@@ -20,10 +20,7 @@ def split_words(text: str) -> list[str]:
 
 
 class TitleScan:
-    """Titles prepared for a scan.
-
-    A scan of 10,000 titles takes less than a millisecond.
-    """
+    """Titles prepared for a scan: 10,000 take less than a millisecond."""
 
     def __init__(self, titles: Iterable[str]) -> None:
         self._titles = [" " + " ".join(split_words(title)) for title in titles]
@@ -47,7 +44,7 @@ class TitleScan:
 def _start_of_word(word: str) -> str:
     """Return the string to look for.
 
-    Wide characters may follow one another, other words follow a space.
+    A word starts after a space, a wide character anywhere.
     """
     return word if unicodedata.east_asian_width(word[0]) in "WF" else f" {word}"
 

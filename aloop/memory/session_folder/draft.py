@@ -26,10 +26,7 @@ IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The draft at ``path``, made from the bytes ``original``.
-
-    An editor should open it at ``line``.
-    """
+    """The draft at ``path``, made from ``original``, to be opened at ``line``."""
 
     path: Path
     target: Path
@@ -89,10 +86,7 @@ def finish(fs: FileSystem, draft: Draft) -> tuple[bool, str | None]:
 
 
 def drop(fs: FileSystem, draft: Draft) -> bool:
-    """Delete the draft if it is unchanged; return True if it was edited and stays.
-
-    Raises OSError.
-    """
+    """Delete an unchanged draft; return True if it was edited. Raises OSError."""
     if fs.read(draft.path) != draft.original:
         return True
     _remove(fs, draft)
@@ -117,10 +111,7 @@ def _advice(fs: FileSystem, folder: Path, name: str) -> str:
 
 
 def _remove(fs: FileSystem, draft: Draft) -> None:
-    """Delete the draft.
-
-    Also delete files with its name as a prefix, such as an editor's backup.
-    """
+    """Delete the draft, and editor backups whose names start with its name."""
     for name in fs.names(draft.path.parent):
         if name.startswith(draft.path.name):
             fs.unlink(draft.path.with_name(name))

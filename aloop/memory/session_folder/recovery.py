@@ -156,10 +156,7 @@ def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | 
 
 
 def _add_turn(fs: FileSystem, path: Path, record: JournalRecord, turn: tuple[LLMMessage, ...]) -> bool:
-    """Add a turn to its session; return False if the session already has it.
-
-    Raises OSError, SessionFileError.
-    """
+    """Add a turn to its session; return False if the session already has it."""
     try:
         stored = SessionFile.read(fs, path)
     except FileNotFoundError:

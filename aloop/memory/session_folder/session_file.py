@@ -231,10 +231,7 @@ class SessionFile:
         return cls(fs, path, data, seen, session, source.encoding, source.bom)
 
     def changed_on_disk(self) -> bool:
-        """Return True if the content has changed since it was last seen.
-
-        Raises OSError.
-        """
+        """Return True if the content has changed since it was last seen; raises OSError."""
         now = signature(self.fs.lstat(self.path))
         if now == self.seen:
             return False

@@ -34,10 +34,7 @@ def is_undone(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class UndoneTurn:
-    """A turn that followed ``base`` messages without summaries.
-
-    ``verbatim`` is its text in the file, if known.
-    """
+    """A turn after ``base`` messages (without summaries); ``verbatim`` is its text."""
 
     path: Path
     base: int
@@ -87,10 +84,7 @@ def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequ
 
 
 def read_undone(fs: FileSystem, path: Path) -> UndoneTurn:
-    """Read an undone turn.
-
-    Raises OSError, and SessionFileError if the file is invalid.
-    """
+    """Read an undone turn; raises OSError, SessionFileError."""
     parsed = parse(fs.read(path), path)
     messages = interpret(parsed, path).messages
     base = parsed.root.values.get("base")
@@ -112,10 +106,7 @@ def undone_turns(fs: FileSystem, folder: Path) -> Iterator[UndoneTurn]:
 
 @dataclass(slots=True)
 class Undo:
-    """An amendment that removes the last turn.
-
-    ``taken`` are its messages, ``path`` is the file with them.
-    """
+    """An amendment that removes the last turn, and writes it to ``path``."""
 
     fs: FileSystem
     taken: tuple[LLMMessage, ...] = ()

@@ -36,10 +36,7 @@ from aloop.memory.sessions_dir.preview import read_header
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem at ``line`` and ``column``, counted from 1.
-
-    A line of 0 means the whole file or folder.
-    """
+    """A problem at ``line`` and ``column`` (from 1; 0 for the whole file or folder)."""
 
     path: Path
     line: int
@@ -147,10 +144,7 @@ class _TextCheck:
             self._report.edits.append(self._edits.set_flag(number, "skip"))
 
     def _unanswered(self, calls: dict[str, ToolCall], caller: int, last: int) -> None:
-        """Report the calls of message ``caller`` without results.
-
-        ``last`` is the last message with a result.
-        """
+        """Report the calls of message ``caller`` that have no results up to ``last``."""
         for call in calls.values():
             what = f"the tool call {call.id} ({call.name}) has no result"
             self._found(self._items[caller].start, what, fixable=self._edits is not None)
@@ -165,10 +159,7 @@ _SET_ASIDE = {
 
 
 class Checker:
-    """Checks a sessions folder and, with ``fix``, repairs it.
-
-    Methods raise OSError if a repair fails.
-    """
+    """Checks a sessions folder and, with ``fix``, repairs it; raises OSError."""
 
     def __init__(self, fs: FileSystem, sessions_dir: Path, *, fix: bool) -> None:
         self._fs = fs

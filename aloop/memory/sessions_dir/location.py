@@ -42,10 +42,7 @@ def _nearest(here: Path) -> Path | None:
 
 
 def _is_own_folder(folder: Path) -> bool:
-    """Return True for an existing folder of this user.
-
-    Sessions in another user's folder are not read, and none are written there.
-    """
+    """Return True for an existing folder of this user; others are not used."""
     try:
         status = folder.stat()
     except OSError:

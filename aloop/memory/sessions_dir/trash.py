@@ -66,10 +66,7 @@ class _Item:
 
 
 class Trash:
-    """The trash of a sessions folder.
-
-    Methods raise OSError, and the errors from ``aloop.errors`` that they name.
-    """
+    """The trash of a sessions folder; methods raise OSError too."""
 
     def __init__(self, fs: FileSystem, sessions_dir: Path) -> None:
         self._fs = fs
@@ -165,10 +162,7 @@ class Trash:
             self._exists()
 
     def _exists(self) -> bool:
-        """Return True if there is a trash folder.
-
-        Raises StorageError for a link or a file in its place.
-        """
+        """Return True if there is a trash; raises StorageError if it is not a folder."""
         try:
             status = self._fs.lstat(self.path)
         except FileNotFoundError:

@@ -1,7 +1,6 @@
 """The sessions folder: create, open, recover, list, find and delete sessions.
 
-Methods block on the disk, so MemoryManager calls them on a thread. Unless they name OSError, they raise only errors
-from ``aloop.errors``.
+Methods block on the disk, so MemoryManager calls them on a thread.
 """
 
 from __future__ import annotations
@@ -42,7 +41,10 @@ SCHEMA_FILE = ".session.schema.json"
 
 
 class YamlBackend:
-    """The sessions folder at ``sessions_dir``, made with the first session."""
+    """The sessions folder at ``sessions_dir``, made with the first session.
+
+    Every method may raise StorageError, except those that name OSError.
+    """
 
     def __init__(self, sessions_dir: Path, fs: filesystem.FileSystem | None = None) -> None:
         self.sessions_dir = sessions_dir
@@ -85,7 +87,7 @@ class YamlBackend:
     def open(self, prefix: str) -> SessionFile:
         """Read the session with this ID prefix.
 
-        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, StorageError.
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError.
         """
         return self.read(self.locate(prefix))
 
@@ -97,10 +99,7 @@ class YamlBackend:
                 return SessionFile.read(self.fs, path)
 
     def recover(self, entry: Entry) -> list[str]:
-        """Add interrupted turns from the journals of dead writers.
-
-        Returns a sentence for the user about each.
-        """
+        """Add interrupted turns from journals of dead writers; return notices."""
         folder = self.sessions_dir / entry.folder
         with self._explained("recover an interrupted turn"):
             if not journals(self.fs, folder):
@@ -110,10 +109,7 @@ class YamlBackend:
         return [notice for notice in notices if notice]
 
     def recover_all(self) -> list[str]:
-        """Recover every session and remove temporary files of dead writers.
-
-        Raises StorageError.
-        """
+        """Recover every session and remove temporary files of dead writers."""
         notices = []
         with self._explained("look for interrupted turns"):
             try:
@@ -142,10 +138,7 @@ class YamlBackend:
         return []
 
     def _sweep_unused(self, folder: Path) -> None:
-        """Remove an empty session folder left by a crash.
-
-        Raises SessionBusy if it is in use.
-        """
+        """Remove an empty folder left by a crash; raises SessionBusy if in use."""
         if is_own_name(folder.name) and set(self.fs.names(folder)) <= LOCK_NAMES:
             held = OpenLock(self.fs, folder, short_name(folder.name), sign=False)
             try:
@@ -160,9 +153,9 @@ class YamlBackend:
                 self.fs.unlink(path)
 
     def locate(self, prefix: str, *, ask_files: bool = False) -> Entry:
-        """Return the one session whose ID starts with ``prefix``.
+        """Return the one session with this ID prefix; raises as ``find`` does.
 
-        Raises as ``open`` does, except SessionFileError.
+        Raises SessionNotFound and AmbiguousPrefix too.
         """
         hits = self.find(prefix, ask_files=ask_files)
         if not hits:
@@ -174,64 +167,43 @@ class YamlBackend:
         return hits[0]
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
-        """Return all sessions whose ID starts with ``prefix`` in any case.
-
-        Raises InvalidPrefix, StorageError.
-        """
+        """Return all sessions with this ID prefix, in any case; raises InvalidPrefix."""
         with self._explained("look for sessions"):
             wanted = normal_prefix(prefix, self._catalog.has)
             return self._catalog.find(wanted, ask_files=ask_files)
 
     def duplicate_ids(self) -> dict[str, str]:
-        """Return, by folder, the substitute IDs of sessions whose own IDs mean others.
-
-        Raises StorageError.
-        """
+        """Return, by folder, the substitute IDs of sessions whose own IDs mean others."""
         with self._explained("look for sessions"):
             return self._catalog.duplicate_ids()
 
     def list_sessions(self, limit: int | None, prefix: str = "") -> list[SessionSummary]:
-        """Return the rows of the newest sessions, unreadable ones included.
-
-        Raises StorageError.
-        """
+        """Return the rows of the newest sessions, unreadable ones included."""
         return [self._summary(header) for header in self._headers(prefix)[:limit]]
 
     def iterate_sessions(self) -> Iterator[list[SessionSummary]]:
-        """Yield the rows of all sessions, newest first, in lists of one.
-
-        Raises StorageError.
-        """
+        """Yield the rows of all sessions, newest first, in lists of one."""
         for header in self._headers():
             yield [self._summary(header)]
 
     def summarize(self, session_ids: Iterable[str]) -> list[SessionSummary]:
-        """Return the rows of the sessions with these IDs that exist; raises StorageError."""
+        """Return the rows of the sessions with these IDs that exist."""
         entries = [entry for session_id in session_ids for entry in self.find(session_id)[:1]]
         found = ((entry, read_header(self.fs, str(self.sessions_dir), entry.folder)) for entry in entries)
         return [self._summary(distinct_id(header, entry.duplicate)) for entry, header in found if header]
 
     def list_titles(self) -> list[SessionTitle]:
-        """Return all sessions, newest first, each read only as far as its title.
-
-        Raises StorageError.
-        """
+        """Return all sessions, newest first, each read only as far as its title."""
         return [SessionTitle(head.id, head.updated_at, head.title or self._title(head)) for head in self._headers()]
 
     def _title(self, header: SessionHeader) -> str:
-        """Return a title that is not in the first lines of the file.
-
-        Empty for an unreadable session.
-        """
+        """Return a title not in the first lines; empty for an unreadable session."""
         is_readable = header.problem is None or isinstance(header.problem, DuplicateSessionId)
         title = read_title(self.fs, self.sessions_dir, header) if is_readable else None
         return self._summary(header).title if title is None else title
 
     def first_questions(self) -> dict[str, str]:
-        """Return the first question of each session by ID; raises StorageError.
-
-        These are as found by ``find_first_question``.
-        """
+        """Return the first question of each session by ID, where it is easily found."""
         found = {}
         for header in self._headers():
             with contextlib.suppress(OSError):  # removed, or not permitted: then it has no question to search in
@@ -239,10 +211,7 @@ class YamlBackend:
         return found
 
     def load_ending(self, prefix: str) -> tuple[LLMMessage, ...]:
-        """Return at least the last messages of the session with this ID prefix.
-
-        Raises as ``open`` does.
-        """
+        """Return at least the last messages of a session; raises as ``open`` does."""
         path = self.sessions_dir / self.locate(prefix).folder / FILE_NAME
         try:
             return read_ending(self.fs.read(path), path)
@@ -250,10 +219,7 @@ class YamlBackend:
             raise explain_error(error, "read the session", path.parent) from error
 
     def search(self, query: Query) -> Iterator[list[Hit]]:
-        """Yield hits in all sessions as ``aloop.memory.search.search.search`` does.
-
-        Raises StorageError.
-        """
+        """Yield hits as ``aloop.memory.search.search.search`` does."""
         with self._explained("search the sessions"):
             yield from search(self.fs, self.sessions_dir, query, self._catalog.duplicate_ids())
 
@@ -262,7 +228,7 @@ class YamlBackend:
             return [header for header in self._catalog.headers() if header.id.startswith(prefix.lower())]
 
     def latest(self) -> str | None:
-        """Return the ID of the session written last, or None; raises StorageError."""
+        """Return the ID of the session written last, or None."""
         return next((head.id for head in self._headers() if not isinstance(head.problem, DuplicateSessionId)), None)
 
     def delete(self, prefix: str) -> Path:
@@ -277,10 +243,9 @@ class YamlBackend:
             return self._trash.take(entry)
 
     def trashed(self, prefix: str | None) -> list[TrashedSession]:
-        """Return the deleted sessions, last deleted first.
+        """Return the deleted sessions, last deleted first, or the one with the prefix.
 
-        With a prefix, only the session that has it. Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix,
-        StorageError.
+        Raises SessionNotFound, AmbiguousPrefix, InvalidPrefix.
         """
         with self._explained("read the trash"):
             wanted = None if prefix is None else normal_prefix(prefix, self._trash.has)
@@ -296,15 +261,12 @@ class YamlBackend:
             return self._trash.restore(wanted)
 
     def purge(self, sessions: Iterable[TrashedSession]) -> None:
-        """Delete sessions in the trash permanently; raises StorageError."""
+        """Delete sessions in the trash permanently."""
         with self._explained("empty the trash"):
             self._trash.purge(sessions)
 
     def check(self, prefix: str | None, *, fix: bool) -> list[Finding]:
-        """Return the findings about one session, or about all with None.
-
-        Raises as ``locate`` does.
-        """
+        """Return findings about one session, or all; raises as ``locate`` does."""
         checker = Checker(self.fs, self.sessions_dir, fix=fix)
         folder = None if prefix is None else self.locate(prefix).folder
         with self._explained("check the sessions"):
