@@ -104,20 +104,16 @@ def read_summary(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> S
     An unreadable file gives a row with a ``problem``, not an error.
     """
     path = sessions_dir / header.folder / FILE_NAME
-    problem = header.problem
-    if problem is None:
-        try:
-            session = load_session(fs.read(path), path)
-        except SessionFileError as error:
-            problem = error
-        except OSError as error:
-            problem = unreadable(path, error)
-        else:
-            count = len(session.messages)
-            updated_at = header.updated_at if session.updated_at == EPOCH else session.updated_at
-            created_at = updated_at if session.created_at == EPOCH else session.created_at
-            return SessionSummary(session.id, created_at, updated_at, count, session.title, path)
-    return SessionSummary(header.id, header.updated_at, header.updated_at, 0, "", path, str(problem))
+    try:
+        if header.problem:
+            raise header.problem
+        session = load_session(fs.read(path), path)
+    except (SessionFileError, OSError) as error:
+        problem = unreadable(path, error) if isinstance(error, OSError) else error
+        return SessionSummary(header.id, header.updated_at, header.updated_at, 0, "", path, str(problem))
+    updated_at = header.updated_at if session.updated_at == EPOCH else session.updated_at
+    created_at = updated_at if session.created_at == EPOCH else session.created_at
+    return SessionSummary(session.id, created_at, updated_at, len(session.messages), session.title, path)
 
 
 _MAX_QUESTION = 300
