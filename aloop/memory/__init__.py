@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # the one of typing, without typing: that takes longer to load
 if TYPE_CHECKING:
     from aloop.memory.context import ContextUse
+    from aloop.memory.library import SessionLibrary
     from aloop.memory.manager import MemoryManager
     from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle
     from aloop.memory.turn import Turn
@@ -17,6 +18,7 @@ _HOMES = {
     "MemoryManager": "manager",
     "SaveReport": "session",
     "Session": "session",
+    "SessionLibrary": "library",
     "SessionStats": "session",
     "SessionSummary": "session",
     "SessionTitle": "session",
@@ -28,6 +30,7 @@ __all__ = [
     "MemoryManager",
     "SaveReport",
     "Session",
+    "SessionLibrary",
     "SessionStats",
     "SessionSummary",
     "SessionTitle",

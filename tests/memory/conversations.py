@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 
 
 async def say(manager: MemoryManager, *messages: LLMMessage) -> None:
@@ -33,4 +33,4 @@ def file_of(manager: MemoryManager) -> Path:
 
 async def stored(manager: MemoryManager) -> tuple[LLMMessage, ...]:
     """Return the messages as its file has them."""
-    return (await MemoryManager.load_session(manager.session_id, sessions_dir=manager.sessions_dir)).messages
+    return (await SessionLibrary(manager.sessions_dir).load(manager.session_id)).messages

@@ -53,7 +53,7 @@ def messages(*texts: str) -> list[LLMMessage]:
 
 
 def test_nothing_changed_is_no_message() -> None:
-    assert str(describe_changes(messages("a", "b"), messages("a", "b"))) == "no message, but something around them"
+    assert str(describe_changes(messages("a", "b"), messages("a", "b"))) == "only text outside the messages"
 
 
 def test_an_edited_message_counts_as_edited() -> None:
@@ -71,12 +71,12 @@ def test_added_messages_count_as_added_wherever_they_stand() -> None:
 def test_all_three_are_told_in_order() -> None:
     changes = describe_changes(messages("a", "b", "c", "d"), messages("a", "B", "d", "e"))
     assert str(changes) == "1 edited, 1 removed, 1 added"
-    assert changes.to_their_author() == "1 message changed, 1 message removed, 1 message added"
+    assert changes.for_author() == "1 message changed, 1 message removed, 1 message added"
 
 
 def test_their_author_is_told_of_messages_and_of_what_stands_around_them() -> None:
-    assert Changes(edited=2).to_their_author() == "2 messages changed"
-    assert Changes().to_their_author() == "no message, but something around them"
+    assert Changes(edited=2).for_author() == "2 messages changed"
+    assert Changes().for_author() == "only text outside the messages"
 
 
 def test_a_thousand_changed_messages_are_counted_without_being_aligned() -> None:

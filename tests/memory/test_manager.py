@@ -18,7 +18,7 @@ import pytest
 from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound, StorageError
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.offline import OfflineLLM
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.context import UNANSWERED
 from tests.memory.conversations import file_of, say, stored
@@ -76,7 +76,7 @@ async def test_the_model_is_written_into_the_header(sessions_dir: Path) -> None:
     manager = MemoryManager(llm, sessions_dir=sessions_dir)
     assert manager.llm is llm
     await say(manager, user("Hi"))
-    assert (await MemoryManager.load_session(manager.session_id, sessions_dir=sessions_dir)).model == llm.model
+    assert (await SessionLibrary(sessions_dir).load(manager.session_id)).model == llm.model
 
 
 async def test_a_session_goes_on_where_it_ended(manager: MemoryManager, sessions_dir: Path) -> None:
@@ -141,13 +141,13 @@ async def test_sessions_are_listed_found_counted_and_deleted(manager: MemoryMana
         await MemoryManager.find_session_by_prefix(manager.session_id[:13], sessions_dir=sessions_dir)
         == manager.session_id
     )
-    stats = await MemoryManager.session_stats(manager.session_id, sessions_dir=sessions_dir)
+    stats = await SessionLibrary(sessions_dir).stats(manager.session_id)
     assert stats.messages_by_role == {"user": 1, "assistant": 2, "tool": 1}
     assert stats.tool_calls == {"calculator": 1}
     assert (stats.usage, stats.message_count, stats.path) == (Usage(3, 4), 4, manager.path)
     assert stats.size == file_of(manager).stat().st_size
     assert manager.stats().messages_by_role == stats.messages_by_role
-    gone = await MemoryManager.delete_session(manager.session_id, sessions_dir=sessions_dir)
+    gone = await SessionLibrary(sessions_dir).delete(manager.session_id)
     assert (gone / "session.yaml").exists()
     assert len(await MemoryManager.list_sessions(None, sessions_dir=sessions_dir)) == 1
 
@@ -157,7 +157,7 @@ async def test_there_may_be_no_sessions_at_all(sessions_dir: Path) -> None:
     assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) is None
     assert await MemoryManager.find_session_by_prefix("a1b2", sessions_dir=sessions_dir) is None
     with pytest.raises(SessionNotFound):
-        await MemoryManager.load_session("a1b2", sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).load("a1b2")
     assert not sessions_dir.exists()
 
 
@@ -332,7 +332,7 @@ async def test_time_never_goes_backwards(manager: MemoryManager, sessions_dir: P
     times = [ahead]
     for number in range(3):
         await say(again, user(str(number)))
-        loaded = await MemoryManager.load_session(again.session_id, sessions_dir=sessions_dir)
+        loaded = await SessionLibrary(sessions_dir).load(again.session_id)
         times.append(loaded.updated_at)
     assert times == sorted(set(times))
 
@@ -341,7 +341,7 @@ async def test_saves_within_one_millisecond_have_each_their_time(manager: Memory
     times = []
     for _ in range(5):
         await manager.save_memory()
-        times.append((await MemoryManager.load_session(manager.session_id, sessions_dir=sessions_dir)).updated_at)
+        times.append((await SessionLibrary(sessions_dir).load(manager.session_id)).updated_at)
     assert times == sorted(set(times))
     assert times[-1] > datetime(2025, 1, 1, tzinfo=UTC)
 

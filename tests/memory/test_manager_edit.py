@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aloop.errors import StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.agent.scripted import ScriptedLLM
 from tests.memory.conversations import say, stored
 
@@ -172,7 +172,7 @@ async def test_a_crash_between_save_and_clean_up_does_not_bring_back_a_turn_that
         [journal] = folder.glob(".journal-*")
         left = journal.read_bytes()
     journal.write_bytes(left)
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).recover() == []
     assert await stored(memory) == memory.messages
     assert not journal.exists()
 
@@ -217,7 +217,7 @@ async def test_the_header_tells_the_model_that_the_session_was_last_held_with(se
     memory.llm = ScriptedLLM()
     await memory.save_memory()
     assert changed_lines(before, text_of(memory)) == ['+ model: "scripted-1"']
-    assert (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).model == "scripted-1"
+    assert (await SessionLibrary(sessions_dir).load(memory.session_id)).model == "scripted-1"
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.just("\n"), max_size=12)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.memory import MemoryManager
-from aloop.memory.session import UNNAMED
+from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.session import UNKNOWN_MODEL
 
 
 async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
@@ -23,10 +23,10 @@ async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
     ):
         await memory.add_message(message)
     await memory.save_memory()
-    for stats in (memory.stats(), await MemoryManager.session_stats(memory.session_id, sessions_dir=sessions_dir)):
+    for stats in (memory.stats(), await SessionLibrary(sessions_dir).stats(memory.session_id)):
         assert stats.messages_by_role == {"user": 2, "assistant": 3, "tool": 1}
         assert stats.tool_calls == {"calculator": 1}
-        assert stats.usage_by_model == {"one": Usage(110, 15, 3, 20), "two": Usage(1, 2), UNNAMED: Usage(1, 1)}
+        assert stats.usage_by_model == {"one": Usage(110, 15, 3, 20), "two": Usage(1, 2), UNKNOWN_MODEL: Usage(1, 1)}
         assert (stats.usage, stats.usage.duration_ms) == (Usage(112, 18, 3, 20), 2_000)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from aloop.errors import SessionBusy, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.disk.filesystem import SYSTEM
 from tests.memory.conversations import file_of, stored, take_turn
 
@@ -74,7 +74,7 @@ async def test_messages_that_were_removed_stay_in_a_copy(memory: MemoryManager, 
     assert await stored_contents(memory) == ["Hello", "And?", "So."]
     (copy,) = path.parent.glob("session.before-*.yaml")
     assert '"Hi"' in copy.read_text()
-    assert told == [f"session.yaml changed on disk: 1 removed; reloaded. The version before is kept as {copy.name}."]
+    assert told == [f"session.yaml changed on disk: 1 removed; reloaded. The previous version is kept as {copy.name}."]
 
 
 async def test_a_file_that_is_only_touched_is_no_edit(memory: MemoryManager, told: list[str]) -> None:
@@ -94,9 +94,9 @@ async def test_a_broken_file_is_left_alone_and_the_turns_stand_beside_it(
     assert path.read_text() == broken
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     assert '"Two."' in beside.read_text()
-    assert memory.beside == beside
+    assert memory.recovered_path == beside
     assert all(f"{path}:9:1: " in line for line in told)
-    assert "mend that line" in told[0]
+    assert "Fix that line" in told[0]
 
 
 async def test_a_broken_file_names_what_stands_beside_it(memory: MemoryManager, sessions_dir: Path) -> None:
@@ -107,7 +107,7 @@ async def test_a_broken_file_names_what_stands_beside_it(memory: MemoryManager, 
     memory.close()
     told = f"session.yaml:9:1: .*; what was said since stands beside it, in {beside.name}$"
     with pytest.raises(SessionFileError, match=told):
-        await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).load(memory.session_id)
     with pytest.raises(SessionFileError, match=told):
         await MemoryManager(sessions_dir=sessions_dir).resume(memory.session_id)
 
@@ -116,7 +116,7 @@ async def test_a_file_beside_it_that_lacks_what_was_said_last_does_not_count(mem
     edit(file_of(memory), "messages:", "messages: [")
     await take_turn(memory, "One?", "One.")
     await memory.add_message(LLMMessage("user", "Two?"))
-    assert memory.beside is None
+    assert memory.recovered_path is None
 
 
 async def test_once_it_is_mended_the_turns_go_where_they_belong(memory: MemoryManager, told: list[str]) -> None:
@@ -246,7 +246,7 @@ async def test_a_turn_goes_on_without_a_journal_and_says_so(
     await turn.__aexit__(None, None, None)
     assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One."]
     assert len(told) == 1
-    assert "A crash would lose this turn" in told[0]
+    assert "the turn is lost" in told[0]
 
 
 def no_space(path: Path) -> int:

@@ -271,3 +271,12 @@ def explain_error(cause: OSError, doing: str, path: Path) -> StorageError:
     else:
         advice = cause.strerror or str(cause)
     return StorageError(f"Could not {doing} in {path}: {advice}.", path, cause)
+
+
+@contextlib.contextmanager
+def explained(doing: str, path: Path) -> Iterator[None]:
+    """Raise an OSError of the body as the StorageError that ``explain_error`` returns."""
+    try:
+        yield
+    except OSError as error:
+        raise explain_error(error, doing, path) from error

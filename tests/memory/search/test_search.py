@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from aloop.memory.search import prefilter as sifting
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, find_hits
@@ -77,7 +77,7 @@ def identity(number: int) -> str:
 
 
 async def search(sessions_dir: Path, words: str) -> list[Hit]:
-    return [hit async for hit in MemoryManager.search_sessions(words, sessions_dir=sessions_dir)]
+    return [hit async for hit in SessionLibrary(sessions_dir).search(words)]
 
 
 async def test_the_newest_session_comes_first_whenever_its_file_was_written(sessions_dir: Path) -> None:
@@ -125,5 +125,5 @@ async def test_a_folder_that_is_not_there_holds_nothing(sessions_dir: Path) -> N
 async def test_a_search_that_is_given_up_looks_no_further(sessions_dir: Path) -> None:
     for number in range(3):
         put(sessions_dir, identity(number), number, user("needle"))
-    hits = MemoryManager.search_sessions("needle", sessions_dir=sessions_dir)
+    hits = SessionLibrary(sessions_dir).search("needle")
     assert (await anext(hits)).session.id == identity(2)

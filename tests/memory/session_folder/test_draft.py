@@ -10,7 +10,7 @@ import pytest
 
 from aloop.errors import NewerVersion, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
 
@@ -183,7 +183,7 @@ async def test_a_broken_file_is_opened_where_it_is_broken_and_mended(desk: Desk)
     assert draft.path.read_text().splitlines()[draft.line - 1] == "  - role: toll"
     replace(draft.path, "role: toll\n", "role: tool\n")
     assert await desk.memory.finish_edit(draft)
-    assert len((await MemoryManager.load_session(FIRST, sessions_dir=desk.memory.sessions_dir)).messages) == 4
+    assert len((await SessionLibrary(desk.memory.sessions_dir).load(FIRST)).messages) == 4
 
 
 async def test_a_message_that_is_not_there_can_not_be_edited(desk: Desk) -> None:
@@ -202,7 +202,7 @@ async def test_when_the_disk_says_no_both_files_stay(desk: Desk, fs: FaultyPort)
     draft = await desk.memory.begin_edit()
     replace(draft.path, "Be brief.", "Be kind.")
     fs.fail("replace")
-    with pytest.raises(StorageError, match="take the edited session over"):
+    with pytest.raises(StorageError, match="apply the edited session"):
         await desk.memory.finish_edit(draft)
     fs.heal()
     assert desk.path.read_bytes() == before
@@ -252,5 +252,5 @@ async def test_an_edit_that_another_shell_may_be_at_is_not_told(desk: Desk) -> N
 
 async def test_an_edit_that_was_never_taken_over_is_found_by_a_check(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
-    found = await MemoryManager.check_sessions(sessions_dir=desk.memory.sessions_dir)
+    found = await SessionLibrary(desk.memory.sessions_dir).check()
     assert "was not taken over" in next(finding.message for finding in found if finding.path == draft.path)

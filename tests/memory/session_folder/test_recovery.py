@@ -10,7 +10,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import temporary_name
 from aloop.memory.session_folder.recovery import close_turn
@@ -43,19 +43,19 @@ def left_in(sessions_dir: Path) -> list[str]:
 
 async def test_one_message_was_brought_back_and_not_were(sessions_dir: Path) -> None:
     await crash_in_a_turn(await a_saved_session(sessions_dir), TURN[0])
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert notice.endswith("1 of its messages was brought back.")
 
 
 async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir: Path) -> None:
     memory = await a_saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
-    notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    notices = await SessionLibrary(sessions_dir).recover()
     short = memory.session_id[:8]
     assert notices == [
         f"The last turn of session {short} was cut short by a crash; 2 of its messages were brought back."
     ]
-    messages = (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
     assert messages[2:4] == TURN
     assert messages[4].content == UNANSWERED
     assert left_in(sessions_dir) == []
@@ -76,8 +76,8 @@ async def test_a_first_turn_cut_short_becomes_a_session(sessions_dir: Path) -> N
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     await crash_in_a_turn(memory, TURN[0])
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert [message.content for message in session.system_messages] == ["Be kind."]
     assert [(message.content, message.interrupted) for message in session.messages] == [("Again?", True)]
     assert session.title == "Again?"
@@ -90,25 +90,25 @@ async def test_a_turn_that_was_saved_before_the_crash_does_not_come_twice(sessio
     for message in close_turn(TURN):
         await other.add_message(message)
     await other.save_memory()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 5
+    assert await SessionLibrary(sessions_dir).recover() == []
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 5
     assert left_in(sessions_dir) == []
 
 
 async def test_the_same_words_said_again_are_not_taken_for_a_turn_that_was_saved(sessions_dir: Path) -> None:
     memory = await a_saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Hello"), LLMMessage("assistant", "Hi"))
-    assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 1
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+    assert len(await SessionLibrary(sessions_dir).recover()) == 1
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
 
 
 async def test_the_turn_of_a_living_writer_is_left_alone(sessions_dir: Path) -> None:
     memory = await a_saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(LLMMessage("user", "Still here"))
-        assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+        assert await SessionLibrary(sessions_dir).recover() == []
         await turn.add(LLMMessage("assistant", "Yes"))
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
 
 
 async def test_a_turn_of_a_session_that_can_not_be_read_is_saved_beside_it(sessions_dir: Path) -> None:
@@ -116,7 +116,7 @@ async def test_a_turn_of_a_session_that_can_not_be_read_is_saved_beside_it(sessi
     await crash_in_a_turn(memory, *TURN)
     assert memory.path
     memory.path.write_text("id: [\n")
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert f"{memory.path}:2:1:" in notice
     assert memory.path.read_text() == "id: [\n"
     (beside,) = memory.path.parent.glob("session.recovered-*.yaml")
@@ -132,7 +132,7 @@ async def test_empty_folders_and_half_written_files_of_dead_writers_are_swept(se
     living = memory.path.with_name(temporary_name(memory.path.name))
     for path in (dead, namesake, living):
         path.touch()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert not dead.exists()
     assert not namesake.exists()
     assert living.exists()
@@ -143,12 +143,12 @@ async def test_a_folder_with_anything_else_in_it_is_nobodys_to_remove(sessions_d
     await a_saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
     (sessions_dir / "notes" / "mine.txt").touch()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert (sessions_dir / "notes" / "mine.txt").exists()
 
 
 async def test_where_there_are_no_sessions_there_is_nothing_to_recover(sessions_dir: Path) -> None:
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).recover() == []
     assert not sessions_dir.exists()
 
 
@@ -156,11 +156,11 @@ async def test_a_recovery_that_is_cut_short_brings_nothing_back_twice(sessions_d
     memory = await a_saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
     fs.fail("unlink", on=".journal")
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert "the disk is full" in notice
     fs.heal()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert await SessionLibrary(sessions_dir).recover() == []
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert [message.content for message in session.messages] == ["Hello", "Hi", "Again?"]
 
 
@@ -172,8 +172,8 @@ async def test_several_turns_come_back_in_their_order(sessions_dir: Path, fs: Fa
             await take_turn(memory, f"Question {number}", f"Answer {number}")
     memory.close()
     fs.heal()
-    assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 8
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert len(await SessionLibrary(sessions_dir).recover()) == 8
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert session.messages == memory.messages
 
 
@@ -183,11 +183,11 @@ async def test_a_damaged_journal_is_kept_for_a_person_to_look_at(sessions_dir: P
     assert memory.path
     (journal,) = memory.path.parent.glob(".journal-*")
     journal.write_bytes(journal.read_bytes()[10:])
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     (kept,) = memory.path.parent.glob("journal.damaged-*.yaml")
     assert str(kept) in notice
     assert "Again?" in kept.read_text()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).recover() == []
 
 
 async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir: Path, fs: FaultyPort) -> None:
@@ -195,15 +195,15 @@ async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir:
     for memory in (first, second):
         await crash_in_a_turn(memory, *TURN)
     fs.fail("names", number=errno.EACCES, on=first.session_id[:8])
-    notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    notices = await SessionLibrary(sessions_dir).recover()
     assert sorted("not permitted" in notice for notice in notices) == [False, True]
-    assert len((await MemoryManager.load_session(second.session_id, sessions_dir=sessions_dir)).messages) == 5
+    assert len((await SessionLibrary(sessions_dir).load(second.session_id)).messages) == 5
 
 
 async def test_an_empty_folder_of_another_name_is_nobodys_to_remove(sessions_dir: Path) -> None:
     await a_saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert (sessions_dir / "notes").is_dir()
 
 
@@ -214,8 +214,8 @@ async def test_a_journal_that_fails_is_not_taken_for_a_dead_ones(sessions_dir: P
         fs.fail("write")
         await turn.add(LLMMessage("assistant", "On a full disk"))
         fs.heal()
-        assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+        assert await SessionLibrary(sessions_dir).recover() == []
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert session.messages == memory.messages
     assert len(session.messages) == 4
 

@@ -9,7 +9,7 @@ import pytest
 
 from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.sessions_dir.trash import FOLDER_NAME
 from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
@@ -221,7 +221,7 @@ async def test_what_somebody_broke_is_told_with_its_place_and_found_by_a_check(m
     path.write_text(path.read_text().replace("base: 2", "base: two"))
     with pytest.raises(SessionFileError, match="no turn that was taken out"):
         await memory.redo()
-    [finding] = await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir)
+    [finding] = await SessionLibrary(memory.sessions_dir).check()
     assert (finding.path, "/redo can not" in finding.message) == (path, True)
 
 
@@ -239,15 +239,15 @@ async def test_what_somebody_broke_does_not_keep_back_what_was_undone_after_it(m
 
 async def test_a_sound_session_with_undone_turns_is_nothing_odd(memory: MemoryManager) -> None:
     await memory.undo()
-    assert await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir) == []
+    assert await SessionLibrary(memory.sessions_dir).check() == []
 
 
 async def test_it_goes_into_the_trash_and_back_with_its_session(memory: MemoryManager) -> None:
     await memory.undo()
     memory.close()
-    await MemoryManager.delete_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await SessionLibrary(memory.sessions_dir).delete(memory.session_id)
     assert len(list((memory.sessions_dir / FOLDER_NAME).glob("*/session.undone-*"))) == 1
-    await MemoryManager.restore_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await SessionLibrary(memory.sessions_dir).restore(memory.session_id)
     assert (await (await again(memory)).redo()).brought == TWO
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import DuplicateSessionId, SessionExists
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
 from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
@@ -232,19 +232,19 @@ async def test_a_copy_is_listed_with_what_is_wrong_and_is_never_the_latest(sessi
     assert copy.id == copied.name.lower()
     assert "has the id of 2025-01-01_a1b2c3d4 too" in (copy.problem or "")
     assert [row.problem for row in others] == [None, None]
-    assert await MemoryManager.summarize([copy.id], sessions_dir=sessions_dir) == [copy]
-    titles = await MemoryManager.list_titles(sessions_dir=sessions_dir)
+    assert await SessionLibrary(sessions_dir).summarize([copy.id]) == [copy]
+    titles = await SessionLibrary(sessions_dir).list_titles()
     assert {title.id: title.title for title in titles}[copy.id] == "the copy"
     assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) in {FIRST, SECOND}
 
 
 async def test_a_copy_is_read_by_its_name_and_the_original_by_its_id(sessions_dir: Path, copied: Path) -> None:
     for name, says in ((copied.name.lower(), "the copy"), (FIRST[:8], "the original")):
-        assert (await MemoryManager.load_session(name, sessions_dir=sessions_dir)).messages[0].content == says
+        assert (await SessionLibrary(sessions_dir).load(name)).messages[0].content == says
 
 
 async def test_a_copy_is_found_by_its_name(sessions_dir: Path, copied: Path) -> None:
-    hits = [hit async for hit in MemoryManager.search_sessions('"the copy"', sessions_dir=sessions_dir)]
+    hits = [hit async for hit in SessionLibrary(sessions_dir).search('"the copy"')]
     assert [hit.session.id for hit in hits] == [copied.name.lower()]
 
 
@@ -256,10 +256,10 @@ async def test_a_copy_is_forked_and_not_resumed(sessions_dir: Path, copied: Path
 
 
 async def test_deleting_a_copy_leaves_the_original_and_back(sessions_dir: Path, copied: Path) -> None:
-    await MemoryManager.delete_session(copied.name, sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).delete(copied.name)
     assert (sessions_dir / "2025-01-01_a1b2c3d4").exists()
     assert not copied.exists()
     with pytest.raises(SessionExists):
-        await MemoryManager.restore_session(FIRST, sessions_dir=sessions_dir)
-    assert (await MemoryManager.restore_session(copied.name, sessions_dir=sessions_dir)).id == copied.name.lower()
+        await SessionLibrary(sessions_dir).restore(FIRST)
+    assert (await SessionLibrary(sessions_dir).restore(copied.name)).id == copied.name.lower()
     assert copied.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
@@ -65,7 +65,7 @@ async def test_sessions_as_aloop_writes_them_have_no_findings(sessions_dir: Path
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     await memory.save_memory()
-    assert await MemoryManager.check_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).check() == []
 
 
 def test_a_file_that_is_no_yaml_is_told_with_line_and_column(sessions_dir: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.excerpts import ENOUGH, find_first_question, read_ending
 from tests.benchmarks.sample import conversation
@@ -43,7 +43,7 @@ async def test_openings_are_by_id_and_broken_sessions_hide_none(sessions_dir: Pa
     save(sessions_dir, FIRST, says="About the weather")
     save(sessions_dir, SECOND, says="About the sea")
     break_session(sessions_dir)
-    found = await MemoryManager.list_first_questions(sessions_dir=sessions_dir)
+    found = await SessionLibrary(sessions_dir).list_first_questions()
     assert (found[FIRST], found[SECOND]) == ("About the weather", "About the sea")
 
 

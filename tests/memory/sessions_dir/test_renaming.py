@@ -8,7 +8,7 @@ import pytest
 
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
 
@@ -20,18 +20,18 @@ async def titles(sessions_dir: Path) -> list[str]:
 async def test_a_title_is_one_line_of_the_header_and_all_else_stays_to_the_byte(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     before = path.read_text()
-    await MemoryManager.rename_session("a1b2", "  About \n sums ", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename("a1b2", "  About \n sums ")
     stamp = 'updated_at: "2025-01-01T09:30:00"\n'
     assert path.read_text() == before.replace(stamp, f'{stamp}title: "About sums"\n')
     assert await titles(sessions_dir) == ["About sums"]
-    await MemoryManager.rename_session("a1b2", "Sums", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename("a1b2", "Sums")
     assert path.read_text() == before.replace(stamp, f'{stamp}title: "Sums"\n')
 
 
 async def test_a_renamed_session_keeps_its_place_in_the_list(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2, says="newer")
-    await MemoryManager.rename_session(FIRST, "older", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "older")
     assert await titles(sessions_dir) == ["newer", "older"]
 
 
@@ -39,20 +39,20 @@ async def test_a_renamed_session_keeps_its_place_in_the_list(sessions_dir: Path)
 async def test_what_is_no_title_is_refused(sessions_dir: Path, title: str, reason: str) -> None:
     before = save(sessions_dir, FIRST).read_bytes()
     with pytest.raises(UsageError, match=reason):
-        await MemoryManager.rename_session(FIRST, title, sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).rename(FIRST, title)
     assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
 
 
 async def test_a_session_that_is_not_there_can_not_be_renamed(sessions_dir: Path) -> None:
     with pytest.raises(SessionNotFound):
-        await MemoryManager.rename_session(FIRST, "x", sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).rename(FIRST, "x")
 
 
 async def test_a_shell_that_has_it_open_takes_the_title_over(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
     await memory.resume(FIRST)
-    await MemoryManager.rename_session(FIRST, "From outside", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "From outside")
     await memory.save_memory()
     assert memory.title == "From outside"
     assert await titles(sessions_dir) == ["From outside"]
@@ -68,8 +68,8 @@ async def test_somebody_who_writes_at_the_last_moment_is_not_overwritten(fs: Fau
 
     # It comes between the writing of the new file and the last look at the old one.
     fs.before["fsync"] = edit_once
-    await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
-    session = await MemoryManager.load_session(FIRST, sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "Sums")
+    session = await SessionLibrary(sessions_dir).load(FIRST)
     assert (session.title, session.messages[-1].content) == ("Sums", "Is\n4.\n")
 
 
@@ -77,7 +77,7 @@ async def test_when_the_disk_says_no_that_is_said(fs: FaultyPort, sessions_dir: 
     before = save(sessions_dir, FIRST).read_bytes()
     fs.fail("replace")
     with pytest.raises(StorageError, match="rename the session"):
-        await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).rename(FIRST, "Sums")
     assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
 
 
@@ -117,5 +117,5 @@ async def test_a_title_given_before_a_crash_in_the_first_turn_comes_back_with_it
     await turn.__aenter__()
     await turn.add(LLMMessage("user", "What is 2+2?"))
     memory.close()  # and never another word: what a crash leaves
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert await titles(sessions_dir) == ["Sums"]
