@@ -90,7 +90,7 @@ def test_a_call_at_the_very_end_gets_one_too() -> None:
 def test_a_result_that_answers_no_call_is_left_out(history: tuple[LLMMessage, ...]) -> None:
     projection = project((), history)
     assert_valid(projection.messages)
-    assert any("a tool result that answers no call" in repair for repair in projection.repairs)
+    assert any("a tool result without a tool call" in repair for repair in projection.repairs)
 
 
 @pytest.mark.parametrize("content", [None, "", " \n\t"])
@@ -110,7 +110,7 @@ def test_an_empty_result_is_a_result() -> None:
 def test_an_answer_before_any_question_is_left_out_with_its_results() -> None:
     projection = project((), (answer("Hi!", call()), result("4"), user("Hello")))
     assert projection.messages == (user("Hello"),)
-    assert "before any question" in projection.repairs[0]
+    assert "before the first user message" in projection.repairs[0]
 
 
 def test_a_summary_by_the_model_is_sent_all_the_same() -> None:
@@ -126,9 +126,7 @@ def test_calls_of_one_id_are_told_apart() -> None:
     ids = [message.tool_call_id for message in projection.messages if message.role == "tool"]
     assert ids == ["a", "a-2", "a-3", "a-4"]
     assert_valid(projection.messages)
-    assert projection.repairs == (
-        "The history could not be sent as it is in the file: told apart tool calls of one id.",
-    )
+    assert projection.repairs == ("The history was repaired before sending: renamed tool calls with the same ID.",)
 
 
 def test_only_the_assistant_calls_tools() -> None:

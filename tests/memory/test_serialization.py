@@ -127,9 +127,9 @@ def test_what_an_editor_makes_of_the_bytes_costs_nothing(encode: Callable[[str],
         ("a: ! x\n", (2, 4), "tag"),
         ("a: &x [*x]\n", (2, 4), "anchor"),
         ("messages: !t []\n", (2, 11), "tag"),
-        ("a: b\na: c\n", (3, 1), "second time"),
-        (f"id: {ID}\n", (2, 1), "second time"),
-        ("messages:\n  - role: user\n    role: tool\n", (4, 5), "second time"),
+        ("a: b\na: c\n", (3, 1), "duplicate key"),
+        (f"id: {ID}\n", (2, 1), "duplicate key"),
+        ("messages:\n  - role: user\n    role: tool\n", (4, 5), "duplicate key"),
         ("---\na: b\n", (2, 1), "second document"),
         ("...\na: b\n", (3, 1), "second document"),
         ("...\nmore\n", (3, 1), "second document"),
@@ -218,7 +218,7 @@ def test_messages_below_the_end_marker_are_read_as_if_above() -> None:
 def test_a_new_file_without_its_end_is_told_of() -> None:
     loaded = load(dump_session(session(user("One"))).removesuffix(b"...\n"))
     assert loaded.messages == (user("One"),)
-    assert "cut short" in loaded.warnings[0]
+    assert "its end may be missing" in loaded.warnings[0]
 
 
 def test_a_file_that_never_promised_an_end_needs_none() -> None:

@@ -159,7 +159,7 @@ def test_a_folder_that_can_not_be_looked_at_is_an_error_with_advice(
 ) -> None:
     put(backend)
     fs.fail(call, number=errno.EACCES)
-    with pytest.raises(StorageError, match="not permitted"):
+    with pytest.raises(StorageError, match="permission denied"):
         backend.find("a1b2")
 
 
@@ -170,6 +170,6 @@ def test_a_file_in_the_place_of_the_sessions_folder_is_an_error_with_advice(
     sessions_dir.write_text("mine")
     with pytest.raises(NotADirectoryError):
         put(backend)
-    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+    with pytest.raises(StorageError, match="a file is in place of a folder"):
         backend.list_sessions(20)
     assert sessions_dir.read_text() == "mine"

@@ -34,11 +34,11 @@ async def start_again(root: Path, news: Iterable[News]) -> Verdict:
 @contextlib.contextmanager
 def another_process() -> Iterator[None]:
     """What this process left half-written counts as a dead one's."""
-    before, atomic._OURS = atomic._OURS, "00000000"
+    before, atomic._TOKEN = atomic._TOKEN, "00000000"
     try:
         yield
     finally:
-        atomic._OURS = before
+        atomic._TOKEN = before
 
 
 async def read_all(root: Path) -> tuple[dict[str, Session], int]:

@@ -96,5 +96,5 @@ def test_a_new_header_field_stands_behind_those_that_are_there() -> None:
 
 def test_a_list_in_brackets_is_not_edited_in_place() -> None:
     flow = b"id: a1b2c3d4-5678-40ab-8def-1234567890ab\nmessages: [{role: user, content: a}]\n"
-    with pytest.raises(ValueError, match="no block list"):
+    with pytest.raises(ValueError, match="not a block list"):
         MessageEdits(parse(flow, NOWHERE))

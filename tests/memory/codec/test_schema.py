@@ -18,7 +18,7 @@ from aloop.errors import NewerVersion
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from aloop.memory.codec.schema import InvalidValue, is_nothing, parse_time, read_session, require_known_version
+from aloop.memory.codec.schema import InvalidValue, is_null, parse_time, read_session, require_known_version
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.session import Session
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
@@ -157,10 +157,10 @@ def test_a_time_that_no_clock_could_go_on_from_is_none(text: str) -> None:
     assert parse_time(text) is None
 
 
-def test_only_a_plain_word_is_nothing() -> None:
-    assert is_nothing(ScalarNode("null", True))
-    assert not is_nothing(ScalarNode("null", False))
-    assert not is_nothing(ScalarNode("none", True))
+def test_only_a_plain_word_is_null() -> None:
+    assert is_null(ScalarNode("null", True))
+    assert not is_null(ScalarNode("null", False))
+    assert not is_null(ScalarNode("none", True))
 
 
 def test_a_later_version_is_read_and_said_to_be_later() -> None:

@@ -38,7 +38,7 @@ def test_edits_leave_all_else_as_it_is(edits: list[Edit], expected: bytes) -> No
     "edits", [[Edit(2, 5, b""), Edit(4, 6, b"")], [Edit(5, 4, b"")], [Edit(-1, 0, b"")], [Edit(9, 11, b"")]]
 )
 def test_edits_that_overlap_or_lie_outside_are_refused(edits: list[Edit]) -> None:
-    with pytest.raises(ValueError, match="overlaps another, or lies outside"):
+    with pytest.raises(ValueError, match="overlaps another or is out of range"):
         splice(DATA, edits)
 
 

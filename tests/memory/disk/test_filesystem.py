@@ -148,9 +148,9 @@ def test_all_of_every_piece_is_written(fs: FaultyPort, tmp_path: Path) -> None:
     [
         (errno.ENOSPC, "the disk is full. Free some space"),
         (errno.EDQUOT, "the disk is full"),
-        (errno.EACCES, "not permitted. Check who owns the folder"),
+        (errno.EACCES, "permission denied. Check who owns the folder"),
         (errno.EROFS, "read-only"),
-        (errno.ENOTDIR, "a file stands where a folder is needed"),
+        (errno.ENOTDIR, "a file is in place of a folder"),
         (errno.EIO, "Input/output error"),
     ],
 )

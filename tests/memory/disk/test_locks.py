@@ -99,7 +99,7 @@ def test_a_save_that_never_ends_is_not_waited_for_for_ever(tmp_path: Path, monke
     descriptor = SYSTEM.open_lock(tmp_path / ".lock")
     assert SYSTEM.try_lock(descriptor)
     try:
-        with pytest.raises(SessionBusy, match="saving for too long"), write_lock(SYSTEM, tmp_path, SESSION):
+        with pytest.raises(SessionBusy, match="takes too long to save"), write_lock(SYSTEM, tmp_path, SESSION):
             pytest.fail("two writers at once")
     finally:
         os.close(descriptor)

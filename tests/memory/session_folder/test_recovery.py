@@ -196,7 +196,7 @@ async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir:
         await crash_in_a_turn(memory, *TURN)
     fs.fail("names", number=errno.EACCES, on=first.session_id[:8])
     notices = await SessionLibrary(sessions_dir).recover()
-    assert sorted("not permitted" in notice for notice in notices) == [False, True]
+    assert sorted("permission denied" in notice for notice in notices) == [False, True]
     assert len((await SessionLibrary(sessions_dir).load(second.session_id)).messages) == 5
 
 

@@ -137,7 +137,7 @@ def test_of_two_folders_with_one_id_the_one_named_after_it_is_meant(two: Path, c
     assert ids(catalog) == ["0-copy", OTHER_ID, ID]
     assert [(entry.id, entry.folder) for entry in catalog.find("0-copy")] == [("0-copy", "0-Copy")]
     assert catalog.duplicate_ids() == {"0-Copy": "0-copy"}
-    assert f"has the id of {FIRST_ID.folder} too" in str(catalog.heads()[0].problem)
+    assert f"has the same ID as {FIRST_ID.folder}" in str(catalog.heads()[0].problem)
 
 
 def test_a_broken_session_hides_no_other_and_is_found_by_its_folders_name(two: Path, catalog: Catalog) -> None:
@@ -230,7 +230,7 @@ def copied(sessions_dir: Path) -> Path:
 async def test_a_copy_is_listed_with_what_is_wrong_and_is_never_the_latest(sessions_dir: Path, copied: Path) -> None:
     copy, *others = await MemoryManager.list_sessions(sessions_dir=sessions_dir)
     assert copy.id == copied.name.lower()
-    assert "has the id of 2025-01-01_a1b2c3d4 too" in (copy.problem or "")
+    assert "has the same ID as 2025-01-01_a1b2c3d4" in (copy.problem or "")
     assert [row.problem for row in others] == [None, None]
     assert await SessionLibrary(sessions_dir).summarize([copy.id]) == [copy]
     titles = await SessionLibrary(sessions_dir).list_titles()

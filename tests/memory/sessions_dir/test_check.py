@@ -128,9 +128,8 @@ def test_modes_that_are_open_to_others_are_told_and_closed(sessions_dir: Path) -
 def test_two_folders_with_one_id_are_told(sessions_dir: Path) -> None:
     session_in(sessions_dir, SOUND)
     session_in(sessions_dir, SOUND, "copy")
-    assert (
-        "copy/session.yaml: has the id of 2025-01-31_a1b2c3d4 too; change one of them to tell them apart"
-        in findings(sessions_dir)
+    assert "copy/session.yaml: has the same ID as 2025-01-31_a1b2c3d4; change the ID in one of them" in findings(
+        sessions_dir
     )
 
 
