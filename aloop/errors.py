@@ -56,7 +56,10 @@ class SessionError(AloopError):
 
 
 class SessionNotFound(SessionError):
-    """No session has this ID or ID prefix; ``place`` extends the message, as in " in the trash"."""
+    """No session has this ID or ID prefix.
+
+    ``place`` extends the message, as in " in the trash".
+    """
 
     def __init__(self, prefix: str, place: str = "") -> None:
         super().__init__(f"No session{place} matches {prefix!r}.")
@@ -68,7 +71,10 @@ class InvalidPrefix(SessionError, ValueError):
 
 
 class AmbiguousPrefix(SessionError):
-    """Several session IDs start with ``prefix``; ``candidates`` are the full IDs, sorted."""
+    """Several session IDs start with ``prefix``.
+
+    ``candidates`` are the full IDs, sorted.
+    """
 
     def __init__(self, prefix: str, candidates: Sequence[str]) -> None:
         shown = ", ".join(candidates[:5]) + (", …" if len(candidates) > 5 else "")
@@ -78,7 +84,10 @@ class AmbiguousPrefix(SessionError):
 
 
 class SessionBusy(SessionError):
-    """Another process has the session open; ``holder`` is its process ID and start time."""
+    """Another process has the session open.
+
+    ``holder`` describes that process.
+    """
 
     def __init__(self, session_id: str, holder: str) -> None:
         super().__init__(f"Session {session_id[:SHORT_ID]} is open in another aloop ({holder}).")
@@ -95,7 +104,7 @@ class SessionDeclined(SessionError):
 
 
 class SessionExists(SessionError):
-    """A session cannot be restored from the trash because ``path`` has its ID or its folder name."""
+    """A session cannot be restored because ``path`` has its ID or folder name."""
 
     def __init__(self, session_id: str, path: Path) -> None:
         super().__init__(
@@ -106,7 +115,10 @@ class SessionExists(SessionError):
 
 
 class SessionFileError(SessionError):
-    """A file is not a valid session; ``line`` and ``column`` count from 1, or are 0 if unknown."""
+    """A file is not a valid session.
+
+    ``line`` and ``column`` count from 1, or are 0 if unknown.
+    """
 
     def __init__(self, path: Path, line: int, column: int, reason: str) -> None:
         super().__init__(f"{path}:{line}:{column}: {reason}" if line else f"{path}: {reason}")
@@ -117,7 +129,7 @@ class SessionFileError(SessionError):
 
 
 class NewerVersion(SessionFileError):
-    """The file was written by a later version of aloop: it can be read but not written."""
+    """The file was written by a later version of aloop and is read-only."""
 
 
 class DuplicateSessionId(SessionFileError):

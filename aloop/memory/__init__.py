@@ -1,6 +1,7 @@
-"""Conversations and sessions: MemoryManager and SessionLibrary are the public interface.
+"""Conversations and stored sessions.
 
-Names are imported on first use, because shell completion of session IDs needs none of them.
+MemoryManager and SessionLibrary are the public interface. Names are imported on first use, because shell completion of
+session IDs needs none of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Project a conversation to the messages that a model is sent, and measure them in tokens.
+"""Project a conversation to the messages that are sent, and count tokens.
 
 A history that was edited by hand or by another tool may not be a valid transcript. It is repaired in the projection
 only, never in the file, and every kind of repair is reported.
@@ -23,7 +23,7 @@ class Projection:
 
 
 def answer_for(call: ToolCall) -> LLMMessage:
-    """Return a placeholder result for a tool call, because APIs reject calls without a result."""
+    """Return a placeholder result: APIs reject tool calls without a result."""
     return LLMMessage(role="tool", content=UNANSWERED, tool_call_id=call.id, name=call.name, is_error=True)
 
 
@@ -100,7 +100,7 @@ class _Repairer:
         self.sent.append(message if message.tool_call_id == call.id else replace(message, tool_call_id=call.id))
 
     def _open_call(self, call: ToolCall) -> ToolCall:
-        """Register a call that needs a result; return it with a unique ID, as APIs require."""
+        """Register a call that needs a result, and give it a unique ID."""
         unique_id, number = call.id, 1
         while unique_id in self._used_ids:
             number += 1
@@ -113,7 +113,7 @@ class _Repairer:
         return sent
 
     def close_calls(self) -> None:
-        """Add placeholder results for open calls: results must directly follow their calls."""
+        """Add placeholder results for open calls; results must directly follow calls."""
         for call in (call for waiting in self._open.values() for call in waiting):
             self._report("added a result for a tool call that had none")
             self.sent.append(answer_for(call))
@@ -129,7 +129,7 @@ _TOKENS_PER_MESSAGE = 4  # the role and the separators
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """The tokens used of a context window, which is 0 if unknown; an estimate until the API has counted them."""
+    """The tokens used of a context window, which is 0 if unknown."""
 
     tokens: int
     window: int = 0
@@ -149,7 +149,7 @@ def estimate(messages: Iterable[LLMMessage]) -> int:
 def measure(
     system: Sequence[LLMMessage], messages: Sequence[LLMMessage], counted_from: int = 0, overhead: int = 0
 ) -> tuple[int, bool]:
-    """Return the number of tokens of the next request, and True if any of them are estimated.
+    """Return the tokens of the next request, and True if some are estimated.
 
     The usage of the last answer covers everything up to it; later messages are estimated. Usage of messages before
     ``counted_from`` refers to another context. ``overhead`` is the number of tokens sent in addition to the messages.

@@ -21,12 +21,12 @@ def last_turn(messages: Sequence[LLMMessage]) -> int | None:
 
 
 def is_question(message: LLMMessage) -> bool:
-    """Return True for a message from the user; a summary has the user's role but is not one."""
+    """Return True for a message from the user that is not a summary."""
     return message.role == "user" and not message.summary
 
 
 def expand_to_tool_calls(messages: Sequence[LLMMessage], first: int, last: int) -> tuple[int, int]:
-    """Extend an inclusive index range so that it does not separate a tool call from its results."""
+    """Extend an inclusive index range so that tool calls keep their results."""
     while first and messages[first].role == "tool":
         first -= 1
     waiting = messages[last].tool_calls or messages[last].role == "tool"
@@ -36,7 +36,7 @@ def expand_to_tool_calls(messages: Sequence[LLMMessage], first: int, last: int) 
 
 
 def marked(messages: Sequence[LLMMessage], first: int, last: int, *, skip: bool) -> list[LLMMessage]:
-    """Return ``messages`` with ``skip`` set on those from index ``first`` to ``last`` inclusive."""
+    """Return ``messages`` with ``skip`` set from ``first`` to ``last`` inclusive."""
     return [
         replace(message, skip=skip) if first <= place <= last and message.skip is not skip else message
         for place, message in enumerate(messages)
@@ -63,13 +63,19 @@ class ForkSource(Protocol):
     """The session that an unsaved fork was made from."""
 
     def carry_over(self, fs: FileSystem, fork: Session, folder: Path) -> bytes | None:
-        """Copy the outputs that ``fork`` refers to into ``folder``; return the file's text, or None to create it."""
+        """Copy the outputs of ``fork`` into ``folder`` and return the file's text.
+
+        None means that the text has to be created.
+        """
         ...
 
 
 @dataclass(slots=True)
 class Conversation:
-    """The messages of one session; the first ``saved`` are in its file, ``head`` is the file's header."""
+    """The messages of one session.
+
+    The first ``saved`` messages are in its file; ``head`` is the file's header.
+    """
 
     head: Session
     system: list[LLMMessage] = field(default_factory=list)
@@ -100,9 +106,10 @@ class Conversation:
 
     @classmethod
     def fork(cls, session: Session, upto: int | None = None, source: ForkSource | None = None) -> Conversation:
-        """Return a new conversation that starts with the first ``upto`` messages of ``session``, or all.
+        """Return a new conversation that starts with messages of ``session``.
 
-        It includes more where a tool call would be separated from its results.
+        It has the first ``upto`` messages, or all. It includes more where a tool call would be separated from its
+        results.
         """
         if upto is not None and 0 < upto <= len(session.messages):
             upto = expand_to_tool_calls(session.messages, 0, upto - 1)[1] + 1
@@ -159,7 +166,7 @@ class Conversation:
         self.version += 1
 
     def mark_saved(self, session: Session) -> None:
-        """Record that ``session``, a snapshot of this conversation, was written to the file."""
+        """Record that the snapshot ``session`` was written to the file."""
         self.new_title = ""
         self._saved_as(session)
 
@@ -169,7 +176,10 @@ class Conversation:
         self.saved_system = session.system_messages
 
     def snapshot(self, model: str | None) -> Session:
-        """Return the session to write; ``updated_at`` always increases, even if the clock is set back."""
+        """Return the session to write.
+
+        ``updated_at`` always increases, even if the clock is set back.
+        """
         messages = tuple(self.messages)
         return replace(
             self.head,

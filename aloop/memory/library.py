@@ -1,4 +1,4 @@
-"""All sessions of one folder: list, find, read, search, check, rename, delete and restore them."""
+"""SessionLibrary: list, find, read, search and change the stored sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SLICE = 0.05
 
 
 class SessionLibrary:
-    """The sessions in ``sessions_dir``, by default the folder of the working directory's project.
+    """The sessions of one folder, by default that of the current project.
 
     Sessions are named by their ID or a unique ID prefix. Every method that takes one raises SessionNotFound,
     AmbiguousPrefix or InvalidPrefix if the name does not identify a session; every method raises StorageError.
@@ -52,7 +52,7 @@ class SessionLibrary:
         return in_slices(self.backend.iterate_sessions())
 
     async def summarize(self, session_ids: Sequence[str]) -> list[SessionSummary]:
-        """Return the summaries of the given sessions, leaving out those that no longer exist."""
+        """Return the summaries of those of the given sessions that exist."""
         return await self._run(lambda backend: backend.summarize(session_ids))
 
     async def list_titles(self) -> list[SessionTitle]:
@@ -63,7 +63,10 @@ class SessionLibrary:
         return await self._run(YamlBackend.list_titles)
 
     async def list_first_questions(self) -> dict[str, str]:
-        """Return the first user message of each session by ID, if it is near the start of the file."""
+        """Return the first user message of each session, by ID.
+
+        It is empty if it is not near the start of the file.
+        """
         return await self._run(read_first_questions)
 
     def search(self, words: str) -> AsyncIterator[Hit]:
@@ -79,7 +82,7 @@ class SessionLibrary:
         return await self._run(YamlBackend.latest)
 
     async def find_by_prefix(self, prefix: str) -> str | None:
-        """Return the full ID that starts with ``prefix``, ignoring case, or None if there is none."""
+        """Return the full ID that starts with ``prefix`` (any case), or None."""
         entries = await self._run(lambda backend: backend.find(prefix))
         if len(entries) > 1:
             raise AmbiguousPrefix(prefix, [entry.id for entry in entries])
@@ -90,7 +93,10 @@ class SessionLibrary:
         return (await self._run(lambda backend: backend.open(session_id))).session
 
     async def load_ending(self, session_id: str) -> tuple[LLMMessage, ...]:
-        """Return at least the last messages of a session, fast for any length; raises as ``load`` does."""
+        """Return at least the last messages of a session; raises as ``load`` does.
+
+        Fast for any length.
+        """
         return await self._run(lambda backend: load_ending(backend, session_id))
 
     async def stats(self, session_id: str) -> SessionStats:
@@ -113,11 +119,17 @@ class SessionLibrary:
         return await self._run(lambda backend: backend.delete(session_id))
 
     async def check(self, session_id: str | None = None, *, fix: bool = False) -> list[Finding]:
-        """Return the problems of one session, or of all; ``fix`` repairs those where nothing can be lost."""
+        """Return the problems of one session, or of all.
+
+        ``fix`` repairs those where nothing can be lost.
+        """
         return await self._run(lambda backend: backend.check(session_id, fix=fix))
 
     async def list_trash(self, session_id: str | None = None) -> list[TrashedSession]:
-        """Return the deleted sessions, last deleted first; with an ID, every deleted copy of that session."""
+        """Return the deleted sessions, last deleted first.
+
+        With an ID, return every deleted copy of that session.
+        """
         return await self._run(lambda backend: backend.trashed(session_id))
 
     async def restore(self, session_id: str) -> SessionSummary:
@@ -132,7 +144,7 @@ class SessionLibrary:
         await self._run(lambda backend: backend.purge(sessions))
 
     async def recover(self) -> list[str]:
-        """Restore turns that were interrupted by a crash, in all sessions; return one sentence for each.
+        """Restore turns that were interrupted by a crash; return a sentence for each.
 
         Turns of running processes are left alone.
         """
@@ -143,7 +155,10 @@ class SessionLibrary:
 
 
 async def in_slices(items: Iterator[Sequence[T]]) -> AsyncIterator[T]:
-    """Yield the items of a blocking generator, which runs on a thread only while the consumer waits."""
+    """Yield the items of a blocking generator.
+
+    It runs on a thread, and only while the consumer waits.
+    """
     is_over = False
     while not is_over:
         batch, is_over = await asyncio.to_thread(_next_batch, items)
@@ -152,7 +167,7 @@ async def in_slices(items: Iterator[Sequence[T]]) -> AsyncIterator[T]:
 
 
 def _next_batch(items: Iterator[Sequence[T]]) -> tuple[list[T], bool]:
-    """Return the items that are ready within one slice of time, and True if they are the last."""
+    """Return the items of one time slice, and True if they are the last."""
     until = time.monotonic() + SLICE
     batch: list[T] = []
     for some in items:

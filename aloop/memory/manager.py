@@ -69,7 +69,7 @@ class MemoryManager:
 
     @classmethod
     async def find_session_by_prefix(cls, prefix: str, *, sessions_dir: str | Path | None = None) -> str | None:
-        """Return the full ID that starts with ``prefix``; see ``SessionLibrary.find_by_prefix``."""
+        """Return a full session ID; see ``SessionLibrary.find_by_prefix``."""
         return await SessionLibrary(sessions_dir).find_by_prefix(prefix)
 
     @classmethod
@@ -120,7 +120,7 @@ class MemoryManager:
 
     @property
     def recovered_path(self) -> Path | None:
-        """The recovery file with all unsaved messages, written because session.yaml is unreadable; or None."""
+        """The recovery file with all unsaved messages, if session.yaml is unreadable."""
         return self._writer.recovered.holding(self._conversation) if self.has_unsaved else None
 
     def snapshot(self) -> Session:
@@ -128,7 +128,10 @@ class MemoryManager:
         return replace(self._conversation.snapshot(None), path=self.path or Path())
 
     def stats(self) -> SessionStats:
-        """Return counts over the conversation in memory; ``size`` is the file size after the last save."""
+        """Return counts over the conversation in memory.
+
+        ``size`` is the file size after the last save.
+        """
         file = self._writer.file
         return count(self.snapshot(), len(file.data) if file else 0)
 
@@ -156,7 +159,10 @@ class MemoryManager:
         self._conversation.version += 1
 
     def get_context_for_llm(self) -> list[LLMMessage]:
-        """Return the messages to send to a model, system first, repaired into a valid transcript if necessary."""
+        """Return the messages to send to a model, system first.
+
+        They are repaired into a valid transcript if necessary.
+        """
         return list(self._project().messages)
 
     def get_repairs(self) -> tuple[str, ...]:
@@ -183,9 +189,10 @@ class MemoryManager:
     # Saving.
 
     def turn(self) -> Turn:
-        """Return a context manager for one turn, which always ends as a valid transcript and is saved.
+        """Return a context manager for one turn.
 
-        At its start the session file is reloaded if it changed on disk.
+        However it ends, it is a valid transcript and is saved. At its start the session file is reloaded if it changed
+        on disk.
         """
         return Turn(self._conversation.messages, _TurnStorage(self))
 
@@ -202,9 +209,9 @@ class MemoryManager:
         return report
 
     async def keep_output(self, tool: str, text: str) -> KeptOutput:
-        """Write the full result of a tool to a file in the session folder; raises StorageError, SessionBusy.
+        """Write the full result of a tool to a file in the session folder.
 
-        The message with the shortened result refers to it as ``output_file``.
+        Raises StorageError, SessionBusy. The message with the shortened result refers to it as ``output_file``.
         """
         async with self._disk_lock:
             return await asyncio.to_thread(self._writer.keep_output, self._conversation.snapshot(None), tool, text)
@@ -247,7 +254,7 @@ class MemoryManager:
         return replace(file.session, warnings=(*file.session.warnings, *await self._find_leftovers()))
 
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
-        """Switch to a new session that starts with the messages of this one, or of a stored one.
+        """Switch to a new session with the messages of this one, or of a stored one.
 
         It takes the first ``upto`` messages, or all with None, and more where a tool call would be separated from its
         results. Its file is created by its first turn or save, with the comments and unknown keys of the source. The
@@ -290,10 +297,10 @@ class MemoryManager:
             self._report(await self._on_disk(lambda: self._writer.save(self._conversation, None)))
 
     async def undo(self) -> tuple[LLMMessage, ...]:
-        """Remove the last turn, starting with the last user message, and return its messages.
+        """Remove the last turn and return its messages.
 
-        They are kept in a file in the session folder for ``redo``. Raises UsageError if there is no turn, and as
-        ``edit`` does.
+        A turn starts with a user message. They are kept in a file in the session folder for ``redo``. Raises UsageError
+        if there is no turn, and as ``edit`` does.
         """
         if not self._conversation.messages and self._writer.file is None:
             raise UsageError("There is nothing to undo: this session has no messages.")
@@ -315,9 +322,10 @@ class MemoryManager:
         return redo.result
 
     async def begin_edit(self, number: int | None = None) -> Draft:
-        """Return a copy of the session file for an editor, at message ``number`` (from 1) if given.
+        """Return a copy of the session file for an editor.
 
-        Raises UsageError if there is no such message or no file yet, StorageError, and as ``save_memory`` does.
+        It opens at message ``number`` (from 1) if given. Raises UsageError if there is no such message or no file yet,
+        StorageError, and as ``save_memory`` does.
         """
         if self._writer.file is None:
             raise UsageError("This session has no file yet. Its first turn creates one.")
@@ -328,7 +336,7 @@ class MemoryManager:
             return await self._on_disk(lambda: drafts.begin(fs, target, self._conversation.head.id, number))
 
     async def finish_edit(self, draft: Draft) -> bool:
-        """Replace the session file with an edited copy and reload it; return False if nothing was changed.
+        """Replace the session file with an edited copy; return False if unchanged.
 
         Raises SessionFileError, with line and column, if the copy is not a valid session or has another ID;
         StorageError, SessionBusy. The copy and the session then stay as they are.
@@ -342,12 +350,15 @@ class MemoryManager:
         return is_changed
 
     async def drop_edit(self, draft: Draft) -> bool:
-        """Discard an edit; return True if the copy is kept because it was changed. Raises StorageError."""
+        """Discard an edit; return True if its copy is kept because it was changed.
+
+        Raises StorageError.
+        """
         with explained("read the edited session", draft.path.parent):
             return await self._on_disk(lambda: drafts.drop(self._writer.backend.fs, draft))
 
     async def _find_leftovers(self) -> tuple[str, ...]:
-        """Return one sentence for each unfinished edit and each recovery file in the session folder."""
+        """Return one sentence for each unfinished edit and each recovery file."""
         writer = self._writer
         if writer.file is None or not writer.hold:  # they may belong to another shell
             return ()
@@ -365,7 +376,7 @@ class MemoryManager:
         self._report(await self._on_disk(lambda: self._writer.amend(self._conversation, None, amendment)))
 
     async def _on_disk(self, work: Callable[[], T]) -> T:
-        """Run ``work`` on a thread, one at a time, to its end even if the caller is cancelled."""
+        """Run ``work`` on a thread, one at a time, to its end even if cancelled."""
         async with self._disk_lock:
             return await finish_shielded(asyncio.to_thread(work))
 

@@ -1,4 +1,4 @@
-"""Records of stored sessions, as the memory package returns them, and counts over a session."""
+"""Records of stored sessions, their titles, and counts over them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class SessionSummary:
 
     @property
     def is_in_future(self) -> bool:
-        """True if the last change is later than now, because of a wrong clock or a manual edit."""
+        """True if the last change is later than now: a wrong clock or a manual edit."""
         return is_in_future(self.updated_at)
 
 
@@ -106,7 +106,7 @@ class SaveReport:
 
 
 def make_title(messages: tuple[LLMMessage, ...]) -> str:
-    """Return the first non-blank user line, whitespace collapsed, at most TITLE_LENGTH characters."""
+    """Return the first non-blank user line, shortened to TITLE_LENGTH."""
     for message in messages:
         if message.role == "user" and not message.summary and message.content and message.content.strip():
             line = " ".join(message.content.strip().splitlines()[0].split())
@@ -115,7 +115,7 @@ def make_title(messages: tuple[LLMMessage, ...]) -> str:
 
 
 def normal_title(title: str) -> str:
-    """Return ``title`` on one line, as stored in the header; raises UsageError if it is empty or too long."""
+    """Return ``title`` on one line; raises UsageError if empty or too long."""
     line = " ".join(title.split())
     if not line:
         raise UsageError("The title is empty. Enter at least one word.")
@@ -125,12 +125,12 @@ def normal_title(title: str) -> str:
 
 
 def is_in_future(moment: datetime) -> bool:
-    """Return True if a stored time is later than now, with some tolerance for clock differences."""
+    """Return True if a time is later than now, beyond normal clock differences."""
     return moment > datetime.now().astimezone() + _TOLERANCE
 
 
 def require_prefix_length(prefix: str) -> None:
-    """Raise InvalidPrefix if a prefix is too short to delete by, so that a typo deletes nothing."""
+    """Raise InvalidPrefix if a prefix is too short to delete a session."""
     if len(prefix.strip()) < MIN_DELETE_PREFIX:
         raise InvalidPrefix(f"To delete a session, type at least {MIN_DELETE_PREFIX} characters of its ID.")
 

@@ -1,4 +1,4 @@
-"""SessionWriter: keep one conversation on disk, and take over changes that others make to its file."""
+"""SessionWriter: save one conversation, and reload changes to its file."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _RETRY_DELAY = 0.3
 
 @dataclass(slots=True)
 class SessionWriter:
-    """The storage of one conversation. All methods block and raise errors from ``aloop.errors``.
+    """The storage of one conversation.
 
-    With ``hold`` the session is locked against other shells from the creation of its folder until ``release``.
-    ``file`` is None until the session is saved for the first time.
+    All methods block and raise errors of ``aloop.errors``. With ``hold`` the session is locked against other shells
+    from the creation of its folder until ``release``. ``file`` is None until the session is saved for the first time.
     """
 
     backend: YamlBackend
@@ -57,7 +57,7 @@ class SessionWriter:
         return file.path if file else None
 
     def open(self, prefix: str) -> tuple[SessionWriter, list[str]]:
-        """Return a writer for another session, and notices about turns recovered after a crash.
+        """Return a writer for another session, and notices about recovered turns.
 
         Raises SessionBusy if another shell has it open, DuplicateSessionId, and as ``YamlBackend.open`` does. This
         writer is not changed.
@@ -108,14 +108,14 @@ class SessionWriter:
         return None
 
     def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
-        """Write the full result of a tool to a file in the session folder; raises StorageError."""
+        """Write the full result of a tool to a file; raises StorageError."""
         try:
             return keep_output(self.backend.fs, self._ensure_folder(session), tool, text)
         except OSError as error:
             raise explain_error(error, "save a long result", self._folder or self.backend.sessions_dir) from error
 
     def drop_turn(self) -> None:
-        """Remove the journal of a turn that was taken back, and the session folder if it is empty."""
+        """Remove a turn's journal, and the session folder if nothing is in it."""
         if self._journal:
             self._discard(self._journal)
             self._journal = None
@@ -125,7 +125,7 @@ class SessionWriter:
             self._folder = None
 
     def edit(self, conversation: Conversation, change: Change, model: str | None) -> SaveReport | None:
-        """Replace the messages with the result of ``change``, and write that to the file if there is one.
+        """Replace the messages with the result of ``change`` and write the file.
 
         During a turn the file is written at its end, and None is returned. Raises as ``amend`` does.
         """
@@ -177,13 +177,16 @@ class SessionWriter:
             return self._save(conversation, model, folder, amendment)
 
     def _keep_journal(self) -> None:
-        """End the turn, but keep its journal until the next successful save, in case of a crash."""
+        """End the turn, but keep its journal until the next successful save."""
         if self._journal:
             self._unsaved.append(self._journal)
             self._journal = None
 
     def release(self) -> None:
-        """Close the session. Turns that could not be saved stay in their journals for the next start."""
+        """Close the session.
+
+        Turns that could not be saved stay in their journals for the next start.
+        """
         self._keep_journal()
         for journal in self._unsaved:
             journal.close()
@@ -242,9 +245,9 @@ class SessionWriter:
         return SaveReport(self.file.path)
 
     def refresh(self, conversation: Conversation, *, own: bool = False) -> list[str]:
-        """Reload the file if it changed, and return notices; an unreadable file is only reported.
+        """Reload the file if it changed, and return notices.
 
-        ``own`` is that of ``reload``.
+        An unreadable file is only reported. ``own`` is that of ``reload``.
         """
         if self.file is None:
             return []
@@ -271,7 +274,7 @@ class SessionWriter:
         return notices
 
     def _ensure_folder(self, session: Session) -> Path:
-        """Return the session's folder; create it if it is missing, and lock it if ``hold`` is set."""
+        """Return the session's folder, created if missing and locked if held."""
         if self._folder is not None:
             try:
                 if not stat.S_ISDIR(self.backend.fs.lstat(self._folder).st_mode):
@@ -300,7 +303,10 @@ class SessionWriter:
 
 
 def _retry_missing_folder(work: Callable[[], T]) -> T:
-    """Call ``work``; retry if another process at start-up removed the new, empty folder as a leftover."""
+    """Call ``work``, and retry if the session folder is missing.
+
+    Another process at start-up may remove a new, empty folder as a leftover.
+    """
     for _ in range(TRIES):
         with contextlib.suppress(FileNotFoundError):
             return work()
@@ -308,7 +314,7 @@ def _retry_missing_folder(work: Callable[[], T]) -> T:
 
 
 def reload(file: SessionFile, conversation: Conversation, *, own: bool = False) -> tuple[SessionFile, list[str]]:
-    """Update the conversation if its file changed; return the file as it is now, and notices.
+    """Update the conversation if its file changed; return the file and notices.
 
     ``own`` words the notices for a change that the user has just made here. Unsaved messages are placed after those of
     the file. Raises SessionFileError if the file is not a valid session, FileNotFoundError, OSError; the conversation

@@ -1,4 +1,4 @@
-"""Turn: the messages from a question to its last answer, saved however the turn ends."""
+"""Turn: the messages from a question to its last answer, always saved."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TurnStorage(Protocol):
 
 
 class Turn:
-    """An async context manager that collects the messages of a turn and saves them at its end.
+    """An async context manager that collects and saves the messages of a turn.
 
     If an exception ends the turn before the first answer, the question is removed and nothing is saved. If it ends the
     turn later, tool calls without a result get a placeholder, and the session is saved before the exception is
@@ -50,7 +50,7 @@ class Turn:
         self.kept = False
 
     async def add(self, message: LLMMessage) -> None:
-        """Append a finished message: the question first, then each answer and each tool result.
+        """Append a finished message: the question, an answer or a tool result.
 
         When this returns, the message is on disk and survives a crash.
         """

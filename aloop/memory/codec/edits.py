@@ -51,7 +51,7 @@ class MessageEdits:
         return self._edit(start, start, emit_messages(messages, self._column))
 
     def lines(self, first: int) -> tuple[str, int]:
-        """Return the lines of all messages from ``first`` on, and the column of their dashes."""
+        """Return the lines of the messages from ``first`` on, and their dashes' column."""
         return self._layout.text[self._start(first) : self._behind(len(self._items) - 1)], self._column
 
     def set_flag(self, number: int, flag: str) -> Edit:
@@ -102,7 +102,7 @@ class MessageEdits:
         return self._layout.end_of(self._items[number])
 
     def _behind(self, number: int) -> int:
-        """Return the end of a message and of the comments that would become part of a text inserted before them."""
+        """Return the end of a message and of the deeply indented comments after it."""
         return self._layout.behind_deep_comments(self._end(number), self._column)
 
     def _edit(self, start: int, end: int, lines: str) -> Edit:
@@ -114,9 +114,10 @@ _DEEP = re.compile(r"^[ \t]+(?=#)", re.MULTILINE)
 
 
 def unfold(parsed: ParsedDocument) -> str:
-    """Return the text with its messages as a block list, including those below the end marker.
+    """Return the text with all messages in one block list.
 
-    The rest is unchanged, unless the whole file is in braces: then all of it is rewritten. Unknown keys are kept.
+    Messages below the end marker are included. The rest is unchanged, unless the whole file is in braces: then all of
+    it is rewritten. Unknown keys are kept.
     """
     items = _all_messages(parsed)
     if parsed.root.flow:
@@ -126,7 +127,7 @@ def unfold(parsed: ParsedDocument) -> str:
 
 
 def as_block(parsed: ParsedDocument, path: Path) -> ParsedDocument:
-    """Return the document unfolded if necessary; one without messages counts as a block list."""
+    """Return the document, unfolded unless its messages are a block list already."""
     messages = parsed.root.values.get("messages")
     in_brackets = isinstance(messages, SequenceNode) and messages.flow and bool(messages.items)
     if parsed.below or parsed.root.flow or in_brackets:

@@ -1,8 +1,9 @@
-"""Write session records as YAML, in the layout of the specification's sample, and messages as JSON data.
+"""Write sessions as YAML, and messages as JSON data.
 
-Multi-line text becomes a literal block, one-line text a quoted scalar, and an identifier a plain scalar. Text that a
-literal block cannot represent (control characters, line breaks other than LF) is double-quoted and broken at its line
-ends. The output is YAML 1.1, as read by libyaml and PyYAML, and means the same in YAML 1.2.
+The YAML has the layout of the specification's sample. Multi-line text becomes a literal block, one-line text a quoted
+scalar, and an identifier a plain scalar. Text that a literal block cannot represent (control characters, line breaks
+other than LF) is double-quoted and broken at its line ends. The output is YAML 1.1, as read by libyaml and PyYAML, and
+means the same in YAML 1.2.
 
 Functions return complete lines with their newlines. ``column`` is the column of a list item's dash; the item's keys are
 two columns to the right of it.
@@ -34,10 +35,10 @@ _SHORT_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r
 
 
 def emit_text(text: str, indent: int) -> str:
-    """Return ``text`` as the value after ``key:``, with further lines indented by ``indent``.
+    """Return ``text`` as the value after ``key:``.
 
-    ``indent`` must be two more than the column of the key. The result ends with a newline only if the text ends with
-    several, which a block represents as blank lines.
+    Further lines are indented by ``indent``. ``indent`` must be two more than the column of the key. The result ends
+    with a newline only if the text ends with several, which a block represents as blank lines.
     """
     if "\n" in text and not text.isspace() and not _UNSHOWABLE_IN_BLOCK.search(text):
         return _literal(text, indent)
@@ -96,7 +97,7 @@ _ALWAYS_SHOWN = ("input_tokens", "output_tokens")
 
 
 def emit_session(session: Session) -> str:
-    """Return the complete text of a new session, from the schema line to the end marker."""
+    """Return the complete text of a new session file."""
     header = [
         SCHEMA_LINE,
         f"id: {emit_word(session.id, 2)}\n",
@@ -117,7 +118,10 @@ def emit_session(session: Session) -> str:
 
 
 def _gap(before: str) -> str:
-    """Return the blank line between two sections, or nothing if the text before would include it."""
+    """Return the blank line between two sections.
+
+    It is omitted if a block would include it.
+    """
     return "" if before.endswith("\n\n") else "\n"
 
 
@@ -193,7 +197,7 @@ def _thinking(block: ThinkingBlock, column: int) -> str:
 
 
 def _usage(usage: Usage) -> str:
-    """Return the numbers on one line, because they are the least interesting part of a message."""
+    """Return the numbers on one line, as the least interesting part of a message."""
     figures = (
         ("input_tokens", usage.input_tokens),
         ("output_tokens", usage.output_tokens),
@@ -206,7 +210,10 @@ def _usage(usage: Usage) -> str:
 
 
 def message_record(message: LLMMessage) -> dict[str, Any]:
-    """Return a message as JSON data with the keys of session.yaml; only ``content`` may be empty."""
+    """Return a message as JSON data with the keys of session.yaml.
+
+    Empty keys except ``content`` are omitted.
+    """
     record: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         record["tool_calls"] = [

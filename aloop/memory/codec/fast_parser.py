@@ -50,7 +50,7 @@ class _NotCanonical(Exception):
 
 
 def read_canonical(data: bytes) -> MappingNode | None:
-    """Return the nodes of a canonical session text, or None if it requires a YAML parser."""
+    """Return the nodes of a session text, or None if it is not canonical."""
     if not data.endswith(b"\n" + END_MARKER.encode()) or data.translate(None, _PLAIN_BYTES):
         return None
     if not data.isascii() and any(pattern.search(data) for pattern in _REJECTED):
@@ -82,7 +82,7 @@ class _Reader:
         return root
 
     def _mapping(self, column: int) -> MappingNode:
-        """Read a mapping whose first key is at the current position and the others at ``column``."""
+        """Read a mapping with its first key here and the others at ``column``."""
         text, margin = self._text, " " * column
         mapping = MappingNode()
         self._pair(mapping, column)
@@ -133,7 +133,7 @@ class _Reader:
         raise _NotCanonical
 
     def _quoted(self, start: int) -> tuple[str, str]:
-        """Return the kind and the text of the quoted scalar at ``start``, and move to the next line."""
+        """Read the quoted scalar at ``start`` and return its kind and text."""
         quote, end = self._text[start], start + 1
         while (piece := _IN_QUOTES[quote].match(self._text, end)) and piece.group():
             end = piece.end()
@@ -171,7 +171,10 @@ def _flow(text: str) -> MappingNode:
 
 @lru_cache(maxsize=32)
 def _block_end(indent: int) -> re.Pattern[str]:
-    """Match the end of a block, whose lines are either blank, or indented and not only spaces."""
+    """Match the end of a block.
+
+    Its lines are either blank, or indented and not only spaces.
+    """
     return re.compile(rf"\n(?! {{{indent}}}[^\n]|\n)")
 
 

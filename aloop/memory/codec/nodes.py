@@ -1,4 +1,4 @@
-"""The syntax tree of a session file (scalars, sequences and mappings), and its source text.
+"""The syntax tree of a session file, and its source text.
 
 ``start`` and ``end`` are character offsets in the text; nodes of the fast parser have 0 for both. The value of a scalar
 is always a string; the schema decides whether a plain ``null`` is a word or no value.
@@ -58,7 +58,7 @@ _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0001000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of a file without its byte order mark; ``encode`` is the reverse of ``decode``."""
+    """The text of a file, without its byte order mark, and its encoding."""
 
     text: str
     encoding: str = "utf-8"
@@ -92,6 +92,6 @@ class Source:
         return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
     def first_unreadable(self) -> int:
-        """Return the offset of the first character that YAML does not allow, or 0 if there is none."""
+        """Return the offset of the first character that YAML does not allow, or 0."""
         match = _UNREADABLE.search(self.text)
         return match.start() if match else 0

@@ -1,4 +1,4 @@
-"""Turn the text of one version of a session into that of another with minimal changes.
+"""Change the text of a session to that of a new version with minimal edits.
 
 Every text is parsed again before it is written, and rejected if it does not contain the messages it was made from.
 """
@@ -21,15 +21,15 @@ from aloop.memory.session import Session
 
 
 def is_revised(before: Session, after: Session, kept: Sequence[LLMMessage]) -> bool:
-    """Return True if the header or the ``kept`` messages of the file differ from ``before``."""
+    """Return True if the header or the ``kept`` messages have changed."""
     return bool(_headers(before, after)) or tuple(kept) != before.messages
 
 
 def revise(data: bytes, path: Path, before: Session, after: Session, kept: Sequence[LLMMessage]) -> bytearray:
-    """Return ``data``, the text of ``before``, with the header of ``after`` and the messages ``kept``.
+    """Return a text with the header of ``after`` and the messages ``kept``.
 
-    Unchanged parts stay identical; setting or clearing a flag changes one line. A list in brackets becomes a block
-    list, and messages below the end marker move above it.
+    ``data`` is the text of ``before``. Unchanged parts stay identical; setting or clearing a flag changes one line. A
+    list in brackets becomes a block list, and messages below the end marker move above it.
     """
     parsed = as_block(parse(data, path), path)
     edits = MessageEdits(parsed)
@@ -87,7 +87,7 @@ def _change(edits: MessageEdits, number: int, was: LLMMessage, becomes: LLMMessa
 
 
 def check_text(data: bytes | bytearray, path: Path, session: Session) -> None:
-    """Raise UnstorableValue unless a text contains exactly the messages of ``session``."""
+    """Raise UnstorableValue unless ``data`` has the messages of ``session``."""
     found = load_session(bytes(data), path)
     if found.messages != session.messages or found.system_messages != session.system_messages:
         raise UnstorableValue(
@@ -123,14 +123,20 @@ class VerbatimMessages:
 
     @classmethod
     def cut_from(cls, parsed: ParsedDocument, messages: tuple[LLMMessage, ...], first: int) -> VerbatimMessages | None:
-        """Return ``messages``, which start at number ``first`` (from 0) of a text; None if the lines do not match."""
+        """Return ``messages`` with their lines, or None if they do not match.
+
+        ``first`` is the number of the first message in the text, from 0.
+        """
         lines, column = MessageEdits(as_block(parsed, Path())).lines(first)
         lines = lines.replace("\r\n", "\n")
         verbatim = cls(messages, lines if lines.endswith("\n") else f"{lines}\n", column)
         return verbatim if verbatim._matches(verbatim.lines) else None
 
     def at(self, column: int) -> str:
-        """Return the lines indented for dashes at ``column``; new lines if indenting would change the messages."""
+        """Return the lines with their dashes at ``column``.
+
+        They are written again if indenting would change the messages.
+        """
         moved = self.lines
         if column > self.column:
             moved = _LINE_START.sub(" " * (column - self.column), moved)

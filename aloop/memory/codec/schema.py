@@ -1,4 +1,4 @@
-"""Convert the syntax tree of a session.yaml to session records. Unknown keys are ignored."""
+"""Convert the syntax tree of a session file to records; ignore unknown keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _NO = frozenset({"false", "no", "off"})
 
 
 class InvalidValue(Exception):
-    """A value in the text is invalid; ``offset`` is its character offset, ``kind`` the error to raise for it."""
+    """A value in the text is invalid.
+
+    ``offset`` is its character offset, ``kind`` the error to raise for it.
+    """
 
     def __init__(self, reason: str, offset: int, kind: type[SessionFileError] = SessionFileError) -> None:
         super().__init__(reason)
@@ -74,7 +77,7 @@ def read_messages(root: MappingNode) -> tuple[LLMMessage, ...]:
 
 
 def title_so_far(root: Node) -> str:
-    """Return the title of a partly parsed session, from its header or its last message; may be empty."""
+    """Return the title of a partly parsed session, or "" if it is not known yet."""
     if not isinstance(root, MappingNode):
         return ""
     header = _Fields(root)

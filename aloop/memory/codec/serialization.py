@@ -45,7 +45,10 @@ _SECOND_DOCUMENT = "a second document is not allowed in a session file"
 
 @dataclass(slots=True)
 class ParsedDocument:
-    """A text and its nodes; ``ended`` is True if it has an end marker, ``below`` are messages below it."""
+    """A text and its nodes.
+
+    ``ended`` is True if the text has an end marker; ``below`` are messages below it.
+    """
 
     source: Source
     root: MappingNode
@@ -64,7 +67,7 @@ def load_session(data: bytes, path: Path) -> Session:
 
 
 def load_messages(lines: str, path: Path) -> tuple[LLMMessage, ...]:
-    """Return the messages in ``lines``, a fragment for ``path``; raises SessionFileError.
+    """Return the messages in a fragment of a file; raises SessionFileError.
 
     The error's line counts from the line before the fragment.
     """
@@ -82,7 +85,7 @@ def load_messages(lines: str, path: Path) -> tuple[LLMMessage, ...]:
 
 
 def read_quickly(data: bytes, path: Path) -> Session | None:
-    """Return the session if the text is valid and exactly as aloop writes it, else None."""
+    """Return the session if the text is valid and canonical, else None."""
     root = read_canonical(data)
     if root is None:
         return None
@@ -94,7 +97,7 @@ def read_quickly(data: bytes, path: Path) -> Session | None:
 
 
 def peek_title(data: bytes) -> str | None:
-    """Return the title from the first part of a session file, or None if that part does not contain it.
+    """Return the title from the first part of a session file, or None.
 
     Parsing stops after the first user message.
     """
@@ -119,7 +122,7 @@ def interpret(parsed: ParsedDocument, path: Path) -> Session:
 
 
 def parse(data: bytes, path: Path) -> ParsedDocument:
-    """Return the nodes of a session file; raises SessionFileError for invalid or unsupported YAML."""
+    """Return the nodes of a session file; raises SessionFileError."""
     try:
         source = Source.decode(data)
     except UnicodeDecodeError as error:
@@ -171,7 +174,7 @@ def _assemble(source: Source) -> ParsedDocument:
 
 
 def _marker_with_more_below(text: str) -> int | None:
-    """Return the offset of an end marker that is followed by more than comments and blank lines, else None."""
+    """Return the offset of an end marker with messages below it, else None."""
     marker = _MARKER.search(text)
     if marker and _MORE.search(text, text.find("\n", marker.end()) + 1 or len(text)):
         return marker.start()

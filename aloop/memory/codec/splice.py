@@ -1,4 +1,4 @@
-"""Edits of byte ranges, which leave all other bytes unchanged, and nodes written as YAML."""
+"""Edits of byte ranges, and syntax tree nodes written as YAML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_KEY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replaces the bytes from ``start`` to ``end`` with ``new``; an insertion has ``start == end``.
+    """Replaces the bytes from ``start`` to ``end`` with ``new``.
 
     Insertions at the same offset are made in the given order.
     """
@@ -46,7 +46,7 @@ def splice(data: bytes | bytearray, edits: Iterable[Edit]) -> list[memoryview | 
 
 
 def apply_edits(data: bytearray, edits: Iterable[Edit]) -> bytearray:
-    """Return the edited text; ``data`` itself is changed if possible, because copying a large text is slow."""
+    """Edit ``data`` in place if possible, and return the edited text."""
     ordered = sorted(edits, key=_range)
     try:
         for edit in reversed(ordered):
@@ -59,7 +59,7 @@ def apply_edits(data: bytearray, edits: Iterable[Edit]) -> bytearray:
 
 
 def emit_node(node: Node, column: int) -> str:
-    """Return a node as the value after ``key:`` in block style, with its lines at ``column``.
+    """Return a node as the value after ``key:``, in block style at ``column``.
 
     Starts with a space or a newline. Used to convert lists in brackets, with known and unknown keys, to block lists.
     """

@@ -1,4 +1,4 @@
-"""Line positions in a parsed session text, and the positions where a save inserts new messages."""
+"""Line positions in a session text, and where a save inserts messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _BLANK_LINES_AT_END = re.compile(r"(?:\r?\n)*\Z")
 
 
 class TextLayout:
-    """Lines and columns of one text; offsets are characters, ``at`` and ``edit`` convert them to UTF-8 bytes."""
+    """Lines and columns of one text.
+
+    Offsets are characters; ``at`` and ``edit`` convert them to UTF-8 bytes.
+    """
 
     def __init__(self, parsed: ParsedDocument) -> None:
         self.text = parsed.source.text
@@ -33,7 +36,7 @@ class TextLayout:
         return offset if self._ascii else len(self.text[:offset].encode())
 
     def edit(self, start: int, end: int, new: str) -> Edit:
-        """Return an edit that replaces ``start`` to ``end`` with ``new``, with the text's line ends."""
+        """Return an edit with the text's line ends."""
         return Edit(self.at(start), self.at(end), self.native(new).encode())
 
     def native(self, text: str) -> str:
@@ -55,11 +58,14 @@ class TextLayout:
         return offset - self.line_start(offset)
 
     def gap_before(self, offset: int) -> str:
-        """Return a newline if the line before ``offset`` has none, as the last line of a file may."""
+        """Return a newline if the line before ``offset`` has none."""
         return "\n" if offset and self.text[offset - 1] != "\n" else ""
 
     def closed_block(self) -> Edit | None:
-        """Return an edit that keeps a newline after the text from becoming part of its last block, if necessary."""
+        """Return an edit that ends a block at the end of a text without a newline.
+
+        A newline added to the text would become part of the block.
+        """
         if self.text.endswith("\n"):
             return None
         for node in (*self._root.values.values(), *([self._below] if self._below else [])):
@@ -76,7 +82,7 @@ class TextLayout:
         )
 
     def keeps_blank_lines(self, node: Node) -> bool:
-        """Return True if ``node`` ends with a block that includes all following blank lines ("+")."""
+        """Return True if ``node`` ends with a block that includes blank lines ("+")."""
         leaf = _last_leaf(node)
         return self._is_block(leaf) and "+" in self.text[leaf.start : self.line_end(leaf.start)].split("#")[0]
 
@@ -86,7 +92,7 @@ class TextLayout:
         return len(match.group()) if match else 0
 
     def end_of(self, node: Node) -> int:
-        """Return the offset after the last line of ``node``, including a comment on that line."""
+        """Return the offset after the last line of ``node`` and its comment."""
         node = _last_leaf(node)
         start, end = node.start, node.end
         if not self._is_block(node):
@@ -99,15 +105,16 @@ class TextLayout:
         return end - len(spare) + spare.find("\n") + 1
 
     def behind_deep_comments(self, offset: int, column: int) -> int:
-        """Return the offset after the comment lines at ``offset`` that are indented deeper than message text.
+        """Return the offset after the deeply indented comment lines at ``offset``.
 
-        A text inserted before them would include them as its last lines. ``column`` is that of the dashes.
+        They are indented deeper than message text. A text inserted before them would include them as its last lines.
+        ``column`` is that of the dashes.
         """
         match = re.compile(rf"(?:(?:[ \t]*\r?\n)* {{{column + 4},}}#[^\n]*(?:\n|\Z))+").match(self.text, offset)
         return match.end() if match else offset
 
     def item_start(self, item: Node, column: int) -> int:
-        """Return the start of the line with the dash of a list item; ``column`` is that of the dashes."""
+        """Return the start of the line with the dash of a list item, at ``column``."""
         return self.text.rfind(f"\n{' ' * column}-", 0, item.start) + 1
 
     def marker(self) -> tuple[int, int] | None:
@@ -119,7 +126,10 @@ class TextLayout:
 
 
 def _last_leaf(node: Node) -> Node:
-    """Return the last leaf of ``node``; unlike a block collection, it does not include following comments."""
+    """Return the last leaf of ``node``.
+
+    Unlike the end of a block collection, its end does not include following comments.
+    """
     while not isinstance(node, ScalarNode) and not node.flow:
         children = node.items if isinstance(node, SequenceNode) else list(node.values.values())
         if not children:
@@ -135,7 +145,7 @@ _UNINDENTED = re.compile(rb"\n[^ \n]")
 
 @dataclass(frozen=True, slots=True)
 class InsertionPoint:
-    """A byte range to replace with new text, which is put between ``before`` and ``after``."""
+    """A byte range to replace with ``before``, new text, and ``after``."""
 
     start: int
     end: int
@@ -149,7 +159,7 @@ class InsertionPoint:
 
 @dataclass(frozen=True, slots=True)
 class InsertionPoints:
-    """The positions in one text, in UTF-8 bytes, where a save writes the time and new messages.
+    """The byte positions where a save writes the time and new messages.
 
     ``spare`` is the number of bytes of blank lines after the messages, ``column`` that of the messages' dashes,
     ``newline`` the line end to write. ``once`` are further edits for the first save.
@@ -178,7 +188,7 @@ class InsertionPoints:
         return Edit(point.start, point.end, text.encode())
 
     def after(self, edits: list[Edit]) -> InsertionPoints | None:
-        """Return the insertion points after ``edits`` were made, or None if the text must be parsed again."""
+        """Return the insertion points after ``edits``, or None if unknown."""
         if self.once or not (self.stamp.bare and self.messages.bare) or self.stamp.end > self.messages.start:
             return None
         stamp, *lines = edits
@@ -196,7 +206,7 @@ class InsertionPoints:
 
 
 def find_insertion_points(parsed: ParsedDocument) -> InsertionPoints | None:
-    """Return the insertion points of a text with any indentation, key order and line ends.
+    """Return the insertion points of a text in any layout, or None.
 
     Return None if the text must be unfolded first: it has a list in brackets, or messages below the end marker with
     another indentation.
@@ -205,7 +215,7 @@ def find_insertion_points(parsed: ParsedDocument) -> InsertionPoints | None:
 
 
 def canonical_insertion_points(data: bytes | bytearray) -> InsertionPoints | None:
-    """Return the insertion points of a text in aloop's own form without parsing it, or None."""
+    """Return the insertion points of a canonical text without parsing it, or None."""
     stamp = _CANONICAL_STAMP.match(data)
     offset = len(data) - len(END_MARKER)
     # Not found: an empty list in brackets, which must be replaced, and messages that are not the last key.
@@ -217,9 +227,9 @@ def canonical_insertion_points(data: bytes | bytearray) -> InsertionPoints | Non
 
 
 def section_edit(parsed: ParsedDocument, key: str, lines: str) -> Edit:
-    """Return an edit that replaces a section with ``lines`` (``key:`` and its block list).
+    """Return an edit that replaces a section with ``lines``.
 
-    A new section is inserted before the messages.
+    They are ``key:`` and its block list. A new section is inserted before the messages.
     """
     layout, keys, values = TextLayout(parsed), parsed.root.keys, parsed.root.values
     if key not in keys:
@@ -284,7 +294,7 @@ class _Finder:
         return layout.behind_deep_comments(layout.end_of(messages), self._column)
 
     def _stamp(self) -> InsertionPoint:
-        """Return the insertion point of the value of ``updated_at``, or of a new line for it."""
+        """Return the insertion point of ``updated_at``, or of a new line for it."""
         layout, value = self._layout, self._root.values.get("updated_at")
         if value is None:
             end = layout.end_of(self._root.values["id"])

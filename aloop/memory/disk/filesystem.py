@@ -27,7 +27,7 @@ _READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def _make_private(descriptor: int) -> None:
-    """Set a file's mode if the umask changed it; an unnecessary change would slow down the next sync."""
+    """Set a file's mode if necessary; each change slows down the next sync."""
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
         os.fchmod(descriptor, FILE_MODE)
 
@@ -57,7 +57,10 @@ class FileSystem:
         return descriptor
 
     def try_lock(self, descriptor: int) -> bool:
-        """Lock an open file; return False if another process has locked it. Closing the file releases it."""
+        """Lock an open file; return False if another process has locked it.
+
+        Closing the file releases the lock.
+        """
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -109,7 +112,10 @@ class FileSystem:
         path.rmdir()
 
     def remove_tree(self, folder: Path, name: str) -> None:
-        """Remove the tree ``name`` in ``folder``; links are removed, never followed, and ``folder`` must not be one."""
+        """Remove the tree ``name`` in ``folder``.
+
+        Links are removed, never followed; ``folder`` must not be one.
+        """
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             shutil.rmtree(name, dir_fd=descriptor)
@@ -159,7 +165,10 @@ class FileSystem:
                     yield entry.name
 
     def read(self, path: str | Path, limit: int | None = None) -> bytes:
-        """Return at most ``limit`` bytes of a regular file; raises OSError for links and devices without blocking."""
+        """Return at most ``limit`` bytes of a regular file.
+
+        Raises OSError for links and devices, without blocking.
+        """
         descriptor = os.open(path, _READING)
         try:
             if limit is not None:
@@ -184,7 +193,7 @@ _numbers = itertools.count()
 
 
 def temporary_name(name: str) -> str:
-    """Return a unique name that contains the process ID, so that leftovers of dead processes can be found."""
+    """Return a unique name with the process ID, so that leftovers can be found."""
     return f".{name}.{os.getpid()}-{_TOKEN}-{next(_numbers)}{TEMPORARY_SUFFIX}"
 
 
@@ -197,11 +206,12 @@ def write_atomic(
     sync_folder: bool = True,
     guard: Callable[[], None] | None = None,
 ) -> os.stat_result:
-    """Replace ``path`` atomically: readers see the old or the new file, even after a power failure.
+    """Replace ``path`` atomically.
 
-    After an OSError the old file is intact and no temporary file is left. ``durable=False``, for caches, skips both
-    syncs; ``sync_folder=False`` leaves the second one to the caller. ``guard`` is called just before the replacement
-    and can prevent it by raising an exception. Returns the status of the new file before it was renamed.
+    Readers see the old or the new file, even after a power failure. After an OSError the old file is intact and no
+    temporary file is left. ``durable=False``, for caches, skips both syncs; ``sync_folder=False`` leaves the second one
+    to the caller. ``guard`` is called just before the replacement and can prevent it by raising an exception. Returns
+    the status of the new file before it was renamed.
     """
     temporary = path.with_name(temporary_name(path.name))
     descriptor = fs.create(temporary)
@@ -256,7 +266,10 @@ def write_all(fs: FileSystem, descriptor: int, pieces: Iterable[bytes | memoryvi
 
 
 def explain_error(cause: OSError, doing: str, path: Path) -> StorageError:
-    """Return an error with advice for the user; ``doing`` is the failed action, such as "save the session"."""
+    """Return an error with advice for the user.
+
+    ``doing`` is the failed action, such as "save the session".
+    """
     if cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         advice = "the disk is full. Free some space"
     elif cause.errno in {errno.EACCES, errno.EPERM}:

@@ -1,4 +1,4 @@
-"""Kernel locks on sessions, which are released when the process that holds them exits.
+"""Kernel locks on sessions, released when their process exits.
 
 A session folder has two lock files. ``.lock`` is held during a save. ``.open`` is held by a shell while it has the
 session open, and contains its process ID. They are separate files because session.yaml is replaced by each save, and
@@ -37,7 +37,10 @@ _thread_locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 @contextlib.contextmanager
 def write_lock(fs: FileSystem, folder: Path, session_id: str) -> Iterator[None]:
-    """Hold a session's write lock; raises OSError, and SessionBusy after waiting for PATIENCE seconds."""
+    """Hold a session's write lock; raises OSError.
+
+    Raises SessionBusy after waiting for PATIENCE seconds.
+    """
     path = folder / WRITE_LOCK
     thread_lock = _thread_locks[path]
     if not thread_lock.acquire(timeout=PATIENCE):
@@ -71,7 +74,7 @@ def _acquire(fs: FileSystem, path: Path, session_id: str) -> int:
 
 
 def _is_current(fs: FileSystem, descriptor: int, path: Path) -> bool:
-    """Return True if a locked file still has its path: its folder may have been moved to the trash."""
+    """Return True unless the locked file was moved, for example to the trash."""
     try:
         return os.path.samestat(fs.fstat(descriptor), fs.lstat(path))
     except FileNotFoundError:
@@ -79,13 +82,16 @@ def _is_current(fs: FileSystem, descriptor: int, path: Path) -> bool:
 
 
 class OpenLock:
-    """The lock of a shell on the session that it has open; a process may take it several times."""
+    """The lock of a shell on the session that it has open.
+
+    One process may take it several times.
+    """
 
     _held: dict[Path, tuple[int, int]] = {}  # noqa: RUF012 - shared by all instances on purpose
     _table = threading.Lock()
 
     def __init__(self, fs: FileSystem, folder: Path, session_id: str, *, sign: bool = True) -> None:
-        """Take the lock; raises OSError, and SessionBusy if another process has the session open.
+        """Take the lock; raises OSError, SessionBusy if another process has it.
 
         ``sign=False`` does not write the process ID into the file: for a short hold, for which other processes wait.
         """
