@@ -9,7 +9,7 @@ from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.session import UNKNOWN_MODEL
 
 
-async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
+async def test_usage_is_counted_per_model_and_in_total(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     call = ToolCall("c1", "calculator")
@@ -30,6 +30,6 @@ async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
         assert (stats.usage, stats.usage.duration_ms) == (Usage(112, 18, 3, 20), 2_000)
 
 
-def test_the_hit_share_is_of_all_that_was_sent() -> None:
+def test_cached_share_is_relative_to_all_sent_tokens() -> None:
     assert Usage(10, 5, 10, 20).cached_share == 0.5
     assert Usage().cached_share == 0
