@@ -190,11 +190,11 @@ async def test_edit_that_raises_changes_nothing(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     before = text_of(memory)
 
-    def refuse(_: Messages) -> Messages:
+    def reject(_: Messages) -> Messages:
         raise UsageError("no")
 
     with pytest.raises(UsageError):
-        await memory.edit(refuse)
+        await memory.edit(reject)
     assert (memory.messages, text_of(memory)) == (TALK, before)
 
 

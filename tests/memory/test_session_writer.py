@@ -214,7 +214,7 @@ async def test_turn_that_could_not_be_saved_is_saved_with_the_next(
     memory: MemoryManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(SYSTEM, "replace", refuse)
+        patch.setattr(SYSTEM, "replace", fail_replace)
         with pytest.raises(StorageError, match="the disk is full"):
             await take_turn(memory, "One?", "One.")
     journals = list(file_of(memory).parent.glob(".journal-*"))
@@ -228,7 +228,7 @@ def no_answer() -> None:
     raise ValueError("no answer")
 
 
-def refuse(source: Path, target: Path) -> None:
+def fail_replace(source: Path, target: Path) -> None:
     raise OSError(28, "No space left on device")
 
 
@@ -236,7 +236,7 @@ async def test_turn_continues_without_a_journal_and_reports_it(
     memory: MemoryManager, notices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(SYSTEM, "create", no_space)
+        patch.setattr(SYSTEM, "create", fail_create)
         turn = memory.turn()
         await turn.__aenter__()
         await turn.add(LLMMessage("user", "One?"))
@@ -247,7 +247,7 @@ async def test_turn_continues_without_a_journal_and_reports_it(
     assert "the turn is lost" in notices[0]
 
 
-def no_space(path: Path) -> int:
+def fail_create(path: Path) -> int:
     raise OSError(28, "No space left on device")
 
 

@@ -174,9 +174,9 @@ def _kind(node: Node) -> str:
     return "list" if isinstance(node, SequenceNode) else "mapping" if isinstance(node, MappingNode) else "text"
 
 
-def _mapping(node: Node | None, what: str) -> MappingNode:
+def _mapping(node: Node | None, key: str) -> MappingNode:
     if not isinstance(node, MappingNode):
-        raise InvalidValue(f"each item of {what} must be a mapping", node.start if node else 0)
+        raise InvalidValue(f"each item of {key} must be a mapping", node.start if node else 0)
     return node
 
 

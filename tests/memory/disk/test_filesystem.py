@@ -104,11 +104,11 @@ def test_first_error_is_raised(fs: FaultyPort, target: Path) -> None:
 
 
 def test_guard_that_raises_keeps_the_old_file(fs: FaultyPort, target: Path) -> None:
-    def refuse() -> None:
+    def reject() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        write_atomic(fs, target, [b"new"], guard=refuse)
+        write_atomic(fs, target, [b"new"], guard=reject)
     assert target.read_bytes() == b"old"
     assert names(target) == ["session.yaml"]
 
