@@ -12,7 +12,7 @@ import pytest
 
 from aloop.cli.parser import Options, parse_arguments
 from aloop.config import read_config_file
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from docs.update_readme import README, updated
 
 TEXT = README.read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ async def test_the_session_example_is_a_session(sessions_dir: Path) -> None:
     folder = sessions_dir / "2025-01-31_a1b2c3d4"
     folder.mkdir(parents=True)
     (folder / "session.yaml").write_text(example)
-    session = await MemoryManager.load_session("a1b2c3d4", sessions_dir=sessions_dir)
+    session = await SessionLibrary(sessions_dir).load("a1b2c3d4")
     assert session.title == "What is 2+2?"
     assert [message.role for message in session.messages] == ["user", "assistant", "tool", "assistant"]
     assert session.warnings == ()

@@ -41,7 +41,7 @@ from aloop.formatting import (
     trash_lines,
     trashed_record,
 )
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
@@ -52,7 +52,7 @@ STDOUT = "-"
 
 def export(options: SessionsOptions, runner: asyncio.Runner) -> int:
     form = read_format(options.form)
-    session = runner.run(MemoryManager.load_session(options.id, sessions_dir=options.sessions_dir))
+    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
     text = render(session, form)
     if options.path in ("", STDOUT):
         sys.stdout.write(text)
@@ -72,7 +72,7 @@ def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
         if not confirm(question, "to delete", "deleted"):
             return 1
     # The one that was asked about, whatever the prefix means by now.
-    trash = runner.run(MemoryManager.delete_session(session_id, sessions_dir=options.sessions_dir))
+    trash = runner.run(SessionLibrary(options.sessions_dir).delete(session_id))
     short = short_name_of(session_id, trash.name)
     if options.as_json:
         print_line(json_line({"deleted": session_id, "trash": trash}))
@@ -82,7 +82,7 @@ def delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    sessions = runner.run(MemoryManager.list_trash(sessions_dir=options.sessions_dir))
+    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash())
     if options.as_json:
         for session in sessions:
             print_line(json_line(trashed_record(session)))
@@ -97,7 +97,7 @@ def list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    summary = runner.run(MemoryManager.restore_session(options.id, sessions_dir=options.sessions_dir))
+    summary = runner.run(SessionLibrary(options.sessions_dir).restore(options.id))
     if options.as_json:
         print_line(json_line(summary_record(summary)))
     else:
@@ -110,12 +110,12 @@ def restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
 def purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
     if options.id:
         require_prefix_length(options.id)
-    sessions = runner.run(MemoryManager.list_trash(options.id or None, sessions_dir=options.sessions_dir))
+    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash(options.id or None))
     what = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
     if sessions and not options.yes and not confirm(f"Remove {what}, for good?", "to purge", "removed"):
         return 1
     # What was asked about goes, and nothing that was deleted meanwhile.
-    runner.run(MemoryManager.purge_trash(sessions, sessions_dir=options.sessions_dir))
+    runner.run(SessionLibrary(options.sessions_dir).purge(sessions))
     if options.as_json:
         for session in sessions:
             print_line(json_line(trashed_record(session)))
@@ -145,7 +145,7 @@ def search(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 async def _search(options: SessionsOptions) -> int:
     shown, session = 0, ""
-    async for hit in MemoryManager.search_sessions(_as_query(options.words), sessions_dir=options.sessions_dir):
+    async for hit in SessionLibrary(options.sessions_dir).search(_as_query(options.words)):
         if shown == options.limit:
             print_note(f"There are more than these {shown}; --limit N shows more.")
             return 0
@@ -193,7 +193,7 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
             print_line(json_line(summary_record(row)))
         return 0
     if not rows:
-        print_note(f"No sessions are saved in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
+        print_note(f"No sessions are saved in {SessionLibrary(options.sessions_dir).sessions_dir} yet.")
         return 0
     for line in list_lines(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
         print_line(line)
@@ -203,7 +203,7 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    session = runner.run(MemoryManager.load_session(options.id, sessions_dir=options.sessions_dir))
+    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
     if options.as_json:
         print_line(json_line(session_record(session, messages=options.messages)))
         return 0
@@ -220,7 +220,7 @@ def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    stats = runner.run(MemoryManager.session_stats(options.id, sessions_dir=options.sessions_dir))
+    stats = runner.run(SessionLibrary(options.sessions_dir).stats(options.id))
     if options.as_json:
         print_line(json_line(stats_record(stats)))
         return 0
@@ -230,9 +230,7 @@ def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _check(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    findings = runner.run(
-        MemoryManager.check_sessions(options.id or None, fix=options.fix, sessions_dir=options.sessions_dir)
-    )
+    findings = runner.run(SessionLibrary(options.sessions_dir).check(options.id or None, fix=options.fix))
     for finding in findings:
         print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
     print_note(_verdict(findings))

@@ -9,7 +9,7 @@ from aloop.errors import SHORT_ID, StorageError, UsageError
 from aloop.export.json import to_json
 from aloop.export.markdown import to_markdown
 from aloop.memory.disk import filesystem
-from aloop.memory.disk.filesystem import explain_error, write_atomic
+from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
 
 
@@ -61,8 +61,6 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> None:
         if not replace and fs.exists(path):
             raise ExportExists(path)
 
-    try:
+    with explained("write the export", path):
         require_absent()
         write_atomic(fs, path, [text.encode()], guard=require_absent)
-    except OSError as error:
-        raise explain_error(error, "write the export", path) from error

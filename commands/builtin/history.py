@@ -19,7 +19,7 @@ async def history(context: Context, argument: str) -> Outcome:
     memory = context.memory
     if not argument:
         context.rows = []
-        await context.view.listing(_as_rows(context, memory.iterate_sessions(sessions_dir=memory.sessions_dir)))
+        await context.view.listing(_as_rows(context, memory.library.iterate_sessions()))
         if not context.rows:
             context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
         return Outcome()
@@ -27,7 +27,7 @@ async def history(context: Context, argument: str) -> Outcome:
     if wanted is None:
         return Outcome()
     try:
-        session = await memory.load_session(wanted, sessions_dir=memory.sessions_dir)
+        session = await memory.library.load(wanted)
     except AmbiguousPrefix as error:
         await show_candidates(context, error)
     else:

@@ -179,7 +179,7 @@ class SessionSources:
         self._is_trash_stale = True
         if memory := self._memory():
             with suppress(AloopError):
-                titles = await memory.list_titles(sessions_dir=memory.sessions_dir)
+                titles = await memory.library.list_titles()
                 self._sessions.replace(await asyncio.to_thread(SessionTable, titles))
         self._changed()
 
@@ -191,7 +191,7 @@ class SessionSources:
         if memory is None:
             return
         with suppress(AloopError):
-            rows = await memory.list_trash(sessions_dir=memory.sessions_dir)
+            rows = await memory.library.list_trash()
             # Deleted twice, a session is offered once, as it was deleted last.
             last = {row.id: row for row in reversed(rows)}
             titles = [SessionTitle(row.id, row.deleted_at, row.summary.title) for row in reversed(last.values())]
@@ -210,7 +210,7 @@ class SessionSources:
             while self._wished and (memory := self._memory()):
                 some, self._wished = self._wished[:_AT_ONCE], self._wished[_AT_ONCE:]
                 with suppress(AloopError):
-                    self._sessions.counted(await memory.summarize(some, sessions_dir=memory.sessions_dir))
+                    self._sessions.counted(await memory.library.summarize(some))
                 self._counted()
         finally:
             self._is_counting = False

@@ -109,12 +109,12 @@ def _sessions_folder(options: ShellOptions) -> str:
 def farewell_lines(context: Context) -> list[Line]:
     """Return how to come back to the session that is left; nothing for one that was never saved."""
     memory = context.memory
-    if memory.beside is not None:
+    if memory.recovered_path is not None:
         return [
             line(
                 (
                     Style.BAD,
-                    f"session.yaml could not be read. What was said since stands in {safe_line(str(memory.beside))}.",
+                    f"session.yaml cannot be read. New messages are saved in {safe_line(str(memory.recovered_path))}.",
                 )
             )
         ]

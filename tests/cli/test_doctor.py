@@ -160,7 +160,7 @@ def test_the_folder_is_to_be_its_owners_alone(around: Environment, sessions_dir:
 @pytest.mark.parametrize(
     ("call", "number", "said"),
     [
-        ("create", errno.EACCES, "not permitted"),
+        ("create", errno.EACCES, "permission denied"),
         ("create", errno.EROFS, "read-only"),
         ("write", errno.ENOSPC, "disk is full"),
         ("fsync", errno.EIO, "Input/output error"),

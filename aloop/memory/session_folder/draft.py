@@ -18,7 +18,7 @@ from aloop.memory.codec.serialization import interpret, load_session, parse
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.disk.locks import write_lock
 from aloop.memory.session import FILE_NAME
-from aloop.memory.session_folder.session_file import TRIES, ChangedMeanwhile, SessionFile, dated_name
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, dated_name
 
 IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
 """Matches the file names of drafts."""
@@ -135,7 +135,7 @@ def _replace(fs: FileSystem, draft: Draft, edited: bytes) -> str | None:
 
         def require_unchanged(seen: bytes = found) -> None:
             if fs.read(draft.target) != seen:
-                raise ChangedMeanwhile
+                raise ConcurrentChange
 
         copy = None
         if found != draft.original:
@@ -143,7 +143,7 @@ def _replace(fs: FileSystem, draft: Draft, edited: bytes) -> str | None:
             write_atomic(fs, copy, [found])
         try:
             write_atomic(fs, draft.target, [edited], guard=require_unchanged)
-        except ChangedMeanwhile:
+        except ConcurrentChange:
             continue
         return _follow_up(fs, draft, found, copy) if copy else None
     raise OSError(f"another program keeps changing {draft.target}")

@@ -163,7 +163,7 @@ def unreadable(path: Path, cause: OSError) -> SessionFileError:
     return SessionFileError(path, 0, 0, f"cannot be opened: {cause.strerror or cause}")
 
 
-class ChangedMeanwhile(Exception):
+class ConcurrentChange(Exception):
     """The file changed between the last read and its replacement; read it again."""
 
 
@@ -199,12 +199,12 @@ class SessionFile:
     ) -> SessionFile:
         """Write a new file, with ``text`` if given; raises OSError.
 
-        ``again`` is for a file that was removed: raises ChangedMeanwhile if it has come back.
+        ``again`` is for a file that was removed: raises ConcurrentChange if it has come back.
         """
 
         def require_absent() -> None:
             if again and fs.exists(path):
-                raise ChangedMeanwhile
+                raise ConcurrentChange
 
         data = bytearray(text or dump_session(session))
         check_text(data, path, session)
@@ -274,7 +274,7 @@ class SessionFile:
         All other bytes stay the same. ``messages`` are the last ones of ``session``; earlier messages, the title, the
         model and the time are changed only if they differ. ``watch`` keeps the replaced file open for ``late_edit``.
 
-        Raises OSError, UnstorableValue, NewerVersion and ChangedMeanwhile; then neither the file nor this object has
+        Raises OSError, UnstorableValue, NewerVersion and ConcurrentChange; then neither the file nor this object has
         changed.
         """
         data, edits, following = self._plan(session, messages, system_changed)
@@ -299,7 +299,7 @@ class SessionFile:
         self.replaced.give_back()
 
     def _require_unchanged(self) -> None:
-        """Raise ChangedMeanwhile if the file has changed; called just before the rename."""
+        """Raise ConcurrentChange if the file has changed; called just before the rename."""
         if self.is_new:
             self.is_new = False
             return
@@ -308,7 +308,7 @@ class SessionFile:
                 return
         except FileNotFoundError:
             pass
-        raise ChangedMeanwhile
+        raise ConcurrentChange
 
     def write_beside(
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False

@@ -9,19 +9,20 @@ import contextlib
 import errno
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, AmbiguousPrefix, DuplicateSessionId, SessionBusy, SessionNotFound, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk import filesystem
-from aloop.memory.disk.filesystem import TEMPORARY_SUFFIX, explain_error, leftovers, write_atomic
+from aloop.memory.disk.filesystem import TEMPORARY_SUFFIX, explained, leftovers, write_atomic
 from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, search
 from aloop.memory.session import FILE_NAME, Session, SessionSummary, SessionTitle, normal_title, require_prefix_length
 from aloop.memory.session_folder.recovery import fold_in, journals, with_recovered_names
-from aloop.memory.session_folder.session_file import TRIES, ChangedMeanwhile, SessionFile
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
 from aloop.memory.sessions_dir.check import Checker, Finding
 from aloop.memory.sessions_dir.ids import normal_prefix, short_name
@@ -68,7 +69,7 @@ class YamlBackend:
     ) -> SessionFile:
         """Write a new session's file into ``folder``, or into a new folder.
 
-        ``text`` is its text, if given. ``again`` means that the file was removed; raises ChangedMeanwhile if it has
+        ``text`` is its text, if given. ``again`` means that the file was removed; raises ConcurrentChange if it has
         come back. Raises OSError.
         """
         folder = folder or self.make_folder(session)
@@ -213,10 +214,8 @@ class YamlBackend:
     def load_ending(self, prefix: str) -> tuple[LLMMessage, ...]:
         """Return at least the last messages of a session; raises as ``open`` does."""
         path = self.sessions_dir / self.locate(prefix).folder / FILE_NAME
-        try:
+        with explained("read the session", path.parent):
             return read_ending(self.fs.read(path), path)
-        except OSError as error:
-            raise explain_error(error, "read the session", path.parent) from error
 
     def search(self, query: Query) -> Iterator[list[Hit]]:
         """Yield hits as ``aloop.memory.search.search.search`` does."""
@@ -318,12 +317,8 @@ class YamlBackend:
         with contextlib.suppress(FileExistsError):
             self.fs.mkdir(folder)
 
-    @contextlib.contextmanager
-    def _explained(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise explain_error(error, doing, self.sessions_dir) from error
+    def _explained(self, doing: str) -> AbstractContextManager[None]:
+        return explained(doing, self.sessions_dir)
 
 
 def rename_session(backend: YamlBackend, prefix: str, title: str) -> None:
@@ -335,16 +330,13 @@ def rename_session(backend: YamlBackend, prefix: str, title: str) -> None:
     words = normal_title(title)
     entry = backend.locate(prefix)
     folder = backend.sessions_dir / entry.folder
-    try:
-        with write_lock(backend.fs, folder, entry.id):
-            for _ in range(TRIES):
-                stored = backend.read(entry)
-                try:
-                    stored.save(replace(stored.session, title=words), ())
-                    return stored.sync()
-                except ChangedMeanwhile:
-                    continue
-    except OSError as error:
-        raise explain_error(error, "rename the session", folder) from error
+    with explained("rename the session", folder), write_lock(backend.fs, folder, entry.id):
+        for _ in range(TRIES):
+            stored = backend.read(entry)
+            try:
+                stored.save(replace(stored.session, title=words), ())
+                return stored.sync()
+            except ConcurrentChange:
+                continue
     path = folder / FILE_NAME
     raise StorageError(f"Could not rename the session: another program keeps changing {path}. Try again.", path)

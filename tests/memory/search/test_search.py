@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from aloop.memory.search import prefilter
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, find_hits
@@ -77,7 +77,7 @@ def identity(number: int) -> str:
 
 
 async def search(sessions_dir: Path, words: str) -> list[Hit]:
-    return [hit async for hit in MemoryManager.search_sessions(words, sessions_dir=sessions_dir)]
+    return [hit async for hit in SessionLibrary(sessions_dir).search(words)]
 
 
 async def test_newest_session_comes_first_whatever_the_file_time(sessions_dir: Path) -> None:
@@ -125,5 +125,5 @@ async def test_missing_folder_gives_no_hits(sessions_dir: Path) -> None:
 async def test_abandoned_search_stops_reading(sessions_dir: Path) -> None:
     for number in range(3):
         put(sessions_dir, identity(number), number, user("needle"))
-    hits = MemoryManager.search_sessions("needle", sessions_dir=sessions_dir)
+    hits = SessionLibrary(sessions_dir).search("needle")
     assert (await anext(hits)).session.id == identity(2)

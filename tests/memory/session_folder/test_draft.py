@@ -10,7 +10,7 @@ import pytest
 
 from aloop.errors import NewerVersion, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
 
@@ -183,7 +183,7 @@ async def test_invalid_file_is_opened_at_its_error_and_can_be_repaired(desk: Des
     assert draft.path.read_text().splitlines()[draft.line - 1] == "  - role: toll"
     replace(draft.path, "role: toll\n", "role: tool\n")
     assert await desk.memory.finish_edit(draft)
-    assert len((await MemoryManager.load_session(FIRST, sessions_dir=desk.memory.sessions_dir)).messages) == 4
+    assert len((await SessionLibrary(desk.memory.sessions_dir).load(FIRST)).messages) == 4
 
 
 async def test_edit_of_a_missing_message_is_an_error(desk: Desk) -> None:
@@ -202,7 +202,7 @@ async def test_both_files_stay_after_a_disk_error(desk: Desk, fs: FaultyPort) ->
     draft = await desk.memory.begin_edit()
     replace(draft.path, "Be brief.", "Be kind.")
     fs.fail("replace")
-    with pytest.raises(StorageError, match="take the edited session over"):
+    with pytest.raises(StorageError, match="apply the edited session"):
         await desk.memory.finish_edit(draft)
     fs.heal()
     assert desk.path.read_bytes() == before
@@ -250,5 +250,5 @@ async def test_draft_is_not_reported_without_holding_the_session(desk: Desk) -> 
 
 async def test_leftover_draft_is_found_by_check(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
-    found = await MemoryManager.check_sessions(sessions_dir=desk.memory.sessions_dir)
+    found = await SessionLibrary(desk.memory.sessions_dir).check()
     assert "unfinished edit" in next(finding.message for finding in found if finding.path == draft.path)

@@ -8,7 +8,7 @@ import pytest
 
 from aloop.errors import SessionNotFound
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.saved_sessions import FIRST, SECOND, open_elsewhere, save
 
 
@@ -16,7 +16,7 @@ async def test_fork_has_the_same_messages_and_a_new_id(sessions_dir: Path) -> No
     save(sessions_dir, FIRST)
     memory = MemoryManager(sessions_dir=sessions_dir)
     session = await memory.fork("a1b2")
-    original = await MemoryManager.load_session(FIRST, sessions_dir=sessions_dir)
+    original = await SessionLibrary(sessions_dir).load(FIRST)
     assert session.id == memory.session_id != FIRST
     assert (session.forked_from, session.title) == (FIRST, original.title)
     assert (memory.system_messages, memory.messages) == (original.system_messages, original.messages)
@@ -32,7 +32,7 @@ async def test_fork_gets_its_file_with_its_first_save(sessions_dir: Path) -> Non
     assert len(await MemoryManager.list_sessions(sessions_dir=sessions_dir)) == 1
     await memory.add_message(LLMMessage("user", "And 3+3?"))
     await memory.save_memory()
-    saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    saved = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert saved.forked_from == FIRST
     assert [message.role for message in saved.messages] == ["user", "assistant", "tool", "assistant", "user"]
     assert path.read_bytes() == text
@@ -43,11 +43,11 @@ async def test_messages_of_a_fork_are_saved_before_its_first_turn(sessions_dir: 
     memory = MemoryManager(sessions_dir=sessions_dir)
     await memory.fork(FIRST)
     async with memory.turn() as turn:
-        saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+        saved = await SessionLibrary(sessions_dir).load(memory.session_id)
         assert len(saved.messages) == 4
         await turn.add(LLMMessage("user", "And 3+3?"))
         await turn.add(LLMMessage("assistant", "6"))
-    saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    saved = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert len(saved.messages) == 6
 
 
@@ -102,7 +102,7 @@ async def test_fork_keeps_comments_and_unknown_keys(sessions_dir: Path) -> None:
     assert "role: assistant  # why?\n" in text
     [row] = await MemoryManager.list_sessions(prefix=memory.session_id, sessions_dir=sessions_dir)
     assert (row.message_count, row.title) == (4, "What is 2+2?")
-    assert (await MemoryManager.load_session(row.id, sessions_dir=sessions_dir)).forked_from == FIRST
+    assert (await SessionLibrary(sessions_dir).load(row.id)).forked_from == FIRST
 
 
 async def test_fork_of_a_list_in_brackets_gets_a_new_text(sessions_dir: Path) -> None:
@@ -111,7 +111,7 @@ async def test_fork_of_a_list_in_brackets_gets_a_new_text(sessions_dir: Path) ->
     memory = MemoryManager(sessions_dir=sessions_dir)
     await memory.fork(FIRST)
     await memory.save_memory()
-    saved = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    saved = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert [message.content for message in saved.messages] == ["Hi"]
 
 

@@ -49,12 +49,12 @@ async def test_outputs_are_beside_the_session_and_are_deleted_with_it(memory: Me
     await memory.save_memory()
     assert memory.path is not None
     assert kept.path.parent.parent == memory.path.parent
-    assert await memory.check_sessions(sessions_dir=memory.sessions_dir) == []
-    gone = await memory.delete_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    assert await memory.library.check() == []
+    gone = await memory.library.delete(memory.session_id)
     assert (gone / kept.relative).read_text() == "x"
 
 
 async def test_disk_error_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="keep a long result"):
+    with pytest.raises(StorageError, match="save a long result"):
         await MemoryManager(sessions_dir=tmp_path / "file" / "sub").keep_output("a", "x")

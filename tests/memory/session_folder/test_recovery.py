@@ -10,7 +10,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import temporary_name
 from aloop.memory.session_folder.recovery import close_turn
@@ -43,17 +43,17 @@ def left_in(sessions_dir: Path) -> list[str]:
 
 async def test_notice_about_one_message_is_singular(sessions_dir: Path) -> None:
     await crash_in_a_turn(await saved_session(sessions_dir), TURN[0])
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert notice.endswith("recovered 1 message.")
 
 
 async def test_interrupted_turn_is_recovered_with_its_tool_calls_answered(sessions_dir: Path) -> None:
     memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
-    notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    notices = await SessionLibrary(sessions_dir).recover()
     short = memory.session_id[:8]
     assert notices == [f"A crash interrupted the last turn of session {short}. aloop recovered 2 messages."]
-    messages = (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
     assert messages[2:4] == TURN
     assert messages[4].content == UNANSWERED
     assert left_in(sessions_dir) == []
@@ -74,8 +74,8 @@ async def test_interrupted_first_turn_becomes_a_session(sessions_dir: Path) -> N
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     await crash_in_a_turn(memory, TURN[0])
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert [message.content for message in session.system_messages] == ["Be kind."]
     assert [(message.content, message.interrupted) for message in session.messages] == [("Again?", True)]
     assert session.title == "Again?"
@@ -88,25 +88,25 @@ async def test_turn_saved_before_the_crash_is_not_added_again(sessions_dir: Path
     for message in close_turn(TURN):
         await other.add_message(message)
     await other.save_memory()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 5
+    assert await SessionLibrary(sessions_dir).recover() == []
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 5
     assert left_in(sessions_dir) == []
 
 
 async def test_turn_equal_to_an_earlier_one_is_recovered(sessions_dir: Path) -> None:
     memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Hello"), LLMMessage("assistant", "Hi"))
-    assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 1
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+    assert len(await SessionLibrary(sessions_dir).recover()) == 1
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
 
 
 async def test_turn_of_a_live_writer_is_not_recovered(sessions_dir: Path) -> None:
     memory = await saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(LLMMessage("user", "Still here"))
-        assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+        assert await SessionLibrary(sessions_dir).recover() == []
         await turn.add(LLMMessage("assistant", "Yes"))
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
 
 
 async def test_turn_of_an_unreadable_session_is_saved_beside_it(sessions_dir: Path) -> None:
@@ -114,7 +114,7 @@ async def test_turn_of_an_unreadable_session_is_saved_beside_it(sessions_dir: Pa
     await crash_in_a_turn(memory, *TURN)
     assert memory.path
     memory.path.write_text("id: [\n")
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert f"{memory.path}:2:1:" in notice
     assert memory.path.read_text() == "id: [\n"
     (beside,) = memory.path.parent.glob("session.recovered-*.yaml")
@@ -130,7 +130,7 @@ async def test_empty_folders_and_temporary_files_of_dead_writers_are_removed(ses
     living = memory.path.with_name(temporary_name(memory.path.name))
     for path in (dead, namesake, living):
         path.touch()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert not dead.exists()
     assert not namesake.exists()
     assert living.exists()
@@ -141,12 +141,12 @@ async def test_folder_with_other_files_is_not_removed(sessions_dir: Path) -> Non
     await saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
     (sessions_dir / "notes" / "mine.txt").touch()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert (sessions_dir / "notes" / "mine.txt").exists()
 
 
 async def test_recovery_without_a_sessions_folder_does_nothing(sessions_dir: Path) -> None:
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).recover() == []
     assert not sessions_dir.exists()
 
 
@@ -154,11 +154,11 @@ async def test_interrupted_recovery_adds_the_turn_once(sessions_dir: Path, fs: F
     memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
     fs.fail("unlink", on=".journal")
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert "the disk is full" in notice
     fs.heal()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert await SessionLibrary(sessions_dir).recover() == []
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert [message.content for message in session.messages] == ["Hello", "Hi", "Again?"]
 
 
@@ -170,8 +170,8 @@ async def test_several_turns_are_recovered_in_order(sessions_dir: Path, fs: Faul
             await take_turn(memory, f"Question {number}", f"Answer {number}")
     memory.close()
     fs.heal()
-    assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 8
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert len(await SessionLibrary(sessions_dir).recover()) == 8
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert session.messages == memory.messages
 
 
@@ -181,11 +181,11 @@ async def test_damaged_journal_is_kept_under_another_name(sessions_dir: Path) ->
     assert memory.path
     (journal,) = memory.path.parent.glob(".journal-*")
     journal.write_bytes(journal.read_bytes()[10:])
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     (kept,) = memory.path.parent.glob("journal.damaged-*.yaml")
     assert str(kept) in notice
     assert "Again?" in kept.read_text()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).recover() == []
 
 
 async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_dir: Path, fs: FaultyPort) -> None:
@@ -193,15 +193,15 @@ async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_d
     for memory in (first, second):
         await crash_in_a_turn(memory, *TURN)
     fs.fail("names", number=errno.EACCES, on=first.session_id[:8])
-    notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    assert sorted("not permitted" in notice for notice in notices) == [False, True]
-    assert len((await MemoryManager.load_session(second.session_id, sessions_dir=sessions_dir)).messages) == 5
+    notices = await SessionLibrary(sessions_dir).recover()
+    assert sorted("permission denied" in notice for notice in notices) == [False, True]
+    assert len((await SessionLibrary(sessions_dir).load(second.session_id)).messages) == 5
 
 
 async def test_empty_folder_with_another_name_is_not_removed(sessions_dir: Path) -> None:
     await saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert (sessions_dir / "notes").is_dir()
 
 
@@ -212,8 +212,8 @@ async def test_journal_that_failed_in_a_live_writer_is_not_recovered(sessions_di
         fs.fail("write")
         await turn.add(LLMMessage("assistant", "On a full disk"))
         fs.heal()
-        assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+        assert await SessionLibrary(sessions_dir).recover() == []
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert session.messages == memory.messages
     assert len(session.messages) == 4
 

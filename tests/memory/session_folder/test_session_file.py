@@ -16,7 +16,7 @@ from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
-from aloop.memory.session_folder.session_file import ChangedMeanwhile, SessionFile, time_mark
+from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import FaultyPort
 from tests.memory.handwritten import write_by_hand
@@ -160,7 +160,7 @@ def test_removed_file_is_detected(stored: SessionFile, path: Path) -> None:
 def test_change_just_before_the_replacement_is_not_overwritten(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     """The change comes after the file was read and before it is replaced."""
     fs.before["fsync"] = lambda: path.write_bytes(b"theirs")
-    with pytest.raises(ChangedMeanwhile):
+    with pytest.raises(ConcurrentChange):
         add(stored, user("More"))
     assert path.read_text() == "theirs"
     assert names(path) == ["session.yaml"]

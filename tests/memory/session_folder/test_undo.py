@@ -9,7 +9,7 @@ import pytest
 
 from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.sessions_dir.trash import FOLDER_NAME
 from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
@@ -221,7 +221,7 @@ async def test_invalid_undone_turn_is_reported_by_redo_and_check(memory: MemoryM
     path.write_text(path.read_text().replace("base: 2", "base: two"))
     with pytest.raises(SessionFileError, match="not an undone turn"):
         await memory.redo()
-    [finding] = await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir)
+    [finding] = await SessionLibrary(memory.sessions_dir).check()
     assert (finding.path, "/redo cannot" in finding.message) == (path, True)
 
 
@@ -239,15 +239,15 @@ async def test_invalid_undone_turn_does_not_block_later_ones(memory: MemoryManag
 
 async def test_check_has_no_findings_about_undone_turns(memory: MemoryManager) -> None:
     await memory.undo()
-    assert await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir) == []
+    assert await SessionLibrary(memory.sessions_dir).check() == []
 
 
 async def test_undone_turn_moves_to_the_trash_and_back_with_its_session(memory: MemoryManager) -> None:
     await memory.undo()
     memory.close()
-    await MemoryManager.delete_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await SessionLibrary(memory.sessions_dir).delete(memory.session_id)
     assert len(list((memory.sessions_dir / FOLDER_NAME).glob("*/session.undone-*"))) == 1
-    await MemoryManager.restore_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await SessionLibrary(memory.sessions_dir).restore(memory.session_id)
     assert (await (await again(memory)).redo()).brought == TWO
 
 

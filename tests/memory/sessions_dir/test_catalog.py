@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import DuplicateSessionId, SessionExists
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
 from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
@@ -134,7 +134,7 @@ def test_duplicate_id_means_the_folder_named_after_it(two: Path, catalog: Catalo
     assert ids(catalog) == ["0-copy", OTHER_ID, ID]
     assert [(entry.id, entry.folder) for entry in catalog.find("0-copy")] == [("0-copy", "0-Copy")]
     assert catalog.duplicate_ids() == {"0-Copy": "0-copy"}
-    assert f"has the id of {FIRST_ID.folder} too" in str(catalog.headers()[0].problem)
+    assert f"has the same ID as {FIRST_ID.folder}" in str(catalog.headers()[0].problem)
 
 
 def test_invalid_session_is_found_by_the_name_of_its_folder(two: Path, catalog: Catalog) -> None:
@@ -227,21 +227,21 @@ def copied(sessions_dir: Path) -> Path:
 async def test_copy_is_listed_with_a_problem_and_is_never_the_latest(sessions_dir: Path, copied: Path) -> None:
     copy, *others = await MemoryManager.list_sessions(sessions_dir=sessions_dir)
     assert copy.id == copied.name.lower()
-    assert "has the id of 2025-01-01_a1b2c3d4 too" in (copy.problem or "")
+    assert "has the same ID as 2025-01-01_a1b2c3d4" in (copy.problem or "")
     assert [row.problem for row in others] == [None, None]
-    assert await MemoryManager.summarize([copy.id], sessions_dir=sessions_dir) == [copy]
-    titles = await MemoryManager.list_titles(sessions_dir=sessions_dir)
+    assert await SessionLibrary(sessions_dir).summarize([copy.id]) == [copy]
+    titles = await SessionLibrary(sessions_dir).list_titles()
     assert {title.id: title.title for title in titles}[copy.id] == "the copy"
-    assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) in {FIRST, SECOND}
+    assert await SessionLibrary(sessions_dir).find_latest() in {FIRST, SECOND}
 
 
 async def test_copy_is_read_by_its_name_and_the_original_by_its_id(sessions_dir: Path, copied: Path) -> None:
     for name, says in ((copied.name.lower(), "the copy"), (FIRST[:8], "the original")):
-        assert (await MemoryManager.load_session(name, sessions_dir=sessions_dir)).messages[0].content == says
+        assert (await SessionLibrary(sessions_dir).load(name)).messages[0].content == says
 
 
 async def test_hits_in_a_copy_have_its_name(sessions_dir: Path, copied: Path) -> None:
-    hits = [hit async for hit in MemoryManager.search_sessions('"the copy"', sessions_dir=sessions_dir)]
+    hits = [hit async for hit in SessionLibrary(sessions_dir).search('"the copy"')]
     assert [hit.session.id for hit in hits] == [copied.name.lower()]
 
 
@@ -253,10 +253,10 @@ async def test_copy_can_be_forked_but_not_resumed(sessions_dir: Path, copied: Pa
 
 
 async def test_copy_can_be_deleted_and_restored_beside_the_original(sessions_dir: Path, copied: Path) -> None:
-    await MemoryManager.delete_session(copied.name, sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).delete(copied.name)
     assert (sessions_dir / "2025-01-01_a1b2c3d4").exists()
     assert not copied.exists()
     with pytest.raises(SessionExists):
-        await MemoryManager.restore_session(FIRST, sessions_dir=sessions_dir)
-    assert (await MemoryManager.restore_session(copied.name, sessions_dir=sessions_dir)).id == copied.name.lower()
+        await SessionLibrary(sessions_dir).restore(FIRST)
+    assert (await SessionLibrary(sessions_dir).restore(copied.name)).id == copied.name.lower()
     assert copied.exists()

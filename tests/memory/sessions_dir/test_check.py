@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
@@ -65,7 +65,7 @@ async def test_sessions_written_by_aloop_have_no_findings(sessions_dir: Path) ->
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     await memory.save_memory()
-    assert await MemoryManager.check_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).check() == []
 
 
 def test_invalid_yaml_is_reported_with_line_and_column(sessions_dir: Path) -> None:
@@ -128,9 +128,8 @@ def test_modes_that_give_others_access_are_fixed(sessions_dir: Path) -> None:
 def test_duplicate_ids_are_reported(sessions_dir: Path) -> None:
     session_in(sessions_dir, SOUND)
     session_in(sessions_dir, SOUND, "copy")
-    assert (
-        "copy/session.yaml: has the id of 2025-01-31_a1b2c3d4 too; change one of them to tell them apart"
-        in findings(sessions_dir)
+    assert "copy/session.yaml: has the same ID as 2025-01-31_a1b2c3d4; change the ID in one of them" in findings(
+        sessions_dir
     )
 
 

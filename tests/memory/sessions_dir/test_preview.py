@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import SessionFileError
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.preview import (
@@ -189,7 +189,7 @@ async def test_first_questions_are_by_id_despite_an_invalid_session(sessions_dir
     save(sessions_dir, FIRST, says="About the weather")
     save(sessions_dir, SECOND, says="About the sea")
     break_session(sessions_dir)
-    found = await MemoryManager.list_first_questions(sessions_dir=sessions_dir)
+    found = await SessionLibrary(sessions_dir).list_first_questions()
     assert (found[FIRST], found[SECOND]) == ("About the weather", "About the sea")
 
 

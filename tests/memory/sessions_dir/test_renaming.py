@@ -8,7 +8,7 @@ import pytest
 
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
 
@@ -20,18 +20,18 @@ async def titles(sessions_dir: Path) -> list[str]:
 async def test_rename_changes_only_the_title_line(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     before = path.read_text()
-    await MemoryManager.rename_session("a1b2", "  About \n sums ", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename("a1b2", "  About \n sums ")
     stamp = 'updated_at: "2025-01-01T09:30:00"\n'
     assert path.read_text() == before.replace(stamp, f'{stamp}title: "About sums"\n')
     assert await titles(sessions_dir) == ["About sums"]
-    await MemoryManager.rename_session("a1b2", "Sums", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename("a1b2", "Sums")
     assert path.read_text() == before.replace(stamp, f'{stamp}title: "Sums"\n')
 
 
 async def test_renamed_session_keeps_its_place_in_the_list(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2, says="newer")
-    await MemoryManager.rename_session(FIRST, "older", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "older")
     assert await titles(sessions_dir) == ["newer", "older"]
 
 
@@ -39,20 +39,20 @@ async def test_renamed_session_keeps_its_place_in_the_list(sessions_dir: Path) -
 async def test_invalid_title_is_an_error(sessions_dir: Path, title: str, reason: str) -> None:
     before = save(sessions_dir, FIRST).read_bytes()
     with pytest.raises(UsageError, match=reason):
-        await MemoryManager.rename_session(FIRST, title, sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).rename(FIRST, title)
     assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
 
 
 async def test_missing_session_is_an_error(sessions_dir: Path) -> None:
     with pytest.raises(SessionNotFound):
-        await MemoryManager.rename_session(FIRST, "x", sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).rename(FIRST, "x")
 
 
 async def test_shell_that_has_the_session_open_picks_up_the_title(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
     await memory.resume(FIRST)
-    await MemoryManager.rename_session(FIRST, "From outside", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "From outside")
     await memory.save_memory()
     assert memory.title == "From outside"
     assert await titles(sessions_dir) == ["From outside"]
@@ -68,8 +68,8 @@ async def test_change_just_before_the_replacement_is_not_overwritten(fs: FaultyP
 
     # The edit comes after the new file is written and before the last check of the old one.
     fs.before["fsync"] = edit_once
-    await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
-    session = await MemoryManager.load_session(FIRST, sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "Sums")
+    session = await SessionLibrary(sessions_dir).load(FIRST)
     assert (session.title, session.messages[-1].content) == ("Sums", "Is\n4.\n")
 
 
@@ -77,7 +77,7 @@ async def test_disk_error_changes_nothing(fs: FaultyPort, sessions_dir: Path) ->
     before = save(sessions_dir, FIRST).read_bytes()
     fs.fail("replace")
     with pytest.raises(StorageError, match="rename the session"):
-        await MemoryManager.rename_session(FIRST, "Sums", sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).rename(FIRST, "Sums")
     assert next(sessions_dir.glob("*/session.yaml")).read_bytes() == before
 
 
@@ -117,5 +117,5 @@ async def test_title_is_recovered_with_an_interrupted_first_turn(sessions_dir: P
     await turn.__aenter__()
     await turn.add(LLMMessage("user", "What is 2+2?"))
     memory.close()  # as after a crash
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert await titles(sessions_dir) == ["Sums"]

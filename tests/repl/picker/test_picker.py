@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from aloop.memory import MemoryManager, SessionTitle
-from aloop.memory import manager as housekeeping
+from aloop.memory import SessionLibrary, SessionTitle, library
 from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
@@ -119,19 +118,19 @@ async def test_a_word_may_begin_with_a_letter_that_is_a_command(stage: SetStage,
         shell.type("\x04k")
         await line(shell, "find: onk")
         await shell.see("1 of 3")
-        assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
+        assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
 @pytest.fixture
 def go_on(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Let the sessions be read once this is set, and again right after it was cleared."""
-    event, read = asyncio.Event(), MemoryManager.list_titles
+    event, read = asyncio.Event(), SessionLibrary.list_titles
 
-    async def wait_and_read(_: MemoryManager, *, sessions_dir: Path) -> list[SessionTitle]:
+    async def wait_and_read(library: SessionLibrary) -> list[SessionTitle]:
         await event.wait()
-        return await read(sessions_dir=sessions_dir)
+        return await read(library)
 
-    monkeypatch.setattr(MemoryManager, "list_titles", wait_and_read)
+    monkeypatch.setattr(SessionLibrary, "list_titles", wait_and_read)
     return event
 
 
@@ -182,7 +181,7 @@ async def test_a_question_is_never_answered_for_another_session(
         await opened_while_it_reads(shell, go_on)
         shell.type("d")
         await line(shell, "Enter moves 0badcafe to the trash")
-        await MemoryManager.delete_session(THIRD, sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).delete(THIRD)
         go_on.set()
         await line(shell, LEGEND)
         await line(shell, " 1  a1b2ffff")
@@ -193,7 +192,7 @@ async def test_sessions_that_can_not_be_read_are_told(stage: SetStage, monkeypat
         raise StorageError("The disk is gone.", Path())
 
     async with stage() as shell:
-        monkeypatch.setattr(MemoryManager, "list_titles", refuse)
+        monkeypatch.setattr(SessionLibrary, "list_titles", refuse)
         shell.type("/resume\r")
         await shell.see("The disk is gone.")
         await shell.rest()
@@ -211,7 +210,7 @@ async def test_d_moves_to_the_trash_after_a_yes(stage: SetStage, sessions_dir: P
         await gone(shell, "donkeys")
         shell.type("\x1b")
         await shell.rest()
-        assert [row.id for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)] == [THIRD, FIRST]
+        assert [row.id for row in await SessionLibrary(sessions_dir).list_titles()] == [THIRD, FIRST]
         shell.type("/resume 2\r")
         await shell.see("Resumed a1b2c3d4")
 
@@ -219,13 +218,13 @@ async def test_d_moves_to_the_trash_after_a_yes(stage: SetStage, sessions_dir: P
 async def test_a_second_d_while_the_first_is_done_trashes_no_other_one(
     stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event, delete = asyncio.Event(), MemoryManager.delete_session
+    event, delete = asyncio.Event(), SessionLibrary.delete
 
-    async def wait_and_delete(_: MemoryManager, session_id: str, *, sessions_dir: Path) -> Path:
+    async def wait_and_delete(library: SessionLibrary, session_id: str) -> Path:
         await event.wait()
-        return await delete(session_id, sessions_dir=sessions_dir)
+        return await delete(library, session_id)
 
-    monkeypatch.setattr(MemoryManager, "delete_session", wait_and_delete)
+    monkeypatch.setattr(SessionLibrary, "delete", wait_and_delete)
     async with stage() as shell:
         await opened(shell)
         await line(shell, " 1  0badcafe")
@@ -235,7 +234,7 @@ async def test_a_second_d_while_the_first_is_done_trashes_no_other_one(
         await line(shell, "Deleted 0badcafe")
         shell.type("\r\x1b[B")
         await line(shell, "── a1b2c3d4")
-        assert [row.id for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)] == [SECOND, FIRST]
+        assert [row.id for row in await SessionLibrary(sessions_dir).list_titles()] == [SECOND, FIRST]
 
 
 async def test_what_was_pasted_is_never_a_command(stage: SetStage, sessions_dir: Path) -> None:
@@ -243,7 +242,7 @@ async def test_what_was_pasted_is_never_a_command(stage: SetStage, sessions_dir:
         await opened(shell)
         shell.type("\x1b[200~\x1b[201~dy\r")
         await line(shell, "find: dy")
-        assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
+        assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
 async def test_r_renames_in_place(stage: SetStage, sessions_dir: Path) -> None:
@@ -258,7 +257,7 @@ async def test_r_renames_in_place(stage: SetStage, sessions_dir: Path) -> None:
         await line(shell, " 3  a1b2c3d4  2025-01-01    Sunny")
         shell.type("\x1b")
         await shell.rest()
-        titles = [row.title for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)]
+        titles = [row.title for row in await SessionLibrary(sessions_dir).list_titles()]
         assert titles[2] == "Sunny"
 
 
@@ -269,11 +268,11 @@ async def test_f_goes_on_in_a_copy(stage: SetStage, sessions_dir: Path) -> None:
         await line(shell, "Enter goes on in a copy of a1b2c3d4 · Esc does not")
         shell.type("\r")
         await shell.see("a copy of a1b2c3d4. It is saved with its first turn.")
-        assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
+        assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
 async def test_the_first_message_is_looked_in_when_the_title_is_another(stage: SetStage, sessions_dir: Path) -> None:
-    await MemoryManager.rename_session(FIRST, "Other", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "Other")
     async with stage() as shell:
         await opened(shell)
         shell.type("weather")
@@ -296,7 +295,7 @@ async def test_a_title_that_can_not_be_stored_is_told(stage: SetStage, monkeypat
     def refuse(*_: object) -> None:
         raise StorageError("The disk is full.", Path())
 
-    monkeypatch.setattr(housekeeping, "rename_session", refuse)
+    monkeypatch.setattr(library, "rename_session", refuse)
     async with stage() as shell:
         await opened(shell)
         shell.type("r\x15New\r")
@@ -317,7 +316,7 @@ async def test_a_filter_that_fits_nothing_offers_nothing(stage: SetStage) -> Non
 
 async def test_without_sessions_there_is_nothing_to_pick(stage: SetStage, sessions_dir: Path) -> None:
     for session_id in (FIRST, SECOND, THIRD):
-        await MemoryManager.delete_session(session_id, sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).delete(session_id)
     async with stage() as shell:
         shell.type("/resume\r")
         await shell.see("no saved sessions")
@@ -360,7 +359,7 @@ async def test_renaming_the_open_session_is_nobody_elses_change(stage: SetStage,
         await shell.see("Six.")
         await shell.rest()
         assert "changed on disk" not in shell.terminal.scrollback
-        titles = await MemoryManager.list_titles(sessions_dir=sessions_dir)
+        titles = await SessionLibrary(sessions_dir).list_titles()
         assert titles[0].title == "Sums"
 
 
@@ -373,7 +372,7 @@ async def test_what_fails_behind_ones_back_is_told_in_the_scrollback(
         go_on.wait()
         raise StorageError("The disk is full.", Path())
 
-    monkeypatch.setattr(housekeeping, "rename_session", refuse)
+    monkeypatch.setattr(library, "rename_session", refuse)
     async with stage() as shell:
         await opened(shell)
         shell.type("r\x15New\r")
