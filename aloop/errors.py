@@ -71,10 +71,7 @@ class InvalidPrefix(SessionError, ValueError):
 
 
 class AmbiguousPrefix(SessionError):
-    """Several session IDs start with ``prefix``.
-
-    ``candidates`` are the full IDs, sorted.
-    """
+    """Several session IDs, the sorted ``candidates``, start with ``prefix``."""
 
     def __init__(self, prefix: str, candidates: Sequence[str]) -> None:
         shown = ", ".join(candidates[:5]) + (", …" if len(candidates) > 5 else "")
@@ -84,10 +81,7 @@ class AmbiguousPrefix(SessionError):
 
 
 class SessionBusy(SessionError):
-    """Another process has the session open.
-
-    ``holder`` describes that process.
-    """
+    """Another process, described by ``holder``, has the session open."""
 
     def __init__(self, session_id: str, holder: str) -> None:
         super().__init__(f"Session {session_id[:SHORT_ID]} is open in another aloop ({holder}).")
@@ -115,10 +109,7 @@ class SessionExists(SessionError):
 
 
 class SessionFileError(SessionError):
-    """A file is not a valid session.
-
-    ``line`` and ``column`` count from 1, or are 0 if unknown.
-    """
+    """A file is not a valid session; ``line`` and ``column`` are 0 if unknown."""
 
     def __init__(self, path: Path, line: int, column: int, reason: str) -> None:
         super().__init__(f"{path}:{line}:{column}: {reason}" if line else f"{path}: {reason}")

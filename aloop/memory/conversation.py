@@ -176,10 +176,7 @@ class Conversation:
         self.saved_system = session.system_messages
 
     def snapshot(self, model: str | None) -> Session:
-        """Return the session to write.
-
-        ``updated_at`` always increases, even if the clock is set back.
-        """
+        """Return the session to write, with an ``updated_at`` that always increases."""
         messages = tuple(self.messages)
         return replace(
             self.head,

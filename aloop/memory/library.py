@@ -92,10 +92,7 @@ class SessionLibrary:
         return (await self._run(lambda backend: backend.open(session_id))).session
 
     async def load_ending(self, session_id: str) -> tuple[LLMMessage, ...]:
-        """Return at least the last messages of a session; raises as ``load`` does.
-
-        Fast for any length.
-        """
+        """Return at least a session's last messages, fast; raises as ``load`` does."""
         return await self._run(lambda backend: backend.load_ending(session_id))
 
     async def stats(self, session_id: str) -> SessionStats:
@@ -118,17 +115,11 @@ class SessionLibrary:
         return await self._run(lambda backend: backend.delete(session_id))
 
     async def check(self, session_id: str | None = None, *, fix: bool = False) -> list[Finding]:
-        """Return the problems of one session, or of all.
-
-        ``fix`` repairs those where nothing can be lost.
-        """
+        """Return the problems of one session or all; ``fix`` repairs what loses nothing."""
         return await self._run(lambda backend: backend.check(session_id, fix=fix))
 
     async def list_trash(self, session_id: str | None = None) -> list[TrashedSession]:
-        """Return the deleted sessions, last deleted first.
-
-        With an ID, return every deleted copy of that session.
-        """
+        """Return the deleted sessions, last deleted first; with an ID, all copies of it."""
         return await self._run(lambda backend: backend.trashed(session_id))
 
     async def restore(self, session_id: str) -> SessionSummary:

@@ -128,10 +128,7 @@ class MemoryManager:
         return replace(self._conversation.snapshot(None), path=self.path or Path())
 
     def stats(self) -> SessionStats:
-        """Return counts over the conversation in memory.
-
-        ``size`` is the file size after the last save.
-        """
+        """Return counts over the conversation; ``size`` is that of the last saved file."""
         file = self._writer.file
         return count(self.snapshot(), len(file.data) if file else 0)
 
@@ -159,10 +156,7 @@ class MemoryManager:
         self._conversation.version += 1
 
     def get_context_for_llm(self) -> list[LLMMessage]:
-        """Return the messages to send to a model, system first.
-
-        They are repaired into a valid transcript if necessary.
-        """
+        """Return the messages to send, system first, repaired into a valid transcript."""
         return list(self._project().messages)
 
     def get_repairs(self) -> tuple[str, ...]:
@@ -299,8 +293,8 @@ class MemoryManager:
     async def undo(self) -> tuple[LLMMessage, ...]:
         """Remove the last turn and return its messages.
 
-        A turn starts with a user message. They are kept in a file in the session folder for ``redo``. Raises UsageError
-        if there is no turn, and as ``edit`` does.
+        A turn starts with a user message. Its messages are kept in a file in the session folder for ``redo``. Raises
+        UsageError if the session has no turn, and as ``edit`` does.
         """
         if not self._conversation.messages and self._writer.file is None:
             raise UsageError("There is nothing to undo: this session has no messages.")
@@ -350,10 +344,7 @@ class MemoryManager:
         return is_changed
 
     async def drop_edit(self, draft: Draft) -> bool:
-        """Discard an edit; return True if its copy is kept because it was changed.
-
-        Raises StorageError.
-        """
+        """Discard an edit; return True if its changed copy is kept. Raises StorageError."""
         with explained("read the edited session", draft.path.parent):
             return await self._on_disk(lambda: drafts.drop(self._writer.backend.fs, draft))
 

@@ -183,10 +183,7 @@ class SessionWriter:
             self._journal = None
 
     def release(self) -> None:
-        """Close the session.
-
-        Turns that could not be saved stay in their journals for the next start.
-        """
+        """Close the session; unsaved turns stay in their journals for the next start."""
         self._keep_journal()
         for journal in self._unsaved:
             journal.close()
@@ -303,10 +300,7 @@ class SessionWriter:
 
 
 def _retry_missing_folder(work: Callable[[], T]) -> T:
-    """Call ``work``, and retry if the session folder is missing.
-
-    Another process at start-up may remove a new, empty folder as a leftover.
-    """
+    """Retry ``work`` if another process removed the new folder as a leftover."""
     for _ in range(TRIES):
         with contextlib.suppress(FileNotFoundError):
             return work()

@@ -118,10 +118,7 @@ def emit_session(session: Session) -> str:
 
 
 def _gap(before: str) -> str:
-    """Return the blank line between two sections.
-
-    It is omitted if a block would include it.
-    """
+    """Return the blank line between two sections, unless a block would include it."""
     return "" if before.endswith("\n\n") else "\n"
 
 
@@ -210,10 +207,7 @@ def _usage(usage: Usage) -> str:
 
 
 def message_record(message: LLMMessage) -> dict[str, Any]:
-    """Return a message as JSON data with the keys of session.yaml.
-
-    Empty keys except ``content`` are omitted.
-    """
+    """Return a message as JSON data; of the empty keys, only ``content`` is included."""
     record: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         record["tool_calls"] = [

@@ -171,10 +171,7 @@ def _flow(text: str) -> MappingNode:
 
 @lru_cache(maxsize=32)
 def _block_end(indent: int) -> re.Pattern[str]:
-    """Match the end of a block.
-
-    Its lines are either blank, or indented and not only spaces.
-    """
+    """Match the end of a block, whose lines are blank or indented text."""
     return re.compile(rf"\n(?! {{{indent}}}[^\n]|\n)")
 
 

@@ -123,20 +123,14 @@ class VerbatimMessages:
 
     @classmethod
     def cut_from(cls, parsed: ParsedDocument, messages: tuple[LLMMessage, ...], first: int) -> VerbatimMessages | None:
-        """Return ``messages`` with their lines, or None if they do not match.
-
-        ``first`` is the number of the first message in the text, from 0.
-        """
+        """Return the messages from number ``first`` on, or None if the lines differ."""
         lines, column = MessageEdits(as_block(parsed, Path())).lines(first)
         lines = lines.replace("\r\n", "\n")
         verbatim = cls(messages, lines if lines.endswith("\n") else f"{lines}\n", column)
         return verbatim if verbatim._matches(verbatim.lines) else None
 
     def at(self, column: int) -> str:
-        """Return the lines with their dashes at ``column``.
-
-        They are written again if indenting would change the messages.
-        """
+        """Return the lines, or new ones if indenting to ``column`` changes their meaning."""
         moved = self.lines
         if column > self.column:
             moved = _LINE_START.sub(" " * (column - self.column), moved)

@@ -24,10 +24,7 @@ _NO = frozenset({"false", "no", "off"})
 
 
 class InvalidValue(Exception):
-    """A value in the text is invalid.
-
-    ``offset`` is its character offset, ``kind`` the error to raise for it.
-    """
+    """An invalid value at a character ``offset``, to be raised as ``kind``."""
 
     def __init__(self, reason: str, offset: int, kind: type[SessionFileError] = SessionFileError) -> None:
         super().__init__(reason)

@@ -45,10 +45,7 @@ _SECOND_DOCUMENT = "a second document is not allowed in a session file"
 
 @dataclass(slots=True)
 class ParsedDocument:
-    """A text and its nodes.
-
-    ``ended`` is True if the text has an end marker; ``below`` are messages below it.
-    """
+    """A text and its nodes; ``below`` are messages below the end marker, if any."""
 
     source: Source
     root: MappingNode
@@ -182,10 +179,7 @@ def _marker_with_more_below(text: str) -> int | None:
 
 
 class _Builder:
-    """Builds the nodes of all documents from events.
-
-    ``marker`` is the offset of an end marker that is followed by a second document.
-    """
+    """Builds nodes from events; ``marker`` is the end marker before more messages."""
 
     def __init__(self, marker: int | None) -> None:
         self.documents: list[Node] = []

@@ -18,10 +18,7 @@ _BLANK_LINES_AT_END = re.compile(r"(?:\r?\n)*\Z")
 
 
 class TextLayout:
-    """Lines and columns of one text.
-
-    Offsets are characters; ``at`` and ``edit`` convert them to UTF-8 bytes.
-    """
+    """The layout of one text; ``at`` and ``edit`` convert characters to UTF-8 bytes."""
 
     def __init__(self, parsed: ParsedDocument) -> None:
         self.text = parsed.source.text
@@ -62,10 +59,7 @@ class TextLayout:
         return "\n" if offset and self.text[offset - 1] != "\n" else ""
 
     def closed_block(self) -> Edit | None:
-        """Return an edit that ends a block at the end of a text without a newline.
-
-        A newline added to the text would become part of the block.
-        """
+        """Return an edit that keeps a new final newline out of the text's last block."""
         if self.text.endswith("\n"):
             return None
         for node in (*self._root.values.values(), *([self._below] if self._below else [])):
@@ -126,10 +120,7 @@ class TextLayout:
 
 
 def _last_leaf(node: Node) -> Node:
-    """Return the last leaf of ``node``.
-
-    Unlike the end of a block collection, its end does not include following comments.
-    """
+    """Return the last leaf of ``node``, whose end excludes following comments."""
     while not isinstance(node, ScalarNode) and not node.flow:
         children = node.items if isinstance(node, SequenceNode) else list(node.values.values())
         if not children:

@@ -57,10 +57,7 @@ class FileSystem:
         return descriptor
 
     def try_lock(self, descriptor: int) -> bool:
-        """Lock an open file; return False if another process has locked it.
-
-        Closing the file releases the lock.
-        """
+        """Lock a file until it is closed; return False if another process has locked it."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -112,10 +109,7 @@ class FileSystem:
         path.rmdir()
 
     def remove_tree(self, folder: Path, name: str) -> None:
-        """Remove the tree ``name`` in ``folder``.
-
-        Links are removed, never followed; ``folder`` must not be one.
-        """
+        """Remove a tree without following links, not even if ``folder`` is one."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             shutil.rmtree(name, dir_fd=descriptor)
@@ -165,10 +159,7 @@ class FileSystem:
                     yield entry.name
 
     def read(self, path: str | Path, limit: int | None = None) -> bytes:
-        """Return at most ``limit`` bytes of a regular file.
-
-        Raises OSError for links and devices, without blocking.
-        """
+        """Return at most ``limit`` bytes of a regular file; raises OSError for others."""
         descriptor = os.open(path, _READING)
         try:
             if limit is not None:

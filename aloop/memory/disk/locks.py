@@ -82,10 +82,7 @@ def _is_current(fs: FileSystem, descriptor: int, path: Path) -> bool:
 
 
 class OpenLock:
-    """The lock of a shell on the session that it has open.
-
-    One process may take it several times.
-    """
+    """A shell's lock on its open session; one process may take it several times."""
 
     _held: dict[Path, tuple[int, int]] = {}  # noqa: RUF012 - shared by all instances on purpose
     _table = threading.Lock()
