@@ -36,7 +36,7 @@ class SessionBrowser:
 
     async def titles(self) -> Sequence[SessionTitle]:
         """Return all sessions, the newest first."""
-        return await self._memory.list_titles(sessions_dir=self._memory.sessions_dir)
+        return await self._memory.library.list_titles()
 
     def number(self, titles: Sequence[SessionTitle]) -> None:
         """Take ``titles`` as those that are shown, the newest first."""
@@ -44,11 +44,11 @@ class SessionBrowser:
 
     async def first_questions(self) -> Mapping[str, str]:
         """Return what was said first in each session, by id."""
-        return await self._memory.list_first_questions(sessions_dir=self._memory.sessions_dir)
+        return await self._memory.library.list_first_questions()
 
     async def ending(self, session_id: str) -> Sequence[LLMMessage]:
         """Return at least the last messages of a session."""
-        return await self._memory.load_ending(session_id, sessions_dir=self._memory.sessions_dir)
+        return await self._memory.library.load_ending(session_id)
 
     async def rename(self, session_id: str, title: str) -> None:
         """Give a session another title."""
@@ -57,7 +57,7 @@ class SessionBrowser:
             # Behind its back it would be somebody else's change of the file.
             await memory.rename(title)
         else:
-            await memory.rename_session(session_id, title, sessions_dir=memory.sessions_dir)
+            await memory.library.rename(session_id, title)
 
     async def trash(self, session_id: str) -> str:
         """Move a session to the trash and return what to tell; the open one gives way to a new one."""
@@ -67,7 +67,7 @@ class SessionBrowser:
             # What a failed save has left goes into the trash too: it may be wanted back.
             await save_before_leaving(memory)
         # The open session is let go of afterwards: when it can not be deleted, it stays open.
-        path = await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
+        path = await memory.library.delete(session_id)
         # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
         from aloop.memory.sessions_dir.catalog import short_name_of
 

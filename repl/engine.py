@@ -70,10 +70,10 @@ async def resume_session(
     """
     memory = agent.memory
     # First recover: the wanted session, or the latest one, may be one that a crash interrupted.
-    for sentence in await memory.recover_sessions(sessions_dir=memory.sessions_dir):
+    for sentence in await memory.library.recover():
         if memory.on_notice is not None:
             memory.on_notice(sentence)
-    found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
+    found = wanted or await memory.library.find_latest()
     if found is None:
         raise SessionError(
             f"Found no session to resume in {memory.sessions_dir}. Run aloop without --resume to start one."
@@ -105,7 +105,7 @@ async def recover(context: Context) -> bool:
     """
     memory = context.memory
     try:
-        notices = await memory.recover_sessions(sessions_dir=memory.sessions_dir)
+        notices = await memory.library.recover()
     except SessionError as error:
         context.view.error(str(error))
         return True

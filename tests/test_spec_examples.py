@@ -19,7 +19,7 @@ from aloop.agent import ReActAgent
 from aloop.llm import create_llm
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.examples import SPEC_SAMPLE
 
 ROOT = Path(__file__).parents[1]
@@ -125,7 +125,7 @@ async def test_save_memory_writes_a_session(llm: LLM) -> None:
 async def test_agent_run_saves_the_session(llm: LLM, capsys: pytest.CaptureFixture[str]) -> None:
     agent = ReActAgent(llm=llm)
     left = await run_block(AGENT, agent=agent)
-    saved = await MemoryManager.load_session(agent.memory.session_id)
+    saved = await SessionLibrary().load(agent.memory.session_id)
     assert isinstance(left["result"], str)
     assert saved.messages[0].content == "Your task here"
     assert capsys.readouterr().out == f"Session ID: {saved.id}\n"
@@ -133,14 +133,14 @@ async def test_agent_run_saves_the_session(llm: LLM, capsys: pytest.CaptureFixtu
 
 async def test_save_memory_without_an_agent_writes_the_messages(llm: LLM, capsys: pytest.CaptureFixture[str]) -> None:
     left = await run_block(WITHOUT_AGENT, llm=llm)
-    saved = await MemoryManager.load_session(left["manager"].session_id)
+    saved = await SessionLibrary().load(left["manager"].session_id)
     assert [(message.role, message.content) for message in saved.messages] == [("user", "Hello"), ("assistant", "Hi!")]
     assert capsys.readouterr().out == f"Session ID: {saved.id}\n"
 
 
 async def test_from_session_continues_the_session(llm: LLM, sample: Path) -> None:
     await run_block(RESTORE.replace("your-session-id-here", SAMPLE_ID), llm=llm, LLMMessage=LLMMessage)
-    saved = await MemoryManager.load_session(SAMPLE_ID)
+    saved = await SessionLibrary().load(SAMPLE_ID)
     assert [message.content for message in saved.messages] == ["Hello", None, "4", "Continue..."]
     assert saved_files() == [sample]
 
@@ -153,7 +153,7 @@ async def test_class_methods_find_the_sample_session(llm: LLM, sample: Path) -> 
 
 
 async def test_sample_session_is_read_in_full(sample: Path) -> None:
-    session = await MemoryManager.load_session("a1b2c3d4")
+    session = await SessionLibrary().load("a1b2c3d4")
     assert session.created_at.isoformat().startswith("2025-01-31T14:30:00")
     assert session.system_messages == (LLMMessage("system", "You are a helpful assistant.\n"),)
     user, assistant, tool = session.messages
@@ -163,7 +163,7 @@ async def test_sample_session_is_read_in_full(sample: Path) -> None:
 
 
 def saved_messages() -> list[tuple[str, str | None]]:
-    session = asyncio.run(MemoryManager.load_session(SAMPLE_ID))
+    session = asyncio.run(SessionLibrary().load(SAMPLE_ID))
     return [(message.role, message.content) for message in session.messages]
 
 

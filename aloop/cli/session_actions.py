@@ -32,7 +32,7 @@ from aloop.formatting import (
     trash_lines,
     trashed_record,
 )
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
@@ -45,7 +45,7 @@ _STDOUT = "-"
 
 def _export(options: SessionsOptions, runner: asyncio.Runner) -> int:
     form = read_format(options.form)
-    session = runner.run(MemoryManager.load_session(options.id, sessions_dir=options.sessions_dir))
+    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
     text = render(session, form)
     if options.path in ("", _STDOUT):
         sys.stdout.write(text)
@@ -65,7 +65,7 @@ def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
         if not confirm(question, "to delete", "deleted"):
             return 1
     # By full ID: the prefix may match another session by now.
-    trash = runner.run(MemoryManager.delete_session(session_id, sessions_dir=options.sessions_dir))
+    trash = runner.run(SessionLibrary(options.sessions_dir).delete(session_id))
     short = short_name_of(session_id, trash.name)
     if options.as_json:
         _print_records([{"deleted": session_id, "trash": trash}])
@@ -75,7 +75,7 @@ def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    sessions = runner.run(MemoryManager.list_trash(sessions_dir=options.sessions_dir))
+    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash())
     if options.as_json:
         _print_records(map(trashed_record, sessions))
         return 0
@@ -89,7 +89,7 @@ def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    summary = runner.run(MemoryManager.restore_session(options.id, sessions_dir=options.sessions_dir))
+    summary = runner.run(SessionLibrary(options.sessions_dir).restore(options.id))
     if options.as_json:
         _print_records([summary_record(summary)])
     else:
@@ -101,12 +101,12 @@ def _restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
 def _purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
     if options.id:
         require_prefix_length(options.id)
-    sessions = runner.run(MemoryManager.list_trash(options.id or None, sessions_dir=options.sessions_dir))
+    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash(options.id or None))
     amount = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
     if sessions and not options.yes and not confirm(f"Remove {amount}, for good?", "to purge", "removed"):
         return 1
     # Only the sessions of the question, not those deleted since.
-    runner.run(MemoryManager.purge_trash(sessions, sessions_dir=options.sessions_dir))
+    runner.run(SessionLibrary(options.sessions_dir).purge(sessions))
     if options.as_json:
         _print_records(map(trashed_record, sessions))
     else:
@@ -134,7 +134,7 @@ def _search(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 async def _print_hits(options: SessionsOptions) -> int:
     shown, session = 0, ""
-    async for hit in MemoryManager.search_sessions(_as_query(options.words), sessions_dir=options.sessions_dir):
+    async for hit in SessionLibrary(options.sessions_dir).search(_as_query(options.words)):
         if shown == options.limit:
             print_note(_more_than(shown))
             return 0
@@ -189,7 +189,7 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
         _print_records(map(summary_record, rows))
         return 0
     if not rows:
-        print_note(f"No sessions in {MemoryManager(sessions_dir=options.sessions_dir).sessions_dir} yet.")
+        print_note(f"No sessions in {SessionLibrary(options.sessions_dir).sessions_dir} yet.")
         return 0
     for line in list_lines(rows, output_width()):
         print_line(line)
@@ -199,7 +199,7 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    session = runner.run(MemoryManager.load_session(options.id, sessions_dir=options.sessions_dir))
+    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
     if options.as_json:
         _print_records([session_record(session, messages=options.messages)])
         return 0
@@ -216,7 +216,7 @@ def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    stats = runner.run(MemoryManager.session_stats(options.id, sessions_dir=options.sessions_dir))
+    stats = runner.run(SessionLibrary(options.sessions_dir).stats(options.id))
     if options.as_json:
         _print_records([stats_record(stats)])
         return 0
@@ -226,9 +226,7 @@ def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _check(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    findings = runner.run(
-        MemoryManager.check_sessions(options.id or None, fix=options.fix, sessions_dir=options.sessions_dir)
-    )
+    findings = runner.run(SessionLibrary(options.sessions_dir).check(options.id or None, fix=options.fix))
     for finding in findings:
         print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
     print_note(_verdict(findings))

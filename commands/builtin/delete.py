@@ -31,7 +31,7 @@ async def delete(context: Context, argument: str) -> Outcome:
         # What a failed save has left goes into the trash too: it may be wanted back.
         await save_before_leaving(memory)
     try:
-        found = await memory.find_session_by_prefix(wanted, sessions_dir=memory.sessions_dir)
+        found = await memory.library.find_by_prefix(wanted)
     except AmbiguousPrefix as error:
         await show_candidates(context, error)
         return Outcome()
@@ -43,7 +43,7 @@ async def delete(context: Context, argument: str) -> Outcome:
 
 async def _delete(context: Context, session_id: str) -> None:
     memory = context.memory
-    rows = await memory.list_sessions(1, prefix=session_id, sessions_dir=memory.sessions_dir)
+    rows = await memory.library.list_sessions(1, prefix=session_id)
     if not rows:
         raise SessionNotFound(session_id)
     # As above.

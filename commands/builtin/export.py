@@ -27,7 +27,7 @@ async def export(context: Context, argument: str) -> Outcome:
     form = read_format(word)
     try:
         await save_before_leaving(memory)
-        session = await memory.load_session(await memory.find_own_name(), sessions_dir=memory.sessions_dir)
+        session = await memory.library.load(await memory.find_own_name())
     except AloopError as error:
         # Where a disk is full, or session.yaml can not be read, this is the way to get the conversation elsewhere.
         view.error(str(error))

@@ -20,8 +20,7 @@ async def history(context: Context, argument: str) -> Outcome:
     memory = context.memory
     if not argument:
         context.rows = []
-        sessions = memory.iterate_sessions(sessions_dir=memory.sessions_dir)
-        await context.view.show(SessionStream(_as_rows(context, sessions)))
+        await context.view.show(SessionStream(_as_rows(context, memory.library.iterate_sessions())))
         if not context.rows:
             context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
         return Outcome()
@@ -29,7 +28,7 @@ async def history(context: Context, argument: str) -> Outcome:
     if wanted is None:
         return Outcome()
     try:
-        session = await memory.load_session(wanted, sessions_dir=memory.sessions_dir)
+        session = await memory.library.load(wanted)
     except AmbiguousPrefix as error:
         await show_candidates(context, error)
     else:

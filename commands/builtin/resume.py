@@ -69,7 +69,7 @@ async def _fork(context: Context, wanted: str) -> None:
     memory = context.memory
     await save_before_leaving(memory)
     try:
-        await confirm_trust(context, await memory.load_session(wanted, sessions_dir=memory.sessions_dir))
+        await confirm_trust(context, await memory.library.load(wanted))
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
         return
@@ -101,7 +101,7 @@ async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
     """Say that a prefix is not enough, and list the sessions it could mean, as rows to choose from."""
     memory = context.memory
     found = set(error.candidates)
-    listed = await memory.list_sessions(None, prefix=error.prefix, sessions_dir=memory.sessions_dir)
+    listed = await memory.library.list_sessions(None, prefix=error.prefix)
     rows = [row for row in listed if row.id in found]
     context.view.error(f"{len(error.candidates)} sessions begin with {error.prefix}. Type more of the id, or a row:")
     context.rows = [row.id for row in rows]
@@ -146,9 +146,9 @@ async def _list_recent(context: Context, known: Sequence[str]) -> None:
     """List the recent sessions; those ``known`` to be that need not be looked for among all."""
     memory = context.memory
     if known:
-        rows = await memory.summarize(known, sessions_dir=memory.sessions_dir)
+        rows = await memory.library.summarize(known)
     else:
-        rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
+        rows = await memory.library.list_sessions(RECENT)
     context.rows = [row.id for row in rows]
     if not rows:
         context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")

@@ -28,7 +28,7 @@ async def search(context: Context, argument: str) -> Outcome:
     found = _Found(context)
     memory = context.memory
     try:
-        async for hit in memory.search_sessions(argument, sessions_dir=memory.sessions_dir):
+        async for hit in memory.library.search(argument):
             await found.show(hit)
             if len(context.rows) == _MOST:
                 break

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def trash(context: Context, _argument: str) -> Outcome:
     """Show the deleted sessions as rows, the last deleted first."""
     memory = context.memory
-    rows = await memory.list_trash(sessions_dir=memory.sessions_dir)
+    rows = await memory.library.list_trash()
     last: dict[str, Path] = {}
     for row in rows:
         last.setdefault(row.id, row.folder)
@@ -38,7 +38,7 @@ async def restore(context: Context, argument: str) -> Outcome:
     wanted = find_id(context, argument, "/trash")
     if wanted is not None:
         memory = context.memory
-        summary = await memory.restore_session(wanted, sessions_dir=memory.sessions_dir)
+        summary = await memory.library.restore(wanted)
         # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
         from aloop.memory.sessions_dir.catalog import short_name_of
 

@@ -41,15 +41,15 @@ class SessionTable:
     """Finds sessions by ID prefix and by the starts of words in titles."""
 
     def __init__(self, titles: Iterable[SessionTitle]) -> None:
-        """Index ``titles``, which are sorted newest first."""
+        """Take ``titles``, which are sorted newest first."""
         # Imported here, with the engine, which is loaded before there are titles.
-        from aloop.memory.search.title_index import TitleWords
+        from aloop.memory.search.title_scan import TitleScan
 
         self.titles = list(titles)
         ids = [title.id.lower() for title in self.titles]
         self._ranks = sorted(range(len(ids)), key=ids.__getitem__)
         self._ids = [ids[rank] for rank in self._ranks]
-        self._words = TitleWords(title.title for title in self.titles)
+        self._scan = TitleScan(title.title for title in self.titles)
         self._entries: dict[int, Entry] = {}
 
     def find(self, typed: str) -> list[Entry]:
@@ -64,7 +64,7 @@ class SessionTable:
         start = bisect_left(self._ids, prefix)
         end = bisect_left(self._ids, prefix + "\U0010ffff", start)
         found = dict.fromkeys(sorted(self._ranks[start:end])[:OFFERED])
-        found |= dict.fromkeys(self._words.find(typed, OFFERED))
+        found |= dict.fromkeys(self._scan.find(typed, OFFERED))
         return [self._entry(rank) for rank in islice(found, OFFERED)]
 
     def _entry(self, rank: int) -> Entry:
@@ -176,7 +176,7 @@ class SessionSources:
         self._is_trash_stale = True
         if memory := self._memory():
             with suppress(AloopError):
-                titles = await memory.list_titles(sessions_dir=memory.sessions_dir)
+                titles = await memory.library.list_titles()
                 self._sessions.replace(await asyncio.to_thread(SessionTable, titles))
         self._changed()
 
@@ -188,7 +188,7 @@ class SessionSources:
         if memory is None:
             return
         with suppress(AloopError):
-            rows = await memory.list_trash(sessions_dir=memory.sessions_dir)
+            rows = await memory.library.list_trash()
             # Of a session that was deleted twice, only the last version is offered.
             last = {row.id: row for row in reversed(rows)}
             titles = [SessionTitle(row.id, row.deleted_at, row.summary.title) for row in reversed(last.values())]
@@ -207,7 +207,7 @@ class SessionSources:
             while self._wanted and (memory := self._memory()):
                 some, self._wanted = self._wanted[:_BATCH], self._wanted[_BATCH:]
                 with suppress(AloopError):
-                    self._sessions.counted(await memory.summarize(some, sessions_dir=memory.sessions_dir))
+                    self._sessions.counted(await memory.library.summarize(some))
                 self._counted()
         finally:
             self._is_counting = False

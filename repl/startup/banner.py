@@ -104,12 +104,12 @@ def _sessions_folder(options: ShellOptions) -> str:
 def farewell_lines(context: Context) -> list[Line]:
     """Return how to resume the session, empty if it was never saved."""
     memory = context.memory
-    if memory.beside is not None:
+    if memory.recovered_path is not None:
         return [
             line(
                 (
                     Style.BAD,
-                    f"Cannot read session.yaml. The turns since then are saved in {safe_line(str(memory.beside))}.",
+                    f"session.yaml cannot be read. New messages are saved in {safe_line(str(memory.recovered_path))}.",
                 )
             )
         ]

@@ -11,7 +11,7 @@ from anthropic import AsyncAnthropic
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent
 from aloop.llm.retry import RetryPolicy
-from aloop.memory import MemoryManager, Session
+from aloop.memory import Session, SessionLibrary
 from aloop.tools.base import Tool
 from tests.agent.patient import Patient
 from tests.agent.scripted import Line, ScriptedLLM, no_pause
@@ -45,7 +45,7 @@ class Stage:
 
     async def saved(self) -> Session:
         """Read back what is on disk."""
-        return await MemoryManager.load_session(self.memory.session_id, sessions_dir=self.memory.sessions_dir)
+        return await SessionLibrary(self.memory.sessions_dir).load(self.memory.session_id)
 
 
 SetStage = Callable[..., Stage]

@@ -11,7 +11,7 @@ from aloop.agent.events import AgentEvent, Notice, ToolFinished
 from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.retry import RetryPolicy
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from tests.agent.scripted import no_pause
 from tests.stub import StubServer
 
@@ -51,5 +51,5 @@ class Patient:
         self.stub.script("I am well.")
         assert await self.ask("How are you?") == "I am well."
         assert memory.get_repairs() == ()
-        stored = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+        stored = await SessionLibrary(memory.sessions_dir).load(memory.session_id)
         assert stored.messages == memory.messages

@@ -22,7 +22,7 @@ from aloop.llm.base import ModelNote, Reply
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
 from aloop.llm.prompts import INSTRUCTIONS
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from aloop.memory.context import project
 from aloop.tools.base import Tool, ToolResult
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM, answer
@@ -59,7 +59,7 @@ class Talk:
         return [message.content for message in self.llm.requests[-1] if message.role != "system"]
 
     async def is_saved(self) -> bool:
-        stored = await MemoryManager.load_session(self.memory.session_id, sessions_dir=self.memory.sessions_dir)
+        stored = await SessionLibrary(self.memory.sessions_dir).load(self.memory.session_id)
         return stored.messages == self.memory.messages
 
 
@@ -175,7 +175,7 @@ async def test_room_is_made_in_the_middle_of_a_turn_too(sessions_dir: Path) -> N
     assert [message.role for message in agent.memory.messages if not message.summary] == [
         *("user", *["assistant", "tool"] * 4, "assistant")
     ]
-    stored = await MemoryManager.load_session(agent.memory.session_id, sessions_dir=sessions_dir)
+    stored = await SessionLibrary(sessions_dir).load(agent.memory.session_id)
     assert stored.messages == agent.memory.messages
 
 

@@ -152,7 +152,7 @@ def test_privacy_check_depends_on_the_folder_mode(here: Environment, sessions_di
 @pytest.mark.parametrize(
     ("call", "number", "expected"),
     [
-        ("create", errno.EACCES, "not permitted"),
+        ("create", errno.EACCES, "permission denied"),
         ("create", errno.EROFS, "read-only"),
         ("write", errno.ENOSPC, "disk is full"),
         ("fsync", errno.EIO, "Input/output error"),

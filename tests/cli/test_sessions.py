@@ -189,7 +189,7 @@ def test_export_writes_a_new_file_only(sessions_dir: Path, capsys: pytest.Captur
     assert run_sessions(options) == 0
     assert Path("talk.md").read_text().startswith("# What is 2+2?\n")
     assert capsys.readouterr() == ("", f"Wrote {Path.cwd() / 'talk.md'}\n")
-    with pytest.raises(StorageError, match="there already"):
+    with pytest.raises(StorageError, match="already exists"):
         run_sessions(options)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import SessionNotFound
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.saved_sessions import FIRST, SECOND, ask, break_session, save
 from tests.test_main import run
 
@@ -115,7 +115,7 @@ def test_check_with_an_id_checks_that_session_only(sessions_dir: Path, path: Pat
 
 async def test_open_conversation_adopts_a_fix(sessions_dir: Path, damaged: Path) -> None:
     memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
-    findings = await MemoryManager.check_sessions(FIRST, fix=True, sessions_dir=sessions_dir)
+    findings = await SessionLibrary(sessions_dir).check(FIRST, fix=True)
     assert [finding.fixed for finding in findings] == [True]
     await memory.save_memory()
     assert [message.role for message in memory.messages] == ["user", "assistant", "tool", "assistant"]

@@ -40,7 +40,7 @@ async def test_a_fork_is_a_copy_and_leaves_the_other_alone(bench: SetUp, session
     await dispatch("/resume", stage.context)
     assert "a copy of a1b2c3d4" in str(stage.view.of("info")[-1])
     await dispatch("And 3+3?", stage.context)
-    saved = await stage.memory.load_session(stage.memory.session_id, sessions_dir=sessions_dir)
+    saved = await stage.memory.library.load(stage.memory.session_id)
     assert (saved.forked_from, len(saved.messages)) == (FIRST, 6)
     assert path.read_bytes() == text
 
@@ -58,7 +58,7 @@ async def test_what_was_done_meanwhile_shows_in_the_rows(bench: SetUp, sessions_
     await dispatch("/resume", stage.context)
     assert stage.view.of("sessions") == [[THIRD, FIRST]]
     assert stage.context.rows == [THIRD, FIRST]
-    rows = await stage.memory.list_sessions(sessions_dir=sessions_dir)
+    rows = await stage.memory.library.list_sessions()
     assert [row.title for row in rows] == ["What is 2+2?", "Sums"]
 
 

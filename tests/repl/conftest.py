@@ -12,7 +12,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from aloop.agent import ReActAgent
 from aloop.config import Settings
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.tools.base import Tool
 from repl import engine
 from repl.options import ShellOptions
@@ -52,7 +52,7 @@ class Stage:
         """Return the contents of the messages of the newest session on disk."""
         found = await MemoryManager.find_latest_session(sessions_dir=self.sessions_dir)
         assert found is not None
-        session = await MemoryManager.load_session(found, sessions_dir=self.sessions_dir)
+        session = await SessionLibrary(self.sessions_dir).load(found)
         return [message.content for message in session.messages]
 
 

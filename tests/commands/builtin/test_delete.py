@@ -48,7 +48,7 @@ async def test_without_an_argument_the_open_session_goes_and_a_new_one_begins(be
     assert stage.memory.message_count == 0
     assert "This is a new session." in str(stage.view.of("info")[-1])
     await dispatch("Hi again", stage.context)
-    (left,) = await stage.memory.list_sessions(sessions_dir=sessions_dir)
+    (left,) = await stage.memory.library.list_sessions()
     assert left.id == stage.memory.session_id
 
 

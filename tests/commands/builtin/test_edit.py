@@ -100,7 +100,8 @@ async def test_what_is_said_afterwards_follows_what_was_edited(stage: Bench) -> 
 
 
 @pytest.mark.parametrize(
-    ("typed", "reason"), [("/edit 9", "There is no message 9: this session has 4"), ("/edit x", "no message number")]
+    ("typed", "reason"),
+    [("/edit 9", "This session has no message 9. It has 4 messages"), ("/edit x", "no message number")],
 )
 async def test_a_message_that_is_not_there_opens_no_editor(stage: Bench, typed: str, reason: str) -> None:
     await dispatch(typed, stage.context)

@@ -61,7 +61,7 @@ async def test_nothing_is_written_over_without_a_yes(bench: SetUp) -> None:
     assert "What is 2+2?" in Path("talk.md").read_text()
 
 
-@pytest.mark.parametrize(("line", "said"), [("/export", "Say in which format"), ("/export pdf", "no format 'pdf'")])
+@pytest.mark.parametrize(("line", "said"), [("/export", "No format given"), ("/export pdf", "Unknown format 'pdf'")])
 async def test_what_is_no_format_is_told(bench: SetUp, line: str, said: str) -> None:
     stage = await _talk(bench)
     await dispatch(line, stage.context)

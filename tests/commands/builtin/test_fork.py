@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
@@ -20,7 +20,7 @@ async def test_a_fork_goes_on_from_a_message_and_leaves_the_other_alone(bench: S
     told = str(stage.view.of("info")[-1])
     assert "a fork of a1b2c3d4 up to message 1." in told
     await dispatch("why?", stage.context)
-    saved = await MemoryManager.load_session(stage.memory.session_id, sessions_dir=sessions_dir)
+    saved = await SessionLibrary(sessions_dir).load(stage.memory.session_id)
     assert (saved.forked_from, [message.content for message in saved.messages]) == (
         FIRST,
         ["What is 2+2?", "why?", "Sure."],

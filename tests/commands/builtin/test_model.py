@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
 from tests.agent.scripted import ScriptedLLM, answer
 from tests.commands.conftest import Bench, SetUp
@@ -32,7 +32,7 @@ async def talked(bench: SetUp, *more: object) -> Bench:
 
 async def stored_model(stage: Bench) -> str | None:
     memory = stage.memory
-    return (await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)).model
+    return (await SessionLibrary(memory.sessions_dir).load(memory.session_id)).model
 
 
 async def test_model_tells_which_answers_and_which_there_are(bench: SetUp) -> None:
@@ -130,7 +130,7 @@ async def test_system_sets_what_is_told_and_the_file_has_it_at_once(bench: SetUp
     stage = await talked(bench, answer("Arr."))
     await dispatch("/system You are a pirate.", stage.context)
     memory = stage.memory
-    stored = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    stored = await SessionLibrary(memory.sessions_dir).load(memory.session_id)
     assert stored.system_messages == (LLMMessage("system", "You are a pirate."),)
     await dispatch("four", stage.context)
     assert stage.llm.requests[-1][0].content == "You are a pirate."

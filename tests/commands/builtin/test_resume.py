@@ -60,7 +60,7 @@ async def test_the_conversation_goes_on_in_the_session(bench: SetUp, sessions_di
     stage = bench(answer("Sure."))
     await dispatch(f"/resume {session_id[:8]}", stage.context)
     await dispatch("go on", stage.context)
-    saved = await stage.memory.load_session(session_id, sessions_dir=sessions_dir)
+    saved = await stage.memory.library.load(session_id)
     assert [message.content for message in saved.messages] == ["one", "answer to one", "go on", "Sure."]
 
 
@@ -152,7 +152,7 @@ async def test_a_session_that_another_shell_has_open_is_offered_as_a_copy(bench:
         assert str(question).endswith(" Go on in a copy?")
         await dispatch("And 3+3?", stage.context)
     assert stage.memory.session_id != FIRST
-    copy = await stage.memory.load_session(stage.memory.session_id, sessions_dir=sessions_dir)
+    copy = await stage.memory.library.load(stage.memory.session_id)
     assert (copy.forked_from, len(copy.messages)) == (FIRST, 6)
     assert path.read_bytes() == text
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory import manager as slices
+from aloop.memory import library
 from commands.context import Context
 from commands.dispatch import dispatch
 from commands.pages import Page
@@ -46,7 +46,7 @@ async def test_a_row_of_a_later_list_has_no_place(bench: SetUp, sessions_dir: Pa
 async def test_a_session_takes_three_rows_and_tells_of_the_rest(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, says="4")
     stage = bench()
-    session = await stage.memory.load_session(FIRST, sessions_dir=sessions_dir)
+    session = await stage.memory.library.load(FIRST)
     await stage.memory.resume(FIRST)
     for _ in range(3):
         await stage.memory.add_message(session.messages[0])
@@ -92,7 +92,7 @@ class InterruptingView(RecordingView):
 async def test_ctrl_c_stops_the_search_and_keeps_what_is_shown(
     bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slices, "SLICE", 0)
+    monkeypatch.setattr(library, "SLICE", 0)
     for number in range(9):
         save(sessions_dir, f"{number:08}-5678-40ab-8def-1234567890ab", day=number + 1)
     stage = bench()

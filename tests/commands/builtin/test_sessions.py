@@ -9,7 +9,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager, SessionStats
+from aloop.memory import MemoryManager, SessionLibrary, SessionStats
 from commands.builtin import REGISTRY
 from commands.dispatch import dispatch
 from commands.registry import Next
@@ -32,7 +32,7 @@ async def test_clear_begins_a_new_session_and_tells_where_the_old_one_is(bench: 
     assert stage.memory.session_id != before
     assert stage.memory.message_count == 0
     assert before[:8] in str(stage.view.of("info")[0])
-    kept = await stage.memory.load_session(before, sessions_dir=sessions_dir)
+    kept = await stage.memory.library.load(before)
     assert len(kept.messages) == 2
 
 
@@ -74,7 +74,7 @@ async def test_what_a_failed_save_has_left_is_saved_before_the_session_is_put_aw
     await stage.memory.add_message(LLMMessage("user", "not saved yet"))
     before = stage.memory.session_id
     await dispatch("/clear", stage.context)
-    kept = await stage.memory.load_session(before, sessions_dir=sessions_dir)
+    kept = await stage.memory.library.load(before)
     assert kept.messages[-1].content == "not saved yet"
 
 
@@ -133,5 +133,5 @@ async def test_exit_saves_what_an_earlier_save_could_not_also_when_others_have_w
     await other.save_memory()
     await stage.memory.add_message(LLMMessage("user", "not saved yet"))
     assert (await dispatch("/exit", stage.context)).next is Next.LEAVE
-    session = await MemoryManager.load_session(stage.memory.session_id, sessions_dir=stage.memory.sessions_dir)
+    session = await SessionLibrary(stage.memory.sessions_dir).load(stage.memory.session_id)
     assert [message.content for message in session.messages] == ["Hello", "Hi", "one", "two", "three", "not saved yet"]

@@ -49,7 +49,7 @@ async def test_restore_covers_nothing_up(bench: SetUp, sessions_dir: Path) -> No
     await dispatch(f"/delete {FIRST}", stage.context)
     save(sessions_dir, FIRST, says="mine")
     await dispatch(f"/restore {FIRST}", stage.context)
-    assert "is in the place of session a1b2c3d4" in str(stage.view.of("error")[0])
+    assert "Cannot restore session a1b2c3d4" in str(stage.view.of("error")[0])
     assert "mine" in path.read_text()
 
 

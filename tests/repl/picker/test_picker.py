@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from aloop.memory import MemoryManager, SessionTitle, manager
+from aloop.memory import SessionLibrary, SessionTitle, library
 from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
@@ -118,19 +118,19 @@ async def test_word_that_starts_with_a_command_letter_becomes_the_filter(stage: 
         shell.type("\x04k")
         await wait_for_row(shell, "find: onk")
         await shell.see("1 of 3")
-        assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
+        assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
 @pytest.fixture
 def may_read(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """An event that sessions are read only after."""
-    event, read = asyncio.Event(), MemoryManager.list_titles
+    event, read = asyncio.Event(), SessionLibrary.list_titles
 
-    async def wait_and_read(_: MemoryManager, *, sessions_dir: Path) -> list[SessionTitle]:
+    async def wait_and_read(library: SessionLibrary) -> list[SessionTitle]:
         await event.wait()
-        return await read(sessions_dir=sessions_dir)
+        return await read(library)
 
-    monkeypatch.setattr(MemoryManager, "list_titles", wait_and_read)
+    monkeypatch.setattr(SessionLibrary, "list_titles", wait_and_read)
     return event
 
 
@@ -181,7 +181,7 @@ async def test_question_is_cancelled_when_its_session_disappears(
         await open_before_reading(shell, may_read)
         shell.type("d")
         await wait_for_row(shell, "Enter move 0badcafe to the trash")
-        await MemoryManager.delete_session(THIRD, sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).delete(THIRD)
         may_read.set()
         await wait_for_row(shell, LEGEND)
         await wait_for_row(shell, " 1  a1b2ffff")
@@ -192,7 +192,7 @@ async def test_error_of_reading_sessions_is_reported(stage: SetStage, monkeypatc
         raise StorageError("The disk is gone.", Path())
 
     async with stage() as shell:
-        monkeypatch.setattr(MemoryManager, "list_titles", refuse)
+        monkeypatch.setattr(SessionLibrary, "list_titles", refuse)
         shell.type("/resume\r")
         await shell.see("The disk is gone.")
         await shell.rest()
@@ -210,7 +210,7 @@ async def test_d_moves_the_session_to_the_trash_after_enter(stage: SetStage, ses
         await wait_until_gone(shell, "donkeys")
         shell.type("\x1b")
         await shell.rest()
-        assert [row.id for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)] == [THIRD, FIRST]
+        assert [row.id for row in await SessionLibrary(sessions_dir).list_titles()] == [THIRD, FIRST]
         shell.type("/resume 2\r")
         await shell.see("Resumed a1b2c3d4")
 
@@ -218,13 +218,13 @@ async def test_d_moves_the_session_to_the_trash_after_enter(stage: SetStage, ses
 async def test_second_d_during_a_deletion_deletes_no_other_session(
     stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event, delete = asyncio.Event(), MemoryManager.delete_session
+    event, delete = asyncio.Event(), SessionLibrary.delete
 
-    async def wait_and_delete(_: MemoryManager, session_id: str, *, sessions_dir: Path) -> Path:
+    async def wait_and_delete(library: SessionLibrary, session_id: str) -> Path:
         await event.wait()
-        return await delete(session_id, sessions_dir=sessions_dir)
+        return await delete(library, session_id)
 
-    monkeypatch.setattr(MemoryManager, "delete_session", wait_and_delete)
+    monkeypatch.setattr(SessionLibrary, "delete", wait_and_delete)
     async with stage() as shell:
         await open_picker(shell)
         await wait_for_row(shell, " 1  0badcafe")
@@ -234,7 +234,7 @@ async def test_second_d_during_a_deletion_deletes_no_other_session(
         await wait_for_row(shell, "Deleted 0badcafe")
         shell.type("\r\x1b[B")
         await wait_for_row(shell, "── a1b2c3d4")
-        assert [row.id for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)] == [SECOND, FIRST]
+        assert [row.id for row in await SessionLibrary(sessions_dir).list_titles()] == [SECOND, FIRST]
 
 
 async def test_pasted_letters_are_never_commands(stage: SetStage, sessions_dir: Path) -> None:
@@ -242,7 +242,7 @@ async def test_pasted_letters_are_never_commands(stage: SetStage, sessions_dir: 
         await open_picker(shell)
         shell.type("\x1b[200~\x1b[201~dy\r")
         await wait_for_row(shell, "find: dy")
-        assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
+        assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
 async def test_r_renames_the_session(stage: SetStage, sessions_dir: Path) -> None:
@@ -257,7 +257,7 @@ async def test_r_renames_the_session(stage: SetStage, sessions_dir: Path) -> Non
         await wait_for_row(shell, " 3  a1b2c3d4  2025-01-01    Sunny")
         shell.type("\x1b")
         await shell.rest()
-        titles = [row.title for row in await MemoryManager.list_titles(sessions_dir=sessions_dir)]
+        titles = [row.title for row in await SessionLibrary(sessions_dir).list_titles()]
         assert titles[2] == "Sunny"
 
 
@@ -268,11 +268,11 @@ async def test_f_continues_in_a_copy(stage: SetStage, sessions_dir: Path) -> Non
         await wait_for_row(shell, "Enter continue in a copy of a1b2c3d4 · Esc cancel")
         shell.type("\r")
         await shell.see("a copy of a1b2c3d4. It is saved with its first turn.")
-        assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
+        assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
 async def test_filter_searches_the_first_message(stage: SetStage, sessions_dir: Path) -> None:
-    await MemoryManager.rename_session(FIRST, "Other", sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).rename(FIRST, "Other")
     async with stage() as shell:
         await open_picker(shell)
         shell.type("weather")
@@ -295,7 +295,7 @@ async def test_error_of_a_rename_is_shown_in_the_legend(stage: SetStage, monkeyp
     def refuse(*_: object) -> None:
         raise StorageError("The disk is full.", Path())
 
-    monkeypatch.setattr(manager, "rename_session", refuse)
+    monkeypatch.setattr(library, "rename_session", refuse)
     async with stage() as shell:
         await open_picker(shell)
         shell.type("r\x15New\r")
@@ -316,7 +316,7 @@ async def test_filter_without_matches_has_no_actions(stage: SetStage) -> None:
 
 async def test_resume_without_sessions_opens_no_picker(stage: SetStage, sessions_dir: Path) -> None:
     for session_id in (FIRST, SECOND, THIRD):
-        await MemoryManager.delete_session(session_id, sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).delete(session_id)
     async with stage() as shell:
         shell.type("/resume\r")
         await shell.see("no saved sessions")
@@ -359,7 +359,7 @@ async def test_renaming_the_open_session_is_not_an_external_change(stage: SetSta
         await shell.see("Six.")
         await shell.rest()
         assert "changed on disk" not in shell.terminal.scrollback
-        titles = await MemoryManager.list_titles(sessions_dir=sessions_dir)
+        titles = await SessionLibrary(sessions_dir).list_titles()
         assert titles[0].title == "Sums"
 
 
@@ -372,7 +372,7 @@ async def test_error_after_closing_the_picker_is_reported_in_the_scrollback(
         may_fail.wait()
         raise StorageError("The disk is full.", Path())
 
-    monkeypatch.setattr(manager, "rename_session", refuse)
+    monkeypatch.setattr(library, "rename_session", refuse)
     async with stage() as shell:
         await open_picker(shell)
         shell.type("r\x15New\r")
