@@ -28,6 +28,7 @@ from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
+from aloop.text import quantity
 
 
 def usage_text(usage: Usage) -> str:
@@ -99,11 +100,6 @@ def describe(row: SessionSummary) -> str:
     if row.problem is not None:
         return f"session {short}, which can not be opened ({row.problem})"
     return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
-
-
-def quantity(count: int, noun: str) -> str:
-    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def hit_session_line(hit: Hit) -> str:

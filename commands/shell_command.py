@@ -111,6 +111,6 @@ def _shell() -> str:
 def _ending(code: int) -> str:
     """Return how a command ended; the code is negative for a signal."""
     # Imported here for start-up time.
-    from aloop.tools.process import ending
+    from aloop.tools.process import describe_exit
 
-    return ending(code)
+    return describe_exit(code)

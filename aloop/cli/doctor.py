@@ -32,13 +32,14 @@ from aloop.cli.console import print_line, print_note
 from aloop.cli.options import DoctorOptions
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
-from aloop.formatting import json_line, quantity
+from aloop.formatting import json_line
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, explain_error, temporary_name, write_all
 from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
+from aloop.text import quantity
 
 Level = Literal["ok", "warn", "fail"]
 

@@ -32,7 +32,6 @@ from aloop.formatting import (
     json_line,
     list_lines,
     message_lines,
-    quantity,
     session_record,
     show_lines,
     stats_lines,
@@ -46,6 +45,7 @@ from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
+from aloop.text import quantity
 
 STDOUT = "-"
 

@@ -121,6 +121,6 @@ def test_what_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert found.attachments == []
     assert [refusal.split(" ")[-3:] for refusal in found.refusals] == [
         ["bytes,", "not", "text."],
-        ["is", "not", "opened."],
+        ["is", "not", "read."],
         ["with", "its", "tools."],
     ]

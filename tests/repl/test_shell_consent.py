@@ -58,7 +58,7 @@ async def test_what_is_allowed_is_done_once_it_was_seen(play: SetStage) -> None:
         assert content("a.txt") is None
         shell.type("y\r")
         await shell.see("Done.")
-        assert "  allowed\n● write_file a.txt … 0.0s → Wrote a.txt: new, 1 line.\n" in shell.terminal.scrollback
+        assert "  allowed\n● write_file a.txt … 0.0s → Created a.txt (1 line).\n" in shell.terminal.scrollback
         assert content("a.txt") == "hello\n"
 
 
@@ -70,7 +70,7 @@ async def test_a_no_is_told_to_the_model_with_its_reason(play: SetStage) -> None
         await shell.see("As you like.")
         await shell.rest()
         assert "  refused: use b.txt" in shell.terminal.scrollback
-        assert "The person said no: use b.txt" in ((await shell.saved())[2] or "")
+        assert "The user declined: use b.txt" in ((await shell.saved())[2] or "")
         assert content("a.txt") is None
 
 
