@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import AloopError, StorageError
 from commands.attachments import with_attachments
 from commands.context import Verbosity
-from commands.mentions import read_along
+from commands.mentions import attach_mentions
 from commands.trust import find_concerns, remember_work
 from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
@@ -112,7 +112,7 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
 
 async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
     """Return the task with the files that it mentions; no other than a tool might read without a question."""
-    found = await read_along(options.typed, agent.working_dir, outside="outside" in options.allow)
+    found = await attach_mentions(options.typed, agent.working_dir, outside="outside" in options.allow)
     for refusal in found.refusals:
         tell(refusal)
     for attachment in found.attachments:

@@ -1,4 +1,4 @@
-"""/help: the commands, from the registry."""
+"""/help: show the commands in the registry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def show_help(context: Context, argument: str) -> Outcome:
-    """Show all commands, or the one that ``argument`` names, with or without its slash."""
+    """Show all commands, or the one named in ``argument``, with or without slash."""
     if not argument:
         context.view.help(context.registry.commands)
         return Outcome()
@@ -19,7 +19,8 @@ async def show_help(context: Context, argument: str) -> Outcome:
     command = context.registry.find(name)
     if command is None:
         guess = context.registry.suggest(name)
-        context.view.error(f"There is no command /{name}." + (f" Did you mean /{guess}?" if guess else ""))
+        hint = f"Did you mean /{guess}?" if guess else "/help lists the commands."
+        context.view.error(f"Unknown command /{name}. {hint}")
     else:
         context.view.help([command])
     return Outcome()
@@ -27,7 +28,7 @@ async def show_help(context: Context, argument: str) -> Outcome:
 
 COMMAND = Command(
     name="help",
-    summary="Show the commands, or more about one",
+    summary="Show the commands, or details about one",
     handler=show_help,
     usage="[COMMAND]",
     argument=Argument.COMMAND,

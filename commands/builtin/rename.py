@@ -1,4 +1,4 @@
-"""/rename: give the open session a title."""
+"""/rename: set the title of the open session."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 async def rename(context: Context, argument: str) -> Outcome:
-    """Put a title into the session's header; without one, show what it has. Raises UsageError, StorageError."""
+    """Set the title to ``argument``, or show it; raise UsageError or StorageError."""
     memory, view = context.memory, context.view
     if not argument:
-        title = f"This session is called “{memory.title}”." if memory.title else "This session has no title yet."
-        view.info(f"{title} /rename TITLE changes that.")
+        title = f"The title is “{memory.title}”." if memory.title else "This session has no title yet."
+        view.info(f"{title} /rename TITLE changes it.")
         return Outcome()
     await memory.rename(argument)
-    when = "" if memory.path else " It is saved with the first turn."
-    view.info(f"This session is called “{memory.title}” from now on.{when}")
+    when = "" if memory.path else " It will be saved with the first turn."
+    view.info(f"The title is now “{memory.title}”.{when}")
     return Outcome()
 
 

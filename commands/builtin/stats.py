@@ -1,4 +1,4 @@
-"""/stats: what this session holds."""
+"""/stats: statistics of the session."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 async def stats(context: Context, _argument: str) -> Outcome:
-    """Show the counts of the open session, what is not saved yet included."""
+    """Show the statistics of the open session, including unsaved messages."""
     context.view.stats(context.memory.stats())
     return Outcome()
 
 
 COMMAND = Command(
     name="stats",
-    summary="Count the messages, tool calls and tokens of this session",
+    summary="Show the messages, tool calls and tokens of this session",
     handler=stats,
     example="/stats",
 )

@@ -1,4 +1,4 @@
-"""/system: what the model is told before the conversation."""
+"""/system: show or set the system message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def system(context: Context, argument: str) -> Outcome:
-    """Show the system message, or put ``argument`` in its place; a session that has a file has it there at once."""
+    """Show the system message, or replace it with ``argument`` and save the session."""
     if not argument:
         context.view.info(context.agent.system_text)
         return Outcome()
@@ -19,13 +19,13 @@ async def system(context: Context, argument: str) -> Outcome:
     memory.set_system_message(argument)
     if memory.path is not None:
         await memory.save_memory()
-    context.view.info("From the next turn on, this is what the model is told first.")
+    context.view.info("The system message is changed from the next turn on.")
     return Outcome()
 
 
 COMMAND = Command(
     name="system",
-    summary="Show what the model is told before the conversation, or set it",
+    summary="Show or set the system message",
     handler=system,
     usage="[TEXT]",
     argument=Argument.TEXT,
