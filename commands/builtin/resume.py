@@ -112,7 +112,7 @@ async def _list_recent(context: Context, known: Sequence[str]) -> None:
         return
     # Not in a pager, because the rows must stay on the screen.
     await context.view.sessions(rows, paged=False)
-    context.view.info("/resume 1 opens the first row; /resume a1b2 opens the session whose ID starts with a1b2.")
+    context.view.info("/resume 1 opens the first row, /resume a1b2 the session with that ID prefix.")
 
 
 COMMAND = Command(

@@ -60,7 +60,7 @@ def test_ctrl_c_in_a_command_ends_it_whole() -> None:
         child = int(Path("child").read_text())
         assert is_running(child)
         shell.send("\x03")
-        shell.wait_for("Stopped. What there was is kept.")
+        shell.wait_for("Stopped. The partial answer is kept.")
         shell.wait_for_prompt()
         assert not is_running(child)
 

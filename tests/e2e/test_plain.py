@@ -95,7 +95,7 @@ def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
         aloop.wait_for("Well\n>")
         assert stub.requests[0].last_user_text == "one\nt\nwo"
         aloop.send_line("/undo")
-        aloop.wait_for("puts it back.\n> one\nt\nwo")
+        aloop.wait_for("restores it.\n> one\nt\nwo")
         aloop.send(" three")
         aloop.wait_for("wo three")
         aloop.send("\x03")

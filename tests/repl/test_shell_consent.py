@@ -98,7 +98,7 @@ async def test_a_new_session_asks_again(play: SetStage) -> None:
         await shell.see("Done.")
         await shell.rest()
         shell.type("/clear\r")
-        await shell.see("A new session.")
+        await shell.see("Started a new session.")
         await shell.rest()
         shell.type("go\r")
         await asked(shell)
@@ -140,7 +140,7 @@ async def test_ctrl_c_at_the_question_ends_the_turn_with_nothing_done(play: SetS
         shell.type("go\r")
         await asked(shell)
         shell.type("y\x03")
-        await shell.see("Stopped. What there was is kept.")
+        await shell.see("Stopped. The partial answer is kept.")
         await shell.rest()
         assert content("a.txt") is None
         assert "interrupted" in ((await shell.saved())[-1] or "")

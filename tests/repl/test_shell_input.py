@@ -76,7 +76,7 @@ async def test_the_history_holds_pastes_unfolded_after_ctrl_c_too(stage: SetStag
 async def test_a_paste_that_was_cut_out_comes_back_into_a_later_line(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"{pasted(LONG)}\x15/clear\r")
-        await shell.see("This session is new already.")
+        await shell.see("This session is already new.")
         await shell.rest()
         shell.type("see \x19\r")
         assert await first_saved(shell) == f"see {LONG}"
@@ -169,7 +169,7 @@ async def test_ctrl_c_on_the_empty_line_leaves_output_here(stage: SetStage) -> N
         shell.type("\r")
         await shell.see("leaves the output here.")
         shell.type("\x03")
-        await shell.see("No output goes with your next message.")
+        await shell.see("No output will be sent with your next message.")
         shell.type("Hi\r")
         assert await first_saved(shell) == "Hi"
 

@@ -207,7 +207,7 @@ async def test_d_moves_to_the_trash_after_a_yes(stage: SetStage, sessions_dir: P
         shell.type("\x1b")
         await line(shell, LEGEND)
         shell.type("d\r")
-        await line(shell, "Deleted a1b2ffff: /restore a1b2ffff")
+        await line(shell, "Deleted a1b2ffff; /restore a1b2ffff")
         await gone(shell, "donkeys")
         shell.type("\x1b")
         await shell.rest()
@@ -268,7 +268,7 @@ async def test_f_goes_on_in_a_copy(stage: SetStage, sessions_dir: Path) -> None:
         shell.type("\x1b[Ff")
         await line(shell, "Enter goes on in a copy of a1b2c3d4 · Esc does not")
         shell.type("\r")
-        await shell.see("a copy of a1b2c3d4. It is saved with its first turn.")
+        await shell.see("a copy of a1b2c3d4. It will be saved with its first turn.")
         assert len(await MemoryManager.list_titles(sessions_dir=sessions_dir)) == 3
 
 
@@ -320,7 +320,7 @@ async def test_without_sessions_there_is_nothing_to_pick(stage: SetStage, sessio
         await MemoryManager.delete_session(session_id, sessions_dir=sessions_dir)
     async with stage() as shell:
         shell.type("/resume\r")
-        await shell.see("no saved sessions")
+        await shell.see("No sessions are saved")
         await shell.rest()
 
 
@@ -343,7 +343,7 @@ async def test_what_was_trashed_is_told_once_more_in_the_scrollback(stage: SetSt
         await line(shell, "Deleted 0badcafe")
         shell.type("donk\x7f\x7f\x7f\x7f\r")
         await shell.see("Resumed a1b2ffff")
-        assert "Deleted 0badcafe: /restore 0badcafe brings it back.\n" in shell.terminal.scrollback
+        assert "Deleted 0badcafe; /restore 0badcafe restores it.\n" in shell.terminal.scrollback
 
 
 async def test_renaming_the_open_session_is_nobody_elses_change(stage: SetStage, sessions_dir: Path) -> None:

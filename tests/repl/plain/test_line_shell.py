@@ -42,7 +42,7 @@ def test_exit_leaves_the_rest_unread() -> None:
 
 def test_what_fails_is_told_and_the_next_line_is_read() -> None:
     done = converse("/nope\n/help\n")
-    assert "There is no command /nope" in done.stderr
+    assert "Unknown command /nope" in done.stderr
     assert "/resume" in done.stdout
     assert done.returncode == 0
 
