@@ -11,7 +11,7 @@ def quantity(count: int, noun: str) -> str:
 
 
 class HeadAndTail:
-    """Text that arrives in pieces, of which the first and last ``most`` characters are kept."""
+    """Keeps the first and last ``most`` characters of text that arrives in pieces."""
 
     def __init__(self, most: int) -> None:
         self._most = most

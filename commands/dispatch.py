@@ -48,7 +48,7 @@ async def _call(call: Call, context: Context) -> Outcome:
         context.view.error(f"/{command.name} takes no argument. Nothing was done.")
         return Outcome()
     try:
-        return await command.handler(context, call.argument)
+        return await command.handler(context, call.argument) or Outcome()
     except AmbiguousPrefix as error:
         if command.argument is not Argument.SESSION:
             raise

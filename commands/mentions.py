@@ -13,6 +13,12 @@ from pathlib import Path
 from aloop.errors import ToolError
 from commands.attachments import Attachment, split_attachments
 
+MOST_BYTES = 100_000
+"""Of one file; longer ones are cut, if possible at the end of a line."""
+
+MOST_TOGETHER = 300_000
+"""Bytes of all files attached to one message."""
+
 # Excludes the @ of an email address, and one after a backslash.
 _MENTION = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]+)"|([^\s"]\S*))""")
 _CLOSING = ".,;:!?)]}>\"'`"
@@ -38,13 +44,6 @@ def _readings(word: str) -> Iterator[str]:
         word = word[:-1]
         if word:
             yield word
-
-
-MOST_BYTES = 100_000
-"""Of one file; longer ones are cut, if possible at the end of a line."""
-
-MOST_TOGETHER = 300_000
-"""Bytes of all files attached to one message."""
 
 
 @dataclass(slots=True)

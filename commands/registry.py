@@ -37,7 +37,8 @@ class Argument(Enum):
     TEXT = "text"
 
 
-Handler = Callable[[C, str], Awaitable[Outcome]]
+Handler = Callable[[C, str], Awaitable[Outcome | None]]
+"""Runs a command with its argument; None is the default outcome."""
 
 
 @dataclass(frozen=True, slots=True)

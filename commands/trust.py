@@ -94,7 +94,7 @@ async def confirm_trust(context: Context, session: Session) -> None:
 
 
 async def require_trusted(context: Context, session: Session) -> None:
-    """Raise SessionDeclined if there are concerns, where no one can be asked."""
+    """Raise SessionDeclined if there are concerns; for use where no one can be asked."""
     if find_concerns(session, context.memory.sessions_dir, context.trust):
         raise SessionDeclined(session.id)
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
-from commands.registry import Command, Outcome
+from commands.registry import Command
 from commands.session_browser import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def clear(context: Context, _argument: str) -> Outcome:
+async def clear(context: Context, _argument: str) -> None:
     """Save the open session and start a new one; raise StorageError if that fails."""
     memory = context.memory
     if not memory.message_count:
         context.view.info("This session is already new.")
-        return Outcome()
+        return
     await save_before_leaving(memory)
     before = memory.session_id[:SHORT_ID]
     memory.start_new()
     context.view.info(f"Started a new session. The previous one is saved; /resume {before} returns to it.")
-    return Outcome()
 
 
 COMMAND = Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.text import quantity
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _UNDO = "undo"
 
 
-async def compact(context: Context, argument: str) -> Outcome:
+async def compact(context: Context, argument: str) -> None:
     """Summarize the older messages, focused on ``argument``; ``undo`` reverts that."""
     # Imported late for start-up time.
     from aloop.agent.compaction import undone
@@ -22,7 +22,7 @@ async def compact(context: Context, argument: str) -> Outcome:
     if argument.lower() == _UNDO:
         await context.memory.edit(undone)
         view.info("The original messages are sent again. The summary stays in the session, marked skip: true.")
-        return Outcome()
+        return
     before = agent.context_use.tokens
     done = await agent.compact(argument)
     if done is None:
@@ -35,7 +35,6 @@ async def compact(context: Context, argument: str) -> Outcome:
             f"{quantity(done.messages, 'older message')} will be sent as a summary{saved}. The session keeps the "
             "originals; /compact undo sends them again."
         )
-    return Outcome()
 
 
 COMMAND = Command(

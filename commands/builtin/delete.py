@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import SessionNotFound
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.selection import read_session
 from commands.session_browser import SessionBrowser, save_before_leaving
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def delete(context: Context, argument: str) -> Outcome:
+async def delete(context: Context, argument: str) -> None:
     """Ask, then move the session in ``argument``, or the open one, to the trash."""
     memory = context.memory
     if not argument and not memory.message_count and memory.path is None:
         context.view.info("This session is new, so there is nothing to delete.")
-        return Outcome()
+        return
     wanted = read_session(context, argument) if argument else await memory.find_own_name()
     # Imported late for start-up time.
     from aloop.memory.session import require_prefix_length
@@ -31,7 +31,6 @@ async def delete(context: Context, argument: str) -> Outcome:
     if found is None:
         raise SessionNotFound(wanted)
     await _delete(context, found)
-    return Outcome()
 
 
 async def _delete(context: Context, session_id: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import SessionFileError
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.selection import read_number
 from commands.session_browser import save_before_leaving
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def edit(context: Context, argument: str) -> Outcome:
+async def edit(context: Context, argument: str) -> None:
     """Edit a copy of the session's file, at the message numbered in ``argument``.
 
     The session changes only once the copy is valid. Raises UsageError or StorageError.
@@ -31,7 +31,6 @@ async def edit(context: Context, argument: str) -> Outcome:
     if not is_done:
         is_kept = await context.memory.drop_edit(draft)
         context.view.info(_kept(draft) if is_kept else "Nothing was changed.")
-    return Outcome()
 
 
 def _kept(draft: Draft) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def leave(context: Context, _argument: str) -> Outcome:
+async def leave(context: Context, _argument: str) -> Outcome | None:
     """End the shell; after a failed save, only the second call ends it."""
     try:
         await save_before_leaving(context.memory)
@@ -24,7 +24,7 @@ async def leave(context: Context, _argument: str) -> Outcome:
                 "The shell stays open because the last turns are not saved. Use /export json PATH to save them "
                 "elsewhere, or /exit again to leave without them."
             )
-            return Outcome()
+            return None
     return Outcome(Next.LEAVE)
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.session_browser import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def export(context: Context, argument: str) -> Outcome:
+async def export(context: Context, argument: str) -> None:
     """Export the open session; ``argument`` is a format and optionally a path."""
     # Imported late for start-up time.
     from aloop.export import ExportExists, export_path, read_format, render, write_export
@@ -22,7 +22,7 @@ async def export(context: Context, argument: str) -> Outcome:
     memory, view = context.memory, context.view
     if not memory.message_count and memory.path is None:
         view.info("This session is new, so there is nothing to export.")
-        return Outcome()
+        return
     word, _, wanted = argument.partition(" ")
     form = read_format(word)
     try:
@@ -39,10 +39,9 @@ async def export(context: Context, argument: str) -> Outcome:
     except ExportExists:
         if not await view.confirm(f"{path} already exists. Overwrite it?"):
             view.info("Nothing was written.")
-            return Outcome()
+            return
         await asyncio.to_thread(write_export, path, text, replace=True)
     view.info(f"Exported to {path}")
-    return Outcome()
 
 
 COMMAND = Command(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, UsageError
 from commands.builtin.resume import last_exchanges
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.selection import read_number, require_in_range
 from commands.session_browser import save_before_leaving
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def fork(context: Context, argument: str) -> Outcome:
+async def fork(context: Context, argument: str) -> None:
     """Copy the messages up to the number in ``argument`` into a new session.
 
     Without a number, copy all. Raises UsageError, or StorageError if the open session cannot be saved; it then stays
@@ -35,7 +35,6 @@ async def fork(context: Context, argument: str) -> Outcome:
         f"This is now {here}, a fork of {original} up to message {number}{more}. It will be saved with its first turn; "
         f"/resume {original} returns to the original."
     )
-    return Outcome()
 
 
 COMMAND = Command(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def show_help(context: Context, argument: str) -> Outcome:
+async def show_help(context: Context, argument: str) -> None:
     """Show all commands, or the one named in ``argument``, with or without slash."""
     if not argument:
         context.view.help(context.registry.commands)
-        return Outcome()
+        return
     name = argument.removeprefix("/")
     command = context.registry.find(name)
     if command is None:
@@ -23,7 +23,6 @@ async def show_help(context: Context, argument: str) -> Outcome:
         context.view.error(f"Unknown command /{name}. {hint}")
     else:
         context.view.help([command])
-    return Outcome()
 
 
 COMMAND = Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.selection import read_session
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def history(context: Context, argument: str) -> Outcome:
+async def history(context: Context, argument: str) -> None:
     """List all saved sessions as rows, or show the session in ``argument``."""
     memory = context.memory
     if not argument:
@@ -21,10 +21,9 @@ async def history(context: Context, argument: str) -> Outcome:
         await context.view.listing(_as_rows(context, memory.iterate_sessions(sessions_dir=memory.sessions_dir)))
         if not context.rows:
             context.view.info(f"No sessions are saved in {memory.sessions_dir} yet.")
-        return Outcome()
+        return
     wanted = read_session(context, argument)
     await context.view.conversation(await memory.load_session(wanted, sessions_dir=memory.sessions_dir))
-    return Outcome()
 
 
 async def _as_rows(context: Context, sessions: AsyncIterator[SessionSummary]) -> AsyncIterator[SessionSummary]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError
 from aloop.local_model.models import full_name, is_local, title_of
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def model(context: Context, argument: str) -> Outcome:
+async def model(context: Context, argument: str) -> None:
     """Show the models, or switch to the one named in ``argument``.
 
     Any name is accepted, because the API may offer models that the installed SDK does not list; such names get a
@@ -33,17 +33,16 @@ async def model(context: Context, argument: str) -> Outcome:
         view.info(
             f"/model NAME changes it. NAME is a model of the API or a GGUF file (local:PATH): {', '.join(known)}."
         )
-        return Outcome()
+        return
     if full_name(argument, Settings.from_env()) == current:
         view.info(f"The current model is already {title_of(current)}.")
-        return Outcome()
+        return
     await switch(context.agent, argument)
     context.keeps_model = False
     if context.memory.path is not None:
         await context.memory.save_memory()
     name = context.agent.llm.model
     view.info(f"The model is now {title_of(name)}.{_warning(name, known)}")
-    return Outcome()
 
 
 async def switch(agent: ReActAgent, name: str) -> None:

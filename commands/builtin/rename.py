@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def rename(context: Context, argument: str) -> Outcome:
+async def rename(context: Context, argument: str) -> None:
     """Set the title to ``argument``, or show it; raise UsageError or StorageError."""
     memory, view = context.memory, context.view
     if not argument:
         title = f"The title is “{memory.title}”." if memory.title else "This session has no title yet."
         view.info(f"{title} /rename TITLE changes it.")
-        return Outcome()
+        return
     await memory.rename(argument)
     when = "" if memory.path else " It will be saved with the first turn."
     view.info(f"The title is now “{memory.title}”.{when}")
-    return Outcome()
 
 
 COMMAND = Command(

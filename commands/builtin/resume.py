@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
 from aloop.text import quantity
 from commands.builtin.model import follow
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.selection import read_session
 from commands.session_browser import Choice, SessionBrowser, save_before_leaving
 from commands.trust import confirm_trust
@@ -29,7 +29,7 @@ _REMINDER = 2
 _NOTHING_CHANGED = "Nothing was changed."
 
 
-async def resume(context: Context, argument: str) -> Outcome:
+async def resume(context: Context, argument: str) -> None:
     """Open the session in ``argument``, a row or an ID; without it, show the picker."""
     try:
         if argument:
@@ -38,7 +38,6 @@ async def resume(context: Context, argument: str) -> Outcome:
             await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id))
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
-    return Outcome()
 
 
 async def _open(context: Context, wanted: str, hit: Hit | None = None) -> None:

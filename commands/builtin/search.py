@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from aloop.memory.search.search import Hit
@@ -19,14 +19,14 @@ _MOST_PER_SESSION = 3
 """Rows shown for one session."""
 
 
-async def search(context: Context, argument: str) -> Outcome:
-    """Show the messages that contain all words of ``argument``, as they are results.
+async def search(context: Context, argument: str) -> None:
+    """Show the messages that contain all words of ``argument``, as they are found.
 
     Ctrl-C ends the search and keeps the results so far.
     """
     if not argument:
         context.view.error('Type words to search for, with phrases in quotes: /search parser "line numbers"')
-        return Outcome()
+        return
     results = _Results(context)
     memory = context.memory
     try:
@@ -39,7 +39,6 @@ async def search(context: Context, argument: str) -> Outcome:
         results.end("Stopped.")
     else:
         results.end("There may be more results; add a word to narrow the search." if len(context.rows) == _MOST else "")
-    return Outcome()
 
 
 class _Results:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
 from aloop.text import quantity
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.selection import numbered, read_range, require_in_range
 
 if TYPE_CHECKING:
@@ -16,21 +16,19 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def skip(context: Context, argument: str) -> Outcome:
+async def skip(context: Context, argument: str) -> None:
     """Skip the messages numbered in ``argument``; raise UsageError if there are none."""
     if not argument:
         raise UsageError("Type message numbers: /skip 3 leaves out one, /skip 3-5 several. /history shows the numbers.")
     await _mark(context, _Marking(*read_range(argument), skip=True))
-    return Outcome()
 
 
-async def unskip(context: Context, argument: str) -> Outcome:
+async def unskip(context: Context, argument: str) -> None:
     """Stop skipping the messages numbered in ``argument``, by default all."""
     if not argument:
         await _unskip_all(context)
     else:
         await _mark(context, _Marking(*read_range(argument), skip=False))
-    return Outcome()
 
 
 @dataclass(slots=True)
@@ -88,7 +86,7 @@ def _difference(context: Context, before: int) -> str:
 
 SKIP = Command(
     name="skip",
-    summary="Stop sending messages to the model",
+    summary="Exclude messages from the model's context",
     handler=skip,
     usage="N or N-M",
     argument=Argument.TEXT,
@@ -97,7 +95,7 @@ SKIP = Command(
 )
 UNSKIP = Command(
     name="unskip",
-    summary="Send skipped messages to the model again",
+    summary="Include skipped messages in the context again",
     handler=unskip,
     usage="[N or N-M]",
     argument=Argument.TEXT,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Command, Outcome
+from commands.registry import Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def stats(context: Context, _argument: str) -> Outcome:
+async def stats(context: Context, _argument: str) -> None:
     """Show the statistics of the open session, including unsaved messages."""
     context.view.stats(context.memory.stats())
-    return Outcome()
 
 
 COMMAND = Command(

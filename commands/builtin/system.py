@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def system(context: Context, argument: str) -> Outcome:
+async def system(context: Context, argument: str) -> None:
     """Show the system message, or replace it with ``argument`` and save the session."""
     if not argument:
         context.view.info(context.agent.system_text)
-        return Outcome()
+        return
     memory = context.memory
     memory.set_system_message(argument)
     if memory.path is not None:
         await memory.save_memory()
     context.view.info("The system message is changed from the next turn on.")
-    return Outcome()
 
 
 COMMAND = Command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 from commands.selection import read_session
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def trash(context: Context, _argument: str) -> Outcome:
+async def trash(context: Context, _argument: str) -> None:
     """List the deleted sessions as rows, last deleted first."""
     memory = context.memory
     rows = await memory.list_trash(sessions_dir=memory.sessions_dir)
@@ -24,16 +24,16 @@ async def trash(context: Context, _argument: str) -> Outcome:
     context.rows = [row.id if last[row.id] == row.folder else row.folder.name.lower() for row in rows]
     if not rows:
         context.view.info("The trash is empty.")
-        return Outcome()
+        return
     await context.view.trash(rows)
     context.view.info("/restore 1 restores the first row. aloop sessions purge deletes all of them permanently.")
-    return Outcome()
 
 
-async def restore(context: Context, argument: str) -> Outcome:
+async def restore(context: Context, argument: str) -> None:
     """Restore the session in ``argument``, a row or an ID; without it, list the trash."""
     if not argument:
-        return await trash(context, "")
+        await trash(context, "")
+        return
     memory = context.memory
     summary = await memory.restore_session(read_session(context, argument, "/trash"), sessions_dir=memory.sessions_dir)
     # Imported late for start-up time.
@@ -41,7 +41,6 @@ async def restore(context: Context, argument: str) -> Outcome:
 
     short = short_name_of(summary.id, summary.path.parent.name)
     context.view.info(f"Restored {short}; /resume {short} opens it.")
-    return Outcome()
 
 
 TRASH = Command(name="trash", summary="List the deleted sessions", handler=trash, example="/trash")

@@ -29,7 +29,7 @@ def _as_typed(content: str) -> str:
     return typed if all(attachment.kind == "file" for attachment in attachments) else content
 
 
-async def redo(context: Context, _argument: str) -> Outcome:
+async def redo(context: Context, _argument: str) -> None:
     """Restore what was undone last and show it; raise UsageError if there is nothing."""
     memory = context.memory
     done = await memory.redo()
@@ -39,10 +39,9 @@ async def redo(context: Context, _argument: str) -> Outcome:
         context.view.info(f"Switched to the other answer ({restored}). /redo switches again.")
     else:
         context.view.info(f"Restored the turn that was undone last ({restored}).")
-    return Outcome()
 
 
-async def retry(context: Context, _argument: str) -> Outcome:
+async def retry(context: Context, _argument: str) -> None:
     """Ask the last question again and keep the previous answer for /redo.
 
     If no new answer arrives, the previous one is restored.
@@ -64,7 +63,6 @@ async def retry(context: Context, _argument: str) -> Outcome:
         view.info("The new answer is the same as the previous one.")
     else:
         view.info("The previous answer is kept; /redo switches between the two.")
-    return Outcome()
 
 
 UNDO = Command(

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Command, Outcome
+from commands.registry import Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def verbose(context: Context, _argument: str) -> Outcome:
+async def verbose(context: Context, _argument: str) -> None:
     """Toggle full tool calls; if switched on, also show those of the last turn."""
     verbosity = context.view.verbosity
     verbosity.verbose = not verbosity.verbose
     if not verbosity.verbose:
         context.view.info("Each tool call is now shown in one line.")
-        return Outcome()
+        return
     messages = context.memory.messages
     last = max((index for index, message in enumerate(messages) if message.role == "user"), default=0)
     if any(message.tool_calls for message in messages[last:]):
         context.view.calls(messages[last:])
     context.view.info("Tool calls are now shown with arguments and results. /verbose switches back.")
-    return Outcome()
 
 
-async def thinking(context: Context, _argument: str) -> Outcome:
+async def thinking(context: Context, _argument: str) -> None:
     """Toggle the display of the model's thinking."""
     verbosity = context.view.verbosity
     verbosity.thinking = not verbosity.thinking
@@ -34,7 +33,6 @@ async def thinking(context: Context, _argument: str) -> Outcome:
         if verbosity.thinking
         else "The model's thinking is now hidden."
     )
-    return Outcome()
 
 
 VERBOSE = Command(
