@@ -14,7 +14,7 @@ _Code = tuple[str, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """A unified diff (empty if nothing changes) and the numbers of its lines."""
+    """A unified diff, empty if nothing changes, with its line counts."""
 
     text: str
     added: int

@@ -108,7 +108,7 @@ class Workspace:
 def describe_os_error(error: OSError, shown: str) -> str:
     """Return a message for the failure to read ``shown``."""
     if isinstance(error, PermissionError):
-        return f"Permission denied: {shown!r} cannot be read. Ask the user to change its permissions."
+        return f"Permission denied: {shown!r} cannot be read."
     if error.errno == errno.ELOOP:
         return f"{shown!r} is a link that leads back to itself."
     if error.errno == errno.ENAMETOOLONG:
