@@ -24,14 +24,10 @@ from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
+from aloop.text import quantity
 from aloop.width import fit
 
 _INDENT = " " * 4
-
-
-def quantity(count: int, noun: str) -> str:
-    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def usage_text(usage: Usage) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import AloopError, StorageError
 from commands.attachments import with_attachments
 from commands.context import Verbosity
-from commands.mentions import read_along
+from commands.mentions import attach_mentions
 from commands.trust import find_concerns, remember_work
 from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
@@ -115,7 +115,7 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
 
 async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
     """Return the task with the files it mentions, if a tool may read them unasked."""
-    found = await read_along(options.typed, agent.working_dir, outside="outside" in options.allow)
+    found = await attach_mentions(options.typed, agent.working_dir, outside="outside" in options.allow)
     for refusal in found.refusals:
         write_note(refusal)
     for attachment in found.attachments:

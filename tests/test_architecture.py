@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.sanitize",
         "aloop.suggestions",
         "aloop.terminal",
+        "aloop.text",
         "aloop.width",
     ),
     ("aloop.local_model*",),

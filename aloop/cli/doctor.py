@@ -24,7 +24,7 @@ from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import output_width, print_line, print_note
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
-from aloop.formatting import json_line, quantity
+from aloop.formatting import json_line
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, explain_error, temporary_name, write_all
@@ -32,6 +32,7 @@ from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 from aloop.terminal import DUMB_TERMINALS, is_terminal
+from aloop.text import quantity
 
 _EPILOG = """\
 Each line starts with ok, warn, or fail. Nothing is changed and no API key is

@@ -23,7 +23,6 @@ from aloop.formatting import (
     json_line,
     list_lines,
     message_lines,
-    quantity,
     session_record,
     show_lines,
     stats_lines,
@@ -38,6 +37,7 @@ from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.sanitize import visible
+from aloop.text import quantity
 from aloop.width import fit
 
 _STDOUT = "-"

@@ -92,7 +92,7 @@ class PlainView:
             self._out.write(text)
             self._out.flush()
 
-    async def pick(self, shelf: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
+    async def pick(self, browser: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
         return None
 
     async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - there is no one to answer

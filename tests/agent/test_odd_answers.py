@@ -49,7 +49,7 @@ async def test_arguments_that_never_came_do_not_fit_the_tool(patient: Patient) -
 async def test_an_unknown_tool_is_told_to_the_model(patient: Patient) -> None:
     patient.stub.script(ToolUse("levitate", {}), "Sorry.")
     await patient.ask()
-    assert "There is no tool 'levitate'" in patient.results[0][1]
+    assert "Unknown tool 'levitate'" in patient.results[0][1]
     await patient.is_well()
 
 

@@ -1,4 +1,4 @@
-"""A context as the shell makes it: a real memory on disk, a scripted model, and a view that keeps what it is shown."""
+"""A context as in the shell: real storage, a scripted model, a recording view."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.saved_sessions import trust
 
 
-async def nothing(_shelf: SessionBrowser) -> Choice | None:
+async def pick_nothing(_browser: SessionBrowser) -> Choice | None:
     """Pick nothing, as Esc does."""
     return None
 
 
 class RecordingView:
-    """Keeps everything, in the order it came, as pairs of what was called and what was shown.
+    """Records every call in order, as pairs of a kind and the content.
 
-    Questions are answered with ``agrees``, ``picks`` picks a session, and each of ``editor`` is one run of an editor.
+    Questions are answered with ``agrees``, ``picks`` picks a session, and each item of ``editor`` is one editor run.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class RecordingView:
         self.agrees = True
         self.editor: list[Callable[[Path, int], bool]] = []
         self.verbosity = Verbosity()
-        self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = nothing
+        self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = pick_nothing
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -68,8 +68,8 @@ class RecordingView:
     async def show(self, page: Page) -> None:
         self.shown.append(await described(page))
 
-    async def pick(self, shelf: SessionBrowser) -> Choice | None:
-        return await self.picks(shelf)
+    async def pick(self, browser: SessionBrowser) -> Choice | None:
+        return await self.picks(browser)
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))
@@ -79,7 +79,7 @@ class RecordingView:
         self.shown.append(("event", type(event).__name__))
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
-        self.shown.append(("consent", request))
+        self.shown.append(("permission", request))
         return PermissionDecision("no", "this is a test")
 
     @contextmanager
@@ -92,8 +92,8 @@ class RecordingView:
         return 0
 
     def of(self, kind: str) -> list[object]:
-        """Return what was shown in one way."""
-        return [what for how, what in self.shown if how == kind]
+        """Return the contents of one kind."""
+        return [content for shown, content in self.shown if shown == kind]
 
 
 async def described(page: Page) -> tuple[str, object]:
@@ -122,7 +122,7 @@ async def described(page: Page) -> tuple[str, object]:
 
 
 class Bench:
-    """A context, and what a test looks at."""
+    """A context, and its parts for assertions."""
 
     def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]], hold: bool) -> None:
         self.view = RecordingView()
@@ -137,7 +137,10 @@ SetUp = Callable[..., Bench]
 
 @pytest.fixture
 def bench(sessions_dir: Path) -> Iterator[SetUp]:
-    """Return a function that sets up a context whose model plays the given scripts; ``hold`` locks as a shell does."""
+    """Return a function that creates a bench with scripted answers.
+
+    ``hold`` locks the session, as a shell does.
+    """
     benches: list[Bench] = []
 
     def set_up(*scripts: Sequence[Line], hold: bool = False) -> Bench:
@@ -150,7 +153,7 @@ def bench(sessions_dir: Path) -> Iterator[SetUp]:
 
 
 async def store(sessions_dir: Path, *questions: str) -> str:
-    """Save a session with a question and an answer for each of ``questions`` and return its id."""
+    """Save a session with an answer to each of ``questions`` and return its ID."""
     trust(sessions_dir)
     memory = MemoryManager(sessions_dir=sessions_dir)
     for question in questions:

@@ -95,7 +95,7 @@ def test_continued_line_is_returned_by_undo_and_kept_in_the_history(stub: StubSe
         aloop.wait_for("Well\n>")
         assert stub.requests[0].last_user_text == "one\nt\nwo"
         aloop.send_line("/undo")
-        aloop.wait_for("puts it back.\n> one\nt\nwo")
+        aloop.wait_for("restores it.\n> one\nt\nwo")
         aloop.send(" three")
         aloop.wait_for("wo three")
         aloop.send("\x03")

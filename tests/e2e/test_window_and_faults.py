@@ -38,7 +38,7 @@ def test_a_rate_limit_counts_down_and_can_be_interrupted(aloop: Shell, stub: Stu
     aloop.wait_for("retry in 49 s (2/5)")
     assert "Ctrl-C stops" in aloop.screen()
     aloop.send("\x03")
-    aloop.wait_for("Stopped. Nothing had come back yet.")
+    aloop.wait_for("Stopped before any answer arrived.")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> my question", "the text again")
     assert "retry in" not in aloop.screen()
 
@@ -93,11 +93,11 @@ def test_a_summary_can_be_interrupted_asked_for_and_undone(aloop: Shell, stub: S
     stub.script("They counted.")
     aloop.wait_for_prompt()
     aloop.send_line("/compact the numbers")
-    aloop.wait_for("2 older messages are sent as a summary")
+    aloop.wait_for("2 older messages will be sent as a summary")
     aloop.wait_for_prompt()
     assert "summary: true" in saved()
     aloop.send_line("/compact undo")
-    aloop.wait_for("is sent again")
+    aloop.wait_for("are sent again")
     assert "skip: true" in saved()
 
 
@@ -106,7 +106,7 @@ def test_a_model_is_completed_and_switched_and_remembered(aloop: Shell, stub: St
     aloop.send("/model claude-opus-5-")
     aloop.wait_for("claude-opus-5-5")
     aloop.send("5\r")
-    aloop.wait_for("claude-opus-5-5 answers from now on.")
+    aloop.wait_for("The model is now claude-opus-5-5.")
     aloop.wait_for_prompt()
     ask(aloop, stub, "two")
     assert [request.body["model"] for request in stub.requests] == ["claude-sonnet-5-5", "claude-opus-5-5"]

@@ -45,7 +45,7 @@ async def test_enter_during_a_turn_sends_nothing_and_keeps_the_draft(stage: SetS
         assert shell.terminal.screen[-2] == "> two"
         assert len(shell.llm.requests) == 1
         shell.type("\x03")
-        await shell.see("Stopped. What there was is kept.")
+        await shell.see("Stopped. The partial answer is kept.")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", "> two"], "the end of the turn")
         shell.type("\r")
         await shell.see("Done.")
@@ -178,7 +178,7 @@ async def test_tab_completes_a_command_and_enter_runs_it(stage: SetStage) -> Non
         shell.type("/cl\t")
         await shell.see("> /clear")
         shell.type("\r")
-        await shell.see("This session is new already.")
+        await shell.see("This session is already new.")
 
 
 async def test_bug_in_a_turn_is_shown_and_the_shell_continues(stage: SetStage) -> None:
@@ -202,7 +202,7 @@ async def test_untrusted_session_is_resumed_only_after_a_yes(stage: SetStage, se
     save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
     async with stage(resume="") as shell:
-        await shell.see("Go on in it? [y/N]")
+        await shell.see("Resume it? [y/N]")
         assert "It is" not in shell.terminal.scrollback
         shell.type("n\r")
         await shell.see("Nothing was changed.")
@@ -219,7 +219,7 @@ async def test_line_typed_before_the_trust_question_waits_for_its_answer(stage: 
     (state_dir() / "aloop" / "trust").unlink()
     async with stage(answer("Hello."), resume="") as shell:
         shell.type("Hi\r")
-        await shell.see("Go on in it? [y/N]")
+        await shell.see("Resume it? [y/N]")
         await shell.see("y yes · n no")
         assert shell.llm.requests == []
         shell.type("n\r")

@@ -76,7 +76,7 @@ async def test_history_holds_unfolded_pastes_after_ctrl_c(stage: SetStage) -> No
 async def test_paste_that_was_cut_can_be_yanked_into_a_later_line(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"{pasted(LONG)}\x15/clear\r")
-        await shell.see("This session is new already.")
+        await shell.see("This session is already new.")
         await shell.rest()
         shell.type("see \x19\r")
         assert await first_saved(shell) == f"see {LONG}"
@@ -169,7 +169,7 @@ async def test_ctrl_c_on_the_empty_line_detaches_command_output(stage: SetStage)
         shell.type("\r")
         await shell.see("to remove it.")
         shell.type("\x03")
-        await shell.see("No output goes with your next message.")
+        await shell.see("No output will be sent with your next message.")
         shell.type("Hi\r")
         assert await first_saved(shell) == "Hi"
 

@@ -58,7 +58,7 @@ async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
         assert content("a.txt") is None
         shell.type("y\r")
         await shell.see("Done.")
-        assert "  allowed\n● write_file a.txt … 0.0s → Wrote a.txt: new, 1 line.\n" in shell.terminal.scrollback
+        assert "  allowed\n● write_file a.txt … 0.0s → Created a.txt (1 line).\n" in shell.terminal.scrollback
         assert content("a.txt") == "hello\n"
 
 
@@ -70,7 +70,7 @@ async def test_refusal_and_its_reason_reach_the_model(play: SetStage) -> None:
         await shell.see("As you like.")
         await shell.rest()
         assert "  refused: use b.txt" in shell.terminal.scrollback
-        assert "The person said no: use b.txt" in ((await shell.saved())[2] or "")
+        assert "The user declined: use b.txt" in ((await shell.saved())[2] or "")
         assert content("a.txt") is None
 
 
@@ -98,7 +98,7 @@ async def test_new_session_asks_again(play: SetStage) -> None:
         await shell.see("Done.")
         await shell.rest()
         shell.type("/clear\r")
-        await shell.see("A new session.")
+        await shell.see("Started a new session.")
         await shell.rest()
         shell.type("go\r")
         await asked(shell)
@@ -140,7 +140,7 @@ async def test_ctrl_c_at_the_question_stops_the_turn_without_the_call(play: SetS
         shell.type("go\r")
         await asked(shell)
         shell.type("y\x03")
-        await shell.see("Stopped. What there was is kept.")
+        await shell.see("Stopped. The partial answer is kept.")
         await shell.rest()
         assert content("a.txt") is None
         assert "interrupted" in ((await shell.saved())[-1] or "")

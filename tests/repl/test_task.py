@@ -90,8 +90,8 @@ def test_task_prints_the_trust_notice_once_and_continues() -> None:
     (state_dir() / "aloop" / "trust").unlink()
     code, out, err = run("--resume", "--task", "6*7")
     assert (code, "42" in out) == (0, True)
-    assert err.startswith(f"You have not worked with the sessions in {Path.cwd()}/.aloop/sessions before.\n")
-    assert "It tells the model:\n│ Be brief.\n" in err
+    assert err.startswith(f"You have not used the sessions in {Path.cwd()}/.aloop/sessions before.\n")
+    assert "nor one that you wrote:\n│ Be brief.\n" in err
     assert "before" not in run("--resume", "--task", "And 6*8?")[2]
 
 

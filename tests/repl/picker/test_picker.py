@@ -206,7 +206,7 @@ async def test_d_moves_the_session_to_the_trash_after_enter(stage: SetStage, ses
         shell.type("\x1b")
         await wait_for_row(shell, LEGEND)
         shell.type("d\r")
-        await wait_for_row(shell, "Deleted a1b2ffff: /restore a1b2ffff")
+        await wait_for_row(shell, "Deleted a1b2ffff; /restore a1b2ffff")
         await wait_until_gone(shell, "donkeys")
         shell.type("\x1b")
         await shell.rest()
@@ -267,7 +267,7 @@ async def test_f_continues_in_a_copy(stage: SetStage, sessions_dir: Path) -> Non
         shell.type("\x1b[Ff")
         await wait_for_row(shell, "Enter continue in a copy of a1b2c3d4 · Esc cancel")
         shell.type("\r")
-        await shell.see("a copy of a1b2c3d4. It is saved with its first turn.")
+        await shell.see("a copy of a1b2c3d4. It will be saved with its first turn.")
         assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
@@ -319,7 +319,7 @@ async def test_resume_without_sessions_opens_no_picker(stage: SetStage, sessions
         await SessionLibrary(sessions_dir).delete(session_id)
     async with stage() as shell:
         shell.type("/resume\r")
-        await shell.see("no saved sessions")
+        await shell.see("No sessions are saved")
         await shell.rest()
 
 
@@ -342,7 +342,7 @@ async def test_deletion_is_reported_in_the_scrollback(stage: SetStage) -> None:
         await wait_for_row(shell, "Deleted 0badcafe")
         shell.type("donk\x7f\x7f\x7f\x7f\r")
         await shell.see("Resumed a1b2ffff")
-        assert "Deleted 0badcafe: /restore 0badcafe brings it back.\n" in shell.terminal.scrollback
+        assert "Deleted 0badcafe; /restore 0badcafe restores it.\n" in shell.terminal.scrollback
 
 
 async def test_renaming_the_open_session_is_not_an_external_change(stage: SetStage, sessions_dir: Path) -> None:

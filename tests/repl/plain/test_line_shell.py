@@ -42,7 +42,7 @@ def test_lines_after_exit_are_not_read() -> None:
 
 def test_error_is_reported_and_the_next_line_is_read() -> None:
     result = converse("/nope\n/help\n")
-    assert "There is no command /nope" in result.stderr
+    assert "Unknown command /nope" in result.stderr
     assert "/resume" in result.stdout
     assert result.returncode == 0
 
