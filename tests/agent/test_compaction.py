@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.agent.agent import ReActAgent
-from aloop.agent.compaction import choose_cut, undone
+from aloop.agent.compaction import choose_cut, undo_summary
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice
 from aloop.errors import ContextOverflow, ServerFailed, StreamBroken, UsageError
 from aloop.llm.base import ModelNote, Reply
@@ -109,13 +109,13 @@ async def test_what_is_too_short_is_left_alone(sessions_dir: Path) -> None:
 async def test_undone_all_is_sent_again_and_the_summary_stays_in_the_file(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, answer("They counted."), answer("Four.")).had("one", "two", "three")
     await talk.agent.compact()
-    await talk.memory.edit(undone)
+    await talk.memory.edit(undo_summary)
     assert await talk.is_saved()
     assert talk.memory.messages[2].skip
     await talk.agent.run("four")
     assert talk.sent == ["one", "re: one", "two", "re: two", "three", "re: three", "four"]
     with pytest.raises(UsageError, match="no summary"):
-        await talk.memory.edit(undone)
+        await talk.memory.edit(undo_summary)
 
 
 async def test_a_second_summary_takes_the_first_one_in(sessions_dir: Path) -> None:

@@ -156,13 +156,13 @@ async def test_a_failure_after_a_tool_keeps_what_the_tool_did(patient: Patient) 
     await patient.is_well()
 
 
-def nobody_listens() -> str:
+def unused_address() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("url", [nobody_listens, lambda: "http://no-such-host.invalid"], ids=["refused", "DNS"])
+@pytest.mark.parametrize("url", [unused_address, lambda: "http://no-such-host.invalid"], ids=["refused", "DNS"])
 async def test_a_server_that_can_not_be_reached_is_told_of(
     sessions_dir: Path, stub: StubServer, url: Callable[[], str]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.agent.loop import assess_reply, failure, without_calls
+from aloop.agent.loop import assess_reply, empty_answer_error, without_calls
 from aloop.errors import ContextOverflow, LLMError, RequestRejected, StreamBroken
 from aloop.llm.base import Reply, StopReason
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
@@ -19,41 +19,43 @@ def reply(text: str | None, stop_reason: StopReason, *asked: ToolCall, detail: s
 @pytest.mark.parametrize("stop_reason", ["end_turn", "stop_sequence"])
 def test_a_whole_answer_ends_the_turn_without_a_word(stop_reason: StopReason) -> None:
     verdict = assess_reply(reply("Hello.", stop_reason))
-    assert (verdict.goes_on, verdict.notices) == (False, ())
+    assert (verdict.continues, verdict.notices) == (False, ())
     assert verdict.message == LLMMessage("assistant", "Hello.")
 
 
 def test_calls_with_tool_use_go_on() -> None:
     verdict = assess_reply(reply(None, "tool_use", CALL))
-    assert verdict.goes_on
+    assert verdict.continues
     assert verdict.message is not None
     assert verdict.message.tool_calls == (CALL,)
 
 
 def test_tool_use_without_calls_ends_the_turn() -> None:
-    assert not assess_reply(reply("Hello.", "tool_use")).goes_on
+    assert not assess_reply(reply("Hello.", "tool_use")).continues
 
 
 @pytest.mark.parametrize("stop_reason", ["end_turn", "max_tokens", "refusal", "model_context_window_exceeded"])
 def test_calls_with_any_other_reason_are_dropped_and_told_of(stop_reason: StopReason) -> None:
     verdict = assess_reply(reply("Let me see", stop_reason, CALL))
     assert verdict.message == LLMMessage("assistant", "Let me see")
-    assert not verdict.goes_on
-    assert verdict.notices[-1] == f"A tool call was not run: the answer did not end there ({stop_reason})."
+    assert not verdict.continues
+    assert (
+        verdict.notices[-1] == f"A tool call was not run, because the answer ended for another reason ({stop_reason})."
+    )
 
 
 def test_a_pause_goes_on_with_or_without_text() -> None:
-    assert assess_reply(reply("Half of", "pause_turn")).goes_on
+    assert assess_reply(reply("Half of", "pause_turn")).continues
     empty = assess_reply(reply(None, "pause_turn"))
-    assert (empty.message, empty.goes_on) == (None, True)
+    assert (empty.message, empty.continues) == (None, True)
 
 
 @pytest.mark.parametrize(
     ("stop_reason", "notice"),
     [
-        ("max_tokens", "limit of length"),
+        ("max_tokens", "length limit"),
         ("refusal", "declined to answer. (cyber)"),
-        ("model_context_window_exceeded", "filled the model's window"),
+        ("model_context_window_exceeded", "filled the model's context window"),
     ],
 )
 def test_an_answer_cut_short_is_kept_with_a_notice(stop_reason: StopReason, notice: str) -> None:
@@ -78,7 +80,7 @@ def test_an_answer_with_nothing_in_it_is_not_kept(text: str | None) -> None:
     ],
 )
 def test_an_answer_with_nothing_in_it_is_an_error_of_a_kind(stop_reason: StopReason, kind: type[LLMError]) -> None:
-    assert type(failure(reply(None, stop_reason, detail="cyber"))) is kind
+    assert type(empty_answer_error(reply(None, stop_reason, detail="cyber"))) is kind
 
 
 def test_with_the_calls_goes_the_thinking_that_would_end_the_message() -> None:

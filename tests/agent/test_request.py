@@ -103,7 +103,7 @@ async def test_the_time_an_answer_took_is_noted_on_it() -> None:
 async def test_each_piece_is_passed_on_and_the_whole_returned() -> None:
     events: list[AgentEvent] = []
     llm = ScriptedLLM([ThinkingDelta("hm"), *answer("Hello")])
-    reply = await StreamCollector(events.append).listen(llm.stream([]))
+    reply = await StreamCollector(events.append).collect(llm.stream([]))
     assert reply.message.content == "Hello"
     assert events == [ThoughtDelta("hm"), AnswerDelta("He"), AnswerDelta("llo")]
 
@@ -111,7 +111,7 @@ async def test_each_piece_is_passed_on_and_the_whole_returned() -> None:
 async def test_what_is_waited_for_and_what_is_remarked_is_no_part_of_the_answer() -> None:
     events: list[AgentEvent] = []
     llm = ScriptedLLM([Loading("Toy"), Loading(""), PromptProgress(0.4), ModelNote("It is small."), *answer("Hi")])
-    reply = await StreamCollector(events.append).listen(llm.stream([]))
+    reply = await StreamCollector(events.append).collect(llm.stream([]))
     assert reply.message.content == "Hi"
     assert events[:4] == [Waiting("loading Toy"), Waiting(""), ReadingQuestion(0.4), Notice("It is small.")]
 
@@ -119,7 +119,7 @@ async def test_what_is_waited_for_and_what_is_remarked_is_no_part_of_the_answer(
 async def test_a_stream_that_just_ends_is_broken_and_what_was_heard_is_remembered() -> None:
     listener = StreamCollector(lambda event: None)
     with pytest.raises(StreamBroken):
-        await listener.listen(ScriptedLLM([ThinkingDelta("hm"), TextDelta("Hel")]).stream([]))
+        await listener.collect(ScriptedLLM([ThinkingDelta("hm"), TextDelta("Hel")]).stream([]))
     assert listener.partial("m") == LLMMessage("assistant", "Hel", model="m", interrupted=True)
 
 
@@ -127,7 +127,7 @@ async def test_a_stream_that_just_ends_is_broken_and_what_was_heard_is_remembere
 async def test_no_text_is_no_message(text: str) -> None:
     listener = StreamCollector(lambda event: None)
     with pytest.raises(StreamBroken):
-        await listener.listen(ScriptedLLM([ThinkingDelta("hm"), TextDelta(text)]).stream([]))
+        await listener.collect(ScriptedLLM([ThinkingDelta("hm"), TextDelta(text)]).stream([]))
     assert listener.partial("m") is None
 
 
@@ -137,11 +137,11 @@ async def test_the_stream_is_closed_when_a_listener_to_the_events_fails() -> Non
 
     llm = ScriptedLLM(answer("Hello"))
     with pytest.raises(OSError, match="screen"):
-        await StreamCollector(fail).listen(llm.stream([]))
+        await StreamCollector(fail).collect(llm.stream([]))
     assert llm.closed == 1
 
 
 async def test_the_stream_is_closed_after_its_reply() -> None:
     llm = ScriptedLLM([Reply(LLMMessage("assistant", "a"), "end_turn"), TextDelta("never heard")])
-    await StreamCollector(lambda event: None).listen(llm.stream([]))
+    await StreamCollector(lambda event: None).collect(llm.stream([]))
     assert llm.closed == 1

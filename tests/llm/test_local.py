@@ -82,7 +82,7 @@ async def test_it_can_be_loaded_before_it_is_asked(make: Make) -> None:
 
 
 async def test_how_much_it_has_read_is_told_until_it_answers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+    monkeypatch.setattr("aloop.llm.local._PROGRESS_INTERVAL", 0.01)
     llm = make(window=4096)
     events = await ask(llm, [LLMMessage("user", "read slowly")])
     shares = [event.share for event in events if isinstance(event, PromptProgress)]
@@ -96,7 +96,7 @@ async def test_how_much_it_has_read_is_told_until_it_answers(make: Make, monkeyp
 async def test_who_stops_waiting_while_it_reads_closes_the_question(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+    monkeypatch.setattr("aloop.llm.local._PROGRESS_INTERVAL", 0.01)
     llm = make()
     stream = llm.stream([LLMMessage("user", "read slowly")])
     assert isinstance(stream, AsyncGenerator)
@@ -174,11 +174,15 @@ async def test_the_oldest_is_left_out_of_what_does_not_fit_and_that_is_said(make
     assert sent[0]["role"] == "user"
     left_out = 19 - len(sent)
     assert left_out > 0
-    assert f"Toy takes in 700 tokens: the oldest {left_out} messages are not sent" in remarks(events)[-1]
+    assert (
+        f"Toy has a context window of 700 tokens, so the oldest {left_out} messages are not sent" in remarks(events)[-1]
+    )
 
 
 async def test_a_question_that_is_too_long_is_refused_in_words(make: Make) -> None:
-    with pytest.raises(RequestRejected, match=r"^That is longer than Toy can take in at once \(700 tokens\)"):
+    with pytest.raises(
+        RequestRejected, match=r"^The message is too long for Toy, which has a context window of 700 tokens\."
+    ):
         await ask(make(window=700), [LLMMessage("user", "word " * 2_000)])
 
 
@@ -188,9 +192,9 @@ async def test_a_toy_is_asked_for_a_summary_in_few_words_about_those_of_the_pers
     events = await ask(make(), question)
     [sent] = answer(events)["asked"]["messages"]
     assert sent["content"][0]["text"] == (
-        "Summarise in a few sentences what the person said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
+        "Summarise in a few sentences what the user said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
     )
-    assert remarks(events) == ["Toy is a small model: its summary may well be wrong."]
+    assert remarks(events) == ["Toy is a small model, so its summary may be wrong."]
 
 
 @pytest.mark.parametrize("is_toy", [True, False])
@@ -216,8 +220,8 @@ async def test_a_server_that_hears_nothing_is_ended_and_started_anew(
     llm = make()
     first = answer(await ask(llm))["process"]
     os.kill(first, signal.SIGSTOP)
-    monkeypatch.setattr("aloop.llm.local._DEAF", 0.05)
-    with pytest.raises(LocalModelError, match=r"^Toy did not answer any more, and was ended\.") as caught:
+    monkeypatch.setattr("aloop.llm.local._COUNT_TIMEOUT", 0.05)
+    with pytest.raises(LocalModelError, match=r"^Toy stopped responding and was ended\.") as caught:
         await ask(llm)
     assert caught.value.is_transient
     assert not is_running(first)

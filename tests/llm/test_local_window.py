@@ -139,14 +139,14 @@ async def test_of_too_many_the_oldest_are_left_out() -> None:
     assert 1 <= fitted.left_out < 80
 
 
-@pytest.mark.parametrize("answer", ["Summarise conversations.", "", "It is o", "The person said in a few sentences:"])
+@pytest.mark.parametrize("answer", ["Summarise conversations.", "", "It is o", "The user said in a few sentences:"])
 async def test_where_a_toy_says_nothing_the_latest_of_what_it_was_shown_stands_for_it(answer: str) -> None:
     fitted = await summarize_in_window("", spoken(*"ab\nc" * 300, "last\none"), 10_000, count_words, is_toy=True)
     assert fitted is not None
     reply = fitted.finish(Reply(LLMMessage("assistant", answer), "max_tokens" if answer == "It is o" else "end_turn"))
     assert reply.stop_reason == "end_turn"
     said = reply.message.content or ""
-    assert said.startswith("The person said, the latest last:\n\n- ")
+    assert said.startswith("The user said, newest last:\n\n- ")
     assert said.endswith("\n- last one")
     assert len(said) < 10_000
     whole = Reply(LLMMessage("assistant", "They said abc."), "end_turn")

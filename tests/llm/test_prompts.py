@@ -30,7 +30,7 @@ def test_it_says_who_and_where_and_with_what(tmp_path: Path) -> None:
     assert "You are aloop" in text
     assert str(tmp_path) in text
     assert "calculator, read_file, list_files, search_files, write_file, edit_file, run_shell" in text
-    assert "What is refused stays undone" in text
+    assert "If the user denies a call" in text
 
 
 def test_it_is_the_same_text_each_time(tmp_path: Path) -> None:

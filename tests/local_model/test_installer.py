@@ -65,10 +65,10 @@ def test_what_is_there_already_is_replaced(place: InstallPaths) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("NewConnectionError: [Errno 111] Connection refused", "there is no way to them from here"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "its SHA-256 is another"),
+        ("NewConnectionError: [Errno 111] Connection refused", "could not be reached"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "does not have the expected SHA-256 hash"),
         ("ERROR: [Errno 28] No space left on device", "The disk is full"),
-        ("ERROR: No matching distribution found for xllamacpp", "No build of it fits this system"),
+        ("ERROR: No matching distribution found for xllamacpp", "no build of the local model for this system"),
         ("ERROR: Something else", "could not be installed: Something else"),
     ],
 )
@@ -125,7 +125,7 @@ def test_two_at_a_time_are_one_too_many(place: InstallPaths) -> None:
     descriptor = os.open(place.lock, os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     for act in (fetch, remove):
-        with pytest.raises(LocalModelError, match="Another aloop is installing"):
+        with pytest.raises(LocalModelError, match="Another aloop process is installing"):
             act(place)
     os.close(descriptor)
     assert place.is_installed
@@ -135,7 +135,7 @@ def test_too_little_room_is_told_before_anything_is_fetched(
     place: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
-    with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
+    with pytest.raises(LocalModelError, match=r"has 5 MB free, but the installation needs \d+ MB"):
         fetch(place)
     assert left_in(place) == []
 
@@ -155,7 +155,7 @@ def test_a_system_without_the_libraries_is_told_before_anything_is_fetched(
 
 def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalModelError, match=r"file.* can not be written: .*ALOOP_DATA_DIR"):
+    with pytest.raises(LocalModelError, match=r"file.* cannot be written: .*ALOOP_DATA_DIR"):
         fetch(InstallPaths(tmp_path / "file"))
 
 
@@ -218,7 +218,7 @@ def test_where_there_is_all_nothing_is_said_and_nothing_made(preflight_place: In
 
 def test_an_unknown_platform_is_named(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="riscv64"))
-    with pytest.raises(LocalModelError, match=r"no local model for this machine \(linux-riscv64\)"):
+    with pytest.raises(LocalModelError, match=r"not available for this machine \(linux-riscv64\)"):
         require_prerequisites(preflight_place)
 
 
@@ -246,18 +246,18 @@ def test_a_place_that_can_not_be_written_is_told_from_one_that_is_not_there(
     preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalModelError, match=r"file can not be written: it is no folder\..*ALOOP_DATA_DIR"):
+    with pytest.raises(LocalModelError, match=r"file cannot be written: it is not a folder\..*ALOOP_DATA_DIR"):
         require_prerequisites(InstallPaths(tmp_path / "file"))
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(LocalModelError, match=r"data can not be written: \S+ does not let you\. .*ALOOP_DATA_DIR"):
+    with pytest.raises(LocalModelError, match=r"data cannot be written: \S+ is read-only\. .*ALOOP_DATA_DIR"):
         require_prerequisites(preflight_place)
 
 
 def test_what_a_kill_left_behind_counts_as_room(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
-    with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
+    with pytest.raises(LocalModelError, match=r"has 5 MB free, but the installation needs \d+ MB"):
         require_prerequisites(preflight_place)
-    left = preflight_place.beside("abcd")
+    left = preflight_place.temporary("abcd")
     left.mkdir(parents=True)
     with (left / "half").open("wb") as half:
         half.truncate(10**9)

@@ -59,9 +59,9 @@ def test_what_can_not_run_says_why(tmp_path: Path) -> None:
     text = tmp_path / "text.gguf"
     text.write_text("hello")
     for name, told in (
-        (f"local:{text}", "is no GGUF file"),
-        ("local:/nowhere/x.gguf", "can not be read: No such file"),
-        ("local:qwen", "There is no local model 'qwen'"),
+        (f"local:{text}", "is not a GGUF file"),
+        ("local:/nowhere/x.gguf", "cannot be read: No such file"),
+        ("local:qwen", "Unknown local model 'qwen'"),
     ):
         with pytest.raises(LocalModelError, match=told):
             find_model(name, settings(tmp_path))

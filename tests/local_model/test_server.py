@@ -15,7 +15,7 @@ import pytest
 from aloop.errors import LocalModelError
 from aloop.local_model.installer import remove
 from aloop.local_model.models import InstallPaths, LocalModel
-from aloop.local_model.server import LocalServer, close_worker, share_read, start_worker
+from aloop.local_model.server import LocalServer, close_worker, read_share, start_worker
 from tests.local_model.installation import BROKEN, install_fake
 from tests.processes import is_running
 from tests.stub import StubServer
@@ -30,25 +30,25 @@ def toy(data_dir: Path, **how: Any) -> LocalServer:
 
 async def test_it_says_where_it_is_and_what_its_model_can(tmp_path: Path) -> None:
     server = toy(tmp_path, window=4096, takes_tools=True)
-    serving = await server.serving()
+    serving = await server.endpoint()
     assert serving.url.startswith("http://127.0.0.1:")
     assert (serving.window, serving.takes_tools) == (4096, True)
     assert len(serving.key) > 30
-    assert await server.serving() == serving, "a second one was started"
+    assert await server.endpoint() == serving, "a second one was started"
     server.stop()
 
 
 async def test_a_window_that_tools_would_fill_has_none(tmp_path: Path) -> None:
     server = toy(tmp_path, window=2048, takes_tools=True)
-    assert not (await server.serving()).takes_tools
+    assert not (await server.endpoint()).takes_tools
     server.stop()
 
 
 async def test_after_a_stop_it_is_another_one_with_another_key(tmp_path: Path) -> None:
     server = toy(tmp_path)
-    first = await server.serving()
+    first = await server.endpoint()
     server.stop()
-    assert (await server.serving()).key != first.key
+    assert (await server.endpoint()).key != first.key
     server.stop()
 
 
@@ -65,27 +65,27 @@ async def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
 async def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
     server = toy(tmp_path, fails="failed to read key-value pairs")
     with pytest.raises(
-        LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\. `aloop local install`"
+        LocalModelError, match=r"^Toy cannot be run: failed to read key-value pairs\. Run `aloop local install`"
     ):
-        await server.serving()
+        await server.endpoint()
     server.stop()
 
 
 async def test_a_model_that_was_removed_meanwhile_is_said_to_be(tmp_path: Path) -> None:
     server = toy(tmp_path)
-    await server.serving()
+    await server.endpoint()
     remove(InstallPaths(tmp_path))
-    assert await server.serving(), "what runs goes on"
+    assert await server.endpoint(), "the running server keeps running"
     server.stop()
     with pytest.raises(LocalModelError, match="The local model was removed"):
-        await server.serving()
+        await server.endpoint()
 
 
 async def test_a_missing_library_is_named_with_its_package(tmp_path: Path) -> None:
     place = install_fake(tmp_path, BROKEN)
     server = LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
-    with pytest.raises(LocalModelError, match=r"needs libgomp.*apt-get install libgomp1"):
-        await server.serving()
+    with pytest.raises(LocalModelError, match=r"needs the system library libgomp.*apt-get install libgomp1"):
+        await server.endpoint()
     server.stop()
 
 
@@ -139,10 +139,10 @@ def slot(read: object, cached: object) -> str:
 )
 def test_a_share_is_of_what_is_not_known_already(said: str, share: float | None) -> None:
     with Slots(said) as server:
-        assert share_read(server.url, "k", 1_000) == share
+        assert read_share(server.url, "k", 1_000) == share
 
 
 def test_without_a_server_or_its_key_nothing_is_known() -> None:
     with Slots(slot(1, 0)) as server:
-        assert share_read(server.url, "another", 1_000) is None
-    assert share_read(server.url, "k", 1_000) is None
+        assert read_share(server.url, "another", 1_000) is None
+    assert read_share(server.url, "k", 1_000) is None

@@ -28,7 +28,7 @@ def test_what_is_in_the_way_of_it_is_told_where_nothing_is_there(tmp_path: Path)
     found = status(data_dir)
     assert found.state == "absent"
     assert found.sentence.startswith("The local model is not installed.")
-    assert f"{data_dir} can not be written: it is no folder" in found.sentence
+    assert f"{data_dir} cannot be written: it is not a folder" in found.sentence
 
 
 def test_it_is_there(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_weights_that_are_gone_are_to_be_fetched_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        ("/m/x.gguf", "/m/x.gguf (named by ALOOP_LOCAL_MODEL) can not be read: No such file or directory."),
-        ("qwen", "There is no local model 'qwen' (named by ALOOP_LOCAL_MODEL)"),
+        ("/m/x.gguf", "/m/x.gguf (set in ALOOP_LOCAL_MODEL) cannot be read: No such file or directory."),
+        ("qwen", "Unknown local model 'qwen' (set in ALOOP_LOCAL_MODEL)"),
     ],
 )
 def test_what_the_variable_names_and_can_not_run_is_told(tmp_path: Path, named: str, told: str) -> None:
@@ -72,7 +72,7 @@ def test_what_the_variable_names_is_what_runs(tmp_path: Path) -> None:
     own = write_weights(tmp_path / "own.gguf")
     found = status(tmp_path, ALOOP_LOCAL_MODEL=str(own))
     assert (found.file, found.fault) == (own, "")
-    assert f"`aloop --model local` talks with {own}." in found.sentence
+    assert f"`aloop --model local` uses {own}." in found.sentence
     assert status(tmp_path, ALOOP_LOCAL_MODEL="SmolLM2-135M").file == place.weights
 
 

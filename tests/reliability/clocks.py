@@ -13,8 +13,8 @@ from pathlib import Path
 
 from aloop.memory import MemoryManager
 from tests.reliability.acts import News, take_turn
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict
 
 _OFFSETS = (timedelta(days=1), timedelta(0), timedelta(days=-1))

@@ -14,8 +14,8 @@ from aloop.memory import MemoryManager
 from tests.e2e.shell import Shell
 from tests.reliability.acts import News, Tell, take_turn
 from tests.reliability.children import Child
-from tests.reliability.next_start import read_all, start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import read_all, start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 from tests.stub import Gate, StubServer, Text, ToolUse
 

@@ -16,8 +16,8 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from tests.reliability.acts import News, Tell
 from tests.reliability.children import Child
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 
 _ROOM = 64 * 1024

@@ -16,8 +16,8 @@ from typing import Any
 from aloop.memory import MemoryManager
 from tests.reliability.acts import News, Tell, life
 from tests.reliability.children import Child
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import Call, Hook, installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 
 _LONGEST = 0.03

@@ -18,8 +18,8 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from tests.reliability.acts import News, Tell, take_turn
 from tests.reliability.children import Child
-from tests.reliability.next_start import read_all, start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import read_all, start_again
 from tests.reliability.row import Row, Verdict
 
 _SESSIONS = Path(".aloop") / "sessions"

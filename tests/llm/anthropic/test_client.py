@@ -210,6 +210,6 @@ async def test_a_server_of_ours_that_ends_a_used_connection_without_a_word_loses
 
     async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        llm = AnthropicLLM("m", base_url=url, api_key=KEY, dialect=ServerProfile(is_local=True))
+        llm = AnthropicLLM("m", base_url=url, api_key=KEY, profile=ServerProfile(is_local=True))
         assert [await llm.count(HELLO) for _ in range(2)] == [3, 3]
         await llm.aclose()

@@ -156,7 +156,7 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
     stub.script(Text("half ", gate))
-    llm = AnthropicLLM("claude-test", dialect=ServerProfile(stall_after=0.3))
+    llm = AnthropicLLM("claude-test", profile=ServerProfile(stall_after=0.3))
     error = await failure(llm)
     assert isinstance(error, StreamBroken)
     assert "stalled" in str(error)
@@ -166,7 +166,7 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
 
 async def test_a_slow_reader_is_no_stall(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script("one two")
-    llm = AnthropicLLM("claude-test", dialect=ServerProfile(stall_after=1.0))
+    llm = AnthropicLLM("claude-test", profile=ServerProfile(stall_after=1.0))
     events = llm.stream(HELLO)
     assert await anext(events) == TextDelta("one ")
     await asyncio.sleep(1.1)  # longer than the limit: what is done with an event is no business of the wait's
