@@ -69,7 +69,7 @@ class ReActAgent:
 
     @property
     def llm(self) -> LLM:
-        """The model; a new one answers from the next turn on, and the old one is not closed."""
+        """The model. A new one answers from the next turn on; the old one stays open."""
         return self._llm
 
     @llm.setter
@@ -107,7 +107,7 @@ class ReActAgent:
         return "\n\n".join(stored) or self._system or system_prompt(self._working_dir, self._runner.specs)
 
     async def compact(self, focus: str = "") -> Compaction | None:
-        """Replace the older part of the conversation by a summary; None if it is too short.
+        """Replace the older messages by a summary; None if there are too few.
 
         ``focus`` is what the summary must keep above all. Raises the same errors as ``run``, and then changes nothing.
         """

@@ -23,7 +23,7 @@ KEPT_TURNS = 2
 
 
 def choose_cut(messages: Sequence[LLMMessage], room: int) -> int | None:
-    """Return the index of the first message to keep; None if a summary would save nothing.
+    """Return the index of the first message to keep; None if that saves nothing.
 
     The last KEPT_TURNS turns are kept if they fit into ``room`` tokens, else fewer. A single turn that does not fit is
     cut between two of its steps, never between a tool call and its result.
@@ -42,7 +42,7 @@ def choose_cut(messages: Sequence[LLMMessage], room: int) -> int | None:
 
 
 def _start(messages: Sequence[LLMMessage]) -> int:
-    """Return the index of the first message that is sent: the last summary, or the first unskipped one."""
+    """Return the index of the last summary, else of the first unskipped message."""
     summaries = [index for index, message in enumerate(messages) if message.summary and not message.skip]
     if summaries:
         return summaries[-1]
@@ -72,7 +72,7 @@ _MIN_CHARACTERS = 200
 
 
 def render_transcript(messages: Sequence[LLMMessage], limit: int) -> str:
-    """Return the conversation as one text of about ``limit`` characters, a heading before each message.
+    """Return the messages as a text of about ``limit`` characters, with headings.
 
     The longest messages are shortened first.
     """
@@ -107,7 +107,7 @@ _HEADING = "Summary of the conversation so far:"
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """The number of ``messages`` that a summary replaced, and the ``usage`` of writing it."""
+    """The number of ``messages`` that were summarised, and the ``usage`` for it."""
 
     messages: int
     usage: Usage
@@ -159,9 +159,9 @@ class Compactor:
 
 
 def undo_summary(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
-    """Return ``messages`` with their last summary skipped, so that earlier messages are sent again.
+    """Mark the last summary as skipped, so that earlier messages are sent again.
 
-    Raises UsageError if there is no summary.
+    Raises UsageError if no summary is found.
     """
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].summary and not messages[index].skip:
@@ -197,12 +197,12 @@ class AutoCompactor:
         self.usage = Usage()
 
     async def compact_if_needed(self) -> None:
-        """Compact if the next request would leave too little of the context window for its answer."""
+        """Compact if the next request would leave too little room for its answer."""
         if self._measure().share > FULL:
             await self.compact()
 
     async def compact(self) -> bool:
-        """Return True if the conversation was compacted; a failure is reported as a notice."""
+        """Return True if the conversation was compacted; emit a notice on failure."""
         if self._has_failed:
             return False
         try:

@@ -69,10 +69,10 @@ class ToolFinished:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """A request failed with ``error`` and will be retried; sent about once a second until then.
+    """A request failed and will be retried; sent about once a second until then.
 
-    ``number`` is the number of the next try, ``tries`` the total. ``pause`` is the whole wait and ``left`` the rest of
-    it, in seconds; the last event has 0 left.
+    ``error`` is the failure, ``number`` the number of the next try, ``tries`` the total. ``pause`` is the whole wait
+    and ``left`` the rest of it, in seconds; the last event has 0 left.
     """
 
     error: LLMError
@@ -89,7 +89,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The answer waits for ``what``, such as "loading SmolLM2-135M"; empty when the wait is over."""
+    """A wait for ``what``, such as "loading SmolLM2-135M"; empty when it is over."""
 
     what: str
 
@@ -106,7 +106,7 @@ class ReadingQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Compacting:
-    """The model is writing a summary that will replace the oldest ``messages`` (a number)."""
+    """The model is summarising the oldest messages; ``messages`` is their number."""
 
     messages: int
 

@@ -1,4 +1,4 @@
-"""The steps of one turn: answers and their tool calls, until an answer calls no tools."""
+"""The steps of one turn: answers and tool calls, until one calls no tools."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def empty_answer_error(reply: Reply) -> LLMError:
 
 
 def without_calls(message: LLMMessage) -> LLMMessage:
-    """Return ``message`` without its tool calls and without the thinking that would end it.
+    """Return ``message`` without tool calls and without thinking at its end.
 
     The API accepts thinking only in its place, and refuses a message that ends with it.
     """
@@ -109,7 +109,7 @@ class TurnLoop:
         return self._usage + self._compactor.usage
 
     async def run(self, turn: Turn, max_steps: int) -> str:
-        """Take steps until an answer calls no tools, at most ``max_steps``; return the answer's text.
+        """Take steps until an answer calls no tools, and return its text.
 
         Raises an LLMError if an answer fails or if the first one is empty. An empty answer after tool calls ends the
         turn with a standard message instead, so that the work done is kept.

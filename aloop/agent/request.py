@@ -1,4 +1,4 @@
-"""One request to the model, with retries and with the partial answer if all of them fail."""
+"""One request to the model, with retries and the partial answer if they fail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StreamCollector:
         self._pieces: list[str] = []
 
     async def collect(self, stream: AsyncIterator[StreamEvent]) -> Reply:
-        """Return the whole answer and close the stream; raises StreamBroken if it ends without one."""
+        """Return the answer and close the stream; raises StreamBroken if it ends early."""
         try:
             async for event in stream:
                 match event:
@@ -56,7 +56,7 @@ class StreamCollector:
         raise StreamBroken("The answer ended early. Send the message again.")
 
     def partial(self, model: str) -> LLMMessage | None:
-        """Return the text so far as an interrupted message, or None if there is no text.
+        """Return the text so far as an interrupted message, or None without text.
 
         Thinking is left out, because without its signature the API would refuse every later request.
         """

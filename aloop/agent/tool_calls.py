@@ -1,4 +1,4 @@
-"""The tool calls of one step: calls that only read run in parallel, others one by one.
+"""The tool calls of one step; those that only read run in parallel.
 
 The middle of a long result is left out, because its beginning and its end are usually the most informative parts.
 """
@@ -22,9 +22,9 @@ MAX_RESULT_BYTES = 30_000
 
 
 def shorten(text: str, note: str) -> str:
-    """Return about MAX_RESULT_BYTES of ``text``, its beginning and its end, with the sizes between them.
+    """Return the beginning and the end of ``text``, about MAX_RESULT_BYTES in all.
 
-    The cuts are at line ends if there are any nearby. ``note`` is added to the sizes.
+    Between them are the sizes and ``note``. The cuts are at line ends if there are any nearby.
     """
     data = text.encode()
     half = MAX_RESULT_BYTES // 2
@@ -79,7 +79,7 @@ class ToolCallRunner:
         return result
 
     async def _message(self, call: ToolCall, result: ToolResult) -> LLMMessage:
-        """Return the result as a message; a long one is shortened and saved whole in a separate file."""
+        """Return the result as a message; a long one is shortened and saved in a file."""
         text, output_file = result.text, None
         if len(text.encode()) > MAX_RESULT_BYTES:
             try:

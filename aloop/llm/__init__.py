@@ -1,4 +1,4 @@
-"""Language models behind one interface: Anthropic's, a local one, and an offline demo.
+"""Language models behind one interface: Anthropic's, local ones, an offline demo.
 
 ``create_llm`` returns one. Importing this package does not load the SDK.
 """
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def create_llm(model: str | None = None, settings: Settings | None = None) -> LLM:
-    """Return the model with the name ``model``, by default the one that the settings choose.
+    """Return the model named ``model``, by default the one in the settings.
 
     ``settings`` default to those of the environment. If they choose no model either, the result is the default model
     if there are credentials for it, else the local model if it is installed, else the offline demo. Raises
@@ -58,7 +58,7 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
 
 
 def known_models() -> tuple[str, ...]:
-    """Return the models that the installed SDK lists, newest first, and those that need no key.
+    """Return the models listed by the SDK, newest first, and those without a key.
 
     The first call blocks for a second while the SDK loads.
     """

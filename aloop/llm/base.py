@@ -25,7 +25,7 @@ USUAL_WINDOW = 200_000
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as described to the model; ``parameters`` is a JSON schema of type object."""
+    """A tool as described to the model; ``parameters`` is a JSON schema."""
 
     name: str
     description: str
@@ -48,14 +48,14 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """The answer waits until ``what`` is loaded, such as "SmolLM2-135M"; empty once it is."""
+    """A wait until ``what`` is loaded, such as "SmolLM2-135M"; empty once it is."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class PromptProgress:
-    """The answer waits until the prompt is read; ``share`` is the part read so far, 1 at the end."""
+    """A wait until the prompt is read; ``share`` is the part read, 1 at the end."""
 
     share: float
 

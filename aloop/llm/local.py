@@ -1,4 +1,4 @@
-"""A model on this machine: the Anthropic provider, connected to a server in a child process."""
+"""A local model: the Anthropic provider, connected to a server in a child process."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class _Prepared:
 
 
 class LocalLLM:
-    """A local model; its server starts with ``preload`` or the first request and ends with ``aclose``.
+    """A local model, run by a server in a child process.
 
-    A conversation may have any length. If it exceeds the context window, its oldest messages are not sent, and a note
-    reports that.
+    The server starts with ``preload`` or the first request and ends with ``aclose``. If a conversation exceeds the
+    context window, its oldest messages are not sent, and a note reports that.
     """
 
     provider = "local"
@@ -120,7 +120,7 @@ class LocalLLM:
     async def _prepare(
         self, llm: AnthropicLLM, endpoint: Endpoint, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
     ) -> _Prepared:
-        """Make ``messages`` fit; raises RequestRejected if the last turn alone is too long."""
+        """Make ``messages`` fit; raises RequestRejected if the last turn is too long."""
         room = endpoint.window - self._profile(endpoint).max_tokens
 
         tokens = 0
@@ -174,14 +174,14 @@ class LocalLLM:
         )
 
     async def _explain(self) -> LocalModelError:
-        """Return the error for a broken connection, after a look whether the server has ended."""
+        """Return the error for a broken connection, after checking the server."""
         reason = await asyncio.to_thread(self._server.wait_for_exit)
         if not reason:
             return LocalModelError(f"{self._local.title} broke off its answer. Send the message again.")
         return self._crash(reason)
 
     def _crash(self, reason: str) -> LocalModelError:
-        """Return the error for a lost server; only the first one in a row is retried automatically."""
+        """Return the error for a lost server; only the first in a row is retried."""
         self._crashes += 1
         error = LocalModelError(f"{reason} Send the message again to restart it.")
         error.is_transient = self._crashes == 1
@@ -191,7 +191,7 @@ class LocalLLM:
 async def _with_progress(
     events: AsyncGenerator[StreamEvent, None], endpoint: Endpoint, tokens: int
 ) -> AsyncGenerator[StreamEvent, None]:
-    """Yield ``events``, and while the first is awaited, the read share of the ``tokens`` sent."""
+    """Yield ``events``, and PromptProgress for the ``tokens`` until the first."""
     first, share = asyncio.ensure_future(anext(events)), None
     try:
         while not (await asyncio.wait([first], timeout=_PROGRESS_INTERVAL))[0]:

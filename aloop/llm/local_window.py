@@ -1,4 +1,4 @@
-"""Conversations and summary requests cut to fit the context window of a small model.
+"""Conversations and summary requests cut to fit a small context window.
 
 Only what is sent is cut. The session keeps every message.
 """
@@ -18,7 +18,7 @@ Count = Callable[[Sequence[LLMMessage]], Awaitable[int]]
 
 
 def without_tools(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return ``messages`` without tool calls, tool results and thinking, for a model without tools."""
+    """Return ``messages`` for a model without tools: only what was said."""
     sent = []
     for message in messages:
         if message.role == "system":
@@ -40,7 +40,7 @@ class HistoryTrimmer:
         self._cut: tuple[int, LLMMessage] | None = None
 
     async def fit(self, messages: Sequence[LLMMessage], room: int, count: Count) -> list[LLMMessage] | None:
-        """Return the messages that fit into ``room`` tokens, or None if the last turn alone does not.
+        """Return what fits into ``room`` tokens; None if the last turn alone does not.
 
         The system messages and the last turn always stay. A summary at the front stays if there is room for it.
         """
@@ -67,7 +67,7 @@ class HistoryTrimmer:
 
 
 def _next_turn(history: Sequence[LLMMessage], first: int, share: float) -> int:
-    """Return the index of the first turn after ``share`` of the text from ``first`` on.
+    """Return the index of the first turn after ``share`` of the remaining text.
 
     Without such a turn it is the last turn, and 0 if there is no later turn at all.
     """
@@ -122,7 +122,7 @@ class WindowedSummary:
 async def summarize_in_window(
     focus: str, texts: Sequence[str], room: int, count: Count, *, is_toy: bool
 ) -> WindowedSummary | None:
-    """Return a request for a summary of ``texts``, or None if none of them fits into ``room`` tokens.
+    """Return a request for a summary that fits into ``room`` tokens, or None.
 
     A toy gets only the user's messages and short instructions. Given both sides, it continues the conversation; given
     long instructions, it writes about those.
@@ -145,7 +145,7 @@ async def summarize_in_window(
 
 
 def whole_sentences(reply: Reply) -> Reply:
-    """Cut a reply that reached its token limit after its last whole sentence, if it has one."""
+    """Cut a reply that reached its token limit after its last whole sentence."""
     found = _SENTENCES.match(reply.message.content or "")
     if reply.stop_reason != "max_tokens" or found is None:
         return reply
@@ -153,7 +153,7 @@ def whole_sentences(reply: Reply) -> Reply:
 
 
 def _newest(pieces: Sequence[str], limit: int) -> list[str]:
-    """Return the last of ``pieces`` with at most ``limit`` characters together, but at least one."""
+    """Return the last pieces with at most ``limit`` characters, but at least one."""
     longest = limit // _SHARE if len(pieces) > 1 else limit
     kept: list[str] = []
     for piece in reversed(pieces):

@@ -44,7 +44,7 @@ class ToolCall:
 
     @classmethod
     def from_mapping(cls, value: Mapping[str, Any]) -> ToolCall:
-        """Read the OpenAI shape: ``{"id", "type": "function", "function": {"name", "arguments"}}``."""
+        """Read the OpenAI format: ``{"id", "function": {"name", "arguments"}}``."""
         function = value["function"]
         return cls(value["id"], function["name"], function.get("arguments", "{}"))
 
@@ -96,7 +96,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ThinkingBlock:
-    """A block of the model's thinking, which must be sent back unaltered and in its place.
+    """A block of the model's thinking, to be sent back unaltered and in its place.
 
     It holds either ``thinking`` with its ``signature``, or ``redacted`` (opaque data). Its place is after the first
     ``after_chars`` characters of the message's content and after its first ``after_calls`` tool calls.
@@ -115,7 +115,7 @@ class ThinkingBlock:
 
 @dataclass(frozen=True, slots=True)
 class LLMMessage:
-    """One message; raises ValueError for an unknown role, TypeError if a field is not text.
+    """One message; raises ValueError for its role, TypeError if a field is not text.
 
     ``interrupted`` marks an answer that was cut short, ``is_error`` a tool result that reports a failure, ``skip`` a
     message that is not sent to the model, and ``summary`` one that replaces all earlier messages. ``output_file`` is

@@ -33,7 +33,7 @@ _CALCULATION_REQUEST = re.compile(
 
 
 def find_expression(text: str) -> str | None:
-    """Return the first arithmetic expression in ``text`` with Python's operators, or None.
+    """Return the first arithmetic expression in ``text``, in Python's notation.
 
     Dates, telephone numbers and ranges are not expressions.
     """
@@ -49,7 +49,7 @@ def find_expression(text: str) -> str | None:
 
 
 def _is_inside_word(before: str, candidate: str, after: str) -> bool:
-    """Return True if the candidate is a part of ``x2+3``, ``10:30-11``, ``3,14 + 1`` or the like."""
+    """Return True if the candidate is a part of ``x2+3``, ``10:30-11`` or the like."""
     starts_inside = bool(before) and (before[-1].isalnum() or before[-1] in "_,:.#")
     ends_inside = bool(after) and not candidate[-1].isspace() and (after[0].isalnum() or after[0] in "_:")
     return starts_inside or ends_inside
@@ -134,7 +134,7 @@ _PIECES = 40
 
 
 class OfflineLLM:
-    """A deterministic substitute for a model; ``delay`` is the pause before each piece, in seconds."""
+    """A deterministic substitute; ``delay`` is the pause before a piece in seconds."""
 
     model = OFFLINE_MODEL
     provider = "offline"
@@ -163,7 +163,7 @@ class OfflineLLM:
 
 
 def _requested_call(history: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> ToolCall | None:
-    """Return the tool call that the last message asks for, if one of ``tools`` can do it."""
+    """Return the tool call that the last message asks for, if there is a tool."""
     if not history or history[-1].role != "user":
         return None
     intent = find_intent(history[-1].content or "")
@@ -195,7 +195,10 @@ def _answer(history: Sequence[LLMMessage]) -> str:
 def _summary(request: str) -> str:
     """List the user's messages in the conversation that ``request`` contains."""
     texts = [" ".join(text.split()) for text in _USER_MESSAGES.findall(request)]
-    return "\n".join(f"- You wrote: {_code(_shortened(text))}" for text in texts) or "There are no user messages."
+    return (
+        "\n".join(f"- You wrote: {_code(_shortened(text))}" for text in texts)
+        or "The conversation contains no user message."
+    )
 
 
 def _shortened(text: str) -> str:
@@ -252,7 +255,7 @@ def _about_file(path: str, content: str) -> str:
 
 
 def _fenced(text: str) -> str:
-    """Return ``text`` as a fenced code block of Markdown, whatever backticks it contains."""
+    """Return ``text`` as a fenced code block, whatever backticks it contains."""
     fence = "`" * max(3, _longest_run_of_ticks(text) + 1)
     return f"{fence}\n{text}\n{fence}"
 

@@ -65,7 +65,7 @@ _NEXT_MESSAGE = re.compile(r"\n\n(?=\[(?:user|assistant|tool)[^\]\n]*\]\n)")  # 
 
 
 def summary_request(transcript: str, focus: str) -> str:
-    """Return the request; ``focus`` is what the user wants to keep above all, or empty."""
+    """Return the request; ``focus`` is what to keep above all, possibly empty."""
     wanted = f"{_FOCUS}{focus}" if focus else ""
     return f"{OPENING}{wanted}\n\n<conversation>\n{transcript}\n</conversation>"
 

@@ -37,7 +37,7 @@ class RetryPolicy:
         return self.connection_tries if isinstance(error, ConnectionFailed) else self.tries
 
     def pause(self, error: LLMError, failures: int) -> float | None:
-        """Return the seconds to wait after this many failures in a row; None means give up."""
+        """Return the seconds to wait after ``failures`` in a row; None means give up."""
         if not error.is_transient or failures >= self.tries_for(error):
             return None
         if error.retry_after is not None:

@@ -1,4 +1,4 @@
-"""Messages for failures of the local model, derived from the output of pip, uv and llama.cpp."""
+"""Messages for failures, derived from the output of pip, uv and llama.cpp."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def explain_fetch(output: str) -> str:
 
 
 def explain_end(log: str, code: int) -> str:
-    """Return the reason why a server ended, from its log and exit code (negative: a signal)."""
+    """Return why a server ended, from its log and exit code (negative: a signal)."""
     if code == -9:
         return "it was killed, perhaps because memory ran out"
     found = _FIRST_ERROR.search(log)

@@ -42,7 +42,7 @@ def require_prerequisites(paths: InstallPaths) -> None:
 
 
 def find_installer() -> list[str]:
-    """Return the command that installs packages; raises LocalModelError if there is none."""
+    """Return the command that installs packages; raises LocalModelError."""
     if importlib.util.find_spec("pip"):
         # No cache, which would keep a second copy of these large packages.
         pip = [sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
@@ -159,7 +159,7 @@ def manifest_text(wanted: Sequence[Package]) -> str:
 
 @contextmanager
 def _lock(paths: InstallPaths) -> Iterator[None]:
-    """Hold the installation lock and delete leftovers; raises LocalModelError if it is held."""
+    """Hold the lock and delete leftovers; raises LocalModelError if it is held."""
     paths.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

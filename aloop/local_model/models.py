@@ -34,7 +34,7 @@ def size_of(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation, one per platform because machines may share a home directory."""
+    """The paths of an installation, separate for each platform."""
 
     data_dir: Path
 
@@ -66,7 +66,7 @@ class InstallPaths:
 
     @property
     def is_installed(self) -> bool:
-        """Whether the folder exists; it appears in one step, complete."""
+        """True if the folder exists; it appears in one step, complete."""
         return self.manifest.is_file()
 
     def temporary(self, suffix: str) -> Path:
@@ -74,7 +74,7 @@ class InstallPaths:
         return self.data_dir / f".{self.folder.name}.{suffix}.partial"
 
     def leftovers(self) -> list[Path]:
-        """Return all temporary folders; without a running installation, they are leftovers."""
+        """Return all temporary folders: leftovers unless an installation is running."""
         return list(self.data_dir.glob(self.temporary("*").name))
 
 
@@ -123,12 +123,12 @@ def default_model(settings: Settings) -> str:
 
 
 def full_name(name: str, settings: Settings) -> str:
-    """Return the full name of a model, installed or not; raises LocalModelError if it is unknown."""
+    """Return the full name of a model, installed or not; raises LocalModelError."""
     return choose_model(name, settings).name if is_local(name) else name
 
 
 def choose_model(name: str, settings: Settings) -> LocalModel:
-    """Return the local model ``name``, installed or not; raises LocalModelError if it is unknown."""
+    """Return the local model ``name``, installed or not; raises LocalModelError."""
     explicit = name.removeprefix(LOCAL_MODEL).removeprefix(":")
     wanted = explicit or settings.local_model or BUNDLED
     if wanted == BUNDLED:

@@ -1,4 +1,4 @@
-"""The two packages of the local model, pinned by version and hash, and a check of their files.
+"""The packages of the local model, pinned by hash, and a check of their files.
 
 The check compares the installed files with the RECORD files that pip and uv write.
 """
@@ -22,7 +22,7 @@ _SYSTEMS = {"linux": "Linux", "darwin": "macOS"}
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package; ``size`` is that of the download, ``installed`` that on the disk, in bytes."""
+    """One package; ``size`` is its download, ``installed`` its files, in bytes."""
 
     name: str
     version: str
@@ -86,7 +86,7 @@ def platform_name() -> str:
 
 
 def packages_for(platform: str | None = None) -> tuple[Package, ...]:
-    """Return the packages for ``platform``, by default this one; raises LocalModelError if there are none."""
+    """Return the packages for a platform, by default this one; raises LocalModelError."""
     platform = platform or platform_name()
     if platform not in _ENGINES:
         known = ", ".join(f"{_SYSTEMS[name.partition('-')[0]]} on {name.partition('-')[2]}" for name in _ENGINES)

@@ -1,4 +1,4 @@
-"""The server of a local model: a child process that listens on the loopback interface."""
+"""The server of a local model, a child process on the loopback interface."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 class LocalServer:
-    """Serves ``model`` from ``start`` to ``stop``, which may both be called again; safe in any thread."""
+    """Serves ``model`` from ``start`` to ``stop``; restartable and thread-safe."""
 
     def __init__(self, model: LocalModel, paths: InstallPaths) -> None:
         self._model = model
@@ -79,7 +79,7 @@ class LocalServer:
         return await asyncio.shield(asyncio.wrap_future(self.start()))
 
     def wait_for_exit(self) -> str:
-        """Wait a moment for the child to end; return the reason, or "" if it is still running."""
+        """Wait a moment for the child to end; return the reason, "" if it runs on."""
         child = self._child
         return child.exit_reason if child is not None and child.ends_soon() else ""
 
@@ -121,7 +121,7 @@ class _ServerProcess:
         return self._process.poll() is not None
 
     def ends_soon(self) -> bool:
-        """Return True if the process ends within a moment; its connections close before that."""
+        """Return True if the process ends soon; its connections close before that."""
         try:
             self._process.wait(_EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -165,9 +165,10 @@ class _ServerProcess:
 
 
 def start_worker(request: dict[str, Any], log: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Start a child and send it ``request``; it answers on ``stdout`` and logs to ``log``.
+    """Start a child and send it ``request``; it answers on its standard output.
 
-    It gets no credentials and no Ctrl-C, and its working directory is ``/``, so that it keeps no folder in use.
+    Its standard error goes to ``log``. It gets no credentials and no Ctrl-C, and its working directory is ``/``, so
+    that it keeps no folder in use.
     """
     process = subprocess.Popen(  # noqa: S603 # a file of this package, run by this interpreter
         [sys.executable, "-I", "-S", WORKER],
@@ -201,9 +202,10 @@ _PROGRESS_TIMEOUT = 2.0  # seconds
 
 
 def read_share(url: str, key: str, tokens: int) -> float | None:
-    """Return the part of a prompt of ``tokens`` that the server has read, from 0 to 1; blocking.
+    """Return the part of a prompt that the server has read, from 0 to 1; blocking.
 
-    Cached tokens are not read again and do not count. Returns None if the server does not report its progress.
+    ``tokens`` is the size of the whole prompt. Cached tokens are not read again and do not count. Returns None if the
+    server does not report its progress.
     """
     connection = http.client.HTTPConnection(url.partition("//")[2], timeout=_PROGRESS_TIMEOUT)
     try:

@@ -37,7 +37,7 @@ class LocalStatus:
 
 
 def local_status(settings: Settings) -> LocalStatus:
-    """Return the status as found on the disk, without starting or downloading anything."""
+    """Return the status as found on the disk; nothing is started or downloaded."""
     paths = InstallPaths(settings.data_dir)
     size, versions = size_of(paths.folder), _versions(paths)
     state, sentence = _judge(paths, versions, size)

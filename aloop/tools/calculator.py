@@ -100,7 +100,7 @@ _TOKEN = re.compile(
 
 
 def to_python(text: str) -> str:
-    """Return ``text`` in Python's notation, with a space between tokens; raises ToolError."""
+    """Return ``text`` in Python's notation, tokens separated by a space."""
     if len(text) > MAX_CHARACTERS:
         raise ToolError(f"The expression has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}.")
     if not text.strip():
@@ -186,7 +186,7 @@ class _Translator:
             self._out.append("%")
             return
         if not self._out:
-            raise ToolError("There is no number before the %.")
+            raise ToolError("The % has no number before it.")
         self._out.insert(self._operand, "(")
         self._out += ["/", "100", ")"]
 
@@ -218,7 +218,7 @@ def calculate(text: str) -> Number:
 
 
 def format_number(value: Number) -> str:
-    """Return a value as text; a float with 15 digits, the most that are always correct."""
+    """Return a value as text, a float with the 15 digits that are always correct."""
     try:
         return str(value) if isinstance(value, int) else f"{value + 0.0:.15g}"
     except ValueError as error:
@@ -251,7 +251,7 @@ def _value(node: ast.expr, depth: int) -> Number:
 
 
 def _chain(node: ast.BinOp, depth: int) -> Number:
-    """Evaluate ``1 + 2 + 3 + …`` in a loop, because its syntax tree is as deep as it is long."""
+    """Evaluate ``1 + 2 + 3 + …`` in a loop, because its tree is as deep as it is long."""
     chain = [node]
     while isinstance(chain[-1].left, ast.BinOp):
         chain.append(chain[-1].left)
@@ -282,7 +282,7 @@ def _call(name: str, arguments: list[Number]) -> Number:
 
 
 def _require_in_range(value: Number | complex) -> Number:
-    """Return ``value``; raises ToolError if it is complex, OverflowError if it is too large or not finite."""
+    """Return ``value``; raises ToolError if complex, OverflowError if too large."""
     if isinstance(value, complex):
         raise ToolError("The result is not a real number.")
     if isinstance(value, int):
@@ -322,7 +322,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Number, Number], Number | comp
 
 
 class Calculator(Tool):
-    """Calculates one arithmetic expression. Every calculation is short, so it needs no thread."""
+    """Calculates one arithmetic expression; fast enough to need no thread."""
 
     name = "calculator"
     description = (

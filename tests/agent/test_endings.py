@@ -52,7 +52,7 @@ def ending(play: Stage) -> tuple[str, bool]:
     return end.status, end.kept
 
 
-async def test_interrupted_before_the_first_word_a_turn_leaves_no_trace(stage: SetStage) -> None:
+async def test_interrupt_before_the_first_text_leaves_no_trace(stage: SetStage) -> None:
     hang = Hang()
     play = stage([ThinkingDelta("hm"), hang])
     await cancel_at(play, hang.reached)
@@ -61,7 +61,7 @@ async def test_interrupted_before_the_first_word_a_turn_leaves_no_trace(stage: S
     assert play.memory.path is None
 
 
-async def test_interrupted_in_mid_answer_what_was_said_is_kept_and_marked(stage: SetStage) -> None:
+async def test_interrupted_answer_is_kept_and_marked(stage: SetStage) -> None:
     hang = Hang()
     play = stage([TextDelta("Once "), TextDelta("upon"), hang])
     await cancel_at(play, hang.reached)
@@ -71,7 +71,7 @@ async def test_interrupted_in_mid_answer_what_was_said_is_kept_and_marked(stage:
     assert play.llm.closed == 1
 
 
-async def test_interrupted_in_mid_tool_every_call_has_a_result(stage: SetStage) -> None:
+async def test_interrupt_during_a_tool_gives_every_call_a_result(stage: SetStage) -> None:
     tool = HangingTool()
     play = stage(calls(ToolCall("call_1", "hang"), ToolCall("call_2", "hang")), tools=[tool])
     await cancel_at(play, tool.reached)
@@ -81,7 +81,7 @@ async def test_interrupted_in_mid_tool_every_call_has_a_result(stage: SetStage) 
     assert [(message.tool_call_id, message.is_error) for message in saved[2:]] == [("call_1", True), ("call_2", True)]
 
 
-async def test_after_an_interruption_the_conversation_goes_on(stage: SetStage) -> None:
+async def test_conversation_continues_after_an_interrupt(stage: SetStage) -> None:
     tool = HangingTool()
     play = stage(calls(ToolCall("call_1", "hang")), answer("Fine."), tools=[tool])
     await cancel_at(play, tool.reached)
@@ -89,7 +89,7 @@ async def test_after_an_interruption_the_conversation_goes_on(stage: SetStage) -
     assert play.memory.get_repairs() == ()
 
 
-async def test_a_failure_before_anything_came_back_leaves_no_trace(stage: SetStage) -> None:
+async def test_failure_before_any_answer_leaves_no_trace(stage: SetStage) -> None:
     play = stage([ServerFailed("The API is overloaded. Try again.")])
     with pytest.raises(ServerFailed):
         await play.agent.run("Hi")
@@ -97,7 +97,7 @@ async def test_a_failure_before_anything_came_back_leaves_no_trace(stage: SetSta
     assert play.memory.messages == ()
 
 
-async def test_a_failure_in_mid_answer_keeps_what_was_said(stage: SetStage) -> None:
+async def test_failure_within_an_answer_keeps_its_text(stage: SetStage) -> None:
     play = stage([TextDelta("Once upon"), ServerFailed("The API failed.")])
     with pytest.raises(ServerFailed):
         await play.agent.run("A story")
@@ -105,41 +105,41 @@ async def test_a_failure_in_mid_answer_keeps_what_was_said(stage: SetStage) -> N
     assert (await play.saved()).messages[-1].interrupted
 
 
-async def test_a_failure_after_some_steps_keeps_them(stage: SetStage) -> None:
+async def test_failure_after_some_steps_keeps_the_steps(stage: SetStage) -> None:
     play = stage(calls(SUM), [ServerFailed("The API failed.")])
     with pytest.raises(ServerFailed):
         await play.agent.run("17 * 23?")
     assert [message.role for message in (await play.saved()).messages] == ["user", "assistant", "tool"]
 
 
-async def test_a_stream_that_stops_without_an_end_is_a_failure(stage: SetStage) -> None:
+async def test_stream_without_a_reply_is_a_failure(stage: SetStage) -> None:
     play = stage([TextDelta("Once upon")])
     with pytest.raises(StreamBroken):
         await play.agent.run("A story")
     assert play.memory.messages[-1].interrupted
 
 
-async def test_an_empty_first_answer_is_a_failure_that_leaves_no_trace(stage: SetStage) -> None:
+async def test_empty_first_answer_is_a_failure_without_a_trace(stage: SetStage) -> None:
     play = stage(answer(""))
     with pytest.raises(StreamBroken, match="empty answer"):
         await play.agent.run("Hi")
     assert ending(play) == ("failed", False)
 
 
-async def test_a_refusal_without_a_word_is_a_failure_that_leaves_no_trace(stage: SetStage) -> None:
+async def test_refusal_without_text_is_a_failure_without_a_trace(stage: SetStage) -> None:
     play = stage(answer("", "refusal", detail="cyber"))
     with pytest.raises(RequestRejected, match=r"declined to answer \(cyber\)"):
         await play.agent.run("Hi")
     assert play.memory.messages == ()
 
 
-async def test_a_refusal_in_words_is_an_answer(stage: SetStage) -> None:
+async def test_refusal_with_text_is_an_answer(stage: SetStage) -> None:
     play = stage(answer("I would rather not.", "refusal"))
     assert await play.agent.run("Hi") == "I would rather not."
     assert play.happened[-2:] == ["Notice", "TurnEnded"]
 
 
-async def test_when_the_disk_says_no_the_answer_stays_in_memory(tmp_path: Path) -> None:
+async def test_failed_save_keeps_the_answer_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     events: list[AgentEvent] = []
     agent = ReActAgent(ScriptedLLM(answer("Hello.")), sessions_dir=tmp_path / "file" / "sub", on_event=events.append)
@@ -150,7 +150,7 @@ async def test_when_the_disk_says_no_the_answer_stays_in_memory(tmp_path: Path) 
     assert (events[-1].status, events[-1].kept) == ("failed", True)
 
 
-async def test_a_listener_that_fails_ends_the_turn_and_the_turn_is_closed(sessions_dir: Path) -> None:
+async def test_exception_in_on_event_ends_and_closes_the_turn(sessions_dir: Path) -> None:
     events: list[AgentEvent] = []
 
     def listen(event: AgentEvent) -> None:
@@ -167,7 +167,7 @@ async def test_a_listener_that_fails_ends_the_turn_and_the_turn_is_closed(sessio
     assert llm.closed == 1
 
 
-async def test_a_second_turn_at_the_same_time_is_refused_and_does_not_disturb_the_first(stage: SetStage) -> None:
+async def test_concurrent_turn_is_refused_and_the_first_continues(stage: SetStage) -> None:
     hang = Hang()
     play = stage([TextDelta("Once"), hang])
     task = asyncio.ensure_future(play.agent.run("Hi"))

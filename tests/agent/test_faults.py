@@ -83,7 +83,7 @@ BREAKS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("reply", "kind"), LASTING, ids=lambda value: getattr(value, "__name__", ""))
-async def test_what_will_not_pass_is_told_at_once_and_leaves_no_trace(
+async def test_permanent_fault_is_raised_at_once_without_a_trace(
     patient: Patient, reply: HTTPError, kind: type[LLMError]
 ) -> None:
     patient.stub.script(reply)
@@ -94,7 +94,7 @@ async def test_what_will_not_pass_is_told_at_once_and_leaves_no_trace(
 
 
 @pytest.mark.parametrize("fault", PASSING)
-async def test_what_passes_is_tried_again_without_a_word(patient: Patient, fault: str) -> None:
+async def test_transient_fault_is_retried_silently(patient: Patient, fault: str) -> None:
     if "stall" in fault:
         patient.expect_stall()
     patient.stub.script(PASSING[fault], "At last.")
@@ -105,7 +105,7 @@ async def test_what_passes_is_tried_again_without_a_word(patient: Patient, fault
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_an_answer_that_breaks_after_some_words_begins_again_and_says_so(patient: Patient, fault: str) -> None:
+async def test_broken_answer_is_requested_again_with_a_notice(patient: Patient, fault: str) -> None:
     if "stall" in fault:
         patient.expect_stall()
     patient.stub.script(Answer(Text("Once upon a ", BREAKS[fault])), "It was a dark night.")
@@ -116,7 +116,7 @@ async def test_an_answer_that_breaks_after_some_words_begins_again_and_says_so(p
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_an_answer_that_breaks_in_a_tool_call_runs_nothing_of_it(patient: Patient, fault: str) -> None:
+async def test_tool_call_of_a_broken_answer_is_not_run(patient: Patient, fault: str) -> None:
     if "stall" in fault:
         patient.expect_stall()
     patient.stub.script(Answer(ToolUse("calculator", {"expression": "2+2"}, BREAKS[fault])), ADD, "Four.")
@@ -125,7 +125,7 @@ async def test_an_answer_that_breaks_in_a_tool_call_runs_nothing_of_it(patient: 
     await patient.is_well()
 
 
-async def test_a_server_that_stays_down_ends_the_turn_after_some_tries(patient: Patient) -> None:
+async def test_turn_fails_after_the_last_retry(patient: Patient) -> None:
     patient.stub.script(*[HTTPError(529, retry=True)] * 5)
     with pytest.raises(ServerFailed):
         await patient.ask()
@@ -133,14 +133,14 @@ async def test_a_server_that_stays_down_ends_the_turn_after_some_tries(patient: 
     await patient.is_well()
 
 
-async def test_a_rate_limit_is_waited_out_for_a_minute_at_most(patient: Patient) -> None:
+async def test_rate_limit_wait_is_at_most_a_minute(patient: Patient) -> None:
     patient.stub.script(*[HTTPError(429, retry=True, headers={"retry-after": "900"})] * 5)
     with pytest.raises(RateLimited):
         await patient.ask()
     assert {event.pause for event in patient.events if isinstance(event, Retrying)} == {60.0}
 
 
-async def test_words_of_an_answer_that_never_comes_are_kept_and_marked(patient: Patient) -> None:
+async def test_partial_answer_is_kept_after_the_last_retry(patient: Patient) -> None:
     patient.stub.script(*[Answer(Text("Once upon ", Drop()))] * 5)
     with pytest.raises(StreamBroken):
         await patient.ask()
@@ -148,7 +148,7 @@ async def test_words_of_an_answer_that_never_comes_are_kept_and_marked(patient: 
     await patient.is_well()
 
 
-async def test_a_failure_after_a_tool_keeps_what_the_tool_did(patient: Patient) -> None:
+async def test_failure_after_a_tool_call_keeps_its_result(patient: Patient) -> None:
     patient.stub.script(ADD, HTTPError(401))
     with pytest.raises(AuthenticationFailed):
         await patient.ask()
@@ -163,9 +163,7 @@ def unused_address() -> str:
 
 
 @pytest.mark.parametrize("url", [unused_address, lambda: "http://no-such-host.invalid"], ids=["refused", "DNS"])
-async def test_a_server_that_can_not_be_reached_is_told_of(
-    sessions_dir: Path, stub: StubServer, url: Callable[[], str]
-) -> None:
+async def test_unreachable_server_is_reported(sessions_dir: Path, stub: StubServer, url: Callable[[], str]) -> None:
     async with AsyncAnthropic(base_url=url(), api_key=KEY) as client:
         patient = Patient(stub, client, sessions_dir)
         with pytest.raises(ConnectionFailed, match="Could not reach"):
@@ -176,7 +174,7 @@ async def test_a_server_that_can_not_be_reached_is_told_of(
         await patient.is_well()
 
 
-async def test_interrupted_while_waiting_to_try_again_the_session_is_whole(patient: Patient) -> None:
+async def test_interrupt_during_a_retry_wait_keeps_the_session_valid(patient: Patient) -> None:
     waiting = asyncio.Event()
 
     async def wait(seconds: float) -> None:

@@ -16,21 +16,21 @@ from tests.stub.server import KEY
 ADD = ToolUse("calculator", {"expression": "2+2"})
 
 
-async def test_an_answer_without_content_is_told_of(patient: Patient) -> None:
+async def test_answer_without_content_is_an_error(patient: Patient) -> None:
     patient.stub.script(Answer())
     with pytest.raises(StreamBroken, match="empty answer"):
         await patient.ask()
     await patient.is_well()
 
 
-async def test_blocks_of_an_unknown_type_are_passed_over(patient: Patient) -> None:
+async def test_unknown_block_types_are_ignored(patient: Patient) -> None:
     block = {"type": "content_block_start", "index": 7, "content_block": {"type": "hologram", "data": "…"}}
     patient.stub.script(Answer(Raw("content_block_start", json.dumps(block)), Text("Here.")))
     assert await patient.ask() == "Here."
     await patient.is_well()
 
 
-async def test_malformed_arguments_run_nothing_and_go_back_to_the_model(patient: Patient) -> None:
+async def test_malformed_arguments_are_reported_to_the_model(patient: Patient) -> None:
     patient.stub.script(ToolUse("calculator", '{"expression": "2+'), "I will try again.")
     await patient.ask()
     (result,) = patient.results
@@ -39,28 +39,28 @@ async def test_malformed_arguments_run_nothing_and_go_back_to_the_model(patient:
     await patient.is_well()
 
 
-async def test_arguments_that_never_came_do_not_fit_the_tool(patient: Patient) -> None:
+async def test_missing_arguments_are_reported_to_the_model(patient: Patient) -> None:
     patient.stub.script(ToolUse("calculator", ""), "I will try again.")
     await patient.ask()
     assert patient.results[0][0]
     await patient.is_well()
 
 
-async def test_an_unknown_tool_is_told_to_the_model(patient: Patient) -> None:
+async def test_unknown_tool_is_reported_to_the_model(patient: Patient) -> None:
     patient.stub.script(ToolUse("levitate", {}), "Sorry.")
     await patient.ask()
     assert "There is no tool 'levitate'" in patient.results[0][1]
     await patient.is_well()
 
 
-async def test_of_two_calls_one_may_fail(patient: Patient) -> None:
+async def test_call_may_fail_beside_a_successful_call(patient: Patient) -> None:
     patient.stub.script(Answer(ADD, ToolUse("read_file", {"path": "nowhere"})), "One of them.")
     assert await patient.ask() == "One of them."
     assert [is_error for is_error, _ in patient.results] == [False, True]
     await patient.is_well()
 
 
-async def test_a_call_cut_by_the_limit_of_length_is_not_run(patient: Patient) -> None:
+async def test_call_cut_by_the_length_limit_is_not_run(patient: Patient) -> None:
     half = ToolUse("calculator", '{"expression": "2+')
     patient.stub.script(Answer(Thinking("hm"), Text("Let me see."), half, stop_reason="max_tokens"))
     assert await patient.ask() == "Let me see."
@@ -69,14 +69,14 @@ async def test_a_call_cut_by_the_limit_of_length_is_not_run(patient: Patient) ->
     await patient.is_well()
 
 
-async def test_nothing_but_a_cut_call_leaves_no_trace(patient: Patient) -> None:
+async def test_answer_with_only_a_cut_call_is_an_error(patient: Patient) -> None:
     patient.stub.script(Answer(ToolUse("calculator", "{"), stop_reason="max_tokens"))
     with pytest.raises(StreamBroken, match="length limit"):
         await patient.ask()
     await patient.is_well()
 
 
-async def test_a_refusal_is_told_with_its_category(patient: Patient) -> None:
+async def test_refusal_error_has_the_category(patient: Patient) -> None:
     details = {"type": "refusal", "category": "cyber", "explanation": "No."}
     patient.stub.script(Answer(stop_reason="refusal", stop_details=details))
     with pytest.raises(RequestRejected, match="cyber"):
@@ -84,32 +84,32 @@ async def test_a_refusal_is_told_with_its_category(patient: Patient) -> None:
     await patient.is_well()
 
 
-async def test_a_refusal_after_some_words_keeps_them(patient: Patient) -> None:
+async def test_refusal_after_some_text_keeps_the_text(patient: Patient) -> None:
     patient.stub.script(Answer(Text("I would rather "), stop_reason="refusal"))
     await patient.ask()
     await patient.is_well()
 
 
-async def test_a_pause_is_gone_on_from(patient: Patient) -> None:
+async def test_paused_turn_is_continued(patient: Patient) -> None:
     patient.stub.script(Answer(Text("First, "), stop_reason="pause_turn"), "then second.")
     assert await patient.ask() == "First, then second."
     await patient.is_well()
 
 
-async def test_a_pause_in_thought_is_gone_on_from(patient: Patient) -> None:
+async def test_turn_paused_during_thinking_is_continued(patient: Patient) -> None:
     patient.stub.script(Answer(Thinking("hm"), stop_reason="pause_turn"), "Done.")
     assert await patient.ask() == "Done."
     await patient.is_well()
 
 
-async def test_a_window_that_is_full_keeps_what_was_said(patient: Patient) -> None:
+async def test_full_context_window_keeps_the_text(patient: Patient) -> None:
     patient.stub.script(Answer(Text("So far "), ADD, stop_reason="model_context_window_exceeded"))
     assert await patient.ask() == "So far "
     assert patient.results == []
     await patient.is_well()
 
 
-async def test_thoughts_go_back_unaltered_and_in_order_over_several_steps(patient: Patient) -> None:
+async def test_thinking_is_sent_back_unaltered_over_several_steps(patient: Patient) -> None:
     patient.stub.script(
         Answer(Thinking("First ", "this.", signature="s1"), Redacted("blob"), Text("One."), ADD),
         Answer(Thinking("Then that.", signature="s2"), ToolUse("calculator", {"expression": "4+4"})),
@@ -122,7 +122,7 @@ async def test_thoughts_go_back_unaltered_and_in_order_over_several_steps(patien
     await patient.is_well()
 
 
-async def test_thoughts_stay_behind_when_the_model_changes(patient: Patient) -> None:
+async def test_thinking_of_another_model_is_not_sent(patient: Patient) -> None:
     patient.stub.script(Answer(Thinking("Hm.", signature="s1"), Text("One."), ADD), Answer(Thinking("So."), Text("4")))
     await patient.ask()
     async with AsyncAnthropic(base_url=patient.stub.url, api_key=KEY) as client:

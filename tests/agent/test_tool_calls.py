@@ -99,7 +99,7 @@ def finished(play: Stage) -> list[str]:
     return [event.call.id for event in play.events if isinstance(event, ToolFinished)]
 
 
-async def test_calls_that_only_read_run_side_by_side_with_results_in_order(stage: SetStage) -> None:
+async def test_reading_calls_run_in_parallel_with_results_in_order(stage: SetStage) -> None:
     tool = Meeting(3)
     play = stage(calls(call("meet", "a", 9), call("meet", "b", 3), call("meet", "c")), answer("All met."), tools=[tool])
     assert await play.agent.run("Go") == "All met."
@@ -108,14 +108,14 @@ async def test_calls_that_only_read_run_side_by_side_with_results_in_order(stage
     assert finished(play) == ["call_a", "call_b", "call_c"]
 
 
-async def test_all_of_them_are_told_of_before_the_first_ends(stage: SetStage) -> None:
+async def test_parallel_calls_all_start_before_the_first_ends(stage: SetStage) -> None:
     play = stage(calls(call("meet", "a"), call("meet", "b")), answer("Met."), tools=[Meeting(2)])
     await play.agent.run("Go")
     steps = [type(event).__name__ for event in play.events if isinstance(event, ToolStarted | ToolFinished)]
     assert steps == ["ToolStarted", "ToolStarted", "ToolFinished", "ToolFinished"]
 
 
-async def test_a_call_that_changes_something_runs_alone_and_in_its_place(stage: SetStage) -> None:
+async def test_writing_call_runs_alone_and_in_order(stage: SetStage) -> None:
     diary = Diary()
     asked = calls(call("meet", "a"), call("write", "b"), call("write", "c"), call("meet", "d"))
     play = stage(asked, answer("Done."), tools=[Meeting(1), diary])
@@ -129,7 +129,7 @@ async def allow(_request: PermissionRequest) -> PermissionDecision:
     return PermissionDecision("once")
 
 
-async def test_what_a_tool_puts_out_is_told_while_it_runs(stage: SetStage) -> None:
+async def test_tool_output_is_emitted_while_the_tool_runs(stage: SetStage) -> None:
     play = stage(calls(call("write", "b")), answer("Done."), tools=[Diary()])
     play.agent.ask = allow
     await play.agent.run("Go")
@@ -137,7 +137,7 @@ async def test_what_a_tool_puts_out_is_told_while_it_runs(stage: SetStage) -> No
     assert kinds.index(ToolStarted) < kinds.index(ToolOutput) < kinds.index(ToolFinished)
 
 
-async def test_without_anybody_to_ask_nothing_is_done_and_the_turn_goes_on(stage: SetStage) -> None:
+async def test_call_is_denied_without_an_ask_callback(stage: SetStage) -> None:
     diary = Diary()
     play = stage(calls(call("write", "b")), answer("Then not."), tools=[diary])
     assert await play.agent.run("Go") == "Then not."
@@ -146,7 +146,7 @@ async def test_without_anybody_to_ask_nothing_is_done_and_the_turn_goes_on(stage
     assert "--allow write" in (play.memory.messages[2].content or "")
 
 
-async def test_the_time_in_which_a_person_thinks_is_not_the_tools(stage: SetStage) -> None:
+async def test_permission_wait_is_not_counted_as_run_time(stage: SetStage) -> None:
     async def refuse(_request: PermissionRequest) -> PermissionDecision:
         return PermissionDecision("no")
 
@@ -156,7 +156,7 @@ async def test_the_time_in_which_a_person_thinks_is_not_the_tools(stage: SetStag
     assert [event.seconds for event in play.events if isinstance(event, ToolFinished)] == [0.0]
 
 
-async def test_interrupted_at_the_question_nothing_is_done_and_the_call_has_a_result(stage: SetStage) -> None:
+async def test_interrupt_at_a_permission_request_runs_nothing(stage: SetStage) -> None:
     asking = asyncio.Event()
 
     async def never(_request: PermissionRequest) -> PermissionDecision:
@@ -176,7 +176,7 @@ async def test_interrupted_at_the_question_nothing_is_done_and_the_call_has_a_re
     assert (await play.saved()).messages[-1].is_error
 
 
-async def test_the_unfinished_calls_of_a_resumed_session_never_run(sessions_dir: Path) -> None:
+async def test_unfinished_calls_of_a_resumed_session_never_run(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await memory.add_message(LLMMessage("user", "Write"))
     await memory.add_message(LLMMessage("assistant", tool_calls=(call("write", "b"),)))
@@ -188,7 +188,7 @@ async def test_the_unfinished_calls_of_a_resumed_session_never_run(sessions_dir:
     assert diary.entries == []
 
 
-async def test_a_long_result_is_cut_in_the_message_and_kept_whole_in_a_file(stage: SetStage) -> None:
+async def test_long_result_is_shortened_and_saved_whole(stage: SetStage) -> None:
     text = "".join(f"line {number}\n" for number in range(10_000))
     asked = [ToolCall(f"call_{number}", Long.name, "{}") for number in range(2)]
     play = stage(calls(*asked), answer("Long."), tools=[Long(text)])
@@ -208,16 +208,14 @@ async def test_a_long_result_is_cut_in_the_message_and_kept_whole_in_a_file(stag
     assert f"of 98,890 bytes left out; the complete output is in {whole} …]" in (first.content or "")
 
 
-async def test_a_screen_gets_the_whole_of_a_long_result(stage: SetStage) -> None:
+async def test_tool_finished_event_has_the_whole_result(stage: SetStage) -> None:
     text = "x\n" * 20_000
     play = stage(calls(ToolCall("call_1", Long.name, "{}")), answer("Long."), tools=[Long(text)])
     await play.agent.run("Go")
     assert [event.result.text for event in play.events if isinstance(event, ToolFinished)] == [text]
 
 
-async def test_a_long_result_that_can_not_be_kept_is_cut_all_the_same_and_told_of(
-    stage: SetStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unsaved_long_result_is_shortened_and_reported(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(_manager: MemoryManager, _tool: str, _text: str) -> None:
         raise StorageError("The disk is full.", Path("outputs"))
 
@@ -240,18 +238,18 @@ def parts(text: str) -> tuple[str, int, str]:
     return shortened[: found.start()], int(found[1].replace(",", "")), shortened[found.end() :]
 
 
-def test_the_cuts_are_at_line_ends() -> None:
+def test_shorten_cuts_at_line_ends() -> None:
     first, _, last = parts("one line of some length\n" * 5_000)
     assert set(first.split("\n")) | set(last.removesuffix("\n").split("\n")) == {"one line of some length"}
 
 
-def test_a_text_without_lines_is_cut_where_it_has_to_be() -> None:
+def test_shorten_cuts_within_a_line_without_line_ends() -> None:
     first, cut, last = parts("x" * 100_000)
     assert (len(first), cut, len(last)) == (MAX_RESULT_BYTES // 2, 100_000 - MAX_RESULT_BYTES, MAX_RESULT_BYTES // 2)
 
 
 @given(st.text("aü漢😀\n", min_size=1, max_size=9))
-def test_what_is_shown_is_of_the_text_and_whole_characters(piece: str) -> None:
+def test_shorten_keeps_whole_characters_of_the_text(piece: str) -> None:
     text = piece * (2 * MAX_RESULT_BYTES // len(piece.encode()) + 1)
     first, cut, last = parts(text)
     assert text.startswith(first)

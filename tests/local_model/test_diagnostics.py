@@ -37,7 +37,7 @@ _LOG = """\
         ("Collecting x\nERROR: It broke.\n\nnotice: a new pip\n", "could not be installed: It broke."),
     ],
 )
-def test_what_an_installer_said_is_one_line(output: str, told: str) -> None:
+def test_explain_fetch_is_one_line(output: str, told: str) -> None:
     line = explain_fetch(output)
     assert told in line
     assert "\n" not in line
@@ -51,7 +51,7 @@ def test_what_an_installer_said_is_one_line(output: str, told: str) -> None:
         ("dlopen(x.so): incompatible\n  architecture", "cannot be loaded (dlopen(x.so): incompatible architecture)"),
     ],
 )
-def test_why_it_does_not_load(reason: str, told: str) -> None:
+def test_explain_load_gives_the_reason(reason: str, told: str) -> None:
     assert told in explain_load(reason)
 
 
@@ -64,5 +64,5 @@ def test_why_it_does_not_load(reason: str, told: str) -> None:
         ("", 3, "exit code 3"),
     ],
 )
-def test_why_the_program_ended(log: str, code: int, told: str) -> None:
+def test_explain_end_gives_the_reason(log: str, code: int, told: str) -> None:
     assert explain_end(log, code) == told

@@ -44,7 +44,7 @@ def left_in(place: InstallPaths) -> list[str]:
     return sorted(path.name for path in place.data_dir.iterdir() if path != place.lock)
 
 
-def test_a_fetch_puts_all_into_its_place_and_leaves_nothing_beside_it(place: InstallPaths) -> None:
+def test_install_leaves_only_the_installation(place: InstallPaths) -> None:
     seen = fetch(place)
     assert place.is_installed
     assert place.weights.is_file()
@@ -54,7 +54,7 @@ def test_a_fetch_puts_all_into_its_place_and_leaves_nothing_beside_it(place: Ins
     assert seen[-1].done == seen[-1].total
 
 
-def test_what_is_there_already_is_replaced(place: InstallPaths) -> None:
+def test_install_replaces_an_earlier_installation(place: InstallPaths) -> None:
     install_fake(place.data_dir)
     (place.folder / "old").touch()
     fetch(place)
@@ -72,7 +72,7 @@ def test_what_is_there_already_is_replaced(place: InstallPaths) -> None:
         ("ERROR: Something else", "could not be installed: Something else"),
     ],
 )
-def test_a_fetch_that_fails_says_why_and_leaves_nothing(
+def test_failed_install_gives_a_reason_and_leaves_nothing(
     place: InstallPaths, words: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_PIP", words)
@@ -82,7 +82,7 @@ def test_a_fetch_that_fails_says_why_and_leaves_nothing(
     assert left_in(place) == []
 
 
-def test_packages_that_do_not_load_are_not_kept_and_what_was_there_is(
+def test_unloadable_packages_do_not_replace_the_installation(
     place: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_fake(place.data_dir)
@@ -93,7 +93,7 @@ def test_packages_that_do_not_load_are_not_kept_and_what_was_there_is(
     assert left_in(place) == [place.folder.name]
 
 
-def test_a_fetch_that_is_interrupted_ends_the_installer_and_leaves_nothing(
+def test_interrupted_install_ends_the_installer_and_leaves_nothing(
     place: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_PIP", "hang")
@@ -114,13 +114,13 @@ def test_a_fetch_that_is_interrupted_ends_the_installer_and_leaves_nothing(
     assert place.is_installed
 
 
-def test_what_a_kill_left_behind_is_swept_away(place: InstallPaths) -> None:
+def test_install_deletes_leftovers(place: InstallPaths) -> None:
     (place.data_dir / f".{place.folder.name}.abcd.partial" / "site").mkdir(parents=True)
     fetch(place)
     assert left_in(place) == [place.folder.name]
 
 
-def test_two_at_a_time_are_one_too_many(place: InstallPaths) -> None:
+def test_concurrent_install_and_remove_are_refused(place: InstallPaths) -> None:
     fetch(place)
     descriptor = os.open(place.lock, os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -131,18 +131,14 @@ def test_two_at_a_time_are_one_too_many(place: InstallPaths) -> None:
     assert place.is_installed
 
 
-def test_too_little_room_is_told_before_anything_is_fetched(
-    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_low_disk_space_is_reported_before_downloading(place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
     with pytest.raises(LocalModelError, match=r"has 5 MB free, but the installation needs \d+ MB"):
         fetch(place)
     assert left_in(place) == []
 
 
-def test_a_system_without_the_libraries_is_told_before_anything_is_fetched(
-    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_library_is_reported_before_downloading(place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     def lack(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
@@ -153,13 +149,13 @@ def test_a_system_without_the_libraries_is_told_before_anything_is_fetched(
     assert not place.data_dir.exists()
 
 
-def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+def test_unwritable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalModelError, match=r"file.* cannot be written: .*ALOOP_DATA_DIR"):
         fetch(InstallPaths(tmp_path / "file"))
 
 
-def test_without_pip_uv_does_it_and_without_both_that_is_said(
+def test_install_uses_uv_without_pip_and_raises_without_both(
     place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
@@ -173,7 +169,7 @@ def test_without_pip_uv_does_it_and_without_both_that_is_said(
     assert place.is_installed
 
 
-def test_removing_takes_all_of_it_and_says_how_much_that_was(place: InstallPaths) -> None:
+def test_remove_returns_the_bytes_freed(place: InstallPaths) -> None:
     assert remove(place) == 0
     fetch(place)
     assert remove(place) > 0
@@ -181,9 +177,7 @@ def test_removing_takes_all_of_it_and_says_how_much_that_was(place: InstallPaths
     assert remove(place) == 0
 
 
-def test_a_folder_that_vanishes_while_it_is_measured_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_size_of_ignores_a_vanishing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kept").write_bytes(b"12345")
     vanishing = tmp_path / "vanishing"
     vanishing.mkdir()
@@ -211,18 +205,20 @@ def preflight_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallP
     return InstallPaths(tmp_path / "deep" / "data")
 
 
-def test_where_there_is_all_nothing_is_said_and_nothing_made(preflight_place: InstallPaths) -> None:
+def test_prerequisites_pass_without_creating_folders(preflight_place: InstallPaths) -> None:
     require_prerequisites(preflight_place)
     assert not preflight_place.data_dir.parent.exists()
 
 
-def test_an_unknown_platform_is_named(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prerequisites_name_an_unknown_platform(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="riscv64"))
     with pytest.raises(LocalModelError, match=r"not available for this machine \(linux-riscv64\)"):
         require_prerequisites(preflight_place)
 
 
-def test_pip_or_uv_it_must_be(preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prerequisites_need_pip_or_uv(
+    preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalModelError, match="neither pip nor uv"):
@@ -231,7 +227,7 @@ def test_pip_or_uv_it_must_be(preflight_place: InstallPaths, tmp_path: Path, mon
     require_prerequisites(preflight_place)
 
 
-def test_a_missing_library_is_named_with_its_package(
+def test_missing_library_is_named_with_its_package(
     preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lack(name: str) -> None:
@@ -242,7 +238,7 @@ def test_a_missing_library_is_named_with_its_package(
         require_prerequisites(preflight_place)
 
 
-def test_a_place_that_can_not_be_written_is_told_from_one_that_is_not_there(
+def test_prerequisites_report_an_unwritable_folder(
     preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -253,7 +249,7 @@ def test_a_place_that_can_not_be_written_is_told_from_one_that_is_not_there(
         require_prerequisites(preflight_place)
 
 
-def test_what_a_kill_left_behind_counts_as_room(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_count_as_free_space(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
     with pytest.raises(LocalModelError, match=r"has 5 MB free, but the installation needs \d+ MB"):
         require_prerequisites(preflight_place)

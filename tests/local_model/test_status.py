@@ -16,13 +16,13 @@ def status(data_dir: Path, **env: str) -> LocalStatus:
     return local_status(Settings.from_env({"HOME": "/nowhere", "ALOOP_DATA_DIR": str(data_dir)} | env))
 
 
-def test_nothing_is_there(tmp_path: Path) -> None:
+def test_status_is_absent_without_an_installation(tmp_path: Path) -> None:
     found = status(tmp_path)
     assert (found.state, found.size, found.versions) == ("absent", 0, {})
     assert "aloop local install" in found.sentence
 
 
-def test_what_is_in_the_way_of_it_is_told_where_nothing_is_there(tmp_path: Path) -> None:
+def test_absent_status_names_an_obstacle(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.touch()
     found = status(data_dir)
@@ -31,7 +31,7 @@ def test_what_is_in_the_way_of_it_is_told_where_nothing_is_there(tmp_path: Path)
     assert f"{data_dir} cannot be written: it is not a folder" in found.sentence
 
 
-def test_it_is_there(tmp_path: Path) -> None:
+def test_status_is_installed_with_files_and_versions(tmp_path: Path) -> None:
     place = install_fake(tmp_path)
     found = status(tmp_path)
     assert (found.state, found.folder, found.file) == ("installed", place.folder, place.weights)
@@ -40,14 +40,14 @@ def test_it_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("manifest", ['{"xllamacpp": "1"}', "{", "[]"])
-def test_another_version_is_there(tmp_path: Path, manifest: str) -> None:
+def test_status_is_outdated_for_another_manifest(tmp_path: Path, manifest: str) -> None:
     install_fake(tmp_path).manifest.write_text(manifest)
     found = status(tmp_path)
     assert found.state == "outdated"
     assert "aloop local install" in found.sentence
 
 
-def test_weights_that_are_gone_are_to_be_fetched_anew(tmp_path: Path) -> None:
+def test_status_is_outdated_without_weights(tmp_path: Path) -> None:
     install_fake(tmp_path).weights.unlink()
     assert status(tmp_path).state == "outdated"
 
@@ -59,7 +59,7 @@ def test_weights_that_are_gone_are_to_be_fetched_anew(tmp_path: Path) -> None:
         ("qwen", "Unknown local model 'qwen' (set in ALOOP_LOCAL_MODEL)"),
     ],
 )
-def test_what_the_variable_names_and_can_not_run_is_told(tmp_path: Path, named: str, told: str) -> None:
+def test_unusable_model_in_the_variable_is_a_fault(tmp_path: Path, named: str, told: str) -> None:
     install_fake(tmp_path)
     found = status(tmp_path, ALOOP_LOCAL_MODEL=named)
     assert found.state == "installed"
@@ -67,7 +67,7 @@ def test_what_the_variable_names_and_can_not_run_is_told(tmp_path: Path, named: 
     assert found.sentence.endswith(found.fault)
 
 
-def test_what_the_variable_names_is_what_runs(tmp_path: Path) -> None:
+def test_model_in_the_variable_is_used(tmp_path: Path) -> None:
     place = install_fake(tmp_path)
     own = write_weights(tmp_path / "own.gguf")
     found = status(tmp_path, ALOOP_LOCAL_MODEL=str(own))
@@ -76,6 +76,6 @@ def test_what_the_variable_names_is_what_runs(tmp_path: Path) -> None:
     assert status(tmp_path, ALOOP_LOCAL_MODEL="SmolLM2-135M").file == place.weights
 
 
-def test_this_machine_is_none_that_it_runs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_is_unsupported_on_an_unknown_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parcels, "platform_name", lambda: "sunos5-sparc")
     assert status(tmp_path).state == "unsupported"

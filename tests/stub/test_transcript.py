@@ -47,7 +47,7 @@ GIVEN = {("m", "hm", "sig")}
         [user(text()), assistant(call("a"), call("b")), user(result("b"), result("a")), assistant(text("so far"))],
     ],
 )
-def test_a_sound_conversation_is_taken(turns: list[Turn]) -> None:
+def test_valid_conversation_has_no_complaint(turns: list[Turn]) -> None:
     assert complaint(turns, "m", GIVEN) is None
 
 
@@ -73,10 +73,10 @@ def test_a_sound_conversation_is_taken(turns: list[Turn]) -> None:
         ([user(thought())], "can not be said"),
     ],
 )
-def test_a_broken_conversation_is_refused(turns: list[Turn], says: str) -> None:
+def test_invalid_conversation_has_a_complaint(turns: list[Turn], says: str) -> None:
     assert says in (complaint(turns, "m", GIVEN) or "")
 
 
-def test_a_thought_belongs_to_the_model_that_had_it() -> None:
+def test_thinking_of_another_model_has_a_complaint() -> None:
     turns = [user(text()), assistant(thought(), text()), user(text())]
     assert "signature" in (complaint(turns, "another", GIVEN) or "")

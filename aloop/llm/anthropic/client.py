@@ -49,7 +49,7 @@ _API = ServerProfile()
 
 
 def load_transport() -> None:
-    """Load HTTP and certificates, about half a second that the first request would wait for."""
+    """Load HTTP and certificates, which would delay the first request by 0.5 s."""
     httpx2.AsyncHTTPTransport()  # opens no connection, so it need not be closed
 
 
@@ -120,7 +120,7 @@ class AnthropicLLM:
             self._window = found.max_input_tokens or USUAL_WINDOW
 
     async def count(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> int:
-        """Return the tokens of a request, counted by the server; raises an LLMError if that fails."""
+        """Return the tokens of a request, counted by the server; raises LLMError."""
         client, question = self._client(), self._question(messages, tools)
         try:
             counted = await client.messages.count_tokens(**question)
@@ -139,7 +139,7 @@ class AnthropicLLM:
             await made.close()
 
     async def _unless_stalled(self, stream: anthropic.AsyncStream[T]) -> AsyncIterator[T]:
-        """Yield the events of ``stream``; raises TimeoutError if none arrives for too long.
+        """Yield the events of ``stream``; raises TimeoutError if it stalls.
 
         The SDK does not pass on pings, so they do not count.
         """
@@ -184,7 +184,7 @@ class AnthropicLLM:
         return client
 
     def _own_client(self) -> anthropic.AsyncAnthropic:
-        """Return the own client of the running event loop, which its connections are bound to."""
+        """Return the client of the running event loop; connections are bound to it."""
         loop = asyncio.get_running_loop()
         if self._made is None or self._loop is not loop:
             try:
@@ -199,11 +199,11 @@ class AnthropicLLM:
         return self._made
 
     def _direct(self) -> httpx2.AsyncClient | None:
-        """Return an HTTP client without proxies for a local server; None means the SDK's default."""
+        """Return an HTTP client for a local server; None means the SDK's default."""
         if not self._profile.is_local:
             return None
-        # Each request gets a new connection. llama.cpp sometimes closes an idle one just when the next request is sent
-        # on it, and that request would be lost.
+        # Proxies are ignored, and each request gets a new connection: llama.cpp sometimes closes an idle one just when
+        # the next request is sent on it, and that request would be lost.
         limits = httpx2.Limits(max_keepalive_connections=0)
         return httpx2.AsyncClient(trust_env=False, timeout=self._profile.stall_after, limits=limits)
 

@@ -37,7 +37,7 @@ _MAX_DETAIL_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One error as reported by the API; ``status`` is 200 for one in the middle of a stream."""
+    """One error of the API; ``status`` is 200 if it came in the middle of a stream."""
 
     status: int
     kind: str
@@ -56,7 +56,7 @@ def no_credentials(model: str) -> MissingCredentials:
 
 
 def explain(refusal: ApiError) -> LLMError:
-    """Return the LLMError for ``refusal``; its headers decide whether and when to retry."""
+    """Return the LLMError for ``refusal``; its headers decide about retries."""
     error = _explain(refusal)
     error.retry_after = _retry_after(refusal.headers)
     match refusal.headers.get("x-should-retry", ""):
@@ -117,7 +117,7 @@ def _rejected(refusal: ApiError, shown: str, detail: str) -> RequestRejected:
 
 
 def _detail(text: str) -> str:
-    """Return the API's message as the end of a sentence, ``: message.``, or just a full stop."""
+    """Return the API's message as ``: message.``, or a full stop without one."""
     words = " ".join(text.split())
     if not words:
         return "."
@@ -126,7 +126,7 @@ def _detail(text: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the API asks to wait, preferably from its millisecond header."""
+    """Return the seconds that the API asks to wait, from one of its two headers."""
     milliseconds = _number(headers.get("retry-after-ms", ""))
     return _number(headers.get("retry-after", "")) if milliseconds is None else milliseconds / 1000
 

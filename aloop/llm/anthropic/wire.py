@@ -23,7 +23,7 @@ _FORBIDDEN_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def to_request(messages: Iterable[LLMMessage]) -> tuple[str, list[Block]]:
-    """Return the system text and the turns to send; adjacent messages of one role are merged."""
+    """Return the system text and the turns, with messages of one role merged."""
     system: list[str] = []
     turns: list[Block] = []
     for message in messages:
@@ -64,7 +64,7 @@ def assistant_blocks(message: LLMMessage) -> list[Block]:
 def to_message(
     blocks: Iterable[Mapping[str, Any]], *, model: str | None = None, usage: Usage | None = None
 ) -> LLMMessage:
-    """Return the answer made of ``blocks``; a tool call's ``input`` may be an object or JSON text."""
+    """Return the answer made of ``blocks``; ``input`` may be an object or JSON text."""
     text = ""
     calls: list[ToolCall] = []
     thoughts: list[ThinkingBlock] = []
@@ -94,7 +94,7 @@ def tool_params(tools: Sequence[ToolSpec]) -> list[Block]:
 
 
 def input_object(arguments: str) -> Block:
-    """Return the JSON object in ``arguments``; an empty one if it is not an object or cannot be sent."""
+    """Return the JSON object in ``arguments``; an empty one if it cannot be sent."""
     try:
         value = json.loads(arguments)
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -124,7 +124,7 @@ def _append(turns: list[Block], role: str, blocks: list[Block]) -> None:
 
 
 def _strip_end(turns: list[Block]) -> None:
-    """Remove trailing white space from a final assistant turn, which the API would refuse."""
+    """Remove white space at the end of a final answer, which the API refuses."""
     if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1]["type"] == "text":
         last = turns[-1]["content"][-1]
         last["text"] = last["text"].rstrip()

@@ -29,7 +29,7 @@ async def solve(task: Task, llm: LLM, folder: Path) -> ReActAgent:
 
 
 @each_task
-async def test_a_task_is_done(task: Task, tmp_path: Path) -> None:
+async def test_scripted_model_solves_the_task(task: Task, tmp_path: Path) -> None:
     agent = await solve(task, ScriptedLLM(*task.scripts()), tmp_path / "work")
     results = [message for message in agent.memory.messages if message.role == "tool"]
     assert len(results) == sum(map(len, task.steps))
@@ -38,13 +38,13 @@ async def test_a_task_is_done(task: Task, tmp_path: Path) -> None:
 
 
 @each_task
-def test_a_task_is_not_done_before(task: Task, tmp_path: Path) -> None:
+def test_task_check_fails_before_the_task_is_done(task: Task, tmp_path: Path) -> None:
     task.lay_out(tmp_path)
     with pytest.raises((AssertionError, FileNotFoundError)):
         task.check(tmp_path, "")
 
 
-def test_there_are_ten() -> None:
+def test_catalogue_has_ten_tasks() -> None:
     assert len({task.name for task in TASKS}) == 10
 
 
@@ -61,5 +61,5 @@ async def model(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LLM]:
 
 @pytest.mark.live
 @each_task
-async def test_a_task_is_done_by_a_real_model(task: Task, model: LLM, tmp_path: Path) -> None:
+async def test_real_model_solves_the_task(task: Task, model: LLM, tmp_path: Path) -> None:
     await solve(task, model, tmp_path / "work")
