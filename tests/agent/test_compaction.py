@@ -1,7 +1,4 @@
-"""A summary takes the place of what is old, in what is sent: in the file, all of it stays.
-
-Where a conversation is cut: at a question if possible, and never between a call and its result.
-"""
+"""Compaction: the choice of the cut, the summary, and undoing it."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ LARGE = "large " * 400
 
 
 class Talk:
-    """An agent in the middle of a conversation of some turns."""
+    """An agent in a conversation with some turns."""
 
     def __init__(self, sessions_dir: Path, *scripts: Sequence[Line], window: int = 0) -> None:
         self.llm = ScriptedLLM(*scripts)
@@ -55,7 +52,7 @@ class Talk:
 
     @property
     def sent(self) -> list[str | None]:
-        """What the last request held, the system message apart."""
+        """The contents of the last request, without the system message."""
         return [message.content for message in self.llm.requests[-1] if message.role != "system"]
 
     async def is_saved(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the end of an answer means for the turn."""
+"""The effect of an answer on its turn."""
 
 from __future__ import annotations
 

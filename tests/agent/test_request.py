@@ -1,7 +1,4 @@
-"""Asking again: what is shown meanwhile, and what becomes of the words that were read already.
-
-Listening to one answer.
-"""
+"""Requests with retries, and the collection of a streamed answer."""
 
 from __future__ import annotations
 
@@ -18,19 +15,19 @@ from aloop.llm.retry import RetryPolicy
 from tests.agent.scripted import Line, ScriptedLLM, answer, no_pause
 
 DOWN = ServerFailed("The API is overloaded (529). Try again in a minute.")
-BROKEN = StreamBroken("The connection broke in the middle of the answer. Ask again.")
+BROKEN = StreamBroken("The connection broke in the middle of the answer. Send the message again.")
 
 
-class Asking:
-    """One question to a script, and the events of it."""
+class ScriptedRequest:
+    """One request to a scripted model, with its events."""
 
     def __init__(self, *scripts: list[Line], policy: RetryPolicy | None = None) -> None:
         self.llm = ScriptedLLM(*scripts)
         self.events: list[AgentEvent] = []
-        self.asker = ModelRequest(self.llm, policy or RetryPolicy(sleep=no_pause), self.events.append)
+        self.request = ModelRequest(self.llm, policy or RetryPolicy(sleep=no_pause), self.events.append)
 
     async def reply(self) -> str:
-        return (await self.asker.ask([LLMMessage("user", "Hi")], ())).message.content or ""
+        return (await self.request.ask([LLMMessage("user", "Hi")], ())).message.content or ""
 
     @property
     def notices(self) -> list[str]:
@@ -42,35 +39,35 @@ class Asking:
 
 
 async def test_failure_before_the_first_text_is_retried_silently() -> None:
-    asking = Asking([DOWN], [ThinkingDelta("hm"), BROKEN], answer("At last."))
+    asking = ScriptedRequest([DOWN], [ThinkingDelta("hm"), BROKEN], answer("At last."))
     assert await asking.reply() == "At last."
     assert (asking.tries, asking.notices) == ([2, 3], [])
 
 
 async def test_superseded_text_is_reported() -> None:
-    asking = Asking([TextDelta("Once upon"), BROKEN], answer("It was once."))
+    asking = ScriptedRequest([TextDelta("Once upon"), BROKEN], answer("It was once."))
     assert await asking.reply() == "It was once."
     assert asking.events[0] == AnswerDelta("Once upon")
     assert len(asking.notices) == 1
 
 
 async def test_retry_wait_is_counted_down_in_events() -> None:
-    asking = Asking([RateLimited("Too many requests.", 2.0)], answer("Now."))
+    asking = ScriptedRequest([RateLimited("Too many requests.", 2.0)], answer("Now."))
     await asking.reply()
     shown = [(event.number, event.left) for event in asking.events if isinstance(event, Retrying)]
     assert shown == [(2, 2.0), (2, 1.0), (2, 0.0)]
 
 
 async def test_last_error_is_raised_and_the_last_text_is_kept() -> None:
-    asking = Asking([TextDelta("Once"), BROKEN], [TextDelta("Once upon"), BROKEN], [DOWN], [DOWN], [DOWN])
+    asking = ScriptedRequest([TextDelta("Once"), BROKEN], [TextDelta("Once upon"), BROKEN], [DOWN], [DOWN], [DOWN])
     with pytest.raises(ServerFailed):
         await asking.reply()
-    assert asking.asker.partial
-    assert (asking.asker.partial.content, asking.asker.partial.interrupted) == ("Once upon", True)
+    assert asking.request.partial
+    assert (asking.request.partial.content, asking.request.partial.interrupted) == ("Once upon", True)
 
 
 async def test_permanent_error_is_raised_at_once() -> None:
-    asking = Asking([RequestRejected("The API refused the request (400).")])
+    asking = ScriptedRequest([RequestRejected("The API refused the request (400).")])
     with pytest.raises(RequestRejected):
         await asking.reply()
     assert asking.events == []
@@ -83,19 +80,19 @@ async def test_interrupt_during_a_wait_keeps_the_partial_text() -> None:
         waiting.set()
         await asyncio.Event().wait()
 
-    asking = Asking([TextDelta("Once"), BROKEN], policy=RetryPolicy(sleep=wait))
+    asking = ScriptedRequest([TextDelta("Once"), BROKEN], policy=RetryPolicy(sleep=wait))
     task = asyncio.ensure_future(asking.reply())
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert asking.asker.partial
-    assert asking.asker.partial.content == "Once"
+    assert asking.request.partial
+    assert asking.request.partial.content == "Once"
 
 
 async def test_duration_is_added_to_the_usage() -> None:
-    asking = Asking(answer("Hi."))
-    reply = await asking.asker.ask([LLMMessage("user", "Hi")], ())
+    asking = ScriptedRequest(answer("Hi."))
+    reply = await asking.request.ask([LLMMessage("user", "Hi")], ())
     assert reply.message.usage is reply.usage
     assert reply.usage.duration_ms >= 0
 

@@ -1,4 +1,4 @@
-"""Which model the settings choose."""
+"""The choice of a model by name, settings and environment."""
 
 from __future__ import annotations
 

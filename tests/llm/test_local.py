@@ -1,4 +1,4 @@
-"""A model on this machine, over its real server program with a stand-in for the engine."""
+"""A local model over its real server program, with a fake engine."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tests.local_model.installation import install_fake, write_weights
 from tests.processes import is_running
 
 HELLO = [LLMMessage("user", "hello")]
-TOOL = ToolSpec("calculator", "Works things out.", {"type": "object", "properties": {}})
+TOOL = ToolSpec("calculator", "Calculates.", {"type": "object", "properties": {}})
 Make = Callable[..., LocalLLM]
 
 
 @pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
-    """Return a function that makes a model which behaves so; it is the toy unless told otherwise."""
+    """Return a function that makes a local model, by default a toy."""
     made: list[LocalLLM] = []
 
     def make_llm(*, is_toy: bool = True, **behaviour: Any) -> LocalLLM:
@@ -52,7 +52,7 @@ async def ask(
 
 
 def answer(events: Sequence[StreamEvent]) -> dict[str, Any]:
-    """Return what the stand-in answers: the process that it is, and the request that it got."""
+    """Return the fake engine's answer: its process ID and the request."""
     assert isinstance(events[-1], Reply)
     value: dict[str, Any] = json.loads(events[-1].message.content or "")
     return value

@@ -1,7 +1,4 @@
-"""What is sent of a conversation that is longer than a model can take in.
-
-A request for a summary, made to fit a small window or a small model.
-"""
+"""Conversations and summary requests cut to fit a small context window."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ SYSTEM = LLMMessage("system", "s")
 
 
 async def count(messages: Sequence[LLMMessage]) -> int:
-    """A token for each character."""
+    """Count one token per character."""
     return sum(len(message.content or "") for message in messages)
 
 
@@ -89,7 +86,7 @@ TALK = [
 
 
 async def count_words(messages: Sequence[LLMMessage]) -> int:
-    """A token for each character of the question."""
+    """Count one token per character of the last message."""
     return len(messages[-1].content or "")
 
 

@@ -1,9 +1,4 @@
-"""The offline demo.
-
-What the offline demo takes for a wish.
-
-What is arithmetic in a sentence, and what only looks like it.
-"""
+"""The offline demo: its answers, and the requests that it recognizes."""
 
 from __future__ import annotations
 

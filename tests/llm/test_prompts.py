@@ -1,7 +1,4 @@
-"""The standard system message in few words.
-
-The system prompt.
-"""
+"""The system prompt and its short form."""
 
 from __future__ import annotations
 

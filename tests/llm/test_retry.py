@@ -1,4 +1,4 @@
-"""When to ask again, and after how long."""
+"""The retry policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Others' words about what went wrong, read into one line that says what to do."""
+"""Messages derived from the output of pip, uv and llama.cpp."""
 
 from __future__ import annotations
 

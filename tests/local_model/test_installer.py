@@ -1,7 +1,4 @@
-"""Fetching the local model, with a stand-in for pip: whole or not at all.
-
-What an installation needs of the machine, looked at before anything is fetched.
-"""
+"""Installation and removal of the local model, with a fake pip."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ def fetch(place: InstallPaths) -> list[Progress]:
 
 
 def left_in(place: InstallPaths) -> list[str]:
-    """Return what is in the data folder, but for the lock."""
+    """Return the names in the data folder, without the lock."""
     return sorted(path.name for path in place.data_dir.iterdir() if path != place.lock)
 
 
@@ -196,7 +193,7 @@ def test_size_of_ignores_a_vanishing_folder(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def preflight_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
-    """A place on a machine that has all it takes."""
+    """The paths on a machine that meets all prerequisites."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="x86_64"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())

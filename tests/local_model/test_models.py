@@ -1,4 +1,4 @@
-"""What a name means."""
+"""Model names and paths."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What is fetched is pinned to the byte, for each platform.
-
-Whether an installation is still what it was, by the records in it.
-"""
+"""The pinned packages and the check of their files."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ BYTES = b"weights"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """One package, recorded as pip does it."""
+    """One package with a RECORD as pip writes it."""
     info = tmp_path / "toy-1.dist-info"
     info.mkdir()
     (tmp_path / "toy").mkdir()

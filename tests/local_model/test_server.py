@@ -1,7 +1,4 @@
-"""The program that runs a model, as a child: with a stand-in for the engine, over real pipes and HTTP.
-
-How far a server is with a question, by its own figures.
-"""
+"""The server process of a local model, with a fake engine over real HTTP."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ async def test_endpoint_has_address_key_window_and_tools(tmp_path: Path) -> None
     assert serving.url.startswith("http://127.0.0.1:")
     assert (serving.window, serving.takes_tools) == (4096, True)
     assert len(serving.key) > 30
-    assert await server.endpoint() == serving, "a second one was started"
+    assert await server.endpoint() == serving, "a second server was started"
     server.stop()
 
 
@@ -105,7 +102,7 @@ def test_worker_ends_with_its_input_and_gets_no_key(tmp_path: Path, monkeypatch:
 
 
 class Slots(StubServer):
-    """Says what it was made with, to whoever has the key."""
+    """Answers /slots with a fixed body if the key is right."""
 
     def __init__(self, said: str) -> None:
         self._said = said

@@ -1,4 +1,4 @@
-"""What there is, told to a person or a program."""
+"""The status of the local model."""
 
 from __future__ import annotations
 

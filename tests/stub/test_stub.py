@@ -1,4 +1,4 @@
-"""The stub itself, asked without any SDK."""
+"""The stub itself, requested without the SDK."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The calculator as a tool.
-
-What the calculator makes of expressions, honest ones and hostile ones.
-
-How people write arithmetic, and what Python is given for it.
-"""
+"""The calculator: values, notation, and hostile expressions."""
 
 from __future__ import annotations
 
@@ -182,7 +177,7 @@ def test_hostile_expression_is_refused_at_once(expression: str) -> None:
     began = time.process_time()
     with pytest.raises(ToolError, match=r"[.)4]$"):
         calculate(expression)
-    # Generous by two orders of magnitude, against a machine that is busy: a hang takes hours.
+    # A hundred times what it needs, for a busy machine. A hang would take hours.
     assert time.process_time() - began < 1
 
 

@@ -1,4 +1,4 @@
-"""The Anthropic provider, over real HTTP against the stub: answers."""
+"""The Anthropic provider over real HTTP against the stub: answers."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_context_window_is_looked_up_after_the_first_answer(stub: StubServ
     await collect(llm)
     await collect(llm)
     await asyncio.to_thread(stub.wait_for_lookup)
-    while llm.context_window == 200_000:  # noqa: ASYNC110 - nobody is told when it is known
+    while llm.context_window == 200_000:  # noqa: ASYNC110 - the client sends no signal
         await asyncio.sleep(0)
     assert llm.context_window == 1_000_000
     assert [request.path for request in stub.lookups] == ["/v1/models/claude-test"]
@@ -205,7 +205,7 @@ async def test_local_server_that_closes_a_used_connection_loses_no_request() -> 
         body = b'{"input_tokens": 3}'
         kept = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         writer.write(kept + body)
-        await reader.read(1)  # the next question, or the end of the connection
+        await reader.read(1)  # the next request, or the end of the connection
         writer.close()
 
     async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as server:

@@ -1,4 +1,4 @@
-"""The Anthropic provider, over real HTTP against the stub: all that can go wrong."""
+"""The Anthropic provider over real HTTP against the stub: failures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.stub.server import KEY
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "says"),
+    ("status", "kind", "message"),
     [
         (400, RequestRejected, "scripted error"),
         (401, AuthenticationFailed, "ANTHROPIC_API_KEY"),
@@ -61,12 +61,12 @@ from tests.stub.server import KEY
     ],
 )
 async def test_http_error_maps_to_an_llm_error(
-    stub: StubServer, llm: AnthropicLLM, status: int, kind: type[LLMError], says: str
+    stub: StubServer, llm: AnthropicLLM, status: int, kind: type[LLMError], message: str
 ) -> None:
     stub.script(HTTPError(status))
     error = await failure(llm)
     assert type(error) is kind
-    assert says in str(error)
+    assert message in str(error)
 
 
 async def test_rate_limit_has_retry_after(stub: StubServer, llm: AnthropicLLM) -> None:
@@ -167,7 +167,7 @@ async def test_slow_reader_does_not_count_as_a_stall(stub: StubServer, llm: Anth
     llm = AnthropicLLM("claude-test", profile=ServerProfile(stall_after=1.0))
     events = llm.stream(HELLO)
     assert await anext(events) == TextDelta("one ")
-    await asyncio.sleep(1.1)  # longer than the limit: what is done with an event is no business of the wait's
+    await asyncio.sleep(1.1)  # longer than the limit, which applies to the server only
     assert await anext(events) == TextDelta("two")
     assert isinstance(await anext(events), Reply)
     await llm.aclose()
@@ -238,10 +238,10 @@ async def test_auth_token_is_used_and_named(
 
 async def test_missing_profile_is_reported(llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    monkeypatch.setenv("ANTHROPIC_PROFILE", "nobody")
+    monkeypatch.setenv("ANTHROPIC_PROFILE", "missing-profile")
     error = await failure(llm)
     assert isinstance(error, MissingCredentials)
-    assert "nobody" in str(error)
+    assert "missing-profile" in str(error)
 
 
 async def test_request_after_an_error_succeeds(stub: StubServer, llm: AnthropicLLM) -> None:
@@ -265,12 +265,14 @@ async def test_passed_client_does_not_retry(stub: StubServer) -> None:
     assert len(stub.requests) == 1
 
 
-@pytest.mark.parametrize(("status", "says", "passes"), [(529, "false", False), (400, "true", True), (529, "", True)])
+@pytest.mark.parametrize(
+    ("status", "header", "is_transient"), [(529, "false", False), (400, "true", True), (529, "", True)]
+)
 async def test_should_retry_header_overrides_the_status(
-    stub: StubServer, llm: AnthropicLLM, status: int, says: str, passes: bool
+    stub: StubServer, llm: AnthropicLLM, status: int, header: str, is_transient: bool
 ) -> None:
-    stub.script(HTTPError(status, retry=True, headers={"x-should-retry": says} if says else {}))
-    assert (await failure(llm)).is_transient is passes
+    stub.script(HTTPError(status, retry=True, headers={"x-should-retry": header} if header else {}))
+    assert (await failure(llm)).is_transient is is_transient
 
 
 @pytest.mark.parametrize("url", ["no-scheme", "ftp://127.0.0.1"])

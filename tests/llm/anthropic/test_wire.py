@@ -1,7 +1,4 @@
-"""Messages to content blocks and back.
-
-One streamed answer, put together from its events.
-"""
+"""Conversion between messages and content blocks, and streamed answers."""
 
 from __future__ import annotations
 
@@ -240,7 +237,7 @@ _THOUGHT = st.builds(
 
 @st.composite
 def canonical_blocks(draw: st.DrawFn) -> list[Block]:
-    """Answers as the API gives them: thoughts, then a text, then calls, over and over, and no thought at the end."""
+    """Generate answers in the order of the API: thinking, text, calls, repeated."""
     blocks: list[Block] = []
     for _ in range(draw(st.integers(0, 3))):
         blocks += draw(st.lists(_THOUGHT, min_size=1, max_size=2))
