@@ -18,16 +18,16 @@ def reply(text: str | None, stop_reason: StopReason, *asked: ToolCall, detail: s
 
 @pytest.mark.parametrize("stop_reason", ["end_turn", "stop_sequence"])
 def test_complete_answer_ends_the_turn_without_notices(stop_reason: StopReason) -> None:
-    verdict = assess_reply(reply("Hello.", stop_reason))
-    assert (verdict.continues, verdict.notices) == (False, ())
-    assert verdict.message == LLMMessage("assistant", "Hello.")
+    outcome = assess_reply(reply("Hello.", stop_reason))
+    assert (outcome.continues, outcome.notices) == (False, ())
+    assert outcome.message == LLMMessage("assistant", "Hello.")
 
 
 def test_tool_use_with_calls_continues() -> None:
-    verdict = assess_reply(reply(None, "tool_use", CALL))
-    assert verdict.continues
-    assert verdict.message is not None
-    assert verdict.message.tool_calls == (CALL,)
+    outcome = assess_reply(reply(None, "tool_use", CALL))
+    assert outcome.continues
+    assert outcome.message is not None
+    assert outcome.message.tool_calls == (CALL,)
 
 
 def test_tool_use_without_calls_ends_the_turn() -> None:
@@ -36,11 +36,11 @@ def test_tool_use_without_calls_ends_the_turn() -> None:
 
 @pytest.mark.parametrize("stop_reason", ["end_turn", "max_tokens", "refusal", "model_context_window_exceeded"])
 def test_calls_with_another_stop_reason_are_dropped_and_reported(stop_reason: StopReason) -> None:
-    verdict = assess_reply(reply("Let me see", stop_reason, CALL))
-    assert verdict.message == LLMMessage("assistant", "Let me see")
-    assert not verdict.continues
+    outcome = assess_reply(reply("Let me see", stop_reason, CALL))
+    assert outcome.message == LLMMessage("assistant", "Let me see")
+    assert not outcome.continues
     assert (
-        verdict.notices[-1] == f"A tool call was not run, because the answer ended for another reason ({stop_reason})."
+        outcome.notices[-1] == f"A tool call was not run, because the answer ended for another reason ({stop_reason})."
     )
 
 
@@ -59,9 +59,9 @@ def test_pause_continues_with_or_without_text() -> None:
     ],
 )
 def test_incomplete_answer_is_kept_with_a_notice(stop_reason: StopReason, notice: str) -> None:
-    verdict = assess_reply(reply("So far", stop_reason, detail="cyber" if stop_reason == "refusal" else ""))
-    assert verdict.message == LLMMessage("assistant", "So far")
-    assert notice in verdict.notices[0]
+    outcome = assess_reply(reply("So far", stop_reason, detail="cyber" if stop_reason == "refusal" else ""))
+    assert outcome.message == LLMMessage("assistant", "So far")
+    assert notice in outcome.notices[0]
 
 
 @pytest.mark.parametrize("text", [None, "", " \n"])

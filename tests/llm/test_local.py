@@ -36,8 +36,8 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
     made: list[LocalLLM] = []
 
     def make_llm(*, is_toy: bool = True, **behaviour: Any) -> LocalLLM:
-        place = install_fake(tmp_path / "data", **behaviour)
-        made.append(LocalLLM(LocalModel(place.weights, "Toy", is_toy=is_toy), place))
+        paths = install_fake(tmp_path / "data", **behaviour)
+        made.append(LocalLLM(LocalModel(paths.weights, "Toy", is_toy=is_toy), paths))
         return made[-1]
 
     yield make_llm
@@ -58,7 +58,7 @@ def answer(events: Sequence[StreamEvent]) -> dict[str, Any]:
     return value
 
 
-def remarks(events: Sequence[StreamEvent]) -> list[str]:
+def notes(events: Sequence[StreamEvent]) -> list[str]:
     return [event.text for event in events if isinstance(event, ModelNote)]
 
 
@@ -89,7 +89,7 @@ async def test_prompt_progress_is_reported_until_the_answer_begins(make: Make, m
     assert len(shares) > 4
     assert shares == sorted(shares)
     assert 0 < shares[0] < 1 == shares[-1]
-    answered = next(place for place, event in enumerate(events) if isinstance(event, TextDelta))
+    answered = next(index for index, event in enumerate(events) if isinstance(event, TextDelta))
     assert not any(isinstance(event, PromptProgress) for event in events[answered:])
 
 
@@ -120,12 +120,12 @@ async def test_repetition_penalty_is_set_in_the_server_of_a_toy_only(make: Make,
 
 async def test_first_answer_of_a_toy_has_a_note_about_its_limits(make: Make) -> None:
     llm = make()
-    [remark] = remarks(await ask(llm))
-    assert "often wrong, and without tools" in remark
+    [note] = notes(await ask(llm))
+    assert "often wrong, and without tools" in note
     later = [*HELLO, LLMMessage("assistant", "Hi", model="local:Toy"), *HELLO]
-    assert remarks(await ask(llm, later)) == []
+    assert notes(await ask(llm, later)) == []
     elsewhere = [*HELLO, LLMMessage("assistant", "Hi", model="claude-x"), *HELLO]
-    assert len(remarks(await ask(llm, elsewhere))) == 1
+    assert len(notes(await ask(llm, elsewhere))) == 1
 
 
 async def test_model_without_tools_gets_no_tools_and_a_short_system_prompt(make: Make) -> None:
@@ -151,7 +151,7 @@ async def test_model_with_tools_gets_tools_and_the_whole_system_prompt(make: Mak
     asked = answer(events)["asked"]
     assert [tool["name"] for tool in asked["tools"]] == ["calculator"]
     assert (asked["system"], asked["max_tokens"]) == (IDENTITY, 2048)
-    assert remarks(events) == []
+    assert notes(events) == []
 
 
 async def test_tool_calls_of_a_local_model_are_run(make: Make, sessions_dir: Path) -> None:
@@ -173,7 +173,7 @@ async def test_oldest_messages_that_do_not_fit_are_left_out_with_a_note(make: Ma
     left_out = 19 - len(sent)
     assert left_out > 0
     assert (
-        f"Toy has a context window of 700 tokens, so the oldest {left_out} messages are not sent" in remarks(events)[-1]
+        f"Toy has a context window of 700 tokens, so the oldest {left_out} messages are not sent" in notes(events)[-1]
     )
 
 
@@ -185,23 +185,23 @@ async def test_message_longer_than_the_window_is_refused(make: Make) -> None:
 
 
 async def test_toy_summary_request_contains_only_user_messages(make: Make) -> None:
-    spoken = "[user]\nI am Ada.\n\n[assistant]\nHello!\n\n[user]\nI live\n\nin Oslo."
-    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, "the name"))]
+    transcript = "[user]\nI am Ada.\n\n[assistant]\nHello!\n\n[user]\nI live\n\nin Oslo."
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(transcript, "the name"))]
     events = await ask(make(), question)
     [sent] = answer(events)["asked"]["messages"]
     assert sent["content"][0]["text"] == (
         "Summarise in a few sentences what the user said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
     )
-    assert remarks(events) == ["Toy is a small model, so its summary may be wrong."]
+    assert notes(events) == ["Toy is a small model, so its summary may be wrong."]
 
 
 @pytest.mark.parametrize("is_toy", [True, False])
 async def test_messages_left_out_of_a_summary_are_reported(make: Make, is_toy: bool) -> None:
-    spoken = "\n\n".join(f"[user]\n{n} " + "word " * 50 for n in range(20))
-    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, ""))]
+    transcript = "\n\n".join(f"[user]\n{n} " + "word " * 50 for n in range(20))
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(transcript, ""))]
     events = await ask(make(is_toy=is_toy, window=600), question)
     assert "19 word" in answer(events)["asked"]["messages"][0]["content"][0]["text"]
-    assert re.search(r"the oldest \d+ messages are not in the summary", remarks(events)[0])
+    assert re.search(r"the oldest \d+ messages are not in the summary", notes(events)[0])
 
 
 async def test_killed_server_is_restarted(make: Make) -> None:

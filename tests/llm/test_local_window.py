@@ -94,11 +94,11 @@ def spoken(*texts: str) -> list[str]:
     return [f"[user]\n{text}" for text in texts]
 
 
-@pytest.mark.parametrize("wish", ["", "the numbers"])
-def test_summary_parts_reverses_summary_request(wish: str) -> None:
-    request = summary_request(render_transcript(TALK, 1_000), wish)
+@pytest.mark.parametrize("focus", ["", "the numbers"])
+def test_summary_parts_reverses_summary_request(focus: str) -> None:
+    request = summary_request(render_transcript(TALK, 1_000), focus)
     assert summary_parts(request) == (
-        wish,
+        focus,
         ["[user]\nOne?\n\nOr two?", "[assistant]\n(calls count {})", "[tool count]\n[1]\n\n[2]"],
     )
 

@@ -192,7 +192,7 @@ async def test_results_of_write_and_run_are_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wish"),
+    ("text", "intent"),
     [
         ("write notes.txt: hello world", Intent("write_file", ("notes.txt", "hello world\n"))),
         ('Please write the file "my notes.txt":\none\ntwo', Intent("write_file", ("my notes.txt", "one\ntwo\n"))),
@@ -203,8 +203,8 @@ async def test_results_of_write_and_run_are_reported() -> None:
         ("What is 6 * 7?", Intent("calculator", ("6 * 7",))),
     ],
 )
-def test_find_intent_recognizes_a_request(text: str, wish: Intent) -> None:
-    assert find_intent(text) == wish
+def test_find_intent_recognizes_a_request(text: str, intent: Intent) -> None:
+    assert find_intent(text) == intent
 
 
 @pytest.mark.parametrize("text", ["write me a poem", "I run a shop", "write:", "hello", "running late"])

@@ -20,11 +20,11 @@ BROKEN = 'raise ImportError("libgomp.so.1: cannot open shared object file: No su
 
 def install_fake(data_dir: Path, engine: str = ENGINE, **behaviour: Any) -> InstallPaths:
     """Make an installation in ``data_dir``; for ``behaviour`` see fake_engine."""
-    place = InstallPaths(data_dir)
-    fill_site(place.site, engine)
-    write_weights(place.weights, **behaviour)
-    place.manifest.write_text(manifest_text(packages_for()))
-    return place
+    paths = InstallPaths(data_dir)
+    fill_site(paths.site, engine)
+    write_weights(paths.weights, **behaviour)
+    paths.manifest.write_text(manifest_text(packages_for()))
+    return paths
 
 
 def fill_site(site: Path, engine: str = ENGINE) -> None:

