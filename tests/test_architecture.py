@@ -25,7 +25,7 @@ LARGE_FOLDERS = {"commands/builtin"}  # one file per command
 # From the lowest floor up. A module may import its own floor and the floors below. The first pattern that matches
 # the module's full name counts.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("aloop.errors", "aloop.config", "aloop.permissions", "aloop.sanitize", "aloop.terminal"),
+    ("aloop.errors", "aloop.config", "aloop.permissions", "aloop.sanitize", "aloop.terminal", "aloop.text"),
     ("aloop.local_model*",),
     ("aloop.llm*",),
     (

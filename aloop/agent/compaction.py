@@ -17,6 +17,7 @@ from aloop.llm.prompts import INSTRUCTIONS, summary_request
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager
 from aloop.memory.context import ContextUse, estimate, live
+from aloop.text import HeadAndTail
 
 KEPT_TURNS = 2
 """The number of last turns that are kept whole if they fit."""
@@ -91,10 +92,9 @@ def _text(message: LLMMessage) -> str:
 
 
 def _shortened(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n[… {len(text) - half * 2} characters left out …]\n{text[-half:]}"
+    ends = HeadAndTail(limit // 2)
+    ends.add(text)
+    return ends.text
 
 
 FULL = 0.8

@@ -16,6 +16,7 @@ from aloop.config import OFFLINE_MODEL
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.llm.prompts import OPENING
+from aloop.text import quantity
 
 _MAX_QUESTION_LENGTH = 300  # characters; arithmetic in a longer text is part of that text, not a question
 
@@ -206,7 +207,7 @@ def _shortened(text: str) -> str:
 
 
 def _about_text(text: str, remembered: int) -> str:
-    memory = f"I remember {remembered} message{'s'[: remembered != 1]} of this conversation."
+    memory = f"I remember {quantity(remembered, 'message')} of this conversation."
     words = " ".join(text.split())
     if _GREETING.fullmatch(words):
         return f"Hello! {memory}"
@@ -248,10 +249,9 @@ def _about_file(path: str, content: str) -> str:
     lines = content.splitlines()
     if content.strip() in ("", "(the file is empty)"):  # the second is the result of read_file
         return f"{_code(path)} is **empty**."
-    count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
     shown = "\n".join(lines[:_MAX_LINES_SHOWN])
     heading = "It begins with:" if len(lines) > _MAX_LINES_SHOWN else "It contains:"
-    return f"I read **{count}** of {_code(path)}. {heading}\n\n{_fenced(shown)}"
+    return f"I read **{quantity(len(lines), 'line')}** of {_code(path)}. {heading}\n\n{_fenced(shown)}"
 
 
 def _fenced(text: str) -> str:
