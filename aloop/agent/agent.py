@@ -61,8 +61,8 @@ class ReActAgent:
         self._max_steps = max_steps
         self._retry = retry or RetryPolicy()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
-        self._approval = PermissionGate(allow, ask)
-        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._approval)
+        self._permissions = PermissionGate(allow, ask)
+        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._permissions)
         self._overhead = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()
         self._is_running = False
@@ -79,11 +79,11 @@ class ReActAgent:
     @property
     def ask(self) -> Ask | None:
         """The callback for permission requests; may be set at any time."""
-        return self._approval.ask
+        return self._permissions.ask
 
     @ask.setter
     def ask(self, ask: Ask | None) -> None:
-        self._approval.ask = ask
+        self._permissions.ask = ask
 
     @property
     def working_dir(self) -> Path:
@@ -148,7 +148,7 @@ class ReActAgent:
         try:
             self._emit(TurnStarted(self.llm.model))
             self._set_system_prompt()
-            self._approval.enter(self.memory.session_id)
+            self._permissions.enter(self.memory.session_id)
             async with self.memory.turn() as turn:
                 await turn.add(question)
                 self._report_repairs()

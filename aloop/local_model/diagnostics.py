@@ -53,7 +53,7 @@ def explain_fetch(output: str) -> str:
     text = output.lower()
     if any(phrase in text for phrase in _FULL_DISK):
         return (
-            "The disk is full, so nothing was installed. Free some space or set ALOOP_DATA_DIR to another folder, "
+            "The disk is full, so nothing was changed. Free some space or set ALOOP_DATA_DIR to another folder, "
             f"then {_RETRY}."
         )
     if any(phrase in text for phrase in _WRONG_HASH):
