@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
 from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
-from aloop.llm.base import LLM, USUAL_WINDOW
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.prompts import INSTRUCTIONS, summary_request
 from aloop.llm.retry import RetryPolicy
@@ -123,7 +123,7 @@ class Compactor:
         self._memory = memory
         self._policy = policy
         self._emit = emit
-        self._window = llm.context_window or USUAL_WINDOW
+        self._window = llm.context_window or DEFAULT_CONTEXT_WINDOW
 
     async def compact(self, focus: str = "") -> Compaction | None:
         """Insert a summary before the last turns; None if too little comes before them.

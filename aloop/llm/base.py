@@ -19,7 +19,7 @@ StopReason = Literal[
 ]
 
 
-USUAL_WINDOW = 200_000
+DEFAULT_CONTEXT_WINDOW = 200_000
 """Tokens. Assumed while the context window of a model is not known."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from aloop.llm.base import LLM, USUAL_WINDOW, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
@@ -28,7 +28,7 @@ class LazyLLM:
     @property
     def context_window(self) -> int:
         """The model's own figure once it is loaded, until then the usual one."""
-        return self._llm.context_window if self._llm else USUAL_WINDOW
+        return self._llm.context_window if self._llm else DEFAULT_CONTEXT_WINDOW
 
     def preload(self) -> LLM:
         """Load the model if necessary and return it; blocking and thread-safe."""

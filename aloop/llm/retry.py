@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aloop.errors import ConnectionFailed, LLMError
 
-LONGEST_ASKED = 60.0
+MAX_RETRY_AFTER = 60.0
 """Seconds. A longer wait that the API asks for is cut to this."""
 
 _TICK = 1.0
@@ -41,7 +41,7 @@ class RetryPolicy:
         if not error.is_transient or failures >= self.tries_for(error):
             return None
         if error.retry_after is not None:
-            return min(error.retry_after, LONGEST_ASKED)
+            return min(error.retry_after, MAX_RETRY_AFTER)
         pause = min(self.first_pause * 2.0 ** (failures - 1), self.longest_pause)
         return pause * (1 - _SPREAD * self.chance())
 

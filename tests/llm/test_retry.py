@@ -16,7 +16,7 @@ from aloop.errors import (
     ServerFailed,
     StreamBroken,
 )
-from aloop.llm.retry import LONGEST_ASKED, RetryPolicy
+from aloop.llm.retry import MAX_RETRY_AFTER, RetryPolicy
 
 STEADY = RetryPolicy(chance=lambda: 0.0)
 
@@ -34,7 +34,7 @@ def test_pause_is_shortened_at_random() -> None:
 def test_retry_after_is_obeyed_up_to_a_minute() -> None:
     assert STEADY.pause(RateLimited("too many", 17), 1) == 17
     assert STEADY.pause(RateLimited("too many", 0), 1) == 0
-    assert STEADY.pause(RateLimited("too many", 3600), 1) == LONGEST_ASKED
+    assert STEADY.pause(RateLimited("too many", 3600), 1) == MAX_RETRY_AFTER
 
 
 def test_connection_failures_are_retried_less_often() -> None:

@@ -21,7 +21,7 @@ from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, Request
 from aloop.llm.anthropic.errors import ApiError, explain, no_credentials
 from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.anthropic.wire import Accumulator, to_request, tool_params
-from aloop.llm.base import USUAL_WINDOW, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 MODELS: tuple[str, ...] = get_args(get_args(Model)[0])
@@ -76,7 +76,7 @@ class AnthropicLLM:
         self._base_url = base_url
         self._api_key = api_key
         self._profile = profile
-        self._window = USUAL_WINDOW
+        self._window = DEFAULT_CONTEXT_WINDOW
         self._lookup: asyncio.Task[None] | None = None
         self._given = client.with_options(max_retries=0) if client else None
         self._made: anthropic.AsyncAnthropic | None = None
@@ -117,7 +117,7 @@ class AnthropicLLM:
         except _FAILURES as error:
             _log.debug("context window of %s is unknown: %s", self.model, type(error).__name__)
         else:
-            self._window = found.max_input_tokens or USUAL_WINDOW
+            self._window = found.max_input_tokens or DEFAULT_CONTEXT_WINDOW
 
     async def count(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> int:
         """Return the tokens of a request, counted by the server; raises LLMError."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 MAX_TOKENS = 16_000
 """The limit of one answer: within the limits of every current model, and enough for a whole file."""
-STALL = 60.0
+STALL_SECONDS = 60.0
 """Seconds without an event after which an answer is cancelled. Pings do not count as events."""
 
 
@@ -20,6 +20,6 @@ class ServerProfile:
     """
 
     max_tokens: int = MAX_TOKENS
-    stall_after: float = STALL
+    stall_after: float = STALL_SECONDS
     extra_body: Mapping[str, object] = field(default_factory=dict)
     is_local: bool = False
