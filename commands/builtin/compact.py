@@ -16,11 +16,11 @@ _UNDO = "undo"
 async def compact(context: Context, argument: str) -> None:
     """Summarize the older messages, focused on ``argument``; ``undo`` reverts that."""
     # Imported late for start-up time.
-    from aloop.agent.compaction import undone
+    from aloop.agent.compaction import undo_summary
 
     agent, view = context.agent, context.view
     if argument.lower() == _UNDO:
-        await context.memory.edit(undone)
+        await context.memory.edit(undo_summary)
         view.info("The original messages are sent again. The summary stays in the session, marked skip: true.")
         return
     before = agent.context_use.tokens

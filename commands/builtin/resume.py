@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
 from aloop.text import quantity
 from commands.builtin.model import follow
-from commands.pages import Reminder, SessionList
+from commands.pages import Reminder, SearchContext, SessionList
 from commands.registry import Argument, Command
 from commands.selection import read_session
 from commands.session_browser import Choice, SessionBrowser, save_before_leaving

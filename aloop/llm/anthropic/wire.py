@@ -1,10 +1,8 @@
-"""Messages to the content blocks of the Messages API, and back: pure, and without loss.
+"""Conversion between messages and the content blocks of the Messages API.
 
-A block is a mapping with a ``type``, as the API writes it. Going out, whatever the API would refuse is left out or
-made acceptable (blank text, thoughts without a signature, ids with other characters than it allows), so that one
-odd message never makes a conversation unusable. Coming in, block types that aloop does not know are passed over.
-
-Puts the events of one streamed answer together again.
+A block is a mapping with a ``type``, as in the API's reference. Content that the API would refuse is left out or
+corrected when it is sent (blank text, thinking without a signature, characters not allowed in an ID), so that one odd
+message never makes a conversation unusable. Received blocks of unknown types are ignored.
 """
 
 from __future__ import annotations
@@ -20,12 +18,12 @@ from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, 
 
 Block = dict[str, Any]
 
-_THOUGHTS = ("thinking", "redacted_thinking")
+_THINKING_TYPES = ("thinking", "redacted_thinking")
 _FORBIDDEN_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def to_request(messages: Iterable[LLMMessage]) -> tuple[str, list[Block]]:
-    """Return the system text and the turns to send; neighbours of one role are merged into one turn."""
+    """Return the system text and the turns, with messages of one role merged."""
     system: list[str] = []
     turns: list[Block] = []
     for message in messages:
@@ -38,12 +36,15 @@ def to_request(messages: Iterable[LLMMessage]) -> tuple[str, list[Block]]:
                 _append(turns, "user", _result_blocks(message))
             case "assistant":
                 _append(turns, "assistant", assistant_blocks(message))
-    _close(turns)
+    _strip_end(turns)
     return "\n\n".join(system), turns
 
 
 def assistant_blocks(message: LLMMessage) -> list[Block]:
-    """Return the blocks of one answer, each thought in its place; between two thoughts, text stands before calls."""
+    """Return the blocks of one answer in their order.
+
+    Between two thinking blocks, the order is text, then calls.
+    """
     text, calls = message.content or "", message.tool_calls
     blocks: list[Block] = []
     chars = called = 0
@@ -55,7 +56,7 @@ def assistant_blocks(message: LLMMessage) -> list[Block]:
         chars, called = text_end, calls_end
     blocks += _text_blocks(text[chars:])
     blocks += map(_call_block, calls[called:])
-    while blocks and blocks[-1]["type"] in _THOUGHTS:  # refused by the API: an answer may not end in a thought
+    while blocks and blocks[-1]["type"] in _THINKING_TYPES:  # the API refuses an answer that ends with thinking
         blocks.pop()
     return blocks
 
@@ -63,7 +64,7 @@ def assistant_blocks(message: LLMMessage) -> list[Block]:
 def to_message(
     blocks: Iterable[Mapping[str, Any]], *, model: str | None = None, usage: Usage | None = None
 ) -> LLMMessage:
-    """Return the answer that ``blocks`` make; the ``input`` of a tool call may be an object or its JSON text."""
+    """Return the answer made of ``blocks``; ``input`` may be an object or JSON text."""
     text = ""
     calls: list[ToolCall] = []
     thoughts: list[ThinkingBlock] = []
@@ -86,14 +87,14 @@ def to_message(
 
 
 def tool_params(tools: Sequence[ToolSpec]) -> list[Block]:
-    """Return the tools as the API is told of them."""
+    """Return the ``tools`` parameter of a request."""
     return [
         {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)} for tool in tools
     ]
 
 
 def input_object(arguments: str) -> Block:
-    """Return the object that ``arguments`` spells, empty where it spells none that can be sent."""
+    """Return the JSON object in ``arguments``; an empty one if it cannot be sent."""
     try:
         value = json.loads(arguments)
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -105,7 +106,7 @@ def input_object(arguments: str) -> Block:
     return value if cleaned == text else dict(json.loads(cleaned))
 
 
-def _shows(text: str | None) -> bool:
+def _is_visible(text: str | None) -> bool:
     return bool(text and text.strip())
 
 
@@ -115,33 +116,33 @@ def _append(turns: list[Block], role: str, blocks: list[Block]) -> None:
     if not turns or turns[-1]["role"] != role:
         turns.append({"role": role, "content": blocks})
         return
-    together = turns[-1]["content"] + blocks
+    merged = turns[-1]["content"] + blocks
     # A turn that answers tool calls must begin with the results.
     turns[-1]["content"] = (
-        sorted(together, key=lambda block: block["type"] != "tool_result") if role == "user" else together
+        sorted(merged, key=lambda block: block["type"] != "tool_result") if role == "user" else merged
     )
 
 
-def _close(turns: list[Block]) -> None:
-    """Take trailing white space from a last turn of the assistant's, which the API would refuse."""
+def _strip_end(turns: list[Block]) -> None:
+    """Remove white space at the end of a final answer, which the API refuses."""
     if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1]["type"] == "text":
         last = turns[-1]["content"][-1]
         last["text"] = last["text"].rstrip()
 
 
 def _text_blocks(text: str | None) -> list[Block]:
-    return [{"type": "text", "text": text}] if _shows(text) else []
+    return [{"type": "text", "text": text}] if _is_visible(text) else []
 
 
 def _result_blocks(message: LLMMessage) -> list[Block]:
     if not message.tool_call_id:
         return _text_blocks(message.content)
     block: Block = {"type": "tool_result", "tool_use_id": _sendable(message.tool_call_id)}
-    if _shows(message.content):
+    if _is_visible(message.content):
         block["content"] = message.content
     if message.is_error:
         block["is_error"] = True
-        block.setdefault("content", "The tool failed and did not say why.")  # an error without content is refused
+        block.setdefault("content", "The tool failed without a reason.")  # the API refuses an error without content
     return [block]
 
 
@@ -163,7 +164,7 @@ def _thought_blocks(thought: ThinkingBlock) -> list[Block]:
         return [{"type": "redacted_thinking", "data": thought.redacted}]
     if thought.signature:
         return [{"type": "thinking", "thinking": thought.thinking, "signature": thought.signature}]
-    return []  # cut short before it was signed, so it proves nothing and would be refused
+    return []  # cut short before its signature arrived; the API would refuse it
 
 
 def _thought(block: Mapping[str, Any], after_chars: int, after_calls: int) -> ThinkingBlock:
@@ -192,10 +193,10 @@ _USAGE_FIELDS = {
 
 
 class Accumulator:
-    """Takes the API's events one by one, in order, and holds the answer so far.
+    """Assembles an answer from the API's events, fed one by one.
 
-    The JSON of a tool call is kept as the text that came, whether or not it can be parsed: only then can the model be
-    told what was wrong with it. Events, blocks and deltas of unknown types are passed over, as the API asks.
+    The JSON of a tool call is kept as text even if it is invalid, so that the model can be told what is wrong with it.
+    Events, blocks and deltas of unknown types are ignored, as the API requires.
     """
 
     def __init__(self) -> None:
@@ -205,7 +206,7 @@ class Accumulator:
         self._detail = ""
 
     def feed(self, event: Mapping[str, Any]) -> TextDelta | ThinkingDelta | None:
-        """Take one event and return what of it is to be shown at once."""
+        """Take one event and return its delta, if it has one to show."""
         match event.get("type"):
             case "message_start":
                 self._count(_mapping(_mapping(event.get("message")).get("usage")))
@@ -219,14 +220,14 @@ class Accumulator:
         return None
 
     def reply(self, model: str) -> Reply:
-        """Return the whole answer; raises StreamBroken when the stream ended before the answer did."""
+        """Return the whole answer; raises StreamBroken if the stream ended early."""
         if self._stop_reason is None:
-            raise StreamBroken("The answer stopped before its end. Ask again.")
+            raise StreamBroken("The answer ended early. Send the message again.")
         usage = Usage(**{name: self._counts[key] for key, name in _USAGE_FIELDS.items() if key in self._counts})
         known = self._stop_reason in _STOP_REASONS
         return Reply(
             message=to_message(self._blocks.values(), model=model, usage=usage),
-            # A reason of the future ends the turn: its tool calls are not run on a guess.
+            # An unknown stop reason ends the turn, so that its tool calls are not run on a guess.
             stop_reason=cast("StopReason", self._stop_reason if known else "end_turn"),
             usage=usage,
             detail=self._detail or ("" if known else f"stop reason {self._stop_reason!r}"),
@@ -264,7 +265,7 @@ class Accumulator:
         self._detail = ": ".join(part for part in parts if isinstance(part, str) and part) or self._detail
 
     def _count(self, usage: Mapping[str, Any]) -> None:
-        """Later counts are totals and replace earlier ones; those left out keep their value."""
+        """Merge counts: later ones are totals and replace earlier ones."""
         self._counts |= {key: usage[key] for key in _USAGE_FIELDS if isinstance(usage.get(key), int)}
 
 
