@@ -113,7 +113,7 @@ def test_a_task_shows_what_a_command_prints_and_how_it_ended() -> None:
 def test_an_unknown_permission_is_wrong_usage() -> None:
     done = task("hello", "--allow", "write,everything")
     assert done.returncode == 2
-    assert "'everything' is none of write, shell, outside" in done.stderr
+    assert "'everything' is not one of write, shell, outside" in done.stderr
 
 
 def test_without_a_terminal_lines_are_refused_what_they_would_have_to_ask_for() -> None:
