@@ -1,8 +1,9 @@
-"""Run a command that ends in aloop's prompt, say hello there, leave, and look at what was saved.
+"""Start the prompt, say hello, quit, and check the saved session.
 
     python3 .ci/first_run.py COMMAND
 
-This is a newcomer's first minute, on a real pseudo-terminal, with the standard library alone: nothing is installed yet.
+This is the first minute of a new user, on a real pseudo-terminal. It uses only the standard library, because nothing is
+installed yet.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from pathlib import Path
 INSTALL_SECONDS = 600
 ANSWER_SECONDS = 120
 
-# What a terminal acts on and does not show; a cursor move to the first column begins a line.
+# Escape sequences, which a terminal executes and does not show.
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
 
 
 class Terminal:
-    """A child on a pseudo-terminal of 80x24, and all that it has shown."""
+    """A child process on a pseudo-terminal of 80x24, and its output."""
 
     def __init__(self, command: str) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1")
-            os.execvp("bash", ["bash", "-c", command])  # noqa: S606, S607 # the README's own command, as a person runs it
+            os.execvp("bash", ["bash", "-c", command])  # noqa: S606, S607 # the command of the README, as a user runs it
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.shown = b""
 
@@ -40,29 +41,31 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def wait_for(self, pattern: str, seconds: float) -> None:
-        """Wait until the text shown since the last call matches; fails loudly when it does not in time."""
+        """Wait until the output since the last call matches, or exit after ``seconds``."""
         ends_at = time.monotonic() + seconds
         while not re.search(pattern, ESCAPES.sub("", self.shown.decode(errors="replace"))):
             ready, _, _ = select.select([self.fd], [], [], max(0.0, ends_at - time.monotonic()))
             if not ready or not self._read():
-                sys.exit(f"\n{pattern!r} did not appear; shown was:\n{self.shown[-4000:].decode(errors='replace')}")
+                sys.exit(
+                    f"\n{pattern!r} did not appear. The output was:\n{self.shown[-4000:].decode(errors='replace')}"
+                )
         self.shown = b""
 
-    def press_enter_until_the_end(self, seconds: int) -> int:
-        """Press Enter once a second (while a turn runs, the line waits) and return the program's exit code."""
+    def press_enter_until_exit(self, seconds: int) -> int:
+        """Press Enter once a second, as a turn may be running; return the exit code."""
         for _ in range(seconds):
             self.type("\r")
             ends_at = time.monotonic() + 1
             while select.select([self.fd], [], [], max(0.0, ends_at - time.monotonic()))[0]:
                 if not self._read():
                     return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        sys.exit("\nthe program did not end")
+        sys.exit("\nThe program did not exit.")
 
     def _read(self) -> bytes:
         try:
             data = os.read(self.fd, 65536)
         except OSError:
-            return b""  # Linux reports the end of the child as an I/O error, macOS as an empty read
+            return b""  # the child has exited: Linux reports an I/O error, macOS an empty read
         self.shown += data
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -75,12 +78,12 @@ def main() -> None:
     terminal.type("hello\r")
     terminal.wait_for(r"often wrong[\s\S]* 2 messages", ANSWER_SECONDS)
     terminal.type("/exit")
-    code = terminal.press_enter_until_the_end(ANSWER_SECONDS)
+    code = terminal.press_enter_until_exit(ANSWER_SECONDS)
     if code != 0:
-        sys.exit(f"\naloop ended with {code}")
+        sys.exit(f"\naloop exited with code {code}.")
     (saved,) = Path(".aloop", "sessions").glob("*/session.yaml")
     if not all(part in saved.read_text() for part in ("hello", "role: assistant", "model: local:")):
-        sys.exit(f"\n{saved} does not hold the conversation")
+        sys.exit(f"\n{saved} does not contain the conversation.")
     print(f"\nSaved: {saved}")
 
 

@@ -1,15 +1,15 @@
-"""aloop: talk with an LLM agent whose memory is YAML that you own.
+"""Talk with an LLM agent whose memory is YAML that you own.
 
-The names below are the library. They are looked up on first use, so that ``import aloop`` costs nothing.
+The names in ``__all__`` are the public library. They are imported on first use, so that ``import aloop`` is fast.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the one of typing, without typing: that would take longer to load than all the rest of this
+TYPE_CHECKING = False  # as in typing, which takes longer to import than the rest of this module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-_HOMES = {
+_MODULES = {
     "ReActAgent": "aloop.agent",
     "MemoryManager": "aloop.memory",
     "LLMMessage": "aloop.llm.message_types",
@@ -66,12 +66,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Imported here, so that `aloop --version` does not wait for it.
+    # Imported here for start-up time: `aloop --version` does not need it.
     from importlib import import_module
 
-    value: object = getattr(import_module(home), name)
+    value: object = getattr(import_module(module), name)
     globals()[name] = value
     return value

@@ -1,7 +1,7 @@
-"""The composition root: reads the arguments, starts what they ask for, and turns every end into an exit code.
+"""The composition root: from arguments to an exit code.
 
-The only file in ``aloop`` that looks up at ``repl``. What a run does not need, it does not import: ``aloop --version``
-and ``aloop sessions list`` never pay for prompt_toolkit, rich or the SDK.
+The only file in ``aloop`` that imports ``repl``. Each run imports only what it needs: ``aloop --version`` and
+``aloop sessions list`` load neither prompt_toolkit nor rich nor the SDK.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from aloop import __version__
 from aloop.errors import AloopError, InvalidPrefix, UsageError
 
-TYPE_CHECKING = False  # the one of typing, which takes longer to load than the version to print
+TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
     from aloop.cli.options import RunOptions
 
-DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+SUCCESS, FAILURE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run aloop with ``argv`` (None: this process's own arguments) and return its exit code."""
+    """Run aloop with ``argv``, by default those of the process; return the exit code."""
     _prepare_streams()
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
@@ -30,60 +30,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader, `head` perhaps, has seen enough: its business, and no failure of ours.
+        # The reader, for example `head`, has seen enough; that is not a failure.
         _settle_stdout()
-        return DONE
+        return SUCCESS
     except AloopError as error:
-        _complain(str(error))
-        return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILED
+        _print_error(str(error))
+        return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILURE
     except OSError as error:
-        # The memory reports its own troubles as StorageError; what is left is a standard stream, or where we stand.
-        _complain(f"{error.strerror or error}: {error.filename}" if error.filename else f"{error.strerror or error}")
+        # Memory raises StorageError instead, so this concerns a standard stream or the working directory.
+        _print_error(f"{error.strerror or error}: {error.filename}" if error.filename else f"{error.strerror or error}")
         _settle_stdout()
-        return FAILED
+        return FAILURE
     return code
 
 
 def _run(argv: Sequence[str]) -> int:
-    # The two commonest lines need no parser, which would take longer to load than the version takes to print.
+    # The most common command lines do not need argparse, which takes longer to import than they take to run.
     if list(argv) == ["--version"]:
         print(f"aloop {__version__}")
-        return DONE
+        return SUCCESS
     if not argv:
         from aloop.cli.options import RunOptions
 
         return _run_shell(RunOptions())
     if list(argv[:2]) == ["completions", "--words"]:
-        # What a shell calls when Tab is pressed.
+        # A completion script runs this at each Tab.
         from aloop.cli.completion import print_words
 
         return print_words(argv[2:])
-    from aloop.cli.options import CompletionsOptions, DoctorOptions
-    from aloop.cli.parser import LocalOptions, SessionsOptions, parse_arguments
+    from aloop.cli.options import RunOptions
+    from aloop.cli.parser import parse_arguments
 
     options = parse_arguments(argv)
-    if isinstance(options, SessionsOptions):
-        # Imported here for start-up time: the prompt does not need it, nor do the sessions need a terminal.
-        from aloop.cli.sessions import run_sessions
-
-        return run_sessions(options)
-    if isinstance(options, DoctorOptions):
-        from aloop.cli.doctor import run_doctor
-
-        return run_doctor(options)
-    if isinstance(options, CompletionsOptions):
-        from aloop.cli.completion import print_script
-
-        return print_script(options)
-    if isinstance(options, LocalOptions):
-        from aloop.cli.local import run_local
-
-        return run_local(options)
+    if not isinstance(options, RunOptions):
+        return options.run()
     return _run_shell(options) if options.task is None else _run_task(options, options.task)
 
 
 def _run_shell(options: RunOptions) -> int:
-    # Imported here for start-up time: this draws the prompt, and brings in prompt_toolkit.
+    # Imported here for start-up time: this imports prompt_toolkit.
     from aloop.cli.onboarding import choose, is_due
     from aloop.config import Settings
 
@@ -91,7 +76,7 @@ def _run_shell(options: RunOptions) -> int:
     if options.model is None and is_due(settings):
         chosen = choose(settings)
         if chosen is None:
-            return DONE
+            return SUCCESS
         settings = chosen
     from repl.app import run_shell
     from repl.options import ShellOptions
@@ -111,8 +96,8 @@ def _run_shell(options: RunOptions) -> int:
 
 
 def _run_task(options: RunOptions, task: str) -> int:
-    whole, typed = _whole_task(task)
-    # Imported here for start-up time, and after standard input was read, so that a wrong one is refused at once.
+    full_task, typed = _read_full_task(task)
+    # Imported here for start-up time, after an unusable standard input has been reported.
     from aloop.config import Settings
     from repl.options import TaskOptions
     from repl.task import run_task
@@ -124,7 +109,7 @@ def _run_task(options: RunOptions, task: str) -> int:
             options.model,
             options.sessions_dir,
             options.resume,
-            whole,
+            full_task,
             options.allow,
             options.system,
             options.max_steps,
@@ -134,39 +119,39 @@ def _run_task(options: RunOptions, task: str) -> int:
     )
 
 
-def _whole_task(task: str) -> tuple[str, str]:
-    """Return the task with what standard input adds to it, and what of it was written as an argument."""
-    # Imported here for start-up time: only a task has text piped to it.
+def _read_full_task(task: str) -> tuple[str, str]:
+    """Return the task with the piped text, and the part given on the command line."""
+    # Imported here for start-up time: only a task reads piped text.
     from aloop.cli.options import STDIN
     from aloop.cli.stdin import read_piped, read_task, with_piped
 
     fd = sys.stdin.fileno()
-    return (read_task(fd), "") if task == STDIN else (with_piped(task, read_piped(fd, _complain)), task)
+    return (read_task(fd), "") if task == STDIN else (with_piped(task, read_piped(fd, _print_error)), task)
 
 
-def _complain(sentence: str) -> None:
-    # Imported here for start-up time: most starts complain of nothing.
+def _print_error(sentence: str) -> None:
+    # Imported here for start-up time: most runs have no error.
     from aloop.sanitize import visible
 
     print(f"aloop: {visible(sentence)}", file=sys.stderr)
 
 
 def _prepare_streams() -> None:
-    """Make the standard streams such that nobody has to look before using them.
+    """Make the standard streams safe to use.
 
-    One that was closed (``<&-``) is the null device: else the next file that is opened would take its number. A
-    terminal that is not UTF-8 shows ``?`` for what it lacks, rather than that the first accent is an error.
+    A closed one (``<&-``) becomes the null device; otherwise the next file opened would get its number. Characters
+    that the encoding lacks are printed as ``?`` instead of raising an error.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 # it stays open as long as we live
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 # it stays open until the process exits
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def _settle_stdout() -> None:
-    """Write out what can still be written, so that the interpreter does not complain of the rest when it ends."""
+    """Flush output or drop it, so that the interpreter does not fail at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,6 +1,6 @@
-"""Settings, from the environment and the user's own file; nothing here touches the disk when it is imported.
+"""Settings, from the environment and from ``~/.config/aloop/config.toml``.
 
-The user's own settings: ``~/.config/aloop/config.toml``. Nothing of a project is ever read for them.
+Settings are never read from the working directory, because a project must not change them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,35 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from aloop.errors import UsageError
+from aloop.suggestions import closest_match
 
+DEFAULT_MODEL = "claude-sonnet-5-5"
+OFFLINE_MODEL = "offline"
+LOCAL_MODEL = "local"
+"""The installed local model; ``local:`` followed by a path or title names another."""
+MAX_STEPS = 50
+"""Model calls in one turn; each except the last calls tools."""
+
+OutputFormat = Literal["text", "json", "stream-json"]
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 EditingMode = Literal["emacs", "vi"]
+ExportFormat = Literal["md", "html", "json"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
-_SWITCHES = ("plain", "verbose", "thinking")
+_BOOLEANS = ("plain", "verbose", "thinking")  # keys of the config file
+
+# Each of these variables is a complete credential. They are in the SDK's order.
+_CREDENTIAL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
+# Workload identity federation needs both of the first and one of the second.
+_FEDERATION_VARIABLES = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID")
+_IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKEN")
+# A stored profile leaves one of these in the SDK's folder: the pointer to the active one, or the default one.
+_PROFILE_FILES = ("active_config", "configs/default.json")
 
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """What the file says; None where it says nothing. The names are its keys."""
+    """The contents of the config file, None for each key that it does not have."""
 
     model: str | None = None
     base_url: str | None = None
@@ -31,27 +51,26 @@ class FileSettings:
 
 
 def config_path(env: Mapping[str, str], home: Path) -> Path:
-    """Return where the file is. A relative XDG_CONFIG_HOME does not count: it would be a folder of the project."""
-    config = Path(env.get("XDG_CONFIG_HOME", ""))
-    return (config if config.is_absolute() else home / ".config") / "aloop" / "config.toml"
+    """Return the path of the config file."""
+    return _xdg_dir(env, "XDG_CONFIG_HOME", home / ".config") / "aloop" / "config.toml"
 
 
 def read_config_file(path: Path) -> FileSettings:
-    """Return what ``path`` says, nothing when it is not there; raises UsageError for what makes no sense."""
+    """Read the config file, which need not exist; raises UsageError if it is invalid."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return FileSettings()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"{path} can not be read: {reason}.") from error
-    # Imported here for start-up time: most people have no such file.
+        raise UsageError(f"{path} cannot be read: {reason}.") from error
+    # Imported here for start-up time: most users have no config file.
     import tomllib
 
     try:
         return _checked(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML: {error}.") from error
+        raise UsageError(f"{path} is not valid TOML: {error}.") from error
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
@@ -60,51 +79,24 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
     names = [field.name for field in fields(FileSettings)]
     for name, value in values.items():
         if name not in names:
-            # Imported here for start-up time, as tomllib is.
-            import difflib
-
-            near = difflib.get_close_matches(name, names, n=1)
-            raise UsageError(f"There is no setting {name!r}. {f'Did you mean {near[0]}?' if near else _all(names)}")
-        if name in _SWITCHES:
+            guess = closest_match(name, names)
+            hint = f"Did you mean {guess!r}?" if guess else f"The settings are {', '.join(names[:-1])} and {names[-1]}."
+            raise UsageError(f"Unknown setting {name!r}. {hint}")
+        if name in _BOOLEANS:
             if not isinstance(value, bool):
                 raise UsageError(f"{name} must be true or false.")
         elif not isinstance(value, str) or not value.strip():
-            raise UsageError(f"{name} must be a text that is not empty.")
+            raise UsageError(f"{name} must be a non-empty string.")
     if not values.get("base_url", "https://").startswith(("https://", "http://")):
-        raise UsageError("base_url must begin with https:// or http://.")
+        raise UsageError("base_url must start with https:// or http://.")
     if values.get("editing_mode", "emacs") not in get_args(EditingMode):
         raise UsageError(f"editing_mode must be {' or '.join(get_args(EditingMode))}.")
     return FileSettings(**values)
 
 
-def _all(names: list[str]) -> str:
-    return f"There are {', '.join(names[:-1])} and {names[-1]}."
-
-
-DEFAULT_MODEL = "claude-sonnet-5-5"
-OFFLINE_MODEL = "offline"
-LOCAL_MODEL = "local"
-"""The model on this machine; ``local:`` and a path, or its title, names a certain one."""
-MAX_STEPS = 50
-"""Answers that one turn may take; each but the last calls tools."""
-
-OutputFormat = Literal["text", "json", "stream-json"]
-OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
-ExportFormat = Literal["md", "html", "json"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-
-# The variables that each make a whole credential, in the SDK's own order.
-_CREDENTIAL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
-# Workload identity federation needs both of the first, and one of the second.
-_FEDERATION_VARIABLES = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID")
-_IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKEN")
-# What a stored profile leaves in the SDK's folder: a pointer to the active one, or the default one itself.
-_PROFILE_FILES = ("active_config", "configs/default.json")
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says, and below it the user's config file; None where neither says anything."""
+    """The environment and the config file combined; the environment takes precedence."""
 
     model: str | None
     sessions_dir: Path | None
@@ -120,9 +112,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings from ``env`` (``os.environ`` when None); raises UsageError for a senseless file."""
+        """Read the settings; raises UsageError if the config file is invalid."""
         env = os.environ if env is None else env
-        home = Path(env.get("HOME") or Path.home())
+        home = _home(env)
         file = read_config_file(config_path(env, home))
         return cls(
             model=env.get("ALOOP_MODEL") or file.model,
@@ -131,7 +123,7 @@ class Settings:
             has_credentials=has_credentials(env),
             data_dir=_data_dir(env, home),
             local_model=env.get("ALOOP_LOCAL_MODEL") or None,
-            # The SDK reads the variable by itself.
+            # The SDK reads the variable itself.
             base_url=None if env.get("ANTHROPIC_BASE_URL") else file.base_url,
             editing_mode=file.editing_mode or "emacs",
             verbose=bool(file.verbose),
@@ -141,28 +133,43 @@ class Settings:
 
 
 def sessions_dir(env: Mapping[str, str] | None = None) -> Path | None:
-    """Return the sessions folder that ``env`` names (``os.environ`` when None), None when it names none."""
-    named = (os.environ if env is None else env).get("ALOOP_SESSIONS_DIR")
-    return Path(named).expanduser() if named else None
+    """Return the sessions folder named by the environment, None if there is none."""
+    path = (os.environ if env is None else env).get("ALOOP_SESSIONS_DIR")
+    return Path(path).expanduser() if path else None
 
 
 def _data_dir(env: Mapping[str, str], home: Path) -> Path:
-    """Return where large things that can be fetched again are kept."""
-    if named := env.get("ALOOP_DATA_DIR"):
-        return Path(named).expanduser().absolute()
-    data = Path(env.get("XDG_DATA_HOME", ""))
-    return (data if data.is_absolute() else home / ".local" / "share") / "aloop"
+    """Return the folder of large files that can be downloaded again."""
+    if path := env.get("ALOOP_DATA_DIR"):
+        return Path(path).expanduser().absolute()
+    return _xdg_dir(env, "XDG_DATA_HOME", home / ".local" / "share") / "aloop"
 
 
 def state_dir(env: Mapping[str, str] | None = None) -> Path:
-    """Return where programs keep what they know of the user. A relative XDG_STATE_HOME, a project's, does not count."""
+    """Return the folder in which programs keep state, such as histories."""
     env = os.environ if env is None else env
-    state = Path(env.get("XDG_STATE_HOME", ""))
-    return state if state.is_absolute() else Path(env.get("HOME") or Path.home()) / ".local" / "state"
+    return _xdg_dir(env, "XDG_STATE_HOME", _home(env) / ".local" / "state")
+
+
+def _xdg_dir(env: Mapping[str, str], variable: str, default: Path) -> Path:
+    """Return the folder named by an XDG variable, or the default.
+
+    A relative path is ignored, because it would be in the project. (platformdirs accepts it, and on macOS would move
+    the files of users to another folder.)
+    """
+    path = Path(env.get(variable, ""))
+    return path if path.is_absolute() else default
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("HOME") or Path.home())
 
 
 def has_credentials(env: Mapping[str, str]) -> bool:
-    """Whether the SDK is likely to find credentials, judged without importing it (that takes over a second)."""
+    """Return True if the SDK will probably find credentials.
+
+    The SDK is not asked, because importing it takes over a second.
+    """
 
     def is_set(name: str) -> bool:
         return bool(env.get(name, "").strip())
@@ -171,7 +178,6 @@ def has_credentials(env: Mapping[str, str]) -> bool:
         return True
     if all(map(is_set, _FEDERATION_VARIABLES)) and any(map(is_set, _IDENTITY_VARIABLES)):
         return True
-    home = Path(env.get("HOME") or Path.home())
     configured = env.get("ANTHROPIC_CONFIG_DIR")
-    folder = Path(configured) if configured else home / ".config" / "anthropic"
+    folder = Path(configured) if configured else _home(env) / ".config" / "anthropic"
     return any((folder / name).is_file() for name in _PROFILE_FILES)

@@ -1,62 +1,65 @@
-"""Every error that aloop raises on purpose, in one tree.
+"""The exceptions that aloop raises.
 
 ::
 
     AloopError
-    ├── UsageError                  the request itself makes no sense
+    ├── UsageError                  the request is invalid
     ├── SessionError
-    │   ├── SessionNotFound         no session has this id or prefix
-    │   ├── InvalidPrefix           empty, too short, or not an id at all (also a ValueError)
-    │   ├── AmbiguousPrefix         several sessions begin with it: ``candidates``
-    │   ├── SessionBusy             another process has it open: ``holder``
-    │   ├── SessionDeclined         its user was asked about it, and does not want to go on in it
-    │   ├── SessionExists           it can not come back from the trash: ``path`` is taken
-    │   ├── SessionFileError        the file is there and is no session: ``path``, ``line``, ``column``
-    │   │   ├── NewerVersion        written by a later aloop: readable, never written
-    │   │   └── SessionTwin         another folder has the same id: readable, not to be gone on in
-    │   ├── UnstorableValue         a value that session.yaml cannot hold (also a ValueError)
-    │   └── StorageError            the disk said no: full, read-only, not permitted
+    │   ├── SessionNotFound         no session has this ID or ID prefix
+    │   ├── InvalidPrefix           empty, too short, or not an ID (also a ValueError)
+    │   ├── AmbiguousPrefix         several sessions match: ``candidates``
+    │   ├── SessionBusy             another process has the session open: ``holder``
+    │   ├── SessionDeclined         the user decided not to resume the session
+    │   ├── SessionExists           cannot restore from the trash: ``path`` exists
+    │   ├── SessionFileError        the file is not a valid session: ``path``, ``line``, ``column``
+    │   │   ├── NewerVersion        written by a later version of aloop: read-only
+    │   │   └── DuplicateSessionId  another folder has the same ID: read-only
+    │   ├── UnstorableValue         session.yaml cannot represent a value (also a ValueError)
+    │   └── StorageError            the disk is full or read-only, or permission is denied
     ├── LLMError
-    │   ├── MissingCredentials      no key, no token, no profile
-    │   ├── AuthenticationFailed    the key was refused (401, 403)
-    │   ├── ModelNotFound           no such model (404)
-    │   ├── RequestRejected         the request was refused (400, 413, …)
-    │   │   └── ContextOverflow     the conversation no longer fits the model's window
-    │   ├── RateLimited             429, after the retries: ``retry_after``
-    │   ├── ServerFailed            5xx and overload, after the retries
-    │   ├── ConnectionFailed        DNS, refused, unreachable, timed out
-    │   ├── StreamBroken            an answer that stopped before its end
-    │   └── LocalModelError         the model on this machine can not be installed, found or run
-    └── ToolError                   a tool could not do it; the model is told and goes on
+    │   ├── MissingCredentials      no key, token or profile
+    │   ├── AuthenticationFailed    the key was rejected (401, 403)
+    │   ├── ModelNotFound           unknown model (404)
+    │   ├── RequestRejected         the request was rejected (400, 413, …)
+    │   │   └── ContextOverflow     the conversation does not fit the context window
+    │   ├── RateLimited             429, after all retries: ``retry_after``
+    │   ├── ServerFailed            5xx or overloaded, after all retries
+    │   ├── ConnectionFailed        DNS failure, refused, unreachable, timed out
+    │   ├── StreamBroken            the answer stopped before its end
+    │   └── LocalModelError         the local model cannot be installed, found or run
+    └── ToolError                   a tool failed; the text is its result for the model
 
-The text of each is one sentence or two for a person: what happened, and what to do next.
+Each message is one or two sentences for the user: what happened and what to do next.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the one of typing, without typing: every start loads this file, and `aloop --version` only it
+TYPE_CHECKING = False  # as in typing, without importing it: this module is loaded by every command
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 SHORT_ID = 8
-"""Characters of an id by which a session is called. Kept here because errors call it so, and all stands on them."""
+"""The number of characters of an ID that are shown to users. Here because error messages use it."""
 
 
 class AloopError(Exception):
-    """Base of the tree; ``str(error)`` is fit to show to a person."""
+    """Base class of all errors; ``str(error)`` can be shown to the user."""
 
 
 class UsageError(AloopError):
-    """The request itself makes no sense (exit code 2 on the command line)."""
+    """The request is invalid (exit code 2 on the command line)."""
 
 
 class SessionError(AloopError):
-    """Something about a stored session."""
+    """Base class of errors about stored sessions."""
 
 
 class SessionNotFound(SessionError):
-    """No session has this id or prefix; ``place`` tells where none has, as in " in the trash"."""
+    """No session has this ID or ID prefix.
+
+    ``place`` extends the message, as in " in the trash".
+    """
 
     def __init__(self, prefix: str, place: str = "") -> None:
         super().__init__(f"No session{place} matches {prefix!r}.")
@@ -64,21 +67,21 @@ class SessionNotFound(SessionError):
 
 
 class InvalidPrefix(SessionError, ValueError):
-    """The text can not be the beginning of a session id."""
+    """The text cannot be the start of a session ID."""
 
 
 class AmbiguousPrefix(SessionError):
-    """Several sessions begin with ``prefix``; ``candidates`` holds their full ids, sorted."""
+    """Several session IDs, the sorted ``candidates``, start with ``prefix``."""
 
     def __init__(self, prefix: str, candidates: Sequence[str]) -> None:
         shown = ", ".join(candidates[:5]) + (", …" if len(candidates) > 5 else "")
-        super().__init__(f"{prefix!r} matches {len(candidates)} sessions: {shown}. Type more of the id.")
+        super().__init__(f"{prefix!r} matches {len(candidates)} sessions: {shown}. Type more of the ID.")
         self.prefix = prefix
         self.candidates = tuple(candidates)
 
 
 class SessionBusy(SessionError):
-    """Another process has the session open; ``holder`` says which, and since when."""
+    """Another process, described by ``holder``, has the session open."""
 
     def __init__(self, session_id: str, holder: str) -> None:
         super().__init__(f"Session {session_id[:SHORT_ID]} is open in another aloop ({holder}).")
@@ -87,7 +90,7 @@ class SessionBusy(SessionError):
 
 
 class SessionDeclined(SessionError):
-    """Whoever was asked whether to go on in a session did not agree; ``session_id`` says in which."""
+    """The user was asked whether to resume the session and answered no."""
 
     def __init__(self, session_id: str) -> None:
         super().__init__(f"Session {session_id[:SHORT_ID]} was not resumed.")
@@ -95,18 +98,18 @@ class SessionDeclined(SessionError):
 
 
 class SessionExists(SessionError):
-    """A session can not come back from the trash, for its id or its folder's name is taken by ``path``."""
+    """A session cannot be restored because ``path`` has its ID or folder name."""
 
     def __init__(self, session_id: str, path: Path) -> None:
         super().__init__(
-            f"{path} is in the place of session {session_id[:SHORT_ID]}. Move or delete that, then restore again."
+            f"Cannot restore session {session_id[:SHORT_ID]}: {path} has the same ID or name. Move or delete it first."
         )
         self.session_id = session_id
         self.path = path
 
 
 class SessionFileError(SessionError):
-    """A file that is no readable session; ``line`` and ``column`` count from 1, 0 when unknown."""
+    """A file is not a valid session; ``line`` and ``column`` are 0 if unknown."""
 
     def __init__(self, path: Path, line: int, column: int, reason: str) -> None:
         super().__init__(f"{path}:{line}:{column}: {reason}" if line else f"{path}: {reason}")
@@ -117,23 +120,23 @@ class SessionFileError(SessionError):
 
 
 class NewerVersion(SessionFileError):
-    """The file's ``version`` is later than this program knows: it is read, and never written."""
+    """The file was written by a later version of aloop and is read-only."""
 
 
 class DuplicateSessionId(SessionFileError):
-    """The file is sound, and has the id of another one, in the folder ``other``, which goes by it."""
+    """The file is valid, but the session in the folder ``other`` has the same ID."""
 
     def __init__(self, path: Path, other: str) -> None:
-        super().__init__(path, 0, 0, f"has the id of {other} too; change one of them to tell them apart")
+        super().__init__(path, 0, 0, f"has the same ID as {other}; change the ID in one of them")
         self.other = other
 
 
 class UnstorableValue(SessionError, ValueError):
-    """A value that session.yaml cannot hold; raised before anything is written."""
+    """session.yaml cannot represent a value; raised before anything is written."""
 
 
 class StorageError(SessionError):
-    """The operating system refused; ``path`` is what it was about, ``cause`` the OSError."""
+    """A disk operation on ``path`` failed; ``cause`` is the OSError."""
 
     def __init__(self, message: str, path: Path, cause: OSError | None = None) -> None:
         super().__init__(message)
@@ -142,10 +145,10 @@ class StorageError(SessionError):
 
 
 class LLMError(AloopError):
-    """The language model, or the way to it, failed.
+    """The language model, or the connection to it, failed.
 
-    ``passes`` says whether the same request may succeed a little later; ``retry_after`` is how many seconds the API
-    asked to wait, None when it did not say.
+    ``is_transient`` is True if the same request may succeed later; ``retry_after`` is the number of seconds that the
+    API asked to wait, if any.
     """
 
     is_transient = False
@@ -153,11 +156,11 @@ class LLMError(AloopError):
 
 
 class MissingCredentials(LLMError):
-    """There is no key, token or profile to speak to the API with."""
+    """No API key, token or profile is configured."""
 
 
 class AuthenticationFailed(LLMError):
-    """The API refused the key."""
+    """The API rejected the key."""
 
 
 class ModelNotFound(LLMError):
@@ -165,11 +168,11 @@ class ModelNotFound(LLMError):
 
 
 class RequestRejected(LLMError):
-    """The API refused the request itself; sending it again changes nothing."""
+    """The API rejected the request; sending it again fails the same way."""
 
 
 class ContextOverflow(RequestRejected):
-    """The conversation no longer fits the model's window."""
+    """The conversation does not fit the model's context window."""
 
 
 class RateLimited(LLMError):
@@ -183,7 +186,7 @@ class RateLimited(LLMError):
 
 
 class ServerFailed(LLMError):
-    """The API failed or is overloaded; the same request may work later."""
+    """The API failed or is overloaded."""
 
     is_transient = True
 
@@ -201,8 +204,8 @@ class StreamBroken(LLMError):
 
 
 class LocalModelError(LLMError):
-    """The model on this machine can not be installed, found or run."""
+    """The local model cannot be installed, found or run."""
 
 
 class ToolError(AloopError):
-    """A tool could not do what it was asked; its text goes back to the model as the result."""
+    """A tool failed; the message is sent to the model as its result."""

@@ -1,17 +1,13 @@
-"""Stored sessions as plain lines for a person. Pure; what control characters the texts hold is still in the lines.
+"""Sessions, search results and counts as lines of text or JSON.
 
-Stored sessions as JSON, a record a line: ASCII only, so that no locale and no terminal can garble it.
-
-Times are ISO 8601 with their zone; messages have the shape they have in session.yaml.
-
-Tokens and time in words, for the command line and the prompt alike.
+Lines of text may still contain control characters. Lines of JSON are ASCII, which any locale and terminal can show;
+times are ISO 8601 with a zone, and messages have the same keys as in session.yaml.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -28,12 +24,16 @@ from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
+from aloop.text import quantity
+from aloop.width import fit
+
+_INDENT = " " * 4
 
 
 def usage_text(usage: Usage) -> str:
-    """Return what was sent, how much of it came from the cache, what came back and how long that took; empty for none.
+    """Return the tokens in and out, the share read from the cache, and the time.
 
-    The share is that of the whole input which the API had in its cache, and which costs a fraction.
+    The share is that of all input. The text is empty if no tokens were counted.
     """
     if not usage.sent_tokens and not usage.output_tokens:
         return ""
@@ -43,13 +43,13 @@ def usage_text(usage: Usage) -> str:
 
 
 def model_rows(usages: Mapping[str, Usage]) -> Iterator[str]:
-    """Yield a text for each model, where there is more than one to tell apart."""
+    """Yield the usage of each model, if there are several."""
     if len(usages) > 1:
         yield from (f"{model}: {usage_text(usage) or 'no tokens counted'}" for model, usage in usages.items())
 
 
 def duration_text(milliseconds: int) -> str:
-    """Return a time of waiting for answers, as exactly as a person cares."""
+    """Return a duration with its two largest units, or in tenths of a second."""
     seconds = milliseconds / 1000
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -59,13 +59,27 @@ def duration_text(milliseconds: int) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-_INDENT = " " * 4
+def format_time(moment: datetime) -> str:
+    """Return ``moment`` in local time, to the minute."""
+    # Year 1 or 9999, as found in edited files, may be outside the calendar in the local zone: then keep its own zone.
+    with contextlib.suppress(OverflowError, ValueError):
+        moment = moment.astimezone()
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def describe(row: SessionSummary) -> str:
+    """Return a phrase that identifies a session, even if its file cannot be read."""
+    short = short_name_of(row.id, row.path.parent.name)
+    if row.problem is not None:
+        return f"session {short}, which cannot be opened ({row.problem})"
+    return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
 
 
 def list_lines(rows: Iterable[SessionSummary], width: int | None) -> Iterator[str]:
-    """Yield a heading and a line for each row, cut to ``width`` columns unless that is None.
+    """Yield a heading and a line for each session.
 
-    What is wrong with a session is never cut: the end of it is the line and column to look at.
+    Lines are cut to ``width`` columns, unless it is None. A problem is never cut: it ends with the line and column of
+    its cause.
     """
     yield _row("ID", "UPDATED", "MESSAGES", "TITLE")
     for row in rows:
@@ -73,53 +87,26 @@ def list_lines(rows: Iterable[SessionSummary], width: int | None) -> Iterator[st
 
 
 def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterator[str]:
-    """Yield a heading and a line for each deleted session, as ``list_lines`` does."""
+    """Yield a heading and a line for each deleted session, like ``list_lines``."""
     yield _row("ID", "DELETED", "MESSAGES", "TITLE")
     for session in sessions:
         yield _summary_line(session.summary, session.deleted_at, width)
 
 
-def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
-    if row.problem is not None:
-        return _row(row.id[:SHORT_ID], format_time(moment), "?", row.problem)
-    title = _one_line(row.title)
-    if is_in_future(moment):
-        title = f"(dated in the future) {title}"
-    line = _row(row.id[:SHORT_ID], format_time(moment), str(row.message_count), title)
-    return line if width is None else cut(line, width)
-
-
-def _row(identity: str, when: str, count: str, title: str) -> str:
-    return f"{identity:{SHORT_ID}}  {when:16}  {count:>8}  {title}"
-
-
-def describe(row: SessionSummary) -> str:
-    """Name a session so that its owner knows it, also when its file can not be read."""
-    short = short_name_of(row.id, row.path.parent.name)
-    if row.problem is not None:
-        return f"session {short}, which can not be opened ({row.problem})"
-    return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
-
-
-def quantity(count: int, noun: str) -> str:
-    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def hit_session_line(hit: Hit) -> str:
-    """Name the session of a match; one that can not be read with the reason."""
+    """Return a line for the session of a match, with its title or its problem."""
     session = hit.session
     return f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {hit.problem or _one_line(session.title)}"
 
 
 def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
-    """Return the line of a match, number and role before it, and where in it the marks are."""
+    """Return the line of a match and the marks in that line."""
     lead = f"{f'#{hit.message}' if hit.message else '':>8}  {hit.role:<9}  "
     return lead + hit.context, tuple((start + len(lead), end + len(lead)) for start, end in hit.marks)
 
 
 def show_lines(session: Session) -> Iterator[str]:
-    """Yield what is known of a session, without its messages."""
+    """Yield the properties of a session, without its messages."""
     yield from _table(
         ("id", session.id),
         ("title", session.title),
@@ -133,7 +120,7 @@ def show_lines(session: Session) -> Iterator[str]:
 
 
 def message_lines(message: LLMMessage) -> Iterator[str]:
-    """Yield a heading and the indented message: no text in it can pass for the heading of another."""
+    """Yield a heading, and the message indented so that it cannot imitate a heading."""
     marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
     if message.is_error:
         marks.append("failed")
@@ -146,7 +133,7 @@ def message_lines(message: LLMMessage) -> Iterator[str]:
 
 
 def stats_lines(stats: SessionStats) -> Iterator[str]:
-    """Yield the counts of a session, those that are nothing left out."""
+    """Yield the counts of a session, without those that are zero."""
     yield from _table(
         ("id", stats.id),
         ("created", format_time(stats.created_at)),
@@ -160,35 +147,22 @@ def stats_lines(stats: SessionStats) -> Iterator[str]:
     )
 
 
-def format_time(moment: datetime) -> str:
-    """Return ``moment`` in local time, to the minute."""
-    # Year 1 or 9999, typed by hand, may lie outside the calendar in the zone we are in: it is shown as it stands.
-    with contextlib.suppress(OverflowError, ValueError):
-        moment = moment.astimezone()
-    return f"{moment:%Y-%m-%d %H:%M}"
+def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
+    if row.problem is not None:
+        return _row(row.id[:SHORT_ID], format_time(moment), "?", row.problem)
+    title = _one_line(row.title)
+    if is_in_future(moment):
+        title = f"(dated in the future) {title}"
+    line = _row(row.id[:SHORT_ID], format_time(moment), str(row.message_count), title)
+    return line if width is None else fit(visible(line), width)
 
 
-def cut(text: str, width: int) -> str:
-    """Return ``text``, made visible, in at most ``width`` terminal columns; an ellipsis stands where it was cut."""
-    text = visible(text)
-    columns, kept = 0, 0
-    for end, character in enumerate(text):
-        columns += _columns(character)
-        if columns > width:
-            return text[:kept].rstrip() + "…"
-        if columns < width:
-            kept = end + 1
-    return text
+def _row(identity: str, when: str, count: str, title: str) -> str:
+    return f"{identity:{SHORT_ID}}  {when:16}  {count:>8}  {title}"
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _table(*rows: tuple[str, str]) -> Iterator[str]:
@@ -203,8 +177,8 @@ def _details(counts: Iterable[tuple[str, int]]) -> str:
 
 
 def json_line(record: Mapping[str, Any]) -> str:
-    """Return ``record`` as one line; what JSON has no type for (times, paths) as text."""
-    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # DEL is the one control that JSON leaves
+    """Return ``record`` as one line of JSON, with times and paths as text."""
+    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # json escapes all controls but DEL
 
 
 def summary_record(summary: SessionSummary) -> dict[str, Any]:
@@ -212,7 +186,7 @@ def summary_record(summary: SessionSummary) -> dict[str, Any]:
 
 
 def trashed_record(session: TrashedSession) -> dict[str, Any]:
-    """Return the session's row, with when it was deleted and how many bytes it takes."""
+    """Return the summary, the time of deletion and the size in bytes."""
     return asdict(session.summary) | {"deleted_at": session.deleted_at, "size": session.size}
 
 
@@ -221,14 +195,20 @@ def finding_record(finding: Finding) -> dict[str, Any]:
 
 
 def hit_record(hit: Hit) -> dict[str, Any]:
-    """Return a match with its session's id, time and title; ``message`` counts from 1, and is 0 for the title."""
+    """Return a match with the ID, time and title of its session.
+
+    ``message`` counts from 1; 0 means the title.
+    """
     record = asdict(hit)
     session: dict[str, Any] = record.pop("session")
     return session | record
 
 
 def session_record(session: Session, *, messages: bool) -> dict[str, Any]:
-    """Return the session's header and, where asked for, its messages, the system's apart."""
+    """Return the properties of a session and, if asked for, its messages.
+
+    System messages have a separate key and are not counted.
+    """
     record = {field.name: getattr(session, field.name) for field in fields(session)}
     system, conversation = record.pop("system_messages"), record.pop("messages")
     record["message_count"] = len(conversation)

@@ -1,4 +1,4 @@
-"""What a tool call asks a person for, and what the person says: the records that pass between engine and screen."""
+"""Permission requests of tool calls and the decisions of the user."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Kind = Literal["write", "shell", "outside"]
-"""What can be granted: to change files, to run commands, to leave the working directory (its ``.git`` is outside)."""
+"""A kind of action that needs permission.
+
+"write" changes files, "shell" runs commands, "outside" leaves the working directory. Its ``.git`` counts as outside.
+"""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Form = Literal["text", "diff", "output"]
-"""How a text is best shown: as it is, as a unified diff, or as what a command printed, the end mattering most."""
+"""How to show a text: as it is, as a unified diff, or as output, whose end matters most."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermissionRequest:
-    """What a call would do, exactly: ``summary`` is one line, ``detail`` the diff, the command or the path.
+    """A tool call that needs permission for all of ``kinds``.
 
-    All of ``kinds`` are needed for it.
+    ``summary`` is one line; ``detail`` is the complete diff, command or path.
     """
 
     kinds: tuple[Kind, ...]
@@ -30,7 +33,10 @@ class PermissionRequest:
 
 @dataclass(frozen=True, slots=True)
 class PermissionDecision:
-    """What a person said: ``session`` is a yes to all of its kinds until the session ends; a no may have a reason."""
+    """The user's decision; "session" permits all of the kinds until the session ends.
+
+    A "no" may have a reason.
+    """
 
     answer: Literal["once", "session", "no"]
     reason: str = ""

@@ -1,16 +1,19 @@
-"""What kind of terminal there is, if there is one."""
+"""Facts about the terminal that aloop runs in."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+DUMB_TERMINALS = {"", "dumb", "unknown"}
+"""Values of TERM for a terminal that can only print."""
+
 
 def is_terminal() -> bool:
-    """Whether a person is at both ends."""
+    """Return True if both standard input and output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def is_dumb() -> bool:
-    """Whether the terminal can do no more than print."""
-    return os.environ.get("TERM", "") in {"", "dumb", "unknown"}
+    """Return True if the terminal can only print."""
+    return os.environ.get("TERM", "") in DUMB_TERMINALS

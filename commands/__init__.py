@@ -1,1 +1,1 @@
-"""What a line typed at the prompt means; speaks to a View, never to a terminal."""
+"""Commands: interpret typed lines and report to a View, never to a terminal."""

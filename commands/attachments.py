@@ -1,15 +1,15 @@
-"""What goes along with a message: files and output, written below the text that was typed, and told apart again.
+"""Attachments of a message: files and command output, stored below the typed text.
 
-In the session, and in what is sent, a message with attachments reads ::
+In the session and in the request, a message with attachments looks like this::
 
-    What is wrong with @notes.txt?
+    Please check @notes.txt
 
     <file path="notes.txt">
     the text of the file
     </file>
 
-The typed text comes first, so that a title is made of it. Values are JSON strings. The tag of a text that holds the
-end tag itself gets a number (``<file-2 …>``), so that an attachment ends where it ends.
+The typed text comes first, so that it becomes the session's title. Values are JSON strings. If the text contains the
+end tag, the tag gets a number (``<file-2 …>``), so that the end stays unambiguous.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from aloop.text import quantity
+
 Kind = Literal["file", "output"]
 
-_LONGEST_NAME = 40  # of a command, where it is told in a line
+_LONGEST_NAME = 40  # characters of a command in a one-line summary
 _NAMED: dict[Kind, str] = {"file": "path", "output": "command"}
 _BLOCK = re.compile(
     r'\n\n<(?P<tag>(?P<kind>file|output)(?:-\d+)?) (?:path|command)=(?P<name>"(?:[^"\\\n]|\\.)*")'
@@ -33,9 +35,9 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file by its path or the output of a command; ``note`` is what a reader must know: what was cut, how it ended.
+    """A file, named by its path, or the output of a command.
 
-    ``text`` has no line feed at its end.
+    ``note`` has facts for the reader, such as a cut or an exit code. ``text`` has no final line feed.
     """
 
     kind: Kind
@@ -45,27 +47,26 @@ class Attachment:
 
     @property
     def size(self) -> str:
-        """How long it is, in words."""
-        count = self.text.count("\n") + 1 if self.text else 0
-        return f"{count:,} line{'' if count == 1 else 's'}"
+        """The number of lines, in words."""
+        return quantity(self.text.count("\n") + 1 if self.text else 0, "line")
 
     @property
     def summary(self) -> str:
-        """What it is, in one line; ``name`` may hold anything."""
+        """A one-line description; not sanitized, as ``name`` may contain anything."""
         name = " ".join(self.name.split())
         if len(name) > _LONGEST_NAME and self.kind == "output":
             name = f"{name[: _LONGEST_NAME - 1]}…"
-        what = name if self.kind == "file" else f"the output of {name}"
-        return f"{what} ({self.size}{f'; {self.note}' if self.note else ''})"
+        label = name if self.kind == "file" else f"the output of {name}"
+        return f"{label} ({self.size}{f'; {self.note}' if self.note else ''})"
 
 
 def with_attachments(typed: str, attachments: Sequence[Attachment]) -> str:
-    """Return the message: ``typed``, and below it the attachments."""
-    return "".join([typed, *map(_written, attachments)])
+    """Return the message: ``typed`` followed by the attachments."""
+    return "".join([typed, *map(_format, attachments)])
 
 
 def split_attachments(content: str) -> tuple[str, list[Attachment]]:
-    """Return what was typed of a message, and what is attached to it: only what reaches to its end counts as that."""
+    """Return the typed text of a message, and the attachments at its end."""
     start = 0
     while found := _BLOCK.search(content, start):
         if (attachments := _read_to_end(content, found.start())) is not None:
@@ -75,12 +76,12 @@ def split_attachments(content: str) -> tuple[str, list[Attachment]]:
 
 
 def folded(content: str) -> str:
-    """Return a message as it is shown: what was typed, and a line for each attachment."""
+    """Return a message for display: the typed text, and a line for each attachment."""
     typed, attachments = split_attachments(content)
     return "\n".join([typed, *(f"[attached {attachment.summary}]" for attachment in attachments)])
 
 
-def _written(attachment: Attachment) -> str:
+def _format(attachment: Attachment) -> str:
     tag, number = str(attachment.kind), 1
     while f"</{tag}>" in attachment.text:
         number += 1
@@ -91,7 +92,7 @@ def _written(attachment: Attachment) -> str:
 
 
 def _read_to_end(content: str, start: int) -> list[Attachment] | None:
-    """Return the attachments that stand from ``start`` to the end, None when something else does."""
+    """Return the attachments from ``start`` to the end; None if other text follows."""
     attachments = []
     while found := _BLOCK.match(content, start):
         kind: Kind = "file" if found["kind"] == "file" else "output"
@@ -109,5 +110,5 @@ def _unquoted(text: str) -> str:
     try:
         value = json.loads(text)
     except ValueError:
-        return text.strip('"')  # edited by hand into something else
+        return text.strip('"')  # edited by hand into invalid JSON
     return str(value)

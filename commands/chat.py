@@ -1,4 +1,4 @@
-"""Text for the model: one turn of the agent, and a clear line when it does not end well."""
+"""Sends text to the model: runs one turn of the agent and reports how it ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
 from commands.attachments import Attachment, with_attachments
-from commands.mentions import read_along
+from commands.mentions import attach_mentions
 from commands.registry import Outcome
 from commands.trust import remember_work
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 async def chat(context: Context, text: str, typed: str | None = None) -> Outcome:
-    """Run a turn; what came of it reaches the view as events.
+    """Run a turn, which reaches the view as events.
 
-    The files that are mentioned go along, if they are in what was ``typed`` (all of it, when None), and so does the
-    output that was taken along. When the turn left no trace, the text is handed back for another try. Cancelling ends
-    the turn, not the shell: this is the outermost coroutine of the turn's task, so the cancellation stops here.
+    Attaches the files that ``typed`` mentions (``text`` if None) and the accepted command output. If the turn left no
+    messages, the outcome returns the text to the prompt. Cancelling ends the turn but not the shell: this is the
+    outermost coroutine of the turn's task, so it does not re-raise the cancellation.
     """
     before = context.memory.message_count
     remember_work(context.agent, context.trust, context.view.error)
@@ -31,13 +31,13 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         await context.agent.run(with_attachments(text, attachments))
     except asyncio.CancelledError:
         kept = context.memory.message_count != before
-        context.view.info("Stopped. What there was is kept." if kept else "Stopped. Nothing had come back yet.")
+        context.view.info("Stopped. The partial answer is kept." if kept else "Stopped before any answer arrived.")
     except AloopError as error:
-        # Nothing of it is lost as long as the shell lives.
-        comfort = (
-            " What was said is still here, and the next save takes it along." if context.memory.has_unsaved else ""
+        # Nothing is lost as long as the shell runs.
+        unsaved = (
+            " The messages are still in memory; the next save includes them." if context.memory.has_unsaved else ""
         )
-        context.view.error(f"{error}{comfort}")
+        context.view.error(f"{error}{unsaved}")
     else:
         context.pending_output.taken.clear()
         return Outcome()
@@ -48,10 +48,10 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
 
 
 async def _mentioned(context: Context, text: str) -> list[Attachment]:
-    """Return the files that ``text`` mentions and does not hold already; what can not be read is told."""
+    """Return the files that ``text`` mentions; report those that cannot be read."""
     if not context.is_typed:
         return []
-    found = await read_along(text, context.agent.working_dir)
+    found = await attach_mentions(text, context.agent.working_dir)
     for refusal in found.refusals:
         context.view.error(refusal)
     return found.attachments

@@ -1,11 +1,8 @@
-"""What a command may touch: the conversation, the agent, and a View; never a terminal.
-
-The output of commands on its way into the next message: offered first, and taken along only after a yes.
-"""
+"""The state that commands share, and the View that they report to."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +14,17 @@ from commands.trust_store import TrustFile
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
-    from aloop.llm.message_types import LLMMessage
-    from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
+    from aloop.memory import MemoryManager
     from aloop.memory.search.search import Hit
-    from aloop.memory.sessions_dir.trash import TrashedSession
     from aloop.permissions import PermissionDecision, PermissionRequest
-    from commands.registry import Command, Registry
+    from commands.pages import Page
+    from commands.registry import Registry
     from commands.session_browser import Choice, SessionBrowser
 
 
 @dataclass(slots=True)
 class Verbosity:
-    """What is shown of a turn: tool calls with all that goes in and comes out, and what the model thinks."""
+    """The parts of a turn that are shown: full tool calls, and the model's thinking."""
 
     verbose: bool = False
     thinking: bool = False
@@ -36,135 +32,99 @@ class Verbosity:
 
 @dataclass(slots=True)
 class PendingOutput:
-    """``offer`` waits for an answer, until the next line is entered; ``taken`` goes with the next message."""
+    """Command output for the next message.
+
+    ``offer`` waits for an empty line, which accepts it; any other line drops it. ``taken`` has been accepted.
+    """
 
     offer: Attachment | None = None
     taken: list[Attachment] = field(default_factory=list)
 
 
 def accept(context: Context) -> bool:
-    """Take along what is offered, and say so: an empty line is the yes. False when nothing is."""
+    """Accept the offered output, as an empty line does; False if there is none."""
     offer, context.pending_output.offer = context.pending_output.offer, None
     if offer is None:
         return False
     context.pending_output.taken.append(offer)
-    context.view.info("The output goes with your next message.")
+    context.view.info("The output will be sent with your next message.")
     return True
 
 
 def drop(context: Context) -> bool:
-    """Take nothing along, and say so; False when nothing was to be."""
-    carried = context.pending_output
-    carried.offer = None
-    if not carried.taken:
+    """Drop all offered and accepted output; False if none was accepted."""
+    pending = context.pending_output
+    pending.offer = None
+    if not pending.taken:
         return False
-    carried.taken.clear()
-    context.view.info("No output goes with your next message.")
+    pending.taken.clear()
+    context.view.info("No output will be sent with your next message.")
     return True
 
 
 class View(Protocol):
-    """Where a command shows things. Every text may hold anything: the view makes it safe to show."""
+    """The display that commands report to; it sanitizes every text."""
 
     @property
     def verbosity(self) -> Verbosity:
-        """How much of a turn is shown; changing it changes that."""
+        """The mutable settings for what is shown of a turn."""
         ...
 
     def info(self, text: str) -> None:
-        """Show a plain sentence."""
+        """Show a message."""
         ...
 
     def error(self, text: str) -> None:
-        """Show what went wrong and what to do, in one line where it can be."""
+        """Show an error message."""
         ...
 
     async def confirm(self, question: str) -> bool:
-        """Ask, and wait for the answer: anything but a clear yes is a no, and so is that nobody can answer."""
+        """Ask a yes-or-no question; False unless the answer is a clear yes."""
         ...
 
     async def edit(self, path: Path, line: int) -> bool:
-        """Have a file edited, beginning at a line; False, once the reason was shown, when that could not be done."""
+        """Open a file in an editor at a line; if that fails, show why and return False."""
         ...
 
-    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
-        """Show sessions as numbered rows (number, id prefix, when, messages, title).
-
-        Where they do not fit they are ``paged``, or the first of them scroll away.
-        """
+    async def show(self, page: Page) -> None:
+        """Show a page; a long one is paged if the view has a pager."""
         ...
 
-    async def pick(self, shelf: SessionBrowser) -> Choice | None:
-        """Let one of all sessions be picked; None where that can not be done, or none was chosen."""
-        ...
-
-    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
-        """Show sessions as numbered rows while they come in; nothing when none does."""
-        ...
-
-    async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        """Show deleted sessions as numbered rows (number, id prefix, when deleted, messages, title), as above."""
-        ...
-
-    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
-        """Show the end of a conversation, as a reminder of where it was."""
-        ...
-
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        """Show what a search has found, as a row; below a line that names the session when the row ``begins`` one."""
-        ...
-
-    def place(self, session: Session, hit: Hit) -> None:
-        """Show a message that a search has found in a conversation, and what stands around it."""
-        ...
-
-    async def conversation(self, session: Session) -> None:
-        """Show a whole conversation, paged where it does not fit."""
-        ...
-
-    def calls(self, messages: Sequence[LLMMessage]) -> None:
-        """Show the tool calls in ``messages`` with arguments and results."""
-        ...
-
-    def stats(self, stats: SessionStats) -> None:
-        """Show the counts of a session."""
-        ...
-
-    def help(self, commands: Sequence[Command[Context]]) -> None:
-        """Show the commands, grouped."""
+    async def pick(self, browser: SessionBrowser) -> Choice | None:
+        """Let the user pick a session; None if none was picked or without a picker."""
         ...
 
     async def announce(self, notice: str, question: str) -> bool:
-        """Show what is to be known before going on; ask ``question``, if any, where somebody can answer it."""
+        """Show ``notice``, then ask ``question`` unless it is empty; True to continue."""
         ...
 
     def event(self, event: AgentEvent) -> None:
-        """Show a step of a turn, at once."""
+        """Show an event of a turn immediately."""
         ...
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
-        """Ask whether a tool may do what it wants to, showing just that; where nobody can be asked, it may not."""
+        """Ask if a tool may do what ``request`` describes; refuse if no one can be asked."""
         ...
 
     def printing(self, command: str) -> AbstractContextManager[Callable[[str], None]]:
-        """Show what ``command`` prints while the body runs, each piece of it given to the function."""
+        """Return a context manager whose function shows pieces of ``command``'s output."""
         ...
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
-        """Give a command the terminal until it ends, and return its exit code (negative for a signal).
+        """Give a command the terminal until it ends.
 
-        Raises an AloopError when it can not be started, or there is no terminal.
+        Returns its exit code, negative for a signal. Raises AloopError if it cannot be started or without a terminal.
         """
         ...
 
 
 @dataclass(slots=True)
 class Context:
-    """The shared state of the shell: one agent with its one memory, for the life of the process.
+    """The state of the shell: one agent and its memory, for the life of the process.
 
-    ``rows`` are the ids of the list shown last, in its order: what a row number after /resume means. ``keeps_model``
-    says that the model was named for this run: a session that is resumed is then not asked for the one it had.
-    ``is_typed`` is False where lines come from a program: none of them may then run anything, or read a file.
+    ``rows`` are the IDs in the last list shown, which row numbers refer to. ``keeps_model`` means that the user chose
+    a model for this run, so resumed sessions do not switch to their own. ``is_typed`` is False if lines come from a
+    program; they then cannot run shell commands or attach files.
     """
 
     agent: ReActAgent
@@ -187,13 +147,13 @@ class Context:
         self._rows, self._hits = ids, {}
 
     def add_hit(self, hit: Hit) -> int:
-        """Add a row that means a place in a session; return its number."""
+        """Add a row for a search result and return its number."""
         self._rows.append(hit.session.id)
         self._hits[len(self._rows)] = hit
         return len(self._rows)
 
-    def hit_in_row(self, argument: str) -> Hit | None:
-        """Return the place that ``argument`` means, when it is the number of a row that means one."""
+    def find_hit(self, argument: str) -> Hit | None:
+        """Return the search result in the row that ``argument`` numbers, if any."""
         return self._hits.get(int(argument)) if argument.isascii() and argument.isdigit() else None
 
     @property

@@ -1,38 +1,39 @@
-"""From a line to what it does."""
+"""Runs a line: a command, a shell command, or text for the model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.errors import AloopError
+from aloop.errors import AloopError, AmbiguousPrefix
 from commands.chat import chat
 from commands.context import accept
 from commands.parse import Call, Chat, Run, parse_line
 from commands.registry import Argument, Outcome
-from commands.shell_command import run
+from commands.selection import show_candidates
+from commands.shell_command import run_typed
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
 async def dispatch(line: str, context: Context, typed: str | None = None) -> Outcome:
-    """Do what ``line`` says; an AloopError becomes a line in the view, and whatever is no command changes nothing.
+    """Run ``line``; an AloopError becomes a message in the view.
 
-    ``typed`` is what of the line a person wrote, pasted text left out: only there are files mentioned.
+    ``typed`` is the line without pasted text: only there can files be mentioned.
     """
-    meant = parse_line(line)
-    if meant is None:
+    parsed = parse_line(line)
+    if parsed is None:
         accept(context)
         return Outcome()
     context.pending_output.offer = None
     try:
-        match meant:
+        match parsed:
             case Chat(text):
                 return await chat(context, text, typed)
             case Run():
-                return await run(context, meant)
+                return await run_typed(context, parsed)
             case Call():
-                return await _call(meant, context)
+                return await _call(parsed, context)
     except AloopError as error:
         context.view.error(str(error))
     return Outcome()
@@ -44,11 +45,17 @@ async def _call(call: Call, context: Context) -> Outcome:
         context.view.error(_unknown(call.name, context.registry.suggest(call.name)))
         return Outcome()
     if command.argument is Argument.NONE and call.argument:
-        context.view.error(f"/{command.name} takes nothing after it. Nothing was done.")
+        context.view.error(f"/{command.name} takes no argument. Nothing was done.")
         return Outcome()
-    return await command.handler(context, call.argument)
+    try:
+        return await command.handler(context, call.argument) or Outcome()
+    except AmbiguousPrefix as error:
+        if command.argument is not Argument.SESSION:
+            raise
+        await show_candidates(context, error)
+        return Outcome()
 
 
 def _unknown(name: str, suggestion: str | None) -> str:
     hint = f"Did you mean /{suggestion}?" if suggestion else "/help lists the commands."
-    return f"There is no command /{name}. {hint} To send a text that begins with a slash, put a space before it."
+    return f"Unknown command /{name}. {hint} To send text that begins with a slash, type a space before it."

@@ -1,7 +1,4 @@
-"""``@path`` in a typed text: which files it may name, found without a look at the disk.
-
-The files that a typed text mentions, read to be attached to it.
-"""
+"""Mentions of files in typed text (``@path``), read as attachments."""
 
 from __future__ import annotations
 
@@ -16,22 +13,28 @@ from pathlib import Path
 from aloop.errors import ToolError
 from commands.attachments import Attachment, split_attachments
 
-# Nothing is named by the @ of an address, nor by one that a backslash takes the meaning from.
+MOST_BYTES = 100_000
+"""Of one file; longer ones are cut, if possible at the end of a line."""
+
+MOST_TOGETHER = 300_000
+"""Bytes of all files attached to one message."""
+
+# Excludes the @ of an email address, and one after a backslash.
 _MENTION = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]+)"|([^\s"]\S*))""")
 _CLOSING = ".,;:!?)]}>\"'`"
 
 
 def find_mentions(text: str) -> list[tuple[str, ...]]:
-    """Return for each mention the paths that it may mean, the likeliest first.
+    """Return the possible paths of each mention, the likeliest first.
 
-    A path with spaces stands in quotes, ``@"my notes.txt"``; of one without, what ends a sentence or a bracket may be
-    no part.
+    Quotes allow spaces: ``@"my notes.txt"``. Without quotes, trailing punctuation may or may not belong to the path.
+    Does not look at the disk.
     """
     return [(found[1],) if found[1] else tuple(_readings(found[2])) for found in _MENTION.finditer(text)]
 
 
 def mention(path: str) -> str:
-    """Return ``path`` as a mention of it."""
+    """Return ``path`` as a mention."""
     return f'@"{path}"' if re.search(r"\s", path) or path[-1:] in _CLOSING else f"@{path}"
 
 
@@ -43,27 +46,23 @@ def _readings(word: str) -> Iterator[str]:
             yield word
 
 
-MOST_BYTES = 100_000
-"""Of one file; what is longer is cut, at the end of a line where there is one."""
-
-MOST_TOGETHER = 300_000
-"""Bytes of all the files of one message."""
-
-
 @dataclass(slots=True)
 class MentionedFiles:
-    """``attachments`` are what was read, ``refusals`` a sentence for each file that is there and could not be."""
+    """The files that were read, and a message for each that exists but was not."""
 
     attachments: list[Attachment] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
 
-async def read_along(typed: str, folder: Path, *, outside: bool = True) -> MentionedFiles:
-    """Read what ``typed`` mentions and does not hold already; ``outside`` says whether from anywhere or ``folder``."""
+async def attach_mentions(typed: str, folder: Path, *, outside: bool = True) -> MentionedFiles:
+    """Read the files that ``typed`` mentions and that are not attached to it yet.
+
+    Unless ``outside`` is set, files outside ``folder`` are refused.
+    """
     own, present = split_attachments(typed)
     if "@" not in own:
         return MentionedFiles()
-    # Imported here for start-up time.
+    # Imported late for start-up time.
     from aloop.tools.base import in_thread
 
     known = [attachment.name for attachment in present]
@@ -73,10 +72,10 @@ async def read_along(typed: str, folder: Path, *, outside: bool = True) -> Menti
 def read_mentioned(
     text: str, folder: Path, stop: threading.Event, known: Collection[str] = (), *, outside: bool = True
 ) -> MentionedFiles:
-    """Read the files that ``text`` mentions, each once; relative paths are meant from ``folder``.
+    """Read each file that ``text`` mentions once; relative paths start at ``folder``.
 
-    Mentions of what is no file are no mentions. ``known`` are names that are attached already. Unless ``outside`` is
-    set, files that are not in ``folder`` are refused. Blocks; gives up between two files when ``stop`` is set.
+    Mentions of paths that do not exist are ignored, and so are names in ``known``, which are already attached. Unless
+    ``outside`` is set, files outside ``folder`` are refused. Blocks; stops between two files when ``stop`` is set.
     """
     found, seen, room = MentionedFiles(), set[Path](), MOST_TOGETHER
     for readings in find_mentions(text):
@@ -87,13 +86,15 @@ def read_mentioned(
         seen.add(path)
         if path.is_dir():
             if "/" in name:
-                found.refusals.append(
-                    f"{name} is a folder and not attached: the model can look into it with its tools."
-                )
+                found.refusals.append(f"{name} is a folder and was not attached. The model can list it with its tools.")
         elif not outside and not path.is_relative_to(folder.resolve()):
-            found.refusals.append(f"{name} is not attached: it is outside the working directory. --allow outside does.")
+            found.refusals.append(
+                f"{name} is outside the working directory and was not attached. Use --allow outside to attach it."
+            )
         elif not room:
-            found.refusals.append(f"{name} is not attached: {MOST_TOGETHER:,} bytes are the most for one message.")
+            found.refusals.append(
+                f"{name} was not attached: the limit of {MOST_TOGETHER:,} bytes for one message is reached."
+            )
         else:
             try:
                 attachment, size = _read(path, name, min(room, MOST_BYTES))
@@ -106,18 +107,21 @@ def read_mentioned(
 
 
 def _existing(name: str, folder: Path) -> Path | None:
-    """Return the real path of what is at ``name``, None when nothing is."""
+    """Return the real path of ``name``, or None if it does not exist."""
     try:
         path = (folder / Path(name).expanduser()).resolve()
         path.stat()
-    except (OSError, RuntimeError, ValueError):  # the second says that ~name is nobody, the third that of a NUL
+    except (OSError, RuntimeError, ValueError):  # unknown ~user, NUL character
         return None
     return path
 
 
 def _read(path: Path, name: str, most: int) -> tuple[Attachment, int]:
-    """Return the beginning of a text file, and the bytes of it; raises ToolError and OSError."""
-    # Imported here for start-up time: the engine is there by the time that a message is sent.
+    """Return the start of a text file and its size in bytes.
+
+    Raises ToolError or OSError.
+    """
+    # Imported late for start-up time.
     from aloop.tools.files.text_file import open_plain
 
     with open_plain(path, name) as file:
@@ -127,10 +131,10 @@ def _read(path: Path, name: str, most: int) -> tuple[Attachment, int]:
     if len(data) > most:
         data = data[: data.rfind(b"\n", 0, most) + 1 or most]
         notes.append(f"cut: only the first {len(data):,} of {max(size, len(data) + 1):,} bytes")
-    # What a cut in mid-line leaves of a character is no fault of the file.
+    # Half a character at the cut does not make the file invalid.
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(data, final=not notes)
     if "\N{REPLACEMENT CHARACTER}" in text and not _is_utf8(data, is_cut=bool(notes)):
-        notes.append("not all UTF-8: what is not is shown as \N{REPLACEMENT CHARACTER}")
+        notes.append("not all UTF-8: invalid bytes are shown as \N{REPLACEMENT CHARACTER}")
     text = text.replace("\r\n", "\n").rstrip("\n")
     return Attachment("file", name, text, ", ".join(notes)), len(data)
 

@@ -1,4 +1,4 @@
-"""What a line means: a call of a command of ours, a command for the user's own shell, or text for the model."""
+"""Parses a typed line into a command, a shell command, or text for the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CALL = re.compile(r"/([A-Za-z][A-Za-z_-]*|\?)?(?:\s+(.*))?\s*\Z", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command and its argument, both as typed, white space around them removed."""
+    """A slash command and its argument, as typed but stripped."""
 
     name: str
     argument: str
@@ -18,7 +18,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A command for the shell, perhaps empty; it gets the terminal itself, or is listened to."""
+    """A shell command, possibly empty; ``on_terminal`` gives it the terminal."""
 
     command: str
     on_terminal: bool = False
@@ -32,11 +32,11 @@ class Chat:
 
 
 def parse_line(line: str) -> Call | Run | Chat | None:
-    """Return what ``line`` means, None when it is blank.
+    """Return the meaning of ``line``; None if it is blank.
 
-    A slash at the very start makes it a command; a text that begins with one is sent with a space before it. Only the
-    first word is the name, and ``/usr/bin`` is no name: it becomes a call of something unknown, never a chat.
-    An exclamation mark at the very start makes it a command for the shell, two of them one that gets the terminal.
+    A slash at the very start marks a command; text that begins with a slash is sent by typing a space before it. Only
+    the first word is the name. ``/usr/bin`` is not a valid name, but still parses as an unknown command, never as text.
+    ``!`` at the very start marks a shell command, ``!!`` one that gets the terminal.
     """
     if not line.strip():
         return None

@@ -1,7 +1,4 @@
-"""The one list of commands: dispatch, help, completion and the README all read it.
-
-How a line ends: what the shell does next.
-"""
+"""The registry of commands, the only list for dispatch, help and completion."""
 
 from __future__ import annotations
 
@@ -10,12 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
+from aloop.suggestions import closest_match
+
 C = TypeVar("C")
-"""The context that a handler is given; this module does not need to know it."""
+"""The context that handlers are given; generic, so that this module need not import it."""
 
 
 class Next(Enum):
-    """What the shell does after a line."""
+    """The next step of the shell after a line."""
 
     READ = "read"
     LEAVE = "leave"
@@ -23,14 +22,14 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a command: what comes next, and the text to put on the prompt, for another try."""
+    """The outcome of a line: the next step, and text to put back on the prompt."""
 
     next: Next = Next.READ
     prefill: str = ""
 
 
 class Argument(Enum):
-    """What a command's argument is, so that the completer knows what to offer."""
+    """The kind of a command's argument, for completion."""
 
     NONE = "none"
     SESSION = "session"
@@ -40,12 +39,13 @@ class Argument(Enum):
     TEXT = "text"
 
 
-Handler = Callable[[C, str], Awaitable[Outcome]]
+Handler = Callable[[C, str], Awaitable[Outcome | None]]
+"""Runs a command with its argument; None is the default outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[C]):
-    """One command; ``usage`` is its argument as help shows it, ``group`` the heading it stands under."""
+    """A command; ``usage`` is its argument in the help, ``group`` its heading there."""
 
     name: str
     summary: str
@@ -58,12 +58,12 @@ class Command(Generic[C]):
 
     @property
     def invocation(self) -> str:
-        """The command as one types it, its argument included."""
+        """The command as typed, with its argument."""
         return f"/{self.name} {self.usage}".rstrip()
 
 
 class Registry(Generic[C]):
-    """Commands by name and alias, in the order in which they were given."""
+    """Commands by name and alias, in the given order."""
 
     def __init__(self, commands: Iterable[Command[C]]) -> None:
         self._commands = tuple(commands)
@@ -71,7 +71,7 @@ class Registry(Generic[C]):
         for command in self._commands:
             for name in (command.name, *command.aliases):
                 if name in self._by_name:
-                    raise ValueError(f"two commands are called /{name}")
+                    raise ValueError(f"two commands are named /{name}")
                 self._by_name[name] = command
 
     @property
@@ -79,16 +79,12 @@ class Registry(Generic[C]):
         return self._commands
 
     def find(self, name: str) -> Command[C] | None:
-        """Return the command of that name or alias (without the slash, any case), or None."""
+        """Return the command with this name or alias, without slash, in any case."""
         return self._by_name.get(name.lower())
 
     def suggest(self, name: str) -> str | None:
-        """Return the name nearest to a mistyped one, or None when nothing is near."""
-        # Imported here for start-up time: most names are right.
-        import difflib
-
-        near = difflib.get_close_matches(name.lower(), self._by_name, n=1, cutoff=0.5)
-        if near:
-            return near[0]
-        begins = [known for known in self._by_name if name and known.startswith(name.lower())]
-        return begins[0] if begins else None
+        """Return the closest match for a mistyped name, or None."""
+        if guess := closest_match(name.lower(), self._by_name, cutoff=0.5):
+            return guess
+        starting = [known for known in self._by_name if name and known.startswith(name.lower())]
+        return starting[0] if starting else None

@@ -1,7 +1,4 @@
-"""Numbers of messages, as a person types them: from 1, as /history shows them.
-
-What a failed save has left in memory only: written before the session is put away.
-"""
+"""Reading arguments that select sessions or messages."""
 
 from __future__ import annotations
 
@@ -9,50 +6,75 @@ import re
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
+from aloop.text import quantity
+from commands.pages import SessionList
 
 if TYPE_CHECKING:
-    from aloop.memory import MemoryManager
+    from aloop.errors import AmbiguousPrefix
+    from commands.context import Context
 
-
+_ROW_DIGITS = 3
 _RANGE = re.compile(r"(\d{1,9})(?:\s*[-–]\s*(\d{1,9}))?", re.ASCII)
 
 
+def read_session(context: Context, argument: str, lister: str = "/resume") -> str:
+    """Return the ID or ID prefix that ``argument`` means.
+
+    Up to three digits are a row number of the last list shown, anything else is an ID prefix. ``lister`` is the
+    command that shows such rows. Raises UsageError if the row does not exist.
+    """
+    if not (argument.isascii() and argument.isdigit() and len(argument) <= _ROW_DIGITS):
+        return argument.lower()
+    row = int(argument)
+    if not context.rows:
+        raise UsageError(f"No list was shown yet, so there is nothing in row {row}. Run {lister} to show one.")
+    if not 1 <= row <= len(context.rows):
+        raise UsageError(f"The last list has {quantity(len(context.rows), 'row')}, so row {row} does not exist.")
+    return context.rows[row - 1]
+
+
+async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
+    """Report an ambiguous prefix, and list the matching sessions as rows."""
+    memory = context.memory
+    candidates = set(error.candidates)
+    listed = await memory.library.list_sessions(None, prefix=error.prefix)
+    rows = [row for row in listed if row.id in candidates]
+    context.view.error(
+        f"{len(candidates)} sessions match {error.prefix!r}. Type more characters of the ID, or a row number:"
+    )
+    context.rows = [row.id for row in rows]
+    await context.view.show(SessionList(rows))
+
+
 def read_number(argument: str) -> int:
-    """Return the number of one message; raises UsageError for anything else."""
+    """Return the number of one message; raise UsageError for anything else."""
     first, last = read_range(argument)
     if first != last:
-        raise UsageError(f"One message number is needed, not {argument}. /history shows them.")
+        raise UsageError(f"Type one message number instead of {argument}. Run /history to see the numbers.")
     return first
 
 
 def read_range(argument: str) -> tuple[int, int]:
-    """Return the first and the last number of ``N`` or ``N-M``; raises UsageError for anything else."""
+    """Return the first and last number of ``N`` or ``N-M``; raise UsageError."""
     match = _RANGE.fullmatch(argument)
     if match is None:
-        raise UsageError(f"{argument!r} is no message number: type one such as 3, or several such as 3-5.")
+        raise UsageError(f"{argument!r} is not a message number. Type a number such as 3, or a range such as 3-5.")
     first = int(match[1])
     last = int(match[2] or first)
     if not 1 <= first <= last:
-        raise UsageError(f"{argument} is no range of messages: they count from 1, and the smaller number comes first.")
+        raise UsageError(
+            f"{argument} is not a valid range. Message numbers count from 1, and the smaller number comes first."
+        )
     return first, last
 
 
 def require_in_range(number: int, count: int) -> None:
-    """Raise UsageError for the number of a message that a session of ``count`` messages does not have."""
+    """Raise UsageError if a session of ``count`` messages has no message ``number``."""
     if number > count:
-        there_are = "has no messages yet" if not count else f"has {count} {'message' if count == 1 else 'messages'}"
-        raise UsageError(f"There is no message {number}: this session {there_are}.")
+        has = f"has {quantity(count, 'message')}" if count else "has no messages yet"
+        raise UsageError(f"Message {number} does not exist: this session {has}.")
 
 
 def numbered(first: int, last: int) -> str:
-    """Return the messages from ``first`` to ``last`` in words."""
+    """Return ``message 3`` or ``messages 3-5``."""
     return f"message {first}" if first == last else f"messages {first}-{last}"
-
-
-async def save_before_leaving(memory: MemoryManager) -> None:
-    """Save the open session if its file lacks messages, or is gone; raises StorageError or SessionFileError.
-
-    A session that is saved already is not written, so that putting it away does not change when it was last used.
-    """
-    if memory.has_unsaved or (memory.path is not None and not memory.path.exists()):
-        await memory.save_memory()

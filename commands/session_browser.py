@@ -1,12 +1,10 @@
-"""The saved sessions, as somebody who picks one sees them: what there is, how each ends, and what can be done to it."""
+"""The saved sessions as a picker uses them: list, preview, rename and delete."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from commands.selection import save_before_leaving
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The session to go on in; with ``fork``, in a copy of it."""
+    """The session to resume, or with ``fork`` the session to copy."""
 
     session_id: str
     fork: bool = False
@@ -24,58 +22,71 @@ class Choice:
 class SessionBrowser:
     """The saved sessions. Methods raise SessionError.
 
-    ``rows`` are the ids of the newest that are shown, ``numbered`` of them at most: what a row number means.
-    ``told`` is what was said of each that was moved to the trash.
+    ``rows`` are the IDs of the newest sessions shown, at most ``numbered``; row numbers refer to them. ``reports`` has
+    a message for each session that was moved to the trash.
     """
 
     def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
         self._memory = memory
         self._numbered = numbered
         self.rows: list[str] = []
-        self.told: list[str] = []
+        self.reports: list[str] = []
 
     async def titles(self) -> Sequence[SessionTitle]:
-        """Return all sessions, the newest first."""
-        return await self._memory.list_titles(sessions_dir=self._memory.sessions_dir)
+        """Return all sessions, newest first."""
+        return await self._memory.library.list_titles()
 
     def number(self, titles: Sequence[SessionTitle]) -> None:
-        """Take ``titles`` as those that are shown, the newest first."""
+        """Give row numbers to the first of ``titles``."""
         self.rows = [title.id for title in titles[: self._numbered]]
 
     async def first_questions(self) -> Mapping[str, str]:
-        """Return what was said first in each session, by id."""
-        return await self._memory.list_first_questions(sessions_dir=self._memory.sessions_dir)
+        """Return the first question of each session by ID."""
+        return await self._memory.library.list_first_questions()
 
     async def ending(self, session_id: str) -> Sequence[LLMMessage]:
         """Return at least the last messages of a session."""
-        return await self._memory.load_ending(session_id, sessions_dir=self._memory.sessions_dir)
+        return await self._memory.library.load_ending(session_id)
 
     async def rename(self, session_id: str, title: str) -> None:
-        """Give a session another title."""
+        """Change the title of a session."""
         memory = self._memory
         if session_id == await memory.find_own_name():
-            # Behind its back it would be somebody else's change of the file.
+            # Through the open session, which would otherwise see an edit by another program.
             await memory.rename(title)
         else:
-            await memory.rename_session(session_id, title, sessions_dir=memory.sessions_dir)
+            await memory.library.rename(session_id, title)
 
     async def trash(self, session_id: str) -> str:
-        """Move a session to the trash and return what to tell; the open one gives way to a new one."""
+        """Move a session to the trash and return a message.
+
+        The open session is replaced by a new one.
+        """
         memory = self._memory
         is_open = session_id == await memory.find_own_name()
         if is_open:
-            # What a failed save has left goes into the trash too: it may be wanted back.
+            # Messages left by a failed save go to the trash too, in case the session is restored.
             await save_before_leaving(memory)
-        # The open session is let go of afterwards: when it can not be deleted, it stays open.
-        path = await memory.delete_session(session_id, sessions_dir=memory.sessions_dir)
-        # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
+        # The open session is replaced only afterwards: if it cannot be deleted, it stays open.
+        path = await memory.library.delete(session_id)
+        # Imported late for start-up time.
         from aloop.memory.sessions_dir.catalog import short_name_of
 
         short = short_name_of(session_id, path.name)
         # Short enough for one row of the picker.
-        told = f"Deleted {short}: /restore {short} brings it back."
+        report = f"Deleted {short}; /restore {short} restores it."
         if is_open:
             memory.start_new()
-            told += " This is a new session."
-        self.told.append(told)
-        return told
+            report += " This is a new session."
+        self.reports.append(report)
+        return report
+
+
+async def save_before_leaving(memory: MemoryManager) -> None:
+    """Save the open session if its file lacks messages or is gone.
+
+    A session that is already saved is not written again, so that leaving it does not change its time of last use.
+    Raises StorageError or SessionFileError.
+    """
+    if memory.has_unsaved or (memory.path is not None and not memory.path.exists()):
+        await memory.save_memory()

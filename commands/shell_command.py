@@ -1,4 +1,4 @@
-"""``!command``: a command of the user's own, in the user's own shell; what it prints is offered to the model."""
+"""Runs ``!command`` in the user's shell, and offers its output to the model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, UsageError
+from aloop.text import HeadAndTail
 from commands.attachments import Attachment
 from commands.registry import Outcome
 
@@ -17,100 +18,77 @@ if TYPE_CHECKING:
     from commands.parse import Run
 
 MOST_CHARACTERS = 50_000
-"""Kept for the model of the beginning of what a command prints, and as many of its end."""
+"""Kept for the model from the start of the output, and as many from its end."""
 
-# What it prints goes through a pipe: nothing waits in a pager, and colours would be so many stray characters.
+# The output goes through a pipe: nothing may wait in a pager, and color codes would be noise.
 _SETTINGS = {"TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
-class CapturedOutput:
-    """The text of a command's output, the middle of very much left out."""
-
-    def __init__(self) -> None:
-        self._head = ""
-        self._tail = ""
-        self._dropped = 0
-
-    def add(self, text: str) -> None:
-        """Take the next piece."""
-        room = MOST_CHARACTERS - len(self._head)
-        self._head += text[:room]
-        self._tail += text[room:]
-        surplus = max(0, len(self._tail) - MOST_CHARACTERS)
-        self._dropped += surplus
-        self._tail = self._tail[surplus:]
-
-    @property
-    def text(self) -> str:
-        """What was kept, as lines: of one that was written over, as bars of progress are, the last state."""
-        dropped = f"\n[… {self._dropped:,} characters left out …]\n" if self._dropped else ""
-        lines = f"{self._head}{dropped}{self._tail}".replace("\r\n", "\n").split("\n")
-        return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines).strip("\n")
-
-    @property
-    def note(self) -> str:
-        """What a reader must know of it."""
-        return f"cut: {self._dropped:,} characters in the middle are left out" if self._dropped else ""
-
-
-async def run(context: Context, wanted: Run) -> Outcome:
-    """Run a command in the working directory, and offer what it printed; raises an AloopError when it can not be."""
+async def run_typed(context: Context, parsed: Run) -> Outcome:
+    """Run a command in the working directory and offer its output; raise AloopError."""
     if not context.is_typed:
-        raise UsageError("Nothing was run: a line with ! in front is a command only where a person types it.")
-    if not wanted.command:
+        raise UsageError("Nothing was run: lines that begin with ! run a command only if they are typed.")
+    if not parsed.command:
         context.view.info(
-            "!COMMAND runs a command of your own, !!COMMAND one that needs the terminal, as an editor does."
+            "!COMMAND runs a shell command. !!COMMAND runs one that needs the terminal, such as an editor."
         )
         return Outcome()
-    command = [_shell(), "-c", wanted.command]
-    if wanted.on_terminal:
+    command = [_shell(), "-c", parsed.command]
+    if parsed.on_terminal:
         code = await context.view.hand_over(command, context.agent.working_dir)
         if code:
-            context.view.info(_ending(code))
+            context.view.info(_describe_exit(code))
         return Outcome()
-    await _listen(context, wanted.command, command)
+    await _capture(context, parsed.command, command)
     return Outcome()
 
 
-async def _listen(context: Context, typed: str, command: list[str]) -> None:
-    # Imported here for start-up time.
+async def _capture(context: Context, typed: str, command: list[str]) -> None:
+    # Imported late for start-up time.
     from aloop.tools.process import run_command
 
-    kept, began, ending = CapturedOutput(), time.monotonic(), "stopped"
+    kept, began, ending = HeadAndTail(MOST_CHARACTERS), time.monotonic(), "stopped"
     env = os.environ | _SETTINGS
     try:
-        with context.view.printing(typed) as tell:
+        with context.view.printing(typed) as show:
 
-            def both(text: str) -> None:
+            def on_output(text: str) -> None:
                 kept.add(text)
-                tell(text)
+                show(text)
 
-            ended = await run_command(command, context.agent.working_dir, env, None, both)
-        ending = _ending(ended.code)
+            result = await run_command(command, context.agent.working_dir, env, None, on_output)
+        ending = _describe_exit(result.code)
     except asyncio.CancelledError:
-        # The end of the command, and not of what it has said by now: that is offered as any other.
+        # Cancelling ends the command only: its output so far is offered as usual.
         pass
     except OSError as error:
         raise AloopError(f"The command could not be started: {error.strerror or error}.") from error
-    notes = ", ".join(filter(None, (ending, kept.note)))
-    output = Attachment("output", typed, kept.text, notes)
-    told = f"{ending} · {time.monotonic() - began:.1f}s"
+    notes = [ending]
+    if kept.dropped:
+        notes.append(f"cut: {kept.dropped:,} characters in the middle are left out")
+    output = Attachment("output", typed, printed_lines(kept.text), ", ".join(notes))
+    report = f"{ending} · {time.monotonic() - began:.1f}s"
     if output.text:
         context.pending_output.offer = output
-        told += f" · {output.size}{', the middle left out' if kept.note else ''}"
-        told += " · Enter adds the output to your next message"
-    context.view.info(told)
+        report += f" · {output.size}{', the middle left out' if kept.dropped else ''}"
+        report += " · Enter adds the output to your next message"
+    context.view.info(report)
+
+
+def printed_lines(text: str) -> str:
+    """Return ``text`` with only the last state of overwritten lines (progress bars)."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines).strip("\n")
 
 
 def _shell() -> str:
-    """Return the user's own shell, where there is one."""
+    """Return the user's login shell, or /bin/sh."""
     named = os.environ.get("SHELL", "")
     return named if named.startswith("/") and shutil.which(named) else "/bin/sh"
 
 
-def _ending(code: int) -> str:
-    """Return how a command ended; the code is negative for a signal."""
-    # Imported here for start-up time.
-    from aloop.tools.process import ending
+def _describe_exit(code: int) -> str:
+    # Imported late for start-up time.
+    from aloop.tools.process import describe_exit
 
-    return ending(code)
+    return describe_exit(code)

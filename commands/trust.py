@@ -1,4 +1,4 @@
-"""Sessions from elsewhere are announced before anything is done with them: what they say goes to the model."""
+"""Warnings about sessions from elsewhere, because their contents go to the model."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SHOWN_LINES = 8
 
 @dataclass(frozen=True, slots=True)
 class TrustConcern:
-    """Something to know of a session before going on in it; ``asks`` whether to go on at all.
+    """A warning to show before a session is resumed; ``asks`` requires a yes.
 
-    ``folder`` or ``text`` is what is trusted once somebody has gone on.
+    ``folder`` or ``text`` is trusted once the session has been resumed.
     """
 
     notice: str
@@ -33,82 +33,89 @@ class TrustConcern:
 
 
 def find_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> list[TrustConcern]:
-    """Return what is strange about ``session``, an empty list for one of the user's own."""
+    """Return the concerns about ``session``; empty for one of the user's own."""
     return [
-        *_folder_doubts(sessions_dir, trust),
-        *_owner_doubts(session, sessions_dir, trust),
-        *_text_doubts(session, trust),
+        *_folder_concerns(sessions_dir, trust),
+        *_owner_concerns(session, sessions_dir, trust),
+        *_text_concerns(session, trust),
     ]
 
 
-def _folder_doubts(sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
+def _folder_concerns(sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
     if not trust.knows_folder(sessions_dir):
-        notice = f"You have not worked with the sessions in {sessions_dir} before."
+        notice = f"You have not used the sessions in {sessions_dir} before."
         yield TrustConcern(
-            f"{notice}\nWhat this one says, whoever wrote it, goes to the model.", True, folder=sessions_dir
+            f"{notice}\nEverything in this session will be sent to the model, no matter who wrote it.",
+            True,
+            folder=sessions_dir,
         )
 
 
-def _owner_doubts(session: Session, sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
+def _owner_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
     folder = session.path.parent
     owners = {path.lstat().st_uid for path in (sessions_dir, folder, session.path) if os.path.lexists(path)}
     others = sorted(owners - {os.getuid()})
     if others and not trust.knows_folder(folder):
         notice = f"Session {session.id[:SHORT_ID]} belongs to another user of this computer ({_name(others[0])})."
         yield TrustConcern(
-            f"{notice}\nWhat it says goes to the model, and that user may read and change it.", True, folder=folder
+            f"{notice}\nIts contents will be sent to the model, and that user can read and change it.",
+            True,
+            folder=folder,
         )
 
 
-def _text_doubts(session: Session, trust: TrustFile) -> Iterator[TrustConcern]:
-    # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
+def _text_concerns(session: Session, trust: TrustFile) -> Iterator[TrustConcern]:
+    # Imported late for start-up time.
     from aloop.llm.prompts import is_system_prompt
 
-    told = [*session.system_messages, *(message for message in session.messages if message.role == "system")]
-    text = "\n\n".join(message.content or "" for message in told)
+    messages = [*session.system_messages, *(message for message in session.messages if message.role == "system")]
+    text = "\n\n".join(message.content or "" for message in messages)
     if text.strip() and not is_system_prompt(text) and not trust.knows_text(text):
         lines = text.strip().splitlines()
         shown = [f"│ {line}" for line in lines[:_SHOWN_LINES]]
-        more = [f"… {len(lines) - _SHOWN_LINES} more lines: /system shows all"] if len(lines) > _SHOWN_LINES else []
-        head = "The system message of this session is neither aloop's own nor one that you gave. It tells the model:"
+        more = (
+            [f"… {len(lines) - _SHOWN_LINES} more lines; /system shows all of it"] if len(lines) > _SHOWN_LINES else []
+        )
+        head = "The system message of this session is neither aloop's default nor one that you wrote:"
         yield TrustConcern("\n".join([head, *shown, *more]), False, text=text)
 
 
 async def confirm_trust(context: Context, session: Session) -> None:
-    """Announce what is strange about ``session``, and ask where somebody can answer; raises SessionDeclined."""
-    doubts = find_concerns(session, context.memory.sessions_dir, context.trust)
-    for doubt in doubts:
-        if not await context.view.announce(doubt.notice, "Go on in it?" if doubt.asks else ""):
+    """Show the concerns about ``session``; raise SessionDeclined unless accepted."""
+    concerns = find_concerns(session, context.memory.sessions_dir, context.trust)
+    for concern in concerns:
+        if not await context.view.announce(concern.notice, "Resume it?" if concern.asks else ""):
             raise SessionDeclined(session.id)
-    folders = [doubt.folder for doubt in doubts if doubt.folder is not None]
+    folders = [concern.folder for concern in concerns if concern.folder is not None]
     try:
-        context.trust.remember(folders, [doubt.text for doubt in doubts if doubt.text is not None])
+        context.trust.remember(folders, [concern.text for concern in concerns if concern.text is not None])
     except StorageError as error:
         context.view.error(str(error))
 
 
 async def require_trusted(context: Context, session: Session) -> None:
-    """Leave a strange session to the prompt: it takes one to announce it, and to ask; raises SessionDeclined."""
+    """Raise SessionDeclined if there are concerns; for use where no one can be asked."""
     if find_concerns(session, context.memory.sessions_dir, context.trust):
         raise SessionDeclined(session.id)
 
 
-def remember_work(agent: ReActAgent, trust: TrustFile, complain: Callable[[str], None]) -> None:
-    """Remember where the user works, and with which system message; ``complain`` is told when that can not be.
+def remember_work(agent: ReActAgent, trust: TrustFile, on_error: Callable[[str], None]) -> None:
+    """Trust the agent's sessions folder and system message.
 
-    Before there is a session in it: a crash must not make a stranger of its user.
+    Failures are passed to ``on_error``. Call it before the first session is saved, so that after a crash the folder is
+    still known.
     """
     try:
         trust.remember([agent.memory.sessions_dir], [agent.system_text])
     except StorageError as error:
-        complain(str(error))
+        on_error(str(error))
 
 
 def _name(user: int) -> str:
-    # Imported here: it is rarely another user's.
+    # Imported late for start-up time: it is rarely needed.
     import pwd
 
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
-        return f"number {user}"
+        return f"user ID {user}"

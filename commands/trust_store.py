@@ -1,7 +1,7 @@
-"""What this user has worked in and agreed to: a private file of the user's own, never one of a project.
+"""The folders and system messages that the user trusts.
 
-One line an entry, a JSON list: what kind it is, and the folder, or the digest of a text. Two shells may add to it at
-the same time; a line that is no entry is passed over.
+They are kept in a private file in the user's state directory. Each line is a JSON list: the kind of entry, and a folder
+or the hash of a text. Two shells may append at the same time. Invalid lines are ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Key = tuple[str, str]
 
 
 class TrustFile:
-    """The file at ``path``, read when it is first asked."""
+    """The file at ``path``, read on first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,11 +33,14 @@ class TrustFile:
         return _folder(folder) in self._entries()
 
     def knows_text(self, text: str) -> bool:
-        """Whether this very text was given by the user, or shown and agreed to."""
+        """Return True if the user gave or accepted exactly this text."""
         return _text(text) in self._entries()
 
     def remember(self, folders: Iterable[Path] = (), texts: Iterable[str] = ()) -> None:
-        """Add what is new; raises StorageError, once, when it can not be written."""
+        """Add new entries; raise StorageError if the file cannot be written.
+
+        The entries then count for this run anyway, so the error is raised only once.
+        """
         known = self._entries()
         fresh = {*map(_folder, folders), *map(_text, texts)} - known
         known |= fresh
@@ -49,7 +52,7 @@ class TrustFile:
             try:
                 lines = self._path.read_bytes().splitlines()
             except OSError:
-                lines = []  # nothing is trusted that can not be read
+                lines = []  # without a readable file, nothing is trusted
             self._known = {key for key in map(_decode, lines) if key is not None}
         return self._known
 
@@ -58,13 +61,13 @@ class TrustFile:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                # In one call: what another shell adds at this moment stands before or behind it.
+                # One call, so that entries from another shell come before or after it.
                 os.write(file, lines.encode())
             finally:
                 os.close(file)
         except OSError as error:
-            reason = f"Could not remember in {self._path} what you trust: {error.strerror or error}."
-            raise StorageError(f"{reason} It will be asked again.", self._path, error) from error
+            reason = f"Could not save what you trust to {self._path}: {error.strerror or error}."
+            raise StorageError(f"{reason} You will be asked again.", self._path, error) from error
 
 
 def _folder(folder: Path) -> Key:
@@ -72,7 +75,7 @@ def _folder(folder: Path) -> Key:
 
 
 def _text(text: str) -> Key:
-    # Imported here for start-up time.
+    # Imported late for start-up time.
     import hashlib
 
     return _SYSTEM, hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -1,8 +1,9 @@
-"""Make the pictures of the README from a real run: the shell on a pseudo-terminal, the offline provider, typed keys.
+"""Make the pictures of the documentation from real runs of the shell.
 
     python docs/make_screenshot.py
 
-Needs the test extras (pexpect and pyte). What the terminal would show is read back cell by cell and drawn by rich.
+The shell runs on a pseudo-terminal with the offline model. pyte keeps the screen, and rich draws its cells. Needs the
+test extras.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from rich.style import Style
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-ROWS, COLUMNS = 32, 84
+ROWS, TALL_ROWS, COLUMNS = 32, 44, 84
 DOCS = Path(__file__).parent
 DOWN = "\x1b[B"
 
-TURNS = ("What is (1234 + 5678) * 9?", "/clear", "read notes.txt", "/history")
-# More to choose from, for the pictures of choosing.
-MORE = ("Who has the figures?", "What is 17 * 23?", "read notes.txt once more", "Plan the meeting", "What is 2^10?")
+EDIT = 'write greet.py: print("Hello, Ada")'
+# Sessions for the pictures of the picker and of completion.
+MORE = ("Who has the figures?", "What is 17 * 23?", "read notes.txt again", "Plan the meeting", "What is 2^10?")
 
 
 class Screen:
-    """aloop on a terminal, as a person would see it."""
+    """The shell on a terminal, and its screen."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rows: int = ROWS) -> None:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("ALOOP_", "ANTHROPIC_"))
         }
@@ -45,14 +46,14 @@ class Screen:
             ["-m", "aloop", "--model", "offline"],
             cwd=str(folder),
             env=environment,  # type: ignore[arg-type] # the stubs know os.environ alone
-            dimensions=(ROWS, COLUMNS),
+            dimensions=(rows, COLUMNS),
             encoding="utf-8",
         )
-        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self.screen = pyte.Screen(COLUMNS, rows)
         self.stream = pyte.Stream(self.screen)
 
     def wait_for(self, pattern: str) -> None:
-        """Feed the screen until its text matches."""
+        """Wait until the text of the screen matches."""
         self._wait(lambda: re.search(pattern, "\n".join(self.screen.display)) is not None, pattern)
 
     def type(self, line: str) -> None:
@@ -61,17 +62,17 @@ class Screen:
         self.child.send("\r")
 
     def ask(self, line: str) -> None:
-        """Enter ``line``, and wait until it is answered: an empty prompt, below a blank row, is what is left."""
+        """Enter ``line`` and wait for an empty prompt below a blank row."""
         self.type(line)
         self.wait_for(rf"> {re.escape(line)}[\s\S]*\n *\n> *\n.* messages")
 
     def press(self, keys: str, pattern: str) -> None:
-        """Press ``keys``, and wait for what they do."""
+        """Press ``keys`` and wait until the text of the screen matches."""
         self.child.send(keys)
         self.wait_for(pattern)
 
     def draw(self, name: str) -> None:
-        """Write what is on the screen, down to its last row, as a picture."""
+        """Write the screen, down to its last row, as a picture."""
         shown = self.as_text()
         height = len(shown.plain.rstrip().split("\n"))
         console = Console(record=True, width=COLUMNS, height=height, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
@@ -79,16 +80,16 @@ class Screen:
         (DOCS / name).write_text(console.export_svg(title="aloop", theme=MONOKAI, unique_id=Path(name).stem))
         print(f"{name}:\n{shown.plain.rstrip()}\n")
 
-    def _wait(self, done: Callable[[], bool], what: str) -> None:
+    def _wait(self, done: Callable[[], bool], expected: str) -> None:
         while not done():
             try:
                 self.stream.feed(self.child.read_nonblocking(4096, timeout=20))
             except (pexpect.TIMEOUT, pexpect.EOF):
-                sys.exit(f"{what!r} did not appear; the screen was:\n" + "\n".join(self.screen.display))
+                sys.exit(f"{expected!r} did not appear. The screen was:\n" + "\n".join(self.screen.display))
 
     def as_text(self) -> Text:
-        """Return the screen with its colours."""
-        return Text("\n").join(self._row(number) for number in range(ROWS))
+        """Return the screen with its colors."""
+        return Text("\n").join(self._row(number) for number in range(self.screen.lines))
 
     def _row(self, number: int) -> Text:
         cells = [self.screen.buffer[number][column] for column in range(COLUMNS)]
@@ -101,8 +102,8 @@ class Screen:
 
 def _style(cell: pyte.screens.Char) -> Style:
     return Style(
-        color=_colour(cell.fg),
-        bgcolor=_colour(cell.bg),
+        color=_color(cell.fg),
+        bgcolor=_color(cell.bg),
         bold=cell.bold,
         italic=cell.italics,
         underline=cell.underscore,
@@ -110,8 +111,8 @@ def _style(cell: pyte.screens.Char) -> Style:
     )
 
 
-def _colour(name: str) -> str | None:
-    """Return rich's name for one of pyte's."""
+def _color(name: str) -> str | None:
+    """Return rich's name for a color of pyte."""
     if name == "default":
         return None
     if re.fullmatch(r"[0-9a-f]{6}", name):
@@ -122,10 +123,15 @@ def _colour(name: str) -> str | None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "notes.txt").write_text("Send the figures to Ada.\nThe meeting is on Thursday.\n")
-        screen = Screen(Path(folder))
+        Path(folder, "greet.py").write_text('print("Hello")\n')
+        screen = Screen(Path(folder), TALL_ROWS)
         screen.wait_for(r"(?m)^> ")
-        for line in TURNS:
-            screen.ask(line)
+        screen.ask("What is (1234 + 5678) * 9?")
+        screen.ask("/clear")
+        screen.type(EDIT)
+        screen.wait_for(r'\+print\("Hello, Ada"\)[\s\S]*\n.* no')
+        screen.press("y\r", r"Done\.[\s\S]*\n *\n> *\n.* messages")
+        screen.ask("/history")
         screen.draw("screenshot.svg")
         for question in MORE:
             screen.ask("/clear")

@@ -1,4 +1,4 @@
-"""Read, dispatch, render: the shell on a terminal, or plain lines where there is none."""
+"""Entry point of the shell: the prompt, or plain lines."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ __all__ = ["ShellOptions", "run_shell"]
 
 
 def run_shell(options: ShellOptions) -> int:
-    """Run a shell until it is left and return the exit code: 0, 1 when it could not begin, 128 + a signal's number."""
-    # Each way to read loads only what it needs: prompt_toolkit is a quarter of a second, the agent more.
+    """Run a shell, and return its exit code.
+
+    That is 0, 1 if the shell cannot start or the last save fails, or 128 + the number of a signal.
+    """
+    # Each branch imports only what it needs: prompt_toolkit takes a quarter of a second, the agent more.
     if options.plain or options.settings.plain or is_dumb() or not is_terminal():
         from repl.plain.line_shell import run_lines
 
         return run_lines(options)
 
-    # All that is imported until the engine is there stays for good: collecting garbage meanwhile finds none, and takes
-    # a tenth of the time to the prompt. The engine turns it on again.
+    # Imported modules are never garbage, and collections would take a tenth of the time until the prompt. The engine
+    # turns them on again.
     gc.disable()
     from repl.startup.first_paint import early_screen
 

@@ -1,6 +1,6 @@
-"""The agent behind the prompt: imported and built in a thread, while the prompt is drawn and typed at already.
+"""The agent behind the prompt, imported and built in a thread.
 
-What the first answer would otherwise wait for, loaded while the first question is being typed.
+The prompt is drawn, and can be typed at, before the agent is ready.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ T = TypeVar("T")
 
 
 def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
-    """Import the agent and build one; takes a while the first time, and raises an AloopError when it can not be."""
-    # Imported here: the engine takes longer to load than a prompt takes to draw.
+    """Import and build the agent, which is slow the first time; raises AloopError."""
+    # Imported here: the engine takes longer to load than the prompt takes to draw.
     from aloop.agent import ReActAgent
     from aloop.llm import create_llm
     from aloop.memory import MemoryManager
 
     llm = create_llm(options.model, options.settings)
-    # A shell keeps its session to itself for as long as it has it open; a task holds it while it saves.
+    # A shell locks its session while it is open, a task only while it saves.
     memory = MemoryManager(
         llm, sessions_dir=options.sessions_dir or options.settings.sessions_dir, hold=isinstance(options, ShellOptions)
     )
@@ -40,8 +40,8 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
 
 
 def load_ahead(agent: ReActAgent) -> None:
-    """Load the SDK and the validator of tool arguments; blocks for a second or two, and raises what goes wrong."""
-    # Imported here, as above.
+    """Import the SDK and the validator of tool arguments: blocks for a second or two."""
+    # Imported here, as in build_agent.
     from aloop import tools
 
     preload = getattr(agent.llm, "preload", None)
@@ -51,7 +51,7 @@ def load_ahead(agent: ReActAgent) -> None:
 
 
 def names_model(options: ShellOptions | TaskOptions) -> bool:
-    """Whether somebody said which model is to answer, so that a session's own is not asked for."""
+    """Return True if the user chose a model; a resumed session keeps it then."""
     return bool(options.model or options.settings.model)
 
 
@@ -63,32 +63,34 @@ async def resume_session(
     keep_model: bool = False,
     system: str | None = None,
 ) -> Session:
-    """Load the session that ``wanted`` begins, the latest one when it is empty; raises a SessionError, or as ``admit``.
+    """Load the session with the ID prefix ``wanted``, or the latest if it is empty.
 
-    Its own model answers from then on, unless the present one is to be kept; its own system message stays, unless
-    ``system`` takes its place.
+    The agent then uses the session's own model unless ``keep_model`` is set, and its own system message unless
+    ``system`` replaces it. Raises SessionError, and what ``admit`` raises.
     """
     memory = agent.memory
-    # What a crash cut short may be the latest, or the one that is asked for.
-    for sentence in await memory.recover_sessions(sessions_dir=memory.sessions_dir):
+    # First recover: the wanted session, or the latest one, may be one that a crash interrupted.
+    for sentence in await memory.library.recover():
         if memory.on_notice is not None:
             memory.on_notice(sentence)
-    found = wanted or await memory.find_latest_session(sessions_dir=memory.sessions_dir)
+    found = wanted or await memory.library.find_latest()
     if found is None:
-        raise SessionError(f"There is no session to resume in {memory.sessions_dir}. Leave out --resume to begin one.")
+        raise SessionError(
+            f"Found no session to resume in {memory.sessions_dir}. Run aloop without --resume to start one."
+        )
     try:
         session = await memory.resume(found, admit=admit)
     except SessionBusy as error:
-        # There is no prompt yet to ask at.
+        # The prompt is not running yet, so the user cannot be asked.
         short = error.session_id[:SHORT_ID]
-        raise SessionError(f"{error} Close it there, or start aloop and type /resume {short} for a copy.") from error
+        raise SessionError(f"{error} Close it there, or start aloop and enter /resume {short} for a copy.") from error
     if not keep_model:
-        # Imported here, as all commands are: the prompt is drawn without them.
+        # Imported here: the prompt is drawn without the commands.
         from commands.builtin.model import follow
 
         before = agent.llm
         notice = await follow(agent, session)
-        # Another model than is to be expected is worth a line; the one that is, the toolbar names.
+        # If the model was switched, the toolbar shows it; only a failure to switch needs a line.
         if notice and agent.llm is before and memory.on_notice is not None:
             memory.on_notice(notice)
     if system is not None:
@@ -97,13 +99,13 @@ async def resume_session(
 
 
 async def recover(context: Context) -> bool:
-    """Bring back the turns that crashes cut short, and say so; a folder that can not be looked at is told of.
+    """Recover turns that crashes interrupted, and report them, or why that failed.
 
-    Returns whether there was something to say.
+    Returns True if there was anything to report.
     """
     memory = context.memory
     try:
-        notices = await memory.recover_sessions(sessions_dir=memory.sessions_dir)
+        notices = await memory.library.recover()
     except SessionError as error:
         context.view.error(str(error))
         return True
@@ -113,7 +115,7 @@ async def recover(context: Context) -> bool:
 
 
 class Engine:
-    """Builds a Context in a thread of its own; a daemon, so that leaving early does not wait for an import."""
+    """Builds a Context in a daemon thread, so that quitting does not wait for it."""
 
     def __init__(self, options: ShellOptions, make_view: Callable[[], View]) -> None:
         self._options = options
@@ -121,61 +123,60 @@ class Engine:
         self._context: asyncio.Future[Context] | None = None
 
     def start(self) -> None:
-        """Begin; must be called on the event loop that will wait."""
+        """Start building; must be called on the event loop that calls ``ready``."""
         if self._context is None:
             loop = asyncio.get_running_loop()
             self._context = loop.create_future()
             threading.Thread(target=self._build, args=(loop, self._context), name="engine", daemon=True).start()
 
     async def ready(self) -> Context:
-        """Wait for the Context; raises what building it raised, each time it is asked for."""
+        """Wait for the Context; raises what building it has raised, on every call."""
         self.start()
         assert self._context is not None  # noqa: S101 - start has just made it
         return await asyncio.shield(self._context)
 
     @property
     def context(self) -> Context | None:
-        """The Context, None until it is there."""
+        """The Context, None until it is built."""
         future = self._context
         return future.result() if future and future.done() and future.exception() is None else None
 
     def memory(self) -> MemoryManager | None:
-        """Return the one memory, None until it is there."""
+        """Return the MemoryManager, None until it is built."""
         return self.context.memory if self.context else None
 
     def _build(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Context]) -> None:
         try:
             agent = build_agent(self._options)
-            # Imported here, as all commands are.
+            # Imported here: the prompt is drawn without the commands.
             from commands.builtin import REGISTRY
             from commands.context import Context
 
             view = self._make_view()
             agent.on_event, agent.ask = view.event, view.ask_permission
             context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options))
-            # Whatever has been imported by now is here to stay: no collection needs to look at it again.
+            # Imported modules are never garbage: no collection needs to scan them again.
             gc.freeze()
             gc.enable()
-            self._tell(loop, future.set_result, context)
-        except Exception as error:  # noqa: BLE001 - whoever waits for the engine gets it, whatever it is
-            self._tell(loop, future.set_exception, error)
+            self._resolve(loop, future.set_result, context)
+        except Exception as error:  # noqa: BLE001 - ready() raises it
+            self._resolve(loop, future.set_exception, error)
             return
         warm_up(agent)
 
     @staticmethod
-    def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[T], None], outcome: T) -> None:
-        # The loop is closed when the shell was left before this was done.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, outcome)
+    def _resolve(loop: asyncio.AbstractEventLoop, set_outcome: Callable[[T], None], outcome: T) -> None:
+        with suppress(RuntimeError):  # the user has left the shell, and the loop is closed
+            loop.call_soon_threadsafe(set_outcome, outcome)
 
 
-# Most answers hold one of these, and a highlighter loads each language when it first meets it.
+# The highlighter imports each language at its first use; these are the most frequent in answers.
 _LANGUAGES = ("python", "sh", "json")
 
 
 def warm_up(agent: ReActAgent) -> None:
-    """Load the SDK, the validator of tool arguments and the highlighter; blocks for seconds, and raises nothing."""
-    # Errors here are raised again, and shown, when the module is needed.
+    """Import what the first answer needs: blocks for seconds, and raises nothing."""
+    # An import that fails here fails again, and is reported, when the module is needed.
     with suppress(Exception):
         load_ahead(agent)
         # Imported here: rich takes longer to load than the prompt.

@@ -1,4 +1,4 @@
-"""What the command line asks of the terminal."""
+"""Options that the command line passes to the shell and to tasks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aloop.permissions import Kind
 
 @dataclass(frozen=True, slots=True)
 class ShellOptions:
-    """A shell; ``resume`` is None for a new session, empty for the latest one, else an id or its beginning.
+    """Options of a shell.
 
-    ``allow`` is what tools may do without a question, ``system`` what takes the place of the standard system message.
-    ``plain`` is for lines that are only ever printed: nothing is drawn over.
+    ``resume`` is None for a new session, empty for the latest one, or an ID prefix. ``allow`` names what tools may do
+    without asking, ``system`` replaces the standard system message, and ``plain`` asks for the prompt that only prints.
     """
 
     settings: Settings
@@ -29,9 +29,9 @@ class ShellOptions:
 
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
-    """One task without a shell; ``resume`` as for a shell.
+    """Options of one task without a shell; ``resume`` as in ShellOptions.
 
-    ``typed`` is what of the task somebody wrote as an argument: only there are files mentioned.
+    ``typed`` is the part of the task given as an argument, as opposed to piped text: only there, @FILE attaches a file.
     """
 
     settings: Settings

@@ -1,7 +1,4 @@
-"""The shell on a terminal: lines from the prompt become turns, one at a time, each a task that Ctrl-C can end.
-
-Work that goes on beside the prompt.
-"""
+"""The shell on a terminal: each line starts a turn, a task that Ctrl-C cancels."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Background:
-    """Tasks that nobody waits for, kept from being collected while they run."""
+    """Running tasks that are not awaited, kept from garbage collection."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -49,17 +46,17 @@ class Background:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Cancel what still runs, one after the other."""
+        """Cancel the running tasks one by one, and wait for them."""
         for task in tuple(self._tasks):
             task.cancel()
             await asyncio.wait([task])
 
 
-_BUSY = "Still busy: Enter sends this line once the turn is done, Ctrl-C ends the turn."
+_BUSY = "A turn is running. Press Enter after it to send this, or Ctrl-C to stop it."
 
 
 class Shell:
-    """Owns the prompt and the turn in progress."""
+    """The prompt and the turn in progress."""
 
     def __init__(
         self, options: ShellOptions, screen: Screen, source: Input | None = None, early: EarlyScreen | None = None
@@ -81,13 +78,13 @@ class Shell:
             self._live,
             toolbar=lambda: toolbar_text(options, self._engine.context),
             completer=DynamicCompleter(self._completer),
-            history=InputHistory(HistoryFile(options.settings.history_file), self._complain),
+            history=InputHistory(HistoryFile(options.settings.history_file), self._report),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
         )
 
     async def run(self) -> int:
-        """Run until the user leaves; returns the exit code."""
+        """Run until the user leaves, and return the exit code."""
         try:
             await self._greet()
         except AloopError as error:
@@ -95,7 +92,7 @@ class Shell:
             return 1
         self._handle_signals()
         try:
-            # The terminal going away ends the shell as Ctrl-D does.
+            # A closed terminal ends the shell as Ctrl-D does.
             with suppress(EOFError):
                 await self._prompt.run(self._painted, self._early.typed if self._early else "")
         finally:
@@ -104,7 +101,7 @@ class Shell:
             await self._wind_up()
         return self._exit_code
 
-    # What the prompt asks of its owner.
+    # Methods of repl.input.prompt.Owner.
 
     def why_busy(self) -> str:
         return _BUSY if self._turn or self._resume_first else ""
@@ -114,14 +111,14 @@ class Shell:
         self._begin_turn(entry)
 
     def blank_entered(self) -> None:
-        from commands.context import accept  # as all commands are: only then
+        from commands.context import accept  # here: the prompt is drawn without the commands
 
         if (context := self._engine.context) and not self._turn and accept(context):
             self._screen.write("\n")
-            self._prompt.hint("Ctrl-C on the empty line leaves the output here.")
+            self._prompt.hint("Output attached. Press Ctrl-C on the empty line to remove it.")
 
     def blank_interrupted(self) -> bool:
-        from commands.context import drop  # the same
+        from commands.context import drop  # as above
 
         if (context := self._engine.context) is None or not drop(context):
             return False
@@ -129,7 +126,7 @@ class Shell:
         return True
 
     def interrupted(self) -> bool:
-        """Cancel the turn, once: pressing Ctrl-C again must not cut short how it is being saved."""
+        """Cancel the turn, but only once: a second Ctrl-C must not interrupt its saving."""
         if self._turn and not self._is_paging and not self._turn.cancelling():
             self._turn.cancel()
             self._live.set_status("stopping")
@@ -142,47 +139,47 @@ class Shell:
         elif self._turn is None:
             self._begin_turn(Entry("/exit"))
 
-    # A turn, from its line to its end.
+    # Turns.
 
     def _begin_turn(self, entry: Entry) -> None:
         self._live.begin("starting")
         self._turn = asyncio.create_task(self._take_turn(entry))
-        self._turn.add_done_callback(lambda turn: self._never_began(entry) if turn is self._turn else None)
+        self._turn.add_done_callback(lambda turn: self._end_unstarted(entry) if turn is self._turn else None)
 
-    def _never_began(self, entry: Entry) -> None:
-        """Ctrl-C came together with Enter, and the turn was cancelled before its first step."""
+    def _end_unstarted(self, entry: Entry) -> None:
+        """End a turn that Ctrl-C, together with Enter, cancelled before its first step."""
         self._turn = None
         self._live.end()
-        self._complain("Stopped.")
+        self._report("Stopped.")
         self._settle(Outcome(prefill=entry.text), entry)
 
     async def _take_turn(self, entry: Entry) -> None:
         ticker = asyncio.create_task(self._screen.tick())
         outcome = Outcome()
         try:
-            # Imported here, as all commands are: the prompt is drawn without them.
+            # Imported here: the prompt is drawn without the commands.
             from commands.dispatch import dispatch
 
             context = await self._engine.ready()
             self._live.set_status("")
             outcome = await dispatch(entry.text, context, entry.own)
-            self._give_system(context)
+            self._apply_system_option(context)
         except asyncio.CancelledError:
-            # A chat turn ends its own cancellation; this is a command's, or that of waiting for the engine.
-            self._complain("Stopped.")
+            # A chat turn handles its cancellation itself; this is a command, or the wait for the engine.
+            self._report("Stopped.")
             outcome = Outcome(prefill=entry.text)
         except AloopError:
-            self._is_leaving = True  # the engine could not be built, and whoever started it says so
-        except Exception as error:  # noqa: BLE001 - the shell outlives a bug, and shows it
-            self._complain(bug_text(error))
+            self._is_leaving = True  # the engine cannot be built: _start_engine reports it
+        except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the shell
+            self._report(bug_text(error))
         finally:
             ticker.cancel()
             self._turn = None
             self._live.end()
         self._settle(outcome, entry)
 
-    def _give_system(self, context: Context) -> None:
-        """Do for a session that was asked about what --system asks for in one that was not."""
+    def _apply_system_option(self, context: Context) -> None:
+        """Apply --system to a session that was resumed only after a question."""
         if self._resume_first == context.memory.session_id and self._options.system is not None:
             context.memory.set_system_message(self._options.system)
         self._resume_first = ""
@@ -193,48 +190,48 @@ class Shell:
             self._prompt.leave()
             return
         self._screen.write("\n")
-        # What comes back as it was entered, comes back folded.
+        # Unchanged text keeps its folded pastes.
         again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
-        if outcome.prefill and not self._prompt.offer(again):
-            self._prompt.hint("The text that was not answered is in the history: Up brings it back.")
+        if outcome.prefill and not self._prompt.prefill(again):
+            self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._background.start(self._catalogs.refresh())
 
-    # Beginning and end.
+    # Start and end.
 
     def _completer(self) -> Completer | None:
-        """Return what completes the line; all commands come with it, so that most lines do without."""
+        """Return the completer if the line may need it: it imports all commands."""
         return self._make_completer() if self._prompt.may_complete else None
 
-    @cache  # noqa: B019 - there is one shell in a process, and it lives as long as that
+    @cache  # noqa: B019 - a process has one shell, which lives to its end
     def _make_completer(self) -> Completer:
-        from repl.completion.completers import make_completer  # here, when there may be something to complete
+        from repl.completion.completers import make_completer  # here: few lines need it
 
         return make_completer(self._catalogs, self._more_to_offer)
 
     def _make_view(self) -> View:
-        # Imported here, in the engine's thread: rich comes with it.
+        # Imported here, in the engine's thread, with rich.
         from commands.context import Verbosity
         from repl.terminal_view import TerminalView
 
         settings = self._options.settings
-        # Thinking is shown unless somebody has said no.
-        detail = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
-        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, detail)
+        # Thinking is shown unless the settings say otherwise.
+        verbosity = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
+        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, verbosity)
 
-    async def _pick(self, shelf: SessionBrowser) -> Choice | None:
-        # Imported here: only who opens the picker waits for it.
+    async def _pick(self, browser: SessionBrowser) -> Choice | None:
+        # Imported here: needed only when the picker is opened.
         from repl.picker.picker import pick
 
-        return await pick(self._prompt, self._screen, shelf, self._catalogs.titles())
+        return await pick(self._prompt, self._screen, browser, self._catalogs.titles())
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging
 
     async def _greet(self) -> None:
-        """Print what stands above the first prompt; whoever asks for a session that is not there gets no prompt."""
+        """Print the lines above the first prompt; raises AloopError if --resume fails."""
         context = session = None
         if self._options.resume is not None:
-            # Imported here, as all commands are.
+            # Imported here: the prompt is drawn without the commands.
             from commands.builtin.resume import report_resumed
             from commands.trust import require_trusted
 
@@ -250,12 +247,12 @@ class Shell:
             except SessionDeclined as error:
                 self._resume_first = error.session_id
         if self._early and self._early.take_over():
-            # Not flushed: the prompt is drawn over what was painted in the same piece.
+            # Not flushed: it is sent together with the prompt, which is drawn over the early one.
             self._screen.output.write_raw("\r")
             return
         self._screen.show(greeting(self._options, self._screen.width))
         if context and session:
-            report_resumed(context, session)
+            await report_resumed(context, session)
         self._screen.write("\n")
 
     def _painted(self) -> None:
@@ -269,19 +266,19 @@ class Shell:
             if await recover(await self._engine.ready()):
                 self._screen.write("\n")
             await self._catalogs.refresh()
-        except Exception as error:  # noqa: BLE001 - without an engine there is no shell, whatever the reason
-            self._complain(str(error) if isinstance(error, AloopError) else bug_text(error))
+        except Exception as error:  # noqa: BLE001 - any failure of the engine ends the shell
+            self._report(str(error) if isinstance(error, AloopError) else bug_text(error))
             self._exit_code = 1
             self._prompt.leave()
 
     @cached_property
     def _catalogs(self) -> SessionSources:
-        from repl.completion.session_source import SessionSources  # here, once there is something to look up
+        from repl.completion.session_source import SessionSources  # here: needed after the first prompt
 
         return SessionSources(self._engine.memory, self._background.start, self._more_to_offer, self._screen.redraw)
 
     def _more_to_offer(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed when the shell was left meanwhile
+        with suppress(RuntimeError):  # the user has left the shell, and the loop is closed
             self._prompt.complete_again()
             self._screen.redraw()
 
@@ -290,7 +287,7 @@ class Shell:
         if self._turn:
             self._turn.cancel()
             await asyncio.wait([self._turn])
-        self._prompt.put_draft_away()
+        self._prompt.move_draft_to_history()
         context = self._engine.context
         if context:
             self._screen.show(farewell_lines(context))
@@ -302,17 +299,17 @@ class Shell:
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._told_to_end, number)
-        loop.set_exception_handler(self._unexpected)
+            loop.add_signal_handler(number, self._shut_down, number)
+        loop.set_exception_handler(self._handle_loop_error)
 
-    def _told_to_end(self, number: signal.Signals) -> None:
+    def _shut_down(self, number: signal.Signals) -> None:
         self._exit_code = 128 + number
         self._is_leaving = True
         if not self.interrupted():
             self._prompt.leave()
 
-    def _unexpected(self, _loop: asyncio.AbstractEventLoop, details: dict[str, object]) -> None:
-        self._complain(loop_error_text(details))
+    def _handle_loop_error(self, _loop: asyncio.AbstractEventLoop, details: dict[str, object]) -> None:
+        self._report(loop_error_text(details))
 
-    def _complain(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         self._screen.say(Style.BAD, text)

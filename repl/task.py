@@ -1,4 +1,4 @@
-"""One task without a prompt: the answer on standard output, and how it went on standard error."""
+"""Run one task without a prompt."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from aloop.errors import AloopError, StorageError
 from commands.attachments import with_attachments
 from commands.context import Verbosity
-from commands.mentions import read_along
+from commands.mentions import attach_mentions
 from commands.trust import find_concerns, remember_work
 from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
 from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions
-from repl.task_report import Ending, TaskReport, make_report, tell
+from repl.task_report import TaskReport, TaskResult, make_report, write_note
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
@@ -31,20 +31,23 @@ _DONE, _FAILED = 0, 1
 
 
 def run_task(options: TaskOptions) -> int:
-    """Do the task and return the exit code: 0 done, 1 failed, 128 and the signal that interrupted it."""
-    detail = Verbosity(options.settings.verbose, bool(options.settings.thinking))
-    report, stop = make_report(options.output_format, detail), _Stop()
+    """Run the task and return the exit code.
+
+    0 means done, 1 failed, and 128 plus the number of a signal interrupted.
+    """
+    verbosity = Verbosity(options.settings.verbose, bool(options.settings.thinking))
+    report, stop = make_report(options.output_format, verbosity), _Stop()
     try:
-        ending = _attempt(options, report, stop)
-        report.end(ending)
+        result = _attempt(options, report, stop)
+        report.end(result)
     except BrokenPipeError:
         _drop_stdout()
         return _FAILED
-    return stop.exit_code if ending.status == "interrupted" else _FAILED if ending.status == "failed" else _DONE
+    return stop.exit_code if result.status == "interrupted" else _FAILED if result.status == "failed" else _DONE
 
 
 class _Stop:
-    """The signal that ends a task; SIGINT until another one has come."""
+    """The signal that ended a task, SIGINT by default."""
 
     def __init__(self) -> None:
         self._number = signal.SIGINT
@@ -53,8 +56,8 @@ class _Stop:
     def exit_code(self) -> int:
         return 128 + self._number
 
-    def listen(self, task: asyncio.Task[Ending]) -> None:
-        """Cancel ``task`` when a signal comes. One that is ignored stays so: nohup means it."""
+    def listen(self, task: asyncio.Task[TaskResult]) -> None:
+        """Cancel ``task`` on a signal; ignored signals stay ignored, as nohup expects."""
         loop = asyncio.get_running_loop()
 
         def stop(number: signal.Signals) -> None:
@@ -66,22 +69,22 @@ class _Stop:
                 loop.add_signal_handler(number, stop, number)
 
 
-def _attempt(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
+def _attempt(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskResult:
     try:
         return asyncio.run(_run(options, report, stop))
     except AloopError as error:
-        return Ending("failed", error=str(error))
+        return TaskResult("failed", error=str(error))
     except (asyncio.CancelledError, KeyboardInterrupt):
-        return Ending("interrupted", error="Interrupted.")
+        return TaskResult("interrupted", error="Interrupted.")
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - one clear line instead of a traceback
-        return Ending("failed", error=bug_text(error))
+        return TaskResult("failed", error=bug_text(error))
 
 
-async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
+async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskResult:
     task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - we are in one
+    assert task is not None  # noqa: S101 - this coroutine runs in a task
     stop.listen(task)
     agent = build_agent(options)
     agent.on_event = report.event
@@ -91,42 +94,42 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> Ending:
             session = await resume_session(
                 agent,
                 options.resume,
-                admit=partial(_announce, agent.memory.sessions_dir, trust),
+                admit=partial(_print_concerns, agent.memory.sessions_dir, trust),
                 keep_model=names_model(options),
                 system=options.system,
             )
             for warning in session.warnings:
-                tell(warning)
-        remember_work(agent, trust, tell)
+                write_note(warning)
+        remember_work(agent, trust, write_note)
         report.begin(agent)
         before = agent.memory.message_count
         try:
-            return Ending("completed", await agent.run(await _with_files(options, agent)))
+            return TaskResult("completed", await agent.run(await _with_files(options, agent)))
         except StorageError as error:
-            # What could not be saved is there to be read all the same.
+            # The answer could not be saved, but it can be shown.
             answer = agent.memory.messages[-1].content if agent.memory.message_count > before else None
-            return Ending("failed", answer, str(error))
+            return TaskResult("failed", answer, str(error))
     finally:
         await agent.llm.aclose()
 
 
 async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
-    """Return the task with the files that it mentions; no other than a tool might read without a question."""
-    found = await read_along(options.typed, agent.working_dir, outside="outside" in options.allow)
+    """Return the task with the files it mentions, if a tool may read them unasked."""
+    found = await attach_mentions(options.typed, agent.working_dir, outside="outside" in options.allow)
     for refusal in found.refusals:
-        tell(refusal)
+        write_note(refusal)
     for attachment in found.attachments:
-        tell(f"attached {attachment.summary}")
+        write_note(f"attached {attachment.summary}")
     return with_attachments(options.task, found.attachments)
 
 
-async def _announce(sessions_dir: Path, trust: TrustFile, session: Session) -> None:
-    """Say what is strange about a session, and go on: whoever named it for a task can not be asked."""
-    for doubt in find_concerns(session, sessions_dir, trust):
-        for row in doubt.notice.split("\n"):
-            tell(row)
+async def _print_concerns(sessions_dir: Path, trust: TrustFile, session: Session) -> None:
+    """Print what is unusual about a session, without a question: no one can answer."""
+    for concern in find_concerns(session, sessions_dir, trust):
+        for row in concern.notice.split("\n"):
+            write_note(row)
 
 
 def _drop_stdout() -> None:
-    """Let nobody flush into the closed pipe when the interpreter ends."""
+    """Keep the interpreter from flushing into the closed pipe when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What a task leaves on the standard streams: the answer, or JSON for programs; progress for people goes beside it."""
+"""The output of a task: its result, and its progress on standard error."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiti
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a task ended: with an ``answer``, or with an ``error`` in its place."""
+class TaskResult:
+    """The end of a task, with an ``answer`` or an ``error``."""
 
     status: Literal["completed", "failed", "interrupted"]
     answer: str | None = None
@@ -40,78 +40,77 @@ class Ending:
 
 
 class TaskReport(Protocol):
-    """One of the output formats."""
+    """An output format."""
 
     def begin(self, agent: ReActAgent) -> None:
-        """The turn is about to begin; not called when there is no agent, or no session, to take it."""
+        """Report the start; not called if the agent or the session could not be loaded."""
         ...
 
     def event(self, event: AgentEvent) -> None:
-        """Report a step of the turn."""
+        """Report an event of the turn."""
         ...
 
-    def end(self, ending: Ending) -> None:
-        """Report the end, always and once."""
+    def end(self, result: TaskResult) -> None:
+        """Report the end; called exactly once."""
         ...
 
 
 class Progress:
-    """Tells a person, on standard error, what is being done."""
+    """Prints the progress of a turn on standard error."""
 
-    def __init__(self, detail: Verbosity) -> None:
-        self._detail = detail
-        self._thoughts = ThinkingBuffer()
+    def __init__(self, verbosity: Verbosity) -> None:
+        self._verbosity = verbosity
+        self._thinking = ThinkingBuffer()
 
-    def tell(self, event: AgentEvent) -> None:
-        """Tell of a step of the turn."""
-        thought = self._thoughts.take(event)
-        if self._detail.thinking:
-            sys.stderr.write(to_text(thought))
+    def show(self, event: AgentEvent) -> None:
+        thinking = self._thinking.take(event)
+        if self._verbosity.thinking:
+            sys.stderr.write(to_text(thinking))
         match event:
             case AnswerFinished(message) if message.tool_calls and message.content:
-                # What is said on the way to the answer is not the answer.
-                tell(message.content)
+                # Text before a tool call is not the answer.
+                write_note(message.content)
             case ToolOutput(_, text):
                 sys.stderr.write(safe_text(text))
                 sys.stderr.flush()
             case ToolFinished():
-                sys.stderr.write(to_text(finished_lines(event, verbose=self._detail.verbose)))
+                sys.stderr.write(to_text(finished_lines(event, verbose=self._verbosity.verbose)))
             case Retrying() if event.is_first:
-                tell(retrying_text(event))
+                write_note(retrying_text(event))
             case Waiting(what) if what:
-                tell(waiting_text(what))
+                write_note(waiting_text(what))
             case Compacting(messages):
-                tell(f"Summarising {messages} older messages to make room.")
+                write_note(f"Summarising {messages} older messages to make room.")
             case Notice(text):
-                tell(text)
+                write_note(text)
 
 
 class TextReport:
     """The answer on standard output, and nothing else."""
 
-    def __init__(self, detail: Verbosity) -> None:
-        self._progress = Progress(detail)
+    def __init__(self, verbosity: Verbosity) -> None:
+        self._progress = Progress(verbosity)
 
     def begin(self, agent: ReActAgent) -> None:
-        """Nobody needs to be told."""
+        """Print nothing."""
 
     def event(self, event: AgentEvent) -> None:
-        self._progress.tell(event)
+        self._progress.show(event)
 
-    def end(self, ending: Ending) -> None:
-        if ending.error is not None:
-            tell(ending.error)
-        if ending.answer is not None:
-            # Made safe for a terminal, as it is for anything else.
-            text = safe_text(ending.answer) if sys.stdout.isatty() else ending.answer
+    def end(self, result: TaskResult) -> None:
+        if result.error is not None:
+            write_note(result.error)
+        if result.answer is not None:
+            # Safe for a terminal; unchanged for a pipe or a file.
+            text = safe_text(result.answer) if sys.stdout.isatty() else result.answer
             _write(text if text.endswith("\n") else text + "\n")
 
 
 class JsonReport:
-    """One JSON object, the result; with ``steps``, one for each step before it, a line each."""
+    """The result as a line of JSON; with ``steps``, also a line for each step."""
 
-    def __init__(self, detail: Verbosity, *, steps: bool) -> None:
-        self._progress = Progress(detail)
+    def __init__(self, verbosity: Verbosity, *, steps: bool) -> None:
+        self._progress = Progress(verbosity)
         self._steps = steps
         self._agent: ReActAgent | None = None
         self._usage = Usage()
@@ -130,7 +129,7 @@ class JsonReport:
         )
 
     def event(self, event: AgentEvent) -> None:
-        self._progress.tell(event)
+        self._progress.show(event)
         match event:
             case AnswerFinished(message):
                 self._answers += 1
@@ -144,13 +143,13 @@ class JsonReport:
             case TurnEnded(_, _, usage, seconds):
                 self._usage, self._seconds = usage, seconds
 
-    def end(self, ending: Ending) -> None:
-        if ending.error is not None:
-            tell(ending.error)
+    def end(self, result: TaskResult) -> None:
+        if result.error is not None:
+            write_note(result.error)
         agent = self._agent
         self._print(
             "result",
-            **asdict(ending),
+            **asdict(result),
             session_id=agent.memory.session_id if agent and agent.memory.path else None,
             model=agent.llm.model if agent else None,
             steps=self._answers,
@@ -166,12 +165,16 @@ class JsonReport:
         _write(json_line({"type": kind} | fields) + "\n")
 
 
-def make_report(output_format: OutputFormat, detail: Verbosity) -> TaskReport:
-    """Return the report for ``output_format``; ``detail`` is how much a person is told on the way."""
-    return TextReport(detail) if output_format == "text" else JsonReport(detail, steps=output_format == "stream-json")
+def make_report(output_format: OutputFormat, verbosity: Verbosity) -> TaskReport:
+    """Return the report for ``output_format``; ``verbosity`` is that of the progress."""
+    return (
+        TextReport(verbosity)
+        if output_format == "text"
+        else JsonReport(verbosity, steps=output_format == "stream-json")
+    )
 
 
-def tell(text: str) -> None:
+def write_note(text: str) -> None:
     """Write a sentence to standard error."""
     sys.stderr.write(to_text([line(text)]))
     sys.stderr.flush()
@@ -183,7 +186,7 @@ def _write(text: str) -> None:
 
 
 def _arguments(text: str) -> object:
-    """Return the arguments as the object that they spell, as text where they spell none."""
+    """Return the arguments as parsed JSON, or as text if they are invalid."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What every test may use."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from hypothesis import HealthCheck, settings
 from tests.homes import settle
 from tests.stub import StubServer
 
-# Time says nothing on a machine that does other things too, and a test leaves no database of examples behind.
+# No deadlines, because the machine may be busy; no database of examples, because tests leave no files.
 settings.register_profile("aloop", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("aloop")
 
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Asyncio is what prompt_toolkit and the shell run on, so that is what tests run on."""
+    """Run async tests on asyncio, as prompt_toolkit and the shell do."""
     return "asyncio"
 
 
 @pytest.fixture(autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give each test a home and working directory of its own, and no credentials: nothing of the user's is touched."""
+    """Give each test a new home and working directory, and no credentials."""
     home = tmp_path_factory.mktemp("home")
     work = home / "work"
     work.mkdir()
@@ -36,7 +36,7 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
     for name in ("FEDERATION_RULE_ID", "ORGANIZATION_ID", "IDENTITY_TOKEN", "IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
-    # A hundred processes would each compile all of it.
+    # Otherwise each of a hundred child processes compiles every module.
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     settle(home)
     monkeypatch.setenv("HOME", str(home))
@@ -52,6 +52,6 @@ def sessions_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stub() -> Iterator[StubServer]:
-    """A running stub of the Messages API; nothing in the environment points to it until a test takes ``stub.env``."""
+    """A running stub of the Messages API; ``stub.env`` points to it."""
     with StubServer() as server:
         yield server

@@ -1,4 +1,4 @@
-"""Homes of users who have been here before."""
+"""Home directories in which aloop was used before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def settle(home: Path) -> None:
-    """Let ``home`` remember that the question of the first start was answered, so that it is not asked."""
+    """Mark the question of the first start as answered."""
     state = home / ".local" / "state" / "aloop"
     state.mkdir(0o700, parents=True, exist_ok=True)
     (state / "first-choice").write_text("3\n")

@@ -1,4 +1,4 @@
-"""Text that would make a terminal do something, and a strict reader of what was sent to one."""
+"""Text that would control a terminal, and a strict check of what is sent to one."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ PAYLOADS = {
 }
 ALL = " ".join(f"[{text}]" for text in PAYLOADS.values())
 
-# What aloop itself sends: its colours, small moves of the cursor, erasing, inserting and removing rows, showing and
-# hiding the cursor, wrapping, bracketed paste, plain keys, the shape of the cursor.
+# The codes that aloop sends: colors, short cursor moves, erasing, inserting and removing rows, showing and hiding the
+# cursor, line wrap, bracketed paste, normal keypad mode, cursor shape.
 _COLOUR = "(?:[0-479]|3[1-6])"
 _OURS = re.compile(
     rf"\x1b\[(?:(?:{_COLOUR}(?:;{_COLOUR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|2004)[hl]|\?1l|[0-6] q)"
 )
 _TRICKS = re.compile("over\r(?!\n)|\b{2}")
 _JOINERS = "\u200c\u200d"
-_SIGNS = {"AN", "AL", "L"}  # format characters of these directions are seen
+_SIGNS = {"AN", "AL", "L"}  # format characters with these directions are visible
 
 
 def obeyed(text: str) -> list[str]:
-    """Return the characters of ``text`` that a terminal would act on, or that nobody would see; not line feeds."""
+    """Return the control and invisible characters of ``text``, except line feeds."""
     return [character for character in text if character != "\n" and _is_obeyed(character)]
 
 
 def obeyed_of(sent: str) -> list[str]:
-    """As ``obeyed``, for all that was sent to a terminal: what aloop sends itself is no text."""
+    """Return the same for output to a terminal, except the codes that aloop sends."""
     return _TRICKS.findall(sent) + [found for found in obeyed(_OURS.sub("", sent)) if found not in "\r\b"]
 
 
@@ -70,7 +70,7 @@ _BLOCKS = ((0, 0x100), (0x2000, 0x2100), (0, 0x110000))
 
 
 def fuzzed(count: int, seed: int = 0) -> Iterator[str]:
-    """Yield texts of payloads, Markdown and any characters at all, alike in every run."""
+    """Yield texts of payloads, Markdown and random characters, the same in every run."""
     chance = random.Random(seed)
     pieces = [*PAYLOADS.values(), *_MARKUP]
     for _ in range(count):

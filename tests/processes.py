@@ -1,4 +1,4 @@
-"""Other processes, looked at from outside."""
+"""The state of other processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def is_running(process: int) -> bool:
-    """Whether a process is there and more than a zombie, which waits for whoever has adopted it."""
+    """Return True if a process exists and is not a zombie."""
     with suppress(ProcessLookupError):
         os.kill(process, 0)
         status = Path(f"/proc/{process}/stat")
@@ -19,16 +19,16 @@ def is_running(process: int) -> bool:
 
 
 def children_of(process: int) -> list[int]:
-    """Return the processes that ``process`` has started and that still run."""
+    """Return the running child processes of ``process``."""
     table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
     pairs = (line.split() for line in table.splitlines())
     return [int(child) for child, parent in pairs if int(parent) == process and is_running(int(child))]
 
 
 def wait_until_gone(process: int, patience: float = 20.0) -> None:
-    """Block until a process that is no child of ours has ended."""
+    """Block until a process that is not our child has ended."""
     ends_at = time.monotonic() + patience
     while is_running(process):
         if time.monotonic() > ends_at:
-            raise TimeoutError(f"process {process} goes on and on")
+            raise TimeoutError(f"process {process} is still running")
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Sessions as a hand could have written them, for tests of what is done with saved sessions."""
+"""Saved sessions, as a user could have written them, and functions that use them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from aloop.cli.parser import SessionsAction as Action
-from aloop.cli.parser import SessionsOptions
-from aloop.cli.sessions import run_sessions
+from aloop.cli.session_actions import run_sessions
+from aloop.cli.sessions import SessionsAction as Action
+from aloop.cli.sessions import SessionsOptions
 from commands.trust_store import TrustFile
 
 ROOT = Path(__file__).parents[1]
@@ -24,12 +24,12 @@ THIRD = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
 def trust(sessions_dir: Path) -> None:
-    """Let the user of this test have worked there before, also with what ``save`` saves."""
+    """Mark the folder and the system message of ``save`` as trusted."""
     TrustFile.of_user().remember([sessions_dir], ["Be brief."])
 
 
 def save(sessions_dir: Path, session_id: str, *, day: int = 1, says: str = "What is 2+2?") -> Path:
-    """Put a session there as a hand could have written it, last changed on that day of January 2025."""
+    """Write a session last changed on that day of January 2025; return its file."""
     folder = sessions_dir / f"2025-01-{day:02}_{session_id[:8]}"
     folder.mkdir(parents=True)
     trust(sessions_dir)
@@ -80,7 +80,7 @@ def ask(sessions_dir: Path, action: Action, session_id: str = "", **flags: bool 
 
 
 class Terminal(io.StringIO):
-    """A standard input at which somebody sits."""
+    """A standard input that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -88,7 +88,7 @@ class Terminal(io.StringIO):
 
 @contextlib.contextmanager
 def open_elsewhere(sessions_dir: Path, session_id: str) -> Iterator[int]:
-    """Have a shell in another process open a session; yields the number of that process."""
+    """Hold a session open in another process; yields its process ID."""
     script = (
         "import asyncio, sys\n"
         "from aloop.memory import MemoryManager\n"

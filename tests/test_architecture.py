@@ -25,7 +25,16 @@ LARGE_FOLDERS = {"commands/builtin"}  # one file per command
 # From the lowest floor up. A module may import its own floor and the floors below. The first pattern that matches
 # the module's full name counts.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("aloop.errors", "aloop.config", "aloop.permissions", "aloop.sanitize", "aloop.terminal"),
+    (
+        "aloop.errors",
+        "aloop.config",
+        "aloop.permissions",
+        "aloop.sanitize",
+        "aloop.suggestions",
+        "aloop.terminal",
+        "aloop.text",
+        "aloop.width",
+    ),
     ("aloop.local_model*",),
     ("aloop.llm*",),
     (
@@ -55,6 +64,7 @@ SINGLE_IMPORTERS = {
     "yaml": ("aloop.memory.codec.serialization",),
     "markdown_it": ("aloop.export.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),
+    "wcwidth": ("aloop.width",),
     "rich": ("repl*",),
 }
 SILENT = ("aloop.agent*", "aloop.export*", "aloop.llm*", "aloop.local_model*", "aloop.memory*", "aloop.tools*")

@@ -1,4 +1,4 @@
-"""The user's own settings file: what it may say, and what is told when it says something else."""
+"""Settings from the config file and the environment, and errors in the file."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def config(private_home: Path) -> Path:
     return path
 
 
-def test_without_a_file_nothing_is_said(config: Path) -> None:
+def test_missing_config_file_gives_no_settings(config: Path) -> None:
     assert read_config_file(config) == FileSettings()
 
 
-def test_the_file_sets_what_the_environment_does_not(config: Path) -> None:
+def test_config_file_sets_values_that_the_environment_does_not(config: Path) -> None:
     config.write_text('model = "some-model"\nbase_url = "http://localhost:1"\nediting_mode = "vi"\n')
     settings = Settings.from_env()
     assert (settings.model, settings.base_url, settings.editing_mode) == ("some-model", "http://localhost:1", "vi")
 
 
-def test_the_environment_goes_first(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_the_config_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text('model = "some-model"\nbase_url = "http://localhost:1"\n')
     monkeypatch.setenv("ALOOP_MODEL", "another")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://localhost:2")
@@ -42,7 +42,7 @@ def test_the_environment_goes_first(config: Path, monkeypatch: pytest.MonkeyPatc
     assert (settings.model, settings.base_url) == ("another", None)
 
 
-def test_the_address_in_the_file_is_the_one_that_is_spoken_to(
+def test_base_url_of_the_config_file_is_used_for_requests(
     config: Path, stub: StubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stub.script("Hello.")
@@ -60,7 +60,7 @@ def test_the_address_in_the_file_is_the_one_that_is_spoken_to(
     assert (done.returncode, done.stdout) == (0, "Hello.\n")
 
 
-def test_a_project_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_not_read_from_the_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in (".config/aloop", ".aloop", "aloop"):
         Path(folder).mkdir(parents=True)
         (Path(folder) / "config.toml").write_text('model = "offline"\nbase_url = "http://evil"\n')
@@ -71,35 +71,35 @@ def test_a_project_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     assert create_llm(settings=settings).model == "offline"
 
 
-def test_the_place_can_be_named_by_an_absolute_path(tmp_path: Path) -> None:
+def test_absolute_xdg_config_home_locates_the_config_file(tmp_path: Path) -> None:
     assert config_path({"XDG_CONFIG_HOME": "/etc/xdg"}, tmp_path) == Path("/etc/xdg/aloop/config.toml")
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
-        ('modle = "x"', "no setting 'modle'. Did you mean model?"),
-        ('api_key = "x"', "There are model, base_url, editing_mode, verbose, thinking and plain."),
-        ("model = 3", "model must be a text"),
-        ('model = " "', "model must be a text"),
-        ('base_url = "localhost"', "base_url must begin with https://"),
+        ('modle = "x"', "Unknown setting 'modle'. Did you mean 'model'?"),
+        ('api_key = "x"', "The settings are model, base_url, editing_mode, verbose, thinking and plain."),
+        ("model = 3", "model must be a non-empty string"),
+        ('model = " "', "model must be a non-empty string"),
+        ('base_url = "localhost"', "base_url must start with https://"),
         ('plain = "yes"', "plain must be true or false"),
         ('editing_mode = "ed"', "editing_mode must be emacs or vi"),
-        ("model = ", "is no TOML: "),
+        ("model = ", "is not valid TOML: "),
         ('verbose = "yes"', "verbose must be true or false"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_one_line_with_the_file(config: Path, text: str, complaint: str) -> None:
+def test_invalid_config_file_is_a_one_line_error_with_its_path(config: Path, text: str, message: str) -> None:
     config.write_text(text)
-    with pytest.raises(UsageError, match=complaint) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         Settings.from_env()
     assert str(caught.value).startswith(str(config))
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_can_not_be_read_is_told_of(config: Path) -> None:
+def test_unreadable_config_file_is_a_usage_error(config: Path) -> None:
     config.mkdir()
-    with pytest.raises(UsageError, match="can not be read: Is a directory"):
+    with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         Settings.from_env()
     config.rmdir()
     config.write_bytes(b"model = '\xff'")
@@ -107,6 +107,6 @@ def test_a_file_that_can_not_be_read_is_told_of(config: Path) -> None:
         Settings.from_env()
 
 
-def test_without_a_file_no_parser_is_loaded() -> None:
+def test_missing_config_file_does_not_import_the_toml_parser() -> None:
     code = "import sys; from aloop.config import Settings; Settings.from_env(); sys.exit('tomllib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

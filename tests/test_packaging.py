@@ -1,4 +1,4 @@
-"""The wheel holds three packages whose folder names are their import names, and nothing else."""
+"""The contents of the wheel: the three packages and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("aloop", "commands", "repl")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Build the wheel of a copy of the project with the build backend itself: no network, and nothing left behind."""
+    """Build the wheel from a copy of the project, without a network."""
     copy = tmp_path_factory.mktemp("project")
     for name in (*PACKAGES, "docs", "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".aloop"))
@@ -31,28 +31,28 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(built)
 
 
-def test_the_roots_of_the_wheel_are_the_three_packages(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_the_three_packages_only(wheel: zipfile.ZipFile) -> None:
     roots = {name.partition("/")[0] for name in wheel.namelist()}
     assert roots == {*PACKAGES, f"aloop-{__version__}.dist-info"}
 
 
-def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_every_module(wheel: zipfile.ZipFile) -> None:
     sources = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert {name for name in wheel.namelist() if name.endswith(".py")} == sources
 
 
-def test_the_types_come_along(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_the_types_marker(wheel: zipfile.ZipFile) -> None:
     assert "aloop/py.typed" in wheel.namelist()
 
 
-def test_data_that_the_code_reads_comes_along(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_the_data_files(wheel: zipfile.ZipFile) -> None:
     data = {str(path.relative_to(ROOT)) for path in (ROOT / "aloop").rglob("*.json")}
     assert data <= set(wheel.namelist())
 
 
-def test_the_program_starts_at_the_composition_root(wheel: zipfile.ZipFile) -> None:
+def test_entry_point_is_main_of_the_aloop_package(wheel: zipfile.ZipFile) -> None:
     assert "aloop = aloop.__main__:main" in wheel.read(f"aloop-{__version__}.dist-info/entry_points.txt").decode()
 
 
-def test_the_licence_comes_along(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_the_license(wheel: zipfile.ZipFile) -> None:
     assert any(name.endswith("LICENSE") for name in wheel.namelist())

@@ -1,7 +1,4 @@
-"""Text from elsewhere is shown, never obeyed.
-
-Text from elsewhere is shown and never obeyed, whichever way it comes to the screen.
-"""
+"""Text from elsewhere cannot control the terminal, whichever way it is shown."""
 
 from __future__ import annotations
 
@@ -31,23 +28,23 @@ from tests.hostile import PAYLOADS, obeyed
         ("half \ud83d", "half \N{REPLACEMENT CHARACTER}"),
     ],
 )
-def test_what_a_terminal_would_act_on_is_spelled_out(text: str, shown: str) -> None:
+def test_visible_replaces_control_characters(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
 @pytest.mark.parametrize("text", ["", "two\nlines\tand a tab", "Grüße, 世界", "👩\u200d💻 is one emoji", "שלום"])
-def test_ordinary_text_stays_as_it_is(text: str) -> None:
+def test_visible_keeps_ordinary_text(text: str) -> None:
     assert visible(text) == text
 
 
 @given(st.text(st.characters()))
-def test_nothing_that_a_terminal_acts_on_is_left(text: str) -> None:
+def test_visible_leaves_no_control_character(text: str) -> None:
     left = {unicodedata.category(character) for character in visible(text) if character not in "\n\t"}
     assert not left & {"Cc", "Cs", "Zl", "Zp"}
 
 
 @given(st.text(st.characters()))
-def test_making_visible_twice_changes_nothing_more(text: str) -> None:
+def test_visible_is_idempotent(text: str) -> None:
     assert visible(visible(text)) == visible(text)
 
 
@@ -55,19 +52,19 @@ OURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_no_payload_survives(payload: str) -> None:
+def test_safe_text_and_line_disarm_each_payload(payload: str) -> None:
     assert obeyed(safe_text(payload)) == []
     assert obeyed(safe_line(payload)) == []
 
 
 @given(st.text(st.characters(), max_size=60))
-def test_no_text_at_all_survives(text: str) -> None:
+def test_safe_text_and_line_disarm_any_text(text: str) -> None:
     assert obeyed(safe_text(text)) == []
     assert "\n" not in safe_line(text)
 
 
 @given(st.text(st.characters(), max_size=60))
-def test_lines_of_spans_hold_no_codes_but_our_own(text: str) -> None:
+def test_styled_lines_contain_only_our_own_codes(text: str) -> None:
     assert obeyed(OURS.sub("", to_ansi([line((Style.BAD, text), text)], colour=True))) == []
     assert obeyed(to_text([line((Style.BAD, text), text)])) == []
 
@@ -77,21 +74,21 @@ MARKUP = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 
 @given(MARKUP)
-def test_rendered_markdown_holds_no_codes_but_our_own(text: str) -> None:
+def test_rendered_markdown_contains_only_our_own_codes(text: str) -> None:
     assert obeyed(OURS.sub("", render_markdown(text, 40, colour=True))) == []
 
 
-def test_what_was_there_can_still_be_read() -> None:
+def test_safe_text_keeps_replaced_codes_readable() -> None:
     assert safe_text("\x1b[31mred\x07") == "^[[31mred^G"
 
 
-def test_line_feeds_stay_and_tabs_become_spaces() -> None:
+def test_safe_text_keeps_line_feeds_and_expands_tabs() -> None:
     assert safe_text("a\tb\r\nc") == "a   b\nc"
 
 
-def test_a_single_line_folds_its_white_space() -> None:
+def test_safe_line_folds_white_space() -> None:
     assert safe_line("  a\n\tb  ") == "a b"
 
 
-def test_emoji_and_other_scripts_are_left_alone() -> None:
+def test_safe_text_keeps_emoji_and_other_scripts() -> None:
     assert safe_text("日本語 👩‍💻 é العربية") == "日本語 👩‍💻 é العربية"

@@ -1,7 +1,6 @@
-"""Every example of the memory specification, its imports and commands mapped to aloop's, does what it says.
+"""The examples of the memory specification, with aloop's imports and commands.
 
-The Python blocks are run as they stand there, top-level ``await`` and all; the names they take for granted (``llm``,
-``agent``) are given to them.
+The Python blocks run unchanged, including top-level ``await``; names that they assume (``llm``, ``agent``) are given.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from aloop.agent import ReActAgent
 from aloop.llm import create_llm
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.examples import SPEC_SAMPLE
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +75,7 @@ full_id = await MemoryManager.find_session_by_prefix("a1b2")
 
 
 async def run_block(code: str, **names: Any) -> dict[str, Any]:
-    """Run a block of the specification and return the names it leaves behind."""
+    """Run a block of the specification and return its namespace."""
     compiled = compile(code, "<specification>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result = eval(compiled, names)
     if inspect.isawaitable(result):
@@ -105,7 +104,7 @@ def llm() -> LLM:
 
 @pytest.fixture
 def sample() -> Path:
-    """The specification's own session, in the folder that it names, under the working directory."""
+    """The sample session of the specification, in its folder in the working directory."""
     path = Path(".aloop/sessions/2025-01-31_a1b2c3d4/session.yaml")
     path.parent.mkdir(parents=True)
     path.write_bytes(SPEC_SAMPLE)
@@ -116,45 +115,45 @@ def saved_files() -> list[Path]:
     return list(Path(".aloop/sessions").glob("*/session.yaml"))
 
 
-async def test_saving_by_hand(llm: LLM) -> None:
+async def test_save_memory_writes_a_session(llm: LLM) -> None:
     manager = MemoryManager(llm=llm)
     await manager.add_message(LLMMessage(role="user", content="Hello"))
     await run_block(MANUAL_SAVE, manager=manager)
     assert len(saved_files()) == 1
 
 
-async def test_an_agent_saves_by_itself(llm: LLM, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_agent_run_saves_the_session(llm: LLM, capsys: pytest.CaptureFixture[str]) -> None:
     agent = ReActAgent(llm=llm)
     left = await run_block(AGENT, agent=agent)
-    saved = await MemoryManager.load_session(agent.memory.session_id)
+    saved = await SessionLibrary().load(agent.memory.session_id)
     assert isinstance(left["result"], str)
     assert saved.messages[0].content == "Your task here"
     assert capsys.readouterr().out == f"Session ID: {saved.id}\n"
 
 
-async def test_saving_without_an_agent(llm: LLM, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_save_memory_without_an_agent_writes_the_messages(llm: LLM, capsys: pytest.CaptureFixture[str]) -> None:
     left = await run_block(WITHOUT_AGENT, llm=llm)
-    saved = await MemoryManager.load_session(left["manager"].session_id)
+    saved = await SessionLibrary().load(left["manager"].session_id)
     assert [(message.role, message.content) for message in saved.messages] == [("user", "Hello"), ("assistant", "Hi!")]
     assert capsys.readouterr().out == f"Session ID: {saved.id}\n"
 
 
-async def test_restoring_a_session(llm: LLM, sample: Path) -> None:
+async def test_from_session_continues_the_session(llm: LLM, sample: Path) -> None:
     await run_block(RESTORE.replace("your-session-id-here", SAMPLE_ID), llm=llm, LLMMessage=LLMMessage)
-    saved = await MemoryManager.load_session(SAMPLE_ID)
+    saved = await SessionLibrary().load(SAMPLE_ID)
     assert [message.content for message in saved.messages] == ["Hello", None, "4", "Continue..."]
     assert saved_files() == [sample]
 
 
-async def test_the_class_methods(llm: LLM, sample: Path) -> None:
+async def test_class_methods_find_the_sample_session(llm: LLM, sample: Path) -> None:
     left = await run_block(API.replace("...", SAMPLE_ID), llm=llm)
     assert left["manager"].session_id == SAMPLE_ID
     assert [session.id for session in left["sessions"]] == [SAMPLE_ID]
     assert left["latest_id"] == left["full_id"] == SAMPLE_ID
 
 
-async def test_the_sample_session_is_read_as_it_was_meant(sample: Path) -> None:
-    session = await MemoryManager.load_session("a1b2c3d4")
+async def test_sample_session_is_read_in_full(sample: Path) -> None:
+    session = await SessionLibrary().load("a1b2c3d4")
     assert session.created_at.isoformat().startswith("2025-01-31T14:30:00")
     assert session.system_messages == (LLMMessage("system", "You are a helpful assistant.\n"),)
     user, assistant, tool = session.messages
@@ -164,23 +163,23 @@ async def test_the_sample_session_is_read_as_it_was_meant(sample: Path) -> None:
 
 
 def saved_messages() -> list[tuple[str, str | None]]:
-    session = asyncio.run(MemoryManager.load_session(SAMPLE_ID))
+    session = asyncio.run(SessionLibrary().load(SAMPLE_ID))
     return [(message.role, message.content) for message in session.messages]
 
 
 @pytest.mark.parametrize("arguments", [["--resume"], ["--resume", "a1b2c3d4"]])
-def test_resuming_on_the_command_line(arguments: list[str], sample: Path) -> None:
+def test_resume_option_continues_the_session(arguments: list[str], sample: Path) -> None:
     run_aloop(*arguments, "--task", "Continue the previous work")
     assert ("user", "Continue the previous work") in saved_messages()
 
 
-def test_resuming_at_the_prompt(sample: Path) -> None:
-    out = run_aloop(stdin="/resume\n/resume a1b2c3d4\n/history\nGo on.\n")
+def test_resume_command_continues_the_session(sample: Path) -> None:
+    out = run_aloop(stdin="/resume\n/resume a1b2c3d4\n/history\nContinue.\n")
     assert "a1b2c3d4" in out
-    assert ("user", "Go on.") in saved_messages()
+    assert ("user", "Continue.") in saved_messages()
 
 
-def test_viewing_historical_sessions(sample: Path) -> None:
+def test_sessions_commands_list_show_and_delete_the_session(sample: Path) -> None:
     assert "a1b2c3d4" in run_aloop("sessions", "list")
     assert SAMPLE_ID in run_aloop("sessions", "show", "a1b2c3d4")
     assert "calculator 1" in run_aloop("sessions", "stats", "a1b2c3d4")
@@ -189,6 +188,6 @@ def test_viewing_historical_sessions(sample: Path) -> None:
     assert not sample.exists()
 
 
-def test_the_tests_that_the_specification_names_are_there() -> None:
+def test_test_files_named_by_the_specification_exist() -> None:
     for name in ("test_yaml_backend.py", "test_serialization.py"):
         assert (ROOT / "tests" / "memory" / name).is_file()

@@ -1,4 +1,4 @@
-"""The agent: a loop of answers and tool calls over one conversation."""
+"""The agent: a loop of answers and tool calls in one conversation."""
 
 from __future__ import annotations
 

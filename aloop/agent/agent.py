@@ -1,4 +1,4 @@
-"""The agent: one object that answers, remembers and saves; ``run`` is one turn of the conversation."""
+"""The agent, which takes the turns of a conversation and saves them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from aloop.tools.approval import PermissionGate
 
 
 class ReActAgent:
-    """Reasons and acts in turns, over one memory.
+    """An agent that reasons and acts in turns.
 
-    ``system`` is what new conversations are told first, in place of the standard text. ``tools`` are the standard ones
-    when None, with those for files confined to ``working_dir`` (the current one when None); an empty sequence means
-    none at all. ``sessions_dir`` is for the memory that is made when none is given.
-    ``on_event`` is called as things happen; what it raises ends the turn. Writing, running commands and leaving the
-    directory take consent: ``ask`` is put each question, ``allow`` names what needs none; with neither, it is refused.
+    ``memory`` holds the conversation; without it, one is made for ``sessions_dir``. ``system`` replaces the standard
+    system prompt of new conversations. ``tools`` defaults to the standard tools, whose file tools are confined to
+    ``working_dir`` (by default the current directory); an empty sequence means no tools. ``on_event`` is called with
+    each event; an exception from it ends the turn. Writing files, running commands and leaving the directory need
+    permission: ``ask`` is called for each request, except for the kinds in ``allow``. Without ``ask``, requests are
+    denied.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class ReActAgent:
         retry: RetryPolicy | None = None,
     ) -> None:
         if max_steps < 1:
-            raise UsageError(f"An agent needs at least one step for a turn, not {max_steps}.")
+            raise UsageError(f"max_steps must be at least 1, not {max_steps}.")
         self.memory = MemoryManager(llm, sessions_dir=sessions_dir) if memory is None else memory
         self.llm = llm
         self.memory.on_notice = lambda text: self._emit(Notice(text))
@@ -60,15 +61,15 @@ class ReActAgent:
         self._max_steps = max_steps
         self._retry = retry or RetryPolicy()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
-        self._approval = PermissionGate(allow, ask)
-        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._approval)
+        self._permissions = PermissionGate(allow, ask)
+        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._permissions)
         self._overhead = estimate_tokens(str(self._runner.specs))
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._is_running = False
 
     @property
     def llm(self) -> LLM:
-        """The model that answers; one set here takes over with the next turn, and the one before is not closed."""
+        """The model. A new one answers from the next turn on; the old one stays open."""
         return self._llm
 
     @llm.setter
@@ -77,50 +78,50 @@ class ReActAgent:
 
     @property
     def ask(self) -> Ask | None:
-        """Who is asked for consent; may be set at any time."""
-        return self._approval.ask
+        """The callback for permission requests; may be set at any time."""
+        return self._permissions.ask
 
     @ask.setter
     def ask(self, ask: Ask | None) -> None:
-        self._approval.ask = ask
+        self._permissions.ask = ask
 
     @property
     def working_dir(self) -> Path:
-        """Where commands run, and what relative paths are meant from."""
+        """The directory in which commands run and relative paths are resolved."""
         return self._working_dir
 
     @property
     def context_use(self) -> ContextUse:
-        """How much of the model's window the next question takes."""
+        """The part of the context window that the next request will take."""
         return self.memory.measure_context(self._overhead)
 
     @property
     def tool_specs(self) -> tuple[ToolSpec, ...]:
-        """The tools, as the model is told of them."""
+        """The tools as described to the model."""
         return self._runner.specs
 
     @property
     def system_text(self) -> str:
-        """What the model is told before the conversation: the stored text, else the one a first turn will store."""
+        """The stored system prompt, or the one that the first turn will store."""
         stored = [message.content or "" for message in self.memory.system_messages]
         return "\n\n".join(stored) or self._system or system_prompt(self._working_dir, self._runner.specs)
 
-    async def compact(self, wish: str = "") -> Compaction | None:
-        """Have the older part of the conversation summarised; None when it is too short for that.
+    async def compact(self, focus: str = "") -> Compaction | None:
+        """Replace the older messages by a summary; None if there are too few.
 
-        ``wish`` is what the summary must keep above all. Raises as a turn does; then nothing was changed.
+        ``focus`` is what the summary must keep above all. Raises the same errors as ``run``, and then changes nothing.
         """
         async with self._busy():
-            return await self._compactor().compact(wish)
+            return await self._compactor().compact(focus)
 
     def _compactor(self) -> Compactor:
         return Compactor(self.llm, self.memory, self._retry, self._emit)
 
     @asynccontextmanager
     async def _busy(self) -> AsyncIterator[None]:
-        """Let nothing else be done meanwhile; raises UsageError when something is."""
+        """Raise UsageError if a turn or a compaction is already running."""
         if self._is_running:
-            raise UsageError("A turn is running already: wait for its end, or interrupt it.")
+            raise UsageError("A turn is already running. Wait until it ends, or interrupt it.")
         self._is_running = True
         try:
             yield
@@ -130,46 +131,46 @@ class ReActAgent:
     async def run(self, task: str) -> str:
         """Take one turn: answer ``task``, save, and return the answer's text.
 
-        Raises UsageError for an empty task, LLMError when there is no answer, StorageError when it could not be saved
-        (it is still in the memory). The turn is closed, and its TurnEnded sent, before anything is raised.
+        Raises UsageError for an empty task, LLMError if the model does not answer, and StorageError if the turn cannot
+        be saved (it is still in memory). The turn is closed and its TurnEnded sent before an exception is raised.
         """
         if not task.strip():
-            raise UsageError("There is nothing to do: the task is empty.")
+            raise UsageError("The task is empty. Enter a task.")
         async with self._busy():
             return await self._take_turn(LLMMessage("user", task))
 
     async def _take_turn(self, question: LLMMessage) -> str:
         began = time.monotonic()
-        room = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
-        steps = TurnLoop(self.llm, self.memory, self._runner, self._emit, self._retry, room)
+        compactor = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
+        loop = TurnLoop(self.llm, self.memory, self._runner, self._emit, self._retry, compactor)
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:
             self._emit(TurnStarted(self.llm.model))
-            self._introduce()
-            self._approval.enter(self.memory.session_id)
+            self._set_system_prompt()
+            self._permissions.enter(self.memory.session_id)
             async with self.memory.turn() as turn:
                 await turn.add(question)
-                self._tell_repairs()
-                answer = await steps.take(turn, self._max_steps)
+                self._report_repairs()
+                answer = await loop.run(turn, self._max_steps)
             status = "completed"
             return answer
         except asyncio.CancelledError:
             status = "interrupted"
             raise
         finally:
-            self._emit(TurnEnded(status, turn is not None and turn.kept, steps.usage, time.monotonic() - began))
+            self._emit(TurnEnded(status, turn is not None and turn.kept, loop.usage, time.monotonic() - began))
 
-    def _introduce(self) -> None:
-        """Give a new conversation its system message; one that has any keeps it."""
+    def _set_system_prompt(self) -> None:
+        """Give a conversation without a system message the system prompt."""
         if not self.memory.system_messages:
             self.memory.set_system_message(self.system_text)
 
-    def _tell_repairs(self) -> None:
-        """Say what is mended in the sent copy of this session, each thing once."""
+    def _report_repairs(self) -> None:
+        """Report each repair in the sent copy of this session once."""
         for repair in self.memory.get_repairs():
-            if (key := (self.memory.session_id, repair)) not in self._told:
-                self._told.add(key)
+            if (key := (self.memory.session_id, repair)) not in self._reported:
+                self._reported.add(key)
                 self._emit(Notice(repair))
 
     def _emit(self, event: AgentEvent) -> None:

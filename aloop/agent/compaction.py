@@ -1,10 +1,6 @@
-"""Making room: a summary takes the place of the older part of a conversation, in what is sent.
+"""Compaction: a summary replaces the older part of a conversation in what is sent.
 
-Keeps a turn from filling the model's window.
-
-Where a conversation can be cut in two, so that its older part is summarised and its newer one kept as it is.
-
-A conversation as one text to be read by a model, long messages shortened until it fits.
+It runs on request, and during a turn when the conversation is about to fill the model's context window.
 """
 
 from __future__ import annotations
@@ -15,107 +11,110 @@ from dataclasses import dataclass, replace
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
 from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
-from aloop.llm.base import LLM, USUAL_WINDOW
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.prompts import INSTRUCTIONS, summary_request
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager
 from aloop.memory.context import ContextUse, estimate, live
+from aloop.text import HeadAndTail
 
 KEPT_TURNS = 2
-"""The last turns that stay as they are, where they leave room enough."""
+"""The number of last turns that are kept whole if they fit."""
 
 
 def choose_cut(messages: Sequence[LLMMessage], room: int) -> int | None:
-    """Return the number of the first message to keep; None when nothing before it would be worth a summary.
+    """Return the index of the first message to keep; None if that saves nothing.
 
-    The last turns are kept, as many as fit into ``room`` tokens, and never all of them. A single turn that does not
-    fit is cut between two of its steps: a tool call and its result are never parted.
+    The last KEPT_TURNS turns are kept if they fit into ``room`` tokens, else fewer. A single turn that does not fit is
+    cut between two of its steps, never between a tool call and its result.
     """
     start = _start(messages)
-    least = start + 2  # a summary of one message, or of nothing but a summary, makes no room
-    turns = [place for place in range(least, len(messages)) if _is_question(messages[place])]
-    for place in turns[-KEPT_TURNS:]:
-        if estimate(messages[place:]) <= room:
-            return place
-    steps = [place for place in _seams(messages, start) if place >= least]
-    fitting = [place for place in steps if estimate(messages[place:]) <= room]
+    least = start + 2  # a summary of a single message or of only a summary saves nothing
+    turns = [index for index in range(least, len(messages)) if _is_turn_start(messages[index])]
+    for index in turns[-KEPT_TURNS:]:
+        if estimate(messages[index:]) <= room:
+            return index
+    steps = [index for index in _step_starts(messages, start) if index >= least]
+    fitting = [index for index in steps if estimate(messages[index:]) <= room]
     if estimate(messages[start:]) <= room or not steps:
         return turns[-1] if turns else None
     return fitting[0] if fitting else steps[-1]
 
 
 def _start(messages: Sequence[LLMMessage]) -> int:
-    """Return where what counts begins: at the last summary, else at the first message that is not skipped."""
-    summaries = [place for place, message in enumerate(messages) if message.summary and not message.skip]
+    """Return the index of the last summary, else of the first unskipped message."""
+    summaries = [index for index, message in enumerate(messages) if message.summary and not message.skip]
     if summaries:
         return summaries[-1]
-    return next((place for place, message in enumerate(messages) if not message.skip), len(messages))
+    return next((index for index, message in enumerate(messages) if not message.skip), len(messages))
 
 
-def _is_question(message: LLMMessage) -> bool:
+def _is_turn_start(message: LLMMessage) -> bool:
     return message.role == "user" and not (message.skip or message.summary)
 
 
-def _seams(messages: Sequence[LLMMessage], start: int) -> list[int]:
-    """Return the places where no call waits for its result."""
-    seams, waiting = [], 0
-    for place in range(start, len(messages)):
-        message = messages[place]
+def _step_starts(messages: Sequence[LLMMessage], start: int) -> list[int]:
+    """Return the indexes of messages before which every tool call has its result."""
+    starts, open_calls = [], 0
+    for index in range(start, len(messages)):
+        message = messages[index]
         if message.role == "tool":
-            waiting -= 1
+            open_calls -= 1
             continue
-        if waiting <= 0 and not message.skip and message.role in ("user", "assistant"):
-            seams.append(place)
-        waiting = len(message.tool_calls)
-    return seams
+        if open_calls <= 0 and not message.skip and message.role in ("user", "assistant"):
+            starts.append(index)
+        open_calls = len(message.tool_calls)
+    return starts
 
 
-_LEAST = 200
-"""Characters that are left of each message, however many there are."""
+_MIN_CHARACTERS = 200
+"""The characters that are kept of each message, however many messages there are."""
 
 
-def render_transcript(messages: Sequence[LLMMessage], most: int) -> str:
-    """Return who said what, one below the other, in about ``most`` characters."""
+def render_transcript(messages: Sequence[LLMMessage], limit: int) -> str:
+    """Return the messages as a text of about ``limit`` characters, with headings.
+
+    The longest messages are shortened first.
+    """
     texts = [_text(message) for message in messages]
-    share = _LEAST
-    # The longest give way first: the share grows as long as all together still fit.
-    while share * 2 <= most and sum(min(len(text), share * 2) for text in texts) <= most:
+    share = _MIN_CHARACTERS
+    while share * 2 <= limit and sum(min(len(text), share * 2) for text in texts) <= limit:
         share *= 2
     return "\n\n".join(_shortened(text, share) for text in texts)
 
 
 def _text(message: LLMMessage) -> str:
-    who = f"tool {message.name}" if message.role == "tool" and message.name else message.role
-    lines = [f"[{who}]", (message.content or "").strip()]
+    speaker = f"tool {message.name}" if message.role == "tool" and message.name else message.role
+    lines = [f"[{speaker}]", (message.content or "").strip()]
     lines += [f"(calls {call.name} {call.arguments})" for call in message.tool_calls]
     return "\n".join(line for line in lines if line)
 
 
-def _shortened(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    return f"{text[: most // 2]}\n[… {len(text) - most // 2 * 2} characters left out …]\n{text[-(most // 2) :]}"
+def _shortened(text: str, limit: int) -> str:
+    ends = HeadAndTail(limit // 2)
+    ends.add(text)
+    return ends.text
 
 
 FULL = 0.8
-"""The share of the window beyond which room is made: what is left takes the next answer and some tool results."""
+"""The share of the context window above which a turn compacts; the rest is for answers and tool results."""
 
-_ROOM = 0.25  # of the window, for the turns that stay as they are
-_TRANSCRIPT_CHARACTERS = 2  # for each token of the window: at most about half of it
+_KEPT_SHARE = 0.25  # of the context window, for the turns that are kept
+_TRANSCRIPT_CHARACTERS = 2  # per token of the context window, so that the transcript takes about half of it
 _HEADING = "Summary of the conversation so far:"
 
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """``messages`` of the conversation stand in the file alone from now on; ``usage`` is what the summary took."""
+    """The number of ``messages`` that were summarised, and the ``usage`` for it."""
 
     messages: int
     usage: Usage
 
 
 class Compactor:
-    """Makes room in one conversation."""
+    """Compacts one conversation."""
 
     def __init__(
         self, llm: LLM, memory: MemoryManager, policy: RetryPolicy, emit: Callable[[AgentEvent], None]
@@ -124,66 +123,68 @@ class Compactor:
         self._memory = memory
         self._policy = policy
         self._emit = emit
-        self._window = llm.context_window or USUAL_WINDOW
+        self._window = llm.context_window or DEFAULT_CONTEXT_WINDOW
 
-    async def compact(self, wish: str = "") -> Compaction | None:
-        """Put a summary in front of the last turns; None when there is nothing before them to be summarised.
+    async def compact(self, focus: str = "") -> Compaction | None:
+        """Insert a summary before the last turns; None if too little comes before them.
 
-        Raises LLMError when there is no summary, StorageError when it can not be saved, UsageError when others changed
-        the conversation so much meanwhile that it does not fit any more; then all is as it was.
+        Raises LLMError if the model writes no summary, StorageError if it cannot be saved, and UsageError if someone
+        removed the message after it in the session file. In all these cases nothing changes.
         """
         messages = self._memory.messages
-        cut = choose_cut(messages, int(self._window * _ROOM))
+        cut = choose_cut(messages, int(self._window * _KEPT_SHARE))
         if cut is None:
             return None
         old = live(messages[:cut])
         self._emit(Compacting(len(old)))
-        summary = await self._summarise(old, wish)
-        await self._memory.edit(lambda now: _inserted(now, summary, messages[cut], cut))
+        summary = await self._summarise(old, focus)
+        await self._memory.edit(lambda current: _inserted(current, summary, messages[cut], cut))
         return Compaction(len(old), summary.usage or Usage())
 
-    async def _summarise(self, old: Sequence[LLMMessage], wish: str) -> LLMMessage:
-        question = summary_request(render_transcript(old, self._window * _TRANSCRIPT_CHARACTERS), wish)
-        asker = ModelRequest(self._llm, self._policy, self._emit_aside)
-        reply = await asker.ask([LLMMessage("system", INSTRUCTIONS), LLMMessage("user", question)], ())
+    async def _summarise(self, old: Sequence[LLMMessage], focus: str) -> LLMMessage:
+        question = summary_request(render_transcript(old, self._window * _TRANSCRIPT_CHARACTERS), focus)
+        request = ModelRequest(self._llm, self._policy, self._emit_progress)
+        reply = await request.ask([LLMMessage("system", INSTRUCTIONS), LLMMessage("user", question)], ())
         text = (reply.message.content or "").strip()
         if not text or reply.stop_reason not in ("end_turn", "stop_sequence"):
-            raise StreamBroken("The model gave no whole summary. Nothing was changed; try /compact again.")
+            raise StreamBroken("The model did not finish the summary. Nothing was changed. Try /compact again.")
         return LLMMessage(
             "user", f"{_HEADING}\n\n{text}", summary=True, model=reply.message.model, usage=reply.message.usage
         )
 
-    def _emit_aside(self, event: AgentEvent) -> None:
-        """Pass on what a wait looks like and what is remarked, but not the summary's words: they answer nobody."""
+    def _emit_progress(self, event: AgentEvent) -> None:
+        """Pass on waits and notices, but not the summary's text, which is not an answer."""
         if not isinstance(event, AnswerDelta | ThoughtDelta) and event != Notice(SUPERSEDED):
             self._emit(event)
 
 
-def undone(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
-    """Return ``messages`` with the last summary that counts left out of the context: what it stood for is back.
+def undo_summary(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
+    """Mark the last summary as skipped, so that earlier messages are sent again.
 
-    Raises UsageError when there is none.
+    Raises UsageError if no summary is found.
     """
-    for place in range(len(messages) - 1, -1, -1):
-        if messages[place].summary and not messages[place].skip:
-            return (*messages[:place], replace(messages[place], skip=True), *messages[place + 1 :])
-    raise UsageError("There is no summary in this session that could be undone.")
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].summary and not messages[index].skip:
+            return (*messages[:index], replace(messages[index], skip=True), *messages[index + 1 :])
+    raise UsageError("This session has no summary to undo.")
 
 
 def _inserted(
     messages: Sequence[LLMMessage], summary: LLMMessage, first_kept: LLMMessage, cut: int
 ) -> Sequence[LLMMessage]:
-    places = [place for place, message in enumerate(messages) if message == first_kept]
-    if not places:
-        raise UsageError("The session was changed while it was summarised. Nothing was done; try /compact again.")
-    place = min(places, key=lambda place: abs(place - cut))
-    return (*messages[:place], summary, *messages[place:])
+    indexes = [index for index, message in enumerate(messages) if message == first_kept]
+    if not indexes:
+        raise UsageError(
+            "The session changed while it was being summarised, so no summary was added. Try /compact again."
+        )
+    index = min(indexes, key=lambda index: abs(index - cut))
+    return (*messages[:index], summary, *messages[index:])
 
 
 class AutoCompactor:
-    """Makes room while a turn runs; what it can not do is told, and not tried again in this turn.
+    """Compacts during a turn; after a failure it does not try again in that turn.
 
-    ``usage`` is what its summaries took.
+    ``usage`` is the sum over its summaries.
     """
 
     def __init__(
@@ -195,19 +196,21 @@ class AutoCompactor:
         self._has_failed = False
         self.usage = Usage()
 
-    async def make_if_needed(self) -> None:
-        """Make room when the next question would fill more of the window than leaves space for its answer."""
+    async def compact_if_needed(self) -> None:
+        """Compact if the next request would leave too little room for its answer."""
         if self._measure().share > FULL:
-            await self.make()
+            await self.compact()
 
-    async def make(self) -> bool:
-        """Return whether there is more room now than before."""
+    async def compact(self) -> bool:
+        """Return True if the conversation was compacted; emit a notice on failure."""
         if self._has_failed:
             return False
         try:
             done = await self._compactor.compact()
         except (LLMError, StorageError, UsageError) as error:
-            self._emit(Notice(f"The conversation fills the model's window, and could not be summarised: {error}"))
+            self._emit(
+                Notice(f"The conversation fills the model's context window and could not be summarised: {error}")
+            )
             done = None
         if done is None:
             self._has_failed = True
@@ -215,8 +218,8 @@ class AutoCompactor:
         self.usage += done.usage
         self._emit(
             Notice(
-                f"To make room, {done.messages} older messages are sent as a summary from now on. They stay in the "
-                "session; /compact undo brings them back."
+                f"The conversation was too long, so a summary now replaces {done.messages} older messages. They stay "
+                "in the session, and /compact undo sends them again."
             )
         )
         return True

@@ -1,4 +1,4 @@
-"""What a turn tells the screen, in the order in which it happens."""
+"""The events of a turn, emitted as they happen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aloop.tools.base import ToolResult
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """The turn began; ``model`` will answer it."""
+    """The turn began; ``model`` will answer."""
 
     model: str
 
@@ -33,14 +33,14 @@ class ThoughtDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFinished:
-    """One assistant message is whole (there may be tool calls to come, and more of them after those)."""
+    """One assistant message is complete; tool calls and further answers may follow."""
 
     message: LLMMessage
 
 
 @dataclass(frozen=True, slots=True)
 class ToolStarted:
-    """A tool begins to run; ``headline`` is the argument that matters, as text, perhaps empty."""
+    """A tool call began; ``headline`` is its main argument as text, possibly empty."""
 
     call: ToolCall
     headline: str
@@ -48,7 +48,7 @@ class ToolStarted:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """A piece of what a running tool puts out; it may end in mid-line."""
+    """A piece of a running tool's output; it may end within a line."""
 
     call: ToolCall
     text: str
@@ -56,7 +56,10 @@ class ToolOutput:
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished:
-    """A tool ended after ``seconds``, those not counted in which a person was asked; in the order of the calls."""
+    """A tool call ended; sent in the order of the calls.
+
+    ``seconds`` is its run time, without the wait for permission.
+    """
 
     call: ToolCall
     headline: str
@@ -66,10 +69,10 @@ class ToolFinished:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """A question failed with ``error`` and is asked again; sent about once a second while that is waited for.
+    """A request failed and will be retried; sent about once a second until then.
 
-    ``number`` is that of the try to come, of ``tries`` in all. Of the ``pause``, ``left`` is still to go; both are in
-    seconds, and the last event has 0 left.
+    ``error`` is the failure, ``number`` the number of the next try, ``tries`` the total. ``pause`` is the whole wait
+    and ``left`` the rest of it, in seconds; the last event has 0 left.
     """
 
     error: LLMError
@@ -80,43 +83,46 @@ class Retrying:
 
     @property
     def is_first(self) -> bool:
-        """Whether the wait begins here; for whoever tells of it only once."""
+        """True for the first event of a wait, for displays that report a wait only once."""
         return 0 < self.left == self.pause
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The answer can not begin yet, for ``what`` goes on, as "loading SmolLM2-135M"; empty once that is over."""
+    """A wait for ``what``, such as "loading SmolLM2-135M"; empty when it is over."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingQuestion:
-    """The model still reads what it is asked; ``share`` of it has been read, sent about once a second and at last 1."""
+    """The model is reading the prompt; sent about once a second.
+
+    ``share`` is the part read so far, 1 in the last event.
+    """
 
     share: float
 
 
 @dataclass(frozen=True, slots=True)
 class Compacting:
-    """A summary of the first ``messages`` that are sent is being written, to take their place."""
+    """The model is summarising the oldest messages; ``messages`` is their number."""
 
     messages: int
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence that the person should read: a repair, a recovery, a limit reached."""
+    """A sentence for the user, for example about a repair or a limit reached."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The turn is over and, where it kept anything, saved.
+    """The turn is over, and saved unless ``kept`` is False.
 
-    ``status`` says how it ended; ``kept`` is False when nothing came back and the turn left no trace.
+    ``kept`` is False if the model returned nothing; the turn then leaves no trace.
     """
 
     status: Literal["completed", "interrupted", "failed"]

@@ -1,7 +1,4 @@
-"""The steps of one turn: an answer, the tools it calls, the next answer, until one calls none.
-
-What the end of one answer means for the turn: go on, stop, or fail. Pure, and the only reader of stop reasons.
-"""
+"""The steps of one turn: answers and tool calls, until one calls no tools."""
 
 from __future__ import annotations
 
@@ -20,74 +17,71 @@ from aloop.memory import MemoryManager, Turn
 from aloop.tools.runner import ToolRunner
 
 _NOTICES: Mapping[StopReason, str] = {
-    "max_tokens": "The answer reached the model's limit of length and is cut short. Ask it to go on.",
+    "max_tokens": "The answer reached the model's length limit and is incomplete. Ask the model to continue.",
     "refusal": "The model declined to answer.",
     "model_context_window_exceeded": (
-        "The conversation has filled the model's window, and the answer is cut short. Start a new session."
+        "The conversation filled the model's context window, so the answer is incomplete. Start a new session."
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyOutcome:
-    """``message`` is what to keep, None for an answer with nothing in it that the API would take back.
+    """The effect of an answer on its turn.
 
-    ``goes_on`` is True when the model has more to say, after the message's tool calls have run if it has any.
+    ``message`` is the message to keep, None for an answer without text and tool calls. ``continues`` is True if the
+    model must be asked again, after the tool calls have run.
     """
 
     message: LLMMessage | None
-    goes_on: bool
+    continues: bool
     notices: tuple[str, ...] = ()
 
 
 def assess_reply(reply: Reply) -> ReplyOutcome:
-    """Return what to make of a whole answer."""
+    """Decide from the stop reason of a whole answer how the turn continues."""
     message, notices = reply.message, []
     if reason := _NOTICES.get(reply.stop_reason):
         notices.append(f"{reason} ({reply.detail})" if reply.detail else reason)
     if message.tool_calls and reply.stop_reason != "tool_use":
-        notices.append(
-            f"{_counted(len(message.tool_calls))} not run: the answer did not end there ({reply.stop_reason})."
-        )
+        count = len(message.tool_calls)
+        were = "A tool call was" if count == 1 else f"{count} tool calls were"
+        notices.append(f"{were} not run, because the answer ended for another reason ({reply.stop_reason}).")
         message = without_calls(message)
     if not message.tool_calls and not (message.content or "").strip():
         return ReplyOutcome(None, reply.stop_reason == "pause_turn", tuple(notices))
     return ReplyOutcome(message, bool(message.tool_calls) or reply.stop_reason == "pause_turn", tuple(notices))
 
 
-def failure(reply: Reply) -> LLMError:
-    """Return the error for an answer with nothing in it, when nothing came before it in the turn either."""
+def empty_answer_error(reply: Reply) -> LLMError:
+    """Return the error for an empty answer at the start of a turn."""
     detail = f" ({reply.detail})" if reply.detail else ""
     match reply.stop_reason:
         case "refusal":
-            return RequestRejected(f"The model declined to answer{detail}. Put it another way.")
+            return RequestRejected(f"The model declined to answer{detail}. Rephrase the message.")
         case "model_context_window_exceeded":
-            return ContextOverflow("The conversation no longer fits the model's window. Start a new session.")
+            return ContextOverflow("The conversation exceeds the model's context window. Start a new session.")
         case "max_tokens":
-            return StreamBroken("The model reached its limit of length before it said anything. Ask for less at once.")
+            return StreamBroken("The model reached its length limit before it answered. Ask for less at once.")
         case _:
-            return StreamBroken("The model answered nothing. Send the message again.")
+            return StreamBroken("The model sent an empty answer. Send the message again.")
 
 
 def without_calls(message: LLMMessage) -> LLMMessage:
-    """Return ``message`` without its tool calls, and without the thinking that would then stand at its end.
+    """Return ``message`` without tool calls and without thinking at its end.
 
-    The API takes thinking back only in its place, and refuses a message that ends with it.
+    The API accepts thinking only in its place, and refuses a message that ends with it.
     """
     length = len(message.content or "")
     kept = tuple(block for block in message.thinking if not block.after_calls and block.after_chars < length)
     return replace(message, tool_calls=(), thinking=kept)
 
 
-def _counted(calls: int) -> str:
-    return "A tool call was" if calls == 1 else f"{calls} tool calls were"
-
-
-_NO_WORD = "(The model ended its turn without a word.)"
+_NO_ANSWER = "(The model ended its turn without an answer.)"
 
 
 class TurnLoop:
-    """One turn's worth of steps; each finished message goes into the turn before anything else happens.
+    """Takes the steps of one turn; each finished message is added to the turn at once.
 
     ``usage`` is the sum over the answers and summaries so far, also after a failure.
     """
@@ -99,80 +93,80 @@ class TurnLoop:
         runner: ToolRunner,
         emit: Callable[[AgentEvent], None],
         policy: RetryPolicy,
-        room: AutoCompactor,
+        compactor: AutoCompactor,
     ) -> None:
         self._llm = llm
         self._policy = policy
         self._memory = memory
         self._runner = runner
         self._emit = emit
-        self._room = room
+        self._compactor = compactor
         self._calls = ToolCallRunner(memory, runner, emit)
         self._usage = Usage()
 
     @property
     def usage(self) -> Usage:
-        return self._usage + self._room.usage
+        return self._usage + self._compactor.usage
 
-    async def take(self, turn: Turn, most: int) -> str:
-        """Take steps until the model has its answer, or ``most`` of them, and return the answer's text.
+    async def run(self, turn: Turn, max_steps: int) -> str:
+        """Take steps until an answer calls no tools, and return its text.
 
-        Raises an LLMError when an answer fails, also when the first one has nothing in it. An empty answer after
-        tools have run ends the turn instead, in words of our own: the work that was done is worth keeping.
+        Raises an LLMError if an answer fails or if the first one is empty. An empty answer after tool calls ends the
+        turn with a standard message instead, so that the work done is kept.
         """
-        spoken: list[str] = []  # more than one piece when the model paused
+        texts: list[str] = []  # more than one if the model paused
         has_begun = False
-        for _ in range(most):
+        for _ in range(max_steps):
             reply = await self._ask(turn)
             self._usage += reply.usage
-            verdict = assess_reply(reply)
-            message = verdict.message
-            if message is None and not verdict.goes_on and not has_begun:
-                raise failure(reply)
+            outcome = assess_reply(reply)
+            message = outcome.message
+            if message is None and not outcome.continues and not has_begun:
+                raise empty_answer_error(reply)
             if message is not None:
                 has_begun = True
                 await turn.add(message)
                 self._emit(AnswerFinished(message))
-                spoken.append(message.content or "")
-            for notice in verdict.notices:
+                texts.append(message.content or "")
+            for notice in outcome.notices:
                 self._emit(Notice(notice))
-            if not verdict.goes_on:
-                return "".join(spoken) if message or spoken else await self._say(turn, _NO_WORD)
+            if not outcome.continues:
+                return "".join(texts) if message or texts else await self._answer_with(turn, _NO_ANSWER)
             if message is not None and message.tool_calls:
-                spoken.clear()
-                await self._calls.make(turn, message.tool_calls)
-        return await self._give_up(turn, most)
+                texts.clear()
+                await self._calls.run(turn, message.tool_calls)
+        return await self._give_up(turn, max_steps)
 
     async def _ask(self, turn: Turn) -> Reply:
-        await self._room.make_if_needed()
+        await self._compactor.compact_if_needed()
         try:
-            return await self._answer(turn)
+            return await self._request(turn)
         except ContextOverflow:
-            # Our figures were too low: the API knows better.
-            if not await self._room.make():
+            # The estimate was too low.
+            if not await self._compactor.compact():
                 raise
-        return await self._answer(turn)
+        return await self._request(turn)
 
-    async def _answer(self, turn: Turn) -> Reply:
-        asker = ModelRequest(self._llm, self._policy, self._emit)
+    async def _request(self, turn: Turn) -> Reply:
+        request = ModelRequest(self._llm, self._policy, self._emit)
         try:
-            return await asker.ask(self._memory.get_context_for_llm(), self._runner.specs)
+            return await request.ask(self._memory.get_context_for_llm(), self._runner.specs)
         except BaseException:
-            # Cancelled or failed: what the person has read by now belongs into the session.
-            if asker.partial:
-                await turn.add(asker.partial)
+            # Cancelled or failed. The session keeps the text that the user has seen.
+            if request.partial:
+                await turn.add(request.partial)
             raise
 
-    async def _give_up(self, turn: Turn, most: int) -> str:
-        """End a turn that has no end, with an assistant's message, so that the transcript is a whole one."""
-        self._emit(Notice(f"The turn reached its limit of {most} steps."))
-        return await self._say(
+    async def _give_up(self, turn: Turn, max_steps: int) -> str:
+        """End the turn with an assistant message, so that the transcript stays valid."""
+        self._emit(Notice(f"The turn reached its limit of {max_steps} steps."))
+        return await self._answer_with(
             turn,
-            f"I stop here: one turn may take {most} steps, and this one has taken them. What was done so far is kept. "
-            "Write “go on” and I continue from here.",
+            f"I stopped because this turn reached its limit of {max_steps} steps. The work so far is kept. "
+            "Write “continue” to let me resume.",
         )
 
-    async def _say(self, turn: Turn, text: str) -> str:
+    async def _answer_with(self, turn: Turn, text: str) -> str:
         message = LLMMessage("assistant", text)
         self._emit(AnswerDelta(text))
         await turn.add(message)

@@ -1,7 +1,4 @@
-"""Asks for one answer, and again where that makes sense.
-
-Listens to one answer as it streams, and remembers what was heard should it break off.
-"""
+"""One request to the model, with retries and the partial answer if they fail."""
 
 from __future__ import annotations
 
@@ -28,19 +25,19 @@ from aloop.llm.retry import RetryPolicy
 
 
 class StreamCollector:
-    """One answer; ``emit`` is told of each piece as it comes."""
+    """Collects one streamed answer and emits an event for each piece."""
 
     def __init__(self, emit: Callable[[AgentEvent], None]) -> None:
         self._emit = emit
-        self._heard: list[str] = []
+        self._pieces: list[str] = []
 
-    async def listen(self, stream: AsyncIterator[StreamEvent]) -> Reply:
-        """Return the whole answer; raises StreamBroken when the stream ends without one. Closes the stream."""
+    async def collect(self, stream: AsyncIterator[StreamEvent]) -> Reply:
+        """Return the answer and close the stream; raises StreamBroken if it ends early."""
         try:
             async for event in stream:
                 match event:
                     case TextDelta(text):
-                        self._heard.append(text)
+                        self._pieces.append(text)
                         self._emit(AnswerDelta(text))
                     case ThinkingDelta(text):
                         self._emit(ThoughtDelta(text))
@@ -53,28 +50,28 @@ class StreamCollector:
                     case Reply():
                         return event
         finally:
-            # Left to the garbage collector, the connection would stay open until it comes round.
+            # Otherwise the connection would stay open until the next garbage collection.
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
-        raise StreamBroken("The answer stopped before its end. Send the message again.")
+        raise StreamBroken("The answer ended early. Send the message again.")
 
     def partial(self, model: str) -> LLMMessage | None:
-        """Return what was heard as an interrupted message; None when that was no text.
+        """Return the text so far as an interrupted message, or None without text.
 
-        Thinking is left out: cut short it has no signature, and without one the API refuses it for ever after.
+        Thinking is left out, because without its signature the API would refuse every later request.
         """
-        text = "".join(self._heard)
+        text = "".join(self._pieces)
         return LLMMessage("assistant", text, model=model, interrupted=True) if text.strip() else None
 
 
-SUPERSEDED = "The answer broke off. What stands above of it does not count: it is asked for again, from its start."
+SUPERSEDED = "The answer broke off and will start again. Ignore the part above."
 
 
 class ModelRequest:
-    """One question to a model.
+    """One request to a model.
 
-    An answer that broke off is asked for anew, never continued: the words that were shown of it are superseded, and
-    are no part of the session once a whole answer has come. Without one, ``partial`` is what was read last.
+    A broken answer is requested again from its start, and the text shown so far is discarded once a whole answer
+    arrives. If none does, ``partial`` is the last text that was shown.
     """
 
     def __init__(self, llm: LLM, policy: RetryPolicy, emit: Callable[[AgentEvent], None]) -> None:
@@ -87,27 +84,27 @@ class ModelRequest:
         """Return the whole answer, timed; raises the LLMError of the last try."""
         failures = 0
         while True:
-            listener = StreamCollector(self._emit)
+            collector = StreamCollector(self._emit)
             try:
-                return await self._listen(listener, messages, tools)
+                return await self._collect(collector, messages, tools)
             except LLMError as error:
                 failures += 1
                 pause = self._policy.pause(error, failures)
                 if pause is None:
                     raise
-                if listener.partial(self._llm.model):
+                if collector.partial(self._llm.model):
                     self._emit(Notice(SUPERSEDED))
                 await self._wait(error, failures, pause)
             finally:
-                self.partial = listener.partial(self._llm.model) or self.partial
+                self.partial = collector.partial(self._llm.model) or self.partial
 
-    async def _listen(
-        self, listener: StreamCollector, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
+    async def _collect(
+        self, collector: StreamCollector, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
     ) -> Reply:
         began = time.monotonic()
-        reply = await listener.listen(self._llm.stream(messages, tools))
+        reply = await collector.collect(self._llm.stream(messages, tools))
         usage = replace(reply.usage, duration_ms=round((time.monotonic() - began) * 1000))
-        # Where nobody counted tokens, the message says nothing of usage.
+        # A model that counts no tokens leaves the message without usage.
         message = replace(reply.message, usage=usage) if reply.message.usage else reply.message
         return replace(reply, message=message, usage=usage)
 

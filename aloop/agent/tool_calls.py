@@ -1,6 +1,6 @@
-"""The tool calls of one step: those that only look run side by side, all others one after another.
+"""The tool calls of one step; those that only read run in parallel.
 
-Long results, cut in the middle: their beginning says what they are, their end how it went.
+The middle of a long result is left out, because its beginning and its end are usually the most informative parts.
 """
 
 from __future__ import annotations
@@ -17,74 +17,77 @@ from aloop.memory import MemoryManager, Turn
 from aloop.tools.base import ToolResult
 from aloop.tools.runner import ToolRunner
 
-MOST_BYTES = 30_000
-"""Of a tool's result as a model gets it, in UTF-8."""
+MAX_RESULT_BYTES = 30_000
+"""Of a tool's result as sent to the model, in UTF-8."""
 
 
-def shorten(text: str, where: str) -> str:
-    """Return the beginning and the end of ``text``, together about MOST_BYTES, with the sizes told between them.
+def shorten(text: str, note: str) -> str:
+    """Return the beginning and the end of ``text``, about MAX_RESULT_BYTES in all.
 
-    The cuts are at line ends where there are any nearby; ``where`` says what became of the rest.
+    Between them are the sizes and ``note``. The cuts are at line ends if there are any nearby.
     """
     data = text.encode()
-    half = MOST_BYTES // 2
+    half = MAX_RESULT_BYTES // 2
     head, tail = data[:half], data[-half:]
     head = head[: head.rfind(b"\n", half // 2) + 1] or head
     tail = tail[tail.find(b"\n", 0, half // 2) + 1 :]
-    # What the cut left of a character is no character.
+    # A cut may split a character, whose bytes are then ignored.
     first, last = head.decode(errors="ignore"), tail.decode(errors="ignore")
     cut = len(data) - len(head) - len(tail)
-    return f"{first.rstrip()}\n[… {cut:,} of {len(data):,} bytes left out here; {where} …]\n{last}"
+    return f"{first.rstrip()}\n[… {cut:,} of {len(data):,} bytes left out; {note} …]\n{last}"
 
 
 class ToolCallRunner:
-    """Makes calls, and puts their results into the turn, in the order in which the model made them."""
+    """Runs tool calls and adds their results to the turn, in the order of the calls."""
 
     def __init__(self, memory: MemoryManager, runner: ToolRunner, emit: Callable[[AgentEvent], None]) -> None:
         self._memory = memory
         self._runner = runner
         self._emit = emit
 
-    async def make(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
-        """Make ``calls``; when this is cancelled, what still runs is ended first."""
-        for together in self._groups(calls):
-            running = [_RunningCall(call, self._runner.headline(call), self._emit) for call in together]
-            for one in running:
-                self._emit(ToolStarted(one.call, one.headline))
-            tasks = [asyncio.ensure_future(self._run(one)) for one in running]
+    async def run(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
+        """Run ``calls``; a cancellation ends the running ones before it is raised."""
+        for group in self._groups(calls):
+            running = [_RunningCall(call, self._runner.headline(call), self._emit) for call in group]
+            for item in running:
+                self._emit(ToolStarted(item.call, item.headline))
+            tasks = [asyncio.ensure_future(self._run_call(item)) for item in running]
             try:
-                for one, task in zip(running, tasks, strict=True):
+                for item, task in zip(running, tasks, strict=True):
                     result = await task
-                    await turn.add(await self._message(one.call, result))
-                    self._emit(ToolFinished(one.call, one.headline, result, one.seconds))
+                    await turn.add(await self._message(item.call, result))
+                    self._emit(ToolFinished(item.call, item.headline, result, item.seconds))
             finally:
                 for task in tasks:
-                    # The one that was waited for is cancelled already; once more would cut short how it ends.
+                    # The awaited task is already being cancelled; a second cancellation would interrupt its cleanup.
                     if not task.cancelling():
                         task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     def _groups(self, calls: Sequence[ToolCall]) -> Iterator[list[ToolCall]]:
-        """Yield neighbours that only read together, so that each still sees what was written before it."""
+        """Yield groups of adjacent reading calls, and every other call alone.
+
+        So each call sees the changes of those before it.
+        """
         for only_reads, neighbours in groupby(calls, self._runner.only_reads):
             group = list(neighbours)
             yield from [group] if only_reads else [[call] for call in group]
 
-    async def _run(self, one: _RunningCall) -> ToolResult:
-        result = await self._runner.run(one.call, one)
-        one.end()
+    async def _run_call(self, running: _RunningCall) -> ToolResult:
+        result = await self._runner.run(running.call, running)
+        running.end()
         return result
 
     async def _message(self, call: ToolCall, result: ToolResult) -> LLMMessage:
-        """Return the result as a message; a long one is shortened, and kept whole in a file of its own."""
+        """Return the result as a message; a long one is shortened and saved in a file."""
         text, output_file = result.text, None
-        if len(text.encode()) > MOST_BYTES:
+        if len(text.encode()) > MAX_RESULT_BYTES:
             try:
                 kept = await self._memory.keep_output(call.name, text)
-                text, output_file = shorten(text, f"the whole is in {kept.path}"), kept.relative
+                text, output_file = shorten(text, f"the complete output is in {kept.path}"), kept.relative
             except StorageError as error:
                 self._emit(Notice(str(error)))
-                text = shorten(text, "they could not be kept")
+                text = shorten(text, "the complete output could not be saved")
         return LLMMessage(
             "tool",
             text,
@@ -96,7 +99,7 @@ class ToolCallRunner:
 
 
 class _RunningCall:
-    """One call on its way."""
+    """One running call, with its output and its run time."""
 
     def __init__(self, call: ToolCall, headline: str, emit: Callable[[AgentEvent], None]) -> None:
         self.call = call
@@ -109,7 +112,7 @@ class _RunningCall:
         self._began = time.monotonic()
 
     def end(self) -> None:
-        # One that was refused has taken no time at all.
+        # A call that was denied permission never began.
         self.seconds = 0.0 if self._began is None else time.monotonic() - self._began
 
     def output(self, text: str) -> None:

@@ -1,1 +1,1 @@
-"""The command line: arguments, subcommands and what they print."""
+"""The command line: the argument parser and the subcommands."""

@@ -1,7 +1,8 @@
-"""How commands that are no conversation speak: answers to standard output, remarks and questions to standard error."""
+"""Output of the subcommands: results on stdout, notes and questions on stderr."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,13 +10,18 @@ from contextlib import contextmanager
 from aloop.sanitize import visible
 
 
+def output_width() -> int | None:
+    """Return the columns of the terminal, None if standard output is not one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def print_line(line: str) -> None:
-    """Print a line of what was asked for, or a line of JSON."""
+    """Print a line of the result."""
     print(visible(line))
 
 
 def print_marked(line: str, marks: Iterable[tuple[int, int]]) -> None:
-    """Print a line with what stands at ``marks`` in bold, for a terminal."""
+    """Print a line with the ranges of ``marks`` in bold."""
     pieces, end = [], 0
     for start, stop in marks:
         pieces += [visible(line[end:start]), f"\x1b[1m{visible(line[start:stop])}\x1b[0m" if line[start:stop] else ""]
@@ -24,17 +30,17 @@ def print_marked(line: str, marks: Iterable[tuple[int, int]]) -> None:
 
 
 def print_note(sentence: str) -> None:
-    """Say something about it, out of the way of a program that reads the output."""
+    """Print a note to standard error, so that it does not mix with the result."""
     print(visible(sentence), file=sys.stderr)
 
 
 def confirm(question: str, doing: str, done: str) -> bool:
-    """Ask before something is done that ``--yes`` has done unasked; without a clear yes, say that nothing was ``done``.
+    """Ask the user to confirm, and print that nothing was ``done`` if they do not.
 
-    ``doing`` is what --yes is added for, as in "to delete".
+    ``doing`` completes "Add --yes …", as in "to delete".
     """
     if not sys.stdin.isatty():
-        print_note(f"Nothing was {done}: there is no terminal to ask on. Add --yes {doing} without a question.")
+        print_note(f"Nothing was {done}: standard input is not a terminal. Add --yes {doing} without confirmation.")
         return False
     if not _agree(question):
         print_note(f"Nothing was {done}.")
@@ -43,7 +49,7 @@ def confirm(question: str, doing: str, done: str) -> bool:
 
 
 def _agree(question: str) -> bool:
-    """Ask, and take nothing but a clear yes for one."""
+    """Ask, and return True only for "y" or "yes"."""
     sys.stderr.write(visible(f"{question} [y/N] "))
     sys.stderr.flush()
     with line_ended():
@@ -52,7 +58,7 @@ def _agree(question: str) -> bool:
 
 @contextmanager
 def line_ended() -> Iterator[None]:
-    """End the line of a question that Ctrl-C is the answer to: what comes next begins on one of its own."""
+    """End the line of a question that is interrupted by Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:

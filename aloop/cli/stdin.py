@@ -1,14 +1,13 @@
-"""Text that comes with a task on standard input.
+"""Text piped to a task on standard input.
 
-The trouble is a pipe that nobody will ever write to: an editor, a CI runner or ``subprocess`` leaves one open to each
-program it starts, and a program that reads it hangs. From inside it looks just like the pipe of ``make | aloop``
-before ``make`` has said anything. So:
+Editors, CI runners and ``subprocess`` may leave open a pipe that no process will write to, and a program that reads it
+hangs. It looks the same as the pipe of ``make | aloop`` before ``make`` prints anything. Therefore:
 
-- only pipes and regular files are read: a terminal, a socket and ``/dev/null`` bring no text;
-- a pipe has PATIENCE seconds for its first byte. The person is told after NOTICE_AFTER seconds what is waited for and,
-  when nothing came, that the task goes on without it;
-- after the first byte somebody is there, and the pipe is read to its end however long that takes, which is told too;
-- ``--task -`` has nothing to go on without: it reads whatever standard input is, to its end.
+- only pipes and regular files are read, not terminals, sockets or ``/dev/null``;
+- a pipe has PATIENCE seconds to send its first byte, otherwise the task runs without it; a notice is printed after
+  NOTICE_AFTER seconds and another when the wait ends;
+- after the first byte, the pipe is read to its end without a limit, and a pause is announced once;
+- ``--task -`` reads standard input to its end, whatever it is.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from aloop.errors import UsageError
 PATIENCE = 5.0
 NOTICE_AFTER = 1.0
 LIMIT = 1024 * 1024
-"""Bytes; what is longer fits no model's window."""
+"""The most bytes that are read; longer text fits no model's context window."""
 
 _CHUNK = 65536
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
-def read_piped(fd: int, tell: Tell, *, patience: float = PATIENCE, notice_after: float = NOTICE_AFTER) -> str:
-    """Return the text piped to ``fd``, empty when there is none; ``tell`` gets sentences for the person who waits.
+def read_piped(fd: int, notify: Notify, *, patience: float = PATIENCE, notice_after: float = NOTICE_AFTER) -> str:
+    """Return the text piped to ``fd``, empty if there is none.
 
-    Raises UsageError when the text is longer than LIMIT.
+    ``notify`` gets sentences to show while the user waits. Raises UsageError if the text is longer than LIMIT.
     """
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
@@ -41,41 +40,44 @@ def read_piped(fd: int, tell: Tell, *, patience: float = PATIENCE, notice_after:
     if not stat.S_ISFIFO(mode):
         return ""
     if not _readable(fd, min(notice_after, patience)):
-        tell("Waiting for piped text; to do without it, add < /dev/null.")
+        notify("Waiting for piped text. To run without it, add < /dev/null.")
         if not _readable(fd, max(0.0, patience - notice_after)):
-            tell(f"Nothing was piped in for {patience:g} seconds: going on without it. A slow pipe wants --task -")
+            notify(f"The pipe sent nothing for {patience:g} seconds; running without it. To wait for it, use --task -")
             return ""
-    return _read_to_end(fd, tell, notice_after)
+    return _read_to_end(fd, notify, notice_after)
 
 
 def read_task(fd: int) -> str:
-    """Return all that standard input holds, as the task of ``--task -``.
+    """Return the text on standard input, the task of ``--task -``.
 
-    Raises UsageError when that is nothing, or longer than LIMIT.
+    Raises UsageError if it is empty or longer than LIMIT.
     """
     text = _read_to_end(fd).strip()
     if not text:
-        raise UsageError("--task - found no text on standard input.")
+        raise UsageError("--task - reads the task from standard input, which is empty.")
     return text
 
 
 def with_piped(task: str, piped: str) -> str:
-    """Return ``task`` with the piped text below it."""
+    """Return ``task`` followed by the piped text."""
     return f"{task}\n\n{piped.rstrip()}" if piped.strip() else task
 
 
 def _readable(fd: int, seconds: float) -> bool:
-    """Whether ``fd`` has bytes, or its end, to read within ``seconds``."""
+    """Return True if ``fd`` has bytes, or its end, to read within ``seconds``."""
     return bool(select.select([fd], [], [], seconds)[0])
 
 
-def _read_to_end(fd: int, tell: Tell | None = None, notice_after: float = NOTICE_AFTER) -> str:
-    """Read ``fd`` to its end as UTF-8, what is not UTF-8 replaced; ``tell`` hears once of a pause."""
+def _read_to_end(fd: int, notify: Notify | None = None, notice_after: float = NOTICE_AFTER) -> str:
+    """Read ``fd`` as UTF-8 to its end, replacing invalid bytes.
+
+    ``notify`` gets one notice of a pause.
+    """
     received = bytearray()
     while True:
-        if tell and not _readable(fd, notice_after):
-            tell("Waiting for the piped text to end; Ctrl-C leaves.")
-            tell = None
+        if notify and not _readable(fd, notice_after):
+            notify("Waiting for the piped text to end. Press Ctrl-C to stop.")
+            notify = None
         chunk = os.read(fd, _CHUNK)
         if not chunk:
             return received.decode("utf-8-sig", "replace")
@@ -83,5 +85,5 @@ def _read_to_end(fd: int, tell: Tell | None = None, notice_after: float = NOTICE
         if len(received) > LIMIT:
             raise UsageError(
                 f"The piped text is longer than {LIMIT // 1024} KiB. "
-                "Send a part of it, or name the file in the task, so that it can be searched."
+                "Send only a part of it, or name the file in the task so that it can be searched."
             )

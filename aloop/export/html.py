@@ -1,9 +1,8 @@
-"""A session as a web page of its own: no script, nothing loaded from anywhere, tool calls folded, dark and light.
+"""Export a session as a self-contained web page, without scripts.
 
-Answers are Markdown and are rendered as such, with raw HTML off and images left as links: what a model wrote, or a
-file that it read, is text on this page and nothing else. A policy in the head forbids the rest to the browser, too.
-
-The looks of an exported web page: the reader's own colours, light or dark, and one column.
+Tool calls are folded; the colours follow the reader's light or dark setting. Answers are rendered as Markdown, without
+raw HTML and without images, because text from a model or a file must not act on the reader. A content security policy
+in the page keeps the browser from loading anything as well.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
+from aloop.export.markdown import format_marks
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.session import Session
 from aloop.sanitize import visible
@@ -64,13 +64,13 @@ _HEAD = """\
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="color-scheme" content="light dark">
 """
-_BEGINNING = 200
-_WHO = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
+_SUMMARY_LENGTH = 200
+_AUTHORS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 
 def to_html(session: Session) -> str:
-    """Return the whole of ``session``."""
-    title = _text(" ".join(session.title.split())) or "A conversation"
+    """Return ``session`` as an HTML page."""
+    title = _text(" ".join(session.title.split())) or "Conversation"
     page = [
         f"{_HEAD}<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>",
         f"<p>{' · '.join(_text(fact) for fact in _facts(session))}</p>\n</header>\n<main>",
@@ -104,13 +104,13 @@ def _messages(session: Session) -> Iterator[str]:
 def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator[str]:
     text = message.content or ""
     if message.role in {"tool", "system"}:
-        name = "System message" + _marks(message)
+        name = f"System message{format_marks(message)}"
         if message.role == "tool":
-            name = f"→ {message.name or 'a tool'}{_marks(message)}: {_beginning(text) or '(nothing)'}"
+            name = f"→ {message.name or 'tool'}{format_marks(message)}: {_first_line(text) or '(no output)'}"
         yield _folded("error" if message.is_error else "result", name, text)
         return
     if text or message.interrupted or not message.tool_calls:
-        yield f'<h2>{_WHO[message.role]}{_text(_marks(message))} <a href="#m{number}">{number}</a></h2>'
+        yield f'<h2>{_AUTHORS[message.role]}{_text(format_marks(message))} <a href="#m{number}">{number}</a></h2>'
     for block in message.thinking:
         if block.thinking:
             yield _folded("thinking", "Thinking", block.thinking)
@@ -122,24 +122,17 @@ def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator
 
 
 def _call(call: ToolCall) -> str:
-    return _folded("call", f"{call.name} {_beginning(call.brief)}".rstrip(), call.arguments)
+    return _folded("call", f"{call.name} {_first_line(call.brief)}".rstrip(), call.arguments)
 
 
-def _beginning(text: str) -> str:
-    """Return what of ``text`` tells it apart from others when it is folded: the style cuts it to the page's width."""
+def _first_line(text: str) -> str:
+    """Return the first line of ``text``, which the style cuts to the page width."""
     line, _, more = text.strip().partition("\n")
-    return f"{line[:_BEGINNING]} …" if more or len(line) > _BEGINNING else line
+    return f"{line[:_SUMMARY_LENGTH]} …" if more or len(line) > _SUMMARY_LENGTH else line
 
 
 def _folded(kind: str, summary: str, text: str) -> str:
     return f'<details class="{kind}"><summary>{_text(summary)}</summary><pre>{_text(text)}</pre></details>'
-
-
-def _marks(message: LLMMessage) -> str:
-    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
-    if message.is_error:
-        marks.append("failed")
-    return f" ({', '.join(marks)})" if marks else ""
 
 
 def _text(text: str) -> str:

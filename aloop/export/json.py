@@ -1,7 +1,6 @@
-"""A session as JSON.
+"""Export a session as JSON with the keys of session.yaml.
 
-The keys are those of session.yaml. As JSON is YAML too, such a document put into a folder as ``session.yaml`` is the
-session again.
+JSON is also YAML: in a session folder, as ``session.yaml``, the document is the same session again.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from typing import Any
 from aloop.memory.codec.emitter import message_record
 from aloop.memory.session import Session
 
-# Characters that YAML refuses or takes for line ends, and those that a terminal acts on: all of them inside of texts.
+# Characters in texts that YAML forbids or reads as line ends, and those that control a terminal.
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
 def to_json(session: Session) -> str:
-    """Return the whole of ``session``, with what its header lacks left out."""
+    """Return ``session`` as JSON, without the optional keys that have no value."""
     record: dict[str, Any] = {
         "id": session.id,
         "created_at": session.created_at.isoformat(),

@@ -1,4 +1,7 @@
-"""A session as Markdown: questions as quotations, answers as they were written, tool calls in fences."""
+"""Export a session as Markdown.
+
+Questions are quoted, answers are copied, and tool calls are in code blocks.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,24 @@ from aloop.sanitize import visible
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 _RUN_OF_TICKS = re.compile("`+")
+_MARKS = {"interrupted": "interrupted", "skip": "skipped", "summary": "summary", "is_error": "failed"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
 def to_markdown(session: Session) -> str:
-    """Return the whole of ``session``; nothing said in it can pass for what stands around it, or swallow it."""
+    """Return ``session`` as Markdown; no message can imitate the text around it."""
     return visible("\n\n".join(_parts(session))).rstrip("\n") + "\n"
 
 
 def _parts(session: Session) -> Iterator[str]:
     title = _SPECIAL.sub(r"\\\1", " ".join(session.title.split()))
-    yield f"# {title or 'A conversation'}"
+    yield f"# {title or 'Conversation'}"
     yield "\n".join(
         f"- {name}: {_code(value)}"
         for name, value in (
             ("session", session.id),
-            ("begun", f"{session.created_at:%Y-%m-%d %H:%M}"),
-            ("last change", f"{session.updated_at:%Y-%m-%d %H:%M}"),
+            ("created", f"{session.created_at:%Y-%m-%d %H:%M}"),
+            ("updated", f"{session.updated_at:%Y-%m-%d %H:%M}"),
             ("model", session.model),
             ("forked from", session.forked_from),
         )
@@ -40,20 +44,21 @@ def _parts(session: Session) -> Iterator[str]:
 def _message(message: LLMMessage) -> Iterator[str]:
     text = (message.content or "").replace("\r\n", "\n").strip("\n")
     if message.role == "tool":
-        yield f"### {'Failure' if message.is_error else 'Result'} of {_code(message.name or 'a tool')}{_marks(message)}"
+        yield f"### Tool result: {_code(message.name or 'tool')}{format_marks(message)}"
         yield _fenced(text)
         return
     if text or not message.tool_calls:
-        yield f"## {message.role.capitalize()}{_marks(message)}"
+        yield f"## {message.role.capitalize()}{format_marks(message)}"
     if text:
         yield _closed(text) if message.role == "assistant" else _quoted(text)
     for call in message.tool_calls:
-        yield f"### Call of {_code(call.name)}"
+        yield f"### Tool call: {_code(call.name)}"
         yield _fenced(call.arguments, "json")
 
 
-def _marks(message: LLMMessage) -> str:
-    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
+def format_marks(message: LLMMessage) -> str:
+    """Return the marks of a message in parentheses after a space, or an empty text."""
+    marks = [label for name, label in _MARKS.items() if getattr(message, name)]
     return f" ({', '.join(marks)})" if marks else ""
 
 
@@ -62,14 +67,14 @@ def _quoted(text: str) -> str:
 
 
 def _fenced(text: str, language: str = "text") -> str:
-    """Return ``text`` in a fence that is longer than any in it."""
+    """Return ``text`` as a code block whose fence is longer than any in it."""
     longest = max((len(run) for run in _RUN_OF_TICKS.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _code(text: str) -> str:
-    """Return ``text`` as a code span."""
+    """Return ``text`` as a code span on one line."""
     line = " ".join(text.split())
     ticks = "`" * (max((len(run) for run in _RUN_OF_TICKS.findall(line)), default=0) + 1)
     space = " " if line.startswith("`") or line.endswith("`") else ""
@@ -77,7 +82,7 @@ def _code(text: str) -> str:
 
 
 def _closed(text: str) -> str:
-    """Return ``text`` with a fence closed that it leaves open, as an answer that was cut short does."""
+    """Return ``text``, with a code block closed if it is left open."""
     opened = ""
     for line in text.split("\n"):
         found = _FENCE.match(line)

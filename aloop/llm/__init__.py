@@ -1,6 +1,6 @@
-"""Language models: what is asked of one, and the three kinds that there are.
+"""Language models behind one interface: Anthropic's, local ones, an offline demo.
 
-``create_llm`` is the way to get one. Importing this package loads no SDK.
+``create_llm`` returns one. Importing this package does not load the SDK.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ __all__ = [
 
 
 def create_llm(model: str | None = None, settings: Settings | None = None) -> LLM:
-    """Return the model that is asked for by name, else the one the settings choose (read from the environment if None).
+    """Return the model named ``model``, by default the one in the settings.
 
-    Where nobody names one, it is the default model when there are credentials for it, else the one on this machine
-    where that is installed, else the offline demo. Raises MissingCredentials for a named model that nothing can be
-    sent to, and LocalModelError for one that is not here.
+    ``settings`` default to those of the environment. If they choose no model either, the result is the default model
+    if there are credentials for it, else the local model if it is installed, else the offline demo. Raises
+    MissingCredentials if a named model needs a key, and LocalModelError if a local model cannot be run.
     """
     settings = Settings.from_env() if settings is None else settings
     chosen = settings.model if model is None else model
     if chosen is None:
         chosen = default_model(settings)
     if not chosen.strip():
-        raise UsageError("The name of the model is empty. Name one, or `offline`.")
+        raise UsageError("The model name is empty. Name a model, or use `offline`.")
     if chosen == OFFLINE_MODEL:
         return OfflineLLM()
     if is_local(chosen):
-        # Imported here for start-up time: few people talk with it.
+        # Imported here for start-up time: few users run a local model.
         from aloop.llm.local import LocalLLM
 
         return LocalLLM(find_model(chosen, settings), InstallPaths(settings.data_dir))
@@ -58,18 +58,18 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
 
 
 def known_models() -> tuple[str, ...]:
-    """Return the models that the installed SDK names, its newest first, and those that need no key.
+    """Return the models listed by the SDK, newest first, and those without a key.
 
-    Blocks for a second, the first time: the list comes with the SDK.
+    The first call blocks for a second while the SDK loads.
     """
-    # Imported here for that reason.
+    # Imported here because it loads the SDK.
     from aloop.llm.anthropic.client import MODELS
 
     return (*MODELS, LOCAL_MODEL, OFFLINE_MODEL)
 
 
 def _load_anthropic(model: str, base_url: str | None) -> LLM:
-    # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
+    # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
     from aloop.llm.anthropic.client import AnthropicLLM, load_transport
 
     load_transport()

@@ -1,4 +1,4 @@
-"""What the rest of aloop needs of a language model: one method that streams one answer."""
+"""The interface of a language model: one method that streams one answer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ StopReason = Literal[
 ]
 
 
-USUAL_WINDOW = 200_000
-"""Tokens that nearly every model takes in, for as long as a model's own figure is not known."""
+DEFAULT_CONTEXT_WINDOW = 200_000
+"""Tokens. Assumed while the context window of a model is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as the model is told of it; ``parameters`` is a JSON schema of type object."""
+    """A tool as described to the model; ``parameters`` is a JSON schema."""
 
     name: str
     description: str
@@ -48,31 +48,31 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """The answer begins later, for ``what`` has to be loaded first, as "SmolLM2-135M"; empty once it is."""
+    """A wait until ``what`` is loaded, such as "SmolLM2-135M"; empty once it is."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class PromptProgress:
-    """The answer begins later, for the question is still being read; ``share`` of it has been, 1 when that is over."""
+    """A wait until the prompt is read; ``share`` is the part read, 1 at the end."""
 
     share: float
 
 
 @dataclass(frozen=True, slots=True)
 class ModelNote:
-    """A sentence about the answer, for the person alone: it is no part of it."""
+    """A sentence about the answer for the user; it is not part of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The whole answer, always the last event of a stream that ended well.
+    """The whole answer, always the last event of a stream that did not fail.
 
-    ``message`` is the assistant's message, with usage and model set; its tool calls may run only when
-    ``stop_reason`` is ``tool_use``. ``detail`` is what the API added to a refusal.
+    ``message`` is the assistant's message, with usage and model set. Its tool calls may run only if ``stop_reason`` is
+    ``tool_use``. ``detail`` is the explanation that the API gives with a refusal.
     """
 
     message: LLMMessage
@@ -86,10 +86,7 @@ StreamEvent = TextDelta | ThinkingDelta | Loading | PromptProgress | ModelNote |
 
 
 class LLM(Protocol):
-    """A language model.
-
-    ``model`` names it, ``provider`` says whose it is (``anthropic``, ``local`` or ``offline``).
-    """
+    """A language model; ``provider`` is ``anthropic``, ``local`` or ``offline``."""
 
     @property
     def model(self) -> str: ...
@@ -99,16 +96,16 @@ class LLM(Protocol):
 
     @property
     def context_window(self) -> int:
-        """How many tokens the model takes in, its answer included; 0 where that is not known or has no bounds."""
+        """Tokens of prompt and answer that fit in one request; 0 if unknown or unlimited."""
         ...
 
     def stream(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> AsyncIterator[StreamEvent]:
         """Stream one answer to ``messages`` (system first); the last event is a Reply.
 
-        Raises an LLMError when there is no whole answer. Cancelling the task closes the connection.
+        Raises an LLMError if the answer fails or breaks off. Cancelling the task closes the connection.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close connections; the object may be used again afterwards."""
+        """Close connections; the object can be used again afterwards."""
         ...

@@ -1,4 +1,4 @@
-"""A model whose module is loaded when it is first asked, not before."""
+"""A model whose module is loaded with its first request."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from aloop.llm.base import LLM, USUAL_WINDOW, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
 class LazyLLM:
-    """Stands for the model that ``load`` returns, and calls it in a thread, for an import can take a second."""
+    """A proxy for the model that ``load`` returns.
+
+    ``load`` runs in a thread, because an import can take a second.
+    """
 
     def __init__(self, model: str, provider: str, load: Callable[[], LLM]) -> None:
         self.model = model
@@ -24,11 +27,11 @@ class LazyLLM:
 
     @property
     def context_window(self) -> int:
-        """What the model says once it is loaded; before, what nearly every model has."""
-        return self._llm.context_window if self._llm else USUAL_WINDOW
+        """The model's own figure once it is loaded, until then the usual one."""
+        return self._llm.context_window if self._llm else DEFAULT_CONTEXT_WINDOW
 
     def preload(self) -> LLM:
-        """Load the model and return it; blocks, and may be called from any thread, any number of times."""
+        """Load the model if necessary and return it; blocking and thread-safe."""
         with self._lock:
             if self._llm is None:
                 self._llm = self._load()
@@ -39,13 +42,13 @@ class LazyLLM:
     ) -> AsyncIterator[StreamEvent]:
         """Stream one answer; see ``LLM.stream``."""
         llm = await asyncio.to_thread(self.preload) if self._llm is None else self._llm
-        # Closed here and now, so that a cancelled turn closes its connection with it.
+        # Closed explicitly, so that a cancelled turn closes its connection at once.
         events = cast("AsyncGenerator[StreamEvent, None]", llm.stream(messages, tools))
         async with aclosing(events):
             async for event in events:
                 yield event
 
     async def aclose(self) -> None:
-        """Close what was opened; nothing is loaded for it."""
+        """Close the model if it was loaded."""
         if self._llm is not None:
             await self._llm.aclose()

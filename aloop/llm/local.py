@@ -1,4 +1,4 @@
-"""A model on this machine: the Anthropic provider, speaking to a server that is our own child."""
+"""A local model: the Anthropic provider, connected to a server in a child process."""
 
 from __future__ import annotations
 
@@ -15,50 +15,51 @@ from aloop.llm.local_window import HistoryTrimmer, WindowedSummary, summarize_in
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.prompts import summary_parts
 from aloop.local_model.models import InstallPaths, LocalModel
-from aloop.local_model.server import LocalServer, Serving, share_read
+from aloop.local_model.server import LocalServer, ServerAddress, read_share
 
 if TYPE_CHECKING:
     from aloop.llm.anthropic.client import AnthropicLLM
 
-_TOY_ANSWER = 200
-"""Tokens; a toy that is let talk loses its thread."""
-_TOY_KEEPS = 0.25
-"""Of its window, when that overflows: what is left is read anew, and a toy makes little of much of it."""
-_STALL = 600.0  # a long question takes minutes to read on one thread, with nothing to be heard
-_DEAF = 30.0  # seconds
-_LOOK = 1.0  # seconds between two looks at how far it has read
-_CALM = {"temperature": 0.2}
+_TOY_MAX_TOKENS = 200
+"""Long answers of a toy lose the thread."""
+_TOY_KEPT_SHARE = 0.25
+"""Of the context window, after a cut. A toy makes little use of more, and has to read it again."""
+_STALL_TIMEOUT = 600.0  # seconds; one thread reads a long prompt for minutes without sending anything
+_COUNT_TIMEOUT = 30.0  # seconds
+_PROGRESS_INTERVAL = 1.0  # seconds
+_TOY_SAMPLING = {"temperature": 0.2}
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """What is sent, and what is said of that to the person."""
+class _Prepared:
+    """A request that fits; ``notes`` are for the user."""
 
     messages: list[LLMMessage]
     tokens: int
-    remarks: list[str]
+    notes: list[str]
     summary: WindowedSummary | None = None
 
 
 class LocalLLM:
-    """Asks ``model``; its server starts with ``preload`` or the first question, and ends with ``aclose``.
+    """A local model, run by a server in a child process.
 
-    There are no bounds to what may be said to it: what does not fit its window is left out at the front, and told.
+    The server starts with ``preload`` or the first request and ends with ``aclose``. If a conversation exceeds the
+    context window, its oldest messages are not sent, and a note reports that.
     """
 
     provider = "local"
     context_window = 0
 
-    def __init__(self, model: LocalModel, place: InstallPaths) -> None:
+    def __init__(self, model: LocalModel, paths: InstallPaths) -> None:
         self.model = model.name
         self._local = model
-        self._server = LocalServer(model, place)
-        self._asked: tuple[Serving, AnthropicLLM] | None = None
-        self._fitting = HistoryTrimmer(_TOY_KEEPS) if model.is_toy else HistoryTrimmer()
-        self._losses = 0
+        self._server = LocalServer(model, paths)
+        self._connection: tuple[ServerAddress, AnthropicLLM] | None = None
+        self._trimmer = HistoryTrimmer(_TOY_KEPT_SHARE) if model.is_toy else HistoryTrimmer()
+        self._crashes = 0  # in a row
 
     def preload(self) -> None:
-        """Begin to load the model, and meanwhile the SDK; blocks for the latter."""
+        """Start loading the model, and load the SDK; blocks only for the SDK."""
         self._server.start()
         _load_sdk()
 
@@ -68,128 +69,133 @@ class LocalLLM:
         """Stream one answer; see ``LLM.stream``."""
         if not self._server.start().done():
             yield Loading(self._local.title)
-            await self._server.serving()
+            await self._server.endpoint()
             yield Loading("")
-        serving = await self._server.serving()
-        offered = tools if serving.takes_tools else ()
+        endpoint = await self._server.endpoint()
+        offered = tools if endpoint.takes_tools else ()
         try:
-            llm = await self._llm(serving)
-            question = await self._prepare(llm, serving, messages, offered)
-            for remark in question.remarks:
-                yield ModelNote(remark)
-            # Closed here and now, so that a cancelled turn stops the server's work with it.
-            answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(question.messages, offered))
-            async with aclosing(answer) as events, aclosing(_told(events, serving, question.tokens)) as told:
-                async for event in told:
+            llm = await self._connect(endpoint)
+            prepared = await self._prepare(llm, endpoint, messages, offered)
+            for note in prepared.notes:
+                yield ModelNote(note)
+            # Closed explicitly, so that a cancelled turn stops the server's work at once.
+            answer = cast("AsyncGenerator[StreamEvent, None]", llm.stream(prepared.messages, offered))
+            async with aclosing(answer), aclosing(_with_progress(answer, endpoint, prepared.tokens)) as events:
+                async for event in events:
                     if isinstance(event, Reply):
-                        self._losses = 0
-                        event = question.summary.finish(event) if question.summary else event
+                        self._crashes = 0
+                        event = prepared.summary.finish(event) if prepared.summary else event
                     yield event
         except ContextOverflow:
-            raise self._too_long(serving) from None
+            raise self._too_long(endpoint) from None
         except TimeoutError:
             await asyncio.to_thread(self._server.stop)
-            raise self._lost(f"{self._local.title} did not answer any more, and was ended.") from None
+            raise self._crash(f"{self._local.title} stopped responding and was ended.") from None
         except (ConnectionFailed, StreamBroken):
             raise await self._explain() from None
 
     async def aclose(self) -> None:
-        """End the server."""
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            await asked[1].aclose()
+        """Stop the server."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection[1].aclose()
         await asyncio.to_thread(self._server.stop)
 
-    async def _llm(self, serving: Serving) -> AnthropicLLM:
-        """Return the provider that speaks to ``serving``; after a restart that is another one."""
-        if self._asked is None or self._asked[0] != serving:
+    async def _connect(self, endpoint: ServerAddress) -> AnthropicLLM:
+        """Return the provider for ``endpoint``, which changes when the server restarts."""
+        if self._connection is None or self._connection[0] != endpoint:
             provider = await asyncio.to_thread(_load_sdk)
-            before, dialect = self._asked, self._dialect(serving)
-            llm = provider(self.model, base_url=serving.url, api_key=serving.key, profile=dialect)
-            self._asked = (serving, llm)
-            if before is not None:
-                await before[1].aclose()
-        return self._asked[1]
+            old, profile = self._connection, self._profile(endpoint)
+            llm = provider(self.model, base_url=endpoint.url, api_key=endpoint.key, profile=profile)
+            self._connection = (endpoint, llm)
+            if old is not None:
+                await old[1].aclose()
+        return self._connection[1]
 
-    def _dialect(self, serving: Serving) -> ServerProfile:
+    def _profile(self, endpoint: ServerAddress) -> ServerProfile:
         if self._local.is_toy:
-            return ServerProfile("local", _TOY_ANSWER, _STALL, _CALM, is_local=True)
-        return ServerProfile("local", serving.window // 4, _STALL, is_local=True)
+            return ServerProfile("local", _TOY_MAX_TOKENS, _STALL_TIMEOUT, _TOY_SAMPLING, is_local=True)
+        return ServerProfile("local", endpoint.window // 4, _STALL_TIMEOUT, is_local=True)
 
     async def _prepare(
-        self, llm: AnthropicLLM, serving: Serving, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
-    ) -> _Question:
-        """Make ``messages`` fit; raises RequestRejected when nothing of them does."""
-        room = serving.window - self._dialect(serving).max_tokens
+        self, llm: AnthropicLLM, endpoint: ServerAddress, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]
+    ) -> _Prepared:
+        """Make ``messages`` fit; raises RequestRejected if the last turn is too long."""
+        room = endpoint.window - self._profile(endpoint).max_tokens
 
         tokens = 0
 
         async def count(sent: Sequence[LLMMessage]) -> int:
             nonlocal tokens
-            # Done in no time, whatever else it does: a server that does not do it will not do anything any more.
-            async with asyncio.timeout(_DEAF):
+            # Counting is quick even under load, so a server that does not answer hangs.
+            async with asyncio.timeout(_COUNT_TIMEOUT):
                 tokens = await llm.count(sent, tools)
             return tokens
 
         if request := summary_parts(messages[-1].content or ""):
             fitted = await summarize_in_window(*request, room, count, is_toy=self._local.is_toy)
             if fitted is None:
-                raise self._too_long(serving)
-            remarks = self._said_of(fitted.left_out, "not in the summary", serving)
+                raise self._too_long(endpoint)
+            notes = self._describe_cut(fitted.left_out, "not in the summary", endpoint)
             if self._local.is_toy:
-                remarks.append(f"{self._local.title} is a small model: its summary may well be wrong.")
-            return _Question(fitted.messages, tokens, remarks, fitted)
-        whole = list(messages) if serving.takes_tools else without_tools(messages)
-        sent = await self._fitting.fit(whole, room, count)
+                notes.append(f"{self._local.title} is a small model, so its summary may be wrong.")
+            return _Prepared(fitted.messages, tokens, notes, fitted)
+        whole = list(messages) if endpoint.takes_tools else without_tools(messages)
+        sent = await self._trimmer.fit(whole, room, count)
         if sent is None:
-            raise self._too_long(serving)
-        # Once a turn, not with each of its steps.
+            raise self._too_long(endpoint)
+        # Reported once per turn, not with each of its steps.
         left_out = len(whole) - len(sent) if messages[-1].role == "user" else 0
-        remarks = [*self._introduction(messages, serving), *self._said_of(left_out, "not sent to it", serving)]
-        return _Question(sent, tokens, remarks)
+        notes = [*self._introduction(messages, endpoint), *self._describe_cut(left_out, "not sent", endpoint)]
+        return _Prepared(sent, tokens, notes)
 
-    def _said_of(self, left_out: int, fate: str, serving: Serving) -> list[str]:
+    def _describe_cut(self, left_out: int, state: str, endpoint: ServerAddress) -> list[str]:
         if not left_out:
             return []
-        what = "the oldest message is" if left_out == 1 else f"the oldest {left_out:,} messages are"
-        return [f"{self._local.title} takes in {serving.window:,} tokens: {what} {fate}. The session keeps all."]
+        messages = "the oldest message is" if left_out == 1 else f"the oldest {left_out:,} messages are"
+        window = f"{self._local.title} has a context window of {endpoint.window:,} tokens"
+        return [f"{window}, so {messages} {state}. The session keeps every message."]
 
-    def _introduction(self, messages: Sequence[LLMMessage], serving: Serving) -> list[str]:
-        """Return what to say of the model with its first answer in a conversation, perhaps nothing."""
+    def _introduction(self, messages: Sequence[LLMMessage], endpoint: ServerAddress) -> list[str]:
+        """Return the limits of the model if this is its first answer in the conversation."""
         title = self._local.title
         if any(message.role == "assistant" and message.model == self.model for message in messages):
             return []
         if self._local.is_toy:
-            return [f"{title} is a small model: often wrong, and without tools. ANTHROPIC_API_KEY brings a large one."]
-        return [] if serving.takes_tools else [f"{title} has no tools here: its chat template takes none."]
+            return [
+                f"{title} is a small model: often wrong, and without tools. Set ANTHROPIC_API_KEY to use a large one."
+            ]
+        return [] if endpoint.takes_tools else [f"{title} cannot use tools: its chat template does not support them."]
 
-    def _too_long(self, serving: Serving) -> RequestRejected:
+    def _too_long(self, endpoint: ServerAddress) -> RequestRejected:
         return RequestRejected(
-            f"That is longer than {self._local.title} can take in at once ({serving.window:,} tokens). Send less."
+            f"The message is too long for {self._local.title}, which has a context window of {endpoint.window:,} "
+            "tokens. Send a shorter one."
         )
 
     async def _explain(self) -> LocalModelError:
-        """Return what to say instead: that the server died, where it did. The next try starts it anew, once."""
-        loss = await asyncio.to_thread(self._server.wait_for_loss)
-        if not loss:
-            return LocalModelError(f"{self._local.title} broke off its answer. Ask again.")
-        return self._lost(loss)
+        """Return the error for a broken connection, after checking the server."""
+        reason = await asyncio.to_thread(self._server.wait_for_exit)
+        if not reason:
+            return LocalModelError(f"{self._local.title} broke off its answer. Send the message again.")
+        return self._crash(reason)
 
-    def _lost(self, reason: str) -> LocalModelError:
-        self._losses += 1
-        told = LocalModelError(f"{reason} Ask again to start it anew.")
-        told.is_transient = self._losses == 1
-        return told
+    def _crash(self, reason: str) -> LocalModelError:
+        """Return the error for a lost server; only the first in a row is retried."""
+        self._crashes += 1
+        error = LocalModelError(f"{reason} Send the message again to restart it.")
+        error.is_transient = self._crashes == 1
+        return error
 
 
-async def _told(
-    events: AsyncGenerator[StreamEvent, None], serving: Serving, tokens: int
+async def _with_progress(
+    events: AsyncGenerator[StreamEvent, None], endpoint: ServerAddress, tokens: int
 ) -> AsyncGenerator[StreamEvent, None]:
-    """Yield ``events``; where the first takes its time, before it how much of the ``tokens`` has been read."""
+    """Yield ``events``, and PromptProgress for the ``tokens`` until the first."""
     first, share = asyncio.ensure_future(anext(events)), None
     try:
-        while not (await asyncio.wait([first], timeout=_LOOK))[0]:
-            seen = await asyncio.to_thread(share_read, serving.url, serving.key, tokens)
+        while not (await asyncio.wait([first], timeout=_PROGRESS_INTERVAL))[0]:
+            seen = await asyncio.to_thread(read_share, endpoint.url, endpoint.key, tokens)
             if seen is not None:
                 share = seen
                 yield PromptProgress(share)
@@ -197,7 +203,7 @@ async def _told(
             yield PromptProgress(1)
         yield await first
     finally:
-        # Whoever closes ``events`` has to find it at rest.
+        # An async generator that still runs cannot be closed.
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
     async for event in events:
@@ -205,7 +211,7 @@ async def _told(
 
 
 def _load_sdk() -> type[AnthropicLLM]:
-    # Imported here because it loads the SDK, which takes over a second: nobody waits for that to see a prompt.
+    # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
     from aloop.llm.anthropic.client import AnthropicLLM
 
     return AnthropicLLM

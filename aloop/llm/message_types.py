@@ -1,7 +1,7 @@
-"""The records of a conversation, in the shape that session.yaml keeps them.
+"""The records of a conversation, in the format of session.yaml.
 
-The shape is that of the OpenAI chat format (roles, ``tool_calls`` with JSON text in ``arguments``, ``tool_call_id``),
-with a few optional fields more. All records are immutable: a message that changes is another message.
+It is the OpenAI chat format (roles, ``tool_calls`` with JSON text in ``arguments``, ``tool_call_id``) with a few more
+optional fields. All records are immutable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROLES: frozenset[str] = frozenset(get_args(Role))
 def clean_text(text: str) -> str:
     """Return ``text`` without surrogates: pairs are joined, lone ones become U+FFFD.
 
-    Python lets them in through JSON escapes, arguments and file names; UTF-8 and every API refuse them.
+    Surrogates come from JSON escapes, command-line arguments and file names. UTF-8 and every API reject them.
     """
     try:
         text.encode()
@@ -29,7 +29,7 @@ def clean_text(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call that the model asks for; ``arguments`` is the JSON text exactly as the model wrote it."""
+    """One tool call; ``arguments`` is the JSON text exactly as the model wrote it."""
 
     id: str
     name: str
@@ -44,13 +44,13 @@ class ToolCall:
 
     @classmethod
     def from_mapping(cls, value: Mapping[str, Any]) -> ToolCall:
-        """Read the OpenAI shape: ``{"id", "type": "function", "function": {"name", "arguments"}}``."""
+        """Read the OpenAI format: ``{"id", "function": {"name", "arguments"}}``."""
         function = value["function"]
         return cls(value["id"], function["name"], function.get("arguments", "{}"))
 
     @property
     def brief(self) -> str:
-        """The arguments in the fewest words: their only value, or the JSON as it stands; as unsafe as they are."""
+        """The only argument's value, or the JSON of several; not sanitized."""
         try:
             arguments = json.loads(self.arguments)
         except (ValueError, RecursionError):
@@ -62,9 +62,10 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer, as the API counted them; all input is the sum of the three input figures.
+    """The tokens of one answer, as counted by the API.
 
-    ``duration_ms`` is how long the answer took, as measured here: it is no part of what makes two of these equal.
+    The whole input is the sum of the three input figures. ``duration_ms`` is the time that the answer took, measured
+    here; comparisons ignore it.
     """
 
     input_tokens: int = 0
@@ -75,12 +76,12 @@ class Usage:
 
     @property
     def sent_tokens(self) -> int:
-        """All input: what was sent anew, and what of it was written to the cache or read from there."""
+        """The whole input: uncached, written to the cache, and read from the cache."""
         return self.input_tokens + self.cache_creation_tokens + self.cache_read_tokens
 
     @property
     def cached_share(self) -> float:
-        """The part of all input that was read from the cache, from 0 to 1."""
+        """The part of the whole input that was read from the cache, from 0 to 1."""
         return self.cache_read_tokens / self.sent_tokens if self.sent_tokens else 0.0
 
     def __add__(self, other: Usage) -> Usage:
@@ -97,7 +98,7 @@ class Usage:
 class ThinkingBlock:
     """A block of the model's thinking, to be sent back unaltered and in its place.
 
-    Either ``thinking`` with its ``signature``, or ``redacted`` (opaque data). The block stands after the first
+    It holds either ``thinking`` with its ``signature``, or ``redacted`` (opaque data). Its place is after the first
     ``after_chars`` characters of the message's content and after its first ``after_calls`` tool calls.
     """
 
@@ -115,11 +116,12 @@ class ThinkingBlock:
 
 @dataclass(frozen=True, slots=True)
 class LLMMessage:
-    """One message; raises ValueError for an unknown role and TypeError for content that is not text.
+    """One message; raises ValueError for its role, TypeError if a field is not text.
 
-    ``interrupted`` marks an answer cut short, ``is_error`` a tool result that reports a failure, ``skip`` a message
-    left out of the model's context, ``summary`` one that stands for all before it. ``output_file`` names the whole
-    of a shortened tool result, relative to the session's folder. ``model`` names the model that gave the answer.
+    ``interrupted`` marks an answer that was cut short, ``is_error`` a tool result that reports a failure, ``skip`` a
+    message that is not sent to the model, and ``summary`` one that replaces all earlier messages. ``output_file`` is
+    the path of a complete tool result whose content was shortened, relative to the session folder. ``model`` is the
+    model that gave the answer.
     """
 
     role: Role

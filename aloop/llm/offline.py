@@ -1,8 +1,6 @@
-"""The offline demo: answers without a model, a key or a network, always the same way to the same conversation.
+"""The offline demo: deterministic answers without a model, a key or a network.
 
-What the offline demo is asked to do, when it is asked for something that a tool does.
-
-Finds the arithmetic in a sentence, without taking dates, telephone numbers or ranges for it.
+It recognizes a few requests that a tool can do, such as arithmetic in a sentence, and quotes everything else.
 """
 
 from __future__ import annotations
@@ -18,66 +16,68 @@ from aloop.config import OFFLINE_MODEL
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.llm.prompts import OPENING
+from aloop.text import quantity
 
-_LONGEST_TEXT = 300  # arithmetic in a pasted page is part of the page, not a question
+_MAX_QUESTION_LENGTH = 300  # characters; arithmetic in a longer text is part of that text, not a question
 
 _CANDIDATE = re.compile(r"[\d(.+−-][\d\s().+*/%^×÷·−-]*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _SPACED_X = re.compile(r"(?<=\d) +x +(?=\d)")
-_IN_WORDS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "^": "**"})
+_PYTHON_OPERATORS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "^": "**"})
 
 _DATE = re.compile(r"(?<!\d)(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/]\d{2,4})(?!\d)")
-_LONG_NUMBER = re.compile(r"\+?\d+(?:-\d+)+")
-_TELEPHONE_DIGITS = 7
-_ASKED_SUM = re.compile(
+_HYPHENATED_NUMBER = re.compile(r"\+?\d+(?:-\d+)+")
+_MIN_TELEPHONE_DIGITS = 7
+_CALCULATION_REQUEST = re.compile(
     r"(?:what(?:'s|’s| is)|calculate|compute|evaluate|how much is|solve|work out)\s*:?\s*$", re.IGNORECASE
 )
 
 
 def find_expression(text: str) -> str | None:
-    """Return the first arithmetic expression in ``text``, with the operators of Python, or None."""
-    if len(text) > _LONGEST_TEXT:
+    """Return the first arithmetic expression in ``text``, in Python's notation.
+
+    Dates, telephone numbers and ranges are not expressions.
+    """
+    if len(text) > _MAX_QUESTION_LENGTH:
         return None
     plain = _SPACED_X.sub(" * ", _THOUSANDS.sub("", text))
     for found in _CANDIDATE.finditer(plain):
         before, after = plain[: found.start()], plain[found.end() :]
         expression = found.group().strip().rstrip(" .*")
-        if not _touches_a_word(before, found.group(), after) and _is_meant(expression, before, after):
-            return expression.translate(_IN_WORDS)
+        if not _is_inside_word(before, found.group(), after) and _is_calculation(expression, before, after):
+            return expression.translate(_PYTHON_OPERATORS)
     return None
 
 
-def _touches_a_word(before: str, candidate: str, after: str) -> bool:
-    """Whether the candidate is a piece of something longer: ``x2+3``, ``10:30-11``, ``3,14 + 1``."""
+def _is_inside_word(before: str, candidate: str, after: str) -> bool:
+    """Return True if the candidate is a part of ``x2+3``, ``10:30-11`` or the like."""
     starts_inside = bool(before) and (before[-1].isalnum() or before[-1] in "_,:.#")
     ends_inside = bool(after) and not candidate[-1].isspace() and (after[0].isalnum() or after[0] in "_:")
     return starts_inside or ends_inside
 
 
-def _is_meant(expression: str, before: str, after: str) -> bool:
-    compact = expression.translate(_IN_WORDS)
+def _is_calculation(expression: str, before: str, after: str) -> bool:
+    """Return True if the user probably wants the value of ``expression``."""
+    compact = expression.translate(_PYTHON_OPERATORS)
     if not _is_arithmetic(compact) or _DATE.search(compact):
         return False
-    if _LONG_NUMBER.fullmatch(compact) and sum(map(str.isdigit, compact)) >= _TELEPHONE_DIGITS:
+    if _HYPHENATED_NUMBER.fullmatch(compact) and sum(map(str.isdigit, compact)) >= _MIN_TELEPHONE_DIGITS:
         return False
     if set(compact) & set("*+%"):
         return True
-    # A lone - or / between numbers is more often a range or a fraction than a sum: it must be asked for.
+    # In a sentence, - or / between numbers is usually a range or a fraction.
     alone = not before.strip() and not after.strip(" =?.!\n")
-    return alone or bool(_ASKED_SUM.search(before)) or after.lstrip().startswith("=")
+    return alone or bool(_CALCULATION_REQUEST.search(before)) or after.lstrip().startswith("=")
 
 
 def _is_arithmetic(expression: str) -> bool:
-    """Whether it is one valid expression of numbers with an operator between two of them."""
+    """Return True for a valid expression of numbers with at least one binary operator."""
     try:
-        tree = ast.parse(expression, mode="eval")
+        nodes = list(ast.walk(ast.parse(expression, mode="eval").body))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    nodes = list(ast.walk(tree.body))
-    numbers_only = all(
-        isinstance(node, ast.BinOp | ast.UnaryOp | ast.Constant | ast.operator | ast.unaryop) for node in nodes
-    )
-    return numbers_only and any(isinstance(node, ast.BinOp) for node in nodes)
+    arithmetic = ast.BinOp | ast.UnaryOp | ast.Constant | ast.operator | ast.unaryop
+    return all(isinstance(node, arithmetic) for node in nodes) and any(isinstance(node, ast.BinOp) for node in nodes)
 
 
 _WRITE = re.compile(
@@ -92,20 +92,20 @@ _QUOTES = "\"'`"
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A tool's name, and the values of the arguments that it requires, in the order in which it names them."""
+    """A tool and the values of its required arguments, in the order of its schema."""
 
     tool: str
     values: tuple[str, ...]
 
 
 def find_intent(text: str) -> Intent | None:
-    """Return what ``text`` asks for: ``write PATH: TEXT``, ``run COMMAND``, ``read PATH``, or arithmetic."""
-    said = text.strip()
-    if found := _WRITE.fullmatch(said):
+    """Recognize ``write PATH: TEXT``, ``run COMMAND``, ``read PATH`` or arithmetic."""
+    request = text.strip()
+    if found := _WRITE.fullmatch(request):
         return Intent("write_file", (_unquoted(found[1]), f"{found[2]}\n"))
-    if found := _RUN.fullmatch(said):
+    if found := _RUN.fullmatch(request):
         return Intent("run_shell", (found[1] or found[2],))
-    if found := _READ.fullmatch(said):
+    if found := _READ.fullmatch(request):
         return Intent("read_file", (_unquoted(found[1]),))
     expression = find_expression(text)
     return Intent("calculator", (expression,)) if expression is not None else None
@@ -115,27 +115,27 @@ def _unquoted(word: str) -> str:
     return word[1:-1] if word[0] in _QUOTES and word[-1] == word[0] and len(word) > 2 else word
 
 
-_ASKED = re.compile(r"^\[user\]\n(.*?)(?=\n\n\[|\n</conversation>|\Z)", re.MULTILINE | re.DOTALL)
+_USER_MESSAGES = re.compile(r"^\[user\]\n(.*?)(?=\n\n\[|\n</conversation>|\Z)", re.MULTILINE | re.DOTALL)
 _GREETING = re.compile(r"(?:hello|hi|hey|good (?:morning|evening|afternoon))(?:\s+there)?[\s!.,]*", re.IGNORECASE)
 _INTRODUCTION = (
-    "This is the **offline demo**, not a language model: it can work out `2+2*3`, `read PATH`, "
-    "`write PATH: TEXT` and `run COMMAND`, and it remembers what was said. Set `ANTHROPIC_API_KEY` to talk to a model, "
-    "or run `aloop local install` for a small one."
+    "This is the **offline demo**, not a language model. It can calculate `2+2*3`, `read PATH`, `write PATH: TEXT` and "
+    "`run COMMAND`, and it remembers the conversation. To talk to a model, set `ANTHROPIC_API_KEY`, or run "
+    "`aloop local install` for a small one."
 )
-_DEEDS = {
+_ABILITIES = {
     "read_file": "read files",
-    "calculator": "work that out",
+    "calculator": "calculate",
     "write_file": "write files",
     "run_shell": "run commands",
 }
-_LONGEST_QUOTE = 60
-_LINES_SHOWN = 5
+_MAX_QUOTE_LENGTH = 60
+_MAX_LINES_SHOWN = 5
 _LINE_END = "\n"
 _PIECES = 40
 
 
 class OfflineLLM:
-    """A deterministic stand-in for a model; ``delay`` is the pause before each piece of text, in seconds."""
+    """A deterministic substitute; ``delay`` is the pause before a piece in seconds."""
 
     model = OFFLINE_MODEL
     provider = "offline"
@@ -148,82 +148,84 @@ class OfflineLLM:
         self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
     ) -> AsyncIterator[StreamEvent]:
         """Stream one answer; see ``LLM.stream``."""
-        said = [message for message in messages if message.role != "system"]
-        call = _wanted_call(said, tools)
+        history = [message for message in messages if message.role != "system"]
+        call = _requested_call(history, tools)
         if call is not None:
             yield Reply(LLMMessage("assistant", tool_calls=(call,), model=self.model), "tool_use")
             return
-        text = _answer(said)
+        text = _answer(history)
         for piece in _pieces(text):
             await asyncio.sleep(self._delay)
             yield TextDelta(piece)
         yield Reply(LLMMessage("assistant", text, model=self.model), "end_turn")
 
     async def aclose(self) -> None:
-        """Nothing is ever open."""
+        """Do nothing; the demo opens no connection."""
 
 
-def _wanted_call(said: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> ToolCall | None:
-    """Return the tool call that the last message asks for, if it asks for one that can be made."""
-    if not said or said[-1].role != "user":
+def _requested_call(history: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> ToolCall | None:
+    """Return the tool call that the last message asks for, if there is a tool."""
+    if not history or history[-1].role != "user":
         return None
-    wish = find_intent(said[-1].content or "")
-    tool = next((tool for tool in tools if wish and tool.name == wish.tool), None)
-    return _call(tool, wish.values, said) if wish and tool else None
+    intent = find_intent(history[-1].content or "")
+    tool = next((tool for tool in tools if intent and tool.name == intent.tool), None)
+    return _call(tool, intent.values, history) if intent and tool else None
 
 
-def _call(tool: ToolSpec, values: Sequence[str], said: Sequence[LLMMessage]) -> ToolCall:
-    """Return a call of ``tool`` with the arguments it requires; the id tells the place in the conversation."""
+def _call(tool: ToolSpec, values: Sequence[str], history: Sequence[LLMMessage]) -> ToolCall:
+    """Return a call of ``tool``; its ID is numbered by the length of ``history``."""
     names = tool.parameters.get("required") or list(tool.parameters.get("properties", {})) or ["input"]
-    used = {call.id for message in said for call in message.tool_calls}
-    place = len(said)
-    while f"call_offline_{place}" in used:  # the conversation was shortened since that one
-        place += 1
+    used = {call.id for message in history for call in message.tool_calls}
+    number = len(history)
+    while f"call_offline_{number}" in used:  # possible after messages were removed
+        number += 1
     return ToolCall(
-        f"call_offline_{place}", tool.name, json.dumps(dict(zip(names, values, strict=False)), ensure_ascii=False)
+        f"call_offline_{number}", tool.name, json.dumps(dict(zip(names, values, strict=False)), ensure_ascii=False)
     )
 
 
-def _answer(said: Sequence[LLMMessage]) -> str:
-    last = said[-1] if said else LLMMessage("user", "")
+def _answer(history: Sequence[LLMMessage]) -> str:
+    last = history[-1] if history else LLMMessage("user", "")
     if (last.content or "").startswith(OPENING):
         return _summary(last.content or "")
-    text = _about_result(said) if last.role == "tool" else _about_text(last.content or "", len(said))
-    # Said once in a conversation; the answers after it are shorter.
-    first = not any(message.role == "assistant" and message.content for message in said)
-    return f"{text}\n\n{_INTRODUCTION}" if first else text
+    text = _about_result(history) if last.role == "tool" else _about_text(last.content or "", len(history))
+    is_first = not any(message.role == "assistant" and message.content for message in history)
+    return f"{text}\n\n{_INTRODUCTION}" if is_first else text
 
 
 def _summary(request: str) -> str:
-    """Return what was asked in the conversation that ``request`` holds; more takes a model."""
-    asked = [" ".join(text.split()) for text in _ASKED.findall(request)]
-    return "\n".join(f"- You wrote: {_code(_quoted(text))}" for text in asked) or "Nothing was asked."
+    """List the user's messages in the conversation that ``request`` contains."""
+    texts = [" ".join(text.split()) for text in _USER_MESSAGES.findall(request)]
+    return (
+        "\n".join(f"- You wrote: {_code(_shortened(text))}" for text in texts)
+        or "The conversation contains no user message."
+    )
 
 
-def _quoted(text: str) -> str:
-    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE].rstrip() + "…"
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_QUOTE_LENGTH else text[:_MAX_QUOTE_LENGTH].rstrip() + "…"
 
 
 def _about_text(text: str, remembered: int) -> str:
-    memory = f"I remember {remembered} message{'' if remembered == 1 else 's'} of this conversation."
+    memory = f"I remember {quantity(remembered, 'message')} of this conversation."
     words = " ".join(text.split())
     if _GREETING.fullmatch(words):
         return f"Hello! {memory}"
     if not words:
-        return f"You wrote nothing that I can quote. {memory}"
-    if (wish := find_intent(text)) is not None:
-        return f"I can not {_DEEDS[wish.tool]} here: no tool for it is offered. {memory}"
-    return f"You wrote: {_code(_quoted(words))}. {memory}"
+        return f"Your message is empty. {memory}"
+    if (intent := find_intent(text)) is not None:
+        return f"I cannot {_ABILITIES[intent.tool]} because this conversation has no tool for it. {memory}"
+    return f"You wrote: {_code(_shortened(words))}. {memory}"
 
 
-def _about_result(said: Sequence[LLMMessage]) -> str:
-    result = said[-1]
-    calls = {call.id: call for message in said for call in message.tool_calls}
+def _about_result(history: Sequence[LLMMessage]) -> str:
+    result = history[-1]
+    calls = {call.id: call for message in history for call in message.tool_calls}
     call = calls.get(result.tool_call_id or "")
     name, argument = _described(call) if call is not None else (result.name or "a tool", "")
     content = (result.content or "").strip()
     if result.is_error:
-        return f"The tool `{name}` could not do that with {_code(argument)}: {content or 'it did not say why'}"
+        return f"The tool `{name}` failed for {_code(argument)}: {content or 'it gave no reason'}"
     if name == "calculator":
         return f"{_code(argument)} = **{content.rpartition('=')[2].strip()}**"
     if name == "write_file":
@@ -234,7 +236,7 @@ def _about_result(said: Sequence[LLMMessage]) -> str:
 
 
 def _described(call: ToolCall) -> tuple[str, str]:
-    """Return the name and the first argument of a call, which may have been made by another model."""
+    """Return the name and the first argument of a call, which may be another model's."""
     try:
         arguments = json.loads(call.arguments)
     except ValueError:
@@ -245,22 +247,21 @@ def _described(call: ToolCall) -> tuple[str, str]:
 
 def _about_file(path: str, content: str) -> str:
     lines = content.splitlines()
-    if content.strip() in ("", "(the file is empty)"):  # the second is how our own tool says it
+    if content.strip() in ("", "(the file is empty)"):  # the second is the result of read_file
         return f"{_code(path)} is **empty**."
-    count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
-    shown = "\n".join(lines[:_LINES_SHOWN])
-    begins = "It begins:" if len(lines) > _LINES_SHOWN else "It says:"
-    return f"I read **{count}** of {_code(path)}. {begins}\n\n{_fenced(shown)}"
+    shown = "\n".join(lines[:_MAX_LINES_SHOWN])
+    heading = "It begins with:" if len(lines) > _MAX_LINES_SHOWN else "It contains:"
+    return f"I read **{quantity(len(lines), 'line')}** of {_code(path)}. {heading}\n\n{_fenced(shown)}"
 
 
 def _fenced(text: str) -> str:
-    """Return ``text`` as a block of code of Markdown, whatever backticks it holds."""
+    """Return ``text`` as a fenced code block, whatever backticks it contains."""
     fence = "`" * max(3, _longest_run_of_ticks(text) + 1)
     return f"{fence}\n{text}\n{fence}"
 
 
 def _code(text: str) -> str:
-    """Return ``text`` as inline code of Markdown, whatever backticks it holds."""
+    """Return ``text`` as inline code of Markdown, whatever backticks it contains."""
     ticks = "`" * (_longest_run_of_ticks(text) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") or not text else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
@@ -271,6 +272,6 @@ def _longest_run_of_ticks(text: str) -> int:
 
 
 def _pieces(text: str) -> list[str]:
-    """Cut ``text`` at about the pace of a model; the pieces joined are the text again."""
+    """Split ``text`` into at most about 40 pieces, for streaming."""
     size = max(6, len(text) // _PIECES)
     return [text[start : start + size] for start in range(0, len(text), size)]

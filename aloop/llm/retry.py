@@ -1,4 +1,4 @@
-"""When a question that failed is asked again: the one policy there is, for the SDK's own is switched off."""
+"""The retry policy for failed requests; the SDK's own retries are switched off."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from aloop.errors import ConnectionFailed, LLMError
 
-LONGEST_ASKED = 60.0
-"""Seconds that are waited at most, however many the API asks for."""
+MAX_RETRY_AFTER = 120.0
+"""Seconds. If the server asks for a longer wait, the error is reported at once and the request is not repeated."""
 
 _TICK = 1.0
 _SPREAD = 0.25
@@ -18,35 +18,35 @@ _SPREAD = 0.25
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long; all times in seconds.
+    """The number of tries and the pauses between them, in seconds.
 
-    Pauses double from ``first_pause`` to ``longest_pause``, each shortened at random by up to a quarter, so that
-    programs that failed together do not come back together. ``sleep`` and ``chance`` can be replaced, by tests for one.
+    Pauses double from ``first_pause`` to ``longest_pause``. Each is shortened at random by up to a quarter, so that
+    programs that failed together do not all retry together. Tests replace ``sleep`` and ``chance``.
     """
 
     tries: int = 5
     connection_tries: int = 3
-    """A network that is not there, or a server that is down, seldom comes back while somebody waits."""
+    """Fewer, because a missing network or a stopped server seldom returns within seconds."""
     first_pause: float = 1.0
     longest_pause: float = 16.0
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     chance: Callable[[], float] = random.random
 
     def tries_for(self, error: LLMError) -> int:
-        """Return how many tries there are in all for what failed so."""
+        """Return the total number of tries for a request that fails with ``error``."""
         return self.connection_tries if isinstance(error, ConnectionFailed) else self.tries
 
     def pause(self, error: LLMError, failures: int) -> float | None:
-        """Return the seconds to wait after this many failures in a row; None when it is not to be tried again."""
+        """Return the seconds to wait after ``failures`` in a row; None means give up."""
         if not error.is_transient or failures >= self.tries_for(error):
             return None
         if error.retry_after is not None:
-            return min(error.retry_after, LONGEST_ASKED)
+            return error.retry_after if error.retry_after <= MAX_RETRY_AFTER else None
         pause = min(self.first_pause * 2.0 ** (failures - 1), self.longest_pause)
         return pause * (1 - _SPREAD * self.chance())
 
     async def count_down(self, seconds: float) -> AsyncGenerator[float, None]:
-        """Wait for ``seconds``, and yield what is left of them, about once a second and 0 at the end."""
+        """Wait for ``seconds``; yield the rest about once a second, and 0 at the end."""
         left = seconds
         while left > 0:
             yield left

@@ -1,5 +1,5 @@
-"""The optional model on this machine: how it gets here and goes again, and the program that it runs in.
+"""The optional model on this machine: installation, removal and server.
 
-What is fetched lies in a folder of its own below the user's data; nothing of it is ever imported into aloop. A child
-process serves it over HTTP, in the shape of the Messages API; ``aloop.llm.local`` is what speaks to that.
+The packages are installed in a separate folder of the user's data directory and never imported into aloop. A child
+process serves the model over HTTP with the Messages API; ``aloop.llm.local`` is its client.
 """

@@ -1,4 +1,4 @@
-"""What went wrong on the way to a local model, as one line that says what to do: pure readings of others' words."""
+"""Messages for failures, derived from the output of pip, uv and llama.cpp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 _MISSING_LIBRARY = re.compile(r"(lib(?:gomp|stdc\+\+))\.so[.\d]*: cannot open shared object file")
 _DEBIAN = {"libgomp": "libgomp1", "libstdc++": "libstdc++6"}
-_FIRST_ERROR = re.compile(r"^\S+ E .*?: (.+)$", re.MULTILINE)  # of llama.cpp's log: time, level, function, words
+_FIRST_ERROR = re.compile(r"^\S+ E .*?: (.+)$", re.MULTILINE)  # llama.cpp's log: time, level, function, message
 _NO_NETWORK = (
     "newconnectionerror",
     "nameresolutionerror",
@@ -23,69 +23,79 @@ _NO_NETWORK = (
     "network is unreachable",
     "connectivity is disabled",
 )
-_NO_TRUST = ("certificate", "sslerror", "not a trusted or secure host")
-_NO_ENTRY = ("401 client error", "403 client error", "401 unauthorized", "403 forbidden", "credentials not correct")
+_UNTRUSTED = ("certificate", "sslerror", "not a trusted or secure host")
+_UNAUTHORIZED = ("401 client error", "403 client error", "401 unauthorized", "403 forbidden", "credentials not correct")
 _WRONG_HASH = ("do not match the hashes", "hash mismatch")
 _FULL_DISK = ("no space left on device", "errno 28", "disk quota exceeded")
 _NO_BUILD = ("no matching distribution", "no solution found", "not a supported wheel")
-_AGAIN = "Nothing was changed; try `aloop local install` again"
+_RETRY = "run `aloop local install` again"
+_REPAIR = "Run `aloop local install` to repair it."
 
 
 def explain_load(reason: str) -> str:
-    """Return why the packages that were fetched do not load."""
+    """Return the message for packages that cannot be imported for ``reason``."""
     if found := _MISSING_LIBRARY.search(reason):
         library = found[1]
         return (
-            f"The local model needs {library}, which this system lacks: "
-            f"`apt-get install {_DEBIAN[library]}` (Debian, Ubuntu) or `dnf install {library}` (Fedora) brings it."
+            f"The local model needs the system library {library}. Install it with "
+            f"`apt-get install {_DEBIAN[library]}` (Debian, Ubuntu) or `dnf install {library}` (Fedora)."
         )
-    return f"The local model does not load here ({_one_line(reason)}). `aloop local install` fetches it anew."
+    return f"The local model cannot be loaded ({_one_line(reason)}). {_REPAIR}"
 
 
 def explain_damage(file: Path) -> str:
-    """Return what to do about a file of what was fetched that is no longer as it was."""
-    return f"It is damaged ({file.name} is not what was fetched). `aloop local install` fetches it anew."
+    """Return the message for an installed file that has changed."""
+    return f"It is damaged ({file.name} has changed since the installation). {_REPAIR}"
 
 
 def explain_fetch(output: str) -> str:
-    """Return why an installer failed, from all that it printed."""
-    said = output.lower()
-    if any(words in said for words in _FULL_DISK):
-        return f"The disk is full. Make room, or name another place with ALOOP_DATA_DIR. {_AGAIN} then."
-    if any(words in said for words in _WRONG_HASH):
+    """Return the message for a failed installation, from the output of pip or uv."""
+    text = output.lower()
+    if any(phrase in text for phrase in _FULL_DISK):
         return (
-            "What was fetched is not what was published: its SHA-256 is another. Nothing of it was kept. Try again on "
-            "another network; if that does not help, please report it."
+            "The disk is full, so nothing was changed. Free some space or set ALOOP_DATA_DIR to another folder, "
+            f"then {_RETRY}."
         )
-    if any(words in said for words in _NO_TRUST):
+    if any(phrase in text for phrase in _WRONG_HASH):
         return (
-            "The index could not be trusted: its certificate is not one that pip or uv knows. Where a proxy stands "
-            f"before it, PIP_CERT (for uv, SSL_CERT_FILE) names the file of its authority. {_AGAIN} then."
+            "A downloaded file does not have the expected SHA-256 hash, so nothing was installed. Try again on another "
+            "network, and please report it if that does not help."
         )
-    if any(words in said for words in _NO_ENTRY):
-        return f"The index, or a proxy before it, let nobody in: it wants a name and a password. {_AGAIN} with them."
-    if any(words in said for words in _NO_NETWORK):
-        return f"The packages could not be fetched: there is no way to them from here. {_AGAIN} with a network."
-    if any(words in said for words in _NO_BUILD):
+    if any(phrase in text for phrase in _UNTRUSTED):
         return (
-            "No build of it fits this system and Python, or the index that pip is set to lacks it. "
-            "aloop works without: `--model offline`, or a key."
+            "The package index has a certificate that is not trusted, so nothing was installed. Behind a proxy, set "
+            f"PIP_CERT (for uv: SSL_CERT_FILE) to the file with its certificate authority, then {_RETRY}."
         )
-    return f"The packages could not be installed: {_last_words(output)}. {_AGAIN}."
+    if any(phrase in text for phrase in _UNAUTHORIZED):
+        return (
+            "The package index or a proxy requires a user name and a password, so nothing was installed. Configure "
+            f"them for pip or uv, then {_RETRY}."
+        )
+    if any(phrase in text for phrase in _NO_NETWORK):
+        return (
+            "The package index could not be reached, so nothing was installed. Check the network connection, "
+            f"then {_RETRY}."
+        )
+    if any(phrase in text for phrase in _NO_BUILD):
+        return (
+            "The package index has no build of the local model for this system and Python version. Use aloop without "
+            "it: set ANTHROPIC_API_KEY, or use `--model offline`."
+        )
+    return f"The packages could not be installed: {_last_error(output)}. To retry, {_RETRY}."
 
 
 def explain_end(log: str, code: int) -> str:
-    """Return why the program that runs a model ended, from its log and exit code (negative: a signal)."""
+    """Return why a server ended, from its log and exit code (negative: a signal)."""
     if code == -9:
-        return "it was killed, perhaps for the memory that it took"
+        return "it was killed, perhaps because memory ran out"
     found = _FIRST_ERROR.search(log)
     return _one_line(found[1]) if found else f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _last_words(output: str) -> str:
+def _last_error(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")]
-    return _one_line((errors or lines or ["it said nothing"])[-1].removeprefix("ERROR: "))
+    return _one_line((errors or lines or ["the installer printed no reason"])[-1].removeprefix("ERROR: "))
 
 
 def _one_line(text: str) -> str:

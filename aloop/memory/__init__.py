@@ -1,13 +1,15 @@
-"""Sessions: MemoryManager is the only door; the rest of the package is behind it.
+"""Conversations and stored sessions.
 
-The names below are looked up on first use: completing a session's id in a shell needs none of what is behind them.
+MemoryManager and SessionLibrary are the public interface. Names are imported on first use, because shell completion of
+session IDs needs none of them.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the one of typing, without typing: that takes longer to load
+TYPE_CHECKING = False  # as in typing, without the time to import it
 if TYPE_CHECKING:
     from aloop.memory.context import ContextUse
+    from aloop.memory.library import SessionLibrary
     from aloop.memory.manager import MemoryManager
     from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, SessionTitle
     from aloop.memory.turn import Turn
@@ -17,6 +19,7 @@ _HOMES = {
     "MemoryManager": "manager",
     "SaveReport": "session",
     "Session": "session",
+    "SessionLibrary": "library",
     "SessionStats": "session",
     "SessionSummary": "session",
     "SessionTitle": "session",
@@ -28,6 +31,7 @@ __all__ = [
     "MemoryManager",
     "SaveReport",
     "Session",
+    "SessionLibrary",
     "SessionStats",
     "SessionSummary",
     "SessionTitle",
@@ -39,7 +43,7 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Imported here, for the module may be one that needs none of this.
+    # Imported here to keep the import of this package fast.
     from importlib import import_module
 
     value: object = getattr(import_module(f"{__name__}.{home}"), name)

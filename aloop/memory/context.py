@@ -1,8 +1,7 @@
-"""What a model is sent of a conversation: a pure projection from history to request.
+"""Project a conversation to the messages that are sent, and count tokens.
 
-The file is never changed here. What a hand or another tool broke in it is mended in what is sent, and said.
-
-How much of a model's window a conversation takes.
+A history that was edited by hand or by another tool may not be a valid transcript. It is repaired in the projection
+only, never in the file, and every kind of repair is reported.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ UNANSWERED = "[No result: this call was interrupted before it finished.]"
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The messages to send, system first, and a sentence for each kind of repair."""
+    """The messages to send, system first, and one sentence for each kind of repair."""
 
     messages: tuple[LLMMessage, ...]
     repairs: tuple[str, ...] = ()
 
 
 def answer_for(call: ToolCall) -> LLMMessage:
-    """Return the result that stands in for one that never came: an API refuses a call without a result for ever."""
+    """Return a placeholder result: APIs reject tool calls without a result."""
     return LLMMessage(role="tool", content=UNANSWERED, tool_call_id=call.id, name=call.name, is_error=True)
 
 
 def unanswered(messages: Sequence[LLMMessage]) -> list[ToolCall]:
-    """Return the calls of the last assistant message that no message after it answers."""
+    """Return the tool calls of the last assistant message that have no result yet."""
     answered: set[str | None] = set()
     for message in reversed(messages):
         if message.role == "tool":
@@ -42,94 +41,95 @@ def unanswered(messages: Sequence[LLMMessage]) -> list[ToolCall]:
 
 
 def project(system: Iterable[LLMMessage], messages: Sequence[LLMMessage], model: str | None = None) -> Projection:
-    """Return what to send: the system messages, then all from the last summary on that is not skipped, mended.
+    """Return the system messages and the ``live`` messages, repaired.
 
-    What other models than ``model`` thought is left out: a signature is good for the model that gave it alone.
+    Thinking blocks of models other than ``model`` are left out, because their signatures are valid only for the model
+    that produced them.
     """
-    mender = _Repairer()
+    repairer = _Repairer()
     for message in live(messages):
         is_foreign = message.thinking and model and message.model and message.model != model
-        mender.take(replace(message, thinking=()) if is_foreign else message)
-    mender.close()
-    return Projection((*system, *mender.sent), tuple(mender.repairs))
+        repairer.add(replace(message, thinking=()) if is_foreign else message)
+    repairer.close_calls()
+    return Projection((*system, *repairer.sent), tuple(repairer.repairs))
 
 
 def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return the messages that count: all from the last summary on that is not skipped."""
+    """Return the messages in use: from the last summary on, without skipped ones."""
     start = max((index for index, message in enumerate(messages) if message.summary and not message.skip), default=-1)
     live = [message for message in messages[max(start, 0) :] if not message.skip]
     if start >= 0 and live[0].role in {"assistant", "tool"}:
-        # A transcript begins with the user; whoever wrote it, a summary is what they would have to say first.
+        # A transcript must start with a user message.
         live[0] = LLMMessage("user", live[0].content, summary=True)
     return live
 
 
 class _Repairer:
-    """Takes messages in order and passes on those that make a valid transcript."""
+    """Builds a valid transcript from messages, which are added in order."""
 
     def __init__(self) -> None:
         self.sent: list[LLMMessage] = []
         self.repairs: dict[str, None] = {}
-        # By the id in the history: the calls that wait for a result, under the ids that they are sent with.
+        # Calls without a result, as they are sent, by their ID in the history.
         self._open: dict[str, list[ToolCall]] = {}
-        self._used: set[str] = set()
+        self._used_ids: set[str] = set()
 
-    def take(self, message: LLMMessage) -> None:
+    def add(self, message: LLMMessage) -> None:
         if message.role == "tool":
-            self._take_result(message)
+            self._add_result(message)
             return
-        self.close()
+        self.close_calls()
         if message.tool_calls and message.role != "assistant":
-            self._say("left out a tool call that is not the assistant's")
+            self._report("left out a tool call outside of an assistant message")
             message = replace(message, tool_calls=())
         if message.role != "system" and not message.tool_calls and not (message.content or "").strip():
-            self._say("left out an empty message")
+            self._report("left out an empty message")
             return
         if message.role == "assistant" and not any(sent.role == "user" for sent in self.sent):
-            self._say("left out an answer that stands before any question")
+            self._report("left out an answer before the first user message")
             return
         calls = tuple(map(self._open_call, message.tool_calls))
         self.sent.append(message if calls == message.tool_calls else replace(message, tool_calls=calls))
 
-    def _take_result(self, message: LLMMessage) -> None:
+    def _add_result(self, message: LLMMessage) -> None:
         waiting = self._open.get(message.tool_call_id or "")
         if not waiting:
-            self._say("left out a tool result that answers no call")
+            self._report("left out a tool result without a tool call")
             return
         call = waiting.pop(0)
         self.sent.append(message if message.tool_call_id == call.id else replace(message, tool_call_id=call.id))
 
     def _open_call(self, call: ToolCall) -> ToolCall:
-        """Note that a result must follow; return the call under an id that no other has, as an API demands."""
-        identity, number = call.id, 1
-        while identity in self._used:
+        """Register a call that needs a result, and give it a unique ID."""
+        unique_id, number = call.id, 1
+        while unique_id in self._used_ids:
             number += 1
-            identity = f"{call.id}-{number}"
-        if identity != call.id:
-            self._say("told apart tool calls of one id")
-        self._used.add(identity)
-        sent = replace(call, id=identity)
+            unique_id = f"{call.id}-{number}"
+        if unique_id != call.id:
+            self._report("renamed tool calls with the same ID")
+        self._used_ids.add(unique_id)
+        sent = replace(call, id=unique_id)
         self._open.setdefault(call.id, []).append(sent)
         return sent
 
-    def close(self) -> None:
-        """Answer what is still open: results must follow their calls at once."""
+    def close_calls(self) -> None:
+        """Add placeholder results for open calls; results must directly follow calls."""
         for call in (call for waiting in self._open.values() for call in waiting):
-            self._say("put in a result for a tool call that had none")
+            self._report("added a result for a tool call that had none")
             self.sent.append(answer_for(call))
         self._open = {}
 
-    def _say(self, what: str) -> None:
-        self.repairs[f"The history could not be sent as it is in the file: {what}."] = None
+    def _report(self, repair: str) -> None:
+        self.repairs[f"The history was repaired before sending: {repair}."] = None
 
 
 _BYTES_PER_TOKEN = 4
-_TOKENS_PER_MESSAGE = 4  # who speaks, where it begins and ends
+_TOKENS_PER_MESSAGE = 4  # the role and the separators
 
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """``tokens`` of a model's ``window``, which is 0 where none is known; ``is_estimate`` until an answer has told."""
+    """The tokens used of a context window, which is 0 if unknown."""
 
     tokens: int
     window: int = 0
@@ -137,27 +137,27 @@ class ContextUse:
 
     @property
     def share(self) -> float:
-        """Return the part of the window that is taken, 0 where none is known."""
+        """The used fraction of the window, or 0 if its size is unknown."""
         return self.tokens / self.window if self.window else 0.0
 
 
 def estimate(messages: Iterable[LLMMessage]) -> int:
-    """Return about how many tokens the messages make, with all that is sent of them."""
+    """Estimate the number of tokens of messages, including tool calls and thinking."""
     return sum(map(_estimate, messages))
 
 
 def measure(
     system: Sequence[LLMMessage], messages: Sequence[LLMMessage], counted_from: int = 0, overhead: int = 0
 ) -> tuple[int, bool]:
-    """Return the tokens of what would be sent now, and whether any of them are estimated.
+    """Return the tokens of the next request, and True if some are estimated.
 
-    What the API counted with the last answer is what had been sent and said by then; what came after it is estimated.
-    Counts on messages before ``counted_from`` were of another context. ``overhead`` is what is sent besides messages.
+    The usage of the last answer covers everything up to it; later messages are estimated. Usage of messages before
+    ``counted_from`` refers to another context. ``overhead`` is the number of tokens sent in addition to the messages.
     """
-    for place in range(len(messages) - 1, counted_from - 1, -1):
-        usage = messages[place].usage
-        if usage is not None and usage.sent_tokens and messages[place].role == "assistant":
-            after = live(messages[place + 1 :])
+    for index in range(len(messages) - 1, counted_from - 1, -1):
+        usage = messages[index].usage
+        if usage is not None and usage.sent_tokens and messages[index].role == "assistant":
+            after = live(messages[index + 1 :])
             return usage.sent_tokens + usage.output_tokens + estimate(after), bool(after)
     return overhead + estimate((*system, *live(messages))), True
 
@@ -170,5 +170,5 @@ def _estimate(message: LLMMessage) -> int:
 
 
 def estimate_tokens(text: str) -> int:
-    """Return about how many tokens ``text`` makes, in whatever language it is."""
+    """Estimate the number of tokens of ``text`` in any language."""
     return (len(text) if text.isascii() else len(text.encode())) // _BYTES_PER_TOKEN

@@ -1,9 +1,4 @@
-"""A conversation in memory: what its file holds so far, and what is new since.
-
-Messages that belong together: a turn, and a tool call with its results.
-
-What changed between two versions of a conversation, in a few words.
-"""
+"""Conversation: the messages in memory, compared with those in the session file."""
 
 from __future__ import annotations
 
@@ -21,17 +16,17 @@ from aloop.memory.session import Session, make_title, normal_title
 
 
 def last_turn(messages: Sequence[LLMMessage]) -> int | None:
-    """Return the place of the last thing that the user said, with which the last turn begins; None without one."""
+    """Return the index of the last user message, which starts the last turn, or None."""
     return next((place for place in range(len(messages) - 1, -1, -1) if is_question(messages[place])), None)
 
 
 def is_question(message: LLMMessage) -> bool:
-    """Whether the user said this; a summary is put into the user's mouth."""
+    """Return True for a message from the user that is not a summary."""
     return message.role == "user" and not message.summary
 
 
 def expand_to_tool_calls(messages: Sequence[LLMMessage], first: int, last: int) -> tuple[int, int]:
-    """Return a range of places, both included, widened so that no tool call is parted from its results."""
+    """Extend an inclusive index range so that tool calls keep their results."""
     while first and messages[first].role == "tool":
         first -= 1
     waiting = messages[last].tool_calls or messages[last].role == "tool"
@@ -41,7 +36,7 @@ def expand_to_tool_calls(messages: Sequence[LLMMessage], first: int, last: int) 
 
 
 def marked(messages: Sequence[LLMMessage], first: int, last: int, *, skip: bool) -> list[LLMMessage]:
-    """Return ``messages`` with those from place ``first`` to ``last``, the latter included, skipped or not."""
+    """Return ``messages`` with ``skip`` set from ``first`` to ``last`` inclusive."""
     return [
         replace(message, skip=skip) if first <= place <= last and message.skip is not skip else message
         for place, message in enumerate(messages)
@@ -49,29 +44,38 @@ def marked(messages: Sequence[LLMMessage], first: int, last: int, *, skip: bool)
 
 
 def all_sent(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return ``messages`` with none skipped but summaries: one that was undone would hide all before it again."""
+    """Return ``messages`` with ``skip`` cleared, except on summaries.
+
+    A skipped summary was undone; clearing it would hide all messages before it again.
+    """
     return [replace(message, skip=False) if message.skip and not message.summary else message for message in messages]
 
 
 Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
-"""Makes other messages of those there are; pure, for it is called again when the file changes meanwhile."""
+"""Returns the new messages for the current ones; pure, because it is called again if the file changes."""
 
 _TICK = timedelta(milliseconds=1)
-# Later times could not be read back: in another zone they leave the calendar.
+# Later times could not be read back: converted to another time zone they exceed the maximum year.
 _LAST = datetime(9998, 12, 30, tzinfo=UTC)
 
 
 class ForkSource(Protocol):
-    """The source of a fork that is not saved yet."""
+    """The session that an unsaved fork was made from."""
 
     def carry_over(self, fs: FileSystem, fork: Session, folder: Path) -> bytes | None:
-        """Copy the outputs that ``fork`` names into ``folder`` and return its text, or None for a new text."""
+        """Copy the outputs of ``fork`` into ``folder`` and return the file's text.
+
+        None means that the text has to be created.
+        """
         ...
 
 
 @dataclass(slots=True)
 class Conversation:
-    """The messages of one session. The first ``saved`` of them stand in its file; ``head`` is the file's header."""
+    """The messages of one session.
+
+    The first ``saved`` messages are in its file; ``head`` is the file's header.
+    """
 
     head: Session
     system: list[LLMMessage] = field(default_factory=list)
@@ -79,32 +83,33 @@ class Conversation:
     saved: int = 0
     saved_system: tuple[LLMMessage, ...] = ()
     counted_from: int = 0
-    """Usage on messages before this one tells of a context that is no longer sent."""
+    """Token usage of messages before this index refers to a context that is no longer sent."""
     version: int = 0
-    """Grows with each change that is not just one more message."""
-    origin: ForkSource | None = None
-    """What a fork that is not saved yet is made from."""
+    """Incremented by every change except appending a message."""
+    fork_source: ForkSource | None = None
+    """The source of a fork, until its first save."""
     new_title: str = ""
-    """The title that the next save puts into the header, empty when that has the right one."""
+    """The title for the next save to write into the header; empty if the header is up to date."""
 
     @classmethod
     def new(cls) -> Conversation:
-        """Return an empty conversation with an id of its own."""
+        """Return an empty conversation with a new ID."""
         now = datetime.now().astimezone()
         return cls(Session(str(uuid.uuid4()), now, now, (), (), Path()))
 
     @classmethod
     def of(cls, session: Session) -> Conversation:
-        """Return the conversation that a file holds."""
+        """Return the conversation stored in a file."""
         conversation = cls(_bare(session))
         conversation.adopt(session)
         return conversation
 
     @classmethod
-    def fork(cls, session: Session, upto: int | None = None, origin: ForkSource | None = None) -> Conversation:
-        """Return a new conversation with an id of its own that begins as ``session``, with ``upto`` of its messages.
+    def fork(cls, session: Session, upto: int | None = None, source: ForkSource | None = None) -> Conversation:
+        """Return a new conversation that starts with messages of ``session``.
 
-        It may be some more: no tool call is parted from its results.
+        It has the first ``upto`` messages, or all. It includes more where a tool call would be separated from its
+        results.
         """
         if upto is not None and 0 < upto <= len(session.messages):
             upto = expand_to_tool_calls(session.messages, 0, upto - 1)[1] + 1
@@ -112,7 +117,7 @@ class Conversation:
         conversation.head = replace(conversation.head, title=session.title, model=session.model, forked_from=session.id)
         conversation.system[:] = session.system_messages
         conversation.messages[:] = session.messages[:upto]
-        conversation.origin = origin
+        conversation.fork_source = source
         return conversation
 
     @property
@@ -128,11 +133,11 @@ class Conversation:
         return self.new_title or self.head.title or make_title(tuple(self.messages))
 
     def rename(self, title: str) -> None:
-        """Give the session a title; raises UsageError for one that is none."""
+        """Set the title; raises UsageError if it is empty or too long."""
         self.new_title = normal_title(title)
 
     def adopt(self, session: Session) -> None:
-        """Take over what the file says now; what was not saved yet follows it."""
+        """Replace the saved messages with those of the file; unsaved messages follow them."""
         if not self.system_changed:
             self.system[:] = session.system_messages
         self.messages[: self.saved] = session.messages
@@ -141,19 +146,18 @@ class Conversation:
         self._changed(counted_from=len(self.messages) if shortened else 0)
 
     def reset(self, session: Session, unsaved: Sequence[LLMMessage]) -> None:
-        """Go back to what the file says, followed by what was not saved yet."""
+        """Replace all messages with those of the file, followed by ``unsaved``."""
         self.messages[:] = (*session.messages, *unsaved)
         self._saved_as(session)
         self._changed(counted_from=len(self.messages))
 
     def revise(self, messages: Sequence[LLMMessage]) -> None:
-        """Put ``messages`` in place of all there are; those of them that were not saved yet still count as such."""
+        """Replace all messages; those that were unsaved before remain unsaved."""
         if self.head.title == make_title(tuple(self.messages)):
-            # Nobody gave it: it follows what is said first.
+            # The title was derived from the first message: derive it again.
             self.head = replace(self.head, title=make_title(tuple(messages)))
         pending = {id(message) for message in self.unsaved}
-        firsts = (place for place, message in enumerate(messages) if id(message) in pending)
-        self.saved = next(firsts, len(messages))
+        self.saved = next((i for i, message in enumerate(messages) if id(message) in pending), len(messages))
         self.messages[:] = messages
         self._changed(counted_from=len(messages))
 
@@ -161,8 +165,8 @@ class Conversation:
         self.counted_from = counted_from
         self.version += 1
 
-    def saved_now(self, session: Session) -> None:
-        """Note that the file holds ``session``, a snapshot of this conversation."""
+    def mark_saved(self, session: Session) -> None:
+        """Record that the snapshot ``session`` was written to the file."""
         self.new_title = ""
         self._saved_as(session)
 
@@ -172,7 +176,7 @@ class Conversation:
         self.saved_system = session.system_messages
 
     def snapshot(self, model: str | None) -> Session:
-        """Return the session as it is to be written: its time never goes backwards, whatever the clock does."""
+        """Return the session to write, with an ``updated_at`` that always increases."""
         messages = tuple(self.messages)
         return replace(
             self.head,
@@ -188,15 +192,15 @@ def _bare(session: Session) -> Session:
     return replace(session, system_messages=(), messages=())
 
 
-# Beyond this many messages between the first and the last difference, they are counted without being aligned.
-_ALIGNED = 500
+# If the differing parts are longer than this, their messages are counted without being aligned.
+_MAX_ALIGNED = 500
 
-_AROUND = "no message, but something around them"
+_NO_MESSAGES = "only text outside the messages"
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How many messages of a conversation somebody edited, removed and added."""
+    """The numbers of messages that were edited, removed and added."""
 
     edited: int = 0
     removed: int = 0
@@ -204,17 +208,17 @@ class Changes:
 
     def __str__(self) -> str:
         counts = ((self.edited, "edited"), (self.removed, "removed"), (self.added, "added"))
-        return ", ".join(f"{count} {what}" for count, what in counts if count) or _AROUND
+        return ", ".join(f"{count} {verb}" for count, verb in counts if count) or _NO_MESSAGES
 
-    def to_their_author(self) -> str:
-        """Return it for whoever made them, who needs no word on where they come from."""
+    def for_author(self) -> str:
+        """Return the text for the user who made the changes here."""
         counts = ((self.edited, "changed"), (self.removed, "removed"), (self.added, "added"))
-        told = [f"{count} {'message' if count == 1 else 'messages'} {what}" for count, what in counts if count]
-        return ", ".join(told) or _AROUND
+        parts = [f"{count} {'message' if count == 1 else 'messages'} {verb}" for count, verb in counts if count]
+        return ", ".join(parts) or _NO_MESSAGES
 
 
 def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:
-    """Return what was done to ``before`` to make it ``after``."""
+    """Count the edits that turn ``before`` into ``after``."""
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1
@@ -222,7 +226,7 @@ def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) 
     while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
         end += 1
     old, new = before[start : len(before) - end], after[start : len(after) - end]
-    if len(old) * len(new) > _ALIGNED * _ALIGNED:
+    if len(old) * len(new) > _MAX_ALIGNED * _MAX_ALIGNED:
         common = min(len(old), len(new))
         return Changes(common, len(old) - common, len(new) - common)
     edited = removed = added = 0

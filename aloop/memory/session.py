@@ -1,7 +1,4 @@
-"""Records of stored sessions, as they cross the border of the memory package.
-
-Counts over a session, from what its messages say of themselves.
-"""
+"""Records of stored sessions, their titles, and counts over them."""
 
 from __future__ import annotations
 
@@ -16,22 +13,22 @@ from aloop.llm.message_types import LLMMessage, Usage
 
 FILE_NAME = "session.yaml"
 MIN_DELETE_PREFIX = 4
-"""Characters of an id that it takes to delete a session."""
+"""The least number of characters of an ID prefix that deletes a session."""
 TITLE_LENGTH = 80
-"""Characters of the first user line that make a session's title."""
+"""The length to which the first user line is cut to make a title."""
 MAX_TITLE = 200
-"""Characters of a title that somebody gives."""
+"""The greatest length of a title set by the user."""
 
-# A clock that is a few minutes fast is nothing to speak of.
-_TOLERATED = timedelta(minutes=5)
+# Clocks that are a few minutes apart are normal.
+_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A whole session, as read from its file. Times carry a zone; naive ones in the file are local time.
+    """A complete session, as read from its file.
 
-    ``title`` is what the header says, or the first user line. ``warnings`` tells what is odd in the file and was
-    still read (no end marker, for instance), a sentence each.
+    Times have a time zone; naive times in the file are local time. ``title`` is that of the header, or the first user
+    line. Each of ``warnings`` is a sentence about a problem that did not prevent reading, such as a missing end marker.
     """
 
     id: str
@@ -49,9 +46,9 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """One row of a listing. ``problem`` is why the session can not be read, None for a sound one.
+    """One row of a listing; ``problem`` is the reason if the session cannot be read.
 
-    ``id`` of a session whose file does not even tell its id is the name's last eight characters.
+    If the file's ID cannot be read, ``id`` is the last eight characters of the folder name.
     """
 
     id: str
@@ -64,13 +61,13 @@ class SessionSummary:
 
     @property
     def is_in_future(self) -> bool:
-        """Whether the last change lies ahead of our clock: that one was wrong, or this one is, or a hand wrote it."""
+        """True if the last change is later than now: a wrong clock or a manual edit."""
         return is_in_future(self.updated_at)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTitle:
-    """What completion shows of a session: as much as the first lines of its file tell, and nothing that is counted."""
+    """The part of a session that its first lines contain, for completion."""
 
     id: str
     updated_at: datetime
@@ -79,9 +76,9 @@ class SessionTitle:
 
 @dataclass(frozen=True, slots=True)
 class SessionStats:
-    """Counts over one session; ``size`` is that of session.yaml in bytes.
+    """Counts over one session; ``size`` is the size of session.yaml in bytes.
 
-    ``usage`` is that of all answers and summaries together, ``usage_by_model`` the same for each model that gave any.
+    ``usage`` is the sum over all answers and summaries, ``usage_by_model`` the same per model.
     """
 
     id: str
@@ -98,9 +95,9 @@ class SessionStats:
 
 @dataclass(frozen=True, slots=True)
 class SaveReport:
-    """What a save did. ``path`` is the file written; ``notice`` is a sentence the person should read, or None.
+    """The result of a save: the file written, and a ``notice`` for the user, if any.
 
-    ``beside`` is True when session.yaml had changed on disk, so that it was left alone and ``path`` stands beside it.
+    ``beside`` is True if session.yaml was unreadable and left alone; ``path`` is then a recovery file beside it.
     """
 
     path: Path
@@ -109,7 +106,7 @@ class SaveReport:
 
 
 def make_title(messages: tuple[LLMMessage, ...]) -> str:
-    """Return the first non-blank line that the user wrote, its white space folded, at most TITLE_LENGTH long."""
+    """Return the first non-blank user line, shortened to TITLE_LENGTH."""
     for message in messages:
         if message.role == "user" and not message.summary and message.content and message.content.strip():
             line = " ".join(message.content.strip().splitlines()[0].split())
@@ -118,37 +115,37 @@ def make_title(messages: tuple[LLMMessage, ...]) -> str:
 
 
 def normal_title(title: str) -> str:
-    """Return ``title`` on one line, as the header holds it; raises UsageError when nothing is left, or too much."""
-    words = " ".join(title.split())
-    if not words:
-        raise UsageError("A title needs at least one word. Nothing was renamed.")
-    if len(words) > MAX_TITLE:
-        raise UsageError(f"A title has at most {MAX_TITLE} characters; this one has {len(words)}. Nothing was renamed.")
-    return words
+    """Return ``title`` on one line; raises UsageError if empty or too long."""
+    line = " ".join(title.split())
+    if not line:
+        raise UsageError("The title is empty. Enter at least one word.")
+    if len(line) > MAX_TITLE:
+        raise UsageError(f"A title can have at most {MAX_TITLE} characters, but this one has {len(line)}. Shorten it.")
+    return line
 
 
 def is_in_future(moment: datetime) -> bool:
-    """Whether a stored time can not be right by our clock."""
-    return moment > datetime.now().astimezone() + _TOLERATED
+    """Return True if a time is later than now, beyond normal clock differences."""
+    return moment > datetime.now().astimezone() + _TOLERANCE
 
 
 def require_prefix_length(prefix: str) -> None:
-    """Raise InvalidPrefix for too little of an id to delete by: a slip of the finger must not remove anything."""
+    """Raise InvalidPrefix if a prefix is too short to delete a session."""
     if len(prefix.strip()) < MIN_DELETE_PREFIX:
-        raise InvalidPrefix(f"To delete a session, type at least {MIN_DELETE_PREFIX} characters of its id.")
+        raise InvalidPrefix(f"To delete a session, type at least {MIN_DELETE_PREFIX} characters of its ID.")
 
 
-UNNAMED = "(not named)"
-"""Stands for the model of answers that do not say whose they are."""
+UNKNOWN_MODEL = "(unknown)"
+"""The model name of answers that do not record their model."""
 
 
 def count(session: Session, size: int) -> SessionStats:
-    """Return the counts; ``size`` is that of the file in bytes."""
+    """Return the counts of a session; ``size`` is the file size in bytes."""
     messages = session.messages
     by_model: dict[str, Usage] = {}
     for message in messages:
         if message.usage:
-            name = message.model or UNNAMED
+            name = message.model or UNKNOWN_MODEL
             by_model[name] = by_model.get(name, Usage()) + message.usage
     return SessionStats(
         session.id,

@@ -1,7 +1,4 @@
-"""Keeps one conversation on disk: its folder, its locks, its journal, and what other people do to its file.
-
-What others did to a session's file: looked at, taken over, and told in a sentence.
-"""
+"""SessionWriter: save one conversation, and reload changes to its file."""
 
 from __future__ import annotations
 
@@ -18,134 +15,81 @@ from typing import TypeVar
 from aloop.errors import AloopError, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.conversation import Change, Conversation, describe_changes
-from aloop.memory.disk.filesystem import explain_error
+from aloop.memory.disk.filesystem import explain_error, explained
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.session_folder.journal import Journal
 from aloop.memory.session_folder.outputs import KeptOutput, keep_output
 from aloop.memory.session_folder.recovery import RecoveredFile
-from aloop.memory.session_folder.session_file import TRIES, ChangedMeanwhile, SessionFile, time_mark
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, time_mark
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
-
-# An editor that truncates and then writes leaves nothing, or half of it, for a moment; one that renames, no file.
-_SECOND_LOOK = 0.3
-
-
-def reload(stored: SessionFile, conversation: Conversation, *, own: bool = False) -> tuple[SessionFile, list[str]]:
-    """Take over what others changed since ``stored`` was seen; return the file as it is now, and what to tell.
-
-    ``own`` says that the change is the user's, who has just made it here, and tells it so. Messages that were not saved
-    yet follow those of the file. Raises SessionFileError when it is no session now, FileNotFoundError when it is gone,
-    OSError; then nothing has changed.
-    """
-    fresh = stored.late_edit()
-    if fresh is not None and fresh.base is not None:
-        # What the last save added is not in this version: it counts as new again.
-        conversation.saved = fresh.base
-    elif _has_changed(stored):
-        fresh = _read_again(stored)
-    else:
-        return stored, []
-    notice = _compare(conversation, stored, fresh, own=own)
-    conversation.adopt(fresh.session)
-    stored.forget_displaced()
-    return fresh, [notice]
-
-
-def _has_changed(stored: SessionFile) -> bool:
-    try:
-        return stored.changed_on_disk()
-    except FileNotFoundError:
-        _wait()
-        return stored.changed_on_disk()
-
-
-def _read_again(stored: SessionFile) -> SessionFile:
-    try:
-        fresh = SessionFile.read(stored.fs, stored.path)
-        if not fresh.session.warnings or stored.session.warnings:
-            return fresh
-        # It has lost its end marker: half a text can read as a shorter conversation.
-    except (SessionFileError, FileNotFoundError):
-        pass
-    _wait()
-    return SessionFile.read(stored.fs, stored.path)
-
-
-def _compare(conversation: Conversation, old: SessionFile, fresh: SessionFile, *, own: bool) -> str:
-    changes = describe_changes(conversation.messages[: conversation.saved], fresh.session.messages)
-    notice = f"Edited: {changes.to_their_author()}." if own else f"{FILE_NAME} changed on disk: {changes}; reloaded."
-    if changes.removed:
-        copy = old.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
-        old.copy_to(copy)
-        notice += f" The version before is kept as {copy.name}."
-    return notice
-
-
-def _wait() -> None:
-    threading.Event().wait(_SECOND_LOOK)
-
 
 T = TypeVar("T")
 Amendment = Callable[[Conversation, SessionFile], None]
-"""Changes a conversation that is just what its file says; called again when the file changes meanwhile."""
+"""Changes a conversation that equals its file; called again if the file changes before the save."""
+
+# While some editors save, the file is empty or incomplete (truncate, then write) or missing (rename) for a moment.
+_RETRY_DELAY = 0.3
 
 
 @dataclass(slots=True)
 class SessionWriter:
-    """The disk's side of a conversation. All methods block; errors are those of ``aloop.errors``.
+    """The storage of one conversation.
 
-    With ``hold`` the session is locked against other shells from the moment it has a folder until ``release``.
+    All methods block and raise errors of ``aloop.errors``. With ``hold`` the session is locked against other shells
+    from the creation of its folder until ``release``. ``file`` is None until the session is saved for the first time.
     """
 
     backend: YamlBackend
     hold: bool = False
-    stored: SessionFile | None = None
+    file: SessionFile | None = None
+    recovered: RecoveredFile = field(default_factory=RecoveredFile)
     _folder: Path | None = None
-    _open: OpenLock | None = None
+    _open_lock: OpenLock | None = None
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
-    beside: RecoveredFile = field(default_factory=RecoveredFile)
+    """Journals of turns that ended without a successful save."""
 
     @property
     def path(self) -> Path | None:
-        """The file that the last save went to."""
-        kept = self.beside.stored or self.stored
-        return kept.path if kept else None
+        """The file written by the last save, which may be a recovery file."""
+        file = self.recovered.stored or self.file
+        return file.path if file else None
 
     def open(self, prefix: str) -> tuple[SessionWriter, list[str]]:
-        """Return the keeper of another session, and what was brought back of it after a crash.
+        """Return a writer for another session, and notices about recovered turns.
 
-        Raises SessionBusy where another shell has it open, SessionTwin, and as ``YamlBackend.open``; this one stays.
+        Raises SessionBusy if another shell has it open, DuplicateSessionId, and as ``YamlBackend.open`` does. This
+        writer is not changed.
         """
         entry = self.backend.locate(prefix)
         entry.require_unique()
         folder = self.backend.sessions_dir / entry.folder
         other = SessionWriter(self.backend, self.hold, _folder=folder)
         try:
-            other._take_hold(entry.id)
-            notices = self.backend.recover(entry)
-            other.stored = self.backend.read(entry)
-        except BaseException as error:
+            with explained("open the session", folder):
+                other._lock_open(entry.id)
+                notices = self.backend.recover(entry)
+                other.file = self.backend.read(entry)
+        except BaseException:
             other.release()
-            if isinstance(error, OSError):
-                raise explain_error(error, "open the session", folder) from error
             raise
         return other, notices
 
     def begin_turn(self, conversation: Conversation) -> list[str]:
-        """Take over what others did to the file, and open a journal; returns what a person should be told.
+        """Reload the file if it changed, open a journal, and return notices for the user.
 
-        A journal that can not be written is told of, and the turn goes on without: its end is saved all the same.
+        If the journal cannot be written, a notice reports it and the turn continues without one: it is still saved at
+        its end.
         """
         notices = self.refresh(conversation)
         session = conversation.snapshot(None)
         base = len(conversation.messages)
         try:
-            _while_swept(lambda: self._start_journal(session, base))
+            _retry_missing_folder(lambda: self._start_journal(session, base))
         except OSError as error:
-            reason = explain_error(error, "note the turn as it goes", self.backend.sessions_dir)
-            notices.append(f"{reason} A crash would lose this turn, until its end is saved.")
+            reason = explain_error(error, "write the turn's journal", self.backend.sessions_dir)
+            notices.append(f"{reason} If aloop crashes during this turn, the turn is lost.")
         return notices
 
     def _start_journal(self, session: Session, base: int) -> None:
@@ -153,69 +97,69 @@ class SessionWriter:
         self._journal = Journal.start(self.backend.fs, folder, session, base)
 
     def note(self, message: LLMMessage) -> str | None:
-        """Put a finished message of the turn into its journal; return what to tell when that fails."""
+        """Write a finished message to the journal; return a notice if that fails."""
         if self._journal is None:
             return None
         try:
             self._journal.add(message)
         except OSError as error:
-            reason = explain_error(error, "note the turn as it goes", self._folder or self.backend.sessions_dir)
-            return f"{reason} A crash would lose what comes now, until the turn is saved."
+            reason = explain_error(error, "write the turn's journal", self._folder or self.backend.sessions_dir)
+            return f"{reason} If aloop crashes during this turn, the rest of the turn is lost."
         return None
 
     def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
-        """Write a tool's whole result beside the session's file; raises StorageError."""
+        """Write the full result of a tool to a file; raises StorageError."""
         try:
             return keep_output(self.backend.fs, self._ensure_folder(session), tool, text)
         except OSError as error:
-            raise explain_error(error, "keep a long result", self._folder or self.backend.sessions_dir) from error
+            raise explain_error(error, "save a long result", self._folder or self.backend.sessions_dir) from error
 
     def drop_turn(self) -> None:
-        """The turn was taken back: remove its journal, and the folder when there is nothing else in it."""
+        """Remove a turn's journal, and the session folder if nothing is in it."""
         if self._journal:
             self._discard(self._journal)
             self._journal = None
-        if self.stored is None and self._folder is not None and not self._unsaved:
+        if self.file is None and self._folder is not None and not self._unsaved:
             self.release()
             self.backend.remove_unused(self._folder)
             self._folder = None
 
     def edit(self, conversation: Conversation, change: Change, model: str | None) -> SaveReport | None:
-        """Put what ``change`` makes of the messages in their place, and into the file where there is one.
+        """Replace the messages with the result of ``change`` and write the file.
 
-        While a turn runs, the file follows at its end; None is returned then. Raises as ``amend`` does.
+        During a turn the file is written at its end, and None is returned. Raises as ``amend`` does.
         """
-        if self._journal or self._unsaved or self.stored is None:
+        if self._journal or self._unsaved or self.file is None:
             conversation.revise(change(tuple(conversation.messages)))
             return None
         return self.amend(conversation, model, lambda now, _: now.revise(change(tuple(now.messages))))
 
     def amend(self, conversation: Conversation, model: str | None, amendment: Amendment) -> SaveReport:
-        """Let ``amendment`` change the conversation, and write what that changes into the file.
+        """Let ``amendment`` change the conversation, and write the result to the file.
 
-        Raises UsageError while a turn runs, SessionFileError when the file can not be read, as ``save`` does, and what
-        ``amendment`` raises: then the conversation is what the file says, and what was not saved yet.
+        Raises UsageError during a turn, SessionFileError if the file cannot be read, as ``save`` does, and whatever
+        ``amendment`` raises. The conversation then equals the file, followed by the unsaved messages.
         """
         if self._journal:
-            raise UsageError("A turn is running: wait for its end, or interrupt it.")
-        if self.stored is None:
-            # What is taken away is on the disk first.
+            raise UsageError("A turn is running. Wait until it ends, or interrupt it.")
+        if self.file is None:
+            # Removed messages must be on disk first, so that they can be restored.
             self.save(conversation, model)
         unsaved = conversation.unsaved
         try:
             return self.save(conversation, model, amendment)
         except BaseException:
-            if self.stored is not None:
-                conversation.reset(self.stored.session, unsaved)
+            if self.file is not None:
+                conversation.reset(self.file.session, unsaved)
             raise
 
     def save(self, conversation: Conversation, model: str | None, amendment: Amendment | None = None) -> SaveReport:
-        """Write what is new of the conversation, after ``amendment``, into its file.
+        """Apply ``amendment`` to the conversation and write what is new to its file.
 
         Raises StorageError, SessionBusy; with an ``amendment`` also SessionFileError.
         """
         try:
-            report = _while_swept(lambda: self._save_locked(conversation, model, amendment))
+            report = _retry_missing_folder(lambda: self._save_locked(conversation, model, amendment))
         except OSError as error:
             self._keep_journal()
             raise explain_error(error, "save the session", self._folder or self.backend.sessions_dir) from error
@@ -233,22 +177,20 @@ class SessionWriter:
             return self._save(conversation, model, folder, amendment)
 
     def _keep_journal(self) -> None:
-        """The turn is over: its journal is for a crash before the next save that succeeds."""
+        """End the turn, but keep its journal until the next successful save."""
         if self._journal:
             self._unsaved.append(self._journal)
             self._journal = None
 
     def release(self) -> None:
-        """Let go of the session. Turns that could not be saved stay in their journals for the next start."""
+        """Close the session; unsaved turns stay in their journals for the next start."""
         self._keep_journal()
         for journal in self._unsaved:
             journal.close()
         self._unsaved.clear()
-        if self.stored:
-            self.stored.forget_displaced()
-        if self._open:
-            self._open.release()
-            self._open = None
+        if self.file:
+            self.file.forget_replaced()
+        self._unlock_open()
 
     def _save(
         self, conversation: Conversation, model: str | None, folder: Path, amendment: Amendment | None
@@ -257,105 +199,164 @@ class SessionWriter:
         unsaved = conversation.unsaved
         for _ in range(TRIES):
             try:
-                if self.stored is None:
+                if self.file is None:
                     return self._create(conversation, model, folder)
                 if amendment is not None:
-                    # Made anew each time, of what the file says by then.
-                    conversation.reset(self.stored.session, unsaved)
+                    # Start again from the file, which may have changed since the previous attempt.
+                    conversation.reset(self.file.session, unsaved)
                 notices += self._pull(conversation)
                 if amendment is not None:
                     unsaved = conversation.unsaved
-                    amendment(conversation, self.stored)
+                    amendment(conversation, self.file)
                 session = conversation.snapshot(model)
                 changed = conversation.system_changed
-                self.stored.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
-                conversation.saved_now(session)
-                self.stored.sync()
-                notices += self.beside.rejoined(self.backend.fs)
-                return SaveReport(self.stored.path, notice=" ".join(notices) or None)
-            except ChangedMeanwhile:
+                self.file.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
+                conversation.mark_saved(session)
+                self.file.sync()
+                notices += self.recovered.rejoined(self.backend.fs)
+                return SaveReport(self.file.path, notice=" ".join(notices) or None)
+            except ConcurrentChange:
                 continue
             except FileNotFoundError:
-                with contextlib.suppress(ChangedMeanwhile):  # it has come back: look again
+                with contextlib.suppress(ConcurrentChange):  # the file exists again: retry
                     path = self._create(conversation, model, folder).path
                     notices.append(f"{path} had been removed; the session was written again.")
                     if amendment is None:
                         return SaveReport(path, notice=" ".join(notices))
                     unsaved = conversation.unsaved
             except SessionFileError as error:
-                if amendment is not None or self.stored is None:
+                if amendment is not None or self.file is None:
                     raise
-                return self.beside.save(self.stored, conversation, model, error)
+                return self.recovered.save(self.file, conversation, model, error)
         raise OSError(f"{folder / FILE_NAME} changes faster than it can be saved")
 
     def _create(self, conversation: Conversation, model: str | None, folder: Path) -> SaveReport:
-        session, origin = conversation.snapshot(model), conversation.origin
-        text = origin.carry_over(self.backend.fs, session, folder) if origin else None
-        before, again = self.stored, self.stored is not None
-        self.stored = self.backend.create(session, folder, again=again, text=text)
+        session, source = conversation.snapshot(model), conversation.fork_source
+        text = source.carry_over(self.backend.fs, session, folder) if source else None
+        before = self.file
+        self.file = self.backend.create(session, folder, again=before is not None, text=text)
         if before:
-            before.forget_displaced()
-        conversation.origin = None
-        conversation.saved_now(session)
-        return SaveReport(self.stored.path)
+            before.forget_replaced()
+        conversation.fork_source = None
+        conversation.mark_saved(session)
+        return SaveReport(self.file.path)
 
     def refresh(self, conversation: Conversation, *, own: bool = False) -> list[str]:
-        """Reload a changed file (``own`` as in ``reload``); one that can not be read is spoken of at the turn's end."""
-        if self.stored is None:
+        """Reload the file if it changed, and return notices.
+
+        An unreadable file is only reported. ``own`` is that of ``reload``.
+        """
+        if self.file is None:
             return []
         try:
-            notices = self._pull(conversation, own=own)
-            if conversation.unsaved:
-                # An edit made too late, or turns that had to be saved beside the file: put them there at once. Where
-                # that fails, so will the end of the turn, and tells why.
-                with contextlib.suppress(StorageError):
-                    report = self.save(conversation, None)
-                    notices += [report.notice] if report.notice else []
-            return notices
-        except FileNotFoundError:
-            return []
+            with explained("read the session", self.file.path.parent), contextlib.suppress(FileNotFoundError):
+                notices = self._pull(conversation, own=own)
+                if conversation.unsaved:
+                    # A lost race with an editor, or turns in a recovery file: write them to session.yaml at once. If
+                    # that fails, the save at the end of the turn fails too and reports the reason.
+                    with contextlib.suppress(StorageError):
+                        report = self.save(conversation, None)
+                        notices += [report.notice] if report.notice else []
+                return notices
         except SessionFileError as error:
-            return [f"{error}. The file is left alone: mend that line, and it is read again before the next turn."]
-        except OSError as error:
-            raise explain_error(error, "read the session", self.stored.path.parent) from error
+            return [
+                f"{error}. Fix that line; aloop reads the file again before the next turn and does not overwrite it."
+            ]
+        return []
 
     def _pull(self, conversation: Conversation, *, own: bool = False) -> list[str]:
-        """Take over a changed file; raises as ``reload`` does."""
-        if self.stored is None:
+        if self.file is None:
             return []
-        self.stored, notices = reload(self.stored, conversation, own=own)
+        self.file, notices = reload(self.file, conversation, own=own)
         return notices
 
     def _ensure_folder(self, session: Session) -> Path:
-        """Return the session's folder, made when it is not there, locked against other shells when held."""
-        fs = self.backend.fs
+        """Return the session's folder, created if missing and locked if held."""
         if self._folder is not None:
             try:
-                if not stat.S_ISDIR(fs.lstat(self._folder).st_mode):
-                    # A link would lead what is private out of the sessions folder.
-                    raise NotADirectoryError(errno.ENOTDIR, "is no folder any more", str(self._folder))
+                if not stat.S_ISDIR(self.backend.fs.lstat(self._folder).st_mode):
+                    # A symbolic link would expose private data outside the sessions folder.
+                    raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(self._folder))
             except FileNotFoundError:
-                if self._open:
-                    self._open.release()
-                    self._open = None
+                self._unlock_open()
                 self._folder = None
         if self._folder is None:
             self._folder = self.backend.make_folder(session)
-        self._take_hold(session.id)
+        self._lock_open(session.id)
         return self._folder
 
-    def _take_hold(self, session_id: str) -> None:
-        if self.hold and self._open is None and self._folder is not None:
-            self._open = OpenLock(self.backend.fs, self._folder, session_id)
+    def _lock_open(self, session_id: str) -> None:
+        if self.hold and self._open_lock is None and self._folder is not None:
+            self._open_lock = OpenLock(self.backend.fs, self._folder, session_id)
+
+    def _unlock_open(self) -> None:
+        if self._open_lock:
+            self._open_lock.release()
+            self._open_lock = None
 
     def _discard(self, journal: Journal) -> None:
-        with contextlib.suppress(OSError):  # the next start finds its turn saved, and removes it
+        with contextlib.suppress(OSError):  # the next start sees that its turn is saved, and removes it
             journal.discard()
 
 
-def _while_swept(work: Callable[[], T]) -> T:
-    """Do ``work``, and again where another start took the new folder, still empty, for one that a crash had left."""
+def _retry_missing_folder(work: Callable[[], T]) -> T:
+    """Retry ``work`` if another process removed the new folder as a leftover."""
     for _ in range(TRIES):
         with contextlib.suppress(FileNotFoundError):
             return work()
     return work()
+
+
+def reload(file: SessionFile, conversation: Conversation, *, own: bool = False) -> tuple[SessionFile, list[str]]:
+    """Update the conversation if its file changed; return the file and notices.
+
+    ``own`` words the notices for a change that the user has just made here. Unsaved messages are placed after those of
+    the file. Raises SessionFileError if the file is not a valid session, FileNotFoundError, OSError; the conversation
+    is then unchanged.
+    """
+    fresh = file.late_edit()
+    if fresh is not None and fresh.base is not None:
+        # This version does not have the messages that the last save added: they count as new again.
+        conversation.saved = fresh.base
+    elif _has_changed(file):
+        fresh = _read_again(file)
+    else:
+        return file, []
+    notice = _describe_reload(conversation, file, fresh, own=own)
+    conversation.adopt(fresh.session)
+    file.forget_replaced()
+    return fresh, [notice]
+
+
+def _has_changed(file: SessionFile) -> bool:
+    try:
+        return file.changed_on_disk()
+    except FileNotFoundError:
+        _wait()
+        return file.changed_on_disk()
+
+
+def _read_again(file: SessionFile) -> SessionFile:
+    try:
+        fresh = SessionFile.read(file.fs, file.path)
+        if not fresh.session.warnings or file.session.warnings:
+            return fresh
+        # The end marker is missing: an incomplete text may read as a shorter conversation.
+    except (SessionFileError, FileNotFoundError):
+        pass
+    _wait()
+    return SessionFile.read(file.fs, file.path)
+
+
+def _describe_reload(conversation: Conversation, old: SessionFile, fresh: SessionFile, *, own: bool) -> str:
+    changes = describe_changes(conversation.messages[: conversation.saved], fresh.session.messages)
+    notice = f"Edited: {changes.for_author()}." if own else f"{FILE_NAME} changed on disk: {changes}; reloaded."
+    if changes.removed:
+        copy = old.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
+        old.copy_to(copy)
+        notice += f" The previous version is kept as {copy.name}."
+    return notice
+
+
+def _wait() -> None:
+    threading.Event().wait(_RETRY_DELAY)

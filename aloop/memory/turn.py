@@ -1,4 +1,4 @@
-"""One turn of a conversation: from the question to the last answer, kept whole whatever ends it."""
+"""Turn: the messages from a question to its last answer, always saved."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from aloop.memory.session import SaveReport
 T = TypeVar("T")
 
 
-class TurnDisk(Protocol):
-    """What a turn needs of storage."""
+class TurnStorage(Protocol):
+    """The storage of a turn."""
 
     async def begin(self) -> None:
-        """Look at the session's file, and open a journal."""
+        """Reload the session file if it changed, and open a journal."""
         ...
 
     async def note(self, message: LLMMessage) -> None:
-        """Put a finished message into the journal."""
+        """Write a finished message to the journal."""
         ...
 
     async def drop(self) -> None:
-        """Remove the journal of a turn that was taken back."""
+        """Remove the journal without saving."""
         ...
 
     async def save(self) -> SaveReport:
@@ -35,35 +35,35 @@ class TurnDisk(Protocol):
 
 
 class Turn:
-    """An async context manager that collects the messages of a turn and, at its end, saves them.
+    """An async context manager that collects and saves the messages of a turn.
 
-    Ended by an exception before anything but the question was there, the turn is taken back: nothing is saved, and the
-    question is the asker's to ask again. Ended later, what there is stays: calls without a result get one that says
-    so, and the session is saved before the exception goes on. Cancelling again does not cut the save short.
+    If an exception ends the turn before the first answer, the question is removed and nothing is saved. If it ends the
+    turn later, tool calls without a result get a placeholder, and the session is saved before the exception is
+    propagated. Cancelling again does not interrupt the save.
     """
 
-    def __init__(self, messages: list[LLMMessage], disk: TurnDisk) -> None:
+    def __init__(self, messages: list[LLMMessage], storage: TurnStorage) -> None:
         self._messages = messages
-        self._disk = disk
+        self._storage = storage
         self._new: list[LLMMessage] = []
         self.report: SaveReport | None = None
         self.kept = False
 
     async def add(self, message: LLMMessage) -> None:
-        """Append a finished message: the question first, then each answer and each tool result.
+        """Append a finished message: the question, an answer or a tool result.
 
-        When this returns, the message is on the disk and outlives a crash.
+        When this returns, the message is on disk and survives a crash.
         """
         self._new.append(message)
         self._messages.append(message)
-        # Cancelled or not, the journal is not written behind the back of what comes next.
-        await finish_shielded(self._disk.note(message))
+        # Even if cancelled, the write must be complete before the next step.
+        await finish_shielded(self._storage.note(message))
 
     async def __aenter__(self) -> Turn:
         try:
-            await finish_shielded(self._disk.begin())
+            await finish_shielded(self._storage.begin())
         except asyncio.CancelledError:
-            await finish_shielded(self._disk.drop())
+            await finish_shielded(self._storage.drop())
             raise
         return self
 
@@ -72,17 +72,17 @@ class Turn:
     ) -> None:
         new = self._new
         if kind is not None and all(message.role == "user" for message in new):
-            mine = {id(message) for message in new}
-            self._messages[:] = [message for message in self._messages if id(message) not in mine]
-            await finish_shielded(self._disk.drop())
+            own = {id(message) for message in new}
+            self._messages[:] = [message for message in self._messages if id(message) not in own]
+            await finish_shielded(self._storage.drop())
             return
         self._messages.extend(answer_for(call) for call in unanswered(new))
         self.kept = True
-        self.report = await finish_shielded(self._disk.save())
+        self.report = await finish_shielded(self._storage.save())
 
 
 async def finish_shielded(work: Awaitable[T]) -> T:
-    """Await ``work`` to its end, whoever cancels meanwhile; the cancellation is passed on afterwards."""
+    """Await ``work`` to its end even if cancelled; raise CancelledError afterwards."""
     task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():

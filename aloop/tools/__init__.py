@@ -18,7 +18,10 @@ __all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "tool", "warm"]
 
 
 def default_tools(working_dir: Path, *, allow_outside: bool = False) -> list[Tool]:
-    """Return the standard tools; those for files ask before they leave ``working_dir`` unless ``allow_outside``."""
+    """Return the built-in tools, in the order in which the model sees them.
+
+    The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set.
+    """
     workspace = Workspace(working_dir, allow_outside=allow_outside)
     return [
         Calculator(),

@@ -1,7 +1,7 @@
-"""Consent: what has to be asked, what needs no question any more, and what a no means.
+"""Permissions for tool calls: when to ask, and what has been granted.
 
-Nothing here is ever stored, and nothing but the person and the program's own caller can grant anything: no text of a
-session, a project or a tool's output comes near it.
+Grants are never stored, and only the user or the calling program can give them: no text from a session, a project or
+a tool's output can.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from aloop.permissions import Ask, Kind, PermissionRequest
 
 
 class PermissionGate:
-    """The rule for one agent: ``allowed`` holds for as long as it lives, what is granted on the way for one session.
+    """The permissions of one agent.
 
-    Where ``ask`` is None nobody can be asked, and what would have to be is refused.
+    ``allowed`` kinds are never asked for; kinds granted by the user last for one session. If ``ask`` is None, no one
+    can be asked, and every other kind is refused.
     """
 
     def __init__(self, allowed: Iterable[Kind] = (), ask: Ask | None = None) -> None:
@@ -27,15 +28,15 @@ class PermissionGate:
         self._asking = asyncio.Lock()
 
     def enter(self, session_id: str) -> None:
-        """Forget what was granted when this is another session."""
+        """Forget the grants if this is a different session."""
         if session_id != self._session_id:
             self._session_id = session_id
             self._granted = frozenset()
 
     async def require(self, request: PermissionRequest) -> None:
-        """Return when the request is granted; raises ToolError, with the reason, when it is not.
+        """Return once the request is granted; raise ToolError if it is refused.
 
-        One question at a time: calls that run in parallel wait for each other here.
+        Parallel calls wait for each other here, so the user sees one question at a time.
         """
         async with self._asking:
             missing = [kind for kind in request.kinds if kind not in self._allowed | self._granted]
@@ -51,12 +52,15 @@ class PermissionGate:
 
 
 def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> ToolError:
-    """Return what to raise where nobody can be asked for what is ``missing``."""
+    """Return the error for a request that no one can be asked about."""
     return ToolError(
-        f"Refused: {request.summary}. Nobody can be asked here; --allow {','.join(missing)} would allow it."
+        f"Refused: {request.summary}. No one can be asked for permission in this run; "
+        f"--allow {','.join(missing)} would allow it."
     )
 
 
 def _refusal(reason: str) -> str:
-    said = f"The person said no: {reason.strip()}" if reason.strip() else "The person said no, without a reason."
-    return f"{said}\nNothing was done. Do not try the same by other means; go on without it, or ask."
+    declined = f"The user declined: {reason.strip()}" if reason.strip() else "The user declined and gave no reason."
+    return (
+        f"{declined}\nNothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
+    )

@@ -1,7 +1,4 @@
-"""What a tool is: a name, a JSON schema, and one coroutine.
-
-Blocking work beside the event loop, told to stop when nobody waits for it any more.
-"""
+"""The base class of tools, and blocking work in threads that can be told to stop."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from aloop.permissions import Form, PermissionRequest
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What goes back to the model; ``is_error`` tells it that the call failed, ``form`` how a screen shows it best."""
+    """The result for the model; ``form`` is a hint for display."""
 
     text: str
     is_error: bool = False
@@ -26,45 +23,50 @@ class ToolResult:
 
 
 OutputCallback = Callable[[str], None]
-"""Takes a piece of what a running tool puts out, for a person to follow."""
+"""Receives pieces of a running tool's output, for display."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A call made ready: ``run`` does just what ``request`` says, once that is granted; None asks for nothing."""
+    """A prepared call.
+
+    ``run`` does exactly what ``request`` describes, once that is granted; None means that no permission is needed.
+    """
 
     run: Callable[[OutputCallback], Awaitable[ToolResult]]
     request: PermissionRequest | None = None
 
 
 class Tool(ABC):
-    """One tool; a subclass sets the three class attributes and ``run``.
+    """Base class of tools.
 
-    ``parameters`` is a JSON schema of type object; arguments are validated against it before ``run`` sees them.
+    Subclasses set ``name``, ``description`` and ``parameters``, and implement ``run``. ``parameters`` is a JSON schema
+    of type object; arguments are validated against it before ``run`` is called.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     parameters: ClassVar[Mapping[str, Any]]
     headline: ClassVar[str] = ""
-    """The name of the argument that tells a reader most, shown beside the tool's name; empty when there is none."""
+    """The argument to show beside the tool's name; empty for none."""
     only_reads: ClassVar[bool] = False
-    """Whether calls change nothing, so that several of them may run at once."""
+    """True if calls change nothing, so that several may run at once."""
 
     @property
     def spec(self) -> ToolSpec:
         return ToolSpec(self.name, self.description, self.parameters)
 
     async def prepare(self, arguments: Mapping[str, Any]) -> Action:
-        """Return what the call would do; a tool that a person has to allow says so here, and changes nothing yet.
+        """Return the call as an action, without changing anything yet.
 
-        Raises ToolError, as ``run`` does, when it is clear by now that it can not be done.
+        Tools that need permission override this to add a request. Raises ToolError if the call is already known to
+        fail.
         """
-        return Action(lambda _tell: self.run(arguments))
+        return Action(lambda _on_output: self.run(arguments))
 
     @abstractmethod
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        """Do it; raise ToolError with a sentence the model can act on when it can not be done."""
+        """Run the call; raise ToolError with a message the model can act on if it fails."""
 
 
 T = TypeVar("T")
@@ -73,8 +75,8 @@ T = TypeVar("T")
 async def in_thread(work: Callable[[threading.Event], T]) -> T:
     """Run ``work(stop)`` in a thread; cancelling returns at once and sets ``stop``.
 
-    A thread can not be ended from outside, and the process waits for it when it exits: work of any length looks at
-    ``stop`` now and then and gives up when it is set.
+    A thread cannot be ended from outside, and the process waits for it on exit, so long work must check ``stop``
+    regularly and return when it is set.
     """
     stop = threading.Event()
     try:

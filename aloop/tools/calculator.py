@@ -1,16 +1,11 @@
-"""The tool that calculates: ``calculator``.
+"""The ``calculator`` tool.
 
-Arithmetic on text: parsed, never run, and refused at once when it would take long or grow large.
+An expression is translated to Python's notation, parsed and evaluated node by node; it is never executed as code.
+``×``, ``·`` and ``÷`` become ``*`` and ``/``, typographic minus signs ``-``, and ``^`` a power. ``1,234,567`` is one
+number, ``15%`` is 15/100, and ``15% of 80`` a product.
 
-Whole numbers are exact. No whole number on the way has more than MOST_BITS bits, so every step is fast and every
-result can be printed.
-
-The functions and constants of the calculator, and how large a number may grow in it.
-
-From the way people write arithmetic to the way Python does: the spelling, not yet the meaning.
-
-``×``, ``·`` and ``÷`` are taken as ``*`` and ``/``, typographic minus signs as ``-``, ``^`` as power (nobody who asks
-a calculator means exclusive or), ``1,234,567`` as one number, ``15%`` as 15/100, and ``15% of 80`` as a product.
+Integers are exact. No intermediate integer may have more than MAX_BITS bits, so every step is fast and every result can
+be printed.
 """
 
 from __future__ import annotations
@@ -26,33 +21,33 @@ from typing import Any, ClassVar
 from aloop.errors import ToolError
 from aloop.tools.base import Tool, ToolResult
 
-MOST_BITS = 14_000
-"""Of a whole number: 4,215 digits, just below what Python prints by default."""
+MAX_BITS = 14_000
+"""Of an integer: 4,215 digits, just below the limit that Python prints by default."""
 
-_LARGEST_FACTORIAL = 1_500  # the last round one within MOST_BITS
-_MOST_ARGUMENTS = 500
-_MOST_PLACES = 400
+_MAX_FACTORIAL = 1_500  # the largest round argument whose result is within MAX_BITS
+_MAX_ARGUMENTS = 500
+_MAX_PLACES = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of ``fewest`` to ``most`` numbers; ``call`` raises ValueError outside its domain."""
+    """A function of numbers; ``call`` raises ValueError outside its domain."""
 
     call: Callable[..., int | float]
-    fewest: int = 1
-    most: int = 1
+    min_arguments: int = 1
+    max_arguments: int = 1
 
 
 def _factorial(number: int | float) -> int:
     if number != int(number) or number < 0:
-        raise ToolError("factorial takes a whole number that is not negative.")
-    if number > _LARGEST_FACTORIAL:
-        raise ToolError(f"factorial is calculated up to {_LARGEST_FACTORIAL:,}.")
+        raise ToolError("factorial needs an integer that is not negative.")
+    if number > _MAX_FACTORIAL:
+        raise ToolError(f"The largest argument of factorial is {_MAX_FACTORIAL:,}.")
     return math.factorial(int(number))
 
 
 def _sqrt(number: int | float) -> int | float:
-    """Stay exact for the squares of whole numbers, of any size."""
+    """Return the square root, exact for squares of integers of any size."""
     if isinstance(number, int) and number >= 0 and (root := math.isqrt(number)) ** 2 == number:
         return root
     return math.sqrt(number)
@@ -60,27 +55,27 @@ def _sqrt(number: int | float) -> int | float:
 
 def _round(number: int | float, places: int | float = 0) -> int | float:
     # round(5, -10**9) would first calculate 10**10**9.
-    if places != int(places) or abs(places) > _MOST_PLACES:
-        raise ToolError(f"round takes a whole number of places, {_MOST_PLACES} at most.")
+    if places != int(places) or abs(places) > _MAX_PLACES:
+        raise ToolError(f"The number of places in round must be an integer, at most {_MAX_PLACES}.")
     return round(number, int(places)) if places else round(number)
 
 
-def _whole(rounding: Callable[[Any], int]) -> Callable[[int | float], int]:
-    return lambda number: number if isinstance(number, int) else rounding(number)
+def _rounding(function: Callable[[Any], int]) -> Callable[[int | float], int]:
+    return lambda number: number if isinstance(number, int) else function(number)
 
 
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function(abs),
-    "ceil": Function(_whole(math.ceil)),
+    "ceil": Function(_rounding(math.ceil)),
     "cos": Function(math.cos),
     "exp": Function(math.exp),
     "factorial": Function(_factorial),
-    "floor": Function(_whole(math.floor)),
+    "floor": Function(_rounding(math.floor)),
     "log": Function(math.log, 1, 2),
     "log10": Function(math.log10),
     "log2": Function(math.log2),
-    "max": Function(max, 2, _MOST_ARGUMENTS),
-    "min": Function(min, 2, _MOST_ARGUMENTS),
+    "max": Function(max, 2, _MAX_ARGUMENTS),
+    "min": Function(min, 2, _MAX_ARGUMENTS),
     "round": Function(_round, 1, 2),
     "sin": Function(math.sin),
     "sqrt": Function(_sqrt),
@@ -90,10 +85,10 @@ FUNCTIONS: Mapping[str, Function] = {
 CONSTANTS: Mapping[str, float] = {"e": math.e, "pi": math.pi, "tau": math.tau}
 
 
-LONGEST = 1_000
-"""Characters of an expression."""
-DEEPEST = 50
-"""Brackets within brackets."""
+MAX_CHARACTERS = 1_000
+"""Of an expression."""
+MAX_DEPTH = 50
+"""Of nested brackets."""
 
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "π": " pi ", "τ": " tau "})
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?(?![0-9])")
@@ -104,26 +99,29 @@ _TOKEN = re.compile(
 )
 
 
-def spell(text: str) -> str:
-    """Return ``text`` with its tokens in Python's spelling, a space between them; raises ToolError with a sentence."""
-    if len(text) > LONGEST:
-        raise ToolError(f"The expression has {len(text):,} characters; {LONGEST:,} are the most that are calculated.")
+def to_python(text: str) -> str:
+    """Return ``text`` in Python's notation, tokens separated by a space."""
+    if len(text) > MAX_CHARACTERS:
+        raise ToolError(f"The expression has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}.")
     if not text.strip():
-        raise ToolError("There is nothing to calculate: the expression is empty.")
-    return _Speller(text.translate(_SIGNS).strip().removesuffix("=")).spell()
+        raise ToolError("The expression is empty.")
+    return _Translator(text.translate(_SIGNS).strip().removesuffix("=")).translate()
 
 
-class _Speller:
-    """Reads the tokens from left to right; brackets are kept on a stack, for a comma means one thing in each kind."""
+class _Translator:
+    """Translates the tokens from left to right.
+
+    A comma separates arguments in the brackets of a call and thousands elsewhere, so open brackets are kept on a stack.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._position = 0
         self._out: list[str] = []
-        self._open: list[int] = []  # where in _out each open bracket's operand begins
-        self._operand = 0  # where the last whole operand begins
+        self._open: list[int] = []  # for each open bracket, the index in _out of its operand
+        self._operand = 0  # the index in _out of the last complete operand
 
-    def spell(self) -> str:
+    def translate(self) -> str:
         while token := self._next():
             kind, text = token
             if kind == "number":
@@ -138,13 +136,13 @@ class _Speller:
             elif text == "%":
                 self._put_percent()
             elif text == "," and not self._is_in_call():
-                raise ToolError("A comma stands between the arguments of a function, or in a number such as 1,234.")
+                raise ToolError("A comma may only separate the arguments of a function, or thousands as in 1,234.")
             else:
                 self._out.append("**" if text == "^" else text)
         return " ".join(self._out)
 
     def _next(self) -> tuple[str, str] | None:
-        """Return kind and text of the next token, and step over it."""
+        """Return the kind and the text of the next token and move past it."""
         while self._text[self._position : self._position + 1].isspace():
             self._position += 1
         if self._position == len(self._text):
@@ -155,7 +153,7 @@ class _Speller:
         token = _TOKEN.match(self._text, self._position)
         if token is None:
             character = self._text[self._position]
-            raise ToolError(f"{character!r} at character {self._position + 1} is nothing to calculate with.")
+            raise ToolError(f"{character!r} at character {self._position + 1} is not part of an expression.")
         self._position = token.end()
         return str(token.lastgroup), token[0]
 
@@ -173,67 +171,67 @@ class _Speller:
             self._put_operand(name)
 
     def _put_bracket(self) -> None:
-        if len(self._open) == DEEPEST:
-            raise ToolError(f"The brackets are more than {DEEPEST} deep.")
+        if len(self._open) == MAX_DEPTH:
+            raise ToolError(f"Brackets are nested more than {MAX_DEPTH} levels deep.")
         is_call = bool(self._out) and self._out[-1].isidentifier()
         self._open.append(len(self._out) - is_call)
         self._out.append("(")
 
     def _put_percent(self) -> None:
-        """Tell ``10 % 3``, the remainder, from ``10%``, a hundredth."""
+        """Distinguish ``10 % 3``, a remainder, from ``10%``, a percentage."""
         rest = self._text[self._position :].lstrip()
         if rest.startswith(("+", "-")):
-            raise ToolError("% before a sign can be read in two ways: write (10 / 100) - 3, or 10 % (-3).")
+            raise ToolError("% before a sign is ambiguous: write (10 / 100) - 3, or 10 % (-3).")
         if rest and (rest[0].isalnum() or rest[0] in "(.") and not re.match(r"of\b", rest, re.IGNORECASE):
             self._out.append("%")
             return
         if not self._out:
-            raise ToolError("There is no number before the %.")
+            raise ToolError("The % has no number before it.")
         self._out.insert(self._operand, "(")
         self._out += ["/", "100", ")"]
 
 
 def _decimal(text: str) -> str:
-    """Return a number without leading zeros, which Python refuses in whole numbers."""
+    """Return a number without leading zeros, which Python does not allow in integers."""
     return text.lstrip("0") or "0" if text.isdigit() else text
 
 
 Number = int | float
 
-_DEEPEST = 100  # operators within operators, where they do not just follow one another
+_MAX_NESTING = 100  # of operators, except in a chain such as 1 + 2 + 3
 
 
 def calculate(text: str) -> Number:
-    """Return the value of an expression; raises ToolError, with a sentence, for whatever has none."""
+    """Return the value of an expression; raises ToolError if it has none."""
     try:
-        return _value(ast.parse(spell(text), mode="eval").body, 0)
+        return _value(ast.parse(to_python(text), mode="eval").body, 0)
     except SyntaxError as error:
-        raise ToolError(f"That is no whole expression: {error.msg}. An example of one: 2 * (3 + 4)") from error
+        raise ToolError(f"The expression is not valid: {error.msg}. A valid one is 2 * (3 + 4)") from error
     except ZeroDivisionError as error:
-        raise ToolError("That divides by zero.") from error
+        raise ToolError("The expression divides by zero.") from error
     except OverflowError as error:
-        raise ToolError("A number on the way is too large for the calculator.") from error
+        raise ToolError("A number in the calculation is too large for the calculator.") from error
     except (RecursionError, MemoryError) as error:
         raise ToolError("The expression is nested too deeply.") from error
     except ValueError as error:
-        raise ToolError(f"That has no real value ({error}).") from error
+        raise ToolError(f"The expression has no real value ({error}).") from error
 
 
-def show(value: Number) -> str:
-    """Return a value as a person writes it: fractions with 15 digits, the most of which all are right."""
+def format_number(value: Number) -> str:
+    """Return a value as text, a float with the 15 digits that are always correct."""
     try:
         return str(value) if isinstance(value, int) else f"{value + 0.0:.15g}"
     except ValueError as error:
-        # Only where PYTHONINTMAXSTRDIGITS is set lower than Python's own default.
-        raise ToolError("The result has more digits than Python is set to print.") from error
+        # Only if PYTHONINTMAXSTRDIGITS is lower than Python's default.
+        raise ToolError("The result has more digits than PYTHONINTMAXSTRDIGITS allows.") from error
 
 
 def _value(node: ast.expr, depth: int) -> Number:
-    if depth > _DEEPEST:
+    if depth > _MAX_NESTING:
         raise ToolError("The expression is nested too deeply.")
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return _sound(number)
+            return _require_in_range(number)
         case ast.Name(id=name):
             return _constant(name)
         case ast.BinOp():
@@ -245,22 +243,24 @@ def _value(node: ast.expr, depth: int) -> Number:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
             return _call(name, [_value(argument, depth + 1) for argument in arguments])
         case ast.Call():
-            raise ToolError("Between a number and a bracket there must be an operator: write 2 * (3 + 4).")
+            raise ToolError("An operator is missing between a number and a bracket: write 2 * (3 + 4).")
         case _:
-            raise ToolError("Only numbers, + - * / // % **, brackets and the functions of the calculator are known.")
+            raise ToolError(
+                "An expression may contain only numbers, + - * / // % **, brackets, functions and constants."
+            )
 
 
 def _chain(node: ast.BinOp, depth: int) -> Number:
-    """Evaluate ``1 + 2 + 3 + …`` in a loop: as a tree it is as deep as it is long."""
-    spine = [node]
-    while isinstance(spine[-1].left, ast.BinOp):
-        spine.append(spine[-1].left)
-    value = _value(spine[-1].left, depth + 1)
-    for step in reversed(spine):
+    """Evaluate ``1 + 2 + 3 + …`` in a loop, because its tree is as deep as it is long."""
+    chain = [node]
+    while isinstance(chain[-1].left, ast.BinOp):
+        chain.append(chain[-1].left)
+    value = _value(chain[-1].left, depth + 1)
+    for step in reversed(chain):
         operate = _OPERATORS.get(type(step.op))
         if operate is None:
-            raise ToolError("Only the operators + - * / // % and ** are known.")
-        value = _sound(operate(value, _value(step.right, depth + 1)))
+            raise ToolError("The only operators are + - * / // % and **.")
+        value = _require_in_range(operate(value, _value(step.right, depth + 1)))
     return value
 
 
@@ -269,24 +269,24 @@ def _constant(name: str) -> Number:
         return CONSTANTS[name]
     if name in FUNCTIONS:
         raise ToolError(f"{name} is a function: write {name}(…).")
-    raise ToolError(f"{name!r} is not known here: the calculator has no variables.")
+    raise ToolError(f"Unknown name {name!r}: the calculator has no variables.")
 
 
 def _call(name: str, arguments: list[Number]) -> Number:
     function = FUNCTIONS.get(name)
     if function is None:
-        raise ToolError(f"There is no function {name!r}. There are: {', '.join(sorted(FUNCTIONS))}.")
-    if not function.fewest <= len(arguments) <= function.most:
+        raise ToolError(f"Unknown function {name!r}. The functions are {', '.join(sorted(FUNCTIONS))}.")
+    if not function.min_arguments <= len(arguments) <= function.max_arguments:
         raise ToolError(f"{name} does not take {len(arguments)} arguments.")
-    return _sound(function.call(*arguments))
+    return _require_in_range(function.call(*arguments))
 
 
-def _sound(value: Number | complex) -> Number:
-    """Return ``value`` when it is a number that may be gone on with."""
+def _require_in_range(value: Number | complex) -> Number:
+    """Return ``value``; raises ToolError if complex, OverflowError if too large."""
     if isinstance(value, complex):
-        raise ToolError("The result is no real number.")
+        raise ToolError("The result is not a real number.")
     if isinstance(value, int):
-        if value.bit_length() > MOST_BITS:
+        if value.bit_length() > MAX_BITS:
             raise OverflowError
     elif not math.isfinite(value):
         raise OverflowError
@@ -294,7 +294,7 @@ def _sound(value: Number | complex) -> Number:
 
 
 def _divide(left: Number, right: Number) -> Number:
-    """Divide whole numbers exactly where that comes out even, however large they are."""
+    """Divide; the quotient of integers of any size is exact if it is an integer."""
     if isinstance(left, int) and isinstance(right, int) and right and not left % right:
         return left // right
     return left / right
@@ -303,9 +303,9 @@ def _divide(left: Number, right: Number) -> Number:
 def _power(base: Number, exponent: Number) -> Number | complex:
     if isinstance(base, int) and isinstance(exponent, int) and exponent > 0:
         if abs(base) <= 1:
-            exponent = 2 - exponent % 2  # of these only the parity counts, and it may be as large as it likes
-        elif (base.bit_length() - 1) * exponent > MOST_BITS:
-            raise OverflowError  # the size of the result is known before a multiplication is made
+            exponent = 2 - exponent % 2  # for -1, 0 and 1 only the parity counts, so any exponent is allowed
+        elif (base.bit_length() - 1) * exponent > MAX_BITS:
+            raise OverflowError  # known from the size alone, before any multiplication
     result: Number | complex = base**exponent
     return result
 
@@ -322,13 +322,14 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Number, Number], Number | comp
 
 
 class Calculator(Tool):
-    """Gives the value of one arithmetic expression. It is bounded, so it needs no thread."""
+    """Calculates one arithmetic expression; fast enough to need no thread."""
 
     name = "calculator"
     description = (
-        "Calculate an arithmetic expression. Whole numbers are exact. Operators: + - * / // ** (or ^) and % "
-        f"(remainder, or percent as in 15% of 80). Functions: {', '.join(FUNCTIONS)} (angles in radians, log is "
-        f"natural unless a base follows, round takes a half to the even side). Constants: {', '.join(CONSTANTS)}."
+        "Calculate an arithmetic expression. Integers are exact. Operators: + - * / // ** (or ^) and % (remainder, or "
+        f"percent as in 15% of 80). Functions: {', '.join(FUNCTIONS)} (angles are in radians; log(x) is natural, "
+        "log(x, base) takes a base; round(0.5) is 0, the nearest even integer). "
+        f"Constants: {', '.join(CONSTANTS)}."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -340,4 +341,4 @@ class Calculator(Tool):
     only_reads = True
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        return ToolResult(show(calculate(arguments["expression"])))
+        return ToolResult(format_number(calculate(arguments["expression"])))

@@ -1,7 +1,4 @@
-"""``@tool``: a typed function with a docstring becomes a tool.
-
-What a function takes, as the JSON schema that a model is given.
-"""
+"""The ``@tool`` decorator: makes a tool from a typed function with a docstring."""
 
 from __future__ import annotations
 
@@ -26,19 +23,21 @@ _PLAIN: dict[object, dict[str, Any]] = {
 
 
 def parameters_schema(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the schema; raises TypeError that names the parameter which can not be described."""
+    """Return the JSON schema of the parameters; raise TypeError if one has none."""
     hints = get_type_hints(function, include_extras=True)
     properties: dict[str, Any] = {}
     required: list[str] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise TypeError(f"{function.__name__}: a tool gets its arguments by name, so {parameter} can not be one")
+            raise TypeError(
+                f"{function.__name__}: tools are called with arguments by name, so {parameter} is not supported"
+            )
         if name not in hints:
-            raise TypeError(f"{function.__name__}: the parameter {name} has no annotation")
+            raise TypeError(f"{function.__name__}: parameter {name} has no type annotation")
         try:
             properties[name] = _schema(hints[name])
         except TypeError as error:
-            raise TypeError(f"{function.__name__}: the parameter {name} {error}") from None
+            raise TypeError(f"{function.__name__}: parameter {name} {error}") from None
         if parameter.default is parameter.empty:
             required.append(name)
         elif _is_json(parameter.default):
@@ -61,7 +60,7 @@ def _schema(annotation: Any) -> dict[str, Any]:
         return {"type": "array"} | ({"items": _schema(arguments[0])} if arguments else {})
     if origin is dict and (not arguments or arguments[0] is str):
         return {"type": "object"} | ({"additionalProperties": _schema(arguments[1])} if arguments else {})
-    raise TypeError(f"is of a type that JSON does not know: {annotation}")
+    raise TypeError(f"has a type that JSON schema cannot express: {annotation}")
 
 
 def _is_json(value: object) -> bool:
@@ -82,20 +81,21 @@ def tool(*, name: str | None = None, only_reads: bool = False) -> Callable[[Func
 def tool(
     function: Function | None = None, /, *, name: str | None = None, only_reads: bool = False
 ) -> Tool | Callable[[Function], Tool]:
-    """Make a tool of a function: its docstring tells the model what it does, its annotations what it takes.
+    """Make a tool from a function.
 
-    Parameters may be ``str``, ``int``, ``float``, ``bool``, lists and dicts of these, ``Literal``, unions, and
-    ``Annotated`` with a text that describes one; a parameter with a default may be left out. What is returned goes back
-    to the model: text and ToolResult as they are, anything else as JSON. Raising ToolError tells the model what to do
-    instead. An async function runs on the event loop, any other in a thread. ``name`` is the function's own if not
-    given; ``only_reads`` lets several calls run at once. Nobody is asked before it runs: what it may do is its author's
-    business. Raises TypeError for a function that can not be described.
+    The model reads the docstring and a schema made from the annotations. Parameters may be ``str``, ``int``, ``float``,
+    ``bool``, lists and dicts of these, ``Literal``, unions, and ``Annotated`` with a string that describes the
+    parameter. A parameter with a default is optional. The return value goes back to the model: strings and ToolResult
+    as they are, anything else as JSON. Raise ToolError to tell the model what to do instead. Async functions run on the
+    event loop, others in a thread. ``name`` defaults to the function's name; ``only_reads`` lets several calls run at
+    once. The tool runs without asking the user for permission. Raises TypeError for a function without a docstring or
+    with a parameter that has no schema.
     """
 
     def make(function: Function) -> Tool:
         description = inspect.getdoc(function)
         if not description:
-            raise TypeError(f"{function.__name__}: without a docstring, no model would know what it does")
+            raise TypeError(f"{function.__name__}: a tool needs a docstring, which the model reads")
         schema = parameters_schema(function)
         texts = [key for key, value in schema["properties"].items() if value.get("type") == "string"]
         attributes = {
@@ -114,7 +114,7 @@ def tool(
 
 
 class _FunctionTool(Tool, ABC):
-    """A tool whose work is done by a function; each has a class of its own, as any other tool."""
+    """Base of the classes that ``@tool`` creates, one for each function."""
 
     function: ClassVar[Function]
 

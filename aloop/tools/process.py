@@ -1,4 +1,4 @@
-"""Commands that run in a process group of their own, are listened to while they run, and are ended whole."""
+"""Commands in their own process group, which ends with the command."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_BYTES = 5_000_000
-"""Kept of the beginning of what a command prints, and as much of its end."""
+from aloop.text import HeadAndTail
+
+MOST_CHARACTERS = 5_000_000
+"""Kept from the start of a command's output, and as many from its end."""
 
 _CHUNK = 1 << 16
-_AT_ONCE = 0.03  # seconds that a person who cancels waits, for the command that ends when it is told to
-_GRACE = 2.0  # seconds in which a command may put its things in order once it is told to end
-_LAST_WORDS = 1.0  # seconds for what is still in the pipe, should somebody who left the group hold it open
+_CANCEL_WAIT = 0.03  # seconds that a cancelled caller waits for a command that ends promptly
+_GRACE = 2.0  # seconds between SIGTERM and SIGKILL
+_DRAIN = 1.0  # seconds to read what is left in the pipe if a process outside the group holds it open
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a command ended; ``code`` is negative for a signal, ``is_late`` tells that its time was over."""
+    """The result of a command; ``code`` is negative for a signal."""
 
     output: str
     code: int
     timed_out: bool
 
 
-def ending(code: int) -> str:
-    """Return in words how a command ended with ``code``."""
+def describe_exit(code: int) -> str:
+    """Return ``code`` in words: ``exit code 1`` or ``ended by SIGKILL``."""
     if code >= 0:
         return f"exit code {code}"
     try:
@@ -41,69 +43,61 @@ def ending(code: int) -> str:
 
 
 class _Output:
-    """Collects bytes, the middle of very many left out, and tells the text of each piece as it comes."""
+    """Decodes a command's output, collects it, and passes each piece on."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, on_output: Callable[[str], None]) -> None:
+        self._on_output = on_output
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._dropped = 0
+        self._kept = HeadAndTail(MOST_CHARACTERS)
 
     def mute(self) -> None:
-        """Tell nothing any more: nobody listens."""
-        self._tell = lambda _text: None
+        """Stop passing pieces on."""
+        self._on_output = lambda _text: None
 
     def add(self, data: bytes) -> None:
         if text := self._decoder.decode(data):
-            self._tell(text)
-        room = MOST_BYTES - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:]
-        if len(self._tail) > 2 * MOST_BYTES:
-            self._drop()
+            self._on_output(text)
+            self._kept.add(text)
 
-    def text(self) -> str:
-        self._drop()
-        dropped = f"\n[… {self._dropped:,} bytes were not kept …]\n".encode() if self._dropped else b""
-        return bytes(self._head + dropped + self._tail).decode(errors="replace")
-
-    def _drop(self) -> None:
-        surplus = max(0, len(self._tail) - MOST_BYTES)
-        self._dropped += surplus
-        del self._tail[:surplus]
+    def finish(self) -> str:
+        self._kept.add(self._decoder.decode(b"", final=True))
+        return self._kept.text
 
 
 async def run_command(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float | None, tell: Callable[[str], None]
+    command: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    seconds: float | None,
+    on_output: Callable[[str], None],
 ) -> CommandResult:
-    """Run ``command`` with nothing to read, until it ends or ``seconds`` (None: never) are over; raises OSError.
+    """Run ``command`` for at most ``seconds`` (None: no limit); raise OSError.
 
-    When it is over, or this is cancelled, everything that it has started ends with it. Who cancels does not wait for
-    that: what does not end when it is told to is killed after a moment, or with the event loop.
+    Standard input is empty. When it ends, times out or is cancelled, every process in its group is ended too. A
+    cancelled caller does not wait for that: processes that ignore SIGTERM are killed a moment later, or when the event
+    loop ends.
     """
-    output = _Output(tell)
+    output = _Output(on_output)
     running = asyncio.ensure_future(_run(command, folder, env, seconds, output))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         output.mute()
         running.cancel()
-        _LEFT.add(running)
-        running.add_done_callback(_ended)
-        await asyncio.wait([running], timeout=_AT_ONCE)
+        _ABANDONED.add(running)
+        running.add_done_callback(_forget)
+        await asyncio.wait([running], timeout=_CANCEL_WAIT)
         raise
 
 
-_LEFT: set[asyncio.Future[CommandResult]] = (
-    set()
-)  # what nobody waits for any more: held here, the loop holds it only weakly
+# Commands that are still ending after their caller was cancelled. The event loop holds only weak references to them.
+_ABANDONED: set[asyncio.Future[CommandResult]] = set()
 
 
-def _ended(running: asyncio.Future[CommandResult]) -> None:
-    _LEFT.discard(running)
+def _forget(running: asyncio.Future[CommandResult]) -> None:
+    _ABANDONED.discard(running)
     if not running.cancelled():
-        running.exception()  # whoever wanted to know has gone
+        running.exception()  # marks it as retrieved: no caller is left to handle it
 
 
 async def _run(
@@ -118,22 +112,22 @@ async def _run(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
-                start_new_session=True,  # no terminal to ask at, and one group to end
+                start_new_session=True,  # no terminal to prompt on, and one group to end
             )
         finally:
             os.close(write_end)
         listening = asyncio.ensure_future(_listen(reader, output))
-        is_late = False
+        timed_out = False
         try:
             async with asyncio.timeout(seconds):
                 await process.wait()
         except TimeoutError:
-            is_late = True
+            timed_out = True
         finally:
             await _end(process)
-            await asyncio.wait([listening], timeout=_LAST_WORDS)
+            await asyncio.wait([listening], timeout=_DRAIN)
             listening.cancel()
-    return CommandResult(output.text(), process.returncode or 0, is_late)
+    return CommandResult(output.finish(), process.returncode or 0, timed_out)
 
 
 async def _listen(reader: asyncio.StreamReader, output: _Output) -> None:
@@ -142,7 +136,7 @@ async def _listen(reader: asyncio.StreamReader, output: _Output) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the whole group: politely first when its leader still runs, and then for certain."""
+    """End the whole group: SIGTERM first if its leader still runs, then SIGKILL."""
     try:
         if process.returncode is None:
             _signal(process, signal.SIGTERM)
@@ -150,18 +144,22 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 await asyncio.wait_for(process.wait(), _GRACE)
     finally:
         _signal(process, signal.SIGKILL)
-        # Also where this is cancelled, by the end of the event loop say: it takes a moment, and leaves nothing open.
+        # Also when this is cancelled, for example by the end of the event loop: it is quick and leaves nothing open.
         await process.wait()
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says the second of zombies
+    # The group may be gone; macOS raises PermissionError for zombies.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
 @asynccontextmanager
 async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
-    """Give a pipe of our own: with one of asyncio's, waiting for a process is waiting for all who hold its pipe."""
+    """Yield a reader and the file descriptor to write to.
+
+    With asyncio's own pipes, waiting for a process means waiting for every process that holds the pipe.
+    """
     read_end, write_end = os.pipe()
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(

@@ -1,4 +1,4 @@
-"""The built-in commands, in the order in which help shows them."""
+"""The registry of built-in commands, in the order of the help."""
 
 from __future__ import annotations
 

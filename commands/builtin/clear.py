@@ -1,30 +1,29 @@
-"""/clear: begin a new session; the one before stays as it was saved."""
+"""/clear: start a new session."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
-from commands.registry import Command, Outcome
-from commands.selection import save_before_leaving
+from commands.registry import Command
+from commands.session_browser import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def clear(context: Context, _argument: str) -> Outcome:
-    """Start a new session; raises StorageError, and stays, when the one before can not be saved."""
+async def clear(context: Context, _argument: str) -> None:
+    """Save the open session and start a new one; raise StorageError if that fails."""
     memory = context.memory
     if not memory.message_count:
-        context.view.info("This session is new already.")
-        return Outcome()
+        context.view.info("This session is already new.")
+        return
     await save_before_leaving(memory)
     before = memory.session_id[:SHORT_ID]
     memory.start_new()
-    context.view.info(f"A new session. The one before is saved as {before}: /resume {before} goes back to it.")
-    return Outcome()
+    context.view.info(f"Started a new session. The previous one is saved; /resume {before} returns to it.")
 
 
 COMMAND = Command(
-    name="clear", summary="Begin a new session; the one before stays saved", handler=clear, example="/clear"
+    name="clear", summary="Start a new session; the current one stays saved", handler=clear, example="/clear"
 )

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
 from commands.registry import Command, Next, Outcome
-from commands.selection import save_before_leaving
+from commands.session_browser import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def leave(context: Context, _argument: str) -> Outcome:
-    """Ask the shell to end; what can not be saved keeps it open, until it is told so a second time."""
+async def leave(context: Context, _argument: str) -> Outcome | None:
+    """End the shell; after a failed save, only the second call ends it."""
     try:
         await save_before_leaving(context.memory)
     except AloopError as error:
@@ -21,13 +21,18 @@ async def leave(context: Context, _argument: str) -> Outcome:
         if not context.warned_unsaved:
             context.warned_unsaved = True
             context.view.error(
-                "Not left: the last turns are in memory only. /export json PATH keeps them elsewhere, "
-                "/exit once more leaves without them."
+                "The shell stays open because the last turns are not saved. Use /export json PATH to save them "
+                "elsewhere, or /exit again to leave without them."
             )
-            return Outcome()
+            return None
     return Outcome(Next.LEAVE)
 
 
 COMMAND = Command(
-    name="exit", summary="Leave (Ctrl-D does too)", handler=leave, aliases=("quit",), group="Shell", example="/exit"
+    name="exit",
+    summary="Leave the shell (also Ctrl-D)",
+    handler=leave,
+    aliases=("quit",),
+    group="Shell",
+    example="/exit",
 )

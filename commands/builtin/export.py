@@ -1,4 +1,4 @@
-"""/export: the conversation as a document for people who have no aloop."""
+"""/export: write the conversation to a file that can be read without aloop."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from commands.registry import Argument, Command, Outcome
-from commands.selection import save_before_leaving
+from commands.registry import Argument, Command
+from commands.session_browser import save_before_leaving
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def export(context: Context, argument: str) -> Outcome:
-    """Write the open session to a file: ``argument`` is its format and, where it is not to get its own name, a path."""
-    # Imported here for start-up time: the engine is there by the time that there is anything to export.
+async def export(context: Context, argument: str) -> None:
+    """Export the open session; ``argument`` is a format and optionally a path."""
+    # Imported late for start-up time.
     from aloop.export import ExportExists, export_path, read_format, render, write_export
 
     memory, view = context.memory, context.view
     if not memory.message_count and memory.path is None:
-        view.info("This session is new: there is nothing to export.")
-        return Outcome()
+        view.info("This session is new, so there is nothing to export.")
+        return
     word, _, wanted = argument.partition(" ")
     form = read_format(word)
     try:
         await save_before_leaving(memory)
-        session = await memory.load_session(await memory.find_own_name(), sessions_dir=memory.sessions_dir)
+        session = await memory.library.load(await memory.find_own_name())
     except AloopError as error:
-        # Where a disk is full, or session.yaml can not be read, this is the way to get the conversation elsewhere.
+        # Continue: if the disk is full or session.yaml is broken, an export saves the conversation elsewhere.
         view.error(str(error))
         session = memory.snapshot()
     path = export_path(session, form, wanted.strip(), Path.cwd())
@@ -37,17 +37,16 @@ async def export(context: Context, argument: str) -> Outcome:
     try:
         await asyncio.to_thread(write_export, path, text)
     except ExportExists:
-        if not await view.confirm(f"{path} is there already. Write over it?"):
+        if not await view.confirm(f"{path} already exists. Overwrite it?"):
             view.info("Nothing was written.")
-            return Outcome()
+            return
         await asyncio.to_thread(write_export, path, text, replace=True)
-    view.info(f"Written: {path}")
-    return Outcome()
+    view.info(f"Exported to {path}")
 
 
 COMMAND = Command(
     name="export",
-    summary="Write this session to a file: md, html or json",
+    summary="Export this session to a file: md, html or json",
     handler=export,
     usage="FORMAT [PATH]",
     argument=Argument.TEXT,

@@ -1,33 +1,34 @@
-"""/help: the commands, from the registry."""
+"""/help: show the commands in the registry."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.pages import Help
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def show_help(context: Context, argument: str) -> Outcome:
-    """Show all commands, or the one that ``argument`` names, with or without its slash."""
+async def show_help(context: Context, argument: str) -> None:
+    """Show all commands, or the one named in ``argument``, with or without slash."""
     if not argument:
-        context.view.help(context.registry.commands)
-        return Outcome()
+        await context.view.show(Help(context.registry.commands))
+        return
     name = argument.removeprefix("/")
     command = context.registry.find(name)
     if command is None:
         guess = context.registry.suggest(name)
-        context.view.error(f"There is no command /{name}." + (f" Did you mean /{guess}?" if guess else ""))
+        hint = f"Did you mean /{guess}?" if guess else "/help lists the commands."
+        context.view.error(f"Unknown command /{name}. {hint}")
     else:
-        context.view.help([command])
-    return Outcome()
+        await context.view.show(Help([command]))
 
 
 COMMAND = Command(
     name="help",
-    summary="Show the commands, or more about one",
+    summary="Show the commands, or details about one",
     handler=show_help,
     usage="[COMMAND]",
     argument=Argument.COMMAND,

@@ -1,42 +1,34 @@
-"""/history: look at what is saved, without changing what is open."""
+"""/history: list saved sessions, or show one without opening it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from aloop.errors import AmbiguousPrefix
-from commands.builtin.resume import find_id, show_candidates
-from commands.registry import Argument, Command, Outcome
+from commands.pages import SessionStream, Transcript
+from commands.registry import Argument, Command
+from commands.selection import read_session
 
 if TYPE_CHECKING:
     from aloop.memory import SessionSummary
     from commands.context import Context
 
 
-async def history(context: Context, argument: str) -> Outcome:
-    """Show all saved sessions as rows, or the whole conversation that ``argument`` names."""
+async def history(context: Context, argument: str) -> None:
+    """List all saved sessions as rows, or show the session in ``argument``."""
     memory = context.memory
     if not argument:
         context.rows = []
-        await context.view.listing(_as_rows(context, memory.iterate_sessions(sessions_dir=memory.sessions_dir)))
+        await context.view.show(SessionStream(_as_rows(context, memory.library.iterate_sessions())))
         if not context.rows:
-            context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
-        return Outcome()
-    wanted = find_id(context, argument)
-    if wanted is None:
-        return Outcome()
-    try:
-        session = await memory.load_session(wanted, sessions_dir=memory.sessions_dir)
-    except AmbiguousPrefix as error:
-        await show_candidates(context, error)
-    else:
-        await context.view.conversation(session)
-    return Outcome()
+            context.view.info(f"No sessions are saved in {memory.sessions_dir} yet.")
+        return
+    session = await memory.library.load(read_session(context, argument))
+    await context.view.show(Transcript(session))
 
 
 async def _as_rows(context: Context, sessions: AsyncIterator[SessionSummary]) -> AsyncIterator[SessionSummary]:
-    """Note each session as a row, as it is shown."""
+    """Record each session as a row when it is shown."""
     async for session in sessions:
         context.rows.append(session.id)
         yield session
@@ -44,7 +36,7 @@ async def _as_rows(context: Context, sessions: AsyncIterator[SessionSummary]) ->
 
 COMMAND = Command(
     name="history",
-    summary="List all saved sessions, or read one from start to end",
+    summary="List all saved sessions, or show one in full",
     handler=history,
     usage="[ID or ROW]",
     argument=Argument.SESSION,

@@ -1,4 +1,4 @@
-"""/model: which model answers, and another one from now on."""
+"""/model: show or change the model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError
 from aloop.local_model.models import full_name, is_local, title_of
-from commands.registry import Argument, Command, Outcome
+from aloop.suggestions import closest_match
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
@@ -16,39 +17,41 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def model(context: Context, argument: str) -> Outcome:
-    """Say which model answers and which there are, or let the one that ``argument`` names answer from now on.
+async def model(context: Context, argument: str) -> None:
+    """Show the models, or switch to the one named in ``argument``.
 
-    Any name is taken, for the API may know models that the installed SDK does not; a name unknown to that is told.
+    Any name is accepted, because the API may offer models that the installed SDK does not list; such names get a
+    warning.
     """
-    # Imported here for start-up time, as the engine is everywhere in this package.
+    # Imported late for start-up time.
     from aloop.llm import known_models
 
     view, current = context.view, context.agent.llm.model
-    # In a thread: the list comes with the SDK, which takes a second to load.
+    # In a thread, because the list needs the SDK, which takes a second to load.
     known = await asyncio.to_thread(known_models)
     if not argument:
-        view.info(f"{title_of(current)} answers.")
-        view.info(f"/model NAME changes that, to any model of the API or a GGUF file (local:PATH): {', '.join(known)}.")
-        return Outcome()
+        view.info(f"The current model is {title_of(current)}.")
+        view.info(
+            f"/model NAME changes it. NAME is a model of the API or a GGUF file (local:PATH): {', '.join(known)}."
+        )
+        return
     if full_name(argument, Settings.from_env()) == current:
-        view.info(f"{title_of(current)} answers already.")
-        return Outcome()
+        view.info(f"The current model is already {title_of(current)}.")
+        return
     await switch(context.agent, argument)
     context.keeps_model = False
     if context.memory.path is not None:
         await context.memory.save_memory()
     name = context.agent.llm.model
-    view.info(f"{title_of(name)} answers from now on.{_doubt(name, known)}")
-    return Outcome()
+    view.info(f"The model is now {title_of(name)}.{_warning(name, known)}")
 
 
 async def switch(agent: ReActAgent, name: str) -> None:
-    """Let another model answer; raises MissingCredentials, and leaves the one there is, when nothing can be sent to it.
+    """Change the agent's model; raise MissingCredentials and keep the current one.
 
-    What the models before it thought stays in the session, and is not sent to it.
+    The thinking of earlier models stays in the session but is not sent to the new one.
     """
-    # Imported here for start-up time.
+    # Imported late for start-up time.
     from aloop.llm import create_llm
 
     before, agent.llm = agent.llm, create_llm(name)
@@ -56,10 +59,10 @@ async def switch(agent: ReActAgent, name: str) -> None:
 
 
 async def follow(agent: ReActAgent, session: Session) -> str | None:
-    """Go on with the model that ``session`` was last held with; return what to tell, None where nothing changes.
+    """Switch to the last model of ``session``.
 
-    Where that can not answer here, without its key or file, the present one stays, which is told. So it does after the
-    offline demo.
+    Returns a message, or None if nothing changes. If that model is unavailable here, for example without its key or
+    file, the current one stays and the message gives the reason. It also stays for sessions of the offline demo.
     """
     wanted = session.model
     if not wanted or wanted in (agent.llm.model, OFFLINE_MODEL):
@@ -67,25 +70,22 @@ async def follow(agent: ReActAgent, session: Session) -> str | None:
     try:
         await switch(agent, wanted)
     except LLMError as error:
-        stays = title_of(agent.llm.model)
-        return f"{title_of(wanted)} answered before in this session, and can not now: {error} {stays} answers."
-    return f"{title_of(wanted)} answers, as before in this session. /model changes that."
+        current = title_of(agent.llm.model)
+        return f"This session used {title_of(wanted)}, which is not available: {error} The model is {current} instead."
+    return f"The model is {title_of(wanted)}, as before in this session. /model changes it."
 
 
-def _doubt(name: str, known: tuple[str, ...]) -> str:
+def _warning(name: str, known: tuple[str, ...]) -> str:
     if name in known or is_local(name):
         return ""
-    # Imported here for start-up time: most names are right.
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean /model {near[0]}?" if near else ""
-    return f" The installed SDK does not name it, and the API may not know it.{hint}"
+    guess = closest_match(name, known)
+    hint = f" Did you mean /model {guess}?" if guess else ""
+    return f" The installed SDK does not list this model, so the API may reject it.{hint}"
 
 
 COMMAND = Command(
     name="model",
-    summary="Show which model answers and which there are, or change it",
+    summary="Show the current and available models, or change the model",
     handler=model,
     usage="[NAME]",
     argument=Argument.MODEL,

@@ -1,26 +1,25 @@
-"""/rename: give the open session a title."""
+"""/rename: set the title of the open session."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def rename(context: Context, argument: str) -> Outcome:
-    """Put a title into the session's header; without one, show what it has. Raises UsageError, StorageError."""
+async def rename(context: Context, argument: str) -> None:
+    """Set the title to ``argument``, or show it; raise UsageError or StorageError."""
     memory, view = context.memory, context.view
     if not argument:
-        title = f"This session is called “{memory.title}”." if memory.title else "This session has no title yet."
-        view.info(f"{title} /rename TITLE changes that.")
-        return Outcome()
+        title = f"The title is “{memory.title}”." if memory.title else "This session has no title yet."
+        view.info(f"{title} /rename TITLE changes it.")
+        return
     await memory.rename(argument)
-    when = "" if memory.path else " It is saved with the first turn."
-    view.info(f"This session is called “{memory.title}” from now on.{when}")
-    return Outcome()
+    when = "" if memory.path else " It will be saved with the first turn."
+    view.info(f"The title is now “{memory.title}”.{when}")
 
 
 COMMAND = Command(

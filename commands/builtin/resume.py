@@ -1,4 +1,4 @@
-"""/resume: go on in an earlier session."""
+"""/resume: open a saved session."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID, AmbiguousPrefix, DuplicateSessionId, SessionBusy, SessionDeclined, SessionError
+from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
+from aloop.text import quantity
 from commands.builtin.model import follow
-from commands.registry import Argument, Command, Outcome
-from commands.selection import save_before_leaving
-from commands.session_browser import Choice, SessionBrowser
+from commands.pages import Reminder, SearchContext, SessionList
+from commands.registry import Argument, Command
+from commands.selection import read_session
+from commands.session_browser import Choice, SessionBrowser, save_before_leaving
 from commands.trust import confirm_trust
 
 if TYPE_CHECKING:
@@ -22,144 +24,100 @@ if TYPE_CHECKING:
 RECENT = 20
 """Sessions that /resume lists."""
 
-_REMINDED = 2
-"""Exchanges shown of a session that was resumed."""
+_REMINDER = 2
+"""Exchanges shown when a session is resumed."""
 
-_ROW_DIGITS = 3
 _NOTHING_CHANGED = "Nothing was changed."
 
 
-async def resume(context: Context, argument: str) -> Outcome:
-    """Let a session be picked, or load the one that ``argument`` names: a row of the list shown last, or an id."""
-    if argument:
-        wanted = find_id(context, argument)
-        if wanted is not None:
-            await _go_on(context, wanted, context.hit_in_row(argument))
-    elif choice := await _pick(context):
-        await (_fork(context, choice.session_id) if choice.fork else _go_on(context, choice.session_id))
-    return Outcome()
+async def resume(context: Context, argument: str) -> None:
+    """Open the session in ``argument``, a row or an ID; without it, show the picker."""
+    try:
+        if argument:
+            await _open(context, read_session(context, argument), context.find_hit(argument))
+        elif choice := await _pick(context):
+            await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id))
+    except SessionDeclined:
+        context.view.info(_NOTHING_CHANGED)
 
 
-async def _go_on(context: Context, wanted: str, place: Hit | None = None) -> None:
+async def _open(context: Context, wanted: str, hit: Hit | None = None) -> None:
     await save_before_leaving(context.memory)
     try:
         session = await context.memory.resume(wanted, admit=partial(confirm_trust, context))
-    except AmbiguousPrefix as error:
-        await show_candidates(context, error)
-    except SessionDeclined:
-        context.view.info(_NOTHING_CHANGED)
     except (SessionBusy, DuplicateSessionId) as error:
-        await _offer_a_copy(context, wanted, error)
-    else:
-        report_resumed(context, session, place)
-        if not context.keeps_model and (notice := await follow(context.agent, session)):
-            context.view.info(notice)
-
-
-async def _offer_a_copy(context: Context, wanted: str, why: SessionError) -> None:
-    """Ask whether to go on in a copy of a session that is not to be gone on in; without a yes all stays as it is."""
-    if not await context.view.confirm(f"{str(why).rstrip('.')}. Go on in a copy?"):
-        context.view.info(_NOTHING_CHANGED)
+        if await context.view.confirm(f"{str(error).rstrip('.')}. Open a copy?"):
+            await _fork(context, wanted)
+        else:
+            context.view.info(_NOTHING_CHANGED)
         return
-    await _fork(context, wanted)
+    await report_resumed(context, session, hit)
+    if not context.keeps_model and (notice := await follow(context.agent, session)):
+        context.view.info(notice)
 
 
 async def _fork(context: Context, wanted: str) -> None:
     memory = context.memory
     await save_before_leaving(memory)
-    try:
-        await confirm_trust(context, await memory.load_session(wanted, sessions_dir=memory.sessions_dir))
-    except SessionDeclined:
-        context.view.info(_NOTHING_CHANGED)
-        return
+    await confirm_trust(context, await memory.library.load(wanted))
     session = await memory.fork(wanted)
-    context.view.exchanges(last_exchanges(session.messages, _REMINDED))
+    await context.view.show(Reminder(last_exchanges(session.messages, _REMINDER)))
     copy, original = session.id[:SHORT_ID], (session.forked_from or "")[:SHORT_ID]
-    context.view.info(f"Going on in {copy}, a copy of {original}. It is saved with its first turn.")
+    context.view.info(f"This is now {copy}, a copy of {original}. It will be saved with its first turn.")
 
 
-def find_id(context: Context, argument: str, lister: str = "/resume") -> str | None:
-    """Return the id or prefix that ``argument`` means; None, once the view has been told, for a row not shown.
-
-    Up to three digits are a row number, bound to the id that stood in that row; anything else begins an id. ``lister``
-    is the command that shows such rows.
-    """
-    if not (argument.isascii() and argument.isdigit() and len(argument) <= _ROW_DIGITS):
-        return argument.lower()
-    row = int(argument)
-    if 1 <= row <= len(context.rows):
-        return context.rows[row - 1]
-    if context.rows:
-        context.view.error(f"The list shown last has no row {row}; it has {len(context.rows)}.")
+async def report_resumed(context: Context, session: Session, hit: Hit | None = None) -> None:
+    """Show the end of the conversation, or the message of ``hit``, and any warnings."""
+    if hit and 0 < hit.message <= len(session.messages):
+        await context.view.show(SearchContext(session, hit))
     else:
-        context.view.error(f"No list was shown yet that could have a row {row}. {lister} shows one.")
-    return None
-
-
-async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
-    """Say that a prefix is not enough, and list the sessions it could mean, as rows to choose from."""
-    memory = context.memory
-    found = set(error.candidates)
-    listed = await memory.list_sessions(None, prefix=error.prefix, sessions_dir=memory.sessions_dir)
-    rows = [row for row in listed if row.id in found]
-    context.view.error(f"{len(error.candidates)} sessions begin with {error.prefix}. Type more of the id, or a row:")
-    context.rows = [row.id for row in rows]
-    await context.view.sessions(rows)
-
-
-def report_resumed(context: Context, session: Session, place: Hit | None = None) -> None:
-    """Show where the conversation was, or the ``place`` in it that was searched for, and what is odd about it."""
-    if place and 0 < place.message <= len(session.messages):
-        context.view.place(session, place)
-    else:
-        context.view.exchanges(last_exchanges(session.messages, _REMINDED))
+        await context.view.show(Reminder(last_exchanges(session.messages, _REMINDER)))
     for warning in session.warnings:
         context.view.info(warning)
-    count = len(session.messages)
-    context.view.info(f"Resumed {session.id[:SHORT_ID]} · {count} {'message' if count == 1 else 'messages'}")
+    context.view.info(f"Resumed {session.id[:SHORT_ID]} · {quantity(len(session.messages), 'message')}")
 
 
 def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMessage]:
-    """Return the end of ``messages`` from the user's ``count``-th last message on (all, when there are fewer)."""
+    """Return the messages from the user's ``count``-th last message on; all if fewer."""
     questions = [index for index, message in enumerate(messages) if message.role == "user"]
     return messages[questions[-count] :] if len(questions) >= count else messages
 
 
 async def _pick(context: Context) -> Choice | None:
-    """Return what was picked of all sessions; where nothing was, the recent ones stand on the screen, as rows."""
-    shelf = SessionBrowser(context.memory, RECENT)
+    """Let the user pick a session; if none is picked, list the recent ones as rows."""
+    browser = SessionBrowser(context.memory, RECENT)
     try:
-        choice = await context.view.pick(shelf)
+        choice = await context.view.pick(browser)
     finally:
-        # The picker shows it until the next key, and then is gone.
-        for told in shelf.told:
-            context.view.info(told)
+        # The picker shows each report only until the next key.
+        for report in browser.reports:
+            context.view.info(report)
     if choice is None:
-        await _list_recent(context, [] if shelf.told else shelf.rows)
+        await _list_recent(context, [] if browser.reports else browser.rows)
     else:
-        context.rows = shelf.rows
+        context.rows = browser.rows
     return choice
 
 
 async def _list_recent(context: Context, known: Sequence[str]) -> None:
-    """List the recent sessions; those ``known`` to be that need not be looked for among all."""
+    """List the recent sessions; their IDs in ``known``, if given, save a scan."""
     memory = context.memory
     if known:
-        rows = await memory.summarize(known, sessions_dir=memory.sessions_dir)
+        rows = await memory.library.summarize(known)
     else:
-        rows = await memory.list_sessions(RECENT, sessions_dir=memory.sessions_dir)
+        rows = await memory.library.list_sessions(RECENT)
     context.rows = [row.id for row in rows]
     if not rows:
-        context.view.info(f"There are no saved sessions in {memory.sessions_dir} yet.")
+        context.view.info(f"No sessions are saved in {memory.sessions_dir} yet.")
         return
-    # A pager would take the screen on which the rows are to stay.
-    await context.view.sessions(rows, paged=False)
-    context.view.info("/resume 1 loads the first row, /resume a1b2 the session whose id begins so.")
+    # Not in a pager, because the rows must stay on the screen.
+    await context.view.show(SessionList(rows, paged=False))
+    context.view.info("/resume 1 opens the first row, /resume a1b2 the session with that ID prefix.")
 
 
 COMMAND = Command(
     name="resume",
-    summary="Pick an earlier session to go on in, or name it",
+    summary="Open a saved session",
     handler=resume,
     usage="[ID or ROW]",
     argument=Argument.SESSION,

@@ -1,4 +1,4 @@
-"""/skip and /unskip: leave messages out of what the model is sent, and take them in again."""
+"""/skip and /unskip: leave messages out of requests, or include them again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
-from commands.registry import Argument, Command, Outcome
+from aloop.text import quantity
+from commands.registry import Argument, Command
 from commands.selection import numbered, read_range, require_in_range
 
 if TYPE_CHECKING:
@@ -15,26 +16,24 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def skip(context: Context, argument: str) -> Outcome:
-    """Mark the messages that ``argument`` numbers; raises UsageError when there are none such."""
+async def skip(context: Context, argument: str) -> None:
+    """Skip the messages numbered in ``argument``; raise UsageError if there are none."""
     if not argument:
-        raise UsageError("Which messages? /skip 3 leaves out one, /skip 3-5 several; /history shows their numbers.")
+        raise UsageError("Type message numbers: /skip 3 leaves out one, /skip 3-5 several. /history shows the numbers.")
     await _mark(context, _Marking(*read_range(argument), skip=True))
-    return Outcome()
 
 
-async def unskip(context: Context, argument: str) -> Outcome:
-    """Take the mark from the messages that ``argument`` numbers, without it from all."""
+async def unskip(context: Context, argument: str) -> None:
+    """Stop skipping the messages numbered in ``argument``, by default all."""
     if not argument:
         await _unskip_all(context)
     else:
         await _mark(context, _Marking(*read_range(argument), skip=False))
-    return Outcome()
 
 
 @dataclass(slots=True)
 class _Marking:
-    """A change of messages by their numbers; ``changed`` is how many got another mark, once it was made."""
+    """Marks messages by their numbers; ``changed`` then counts those that changed."""
 
     first: int
     last: int
@@ -42,7 +41,7 @@ class _Marking:
     changed: int = 0
 
     def __call__(self, messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
-        # Imported here for start-up time: the engine is there by the time that there are messages.
+        # Imported late for start-up time.
         from aloop.memory.conversation import expand_to_tool_calls, marked
 
         require_in_range(self.last, len(messages))
@@ -55,37 +54,39 @@ class _Marking:
 async def _mark(context: Context, marking: _Marking) -> None:
     asked, before = (marking.first, marking.last), context.agent.context_use.tokens
     await context.memory.edit(marking)
-    what = numbered(marking.first, marking.last).capitalize()
+    messages = numbered(marking.first, marking.last).capitalize()
     are = "is" if marking.first == marking.last else "are"
     if not marking.changed:
-        context.view.info(f"{what} {are} {'skipped' if marking.skip else 'sent'} already.")
+        context.view.info(f"{messages} {are} already {'skipped' if marking.skip else 'sent'}.")
         return
-    together = "" if asked == (marking.first, marking.last) else " A tool call and its results go together."
-    done = "left out of what the model is sent" if marking.skip else "sent to the model again"
-    context.view.info(f"{what} {are} {done}.{together} {_difference(context, before)}")
+    together = "" if asked == (marking.first, marking.last) else " A tool call and its results are kept together."
+    done = "no longer sent to the model" if marking.skip else "sent to the model again"
+    context.view.info(f"{messages} {are} {done}.{together} {_difference(context, before)}")
 
 
 async def _unskip_all(context: Context) -> None:
-    # As above.
+    # Imported late for start-up time.
     from aloop.memory.conversation import all_sent
 
-    before, count = context.agent.context_use.tokens, context.memory.messages
+    before, earlier = context.agent.context_use.tokens, context.memory.messages
     await context.memory.edit(all_sent)
-    changed = sum(now.skip is not then.skip for now, then in zip(context.memory.messages, count, strict=False))
+    changed = sum(now.skip is not then.skip for now, then in zip(context.memory.messages, earlier, strict=False))
     if changed:
-        what = "1 message is" if changed == 1 else f"{changed} messages are"
-        context.view.info(f"{what} sent to the model again. {_difference(context, before)}")
+        are = "is" if changed == 1 else "are"
+        context.view.info(
+            f"{quantity(changed, 'message')} {are} sent to the model again. {_difference(context, before)}"
+        )
     else:
         context.view.info("No message is skipped.")
 
 
 def _difference(context: Context, before: int) -> str:
-    return f"The context was about {before:,} tokens, and is about {context.agent.context_use.tokens:,} now."
+    return f"The context is now about {context.agent.context_use.tokens:,} tokens (before: {before:,})."
 
 
 SKIP = Command(
     name="skip",
-    summary="Leave messages out of what the model is sent",
+    summary="Exclude messages from the model's context",
     handler=skip,
     usage="N or N-M",
     argument=Argument.TEXT,
@@ -94,7 +95,7 @@ SKIP = Command(
 )
 UNSKIP = Command(
     name="unskip",
-    summary="Send skipped messages to the model again",
+    summary="Include skipped messages in the context again",
     handler=unskip,
     usage="[N or N-M]",
     argument=Argument.TEXT,

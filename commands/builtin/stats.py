@@ -1,24 +1,24 @@
-"""/stats: what this session holds."""
+"""/stats: statistics of the session."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Command, Outcome
+from commands.pages import Stats
+from commands.registry import Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def stats(context: Context, _argument: str) -> Outcome:
-    """Show the counts of the open session, what is not saved yet included."""
-    context.view.stats(context.memory.stats())
-    return Outcome()
+async def stats(context: Context, _argument: str) -> None:
+    """Show the statistics of the open session, including unsaved messages."""
+    await context.view.show(Stats(context.memory.stats()))
 
 
 COMMAND = Command(
     name="stats",
-    summary="Count the messages, tool calls and tokens of this session",
+    summary="Show the messages, tool calls and tokens of this session",
     handler=stats,
     example="/stats",
 )

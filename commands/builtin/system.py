@@ -1,31 +1,30 @@
-"""/system: what the model is told before the conversation."""
+"""/system: show or set the system message."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.registry import Argument, Command, Outcome
+from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def system(context: Context, argument: str) -> Outcome:
-    """Show the system message, or put ``argument`` in its place; a session that has a file has it there at once."""
+async def system(context: Context, argument: str) -> None:
+    """Show the system message, or replace it with ``argument`` and save the session."""
     if not argument:
         context.view.info(context.agent.system_text)
-        return Outcome()
+        return
     memory = context.memory
     memory.set_system_message(argument)
     if memory.path is not None:
         await memory.save_memory()
-    context.view.info("From the next turn on, this is what the model is told first.")
-    return Outcome()
+    context.view.info("The system message is changed from the next turn on.")
 
 
 COMMAND = Command(
     name="system",
-    summary="Show what the model is told before the conversation, or set it",
+    summary="Show or set the system message",
     handler=system,
     usage="[TEXT]",
     argument=Argument.TEXT,

@@ -1,11 +1,12 @@
-"""/trash and /restore: look at what was deleted, and bring it back."""
+"""/trash and /restore: list deleted sessions, and restore them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.builtin.resume import find_id
-from commands.registry import Argument, Command, Outcome
+from commands.pages import TrashList
+from commands.registry import Argument, Command
+from commands.selection import read_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,43 +14,40 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def trash(context: Context, _argument: str) -> Outcome:
-    """Show the deleted sessions as rows, the last deleted first."""
+async def trash(context: Context, _argument: str) -> None:
+    """List the deleted sessions as rows, last deleted first."""
     memory = context.memory
-    rows = await memory.list_trash(sessions_dir=memory.sessions_dir)
+    rows = await memory.library.list_trash()
     last: dict[str, Path] = {}
     for row in rows:
         last.setdefault(row.id, row.folder)
-    # By its id a session comes back as it was deleted last; what was deleted before is known by its folder.
+    # An ID restores the last deleted copy of a session; earlier copies are named by their folder.
     context.rows = [row.id if last[row.id] == row.folder else row.folder.name.lower() for row in rows]
     if not rows:
         context.view.info("The trash is empty.")
-        return Outcome()
-    await context.view.trash(rows)
-    context.view.info("/restore 1 brings the first row back; aloop sessions purge removes them for good.")
-    return Outcome()
+        return
+    await context.view.show(TrashList(rows))
+    context.view.info("/restore 1 restores the first row. aloop sessions purge deletes all of them permanently.")
 
 
-async def restore(context: Context, argument: str) -> Outcome:
-    """Bring back the session that ``argument`` names, a row of /trash or an id; without one, show the trash."""
+async def restore(context: Context, argument: str) -> None:
+    """Restore the session in ``argument``, a row or an ID; without it, list the trash."""
     if not argument:
-        return await trash(context, "")
-    wanted = find_id(context, argument, "/trash")
-    if wanted is not None:
-        memory = context.memory
-        summary = await memory.restore_session(wanted, sessions_dir=memory.sessions_dir)
-        # Imported here, where the engine is loaded: at the top it would be, too, before the first prompt is drawn.
-        from aloop.memory.sessions_dir.catalog import short_name_of
+        await trash(context, "")
+        return
+    memory = context.memory
+    summary = await memory.library.restore(read_session(context, argument, "/trash"))
+    # Imported late for start-up time.
+    from aloop.memory.sessions_dir.catalog import short_name_of
 
-        short = short_name_of(summary.id, summary.path.parent.name)
-        context.view.info(f"Restored {short}: /resume {short} goes on in it.")
-    return Outcome()
+    short = short_name_of(summary.id, summary.path.parent.name)
+    context.view.info(f"Restored {short}; /resume {short} opens it.")
 
 
 TRASH = Command(name="trash", summary="List the deleted sessions", handler=trash, example="/trash")
 RESTORE = Command(
     name="restore",
-    summary="Bring a deleted session back",
+    summary="Restore a deleted session",
     handler=restore,
     usage="[ID or ROW]",
     argument=Argument.DELETED,

@@ -1,4 +1,4 @@
-"""/undo, /redo and /retry: take the last turn out, put it back, and have its question answered again."""
+"""/undo, /redo and /retry: remove the last turn, restore it, or repeat it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import UsageError
 from commands.attachments import split_attachments
 from commands.chat import chat
+from commands.pages import Reminder
 from commands.registry import Command, Outcome
 from commands.selection import numbered
 
@@ -15,72 +16,73 @@ if TYPE_CHECKING:
 
 
 async def undo(context: Context, _argument: str) -> Outcome:
-    """Take the last turn out, and put its text on the prompt; raises UsageError when there is none."""
+    """Remove the last turn and put its text on the prompt; raise UsageError."""
     taken = await context.memory.undo()
     left = context.memory.message_count
-    what = numbered(left + 1, left + len(taken))
-    context.view.info(f"Took out the last turn, {what}; /redo puts it back.")
+    removed = numbered(left + 1, left + len(taken))
+    context.view.info(f"Removed the last turn ({removed}). /redo restores it.")
     return Outcome(prefill=_as_typed(taken[0].content or ""))
 
 
 def _as_typed(content: str) -> str:
-    """Return a message as it may be entered again: files are attached anew by their names, other texts stay in it."""
+    """Return a message to enter again: mentioned files are reattached, output stays."""
     typed, attachments = split_attachments(content)
     return typed if all(attachment.kind == "file" for attachment in attachments) else content
 
 
-async def redo(context: Context, _argument: str) -> Outcome:
-    """Put back what was undone last and show it; raises UsageError when there is nothing to be put back."""
+async def redo(context: Context, _argument: str) -> None:
+    """Restore what was undone last and show it; raise UsageError if there is nothing."""
     memory = context.memory
     done = await memory.redo()
-    context.view.exchanges(done.brought)
-    what = numbered(memory.message_count - len(done.brought) + 1, memory.message_count)
+    await context.view.show(Reminder(done.brought))
+    restored = numbered(memory.message_count - len(done.brought) + 1, memory.message_count)
     if done.taken:
-        context.view.info(f"This answer has changed places with the one that stood there ({what}). /redo goes on.")
+        context.view.info(f"Switched to the other answer ({restored}). /redo switches again.")
     else:
-        context.view.info(f"Put back the turn that was undone last, {what}.")
-    return Outcome()
+        context.view.info(f"Restored the turn that was undone last ({restored}).")
 
 
-async def retry(context: Context, _argument: str) -> Outcome:
-    """Ask the last question again; the answer before comes back when there is none, and is kept when there is."""
-    # Imported here for start-up time: the engine is there by the time that anything was asked.
+async def retry(context: Context, _argument: str) -> None:
+    """Ask the last question again and keep the previous answer for /redo.
+
+    If no new answer arrives, the previous one is restored.
+    """
+    # Imported late for start-up time.
     from aloop.memory.conversation import last_turn
 
     memory, view = context.memory, context.view
     if last_turn(memory.messages) is None:
-        raise UsageError("There is no question in this session that could be asked again.")
+        raise UsageError("This session has no question to ask again.")
     question, *_ = taken = await memory.undo()
     before = memory.message_count
-    view.exchanges([question])
+    await view.show(Reminder([question]))
     await chat(context, question.content or "")
     if memory.message_count == before:
         await memory.redo()
-        view.info("The answer before stands as it was.")
+        view.info("The previous answer is unchanged.")
     elif memory.messages[before:] == taken:
-        view.info("That is the same answer as before.")
+        view.info("The new answer is the same as the previous one.")
     else:
-        view.info("The answer before is kept: /redo has the two change places.")
-    return Outcome()
+        view.info("The previous answer is kept; /redo switches between the two.")
 
 
 UNDO = Command(
     name="undo",
-    summary="Take the last turn out, and put its text on the prompt",
+    summary="Remove the last turn and put its text on the prompt",
     handler=undo,
     group="Changing",
     example="/undo",
 )
 REDO = Command(
     name="redo",
-    summary="Put back what /undo took out, or the answer before /retry",
+    summary="Restore what /undo removed, or the answer before /retry",
     handler=redo,
     group="Changing",
     example="/redo",
 )
 RETRY = Command(
     name="retry",
-    summary="Ask the last question again; the answer before is kept",
+    summary="Ask the last question again; the previous answer is kept",
     handler=retry,
     group="Changing",
     example="/retry",

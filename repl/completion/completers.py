@@ -1,8 +1,6 @@
-"""Completion: a thin adapter from the registry and the session catalogs to prompt_toolkit.
+"""Completion of commands and their arguments, and of paths.
 
-All that can be completed at the prompt. Imported with the first line that may name some of it: all commands come.
-
-Completion of paths: after an @, and on Tab in a command for the shell.
+Imported when a line may contain a command or a path, because it imports all commands.
 """
 
 from __future__ import annotations
@@ -18,43 +16,42 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merg
 from prompt_toolkit.document import Document
 
 from aloop.sanitize import safe_line
+from aloop.width import unjoined
 from commands.builtin import REGISTRY
 from commands.context import Context
 from commands.mentions import mention
 from commands.registry import Argument, Command, Registry
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
 from repl.completion.session_source import Entry, SessionCatalog, SessionSources
-from repl.output.width import unjoined
 from repl.pages.listing import age
 
-_WHEN = 11
-_COUNT = 5
-"""Columns of a session's age and of its count of messages, in the menu."""
+_AGE_COLUMNS = 11
+_COUNT_COLUMNS = 5
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Offers(Protocol):
-    """The sessions that can be offered; neither makes a key wait."""
+class SessionCatalogs(Protocol):
+    """Catalogs of sessions; both methods return at once."""
 
     def sessions(self) -> SessionCatalog:
-        """Return the saved ones."""
+        """Return the saved sessions."""
         ...
 
     def trash(self) -> SessionCatalog:
-        """Return the deleted ones."""
+        """Return the deleted sessions."""
         ...
 
 
 class CommandCompleter(Completer):
-    """Completes command names after a slash, and the argument of the command that stands there."""
+    """Completes the names of commands after a slash, and their arguments."""
 
     def __init__(
         self,
         registry: Registry[Context],
-        catalogs: Offers,
+        catalogs: SessionCatalogs,
         models: ModelCatalog,
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -94,34 +91,33 @@ class CommandCompleter(Completer):
 
     def _session_ids(self, catalog: SessionCatalog, typed: str) -> Iterable[Completion]:
         for entry in catalog.find(typed):
-            # Written when it is drawn: by then the messages may be counted.
+            # Formatted when it is drawn: by then, the messages may be counted.
             meta = partial(self._meta, catalog, entry)
             yield Completion(entry.shortest, -len(typed), display=entry.shortest, display_meta=meta)
 
     def _meta(self, catalog: SessionCatalog, entry: Entry) -> str:
         count = catalog.count(entry.title)
-        when = f"{age(entry.title.updated_at, self._now()):<{_WHEN}}"
-        told = "" if count is None else f"{count:,}"
-        return f"{when} {told:>{_COUNT}}  {unjoined(safe_line(entry.title.title)) or '(no title)'}"
+        when = f"{age(entry.title.updated_at, self._now()):<{_AGE_COLUMNS}}"
+        messages = "" if count is None else f"{count:,}"
+        return f"{when} {messages:>{_COUNT_COLUMNS}}  {unjoined(safe_line(entry.title.title)) or '(no title)'}"
 
 
 def _matching_name(command: Command[Context], typed: str) -> str | None:
-    """Return the command's own name if it begins with what was typed, else an alias that does; None if none does."""
+    """Return the name, or else an alias, of ``command`` that starts with ``typed``."""
     if command.name.startswith(typed):
         return command.name
     return next((alias for alias in command.aliases if typed and alias.startswith(typed)), None)
 
 
-OFFERED = 50
-"""Names in the menu at most."""
+_MAX_PATHS = 50
 
 _MENTIONED = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]*)|([^\s"]*))\Z""")
-# What follows a blank or a redirection in a command; its first word is none of these.
+# An argument or a redirection of a shell command, not its first word.
 _ARGUMENT = re.compile(r"""(?:(?<=\s)|(?<=[=<>]))(?:"([^"\n]*)|([^\s"]*))\Z""")
 
 
 class FileCompleter(Completer):
-    """Completes paths from ``folder`` on; what is in a folder comes from the catalog, perhaps a moment later."""
+    """Completes paths relative to ``folder``: after @, and on Tab in a shell command."""
 
     def __init__(self, catalog: FileCatalog, folder: Callable[[], Path] = Path.cwd) -> None:
         self._catalog = catalog
@@ -139,19 +135,19 @@ class FileCompleter(Completer):
         above, slash, name = typed.rpartition("/")
         try:
             folder = self._folder() / Path(above + slash).expanduser()
-        except (OSError, RuntimeError):  # nobody is called so, or there is no working directory any more
+        except (OSError, RuntimeError):  # an unknown ~user, or a deleted working directory
             return
-        for entry in self._catalog.find(folder, name, OFFERED):
+        for entry in self._catalog.find(folder, name, _MAX_PATHS):
             path = f"{above}{slash}{entry.name}{'/' if entry.is_folder else ''}"
             text = write(path)
             if entry.is_folder and text.endswith('"'):
-                text = text[:-1]  # there is more to come
+                text = text[:-1]  # the path continues
             shown = entry.name + ("/" if entry.is_folder else "")
             yield Completion(text, found.start() - found.end(), display=safe_line(shown))
 
 
 def begins_path(document: Document) -> bool:
-    """Whether a mention of a path ends at the cursor."""
+    """Return True if the cursor is at the end of an @PATH."""
     return _MENTIONED.search(document.text_before_cursor) is not None
 
 
@@ -160,10 +156,13 @@ def _argument(path: str) -> str:
 
 
 def make_completer(catalogs: SessionSources, changed: Callable[[], None]) -> Completer:
-    """Return the completer; ``changed`` is called, from any thread, when there is more to offer than a moment ago."""
-    return merged(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed))
+    """Return the completer of the prompt.
+
+    ``changed`` is called, from any thread, when there may be more completions than before.
+    """
+    return merge_catalogs(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed))
 
 
-def merged(catalogs: SessionSources, files: FileCatalog, models: ModelCatalog) -> Completer:
-    """Return the completer of all that these catalogs hold, and of commands."""
+def merge_catalogs(catalogs: SessionSources, files: FileCatalog, models: ModelCatalog) -> Completer:
+    """Return the completer of commands, sessions, models and files."""
     return merge_completers([CommandCompleter(REGISTRY, catalogs, models), FileCompleter(files)])

@@ -1,4 +1,4 @@
-"""The line that is being typed, with large pastes folded in it, and the history behind it."""
+"""The buffer of the input line, in which large pastes are folded."""
 
 from __future__ import annotations
 
@@ -8,76 +8,76 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
 from prompt_toolkit.document import Document
 
-from repl.input.pastes import Entry, Pastes, mend
+from repl.input.pastes import Entry, Pastes, keep_markers_whole
 
 
 class LineBuffer(Buffer):
-    """A Buffer in which a marker of a paste is one thing to every key; what is taken out of it holds the whole text."""
+    """A Buffer in which the marker of a folded paste acts like one character."""
 
     def __init__(self, **options: Any) -> None:
         self._pastes = Pastes()
         self._before = ""
-        self._place = 0
+        self._position = 0
         super().__init__(**options)
         self.on_text_changed += lambda _: self._keep_markers_whole()
 
     def reset(self, document: Document | None = None, append_to_history: bool = False) -> None:
         super().reset(document, append_to_history)
-        self._look()
+        self._remember_state()
 
     def paste(self, text: str) -> None:
-        """Insert what was pasted, folded if it is large."""
+        """Insert pasted ``text``, folded if it is large."""
         self.insert_text(self._pastes.fold(text, self.text))
 
     @property
     def entry(self) -> Entry:
-        """What stands here."""
+        """The text of the line, with its pastes."""
         return self._pastes.entry(self.text)
 
     def take(self) -> Entry:
-        """Return what stands here, keep it in the history, and begin anew."""
+        """Return the line, add it to the history, and empty the buffer."""
         entry = self.entry
         text = entry.text
         if text and self.history.get_strings()[-1:] != [text]:
             self.history.append_string(text)
-        # The pastes stay: what was cut out of a line may come back into a later one.
+        # The pastes are kept: a marker cut out of this line may be yanked into a later one.
         self.reset()
         return entry
 
     def put(self, entry: Entry) -> None:
-        """Put a line back in place of this one."""
+        """Replace the text by ``entry``."""
         self._pastes.texts.update(entry.pastes)
         self._before = ""
         self.document = Document(entry.typed, len(entry.typed))
 
     def put_text(self, text: str) -> None:
-        """Put an edited text in place of this line, its pastes folded again where they are whole."""
+        """Replace the text by ``text``, and fold pastes in it that are unchanged."""
         self.put(Entry(self._pastes.fold_again(text)))
 
     def _keep_markers_whole(self) -> None:
-        # Going to another entry of the history is no change of this one.
-        if self._place == self._place_in_history() and self._pastes.texts:
-            text, cursor = mend(self._before, self.text, self.cursor_position, self._pastes.texts)
+        # Moving to another entry of the history does not change this one.
+        if self._position == self._history_position() and self._pastes.texts:
+            text, cursor = keep_markers_whole(self._before, self.text, self.cursor_position, self._pastes.texts)
             self._before = text
             if text != self.text:
                 self.document = Document(text, cursor)
-        self._look()
+        self._remember_state()
 
-    def _look(self) -> None:
-        self._before, self._place = self.text, self._place_in_history()
+    def _remember_state(self) -> None:
+        self._before, self._position = self.text, self._history_position()
 
-    def _place_in_history(self) -> int:
-        """Return the place counted from the newest entry: older ones are loaded while one types."""
+    def _history_position(self) -> int:
+        """Return the position from the newest entry: older entries load in the background."""
         return len(self._working_lines) - self.working_index
 
 
 def complete(buffer: Buffer) -> bool:
-    """Go to the next completion of an open menu; else insert what all completions share, or open one.
+    """Select the next completion, insert the common prefix, or open the menu.
 
-    False when there are none.
+    Returns False if it finds none.
 
-    prompt_toolkit would look for completions in a task of its own, and drops that when one is running for the letters
-    just typed: a Tab right behind them would be lost. Ours are found in no time.
+    prompt_toolkit would complete in a task, and would lose a Tab that comes while a task for the letters before it is
+    running. Our completers return at once, so they are called directly.
     """
     if buffer.complete_state:
         if len(buffer.complete_state.completions) == 1:

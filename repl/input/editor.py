@@ -1,9 +1,4 @@
-"""A text in the user's own editor, as git opens one.
-
-A file in the user's own editor, at a line of it.
-
-Programs that take the terminal over for a while: editors, and whatever else a person talks to directly.
-"""
+"""Programs that get the terminal: the user's editor, and commands run with ``!!``."""
 
 from __future__ import annotations
 
@@ -21,58 +16,58 @@ from aloop.errors import AloopError
 
 
 async def hand_over(command: Sequence[str], folder: Path | None = None) -> int:
-    """Give ``command`` the terminal until it ends; return its exit code, negative for a signal.
+    """Run ``command`` with the terminal; return its exit code, negative for a signal.
 
-    Raises AloopError when it can not be started.
+    Raises AloopError if it cannot be started.
     """
     async with in_terminal():
         try:
             program = await asyncio.create_subprocess_exec(*command, cwd=folder)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise AloopError(f"{command[0]} could not be started: {reason}.") from error
+            raise AloopError(f"Cannot start {command[0]}: {reason}.") from error
         return await program.wait()
 
 
 def editor_command(env: Mapping[str, str]) -> list[str]:
-    """Return the editor with its arguments; raises AloopError for one that is not spelled right."""
+    """Return the editor and its arguments; raises AloopError if they cannot be parsed."""
     named = next((text for name in ("VISUAL", "EDITOR") if (text := env.get(name, "").strip())), "vi")
     try:
         return shlex.split(named)
     except ValueError as error:
-        raise AloopError(f"The editor {named!r} can not be understood: {error}. Set EDITOR to one.") from error
+        raise AloopError(f"Cannot parse the editor command {named!r}: {error}. Check VISUAL and EDITOR.") from error
 
 
 async def edit_text(text: str) -> str:
-    """Return what became of ``text`` in the editor, without line feeds at its end; raises AloopError if it failed."""
+    """Return ``text`` as edited, without trailing line feeds; raises AloopError."""
     command = editor_command(os.environ)
     try:
-        # Markdown is what a prompt resembles most; the folder is private, and goes with all that the editor leaves.
+        # Editors highlight Markdown, which prompts resemble. The folder is private, and is removed with backup files.
         with tempfile.TemporaryDirectory(prefix="aloop-") as folder:
             file = Path(folder) / "prompt.md"
             file.write_text(f"{text}\n", encoding="utf-8", errors="surrogatepass")
             code = await hand_over([*command, str(file)])
             if code:
-                raise AloopError(f"{command[0]} ended with exit code {code}: the text is as it was.")
+                raise AloopError(f"{command[0]} exited with code {code}. The text is unchanged.")
             return file.read_text(encoding="utf-8", errors="replace").rstrip("\n")
     except OSError as error:
-        raise AloopError(f"The text could not be edited: {error.strerror or error}.") from error
+        raise AloopError(f"Cannot edit the text: {error.strerror or error}.") from error
 
 
-# How editors are told a line: before the file, behind its name, or as an option's value.
+# How editors take a line number: +LINE FILE, FILE:LINE, or --goto FILE:LINE.
 _PLUS = {"vi", "vim", "nvim", "nvi", "gvim", "nano", "pico", "emacs", "emacsclient", "micro", "kak", "joe", "mg", "ne"}
 _COLON = {"hx", "helix", "subl", "zed", "zeditor"}
 _GOTO = {"code", "code-insiders", "codium", "cursor"}
-# These return at once unless they are asked to wait.
-_HASTY = _GOTO | {"subl", "zed", "zeditor"}
+# These return at once without --wait.
+_DETACHING = _GOTO | {"subl", "zed", "zeditor"}
 _WAIT = {"--wait", "-w"}
 
 
 def command_at(editor: Sequence[str], path: Path, line: int) -> list[str]:
-    """Return the command that opens ``path`` at ``line``; an editor that is not known opens it at its beginning."""
+    """Return the command that opens ``path``, at ``line`` if the editor is known."""
     name = Path(editor[0]).name.partition(".")[0]
     command = list(editor)
-    if name in _HASTY and not _WAIT.intersection(command):
+    if name in _DETACHING and not _WAIT.intersection(command):
         command.append("--wait")
     if name in _PLUS:
         return [*command, f"+{line}", str(path)]
@@ -82,10 +77,10 @@ def command_at(editor: Sequence[str], path: Path, line: int) -> list[str]:
 
 
 async def edit_file(path: Path, line: int) -> None:
-    """Have ``path`` edited on the terminal; raises AloopError when the editor is not there, or says that it failed."""
+    """Open ``path`` in the editor; raises AloopError if it is missing or fails."""
     editor = editor_command(os.environ)
     if shutil.which(editor[0]) is None:
-        raise AloopError(f"There is no editor {editor[0]!r} here. Set VISUAL or EDITOR to one that there is.")
+        raise AloopError(f"Cannot find the editor {editor[0]!r}. Set VISUAL or EDITOR to an installed editor.")
     code = await hand_over(command_at(editor, path, line))
     if code:
-        raise AloopError(f"{editor[0]} ended with exit code {code}.")
+        raise AloopError(f"{editor[0]} exited with code {code}.")

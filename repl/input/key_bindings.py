@@ -1,7 +1,4 @@
-"""What keys do at the prompt, beyond prompt_toolkit's own emacs keys.
-
-A backslash at the end of a line: another line is to come.
-"""
+"""Key bindings of the prompt, in addition to those of prompt_toolkit."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from prompt_toolkit.keys import Keys
 
 
 class Actions(Protocol):
-    """The actions of the prompt that keys trigger."""
+    """The actions that keys trigger."""
 
     @property
     def in_paste(self) -> bool:
-        """True while a paste is being read."""
+        """True if the key being handled came with a paste."""
         ...
 
     def submit(self) -> None: ...
@@ -32,13 +29,13 @@ class Actions(Protocol):
     def end_of_input(self) -> None: ...
 
 
-def is_open(text: str) -> bool:
-    """Whether ``text`` ends in a backslash that no other one takes back."""
+def is_continued(text: str) -> bool:
+    """Return True if ``text`` ends in an unescaped backslash: another line follows."""
     return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
-def is_kept(text: str) -> bool:
-    """Whether the backslash stays where it stands: in a command, for its shell wants to see it."""
+def keeps_backslash(text: str) -> bool:
+    """Return True if ``text`` is a shell command: its shell needs the backslash."""
     return text.startswith("!")
 
 
@@ -49,12 +46,12 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     empty = Condition(lambda: not get_app().current_buffer.text)
 
     @keys.add("enter", filter=at_input)
-    # Ctrl-O submits too in emacs mode: it goes the same way, so that what holds for Enter holds for it.
+    # Ctrl-O submits in emacs mode, so the same conditions must hold for it.
     @keys.add("c-o", filter=at_input)
     def _submit(event: KeyPressEvent) -> None:
         if prompt.in_paste:
             event.current_buffer.insert_text("\n")
-        elif goes_on(event.current_buffer.document):
+        elif wants_new_line(event.current_buffer.document):
             _continue(event.current_buffer)
         else:
             prompt.submit()
@@ -63,9 +60,9 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
 
-    # Ctrl-Space begins a selection, in which prompt_toolkit would drop each letter.
+    # Ctrl-Space starts a selection, in which prompt_toolkit would drop typed letters.
     @keys.add(Keys.Any, filter=at_input & emacs_mode & has_selection & ~shift_selection_mode)
-    def _type_on(event: KeyPressEvent) -> None:
+    def _leave_selection(event: KeyPressEvent) -> None:
         event.current_buffer.exit_selection()
         if event.data.isprintable():
             event.current_buffer.insert_text(event.data)
@@ -98,13 +95,13 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     return keys
 
 
-def goes_on(document: Document) -> bool:
-    """Whether a backslash before the cursor, at the end of its line, says that another line is to come."""
-    return not document.current_line_after_cursor and is_open(document.current_line_before_cursor)
+def wants_new_line(document: Document) -> bool:
+    """Return True if the cursor is behind an unescaped backslash at the end of a line."""
+    return not document.current_line_after_cursor and is_continued(document.current_line_before_cursor)
 
 
 def _continue(buffer: Buffer) -> None:
-    """Begin a new line; the backslash has said so, and goes."""
-    if not is_kept(buffer.text):
+    """Replace the backslash before the cursor by a line feed."""
+    if not keeps_backslash(buffer.text):
         buffer.delete_before_cursor()
     buffer.insert_text("\n")

@@ -1,6 +1,6 @@
-"""Where things stand below the live rows: the input, and under it the menu of completions or the toolbar.
+"""The layout of the input line, and of the completion menu or toolbar below it.
 
-The input line with its control characters spelled out; what is sent is still what was typed or pasted.
+Control characters in the input are shown spelled out, but are sent as they were typed or pasted.
 """
 
 from __future__ import annotations
@@ -37,17 +37,18 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
-from aloop.sanitize import SPELLED
+from aloop.sanitize import REPLACEMENTS
 from repl.output.styled import CONTINUATION
 
-_SHOWN = SPELLED | {ord("\t"): "    "}
+_SHOWN = REPLACEMENTS | {ord("\t"): "    "}
 _STYLE = " class:control-character"
 
 
 class VisibleInput(Processor):
-    """Shows each character as all of aloop does.
+    """Spells out control characters as the rest of aloop does.
 
-    prompt_toolkit spells out some, but only after it has measured the line, and lets others through, as bidi marks.
+    prompt_toolkit spells out some of them, but only after measuring the line, and lets others through, such as bidi
+    marks.
     """
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
@@ -59,17 +60,17 @@ class VisibleInput(Processor):
         for style, character, *_ in explode_text_fragments(fragments):
             spelled = _SHOWN.get(ord(character))
             shown.append((style, character) if spelled is None else (style + _STYLE, spelled))
-        # Where each character begins, and where the last one ends.
-        places = list(accumulate((len(part) for _, part, *_ in shown), initial=0))
+        # The column of each character, and the end of the last one.
+        columns = list(accumulate((len(part) for _, part, *_ in shown), initial=0))
         return Transformation(
             shown,
-            source_to_display=lambda place: places[min(place, len(places) - 1)],
-            display_to_source=lambda place: bisect_right(places, place) - 1,
+            source_to_display=lambda index: columns[min(index, len(columns) - 1)],
+            display_to_source=lambda column: bisect_right(columns, column) - 1,
         )
 
 
-# The last step for what else prompt_toolkit draws, the menu of completions for one.
-Char.display_mappings |= {chr(code): shown for code, shown in SPELLED.items()}
+# For everything else that prompt_toolkit draws, such as the completion menu.
+Char.display_mappings |= {chr(code): shown for code, shown in REPLACEMENTS.items()}
 
 _MENU_ROWS = 8
 
@@ -79,7 +80,7 @@ STYLE = Style.from_dict(
         "toolbar": "dim",
         "control-character": "noinherit reverse",
         "auto-suggestion": "dim",
-        # Reverse video instead of colours: readable on dark and light, and where there is no colour at all.
+        # Reverse video instead of colours: readable on dark and light backgrounds, and without colours.
         "completion-menu": "noinherit",
         "completion-menu.completion": "noinherit",
         "completion-menu.completion.current": "noinherit reverse",
@@ -91,12 +92,11 @@ STYLE = Style.from_dict(
 )
 
 
-def build_layout(buffer: Buffer, toolbar: Callable[[int], str], lead: Callable[[], str]) -> Layout:
-    """Return the layout around ``buffer``; ``toolbar`` is asked for its text at a width, each time it is drawn.
+def build_layout(buffer: Buffer, toolbar: Callable[[int], str], prompt: Callable[[], str]) -> Layout:
+    """Return the layout around ``buffer``.
 
-    So is ``lead``, for what stands before the first line of the input.
-
-    No line is filled up to the right margin, so that a screen made narrower has nothing to wrap.
+    At each drawing, ``toolbar`` is called with the width for its text, and ``prompt`` for the text before the input. No
+    line is filled up to the right margin, so that there is nothing to wrap when the terminal gets narrower.
     """
     search = SearchToolbar(ignore_case=True)
     control = BufferControl(
@@ -108,7 +108,7 @@ def build_layout(buffer: Buffer, toolbar: Callable[[int], str], lead: Callable[[
     )
     input_window = Window(
         control,
-        get_line_prefix=lambda number, wraps: _line_prefix(number, wraps, lead()),
+        get_line_prefix=lambda number, wraps: _line_prefix(number, wraps, prompt()),
         height=lambda: Dimension(min=1, max=max(3, _rows() // 2)),
         wrap_lines=True,
         dont_extend_height=True,
@@ -122,7 +122,7 @@ def build_layout(buffer: Buffer, toolbar: Callable[[int], str], lead: Callable[[
                 Window(FormattedTextControl(lambda: [("class:toolbar", toolbar(_columns()))]), dont_extend_height=True),
                 ~is_done & ~has_completions,
             ),
-            # Takes what is left over when the prompt was higher a moment ago, so that nothing above is stretched.
+            # Takes the rows left over when the prompt shrinks, so that nothing above is stretched.
             Window(),
         ]
     )
@@ -130,7 +130,10 @@ def build_layout(buffer: Buffer, toolbar: Callable[[int], str], lead: Callable[[
 
 
 def _menu() -> ConditionalContainer:
-    """Return the completion menu as a part of the layout: floating, it would need empty rows kept below the input."""
+    """Return the completion menu as part of the layout.
+
+    As a float it would need empty rows below the input.
+    """
 
     def height() -> Dimension:
         state = get_app().current_buffer.complete_state
@@ -141,9 +144,9 @@ def _menu() -> ConditionalContainer:
     )
 
 
-def _line_prefix(line_number: int, wrap_count: int, lead: str) -> StyleAndTextTuples:
+def _line_prefix(line_number: int, wrap_count: int, prompt: str) -> StyleAndTextTuples:
     first = line_number == 0 and wrap_count == 0
-    return [("class:prompt", lead if first else CONTINUATION)]
+    return [("class:prompt", prompt if first else CONTINUATION)]
 
 
 def _columns() -> int:

@@ -1,7 +1,4 @@
-"""The input line: always there, also while a turn runs.
-
-What was typed before the prompt was there to read it.
-"""
+"""The prompt: an application that reads lines, also while a turn runs."""
 
 from __future__ import annotations
 
@@ -28,6 +25,7 @@ from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
+from aloop.width import fit, flow
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
 from repl.input.layout import STYLE, build_layout
@@ -35,77 +33,76 @@ from repl.input.pastes import Entry, PasteGuard
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT
-from repl.output.width import fit, flow
 
-_IS_CUT = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
-_REST_SECONDS = 0.05  # for the rest of a key, which comes with its beginning
+_INCOMPLETE_KEY = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
+_REST_SECONDS = 0.05  # for the rest of a key, which arrives together with its start
 
 
-def take_what_was_typed(source: Input, before: str) -> None:
-    """Have the first paint show what was typed until now: drawn at once, rather than after a second round.
+def feed_typed_ahead(source: Input, before: str) -> None:
+    """Let the first paint show the keys typed so far, rather than the second one.
 
-    ``before`` is what somebody else has read from ``source`` already.
+    ``before`` is what was read from ``source`` before the prompt was ready.
     """
     if isinstance(source, Vt100Input):
-        # Its own parser: a key may have begun in there, and go on in what is still to be read.
+        # Through the parser of the source: a key may start in here and end in unread input.
         source.vt100_parser.feed(before)
-        if _IS_CUT.search(before):
+        if _INCOMPLETE_KEY.search(before):
             select([source.fileno()], [], [], _REST_SECONDS)
     keys = []
     while read := source.read_keys():
         keys += read
-    # An Escape that was pressed alone waits for no more: what a terminal sends comes in one piece.
+    # A single Escape is complete: the keys of a terminal arrive in one piece.
     store_typeahead(source, keys + source.flush_keys())
 
 
 _ESCAPE_SECONDS = 0.1
-"""How long Esc alone is waited with where it leaves something: the rest of an arrow key comes with it, or at once."""
+"""Delay before Esc alone is a key where it closes something: an arrow key arrives in one piece."""
 
 
 class Owner(Protocol):
-    """Whoever reads from the prompt; its methods are called from keys and return at once."""
+    """The user of a prompt; its methods are called by keys, and must return at once."""
 
     def why_busy(self) -> str:
-        """Return a sentence on why no line is taken now; empty when one is."""
+        """Return a sentence if no line is accepted now, else an empty string."""
         ...
 
     def line_entered(self, entry: Entry) -> None:
-        """Take a line, which is not blank."""
+        """Handle a line that is not blank."""
         ...
 
     def blank_entered(self) -> None:
-        """Enter was pressed on an empty line."""
+        """Handle Enter on a blank line."""
         ...
 
     def blank_interrupted(self) -> bool:
-        """Ctrl-C was pressed on an empty line; False when that means nothing here."""
+        """Handle Ctrl-C on an empty line; return False if it has no meaning now."""
         ...
 
     def interrupted(self) -> bool:
-        """End what is being done; False when there is nothing to end."""
+        """Stop the running turn; return False if there is none."""
         ...
 
     def input_ended(self) -> None:
-        """There will be no more lines, if that is fine now."""
+        """Handle Ctrl-D on an empty line, or the end of the input."""
         ...
 
 
 class Question:
-    """Something asked at the prompt; made on the event loop that waits for the answer."""
+    """A question at the prompt, created on the event loop that waits for the answer."""
 
-    def __init__(self, lead: str, choices: str) -> None:
-        self.lead = lead
+    def __init__(self, prompt: str, choices: str) -> None:
+        self.prompt = prompt
         self.choices = choices
         self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def answer(self, text: str) -> None:
-        """Take the first answer; the turn may have been stopped before it."""
+        """Set the answer, unless there is one or the turn was stopped."""
         if not self.answered.done():
             self.answered.set_result(text)
 
 
 class Prompt:
-    """One application for the life of the shell: lines come out of it, and it never goes away between them."""
+    """The input line: one application that runs as long as the shell does."""
 
     def __init__(
         self,
@@ -136,7 +133,7 @@ class Prompt:
             on_text_changed=self._forget_hint,
         )
         self.app: Application[None] = Application(
-            layout=build_layout(self._buffer, self._toolbar_text, self._lead),
+            layout=build_layout(self._buffer, self._toolbar_text, self._prompt_text),
             style=STYLE,
             editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
@@ -148,23 +145,23 @@ class Prompt:
         screen.attach(self.app, live.rows)
 
     async def run(self, on_first_paint: Callable[[], None], typed: str = "") -> None:
-        """Read until ``leave``, ``typed`` first; raises EOFError when the terminal goes away."""
+        """Read ``typed`` and then keys until ``leave``; raises EOFError at the end."""
 
         def painted(_: object) -> None:
             self.app.after_render -= painted
             on_first_paint()
 
         self.app.after_render += painted
-        take_what_was_typed(self.app.input, typed)
+        feed_typed_ahead(self.app.input, typed)
         await self.app.run_async(set_exception_handler=False)
 
     def leave(self) -> None:
-        """End ``run``."""
+        """Make ``run`` return."""
         if self.app.is_running and not self.app.is_done:
             self.app.exit()
 
     def submit(self) -> None:
-        """Give the line to the owner; a line that is not taken stays, and the toolbar says why."""
+        """Pass the line to the owner; if it is busy, keep the line and show why."""
         if self._question is not None:
             answer = self._buffer.entry.text
             self._buffer.reset()
@@ -178,23 +175,23 @@ class Prompt:
             self._owner.line_entered(self._buffer.take())
 
     def interrupt(self) -> None:
-        """End the turn, with what it asks; without one, clear the line but keep it in the history."""
+        """Stop the turn and its question; without a turn, move the line to the history."""
         if self._is_editing or self._owner.interrupted():
-            return  # the editor's business, or the turn's
-        self.app.vi_state.reset()  # a new line begins by typing, as in any shell
+            return
+        self.app.vi_state.reset()  # a new line starts in insert mode, as in any shell
         if self._buffer.text.strip():
-            self.put_draft_away()
+            self.move_draft_to_history()
             return
         if not self._buffer.text and not self._owner.blank_interrupted():
-            self.hint("Ctrl-D or /exit leaves.")
+            self.hint("Use Ctrl-D or /exit to quit.")
         self._buffer.reset()
 
     def end_of_input(self) -> None:
-        """Tell the owner that its user wants to leave."""
+        """Tell the owner that the user wants to leave."""
         self._owner.input_ended()
 
-    def offer(self, entry: Entry) -> bool:
-        """Put a line back for another try; False when something else is being typed there."""
+    def prefill(self, entry: Entry) -> bool:
+        """Put ``entry`` on the line to be edited; False if there is other text on it."""
         if self._buffer.text:
             return False
         self._buffer.put(entry)
@@ -202,40 +199,40 @@ class Prompt:
 
     @property
     def draft(self) -> str:
-        """What stands on the line, and was not entered."""
+        """The text on the line."""
         return self._buffer.entry.text
 
     @property
     def may_complete(self) -> bool:
-        """Whether something on the line may name a command or a file."""
+        """True if the line may contain the name of a command or a file."""
         text = self._buffer.text
         return text.startswith(("/", "!")) or "@" in text
 
-    def put_draft_away(self) -> None:
-        """Clear the line but keep it in the history."""
+    def move_draft_to_history(self) -> None:
+        """Move the text on the line to the history."""
         if self._buffer.text.strip():
             self._buffer.take()
 
     @property
     def in_paste(self) -> bool:
-        """True while a paste is being read."""
+        """True if the key being handled came with a paste."""
         return self.paste_guard.in_paste
 
     def paste(self, text: str) -> None:
-        """Insert what was pasted."""
+        """Insert pasted ``text``."""
         self.paste_guard.paste()
         self._buffer.paste(text)
 
     def edit(self) -> None:
-        """Open the line in the user's editor; what comes back stays on the line."""
-        if busy := self._owner.why_busy():
-            self.hint(busy.partition(":")[0] + ": the editor waits for the end of the turn.")
+        """Open the line in the user's editor, without sending it."""
+        if self._owner.why_busy():
+            self.hint("Cannot open the editor while a turn is running.")
         elif not self._is_editing:
             self._is_editing = True
             self.app.create_background_task(self._edit())
 
     async def _edit(self) -> None:
-        # Imported here: few lines need an editor.
+        # Imported here: few lines need it.
         from repl.input.editor import edit_text
 
         try:
@@ -245,12 +242,12 @@ class Prompt:
         finally:
             self._is_editing = False
 
-    async def ask(self, lead: str, choices: str) -> str:
-        """Return what is entered after ``lead``, with ``choices`` in the toolbar; what was being typed comes back then.
+    async def ask(self, prompt: str, choices: str) -> str:
+        """Return the answer entered after ``prompt``, with ``choices`` in the toolbar.
 
-        The answer goes into no history, and nothing is offered to complete it.
+        The answer is not added to the history, and is not completed. The draft is restored afterwards.
         """
-        draft, self._question = self._buffer.document, Question(lead, choices)
+        draft, self._question = self._buffer.document, Question(prompt, choices)
         completer, suggest = self._buffer.completer, self._buffer.auto_suggest
         if self.app.layout.is_searching:
             stop_search()
@@ -266,12 +263,12 @@ class Prompt:
             self.app.invalidate()
 
     def complete(self) -> None:
-        """Complete what stands before the cursor; where nothing is known yet, once it is."""
+        """Complete the text before the cursor, now or as soon as there are completions."""
         self._awaited = None if complete(self._buffer) else self._buffer.document
 
     @contextmanager
     def lend(self, layout: Layout) -> Iterator[None]:
-        """Give the place of the prompt to ``layout`` until the body is done; what was being typed stays as it is."""
+        """Show ``layout`` in place of the prompt during the body."""
         app = self.app
         before = app.layout, app.editing_mode, app.ttimeoutlen
         app.layout, app.editing_mode, app.ttimeoutlen = layout, EditingMode.EMACS, _ESCAPE_SECONDS
@@ -283,10 +280,7 @@ class Prompt:
             app.invalidate()
 
     def complete_again(self) -> None:
-        """Look again for completions of what is being typed: there may be more to offer than a moment ago.
-
-        May be called from any thread.
-        """
+        """Complete again with new completions; may be called from any thread."""
         if self.app.loop is not None:
             self.app.loop.call_soon_threadsafe(self._complete_again)
 
@@ -298,7 +292,7 @@ class Prompt:
             self._buffer.start_completion()
 
     def hint(self, sentence: str) -> None:
-        """Show ``sentence`` in place of the toolbar until the line changes."""
+        """Show ``sentence`` instead of the toolbar until the line changes."""
         self._hint = sentence
         self.app.invalidate()
 
@@ -311,16 +305,16 @@ class Prompt:
         self._hint = ""
 
     def _toolbar_text(self, width: int) -> str:
-        # What is said to somebody is there whole, in rows if need be; of what always stands there, as much as fits.
-        said = self._hint or (self._question.choices if self._question else "")
-        return "\n".join(flow(said, width - 1)) if said else fit(self._toolbar(), width - 1)
+        # Messages are wrapped, the permanent toolbar is cut.
+        message = self._hint or (self._question.choices if self._question else "")
+        return "\n".join(flow(message, width - 1)) if message else fit(self._toolbar(), width - 1)
 
-    def _lead(self) -> str:
-        return self._question.lead if self._question else PROMPT
+    def _prompt_text(self) -> str:
+        return self._question.prompt if self._question else PROMPT
 
 
 def _begins_path(document: Document) -> bool:
-    # Imported here: nothing is completed before the prompt is drawn.
+    # Imported here: the prompt is drawn without it.
     from repl.completion.completers import begins_path
 
     return begins_path(document)

@@ -1,1 +1,1 @@
-"""Output to the terminal: rendering, styles, widths and the pager."""
+"""Output to the terminal: styles, Markdown, live rows and the pager."""

@@ -1,4 +1,4 @@
-"""What stands above the prompt while a turn runs: the end of the unfinished answer, and what is being done."""
+"""The live rows above the prompt: unfinished text, and the status of the turn."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 
 from aloop.sanitize import safe_line, safe_text
+from aloop.width import fit, last_rows, unjoined
 from repl.output.styled import Line, Style, line
-from repl.output.width import fit, last_rows, unjoined
 
 _MOST_ROWS = 12
 
 
 class Live:
-    """The changing part of the screen; the layout asks it for rows whenever it draws."""
+    """Unfinished text and a status, whose rows are requested at each drawing."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -21,19 +21,19 @@ class Live:
         self._status = ""
         self._since = 0.0
         self.tokens = ""
-        """How many there were so far, in words; empty when that is not known."""
+        """The number of tokens so far, with its unit; empty if unknown."""
         self.leave_gap = False
-        """Whether a blank row parts the unfinished answer from what stands above it."""
+        """Whether a blank row separates the unfinished answer from the text above it."""
 
     def begin(self, status: str) -> None:
-        """Show ``status`` and count the seconds from now."""
+        """Show ``status``, and count the seconds from now."""
         self._status, self._since, self._tail, self.tokens = status, self._clock(), [], ""
 
     def set_status(self, status: str) -> None:
         self._status = status
 
     def set_tail(self, lines: list[str]) -> None:
-        """Show the end of ``lines``, which may hold anything."""
+        """Show the end of ``lines``, which need not be safe."""
         self._tail = unjoined(safe_text("\n".join(lines))).split("\n") if lines else []
 
     @property
@@ -41,16 +41,19 @@ class Live:
         return bool(self._tail)
 
     def end(self) -> None:
-        """Show nothing any more."""
+        """Show nothing."""
         self._status, self._tail = "", []
 
     @property
     def status(self) -> str:
-        """What is being done and for how long; empty when nothing is."""
+        """The status with its time and its tokens; empty if there is none."""
         return f"{self._status}{self._measures()}" if self._status else ""
 
     def status_in(self, width: int) -> str:
-        """Return the status in ``width`` cells; where that is too little, less of what is being done is told."""
+        """Return the status in ``width`` cells, with only its text cut.
+
+        Time and tokens are kept.
+        """
         measures = self._measures()
         return f"{fit(unjoined(safe_line(self._status)), width - len(measures))}{measures}" if self._status else ""
 
@@ -60,11 +63,11 @@ class Live:
 
     @staticmethod
     def tail_rows(height: int) -> int:
-        """Return how many rows of an unfinished answer are shown on a screen of ``height`` rows."""
+        """Return the number of rows for unfinished text on a screen of ``height`` rows."""
         return max(3, min(_MOST_ROWS, height // 2 - 2))
 
     def rows(self, width: int, height: int, room: int) -> list[Line]:
-        """Return the newest rows of the answer and the status, ``room`` rows at most, for a screen of this size."""
+        """Return the last rows of the text and the status, at most ``room`` rows."""
         status = [line((Style.ACCENT, self.status_in(width - 1)))] if self._status else []
         newest = last_rows(self._tail, width - 1, self.tail_rows(height))
         tail = ["", *newest] if newest and self.leave_gap else newest

@@ -1,8 +1,8 @@
-"""Markdown as text for the terminal: rendered by rich to a string, printed by whoever owns the screen.
+"""Markdown as text for the terminal, rendered by rich to a string.
 
-What differs from rich's own look: code has no border, padding or background and is not cut, so that it copies clean;
-headings stand left; HTML is shown as it was written, for in an answer it is a subject and not a layout; and lines
-break where the writer broke them. Colours are base colours, readable on dark and light.
+Unlike rich by default: code has no border, padding or background and is not cut, so that it can be copied; headings
+are aligned left; HTML is shown as source; and line breaks are kept. Colours are base colours, which are readable on
+dark and light backgrounds.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _CleanCode(CodeBlock):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         text = Syntax("", self.lexer_name, theme=_CODE_THEME).highlight(str(self.text).rstrip("\n"))
         text.rstrip()
-        # At the margin the terminal may wrap a long line itself, which copies as one; inside a list rich lays out.
+        # At the margin the terminal wraps a long line, which is still copied as one. Inside a list, rich must fold it.
         text.no_wrap = options.max_width >= console.width
         text.overflow = "ignore" if text.no_wrap else "fold"
         yield text
@@ -101,11 +101,11 @@ class _Answer(Markdown):
             if token.type == "html_block":
                 token.type, token.tag = "code_block", "code"
             for child in token.children or ():
-                _mend(child)
+                _simplify(child)
 
 
-def _mend(token: Token) -> None:
-    """Change an inline token that rich would show less plainly, or not at all."""
+def _simplify(token: Token) -> None:
+    """Change an inline token that rich would render badly, or not at all."""
     if token.type == "softbreak":
         token.type = "hardbreak"
     elif token.type == "html_inline":
@@ -118,21 +118,24 @@ def _mend(token: Token) -> None:
 
 
 def render_markdown(text: str, width: int, *, colour: bool) -> str:
-    """Return ``text`` rendered for ``width`` columns, safe to print, ended by a line feed."""
+    """Return ``text`` as safe text for ``width`` columns, ending with a line feed."""
     clean = safe_text(text)
     console = Console(file=StringIO(), width=width, color_system=None, theme=_THEME, highlight=False, markup=False)
     try:
         segments = list(console.render(_Answer(clean), console.options))
-    except Exception:  # noqa: BLE001 - whatever a third party's renderer trips over, the reader gets the text
+    except Exception:  # noqa: BLE001 - if the third-party renderer fails for any reason, show the source
         segments = [Segment(clean)]
     return "\n".join(_lines(segments, colour=colour)).strip("\n") + "\n"
 
 
 def _lines(segments: list[Segment], *, colour: bool) -> list[str]:
-    """Write segments as lines; each text is made safe once more, for Markdown's entities are decoded only by now."""
+    """Return segments as lines of safe text.
+
+    They are made safe again because rendering has decoded HTML entities.
+    """
     lines = []
     for row in Segment.split_lines(segment for segment in segments if not segment.control):
-        # rich fills each line up to the full width; copied text should not carry that.
+        # rich pads each line to the full width, which should not end up in copied text.
         while row and not row[-1].text.strip():
             row.pop()
         if row:

@@ -1,4 +1,4 @@
-"""Long text, one screen at a time: through $PAGER, else less."""
+"""Show long text in a pager: $PAGER, or less."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from prompt_toolkit.application import in_terminal
 
 
 def pager_command() -> list[str]:
-    """Return the command of the pager, empty when there is none."""
+    """Return the command of the pager; empty if it is not installed."""
     chosen = shlex.split(os.environ.get("PAGER", "")) or ["less", "-R"]
     return chosen if shutil.which(chosen[0]) else []
 
 
-async def page(pieces: str | AsyncIterable[str]) -> bool:
-    """Show a text, which must be safe, in the pager until it is closed; False when there is no pager to start.
+async def run_pager(pieces: AsyncIterable[str]) -> bool:
+    """Show safe text in the pager until the user closes it.
 
-    Of pieces the first are shown while the others are still made. No more of them are asked for once it is closed.
+    Return False if no pager could be started. Pieces are shown as they arrive; none is requested after the pager has
+    been closed.
     """
     command = pager_command()
     if not command:
@@ -31,12 +32,12 @@ async def page(pieces: str | AsyncIterable[str]) -> bool:
             pager = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.PIPE,
-                # less shows escape codes as text unless told that colours are meant.
+                # Without -R, less shows escape codes as text.
                 env={"LESS": "-R", **os.environ},
             )
         except OSError:
             return False
-        assert pager.stdin is not None  # noqa: S101 - it was asked for
+        assert pager.stdin is not None  # noqa: S101 - created with PIPE
         feeding = asyncio.create_task(_feed(pager.stdin, pieces))
         try:
             await pager.wait()
@@ -48,15 +49,11 @@ async def page(pieces: str | AsyncIterable[str]) -> bool:
     return True
 
 
-async def _feed(stream: asyncio.StreamWriter, pieces: str | AsyncIterable[str]) -> None:
+async def _feed(stream: asyncio.StreamWriter, pieces: AsyncIterable[str]) -> None:
     try:
-        with suppress(BrokenPipeError, ConnectionResetError):  # whoever reads has seen enough
-            if isinstance(pieces, str):
-                stream.write(pieces.encode())
-            else:
-                async for piece in pieces:
-                    stream.write(piece.encode())
-                    await stream.drain()
-            await stream.drain()
+        with suppress(BrokenPipeError, ConnectionResetError):  # the user closed the pager early
+            async for piece in pieces:
+                stream.write(piece.encode())
+                await stream.drain()
     finally:
         stream.close()

@@ -1,13 +1,8 @@
-"""Draws the rows above the prompt itself, and leaves the prompt to prompt_toolkit.
+"""Draw the live rows above the prompt, and leave the prompt to prompt_toolkit.
 
-prompt_toolkit lays out and compares the whole screen, cell by cell, for every frame; while an answer streams, all that
-changes is the end of a few rows of text. They are written here as they are, whole rows at a time: that takes far less
-time, goes wrong nowhere where a terminal measures a character differently, and makes it known what has to be erased
-when the terminal breaks these rows anew because it was made narrower.
-
-How many rows text takes once a terminal was made narrower and has broken its rows anew.
-
-The terminal to write to: bytes held back until a change of the screen is whole.
+prompt_toolkit lays out and compares the whole screen, cell by cell, for each frame. While an answer streams, only a few
+rows of text change. Writing these as whole rows is much faster, and works where a terminal measures a character
+differently. It also shows what to erase after a narrower terminal has wrapped the rows again.
 """
 
 from __future__ import annotations
@@ -25,20 +20,23 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.renderer import Renderer
 from prompt_toolkit.styles import BaseStyle
 
+from aloop.width import text_width
 from repl.output.styled import Line, to_ansi, to_text
-from repl.output.width import text_width
 
 
 def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
-    """Return how many rows stand above the cursor: ``above``, and the parts of its own row before column ``x``."""
+    """Return the number of rows above the cursor on a narrower terminal.
+
+    These are the rows of ``above``, and those of the cursor's line before column ``x``.
+    """
     return sum(max(1, -(-text_width(row) // columns)) for row in above) + x // columns
 
 
 class TerminalOutput(Vt100_Output):
-    """A terminal that gets each change in one piece, and that may go away at any time.
+    """A terminal that receives each change in one piece, and may close at any time.
 
-    Erasing the prompt, printing above it and drawing it again are three steps of prompt_toolkit with a flush each;
-    between two flushes a terminal may show the state in between, which is what flicker is.
+    prompt_toolkit erases the prompt, prints above it and draws it again in three steps with a flush each. A terminal
+    that shows the state between two flushes flickers.
     """
 
     _held = False
@@ -48,14 +46,14 @@ class TerminalOutput(Vt100_Output):
         """Return the output for ``stdout``, which must be a terminal."""
         output = cls.from_pty(stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
         assert isinstance(output, TerminalOutput)  # noqa: S101 - from_pty is typed as its base class
-        # We never ask where the cursor is: the toolbar stands right under the input, so that nothing depends on it,
-        # and the first paint does not wait for an answer.
+        # Never ask for the position of the cursor: the toolbar is right below the input, so the position does not
+        # matter, and the first paint does not wait for an answer.
         output.enable_cpr = False
         return output
 
     @contextmanager
     def one_piece(self) -> Iterator[None]:
-        """Hold back whatever is written in the body, and send it when the outermost body ends."""
+        """Send everything written in the block at the end of the outermost block."""
         outer, self._held = self._held, True
         try:
             yield
@@ -69,13 +67,13 @@ class TerminalOutput(Vt100_Output):
         try:
             super().flush()
         except OSError:
-            # The terminal was closed. Nobody can read this any more, and the turn still has to be saved.
+            # The terminal was closed. The turn still has to be saved.
             self._buffer.clear()
 
 
 @contextmanager
 def in_one_piece(output: Output) -> Iterator[None]:
-    """As ``one_piece``, for any output: what can not hold back writes as it goes."""
+    """Act like ``one_piece`` for any output, or write at once if it cannot wait."""
     if isinstance(output, TerminalOutput):
         with output.one_piece():
             yield
@@ -84,11 +82,11 @@ def in_one_piece(output: Output) -> Iterator[None]:
 
 
 LiveRows = Callable[[int, int, int], list[Line]]
-"""Returns the rows to draw on a screen of this width and height; the last number is the most that there is room for."""
+"""Returns the live rows for the width and height of the screen, at most as many as the third number."""
 
 
 class LiveRenderer(Renderer):
-    """The prompt's renderer, with live rows on top: the cursor and the erasing of both are one matter."""
+    """The renderer of the prompt, with live rows on top."""
 
     def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, *, colour: bool) -> None:
         self._rows = rows
@@ -99,28 +97,28 @@ class LiveRenderer(Renderer):
     def render(self, app: Application[Any], layout: Layout, is_done: bool = False) -> None:
         size = self.output.get_size()
         if self._last_size not in (None, size):
-            self.erase()  # The terminal has another size, and has not said so yet.
+            self.erase()  # the size has changed, but the signal for it has not arrived yet
         with in_one_piece(self.output):
             if self._drawn or self._rows(size.columns, size.rows, size.rows):
-                # The prompt must not grow over the top of the screen, from where nothing can be erased.
+                # The prompt must not grow beyond the top of the screen, where nothing can be erased.
                 wanted = layout.container.preferred_height(size.columns, size.rows).preferred
                 self._draw(size, size.rows - max(wanted, self._prompt_height()))
             super().render(app, layout, is_done)
 
     def refresh(self) -> None:
-        """Draw what has changed above the prompt; nothing when there is no prompt now, for it comes with the prompt."""
+        """Draw the changed rows above the prompt, if there is a prompt."""
         size = self.output.get_size()
         if self._last_screen is not None and self._last_size == size:
             with in_one_piece(self.output):
                 self._draw(size, size.rows - self._prompt_height())
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
-        """Remove the live rows and the prompt, also where they have been broken anew since they were drawn."""
+        """Remove the live rows and the prompt, even if a resize has wrapped them."""
         output, up = self.output, self._rows_above_cursor()
         if up:
             output.cursor_backward(self._cursor_pos.x)
             output.cursor_up(up)
-            # From the top left corner on, tmux would keep what is erased in its history: so never from there.
+            # Never erase from the top left corner: tmux would keep the erased text in its history.
             output.erase_end_of_line()
             output.cursor_down(1)
             output.erase_down()
@@ -130,10 +128,10 @@ class LiveRenderer(Renderer):
         super().erase(leave_alternate_screen)
 
     def _rows_above_cursor(self) -> int:
-        """Return how many rows of ours stand above the cursor's by now."""
+        """Return the number of rows, of those drawn here, above the row of the cursor."""
         above = [*(to_text([row]).rstrip("\n") for row in self._drawn), *self._prompt_rows()]
         columns = self.output.get_size().columns
-        if self._last_size and columns < self._last_size.columns and _breaks_rows_anew():
+        if self._last_size and columns < self._last_size.columns and _rewraps():
             return rows_when_narrower(above, self._cursor_pos.x, columns)
         return len(above)
 
@@ -141,7 +139,7 @@ class LiveRenderer(Renderer):
         return self._last_screen.height if self._last_screen else 1
 
     def _prompt_rows(self) -> list[str]:
-        """Return what prompt_toolkit drew, as far down as the cursor."""
+        """Return the rows that prompt_toolkit drew above the row of the cursor."""
         rows = []
         for y in range(self._cursor_pos.y):
             row = self._last_screen.data_buffer[y] if self._last_screen else {}
@@ -149,7 +147,7 @@ class LiveRenderer(Renderer):
         return rows
 
     def _draw(self, size: Size, room: int) -> None:
-        """Make the rows what they are now; the prompt below moves as it stands, and the cursor with it."""
+        """Draw the current rows; the prompt and the cursor move with them, unchanged."""
         wanted = self._rows(size.columns, size.rows, max(room, 0))
         if wanted == self._drawn:
             return
@@ -170,7 +168,7 @@ class LiveRenderer(Renderer):
         output.show_cursor()
 
     def _resize(self, more: int) -> None:
-        """Insert or remove rows, ``more`` of them, and leave the cursor on the first."""
+        """Insert ``more`` rows, or remove some if negative; leave the cursor on the first."""
         output, y = self.output, self._cursor_pos.y
         if more > 0:
             below = self._prompt_height() - y - 1
@@ -187,8 +185,11 @@ class LiveRenderer(Renderer):
                 self._drawn = self._drawn[-more:]
 
 
-def _breaks_rows_anew() -> bool:
-    """Whether this terminal does, when it is made narrower; nearly all do, xterm and the Linux console cut instead."""
+def _rewraps() -> bool:
+    """Return True if the terminal wraps its rows again when it gets narrower.
+
+    xterm and the Linux console cut them instead.
+    """
     if "TMUX" in os.environ:
         return True
     return "XTERM_VERSION" not in os.environ and os.environ.get("TERM") != "linux"

@@ -1,4 +1,4 @@
-"""The way onto the screen: text is printed above the prompt, which stays live below it."""
+"""Print text above the prompt, which stays active below it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.output import Output
 
 from aloop.sanitize import safe_text
+from aloop.width import wrap
 from repl.output.renderer import LiveRenderer, LiveRows, in_one_piece
 from repl.output.styled import Line, Style, line, to_ansi
-from repl.output.width import wrap
 
 
 class Screen:
-    """A terminal's scrollback; the application on top of it joins later."""
+    """The scrollback of a terminal, with the application of the prompt attached later."""
 
     def __init__(self, output: Output) -> None:
         self.output = output
@@ -30,7 +30,7 @@ class Screen:
 
     @property
     def text_width(self) -> int:
-        """Cells that a row of text may take: no row reaches the margin, where terminals differ on what comes next."""
+        """The width for text: one less, because terminals differ in the last column."""
         return self.width - 1
 
     @property
@@ -38,23 +38,22 @@ class Screen:
         return self.output.get_size().rows
 
     def attach(self, app: Application[Any], live_rows: LiveRows) -> None:
-        """Print above ``app`` from now on, and draw ``live_rows`` between the two."""
+        """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
         self._app = app
         app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, colour=self.colour)
 
     def show(self, lines: Iterable[Line]) -> None:
-        """Print ``lines``."""
         self.write(to_ansi(lines, colour=self.colour))
 
-    def say(self, tone: Style, text: str) -> None:
-        """Print a sentence or a few, broken between words."""
-        self.show([line((tone, row)) for row in wrap(safe_text(text), self.text_width)])
+    def say(self, style: Style, text: str) -> None:
+        """Print sentences, wrapped between words."""
+        self.show([line((style, row)) for row in wrap(safe_text(text), self.text_width)])
 
     def write(self, safe: str) -> None:
-        """Print text that is safe already and ends with a line feed.
+        """Print safe text that ends with a line feed.
 
-        prompt_toolkit's run_in_terminal would leave raw mode for this, and what is typed at that moment would be
-        echoed into the text; the three steps here do the same without.
+        prompt_toolkit's run_in_terminal would leave raw mode, and keys typed at that moment would be echoed into the
+        text. The three steps here do the same in raw mode.
         """
         app = self._app
         with in_one_piece(self.output):
@@ -64,22 +63,22 @@ class Screen:
                 return
             app.renderer.erase()
             self.output.write_raw(safe)
-            # Controls keep their text for as long as this number stays the same.
+            # Controls cache their text until this number changes.
             app.render_counter += 1
             app.context.copy().run(app.renderer.render, app, app.layout)
 
     def refresh(self) -> None:
-        """Draw what has changed of the live rows above the prompt."""
+        """Draw the changed live rows above the prompt."""
         if self._app is not None and isinstance(self._app.renderer, LiveRenderer):
             self._app.renderer.refresh()
 
     def redraw(self) -> None:
-        """Draw the prompt and what stands above it again, soon."""
+        """Draw the prompt and the live rows again, soon."""
         if self._app is not None:
             self._app.invalidate()
 
     async def tick(self) -> None:
-        """Draw the seconds of what is being done as they pass, for ever."""
+        """Redraw each second, for the time in the status; runs until it is cancelled."""
         while True:
             await asyncio.sleep(1)
             self.redraw()

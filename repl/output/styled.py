@@ -1,11 +1,7 @@
-"""Styled text in its simplest form, and the two ways to write it: for a terminal, and plain.
+"""Lines of styled spans, and their conversion to text.
 
-Commands show short things (rows, counts, errors) that need no layout engine; these are built as lines of spans, which
-costs no import and leaves one place where styles become escape codes.
-
-What stands before the input: on its first line, and on the lines below.
-
-A line that was entered, as it stays in the scrollback.
+Rows, counts and errors need no layout engine. This module imports nothing heavy, and is the only one that writes escape
+codes for styles.
 """
 
 from __future__ import annotations
@@ -14,10 +10,14 @@ from collections.abc import Iterable
 from enum import Enum
 
 from aloop.sanitize import safe_text
+from aloop.width import fit, text_width
 
 
 class Style(Enum):
-    """How a span stands out; the values are SGR codes. Only base colours, which every theme keeps readable."""
+    """The style of a span, with its SGR code.
+
+    Only base colours, because every theme keeps these readable.
+    """
 
     PLAIN = ""
     STRONG = "1"
@@ -30,37 +30,48 @@ class Style(Enum):
 Span = tuple[Style, str]
 Line = tuple[Span, ...]
 
+PROMPT = "> "
+CONTINUATION = "  "
+
 _COLOURS = frozenset({Style.BAD, Style.GOOD, Style.ACCENT})
 
 
 def line(*parts: Span | str) -> Line:
-    """Build a line; a bare text is plain."""
+    """Build a line; a plain string has no style."""
     return tuple((Style.PLAIN, part) if isinstance(part, str) else part for part in parts)
 
 
 def to_ansi(lines: Iterable[Line], *, colour: bool) -> str:
-    """Return ``lines`` for a terminal, each ended by a line feed; without ``colour``, bold and dim remain."""
+    """Return ``lines`` for a terminal; without ``colour``, bold and dim remain."""
     return "".join("".join(_styled(span, colour) for span in spans) + "\n" for spans in lines)
 
 
 def to_text(lines: Iterable[Line]) -> str:
-    """Return ``lines`` without any style, each ended by a line feed."""
+    """Return ``lines`` without styles, each with a line feed."""
     return "".join("".join(safe_text(text) for _, text in spans) + "\n" for spans in lines)
 
 
+def fit_line(spans: Line, width: int) -> Line:
+    """Return a line cut to ``width`` cells; its texts must be safe single lines."""
+    kept = []
+    for style, text in spans:
+        shown = fit(text, width)
+        width -= text_width(shown)
+        kept.append((style, shown))
+        if shown != text:
+            break
+    return tuple(kept)
+
+
 def _styled(span: Span, colour: bool) -> str:
-    tone, text = span
+    style, text = span
     safe = safe_text(text)
-    if not safe or tone is Style.PLAIN or (tone in _COLOURS and not colour):
+    if not safe or style is Style.PLAIN or (style in _COLOURS and not colour):
         return safe
-    return f"\x1b[{tone.value}m{safe}\x1b[0m"
-
-
-PROMPT = "> "
-CONTINUATION = "  "
+    return f"\x1b[{style.value}m{safe}\x1b[0m"
 
 
 def echo_lines(entered: str) -> list[Line]:
-    """Return ``entered`` as it stood at the prompt."""
+    """Return ``entered`` as it looked at the prompt."""
     rows = safe_text(entered).rstrip().split("\n")
     return [line((Style.STRONG, CONTINUATION if number else PROMPT), row) for number, row in enumerate(rows)]

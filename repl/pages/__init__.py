@@ -1,1 +1,1 @@
-"""Longer texts shown on request: session lists and transcripts."""
+"""Pages that commands show: lists, transcripts and counts."""

@@ -1,7 +1,4 @@
-"""Sessions, counts and commands as lines: what /resume, /history, /stats and /help show.
-
-How long ago something was, in the fewest words.
-"""
+"""Lists of sessions and commands, search results and counts, as lines."""
 
 from __future__ import annotations
 
@@ -17,16 +14,16 @@ from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
+from aloop.width import fit, pad, wrap
 from commands.context import Context
 from commands.registry import Command
-from repl.output.styled import Line, Span, Style, line
-from repl.output.width import fit, fit_line, pad, wrap
+from repl.output.styled import Line, Span, Style, fit_line, line
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 def age(then: datetime, now: datetime) -> str:
-    """Return how long before ``now`` the time ``then`` was: ``5 min ago``, or its date when over two weeks."""
+    """Return the age of ``then``, as in ``5 min ago``; its date after two weeks."""
     seconds = (now - then).total_seconds()
     if -_MINUTE < seconds < _MINUTE:
         return "just now"
@@ -41,29 +38,35 @@ def age(then: datetime, now: datetime) -> str:
 
 
 _ROW_DIGITS = 3
-"""Digits of the rows that /resume takes; a longer number begins an id."""
+"""Most digits of a row number after /resume; a longer number is an ID prefix."""
 
 _WHEN = 12
 _COUNT = 8
-_SUBJECT = 12
+_LABEL = 12
 _NARROWEST = 20
 _BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
 
 
 def trash_lines(rows: Sequence[TrashedSession], width: int, now: datetime) -> list[Line]:
-    """Return a numbered row for each deleted session, with the time of its deletion."""
+    """Return a numbered row for each deleted session, with the time of deletion."""
     return session_lines([replace(row.summary, updated_at=row.deleted_at) for row in rows], width, now, "deleted")
 
 
 def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, when: str = "when") -> list[Line]:
-    """Return a numbered row for each session; under one that can not be read, the reason in full."""
+    """Return a numbered row for each session, with its problem below, if any.
+
+    ``when`` is the heading of the times.
+    """
     digits = max(2, len(str(len(rows))))
     below = (_session_row(row, number, digits, width, now) for number, row in enumerate(rows, 1))
     return [_session_head(digits, when), *chain.from_iterable(below)]
 
 
 async def listing_lines(rows: AsyncIterator[SessionSummary], width: int) -> AsyncIterator[list[Line]]:
-    """Yield the same for sessions that come in one by one; rows that no command takes have no number."""
+    """Yield the same lines for sessions that arrive one by one.
+
+    Rows beyond the largest row number that a command accepts have none.
+    """
     number = 0
     async for row in rows:
         number += 1
@@ -91,17 +94,17 @@ def _session_row(row: SessionSummary, number: int | None, digits: int, width: in
     return [line(start, identity, time, f"  {row.message_count:>{_COUNT}}  ", title)]
 
 
-def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, begins: bool) -> list[Line]:
-    """Return a numbered row for what a search has found, below a line for its session when it ``begins`` one."""
+def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, is_first: bool) -> list[Line]:
+    """Return a numbered row for a match, below its session if it ``is_first`` there."""
     lines: list[Line] = []
-    if begins:
+    if is_first:
         identity = (Style.ACCENT, safe_line(hit.session.id)[:SHORT_ID])
-        told = (Style.QUIET, f" · {age(hit.session.updated_at, now)} · ")
+        when = (Style.QUIET, f" · {age(hit.session.updated_at, now)} · ")
         lines.append(
-            fit_line(line(identity, told, (Style.STRONG, safe_line(hit.session.title) or "(no title)")), width)
+            fit_line(line(identity, when, (Style.STRONG, safe_line(hit.session.title) or "(no title)")), width)
         )
         if hit.problem is not None:
-            lines[-1:] = [line(identity, told, (Style.BAD, "cannot be read")), line((Style.BAD, "  " + hit.problem))]
+            lines[-1:] = [line(identity, when, (Style.BAD, "cannot be read")), line((Style.BAD, "  " + hit.problem))]
     place = f"#{hit.message}" if hit.message else ""
     lead = line(f"{number:>3}  ", (Style.QUIET, f"{place:<5} {hit.role:<9}  "))
     return [*lines, fit_line((*lead, *_marked(hit)), width)]
@@ -116,7 +119,7 @@ def _marked(hit: Hit) -> Iterator[Span]:
 
 
 def stats_lines(stats: SessionStats, width: int) -> list[Line]:
-    """Return the counts of a session, a subject a line, or more where that is wider than the screen."""
+    """Return the counts of a session, wrapped to ``width``."""
     roles = ", ".join(f"{count:,} {role}" for role, count in stats.messages_by_role.items() if count)
     tools = ", ".join(f"{name} {count:,}" for name, count in stats.tool_calls.items() if count)
     facts = [
@@ -130,20 +133,20 @@ def stats_lines(stats: SessionStats, width: int) -> list[Line]:
         *([("size", f"{stats.size:,} bytes")] if stats.size else []),
     ]
     below = (_fact(name, safe_line(value), width) for name, value in facts)
-    # A path is left to the terminal to wrap, also at its spaces.
+    # The terminal wraps a path, so that it can be copied in one piece.
     path = safe_line(str(stats.path)) if stats.size else "not saved yet"
-    return [*chain.from_iterable(below), line((Style.QUIET, f"{'file':<{_SUBJECT}}"), path)]
+    return [*chain.from_iterable(below), line((Style.QUIET, f"{'file':<{_LABEL}}"), path)]
 
 
 def _fact(name: str, value: str, width: int) -> list[Line]:
-    """Return a subject and what is to be said of it; a number is not parted from what it counts."""
-    glued = _BESIDE_NUMBER.sub("\0", value)  # which is in no safe text
-    first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - _SUBJECT, _NARROWEST)))
-    return [line((Style.QUIET, f"{name:<{_SUBJECT}}"), first), *(line(" " * _SUBJECT + row) for row in more)]
+    """Return a name and its value, wrapped, with each number beside its noun."""
+    glued = _BESIDE_NUMBER.sub("\0", value)  # safe text has no NUL
+    first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - _LABEL, _NARROWEST)))
+    return [line((Style.QUIET, f"{name:<{_LABEL}}"), first), *(line(" " * _LABEL + row) for row in more)]
 
 
 def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
-    """Return the commands under their groups; a single one with its other names and an example."""
+    """Return commands by group, or a single command with its aliases and an example."""
     if len(commands) == 1:
         return _one_command(commands[0])
     indent = max((len(command.invocation) for command in commands), default=0) + 2

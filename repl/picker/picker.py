@@ -1,7 +1,4 @@
-"""Picking a session: the picker on the screen in place of the prompt, until one is chosen or Esc leaves it.
-
-What keys do in the picker.
-"""
+"""The session picker, shown in place of the prompt until it is closed."""
 
 from __future__ import annotations
 
@@ -24,11 +21,11 @@ from repl.output.screen import Screen
 from repl.picker.state import Mode, Picker, entry_of
 from repl.picker.view import Pane, Shown, build_picker_layout, heights
 
-_END = 10**9
+_ALL_ROWS = 10**9
 
 
 def bind_picker_keys(picking: PickerSession) -> KeyBindings:
-    """Return the bindings of ``picking``. A letter that came along with a paste is never a command."""
+    """Return the key bindings; a letter that came with a paste is never a command."""
     keys = KeyBindings()
     picker, guard = picking.picker, picking.paste_guard
     browsing = Condition(lambda: picker.mode is Mode.BROWSE and not guard.in_paste)
@@ -41,7 +38,7 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
         def _move(_event: KeyPressEvent) -> None:
             picking.move(rows * (picking.page_rows if pages else 1))
 
-    for key, rows in (("up", -1), ("c-p", -1), ("down", 1), ("c-n", 1), ("home", -_END), ("end", _END)):
+    for key, rows in (("up", -1), ("c-p", -1), ("down", 1), ("c-n", 1), ("home", -_ALL_ROWS), ("end", _ALL_ROWS)):
         move(key, rows)
     move("pageup", -1, pages=True)
     move("pagedown", 1, pages=True)
@@ -51,7 +48,7 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
         if not guard.in_paste:
             picking.enter()
 
-    # At once: no key of more than one character begins with it here.
+    # eager: the picker binds no key sequence that starts with Escape.
     @keys.add("escape", eager=True)
     @keys.add("c-c")
     def _back(_event: KeyPressEvent) -> None:
@@ -81,16 +78,16 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
         picker.end()
 
     @keys.add(Keys.Any, filter=asking, eager=True)
-    def _go_on(event: KeyPressEvent) -> None:
-        # A word may begin with a letter that is a command, and whoever types it looks elsewhere.
-        picking.go_on(_text(event))
+    def _continue_filter(event: KeyPressEvent) -> None:
+        # The letter that asked the question was probably the start of a word.
+        picking.continue_filter(_text(event))
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:
         guard.paste()
         text = " ".join(event.data.split())
         if asking():
-            picking.go_on(text)
+            picking.continue_filter(text)
         else:
             event.current_buffer.insert_text(text)
 
@@ -98,45 +95,45 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
 
 
 def _text(event: KeyPressEvent) -> str:
-    """Return what the key would write; nothing for one that writes nothing."""
+    """Return the text that the key inserts, empty if it inserts none."""
     return event.data if event.data.isprintable() else ""
 
 
-_AT_ONCE = 0.1
-"""Seconds that opening the picker may take: what is not read by then appears in it as soon as it is."""
+_OPEN_SECONDS = 0.1
+"""The longest wait before the picker opens; sessions that are not read by then appear later."""
 
 
 async def pick(
-    prompt: Prompt, screen: Screen, shelf: SessionBrowser, known: Sequence[SessionTitle] = ()
+    prompt: Prompt, screen: Screen, browser: SessionBrowser, known: Sequence[SessionTitle] = ()
 ) -> Choice | None:
-    """Return what is picked of ``shelf``, None when nothing is, or there is nothing to pick from.
+    """Return the chosen session, None if none is chosen or there are none.
 
-    What is ``known`` of it is shown at once, and what there is as soon as it is read.
+    ``known`` sessions are shown at once, all others when they have been read.
     """
-    picking = PickerSession(shelf, screen, prompt.paste_guard)
+    picking = PickerSession(browser, screen, prompt.paste_guard)
     try:
         if not await picking.open(known):
             return await picking.run()
         with prompt.lend(picking.layout):
-            # What was typed while the list was read is the beginning of what is typed now.
+            # Text typed while the list was read is the start of the filter.
             picking.begin(prompt.draft)
             choice = await picking.run()
             if choice is not None:
-                prompt.put_draft_away()
+                prompt.move_draft_to_history()
             return choice
     finally:
         picking.close()
 
 
 class PickerSession:
-    """One use of the picker; made on the event loop that runs it."""
+    """One use of the picker, created on the event loop that runs it."""
 
-    def __init__(self, shelf: SessionBrowser, screen: Screen, paste_guard: PasteGuard) -> None:
+    def __init__(self, browser: SessionBrowser, screen: Screen, paste_guard: PasteGuard) -> None:
         self.paste_guard = paste_guard
         self.picker = Picker(())
-        self._shelf = shelf
+        self._browser = browser
         self._screen = screen
-        self._pane = Pane(shelf.ending, screen.refresh)
+        self._pane = Pane(browser.ending, screen.refresh)
         self._line = Buffer(multiline=False, on_text_changed=self._typed)
         self._note = ""
         self._choice: asyncio.Future[Choice | None] = asyncio.get_running_loop().create_future()
@@ -144,57 +141,57 @@ class PickerSession:
         self._reading: asyncio.Task[None] | None = None
         self._is_read = False
         self._asked_by = ""
-        self._is_taken_back = False
+        self._is_question_gone = False
         control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
-        shown = Shown(self.picker, self._pane, shelf, lambda: self._note, lambda: not self._is_read)
+        shown = Shown(self.picker, self._pane, browser, lambda: self._note, lambda: not self._is_read)
         self.layout = build_picker_layout(control, shown)
 
     async def open(self, known: Sequence[SessionTitle]) -> bool:
-        """Begin to read what there is; False when there turned out to be nothing, while waiting a moment for it."""
+        """Start reading the sessions; return False if there turn out to be none."""
         self._reading = self._start(self._read())
         if known:
             await self._take(known)
         else:
-            await asyncio.wait({self._reading}, timeout=_AT_ONCE)
+            await asyncio.wait({self._reading}, timeout=_OPEN_SECONDS)
         return not self._choice.done()
 
     def begin(self, text: str) -> None:
-        """Filter by ``text``; as in the picker, a slash before it only says that it is no command."""
+        """Filter by ``text``; as in the picker, a slash before it starts the filter."""
         self._write(" ".join(text.removeprefix("/").split()))
 
     async def run(self) -> Choice | None:
-        """Return what was chosen, None when nothing was; what was asked for meanwhile is done by then.
+        """Return the chosen session, None if none was, after all actions have finished.
 
-        Raises SessionError where just that has failed, and nobody looked at the picker any more.
+        Raises SessionError if an action fails after the picker was closed.
         """
-        self._look()
+        self._show_highlighted()
         choice = await self._choice
         await asyncio.gather(*self._acting)
         return choice
 
     def close(self) -> None:
-        """Read no further."""
+        """Stop reading."""
         self._pane.close()
         if self._reading:
             self._reading.cancel()
 
-    # What keys ask for.
+    # Actions of keys.
 
     @property
     def page_rows(self) -> int:
         return max(1, heights(self.picker.total, self._screen.height)[0] - 1)
 
     def move(self, rows: int) -> None:
-        self._note, self._is_taken_back = "", False
+        self._note, self._is_question_gone = "", False
         self.picker.move(rows)
-        self._look()
+        self._show_highlighted()
 
     def enter(self) -> None:
-        """Take the title that was typed, or yes for an answer, else what is highlighted."""
+        """Choose the highlighted session, or answer yes to the question."""
         session, title = self.picker.highlighted, " ".join(self._line.text.split())
-        if self._is_taken_back:
-            # The answer to a question that has just gone.
-            self._is_taken_back = False
+        if self._is_question_gone:
+            # Enter was meant for a question that has just disappeared.
+            self._is_question_gone = False
             return
         match self.picker.mode:
             case Mode.BROWSE | Mode.FILTER:
@@ -211,7 +208,7 @@ class PickerSession:
                     self._act(self._rename(session.id, title))
 
     def back(self) -> None:
-        """Leave a question unanswered; without one, leave everything as it was."""
+        """Cancel the question, or close the picker if there is none."""
         if self.picker.mode in {Mode.BROWSE, Mode.FILTER}:
             self._leave(None)
             return
@@ -219,35 +216,35 @@ class PickerSession:
         self.picker.end()
 
     def ask(self, mode: Mode, letter: str = "") -> None:
-        """Ask for a new title, or whether a session is to go, or to be copied: a ``letter`` may mean a word, too."""
-        self._note, self._is_taken_back = "", False
+        """Ask a question; ``letter``, which asks it, may turn out to be part of a word."""
+        self._note, self._is_question_gone = "", False
         self._asked_by = letter
         if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:
             self._write(self.picker.highlighted.title)
 
-    def go_on(self, text: str) -> None:
-        """Take no for an answer: ``text`` goes on with the filter, and with a letter that was no command then."""
+    def continue_filter(self, text: str) -> None:
+        """Cancel the question: the letter that asked it and ``text`` continue the filter."""
         self.back()
         if text:
             self._write(self.picker.filter + self._asked_by + text)
 
-    # What comes of it.
+    # Effects.
 
     def _typed(self, _: Buffer) -> None:
-        self._note, self._is_taken_back = "", False
+        self._note, self._is_question_gone = "", False
         if self.picker.mode in {Mode.BROWSE, Mode.FILTER} and self._line.text != self.picker.filter:
             self.picker.set_filter(self._line.text)
-            self._look()
+            self._show_highlighted()
 
     def _write(self, text: str) -> None:
         self._line.document = Document(text, len(text))
 
-    def _look(self) -> None:
+    def _show_highlighted(self) -> None:
         self._pane.show(self.picker.highlighted.id if self.picker.highlighted else None)
         self._screen.refresh()
 
     def _choose(self, *, fork: bool = False) -> None:
-        """Go on in what is highlighted."""
+        """Return the highlighted session from ``run``."""
         if self.picker.highlighted is not None:
             self._leave(Choice(self.picker.highlighted.id, fork))
 
@@ -256,55 +253,55 @@ class PickerSession:
             self._choice.set_result(choice)
 
     async def _rename(self, session_id: str, title: str) -> None:
-        await self._shelf.rename(session_id, title)
+        await self._browser.rename(session_id, title)
         self._change(lambda: self.picker.retitle(session_id, title))
 
     async def _trash(self, session_id: str) -> None:
-        told = await self._shelf.trash(session_id)
+        message = await self._browser.trash(session_id)
         self._change(lambda: self.picker.remove(session_id))
-        self._look()
-        self._note = told
+        self._show_highlighted()
+        self._note = message
 
     async def _read(self) -> None:
-        titles = await self._shelf.titles()
+        titles = await self._browser.titles()
         self._is_read = True
         if not titles:
             self._leave(None)
             return
         await self._take(titles)
-        self._look()
-        openings = await self._shelf.first_questions()
-        folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in openings.items()})
-        self._change(lambda: self.picker.add_first_questions(folded))
-        self._look()
+        self._show_highlighted()
+        messages = await self._browser.first_questions()
+        folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in messages.items()})
+        self._change(lambda: self.picker.add_first_messages(folded))
+        self._show_highlighted()
 
     async def _take(self, titles: Sequence[SessionTitle]) -> None:
-        # Ten thousand titles take some milliseconds that no key should wait for.
+        # In a thread: ten thousand titles take some milliseconds.
         entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
-        self._shelf.number(titles)
+        self._browser.number(titles)
         self._change(lambda: self.picker.replace(entries))
 
     def _change(self, change: Callable[[], None]) -> None:
-        """Let ``change`` be made to the list; a question about what is gone then is not answered for another one."""
-        meant = self.picker.highlighted
+        """Call ``change``, and cancel the question if its session is gone."""
+        before = self.picker.highlighted
         change()
-        still = self.picker.highlighted
-        if meant and not (still and still.id == meant.id) and self.picker.mode not in {Mode.BROWSE, Mode.FILTER}:
+        after = self.picker.highlighted
+        if before and not (after and after.id == before.id) and self.picker.mode not in {Mode.BROWSE, Mode.FILTER}:
             self.back()
-            self._is_taken_back = True
+            self._is_question_gone = True
 
     def _act(self, work: Coroutine[None, None, None]) -> None:
-        """Do ``work``, also when the picker is left meanwhile."""
+        """Run ``work``, to its end even if the picker is closed."""
         task = self._start(work)
         self._acting.add(task)
         task.add_done_callback(self._acting.discard)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, AloopError) and self.picker.total:
             self._note = str(error)

@@ -1,6 +1,6 @@
-"""The state of picking a session: what is filtered, what is highlighted, what is being asked. Pure; knows no screen.
+"""The state of the session picker, and its filter; without any I/O.
 
-Which sessions a filter means, the likeliest first. Pure, and quick: ten thousand are gone through at each key.
+Filtering is fast: each key goes through ten thousand sessions.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from enum import Enum, auto
 
 from aloop.memory.session import SessionTitle
 
-# From the likeliest down; within each, the newest come first. Letters in order, with others between them, come last.
-_ID, _WORD, _PHRASE, _WORDS, _OPENING = range(5)
+# Kinds of matches, best first; within each, the newest come first. Fuzzy matches come after all of them.
+_ID, _WORD, _PHRASE, _WORDS, _FIRST_MESSAGE = range(5)
 
 
 @dataclass(slots=True)
 class Entry:
-    """A session and the texts to look in, in the case that filters are compared in; ``opening`` may come later."""
+    """A session and its case-folded texts; the first message may be set later."""
 
     session: SessionTitle
     id: str
     title: str
-    opening: str = ""
+    first_message: str = ""
 
 
 def entry_of(session: SessionTitle) -> Entry:
-    """Return a session as an entry."""
+    """Return the entry of ``session``."""
     return Entry(session, session.id.lower(), session.title.casefold())
 
 
 class Matcher:
-    """Looks in ``entries``, the newest of which come first."""
+    """Filters ``entries``, which are sorted newest first."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
         self._known: dict[str, list[int]] = {}
 
     def find(self, wanted: str) -> Sequence[int]:
-        """Return the places of the entries that fit: by the beginning of their id, their title, the first message.
+        """Return the indexes of the entries that match by ID prefix, title or message.
 
-        In a title, the letters of ``wanted`` need only stand in their order.
+        The best come first. In a title, the letters of ``wanted`` match also with others between them.
         """
         words = wanted.casefold().split()
         if not words:
@@ -52,7 +52,7 @@ class Matcher:
         return self._known[phrase]
 
     def _candidates(self, phrase: str) -> Iterable[int]:
-        """Return what can fit at all: of a filter that got longer, only what fitted before."""
+        """Return the entries to look at: those that matched a shorter filter, or all."""
         for end in range(len(phrase), 0, -1):
             if (known := self._known.get(phrase[:end])) is not None:
                 return sorted(known)
@@ -73,22 +73,25 @@ class Matcher:
                 ranks[_PHRASE if at and title[at - 1].isalnum() else _WORD].append(place)
             elif several and all(map(title.__contains__, words)):
                 ranks[_WORDS].append(place)
-            elif phrase in entry.opening or (several and all(map(entry.opening.__contains__, words))):
-                ranks[_OPENING].append(place)
+            elif phrase in entry.first_message or (several and all(map(entry.first_message.__contains__, words))):
+                ranks[_FIRST_MESSAGE].append(place)
             elif match := letters.match(title):
                 loose.append((match.end() - match.start(1), place))
         return [place for rank in ranks for place in rank] + [place for _, place in sorted(loose)]
 
 
 def _letters_in_order(letters: str) -> re.Pattern[str]:
-    """Match these letters with anything between them, from the first on as group 1; never goes back, so never slow."""
+    """Return a pattern for ``letters`` in order; group 1 starts at the first.
+
+    Other letters may be between them. The pattern never backtracks.
+    """
     skips = [f"[^{re.escape(letter)}]*+{re.escape(letter)}" for letter in letters[1:]]
     first = re.escape(letters[0])
     return re.compile(f"[^{first}]*+({first}{''.join(skips)})")
 
 
 class Mode(Enum):
-    """What a letter means: a command, a part of the filter, a part of the new title, or no to a question."""
+    """The meaning of typed letters: commands, filter, new title, or no to a question."""
 
     BROWSE = auto()
     FILTER = auto()
@@ -98,7 +101,7 @@ class Mode(Enum):
 
 
 class Picker:
-    """Sessions, newest first, and which of them one looks at."""
+    """Sessions, newest first, and which of them is highlighted."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.mode = Mode.BROWSE
@@ -117,52 +120,51 @@ class Picker:
 
     @property
     def count(self) -> int:
-        """How many sessions fit the filter."""
+        """The number of sessions that match the filter."""
         return len(self._found)
 
     @property
     def highlighted(self) -> SessionTitle | None:
-        """The session that is meant; None when none fits."""
+        """The highlighted session, None if no session matches."""
         return self._entries[self._found[self._at]].session if self._found else None
 
     def window(self, height: int) -> list[tuple[SessionTitle, bool]]:
-        """Return the sessions to show, each with whether it is highlighted."""
-        # The window moves no more than it takes to show what is highlighted.
+        """Return the sessions to show, each with True if it is highlighted."""
+        # Scroll only as far as needed to show the highlighted session.
         self._top = max(min(self._top, self._at, self.count - height), self._at - height + 1, 0)
         shown = self._found[self._top : self._top + height]
         return [(self._entries[place].session, row == self._at) for row, place in enumerate(shown, self._top)]
 
     def move(self, rows: int) -> None:
-        """Go that many rows down, up when negative, and no further than the ends."""
+        """Move the highlight down by ``rows``, up if negative, as far as the ends."""
         self._at = max(0, min(self._at + rows, self.count - 1))
 
     def begin_filter(self) -> None:
-        """Let every letter be a part of the filter, also those that are commands."""
+        """Let every letter be part of the filter, including those that are commands."""
         self.mode = Mode.FILTER
 
     def set_filter(self, text: str) -> None:
-        """Show only what fits ``text``, the likeliest highlighted; without any text, letters are commands again."""
+        """Show matching sessions; without a filter, letters are commands again."""
         self.filter = text
         self.mode = Mode.FILTER if text else Mode.BROWSE
         self._found = self._matcher.find(text)
         self._at = self._top = 0
 
     def begin(self, mode: Mode) -> bool:
-        """Ask for a new title of what is highlighted, or whether it is meant; False when nothing is."""
+        """Ask about the highlighted session; return False if no session matches."""
         if self.highlighted is None:
             return False
         self.mode = mode
         return True
 
     def end(self) -> None:
-        """Go back to where the question was asked from."""
+        """End the question."""
         self.mode = Mode.FILTER if self.filter else Mode.BROWSE
 
     def replace(self, entries: Sequence[Entry]) -> None:
-        """Take ``entries`` as what there is; the same session stays highlighted where it is still there.
+        """Replace the sessions, and keep the highlighted one if it is still there.
 
-        What was removed stays away, and what was renamed keeps its new title: a list that was read meanwhile may not
-        know.
+        Removed sessions stay away and renamed ones keep their new title: the list may have been read before that.
         """
         highlighted = self.highlighted
         self._entries = [entry for entry in entries if entry.session.id not in self._gone]
@@ -176,21 +178,21 @@ class Picker:
             self._at = next((row for row, known in enumerate(ids) if known == highlighted.id), self._at)
         self.move(0)
 
-    def add_first_questions(self, openings: Mapping[str, str]) -> None:
-        """Filter by what was said first in each session, too: by id, in the case that filters are compared in."""
+    def add_first_messages(self, messages: Mapping[str, str]) -> None:
+        """Filter by first messages too, given case-folded by ID."""
         for entry in self._entries:
-            entry.opening = openings.get(entry.session.id, "")
+            entry.first_message = messages.get(entry.session.id, "")
         self.replace(self._entries)
 
     def remove(self, session_id: str) -> None:
-        """Leave a session out; what followed it is highlighted."""
+        """Remove a session, and highlight the next one."""
         self._gone.add(session_id)
         self.replace(self._entries)
 
     def retitle(self, session_id: str, title: str) -> None:
-        """Show a session under another title, and until the next filter also where that does not fit this one."""
+        """Change a title; the session stays in the list until the filter changes."""
         self._titles[session_id] = title
         shown = self._found, self._at
         self.replace(self._entries)
-        # Else another session would be where one still looks.
+        # Keep the session in place, even if the new title does not match the filter.
         self._found, self._at = shown

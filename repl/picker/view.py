@@ -1,7 +1,4 @@
-"""What the picker looks like: the filter on top, the sessions, the end of one of them, and what the keys do.
-
-The end of the conversation that is highlighted in the picker: read on a thread, so that no key ever waits for it.
-"""
+"""The layout of the picker: filter, sessions, preview and legend."""
 
 from __future__ import annotations
 
@@ -13,31 +10,30 @@ from datetime import UTC, datetime
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
-from prompt_toolkit.utils import get_cwidth
 
 from aloop.errors import SHORT_ID, AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
+from aloop.width import fit, last_rows, pad, text_width, wrap
 from commands.session_browser import SessionBrowser
 from repl.output.styled import Line, Style, line
-from repl.output.width import fit, last_rows, pad, wrap
 from repl.pages.listing import age
 from repl.pages.transcript import message_lines
 from repl.picker.state import Mode, Picker
 
-_PASSING_BY = 0.03
-"""Seconds that a session must stay highlighted to be read: whoever holds an arrow key down only passes by."""
+_PREVIEW_DELAY = 0.03
+"""Seconds before the highlighted session is read, so that holding an arrow key down reads nothing."""
 
-_KEPT = 64
+_CACHED = 64
 _MESSAGES = 12
-_CHARACTERS = 4_000  # of a message: more than a screen shows
+_MESSAGE_CHARACTERS = 4_000  # more than a screen shows
 
 Row = tuple[Style, str]
 
 
 class Pane:
-    """Shows one session at a time; ``read`` gets its last messages, ``refresh`` is called when they are there."""
+    """Previews a session; calls ``refresh`` when ``read`` has returned its messages."""
 
     def __init__(self, read: Callable[[str], Awaitable[Sequence[LLMMessage]]], refresh: Callable[[], None]) -> None:
         self._read = read
@@ -47,7 +43,7 @@ class Pane:
         self._reading: asyncio.Task[None] | None = None
 
     def show(self, session_id: str | None) -> None:
-        """Show the end of that session as soon as it is read; what was being read for another one is left."""
+        """Show the end of that session as soon as it is read, in place of any other."""
         if session_id == self._wanted:
             return
         self._wanted = session_id
@@ -62,46 +58,46 @@ class Pane:
             self._reading = None
 
     def rows(self, width: int, height: int) -> list[Row]:
-        """Return what fits, from the end; nothing yet where it is still being read."""
+        """Return the last rows that fit, none while the session is being read."""
         rows: list[Row] = []
         for spans in reversed(self._known.get(self._wanted or "", [])):
-            tone, text = spans[0][0] if spans else Style.PLAIN, "".join(text for _, text in spans)
+            style, text = spans[0][0] if spans else Style.PLAIN, "".join(text for _, text in spans)
             wrapped = [piece for row in wrap(text, width) for piece in last_rows([row], width, height)]
-            rows[:0] = [(tone, row) for row in wrapped]
+            rows[:0] = [(style, row) for row in wrapped]
             if len(rows) >= height:
                 break
         return rows[-height:] if height > 0 else []
 
     async def _load(self, session_id: str) -> None:
-        await asyncio.sleep(_PASSING_BY)
+        await asyncio.sleep(_PREVIEW_DELAY)
         try:
             lines = await asyncio.to_thread(ending_lines, await self._read(session_id))
         except AloopError as error:
             lines = [line((Style.BAD, str(error)))]
-        while len(self._known) >= _KEPT:
+        while len(self._known) >= _CACHED:
             del self._known[next(iter(self._known))]
         self._known[session_id] = lines
         self._refresh()
 
 
 def ending_lines(messages: Sequence[LLMMessage]) -> list[Line]:
-    """Return the last messages as safe lines, of a tool's result the first one."""
+    """Return the last messages as safe lines, and one line of each tool result."""
     lines: list[Line] = []
     for message in messages[-_MESSAGES:]:
         text = (message.content or "").strip("\n")
-        if len(text) > _CHARACTERS:
-            message = replace(message, content=f"…{text[-_CHARACTERS:]}")
+        if len(text) > _MESSAGE_CHARACTERS:
+            message = replace(message, content=f"…{text[-_MESSAGE_CHARACTERS:]}")
         if message.role == "user" and lines:
             lines.append(line(""))
         lines += message_lines(message, 1 if message.role == "tool" else None)
     return lines or [line((Style.QUIET, "(no messages)"))]
 
 
-_WHEN = 12
-_LEAST_ROWS = 3
-_LEAST_PANE = 2
-_CHROME = 3
-"""Rows beside the list and the pane: the line on top, the rule, the legend."""
+_AGE_COLUMNS = 12
+_MIN_LIST_ROWS = 3
+_MIN_PANE_ROWS = 2
+_OTHER_ROWS = 3
+"""The filter, the rule and the legend."""
 
 _STYLES = {
     Style.PLAIN: "",
@@ -114,40 +110,44 @@ _STYLES = {
 _LEGENDS = {
     Mode.BROWSE: "Enter resume · d trash · r rename · f fork · / filter · Esc",
     Mode.FILTER: "Enter resume · ^D trash · ^R rename · ^F fork · Esc",
-    Mode.RENAME: "Enter takes this title · Esc keeps the old one",
-    Mode.TRASH: "Enter moves {} to the trash · Esc keeps it",
-    Mode.FORK: "Enter goes on in a copy of {} · Esc does not",
+    Mode.RENAME: "Enter rename · Esc cancel",
+    Mode.TRASH: "Enter move {} to the trash · Esc cancel",
+    Mode.FORK: "Enter continue in a copy of {} · Esc cancel",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the layout draws, with ``note`` below; sessions in the rows of ``shelf`` have a number.
+    """The state that the layout draws.
 
-    ``is_reading`` tells that there may be more sessions than are known.
+    Sessions are numbered as in the rows of ``browser``, and a note replaces the legend.
+    ``is_reading`` returns True while there may be more sessions than are known.
     """
 
     picker: Picker
     pane: Pane
-    shelf: SessionBrowser
+    browser: SessionBrowser
     note: Callable[[], str]
     is_reading: Callable[[], bool]
 
 
 def heights(total: int, rows: int) -> tuple[int, int]:
-    """Return how many rows the list of ``total`` sessions and the pane take on a screen of ``rows`` rows."""
-    room = max(rows - 1 - _CHROME, _LEAST_ROWS)
-    listed = max(_LEAST_ROWS, min(total, room // 2))
+    """Return the heights of the list and the pane on a screen of ``rows`` rows."""
+    room = max(rows - 1 - _OTHER_ROWS, _MIN_LIST_ROWS)
+    listed = max(_MIN_LIST_ROWS, min(total, room // 2))
     pane = min(room - listed, max(room // 2, 8))
-    return listed, pane if pane >= _LEAST_PANE else 0
+    return listed, pane if pane >= _MIN_PANE_ROWS else 0
 
 
 def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
-    """Return the layout, with the cursor in its first row: whatever a smaller window does to the rest, it goes."""
+    """Return the layout, with the cursor in its first row.
+
+    So all of it can be erased after the window was made smaller.
+    """
     picker = shown.picker
     top = VSplit(
         [
-            Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", _lead(picker))]),
+            Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", _prompt(picker))]),
             Window(FormattedTextControl(lambda: _count(picker)), height=1, dont_extend_width=True),
         ]
     )
@@ -158,7 +158,7 @@ def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
             _part(lambda: _rule(picker), lambda: 1),
             _part(lambda: _pane(shown), lambda: _heights(picker)[1]),
             _part(lambda: [("class:toolbar", fit(_legend(shown), _width()))], lambda: 1),
-            # Takes what is left over when more was shown a moment ago.
+            # Takes the rows left over when the rest shrinks.
             Window(),
         ]
     )
@@ -169,7 +169,7 @@ def _part(text: Callable[[], StyleAndTextTuples], height: Callable[[], int]) -> 
     return Window(FormattedTextControl(text), height=lambda: Dimension.exact(height()))
 
 
-def _lead(picker: Picker) -> str:
+def _prompt(picker: Picker) -> str:
     return "title: " if picker.mode is Mode.RENAME else "find: "
 
 
@@ -180,25 +180,25 @@ def _count(picker: Picker) -> StyleAndTextTuples:
 
 def _rows(shown: Shown) -> StyleAndTextTuples:
     now, width = datetime.now(UTC), _width()
-    numbers = {session_id: str(number) for number, session_id in enumerate(shown.shelf.rows, 1)}
+    numbers = {session_id: str(number) for number, session_id in enumerate(shown.browser.rows, 1)}
     fragments: StyleAndTextTuples = []
     for session, is_highlighted in shown.picker.window(_heights(shown.picker)[0]):
         start = f"{numbers.get(session.id, ''):>2}  "
         text = pad(start + _row(session, now, width - len(start)), width)
         fragments += [("reverse" if is_highlighted else "", text), ("", "\n")]
     if not fragments:
-        return [("class:toolbar", _nothing(shown))]
+        return [("class:toolbar", _placeholder(shown))]
     return fragments[:-1]
 
 
-def _nothing(shown: Shown) -> str:
+def _placeholder(shown: Shown) -> str:
     if shown.is_reading():
-        return "Reading what there is…"
-    return "No session fits." if shown.picker.total else "There are no sessions."
+        return "Reading sessions…"
+    return "No sessions match." if shown.picker.total else "No sessions."
 
 
 def _row(session: SessionTitle, now: datetime, width: int) -> str:
-    start = f"{safe_line(session.id)[:SHORT_ID]:<{SHORT_ID}}  {pad(age(session.updated_at, now), _WHEN)}  "
+    start = f"{safe_line(session.id)[:SHORT_ID]:<{SHORT_ID}}  {pad(age(session.updated_at, now), _AGE_COLUMNS)}  "
     return start + (fit(safe_line(session.title), width - len(start)) or "(no title)")
 
 
@@ -206,13 +206,13 @@ def _rule(picker: Picker) -> StyleAndTextTuples:
     session = picker.highlighted
     name = fit(safe_line(session.title) or "(no title)", _width() - 16) if session else ""
     head = f"── {session.id[:SHORT_ID]} {name} " if session else ""
-    return [("class:toolbar", head + "─" * (_width() - get_cwidth(head)))]
+    return [("class:toolbar", head + "─" * (_width() - text_width(head)))]
 
 
 def _pane(shown: Shown) -> StyleAndTextTuples:
     height = _heights(shown.picker)[1]
     rows = shown.pane.rows(_width(), height)
-    return [(_STYLES[tone], text + "\n") for tone, text in rows]
+    return [(_STYLES[style], text + "\n") for style, text in rows]
 
 
 def _legend(shown: Shown) -> str:
@@ -228,5 +228,5 @@ def _heights(picker: Picker) -> tuple[int, int]:
 
 
 def _width() -> int:
-    """Return the columns to fill: not up to the right margin, so that a narrower window has less to wrap."""
+    """Return the columns to fill, less than all, so that a narrower window wraps less."""
     return get_app().output.get_size().columns - 1

@@ -1,4 +1,4 @@
-"""What Tab offers where nothing is drawn: what it does at the other prompt, but waited for, and told in rows."""
+"""Tab completion at the plain prompt, with the choices printed as rows."""
 
 from __future__ import annotations
 
@@ -11,67 +11,66 @@ from prompt_toolkit.completion import CompleteEvent, Completion, get_common_comp
 from prompt_toolkit.document import Document
 
 from aloop.sanitize import safe_line
-from repl.completion.completers import merged
+from aloop.width import fit, pad, text_width
+from repl.completion.completers import merge_catalogs
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
 from repl.completion.session_source import SessionSources
-from repl.output.width import fit, pad, text_width
 
 if TYPE_CHECKING:
     from aloop.memory import MemoryManager
 
-_WIDEST = 30
-"""Columns for what is offered; what it is stands right of them."""
+_NAME_COLUMNS = 30
+"""The most columns for the name of a choice; its description is to the right."""
 
 
 class PlainCompleter:
-    """Completes lines; whoever pressed Tab waits for the disk."""
+    """Completes a line, waiting for what must be read from disk."""
 
     def __init__(self, memory: Callable[[], MemoryManager]) -> None:
-        self._catalogs = SessionSources(memory, _do, changed=_tell_nobody, counted=_tell_nobody)
-        self._files = FileCatalog(_tell_nobody)
-        self._models = ModelCatalog(load_models, _tell_nobody)
-        self._completer = merged(self._catalogs, self._files, self._models)
+        self._catalogs = SessionSources(memory, _run, changed=_ignore, counted=_ignore)
+        self._files = FileCatalog(_ignore)
+        self._models = ModelCatalog(load_models, _ignore)
+        self._completer = merge_catalogs(self._catalogs, self._files, self._models)
 
     def complete(self, before: str, width: int) -> tuple[str, list[str]]:
-        """Return what stands before the cursor, completed as far as that is clear, and rows of what it may be.
+        """Return the text before the cursor, completed, and rows of choices.
 
-        There is nothing to offer when the text is as it was, and there are no rows.
+        Without completions, that is the unchanged text and an empty list.
         """
         document = Document(before)
         found = self._find(document)
         if len(found) == 1:
-            whole = before[: len(before) + found[0].start_position] + found[0].text
-            # An id that takes the place of words of a title says nothing to whoever typed those.
-            return whole, [] if whole.casefold().startswith(before.casefold()) else _rows(found, width)
+            completed = before[: len(before) + found[0].start_position] + found[0].text
+            # An ID that replaces words of a title does not show which session it is.
+            return completed, [] if completed.casefold().startswith(before.casefold()) else _rows(found, width)
         shared = get_common_complete_suffix(document, found)
         return before + shared, [] if shared else _rows(found, width)
 
     def _find(self, document: Document) -> list[Completion]:
         if document.text.startswith("/"):
-            _do(self._catalogs.refresh())
+            _run(self._catalogs.refresh())
         event = CompleteEvent(completion_requested=True)
-        list(self._completer.get_completions(document, event))
-        # Which has had read what it asked for.
+        list(self._completer.get_completions(document, event))  # starts the reading
         self._files.wait()
         self._models.wait()
         return list(self._completer.get_completions(document, event))
 
 
 def _rows(found: Sequence[Completion], width: int) -> list[str]:
-    shown = [(safe_line(offer.display_text), offer.display_meta_text.rstrip()) for offer in found]
-    column = min(_WIDEST, max((text_width(name) for name, _ in shown), default=0))
+    choices = [(safe_line(choice.display_text), choice.display_meta_text.rstrip()) for choice in found]
+    column = min(_NAME_COLUMNS, max((text_width(name) for name, _ in choices), default=0))
     return [
         fit(f"{pad(name, column) if text_width(name) < column else name}  {about}".rstrip(), width)
-        for name, about in shown
+        for name, about in choices
     ]
 
 
-def _do(work: Coroutine[None, None, None]) -> None:
-    """Do ``work`` on a thread and wait for it: while a line is typed, the event loop of this one stands still."""
+def _run(work: Coroutine[None, None, None]) -> None:
+    """Run ``work`` in a thread and wait: the main event loop is blocked by the read."""
     thread = threading.Thread(target=asyncio.run, args=(work,), name="completion")
     thread.start()
     thread.join()
 
 
-def _tell_nobody() -> None:
-    """Nobody needs to be told of what was waited for."""
+def _ignore() -> None:
+    """Take notice of a change that was waited for."""

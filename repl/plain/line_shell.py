@@ -1,4 +1,4 @@
-"""The shell without a screen to draw on: lines in, plain text out, one turn after the other."""
+"""The plain shell: reads lines and prints text, and never redraws."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ from repl.engine import build_agent, load_ahead, names_model, recover, resume_se
 from repl.options import ShellOptions
 from repl.output.styled import to_text
 from repl.plain.completion import PlainCompleter
-from repl.plain.line_source import LineSource, PipedLines
-from repl.plain.readline_source import TerminalLines
+from repl.plain.line_source import LineSource, PipedLines, TerminalLines
 from repl.plain.tty import ShutdownRequested, ShutdownSignals
-from repl.plain.views import AskingView, PlainView
+from repl.plain.views import InteractiveView, PlainView
 from repl.startup.banner import banner_lines, farewell_lines
 
 if TYPE_CHECKING:
@@ -38,7 +37,10 @@ _INTERRUPTED = 130
 
 
 def run_lines(options: ShellOptions) -> int:
-    """Read standard input to its end; returns 0, 1 when there was nothing to resume, 128 + the signal that ended it."""
+    """Run until the input ends, and return the exit code.
+
+    That is 0, 1 after a failed start or save, or 128 + the number of a signal.
+    """
     try:
         return asyncio.run(_run(options))
     except KeyboardInterrupt:
@@ -46,8 +48,8 @@ def run_lines(options: ShellOptions) -> int:
 
 
 async def _run(options: ShellOptions) -> int:
-    detail = Verbosity(options.settings.verbose, bool(options.settings.thinking))
-    lines, view = _on_terminal(options, detail) if is_terminal() else (PipedLines(), _piped(detail))
+    verbosity = Verbosity(options.settings.verbose, bool(options.settings.thinking))
+    lines, view = _on_terminal(options, verbosity) if is_terminal() else (PipedLines(), _piped(verbosity))
     try:
         agent = build_agent(options)
         agent.on_event, agent.ask = view.event, view.ask_permission
@@ -62,92 +64,102 @@ async def _run(options: ShellOptions) -> int:
                 keep_model=context.keeps_model,
                 system=options.system,
             )
-            report_resumed(context, session)
+            await report_resumed(context, session)
     except AloopError as error:
         view.error(str(error))
         return 1
     if is_terminal():
         threading.Thread(target=_load_ahead, args=(agent,), name="loading ahead", daemon=True).start()
-    ending = ShutdownSignals()
-    while not ending.code and (line := await _next_line(lines, view, ending)) is not None:
-        if not await _take_turn(line, context, lines, ending):
+    shutdown = ShutdownSignals()
+    while not shutdown.code and (line := await _next_line(lines, view, shutdown)) is not None:
+        if not await _take_turn(line, context, lines, shutdown):
             break
     if agent.memory.has_unsaved:
-        # The lines have ended without a word, after a save that failed: another try.
-        await _take_turn("/exit", context, lines, ending)
+        # A save has failed, and the input ended without /exit: try again.
+        await _take_turn("/exit", context, lines, shutdown)
     is_saved = not agent.memory.has_unsaved
     if is_terminal():
-        with suppress(OSError):  # the terminal has gone away
+        with suppress(OSError):  # the terminal is closed
             sys.stdout.write(to_text(farewell_lines(context)))
             sys.stdout.flush()
     agent.memory.close()
     await agent.llm.aclose()
-    return ending.code or (0 if is_saved else 1)
+    return shutdown.code or (0 if is_saved else 1)
 
 
 def _load_ahead(agent: ReActAgent) -> None:
-    """Load what the first answer takes, while the first question is typed; what goes wrong is told later."""
+    """Import what the first answer needs; if that fails, the turn reports it."""
     with suppress(Exception):
         load_ahead(agent)
 
 
-def _piped(detail: Verbosity) -> PlainView:
-    return PlainView(sys.stdout, sys.stderr, detail)
+def _piped(verbosity: Verbosity) -> PlainView:
+    return PlainView(sys.stdout, sys.stderr, verbosity)
 
 
-def _on_terminal(options: ShellOptions, detail: Verbosity) -> tuple[LineSource, PlainView]:
-    """Greet the person at the terminal, and return how to ask and how to show."""
-    settings = options.settings
-    lines = TerminalLines(settings.history_file, dumb=is_dumb(), editing_mode=settings.editing_mode)
+def _on_terminal(options: ShellOptions, verbosity: Verbosity) -> tuple[LineSource, PlainView]:
+    """Print the banner, and return the source of lines and the view for a terminal."""
+    lines = _terminal_lines(options)
     width = shutil.get_terminal_size().columns
-    sys.stdout.write(to_text(banner_lines(options.model, settings, width)))
-    return lines, AskingView(lines, detail)
+    sys.stdout.write(to_text(banner_lines(options.model, options.settings, width)))
+    return lines, InteractiveView(lines, verbosity)
 
 
-async def _next_line(lines: LineSource, view: PlainView, ending: ShutdownSignals) -> str | None:
-    """Return the next line; Ctrl-C only drops what was typed of one."""
+def _terminal_lines(options: ShellOptions) -> TerminalLines:
+    settings = options.settings
+    if not is_dumb():
+        with suppress(ImportError):  # some Pythons are built without readline
+            # Imported here: merely loading readline changes how input() behaves.
+            from repl.plain.readline_source import ReadlineLines
+
+            return ReadlineLines(settings.history_file, settings.editing_mode)
+    return TerminalLines()
+
+
+async def _next_line(lines: LineSource, view: PlainView, shutdown: ShutdownSignals) -> str | None:
+    """Return the next line, None at the end; Ctrl-C only discards what was typed."""
     while True:
-        ending.work = waiting = asyncio.current_task()
+        shutdown.work = waiting = asyncio.current_task()
         try:
-            line = await lines.next(_PROMPT)
+            line = await lines.read_line(_PROMPT)
         except asyncio.CancelledError:
-            if not ending.code or waiting is None:
+            if not shutdown.code or waiting is None:
                 raise
             waiting.uncancel()
             return None
-        except ShutdownRequested as told:
+        except ShutdownRequested as request:
             view.info("")
-            ending.code = told.code
+            shutdown.code = request.code
             return None
         except KeyboardInterrupt:
-            view.info("\nCtrl-D or /exit leaves.")
+            view.info("\nUse Ctrl-D or /exit to quit.")
             continue
         finally:
-            ending.work = None
+            shutdown.work = None
         if line is not None:
             lines.remember(line)
         return line
 
 
-async def _take_turn(line: str, context: Context, lines: LineSource, ending: ShutdownSignals) -> bool:
-    """Do what ``line`` says; False when it says to leave."""
+async def _take_turn(line: str, context: Context, lines: LineSource, shutdown: ShutdownSignals) -> bool:
+    """Run the command or the chat turn of ``line``; return False to leave the shell."""
     loop = asyncio.get_running_loop()
-    ending.work = turn = asyncio.ensure_future(dispatch(line, context))
+    shutdown.work = turn = asyncio.ensure_future(dispatch(line, context))
     loop.add_signal_handler(signal.SIGINT, lambda: None if lines.is_lent else turn.cancel())
     try:
-        with lines.kept():
+        with lines.hold_input():
             outcome = await turn
     except asyncio.CancelledError:
         context.view.error("Stopped.")
         return True
     except BrokenPipeError:
-        raise  # nobody reads what is answered: the program ends
-    except Exception as error:  # noqa: BLE001 - the next line may be fine
+        raise  # the reader of the output is gone: the program ends
+    except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the shell
         context.view.error(bug_text(error))
         return True
     finally:
-        ending.work = None
+        shutdown.work = None
         loop.remove_signal_handler(signal.SIGINT)
-    if outcome.prefill and not lines.offer(outcome.prefill):
-        context.view.info(f"To be entered again:\n{outcome.prefill}")
+    if outcome.prefill and not lines.prefill(outcome.prefill):
+        context.view.info(f"Text to enter again:\n{outcome.prefill}")
     return outcome.next is not Next.LEAVE

@@ -1,96 +1,169 @@
-"""Where lines come from that are not edited on the screen: a pipe, or a terminal that is asked for one at a time."""
+"""Sources of lines for the plain shell: a pipe, or a terminal without readline."""
 
 from __future__ import annotations
 
 import asyncio
+import select
 import sys
+import termios
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Protocol
 
+from aloop.sanitize import visible
+from repl.input.key_bindings import is_continued, keeps_backslash
+from repl.plain.tty import Keyboard, ShutdownRequested, SignalGuard
+
 Complete = Callable[[str, int], tuple[str, list[str]]]
-"""Takes what stands before the cursor, and how many columns there are; see ``TabOffers.complete``."""
+"""Takes the text before the cursor and a width in columns; see ``PlainCompleter.complete``."""
 
 
-class LineSource(Protocol):
-    """Gives lines, one after the other."""
+class LineSource(ABC):
+    """Provides input lines; by default without history, completion and prefill."""
 
-    @property
-    def is_lent(self) -> bool:
-        """Whether another program has the terminal just now, and Ctrl-C is meant for that."""
-        ...
+    is_lent = False
+    """True while another program has the terminal, and gets Ctrl-C."""
 
-    async def next(self, lead: str) -> str | None:
-        """Return the next line, None when there are no more; ``lead`` is shown to whoever is asked.
+    @abstractmethod
+    async def read_line(self, prompt: str) -> str | None:
+        """Return the next line, None at the end of the input.
 
-        Raises KeyboardInterrupt when Ctrl-C is the answer, and ToldToEnd when the program is to end.
+        Raises KeyboardInterrupt for Ctrl-C, and ShutdownRequested for SIGTERM and SIGHUP.
         """
-        ...
 
-    def remember(self, line: str) -> None:
-        """Offer ``line`` again later."""
-        ...
+    def remember(self, line: str) -> None:  # noqa: B027 - a source may lack a history
+        """Add ``line`` to the history."""
 
-    def offer(self, text: str) -> bool:
-        """Have ``text`` stand on the next line, for another try; False when it must be shown, and entered again.
+    def complete_with(self, complete: Complete) -> None:  # noqa: B027 - a source may lack a Tab key
+        """Let Tab use ``complete``."""
 
-        What was typed meanwhile stands there rather than that.
-        """
-        ...
+    def prefill(self, text: str) -> bool:  # noqa: ARG002 - for sources that can edit given text
+        """Put ``text`` on the next line; return False if that is impossible."""
+        return False
 
-    def kept(self) -> AbstractContextManager[None]:
-        """Have what is typed while the body runs stand on the next line, and nowhere else."""
-        ...
-
-    def complete_with(self, complete: Complete) -> None:
-        """Have Tab offer what ``complete`` finds."""
-        ...
+    def hold_input(self) -> AbstractContextManager[None]:
+        """Put what is typed during the body on the next line, without showing it before."""
+        return nullcontext()
 
 
 class InteractiveSource(Protocol):
-    """Somebody who can be asked something in the middle of a turn."""
+    """A source that can ask a question during a turn."""
 
-    async def answer(self, lead: str) -> str | None:
-        """As ``LineSource.next``, for the answer to a question: nothing that was offered stands there."""
+    async def read_answer(self, prompt: str) -> str | None:
+        """Return an answer as ``LineSource.read_line`` does, without prefilled text."""
         ...
 
-    def set_aside(self) -> None:
-        """Have what was typed and not read yet stand on the next line: it answers nothing that was not asked yet."""
+    def hold_typed_ahead(self) -> None:
+        """Put what was typed so far on the next line.
+
+        It cannot be the answer to a question that was not asked yet.
+        """
         ...
 
-    def lent(self) -> AbstractContextManager[None]:
-        """Another program has the terminal while the body runs; in the end the terminal is as it was."""
+    def lend_terminal(self) -> AbstractContextManager[None]:
+        """Give the terminal to another program during the body."""
         ...
 
 
-class PipedLines:
-    """Standard input, read in a thread (a daemon: a pipe may never end); nobody is there to be asked."""
-
-    is_lent = False
+class PipedLines(LineSource):
+    """Lines from a pipe or a file, read in a daemon thread as a pipe may never end."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, name="standard input", daemon=True).start()
 
-    async def next(self, lead: str) -> str | None:  # noqa: ARG002 - nobody reads it
+    async def read_line(self, prompt: str) -> str | None:  # noqa: ARG002 - there is no one to prompt
         return await self._queue.get()
 
-    def remember(self, line: str) -> None:
-        """Whoever wrote the lines has them."""
-
-    def offer(self, text: str) -> bool:  # noqa: ARG002 - the same
+    def prefill(self, text: str) -> bool:  # noqa: ARG002 - the author of the input has the text
         return True
 
-    def kept(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def complete_with(self, complete: Complete) -> None:
-        """Nobody presses Tab."""
-
     def _read(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits for lines any more
+        with suppress(RuntimeError):  # the loop is closed: the lines are no longer needed
             for line in sys.stdin:
                 self._loop.call_soon_threadsafe(self._queue.put_nowait, line.rstrip("\r\n"))
             self._loop.call_soon_threadsafe(self._queue.put_nowait, None)
+
+
+_CONTINUATION = "  "
+_PASTE_PAUSE = 0.05
+"""Seconds; lines that come faster are a paste."""
+
+_PASTED = "\nPasted. Press Enter to send it or Ctrl-C to discard it. "
+_TYPED = "Typed earlier. Press Enter to send it or Ctrl-C to discard it. "
+
+
+class TerminalLines(LineSource):
+    """Lines from a terminal that edits them itself, without history or completion."""
+
+    def __init__(self) -> None:
+        self._keyboard = Keyboard()
+        self._prefill = ""
+
+    async def read_line(self, prompt: str) -> str | None:
+        """Block until a line is entered: the event loop has nothing to do between turns."""
+        prefill, self._prefill = self._prefill, ""
+        text = ""
+        try:
+            line = self._read(prompt, prefill)
+            while line is not None and is_continued(line):
+                text += f"{line if keeps_backslash(text or line) else line[:-1]}\n"
+                line = self._read(_CONTINUATION)
+        except (KeyboardInterrupt, ShutdownRequested):
+            self._remember_draft(text)
+            raise
+        return text + (line or "") if text else line
+
+    async def read_answer(self, prompt: str) -> str | None:
+        return self._read(prompt, in_turn=True)
+
+    def hold_typed_ahead(self) -> None:
+        typed = visible(self._keyboard.typed_ahead())
+        self._prefill = "\n".join(filter(None, (self._prefill, typed)))
+
+    @contextmanager
+    def hold_input(self) -> Iterator[None]:
+        with self._keyboard.muted():
+            try:
+                yield
+            finally:
+                with suppress(termios.error):  # the terminal is closed
+                    self.hold_typed_ahead()
+
+    @contextmanager
+    def lend_terminal(self) -> Iterator[None]:
+        self.is_lent = True
+        try:
+            with self._keyboard.unmuted():
+                yield
+        finally:
+            self.is_lent = False
+
+    def _remember_draft(self, above: str) -> None:
+        """Keep a line that Ctrl-C or a signal has cleared, below the lines it continues."""
+
+    def _read(self, prompt: str, prefill: str = "", *, in_turn: bool = False) -> str | None:
+        guard = SignalGuard(in_turn=in_turn, can_suspend=False)
+        try:
+            with self._keyboard.unmuted(), guard.active():
+                return _confirmed(prompt, prefill)
+        except EOFError:
+            sys.stdout.write("\n")  # the terminal shows nothing for Ctrl-D
+            return None
+
+
+def _confirmed(prompt: str, prefill: str) -> str:
+    """Return a line; earlier text and pasted lines must be confirmed by Enter."""
+    if prefill:
+        sys.stdout.write(f"{prompt}{prefill}\n")
+        lines, question = [prefill], _TYPED
+    else:
+        lines, question = [input(prompt)], _PASTED
+    while select.select([sys.stdin], [], [], _PASTE_PAUSE)[0]:
+        lines.append(input())
+    if prefill or len(lines) > 1:
+        lines.append(input(question))
+    return "\n".join(lines).rstrip("\n")

@@ -1,16 +1,12 @@
-"""The View without a terminal: plain text, answers and lists to one stream, all else to another.
-
-The plain View with a person before it: a terminal without redraws, as for a screen reader.
-"""
+"""Views that only print: to two streams, or to a terminal with a screen reader."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -29,34 +25,42 @@ from aloop.agent.events import (
     Waiting,
 )
 from aloop.errors import AloopError, UsageError
-from aloop.llm.message_types import LLMMessage
-from aloop.memory import Session, SessionStats, SessionSummary
-from aloop.memory.search.search import Hit
-from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_text
 from aloop.tools.approval import unattended
-from commands.context import Context, Verbosity
-from commands.registry import Command
+from aloop.width import flow, rows, wrap
+from commands.context import Verbosity
+from commands.pages import Page
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.styled import Line, line, to_text
-from repl.output.width import flow, rows, wrap
-from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
-from repl.pages.transcript import TranscriptWriter, read_conversation, reminder_lines, show_place
+from repl.pages.render import render
+from repl.pages.transcript import Paper
 from repl.plain.line_source import InteractiveSource
-from repl.turn.lines import ThinkingBuffer, call_lines, finished_lines, retrying_text, waiting_text
-from repl.turn.permission import LEAD, WHOLE, choices, decide, decision_line, detail_lines, is_yes, question_lines
+from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
+from repl.turn.permission import (
+    PERMISSION_PROMPT,
+    SHOW_ALL,
+    choices,
+    decide,
+    decision_line,
+    detail_lines,
+    is_yes,
+    question_lines,
+)
 
 _WIDTH = 100
-_PAPER = TranscriptWriter(None, to_text, lambda text, _width: safe_text(text))
+
+
+def _as_written(text: str, _width: int | None) -> str:
+    return safe_text(text) + "\n"
 
 
 class PlainView:
-    """Writes to ``out`` what was asked for, and to ``err`` how it went."""
+    """Writes answers and lists to ``out``, and progress and problems to ``err``."""
 
-    def __init__(self, out: TextIO, err: TextIO, detail: Verbosity | None = None) -> None:
-        self.verbosity = detail or Verbosity()
+    def __init__(self, out: TextIO, err: TextIO, verbosity: Verbosity | None = None) -> None:
+        self.verbosity = verbosity or Verbosity()
         self._thoughts = ThinkingBuffer()
         self._out = out
         self._err = err
@@ -64,7 +68,7 @@ class PlainView:
 
     @property
     def _width(self) -> int:
-        """The columns that a row of a list may take."""
+        """The most columns for a row of a list."""
         return _WIDTH
 
     def info(self, text: str) -> None:
@@ -74,52 +78,24 @@ class PlainView:
         self._write(self._err, [line(text)])
 
     async def confirm(self, question: str) -> bool:
-        """Say no: the next line of standard input is the next thing to do, and was not written as an answer."""
-        self._write(self._err, [line(f"{question} Nobody can answer here, so: no.")])
+        """Answer no: the next line of standard input was not written as an answer."""
+        self._write(self._err, [line(f"{question} Cannot ask without a terminal, so the answer is no.")])
         return False
 
     async def edit(self, path: Path, line: int) -> bool:  # noqa: ARG002 - the View's signature
-        self.error("An editor needs a terminal, and there is none here.")
+        self.error("Cannot open an editor without a terminal.")
         return False
 
-    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:  # noqa: ARG002
-        self._write(self._out, session_lines(rows, self._width, datetime.now(UTC)))
+    async def show(self, page: Page) -> None:
+        async for text in render(page, Paper(self._width, None, to_text, _as_written)):
+            self._end_line()
+            self._out.write(text)
+            self._out.flush()
 
-    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
-        async for lines in listing_lines(rows, self._width):
-            self._write(self._out, lines)
-
-    async def pick(self, shelf: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
+    async def pick(self, browser: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
         return None
 
-    async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        self._write(self._out, trash_lines(rows, self._width, datetime.now(UTC)))
-
-    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
-        self._write(self._out, reminder_lines(messages))
-
-    async def conversation(self, session: Session) -> None:
-        for piece in read_conversation(session, _PAPER, datetime.now(UTC)):
-            self._out.write(piece)
-        self._out.flush()
-
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        self._write(self._out, hit_lines(number, hit, self._width, datetime.now(UTC), begins=begins))
-
-    def place(self, session: Session, hit: Hit) -> None:
-        self._out.write("".join(show_place(session, hit, _PAPER)))
-        self._out.flush()
-
-    def calls(self, messages: Sequence[LLMMessage]) -> None:
-        self._write(self._out, call_lines(messages))
-
-    def stats(self, stats: SessionStats) -> None:
-        self._write(self._out, stats_lines(stats, self._width))
-
-    def help(self, commands: Sequence[Command[Context]]) -> None:
-        self._write(self._out, help_lines(commands, self._width))
-
-    async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - nobody can answer
+    async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - there is no one to answer
         self._write(self._err, [line(row) for row in notice.split("\n")])
         return True
 
@@ -138,8 +114,8 @@ class PlainView:
                 self._write(self._err, finished_lines(event, verbose=self.verbosity.verbose))
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])
-            case Waiting(what) if what:
-                self._write(self._err, [line(waiting_text(what))])
+            case Waiting(activity) if activity:
+                self._write(self._err, [line(waiting_text(activity))])
             case Notice(text):
                 self._write(self._err, [line(text)])
 
@@ -147,14 +123,14 @@ class PlainView:
         raise unattended(request, request.kinds)
 
     @contextmanager
-    def printing(self, command: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002 - it stands above already
+    def printing(self, command: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002 - the input shows it already
         try:
             yield self._print
         finally:
             self._end_line()
 
-    async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is started
-        raise UsageError("There is no terminal here to hand over.")
+    async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is run
+        raise UsageError("Cannot give a command the terminal: there is none.")
 
     def _print(self, text: str) -> None:
         self._in_line = not text.endswith("\n") if text else self._in_line
@@ -167,21 +143,21 @@ class PlainView:
         stream.flush()
 
     def _end_line(self) -> None:
-        """End the line of an answer that did not end it itself."""
+        """Write a line feed if the answer so far does not end in one."""
         if self._in_line:
             self._in_line = False
             self._out.write("\n")
             self._out.flush()
 
 
-class AskingView(PlainView):
-    """Asks what a PlainView must answer with no; and writes an answer by whole lines, which are read out whole."""
+class InteractiveView(PlainView):
+    """Asks questions, and writes answers in whole lines, for a screen reader."""
 
-    def __init__(self, lines: InteractiveSource, detail: Verbosity | None = None) -> None:
-        super().__init__(sys.stdout, sys.stderr, detail)
+    def __init__(self, lines: InteractiveSource, verbosity: Verbosity | None = None) -> None:
+        super().__init__(sys.stdout, sys.stderr, verbosity)
         self._thoughts = ThinkingBuffer(lambda: self._width)
         self._lines = lines
-        self._begun = ""
+        self._unfinished = ""
         self._in_code = False
 
     @property
@@ -191,15 +167,15 @@ class AskingView(PlainView):
     def event(self, event: AgentEvent) -> None:
         match event:
             case AnswerDelta(text):
-                whole, end, self._begun = (self._begun + text).rpartition("\n")
+                whole, end, self._unfinished = (self._unfinished + text).rpartition("\n")
                 super().event(AnswerDelta(self._wrapped(whole) + end))
             case ThoughtDelta() if not self.verbosity.thinking:
                 pass
             case TurnStarted():
                 self._in_code = False
             case _:
-                begun, self._begun = self._begun, ""
-                super().event(AnswerDelta(self._wrapped(begun)))
+                unfinished, self._unfinished = self._unfinished, ""
+                super().event(AnswerDelta(self._wrapped(unfinished)))
                 super().event(event)
 
     def info(self, text: str) -> None:
@@ -210,7 +186,7 @@ class AskingView(PlainView):
 
     async def edit(self, path: Path, line: int) -> bool:
         try:
-            with self._lines.lent():
+            with self._lines.lend_terminal():
                 await edit_file(path, line)
         except AloopError as error:
             self.error(str(error))
@@ -218,29 +194,29 @@ class AskingView(PlainView):
         return True
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
-        with self._lines.lent():
+        with self._lines.lend_terminal():
             return await hand_over(command, folder)
 
     async def confirm(self, question: str) -> bool:
-        self._lines.set_aside()
+        self._lines.hold_typed_ahead()
         self.info(f"{question} [y/N]")
         return is_yes(await self._read("> "))
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
-        self._lines.set_aside()
+        self._lines.hold_typed_ahead()
         self._write(self._out, question_lines(request))
         decision = None
         while decision is None:
             self.info("\n".join(flow(choices(request), self._width)))
-            answer = await self._read(LEAD)
+            answer = await self._read(PERMISSION_PROMPT)
             decision = decide(answer)
-            if answer.strip().lower() == WHOLE:
+            if answer.strip().lower() == SHOW_ALL:
                 self._write(self._out, detail_lines(request))
         self._write(self._out, [decision_line(request, decision)])
         return decision
 
     def _wrapped(self, text: str) -> str:
-        """Return whole lines of an answer broken between words, but code as it is, so that it can be copied."""
+        """Return lines of an answer, wrapped between words except for code."""
         written: list[str] = []
         for row in safe_text(text).split("\n"):
             is_fence = row.lstrip().startswith(("```", "~~~"))
@@ -248,12 +224,12 @@ class AskingView(PlainView):
             written += [row] if is_fence or self._in_code else rows(row, self._width)
         return "\n".join(written)
 
-    async def _read(self, lead: str) -> str:
+    async def _read(self, prompt: str) -> str:
         try:
-            answer = await self._lines.answer(lead)
+            answer = await self._lines.read_answer(prompt)
         except KeyboardInterrupt:
             self.info("")
-            # It has cancelled the turn as well, which ends this wait.
+            # Ctrl-C has cancelled the turn as well, which ends this wait.
             await asyncio.Event().wait()
             raise
-        return "n" if answer is None else answer  # no more lines, no consent
+        return "n" if answer is None else answer

@@ -1,8 +1,6 @@
-"""The first lines of a shell.
+"""Banner, welcome, toolbar and farewell.
 
-Whether somebody starts aloop for the first time: a file in their own state folder, never in a project, tells.
-
-The line below the input: which model, which session, how much of it.
+A file in the user's state folder, never in a project, records that aloop has been started before.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING
 from aloop import __version__
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
-from aloop.local_model.models import TOY, default_model, full_name, shown, title_of
+from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.sanitize import safe_line
 from repl.options import ShellOptions
 from repl.output.styled import Line, Style, line
@@ -26,68 +24,65 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-_NAME = "welcomed"
+_MARK_NAME = "welcomed"
 
 
 def is_first_start(settings: Settings) -> bool:
-    """Whether no start of this user is remembered; whoever has a history of typed lines was here before."""
-    # Not Path.exists, which raises where a folder on the way may not be looked into.
+    """Return True if the user has neither started aloop nor a history of input lines."""
+    # Not Path.exists, which raises if a parent folder is not accessible.
     return not any(map(os.path.exists, (_mark(settings), settings.history_file)))
 
 
 def remember_start(settings: Settings) -> None:
-    """Remember that somebody was welcomed."""
+    """Record that aloop has been started."""
     mark = _mark(settings)
-    # Where nothing can be kept, each start is like the first one: three lines, and no harm.
+    # If the file cannot be written, every start shows the welcome.
     with suppress(OSError):
         mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
 
 
 def _mark(settings: Settings) -> Path:
-    return settings.history_file.with_name(_NAME)
+    return settings.history_file.with_name(_MARK_NAME)
 
 
-_NO_KEY = (
-    "No API key: this is the offline demo, no language model. "
-    "For one, set ANTHROPIC_API_KEY or run: aloop local install"
-)
+_NO_KEY = "No API key: using the offline demo, not a language model. Set ANTHROPIC_API_KEY, or run: aloop local install"
 
 
 def expected_model(model: str | None, settings: Settings) -> str:
-    """Return the model that will answer, judged before anything of it is loaded."""
+    """Return the name of the model that will answer, without loading it."""
     chosen = model or settings.model or default_model(settings)
-    with suppress(LocalModelError):  # the engine says what is wrong
+    with suppress(LocalModelError):  # the engine reports it
         return full_name(chosen, settings)
     return chosen
 
 
 def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line]:
-    """Return the greeting; without a key, it says who answers then, and how to change that."""
-    lines = [line((Style.STRONG, f"aloop {__version__}"), (Style.QUIET, " · /help lists commands · Ctrl-D leaves"))]
+    """Return the banner, with a note if the API key is missing."""
+    lines = [line((Style.STRONG, f"aloop {__version__}"), (Style.QUIET, " · /help for commands · Ctrl-D to quit"))]
     if model is None and expected_model(model, settings) == OFFLINE_MODEL:
         lines += [line(row) for row in wrap(_NO_KEY, max(20, width - 1))]
     return lines
 
 
 def welcome_lines(model: str | None, settings: Settings, sessions: str) -> list[Line]:
-    """Return the greeting of somebody's very first start: what is kept, how to get help, and who answers."""
+    """Return the three lines of the first start: folder, keys and model."""
     answering = expected_model(model, settings)
     if model is None and answering == OFFLINE_MODEL:
-        who = "No API key: an offline demo answers. Set ANTHROPIC_API_KEY."
+        about = "No API key: using the offline demo. Set ANTHROPIC_API_KEY."
     elif answering == TOY:
-        who = f"{title_of(answering)} answers, on this machine."  # it has no tools to ask for
+        about = f"{title_of(answering)} · runs on this machine"  # it has no tools
     else:
-        who = f"{safe_line(title_of(answering))} answers, and asks before changing things."
+        about = f"{safe_line(title_of(answering))} · asks before changing anything"
     return [
         line((Style.STRONG, f"aloop {__version__}"), f" · conversations are saved in {safe_line(sessions)}"),
-        line("/help lists commands · Ctrl-C stops a turn · Ctrl-D leaves"),
-        line(who),
+        line("/help for commands · Ctrl-C to stop a turn · Ctrl-D to quit"),
+        line(about),
     ]
 
 
 def greeting(options: ShellOptions, width: int) -> list[Line]:
-    """Return what stands above the first prompt."""
+    """Return the lines above the first prompt."""
     settings = options.settings
     if options.resume is None and is_first_start(settings):
         return welcome_lines(options.model, settings, _sessions_folder(options))
@@ -95,40 +90,38 @@ def greeting(options: ShellOptions, width: int) -> list[Line]:
 
 
 def _sessions_folder(options: ShellOptions) -> str:
-    """Return where conversations will be saved, as people write it: not always here, for one further up goes before."""
-    # Imported here for start-up time: only somebody's very first start comes this way.
+    """Return the sessions folder, which may be in a parent folder, as users write it."""
+    # Imported here for start-up time: needed only at the first start.
     from aloop.memory.sessions_dir.location import FOLDER, resolve_sessions_dir
 
     try:
         folder, here = resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir), Path.cwd()
-    except (OSError, StorageError):  # the engine says what is wrong
+    except (OSError, StorageError):  # the engine reports it
         return str(FOLDER)
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else shown(folder)
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else display_path(folder)
 
 
 def farewell_lines(context: Context) -> list[Line]:
-    """Return how to come back to the session that is left; nothing for one that was never saved."""
+    """Return how to resume the session, empty if it was never saved."""
     memory = context.memory
-    if memory.beside is not None:
+    if memory.recovered_path is not None:
         return [
             line(
                 (
                     Style.BAD,
-                    f"session.yaml could not be read. What was said since stands in {safe_line(str(memory.beside))}.",
+                    f"session.yaml cannot be read. New messages are saved in {safe_line(str(memory.recovered_path))}.",
                 )
             )
         ]
     if memory.has_unsaved:
-        return [
-            line((Style.BAD, "Not saved: what was said last. What the disk took of it comes back at the next start."))
-        ]
+        return [line((Style.BAD, "Not saved: the last turn. The next start recovers as much of it as is on disk."))]
     if memory.path is None:
         return []
-    return [line((Style.QUIET, f"Saved. aloop --resume {memory.session_id[:SHORT_ID]} goes on from here."))]
+    return [line((Style.QUIET, f"Saved. Run aloop --resume {memory.session_id[:SHORT_ID]} to continue."))]
 
 
 def toolbar_text(options: ShellOptions, context: Context | None) -> str:
-    """Return the toolbar; before the engine is there, what can be known without it."""
+    """Return the toolbar text; without a context, from the options alone."""
     model = context.agent.llm.model if context else expected_model(options.model, options.settings)
     count = context.memory.message_count if context else 0
     session = context.memory.session_id[:SHORT_ID] if context and count else "new session"
@@ -140,13 +133,13 @@ def toolbar_text(options: ShellOptions, context: Context | None) -> str:
 
 
 def _meter(use: ContextUse) -> str:
-    """Return how full the model's window is, as exactly as it is known."""
+    """Return the share of the model's window that is used, with ~ for an estimate."""
     about = "~" if use.is_estimate else ""
     return f"{about}{thousands(use.tokens)} of {thousands(use.window)} tokens ({use.share:.0%})"
 
 
 def thousands(tokens: int) -> str:
-    """Return a number in at most four characters or so."""
+    """Return a number of tokens in about four characters."""
     if tokens < 1_000:
         return str(tokens)
     return f"{tokens / 1_000:.1f}k" if tokens < 10_000 else f"{round(tokens / 1_000)}k"

@@ -1,12 +1,8 @@
-"""The first screen, painted before the program behind it is loaded: prompt_toolkit alone takes a quarter of a second.
+"""The first screen, painted before prompt_toolkit is imported.
 
-What is painted is, cell by cell, what the prompt draws over it a moment later, so that nothing moves. Until then the
-terminal echoes nothing and Ctrl-C is a key like any other: a key typed meanwhile is kept for the prompt, neither lost
-nor shown twice, and letters appear on the painted prompt as they are typed.
-
-Keys that are typed before the prompt can read them: shown at once where that is simple, and kept for it.
-
-What is imported meanwhile takes a quarter of a second, and a thread beside it a few milliseconds to answer a key.
+That import takes a quarter of a second. The screen is, cell by cell, what the prompt draws over it a moment later, so
+that nothing moves. Until then the terminal does not echo, and Ctrl-C is an ordinary key. A thread reads the keys, keeps
+them for the prompt, and shows simple letters as they are typed.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from select import select
+from select import select  # not poll, which does not support terminals on macOS
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -27,18 +23,16 @@ from repl.options import ShellOptions
 from repl.output.styled import PROMPT, to_ansi
 from repl.startup.banner import greeting, toolbar_text
 
-# not poll, which knows no terminals on macOS
-
 _REST_SECONDS = 0.05
-"""For the rest of a character, which comes with its beginning; longer only where the terminal's encoding is another."""
+"""Wait for the rest of a character, which arrives at once unless the terminal does not use UTF-8."""
 
 _DELETE = 0x7F
 
 
 class EarlyKeys:
-    """Reads keys from the terminal ``fd`` on a thread, until ``stop``, and shows on ``out`` what only writes a letter.
+    """Reads keys from the terminal ``fd`` in a thread, until ``stop``.
 
-    From the first key on that does more than that, nothing is shown any more, and no more than ``room`` letters.
+    Letters are shown on ``out`` up to the first key that is not a letter or Backspace, and at most ``room`` of them.
     """
 
     def __init__(self, fd: int, out: int, room: int) -> None:
@@ -54,7 +48,7 @@ class EarlyKeys:
         _thread.start_new_thread(self._run, ())
 
     def stop(self) -> str:
-        """Read no further, and return what was typed."""
+        """Stop reading, and return the typed text."""
         os.close(self._wake_write)
         with self._ended:
             os.close(self._wake_read)
@@ -69,7 +63,7 @@ class EarlyKeys:
             while self._wake_read not in select([self._wake_read, self._fd], [], [])[0]:
                 data = self._read(1024)
                 if not data:
-                    break  # the terminal has gone away, which the prompt will notice
+                    break  # the terminal is closed: the prompt will notice
                 self._typed += data
                 self._show(data)
         finally:
@@ -104,9 +98,9 @@ _CURSOR_UP = "\x1b[A"
 
 
 class EarlyScreen:
-    """What was painted on the terminal ``fd``; ``is_painted`` until somebody takes it over.
+    """The first screen on the terminal ``fd``, until the prompt takes it over.
 
-    ``typed`` is what was typed by then, and not read by anybody else.
+    ``typed`` is the text that was typed and read until then.
     """
 
     def __init__(self, fd: int) -> None:
@@ -117,11 +111,11 @@ class EarlyScreen:
         self._before = termios.tcgetattr(fd)
 
     def paint(self, text: str) -> None:
-        """Write ``text``, which may be empty, and keep what is typed from now on, shown only behind a text."""
+        """Stop the echo; if there is ``text``, write it and start reading keys."""
         termios.tcsetattr(self._fd, termios.TCSANOW, _keys_kept(self._before, signals=not text))
         if text:
             self._is_painted = True
-            # What was typed until now, the terminal has shown where the banner begins.
+            # The terminal has echoed keys typed before now where the banner starts.
             _write(_CLEAR_BELOW + text if select([self._fd], [], [], 0)[0] else text)
             room = os.get_terminal_size(self._fd).columns - len(PROMPT) - 1
             self._keys = EarlyKeys(self._fd, sys.stdout.fileno(), room)
@@ -131,9 +125,9 @@ class EarlyScreen:
         return self._is_painted
 
     def take_over(self) -> bool:
-        """Whether the banner stands on the screen, and the cursor on the row of the prompt, which is now the caller's.
+        """Stop reading keys; return True if the screen is painted, and now the caller's.
 
-        The cursor is still to be put in the first column.
+        The cursor is then on the row of the prompt, behind it.
         """
         was_painted, self._is_painted = self._is_painted, False
         keys, self._keys = self._keys, None
@@ -142,12 +136,12 @@ class EarlyScreen:
         return was_painted
 
     def restore(self) -> None:
-        """Give the terminal back; what is typed from now on is for the shell around us, and Ctrl-C is a signal."""
-        with suppress(termios.error):  # the terminal has gone away
+        """Restore the modes of the terminal."""
+        with suppress(termios.error):  # the terminal is closed
             termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
 
     def end(self) -> None:
-        """Clear the prompt away, if nobody has taken it over; the banner stays, as it would above any failure."""
+        """Clear the prompt, unless it was taken over, and restore the terminal."""
         try:
             if self.take_over():
                 _write(_CLEAR_BELOW + _PASTES_PLAIN)
@@ -157,9 +151,9 @@ class EarlyScreen:
 
 @contextmanager
 def early_screen(options: ShellOptions) -> Iterator[EarlyScreen]:
-    """Paint what a new session begins with; in the end, leave the terminal as it was.
+    """Paint the first screen, and restore the terminal after the body.
 
-    Standard input and output must be a terminal that can do more than print.
+    Standard input and output must be a terminal that is not dumb.
     """
     text = first_screen(options, os.get_terminal_size(sys.stdout.fileno()).columns)
     handlers = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -174,10 +168,10 @@ def early_screen(options: ShellOptions) -> Iterator[EarlyScreen]:
 
 
 def first_screen(options: ShellOptions, columns: int) -> str:
-    """Return the banner and an empty prompt with the cursor in it; nothing where the prompt would not look just so."""
+    """Return banner and prompt, or an empty text if the prompt may look different."""
     toolbar = toolbar_text(options, None)
-    # The session that is resumed is loaded first, and may not be there. A narrow screen, or a character that may take
-    # two cells, wants more than is loaded yet to be measured.
+    # A session to resume must be loaded first, and may not exist. A narrow screen, and characters that may take two
+    # cells, cannot be measured without more imports.
     if options.resume is not None or len(toolbar) >= columns or max(toolbar) > "\u02ff":
         return ""
     banner = to_ansi(greeting(options, columns), colour=not os.environ.get("NO_COLOR"))
@@ -186,9 +180,10 @@ def first_screen(options: ShellOptions, columns: int) -> str:
 
 
 def _keys_kept(attributes: list[Any], *, signals: bool) -> list[Any]:
-    """Return terminal ``attributes`` without echo and line editing, and with Enter as it is typed: as at the prompt.
+    """Return terminal ``attributes`` as at the prompt.
 
-    With ``signals`` Ctrl-C is no key, and ends the program: where no prompt is to be seen, that is what it must do.
+    There is neither echo nor line editing, and Enter is a carriage return. With ``signals``, Ctrl-C ends the program,
+    as it must while there is nothing to type at.
     """
     kept = attributes.copy()
     kept[_IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
@@ -199,7 +194,7 @@ def _keys_kept(attributes: list[Any], *, signals: bool) -> list[Any]:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    """Leave by way of whoever puts the terminal right; the shell has handlers of its own once it runs."""
+    """Exit, and so restore the terminal; the shell later sets handlers of signals."""
     raise SystemExit(128 + number)
 
 

@@ -1,127 +1,113 @@
-"""The steps of a turn, one line each; shared by the shell, the plain prompt and ``--task``.
-
-A tool call with all that went in and came out: what /verbose shows.
-
-What the model thinks, for streams on which nothing can be drawn over: each thought once it is whole.
-"""
+"""Events of a turn as lines, shared by the shell, the plain prompt and ``--task``."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolStarted
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
 from aloop.sanitize import safe_line, safe_text
 from aloop.tools.base import ToolResult
+from aloop.width import wrap
 from repl.output.styled import Line, Style, line
 from repl.turn.permission import diff_lines
 
-_HEADLINE = 60
-_RUNNING = 40  # beside it stands for how long, and how to stop it
-_RESULT = 200
-_REASON = 38  # what leaves room, on 80 columns, for how to stop it
-_OUTPUT = 10
-_DIFF = 40
-_OVER = "\r"  # what stands before it on a line was written over
+MOST_ARGUMENT_LINES = 40
+MOST_RESULT_LINES = 200
+
+_INDENT = "  "
+_LONGEST_LINE = 1_000
+_LONGEST_ARGUMENT = 60
+_LONGEST_RUNNING = 40  # leaves room for the time and for how to stop
+_LONGEST_RESULT = 200
+_LONGEST_REASON = 38  # leaves room, in 80 columns, for how to stop
+_DIFF_LINES = 40
+_OUTPUT_LINES = 10
 
 
 def started_text(event: ToolStarted) -> str:
-    """Return what is running, as safe text."""
-    return f"{safe_line(event.call.name)} {_cut(safe_line(event.headline), _RUNNING)}".rstrip()
+    """Return the name of a running tool and its main argument, as safe text."""
+    return f"{safe_line(event.call.name)} {_cut(safe_line(event.headline), _LONGEST_RUNNING)}".rstrip()
 
 
 def finished_line(event: ToolFinished) -> Line:
-    """Return what ran, for how long, and the first line of what came of it; safe, and a single line."""
-    headline = _cut(safe_line(event.headline), _HEADLINE)
+    """Return a tool call, its duration and the start of its result as one safe line."""
+    argument = _cut(safe_line(event.headline), _LONGEST_ARGUMENT)
     rows = event.result.text.strip().split("\n")
-    # Of a command the end says how it went, and is in brackets.
+    # The result of a command ends with its exit code in brackets.
     first = rows[-1].strip("[]") if event.result.form == "output" else rows[0]
-    shown = _cut(safe_line(first), _RESULT) + (" …" if len(rows) > 1 and event.result.form == "text" else "")
+    shown = _cut(safe_line(first), _LONGEST_RESULT) + (" …" if len(rows) > 1 and event.result.form == "text" else "")
     return line(
         (Style.BAD if event.result.is_error else Style.ACCENT, "● "),
-        safe_line(event.call.name) + (f" {headline}" if headline else ""),
+        safe_line(event.call.name) + (f" {argument}" if argument else ""),
         (Style.QUIET, f" … {event.seconds:.1f}s → "),
-        (Style.BAD if event.result.is_error else Style.PLAIN, shown or "(nothing)"),
+        (Style.BAD if event.result.is_error else Style.PLAIN, shown or "(no output)"),
     )
 
 
+def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
+    """Return a finished call, if ``verbose`` with its arguments and whole result."""
+    if not verbose:
+        return [finished_line(event)]
+    result = event.result
+    return [finished_line(event), *argument_lines(event.call), *whole_result_lines(result.text, result.form)]
+
+
 def waiting_text(what: str) -> str:
-    """Return as a sentence of its own what an answer waits for."""
+    """Return what an answer waits for as a sentence."""
     return f"{what[:1].upper()}{what[1:]} …"
 
 
 def retrying_text(event: Retrying) -> str:
-    """Return why there is a wait, for how much longer and for which try; empty once it is over."""
+    """Return the reason for a retry, the seconds left and the number of the try.
+
+    The text is empty when the wait is over.
+    """
     if event.left <= 0:
         return ""
-    reason = _cut(safe_line(str(event.error)).partition(". ")[0].rstrip("."), _REASON)
-    return f"{reason}: again in {math.ceil(event.left)} s ({event.number}/{event.tries})"
+    reason = _cut(safe_line(str(event.error)).partition(". ")[0].rstrip("."), _LONGEST_REASON)
+    return f"{reason}: retry in {math.ceil(event.left)} s ({event.number}/{event.tries})"
 
 
 def result_lines(result: ToolResult) -> list[Line]:
-    """Return what of a result is worth more than one line: a change, or the end of what a command printed."""
+    """Return the lines below a call: the start of a diff, or the end of an output."""
     rows = result.text.strip("\n").split("\n")
     if result.form == "diff":
-        return _beginning(diff_lines(rows[1:]))
-    if result.form == "output" and len(rows) > 1:
-        printed = rows[:-1]
-        more = f"  … {len(printed) - _OUTPUT:,} lines before that"
-        above = [line((Style.QUIET, more))] if len(printed) > _OUTPUT else []
-        return [
-            *above,
-            *(line((Style.QUIET, f"  {_cut(row.rpartition(_OVER)[2], _RESULT)}")) for row in printed[-_OUTPUT:]),
-        ]
-    return []
-
-
-def _beginning(lines: list[Line]) -> list[Line]:
-    if len(lines) <= _DIFF:
-        return lines
-    return [*lines[: _DIFF - 1], line((Style.QUIET, f"  … {len(lines) - _DIFF + 1:,} more lines"))]
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-MOST_ARGUMENT_LINES = 40
-MOST_RESULT_LINES = 200
-_LONGEST_LINE = 1_000
+        return _capped(diff_lines(rows[1:]), _DIFF_LINES)
+    if result.form != "output":
+        return []
+    printed = rows[:-1]
+    shown = [row.rpartition("\r")[2] for row in printed[-_OUTPUT_LINES:]]  # progress bars overwrite their line
+    if len(printed) > _OUTPUT_LINES:
+        shown.insert(0, f"… {len(printed) - _OUTPUT_LINES:,} earlier lines")
+    return [line((Style.QUIET, f"{_INDENT}{_cut(row, _LONGEST_RESULT)}")) for row in shown]
 
 
 def argument_lines(call: ToolCall) -> list[Line]:
-    """Return the arguments of a call, a line or more for each."""
+    """Return the arguments of a call, at least one line each."""
     try:
         arguments = json.loads(call.arguments or "{}")
     except (ValueError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):
-        return _capped([line((Style.QUIET, "  "), row) for row in _rows(call.arguments)], MOST_ARGUMENT_LINES)
+        return _capped([line((Style.QUIET, _INDENT), row) for row in _rows(call.arguments)], MOST_ARGUMENT_LINES)
     lines: list[Line] = []
     for name, value in arguments.items():
         first, *others = _rows(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        lines.append(line((Style.QUIET, f"  {safe_line(name)}: "), first))
-        lines += [line(f"    {row}") for row in others]
+        lines.append(line((Style.QUIET, f"{_INDENT}{safe_line(name)}: "), first))
+        lines += [line(f"{_INDENT * 2}{row}") for row in others]
     return _capped(lines, MOST_ARGUMENT_LINES)
 
 
 def whole_result_lines(text: str, form: Form = "text") -> list[Line]:
-    """Return a result, all of it unless it is very long."""
+    """Return a whole result, or its start if it is very long."""
     rows = text.strip("\n").split("\n")
     if form == "diff":
         return _capped(diff_lines(rows[1:]), MOST_RESULT_LINES)
-    return _capped([line((Style.QUIET, f"  {row}")) for row in _rows(text.strip("\n"))], MOST_RESULT_LINES)
-
-
-def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
-    """Return a call that has ended, as it is told where there is no screen: one line, or all of it."""
-    if not verbose:
-        return [finished_line(event)]
-    result = event.result
-    return [finished_line(event), *argument_lines(event.call), *whole_result_lines(result.text, result.form)]
+    return _capped([line((Style.QUIET, f"{_INDENT}{row}")) for row in _rows("\n".join(rows))], MOST_RESULT_LINES)
 
 
 def call_lines(messages: Sequence[LLMMessage]) -> list[Line]:
@@ -136,42 +122,37 @@ def call_lines(messages: Sequence[LLMMessage]) -> list[Line]:
     return lines
 
 
-def _rows(text: str) -> list[str]:
-    rows = safe_text(text).split("\n")
-    return [row if len(row) <= _LONGEST_LINE else row[: _LONGEST_LINE - 1] + "…" for row in rows]
-
-
-def _capped(lines: Iterable[Line], most: int) -> list[Line]:
-    shown = list(lines)
-    if len(shown) <= most:
-        return shown
-    return [*shown[: most - 1], line((Style.QUIET, f"  … {len(shown) - most + 1:,} more lines"))]
-
-
-_INDENT = "  "
-
-
 class ThinkingBuffer:
-    """Is told of every event, in order; ``width`` is asked how wide a row may be, where it may not be of any width."""
+    """Collects the thinking of a model, for output that cannot be redrawn.
+
+    ``width`` returns the width of a row; without it, lines may have any length.
+    """
 
     def __init__(self, width: Callable[[], int] | None = None) -> None:
         self._text = ""
         self._width = width
 
     def take(self, event: AgentEvent) -> list[Line]:
-        """Return the lines of a thought that ``event`` puts an end to; none, for most events."""
+        """Take the next event; return the lines of the thinking that it ends, if any."""
         if isinstance(event, ThoughtDelta):
             self._text += event.text
             return []
         text, self._text = safe_text(self._text).strip("\n"), ""
         if not text.strip():
             return []
-        return [line(f"{_INDENT}{row}".rstrip()) for row in self._rows(text)]
+        rows = text.split("\n") if self._width is None else wrap(text, self._width() - len(_INDENT))
+        return [line(f"{_INDENT}{row}".rstrip()) for row in rows]
 
-    def _rows(self, text: str) -> list[str]:
-        if self._width is None:
-            return text.split("\n")
-        # Imported here: what measures cells comes with prompt_toolkit, and a task needs none of it.
-        from repl.output.width import wrap
 
-        return wrap(text, self._width() - len(_INDENT))
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _rows(text: str) -> list[str]:
+    return [_cut(row, _LONGEST_LINE) for row in safe_text(text).split("\n")]
+
+
+def _capped(lines: list[Line], most: int) -> list[Line]:
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], line((Style.QUIET, f"{_INDENT}… {len(lines) - most + 1:,} more lines"))]

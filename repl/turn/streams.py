@@ -1,36 +1,37 @@
-"""An answer on its way to the screen: whole blocks into the scrollback, the rest live below them.
-
-Split Markdown that is still arriving into blocks that are whole.
-
-A finished block can be rendered once and for all: nothing that comes later changes how it looks. A block ends at a
-blank line, but a code fence only at its closing fence, and a list only where something that is no part of it begins.
-
-What the model thinks, as it comes: whole lines dim into the scrollback, the last one live.
-
-The end of what a running tool puts out, live above the prompt.
-
-What a command of the user's own prints: whole lines into the scrollback as they come, the last one live.
-"""
+"""Text that arrives in pieces: finished parts are printed, the rest is shown live."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from aloop.sanitize import safe_text
+from aloop.width import wrap
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import Line, Style, line
-from repl.output.width import wrap
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 
+MOST_LINES = 2_000
+"""Lines of a command that are printed as they arrive; of the lines after that only the last are printed."""
+
+_FRAME = 1 / 10  # seconds
+_LAST_LINES = 20
+_MOST_CHARACTERS = 8_000  # of a line that is printed, and of the output that is shown live
+_MOST_WAITING = 1 << 17  # characters, until the next frame
+
 
 class BlockSplitter:
-    """Takes pieces of text in any size, gives whole blocks."""
+    """Splits Markdown that arrives in pieces into blocks.
+
+    Nothing that follows a finished block changes how it looks, so it is rendered once. A block ends at a blank line, a
+    code block at its closing fence, and a list before the first line that does not belong to it.
+    """
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -40,7 +41,7 @@ class BlockSplitter:
         self._finished: list[str] = []
 
     def feed(self, text: str) -> list[str]:
-        """Add ``text`` and return the blocks that it finished."""
+        """Add ``text`` and return the blocks that it completes."""
         *whole, rest = text.split("\n")
         for piece in whole:
             self._partial.append(piece)
@@ -52,7 +53,7 @@ class BlockSplitter:
         return self._take()
 
     def finish(self) -> list[str]:
-        """Return what is left as blocks, whole or not, and begin anew."""
+        """Return the rest as blocks, complete or not, and start over."""
         if self._partial:
             self._add("".join(self._partial))
             self._partial = []
@@ -60,7 +61,7 @@ class BlockSplitter:
         return self._take()
 
     def tail(self, count: int) -> list[str]:
-        """Return the last ``count`` lines of the block that is still open, the unfinished line included."""
+        """Return the last ``count`` lines of the open block, with the unfinished line."""
         partial = "".join(self._partial)
         if len(self._partial) > 1:
             self._partial = [partial]
@@ -118,84 +119,87 @@ class BlockSplitter:
         self._in_list = False
 
 
-FRAME = 1 / 10
-"""Seconds between two looks of the screen at an answer, however fast its pieces come."""
+class _LiveStream(ABC):
+    """A stream of text whose changes are shown once per frame."""
 
-
-class AnswerStream:
-    """Takes pieces; ``show`` prints finished blocks, one or more."""
-
-    def __init__(self, screen: Screen, live: Live, show: Callable[[list[str]], None]) -> None:
+    def __init__(self, screen: Screen, live: Live) -> None:
         self._screen = screen
         self._live = live
-        self._show = show
-        self._splitter = BlockSplitter()
-        self._waiting: list[str] = []
+        self._text = ""
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, text: str) -> None:
-        """Take a piece; it is seen within a frame."""
-        self._waiting.append(text)
+        """Add a piece; it appears within a frame."""
+        self._text += text
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FRAME, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(_FRAME, self._flush)
 
-    def finish(self) -> None:
-        """Print all that was taken, at once."""
+    def _flush(self) -> None:
+        self._timer = None
+        self._update()
+
+    @abstractmethod
+    def _update(self) -> None:
+        """Print the finished part of the text and show the rest live."""
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        blocks = self._take()
-        blocks += self._splitter.finish()
+            self._timer = None
+
+    @property
+    def _tail_rows(self) -> int:
+        return self._live.tail_rows(self._screen.height)
+
+
+class AnswerStream(_LiveStream):
+    """An answer: ``show`` prints its finished blocks, at least one per call."""
+
+    def __init__(self, screen: Screen, live: Live, show: Callable[[list[str]], None]) -> None:
+        super().__init__(screen, live)
+        self._show = show
+        self._splitter = BlockSplitter()
+
+    def finish(self) -> None:
+        """Print the rest at once."""
+        self._stop_timer()
+        blocks = [*self._take(), *self._splitter.finish()]
         self._live.set_tail([])
         if blocks:
             self._show(blocks)
 
-    def _flush(self) -> None:
+    def _update(self) -> None:
         blocks = self._take()
-        # The tail changes before a block is printed: the print draws both, and neither is seen twice.
-        self._live.set_tail(self._splitter.tail(self._live.tail_rows(self._screen.height)))
+        # The tail changes before a block is printed, because printing draws both: nothing appears twice.
+        self._live.set_tail(self._splitter.tail(self._tail_rows))
         if blocks:
             self._show(blocks)
         else:
             self._screen.refresh()
 
     def _take(self) -> list[str]:
-        text = "".join(self._waiting)
-        self._waiting.clear()
-        self._timer = None
+        text, self._text = self._text, ""
         return self._splitter.feed(text) if text else []
 
 
-class ThinkingStream:
-    """Takes pieces; ``show`` prints lines."""
+class ThinkingStream(_LiveStream):
+    """The thinking of a model: ``show`` prints its finished lines."""
 
     def __init__(self, screen: Screen, live: Live, show: Callable[[list[Line]], None]) -> None:
-        self._screen = screen
-        self._live = live
+        super().__init__(screen, live)
         self._show = show
-        self._text = ""
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, text: str) -> None:
-        """Take a piece; it is seen within a frame."""
-        self._text += text
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FRAME, self._flush)
 
     def finish(self) -> None:
-        """Print what is left, if anything was thought."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Print the rest at once."""
+        self._stop_timer()
         if self._text:
             text, self._text = self._text.rstrip(), ""
             self._live.set_tail([])
             self._print(text)
 
-    def _flush(self) -> None:
-        self._timer = None
-        whole, feed, rest = self._text.rpartition("\n")
-        self._text = rest
-        self._live.set_tail([f"  {rest}"] if rest else [])
+    def _update(self) -> None:
+        whole, feed, self._text = self._text.rpartition("\n")
+        self._live.set_tail([f"  {self._text}"] if self._text else [])
         if feed and whole.strip():
             self._print(whole)
         else:
@@ -207,112 +211,82 @@ class ThinkingStream:
             self._show([line((Style.QUIET, f"  {row}")) for row in rows])
 
 
-_MOST_CHARACTERS = 8_000  # far more than fit into the rows that are shown
-
-
-class OutputTail:
-    """Takes pieces of output; of a line that was written over (as bars of progress are), the newest text counts."""
-
-    def __init__(self, screen: Screen, live: Live) -> None:
-        self._screen = screen
-        self._live = live
-        self._text = ""
-        self._timer: asyncio.TimerHandle | None = None
+class OutputTail(_LiveStream):
+    """The last lines of a tool's output, which are only shown live."""
 
     def add(self, text: str) -> None:
-        """Take a piece; it is seen within a frame."""
-        self._text = (self._text + text)[-_MOST_CHARACTERS:]
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FRAME, self._flush)
+        super().add(text)
+        self._text = self._text[-_MOST_CHARACTERS:]
 
     def lines(self, most: int) -> list[str]:
-        """Return the last lines of what there was, as unsafe as it came."""
+        """Return the last lines of the output, which are not made safe."""
         lines = self._text.rstrip("\n").split("\n")[-most:] if self._text.strip() else []
-        return [text.rstrip("\r").rpartition("\r")[2] for text in lines]
+        return [_last_state(text) for text in lines]
 
     def clear(self) -> None:
-        """Show nothing more, and begin anew."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Drop the output and show nothing."""
+        self._stop_timer()
         if self._text:
             self._text = ""
             self._live.set_tail([])
 
-    def _flush(self) -> None:
-        self._timer = None
-        self._live.set_tail(self.lines(self._live.tail_rows(self._screen.height)))
+    def _update(self) -> None:
+        self._live.set_tail(self.lines(self._tail_rows))
         self._screen.refresh()
 
 
-MOST_LINES = 2_000
-"""Printed as they come; of what is longer than that only the end is."""
-
-_LAST_LINES = 20
-_MOST_COMMAND_CHARACTERS = 8_000  # of a line that is shown
-_MOST_WAITING = 1 << 17  # characters, until the next frame
-
-
-class CommandOutput:
-    """Takes pieces; of a line that was written over (as bars of progress are), the newest text counts."""
+class CommandOutput(_LiveStream):
+    """The output of a command of the user: whole lines are printed as they arrive."""
 
     def __init__(self, screen: Screen, live: Live) -> None:
-        self._screen = screen
-        self._live = live
-        self._rest = ""
+        super().__init__(screen, live)
         self._printed = 0
         self._held: list[str] = []
-        self._passed = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._left_out = 0
 
     def add(self, text: str) -> None:
-        """Take a piece; it is seen within a frame."""
-        self._rest += text
-        if len(self._rest) > _MOST_WAITING:
+        super().add(text)
+        if len(self._text) > _MOST_WAITING:
             self._print_whole_lines()
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FRAME, self._flush)
 
     def finish(self) -> None:
-        """Print what is left."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._rest and not self._rest.endswith("\n"):
-            self._rest += "\n"
+        """Print the rest at once."""
+        self._stop_timer()
+        if self._text and not self._text.endswith("\n"):
+            self._text += "\n"
         self._live.set_tail([])
         self._print_whole_lines()
-        if self._passed:
-            self._screen.write(f"… {self._passed:,} lines are not shown …\n")
+        if self._left_out:
+            self._screen.write(f"… {self._left_out:,} lines are not shown …\n")
         self._print(self._held)
 
-    def _flush(self) -> None:
-        self._timer = None
+    def _update(self) -> None:
         self._live.set_tail([])
         self._print_whole_lines()
-        rows = self._live.tail_rows(self._screen.height)
-        self._live.set_tail([_last_state(line) for line in [*self._held[-rows:], self._rest] if line])
+        self._live.set_tail([_last_state(text) for text in [*self._held[-self._tail_rows :], self._text] if text])
         self._screen.refresh()
 
     def _print_whole_lines(self) -> None:
-        """Print them, and of what is too much to be printed keep the last; very much of it may come at once."""
-        *lines, self._rest = self._rest.split("\n", MOST_LINES - self._printed)
+        """Print finished lines up to MOST_LINES, and hold the last lines of any more."""
+        *lines, self._text = self._text.split("\n", MOST_LINES - self._printed)
         self._printed += len(lines)
         self._print(lines)
-        if count := self._rest.count("\n"):
-            *lines, self._rest = self._rest.rsplit("\n", _LAST_LINES + 1)
+        if count := self._text.count("\n"):
+            # Only the last lines are split off: very much text may arrive at once.
+            *lines, self._text = self._text.rsplit("\n", _LAST_LINES + 1)
             self._held += lines[-_LAST_LINES:]
-            self._passed += count - len(lines[-_LAST_LINES:])
             surplus = max(0, len(self._held) - _LAST_LINES)
-            self._passed += surplus
+            self._left_out += count - len(lines[-_LAST_LINES:]) + surplus
             del self._held[:surplus]
-        if len(self._rest) > _MOST_COMMAND_CHARACTERS:
-            self._rest = _last_state(self._rest) + ("\r" if self._rest.endswith("\r") else "")
+        if len(self._text) > _MOST_CHARACTERS:
+            self._text = _last_state(self._text) + ("\r" if self._text.endswith("\r") else "")
 
     def _print(self, lines: list[str]) -> None:
         if lines:
             self._screen.write(safe_text("\n".join(map(_last_state, lines))) + "\n")
 
 
-def _last_state(line: str) -> str:
-    state = line.rstrip("\r").rpartition("\r")[2]
-    return state if len(state) <= _MOST_COMMAND_CHARACTERS else f"{state[:_MOST_COMMAND_CHARACTERS]}…"
+def _last_state(text: str) -> str:
+    """Return a line as it looks after its carriage returns, as of progress bars."""
+    state = text.rstrip("\r").rpartition("\r")[2]
+    return state if len(state) <= _MOST_CHARACTERS else f"{state[:_MOST_CHARACTERS]}…"

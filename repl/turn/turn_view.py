@@ -1,7 +1,4 @@
-"""A turn as it happens on a terminal: one method a kind of event.
-
-How many tokens the answers of a turn have taken so far: estimated as they stream, counted once they are whole.
-"""
+"""A running turn on a terminal, shown event by event."""
 
 from __future__ import annotations
 
@@ -30,70 +27,70 @@ from commands.context import Verbosity
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.screen import Screen
-from repl.output.styled import Line, Style, line
-from repl.output.width import fit_line
+from repl.output.styled import Line, Style, fit_line, line
 from repl.startup.banner import thousands
 from repl.turn.lines import argument_lines, finished_line, result_lines, retrying_text, started_text, whole_result_lines
 from repl.turn.permission import question_lines
 from repl.turn.streams import AnswerStream, OutputTail, ThinkingStream
 
 _CHARACTERS_PER_TOKEN = 4
+_WAITING = "waiting for the answer"
+_STOPPED_LINES = 10
+"""Lines of output that stay on the screen if a tool is stopped."""
 
 
 class TokenCount:
-    """Is told of each piece of an answer, and of what the API counted in the end."""
+    """The output tokens of a turn, estimated until the API counts them."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Count from nothing."""
-        self._counted = self._heard = 0
+        """Start again at zero."""
+        self._counted = self._streamed = 0
 
-    def hear(self, text: str) -> None:
-        """Take a piece of an answer or a thought."""
-        self._heard += len(text)
+    def add(self, text: str) -> None:
+        """Add a piece of an answer or of thinking to the estimate."""
+        self._streamed += len(text)
 
     def count(self, usage: Usage | None) -> None:
-        """Take what the API counted for the answer that was heard; without it the estimate stays."""
+        """Replace the estimate with the count of the API, if there is one."""
         if usage is not None and usage.output_tokens:
             self._counted += usage.output_tokens
-            self._heard = 0
+            self._streamed = 0
 
     @property
     def text(self) -> str:
-        """The count in words, empty as long as there is none."""
-        estimated = self._heard // _CHARACTERS_PER_TOKEN
+        """The count with its unit; empty at zero."""
+        estimated = self._streamed // _CHARACTERS_PER_TOKEN
         total = self._counted + estimated
         return f"{'~' if estimated else ''}{thousands(total)} tokens" if total else ""
 
 
-_WAITING = "waiting for the answer"
-_PRINTED = 10
-"""Lines that remain of what a tool had printed when it was stopped."""
-
-
 class TurnDisplay:
-    """Prints what is finished, keeps the rest live; a blank line parts blocks of text from all else."""
+    """Prints finished parts of a turn, and shows the rest live.
 
-    def __init__(self, screen: Screen, live: Live, detail: Verbosity | None = None) -> None:
-        self._detail = detail or Verbosity()
+    Blank lines separate text from everything else.
+    """
+
+    def __init__(self, screen: Screen, live: Live, verbosity: Verbosity | None = None) -> None:
+        self._verbosity = verbosity or Verbosity()
         self._tokens = TokenCount()
-        self._thoughts = ThinkingStream(screen, live, self._print_thoughts)
+        self._thinking = ThinkingStream(screen, live, self._print_thinking)
         self._screen = screen
         self._live = live
-        self._stream = AnswerStream(screen, live, self._print_blocks)
-        self._last: Literal["", "block", "step", "thought"] = ""
+        self._answer = AnswerStream(screen, live, self._print_blocks)
+        self._last: Literal["", "block", "step", "thinking"] = ""
         self._output = OutputTail(screen, live)
         self._running: dict[str, str] = {}
-        self._has_shown_detail = False
+        self._has_shown_diff = False
         self._waiting = _WAITING
 
     def show(self, event: AgentEvent) -> None:
-        """Show a step of the turn."""
+        """Show an event of the turn."""
         self._count(event)
         if not isinstance(event, ThoughtDelta):
-            self._thoughts.finish()
+            self._thinking.finish()
         match event:
             case TurnStarted():
                 self._last = ""
@@ -102,18 +99,18 @@ class TurnDisplay:
                 self._set_status(_WAITING)
             case AnswerDelta(text):
                 self._live.set_status("answering")
-                self._stream.add(text)
+                self._answer.add(text)
             case ThoughtDelta(text):
                 self._set_status("thinking")
-                if self._detail.thinking:
-                    self._stream.finish()
-                    self._live.leave_gap = self._last not in {"", "thought"}
-                    self._thoughts.add(text)
+                if self._verbosity.thinking:
+                    self._answer.finish()
+                    self._live.leave_gap = self._last not in {"", "thinking"}
+                    self._thinking.add(text)
             case AnswerFinished():
-                self._stream.finish()
+                self._answer.finish()
                 self._set_status(_WAITING)
             case ToolStarted():
-                self._stream.finish()
+                self._answer.finish()
                 self._running[event.call.id] = started_text(event)
                 self._show_running()
             case ToolOutput(_, text):
@@ -121,18 +118,18 @@ class TurnDisplay:
             case ToolFinished():
                 self._finish_tool(event)
             case Retrying():
-                self._stream.finish()
+                self._answer.finish()
                 self._set_status(retrying_text(event) or self._waiting)
             case Waiting(what):
                 self._set_status(what or self._waiting)
             case ReadingQuestion(share):
                 self._set_status(f"reading the conversation, {share:.0%}" if share < 1 else self._waiting)
             case Compacting(messages):
-                self._stream.finish()
+                self._answer.finish()
                 self._waiting = f"summarising {messages} older messages"
                 self._set_status(self._waiting)
             case Notice(text):
-                self._stream.finish()
+                self._answer.finish()
                 self._waiting = _WAITING
                 self._screen.say(Style.QUIET, text)
                 self._last = "step"
@@ -140,16 +137,16 @@ class TurnDisplay:
                 self._end()
 
     def show_question(self, request: PermissionRequest) -> None:
-        """Show what a tool wants to do, and that an answer is waited for."""
-        self._stream.finish()
+        """Show the request of a tool, and a status that asks for an answer."""
+        self._answer.finish()
         gap = [line("")] if self._last else []
         self._last = "step"
         self._screen.show([*gap, *question_lines(request)])
-        self._has_shown_detail = True
-        self._set_status("waiting for you")
+        self._has_shown_diff = True
+        self._set_status("waiting for your decision")
 
-    def answered(self) -> None:
-        """Go on from the question."""
+    def end_question(self) -> None:
+        """Show the running tools again."""
         self._show_running()
 
     def _count(self, event: AgentEvent) -> None:
@@ -157,7 +154,7 @@ class TurnDisplay:
             case TurnStarted():
                 self._tokens.begin()
             case AnswerDelta(text) | ThoughtDelta(text):
-                self._tokens.hear(text)
+                self._tokens.add(text)
             case AnswerFinished(message):
                 self._tokens.count(message.usage)
         self._live.tokens = self._tokens.text
@@ -171,25 +168,25 @@ class TurnDisplay:
         self._running.pop(event.call.id, None)
         self._output.clear()
         self._print_step(finished_line(event))
-        if self._detail.verbose:
+        if self._verbosity.verbose:
             self._screen.show(argument_lines(event.call))
-        # A change that was asked for stands above already.
-        if not (self._has_shown_detail and event.result.form == "diff"):
-            result, verbose = event.result, self._detail.verbose
+        # The question whether to change the file has shown the diff already.
+        if not (self._has_shown_diff and event.result.form == "diff"):
+            result, verbose = event.result, self._verbosity.verbose
             self._screen.show(whole_result_lines(result.text, result.form) if verbose else result_lines(result))
-        self._has_shown_detail = False
+        self._has_shown_diff = False
         self._show_running()
 
     def _end(self) -> None:
-        self._stream.finish()
-        printed = self._output.lines(_PRINTED)
+        self._answer.finish()
+        printed = self._output.lines(_STOPPED_LINES)
         self._output.clear()
         for running in self._running.values():
             self._print_step(line((Style.BAD, "● "), running, (Style.QUIET, " … stopped")))
-        # It stood on the screen, and whoever stopped it may have done so for that.
+        # The output was on the screen, and may be why the user stopped the tool.
         self._screen.show(line((Style.QUIET, f"  {safe_line(row)}")) for row in printed)
         self._running.clear()
-        self._has_shown_detail = False
+        self._has_shown_diff = False
 
     def _set_status(self, status: str) -> None:
         self._live.set_status(status)
@@ -204,9 +201,9 @@ class TurnDisplay:
             gap + "\n".join(render_markdown(block, screen.text_width, colour=screen.colour) for block in blocks)
         )
 
-    def _print_thoughts(self, lines: list[Line]) -> None:
-        gap = [line("")] if self._last not in {"", "thought"} else []
-        self._last = "thought"
+    def _print_thinking(self, lines: list[Line]) -> None:
+        gap = [line("")] if self._last not in {"", "thinking"} else []
+        self._last = "thinking"
         self._live.leave_gap = False
         self._screen.show([*gap, *lines])
 

@@ -1,4 +1,4 @@
-"""An agent whose model is scripted, whose memory is a real one on disk, and whose events are kept."""
+"""An agent with a scripted model, a real memory on disk and recorded events."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from anthropic import AsyncAnthropic
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent
 from aloop.llm.retry import RetryPolicy
-from aloop.memory import MemoryManager, Session
+from aloop.memory import Session, SessionLibrary
 from aloop.tools.base import Tool
-from tests.agent.patient import Patient
 from tests.agent.scripted import Line, ScriptedLLM, no_pause
+from tests.agent.stubbed_agent import StubbedAgent
 from tests.stub import StubServer
 from tests.stub.server import KEY
 
 
-class Stage:
-    """One agent and all that a test looks at."""
+class ScriptedAgent:
+    """One agent, its scripted model, its events and its memory."""
 
     def __init__(
         self, sessions_dir: Path, scripts: Sequence[Sequence[Line]], tools: Sequence[Tool] | None, tries: int
@@ -35,7 +35,7 @@ class Stage:
 
     @property
     def happened(self) -> list[str]:
-        """The kinds of event, in order, each run of one kind once."""
+        """The names of the events in order, without consecutive repetitions."""
         names = [type(event).__name__ for event in self.events]
         return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
 
@@ -44,25 +44,25 @@ class Stage:
         return [message.role for message in self.memory.messages]
 
     async def saved(self) -> Session:
-        """Read back what is on disk."""
-        return await MemoryManager.load_session(self.memory.session_id, sessions_dir=self.memory.sessions_dir)
+        """Load the session from disk."""
+        return await SessionLibrary(self.memory.sessions_dir).load(self.memory.session_id)
 
 
-SetStage = Callable[..., Stage]
-
-
-@pytest.fixture
-def stage(sessions_dir: Path) -> SetStage:
-    """Return a function that sets the stage for some scripts; a question that fails is asked ``tries`` times."""
-
-    def set_stage(*scripts: Sequence[Line], tools: Sequence[Tool] | None = None, tries: int = 1) -> Stage:
-        return Stage(sessions_dir, scripts, tools, tries)
-
-    return set_stage
+MakeAgent = Callable[..., ScriptedAgent]
 
 
 @pytest.fixture
-async def patient(stub: StubServer, sessions_dir: Path) -> AsyncIterator[Patient]:
-    """An agent that speaks to the stub."""
+def make_agent(sessions_dir: Path) -> MakeAgent:
+    """Return a function that makes an agent for some scripts."""
+
+    def make(*scripts: Sequence[Line], tools: Sequence[Tool] | None = None, tries: int = 1) -> ScriptedAgent:
+        return ScriptedAgent(sessions_dir, scripts, tools, tries)
+
+    return make
+
+
+@pytest.fixture
+async def stubbed(stub: StubServer, sessions_dir: Path) -> AsyncIterator[StubbedAgent]:
+    """An agent that talks to the stub."""
     async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
-        yield Patient(stub, client, sessions_dir)
+        yield StubbedAgent(stub, client, sessions_dir)

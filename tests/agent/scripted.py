@@ -1,4 +1,4 @@
-"""A language model that says what a test has written down for it."""
+"""A language model that plays the scripts of a test."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from aloop.llm.retry import RetryPolicy
 
 @dataclass
 class Hang:
-    """A place in an answer where the stream stays silent for ever; ``reached`` is set when it gets there."""
+    """A place in an answer where the stream hangs; ``reached`` is set when it does."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 ONE_TRY = RetryPolicy(tries=1, connection_tries=1)
-"""For scripts in which a failure is the end."""
+"""For scripts without retries."""
 
 
 async def no_pause(seconds: float) -> None:
-    """Wait for nothing, where a pause is waited for."""
+    """Return at once instead of sleeping."""
 
 
 Line = StreamEvent | Exception | Hang
-"""What a script may hold: an event to yield, an error to raise, a silence."""
+"""An entry of a script: an event to yield, an error to raise, or a hang."""
 
 
 class ScriptedLLM:
-    """Plays one script for each request, in order, and keeps what it was sent; ``closed`` counts ended streams."""
+    """Plays one script per request and records the requests."""
 
     model = "scripted-1"
     provider = "tests"
@@ -61,11 +61,11 @@ class ScriptedLLM:
             self.closed += 1
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
 def answer(text: str, stop_reason: StopReason = "end_turn", detail: str = "") -> list[Line]:
-    """Return the script of an answer that is only text, streamed in two pieces."""
+    """Return the script of a text answer, streamed in two pieces."""
     half = len(text) // 2
     pieces: list[Line] = [TextDelta(piece) for piece in (text[:half], text[half:]) if piece]
     usage = Usage(10, 2)

@@ -1,7 +1,4 @@
-"""A summary takes the place of what is old, in what is sent: in the file, all of it stays.
-
-Where a conversation is cut: at a question if possible, and never between a call and its result.
-"""
+"""Compaction: the choice of the cut, the summary, and undoing it."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.agent.agent import ReActAgent
-from aloop.agent.compaction import choose_cut, undone
+from aloop.agent.compaction import choose_cut, undo_summary
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice
 from aloop.errors import ContextOverflow, ServerFailed, StreamBroken, UsageError
 from aloop.llm.base import ModelNote, Reply
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
 from aloop.llm.prompts import INSTRUCTIONS
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from aloop.memory.context import project
 from aloop.tools.base import Tool, ToolResult
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM, answer
@@ -31,7 +28,7 @@ LARGE = "large " * 400
 
 
 class Talk:
-    """An agent in the middle of a conversation of some turns."""
+    """An agent in a conversation with some turns."""
 
     def __init__(self, sessions_dir: Path, *scripts: Sequence[Line], window: int = 0) -> None:
         self.llm = ScriptedLLM(*scripts)
@@ -55,15 +52,15 @@ class Talk:
 
     @property
     def sent(self) -> list[str | None]:
-        """What the last request held, the system message apart."""
+        """The contents of the last request, without the system message."""
         return [message.content for message in self.llm.requests[-1] if message.role != "system"]
 
     async def is_saved(self) -> bool:
-        stored = await MemoryManager.load_session(self.memory.session_id, sessions_dir=self.memory.sessions_dir)
+        stored = await SessionLibrary(self.memory.sessions_dir).load(self.memory.session_id)
         return stored.messages == self.memory.messages
 
 
-async def test_the_summary_stands_before_the_last_turns_and_all_else_stays(sessions_dir: Path) -> None:
+async def test_summary_is_inserted_before_the_last_turns(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, answer("They counted."), answer("Four.")).had("one", "two", "three")
     done = await talk.agent.compact()
     assert done
@@ -77,7 +74,7 @@ async def test_the_summary_stands_before_the_last_turns_and_all_else_stays(sessi
     assert talk.sent == [summary.content, "two", "re: two", "three", "re: three", "four"]
 
 
-async def test_the_model_is_told_how_and_shown_what(sessions_dir: Path) -> None:
+async def test_summary_request_has_instructions_focus_and_old_messages(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, answer("They counted.")).had("one", "two", "three")
     await talk.agent.compact("the numbers")
     system, question = talk.llm.requests[0]
@@ -88,37 +85,37 @@ async def test_the_model_is_told_how_and_shown_what(sessions_dir: Path) -> None:
     assert talk.llm.tools == [[]]
 
 
-async def test_the_words_of_the_summary_are_no_answer(sessions_dir: Path) -> None:
+async def test_summary_text_is_not_emitted_as_an_answer(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, answer("They counted.")).had("one", "two", "three")
     await talk.agent.compact()
     assert talk.events == [Compacting(2)]
 
 
-async def test_what_the_model_remarks_of_it_is_told(sessions_dir: Path) -> None:
+async def test_model_notes_during_compaction_are_reported(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, [ModelNote("It is small."), *answer("They counted.")]).had("one", "two", "three")
     await talk.agent.compact()
     assert talk.events == [Compacting(2), Notice("It is small.")]
 
 
-async def test_what_is_too_short_is_left_alone(sessions_dir: Path) -> None:
+async def test_short_conversation_is_not_compacted(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir).had("one")
     assert await talk.agent.compact() is None
     assert talk.llm.requests == []
 
 
-async def test_undone_all_is_sent_again_and_the_summary_stays_in_the_file(sessions_dir: Path) -> None:
+async def test_undo_summary_sends_everything_and_keeps_the_summary_in_the_file(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, answer("They counted."), answer("Four.")).had("one", "two", "three")
     await talk.agent.compact()
-    await talk.memory.edit(undone)
+    await talk.memory.edit(undo_summary)
     assert await talk.is_saved()
     assert talk.memory.messages[2].skip
     await talk.agent.run("four")
     assert talk.sent == ["one", "re: one", "two", "re: two", "three", "re: three", "four"]
     with pytest.raises(UsageError, match="no summary"):
-        await talk.memory.edit(undone)
+        await talk.memory.edit(undo_summary)
 
 
-async def test_a_second_summary_takes_the_first_one_in(sessions_dir: Path) -> None:
+async def test_second_summary_includes_the_first(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, answer("First."), answer("Second.")).had("one", "two", "three")
     await talk.agent.compact()
     await talk.had("four")
@@ -131,7 +128,7 @@ async def test_a_second_summary_takes_the_first_one_in(sessions_dir: Path) -> No
 
 
 @pytest.mark.parametrize("script", [[ServerFailed("The API is down.")], answer(""), answer("Half a su", "max_tokens")])
-async def test_without_a_whole_summary_nothing_changes(sessions_dir: Path, script: list[Line]) -> None:
+async def test_failed_summary_changes_nothing(sessions_dir: Path, script: list[Line]) -> None:
     talk = await Talk(sessions_dir, script).had("one", "two", "three")
     before = talk.memory.messages
     with pytest.raises((ServerFailed, StreamBroken)):
@@ -139,7 +136,7 @@ async def test_without_a_whole_summary_nothing_changes(sessions_dir: Path, scrip
     assert talk.memory.messages == before
 
 
-async def test_room_is_made_before_the_window_is_full(sessions_dir: Path) -> None:
+async def test_auto_compaction_runs_before_the_window_is_full(sessions_dir: Path) -> None:
     scripts = answer("They were large."), answer("Four.")
     talk = await Talk(sessions_dir, *scripts, window=4_000).had(LARGE, LARGE, LARGE, LARGE, LARGE, "three")
     assert await talk.agent.run("four") == "Four."
@@ -161,7 +158,7 @@ class Large(Tool):
         return ToolResult(LARGE)
 
 
-async def test_room_is_made_in_the_middle_of_a_turn_too(sessions_dir: Path) -> None:
+async def test_auto_compaction_runs_within_a_turn(sessions_dir: Path) -> None:
     steps: list[list[Line]] = [
         [Reply(LLMMessage("assistant", tool_calls=(ToolCall(f"c{number}", "large"),)), "tool_use")]
         for number in range(4)
@@ -175,39 +172,39 @@ async def test_room_is_made_in_the_middle_of_a_turn_too(sessions_dir: Path) -> N
     assert [message.role for message in agent.memory.messages if not message.summary] == [
         *("user", *["assistant", "tool"] * 4, "assistant")
     ]
-    stored = await MemoryManager.load_session(agent.memory.session_id, sessions_dir=sessions_dir)
+    stored = await SessionLibrary(sessions_dir).load(agent.memory.session_id)
     assert stored.messages == agent.memory.messages
 
 
-async def test_when_the_api_says_that_it_is_too_much_room_is_made_and_it_is_asked_again(sessions_dir: Path) -> None:
+async def test_context_overflow_compacts_and_retries(sessions_dir: Path) -> None:
     scripts = [ContextOverflow("too long")], answer("They counted."), answer("Four.")
     talk = await Talk(sessions_dir, *scripts).had("one", "two", "three")
     assert await talk.agent.run("four") == "Four."
     assert talk.sent[0] == "Summary of the conversation so far:\n\nThey counted."
 
 
-async def test_where_no_room_can_be_made_the_api_s_word_stands(sessions_dir: Path) -> None:
+async def test_context_overflow_is_raised_if_compaction_is_impossible(sessions_dir: Path) -> None:
     talk = Talk(sessions_dir, [ContextOverflow("too long")])
     with pytest.raises(ContextOverflow):
         await talk.agent.run("one " * 100)
     assert talk.memory.messages == ()
 
 
-async def test_a_summary_that_fails_is_told_and_the_turn_goes_on(sessions_dir: Path) -> None:
+async def test_turn_continues_after_a_failed_auto_compaction(sessions_dir: Path) -> None:
     scripts = [ServerFailed("The API is down.")], answer("Four.")
     talk = await Talk(sessions_dir, *scripts, window=2_500).had(LARGE, LARGE, LARGE, "three")
     assert await talk.agent.run("four") == "Four."
     assert any("could not be summarised" in event.text for event in talk.events if isinstance(event, Notice))
 
 
-async def test_the_offline_demo_can_do_it_too(sessions_dir: Path) -> None:
+async def test_offline_demo_can_summarise(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir).had("What is one?", "two", "three")
     talk.agent.llm = OfflineLLM(delay=0)
     await talk.agent.compact()
     assert "What is one?" in (talk.memory.messages[2].content or "")
 
 
-async def test_the_window_is_measured_with_the_tools(sessions_dir: Path) -> None:
+async def test_context_use_includes_the_tools(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir, window=100_000).had("one")
     use = talk.agent.context_use
     assert (use.window, use.is_estimate) == (100_000, True)
@@ -226,7 +223,7 @@ def turn(text: str, steps: int = 0) -> list[LLMMessage]:
     return [*messages, LLMMessage("assistant", f"re: {text}")]
 
 
-def test_the_last_two_turns_are_kept() -> None:
+def test_last_two_turns_are_kept() -> None:
     talk = [*turn("one"), *turn("two", 1), *turn("three"), *turn("four", 1)]
     cut = choose_cut(talk, PLENTY)
     assert cut is not None
@@ -238,16 +235,16 @@ def test_two_turns_are_cut_between_them() -> None:
 
 
 @pytest.mark.parametrize("talk", [[], turn("one"), turn("one", 3)])
-def test_a_single_turn_that_fits_is_left_alone(talk: list[LLMMessage]) -> None:
+def test_single_turn_that_fits_is_not_cut(talk: list[LLMMessage]) -> None:
     assert choose_cut(talk, PLENTY) is None
 
 
-def test_a_large_last_turn_is_kept_alone() -> None:
+def test_large_last_turn_is_kept_alone() -> None:
     talk = [*turn("one"), *turn("two"), *turn("three", 3)]
     assert choose_cut(talk, 345) == 4
 
 
-def test_a_turn_that_is_too_large_is_cut_between_its_steps() -> None:
+def test_oversized_turn_is_cut_between_its_steps() -> None:
     talk = [*turn("one"), *turn("two", 6)]
     cut = choose_cut(talk, 350)
     assert cut is not None
@@ -256,20 +253,20 @@ def test_a_turn_that_is_too_large_is_cut_between_its_steps() -> None:
     assert talk[cut - 1].role == "tool"
 
 
-def test_what_an_earlier_summary_stands_for_is_not_looked_at() -> None:
+def test_messages_before_an_earlier_summary_are_ignored() -> None:
     summary = LLMMessage("user", "Summary", summary=True)
     talk = [*turn("one"), *turn("two"), summary, *turn("three")]
     assert choose_cut(talk, PLENTY) is None
     assert choose_cut([*talk, *turn("four"), *turn("five")], PLENTY) == 7
 
 
-def test_skipped_messages_are_no_place_to_cut() -> None:
+def test_cut_is_never_at_a_skipped_message() -> None:
     talk = [*turn("one"), *[replace(message, skip=True) for message in turn("two")], *turn("three")]
     assert choose_cut(talk, PLENTY) == 4
 
 
 @given(sizes=st.lists(st.integers(0, 5), max_size=6), room=st.integers(0, 1_500))
-def test_no_call_is_ever_parted_from_its_result(sizes: list[int], room: int) -> None:
+def test_cut_never_separates_a_call_from_its_result(sizes: list[int], room: int) -> None:
     talk = [message for number, steps in enumerate(sizes) for message in turn(str(number), steps)]
     cut = choose_cut(talk, room)
     if cut is not None:

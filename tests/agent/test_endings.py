@@ -1,4 +1,4 @@
-"""Turns that are interrupted or fail: a valid transcript, saved, whichever way it ends."""
+"""Interrupted and failed turns, which must leave a valid and saved transcript."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from aloop.errors import RequestRejected, ServerFailed, StorageError, StreamBrok
 from aloop.llm.base import TextDelta, ThinkingDelta
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.tools.base import Tool, ToolResult
-from tests.agent.conftest import SetStage, Stage
+from tests.agent.conftest import MakeAgent, ScriptedAgent
 from tests.agent.scripted import Hang, ScriptedLLM, answer, calls
 
 SUM = ToolCall("call_1", "calculator", '{"expression": "17 * 23"}')
 
 
 class HangingTool(Tool):
-    """A tool that never comes to an end."""
+    """A tool that never returns."""
 
     name = "hang"
     description = "For tests."
@@ -34,112 +34,112 @@ class HangingTool(Tool):
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         self.reached.set()
         await asyncio.Event().wait()
-        raise AssertionError("nobody sets that event")
+        raise AssertionError("the event is never set")
 
 
-async def cancel_at(play: Stage, reached: asyncio.Event) -> None:
-    """Start a turn and cancel it where ``reached`` is set."""
-    task = asyncio.ensure_future(play.agent.run("Hi"))
+async def cancel_at(scripted: ScriptedAgent, reached: asyncio.Event) -> None:
+    """Start a turn and cancel it when ``reached`` is set."""
+    task = asyncio.ensure_future(scripted.agent.run("Hi"))
     await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-def ending(play: Stage) -> tuple[str, bool]:
-    end = play.events[-1]
+def ending(scripted: ScriptedAgent) -> tuple[str, bool]:
+    end = scripted.events[-1]
     assert isinstance(end, TurnEnded)
     return end.status, end.kept
 
 
-async def test_interrupted_before_the_first_word_a_turn_leaves_no_trace(stage: SetStage) -> None:
+async def test_interrupt_before_the_first_text_leaves_no_trace(make_agent: MakeAgent) -> None:
     hang = Hang()
-    play = stage([ThinkingDelta("hm"), hang])
-    await cancel_at(play, hang.reached)
-    assert ending(play) == ("interrupted", False)
-    assert play.memory.messages == ()
-    assert play.memory.path is None
+    scripted = make_agent([ThinkingDelta("hm"), hang])
+    await cancel_at(scripted, hang.reached)
+    assert ending(scripted) == ("interrupted", False)
+    assert scripted.memory.messages == ()
+    assert scripted.memory.path is None
 
 
-async def test_interrupted_in_mid_answer_what_was_said_is_kept_and_marked(stage: SetStage) -> None:
+async def test_interrupted_answer_is_kept_and_marked(make_agent: MakeAgent) -> None:
     hang = Hang()
-    play = stage([TextDelta("Once "), TextDelta("upon"), hang])
-    await cancel_at(play, hang.reached)
-    assert ending(play) == ("interrupted", True)
-    last = (await play.saved()).messages[-1]
+    scripted = make_agent([TextDelta("Once "), TextDelta("upon"), hang])
+    await cancel_at(scripted, hang.reached)
+    assert ending(scripted) == ("interrupted", True)
+    last = (await scripted.saved()).messages[-1]
     assert (last.content, last.interrupted, last.model) == ("Once upon", True, "scripted-1")
-    assert play.llm.closed == 1
+    assert scripted.llm.closed == 1
 
 
-async def test_interrupted_in_mid_tool_every_call_has_a_result(stage: SetStage) -> None:
+async def test_interrupt_during_a_tool_gives_every_call_a_result(make_agent: MakeAgent) -> None:
     tool = HangingTool()
-    play = stage(calls(ToolCall("call_1", "hang"), ToolCall("call_2", "hang")), tools=[tool])
-    await cancel_at(play, tool.reached)
-    assert ending(play) == ("interrupted", True)
-    saved = (await play.saved()).messages
+    scripted = make_agent(calls(ToolCall("call_1", "hang"), ToolCall("call_2", "hang")), tools=[tool])
+    await cancel_at(scripted, tool.reached)
+    assert ending(scripted) == ("interrupted", True)
+    saved = (await scripted.saved()).messages
     assert [message.role for message in saved] == ["user", "assistant", "tool", "tool"]
     assert [(message.tool_call_id, message.is_error) for message in saved[2:]] == [("call_1", True), ("call_2", True)]
 
 
-async def test_after_an_interruption_the_conversation_goes_on(stage: SetStage) -> None:
+async def test_conversation_continues_after_an_interrupt(make_agent: MakeAgent) -> None:
     tool = HangingTool()
-    play = stage(calls(ToolCall("call_1", "hang")), answer("Fine."), tools=[tool])
-    await cancel_at(play, tool.reached)
-    assert await play.agent.run("Never mind") == "Fine."
-    assert play.memory.get_repairs() == ()
+    scripted = make_agent(calls(ToolCall("call_1", "hang")), answer("Fine."), tools=[tool])
+    await cancel_at(scripted, tool.reached)
+    assert await scripted.agent.run("Never mind") == "Fine."
+    assert scripted.memory.get_repairs() == ()
 
 
-async def test_a_failure_before_anything_came_back_leaves_no_trace(stage: SetStage) -> None:
-    play = stage([ServerFailed("The API is overloaded. Try again.")])
+async def test_failure_before_any_answer_leaves_no_trace(make_agent: MakeAgent) -> None:
+    scripted = make_agent([ServerFailed("The API is overloaded. Try again.")])
     with pytest.raises(ServerFailed):
-        await play.agent.run("Hi")
-    assert ending(play) == ("failed", False)
-    assert play.memory.messages == ()
+        await scripted.agent.run("Hi")
+    assert ending(scripted) == ("failed", False)
+    assert scripted.memory.messages == ()
 
 
-async def test_a_failure_in_mid_answer_keeps_what_was_said(stage: SetStage) -> None:
-    play = stage([TextDelta("Once upon"), ServerFailed("The API failed.")])
+async def test_failure_within_an_answer_keeps_its_text(make_agent: MakeAgent) -> None:
+    scripted = make_agent([TextDelta("Once upon"), ServerFailed("The API failed.")])
     with pytest.raises(ServerFailed):
-        await play.agent.run("A story")
-    assert ending(play) == ("failed", True)
-    assert (await play.saved()).messages[-1].interrupted
+        await scripted.agent.run("A story")
+    assert ending(scripted) == ("failed", True)
+    assert (await scripted.saved()).messages[-1].interrupted
 
 
-async def test_a_failure_after_some_steps_keeps_them(stage: SetStage) -> None:
-    play = stage(calls(SUM), [ServerFailed("The API failed.")])
+async def test_failure_after_some_steps_keeps_the_steps(make_agent: MakeAgent) -> None:
+    scripted = make_agent(calls(SUM), [ServerFailed("The API failed.")])
     with pytest.raises(ServerFailed):
-        await play.agent.run("17 * 23?")
-    assert [message.role for message in (await play.saved()).messages] == ["user", "assistant", "tool"]
+        await scripted.agent.run("17 * 23?")
+    assert [message.role for message in (await scripted.saved()).messages] == ["user", "assistant", "tool"]
 
 
-async def test_a_stream_that_stops_without_an_end_is_a_failure(stage: SetStage) -> None:
-    play = stage([TextDelta("Once upon")])
+async def test_stream_without_a_reply_is_a_failure(make_agent: MakeAgent) -> None:
+    scripted = make_agent([TextDelta("Once upon")])
     with pytest.raises(StreamBroken):
-        await play.agent.run("A story")
-    assert play.memory.messages[-1].interrupted
+        await scripted.agent.run("A story")
+    assert scripted.memory.messages[-1].interrupted
 
 
-async def test_an_empty_first_answer_is_a_failure_that_leaves_no_trace(stage: SetStage) -> None:
-    play = stage(answer(""))
-    with pytest.raises(StreamBroken, match="answered nothing"):
-        await play.agent.run("Hi")
-    assert ending(play) == ("failed", False)
+async def test_empty_first_answer_is_a_failure_without_a_trace(make_agent: MakeAgent) -> None:
+    scripted = make_agent(answer(""))
+    with pytest.raises(StreamBroken, match="empty answer"):
+        await scripted.agent.run("Hi")
+    assert ending(scripted) == ("failed", False)
 
 
-async def test_a_refusal_without_a_word_is_a_failure_that_leaves_no_trace(stage: SetStage) -> None:
-    play = stage(answer("", "refusal", detail="cyber"))
+async def test_refusal_without_text_is_a_failure_without_a_trace(make_agent: MakeAgent) -> None:
+    scripted = make_agent(answer("", "refusal", detail="cyber"))
     with pytest.raises(RequestRejected, match=r"declined to answer \(cyber\)"):
-        await play.agent.run("Hi")
-    assert play.memory.messages == ()
+        await scripted.agent.run("Hi")
+    assert scripted.memory.messages == ()
 
 
-async def test_a_refusal_in_words_is_an_answer(stage: SetStage) -> None:
-    play = stage(answer("I would rather not.", "refusal"))
-    assert await play.agent.run("Hi") == "I would rather not."
-    assert play.happened[-2:] == ["Notice", "TurnEnded"]
+async def test_refusal_with_text_is_an_answer(make_agent: MakeAgent) -> None:
+    scripted = make_agent(answer("I would rather not.", "refusal"))
+    assert await scripted.agent.run("Hi") == "I would rather not."
+    assert scripted.happened[-2:] == ["Notice", "TurnEnded"]
 
 
-async def test_when_the_disk_says_no_the_answer_stays_in_memory(tmp_path: Path) -> None:
+async def test_failed_save_keeps_the_answer_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     events: list[AgentEvent] = []
     agent = ReActAgent(ScriptedLLM(answer("Hello.")), sessions_dir=tmp_path / "file" / "sub", on_event=events.append)
@@ -150,7 +150,7 @@ async def test_when_the_disk_says_no_the_answer_stays_in_memory(tmp_path: Path) 
     assert (events[-1].status, events[-1].kept) == ("failed", True)
 
 
-async def test_a_listener_that_fails_ends_the_turn_and_the_turn_is_closed(sessions_dir: Path) -> None:
+async def test_exception_in_on_event_ends_and_closes_the_turn(sessions_dir: Path) -> None:
     events: list[AgentEvent] = []
 
     def listen(event: AgentEvent) -> None:
@@ -167,15 +167,15 @@ async def test_a_listener_that_fails_ends_the_turn_and_the_turn_is_closed(sessio
     assert llm.closed == 1
 
 
-async def test_a_second_turn_at_the_same_time_is_refused_and_does_not_disturb_the_first(stage: SetStage) -> None:
+async def test_concurrent_turn_is_refused_and_the_first_continues(make_agent: MakeAgent) -> None:
     hang = Hang()
-    play = stage([TextDelta("Once"), hang])
-    task = asyncio.ensure_future(play.agent.run("Hi"))
+    scripted = make_agent([TextDelta("Once"), hang])
+    task = asyncio.ensure_future(scripted.agent.run("Hi"))
     await hang.reached.wait()
-    with pytest.raises(UsageError, match="running already"):
-        await play.agent.run("Me too")
-    assert not isinstance(play.events[-1], TurnEnded)
+    with pytest.raises(UsageError, match="already running"):
+        await scripted.agent.run("Me too")
+    assert not isinstance(scripted.events[-1], TurnEnded)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert play.roles == ["user", "assistant"]
+    assert scripted.roles == ["user", "assistant"]

@@ -1,4 +1,7 @@
-"""Every fault of the API, over real HTTP, met by a whole agent: the session stays whole, and the next turn works."""
+"""Faults of the API over real HTTP.
+
+After each of them the session is valid and the next turn succeeds.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from aloop.errors import (
 )
 from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.retry import RetryPolicy
-from tests.agent.patient import Patient
+from tests.agent.stubbed_agent import StubbedAgent
 from tests.stub import (
     Answer,
     Cut,
@@ -83,112 +86,110 @@ BREAKS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("reply", "kind"), LASTING, ids=lambda value: getattr(value, "__name__", ""))
-async def test_what_will_not_pass_is_told_at_once_and_leaves_no_trace(
-    patient: Patient, reply: HTTPError, kind: type[LLMError]
+async def test_permanent_fault_is_raised_at_once_without_a_trace(
+    stubbed: StubbedAgent, reply: HTTPError, kind: type[LLMError]
 ) -> None:
-    patient.stub.script(reply)
+    stubbed.stub.script(reply)
     with pytest.raises(kind):
-        await patient.ask()
-    assert (len(patient.stub.requests), patient.agent.memory.messages) == (1, ())
-    await patient.is_well()
+        await stubbed.ask()
+    assert (len(stubbed.stub.requests), stubbed.agent.memory.messages) == (1, ())
+    await stubbed.check_next_turn()
 
 
 @pytest.mark.parametrize("fault", PASSING)
-async def test_what_passes_is_tried_again_without_a_word(patient: Patient, fault: str) -> None:
+async def test_transient_fault_is_retried_silently(stubbed: StubbedAgent, fault: str) -> None:
     if "stall" in fault:
-        patient.expect_stall()
-    patient.stub.script(PASSING[fault], "At last.")
-    assert await patient.ask() == "At last."
-    assert patient.notices == []
-    assert any(isinstance(event, Retrying) for event in patient.events)
-    await patient.is_well()
+        stubbed.expect_stall()
+    stubbed.stub.script(PASSING[fault], "At last.")
+    assert await stubbed.ask() == "At last."
+    assert stubbed.notices == []
+    assert any(isinstance(event, Retrying) for event in stubbed.events)
+    await stubbed.check_next_turn()
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_an_answer_that_breaks_after_some_words_begins_again_and_says_so(patient: Patient, fault: str) -> None:
+async def test_broken_answer_is_requested_again_with_a_notice(stubbed: StubbedAgent, fault: str) -> None:
     if "stall" in fault:
-        patient.expect_stall()
-    patient.stub.script(Answer(Text("Once upon a ", BREAKS[fault])), "It was a dark night.")
-    assert await patient.ask() == "It was a dark night."
-    assert ["begin" in notice or "start" in notice for notice in patient.notices] == [True]
-    assert [message.content for message in patient.agent.memory.messages] == ["Hi", "It was a dark night."]
-    await patient.is_well()
+        stubbed.expect_stall()
+    stubbed.stub.script(Answer(Text("Once upon a ", BREAKS[fault])), "It was a dark night.")
+    assert await stubbed.ask() == "It was a dark night."
+    assert ["begin" in notice or "start" in notice for notice in stubbed.notices] == [True]
+    assert [message.content for message in stubbed.agent.memory.messages] == ["Hi", "It was a dark night."]
+    await stubbed.check_next_turn()
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_an_answer_that_breaks_in_a_tool_call_runs_nothing_of_it(patient: Patient, fault: str) -> None:
+async def test_tool_call_of_a_broken_answer_is_not_run(stubbed: StubbedAgent, fault: str) -> None:
     if "stall" in fault:
-        patient.expect_stall()
-    patient.stub.script(Answer(ToolUse("calculator", {"expression": "2+2"}, BREAKS[fault])), ADD, "Four.")
-    assert await patient.ask() == "Four."
-    assert patient.results == [(False, "4")]
-    await patient.is_well()
+        stubbed.expect_stall()
+    stubbed.stub.script(Answer(ToolUse("calculator", {"expression": "2+2"}, BREAKS[fault])), ADD, "Four.")
+    assert await stubbed.ask() == "Four."
+    assert stubbed.results == [(False, "4")]
+    await stubbed.check_next_turn()
 
 
-async def test_a_server_that_stays_down_ends_the_turn_after_some_tries(patient: Patient) -> None:
-    patient.stub.script(*[HTTPError(529, retry=True)] * 5)
+async def test_turn_fails_after_the_last_retry(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(*[HTTPError(529, retry=True)] * 5)
     with pytest.raises(ServerFailed):
-        await patient.ask()
-    assert len(patient.stub.requests) == 5
-    await patient.is_well()
+        await stubbed.ask()
+    assert len(stubbed.stub.requests) == 5
+    await stubbed.check_next_turn()
 
 
-async def test_a_rate_limit_is_waited_out_for_a_minute_at_most(patient: Patient) -> None:
-    patient.stub.script(*[HTTPError(429, retry=True, headers={"retry-after": "900"})] * 5)
+async def test_rate_limit_wait_is_at_most_a_minute(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(*[HTTPError(429, retry=True, headers={"retry-after": "900"})] * 5)
     with pytest.raises(RateLimited):
-        await patient.ask()
-    assert {event.pause for event in patient.events if isinstance(event, Retrying)} == {60.0}
+        await stubbed.ask()
+    assert {event.pause for event in stubbed.events if isinstance(event, Retrying)} == {60.0}
 
 
-async def test_words_of_an_answer_that_never_comes_are_kept_and_marked(patient: Patient) -> None:
-    patient.stub.script(*[Answer(Text("Once upon ", Drop()))] * 5)
+async def test_partial_answer_is_kept_after_the_last_retry(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(*[Answer(Text("Once upon ", Drop()))] * 5)
     with pytest.raises(StreamBroken):
-        await patient.ask()
-    assert [message.interrupted for message in patient.agent.memory.messages] == [False, True]
-    await patient.is_well()
+        await stubbed.ask()
+    assert [message.interrupted for message in stubbed.agent.memory.messages] == [False, True]
+    await stubbed.check_next_turn()
 
 
-async def test_a_failure_after_a_tool_keeps_what_the_tool_did(patient: Patient) -> None:
-    patient.stub.script(ADD, HTTPError(401))
+async def test_failure_after_a_tool_call_keeps_its_result(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(ADD, HTTPError(401))
     with pytest.raises(AuthenticationFailed):
-        await patient.ask()
-    assert [message.role for message in patient.agent.memory.messages] == ["user", "assistant", "tool"]
-    await patient.is_well()
+        await stubbed.ask()
+    assert [message.role for message in stubbed.agent.memory.messages] == ["user", "assistant", "tool"]
+    await stubbed.check_next_turn()
 
 
-def nobody_listens() -> str:
+def unused_address() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("url", [nobody_listens, lambda: "http://no-such-host.invalid"], ids=["refused", "DNS"])
-async def test_a_server_that_can_not_be_reached_is_told_of(
-    sessions_dir: Path, stub: StubServer, url: Callable[[], str]
-) -> None:
+@pytest.mark.parametrize("url", [unused_address, lambda: "http://no-such-host.invalid"], ids=["refused", "DNS"])
+async def test_unreachable_server_is_reported(sessions_dir: Path, stub: StubServer, url: Callable[[], str]) -> None:
     async with AsyncAnthropic(base_url=url(), api_key=KEY) as client:
-        patient = Patient(stub, client, sessions_dir)
+        stubbed = StubbedAgent(stub, client, sessions_dir)
         with pytest.raises(ConnectionFailed, match="Could not reach"):
-            await patient.ask()
-    assert [event.number for event in patient.events if isinstance(event, Retrying) and event.is_first] == [2, 3]
+            await stubbed.ask()
+    assert [event.number for event in stubbed.events if isinstance(event, Retrying) and event.is_first] == [2, 3]
     async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
-        patient.agent.llm = AnthropicLLM("claude-test", client=client)
-        await patient.is_well()
+        stubbed.agent.llm = AnthropicLLM("claude-test", client=client)
+        await stubbed.check_next_turn()
 
 
-async def test_interrupted_while_waiting_to_try_again_the_session_is_whole(patient: Patient) -> None:
+async def test_interrupt_during_a_retry_wait_keeps_the_session_valid(stubbed: StubbedAgent) -> None:
     waiting = asyncio.Event()
 
     async def wait(seconds: float) -> None:
         waiting.set()
         await asyncio.Event().wait()
 
-    patient.stub.script(ADD, HTTPError(529, retry=True))
-    agent = patient.agent = ReActAgent(patient.agent.llm, memory=patient.agent.memory, retry=RetryPolicy(sleep=wait))
+    stubbed.stub.script(ADD, HTTPError(529, retry=True))
+    agent = stubbed.agent = ReActAgent(stubbed.agent.llm, memory=stubbed.agent.memory, retry=RetryPolicy(sleep=wait))
     task = asyncio.ensure_future(agent.run("Hi"))
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [message.role for message in agent.memory.messages] == ["user", "assistant", "tool"]
-    await patient.is_well()
+    await stubbed.check_next_turn()

@@ -1,4 +1,4 @@
-"""Answers that come whole and are odd, over real HTTP: nothing runs that should not, and the session stays whole."""
+"""Complete but odd answers over real HTTP: the session stays valid."""
 
 from __future__ import annotations
 
@@ -9,126 +9,126 @@ from anthropic import AsyncAnthropic
 
 from aloop.errors import RequestRejected, StreamBroken
 from aloop.llm.anthropic.client import AnthropicLLM
-from tests.agent.patient import Patient
+from tests.agent.stubbed_agent import StubbedAgent
 from tests.stub import Answer, Raw, Redacted, Text, Thinking, ToolUse
 from tests.stub.server import KEY
 
 ADD = ToolUse("calculator", {"expression": "2+2"})
 
 
-async def test_an_answer_without_content_is_told_of(patient: Patient) -> None:
-    patient.stub.script(Answer())
-    with pytest.raises(StreamBroken, match="answered nothing"):
-        await patient.ask()
-    await patient.is_well()
+async def test_answer_without_content_is_an_error(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer())
+    with pytest.raises(StreamBroken, match="empty answer"):
+        await stubbed.ask()
+    await stubbed.check_next_turn()
 
 
-async def test_blocks_of_an_unknown_type_are_passed_over(patient: Patient) -> None:
+async def test_unknown_block_types_are_ignored(stubbed: StubbedAgent) -> None:
     block = {"type": "content_block_start", "index": 7, "content_block": {"type": "hologram", "data": "…"}}
-    patient.stub.script(Answer(Raw("content_block_start", json.dumps(block)), Text("Here.")))
-    assert await patient.ask() == "Here."
-    await patient.is_well()
+    stubbed.stub.script(Answer(Raw("content_block_start", json.dumps(block)), Text("Here.")))
+    assert await stubbed.ask() == "Here."
+    await stubbed.check_next_turn()
 
 
-async def test_malformed_arguments_run_nothing_and_go_back_to_the_model(patient: Patient) -> None:
-    patient.stub.script(ToolUse("calculator", '{"expression": "2+'), "I will try again.")
-    await patient.ask()
-    (result,) = patient.results
+async def test_malformed_arguments_are_reported_to_the_model(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(ToolUse("calculator", '{"expression": "2+'), "I will try again.")
+    await stubbed.ask()
+    (result,) = stubbed.results
     assert result[0]
     assert "JSON" in result[1]
-    await patient.is_well()
+    await stubbed.check_next_turn()
 
 
-async def test_arguments_that_never_came_do_not_fit_the_tool(patient: Patient) -> None:
-    patient.stub.script(ToolUse("calculator", ""), "I will try again.")
-    await patient.ask()
-    assert patient.results[0][0]
-    await patient.is_well()
+async def test_missing_arguments_are_reported_to_the_model(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(ToolUse("calculator", ""), "I will try again.")
+    await stubbed.ask()
+    assert stubbed.results[0][0]
+    await stubbed.check_next_turn()
 
 
-async def test_an_unknown_tool_is_told_to_the_model(patient: Patient) -> None:
-    patient.stub.script(ToolUse("levitate", {}), "Sorry.")
-    await patient.ask()
-    assert "There is no tool 'levitate'" in patient.results[0][1]
-    await patient.is_well()
+async def test_unknown_tool_is_reported_to_the_model(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(ToolUse("levitate", {}), "Sorry.")
+    await stubbed.ask()
+    assert "Unknown tool 'levitate'" in stubbed.results[0][1]
+    await stubbed.check_next_turn()
 
 
-async def test_of_two_calls_one_may_fail(patient: Patient) -> None:
-    patient.stub.script(Answer(ADD, ToolUse("read_file", {"path": "nowhere"})), "One of them.")
-    assert await patient.ask() == "One of them."
-    assert [is_error for is_error, _ in patient.results] == [False, True]
-    await patient.is_well()
+async def test_call_may_fail_beside_a_successful_call(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(ADD, ToolUse("read_file", {"path": "nowhere"})), "One of them.")
+    assert await stubbed.ask() == "One of them."
+    assert [is_error for is_error, _ in stubbed.results] == [False, True]
+    await stubbed.check_next_turn()
 
 
-async def test_a_call_cut_by_the_limit_of_length_is_not_run(patient: Patient) -> None:
+async def test_call_cut_by_the_length_limit_is_not_run(stubbed: StubbedAgent) -> None:
     half = ToolUse("calculator", '{"expression": "2+')
-    patient.stub.script(Answer(Thinking("hm"), Text("Let me see."), half, stop_reason="max_tokens"))
-    assert await patient.ask() == "Let me see."
-    assert patient.results == []
-    assert len(patient.notices) == 2
-    await patient.is_well()
+    stubbed.stub.script(Answer(Thinking("hm"), Text("Let me see."), half, stop_reason="max_tokens"))
+    assert await stubbed.ask() == "Let me see."
+    assert stubbed.results == []
+    assert len(stubbed.notices) == 2
+    await stubbed.check_next_turn()
 
 
-async def test_nothing_but_a_cut_call_leaves_no_trace(patient: Patient) -> None:
-    patient.stub.script(Answer(ToolUse("calculator", "{"), stop_reason="max_tokens"))
-    with pytest.raises(StreamBroken, match="limit of length"):
-        await patient.ask()
-    await patient.is_well()
+async def test_answer_with_only_a_cut_call_is_an_error(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(ToolUse("calculator", "{"), stop_reason="max_tokens"))
+    with pytest.raises(StreamBroken, match="length limit"):
+        await stubbed.ask()
+    await stubbed.check_next_turn()
 
 
-async def test_a_refusal_is_told_with_its_category(patient: Patient) -> None:
+async def test_refusal_error_has_the_category(stubbed: StubbedAgent) -> None:
     details = {"type": "refusal", "category": "cyber", "explanation": "No."}
-    patient.stub.script(Answer(stop_reason="refusal", stop_details=details))
+    stubbed.stub.script(Answer(stop_reason="refusal", stop_details=details))
     with pytest.raises(RequestRejected, match="cyber"):
-        await patient.ask()
-    await patient.is_well()
+        await stubbed.ask()
+    await stubbed.check_next_turn()
 
 
-async def test_a_refusal_after_some_words_keeps_them(patient: Patient) -> None:
-    patient.stub.script(Answer(Text("I would rather "), stop_reason="refusal"))
-    await patient.ask()
-    await patient.is_well()
+async def test_refusal_after_some_text_keeps_the_text(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(Text("I would rather "), stop_reason="refusal"))
+    await stubbed.ask()
+    await stubbed.check_next_turn()
 
 
-async def test_a_pause_is_gone_on_from(patient: Patient) -> None:
-    patient.stub.script(Answer(Text("First, "), stop_reason="pause_turn"), "then second.")
-    assert await patient.ask() == "First, then second."
-    await patient.is_well()
+async def test_paused_turn_is_continued(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(Text("First, "), stop_reason="pause_turn"), "then second.")
+    assert await stubbed.ask() == "First, then second."
+    await stubbed.check_next_turn()
 
 
-async def test_a_pause_in_thought_is_gone_on_from(patient: Patient) -> None:
-    patient.stub.script(Answer(Thinking("hm"), stop_reason="pause_turn"), "Done.")
-    assert await patient.ask() == "Done."
-    await patient.is_well()
+async def test_turn_paused_during_thinking_is_continued(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(Thinking("hm"), stop_reason="pause_turn"), "Done.")
+    assert await stubbed.ask() == "Done."
+    await stubbed.check_next_turn()
 
 
-async def test_a_window_that_is_full_keeps_what_was_said(patient: Patient) -> None:
-    patient.stub.script(Answer(Text("So far "), ADD, stop_reason="model_context_window_exceeded"))
-    assert await patient.ask() == "So far "
-    assert patient.results == []
-    await patient.is_well()
+async def test_full_context_window_keeps_the_text(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(Text("So far "), ADD, stop_reason="model_context_window_exceeded"))
+    assert await stubbed.ask() == "So far "
+    assert stubbed.results == []
+    await stubbed.check_next_turn()
 
 
-async def test_thoughts_go_back_unaltered_and_in_order_over_several_steps(patient: Patient) -> None:
-    patient.stub.script(
+async def test_thinking_is_sent_back_unaltered_over_several_steps(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(
         Answer(Thinking("First ", "this.", signature="s1"), Redacted("blob"), Text("One."), ADD),
         Answer(Thinking("Then that.", signature="s2"), ToolUse("calculator", {"expression": "4+4"})),
         Answer(Thinking("So.", signature="s3"), Text("Eight.")),
     )
-    assert await patient.ask() == "Eight."
-    first, second = (turn["content"] for turn in patient.stub.requests[2].body["messages"] if turn["role"] != "user")
+    assert await stubbed.ask() == "Eight."
+    first, second = (turn["content"] for turn in stubbed.stub.requests[2].body["messages"] if turn["role"] != "user")
     assert [block["type"] for block in first] == ["thinking", "redacted_thinking", "text", "tool_use"]
     assert [block["type"] for block in second] == ["thinking", "tool_use"]
-    await patient.is_well()
+    await stubbed.check_next_turn()
 
 
-async def test_thoughts_stay_behind_when_the_model_changes(patient: Patient) -> None:
-    patient.stub.script(Answer(Thinking("Hm.", signature="s1"), Text("One."), ADD), Answer(Thinking("So."), Text("4")))
-    await patient.ask()
-    async with AsyncAnthropic(base_url=patient.stub.url, api_key=KEY) as client:
-        before, patient.agent.llm = patient.agent.llm, AnthropicLLM("claude-other", client=client)
-        await patient.is_well()
-        assert "thinking" not in json.dumps(patient.stub.requests[-1].body["messages"])
-        patient.agent.llm = before
-        await patient.is_well()
-        assert "s1" in json.dumps(patient.stub.requests[-1].body["messages"])
+async def test_thinking_of_another_model_is_not_sent(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(Thinking("Hm.", signature="s1"), Text("One."), ADD), Answer(Thinking("So."), Text("4")))
+    await stubbed.ask()
+    async with AsyncAnthropic(base_url=stubbed.stub.url, api_key=KEY) as client:
+        before, stubbed.agent.llm = stubbed.agent.llm, AnthropicLLM("claude-other", client=client)
+        await stubbed.check_next_turn()
+        assert "thinking" not in json.dumps(stubbed.stub.requests[-1].body["messages"])
+        stubbed.agent.llm = before
+        await stubbed.check_next_turn()
+        assert "s1" in json.dumps(stubbed.stub.requests[-1].body["messages"])

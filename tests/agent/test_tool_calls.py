@@ -1,7 +1,4 @@
-"""The calls of one step: what runs side by side, in which order it is told, and what is kept of long results.
-
-Long results, cut in the middle.
-"""
+"""The tool calls of a step: their order, their events and long results."""
 
 from __future__ import annotations
 
@@ -18,18 +15,18 @@ from hypothesis import strategies as st
 
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import Notice, ToolFinished, ToolOutput, ToolStarted
-from aloop.agent.tool_calls import MOST_BYTES, shorten
+from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult
-from tests.agent.conftest import SetStage, Stage
+from tests.agent.conftest import MakeAgent, ScriptedAgent
 from tests.agent.scripted import ScriptedLLM, answer, calls
 
 
 class Meeting(Tool):
-    """A tool whose calls wait until as many of them have come as ``expected`` says."""
+    """A tool whose calls wait for each other until ``expected`` calls are running."""
 
     name = "meet"
     description = "For tests."
@@ -54,7 +51,7 @@ class Meeting(Tool):
 
 
 class Diary(Tool):
-    """A tool that notes when each call begins and ends, and says something in between."""
+    """A tool that records the start and end of each call, with output in between."""
 
     name = "write"
     description = "For tests."
@@ -74,7 +71,7 @@ class Diary(Tool):
         return Action(run, PermissionRequest(("write",), "write", arguments["who"]))
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        raise AssertionError("prepare says what is run")
+        raise AssertionError("only prepare runs")
 
 
 class Long(Tool):
@@ -95,88 +92,90 @@ def call(tool: str, who: str, turns: int = 0) -> ToolCall:
     return ToolCall(f"call_{who}", tool, json.dumps({"who": who, "turns": turns}))
 
 
-def finished(play: Stage) -> list[str]:
-    return [event.call.id for event in play.events if isinstance(event, ToolFinished)]
+def finished(scripted: ScriptedAgent) -> list[str]:
+    return [event.call.id for event in scripted.events if isinstance(event, ToolFinished)]
 
 
-async def test_calls_that_only_read_run_side_by_side_with_results_in_order(stage: SetStage) -> None:
+async def test_reading_calls_run_in_parallel_with_results_in_order(make_agent: MakeAgent) -> None:
     tool = Meeting(3)
-    play = stage(calls(call("meet", "a", 9), call("meet", "b", 3), call("meet", "c")), answer("All met."), tools=[tool])
-    assert await play.agent.run("Go") == "All met."
+    scripted = make_agent(
+        calls(call("meet", "a", 9), call("meet", "b", 3), call("meet", "c")), answer("All met."), tools=[tool]
+    )
+    assert await scripted.agent.run("Go") == "All met."
     assert tool.left == ["c", "b", "a"]
-    assert [message.content for message in play.memory.messages[2:5]] == ["met a", "met b", "met c"]
-    assert finished(play) == ["call_a", "call_b", "call_c"]
+    assert [message.content for message in scripted.memory.messages[2:5]] == ["met a", "met b", "met c"]
+    assert finished(scripted) == ["call_a", "call_b", "call_c"]
 
 
-async def test_all_of_them_are_told_of_before_the_first_ends(stage: SetStage) -> None:
-    play = stage(calls(call("meet", "a"), call("meet", "b")), answer("Met."), tools=[Meeting(2)])
-    await play.agent.run("Go")
-    steps = [type(event).__name__ for event in play.events if isinstance(event, ToolStarted | ToolFinished)]
+async def test_parallel_calls_all_start_before_the_first_ends(make_agent: MakeAgent) -> None:
+    scripted = make_agent(calls(call("meet", "a"), call("meet", "b")), answer("Met."), tools=[Meeting(2)])
+    await scripted.agent.run("Go")
+    steps = [type(event).__name__ for event in scripted.events if isinstance(event, ToolStarted | ToolFinished)]
     assert steps == ["ToolStarted", "ToolStarted", "ToolFinished", "ToolFinished"]
 
 
-async def test_a_call_that_changes_something_runs_alone_and_in_its_place(stage: SetStage) -> None:
+async def test_writing_call_runs_alone_and_in_order(make_agent: MakeAgent) -> None:
     diary = Diary()
     asked = calls(call("meet", "a"), call("write", "b"), call("write", "c"), call("meet", "d"))
-    play = stage(asked, answer("Done."), tools=[Meeting(1), diary])
-    play.agent.ask = allow
-    await play.agent.run("Go")
+    scripted = make_agent(asked, answer("Done."), tools=[Meeting(1), diary])
+    scripted.agent.ask = allow
+    await scripted.agent.run("Go")
     assert diary.entries == ["begin b", "end b", "begin c", "end c"]
-    assert finished(play) == ["call_a", "call_b", "call_c", "call_d"]
+    assert finished(scripted) == ["call_a", "call_b", "call_c", "call_d"]
 
 
 async def allow(_request: PermissionRequest) -> PermissionDecision:
     return PermissionDecision("once")
 
 
-async def test_what_a_tool_puts_out_is_told_while_it_runs(stage: SetStage) -> None:
-    play = stage(calls(call("write", "b")), answer("Done."), tools=[Diary()])
-    play.agent.ask = allow
-    await play.agent.run("Go")
-    kinds = [type(event) for event in play.events]
+async def test_tool_output_is_emitted_while_the_tool_runs(make_agent: MakeAgent) -> None:
+    scripted = make_agent(calls(call("write", "b")), answer("Done."), tools=[Diary()])
+    scripted.agent.ask = allow
+    await scripted.agent.run("Go")
+    kinds = [type(event) for event in scripted.events]
     assert kinds.index(ToolStarted) < kinds.index(ToolOutput) < kinds.index(ToolFinished)
 
 
-async def test_without_anybody_to_ask_nothing_is_done_and_the_turn_goes_on(stage: SetStage) -> None:
+async def test_call_is_denied_without_an_ask_callback(make_agent: MakeAgent) -> None:
     diary = Diary()
-    play = stage(calls(call("write", "b")), answer("Then not."), tools=[diary])
-    assert await play.agent.run("Go") == "Then not."
+    scripted = make_agent(calls(call("write", "b")), answer("Then not."), tools=[diary])
+    assert await scripted.agent.run("Go") == "Then not."
     assert diary.entries == []
-    assert play.memory.messages[2].is_error
-    assert "--allow write" in (play.memory.messages[2].content or "")
+    assert scripted.memory.messages[2].is_error
+    assert "--allow write" in (scripted.memory.messages[2].content or "")
 
 
-async def test_the_time_in_which_a_person_thinks_is_not_the_tools(stage: SetStage) -> None:
+async def test_permission_wait_is_not_counted_as_run_time(make_agent: MakeAgent) -> None:
     async def refuse(_request: PermissionRequest) -> PermissionDecision:
         return PermissionDecision("no")
 
-    play = stage(calls(call("write", "b")), answer("Then not."), tools=[Diary()])
-    play.agent.ask = refuse
-    await play.agent.run("Go")
-    assert [event.seconds for event in play.events if isinstance(event, ToolFinished)] == [0.0]
+    scripted = make_agent(calls(call("write", "b")), answer("Then not."), tools=[Diary()])
+    scripted.agent.ask = refuse
+    await scripted.agent.run("Go")
+    assert [event.seconds for event in scripted.events if isinstance(event, ToolFinished)] == [0.0]
 
 
-async def test_interrupted_at_the_question_nothing_is_done_and_the_call_has_a_result(stage: SetStage) -> None:
+async def test_interrupt_at_a_permission_request_runs_nothing(make_agent: MakeAgent) -> None:
     asking = asyncio.Event()
 
     async def never(_request: PermissionRequest) -> PermissionDecision:
         asking.set()
         await asyncio.Event().wait()
-        raise AssertionError("nobody sets that event")
+        raise AssertionError("the event is never set")
 
     diary = Diary()
-    play = stage(calls(call("write", "b")), answer("Fine."), tools=[diary])
-    play.agent.ask = never
-    task = asyncio.ensure_future(play.agent.run("Go"))
+    scripted = make_agent(calls(call("write", "b")), answer("Fine."), tools=[diary])
+    scripted.agent.ask = never
+    task = asyncio.ensure_future(scripted.agent.run("Go"))
     await asking.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert diary.entries == []
-    assert (await play.saved()).messages[-1].is_error
+    assert (await scripted.saved()).messages[-1].is_error
 
 
-async def test_the_unfinished_calls_of_a_resumed_session_never_run(sessions_dir: Path) -> None:
+async def test_unfinished_calls_of_a_resumed_session_never_run(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await memory.add_message(LLMMessage("user", "Write"))
     await memory.add_message(LLMMessage("assistant", tool_calls=(call("write", "b"),)))
@@ -188,12 +187,12 @@ async def test_the_unfinished_calls_of_a_resumed_session_never_run(sessions_dir:
     assert diary.entries == []
 
 
-async def test_a_long_result_is_cut_in_the_message_and_kept_whole_in_a_file(stage: SetStage) -> None:
+async def test_long_result_is_shortened_and_saved_whole(make_agent: MakeAgent) -> None:
     text = "".join(f"line {number}\n" for number in range(10_000))
     asked = [ToolCall(f"call_{number}", Long.name, "{}") for number in range(2)]
-    play = stage(calls(*asked), answer("Long."), tools=[Long(text)])
-    await play.agent.run("Go")
-    first, second = (message for message in (await play.saved()).messages if message.role == "tool")
+    scripted = make_agent(calls(*asked), answer("Long."), tools=[Long(text)])
+    await scripted.agent.run("Go")
+    first, second = (message for message in (await scripted.saved()).messages if message.role == "tool")
     assert (first.output_file, second.output_file) == (
         "outputs/0001-long____name.txt",
         "outputs/0002-long____name.txt",
@@ -201,60 +200,60 @@ async def test_a_long_result_is_cut_in_the_message_and_kept_whole_in_a_file(stag
     assert len((first.content or "").encode()) < 31_000
     assert (first.content or "").startswith("line 0\nline 1\n")
     assert (first.content or "").endswith("line 9998\nline 9999\n")
-    assert play.memory.path
+    assert scripted.memory.path
     assert first.output_file
-    whole = play.memory.path.parent / first.output_file
+    whole = scripted.memory.path.parent / first.output_file
     assert whole.read_text() == text
-    assert f"of 98,890 bytes left out here; the whole is in {whole} …]" in (first.content or "")
+    assert f"of 98,890 bytes left out; the complete output is in {whole} …]" in (first.content or "")
 
 
-async def test_a_screen_gets_the_whole_of_a_long_result(stage: SetStage) -> None:
+async def test_tool_finished_event_has_the_whole_result(make_agent: MakeAgent) -> None:
     text = "x\n" * 20_000
-    play = stage(calls(ToolCall("call_1", Long.name, "{}")), answer("Long."), tools=[Long(text)])
-    await play.agent.run("Go")
-    assert [event.result.text for event in play.events if isinstance(event, ToolFinished)] == [text]
+    scripted = make_agent(calls(ToolCall("call_1", Long.name, "{}")), answer("Long."), tools=[Long(text)])
+    await scripted.agent.run("Go")
+    assert [event.result.text for event in scripted.events if isinstance(event, ToolFinished)] == [text]
 
 
-async def test_a_long_result_that_can_not_be_kept_is_cut_all_the_same_and_told_of(
-    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+async def test_unsaved_long_result_is_shortened_and_reported(
+    make_agent: MakeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(_manager: MemoryManager, _tool: str, _text: str) -> None:
         raise StorageError("The disk is full.", Path("outputs"))
 
     monkeypatch.setattr(MemoryManager, "keep_output", refuse)
-    play = stage(calls(ToolCall("call_1", Long.name, "{}")), answer("Long."), tools=[Long("x\n" * 20_000)])
-    await play.agent.run("Go")
-    assert Notice("The disk is full.") in play.events
-    assert play.memory.messages[2].output_file is None
-    assert "could not be kept" in (play.memory.messages[2].content or "")
+    scripted = make_agent(calls(ToolCall("call_1", Long.name, "{}")), answer("Long."), tools=[Long("x\n" * 20_000)])
+    await scripted.agent.run("Go")
+    assert Notice("The disk is full.") in scripted.events
+    assert scripted.memory.messages[2].output_file is None
+    assert "could not be saved" in (scripted.memory.messages[2].content or "")
 
 
-NOTE = re.compile(r"\n\[… ([\d,]+) of ([\d,]+) bytes left out here; kept in a file …\]\n")
+NOTE = re.compile(r"\n\[… ([\d,]+) of ([\d,]+) bytes left out; kept in a file …\]\n")
 
 
 def parts(text: str) -> tuple[str, int, str]:
-    """Return what is before the note, the bytes that it says are left out, and what is after it."""
+    """Return the text before the note, its number of bytes, and the text after it."""
     shortened = shorten(text, "kept in a file")
     found = NOTE.search(shortened)
     assert found
     return shortened[: found.start()], int(found[1].replace(",", "")), shortened[found.end() :]
 
 
-def test_the_cuts_are_at_line_ends() -> None:
+def test_shorten_cuts_at_line_ends() -> None:
     first, _, last = parts("one line of some length\n" * 5_000)
     assert set(first.split("\n")) | set(last.removesuffix("\n").split("\n")) == {"one line of some length"}
 
 
-def test_a_text_without_lines_is_cut_where_it_has_to_be() -> None:
+def test_shorten_cuts_within_a_line_without_line_ends() -> None:
     first, cut, last = parts("x" * 100_000)
-    assert (len(first), cut, len(last)) == (MOST_BYTES // 2, 100_000 - MOST_BYTES, MOST_BYTES // 2)
+    assert (len(first), cut, len(last)) == (MAX_RESULT_BYTES // 2, 100_000 - MAX_RESULT_BYTES, MAX_RESULT_BYTES // 2)
 
 
 @given(st.text("aü漢😀\n", min_size=1, max_size=9))
-def test_what_is_shown_is_of_the_text_and_whole_characters(piece: str) -> None:
-    text = piece * (2 * MOST_BYTES // len(piece.encode()) + 1)
+def test_shorten_keeps_whole_characters_of_the_text(piece: str) -> None:
+    text = piece * (2 * MAX_RESULT_BYTES // len(piece.encode()) + 1)
     first, cut, last = parts(text)
     assert text.startswith(first)
     assert text.endswith(last)
     assert 0 < cut < len(text.encode())
-    assert len((first + last).encode()) <= MOST_BYTES
+    assert len((first + last).encode()) <= MAX_RESULT_BYTES

@@ -19,7 +19,7 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager, SessionTitle
+from aloop.memory import SessionLibrary, SessionTitle
 from aloop.memory.codec.serialization import dump_session
 from commands.builtin import REGISTRY
 from repl.completion.completers import CommandCompleter
@@ -68,7 +68,7 @@ def bare_reading(root: Path) -> int:
 
 def measure_search(root: Path, what: str, words: str, runs: int) -> Row:
     async def search() -> int:
-        return sum([1 async for _ in MemoryManager.search_sessions(words, sessions_dir=root)])
+        return sum([1 async for _ in SessionLibrary(root).search(words)])
 
     assert asyncio.run(search()) > 0, words
     return compare(
@@ -95,7 +95,7 @@ class _Offered:
 
 def measure_keys(root: Path, count: int, runs: int) -> Row:
     """Return the row of the key that takes longest."""
-    titles = asyncio.run(MemoryManager.list_titles(sessions_dir=root))
+    titles = asyncio.run(SessionLibrary(root).list_titles())
     ids = sorted(title.id for title in titles)
     completer = CommandCompleter(REGISTRY, _Offered(titles), ModelCatalog(tuple, lambda: None))
 
@@ -122,10 +122,10 @@ def run(*, quick: bool) -> list[Row]:
         fill(root, count)
 
         async def first_row() -> object:
-            return await anext(MemoryManager.iterate_sessions(sessions_dir=root))
+            return await anext(SessionLibrary(root).iterate_sessions())
 
         def titles() -> object:
-            return SessionTable(asyncio.run(MemoryManager.list_titles(sessions_dir=root)))
+            return SessionTable(asyncio.run(SessionLibrary(root).list_titles()))
 
         sessions = f"{count:,} sessions of 20 KB"
         return [

@@ -49,7 +49,7 @@ def measure_save(root: Path, size: int, runs: int) -> Row:
 
     def ours() -> None:
         manager._conversation.messages += turn
-        manager._keeper.save(manager._conversation, None)
+        manager._writer.save(manager._conversation, None)
 
     data = stored.path.read_bytes()
     name = f"save a turn in {size / MEGABYTE:g} MB"

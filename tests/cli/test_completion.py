@@ -1,7 +1,4 @@
-"""The scripts are tried in the shells that they are for; bash is nearly everywhere, the others where they are.
-
-What a shell offers at Tab comes from the parsers, and from the names of the sessions' folders.
-"""
+"""Completion candidates, and the scripts in those shells that are installed."""
 
 from __future__ import annotations
 
@@ -16,7 +13,8 @@ import pytest
 
 from aloop.__main__ import main
 from aloop.cli.completion import words
-from aloop.cli.parser import ACTIONS, program_parser
+from aloop.cli.parser import program_parser
+from aloop.cli.sessions import ACTIONS
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """An environment in which ``aloop`` is this one."""
+    """An environment whose PATH has this aloop."""
     program = tmp_path / "aloop"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m aloop "$@"\n')
     program.chmod(0o700)
@@ -55,7 +53,7 @@ def script(name: str, capsys: pytest.CaptureFixture[str]) -> str:
         (["--sessions-dir", "$(touch ran)"], [""]),
     ],
 )
-def test_bash_is_offered_what_fits(
+def test_bash_script_offers_matching_words(
     typed: list[str], expected: list[str], environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(Path(".aloop/sessions"), FIRST, day=1)
@@ -72,14 +70,14 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     assert not Path("ran").exists()
 
 
-def test_fish_is_offered_what_fits(environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_fish_script_offers_matching_words(environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     save(Path(".aloop/sessions"), FIRST)
     code = script("fish", capsys) + "complete --do-complete 'aloop sessions show a1'\n"
     done = subprocess.run([shell("fish"), "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [FIRST[:8], "2025-01-01"]
 
 
-def test_zsh_takes_the_script(capsys: pytest.CaptureFixture[str]) -> None:
+def test_zsh_parses_its_script(capsys: pytest.CaptureFixture[str]) -> None:
     code = script("zsh", capsys)
     subprocess.run([shell("zsh"), "-fn"], input=code, capture_output=True, text=True, check=True)
 
@@ -87,23 +85,22 @@ def test_zsh_takes_the_script(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments", [["completions"], ["completions", "tcsh"], ["completions", "bash", "--task", "x"]]
 )
-def test_a_shell_must_be_one_of_three(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_completions_with_another_argument_is_wrong_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     assert "aloop: " in capsys.readouterr().err
-
-
-_ROOT = Path(__file__).parents[2]
 
 
 def offered(*typed: str) -> list[str]:
     return [word for word, _ in words(typed)]
 
 
-def test_options_are_those_of_the_parser_with_what_their_help_says() -> None:
-    told = dict(words(["--"]))
+def test_options_of_the_parser_are_offered_with_their_help() -> None:
+    about = dict(words(["--"]))
     own = [name for action in program_parser().arguments for name in action.option_strings if name.startswith("--")]
-    assert list(told) == own
-    assert "id" in told["--resume"]
+    assert list(about) == own
+    assert "ID" in about["--resume"]
 
 
 @pytest.mark.parametrize(
@@ -128,11 +125,11 @@ def test_options_are_those_of_the_parser_with_what_their_help_says() -> None:
         (["--resume", "--ta"], ["--task"]),
     ],
 )
-def test_what_fits_is_offered(typed: list[str], expected: list[str]) -> None:
+def test_matching_words_are_offered(typed: list[str], expected: list[str]) -> None:
     assert offered(*typed) == expected
 
 
-def test_sessions_are_offered_newest_first_with_their_day() -> None:
+def test_sessions_are_offered_newest_first_with_their_dates() -> None:
     folder = Path(".aloop/sessions")
     save(folder, FIRST, day=1)
     save(folder, SECOND, day=3)
@@ -150,7 +147,7 @@ def test_sessions_of_a_named_folder_and_of_the_trash_are_offered(sessions_dir: P
     assert offered(*named, "restore", "") == [SECOND[:8]]
 
 
-def test_folders_are_offered_as_they_were_begun(private_home: Path) -> None:
+def test_folders_are_offered_in_the_form_of_the_typed_path(private_home: Path) -> None:
     (private_home / "sub").mkdir()
     (private_home / ".hidden").mkdir()
     (private_home / "file").touch()
@@ -159,8 +156,9 @@ def test_folders_are_offered_as_they_were_begun(private_home: Path) -> None:
     assert offered("--sessions-dir", "nowhere/") == []
 
 
-def test_nothing_slow_is_loaded_for_a_tab() -> None:
-    script = "import sys; from aloop.__main__ import main; main(['completions', '--words', '--resume', '']);"
+@pytest.mark.parametrize("typed", [["--resume", ""], ["sessions", "show", ""]])
+def test_session_completion_imports_nothing_slow(typed: list[str]) -> None:
+    script = f"import sys; from aloop.__main__ import main; main(['completions', '--words', *{typed}]);"
     script += " print(*({'asyncio', 'yaml', 'jsonschema', 'aloop.llm', 'repl'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=_ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -1,4 +1,4 @@
-"""The question of the first start: who shall answer?"""
+"""The question at the first start: which model should answer."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import onboarding as first_run
+from aloop.cli import onboarding
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
 from aloop.local_model.models import default_model
 from tests.local_model.installation import install_fake
 
-REMEMBERED = Path(".local/state/aloop/first-choice")
+ANSWER_FILE = Path(".local/state/aloop/first-choice")
 
 
 @pytest.fixture
 def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home of somebody who was never here, on a machine that can have the small model."""
-    (private_home / REMEMBERED).unlink()
+    """The home of a new user, on a machine that can run the small model."""
+    (private_home / ANSWER_FILE).unlink()
     for name in ("aloop.local_model.installer.require_prerequisites", "aloop.cli.local.require_prerequisites"):
         monkeypatch.setattr(name, lambda _: None)
     return private_home
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """Sit at a terminal and type; to be called in a test, for pytest has streams of its own before that."""
+    """Type lines at a terminal.
+
+    Call this in the test itself: pytest replaces the streams before that.
+    """
     terminal = io.StringIO("".join(f"{line}\n" for line in lines))
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
@@ -37,71 +40,69 @@ def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
 
 
 def is_due() -> bool:
-    return first_run.is_due(Settings.from_env())
+    return onboarding.is_due(Settings.from_env())
 
 
-def test_it_is_asked_where_nothing_but_the_demo_could_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_is_due_if_only_the_demo_can_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     type_in(monkeypatch)
     assert is_due()
 
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ALOOP_MODEL"])
-def test_a_key_or_a_model_is_answer_enough(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_is_not_due_with_a_key_or_a_model(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "x")
     type_in(monkeypatch)
     assert not is_due()
 
 
-def test_so_is_a_model_on_this_machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_is_not_due_with_an_installed_model(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     type_in(monkeypatch)
     install_fake(home / ".local" / "share" / "aloop")
     assert not is_due()
 
 
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
-def test_where_nobody_sits_or_sees_it_nobody_is_asked(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_is_not_due_without_a_terminal(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     type_in(monkeypatch)
     monkeypatch.setattr(sys, name, io.StringIO())
     assert not is_due()
 
 
 @pytest.mark.parametrize("line", ["3", ""])
-def test_the_demo_is_chosen_once_and_for_all_and_in_private(
+def test_choice_of_the_demo_is_saved_in_a_private_file(
     home: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     type_in(monkeypatch, line)
-    assert first_run.choose(Settings.from_env()) == Settings.from_env()
-    said = capsys.readouterr().err
-    assert all(len(row) < 60 for row in said.splitlines())
-    assert [row.split()[0] for row in said.splitlines() if row.startswith("  ")] == ["1", "2", "3"]
+    assert onboarding.choose(Settings.from_env()) == Settings.from_env()
+    shown = capsys.readouterr().err
+    assert all(len(row) < 60 for row in shown.splitlines())
+    assert [row.split()[0] for row in shown.splitlines() if row.startswith("  ")] == ["1", "2", "3"]
     assert not is_due()
-    assert stat.S_IMODE((home / REMEMBERED).stat().st_mode) == 0o600
+    assert stat.S_IMODE((home / ANSWER_FILE).stat().st_mode) == 0o600
 
 
-def test_a_key_that_is_typed_in_counts_for_this_run_and_is_written_nowhere(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_entered_api_key_is_used_and_not_stored(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "")
     monkeypatch.setattr("getpass.getpass", lambda _: "sk-typed ")
     type_in(monkeypatch, "1")
-    settings = first_run.choose(Settings.from_env())
+    settings = onboarding.choose(Settings.from_env())
     assert settings is not None
     assert settings.has_credentials
     assert not any(b"sk-typed" in path.read_bytes() for path in home.rglob("*") if path.is_file())
 
 
-def test_no_key_and_no_sense_are_asked_again(
+def test_empty_key_and_invalid_answer_are_asked_again(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("getpass.getpass", lambda _: "")
     type_in(monkeypatch, "1", "what?", "3")
-    assert first_run.choose(Settings.from_env()) is not None
-    said = capsys.readouterr().err
-    assert said.count("1, 2 or 3 [3]: ") == 3
-    assert said.count("Who shall answer?") == 2, "what makes no sense is asked again in one line"
+    assert onboarding.choose(Settings.from_env()) is not None
+    shown = capsys.readouterr().err
+    assert shown.count("1, 2 or 3 [3]: ") == 3
+    assert shown.count("Which model should answer?") == 2, "an invalid answer repeats the last line only"
 
 
-def test_ctrl_c_leaves_and_ends_the_line(
+def test_ctrl_c_ends_the_line_and_leaves_the_question_due(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt() -> str:
@@ -110,78 +111,80 @@ def test_ctrl_c_leaves_and_ends_the_line(
     type_in(monkeypatch)
     monkeypatch.setattr(sys.stdin, "readline", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        first_run.choose(Settings.from_env())
+        onboarding.choose(Settings.from_env())
     assert capsys.readouterr().err.endswith("1, 2 or 3 [3]: \n")
     assert is_due()
 
 
-def test_the_small_model_is_installed_on_the_spot(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_choice_of_the_small_model_installs_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aloop.cli.local.install", lambda place, _: install_fake(place.data_dir))
     type_in(monkeypatch, "2", "y")
-    assert first_run.choose(Settings.from_env()) is not None
-    assert (home / REMEMBERED).read_text() == "2\n"
+    assert onboarding.choose(Settings.from_env()) is not None
+    assert (home / ANSWER_FILE).read_text() == "2\n"
 
 
-def test_an_install_that_fails_leaves_the_choice_open(
+def test_failed_install_leaves_the_question_due(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
-        raise LocalModelError("There is no network.")
+        raise LocalModelError("The network is down.")
 
     monkeypatch.setattr("aloop.cli.local.install", fail)
     type_in(monkeypatch, "2", "y")
-    assert first_run.choose(Settings.from_env()) is None, "the lines have ended: the person leaves"
-    assert "There is no network." in capsys.readouterr().err
+    assert onboarding.choose(Settings.from_env()) is None, "the end of input leaves the question"
+    assert "The network is down." in capsys.readouterr().err
     assert is_due()
 
 
-def test_a_model_that_can_not_be_here_is_offered_with_the_reason(
+def test_unavailable_small_model_is_listed_with_the_reason(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(_: object) -> None:
-        raise LocalModelError("There is no pip.")
+        raise LocalModelError("pip is missing.")
 
     monkeypatch.setattr("aloop.local_model.installer.require_prerequisites", refuse)
     type_in(monkeypatch, "3")
-    assert first_run.choose(Settings.from_env()) is not None
-    said = capsys.readouterr().err
-    assert "this machine: not as things are, see below" in said
-    assert said.index("There is no pip.\n") < said.index("1, 2 or 3")
+    assert onboarding.choose(Settings.from_env()) is not None
+    shown = capsys.readouterr().err
+    assert "local model: not available, see below" in shown
+    assert shown.index("pip is missing.\n") < shown.index("1, 2 or 3")
 
 
-def interrupt_fetch(*_: object) -> None:
+def interrupt_install(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_fetch_that_is_stopped_leaves_the_demo_to_answer_and_the_choice_open(
+def test_interrupted_install_starts_the_demo_and_leaves_the_question_due(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("aloop.cli.local.install", interrupt_fetch)
+    monkeypatch.setattr("aloop.cli.local.install", interrupt_install)
     type_in(monkeypatch, "2", "y")
-    settings = first_run.choose(Settings.from_env())
+    settings = onboarding.choose(Settings.from_env())
     assert settings is not None
     assert default_model(settings) == OFFLINE_MODEL
-    assert capsys.readouterr().err.splitlines()[-2].startswith("Stopped. Nothing is left of it; `aloop local install`")
+    assert (
+        capsys.readouterr().err.splitlines()[-2].startswith("Stopped; nothing was installed. Run `aloop local install`")
+    )
     assert is_due()
 
 
-def test_ctrl_c_once_more_leaves(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt_the_cleaning_too(*_: object) -> None:
+def test_second_ctrl_c_during_an_install_exits(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt_cleanup_too(*_: object) -> None:
         try:
-            interrupt_fetch()
+            interrupt_install()
         finally:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("aloop.cli.local.install", interrupt_the_cleaning_too)
+    monkeypatch.setattr("aloop.cli.local.install", interrupt_cleanup_too)
     type_in(monkeypatch, "2", "y")
     with pytest.raises(KeyboardInterrupt):
-        first_run.choose(Settings.from_env())
+        onboarding.choose(Settings.from_env())
 
 
-def test_what_can_not_be_remembered_is_told(
+def test_unsaved_answer_is_reported(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
     type_in(monkeypatch, "3")
-    assert first_run.choose(Settings.from_env()) is not None
-    assert "This is asked again the next time" in capsys.readouterr().err
+    assert onboarding.choose(Settings.from_env()) is not None
+    assert "Your answer was not saved" in capsys.readouterr().err

@@ -1,14 +1,19 @@
-"""Arguments become options, or one line that says what is wrong with them."""
+"""The options parsed from arguments, and the one-line error for wrong usage."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aloop import __version__
 from aloop.cli.options import STDIN, RunOptions
-from aloop.cli.parser import ACTIONS, SessionsOptions, parse_arguments, program_help
+from aloop.cli.parser import COMMANDS, Options, parse_arguments, program_help
+from aloop.cli.sessions import ACTIONS, SessionsAction, SessionsOptions
 from aloop.errors import UsageError
 
 
@@ -32,7 +37,7 @@ from aloop.errors import UsageError
         (["--task", "Hi", "--output-format=stream-json"], RunOptions(task="Hi", output_format="stream-json")),
     ],
 )
-def test_a_conversation_is_asked_for(arguments: list[str], options: RunOptions) -> None:
+def test_arguments_of_a_conversation_become_run_options(arguments: list[str], options: RunOptions) -> None:
     assert parse_arguments(arguments) == options
 
 
@@ -53,7 +58,7 @@ def test_a_conversation_is_asked_for(arguments: list[str], options: RunOptions) 
         (["purge", "a1b2"], SessionsOptions("purge", id="a1b2")),
     ],
 )
-def test_saved_sessions_are_asked_for(arguments: list[str], options: SessionsOptions) -> None:
+def test_arguments_of_sessions_become_sessions_options(arguments: list[str], options: SessionsOptions) -> None:
     assert parse_arguments(["sessions", *arguments]) == options
 
 
@@ -66,31 +71,31 @@ def test_saved_sessions_are_asked_for(arguments: list[str], options: SessionsOpt
         ["sessions", "list", "--json", "--sessions-dir=X"],
     ],
 )
-def test_the_sessions_folder_may_be_named_anywhere(arguments: list[str]) -> None:
+def test_sessions_dir_is_accepted_in_any_position(arguments: list[str]) -> None:
     assert parse_arguments(arguments) == SessionsOptions("list", sessions_dir=Path("X"), as_json=True)
 
 
-def test_a_tilde_that_the_shell_left_alone_is_home(private_home: Path) -> None:
+def test_tilde_in_sessions_dir_is_expanded(private_home: Path) -> None:
     assert parse_arguments(["--sessions-dir=~/saved"]) == RunOptions(sessions_dir=private_home / "saved")
 
 
 @pytest.mark.parametrize("text", ["-x", "-1 + 2", "x=--", "--- a/file", "--nonsense"])
-def test_a_task_may_begin_with_a_dash(text: str) -> None:
+def test_task_may_start_with_a_dash(text: str) -> None:
     assert parse_arguments(["--task", text]) == RunOptions(task=text)
 
 
 @pytest.mark.parametrize("option", ["--resume", "--model=x", "--help", "-h", "--"])
-def test_an_option_of_ours_after_task_is_a_forgotten_text(option: str) -> None:
+def test_task_followed_by_an_option_is_an_error(option: str) -> None:
     with pytest.raises(UsageError, match="--task"):
         parse_arguments(["--task", option])
 
 
-def test_a_text_that_is_an_option_of_ours_can_still_be_sent() -> None:
+def test_task_equals_option_is_a_task() -> None:
     assert parse_arguments(["--task=--resume"]) == RunOptions(task="--resume")
 
 
-def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
-    with pytest.raises(UsageError, match="the value --"):
+def test_double_dash_is_not_a_task() -> None:
+    with pytest.raises(UsageError, match="the value '--'"):
         parse_arguments(["--task=--"])
 
 
@@ -108,14 +113,14 @@ def test_a_lone_double_dash_never_becomes_a_task_that_is_no_text() -> None:
         ["sessions", "check", ""],
     ],
 )
-def test_an_empty_text_from_an_unset_variable_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="the text is empty"):
+def test_empty_value_is_an_error(arguments: list[str]) -> None:
+    with pytest.raises(UsageError, match="the value is empty"):
         parse_arguments(arguments)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "abc", "1.5", "", "²"])
-def test_a_limit_is_a_whole_number_from_1_up(limit: str) -> None:
-    with pytest.raises(UsageError, match=r"--limit: .* is not a whole number from 1 up"):
+def test_limit_must_be_a_positive_integer(limit: str) -> None:
+    with pytest.raises(UsageError, match=r"--limit: .* is not a positive integer"):
         parse_arguments(["sessions", "list", "--limit", limit])
 
 
@@ -128,41 +133,42 @@ def test_a_limit_is_a_whole_number_from_1_up(limit: str) -> None:
         ["--model", "offline", "sessions", "list"],
     ],
 )
-def test_options_of_a_conversation_do_not_go_with_sessions(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="does not go with 'sessions'"):
+def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[str]) -> None:
+    with pytest.raises(UsageError, match="cannot be used with 'sessions'"):
         parse_arguments(arguments)
 
 
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["session", "list", "--json"], "Did you mean: aloop sessions list --json"),
-        (["sessions", "lst"], "Did you mean: aloop sessions list"),
-        (["list"], "Did you mean: aloop sessions list"),
-        (["show", "a1b2"], "Did you mean: aloop sessions show a1b2"),
-        (["history"], "Did you mean: aloop sessions list"),
-        (["help"], "Did you mean: aloop --help"),
-        (["what is 2+2"], "A task is given so: aloop --task 'what is 2+2'"),
-        (["--modle", "x"], "Did you mean --model?"),
-        (["--res"], "Did you mean --resume?"),
-        (["--zzz"], "See: aloop --help"),
-        (["sessions"], "trash, restore or purge?"),
-        (["sessions", "frobnicate"], "See: aloop sessions --help"),
-        (["sessions", "show"], "See: aloop sessions show --help"),
-        (["sessions", "show", "a1b2", "c3d4"], "See: aloop sessions show --help"),
-        (["sessions", "list", "--yes"], "See: aloop sessions list --help"),
-        (["sessions", "trash", "a1b2"], "See: aloop sessions trash --help"),
-        (["purge"], "Did you mean: aloop sessions purge"),
+        (["session", "list", "--json"], "Did you mean 'aloop sessions list --json'?"),
+        (["sessions", "lst"], "Did you mean 'aloop sessions list'?"),
+        (["list"], "Did you mean 'aloop sessions list'?"),
+        (["show", "a1b2"], "Did you mean 'aloop sessions show a1b2'?"),
+        (["history"], "Did you mean 'aloop sessions list'?"),
+        (["help"], "Did you mean 'aloop --help'?"),
+        (["what is 2+2"], "To run a task, use: aloop --task 'what is 2+2'"),
+        (["--modle", "x"], "Did you mean '--model'?"),
+        (["--res"], "Did you mean '--resume'?"),
+        (["--zzz"], "Run 'aloop --help' for usage."),
+        (["sessions"], "trash, restore or purge."),
+        (["sessions", "frobnicate"], "Run 'aloop sessions --help' for usage."),
+        (["sessions", "show"], "Run 'aloop sessions show --help' for usage."),
+        (["sessions", "show", "a1b2", "c3d4"], "Run 'aloop sessions show --help' for usage."),
+        (["sessions", "--json", "list"], "--json must come after 'aloop sessions list'."),
+        (["sessions", "list", "--yes"], "Run 'aloop sessions list --help' for usage."),
+        (["sessions", "trash", "a1b2"], "Run 'aloop sessions trash --help' for usage."),
+        (["purge"], "Did you mean 'aloop sessions purge'?"),
     ],
 )
-def test_a_mistake_is_answered_with_what_was_probably_meant(arguments: list[str], hint: str) -> None:
+def test_error_suggests_the_intended_usage(arguments: list[str], hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_arguments(arguments)
     assert hint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_option_prints_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse_arguments(["--version"])
     assert caught.value.code == 0
@@ -170,7 +176,15 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["-h"], ["sessions", "-h"]] + [["sessions", a, "--help"] for a in ACTIONS]
+    "arguments",
+    [
+        ["--help"],
+        ["-h"],
+        ["sessions", "-h"],
+        *([command, "--help"] for command in COMMANDS),
+        *(["sessions", action, "--help"] for action in ACTIONS),
+        *(["local", action, "--help"] for action in ("install", "status", "remove")),
+    ],
 )
 def test_help_fits_a_terminal_of_80_columns(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -190,22 +204,41 @@ def test_help_names_every_option() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_every_sessions_command_stands_in_both_helps(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["sessions", "--help"])
-    assert f"aloop sessions {action}" in capsys.readouterr().out
+    assert f"\n  {action:<12} {ACTIONS[action]}\n" in capsys.readouterr().out
     assert action in program_help()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        (["--output-format", "json"], "is for --task"),
-        (["--task", "Hi", "--output-format", "xml"], "invalid choice"),
-        (["--max-steps", "0"], "whole number from 1 up"),
-        (["sessions", "list", "--max-steps", "3"], "--max-steps is for a conversation"),
+        (["--output-format", "json"], "needs --task"),
+        (["--task", "Hi", "--output-format", "xml"], "is not one of text, json, stream-json"),
+        (["--max-steps", "0"], "not a positive integer"),
+        (["sessions", "list", "--max-steps", "3"], "--max-steps cannot be used with 'sessions'"),
     ],
 )
-def test_what_makes_no_sense_for_a_program_is_refused(arguments: list[str], says: str) -> None:
-    with pytest.raises(UsageError, match=says):
+def test_invalid_combination_or_value_is_an_error(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         parse_arguments(arguments)
+
+
+WORDS = (
+    "--resume --task --task=x - -- --task=-- --json --limit 5 -1 -h --help --version --model --sessions-dir --nope -z"
+)
+ARGUMENTS = st.lists(st.sampled_from(["", *WORDS.split(), *COMMANDS, *ACTIONS, "install", "bash", "a1b2"]), max_size=6)
+
+
+@given(ARGUMENTS)
+@settings(max_examples=100)
+def test_any_arguments_give_options_or_help_or_a_one_line_error(arguments: list[str]) -> None:
+    outcome: object = None
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            outcome = parse_arguments(arguments)
+    except (SystemExit, UsageError) as error:
+        outcome = error
+    assert isinstance(outcome, Options | UsageError) or (isinstance(outcome, SystemExit) and outcome.code == 0)
+    assert "\n" not in str(outcome)

@@ -1,9 +1,4 @@
-"""``aloop sessions list``, ``show`` and ``stats`` as a person and a script see them.
-
-``aloop sessions export`` as a person and a script see it.
-
-``aloop sessions search`` as a person and a script see it.
-"""
+"""``aloop sessions list``, ``show``, ``stats``, ``export`` and ``search``."""
 
 from __future__ import annotations
 
@@ -12,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli.parser import SessionsAction as Action
-from aloop.cli.parser import SessionsOptions, parse_arguments
-from aloop.cli.sessions import run_sessions
+from aloop.cli.parser import parse_arguments
+from aloop.cli.session_actions import run_sessions
+from aloop.cli.sessions import SessionsAction as Action
+from aloop.cli.sessions import SessionsOptions
 from aloop.errors import AmbiguousPrefix, SessionFileError, SessionNotFound, StorageError, UsageError
 from tests.saved_sessions import FIRST, SECOND, ask, break_session, save
 
 
-def test_sessions_are_listed_newest_first(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_shows_sessions_newest_first(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2, says="Plan\na trip")
     assert ask(sessions_dir, "list") == 0
@@ -29,9 +25,7 @@ def test_sessions_are_listed_newest_first(sessions_dir: Path, capsys: pytest.Cap
     assert older.split() == ["a1b2c3d4", "2025-01-01", "09:30", "4", "What", "is", "2+2?"]
 
 
-def test_a_list_that_was_cut_short_says_so_apart_from_the_list(
-    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_list_notes_on_stderr_that_more_sessions_exist(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
     assert ask(sessions_dir, "list", limit=1) == 0
@@ -41,14 +35,14 @@ def test_a_list_that_was_cut_short_says_so_apart_from_the_list(
     assert "--limit" in err
 
 
-def test_no_sessions_are_said_and_are_no_failure(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_of_no_sessions_prints_a_note_and_succeeds(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(sessions_dir, "list") == 0
     out, err = capsys.readouterr()
     assert out == ""
     assert str(sessions_dir) in err
 
 
-def test_a_list_in_json_has_a_record_a_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_as_json_prints_a_record_per_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST, day=1)
     path = save(sessions_dir, SECOND, day=2, says="Grüße \x9b31m")
     assert ask(sessions_dir, "list", as_json=True) == 0
@@ -61,14 +55,12 @@ def test_a_list_in_json_has_a_record_a_line(sessions_dir: Path, capsys: pytest.C
     assert (newer["message_count"], newer["path"], newer["problem"]) == (4, str(path), None)
 
 
-def test_an_empty_list_in_json_is_no_lines(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_list_as_json_prints_nothing(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(sessions_dir, "list", as_json=True) == 0
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_broken_session_is_a_row_that_says_what_is_wrong(
-    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_list_shows_the_problem_of_a_broken_session(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     path = break_session(sessions_dir)
     assert ask(sessions_dir, "list") == 0
@@ -77,7 +69,7 @@ def test_a_broken_session_is_a_row_that_says_what_is_wrong(
     assert [row for row in rows if row.startswith("0badcafe") and f"{path}:4:1:" in row]
 
 
-def test_a_title_can_not_command_the_terminal(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_a_title_are_escaped(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST, says="\x1b]0;owned\x07\x9b2J")
     assert ask(sessions_dir, "list") == 0
     assert ask(sessions_dir, "show", FIRST, messages=True) == 0
@@ -86,7 +78,7 @@ def test_a_title_can_not_command_the_terminal(sessions_dir: Path, capsys: pytest
     assert "^[]0;owned^G" in out
 
 
-def test_show_tells_what_a_session_is(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_facts_but_no_messages(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(sessions_dir, FIRST)
     assert ask(sessions_dir, "show", "A1B2") == 0
     out = capsys.readouterr().out
@@ -95,11 +87,11 @@ def test_show_tells_what_a_session_is(sessions_dir: Path, capsys: pytest.Capture
     assert "It is" not in out
 
 
-def test_show_messages_prints_all_that_was_said(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_messages_prints_the_conversation(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     assert ask(sessions_dir, "show", FIRST, messages=True) == 0
-    _, said = capsys.readouterr().out.split("\n\n", 1)
-    assert said == (
+    _, conversation = capsys.readouterr().out.split("\n\n", 1)
+    assert conversation == (
         "system\n    Be brief.\n\n"
         "user\n    What is 2+2?\n\n"
         'assistant\n    → calculator {"expression": "2+2"}\n\n'
@@ -108,7 +100,7 @@ def test_show_messages_prints_all_that_was_said(sessions_dir: Path, capsys: pyte
     )
 
 
-def test_show_in_json_keeps_the_shape_of_the_file(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_as_json_has_the_structure_of_the_file(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     assert ask(sessions_dir, "show", FIRST, messages=True, as_json=True) == 0
     record = json.loads(capsys.readouterr().out)
@@ -128,7 +120,7 @@ def test_show_in_json_keeps_the_shape_of_the_file(sessions_dir: Path, capsys: py
     assert record["messages"][3]["usage"]["input_tokens"] == 1200
 
 
-def test_show_in_json_leaves_messages_out_unless_asked(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_as_json_omits_messages_by_default(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     assert ask(sessions_dir, "show", FIRST, as_json=True) == 0
     record = json.loads(capsys.readouterr().out)
@@ -136,7 +128,7 @@ def test_show_in_json_leaves_messages_out_unless_asked(sessions_dir: Path, capsy
     assert "messages" not in record
 
 
-def test_stats_count(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stats_prints_counts(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(sessions_dir, FIRST)
     assert ask(sessions_dir, "stats", "a1b2c3d4") == 0
     rows = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
@@ -148,7 +140,7 @@ def test_stats_count(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert facts["size"] == f"{path.stat().st_size:,} bytes"
 
 
-def test_stats_in_json_count_too(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stats_as_json_has_the_counts(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     assert ask(sessions_dir, "stats", FIRST, as_json=True) == 0
     record = json.loads(capsys.readouterr().out)
@@ -157,14 +149,14 @@ def test_stats_in_json_count_too(sessions_dir: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("action", ["show", "stats", "delete"])
-def test_an_unknown_id_is_an_error(sessions_dir: Path, action: Action) -> None:
+def test_unknown_id_is_an_error(sessions_dir: Path, action: Action) -> None:
     save(sessions_dir, FIRST)
     with pytest.raises(SessionNotFound, match="c0ffee"):
         ask(sessions_dir, action, "c0ffee", yes=True)
 
 
 @pytest.mark.parametrize("action", ["show", "stats", "delete"])
-def test_an_ambiguous_id_is_an_error_that_names_the_candidates(sessions_dir: Path, action: Action) -> None:
+def test_ambiguous_id_is_an_error_with_the_candidates(sessions_dir: Path, action: Action) -> None:
     save(sessions_dir, FIRST)
     save(sessions_dir, SECOND)
     with pytest.raises(AmbiguousPrefix) as caught:
@@ -172,7 +164,7 @@ def test_an_ambiguous_id_is_an_error_that_names_the_candidates(sessions_dir: Pat
     assert caught.value.candidates == (FIRST, SECOND)
 
 
-def test_a_broken_session_is_shown_as_what_is_wrong_with_it(sessions_dir: Path) -> None:
+def test_show_of_a_broken_session_raises_its_file_and_line(sessions_dir: Path) -> None:
     path = break_session(sessions_dir)
     with pytest.raises(SessionFileError) as caught:
         ask(sessions_dir, "show", "0badcafe")
@@ -181,7 +173,7 @@ def test_a_broken_session_is_shown_as_what_is_wrong_with_it(sessions_dir: Path) 
 
 
 @pytest.mark.parametrize("path", ["", "-"])
-def test_without_a_path_the_document_is_printed(
+def test_export_without_a_path_prints_the_document(
     sessions_dir: Path, capsys: pytest.CaptureFixture[str], path: str
 ) -> None:
     save(sessions_dir, FIRST)
@@ -191,17 +183,17 @@ def test_without_a_path_the_document_is_printed(
     assert err == ""
 
 
-def test_with_a_path_it_is_written_once(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_writes_a_new_file_only(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     options = SessionsOptions("export", sessions_dir, FIRST, form="md", path="talk.md")
     assert run_sessions(options) == 0
     assert Path("talk.md").read_text().startswith("# What is 2+2?\n")
-    assert capsys.readouterr() == ("", f"Written: {Path.cwd() / 'talk.md'}\n")
-    with pytest.raises(StorageError, match="there already"):
+    assert capsys.readouterr() == ("", f"Wrote {Path.cwd() / 'talk.md'}\n")
+    with pytest.raises(StorageError, match="already exists"):
         run_sessions(options)
 
 
-def test_the_command_line_takes_a_session_a_format_and_a_path() -> None:
+def test_export_takes_a_session_a_format_and_a_path() -> None:
     assert parse_arguments(["sessions", "export", "a1b2", "html"]) == SessionsOptions("export", id="a1b2", form="html")
     assert parse_arguments(["sessions", "export", "a1b2", "md", "-"]) == SessionsOptions(
         "export", id="a1b2", form="md", path="-"
@@ -214,7 +206,7 @@ def find(sessions_dir: Path, *words: str, limit: int = 50, as_json: bool = False
     return run_sessions(SessionsOptions("search", sessions_dir, words=words, limit=limit, as_json=as_json))
 
 
-def test_matches_stand_under_their_session(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_prints_matches_below_their_session(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2, says="Plan\na trip")
     assert find(sessions_dir, "it", "4") == 0
@@ -226,17 +218,19 @@ def test_matches_stand_under_their_session(sessions_dir: Path, capsys: pytest.Ca
     ]
 
 
-def test_an_argument_of_several_words_is_a_phrase(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_treats_an_argument_of_several_words_as_a_phrase(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     save(sessions_dir, FIRST)
     assert find(sessions_dir, "is it") == 0
-    assert capsys.readouterr() == ("", "Nothing was found.\n")
+    assert capsys.readouterr() == ("", "No matches.\n")
     assert find(sessions_dir, "IS 4", "it") == 0
     assert "#4" in capsys.readouterr().out
     assert find(sessions_dir, '"it is" 4') == 0
     assert "#4" in capsys.readouterr().out
 
 
-def test_the_limit_counts_matches(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_limit_counts_matches(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     assert find(sessions_dir, "2+2", limit=1) == 0
     out, err = capsys.readouterr()
@@ -244,7 +238,7 @@ def test_the_limit_counts_matches(sessions_dir: Path, capsys: pytest.CaptureFixt
     assert "--limit" in err
 
 
-def test_json_has_a_match_a_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_as_json_prints_a_match_per_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST)
     assert find(sessions_dir, "it", as_json=True) == 0
     [record] = map(json.loads, capsys.readouterr().out.splitlines())
@@ -253,7 +247,7 @@ def test_json_has_a_match_a_line(sessions_dir: Path, capsys: pytest.CaptureFixtu
     assert (record["title"], record["problem"]) == ("What is 2+2?", None)
 
 
-def test_a_session_that_can_not_be_read_is_named(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_names_a_session_that_cannot_be_read(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = break_session(sessions_dir)
     assert find(sessions_dir, "quote") == 0
     out = capsys.readouterr().out
@@ -261,13 +255,13 @@ def test_a_session_that_can_not_be_read_is_named(sessions_dir: Path, capsys: pyt
     assert "a quote that never ends" in out
 
 
-def test_what_was_found_can_not_steer_the_terminal(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_a_match_are_escaped(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(sessions_dir, FIRST, says="a needle \x1b[2J")
     find(sessions_dir, "needle")
     assert "needle ^[[2J" in capsys.readouterr().out
 
 
-def test_words_are_needed() -> None:
+def test_search_requires_words() -> None:
     assert parse_arguments(["sessions", "search", "a", "b c"]) == SessionsOptions(
         "search", words=("a", "b c"), limit=50
     )

@@ -1,4 +1,4 @@
-"""``aloop sessions check``: a line a finding, and an exit code that says whether something is left."""
+"""``aloop sessions check``: a line per problem, and exit code 1 if any remain."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import SessionNotFound
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.saved_sessions import FIRST, SECOND, ask, break_session, save
 from tests.test_main import run
 
 
 @pytest.fixture
 def path(sessions_dir: Path) -> Path:
-    """A session with nothing odd about it."""
+    """A session without problems."""
     path = save(sessions_dir, FIRST)
     path.parent.chmod(0o700)
     path.chmod(0o600)
@@ -23,8 +23,8 @@ def path(sessions_dir: Path) -> Path:
 
 
 @pytest.fixture
-def odd(path: Path) -> Path:
-    """A session with a call that has no result, on line 10, after somebody removed that."""
+def damaged(path: Path) -> Path:
+    """A session whose tool call on line 10 has lost its result."""
     text = path.read_text()
     result = text.index("  - role: tool\n")
     path.write_text(text[:result] + text[text.index("  - role: assistant\n    content: |") :])
@@ -32,46 +32,50 @@ def odd(path: Path) -> Path:
 
 
 def settle(sessions_dir: Path) -> None:
-    """Have the index made, so that it is no finding."""
+    """Create the index, whose absence is a problem."""
     ask(sessions_dir, "list", as_json=True)
 
 
-def test_nothing_odd_is_said_apart_and_ends_with_0(
+def test_check_without_problems_prints_a_note_and_exits_with_0(
     sessions_dir: Path, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settle(sessions_dir)
     capsys.readouterr()
     assert ask(sessions_dir, "check") == 0
-    assert capsys.readouterr() == ("", "Nothing odd was found.\n")
+    assert capsys.readouterr() == ("", "No problems found.\n")
 
 
-def test_no_sessions_are_nothing_odd(sessions_dir: Path) -> None:
+def test_check_without_sessions_exits_with_0(sessions_dir: Path) -> None:
     assert ask(sessions_dir, "check") == 0
 
 
-def test_a_finding_is_a_line_with_its_place(sessions_dir: Path, odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = odd.read_bytes()
+def test_check_prints_a_problem_with_its_position(
+    sessions_dir: Path, damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = damaged.read_bytes()
     assert ask(sessions_dir, "check", FIRST) == 1
     assert capsys.readouterr() == (
-        f"{odd}:10:5: the tool call call_1 (calculator) has no result\n",
-        "1 finding; --fix can mend 1.\n",
+        f"{damaged}:10:5: the tool call call_1 (calculator) has no result\n",
+        "Found 1 problem, 1 fixable with --fix.\n",
     )
-    assert odd.read_bytes() == before
+    assert damaged.read_bytes() == before
 
 
-def test_fix_mends_and_keeps_a_copy(sessions_dir: Path, odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = odd.read_bytes()
+def test_fix_repairs_the_file_and_keeps_a_copy(
+    sessions_dir: Path, damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = damaged.read_bytes()
     assert ask(sessions_dir, "check", FIRST, fix=True) == 0
     out, err = capsys.readouterr()
-    assert out == f"{odd}:10:5: the tool call call_1 (calculator) has no result (fixed)\n"
-    assert err.startswith("1 finding: 1 fixed, 0 left. What a file was before ")
-    (copy,) = odd.parent.glob("session.before-*.yaml")
+    assert out == f"{damaged}:10:5: the tool call call_1 (calculator) has no result (fixed)\n"
+    assert err.startswith("Found 1 problem: 1 fixed, 0 left. The previous text is kept as session.before-")
+    (copy,) = damaged.parent.glob("session.before-*.yaml")
     assert copy.read_bytes() == before
     assert ask(sessions_dir, "check", FIRST) == 0
 
 
-def test_what_can_not_be_mended_is_left_and_ends_with_1(
-    sessions_dir: Path, odd: Path, capsys: pytest.CaptureFixture[str]
+def test_problem_that_cannot_be_fixed_is_left_and_exits_with_1(
+    sessions_dir: Path, damaged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = break_session(sessions_dir)
     broken.parent.chmod(0o700)
@@ -82,18 +86,18 @@ def test_what_can_not_be_mended_is_left_and_ends_with_1(
     out, err = capsys.readouterr()
     assert [line.endswith("(fixed)") for line in out.splitlines()] == [True, False]
     assert f"{broken}:4:1: " in out
-    assert err.startswith("2 findings: 1 fixed, 1 left.")
+    assert err.startswith("Found 2 problems: 1 fixed, 1 left.")
     assert ask(sessions_dir, "check") == 1
-    assert capsys.readouterr().err == "1 finding, none that --fix could mend.\n"
+    assert capsys.readouterr().err == "Found 1 problem, none fixable with --fix.\n"
 
 
-def test_findings_in_json_have_a_record_a_line(
-    sessions_dir: Path, odd: Path, capsys: pytest.CaptureFixture[str]
+def test_check_as_json_prints_a_record_per_line(
+    sessions_dir: Path, damaged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(sessions_dir, "check", FIRST, as_json=True) == 1
     record = json.loads(capsys.readouterr().out)
     assert record == {
-        "path": str(odd),
+        "path": str(damaged),
         "line": 10,
         "column": 5,
         "message": "the tool call call_1 (calculator) has no result",
@@ -102,22 +106,22 @@ def test_findings_in_json_have_a_record_a_line(
     }
 
 
-def test_only_the_session_that_is_named_is_checked(sessions_dir: Path, path: Path) -> None:
+def test_check_with_an_id_checks_that_session_only(sessions_dir: Path, path: Path) -> None:
     break_session(sessions_dir)
     assert ask(sessions_dir, "check", "a1b2") == 0
     with pytest.raises(SessionNotFound):
         ask(sessions_dir, "check", SECOND)
 
 
-async def test_a_conversation_that_is_open_takes_a_fix_over(sessions_dir: Path, odd: Path) -> None:
+async def test_open_conversation_adopts_a_fix(sessions_dir: Path, damaged: Path) -> None:
     memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
-    findings = await MemoryManager.check_sessions(FIRST, fix=True, sessions_dir=sessions_dir)
+    findings = await SessionLibrary(sessions_dir).check(FIRST, fix=True)
     assert [finding.fixed for finding in findings] == [True]
     await memory.save_memory()
     assert [message.role for message in memory.messages] == ["user", "assistant", "tool", "assistant"]
 
 
-def test_a_check_is_an_exit_code_for_a_script(sessions_dir: Path, odd: Path) -> None:
+def test_check_exit_code_changes_after_a_fix(sessions_dir: Path, damaged: Path) -> None:
     arguments = ["--sessions-dir", str(sessions_dir), "sessions", "check"]
     settle(sessions_dir)
     assert run(arguments).returncode == 1
@@ -126,9 +130,9 @@ def test_a_check_is_an_exit_code_for_a_script(sessions_dir: Path, odd: Path) -> 
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_only_a_changed_text_is_said_to_be_kept(
+def test_fix_of_a_file_mode_mentions_no_copy(
     sessions_dir: Path, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path.chmod(0o644)
     assert ask(sessions_dir, "check", FIRST, fix=True) == 0
-    assert capsys.readouterr().err == "1 finding: 1 fixed, 0 left.\n"
+    assert capsys.readouterr().err == "Found 1 problem: 1 fixed, 0 left.\n"

@@ -1,7 +1,4 @@
-"""``aloop sessions delete`` asks where somebody can answer, and never takes silence for a yes.
-
-``aloop sessions trash``, ``restore`` and ``purge`` as a person and a script see them.
-"""
+"""``aloop sessions delete``, ``trash``, ``restore`` and ``purge``."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import sessions as sessions_removal
+from aloop.cli import session_actions
 from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionBusy, SessionExists, SessionNotFound
 from tests.saved_sessions import FIRST, SECOND, THIRD, Terminal, ask, break_session, open_elsewhere, save
 from tests.test_main import run
 
 
-def test_delete_asks_and_takes_no_answer_for_a_no(
+def test_delete_without_a_clear_yes_deletes_nothing(
     sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(sessions_dir, FIRST)
@@ -32,14 +29,16 @@ def test_delete_asks_and_takes_no_answer_for_a_no(
 
 
 @pytest.mark.parametrize("answer", ["y\n", " YES \n"])
-def test_delete_deletes_after_a_yes(sessions_dir: Path, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delete_removes_the_session_after_a_yes(
+    sessions_dir: Path, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = save(sessions_dir, FIRST)
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     assert ask(sessions_dir, "delete", "a1b2c3d4") == 0
     assert not path.exists()
 
 
-def test_delete_without_a_terminal_is_refused(
+def test_delete_without_a_terminal_requires_the_yes_option(
     sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(sessions_dir, FIRST)
@@ -49,18 +48,20 @@ def test_delete_without_a_terminal_is_refused(
     assert "--yes" in capsys.readouterr().err
 
 
-def test_delete_yes_does_not_ask(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_delete_with_the_yes_option_does_not_ask(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(sessions_dir, FIRST)
     other = save(sessions_dir, THIRD)
     assert ask(sessions_dir, "delete", "a1b2", yes=True) == 0
     assert not path.exists()
     assert other.exists()
     out, err = capsys.readouterr()
-    assert out.startswith("Deleted session a1b2c3d4. ")
+    assert out.startswith("Deleted session a1b2c3d4 (moved to ")
     assert err == ""
 
 
-def test_delete_in_json_tells_what_went(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_delete_as_json_prints_the_id_and_the_trash_folder(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     save(sessions_dir, FIRST)
     assert ask(sessions_dir, "delete", FIRST, yes=True, as_json=True) == 0
     record = json.loads(capsys.readouterr().out)
@@ -69,7 +70,7 @@ def test_delete_in_json_tells_what_went(sessions_dir: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("yes", [True, False])
-def test_delete_wants_four_characters_before_it_asks(
+def test_delete_rejects_a_short_prefix_before_asking(
     sessions_dir: Path, yes: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(sessions_dir, FIRST)
@@ -80,36 +81,36 @@ def test_delete_wants_four_characters_before_it_asks(
     assert capsys.readouterr().err == ""
 
 
-def test_a_broken_session_can_be_deleted(
+def test_delete_of_a_broken_session_works(
     sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = break_session(sessions_dir)
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert ask(sessions_dir, "delete", "0badcafe") == 0
     assert not path.exists()
-    assert f"can not be opened ({path}:4:1:" in capsys.readouterr().err
+    assert f"cannot be opened ({path}:4:1:" in capsys.readouterr().err
 
 
-def test_a_session_that_another_aloop_has_open_is_not_deleted(sessions_dir: Path) -> None:
+def test_session_open_in_another_aloop_is_not_deleted(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     with open_elsewhere(sessions_dir, FIRST) as process, pytest.raises(SessionBusy, match=f"process {process}"):
         ask(sessions_dir, "delete", FIRST, yes=True)
     assert path.exists()
 
 
-def test_a_copy_with_the_id_of_another_session_is_told_by_a_name_that_brings_it_back(
+def test_delete_of_a_duplicate_id_prints_a_name_that_restores_it(
     sessions_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     original = save(sessions_dir, FIRST).parent
     copy = shutil.copytree(original, sessions_dir / f"{original.name} (copy)")
     assert ask(sessions_dir, "delete", f"{original.name} (COPY)", yes=True) == 0
     assert (original.exists(), copy.exists()) == (True, False)
-    assert f"aloop sessions restore '{copy.name}' brings it back" in capsys.readouterr().out
+    assert f"To undo: aloop sessions restore '{copy.name}'" in capsys.readouterr().out
     assert ask(sessions_dir, "restore", copy.name) == 0
     assert copy.exists()
 
 
-def test_the_session_that_was_asked_about_is_deleted_whatever_its_prefix_means_by_then(
+def test_delete_keeps_a_session_that_the_prefix_matches_later(
     sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = save(sessions_dir, FIRST)
@@ -119,7 +120,7 @@ def test_the_session_that_was_asked_about_is_deleted_whatever_its_prefix_means_b
         save(sessions_dir, SECOND)
         return True
 
-    monkeypatch.setattr(sessions_removal, "confirm", agree_late)
+    monkeypatch.setattr(session_actions, "confirm", agree_late)
     with pytest.raises(SessionNotFound):
         ask(sessions_dir, "delete", "a1b2")
     assert (sessions_dir / f"2025-01-01_{SECOND[:8]}").exists()
@@ -127,7 +128,7 @@ def test_the_session_that_was_asked_about_is_deleted_whatever_its_prefix_means_b
 
 @pytest.fixture
 def deleted(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """The place of FIRST, which was deleted, and THIRD after it."""
+    """The former file of FIRST, which was deleted, and THIRD after it."""
     path = save(sessions_dir, FIRST)
     save(sessions_dir, THIRD, says="Plan a trip")
     for session_id in (FIRST, THIRD):
@@ -140,7 +141,7 @@ def trashed(sessions_dir: Path) -> list[Path]:
     return list((sessions_dir / ".trash").iterdir())
 
 
-def test_the_trash_lists_what_was_deleted_last_first(
+def test_trash_lists_the_last_deleted_session_first(
     sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(sessions_dir, "trash") == 0
@@ -153,7 +154,7 @@ def test_the_trash_lists_what_was_deleted_last_first(
     assert "restore" in err
 
 
-def test_the_trash_in_json_has_a_record_a_line(
+def test_trash_as_json_prints_a_record_per_line(
     sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(sessions_dir, "trash", as_json=True) == 0
@@ -165,27 +166,25 @@ def test_the_trash_in_json_has_a_record_a_line(
     assert err == ""
 
 
-def test_an_empty_trash_is_said_and_is_no_failure(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_trash_prints_a_note_and_succeeds(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(sessions_dir, "trash") == 0
     assert ask(sessions_dir, "trash", as_json=True) == 0
     assert capsys.readouterr() == ("", "The trash is empty.\n")
 
 
-def test_restore_brings_a_session_back(sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_restore_moves_the_session_back(sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(sessions_dir, "restore", "A1B2") == 0
-    assert capsys.readouterr().out == f"Restored session a1b2c3d4. It is in {deleted.parent}\n"
+    assert capsys.readouterr().out == f"Restored session a1b2c3d4 to {deleted.parent}\n"
     assert deleted.is_file()
 
 
-def test_restore_in_json_tells_where_it_is(
-    sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_restore_as_json_prints_the_path(sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(sessions_dir, "restore", FIRST, as_json=True) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["id"], record["path"]) == (FIRST, str(deleted))
 
 
-def test_restore_covers_nothing_up(sessions_dir: Path, deleted: Path) -> None:
+def test_restore_does_not_replace_a_session(sessions_dir: Path, deleted: Path) -> None:
     save(sessions_dir, FIRST, says="mine")
     with pytest.raises(SessionExists, match=str(deleted.parent)):
         ask(sessions_dir, "restore", FIRST)
@@ -193,14 +192,14 @@ def test_restore_covers_nothing_up(sessions_dir: Path, deleted: Path) -> None:
 
 
 @pytest.mark.parametrize(("session_id", "error"), [("c0ffee", SessionNotFound), ("", InvalidPrefix)])
-def test_restore_of_what_is_not_there_is_an_error(
+def test_restore_of_an_unknown_id_is_an_error(
     sessions_dir: Path, deleted: Path, session_id: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         ask(sessions_dir, "restore", session_id)
 
 
-def test_purge_asks_and_tells_how_much_would_go(
+def test_purge_without_a_yes_shows_the_amount_and_removes_nothing(
     sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = sum(file.stat().st_size for folder in trashed(sessions_dir) for file in folder.iterdir())
@@ -224,12 +223,12 @@ def test_purge_empties_the_trash_after_a_yes(
     assert capsys.readouterr().out.startswith("Removed 2 sessions, ")
 
 
-def test_purge_of_one_leaves_the_others(sessions_dir: Path, deleted: Path) -> None:
+def test_purge_with_an_id_removes_that_session_only(sessions_dir: Path, deleted: Path) -> None:
     assert ask(sessions_dir, "purge", "a1b2", yes=True) == 0
     assert [folder.name[:19] for folder in trashed(sessions_dir)] == ["2025-01-01_0badcafe"]
 
 
-def test_purge_without_a_terminal_is_refused(
+def test_purge_without_a_terminal_requires_the_yes_option(
     sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", StringIO("y\n"))
@@ -238,23 +237,25 @@ def test_purge_without_a_terminal_is_refused(
     assert "--yes" in capsys.readouterr().err
 
 
-def test_purge_of_nothing_asks_nothing(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_purge_of_an_empty_trash_does_not_ask(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(sessions_dir, "purge") == 0
     assert capsys.readouterr() == ("The trash is empty.\n", "")
 
 
-def test_purge_in_json_tells_what_went(sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_purge_as_json_prints_the_removed_sessions(
+    sessions_dir: Path, deleted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert ask(sessions_dir, "purge", yes=True, as_json=True) == 0
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [THIRD, FIRST]
 
 
-def test_purge_wants_four_characters(sessions_dir: Path, deleted: Path) -> None:
+def test_purge_rejects_a_short_prefix(sessions_dir: Path, deleted: Path) -> None:
     with pytest.raises(InvalidPrefix):
         ask(sessions_dir, "purge", "a1b", yes=True)
     assert len(trashed(sessions_dir)) == 2
 
 
-def test_an_ambiguous_beginning_purges_nothing(sessions_dir: Path, deleted: Path) -> None:
+def test_purge_of_an_ambiguous_prefix_removes_nothing(sessions_dir: Path, deleted: Path) -> None:
     save(sessions_dir, SECOND)
     assert ask(sessions_dir, "delete", SECOND, yes=True) == 0
     with pytest.raises(AmbiguousPrefix):
@@ -262,16 +263,14 @@ def test_an_ambiguous_beginning_purges_nothing(sessions_dir: Path, deleted: Path
     assert len(trashed(sessions_dir)) == 3
 
 
-def test_a_broken_session_in_the_trash_is_a_row_that_says_what_is_wrong(
-    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_trash_shows_the_problem_of_a_broken_session(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     break_session(sessions_dir)
     assert ask(sessions_dir, "delete", "0badcafe", yes=True) == 0
     assert ask(sessions_dir, "trash") == 0
     assert ":4:1:" in capsys.readouterr().out
 
 
-def test_the_way_into_the_trash_back_and_for_good_in_processes_of_their_own(sessions_dir: Path) -> None:
+def test_delete_restore_and_purge_work_in_separate_processes(sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     for arguments, there in (
         ("delete a1b2 --yes", 0),

@@ -1,4 +1,4 @@
-"""Text on standard input, and pipes that nobody writes to."""
+"""Piped text for a task, and pipes that no process writes to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AT_ONCE = {"patience": 0.0, "notice_after": 0.0}
 
 
 class Pipe:
-    """A pipe of which the test holds the end that writes."""
+    """A pipe whose write end the test holds."""
 
     def __init__(self) -> None:
         reader, writer = os.pipe()
@@ -30,12 +30,12 @@ class Pipe:
         return self.reader.fileno()
 
     def end_with(self, data: bytes) -> None:
-        """Write a few bytes, then the end."""
+        """Write a few bytes and close the pipe."""
         self.writer.write(data)
         self.writer.close()
 
     def pour(self, data: bytes) -> None:
-        """Write more than a pipe holds, then the end, while the test reads."""
+        """Write more than a pipe can buffer and close it, while the test reads."""
 
         def write() -> None:
             with contextlib.suppress(BrokenPipeError), self.writer:
@@ -54,112 +54,112 @@ def pipe() -> Iterator[Pipe]:
 
 
 @pytest.fixture
-def told() -> list[str]:
+def notices() -> list[str]:
     return []
 
 
-def test_piped_text_is_read_to_its_end(pipe: Pipe, told: list[str]) -> None:
+def test_piped_text_is_read_to_its_end(pipe: Pipe, notices: list[str]) -> None:
     pipe.pour(b"line\n" * 30_000)
-    assert read_piped(pipe.fd, told.append) == "line\n" * 30_000
-    assert told == []
+    assert read_piped(pipe.fd, notices.append) == "line\n" * 30_000
+    assert notices == []
 
 
-def test_a_pipe_that_is_closed_at_once_brings_no_text(pipe: Pipe, told: list[str]) -> None:
+def test_closed_pipe_gives_no_text(pipe: Pipe, notices: list[str]) -> None:
     pipe.writer.close()
-    assert read_piped(pipe.fd, told.append) == ""
-    assert told == []
+    assert read_piped(pipe.fd, notices.append) == ""
+    assert notices == []
 
 
-def test_an_idle_inherited_pipe_is_left_alone_and_that_is_said(pipe: Pipe, told: list[str]) -> None:
-    assert read_piped(pipe.fd, told.append, **AT_ONCE) == ""
-    assert "< /dev/null" in told[0]
-    assert "without it" in told[1]
+def test_idle_pipe_is_abandoned_with_a_notice(pipe: Pipe, notices: list[str]) -> None:
+    assert read_piped(pipe.fd, notices.append, **AT_ONCE) == ""
+    assert "< /dev/null" in notices[0]
+    assert "without it" in notices[1]
 
 
-def test_a_first_byte_after_the_notice_is_still_waited_for(pipe: Pipe, told: list[str]) -> None:
-    def tell(sentence: str) -> None:
-        told.append(sentence)
+def test_text_after_the_first_notice_is_read(pipe: Pipe, notices: list[str]) -> None:
+    def notify(sentence: str) -> None:
+        notices.append(sentence)
         pipe.end_with(b"late")
 
-    assert read_piped(pipe.fd, tell, patience=60.0, notice_after=0.0) == "late"
-    assert len(told) == 1
+    assert read_piped(pipe.fd, notify, patience=60.0, notice_after=0.0) == "late"
+    assert len(notices) == 1
 
 
-def test_a_pause_after_the_first_byte_loses_nothing_and_is_said_once(pipe: Pipe, told: list[str]) -> None:
+def test_pause_within_piped_text_gives_one_notice_and_loses_nothing(pipe: Pipe, notices: list[str]) -> None:
     pipe.writer.write(b"first ")
 
-    def tell(sentence: str) -> None:
-        told.append(sentence)
+    def notify(sentence: str) -> None:
+        notices.append(sentence)
         pipe.end_with(b"second")
 
-    assert read_piped(pipe.fd, tell, patience=60.0, notice_after=0.0) == "first second"
-    assert [sentence for sentence in told if "to end" in sentence] == told
-    assert len(told) == 1
+    assert read_piped(pipe.fd, notify, patience=60.0, notice_after=0.0) == "first second"
+    assert [sentence for sentence in notices if "to end" in sentence] == notices
+    assert len(notices) == 1
 
 
-def test_a_regular_file_is_read(tmp_path: Path, told: list[str]) -> None:
+def test_regular_file_is_read(tmp_path: Path, notices: list[str]) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("from a file\n")
     with path.open() as stream:
-        assert read_piped(stream.fileno(), told.append) == "from a file\n"
+        assert read_piped(stream.fileno(), notices.append) == "from a file\n"
 
 
-def test_the_null_device_brings_no_text(told: list[str]) -> None:
+def test_null_device_gives_no_text(notices: list[str]) -> None:
     with Path(os.devnull).open() as stream:
-        assert read_piped(stream.fileno(), told.append) == ""
+        assert read_piped(stream.fileno(), notices.append) == ""
 
 
-def test_an_inherited_socket_is_never_read(told: list[str]) -> None:
+def test_socket_is_not_read(notices: list[str]) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(b"not for us")
-        assert read_piped(ours.fileno(), told.append) == ""
+        assert read_piped(ours.fileno(), notices.append) == ""
 
 
-def test_a_terminal_is_never_read(told: list[str]) -> None:
+def test_terminal_is_not_read(notices: list[str]) -> None:
     master, slave = os.openpty()
     try:
-        assert read_piped(slave, told.append) == ""
+        assert read_piped(slave, notices.append) == ""
     finally:
         os.close(master)
         os.close(slave)
 
 
-def test_bytes_that_are_no_utf_8_are_replaced(pipe: Pipe, told: list[str]) -> None:
+def test_invalid_utf_8_is_replaced(pipe: Pipe, notices: list[str]) -> None:
     pipe.end_with(b"caf\xe9")
-    assert read_piped(pipe.fd, told.append) == "caf\N{REPLACEMENT CHARACTER}"
+    assert read_piped(pipe.fd, notices.append) == "caf\N{REPLACEMENT CHARACTER}"
 
 
-def test_a_byte_order_mark_is_no_text(pipe: Pipe, told: list[str]) -> None:
+def test_byte_order_mark_is_dropped(pipe: Pipe, notices: list[str]) -> None:
     pipe.end_with(b"\xef\xbb\xbfhello")
-    assert read_piped(pipe.fd, told.append) == "hello"
+    assert read_piped(pipe.fd, notices.append) == "hello"
 
 
-def test_text_beyond_the_limit_is_refused_with_what_to_do(pipe: Pipe, told: list[str]) -> None:
+def test_text_over_the_limit_is_a_usage_error(pipe: Pipe, notices: list[str]) -> None:
     pipe.pour(b"x" * (LIMIT + 1))
     with pytest.raises(UsageError, match="longer than 1024 KiB"):
-        read_piped(pipe.fd, told.append)
+        read_piped(pipe.fd, notices.append)
 
 
-def test_text_just_within_the_limit_is_taken(pipe: Pipe, told: list[str]) -> None:
+def test_text_of_exactly_the_limit_is_read(pipe: Pipe, notices: list[str]) -> None:
     pipe.pour(b"x" * LIMIT)
-    assert len(read_piped(pipe.fd, told.append)) == LIMIT
+    assert len(read_piped(pipe.fd, notices.append)) == LIMIT
 
 
-def test_the_whole_of_standard_input_can_be_the_task(pipe: Pipe) -> None:
+def test_read_task_returns_all_of_standard_input(pipe: Pipe) -> None:
     pipe.end_with(b"\nWhat is 2+2?\n")
     assert read_task(pipe.fd) == "What is 2+2?"
 
 
-def test_an_empty_task_is_refused(pipe: Pipe) -> None:
+def test_read_task_rejects_empty_input(pipe: Pipe) -> None:
     pipe.end_with(b" \n")
-    with pytest.raises(UsageError, match="no text on standard input"):
+    with pytest.raises(UsageError, match="standard input, which is empty"):
         read_task(pipe.fd)
 
 
-def test_piped_text_stands_below_the_task() -> None:
+def test_piped_text_follows_the_task() -> None:
     assert with_piped("Sum this up:", "one\n  two\n") == "Sum this up:\n\none\n  two"
 
 
-def test_blank_piped_text_leaves_the_task_alone() -> None:
+def test_blank_piped_text_is_dropped() -> None:
     assert with_piped("Sum this up:", " \n") == "Sum this up:"

@@ -1,8 +1,8 @@
-"""A context as the shell makes it: a real memory on disk, a scripted model, and a view that keeps what it is shown."""
+"""A context as in the shell: real storage, a scripted model, a recording view."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,27 +11,37 @@ import pytest
 from aloop.agent import ReActAgent
 from aloop.agent.events import AgentEvent
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager, Session, SessionStats, SessionSummary
-from aloop.memory.search.search import Hit
-from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
 from commands.builtin import REGISTRY
 from commands.context import Context, Verbosity
-from commands.registry import Command
+from commands.pages import (
+    Help,
+    Page,
+    Reminder,
+    SearchContext,
+    SearchHit,
+    SessionList,
+    SessionStream,
+    Stats,
+    ToolCalls,
+    Transcript,
+    TrashList,
+)
 from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.saved_sessions import trust
 
 
-async def nothing(_shelf: SessionBrowser) -> Choice | None:
+async def pick_nothing(_browser: SessionBrowser) -> Choice | None:
     """Pick nothing, as Esc does."""
     return None
 
 
 class RecordingView:
-    """Keeps everything, in the order it came, as pairs of what was called and what was shown.
+    """Records every call in order, as pairs of a kind and the content.
 
-    Questions are answered with ``agrees``, ``picks`` picks a session, and each of ``editor`` is one run of an editor.
+    Questions are answered with ``agrees``, ``picks`` picks a session, and each item of ``editor`` is one editor run.
     """
 
     def __init__(self) -> None:
@@ -39,7 +49,7 @@ class RecordingView:
         self.agrees = True
         self.editor: list[Callable[[Path, int], bool]] = []
         self.verbosity = Verbosity()
-        self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = nothing
+        self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = pick_nothing
 
     def info(self, text: str) -> None:
         self.shown.append(("info", text))
@@ -55,38 +65,11 @@ class RecordingView:
         self.shown.append(("edit", line))
         return self.editor.pop(0)(path, line)
 
-    async def trash(self, rows: Sequence[TrashedSession]) -> None:
-        self.shown.append(("trash", [row.id for row in rows]))
+    async def show(self, page: Page) -> None:
+        self.shown.append(await described(page))
 
-    async def sessions(self, rows: Sequence[SessionSummary], *, paged: bool = True) -> None:
-        self.shown.append(("sessions", [row.id for row in rows]))
-
-    async def listing(self, rows: AsyncIterator[SessionSummary]) -> None:
-        self.shown.append(("listing", [row.id async for row in rows]))
-
-    async def pick(self, shelf: SessionBrowser) -> Choice | None:
-        return await self.picks(shelf)
-
-    def exchanges(self, messages: Sequence[LLMMessage]) -> None:
-        self.shown.append(("exchanges", [message.content for message in messages]))
-
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        self.shown.append(("hit", (number, hit.session.id, hit.message, begins)))
-
-    def place(self, session: Session, hit: Hit) -> None:
-        self.shown.append(("place", (session.id, hit.message)))
-
-    async def conversation(self, session: Session) -> None:
-        self.shown.append(("conversation", session.id))
-
-    def calls(self, messages: Sequence[LLMMessage]) -> None:
-        self.shown.append(("calls", [call.name for message in messages for call in message.tool_calls]))
-
-    def stats(self, stats: SessionStats) -> None:
-        self.shown.append(("stats", stats))
-
-    def help(self, commands: Sequence[Command[Context]]) -> None:
-        self.shown.append(("help", [command.name for command in commands]))
+    async def pick(self, browser: SessionBrowser) -> Choice | None:
+        return await self.picks(browser)
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))
@@ -96,7 +79,7 @@ class RecordingView:
         self.shown.append(("event", type(event).__name__))
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
-        self.shown.append(("consent", request))
+        self.shown.append(("permission", request))
         return PermissionDecision("no", "this is a test")
 
     @contextmanager
@@ -109,12 +92,37 @@ class RecordingView:
         return 0
 
     def of(self, kind: str) -> list[object]:
-        """Return what was shown in one way."""
-        return [what for how, what in self.shown if how == kind]
+        """Return the contents of one kind."""
+        return [content for shown, content in self.shown if shown == kind]
+
+
+async def described(page: Page) -> tuple[str, object]:
+    """Return the kind of a page, and enough of its content to tell it from others."""
+    match page:
+        case SessionList(rows):
+            return "sessions", [row.id for row in rows]
+        case SessionStream(stream):
+            return "listing", [row.id async for row in stream]
+        case TrashList(deleted):
+            return "trash", [row.id for row in deleted]
+        case Transcript(session):
+            return "conversation", session.id
+        case Reminder(messages):
+            return "exchanges", [message.content for message in messages]
+        case SearchHit(number, hit, is_first):
+            return "hit", (number, hit.session.id, hit.message, is_first)
+        case SearchContext(session, hit):
+            return "place", (session.id, hit.message)
+        case ToolCalls(messages):
+            return "calls", [call.name for message in messages for call in message.tool_calls]
+        case Stats(stats):
+            return "stats", stats
+        case Help(commands):
+            return "help", [command.name for command in commands]
 
 
 class Bench:
-    """A context, and what a test looks at."""
+    """A context, and its parts for assertions."""
 
     def __init__(self, sessions_dir: Path, scripts: Sequence[Sequence[Line]], hold: bool) -> None:
         self.view = RecordingView()
@@ -129,7 +137,10 @@ SetUp = Callable[..., Bench]
 
 @pytest.fixture
 def bench(sessions_dir: Path) -> Iterator[SetUp]:
-    """Return a function that sets up a context whose model plays the given scripts; ``hold`` locks as a shell does."""
+    """Return a function that creates a bench with scripted answers.
+
+    ``hold`` locks the session, as a shell does.
+    """
     benches: list[Bench] = []
 
     def set_up(*scripts: Sequence[Line], hold: bool = False) -> Bench:
@@ -142,7 +153,7 @@ def bench(sessions_dir: Path) -> Iterator[SetUp]:
 
 
 async def store(sessions_dir: Path, *questions: str) -> str:
-    """Save a session with a question and an answer for each of ``questions`` and return its id."""
+    """Save a session with an answer to each of ``questions`` and return its ID."""
     trust(sessions_dir)
     memory = MemoryManager(sessions_dir=sessions_dir)
     for question in questions:

@@ -7,7 +7,7 @@ from commands.attachments import Attachment, folded, split_attachments, with_att
 NOTES = Attachment("file", "notes.txt", "one\ntwo")
 
 
-def test_a_message_reads_as_what_was_typed_and_its_files_below() -> None:
+def test_message_is_the_typed_text_followed_by_its_files() -> None:
     assert with_attachments("Look at @notes.txt", [NOTES]) == (
         'Look at @notes.txt\n\n<file path="notes.txt">\none\ntwo\n</file>'
     )
@@ -27,25 +27,25 @@ def test_a_message_reads_as_what_was_typed_and_its_files_below() -> None:
     ],
 )
 @pytest.mark.parametrize("typed", ["Look", "", "two\n\nparts\n", 'I typed <file path="x">\n\n</file> myself'])
-def test_what_was_put_together_comes_apart_again(typed: str, attachments: list[Attachment]) -> None:
+def test_attachments_round_trip(typed: str, attachments: list[Attachment]) -> None:
     assert split_attachments(with_attachments(typed, attachments)) == (typed, attachments)
 
 
-def test_a_line_feed_that_a_hand_left_at_the_end_changes_nothing() -> None:
+def test_extra_final_newline_is_ignored() -> None:
     assert split_attachments(with_attachments("Look", [NOTES]) + "\n") == ("Look", [NOTES])
 
 
-def test_what_is_written_below_attachments_makes_them_part_of_the_text() -> None:
+def test_text_after_attachments_makes_them_part_of_the_text() -> None:
     content = with_attachments("Look", [NOTES]) + "\n\nand this"
     assert split_attachments(content) == (content, [])
 
 
-def test_a_name_that_a_hand_has_broken_is_shown_as_it_is() -> None:
+def test_name_that_is_not_valid_json_is_kept_as_it_is() -> None:
     content = with_attachments("Look", [NOTES]).replace("notes.txt", "no\\qtes.txt")
     assert split_attachments(content)[1][0].name == "no\\qtes.txt"
 
 
-def test_folded_a_message_is_what_was_typed_and_a_line_for_each_attachment() -> None:
+def test_folded_message_has_a_line_for_each_attachment() -> None:
     output = Attachment("output", "make", "1\n" * 1_200 + "end", "exit code 2")
     assert folded(with_attachments("Why?", [Attachment("file", "a", "one"), output])) == (
         "Why?\n[attached a (1 line)]\n[attached the output of make (1,201 lines; exit code 2)]"

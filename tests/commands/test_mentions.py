@@ -1,4 +1,4 @@
-""""""
+"""Mentions of files in typed text, and reading those files."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from commands.mentions import MentionedFiles, find_mentions, mention, read_menti
         ("two:@~/a", "~/a"),
     ],
 )
-def test_a_word_after_an_at_sign_names_a_file(text: str, path: str) -> None:
+def test_word_after_an_at_sign_is_a_mention(text: str, path: str) -> None:
     assert [readings[0] for readings in find_mentions(text)] == [path]
 
 
 @pytest.mark.parametrize("text", ["me@example.org", "a @ b", "@", '@""', "\\@notes.txt", "@@", '@"open'])
-def test_addresses_and_lone_signs_name_nothing_that_is_there(text: str) -> None:
+def test_addresses_and_lone_at_signs_are_not_mentions(text: str) -> None:
     assert not [path for readings in find_mentions(text) for path in readings if path.isalnum()]
 
 
-def test_what_ends_a_sentence_may_be_no_part_of_the_path() -> None:
+def test_trailing_punctuation_may_not_belong_to_the_path() -> None:
     assert find_mentions("Is it @a.txt?).") == [("a.txt?).", "a.txt?)", "a.txt?", "a.txt")]
 
 
-def test_mentions_come_in_the_order_of_the_text() -> None:
+def test_mentions_are_in_text_order() -> None:
     assert [readings[0] for readings in find_mentions('@b @"a c" @b')] == ["b", "a c", "b"]
 
 
 @pytest.mark.parametrize("path", ["a.txt", "my file.txt", "odd.", "dir/with space/"])
-def test_a_mention_of_a_path_is_read_as_that_path(path: str) -> None:
+def test_mention_round_trips_a_path(path: str) -> None:
     assert find_mentions(f"see {mention(path)}, please")[0][-1 if path == "a.txt" else 0] == path
 
 
@@ -50,18 +50,18 @@ def read(text: str, folder: Path, *known: str) -> MentionedFiles:
     return read_mentioned(text, folder, threading.Event(), known)
 
 
-def test_a_mentioned_file_is_read_by_the_name_that_was_typed(tmp_path: Path) -> None:
+def test_mentioned_file_is_attached_under_its_typed_name(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/a b.txt").write_text("one\r\ntwo\n\n")
     found = read('See @"src/a b.txt".', tmp_path)
     assert found == MentionedFiles([Attachment("file", "src/a b.txt", "one\ntwo")], [])
 
 
-def test_a_word_that_is_no_file_is_left_alone(tmp_path: Path) -> None:
-    assert read(f"@nobody @property @{'x' * 5_000} @~nobody/x me@a.txt", tmp_path) == MentionedFiles()
+def test_mention_of_a_missing_file_is_ignored(tmp_path: Path) -> None:
+    assert read(f"@missing @property @{'x' * 5_000} @~no-such-user/x me@a.txt", tmp_path) == MentionedFiles()
 
 
-def test_a_full_stop_after_a_path_is_none_of_it(tmp_path: Path) -> None:
+def test_full_stop_after_a_path_is_not_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     assert [one.name for one in read("See @a.txt.", tmp_path).attachments] == ["a.txt"]
 
@@ -73,12 +73,12 @@ def test_each_file_is_attached_once(tmp_path: Path) -> None:
     assert read("@a.txt", tmp_path, "a.txt") == MentionedFiles()
 
 
-def test_home_and_what_is_outside_may_be_named(tmp_path: Path, private_home: Path) -> None:
+def test_files_in_the_home_directory_can_be_mentioned(tmp_path: Path, private_home: Path) -> None:
     (private_home / "mine.txt").write_text("mine")
     assert [one.text for one in read("@~/mine.txt", tmp_path).attachments] == ["mine"]
 
 
-def test_a_long_file_is_cut_at_a_line_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_file_is_cut_at_a_line_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MOST_BYTES", 10)
     (tmp_path / "long").write_text("1234\n5678\n9abc\n")
     (tmp_path / "line").write_text("äöüäöüäöü")
@@ -88,24 +88,24 @@ def test_a_long_file_is_cut_at_a_line_and_says_so(tmp_path: Path, monkeypatch: p
     ]
 
 
-def test_a_cut_goes_through_no_character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cut_does_not_split_a_character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MOST_BYTES", 9)
     (tmp_path / "line").write_text("äöüäöüäöü")
     [attachment] = read("@line", tmp_path).attachments
     assert (attachment.text, attachment.note) == ("äöüä", "cut: only the first 9 of 18 bytes")
 
 
-def test_all_files_together_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_a_message_have_a_total_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MOST_TOGETHER", 8)
     for name in "abc":
         (tmp_path / name).write_text("12345\n")
     found = read("@a @b @c", tmp_path)
     assert [one.text for one in found.attachments] == ["12345", "12"]
     assert found.attachments[1].note == "cut: only the first 2 of 6 bytes"
-    assert found.refusals == ["c is not attached: 8 bytes are the most for one message."]
+    assert found.refusals == ["c was not attached: the limit of 8 bytes for one message is reached."]
 
 
-def test_what_is_not_utf8_is_replaced_and_told(tmp_path: Path) -> None:
+def test_invalid_utf8_is_replaced_with_a_note(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"caf\xe9")
     (tmp_path / "honest").write_text("\N{REPLACEMENT CHARACTER}")
     [latin, honest] = read("@latin @honest", tmp_path).attachments
@@ -113,7 +113,7 @@ def test_what_is_not_utf8_is_replaced_and_told(tmp_path: Path) -> None:
     assert honest.note == ""
 
 
-def test_what_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_binary_files_pipes_and_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\0")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "src").mkdir()
@@ -121,6 +121,6 @@ def test_what_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert found.attachments == []
     assert [refusal.split(" ")[-3:] for refusal in found.refusals] == [
         ["bytes,", "not", "text."],
-        ["is", "not", "opened."],
+        ["is", "not", "read."],
         ["with", "its", "tools."],
     ]

@@ -12,7 +12,7 @@ async def _do_nothing(_context: Context, _argument: str) -> Outcome:
     return Outcome()
 
 
-def test_a_command_is_found_by_name_and_alias_in_any_case() -> None:
+def test_command_is_found_by_name_and_alias_in_any_case() -> None:
     command = Command("exit", "Leave", _do_nothing, aliases=("quit",))
     registry = Registry([command])
     assert registry.find("EXIT") is command
@@ -20,22 +20,22 @@ def test_a_command_is_found_by_name_and_alias_in_any_case() -> None:
     assert registry.find("other") is None
 
 
-def test_two_commands_of_one_name_are_refused() -> None:
+def test_duplicate_command_names_are_refused() -> None:
     with pytest.raises(ValueError, match="/exit"):
         Registry([Command("exit", "", _do_nothing), Command("leave", "", _do_nothing, aliases=("exit",))])
 
 
-def test_the_nearest_name_is_suggested_and_none_where_none_is_near() -> None:
+def test_suggest_returns_the_closest_match_or_none() -> None:
     assert REGISTRY.suggest("resum") == "resume"
     assert REGISTRY.suggest("h") in {"help", "history"}
     assert REGISTRY.suggest("zzzzz") is None
 
 
-def test_the_commands_of_the_specification_are_there() -> None:
+def test_registry_has_the_commands_of_the_specification() -> None:
     assert {"resume", "history", "help", "clear", "stats", "exit"} <= {command.name for command in REGISTRY.commands}
 
 
-def test_every_command_says_what_it_does_and_what_it_takes() -> None:
+def test_every_command_has_a_summary_and_a_usage_that_fits_its_argument() -> None:
     for command in REGISTRY.commands:
         assert command.summary
         assert bool(command.usage) == (command.argument is not Argument.NONE)
@@ -43,7 +43,7 @@ def test_every_command_says_what_it_does_and_what_it_takes() -> None:
 
 
 @pytest.mark.parametrize("command", REGISTRY.commands, ids=lambda command: command.name)
-def test_every_command_has_a_group_and_an_example_of_itself(command: Command[Context]) -> None:
+def test_every_command_has_a_group_and_a_valid_example(command: Command[Context]) -> None:
     assert command.group
     call = parse_line(command.example)
     assert isinstance(call, Call)

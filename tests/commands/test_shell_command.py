@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import ConnectionFailed
-from commands import shell_command as run
+from commands import shell_command
 from commands.context import drop
 from commands.dispatch import dispatch
-from commands.shell_command import CapturedOutput
+from commands.shell_command import printed_lines
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
 
@@ -18,22 +18,22 @@ def printed(stage: Bench) -> str:
     return "".join(str(text) for text in stage.view.of("printed"))
 
 
-def told(stage: Bench) -> str:
+def last_info(stage: Bench) -> str:
     return str(stage.view.of("info")[-1])
 
 
-async def test_a_command_runs_in_the_users_shell_and_its_output_is_shown(
+async def test_command_runs_in_the_users_shell_and_its_output_is_shown(
     bench: SetUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHELL", "/bin/bash")
     stage = bench()
     await dispatch('! echo "${BASH_VERSION:+bash}"; pwd; exit 3', stage.context)
     assert printed(stage) == f"bash\n{Path.cwd()}\n"
-    assert told(stage).startswith("exit code 3 · ")
-    assert told(stage).endswith("2 lines · Enter adds the output to your next message")
+    assert last_info(stage).startswith("exit code 3 · ")
+    assert last_info(stage).endswith("2 lines · Enter adds the output to your next message")
 
 
-async def test_nothing_of_it_is_sent_without_a_yes(bench: SetUp) -> None:
+async def test_output_is_not_sent_unless_accepted(bench: SetUp) -> None:
     stage = bench(answer("Hello."))
     await dispatch("!echo secret", stage.context)
     await dispatch("Hi", stage.context)
@@ -42,7 +42,7 @@ async def test_nothing_of_it_is_sent_without_a_yes(bench: SetUp) -> None:
     assert stage.context.pending_output.taken == []  # the offer ended with the line that was entered after it
 
 
-async def test_an_empty_line_takes_it_along_with_the_next_message(bench: SetUp) -> None:
+async def test_empty_line_sends_the_output_with_the_next_message(bench: SetUp) -> None:
     stage = bench(answer("Hello."), answer("Again."))
     await dispatch("!echo one; exit 1", stage.context)
     await dispatch(" ", stage.context)
@@ -55,7 +55,7 @@ async def test_an_empty_line_takes_it_along_with_the_next_message(bench: SetUp) 
     assert stage.memory.messages[2].content == "And?"
 
 
-async def test_several_outputs_go_along_and_all_may_be_left(bench: SetUp) -> None:
+async def test_several_outputs_can_be_accepted_and_dropped(bench: SetUp) -> None:
     stage = bench(answer("Hello."))
     for line in ("!echo one", "", "!echo two", ""):
         await dispatch(line, stage.context)
@@ -66,7 +66,7 @@ async def test_several_outputs_go_along_and_all_may_be_left(bench: SetUp) -> Non
     assert stage.memory.messages[0].content == "Hi"
 
 
-async def test_output_stays_at_hand_when_a_turn_left_no_trace(bench: SetUp) -> None:
+async def test_accepted_output_is_kept_after_a_failed_turn(bench: SetUp) -> None:
     stage = bench([ConnectionFailed("No network.")], answer("Hello."))
     for line in ("!echo one", "", "Why?"):
         await dispatch(line, stage.context)
@@ -75,14 +75,14 @@ async def test_output_stays_at_hand_when_a_turn_left_no_trace(bench: SetUp) -> N
     assert "<output" in str(stage.memory.messages[0].content)
 
 
-async def test_no_output_is_not_offered(bench: SetUp) -> None:
+async def test_empty_output_is_not_offered(bench: SetUp) -> None:
     stage = bench()
     await dispatch("!true", stage.context)
-    assert "Enter" not in told(stage)
+    assert "Enter" not in last_info(stage)
     assert stage.context.pending_output.offer is None
 
 
-async def test_stopped_it_offers_what_it_had_said(bench: SetUp) -> None:
+async def test_stopped_command_offers_its_output_so_far(bench: SetUp) -> None:
     stage = bench()
     turn = asyncio.ensure_future(dispatch("!echo begun; exec sleep 1000", stage.context))
     async with asyncio.timeout(20):
@@ -90,18 +90,18 @@ async def test_stopped_it_offers_what_it_had_said(bench: SetUp) -> None:
             await asyncio.sleep(0.01)  # other processes have no event to wait for
     turn.cancel()
     await turn
-    assert told(stage).startswith("stopped · ")
+    assert last_info(stage).startswith("stopped · ")
     assert stage.context.pending_output.offer is not None
     assert stage.context.pending_output.offer.text == "begun"
 
 
-async def test_two_marks_give_the_command_the_terminal(bench: SetUp) -> None:
+async def test_two_exclamation_marks_give_the_command_the_terminal(bench: SetUp) -> None:
     stage = bench()
     await dispatch("!!vi notes.txt", stage.context)
     assert stage.view.of("hand_over") == ["vi notes.txt"]
 
 
-async def test_lines_that_nobody_typed_run_nothing_and_attach_nothing(bench: SetUp) -> None:
+async def test_lines_from_a_program_run_and_attach_nothing(bench: SetUp) -> None:
     stage = bench(answer("Hello."))
     Path("notes.txt").write_text("text")
     stage.context.is_typed = False
@@ -112,22 +112,22 @@ async def test_lines_that_nobody_typed_run_nothing_and_attach_nothing(bench: Set
     assert stage.memory.messages[0].content == "@notes.txt"
 
 
-async def test_a_mark_alone_says_what_it_is_for(bench: SetUp) -> None:
+async def test_exclamation_mark_alone_explains_its_use(bench: SetUp) -> None:
     stage = bench()
     await dispatch("!", stage.context)
-    assert "!COMMAND" in told(stage)
+    assert "!COMMAND" in last_info(stage)
 
 
-def test_of_very_much_output_the_beginning_and_the_end_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "MOST_CHARACTERS", 4)
-    kept = CapturedOutput()
-    for piece in ("12", "3456", "789", "0ab"):
-        kept.add(piece)
-    assert kept.text == "1234\n[… 4 characters left out …]\n90ab"
-    assert "4 characters" in kept.note
+async def test_long_output_loses_its_middle(bench: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell_command, "MOST_CHARACTERS", 4)
+    stage = bench()
+    await dispatch("!printf 1234567890ab", stage.context)
+    offer = stage.context.pending_output.offer
+    assert offer is not None
+    assert offer.text == "1234\n[… 4 characters left out …]\n90ab"
+    assert offer.note == "exit code 0, cut: 4 characters in the middle are left out"
+    assert "the middle left out" in last_info(stage)
 
 
-def test_of_a_line_that_was_written_over_the_last_state_is_kept() -> None:
-    kept = CapturedOutput()
-    kept.add("10%\r20%\r\nend\r\n\n")
-    assert kept.text == "20%\nend"
+def test_overwritten_lines_keep_their_last_state() -> None:
+    assert printed_lines("10%\r20%\r\nend\r\n\n") == "20%\nend"

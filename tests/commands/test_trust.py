@@ -1,4 +1,4 @@
-"""Sessions from elsewhere are announced before they are resumed, the user's own never."""
+"""Warnings before a session from elsewhere is resumed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.saved_sessions import FIRST, save
 
 @pytest.fixture
 def from_elsewhere(sessions_dir: Path) -> Path:
-    """A session in a folder that nobody trusts."""
+    """Return a session in a folder that is not trusted."""
     path = save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
     return path
 
 
-async def test_a_session_of_ones_own_is_resumed_without_a_word(bench: SetUp, sessions_dir: Path) -> None:
+async def test_own_session_is_resumed_without_a_warning(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
     session_id = stage.memory.session_id
@@ -33,7 +33,7 @@ async def test_a_session_of_ones_own_is_resumed_without_a_word(bench: SetUp, ses
     assert again.view.of("announce") == []
 
 
-async def test_nor_is_one_with_a_system_message_of_ones_own_announced(bench: SetUp) -> None:
+async def test_own_system_message_causes_no_warning(bench: SetUp) -> None:
     stage = bench(answer("Hello."))
     await dispatch("/system Speak like a pirate.", stage.context)
     await dispatch("Hi", stage.context)
@@ -43,16 +43,14 @@ async def test_nor_is_one_with_a_system_message_of_ones_own_announced(bench: Set
 
 
 @pytest.mark.usefixtures("from_elsewhere")
-async def test_a_strange_folder_and_a_strange_system_message_are_announced_once(
-    bench: SetUp, sessions_dir: Path
-) -> None:
+async def test_unknown_folder_and_system_message_are_announced_once(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench()
     await dispatch("/resume a1b2", stage.context)
     folder, system = map(str, stage.view.of("announce"))
-    assert folder.startswith(f"You have not worked with the sessions in {sessions_dir} before.\n")
-    assert system.endswith("It tells the model:\n│ Be brief.")
+    assert folder.startswith(f"You have not used the sessions in {sessions_dir} before.\n")
+    assert system.endswith(" nor one that you wrote:\n│ Be brief.")
     assert stage.memory.session_id == FIRST
-    assert [how for how, _ in stage.view.shown].index("announce") < [how for how, _ in stage.view.shown].index(
+    assert [kind for kind, _ in stage.view.shown].index("announce") < [kind for kind, _ in stage.view.shown].index(
         "exchanges"
     )
     again = bench()
@@ -61,7 +59,7 @@ async def test_a_strange_folder_and_a_strange_system_message_are_announced_once(
 
 
 @pytest.mark.usefixtures("from_elsewhere")
-async def test_without_a_yes_nothing_changes_and_nothing_is_trusted(bench: SetUp) -> None:
+async def test_declined_session_changes_nothing_and_is_not_trusted(bench: SetUp) -> None:
     stage = bench(hold=True)
     stage.view.agrees = False
     before = stage.memory.session_id
@@ -73,8 +71,8 @@ async def test_without_a_yes_nothing_changes_and_nothing_is_trusted(bench: SetUp
 
 
 @pytest.mark.usefixtures("from_elsewhere")
-async def test_a_fork_is_announced_too(bench: SetUp) -> None:
-    async def fork(_shelf: SessionBrowser) -> Choice:
+async def test_fork_of_an_unknown_session_is_announced(bench: SetUp) -> None:
+    async def fork(_browser: SessionBrowser) -> Choice:
         return Choice(FIRST, fork=True)
 
     stage = bench()
@@ -84,7 +82,7 @@ async def test_a_fork_is_announced_too(bench: SetUp) -> None:
     assert stage.memory.message_count == 0
 
 
-async def test_a_strange_system_message_alone_is_shown_and_no_question(bench: SetUp, sessions_dir: Path) -> None:
+async def test_unknown_system_message_alone_is_shown_without_a_question(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     lines = "".join(f"      line {number}\n" for number in range(20))
     path.write_text(path.read_text().replace("content: Be brief.\n", f"content: |\n{lines}"))
@@ -92,11 +90,11 @@ async def test_a_strange_system_message_alone_is_shown_and_no_question(bench: Se
     stage.view.agrees = False
     await dispatch("/resume a1b2", stage.context)
     (notice,) = stage.view.of("announce")
-    assert str(notice).endswith("│ line 7\n… 12 more lines: /system shows all")
+    assert str(notice).endswith("│ line 7\n… 12 more lines; /system shows all of it")
     assert stage.memory.session_id == FIRST
 
 
-async def test_what_another_user_owns_is_announced_in_a_trusted_folder_too(
+async def test_session_of_another_user_is_announced_in_a_trusted_folder(
     bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(sessions_dir, FIRST)

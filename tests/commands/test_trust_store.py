@@ -1,4 +1,4 @@
-"""What the user trusts: a private file of the user's own."""
+"""The private file of trusted folders and system messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aloop.errors import StorageError
 from commands.trust_store import TrustFile
 
 
-def test_what_was_remembered_is_known_in_the_next_run(tmp_path: Path) -> None:
+def test_remembered_entries_are_known_in_the_next_run(tmp_path: Path) -> None:
     TrustFile(tmp_path / "state" / "trust").remember([Path("a")], ["Be brief."])
     again = TrustFile(tmp_path / "state" / "trust")
     assert again.knows_folder(Path.cwd() / "a")
@@ -20,7 +20,7 @@ def test_what_was_remembered_is_known_in_the_next_run(tmp_path: Path) -> None:
     assert not again.knows_text("Be brief")
 
 
-def test_the_file_is_private_holds_no_text_and_grows_only_by_what_is_new(tmp_path: Path) -> None:
+def test_trust_file_is_private_contains_no_text_and_has_no_duplicates(tmp_path: Path) -> None:
     path = tmp_path / "trust"
     for _ in range(3):
         TrustFile(path).remember([tmp_path], ["a secret"])
@@ -29,17 +29,19 @@ def test_the_file_is_private_holds_no_text_and_grows_only_by_what_is_new(tmp_pat
     assert "secret" not in path.read_text()
 
 
-def test_it_lies_in_the_users_own_state(monkeypatch: pytest.MonkeyPatch, private_home: Path, tmp_path: Path) -> None:
+def test_trust_file_is_in_the_users_state_directory(
+    monkeypatch: pytest.MonkeyPatch, private_home: Path, tmp_path: Path
+) -> None:
     TrustFile.of_user().remember([tmp_path])
     assert (private_home / ".local/state/aloop/trust").is_file()
-    # A relative one would be a folder of the project.
+    # A relative path would be inside the project.
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     assert TrustFile.of_user().knows_folder(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert not TrustFile.of_user().knows_folder(tmp_path)
 
 
-def test_lines_that_are_no_entry_are_passed_over(tmp_path: Path) -> None:
+def test_invalid_lines_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "trust"
     path.write_bytes(b'\xff\n["folder"]\n{"folder": 1}\n["folder", 7]\n')
     trust = TrustFile(path)
@@ -47,10 +49,10 @@ def test_lines_that_are_no_entry_are_passed_over(tmp_path: Path) -> None:
     assert TrustFile(path).knows_folder(tmp_path)
 
 
-def test_what_can_not_be_remembered_is_told_once(tmp_path: Path) -> None:
+def test_failure_to_save_is_raised_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     trust = TrustFile(tmp_path / "file" / "trust")
-    with pytest.raises(StorageError, match="It will be asked again"):
+    with pytest.raises(StorageError, match="You will be asked again"):
         trust.remember([tmp_path])
     trust.remember([tmp_path])
     assert trust.knows_folder(tmp_path)

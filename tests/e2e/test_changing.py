@@ -32,14 +32,14 @@ def test_undo_gives_the_text_back_and_redo_the_turn_also_after_a_restart(shell: 
     aloop.wait_for("6 messages")
     aloop.wait_for_prompt()
     aloop.send_line("/undo")
-    aloop.wait_for("Took out the last turn, messages 3-6; /redo puts it back.")
+    aloop.wait_for("Removed the last turn (messages 3-6). /redo restores it.")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> What is 2+2?", "the text on the prompt")
     assert aloop.screen().splitlines()[-1].endswith(" · 2 messages")
     aloop.send("\x03\x03\x04")
     assert aloop.wait_for_exit() == 0
     again = shell("--resume")
     again.send_line("/redo")
-    again.wait_for("Put back the turn that was undone last, messages 3-6.")
+    again.wait_for("Restored the turn that was undone last (messages 3-6).")
     again.wait_for_prompt()
     assert "● calculator 2+2" in again.screen()
     assert again.screen().splitlines()[-1].endswith(" · 6 messages")
@@ -77,7 +77,7 @@ def test_an_editor_that_is_not_there_is_one_clear_line(shell: Open, monkeypatch:
     save(SESSIONS, FIRST)
     aloop = shell("--resume")
     aloop.send_line("/edit")
-    aloop.wait_for("There is no editor 'no-such-editor' here.")
+    aloop.wait_for("Cannot find the editor 'no-such-editor'.")
     aloop.wait_for("Nothing was changed.")
 
 
@@ -85,7 +85,7 @@ def test_messages_are_skipped_and_a_fork_goes_on_without_them(shell: Open) -> No
     path = save(SESSIONS, FIRST)
     aloop = shell("--resume")
     aloop.send_line("/skip 2")
-    aloop.wait_for("Messages 2-3 are left out of what the model is sent.")
+    aloop.wait_for("Messages 2-3 are no longer sent to the model.")
     aloop.wait_for_prompt()
     assert path.read_text().count("skip: true") == 2
     skipped = path.read_bytes()
@@ -97,7 +97,7 @@ def test_messages_are_skipped_and_a_fork_goes_on_without_them(shell: Open) -> No
     aloop.wait_for("5 messages")
     aloop.wait_for_prompt()
     aloop.send_line("/rename The other way")
-    aloop.wait_for("This session is called “The other way” from now on.")
+    aloop.wait_for("The title is now “The other way”.")
     aloop.wait_for_prompt()
     aloop.send_line("/resume")
     aloop.wait_for("just now      The other way")

@@ -38,7 +38,7 @@ def test_a_file_is_written_once_its_diff_was_seen() -> None:
         assert "y yes · a yes to all file changes" in shell.screen().splitlines()[-1]
         assert not Path("notes.txt").exists()
         shell.send_line("y")
-        shell.wait_for("Wrote notes.txt: new, 1 line.")
+        shell.wait_for("Created notes.txt (1 line).")
         shell.wait_for_prompt()
         assert Path("notes.txt").read_text() == "hello\n"
 
@@ -47,7 +47,7 @@ def test_a_no_leaves_everything_as_it_was() -> None:
     with Shell() as shell:
         ask(shell, "run touch made")
         shell.send_line("n I would rather not")
-        shell.wait_for("The person said no: I would rather not")
+        shell.wait_for("The user declined: I would rather not")
         shell.wait_for_prompt()
         assert not Path("made").exists()
 
@@ -60,7 +60,7 @@ def test_ctrl_c_in_a_command_ends_it_whole() -> None:
         child = int(Path("child").read_text())
         assert is_running(child)
         shell.send("\x03")
-        shell.wait_for("Stopped. What there was is kept.")
+        shell.wait_for("Stopped. The partial answer is kept.")
         shell.wait_for_prompt()
         assert not is_running(child)
 
@@ -77,7 +77,7 @@ def test_a_resumed_session_asks_anew_for_what_was_granted_before() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: one")
         shell.send_line("a")
-        shell.wait_for("with all file changes of this session")
+        shell.wait_for("allowed for all file changes in this session")
         shell.wait_for_prompt()
         shell.send("\x04")
         shell.wait_for_exit()
@@ -88,7 +88,10 @@ def test_a_resumed_session_asks_anew_for_what_was_granted_before() -> None:
 
 def test_a_task_is_refused_what_it_would_have_to_ask_for() -> None:
     done = task("write notes.txt: hello")
-    assert "Refused: write_file notes.txt (new, 1 line). Nobody can be asked here; --allow write" in done.stderr
+    assert (
+        "Refused: write_file notes.txt (new, 1 line). No one can be asked for permission in this run; --allow write"
+        in done.stderr
+    )
     assert not Path("notes.txt").exists()
 
 
@@ -104,13 +107,13 @@ def test_a_task_shows_what_a_command_prints_and_how_it_ended() -> None:
     done = task("run echo out; echo err >&2; exit 3", "--allow", "shell")
     assert "out\nerr\n● run_shell echo out; echo err >&2; exit 3" in done.stderr
     assert "→ exit code 3" in done.stderr
-    assert "could not do that" in done.stdout
+    assert "failed for" in done.stdout
 
 
 def test_an_unknown_permission_is_wrong_usage() -> None:
     done = task("hello", "--allow", "write,everything")
     assert done.returncode == 2
-    assert "'everything' is none of write, shell, outside" in done.stderr
+    assert "'everything' is not one of write, shell, outside" in done.stderr
 
 
 def test_without_a_terminal_lines_are_refused_what_they_would_have_to_ask_for() -> None:
@@ -124,5 +127,5 @@ def test_without_a_terminal_lines_are_refused_what_they_would_have_to_ask_for() 
         check=False,
     )
     assert done.returncode == 0
-    assert "Nobody can be asked here; --allow write would allow it." in done.stderr
+    assert "No one can be asked for permission in this run; --allow write would allow it." in done.stderr
     assert not Path("notes.txt").exists()

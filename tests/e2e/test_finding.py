@@ -17,7 +17,7 @@ def test_what_was_said_is_found_and_resumed_at_its_place(shell: Open) -> None:
     save(SESSIONS, SECOND, day=2, says="About the sea")
     aloop = shell()
     aloop.send_line('/search "WEATHER in"')
-    aloop.wait_for("/resume 1 shows the place")
+    aloop.wait_for("/resume 1 opens the session")
     aloop.wait_for_prompt()
     assert "a1b2c3d4 · 2025-01-01 · About the weather" in aloop.screen()
     assert "  1  #1    user       About the weather in Zanzibar" in aloop.screen()

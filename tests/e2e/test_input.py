@@ -76,7 +76,7 @@ def test_ctrl_c_does_not_wait_for_a_tool_that_will_not_end(stub: StubServer) -> 
         aloop.wait_for("tokens · Ctrl-C stops")
         before = time.monotonic()
         aloop.send("\x03\x03")
-        aloop.wait_for("Stopped. What there was is kept.")
+        aloop.wait_for("Stopped. The partial answer is kept.")
         assert time.monotonic() - before < 1.5
         aloop.wait_for_prompt()
 

@@ -42,7 +42,7 @@ def test_the_prompt_is_there_while_it_loads_and_waiting_for_it_can_be_stopped(
     aloop.send_line("hello")
     aloop.wait_for("loading SmolLM2-135M · ")
     aloop.send("\x03")
-    aloop.wait_for("Stopped.")
+    aloop.wait_for("Stopped before any answer arrived.")
     (tmp_path / "gate").write_text("go on")
     aloop.wait_for("> hello")
     aloop.send("\r")
@@ -56,10 +56,10 @@ def test_another_model_can_be_chosen_and_comes_back_with_its_session(
     own = write_weights(tmp_path / "Own-7B.gguf", takes_tools=True)
     aloop = shell("--model", "offline")
     aloop.send_line("/model local:/nowhere/x.gguf")
-    aloop.wait_for("/nowhere/x.gguf can not be read")
+    aloop.wait_for("/nowhere/x.gguf cannot be read")
     aloop.wait_for_prompt()
     aloop.send_line(f"/model local:{own}")
-    aloop.wait_for("local · Own-7B answers from now on.")
+    aloop.wait_for("The model is now local · Own-7B.")
     aloop.wait_for_prompt()
     aloop.send_line("hello")
     aloop.wait_for("run_shell")
@@ -78,7 +78,7 @@ def test_the_first_start_asks_once_who_shall_answer(shell: Open, private_home: P
         first.send_line("3")
         first.wait_for_prompt()
         assert "offline demo" in first.screen()
-    assert "Who shall answer?" not in shell().scrollback()
+    assert "Which model should answer?" not in shell().scrollback()
 
 
 def test_who_leaves_at_that_question_leaves(private_home: Path) -> None:
@@ -93,4 +93,4 @@ def test_a_task_asks_nobody(private_home: Path) -> None:
     (private_home / ".local/state/aloop/first-choice").unlink()
     with Shell("--task", "hello") as aloop:
         assert aloop.wait_for_exit() == 0
-        assert "Who shall answer?" not in aloop.screen()
+        assert "Which model should answer?" not in aloop.screen()

@@ -69,6 +69,6 @@ def test_a_dumb_terminal_gets_the_rows_alone(monkeypatch: pytest.MonkeyPatch) ->
     with Shell(env={"TERM": "dumb"}) as aloop:
         aloop.wait_for(">")
         aloop.send_line("/resume")
-        aloop.wait_for("/resume 1 loads the first row")
+        aloop.wait_for("/resume 1 opens the first row")
         assert rows(aloop) == ["00000002", "00000001"]
         assert b"\x1b" not in aloop.raw

@@ -1,4 +1,4 @@
-"""The plain prompt on a real terminal: what is asked, kept, lent to others and put back, with nothing drawn over."""
+"""Tests of the plain shell on a real terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.shell import Shell
+from tests.e2e.shell import ROOT, Shell
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.server import StubServer
 
@@ -30,7 +30,7 @@ def run_python(code: str) -> str:
     return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
 
 
-def test_what_was_typed_before_a_question_does_not_answer_it(stub: StubServer) -> None:
+def test_text_typed_before_a_question_does_not_answer_it(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
@@ -45,7 +45,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(stub: StubServer) -
         assert not Path("notes.txt").exists()
 
 
-def test_a_dumb_terminal_asks_about_what_was_typed_and_tells_what_it_can_not_put_back(stub: StubServer) -> None:
+def test_dumb_terminal_asks_about_typed_ahead_text_and_prints_returned_text(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
@@ -56,14 +56,14 @@ def test_a_dumb_terminal_asks_about_what_was_typed_and_tells_what_it_can_not_put
         gate.open()
         aloop.wait_for("allow?")
         aloop.send_line("n")
-        aloop.wait_for("As you wish.\n> y\nThat was typed before: Enter sends it, Ctrl-C drops it.")
+        aloop.wait_for("As you wish.\n> y\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
         aloop.send("\x03")
-        aloop.wait_for("leaves.\n>")
+        aloop.wait_for("to quit.\n>")
         aloop.send_line("/undo")
-        aloop.wait_for("To be entered again:\nwrite it\n>")
+        aloop.wait_for("Text to enter again:\nwrite it\n>")
 
 
-def test_an_editor_and_any_other_program_get_the_terminal(stub: StubServer) -> None:
+def test_editor_and_other_programs_get_the_terminal(stub: StubServer) -> None:
     rename = run_python(
         "import sys; p = sys.argv[-1]; t = open(p).read(); open(p, 'w').write(t.replace('Well', 'Ill'))"
     )
@@ -76,17 +76,17 @@ def test_an_editor_and_any_other_program_get_the_terminal(stub: StubServer) -> N
         aloop.wait_for("Edited: 1 message changed.\n>")
         assert "Ill" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         Path("ask.py").write_text(ASKING)
-        # In place of its shell, which may be one that ends by the Ctrl-C too, once the program has ended.
+        # exec: some shells exit after the program if they got Ctrl-C too.
         aloop.send_line(f"!!exec {shlex.quote(sys.executable)} ask.py")
         aloop.wait_for("\nhere")
-        # Ctrl-C is for the program, and aloop waits for its end.
+        # Ctrl-C goes to the program, and aloop waits for its end.
         aloop.send("\x03")
         aloop.wait_for("who?")
         aloop.send_line("me")
         aloop.wait_for("I am me\n>")
 
 
-def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
+def test_continued_line_is_returned_by_undo_and_kept_in_the_history(stub: StubServer) -> None:
     stub.script("Well")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -95,17 +95,17 @@ def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
         aloop.wait_for("Well\n>")
         assert stub.requests[0].last_user_text == "one\nt\nwo"
         aloop.send_line("/undo")
-        aloop.wait_for("puts it back.\n> one\nt\nwo")
+        aloop.wait_for("restores it.\n> one\nt\nwo")
         aloop.send(" three")
         aloop.wait_for("wo three")
         aloop.send("\x03")
-        aloop.wait_for("leaves.\n>")
+        aloop.wait_for("to quit.\n>")
         aloop.send("\x1b[A")
-        aloop.wait_for("leaves.\n> one\nt\nwo three")
+        aloop.wait_for("to quit.\n> one\nt\nwo three")
 
 
 @pytest.mark.parametrize("is_asking", [False, True])
-def test_told_to_end_it_keeps_what_there_is(stub: StubServer, is_asking: bool) -> None:
+def test_sigterm_during_a_turn_saves_it_and_exits(stub: StubServer, is_asking: bool) -> None:
     stub.script(Answer("Well", WRITE) if is_asking else Text("Well\n", Gate()))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -113,13 +113,13 @@ def test_told_to_end_it_keeps_what_there_is(stub: StubServer, is_asking: bool) -
         aloop.wait_for("allow?" if is_asking else "Well")
         os.kill(aloop.pid, signal.SIGTERM)
         assert aloop.wait_for_exit() == 128 + signal.SIGTERM
-        assert "goes on from here" in aloop.scrollback()
+        assert "to continue." in aloop.scrollback()
         text = next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         assert "Well" in text
         assert not Path("notes.txt").exists()
 
 
-def test_what_is_typed_during_an_answer_stands_on_the_next_line_and_nowhere_else(stub: StubServer) -> None:
+def test_text_typed_during_an_answer_appears_only_on_the_next_line(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well\nnow", gate), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
@@ -134,7 +134,7 @@ def test_what_is_typed_during_an_answer_stands_on_the_next_line_and_nowhere_else
         aloop.wait_for("> and then?\nAs you wish.\n>")
 
 
-def test_what_is_typed_takes_the_place_of_a_text_that_was_not_answered(stub: StubServer) -> None:
+def test_typed_text_has_priority_over_returned_text(stub: StubServer) -> None:
     stub.script(Text(Gate(), "Well"))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -142,10 +142,10 @@ def test_what_is_typed_takes_the_place_of_a_text_that_was_not_answered(stub: Stu
         stub.wait_for_requests(1)
         aloop.send_unread("and then\r")
         aloop.send("\x03")
-        aloop.wait_for("To be entered again:\nHi\n> and then")
+        aloop.wait_for("Text to enter again:\nHi\n> and then")
 
 
-def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> None:
+def test_ctrl_c_during_an_answer_keeps_typed_text(stub: StubServer) -> None:
     stub.script(Text("Well\n", Gate()))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -156,19 +156,19 @@ def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> No
         aloop.wait_for("is kept.\n> and then")
 
 
-def test_a_line_that_ctrl_c_has_dropped_ends_no_turn(stub: StubServer) -> None:
+def test_ctrl_c_on_a_line_does_not_stop_the_next_turn(stub: StubServer) -> None:
     stub.script("As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
         aloop.send("no")
         aloop.wait_for("> no")
         aloop.send("\x03")
-        aloop.wait_for("leaves.\n>")
+        aloop.wait_for("to quit.\n>")
         aloop.send_line("Hi")
         aloop.wait_for("> Hi\nAs you wish.\n>")
 
 
-def test_a_dumb_terminal_shows_what_was_typed_and_waits_for_enter(stub: StubServer) -> None:
+def test_dumb_terminal_shows_typed_ahead_text_and_waits_for_enter(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well", gate), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
@@ -177,13 +177,25 @@ def test_a_dumb_terminal_shows_what_was_typed_and_waits_for_enter(stub: StubServ
         stub.wait_for_requests(1)
         aloop.send_unread("and then\r")
         gate.open()
-        aloop.wait_for("Well\n> and then\nThat was typed before: Enter sends it, Ctrl-C drops it.")
+        aloop.wait_for("Well\n> and then\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
         aloop.send("\r")
         aloop.wait_for("As you wish.\n>")
         assert stub.requests[1].last_user_text == "and then"
 
 
-def test_tab_completes_and_tells_in_rows_what_it_may_be() -> None:
+def test_without_readline_the_terminal_edits_the_line(stub: StubServer, tmp_path: Path) -> None:
+    stub.script("As you wish.")
+    (tmp_path / "readline.py").write_text("raise ImportError")
+    with Shell("--plain", env=stub.env | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}) as aloop:
+        aloop.wait_for(">")
+        aloop.send("no\x03")
+        aloop.wait_for("to quit.\n>")
+        aloop.send_line("Hx\x7fi")
+        aloop.wait_for("As you wish.\n>")
+        assert stub.requests[0].last_user_text == "Hi"
+
+
+def test_tab_completes_and_prints_choices_in_rows() -> None:
     Path("notes.txt").touch()
     Path("noise.txt").touch()
     with Shell("--plain", "--model", "offline") as aloop:
@@ -194,17 +206,12 @@ def test_tab_completes_and_tells_in_rows_what_it_may_be() -> None:
         aloop.wait_for("attached notes.txt")
 
 
-def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
+def test_tab_does_nothing_at_a_question(stub: StubServer) -> None:
     stub.script(Answer("Well", WRITE), "As you wish.")
-    add = run_python("import sys; open(sys.argv[-1], 'a').write('two')")
-    with Shell("--plain", env=stub.env | {"VISUAL": add}) as aloop:
+    with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
-        aloop.send("one\x01\x18\x05")
-        aloop.wait_for("> one\n> one\ntwo")
-        assert not stub.requests
-        aloop.send("\r")
+        aloop.send_line("one")
         aloop.wait_for("allow?")
-        assert stub.requests[0].last_user_text == "one\ntwo"
         # No key but Enter gives an answer.
         aloop.send("n\x18\x05\to")
         aloop.wait_for("allow? no")
@@ -213,14 +220,14 @@ def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_told_to_end_at_rest_it_leaves_the_terminal_as_it_was_and_keeps_the_draft(number: signal.Signals) -> None:
+def test_signal_at_the_prompt_restores_the_terminal_and_keeps_the_draft(number: signal.Signals) -> None:
     with Shell("--plain", "--model", "offline") as aloop:
         aloop.wait_for(">")
         aloop.send("a draft")
         aloop.wait_for("a draft")
-        # As there is no shell around to go back to, we are not stopped; but the line is given up, and drawn anew.
+        # Without a parent shell the process is not stopped, but the line is printed again.
         aloop.send("\x1a")
-        aloop.wait_until(lambda: aloop.raw.count(b"> ") == 2, "the line, drawn anew")
+        aloop.wait_until(lambda: aloop.raw.count(b"> ") == 2, "the line printed again")
         aloop.send("ed")
         aloop.wait_for("> a drafted")
         os.kill(aloop.pid, number)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aloop.local_model.models import InstallPaths
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.e2e.shell import Shell
 from tests.processes import children_of, wait_until_gone
 
@@ -48,7 +48,7 @@ async def test_three_turns_are_answered_and_saved_and_the_next_shell_goes_on(env
         [child] = children_of(aloop.pid)
         aloop.process.kill(9)
         wait_until_gone(child)
-    session = await MemoryManager.load_session(await MemoryManager.find_latest_session() or "")
+    session = await SessionLibrary().load(await MemoryManager.find_latest_session() or "")
     assert [message.role for message in session.messages] == ["user", "assistant"] * 3
     assert all((message.content or "").strip() for message in session.messages)
     assert {message.model for message in session.messages} == {None, "local:SmolLM2-135M"}

@@ -59,7 +59,7 @@ def test_resume_lists_rows_and_takes_one(shell: Open) -> None:
     assert "> About the weather" in aloop.screen()
     aloop.wait_for_prompt()
     aloop.send_line("/resume a1b2")
-    aloop.wait_for("2 sessions begin with a1b2")
+    aloop.wait_for("2 sessions match 'a1b2'")
 
 
 def test_a_broken_session_tells_its_place_and_the_others_work(shell: Open) -> None:
@@ -83,7 +83,7 @@ def test_history_pages_a_long_conversation(shell: Open, monkeypatch: pytest.Monk
     aloop.send("q")
     aloop.wait_for_prompt()
     aloop.send_line("/clear")
-    aloop.wait_for("This session is new already.")
+    aloop.wait_for("This session is already new.")
 
 
 def test_ctrl_c_in_the_pager_is_the_pagers_business(
@@ -147,7 +147,7 @@ def test_clear_leaves_the_old_session_alone(shell: Open) -> None:
     [path] = SESSIONS.glob("*/session.yaml")
     before = path.read_bytes()
     aloop.send_line("/clear")
-    aloop.wait_for("A new session.")
+    aloop.wait_for("Started a new session.")
     aloop.wait_for_prompt()
     aloop.send_line("two")
     aloop.wait_for("2 messages")
@@ -185,7 +185,7 @@ def test_a_narrow_screen_breaks_nothing(shell: Open) -> None:
     aloop.send_line("/help")
     aloop.wait_for("/exit")
     aloop.wait_for_prompt()
-    assert re.search(r"^  /exit +Leave \(Ctrl-D does too\)$", aloop.screen(), re.MULTILINE)
+    assert re.search(r"^  /exit +Leave the shell \(also Ctrl-D\)$", aloop.screen(), re.MULTILINE)
 
 
 def test_without_colour_no_colour_is_sent(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_ctrl_c_ends_the_turn_and_keeps_what_there_was(shell_with_key: Open, stu
     [request] = stub.wait_for_requests(1)
     aloop.wait_for("Half an answer")
     aloop.send("\x03\x03")
-    aloop.wait_for("Stopped. What there was is kept.")
+    aloop.wait_for("Stopped. The partial answer is kept.")
     aloop.wait_for_prompt()
     request.wait_until_disconnected()
     assert "interrupted: true" in saved()
@@ -84,7 +84,7 @@ def test_typing_goes_on_during_a_turn_and_enter_waits_for_its_end(shell_with_key
     aloop.send_line("one")
     aloop.wait_for("Slow")
     aloop.send("my draft\r")
-    aloop.wait_for("Still busy")
+    aloop.wait_for("A turn is running.")
     assert len(stub.requests) == 1
     gate.open()
     aloop.wait_until(lambda: aloop.screen().splitlines()[-3:-1] == ["", "> my draft"], "the end of the turn")

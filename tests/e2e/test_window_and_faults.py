@@ -35,18 +35,18 @@ def ask(aloop: Shell, stub: StubServer, *questions: str) -> None:
 def test_a_rate_limit_counts_down_and_can_be_interrupted(aloop: Shell, stub: StubServer) -> None:
     stub.script(HTTPError(429, retry=True, headers={"retry-after": "50"}))
     aloop.send_line("my question")
-    aloop.wait_for("again in 49 s (2/5)")
+    aloop.wait_for("retry in 49 s (2/5)")
     assert "Ctrl-C stops" in aloop.screen()
     aloop.send("\x03")
-    aloop.wait_for("Stopped. Nothing had come back yet.")
+    aloop.wait_for("Stopped before any answer arrived.")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> my question", "the text again")
-    assert "again in" not in aloop.screen()
+    assert "retry in" not in aloop.screen()
 
 
 def test_an_answer_that_broke_off_is_given_again_and_only_the_whole_one_is_kept(aloop: Shell, stub: StubServer) -> None:
     stub.script(Answer(Text("Half an answer ", Drop())), "The whole answer.")
     aloop.send_line("Tell me")
-    aloop.wait_for("The answer broke off.")
+    aloop.wait_for("The answer broke off and")
     aloop.wait_for("The whole answer.")
     aloop.wait_for_prompt()
     assert "Half an answer" in aloop.screen()
@@ -70,7 +70,7 @@ def test_a_window_that_fills_is_emptied_by_itself_and_the_turn_goes_on(aloop: Sh
     aloop.wait_for("Very long.")
     aloop.wait_for_prompt()
     aloop.send_line("four")
-    aloop.wait_for("/compact undo brings them back")
+    aloop.wait_for("/compact undo sends them again")
     aloop.wait_for("Four, then.")
     aloop.wait_for_prompt()
     assert "They counted." in saved()
@@ -93,11 +93,11 @@ def test_a_summary_can_be_interrupted_asked_for_and_undone(aloop: Shell, stub: S
     stub.script("They counted.")
     aloop.wait_for_prompt()
     aloop.send_line("/compact the numbers")
-    aloop.wait_for("2 older messages are sent as a summary")
+    aloop.wait_for("2 older messages will be sent as a summary")
     aloop.wait_for_prompt()
     assert "summary: true" in saved()
     aloop.send_line("/compact undo")
-    aloop.wait_for("is sent again")
+    aloop.wait_for("are sent again")
     assert "skip: true" in saved()
 
 
@@ -106,7 +106,7 @@ def test_a_model_is_completed_and_switched_and_remembered(aloop: Shell, stub: St
     aloop.send("/model claude-opus-5-")
     aloop.wait_for("claude-opus-5-5")
     aloop.send("5\r")
-    aloop.wait_for("claude-opus-5-5 answers from now on.")
+    aloop.wait_for("The model is now claude-opus-5-5.")
     aloop.wait_for_prompt()
     ask(aloop, stub, "two")
     assert [request.body["model"] for request in stub.requests] == ["claude-sonnet-5-5", "claude-opus-5-5"]

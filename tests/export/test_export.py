@@ -1,4 +1,4 @@
-"""Exports: readable, whole, and with nothing in them that acts on a reader."""
+"""Exports: readable, complete, and harmless to the reader."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TALK = session(
 
 
 class Page(HTMLParser):
-    """The tags of a page, and its text."""
+    """The tags and the text of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -57,30 +57,32 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_markdown_reads_as_a_conversation() -> None:
+def test_markdown_has_headings_quotes_and_code_blocks() -> None:
     text = render(TALK, "md")
-    assert text.startswith("# What is 2+2?\n\n- session: `a1b2c3d4-5678-40ab-8def-1234567890ab`\n- begun: `2025-01-31")
-    assert "## User\n\n> What is 2+2?\n> Quickly.\n\n### Call of `calculator`\n\n```json\n{" in text
-    assert "### Result of `calculator`\n\n```text\n4\n```\n\n## Assistant\n\nIt is **4**.\n" in text
+    assert text.startswith(
+        "# What is 2+2?\n\n- session: `a1b2c3d4-5678-40ab-8def-1234567890ab`\n- created: `2025-01-31"
+    )
+    assert "## User\n\n> What is 2+2?\n> Quickly.\n\n### Tool call: `calculator`\n\n```json\n{" in text
+    assert "### Tool result: `calculator`\n\n```text\n4\n```\n\n## Assistant\n\nIt is **4**.\n" in text
 
 
-def test_a_fence_in_markdown_is_longer_than_any_in_it() -> None:
+def test_fence_in_markdown_is_longer_than_any_inside() -> None:
     text = render(session(LLMMessage("tool", "````\n```\n## User", tool_call_id="c", name="a`b")), "md")
     assert "\n`````text\n````\n```\n## User\n`````\n" in text
-    assert "### Result of ``a`b``" in text
+    assert "### Tool result: ``a`b``" in text
 
 
 @pytest.mark.parametrize(
     ("said", "closing"), [("```python\nx = 1", "```"), ("~~~~\n```\n~~~", "~~~~"), ("```\nx\n```", ""), ("`` ` ``", "")]
 )
-def test_an_answer_that_leaves_a_fence_open_swallows_nothing(said: str, closing: str) -> None:
+def test_open_fence_of_an_answer_is_closed_in_markdown(said: str, closing: str) -> None:
     text = render(session(LLMMessage("assistant", said), LLMMessage("user", "next")), "md")
     assert f"{said}\n{closing}".rstrip("\n") + "\n\n## User\n\n> next\n" in text
     headings = [token for token in MarkdownIt().parse(text) if token.type == "heading_open"]
     assert len(headings) == 4
 
 
-def test_a_page_folds_tools_and_renders_answers() -> None:
+def test_page_folds_tool_calls_and_renders_answers() -> None:
     page = Page(render(TALK, "html"))
     assert [attributes["class"] for tag, attributes in page.tags if tag == "details"] == ["system", "call", "result"]
     assert "strong" in [tag for tag, _ in page.tags]
@@ -88,7 +90,7 @@ def test_a_page_folds_tools_and_renders_answers() -> None:
     assert "→ calculator: 44" in page.text
 
 
-def test_what_is_folded_tells_that_it_has_more_lines() -> None:
+def test_folded_block_shows_an_ellipsis_for_more_lines() -> None:
     call = ToolCall("call_1", "run_shell", '{"command": "cd src\\nrm -r old"}')
     result = LLMMessage("tool", "one\ntwo", tool_call_id="call_1", name="run_shell")
     page = render(session(LLMMessage("assistant", None, (call,)), result), "html")
@@ -96,7 +98,7 @@ def test_what_is_folded_tells_that_it_has_more_lines() -> None:
     assert "<summary>→ run_shell: one …</summary>" in page
 
 
-def test_a_page_has_a_dark_side_and_needs_nothing_from_elsewhere() -> None:
+def test_page_has_dark_colours_and_loads_nothing() -> None:
     said = "![a](http://evil.example/x.png) [a link](https://example.org) [b](javascript:alert(1)) <b>raw</b>"
     text = render(session(LLMMessage("assistant", said)), "html")
     page = Page(text)
@@ -113,8 +115,8 @@ def test_a_page_has_a_dark_side_and_needs_nothing_from_elsewhere() -> None:
 
 @pytest.mark.parametrize("form", EXPORT_FORMATS)
 @pytest.mark.parametrize("role", ["user", "assistant", "tool", "system"])
-def test_hostile_text_is_shown_and_never_obeyed(form: ExportFormat, role: str) -> None:
-    message = LLMMessage(role, HOSTILE, tool_call_id=HOSTILE, name=HOSTILE)  # type: ignore[arg-type] # one of them
+def test_hostile_text_is_shown_as_text(form: ExportFormat, role: str) -> None:
+    message = LLMMessage(role, HOSTILE, tool_call_id=HOSTILE, name=HOSTILE)  # type: ignore[arg-type] # role is one of them
     calls = (ToolCall(HOSTILE, HOSTILE, HOSTILE),)
     call = LLMMessage("assistant", HOSTILE, calls, thinking=(ThinkingBlock(HOSTILE),), model=HOSTILE)
     text = render(session(message, call, title=HOSTILE), form)
@@ -126,13 +128,13 @@ def test_hostile_text_is_shown_and_never_obeyed(form: ExportFormat, role: str) -
 
 
 @given(st.text(), st.text())
-def test_a_page_holds_just_its_own_tags_whatever_is_said(said: str, answered: str) -> None:
+def test_page_has_only_its_own_tags_for_any_text(said: str, answered: str) -> None:
     page = Page(render(session(LLMMessage("user", said), LLMMessage("tool", answered), title=said), "html"))
     known = "html head meta title style body header h1 p main article h2 a pre details summary"
     assert {tag for tag, _ in page.tags} <= set(known.split())
 
 
-def test_json_is_the_session_again_when_it_is_put_in_its_place() -> None:
+def test_json_as_a_session_file_is_the_same_session() -> None:
     talk = replace(TALK, messages=(*TALK.messages, LLMMessage("user", "Grüße 日本語 🎉 \x85\u2028\ufeff\x1b tab\t")))
     text = render(talk, "json")
     assert json.loads(text)["messages"][0] == {"role": "user", "content": "What is 2+2?\nQuickly."}
@@ -140,31 +142,31 @@ def test_json_is_the_session_again_when_it_is_put_in_its_place() -> None:
 
 
 @given(st.text(), st.text())
-def test_json_brings_back_every_text(said: str, title: str) -> None:
+def test_json_keeps_every_text(said: str, title: str) -> None:
     talk = session(LLMMessage("user", said), CALL, title=title or "A title")
     assert load_session(render(talk, "json").encode(), Path()) == talk
 
 
-def test_a_format_is_named_in_any_case_and_no_other_is_taken() -> None:
+def test_format_is_read_in_any_case_and_unknown_ones_are_errors() -> None:
     assert read_format("HTML") == "html"
-    with pytest.raises(UsageError, match="no format 'pdf': md, html or json"):
+    with pytest.raises(UsageError, match=r"Unknown format 'pdf'\. Choose md, html or json"):
         read_format("pdf")
-    with pytest.raises(UsageError, match="Say in which format"):
+    with pytest.raises(UsageError, match="No format given"):
         read_format("")
 
 
-def test_an_export_is_named_by_its_session_where_nobody_names_it(tmp_path: Path) -> None:
+def test_default_file_name_is_made_from_the_session(tmp_path: Path) -> None:
     assert export_path(TALK, "md", "", tmp_path) == tmp_path / "2025-01-31_a1b2c3d4.md"
     assert export_path(TALK, "md", ".", tmp_path) == tmp_path / "2025-01-31_a1b2c3d4.md"
     assert export_path(TALK, "html", "talk.html", tmp_path) == tmp_path / "talk.html"
     assert export_path(TALK, "html", "/x/talk.html", tmp_path) == Path("/x/talk.html")
 
 
-def test_an_export_is_private_and_replaces_nothing_unasked(tmp_path: Path) -> None:
+def test_export_is_private_and_replaces_a_file_only_on_request(tmp_path: Path) -> None:
     path = tmp_path / "talk.md"
     write_export(path, "one\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(ExportExists, match="left as it is"):
+    with pytest.raises(ExportExists, match="was not changed"):
         write_export(path, "two\n")
     assert path.read_text() == "one\n"
     write_export(path, "two\n", replace=True)
@@ -172,6 +174,6 @@ def test_an_export_is_private_and_replaces_nothing_unasked(tmp_path: Path) -> No
     assert [entry.name for entry in tmp_path.iterdir()] == ["talk.md"]
 
 
-def test_a_place_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+def test_unwritable_path_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"Could not write the export in .*/missing/talk.md"):
         write_export(tmp_path / "missing" / "talk.md", "one\n")

@@ -1,4 +1,4 @@
-"""How the tests of the Anthropic provider ask."""
+"""Requests for the tests of the Anthropic provider."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def reply_to(llm: LLM, messages: Sequence[LLMMessage] = HELLO) -> Reply:
 
 
 async def failure(llm: LLM) -> LLMError:
-    """Return the error that a question ends in, after a look that it keeps the key to itself."""
+    """Return the error of a failing request, which must not contain the key."""
     with pytest.raises(LLMError) as caught:
         await collect(llm)
     assert KEY not in str(caught.value)

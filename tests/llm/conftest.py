@@ -1,4 +1,4 @@
-"""The provider that the tests of this folder ask."""
+"""The Anthropic provider for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.stub import StubServer
 
 @pytest.fixture
 async def llm(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AnthropicLLM]:
-    """An AnthropicLLM that finds the stub in its environment."""
+    """An AnthropicLLM configured for the stub by environment variables."""
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
     llm = AnthropicLLM("claude-test")

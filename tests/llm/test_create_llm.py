@@ -1,4 +1,4 @@
-"""Which model the settings choose."""
+"""The choice of a model by name, settings and environment."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def settings(**env: str) -> Settings:
     return Settings.from_env({"HOME": "/nowhere"} | env)
 
 
-def test_offline_needs_nothing() -> None:
+def test_offline_model_needs_no_credentials() -> None:
     assert isinstance(create_llm("offline", settings()), OfflineLLM)
 
 
-def test_without_credentials_it_is_the_offline_demo() -> None:
+def test_default_model_without_credentials_is_the_offline_demo() -> None:
     assert create_llm(settings=settings()).provider == "offline"
 
 
-def test_with_credentials_it_is_the_default_model() -> None:
+def test_default_model_with_credentials_is_anthropic() -> None:
     llm = create_llm(settings=settings(ANTHROPIC_API_KEY="k"))
     assert (llm.model, llm.provider) == (DEFAULT_MODEL, "anthropic")
 
 
-def test_a_named_model_wins_over_the_settings() -> None:
+def test_named_model_overrides_the_settings() -> None:
     chosen = settings(ANTHROPIC_API_KEY="k", ALOOP_MODEL="claude-a")
     assert create_llm(settings=chosen).model == "claude-a"
     assert create_llm("claude-b", chosen).model == "claude-b"
@@ -50,23 +50,23 @@ def test_a_named_model_wins_over_the_settings() -> None:
 
 
 @pytest.mark.parametrize(("model", "env"), [("claude-x", {}), (None, {"ALOOP_MODEL": "claude-x"})])
-def test_a_named_model_without_credentials_says_what_to_do(model: str | None, env: dict[str, str]) -> None:
+def test_named_model_without_credentials_raises_with_a_hint(model: str | None, env: dict[str, str]) -> None:
     with pytest.raises(MissingCredentials, match=r"claude-x.*export ANTHROPIC_API_KEY=.*--model offline"):
         create_llm(model, settings(**env))
 
 
-def test_an_empty_name_is_refused() -> None:
+def test_empty_model_name_is_refused() -> None:
     with pytest.raises(UsageError):
         create_llm("", settings())
 
 
-def test_the_environment_is_read_when_no_settings_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_default_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert create_llm().model == "offline"
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "t")
     assert create_llm().model == DEFAULT_MODEL
 
 
-def test_choosing_a_model_loads_no_sdk() -> None:
+def test_create_llm_does_not_load_the_sdk() -> None:
     program = (
         "import sys; from aloop.llm import create_llm; llm = create_llm('claude-x');"
         "sys.exit(bool({'anthropic', 'httpx2', 'pydantic'} & set(sys.modules)))"
@@ -74,7 +74,7 @@ def test_choosing_a_model_loads_no_sdk() -> None:
     subprocess.run([sys.executable, "-c", program], env={"ANTHROPIC_API_KEY": "k", "HOME": "/"}, check=True, cwd=_ROOT)
 
 
-async def test_the_chosen_model_answers(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_created_model_answers(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
     stub.script(Text("hello world"))
@@ -85,7 +85,7 @@ async def test_the_chosen_model_answers(stub: StubServer, monkeypatch: pytest.Mo
     assert stub.requests[0].body["model"] == "claude-x"
 
 
-async def test_a_deferred_model_is_loaded_once_and_off_the_event_loop() -> None:
+async def test_lazy_model_is_loaded_once_and_off_the_event_loop() -> None:
     threads: list[int] = []
 
     def load() -> LLM:
@@ -102,7 +102,7 @@ async def test_a_deferred_model_is_loaded_once_and_off_the_event_loop() -> None:
     assert threads[0] != threading.get_ident()
 
 
-async def test_a_deferred_stream_that_is_left_closes_the_one_behind_it() -> None:
+async def test_closing_a_lazy_stream_closes_the_inner_stream() -> None:
     closed: list[str] = []
 
     class Watched(OfflineLLM):
@@ -132,7 +132,7 @@ async def test_a_deferred_stream_that_is_left_closes_the_one_behind_it() -> None
         | {"ANTHROPIC_IDENTITY_TOKEN_FILE": "/run/token"},
     ],
 )
-def test_credentials_in_the_environment_are_seen(env: dict[str, str]) -> None:
+def test_credentials_in_the_environment_are_found(env: dict[str, str]) -> None:
     assert has_credentials({"HOME": "/nowhere"} | env)
 
 
@@ -146,12 +146,12 @@ def test_credentials_in_the_environment_are_seen(env: dict[str, str]) -> None:
         *({key: value for key, value in FEDERATION.items() if key != missing} for missing in FEDERATION),
     ],
 )
-def test_half_a_credential_is_none(env: dict[str, str]) -> None:
+def test_incomplete_credentials_do_not_count(env: dict[str, str]) -> None:
     assert not has_credentials({"HOME": "/nowhere"} | env)
 
 
 @pytest.mark.parametrize("name", ["active_config", "configs/default.json"])
-def test_a_stored_profile_is_seen(tmp_path: Path, name: str) -> None:
+def test_stored_profile_counts_as_credentials(tmp_path: Path, name: str) -> None:
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     for folder in (home / ".config" / "anthropic", elsewhere):
         (folder / name).parent.mkdir(parents=True)

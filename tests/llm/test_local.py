@@ -1,4 +1,4 @@
-"""A model on this machine, over its real server program with a stand-in for the engine."""
+"""A local model over its real server program, with a fake engine."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from tests.local_model.installation import install_fake, write_weights
 from tests.processes import is_running
 
 HELLO = [LLMMessage("user", "hello")]
-TOOL = ToolSpec("calculator", "Works things out.", {"type": "object", "properties": {}})
+TOOL = ToolSpec("calculator", "Calculates.", {"type": "object", "properties": {}})
 Make = Callable[..., LocalLLM]
 
 
 @pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
-    """Return a function that makes a model which behaves so; it is the toy unless told otherwise."""
+    """Return a function that makes a local model, by default a toy."""
     made: list[LocalLLM] = []
 
     def make_llm(*, is_toy: bool = True, **behaviour: Any) -> LocalLLM:
-        place = install_fake(tmp_path / "data", **behaviour)
-        made.append(LocalLLM(LocalModel(place.weights, "Toy", is_toy=is_toy), place))
+        paths = install_fake(tmp_path / "data", **behaviour)
+        made.append(LocalLLM(LocalModel(paths.weights, "Toy", is_toy=is_toy), paths))
         return made[-1]
 
     yield make_llm
@@ -52,17 +52,17 @@ async def ask(
 
 
 def answer(events: Sequence[StreamEvent]) -> dict[str, Any]:
-    """Return what the stand-in answers: the process that it is, and the request that it got."""
+    """Return the fake engine's answer: its process ID and the request."""
     assert isinstance(events[-1], Reply)
     value: dict[str, Any] = json.loads(events[-1].message.content or "")
     return value
 
 
-def remarks(events: Sequence[StreamEvent]) -> list[str]:
+def notes(events: Sequence[StreamEvent]) -> list[str]:
     return [event.text for event in events if isinstance(event, ModelNote)]
 
 
-async def test_it_is_loaded_answers_and_ends_with_its_owner(make: Make) -> None:
+async def test_local_model_loads_answers_and_ends_on_aclose(make: Make) -> None:
     llm = make()
     events = await ask(llm)
     assert events[0] == Loading("Toy")
@@ -75,28 +75,28 @@ async def test_it_is_loaded_answers_and_ends_with_its_owner(make: Make) -> None:
     assert not is_running(said["process"])
 
 
-async def test_it_can_be_loaded_before_it_is_asked(make: Make) -> None:
+async def test_preload_starts_the_local_model(make: Make) -> None:
     llm = make()
     llm.preload()
     assert answer(await ask(llm))["process"]
 
 
-async def test_how_much_it_has_read_is_told_until_it_answers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+async def test_prompt_progress_is_reported_until_the_answer_begins(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aloop.llm.local._PROGRESS_INTERVAL", 0.01)
     llm = make(window=4096)
     events = await ask(llm, [LLMMessage("user", "read slowly")])
     shares = [event.share for event in events if isinstance(event, PromptProgress)]
     assert len(shares) > 4
     assert shares == sorted(shares)
     assert 0 < shares[0] < 1 == shares[-1]
-    answered = next(place for place, event in enumerate(events) if isinstance(event, TextDelta))
+    answered = next(index for index, event in enumerate(events) if isinstance(event, TextDelta))
     assert not any(isinstance(event, PromptProgress) for event in events[answered:])
 
 
-async def test_who_stops_waiting_while_it_reads_closes_the_question(
+async def test_closing_the_stream_during_prompt_progress_ends_the_request(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aloop.llm.local._LOOK", 0.01)
+    monkeypatch.setattr("aloop.llm.local._PROGRESS_INTERVAL", 0.01)
     llm = make()
     stream = llm.stream([LLMMessage("user", "read slowly")])
     assert isinstance(stream, AsyncGenerator)
@@ -107,30 +107,28 @@ async def test_who_stops_waiting_while_it_reads_closes_the_question(
     assert answer(await ask(llm))["process"]
 
 
-async def test_a_toy_is_asked_for_little_and_calmly(make: Make) -> None:
+async def test_toy_requests_have_few_tokens_and_a_low_temperature(make: Make) -> None:
     said = answer(await ask(make()))
     assert (said["asked"]["max_tokens"], said["asked"]["temperature"]) == (200, 0.2)
     assert "cache_control" not in said["asked"]
 
 
 @pytest.mark.parametrize("is_toy", [True, False])
-async def test_a_toy_is_kept_from_repeating_itself_by_its_server_which_ignores_such_wishes_in_requests(
-    make: Make, is_toy: bool
-) -> None:
+async def test_repetition_penalty_is_set_in_the_server_of_a_toy_only(make: Make, is_toy: bool) -> None:
     assert ("dry_multiplier" in answer(await ask(make(is_toy=is_toy)))["sampling"]) is is_toy
 
 
-async def test_it_says_with_its_first_answer_what_it_is(make: Make) -> None:
+async def test_first_answer_of_a_toy_has_a_note_about_its_limits(make: Make) -> None:
     llm = make()
-    [remark] = remarks(await ask(llm))
-    assert "often wrong, and without tools" in remark
+    [note] = notes(await ask(llm))
+    assert "often wrong, and without tools" in note
     later = [*HELLO, LLMMessage("assistant", "Hi", model="local:Toy"), *HELLO]
-    assert remarks(await ask(llm, later)) == []
+    assert notes(await ask(llm, later)) == []
     elsewhere = [*HELLO, LLMMessage("assistant", "Hi", model="claude-x"), *HELLO]
-    assert len(remarks(await ask(llm, elsewhere))) == 1
+    assert len(notes(await ask(llm, elsewhere))) == 1
 
 
-async def test_what_takes_no_tools_is_told_of_none(make: Make) -> None:
+async def test_model_without_tools_gets_no_tools_and_a_short_system_prompt(make: Make) -> None:
     call = ToolCall("c1", "calculator", "{}")
     history = [
         LLMMessage("system", f"{IDENTITY}\n\nTools: calculator.\n\nBe kind."),
@@ -146,17 +144,17 @@ async def test_what_takes_no_tools_is_told_of_none(make: Make) -> None:
     assert [message["content"][0]["text"] for message in asked["messages"]] == ["one", "It is 4.", "two"]
 
 
-async def test_what_takes_tools_gets_them_and_the_whole_system_text(make: Make) -> None:
+async def test_model_with_tools_gets_tools_and_the_whole_system_prompt(make: Make) -> None:
     events = await ask(
         make(is_toy=False, takes_tools=True, window=8192), [LLMMessage("system", IDENTITY), *HELLO], [TOOL]
     )
     asked = answer(events)["asked"]
     assert [tool["name"] for tool in asked["tools"]] == ["calculator"]
     assert (asked["system"], asked["max_tokens"]) == (IDENTITY, 2048)
-    assert remarks(events) == []
+    assert notes(events) == []
 
 
-async def test_its_calls_are_run_and_what_comes_of_them_is_sent(make: Make, sessions_dir: Path) -> None:
+async def test_tool_calls_of_a_local_model_are_run(make: Make, sessions_dir: Path) -> None:
     agent = ReActAgent(make(is_toy=False, takes_tools=True, window=32_768), sessions_dir=sessions_dir)
     said = json.loads(await agent.run("call"))["asked"]["messages"]
     assert [block["type"] for message in said for block in message["content"]] == [
@@ -166,7 +164,7 @@ async def test_its_calls_are_run_and_what_comes_of_them_is_sent(make: Make, sess
     assert "391" in str(said[2]["content"][0]["content"])
 
 
-async def test_the_oldest_is_left_out_of_what_does_not_fit_and_that_is_said(make: Make) -> None:
+async def test_oldest_messages_that_do_not_fit_are_left_out_with_a_note(make: Make) -> None:
     turns = [LLMMessage(role, f"{role} {n} " + "word " * 50) for n in range(9) for role in ("user", "assistant")]
     events = await ask(make(window=700), [*turns, LLMMessage("user", "the last")])
     sent = answer(events)["asked"]["messages"]
@@ -174,35 +172,39 @@ async def test_the_oldest_is_left_out_of_what_does_not_fit_and_that_is_said(make
     assert sent[0]["role"] == "user"
     left_out = 19 - len(sent)
     assert left_out > 0
-    assert f"Toy takes in 700 tokens: the oldest {left_out} messages are not sent" in remarks(events)[-1]
+    assert (
+        f"Toy has a context window of 700 tokens, so the oldest {left_out} messages are not sent" in notes(events)[-1]
+    )
 
 
-async def test_a_question_that_is_too_long_is_refused_in_words(make: Make) -> None:
-    with pytest.raises(RequestRejected, match=r"^That is longer than Toy can take in at once \(700 tokens\)"):
+async def test_message_longer_than_the_window_is_refused(make: Make) -> None:
+    with pytest.raises(
+        RequestRejected, match=r"^The message is too long for Toy, which has a context window of 700 tokens\."
+    ):
         await ask(make(window=700), [LLMMessage("user", "word " * 2_000)])
 
 
-async def test_a_toy_is_asked_for_a_summary_in_few_words_about_those_of_the_person(make: Make) -> None:
-    spoken = "[user]\nI am Ada.\n\n[assistant]\nHello!\n\n[user]\nI live\n\nin Oslo."
-    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, "the name"))]
+async def test_toy_summary_request_contains_only_user_messages(make: Make) -> None:
+    transcript = "[user]\nI am Ada.\n\n[assistant]\nHello!\n\n[user]\nI live\n\nin Oslo."
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(transcript, "the name"))]
     events = await ask(make(), question)
     [sent] = answer(events)["asked"]["messages"]
     assert sent["content"][0]["text"] == (
-        "Summarise in a few sentences what the person said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
+        "Summarise in a few sentences what the user said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
     )
-    assert remarks(events) == ["Toy is a small model: its summary may well be wrong."]
+    assert notes(events) == ["Toy is a small model, so its summary may be wrong."]
 
 
 @pytest.mark.parametrize("is_toy", [True, False])
-async def test_what_a_summary_has_no_room_for_is_said(make: Make, is_toy: bool) -> None:
-    spoken = "\n\n".join(f"[user]\n{n} " + "word " * 50 for n in range(20))
-    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(spoken, ""))]
+async def test_messages_left_out_of_a_summary_are_reported(make: Make, is_toy: bool) -> None:
+    transcript = "\n\n".join(f"[user]\n{n} " + "word " * 50 for n in range(20))
+    question = [LLMMessage("system", INSTRUCTIONS), LLMMessage("user", summary_request(transcript, ""))]
     events = await ask(make(is_toy=is_toy, window=600), question)
     assert "19 word" in answer(events)["asked"]["messages"][0]["content"][0]["text"]
-    assert re.search(r"the oldest \d+ messages are not in the summary", remarks(events)[0])
+    assert re.search(r"the oldest \d+ messages are not in the summary", notes(events)[0])
 
 
-async def test_a_server_that_was_killed_is_started_anew(make: Make) -> None:
+async def test_killed_server_is_restarted(make: Make) -> None:
     llm = make()
     first = answer(await ask(llm))["process"]
     os.kill(first, signal.SIGKILL)
@@ -210,14 +212,12 @@ async def test_a_server_that_was_killed_is_started_anew(make: Make) -> None:
     assert answer(await ask(llm))["process"] != first
 
 
-async def test_a_server_that_hears_nothing_is_ended_and_started_anew(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hanging_server_is_ended_and_restarted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     llm = make()
     first = answer(await ask(llm))["process"]
     os.kill(first, signal.SIGSTOP)
-    monkeypatch.setattr("aloop.llm.local._DEAF", 0.05)
-    with pytest.raises(LocalModelError, match=r"^Toy did not answer any more, and was ended\.") as caught:
+    monkeypatch.setattr("aloop.llm.local._COUNT_TIMEOUT", 0.05)
+    with pytest.raises(LocalModelError, match=r"^Toy stopped responding and was ended\.") as caught:
         await ask(llm)
     assert caught.value.is_transient
     assert not is_running(first)
@@ -225,7 +225,7 @@ async def test_a_server_that_hears_nothing_is_ended_and_started_anew(
     assert answer(await ask(llm))["process"] != first
 
 
-async def test_a_server_that_dies_of_a_question_is_started_once_for_it(make: Make) -> None:
+async def test_request_that_kills_the_server_is_retried_once(make: Make) -> None:
     llm = make()
     outcomes = []
     for _ in range(2):
@@ -236,22 +236,20 @@ async def test_a_server_that_dies_of_a_question_is_started_once_for_it(make: Mak
     assert answer(await ask(llm))["process"]
 
 
-async def test_no_proxy_stands_between_and_no_key_of_the_user_is_sent(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_local_requests_ignore_proxies_and_user_credentials(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "another")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
     assert answer(await ask(make()))["process"]
 
 
-async def test_an_answer_with_nothing_in_it_is_a_reply_all_the_same(make: Make) -> None:
+async def test_empty_answer_is_a_reply(make: Make) -> None:
     events = await ask(make(), [LLMMessage("user", "say nothing")])
     assert isinstance(events[-1], Reply)
     assert not events[-1].message.content
 
 
-async def test_the_local_model_is_chosen_by_its_name_its_path_or_where_nothing_else_is(tmp_path: Path) -> None:
+async def test_local_model_is_chosen_by_name_by_path_or_by_default(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "ALOOP_DATA_DIR": str(tmp_path / "data")}
     with pytest.raises(LocalModelError, match="aloop local install"):
         create_llm("local", Settings.from_env(env))

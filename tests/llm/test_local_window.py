@@ -1,7 +1,4 @@
-"""What is sent of a conversation that is longer than a model can take in.
-
-A request for a summary, made to fit a small window or a small model.
-"""
+"""Conversations and summary requests cut to fit a small context window."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ SYSTEM = LLMMessage("system", "s")
 
 
 async def count(messages: Sequence[LLMMessage]) -> int:
-    """A token for each character."""
+    """Count one token per character."""
     return sum(len(message.content or "") for message in messages)
 
 
@@ -27,17 +24,17 @@ def turns(number: int) -> list[LLMMessage]:
     return [LLMMessage(role, f"{n:04}") for n in range(number) for role in ("user", "assistant")]
 
 
-async def test_what_fits_is_sent_whole() -> None:
+async def test_conversation_that_fits_is_sent_whole() -> None:
     whole = [SYSTEM, *turns(5)]
     assert await HistoryTrimmer().fit(whole, 41, count) == whole
 
 
-async def test_what_does_not_is_cut_to_half_the_room_at_the_beginning_of_a_turn() -> None:
+async def test_long_conversation_is_cut_to_half_the_room_at_a_turn() -> None:
     whole = [SYSTEM, *turns(6)]
     assert await HistoryTrimmer().fit(whole, 41, count) == [SYSTEM, *whole[-4:]]
 
 
-async def test_the_cut_stays_where_it_is_until_the_room_is_full_again() -> None:
+async def test_cut_moves_only_when_the_room_is_full_again() -> None:
     fitting = HistoryTrimmer()
     starts = []
     for number in range(5, 14):
@@ -47,12 +44,12 @@ async def test_the_cut_stays_where_it_is_until_the_room_is_full_again() -> None:
     assert starts == ["0000", *["0004"] * 4, *["0008"] * 4]
 
 
-async def test_the_less_is_kept_the_longer_the_cut_stays() -> None:
+async def test_kept_share_decides_how_much_a_cut_leaves() -> None:
     whole = [SYSTEM, *turns(6)]
     assert await HistoryTrimmer(0.25).fit(whole, 41, count) == [SYSTEM, *whole[-2:]]
 
 
-async def test_another_conversation_is_not_cut_where_this_one_was() -> None:
+async def test_cut_of_one_conversation_does_not_apply_to_another() -> None:
     fitting = HistoryTrimmer()
     await fitting.fit([SYSTEM, *turns(6)], 41, count)
     other = [SYSTEM, *(LLMMessage("user", "x") for _ in range(30))]
@@ -60,21 +57,21 @@ async def test_another_conversation_is_not_cut_where_this_one_was() -> None:
     assert await fitting.fit([SYSTEM, LLMMessage("user", "new")], 41, count) == [SYSTEM, LLMMessage("user", "new")]
 
 
-async def test_a_summary_stays_at_the_front_unless_the_last_turn_needs_its_room() -> None:
+async def test_summary_stays_unless_the_last_turn_needs_its_room() -> None:
     summary, long = LLMMessage("user", "sum", summary=True), LLMMessage("user", "x" * 40)
     whole = [SYSTEM, summary, *turns(6)]
     assert await HistoryTrimmer().fit(whole, 41, count) == [SYSTEM, summary, *whole[-4:]]
     assert await HistoryTrimmer().fit([SYSTEM, summary, long], 41, count) == [SYSTEM, long]
 
 
-async def test_the_last_turn_is_never_cut_however_many_steps_it_has() -> None:
+async def test_last_turn_is_never_cut_between_its_steps() -> None:
     call = LLMMessage("assistant", "a" * 10, tool_calls=(ToolCall("c", "t"),))
     last = [LLMMessage("user", "q" * 10), call, LLMMessage("tool", "r" * 10, tool_call_id="c")]
     assert await HistoryTrimmer().fit([SYSTEM, *turns(2), *last], 41, count) == [SYSTEM, *last]
     assert await HistoryTrimmer().fit([SYSTEM, *turns(2), *last], 30, count) is None
 
 
-def test_without_tools_only_what_was_said_is_left() -> None:
+def test_without_tools_keeps_only_text() -> None:
     call = LLMMessage("assistant", "Let me see.", tool_calls=(ToolCall("c", "t"),))
     result = LLMMessage("tool", "r", tool_call_id="c")
     silent = LLMMessage("assistant", tool_calls=(ToolCall("d", "t"),))
@@ -89,7 +86,7 @@ TALK = [
 
 
 async def count_words(messages: Sequence[LLMMessage]) -> int:
-    """A token for each character of the question."""
+    """Count one token per character of the last message."""
     return len(messages[-1].content or "")
 
 
@@ -97,28 +94,28 @@ def spoken(*texts: str) -> list[str]:
     return [f"[user]\n{text}" for text in texts]
 
 
-@pytest.mark.parametrize("wish", ["", "the numbers"])
-def test_a_request_can_be_taken_apart_again(wish: str) -> None:
-    request = summary_request(render_transcript(TALK, 1_000), wish)
+@pytest.mark.parametrize("focus", ["", "the numbers"])
+def test_summary_parts_reverses_summary_request(focus: str) -> None:
+    request = summary_request(render_transcript(TALK, 1_000), focus)
     assert summary_parts(request) == (
-        wish,
+        focus,
         ["[user]\nOne?\n\nOr two?", "[assistant]\n(calls count {})", "[tool count]\n[1]\n\n[2]"],
     )
 
 
 @pytest.mark.parametrize("text", ["", "Summarise the conversation below.", "hello"])
-def test_what_is_no_such_request_is_none(text: str) -> None:
+def test_summary_parts_of_another_text_is_none(text: str) -> None:
     assert summary_parts(text) is None
 
 
-async def test_what_fits_is_asked_as_it_was() -> None:
+async def test_summary_request_that_fits_is_unchanged() -> None:
     fitted = await summarize_in_window("x", spoken("one", "two"), 1_000, count_words, is_toy=False)
     assert fitted is not None
     assert fitted.messages[-1].content == summary_request("[user]\none\n\n[user]\ntwo", "x")
     assert fitted.left_out == 0
 
 
-async def test_of_too_much_the_newest_is_kept_and_the_longest_shortened() -> None:
+async def test_long_summary_request_keeps_the_newest_and_shortens_the_longest() -> None:
     fitted = await summarize_in_window(
         "", spoken("old " * 100, "one", "long " * 400, "last"), 400, count_words, is_toy=False
     )
@@ -130,7 +127,7 @@ async def test_of_too_much_the_newest_is_kept_and_the_longest_shortened() -> Non
     assert "…" in text
 
 
-async def test_of_too_many_the_oldest_are_left_out() -> None:
+async def test_summary_request_leaves_out_the_oldest_messages() -> None:
     fitted = await summarize_in_window("", spoken(*"abcdefghij" * 9), 400, count_words, is_toy=False)
     assert fitted is not None
     text = fitted.messages[-1].content or ""
@@ -139,28 +136,28 @@ async def test_of_too_many_the_oldest_are_left_out() -> None:
     assert 1 <= fitted.left_out < 80
 
 
-@pytest.mark.parametrize("answer", ["Summarise conversations.", "", "It is o", "The person said in a few sentences:"])
-async def test_where_a_toy_says_nothing_the_latest_of_what_it_was_shown_stands_for_it(answer: str) -> None:
+@pytest.mark.parametrize("answer", ["Summarise conversations.", "", "It is o", "The user said in a few sentences:"])
+async def test_unusable_toy_summary_is_replaced_by_the_newest_user_messages(answer: str) -> None:
     fitted = await summarize_in_window("", spoken(*"ab\nc" * 300, "last\none"), 10_000, count_words, is_toy=True)
     assert fitted is not None
     reply = fitted.finish(Reply(LLMMessage("assistant", answer), "max_tokens" if answer == "It is o" else "end_turn"))
     assert reply.stop_reason == "end_turn"
     said = reply.message.content or ""
-    assert said.startswith("The person said, the latest last:\n\n- ")
+    assert said.startswith("The user said, newest last:\n\n- ")
     assert said.endswith("\n- last one")
     assert len(said) < 10_000
     whole = Reply(LLMMessage("assistant", "They said abc."), "end_turn")
     assert fitted.finish(whole) == whole
 
 
-async def test_what_a_larger_model_answers_is_taken_as_it_is() -> None:
+async def test_summary_of_a_larger_model_is_unchanged() -> None:
     fitted = await summarize_in_window("", spoken("one"), 1_000, count_words, is_toy=False)
     assert fitted is not None
     reply = Reply(LLMMessage("assistant", ""), "end_turn")
     assert fitted.finish(reply) is reply
 
 
-async def test_where_nothing_fits_there_is_nothing_to_ask() -> None:
+async def test_summary_request_is_none_if_nothing_fits() -> None:
     for is_toy in (True, False):
         assert await summarize_in_window("", spoken("one", "two"), 10, count_words, is_toy=is_toy) is None
 
@@ -173,6 +170,8 @@ async def test_where_nothing_fits_there_is_nothing_to_ask() -> None:
         ("It is o", "max_tokens", None),
     ],
 )
-def test_a_toy_s_summary_ends_with_its_last_sentence(text: str, stop_reason: StopReason, kept: str | None) -> None:
+def test_cut_toy_summary_ends_with_its_last_whole_sentence(
+    text: str, stop_reason: StopReason, kept: str | None
+) -> None:
     reply = whole_sentences(Reply(LLMMessage("assistant", text), stop_reason))
     assert (reply.message.content, reply.stop_reason) == ((kept, "end_turn") if kept else (text, "max_tokens"))

@@ -16,5 +16,5 @@ from aloop.llm.message_types import ToolCall
     ],
     ids=["one", "two", "none", "no json", "deep"],
 )
-def test_the_arguments_of_a_call_are_told_in_the_fewest_words(arguments: str, brief: str) -> None:
+def test_brief_shows_a_single_argument_or_the_json(arguments: str, brief: str) -> None:
     assert ToolCall("1", "x", arguments).brief == brief

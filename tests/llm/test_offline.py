@@ -1,9 +1,4 @@
-"""The offline demo.
-
-What the offline demo takes for a wish.
-
-What is arithmetic in a sentence, and what only looks like it.
-"""
+"""The offline demo: its answers, and the requests that it recognizes."""
 
 from __future__ import annotations
 
@@ -46,24 +41,24 @@ def used(tool: str, argument: str, content: str, *, is_error: bool = False) -> t
     return LLMMessage("assistant", tool_calls=(call,)), result
 
 
-async def test_the_pieces_make_up_the_answer() -> None:
-    *pieces, reply = await collect(user("tell me of the sea"))
+async def test_streamed_pieces_make_up_the_answer() -> None:
+    *pieces, reply = await collect(user("tell me about the sea"))
     assert isinstance(reply, Reply)
     assert len(pieces) > 5
     texts = [piece.text for piece in pieces if isinstance(piece, TextDelta)]
     assert "".join(texts) == reply.message.content
 
 
-async def test_the_same_conversation_gets_the_same_answer() -> None:
-    assert await collect(user("tell me of the sea")) == await collect(user("tell me of the sea"))
+async def test_offline_answers_are_deterministic() -> None:
+    assert await collect(user("tell me about the sea")) == await collect(user("tell me about the sea"))
 
 
-async def test_an_answer_names_its_model_and_counts_no_tokens() -> None:
+async def test_offline_answer_has_a_model_and_no_usage() -> None:
     reply = await reply_to(user("hello"))
     assert (reply.message.model, reply.message.usage, reply.usage) == ("offline", None, Usage())
 
 
-async def test_the_first_answer_says_what_it_is_and_the_later_ones_do_not() -> None:
+async def test_only_the_first_answer_introduces_the_demo() -> None:
     first = await text_of(user("hello"))
     assert "not a language model" in first
     assert "ANTHROPIC_API_KEY" in first
@@ -71,7 +66,7 @@ async def test_the_first_answer_says_what_it_is_and_the_later_ones_do_not() -> N
     assert "not a language model" not in second
 
 
-async def test_text_is_quoted_in_part_with_the_number_of_messages() -> None:
+async def test_answer_quotes_the_start_of_a_text_and_counts_messages() -> None:
     earlier = (LLMMessage("system", "Be kind."), user("a"), LLMMessage("assistant", "b"))
     text = await text_of(*earlier, user("word " * 40))
     assert text.startswith("You wrote: `word word")
@@ -79,13 +74,13 @@ async def test_text_is_quoted_in_part_with_the_number_of_messages() -> None:
     assert "I remember 3 messages of this conversation." in text
 
 
-async def test_a_greeting_is_greeted() -> None:
+async def test_greeting_is_answered_with_hello() -> None:
     assert (await text_of(user("Hello there!"))).startswith("Hello! I remember 1 message of")
 
 
-async def test_empty_text_and_no_text_are_answered() -> None:
-    assert "nothing" in await text_of(user("  "))
-    assert "nothing" in await text_of()
+async def test_empty_message_and_empty_history_are_answered() -> None:
+    assert "message is empty" in await text_of(user("  "))
+    assert "message is empty" in await text_of()
 
 
 async def test_arithmetic_calls_the_calculator() -> None:
@@ -95,14 +90,14 @@ async def test_arithmetic_calls_the_calculator() -> None:
 
 
 @pytest.mark.parametrize("result", ["8", "2+2*3 = 8"])
-async def test_the_result_is_the_answer(result: str) -> None:
+async def test_calculator_result_is_the_answer(result: str) -> None:
     text = await text_of(user("what is 2+2*3?"), *used("calculator", "2+2*3", result))
     assert text.startswith("`2+2*3` = **8**")
 
 
-async def test_a_failed_calculation_is_told() -> None:
+async def test_failed_calculation_is_reported() -> None:
     text = await text_of(user("9**9**9"), *used("calculator", "9**9**9", "Too large.", is_error=True))
-    assert text.startswith("The tool `calculator` could not do that with `9**9**9`: Too large.")
+    assert text.startswith("The tool `calculator` failed for `9**9**9`: Too large.")
 
 
 @pytest.mark.parametrize(
@@ -116,44 +111,44 @@ async def test_a_failed_calculation_is_told() -> None:
         ("read 2+2.txt", "2+2.txt"),
     ],
 )
-async def test_read_calls_the_file_tool(asked: str, path: str) -> None:
+async def test_read_request_calls_read_file(asked: str, path: str) -> None:
     (call,) = (await reply_to(user(asked))).message.tool_calls
     assert (call.name, json.loads(call.arguments)) == ("read_file", {"path": path})
 
 
-async def test_prose_about_reading_is_prose() -> None:
+async def test_prose_with_the_word_read_calls_no_tool() -> None:
     assert (await reply_to(user("read me a story about the sea"))).stop_reason == "end_turn"
 
 
-async def test_a_file_is_told_by_its_lines() -> None:
+async def test_file_answer_has_the_line_count_and_the_first_lines() -> None:
     content = "\n".join(f"line {number}" for number in range(1, 13))
     text = await text_of(user("read notes.txt"), *used("read_file", "notes.txt", content))
-    assert text.startswith("I read **12 lines** of `notes.txt`. It begins:\n\n```\nline 1\n")
+    assert text.startswith("I read **12 lines** of `notes.txt`. It begins with:\n\n```\nline 1\n")
     assert "line 6" not in text
 
 
-async def test_a_fence_in_a_file_does_not_end_the_quote() -> None:
+async def test_fence_in_a_file_does_not_end_the_quote() -> None:
     text = await text_of(user("read a.md"), *used("read_file", "a.md", "```\ncode\n```"))
-    assert "I read **3 lines** of `a.md`. It says:\n\n````\n```\ncode\n```\n````" in text
+    assert "I read **3 lines** of `a.md`. It contains:\n\n````\n```\ncode\n```\n````" in text
 
 
 @pytest.mark.parametrize("content", ["", "(the file is empty)"])
-async def test_an_empty_file_is_empty(content: str) -> None:
+async def test_empty_file_is_reported_as_empty(content: str) -> None:
     assert (await text_of(user("read a"), *used("read_file", "a", content))).startswith("`a` is **empty**.")
 
 
-async def test_backticks_are_quoted_whole() -> None:
+async def test_backticks_in_a_quote_are_escaped() -> None:
     assert (await text_of(user("say `x`"))).startswith("You wrote: `` say `x` ``.")
 
 
 @pytest.mark.parametrize("asked", ["read notes.txt", "what is 2+2?"])
-async def test_without_the_tool_it_says_so(asked: str) -> None:
+async def test_missing_tool_is_reported(asked: str) -> None:
     reply = await reply_to(user(asked), tools=())
     assert reply.message.tool_calls == ()
-    assert "offered" in (reply.message.content or "")
+    assert "no tool for it" in (reply.message.content or "")
 
 
-async def test_the_ids_of_calls_are_never_used_twice() -> None:
+async def test_call_ids_are_unique_within_a_conversation() -> None:
     earlier = used("calculator", "1+1", "2")
     kept = LLMMessage("assistant", tool_calls=(ToolCall("call_offline_4", "calculator"),))
     (call,) = (await reply_to(kept, *earlier, user("2+2"))).message.tool_calls
@@ -161,17 +156,17 @@ async def test_the_ids_of_calls_are_never_used_twice() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["not json", "[1]", "{}"])
-async def test_a_call_of_another_model_does_not_puzzle_it(arguments: str) -> None:
+async def test_call_of_another_model_with_odd_arguments_is_answered(arguments: str) -> None:
     call = ToolCall("c", "search_files", arguments)
     result = LLMMessage("tool", "found", tool_call_id="c")
     assert "I read **1 line**" in await text_of(LLMMessage("assistant", tool_calls=(call,)), result)
 
 
-async def test_a_result_without_its_call_does_not_puzzle_it() -> None:
+async def test_result_without_its_call_is_answered() -> None:
     assert "found" in await text_of(LLMMessage("tool", "found"))
 
 
-async def test_aclose_leaves_it_usable() -> None:
+async def test_offline_model_is_usable_after_aclose() -> None:
     llm = OfflineLLM(delay=0)
     await llm.aclose()
     assert [event async for event in llm.stream([user("hello")])]
@@ -181,15 +176,15 @@ WRITE_FILE = ToolSpec("write_file", "", {"type": "object", "required": ["path", 
 RUN_SHELL = ToolSpec("run_shell", "", {"type": "object", "required": ["command"]})
 
 
-async def test_it_writes_and_runs_with_the_tools_for_that() -> None:
+async def test_write_and_run_requests_call_their_tools() -> None:
     reply = await reply_to(user("write a.txt: hello"), tools=(WRITE_FILE,))
     assert json.loads(reply.message.tool_calls[0].arguments) == {"path": "a.txt", "content": "hello\n"}
     reply = await reply_to(user("run make"), tools=(RUN_SHELL,))
     assert json.loads(reply.message.tool_calls[0].arguments) == {"command": "make"}
-    assert "no tool for it is offered" in await text_of(user("run make"))
+    assert "no tool for it" in await text_of(user("run make"))
 
 
-async def test_it_tells_what_came_of_writing_and_running() -> None:
+async def test_results_of_write_and_run_are_reported() -> None:
     wrote = await text_of(user("write a.txt: x"), *used("write_file", "a.txt", "Changed a.txt: 1 line added.\n--- a"))
     assert wrote.startswith("Done. Changed a.txt: 1 line added.")
     ran = await text_of(user("run make"), *used("run_shell", "make", "all ```done```\n[exit code 0]"))
@@ -197,7 +192,7 @@ async def test_it_tells_what_came_of_writing_and_running() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wish"),
+    ("text", "intent"),
     [
         ("write notes.txt: hello world", Intent("write_file", ("notes.txt", "hello world\n"))),
         ('Please write the file "my notes.txt":\none\ntwo', Intent("write_file", ("my notes.txt", "one\ntwo\n"))),
@@ -208,12 +203,12 @@ async def test_it_tells_what_came_of_writing_and_running() -> None:
         ("What is 6 * 7?", Intent("calculator", ("6 * 7",))),
     ],
 )
-def test_a_wish_is_understood(text: str, wish: Intent) -> None:
-    assert find_intent(text) == wish
+def test_find_intent_recognizes_a_request(text: str, intent: Intent) -> None:
+    assert find_intent(text) == intent
 
 
 @pytest.mark.parametrize("text", ["write me a poem", "I run a shop", "write:", "hello", "running late"])
-def test_other_text_is_none(text: str) -> None:
+def test_find_intent_of_other_text_is_none(text: str) -> None:
     assert find_intent(text) is None
 
 
@@ -237,7 +232,7 @@ def test_other_text_is_none(text: str) -> None:
         ("it is **2+3**", "2+3"),
     ],
 )
-def test_arithmetic_is_found(text: str, expression: str) -> None:
+def test_find_expression_finds_arithmetic(text: str, expression: str) -> None:
     assert find_expression(text) == expression
 
 
@@ -276,14 +271,14 @@ def test_arithmetic_is_found(text: str, expression: str) -> None:
         "1. one\n2. two",
     ],
 )
-def test_what_only_looks_like_arithmetic_is_left_alone(text: str) -> None:
+def test_find_expression_ignores_dates_ranges_and_the_like(text: str) -> None:
     assert find_expression(text) is None
 
 
-def test_arithmetic_in_a_pasted_page_is_no_question() -> None:
+def test_find_expression_ignores_long_texts() -> None:
     assert find_expression("2+2 " + "and so on " * 50) is None
 
 
 @given(st.text(alphabet="0123456789 ()+-*/%^.,x=?ab", max_size=320) | st.text())
-def test_any_text_is_answered_without_an_error(text: str) -> None:
+def test_find_expression_accepts_any_text(text: str) -> None:
     find_expression(text)

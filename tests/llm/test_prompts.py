@@ -1,7 +1,4 @@
-"""The standard system message in few words.
-
-The system prompt.
-"""
+"""The system prompt and its short form."""
 
 from __future__ import annotations
 
@@ -12,36 +9,36 @@ from aloop.llm.prompts import BRIEF, briefly, is_system_prompt, system_prompt
 from aloop.tools import ToolRunner, default_tools
 
 
-def test_the_standard_text_is_a_few_words() -> None:
+def test_briefly_shortens_the_standard_prompt() -> None:
     tool = ToolSpec("calculator", "", {})
     assert briefly(system_prompt(Path("/tmp"), [tool])) == briefly(system_prompt(Path("/"), [])) == BRIEF
 
 
-def test_what_a_person_added_to_it_stays() -> None:
+def test_briefly_keeps_text_added_by_the_user() -> None:
     assert briefly(system_prompt(Path("/tmp"), []) + "\n\nSpeak French.") == f"{BRIEF}\n\nSpeak French."
 
 
-def test_a_text_of_ones_own_is_left_alone() -> None:
+def test_briefly_leaves_a_custom_prompt_alone() -> None:
     assert briefly("You are a pirate.\n\nTools: a sword.") == "You are a pirate.\n\nTools: a sword."
 
 
-def test_it_says_who_and_where_and_with_what(tmp_path: Path) -> None:
+def test_system_prompt_has_identity_directory_and_tools(tmp_path: Path) -> None:
     text = system_prompt(tmp_path, ToolRunner(default_tools(tmp_path)).specs)
     assert "You are aloop" in text
     assert str(tmp_path) in text
     assert "calculator, read_file, list_files, search_files, write_file, edit_file, run_shell" in text
-    assert "What is refused stays undone" in text
+    assert "If the user denies a call" in text
 
 
-def test_it_is_the_same_text_each_time(tmp_path: Path) -> None:
+def test_system_prompt_is_deterministic(tmp_path: Path) -> None:
     assert system_prompt(tmp_path, ()) == system_prompt(tmp_path, ())
 
 
-def test_without_tools_it_says_that_there_are_none(tmp_path: Path) -> None:
+def test_system_prompt_without_tools_mentions_none(tmp_path: Path) -> None:
     assert "no tools" in system_prompt(tmp_path, ())
 
 
-def test_a_text_of_ours_is_known_and_one_with_more_in_it_is_not() -> None:
+def test_is_system_prompt_rejects_any_added_text() -> None:
     tools = ToolRunner(default_tools(Path("/work"))).specs
     text = system_prompt(Path("/work"), tools)
     assert is_system_prompt(text)

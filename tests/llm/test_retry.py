@@ -1,4 +1,4 @@
-"""When to ask again, and after how long."""
+"""The retry policy."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from aloop.errors import (
     ServerFailed,
     StreamBroken,
 )
-from aloop.llm.retry import LONGEST_ASKED, RetryPolicy
+from aloop.llm.retry import MAX_RETRY_AFTER, RetryPolicy
 
 STEADY = RetryPolicy(chance=lambda: 0.0)
 
 
-def test_pauses_double_up_to_the_longest_and_then_it_is_given_up() -> None:
+def test_pauses_double_up_to_the_longest_and_then_end() -> None:
     policy = RetryPolicy(tries=8, chance=lambda: 0.0)
     pauses = [policy.pause(ServerFailed("down"), failures) for failures in range(1, 9)]
     assert pauses == [1, 2, 4, 8, 16, 16, 16, None]
 
 
-def test_a_pause_is_shortened_by_chance_so_that_nobody_comes_back_together() -> None:
+def test_pause_is_shortened_at_random() -> None:
     assert RetryPolicy(chance=lambda: 1.0).pause(ServerFailed("down"), 1) == 0.75
 
 
-def test_what_the_api_asks_for_is_waited_but_never_more_than_a_minute() -> None:
+def test_retry_after_is_obeyed_up_to_a_minute() -> None:
     assert STEADY.pause(RateLimited("too many", 17), 1) == 17
     assert STEADY.pause(RateLimited("too many", 0), 1) == 0
-    assert STEADY.pause(RateLimited("too many", 3600), 1) == LONGEST_ASKED
+    assert STEADY.pause(RateLimited("too many", 3600), 1) == MAX_RETRY_AFTER
 
 
-def test_a_network_that_is_not_there_is_tried_less_often() -> None:
+def test_connection_failures_are_retried_less_often() -> None:
     tries = [STEADY.pause(ConnectionFailed("no route"), failures) for failures in (1, 2, 3)]
     assert tries == [1, 2, None]
 
 
 @pytest.mark.parametrize("kind", [RateLimited, ServerFailed, ConnectionFailed, StreamBroken])
-def test_what_may_pass_is_tried_again(kind: type[LLMError]) -> None:
+def test_transient_error_is_retried(kind: type[LLMError]) -> None:
     assert STEADY.pause(kind("it failed"), 1) is not None
 
 
 @pytest.mark.parametrize(
     "kind", [MissingCredentials, AuthenticationFailed, ModelNotFound, RequestRejected, ContextOverflow]
 )
-def test_what_will_fail_again_is_not(kind: type[LLMError]) -> None:
+def test_permanent_error_is_not_retried(kind: type[LLMError]) -> None:
     assert STEADY.pause(kind("it failed"), 1) is None
 
 
-async def test_the_seconds_are_counted_down_to_nothing() -> None:
+async def test_count_down_yields_the_remaining_seconds() -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:

@@ -1,12 +1,12 @@
-"""Stands for xllamacpp where it would be installed: the stub of the Messages API, in a process of its own.
+"""A fake of xllamacpp: the stub of the Messages API in the worker process.
 
-Its "weights" are a file that begins as GGUF does and goes on with JSON, which says how this model behaves::
+Its weights are a file that begins like GGUF and continues with JSON, which sets the behaviour of the model::
 
-    {"window": 4096, "takes_tools": false, "waits_for": "/path/of/a/fifo", "fails": "words for the log"}
+    {"window": 4096, "takes_tools": false, "waits_for": "/path/of/a/fifo", "fails": "message for the log"}
 
-It answers with the JSON of what it was sent, and with the process that it runs in. Asked to ``die``, it dies in
-mid-answer, and asked to ``say nothing`` it does that; asked to ``call``, it calls the calculator first; asked to
-``read slowly``, it has read a bit more of the question at each look at its slot, and answers after the fourth.
+It answers with the JSON of the request and its own process ID. Some messages have a special effect: ``die`` kills the
+process within an answer, ``say nothing`` gives an empty answer, ``call`` calls the calculator first, and ``read
+slowly`` reports more progress with each request for it and answers after the fourth.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAGIC = "GGUF"
 
 
 class CommonParams:
-    """Takes whatever is set."""
+    """Accepts any parameter."""
 
     def __init__(self) -> None:
         self.model = SimpleNamespace(path="")
@@ -39,7 +39,7 @@ class CommonParams:
 
 
 class Server(StubServer):
-    """A server of the model that ``params`` name; making it is what takes the time."""
+    """A server for the model in ``params``; creating it loads the model."""
 
     def __init__(self, params: CommonParams) -> None:
         self._how = json.loads(Path(params.model.path).read_text().removeprefix(MAGIC) or "{}")
@@ -66,7 +66,7 @@ class Server(StubServer):
             settings = {"n_ctx": self._how.get("window", 4096)}
             return 0, _plain({"default_generation_settings": settings, "chat_template_caps": caps})
         if request.path.startswith("/v1/messages/count_tokens"):
-            return 0, _plain({"input_tokens": len(json.dumps(request.body).split())})  # a token for each word
+            return 0, _plain({"input_tokens": len(json.dumps(request.body).split())})  # one token per word
         if request.path == "/slots":
             return 0, _plain([self._look()])
         return super().take(request)
@@ -84,7 +84,7 @@ class Server(StubServer):
             case "say nothing":
                 return Answer()
             case "call":
-                # The last text of the person, also when what follows it is a result.
+                # last_user_text ignores tool results, so a request with a result has the same text.
                 if request.body["messages"][-1]["content"][0]["type"] == "text":
                     return Answer(Text("Let me see."), ToolUse("calculator", {"expression": "17*23"}))
             case "read slowly":

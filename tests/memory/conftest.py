@@ -1,4 +1,4 @@
-"""What the tests of storage share: a disk that can fail, and a look at all that is on it."""
+"""Fixtures for storage tests: a faulty file system and a folder snapshot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.memory.faults import FaultyPort
 
 @pytest.fixture
 def fs(monkeypatch: pytest.MonkeyPatch) -> FaultyPort:
-    """A disk for the whole process that fails when told to."""
+    """A file system for the whole process that fails on request."""
     fs = FaultyPort()
     monkeypatch.setattr(filesystem, "SYSTEM", fs)
     return fs
@@ -25,7 +25,7 @@ def fs(monkeypatch: pytest.MonkeyPatch) -> FaultyPort:
 
 @pytest.fixture
 def everything() -> Callable[[Path], dict[str, bytes | str]]:
-    """Return the bytes of all files below a folder, by their paths, and where links point."""
+    """Return a function that reads all files and links below a folder, by path."""
 
     def look(folder: Path) -> dict[str, bytes | str]:
         return {
@@ -39,13 +39,13 @@ def everything() -> Callable[[Path], dict[str, bytes | str]]:
 
 @pytest.fixture
 def backend(fs: FaultyPort, sessions_dir: Path) -> YamlBackend:
-    """A sessions folder that does not exist yet."""
+    """The backend of a sessions folder that does not exist yet."""
     return YamlBackend(sessions_dir)
 
 
 @pytest.fixture
 async def manager(fs: FaultyPort, sessions_dir: Path) -> MemoryManager:
-    """A saved session of one exchange."""
+    """The manager of a saved session with one exchange."""
     manager = MemoryManager(sessions_dir=sessions_dir)
     await say(manager, user("Hi"), answer("Hello"))
     return manager

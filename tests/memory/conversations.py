@@ -1,4 +1,4 @@
-"""Conversations as tests hold them: what is said, the file that it is in, and what that holds."""
+"""Helpers that add messages to a conversation and read its file."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 
 
 async def say(manager: MemoryManager, *messages: LLMMessage) -> None:
-    """Add messages without a turn, and save."""
+    """Add messages outside of a turn, and save."""
     for message in messages:
         await manager.add_message(message)
     await manager.save_memory()
 
 
 async def take_turn(
-    manager: MemoryManager, question: str, answer: str, meanwhile: Callable[[], object] = lambda: None
+    manager: MemoryManager, question: str, answer: str, between: Callable[[], object] = lambda: None
 ) -> None:
-    """Take a turn of two messages; ``meanwhile`` is called between them."""
+    """Take a turn of two messages; ``between`` is called after the first."""
     async with manager.turn() as turn:
         await turn.add(LLMMessage("user", question))
-        meanwhile()
+        between()
         await turn.add(LLMMessage("assistant", answer))
 
 
@@ -32,5 +32,5 @@ def file_of(manager: MemoryManager) -> Path:
 
 
 async def stored(manager: MemoryManager) -> tuple[LLMMessage, ...]:
-    """Return the messages as its file has them."""
-    return (await MemoryManager.load_session(manager.session_id, sessions_dir=manager.sessions_dir)).messages
+    """Return the messages in the session file."""
+    return (await SessionLibrary(manager.sessions_dir).load(manager.session_id)).messages

@@ -1,4 +1,4 @@
-"""Sessions and messages to test with, and strategies that make more of them."""
+"""Sample sessions and messages, and Hypothesis strategies for more."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ messages:
     tool_call_id: call_abc123
     name: calculator
 """
-"""The session file of spec/memory-persistence.md, to the byte."""
+"""The session file of the specification, byte for byte."""
 
 
 def user(text: str) -> LLMMessage:
@@ -62,12 +62,12 @@ def call(identity: str = "call_1", arguments: str = '{"expression": "2+2"}') -> 
 
 
 def session(*messages: LLMMessage, identity: str = ID, updated_at: datetime = NOON, system: str = "") -> Session:
-    """Return a session that is not on disk yet."""
+    """Return a session that is not on disk."""
     system_messages = (LLMMessage("system", system),) if system else ()
     return Session(identity, NOON, updated_at, system_messages, messages, Path())
 
 
-# One of everything that a message can carry.
+# Messages that together use every field.
 RICH = (
     user("What is 2 + 2?\n\n\tAnd why? 🎈\n"),
     LLMMessage(
@@ -89,7 +89,7 @@ RICH = (
     LLMMessage("assistant", "", skip=True),
 )
 
-# What has broken one YAML reader or another, or could.
+# Texts that YAML parsers may misread.
 _TRICKS = (
     *(
         "\n",
@@ -157,7 +157,7 @@ _TRICKS = (
 
 any_char = st.one_of(st.characters(), st.characters(categories=["Cs", "Cc", "Zs", "Zl", "Zp", "Cf"]))
 texts = st.lists(st.one_of(st.sampled_from(_TRICKS), st.text(any_char, max_size=6)), max_size=12).map("".join)
-"""Text of every kind, lone surrogates included."""
+"""Any text, including lone surrogates."""
 
 words = st.one_of(st.sampled_from(("call_1", "a.b/c:d-e", "null", "No", "y", "123", "")), texts)
 
@@ -181,4 +181,4 @@ messages = st.builds(
     summary=st.booleans(),
     output_file=st.none() | words,
 )
-"""Messages with anything in any field."""
+"""Messages with arbitrary fields."""

@@ -1,4 +1,4 @@
-"""A disk that fails when told to, and remembers what it was asked."""
+"""A file system that fails on request and records its calls."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ WRITING = frozenset(
 
 
 class FaultyPort(FileSystem):
-    """The operating system, with faults.
+    """The real file system, with faults.
 
-    ``fail`` makes a call fail, each time until ``heal``. ``before`` maps a call to something done just before it, and
-    ``most`` is how many bytes a single write takes. ``calls`` are the names and first arguments of all calls.
+    ``fail`` makes calls fail until ``heal``. ``before`` maps a call to a function that is called first; ``most`` limits
+    the bytes of a single write. ``calls`` are the names and first arguments of all calls.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class FaultyPort(FileSystem):
         self.calls: list[tuple[str, object]] = []
 
     def fail(self, *calls: str, number: int = errno.ENOSPC, on: str = "") -> None:
-        """Make ``calls`` fail with an errno, where the path that they are given contains ``on``."""
+        """Make ``calls`` fail with an errno if their path contains ``on``."""
         assert set(calls) <= _CALLS
         self.faults.update(dict.fromkeys(calls, (number, on)))
 
@@ -39,7 +39,7 @@ class FaultyPort(FileSystem):
         self.faults.clear()
 
     def paths(self) -> set[Path]:
-        """Return every path that a call was given."""
+        """Return all paths that were passed to calls."""
         return {Path(argument) for _, argument in self.calls if isinstance(argument, str | Path)}
 
     def __getattribute__(self, name: str) -> Any:
@@ -53,7 +53,7 @@ class FaultyPort(FileSystem):
         number, on = self.faults.get(name, (0, ""))
         if number and on in str(arguments[0]):
             if name == "close":
-                call(*arguments)  # a descriptor is gone, also when closing it fails
+                call(*arguments)  # a failed close still frees the descriptor
             raise OSError(number, os.strerror(number), str(arguments[0]))
         if name == "write" and self.most is not None:
             return call(arguments[0], arguments[1][: self.most])

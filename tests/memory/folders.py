@@ -1,4 +1,4 @@
-"""Sessions put into a sessions folder, for the tests of what is done with them there."""
+"""Helpers that store sessions in a sessions folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BROKEN_ID = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
 def put(backend: YamlBackend, identity: str = ID, minutes: int = 0, *messages: LLMMessage) -> Path:
-    """Store a session, last changed so many minutes after noon, and return its file."""
+    """Store a session, last changed ``minutes`` after noon, and return its file."""
     changed = NOON + timedelta(minutes=minutes)
     return backend.create(session(*messages or (user("Hi"),), identity=identity, updated_at=changed)).path
 

@@ -1,4 +1,4 @@
-"""Session files as people write them: every style, indentation, order and line end that YAML leaves to their taste."""
+"""Random session files in every style, indentation and order that YAML allows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ROLES: tuple[Role, ...] = ("user", "assistant")
 
 @dataclass
 class Handwritten:
-    """A file's bytes, what it means, and what a save may not keep: the values that it has to replace."""
+    """A file's bytes, its meaning, and the values that a save has to replace."""
 
     data: bytes
     messages: tuple[LLMMessage, ...]
@@ -41,11 +41,11 @@ class Handwritten:
     encoding: str
     bom: bytes
     stamp: str | None
-    """The text that stands as the value of ``updated_at``; None when there is no such key."""
+    """The text of the value of ``updated_at``; None if there is no such key."""
     empty: str | None = None
-    """The text that stands as the value of ``messages`` and means none."""
+    """The text of the value of ``messages`` if it is empty."""
     root: int = 0
-    """The column of the keys of the session itself."""
+    """The column of the session's own keys."""
 
     @property
     def text(self) -> str:
@@ -63,9 +63,9 @@ class _Writer:
         return self.rng.random() < share
 
     def comment(self, before: str, column: int) -> str:
-        """Return ``before`` with nothing, blank lines, or a comment line at some column behind it."""
+        """Return ``before``, perhaps followed by blank lines or a comment line."""
         choice = self.rng.random()
-        # A block that keeps blank lines would take more of them for its own.
+        # More blank lines would become part of a block with "+".
         if choice < 0.75 or before.endswith("\n\n"):
             return before
         if choice < 0.85:
@@ -73,7 +73,7 @@ class _Writer:
         return f"{before}{' ' * self.rng.choice((0, column, column + 2))}# a note: {self.rng.choice(_WORDS)}\n"
 
     def aside(self) -> str:
-        """Return what may stand behind a value on its line."""
+        """Return the rest of a line after a value: nothing, spaces or a comment."""
         return self.rng.choice(("", "", "", "", "  ", " # aside: [x]"))
 
     def message(self) -> LLMMessage:
@@ -107,7 +107,7 @@ class _Writer:
         return self.comment(start + margin.join(pairs), self.column)
 
     def content(self, text: str, column: int) -> str:
-        """Return ``content:`` and the text in one of the styles that can hold it."""
+        """Return ``content:`` and the text in a random style that can represent it."""
         margin = " " * (column + self.rng.choice((1, 2, 2, 4)))
         styles = ["double", "folded double"]
         if text.strip("\n") and not text.startswith((" ", "\n")):
@@ -137,7 +137,7 @@ class _Writer:
 
 
 def write_by_hand(rng: random.Random, form: Form | None = None) -> Handwritten:
-    """Return a file that means something, in whatever way."""
+    """Return a random valid file, of the given form if any."""
     kind = rng.choice(FORMS) if form is None else form
     root = rng.choice((0, 0, 0, 0, 0, 2, 3)) if kind not in {"below", "braces"} else 0
     writer = _Writer(rng, root, root + rng.choice((0, 1, 2, 2, 2, 4, 7)))
@@ -145,7 +145,7 @@ def write_by_hand(rng: random.Random, form: Form | None = None) -> Handwritten:
     newline = rng.choice(("\n", "\n", "\r\n"))
     empty = {"empty": "[]", "null": rng.choice(("", "null", "~"))}.get(kind)
     text = _braces(writer, stamp) if kind == "braces" else _lines(writer, stamp, kind, empty)
-    # Without its last line end a literal block would lose its own.
+    # Without its last newline a literal block would lose the final newline of its text.
     if not (
         text.endswith("\n\n") or (writer.messages and (writer.messages[-1].content or "").endswith("\n"))
     ) and writer.chance(0.2):
@@ -188,7 +188,7 @@ def _lines(writer: _Writer, stamp: str | None, form: Form, empty: str | None) ->
     elif empty is not None:
         messages = f"{margin}messages: {empty}".rstrip() + f"{writer.aside()}\n"
     if form != "missing":
-        # Last, as in the specification, more often than not; below the end marker there is only one place for them.
+        # Usually last, as in the specification, and always if more messages are below the end marker.
         sections.insert(
             len(sections) if form == "below" else rng.choice((rng.randrange(len(sections) + 1), len(sections))),
             messages,

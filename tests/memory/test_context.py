@@ -1,7 +1,4 @@
-"""What a model is sent: whatever the history looks like, a valid transcript.
-
-How full the window is: what the API counted, and what is guessed until it does.
-"""
+"""Any history is sent as a valid transcript, and the context is measured."""
 
 from __future__ import annotations
 
@@ -27,49 +24,49 @@ def sent(*history: LLMMessage) -> tuple[LLMMessage, ...]:
     return project((), history).messages
 
 
-def test_a_valid_history_is_sent_as_it_is_with_the_system_first() -> None:
+def test_valid_history_is_sent_unchanged_after_the_system_message() -> None:
     projection = project(SYSTEM, WHOLE)
     assert projection.messages == (*SYSTEM, *WHOLE)
     assert projection.repairs == ()
 
 
-def test_nothing_is_sent_of_nothing() -> None:
+def test_empty_history_sends_nothing() -> None:
     assert project((), ()).messages == ()
 
 
-def test_what_is_skipped_is_not_sent() -> None:
+def test_skipped_message_is_not_sent() -> None:
     assert sent(user("a"), replace(user("b"), skip=True), user("c")) == (user("a"), user("c"))
 
 
-def test_a_skipped_call_takes_its_result_along() -> None:
-    question, asked, told, said = WHOLE
-    assert sent(question, replace(asked, skip=True), told, said) == (question, said)
+def test_result_of_a_skipped_call_is_not_sent() -> None:
+    question, asked, returned, final = WHOLE
+    assert sent(question, replace(asked, skip=True), returned, final) == (question, final)
 
 
-def test_a_skipped_result_is_stood_in_for() -> None:
-    question, asked, told, said = WHOLE
-    assert sent(question, asked, replace(told, skip=True), said) == (question, asked, answer_for(call()), said)
+def test_skipped_result_is_replaced_by_a_placeholder() -> None:
+    question, asked, returned, final = WHOLE
+    assert sent(question, asked, replace(returned, skip=True), final) == (question, asked, answer_for(call()), final)
 
 
-def test_a_summary_stands_for_all_before_it() -> None:
+def test_summary_replaces_all_messages_before_it() -> None:
     summary = replace(user("So far: 4."), summary=True)
     assert sent(*WHOLE, summary, user("And 3+3?")) == (summary, user("And 3+3?"))
 
 
-def test_the_last_summary_counts_and_a_skipped_one_does_not() -> None:
+def test_last_summary_that_is_not_skipped_is_used() -> None:
     first, second = (replace(user(text), summary=True) for text in ("first", "second"))
     assert sent(first, user("a"), second, user("b")) == (second, user("b"))
     assert sent(first, user("a"), replace(second, skip=True), user("b")) == (first, user("a"), user("b"))
 
 
-def test_a_call_without_a_result_gets_one_at_once() -> None:
+def test_call_without_a_result_gets_a_placeholder() -> None:
     projection = project((), (user("Go"), answer("I will.", call()), user("Well?")))
     stand_in = LLMMessage("tool", UNANSWERED, tool_call_id="call_1", name="calculator", is_error=True)
     assert projection.messages == (user("Go"), answer("I will.", call()), stand_in, user("Well?"))
     assert "a tool call that had none" in projection.repairs[0]
 
 
-def test_a_call_at_the_very_end_gets_one_too() -> None:
+def test_call_at_the_end_gets_a_placeholder() -> None:
     assert sent(user("Go"), answer(None, call("a"), call("b")), result("1", "b"))[-2:] == (
         result("1", "b"),
         answer_for(call("a")),
@@ -87,51 +84,49 @@ def test_a_call_at_the_very_end_gets_one_too() -> None:
         (user("Hi"), answer(None, call()), user("Wait"), result("4")),
     ],
 )
-def test_a_result_that_answers_no_call_is_left_out(history: tuple[LLMMessage, ...]) -> None:
+def test_result_without_a_call_is_left_out(history: tuple[LLMMessage, ...]) -> None:
     projection = project((), history)
     assert_valid(projection.messages)
-    assert any("a tool result that answers no call" in repair for repair in projection.repairs)
+    assert any("a tool result without a tool call" in repair for repair in projection.repairs)
 
 
 @pytest.mark.parametrize("content", [None, "", " \n\t"])
 @pytest.mark.parametrize("role", ["user", "assistant"])
-def test_an_empty_message_is_left_out(role: str, content: str | None) -> None:
+def test_empty_message_is_left_out(role: str, content: str | None) -> None:
     empty = user(content or "") if role == "user" else answer(content)
     projection = project((), (user("Hi"), empty, user("There")))
     assert projection.messages == (user("Hi"), user("There"))
     assert "an empty message" in projection.repairs[0]
 
 
-def test_an_empty_result_is_a_result() -> None:
+def test_empty_result_is_sent() -> None:
     history = (user("Go"), answer(None, call()), result(""))
     assert sent(*history) == history
 
 
-def test_an_answer_before_any_question_is_left_out_with_its_results() -> None:
+def test_answer_before_the_first_question_is_left_out_with_its_results() -> None:
     projection = project((), (answer("Hi!", call()), result("4"), user("Hello")))
     assert projection.messages == (user("Hello"),)
-    assert "before any question" in projection.repairs[0]
+    assert "before the first user message" in projection.repairs[0]
 
 
-def test_a_summary_by_the_model_is_sent_all_the_same() -> None:
-    """Nothing else tells what came before; and it is the user who begins."""
+def test_summary_in_an_assistant_message_is_sent_as_user_message() -> None:
+    """A transcript must start with a user message."""
     summary = replace(answer("So far: 4."), summary=True)
     assert sent(*WHOLE, summary, user("And 3+3?")) == (replace(user("So far: 4."), summary=True), user("And 3+3?"))
 
 
-def test_calls_of_one_id_are_told_apart() -> None:
-    """An API refuses a request in which an id stands twice."""
+def test_calls_with_the_same_id_get_unique_ids() -> None:
+    """APIs reject requests with duplicate IDs."""
     once = (user("Go"), answer(None, call("a"), call("a", "{}")), result("1", "a"), result("2", "a"))
     projection = project((), (*once, *once))
     ids = [message.tool_call_id for message in projection.messages if message.role == "tool"]
     assert ids == ["a", "a-2", "a-3", "a-4"]
     assert_valid(projection.messages)
-    assert projection.repairs == (
-        "The history could not be sent as it is in the file: told apart tool calls of one id.",
-    )
+    assert projection.repairs == ("The history was repaired before sending: renamed tool calls with the same ID.",)
 
 
-def test_only_the_assistant_calls_tools() -> None:
+def test_tool_calls_outside_of_assistant_messages_are_left_out() -> None:
     odd = replace(user("Hi"), tool_calls=(call(),))
     assert sent(odd, result("4")) == (user("Hi"),)
     assert sent(user("Hi"), LLMMessage("system", "Now.", tool_calls=(call(),))) == (
@@ -140,11 +135,11 @@ def test_only_the_assistant_calls_tools() -> None:
     )
 
 
-def test_each_kind_of_repair_is_said_once() -> None:
+def test_each_kind_of_repair_is_reported_once() -> None:
     assert len(project((), (user("Hi"), result("1"), result("2"), result("3"))).repairs) == 1
 
 
-def test_open_calls_are_those_of_the_last_answer_that_nothing_answers() -> None:
+def test_unanswered_returns_open_calls_of_the_last_answer() -> None:
     assert unanswered([user("Go"), answer(None, call("a"), call("b")), result("1", "a")]) == [call("b")]
     assert unanswered([user("Go"), answer(None, call("a")), result("1", "a")]) == []
     assert unanswered([answer(None, call("a")), user("Well?")]) == []
@@ -152,7 +147,7 @@ def test_open_calls_are_those_of_the_last_answer_that_nothing_answers() -> None:
 
 
 def assert_valid(transcript: Sequence[LLMMessage]) -> None:
-    """Check what an API checks: order, and that each call is answered once, at once, and nothing else is."""
+    """Check the order of messages, and that each call has exactly one direct result."""
     open_calls: list[str] = []
     used: set[str] = set()
     asked = False
@@ -190,15 +185,14 @@ likely = st.one_of(
 @given(st.lists(likely, max_size=12))
 @settings(max_examples=800)
 def test_any_history_is_sent_as_a_valid_transcript(history: list[LLMMessage]) -> None:
-    mended = project((), history)
-    assert_valid(mended.messages)
-    # What is valid needs no second repair.
-    assert project((), mended.messages) == replace(mended, repairs=())
+    repaired = project((), history)
+    assert_valid(repaired.messages)
+    assert project((), repaired.messages) == replace(repaired, repairs=())
 
 
 @given(st.lists(messages, max_size=6))
 @settings(max_examples=50)
-def test_also_one_with_anything_in_any_field(history: list[LLMMessage]) -> None:
+def test_history_with_arbitrary_fields_is_sent_as_a_valid_transcript(history: list[LLMMessage]) -> None:
     assert_valid(project((), history).messages)
 
 
@@ -207,41 +201,41 @@ ANSWER = LLMMessage("assistant", "y" * 40, usage=Usage(1_000, 50, 200, 30))
 SYSTEM_TEXT = LLMMessage("system", "z" * 4_000)
 
 
-def test_before_the_first_answer_all_is_estimated() -> None:
+def test_measure_estimates_everything_before_the_first_answer() -> None:
     assert measure([SYSTEM_TEXT], [QUESTION], overhead=500) == (1_000 + 100 + 8 + 500, True)
 
 
-def test_after_an_answer_the_api_has_counted_system_and_tools_included() -> None:
+def test_measure_uses_the_usage_of_the_last_answer() -> None:
     assert measure([SYSTEM_TEXT], [QUESTION, ANSWER], overhead=500) == (1_280, False)
 
 
-def test_what_came_after_the_answer_is_estimated() -> None:
+def test_measure_estimates_messages_after_the_last_answer() -> None:
     tokens, is_estimate = measure([SYSTEM_TEXT], [QUESTION, ANSWER, QUESTION])
     assert (tokens, is_estimate) == (1_280 + 104, True)
 
 
-def test_a_count_of_another_context_is_no_count() -> None:
+def test_measure_ignores_usage_of_another_context() -> None:
     assert measure([], [QUESTION, ANSWER, QUESTION], counted_from=3)[0] == 104 + 14 + 104
 
 
-def test_an_answer_that_was_broken_off_counts_by_its_length() -> None:
+def test_measure_estimates_an_interrupted_answer() -> None:
     broken = LLMMessage("assistant", "w" * 400, interrupted=True)
     assert measure([], [QUESTION, ANSWER, QUESTION, broken])[0] == 1_280 + 104 + 104
 
 
-def test_what_is_not_sent_does_not_count() -> None:
+def test_measure_ignores_messages_that_are_not_sent() -> None:
     skipped = replace(QUESTION, skip=True)
     summary = LLMMessage("user", "s" * 40, summary=True)
     assert measure([], [QUESTION, skipped, summary])[0] == 14
 
 
-def test_calls_count_and_other_alphabets_take_more() -> None:
+def test_estimate_counts_tool_calls_and_non_ascii_bytes() -> None:
     call = LLMMessage("assistant", tool_calls=(ToolCall("c", "abcd", "e" * 36),))
     assert estimate([call]) == 14
     assert estimate([LLMMessage("user", "日本語です")]) == 4 + 3
 
 
-async def test_a_memory_tells_its_use_of_the_window(sessions_dir: Path) -> None:
+async def test_measure_context_returns_the_used_share_of_the_window(sessions_dir: Path) -> None:
     llm = ScriptedLLM()
     llm.context_window = 2_000
     memory = MemoryManager(llm, sessions_dir=sessions_dir)
@@ -252,7 +246,7 @@ async def test_a_memory_tells_its_use_of_the_window(sessions_dir: Path) -> None:
     assert (use, use.share) == (ContextUse(1_280, 2_000, False), 0.64)
 
 
-async def test_after_an_edit_and_after_a_reload_old_counts_are_forgotten(sessions_dir: Path) -> None:
+async def test_measure_context_ignores_old_usage_after_edit_and_reload(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     for message in (QUESTION, ANSWER, QUESTION, ANSWER):
         await memory.add_message(message)

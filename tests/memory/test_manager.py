@@ -1,7 +1,4 @@
-"""MemoryManager: the conversation, and the sessions that there are.
-
-Saves through MemoryManager: everything once, nothing lost, nothing of others overwritten.
-"""
+"""MemoryManager: the open conversation, stored sessions, and saves."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ import pytest
 from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound, StorageError
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.offline import OfflineLLM
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.context import UNANSWERED
 from tests.memory.conversations import file_of, say, stored
@@ -28,7 +25,7 @@ from tests.memory.faults import FaultyPort
 UNKNOWN = "ffffffff-5678-40ab-8def-1234567890ab"
 
 
-def test_an_id_is_there_from_the_start_and_nothing_else(sessions_dir: Path) -> None:
+def test_new_manager_has_an_id_and_creates_no_files(sessions_dir: Path) -> None:
     manager = MemoryManager(sessions_dir=sessions_dir)
     assert str(uuid.UUID(manager.session_id)) == manager.session_id
     assert MemoryManager(sessions_dir=sessions_dir).session_id != manager.session_id
@@ -38,12 +35,12 @@ def test_an_id_is_there_from_the_start_and_nothing_else(sessions_dir: Path) -> N
     assert not sessions_dir.exists()
 
 
-def test_the_sessions_folder_is_absolute() -> None:
+def test_sessions_dir_is_absolute() -> None:
     assert MemoryManager(sessions_dir="mine").sessions_dir == Path.cwd() / "mine"
     assert MemoryManager().sessions_dir == Path.cwd() / ".aloop" / "sessions"
 
 
-async def test_messages_are_kept_in_memory_until_they_are_saved(sessions_dir: Path) -> None:
+async def test_add_message_does_not_write_to_disk(sessions_dir: Path) -> None:
     manager = MemoryManager(sessions_dir=sessions_dir)
     await manager.add_message(user("Hi"))
     assert manager.messages == (user("Hi"),)
@@ -51,7 +48,7 @@ async def test_messages_are_kept_in_memory_until_they_are_saved(sessions_dir: Pa
     assert not sessions_dir.exists()
 
 
-async def test_a_system_message_stands_apart_and_goes_first(sessions_dir: Path) -> None:
+async def test_system_message_is_separate_and_sent_first(sessions_dir: Path) -> None:
     manager = MemoryManager(sessions_dir=sessions_dir)
     await say(manager, user("Hi"), LLMMessage("system", "Be kind."))
     assert manager.system_messages == (LLMMessage("system", "Be kind."),)
@@ -64,29 +61,29 @@ async def test_a_system_message_stands_apart_and_goes_first(sessions_dir: Path) 
     assert again.messages == (user("Hi"),)
 
 
-async def test_a_save_reports_where_it_went(manager: MemoryManager, sessions_dir: Path) -> None:
+async def test_save_reports_the_path(manager: MemoryManager, sessions_dir: Path) -> None:
     report = await manager.save_memory()
     assert report.path == manager.path == sessions_dir / file_of(manager).parent.name / "session.yaml"
     assert (report.beside, report.notice) == (False, None)
     assert report.path.parent.name.endswith(f"_{manager.session_id[:8]}")
 
 
-async def test_the_model_is_written_into_the_header(sessions_dir: Path) -> None:
+async def test_save_writes_the_model_into_the_header(sessions_dir: Path) -> None:
     llm = OfflineLLM()
     manager = MemoryManager(llm, sessions_dir=sessions_dir)
     assert manager.llm is llm
     await say(manager, user("Hi"))
-    assert (await MemoryManager.load_session(manager.session_id, sessions_dir=sessions_dir)).model == llm.model
+    assert (await SessionLibrary(sessions_dir).load(manager.session_id)).model == llm.model
 
 
-async def test_a_session_goes_on_where_it_ended(manager: MemoryManager, sessions_dir: Path) -> None:
+async def test_from_session_continues_a_stored_session(manager: MemoryManager, sessions_dir: Path) -> None:
     again = await MemoryManager.from_session(manager.session_id[:8].upper(), sessions_dir=sessions_dir)
     assert (again.session_id, again.messages, again.path) == (manager.session_id, manager.messages, manager.path)
     await say(again, user("More"))
     assert await stored(again) == (user("Hi"), answer("Hello"), user("More"))
 
 
-async def test_what_was_never_of_aloop_goes_on_as_well(sessions_dir: Path) -> None:
+async def test_save_extends_a_file_that_aloop_did_not_create(sessions_dir: Path) -> None:
     folder = sessions_dir / "from a friend"
     folder.mkdir(parents=True)
     (folder / "session.yaml").write_bytes(SPEC_SAMPLE)
@@ -98,14 +95,14 @@ async def test_what_was_never_of_aloop_goes_on_as_well(sessions_dir: Path) -> No
     assert saved.endswith(tail + b'  - role: user\n    content: "More"\n')
 
 
-async def test_resuming_swaps_in_place_after_everything_was_read(manager: MemoryManager, sessions_dir: Path) -> None:
+async def test_resume_replaces_the_current_session(manager: MemoryManager, sessions_dir: Path) -> None:
     other = MemoryManager(sessions_dir=sessions_dir)
     await say(other, user("Other"))
     loaded = await manager.resume(other.session_id)
     assert (loaded.id, manager.session_id, manager.messages) == (other.session_id, other.session_id, (user("Other"),))
 
 
-async def test_resuming_what_can_not_be_read_changes_nothing(manager: MemoryManager, sessions_dir: Path) -> None:
+async def test_failed_resume_keeps_the_current_session(manager: MemoryManager, sessions_dir: Path) -> None:
     broken = sessions_dir / "2025-01-31_0badcafe"
     broken.mkdir()
     (broken / "session.yaml").write_text("id: [")
@@ -118,7 +115,7 @@ async def test_resuming_what_can_not_be_read_changes_nothing(manager: MemoryMana
     assert len(await stored(manager)) == 3
 
 
-async def test_a_new_session_leaves_the_old_one_as_it_was(manager: MemoryManager) -> None:
+async def test_start_new_does_not_change_the_old_session(manager: MemoryManager) -> None:
     old, data = file_of(manager), file_of(manager).read_bytes()
     first = manager.session_id
     manager.start_new()
@@ -141,27 +138,27 @@ async def test_sessions_are_listed_found_counted_and_deleted(manager: MemoryMana
         await MemoryManager.find_session_by_prefix(manager.session_id[:13], sessions_dir=sessions_dir)
         == manager.session_id
     )
-    stats = await MemoryManager.session_stats(manager.session_id, sessions_dir=sessions_dir)
+    stats = await SessionLibrary(sessions_dir).stats(manager.session_id)
     assert stats.messages_by_role == {"user": 1, "assistant": 2, "tool": 1}
     assert stats.tool_calls == {"calculator": 1}
     assert (stats.usage, stats.message_count, stats.path) == (Usage(3, 4), 4, manager.path)
     assert stats.size == file_of(manager).stat().st_size
     assert manager.stats().messages_by_role == stats.messages_by_role
-    gone = await MemoryManager.delete_session(manager.session_id, sessions_dir=sessions_dir)
+    gone = await SessionLibrary(sessions_dir).delete(manager.session_id)
     assert (gone / "session.yaml").exists()
     assert len(await MemoryManager.list_sessions(None, sessions_dir=sessions_dir)) == 1
 
 
-async def test_there_may_be_no_sessions_at_all(sessions_dir: Path) -> None:
+async def test_missing_sessions_folder_contains_no_sessions(sessions_dir: Path) -> None:
     assert await MemoryManager.list_sessions(sessions_dir=sessions_dir) == []
     assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) is None
     assert await MemoryManager.find_session_by_prefix("a1b2", sessions_dir=sessions_dir) is None
     with pytest.raises(SessionNotFound):
-        await MemoryManager.load_session("a1b2", sessions_dir=sessions_dir)
+        await SessionLibrary(sessions_dir).load("a1b2")
     assert not sessions_dir.exists()
 
 
-async def test_a_prefix_of_several_names_them_and_an_empty_one_is_refused(sessions_dir: Path) -> None:
+async def test_ambiguous_prefix_has_candidates_and_invalid_prefix_is_rejected(sessions_dir: Path) -> None:
     for number in (1, 2):
         folder = sessions_dir / f"2025-01-31_{number}"
         folder.mkdir(parents=True)
@@ -174,14 +171,14 @@ async def test_a_prefix_of_several_names_them_and_an_empty_one_is_refused(sessio
             await MemoryManager.find_session_by_prefix(prefix, sessions_dir=sessions_dir)
 
 
-async def test_the_environment_says_where_sessions_are(
+async def test_environment_variable_sets_the_sessions_folder(
     manager: MemoryManager, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALOOP_SESSIONS_DIR", str(sessions_dir))
     assert await MemoryManager.find_latest_session() == manager.session_id
 
 
-async def test_a_history_that_is_no_transcript_is_mended_in_what_is_sent_alone(sessions_dir: Path) -> None:
+async def test_invalid_history_is_repaired_only_in_the_context(sessions_dir: Path) -> None:
     manager = MemoryManager(sessions_dir=sessions_dir)
     await say(manager, user("Go"), answer(None, call()), user("Well?"))
     assert [message.content for message in manager.get_context_for_llm()] == ["Go", None, UNANSWERED, "Well?"]
@@ -189,7 +186,7 @@ async def test_a_history_that_is_no_transcript_is_mended_in_what_is_sent_alone(s
     assert await stored(manager) == manager.messages == (user("Go"), answer(None, call()), user("Well?"))
 
 
-async def test_what_a_turn_adds_is_the_conversations(manager: MemoryManager) -> None:
+async def test_turn_adds_its_messages_to_the_conversation(manager: MemoryManager) -> None:
     async with manager.turn() as turn:
         await turn.add(user("2+2?"))
         assert manager.messages[-1] == user("2+2?")
@@ -201,7 +198,7 @@ async def test_what_a_turn_adds_is_the_conversations(manager: MemoryManager) -> 
     assert manager.message_count == 4
 
 
-async def test_each_save_adds_what_is_new_once(manager: MemoryManager) -> None:
+async def test_repeated_saves_write_each_message_once(manager: MemoryManager) -> None:
     for number in range(5):
         await say(manager, user(f"Question {number}\n\n"), answer(f"Answer\n{number}"))
         await manager.save_memory()
@@ -209,7 +206,7 @@ async def test_each_save_adds_what_is_new_once(manager: MemoryManager) -> None:
     assert manager.message_count == 12
 
 
-async def test_saves_at_one_time_add_everything_once(manager: MemoryManager) -> None:
+async def test_concurrent_saves_write_each_message_once(manager: MemoryManager) -> None:
     async def work(number: int) -> None:
         await manager.add_message(user(str(number)))
         await manager.save_memory()
@@ -219,8 +216,8 @@ async def test_saves_at_one_time_add_everything_once(manager: MemoryManager) -> 
     assert manager.message_count == 22
 
 
-async def test_a_save_that_was_cancelled_is_not_saved_twice(manager: MemoryManager, fs: FaultyPort) -> None:
-    """Its thread goes on by itself; the next save must wait for it and not run beside it."""
+async def test_cancelled_save_writes_each_message_once(manager: MemoryManager, fs: FaultyPort) -> None:
+    """Its thread keeps running, so the next save must wait for it."""
     loop, writing, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def hold() -> None:
@@ -245,7 +242,7 @@ async def test_a_save_that_was_cancelled_is_not_saved_twice(manager: MemoryManag
 
 @pytest.mark.parametrize("call_that_fails", ["create", "write", "fsync", "replace"])
 @pytest.mark.parametrize("is_new", [True, False])
-async def test_a_full_disk_loses_nothing(
+async def test_failed_save_keeps_messages_for_the_next_save(
     manager: MemoryManager, fs: FaultyPort, call_that_fails: str, is_new: bool
 ) -> None:
     if is_new:
@@ -265,7 +262,7 @@ async def test_a_full_disk_loses_nothing(
     assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
 
 
-async def test_a_save_whose_last_sync_failed_is_not_saved_twice(manager: MemoryManager, fs: FaultyPort) -> None:
+async def test_failed_folder_sync_does_not_duplicate_messages(manager: MemoryManager, fs: FaultyPort) -> None:
     await manager.add_message(user("More"))
     fs.fail("sync_folder", number=errno.EIO)
     with pytest.raises(StorageError, match="Input/output"):
@@ -276,7 +273,7 @@ async def test_a_save_whose_last_sync_failed_is_not_saved_twice(manager: MemoryM
     assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
 
 
-async def test_a_changed_file_is_never_overwritten(manager: MemoryManager) -> None:
+async def test_save_keeps_changes_on_disk(manager: MemoryManager) -> None:
     path = file_of(manager)
     path.write_text(path.read_text().replace('"Hello"', '"Hello, you"  # better'))
     await say(manager, user("More"))
@@ -284,7 +281,7 @@ async def test_a_changed_file_is_never_overwritten(manager: MemoryManager) -> No
     assert await stored(manager) == manager.messages == (user("Hi"), answer("Hello, you"), user("More"))
 
 
-async def test_a_file_that_was_broken_is_left_alone_and_the_save_goes_beside(manager: MemoryManager) -> None:
+async def test_save_writes_a_recovery_file_if_session_file_is_broken(manager: MemoryManager) -> None:
     path = file_of(manager)
     path.write_text("id: [ # half an edit")
     await manager.add_message(user("More"))
@@ -298,7 +295,7 @@ async def test_a_file_that_was_broken_is_left_alone_and_the_save_goes_beside(man
     assert load_session(report.path.read_bytes(), report.path).messages == manager.messages
 
 
-async def test_a_removed_file_is_written_again(manager: MemoryManager) -> None:
+async def test_save_writes_a_removed_file_again(manager: MemoryManager) -> None:
     path = file_of(manager)
     path.unlink()
     await manager.add_message(user("More"))
@@ -308,7 +305,7 @@ async def test_a_removed_file_is_written_again(manager: MemoryManager) -> None:
     assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
 
 
-async def test_a_folder_swapped_for_a_link_is_not_written_into(
+async def test_save_does_not_follow_a_link_in_place_of_the_folder(
     manager: MemoryManager, tmp_path: Path, everything: Callable[[Path], dict[str, bytes | str]]
 ) -> None:
     folder, outside = file_of(manager).parent, tmp_path / "outside"
@@ -323,8 +320,10 @@ async def test_a_folder_swapped_for_a_link_is_not_written_into(
 
 
 @pytest.mark.parametrize("stamp", ["2999-01-01T00:00:00+00:00", "9998-06-30T23:59:59.999+00:00"])
-async def test_time_never_goes_backwards(manager: MemoryManager, sessions_dir: Path, stamp: str) -> None:
-    """Whatever the clock says: a file from a machine whose clock was ahead goes on from there."""
+async def test_updated_at_increases_after_a_time_in_the_future(
+    manager: MemoryManager, sessions_dir: Path, stamp: str
+) -> None:
+    """The file may come from a machine whose clock is ahead."""
     path, ahead = file_of(manager), datetime.fromisoformat(stamp)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(f'updated_at: "{stamp}"\n' if line.startswith("updated_at") else line for line in lines))
@@ -332,21 +331,21 @@ async def test_time_never_goes_backwards(manager: MemoryManager, sessions_dir: P
     times = [ahead]
     for number in range(3):
         await say(again, user(str(number)))
-        loaded = await MemoryManager.load_session(again.session_id, sessions_dir=sessions_dir)
+        loaded = await SessionLibrary(sessions_dir).load(again.session_id)
         times.append(loaded.updated_at)
     assert times == sorted(set(times))
 
 
-async def test_saves_within_one_millisecond_have_each_their_time(manager: MemoryManager, sessions_dir: Path) -> None:
+async def test_saves_within_one_millisecond_have_different_times(manager: MemoryManager, sessions_dir: Path) -> None:
     times = []
     for _ in range(5):
         await manager.save_memory()
-        times.append((await MemoryManager.load_session(manager.session_id, sessions_dir=sessions_dir)).updated_at)
+        times.append((await SessionLibrary(sessions_dir).load(manager.session_id)).updated_at)
     assert times == sorted(set(times))
     assert times[-1] > datetime(2025, 1, 1, tzinfo=UTC)
 
 
-async def test_a_turn_that_is_cancelled_again_and_again_is_saved_once(manager: MemoryManager) -> None:
+async def test_turn_cancelled_repeatedly_is_saved_once(manager: MemoryManager) -> None:
     streaming = asyncio.Event()
 
     async def take_turn() -> None:
@@ -366,7 +365,7 @@ async def test_a_turn_that_is_cancelled_again_and_again_is_saved_once(manager: M
     assert await stored(manager) == manager.messages
 
 
-async def test_text_that_no_file_can_hold_is_normalised_on_its_way_in(manager: MemoryManager) -> None:
+async def test_surrogates_are_normalised_in_added_messages(manager: MemoryManager) -> None:
     await say(manager, user("a\ud800b\ud83d\ude00"))
     assert manager.messages[-1].content == "a\ufffdb😀"
     assert await stored(manager) == manager.messages

@@ -1,4 +1,4 @@
-"""The one door for changes to messages: in memory and in the file, where all else stays to the byte."""
+"""MemoryManager.edit changes messages in memory and in the file, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aloop.errors import StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.agent.scripted import ScriptedLLM
 from tests.memory.conversations import say, stored
 
@@ -47,7 +47,7 @@ def text_of(memory: MemoryManager) -> str:
     return memory.path.read_text(encoding="utf-8")
 
 
-async def test_a_message_is_inserted_and_nothing_else_is_touched(sessions_dir: Path) -> None:
+async def test_inserted_message_changes_no_other_line(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     before = text_of(memory)
     await memory.edit(lambda messages: (*messages[:2], SUMMARY, *messages[2:]))
@@ -59,7 +59,7 @@ async def test_a_message_is_inserted_and_nothing_else_is_touched(sessions_dir: P
     ]
 
 
-async def test_a_mark_is_one_line_that_comes_and_goes(sessions_dir: Path) -> None:
+async def test_flag_is_one_line_that_is_added_and_removed(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     before = text_of(memory)
 
@@ -72,7 +72,7 @@ async def test_a_mark_is_one_line_that_comes_and_goes(sessions_dir: Path) -> Non
     assert changed_lines(before, text_of(memory)) == []
 
 
-async def test_a_turn_can_be_taken_out_and_another_added_at_once(sessions_dir: Path) -> None:
+async def test_edit_after_removing_messages_is_saved(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     await memory.edit(lambda messages: messages[:2])
     assert await stored(memory) == TALK[:2]
@@ -81,7 +81,7 @@ async def test_a_turn_can_be_taken_out_and_another_added_at_once(sessions_dir: P
     assert await stored(memory) == memory.messages == (SUMMARY, *TALK[:3])
 
 
-async def test_all_messages_can_go_and_others_come(sessions_dir: Path) -> None:
+async def test_all_messages_can_be_removed_and_new_ones_added(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     await memory.edit(lambda _: ())
     assert await stored(memory) == ()
@@ -90,7 +90,7 @@ async def test_all_messages_can_go_and_others_come(sessions_dir: Path) -> None:
     assert await stored(memory) == TALK[:1]
 
 
-async def test_comments_and_unknown_keys_of_messages_that_stay_stay(sessions_dir: Path) -> None:
+async def test_edit_keeps_comments_and_unknown_keys(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     assert memory.path
     text = text_of(memory).replace(
@@ -102,7 +102,7 @@ async def test_comments_and_unknown_keys_of_messages_that_stay_stay(sessions_dir
     assert (await stored(memory))[2] == SUMMARY
 
 
-async def test_what_others_changed_meanwhile_is_seen_by_the_edit(sessions_dir: Path) -> None:
+async def test_edit_sees_changes_on_disk(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     other = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
     await other.add_message(LLMMessage("user", "three"))
@@ -111,7 +111,7 @@ async def test_what_others_changed_meanwhile_is_seen_by_the_edit(sessions_dir: P
     assert await stored(memory) == memory.messages == (*TALK, LLMMessage("user", "three"), SUMMARY)
 
 
-async def test_a_list_in_brackets_becomes_one_that_can_be_edited(sessions_dir: Path) -> None:
+async def test_messages_in_brackets_can_be_edited(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     assert memory.path
     head = text_of(memory).partition("\nmessages:")[0] + "\n"
@@ -131,7 +131,7 @@ async def test_messages_below_the_end_marker_can_be_edited(sessions_dir: Path) -
     ]
 
 
-async def test_within_a_turn_the_file_follows_at_its_end(sessions_dir: Path) -> None:
+async def test_edit_during_a_turn_is_written_at_its_end(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     before = text_of(memory)
     async with memory.turn() as turn:
@@ -143,7 +143,7 @@ async def test_within_a_turn_the_file_follows_at_its_end(sessions_dir: Path) -> 
     assert [message.content for message in memory.messages[-3:]] == [SUMMARY.content, "three", "Drei."]
 
 
-async def test_a_turn_that_is_taken_back_takes_no_edit_with_it(sessions_dir: Path) -> None:
+async def test_failed_turn_keeps_an_edit_made_during_it(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
 
     async def fail() -> None:
@@ -159,7 +159,7 @@ async def test_a_turn_that_is_taken_back_takes_no_edit_with_it(sessions_dir: Pat
     assert await stored(memory) == memory.messages
 
 
-async def test_a_crash_between_save_and_clean_up_does_not_bring_back_a_turn_that_was_cut_by_a_summary(
+async def test_recovery_ignores_a_saved_turn_that_a_summary_divides(
     sessions_dir: Path,
 ) -> None:
     memory = await saved(sessions_dir)
@@ -172,12 +172,12 @@ async def test_a_crash_between_save_and_clean_up_does_not_bring_back_a_turn_that
         [journal] = folder.glob(".journal-*")
         left = journal.read_bytes()
     journal.write_bytes(left)
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).recover() == []
     assert await stored(memory) == memory.messages
     assert not journal.exists()
 
 
-async def test_before_the_first_save_an_edit_is_in_memory_only(sessions_dir: Path) -> None:
+async def test_edit_before_the_first_save_is_in_memory_only(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await memory.add_message(TALK[0])
     await memory.edit(lambda messages: (SUMMARY, *messages))
@@ -186,20 +186,20 @@ async def test_before_the_first_save_an_edit_is_in_memory_only(sessions_dir: Pat
     assert await stored(memory) == (SUMMARY, TALK[0])
 
 
-async def test_an_edit_that_changes_its_mind_changes_nothing(sessions_dir: Path) -> None:
+async def test_edit_that_raises_changes_nothing(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     before = text_of(memory)
 
-    def refuse(_: Messages) -> Messages:
+    def reject(_: Messages) -> Messages:
         raise UsageError("no")
 
     with pytest.raises(UsageError):
-        await memory.edit(refuse)
+        await memory.edit(reject)
     assert (memory.messages, text_of(memory)) == (TALK, before)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="to root, no folder is read-only")
-async def test_when_the_disk_says_no_nothing_was_edited(sessions_dir: Path) -> None:
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write to read-only folders")
+async def test_edit_on_a_read_only_folder_changes_nothing(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     assert memory.path
     memory.path.parent.chmod(0o500)
@@ -211,13 +211,13 @@ async def test_when_the_disk_says_no_nothing_was_edited(sessions_dir: Path) -> N
     assert memory.messages == TALK
 
 
-async def test_the_header_tells_the_model_that_the_session_was_last_held_with(sessions_dir: Path) -> None:
+async def test_save_writes_the_latest_model_into_the_header(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     before = text_of(memory)
     memory.llm = ScriptedLLM()
     await memory.save_memory()
     assert changed_lines(before, text_of(memory)) == ['+ model: "scripted-1"']
-    assert (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).model == "scripted-1"
+    assert (await SessionLibrary(sessions_dir).load(memory.session_id)).model == "scripted-1"
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.just("\n"), max_size=12)
@@ -226,7 +226,7 @@ talks = st.lists(st.builds(LLMMessage, st.sampled_from(("user", "assistant")), t
 
 @settings(max_examples=30)
 @given(before=talks, after=st.data())
-async def test_any_edit_is_read_back_as_it_was_meant(
+async def test_any_edit_is_read_back_correctly(
     tmp_path_factory: pytest.TempPathFactory, before: list[LLMMessage], after: st.DataObject
 ) -> None:
     memory = await saved(tmp_path_factory.mktemp("s"), before)

@@ -1,4 +1,4 @@
-"""Session files in and out: what is read, what is refused and where, and that a cut one is never taken for whole."""
+"""Reading and writing session files: round trips, errors and cut files."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def load(data: bytes | str) -> Session:
 
 
 def load_value(text: str) -> str | None:
-    """Return the content that a message has when ``text`` is typed as its value."""
+    """Return the content of a message whose value is written as ``text``."""
     return load(f"id: {ID}\nmessages:\n  - role: user\n    content: {text}\n").messages[0].content
 
 
-def refusal(data: bytes | str) -> SessionFileError:
+def rejection(data: bytes | str) -> SessionFileError:
     with pytest.raises(SessionFileError) as caught:
         load(data)
     return caught.value
 
 
-def place(data: bytes | str) -> tuple[int, int]:
-    error = refusal(data)
+def position(data: bytes | str) -> tuple[int, int]:
+    error = rejection(data)
     return error.line, error.column
 
 
-def test_the_sample_of_the_specification_loads() -> None:
+def test_specification_sample_loads() -> None:
     loaded = load(SPEC_SAMPLE)
     assert loaded.id == "a1b2c3d4-5678-90ab-cdef-1234567890ab"
     assert loaded.created_at == datetime(2025, 1, 31, 14, 30).astimezone()  # naive, as in the file
@@ -54,29 +54,29 @@ def test_the_sample_of_the_specification_loads() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["{}", "", "not json", '{"a": "b\\nc"}', '{\n  "a": 1\n}', "'", "a: b # c"])
-def test_a_tool_call_comes_back_with_its_arguments_to_the_character(arguments: str) -> None:
+def test_tool_call_arguments_round_trip(arguments: str) -> None:
     meant = session(
         user("Go"), answer("I will.", call("c1", arguments), call("c2")), result("1", "c1"), result("2", "c2")
     )
     assert load(dump_session(meant)).messages == meant.messages
 
 
-def test_a_whole_session_comes_back() -> None:
+def test_session_with_all_fields_round_trips() -> None:
     meant = replace(session(*RICH, system="Be kind."), title="A title", model="m", forked_from=ID, path=NOWHERE)
     assert load(dump_session(meant)) == meant
 
 
-def test_a_session_without_messages_comes_back() -> None:
+def test_session_without_messages_round_trips() -> None:
     assert load(dump_session(session())) == replace(session(), path=NOWHERE)
 
 
-def test_missing_keys_are_nothing() -> None:
+def test_missing_keys_have_defaults() -> None:
     loaded = load(HEAD)
     assert (loaded.messages, loaded.system_messages, loaded.title) == ((), (), "")
     assert loaded.created_at == loaded.updated_at == datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def test_unknown_keys_are_passed_over() -> None:
+def test_unknown_keys_are_ignored() -> None:
     extra = (
         "colour: green\nnested: {a: [1, {b: c}]}\nmessages:\n  - role: user\n    content: Hi\n    mood:\n      - x\n"
     )
@@ -87,17 +87,17 @@ def test_unknown_keys_are_passed_over() -> None:
     "typed",
     ["no", "yes", "true", "10:30", "2025-01-31", "1_000", "0x1f", "1e3", ".inf", "=", "<<", "9" * 5_000, "1.10"],
 )
-def test_a_plain_word_is_text(typed: str) -> None:
+def test_plain_scalar_is_text(typed: str) -> None:
     assert load_value(typed) == typed
 
 
 @pytest.mark.parametrize("typed", ["null", "~", "", "Null", "# nothing but a comment"])
-def test_nothing_is_nothing(typed: str) -> None:
+def test_plain_null_is_none(typed: str) -> None:
     assert load_value(typed) is None
 
 
 @pytest.mark.parametrize("typed", ['"null"', "'~'", "|-\n      null"])
-def test_a_quoted_null_is_a_word(typed: str) -> None:
+def test_quoted_null_is_text(typed: str) -> None:
     assert load_value(typed) in {"null", "~"}
 
 
@@ -112,7 +112,7 @@ def test_a_quoted_null_is_a_word(typed: str) -> None:
     ],
     ids=["BOM", "UTF-16 LE", "UTF-16 BE", "CRLF", "CR"],
 )
-def test_what_an_editor_makes_of_the_bytes_costs_nothing(encode: Callable[[str], bytes]) -> None:
+def test_encodings_and_line_ends_of_editors_are_read(encode: Callable[[str], bytes]) -> None:
     meant = session(*RICH, system="Be kind.")
     loaded = load(encode(dump_session(meant).decode()))
     assert (loaded.messages, loaded.system_messages, loaded.warnings) == (meant.messages, meant.system_messages, ())
@@ -127,9 +127,9 @@ def test_what_an_editor_makes_of_the_bytes_costs_nothing(encode: Callable[[str],
         ("a: ! x\n", (2, 4), "tag"),
         ("a: &x [*x]\n", (2, 4), "anchor"),
         ("messages: !t []\n", (2, 11), "tag"),
-        ("a: b\na: c\n", (3, 1), "second time"),
-        (f"id: {ID}\n", (2, 1), "second time"),
-        ("messages:\n  - role: user\n    role: tool\n", (4, 5), "second time"),
+        ("a: b\na: c\n", (3, 1), "duplicate key"),
+        (f"id: {ID}\n", (2, 1), "duplicate key"),
+        ("messages:\n  - role: user\n    role: tool\n", (4, 5), "duplicate key"),
         ("---\na: b\n", (2, 1), "second document"),
         ("...\na: b\n", (3, 1), "second document"),
         ("...\nmore\n", (3, 1), "second document"),
@@ -154,8 +154,8 @@ def test_what_an_editor_makes_of_the_bytes_costs_nothing(encode: Callable[[str],
         ("updated_at: yesterday\n", (2, 13), "must be a time"),
     ],
 )
-def test_what_is_no_session_is_refused_with_its_place(text: str, where: tuple[int, int], reason: str) -> None:
-    error = refusal(HEAD + text.encode())
+def test_invalid_session_is_rejected_with_line_and_column(text: str, where: tuple[int, int], reason: str) -> None:
+    error = rejection(HEAD + text.encode())
     assert (error.line, error.column) == where
     assert reason in error.reason
     assert error.path == NOWHERE
@@ -163,18 +163,18 @@ def test_what_is_no_session_is_refused_with_its_place(text: str, where: tuple[in
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"# only a comment\n", b"---\n...\n", b"~", b"null\n"])
-def test_an_empty_file_says_so(data: bytes) -> None:
-    assert "empty" in refusal(data).reason or "mapping" in refusal(data).reason
+def test_empty_file_is_rejected(data: bytes) -> None:
+    assert "empty" in rejection(data).reason or "mapping" in rejection(data).reason
 
 
 @pytest.mark.parametrize("data", ["- a\n", "text\n", "[]\n"])
-def test_a_file_that_is_no_mapping_is_refused(data: str) -> None:
-    assert "mapping" in refusal(data).reason
+def test_document_that_is_not_a_mapping_is_rejected(data: str) -> None:
+    assert "mapping" in rejection(data).reason
 
 
 @pytest.mark.parametrize("identity", ["", "id:", "id: null", "id: 12", "id: ../../etc", f"id: {ID}0", "id: [a]"])
-def test_a_session_without_a_proper_id_is_refused(identity: str) -> None:
-    assert place(f"{identity}\ntitle: x\n")[0] in {1, 2}
+def test_session_without_a_valid_id_is_rejected(identity: str) -> None:
+    assert position(f"{identity}\ntitle: x\n")[0] in {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -188,46 +188,46 @@ def test_a_session_without_a_proper_id_is_refused(identity: str) -> None:
     ],
     ids=["byte", "after é", "surrogate", "BOM", "UTF-16"],
 )
-def test_bytes_that_are_no_text_are_refused_with_their_place(data: bytes, where: tuple[int, int]) -> None:
-    assert "UTF" in refusal(data).reason
-    assert place(data) == where
+def test_invalid_encoding_is_rejected_with_line_and_column(data: bytes, where: tuple[int, int]) -> None:
+    assert "UTF" in rejection(data).reason
+    assert position(data) == where
 
 
-def test_depth_is_counted_before_it_can_hurt() -> None:
-    """Twenty-five thousand levels end a careless reader with a segmentation fault."""
+def test_excessive_nesting_is_rejected_without_recursion() -> None:
+    """Recursive parsers crash at 25,000 levels."""
     for opener in ("[", "{a: ", "- ", "? "):
-        assert refusal(HEAD + b"x:\n  " + (opener * 25_000).encode()).line >= 2
+        assert rejection(HEAD + b"x:\n  " + (opener * 25_000).encode()).line >= 2
 
 
-def test_a_bomb_of_aliases_does_not_go_off() -> None:
+def test_alias_bomb_is_rejected() -> None:
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20))]
-    assert "anchor" in refusal(HEAD + "\n".join(lines).encode()).reason
+    assert "anchor" in rejection(HEAD + "\n".join(lines).encode()).reason
 
 
-def test_thirty_two_levels_are_deep_enough() -> None:
+def test_thirty_two_levels_of_nesting_are_accepted() -> None:
     assert load(HEAD + f"x: {'[' * 31}{']' * 31}\n".encode()).id == ID
 
 
-def test_messages_below_the_end_marker_are_read_as_if_above() -> None:
+def test_messages_below_the_end_marker_are_read() -> None:
     data = dump_session(session(user("One")))
     loaded = load(data + b"  - role: assistant\n    content: Two\n")
     assert loaded.messages == (user("One"), answer("Two"))
     assert "below the end marker" in loaded.warnings[0]
 
 
-def test_a_new_file_without_its_end_is_told_of() -> None:
+def test_missing_end_marker_is_a_warning() -> None:
     loaded = load(dump_session(session(user("One"))).removesuffix(b"...\n"))
     assert loaded.messages == (user("One"),)
-    assert "cut short" in loaded.warnings[0]
+    assert "its end may be missing" in loaded.warnings[0]
 
 
-def test_a_file_that_never_promised_an_end_needs_none() -> None:
+def test_file_without_schema_line_needs_no_end_marker() -> None:
     assert load(HEAD).warnings == ()
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_a_file_cut_at_any_byte_is_never_taken_for_whole(ending: str) -> None:
-    """But for the final line end, and the last dot's: the marker is then all there."""
+def test_file_cut_at_any_byte_is_detected(ending: str) -> None:
+    """Except if only the final line end is missing: the end marker is then complete."""
     data = dump_session(session(*RICH, system="Be kind.\n")).replace(b"\n", ending.encode())
     silent, places = [], []
     for length in range(len(data)):
@@ -242,11 +242,11 @@ def test_a_file_cut_at_any_byte_is_never_taken_for_whole(ending: str) -> None:
     assert silent == [*range(len(ending), 0, -1)]
 
 
-def test_a_title_is_the_first_line_that_the_user_wrote() -> None:
+def test_title_is_the_first_line_of_the_user() -> None:
     assert load(dump_session(session(user("\n\n  A   first\tline \nand more")))).title == "A first line"
     assert load(dump_session(session(user("x" * 200)))).title == "x" * 79 + "…"
     assert load(dump_session(session(answer("Hi")))).title == ""
 
 
-def test_the_path_is_that_of_the_file(tmp_path: Path) -> None:
+def test_loaded_session_has_the_given_path(tmp_path: Path) -> None:
     assert load_session(HEAD, tmp_path / "x").path == tmp_path / "x"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.memory import MemoryManager
-from aloop.memory.session import UNNAMED
+from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.session import UNKNOWN_MODEL
 
 
-async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
+async def test_usage_is_counted_per_model_and_in_total(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     call = ToolCall("c1", "calculator")
@@ -23,13 +23,13 @@ async def test_usage_is_counted_by_model_and_in_all(sessions_dir: Path) -> None:
     ):
         await memory.add_message(message)
     await memory.save_memory()
-    for stats in (memory.stats(), await MemoryManager.session_stats(memory.session_id, sessions_dir=sessions_dir)):
+    for stats in (memory.stats(), await SessionLibrary(sessions_dir).stats(memory.session_id)):
         assert stats.messages_by_role == {"user": 2, "assistant": 3, "tool": 1}
         assert stats.tool_calls == {"calculator": 1}
-        assert stats.usage_by_model == {"one": Usage(110, 15, 3, 20), "two": Usage(1, 2), UNNAMED: Usage(1, 1)}
+        assert stats.usage_by_model == {"one": Usage(110, 15, 3, 20), "two": Usage(1, 2), UNKNOWN_MODEL: Usage(1, 1)}
         assert (stats.usage, stats.usage.duration_ms) == (Usage(112, 18, 3, 20), 2_000)
 
 
-def test_the_hit_share_is_of_all_that_was_sent() -> None:
+def test_cached_share_is_relative_to_all_sent_tokens() -> None:
     assert Usage(10, 5, 10, 20).cached_share == 0.5
     assert Usage().cached_share == 0

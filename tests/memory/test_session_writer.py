@@ -1,4 +1,4 @@
-"""Human edits win: what others do to a session's file while it is open, and what becomes of it."""
+"""SessionWriter keeps the changes that others make to the file of an open session."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 
 from aloop.errors import SessionBusy, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.disk.filesystem import SYSTEM
 from tests.memory.conversations import file_of, stored, take_turn
 
 
 @pytest.fixture
-def told() -> list[str]:
-    """What a person was told."""
+def notices() -> list[str]:
+    """The notices for the user."""
     return []
 
 
 @pytest.fixture
-async def memory(sessions_dir: Path, told: list[str]) -> MemoryManager:
-    """A shell's memory, with one turn saved."""
+async def memory(sessions_dir: Path, notices: list[str]) -> MemoryManager:
+    """The manager of a shell, with one saved turn."""
     manager = MemoryManager(sessions_dir=sessions_dir, hold=True)
-    manager.on_notice = told.append
+    manager.on_notice = notices.append
     await take_turn(manager, "Hello", "Hi")
     return manager
 
@@ -38,54 +38,54 @@ async def stored_contents(memory: MemoryManager) -> list[str | None]:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Edit as vim does: a new file takes the name of the old one."""
+    """Edit like vim: write a new file and rename it."""
     other = path.with_name("4913")
     other.write_text(path.read_text().replace(old, new))
     other.replace(path)
 
 
-async def test_an_edit_between_turns_is_reloaded_and_told(memory: MemoryManager, told: list[str]) -> None:
+async def test_edit_between_turns_is_reloaded_and_reported(memory: MemoryManager, notices: list[str]) -> None:
     edit(file_of(memory), '"Hello"', '"Hello there"')
     await take_turn(memory, "And?", "So.")
-    assert told == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert notices == ["session.yaml changed on disk: 1 edited; reloaded."]
     assert contents(memory) == ["Hello there", "Hi", "And?", "So."]
     assert await stored_contents(memory) == contents(memory)
 
 
-async def test_an_edit_in_mid_turn_is_merged(memory: MemoryManager, told: list[str]) -> None:
+async def test_edit_during_a_turn_is_merged(memory: MemoryManager, notices: list[str]) -> None:
     path = file_of(memory)
-    await take_turn(memory, "And?", "So.", meanwhile=lambda: edit(path, '"Hi"', '"Hi!"  # better'))
+    await take_turn(memory, "And?", "So.", between=lambda: edit(path, '"Hi"', '"Hi!"  # better'))
     assert await stored_contents(memory) == ["Hello", "Hi!", "And?", "So."]
     assert "# better" in path.read_text()
-    assert told == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert notices == ["session.yaml changed on disk: 1 edited; reloaded."]
 
 
-async def test_an_edit_in_place_is_merged_too(memory: MemoryManager) -> None:
+async def test_edit_in_place_is_merged(memory: MemoryManager) -> None:
     path = file_of(memory)
     text = path.read_text().replace('"Hi"', '"Hi!"')
-    await take_turn(memory, "And?", "So.", meanwhile=lambda: path.write_text(text))
+    await take_turn(memory, "And?", "So.", between=lambda: path.write_text(text))
     assert await stored_contents(memory) == ["Hello", "Hi!", "And?", "So."]
 
 
-async def test_messages_that_were_removed_stay_in_a_copy(memory: MemoryManager, told: list[str]) -> None:
+async def test_removed_messages_are_kept_in_a_copy(memory: MemoryManager, notices: list[str]) -> None:
     path = file_of(memory)
     edit(path, '  - role: assistant\n    content: "Hi"\n', "")
     await take_turn(memory, "And?", "So.")
     assert await stored_contents(memory) == ["Hello", "And?", "So."]
     (copy,) = path.parent.glob("session.before-*.yaml")
     assert '"Hi"' in copy.read_text()
-    assert told == [f"session.yaml changed on disk: 1 removed; reloaded. The version before is kept as {copy.name}."]
+    assert notices == [
+        f"session.yaml changed on disk: 1 removed; reloaded. The previous version is kept as {copy.name}."
+    ]
 
 
-async def test_a_file_that_is_only_touched_is_no_edit(memory: MemoryManager, told: list[str]) -> None:
+async def test_touched_file_is_not_reported(memory: MemoryManager, notices: list[str]) -> None:
     file_of(memory).touch()
     await take_turn(memory, "And?", "So.")
-    assert told == []
+    assert notices == []
 
 
-async def test_a_broken_file_is_left_alone_and_the_turns_stand_beside_it(
-    memory: MemoryManager, told: list[str]
-) -> None:
+async def test_broken_file_is_kept_and_turns_go_to_a_recovery_file(memory: MemoryManager, notices: list[str]) -> None:
     path = file_of(memory)
     edit(path, "messages:", "messages: [")
     broken = path.read_text()
@@ -94,32 +94,32 @@ async def test_a_broken_file_is_left_alone_and_the_turns_stand_beside_it(
     assert path.read_text() == broken
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     assert '"Two."' in beside.read_text()
-    assert memory.beside == beside
-    assert all(f"{path}:9:1: " in line for line in told)
-    assert "mend that line" in told[0]
+    assert memory.recovered_path == beside
+    assert all(f"{path}:9:1: " in line for line in notices)
+    assert "Fix that line" in notices[0]
 
 
-async def test_a_broken_file_names_what_stands_beside_it(memory: MemoryManager, sessions_dir: Path) -> None:
+async def test_error_for_a_broken_file_names_the_recovery_file(memory: MemoryManager, sessions_dir: Path) -> None:
     path = file_of(memory)
     edit(path, "messages:", "messages: [")
     await take_turn(memory, "One?", "One.")
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     memory.close()
-    told = f"session.yaml:9:1: .*; what was said since stands beside it, in {beside.name}$"
-    with pytest.raises(SessionFileError, match=told):
-        await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
-    with pytest.raises(SessionFileError, match=told):
+    pattern = f"session.yaml:9:1: .*; later turns are beside it, in {beside.name}$"
+    with pytest.raises(SessionFileError, match=pattern):
+        await SessionLibrary(sessions_dir).load(memory.session_id)
+    with pytest.raises(SessionFileError, match=pattern):
         await MemoryManager(sessions_dir=sessions_dir).resume(memory.session_id)
 
 
-async def test_a_file_beside_it_that_lacks_what_was_said_last_does_not_count(memory: MemoryManager) -> None:
+async def test_recovered_path_is_none_if_the_file_lacks_the_last_message(memory: MemoryManager) -> None:
     edit(file_of(memory), "messages:", "messages: [")
     await take_turn(memory, "One?", "One.")
     await memory.add_message(LLMMessage("user", "Two?"))
-    assert memory.beside is None
+    assert memory.recovered_path is None
 
 
-async def test_once_it_is_mended_the_turns_go_where_they_belong(memory: MemoryManager, told: list[str]) -> None:
+async def test_turns_are_saved_normally_after_the_file_is_repaired(memory: MemoryManager, notices: list[str]) -> None:
     path = file_of(memory)
     edit(path, "messages:", "messages: [")
     await take_turn(memory, "One?", "One.")
@@ -127,10 +127,10 @@ async def test_once_it_is_mended_the_turns_go_where_they_belong(memory: MemoryMa
     await take_turn(memory, "Two?", "Two.")
     assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two."]
     assert list(path.parent.glob("session.recovered-*.yaml")) == []
-    assert "reads again" in told[-1]
+    assert "is readable again" in notices[-1]
 
 
-async def test_turns_that_still_stand_beside_it_are_told_when_the_session_is_opened_again(
+async def test_resume_warns_of_a_recovery_file(
     memory: MemoryManager,
 ) -> None:
     path = file_of(memory)
@@ -141,15 +141,13 @@ async def test_turns_that_still_stand_beside_it_are_told_when_the_session_is_ope
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     script = MemoryManager(sessions_dir=memory.sessions_dir)
     assert (await script.resume(memory.session_id)).warnings == (), "another shell may be at it"
-    [told] = (await memory.resume(memory.session_id)).warnings
-    assert told.endswith(f"are not in it. Take over what you need, then delete {beside}")
+    [warning] = (await memory.resume(memory.session_id)).warnings
+    assert warning.endswith(f"are not in session.yaml. Copy what you need from {beside}, then delete that file")
     beside.unlink()
     assert (await memory.resume(memory.session_id)).warnings == ()
 
 
-async def test_turns_beside_the_file_that_were_edited_are_left_to_their_owner(
-    memory: MemoryManager, told: list[str]
-) -> None:
+async def test_edited_recovery_file_is_kept(memory: MemoryManager, notices: list[str]) -> None:
     path = file_of(memory)
     edit(path, "messages:", "messages: [")
     await take_turn(memory, "One?", "One.")
@@ -158,10 +156,10 @@ async def test_turns_beside_the_file_that_were_edited_are_left_to_their_owner(
     edit(path, "messages: [", "messages:")
     await take_turn(memory, "Two?", "Two.")
     assert beside.exists()
-    assert "was edited meanwhile and is left to you" in told[-1]
+    assert "was edited, so it was not removed" in notices[-1]
 
 
-async def test_an_editor_that_writes_into_the_displaced_file_is_heard(memory: MemoryManager) -> None:
+async def test_edit_of_the_replaced_file_is_merged(memory: MemoryManager) -> None:
     path = file_of(memory)
     with path.open("r+") as editor:
         text = editor.read()
@@ -174,20 +172,20 @@ async def test_an_editor_that_writes_into_the_displaced_file_is_heard(memory: Me
     memory.close()
 
 
-async def test_a_file_that_was_removed_is_written_again(memory: MemoryManager, told: list[str]) -> None:
+async def test_removed_file_is_written_again_and_reported(memory: MemoryManager, notices: list[str]) -> None:
     file_of(memory).unlink()
     await take_turn(memory, "And?", "So.")
     assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
-    assert "had been removed; the session was written again" in told[0]
+    assert "had been removed; the session was written again" in notices[0]
 
 
-async def test_a_folder_that_was_removed_is_made_again(memory: MemoryManager) -> None:
+async def test_removed_folder_is_created_again(memory: MemoryManager) -> None:
     shutil.rmtree(memory.sessions_dir)
     await take_turn(memory, "And?", "So.")
     assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
 
 
-async def test_a_new_folder_that_other_starts_take_for_a_leftover_is_made_again_and_again(
+async def test_new_folder_removed_by_other_processes_is_created_again(
     sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_folder, sweeps = SYSTEM.mkdir, iter(range(9))
@@ -203,20 +201,20 @@ async def test_a_new_folder_that_other_starts_take_for_a_leftover_is_made_again_
     assert await stored_contents(manager) == ["Hello", "Hi"]
 
 
-async def test_a_turn_that_was_taken_back_leaves_no_folder(sessions_dir: Path) -> None:
+async def test_failed_first_turn_leaves_no_folder(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
     with pytest.raises(ValueError, match="no answer"):
-        await take_turn(memory, "Hello", "Hi", meanwhile=no_answer)
+        await take_turn(memory, "Hello", "Hi", between=no_answer)
     assert [path for path in sessions_dir.iterdir() if path.is_dir()] == []
     await take_turn(memory, "Hello", "Hi")
     assert await stored_contents(memory) == ["Hello", "Hi"]
 
 
-async def test_a_turn_that_could_not_be_saved_goes_with_the_next(
+async def test_turn_that_could_not_be_saved_is_saved_with_the_next(
     memory: MemoryManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(SYSTEM, "replace", refuse)
+        patch.setattr(SYSTEM, "replace", fail_replace)
         with pytest.raises(StorageError, match="the disk is full"):
             await take_turn(memory, "One?", "One.")
     journals = list(file_of(memory).parent.glob(".journal-*"))
@@ -230,30 +228,30 @@ def no_answer() -> None:
     raise ValueError("no answer")
 
 
-def refuse(source: Path, target: Path) -> None:
+def fail_replace(source: Path, target: Path) -> None:
     raise OSError(28, "No space left on device")
 
 
-async def test_a_turn_goes_on_without_a_journal_and_says_so(
-    memory: MemoryManager, told: list[str], monkeypatch: pytest.MonkeyPatch
+async def test_turn_continues_without_a_journal_and_reports_it(
+    memory: MemoryManager, notices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(SYSTEM, "create", no_space)
+        patch.setattr(SYSTEM, "create", fail_create)
         turn = memory.turn()
         await turn.__aenter__()
         await turn.add(LLMMessage("user", "One?"))
     await turn.add(LLMMessage("assistant", "One."))
     await turn.__aexit__(None, None, None)
     assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One."]
-    assert len(told) == 1
-    assert "A crash would lose this turn" in told[0]
+    assert len(notices) == 1
+    assert "the turn is lost" in notices[0]
 
 
-def no_space(path: Path) -> int:
+def fail_create(path: Path) -> int:
     raise OSError(28, "No space left on device")
 
 
-async def test_two_library_writers_lose_no_turn(sessions_dir: Path) -> None:
+async def test_two_writers_lose_no_turn(sessions_dir: Path) -> None:
     one = MemoryManager(sessions_dir=sessions_dir)
     await take_turn(one, "Hello", "Hi")
     two = await MemoryManager.from_session(one.session_id, sessions_dir=sessions_dir)
@@ -264,14 +262,14 @@ async def test_two_library_writers_lose_no_turn(sessions_dir: Path) -> None:
     assert asked == {"Hello", *(f"{who} {number}" for who in ("one", "two") for number in range(5))}
 
 
-async def test_a_library_writer_adds_to_a_session_that_a_shell_has_open(memory: MemoryManager) -> None:
+async def test_script_adds_to_a_session_that_a_shell_has_open(memory: MemoryManager) -> None:
     library = await MemoryManager.from_session(memory.session_id, sessions_dir=memory.sessions_dir)
     await take_turn(library, "From a script", "Done.")
     await take_turn(memory, "And?", "So.")
     assert await stored_contents(memory) == ["Hello", "Hi", "From a script", "Done.", "And?", "So."]
 
 
-async def test_a_session_that_another_shell_has_open_is_refused_and_all_is_as_before(
+async def test_resume_of_a_session_open_in_another_shell_is_rejected(
     memory: MemoryManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = MemoryManager(sessions_dir=memory.sessions_dir, hold=True)

@@ -1,4 +1,4 @@
-"""A turn ends whole, whatever ends it; what is saved then is a valid transcript."""
+"""A turn always ends as a valid transcript that is saved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEFORE = [user("Earlier"), answer("Yes.")]
 
 
 class Disk:
-    """A disk that notes what a turn asks of it; a save waits for ``may_save`` and fails with ``error``."""
+    """Records the calls of a turn; a save waits for ``may_save`` and raises ``error``."""
 
     def __init__(self, messages: list[LLMMessage]) -> None:
         self.messages = messages
@@ -65,7 +65,7 @@ async def run(turn: Turn, *messages: LLMMessage, error: BaseException | None = N
             raise error
 
 
-async def test_a_whole_turn_is_saved_as_it_is(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_completed_turn_is_saved_unchanged(messages: list[LLMMessage], disk: Disk) -> None:
     turn = Turn(messages, disk)
     exchange = [user("2+2?"), answer(None, call()), result("4"), answer("Four.")]
     await run(turn, *exchange)
@@ -76,9 +76,7 @@ async def test_a_whole_turn_is_saved_as_it_is(messages: list[LLMMessage], disk: 
     assert turn.report == SaveReport(Path("session.yaml"))
 
 
-async def test_a_failure_before_anything_came_back_takes_the_question_back(
-    messages: list[LLMMessage], disk: Disk
-) -> None:
+async def test_failure_before_the_first_answer_removes_the_question(messages: list[LLMMessage], disk: Disk) -> None:
     turn = Turn(messages, disk)
     with pytest.raises(LLMError):
         await run(turn, user("2+2?"), error=LLMError("no network"))
@@ -86,14 +84,14 @@ async def test_a_failure_before_anything_came_back_takes_the_question_back(
     assert (disk.saved, disk.dropped, turn.kept, turn.report) == ([], 1, False, None)
 
 
-async def test_a_failure_before_the_question_takes_nothing_back(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_failure_before_the_question_changes_nothing(messages: list[LLMMessage], disk: Disk) -> None:
     with pytest.raises(LLMError):
         await run(Turn(messages, disk), error=LLMError("no"))
     assert messages == BEFORE
     assert disk.saved == []
 
 
-async def test_a_failure_later_keeps_what_was_finished(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_failure_after_an_answer_keeps_finished_messages(messages: list[LLMMessage], disk: Disk) -> None:
     turn = Turn(messages, disk)
     half = LLMMessage("assistant", "It is fo", interrupted=True)
     with pytest.raises(LLMError, match="broken"):
@@ -103,7 +101,7 @@ async def test_a_failure_later_keeps_what_was_finished(messages: list[LLMMessage
     assert turn.kept
 
 
-async def test_calls_without_a_result_get_one(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_interrupted_calls_get_placeholder_results(messages: list[LLMMessage], disk: Disk) -> None:
     asked = answer("Both.", call("a"), call("b"))
     with pytest.raises(KeyboardInterrupt):
         await run(Turn(messages, disk), user("Go"), asked, result("1", "a"), error=KeyboardInterrupt())
@@ -111,12 +109,12 @@ async def test_calls_without_a_result_get_one(messages: list[LLMMessage], disk: 
     assert disk.saved == [messages]
 
 
-async def test_a_turn_that_forgets_a_result_still_ends_valid(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_completed_turn_without_a_result_gets_a_placeholder(messages: list[LLMMessage], disk: Disk) -> None:
     await run(Turn(messages, disk), user("Go"), answer(None, call()))
     assert messages[-1] == answer_for(call())
 
 
-async def test_a_disk_that_is_full_loses_nothing(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_failed_save_keeps_the_messages(messages: list[LLMMessage], disk: Disk) -> None:
     disk.error = StorageError("full", Path())
     turn = Turn(messages, disk)
     with pytest.raises(StorageError):
@@ -125,14 +123,14 @@ async def test_a_disk_that_is_full_loses_nothing(messages: list[LLMMessage], dis
     assert turn.report is None
 
 
-async def test_each_message_is_journaled_before_it_counts_as_added(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_message_is_in_the_journal_when_add_returns(messages: list[LLMMessage], disk: Disk) -> None:
     async with Turn(messages, disk) as turn:
         await turn.add(user("Hi"))
         assert disk.journal == [user("Hi")]
 
 
 @pytest.mark.parametrize("times", [1, 10])
-async def test_cancelling_does_not_cut_a_save_short(messages: list[LLMMessage], disk: Disk, times: int) -> None:
+async def test_cancellation_does_not_interrupt_the_save(messages: list[LLMMessage], disk: Disk, times: int) -> None:
     disk.may_save.clear()
     task = asyncio.create_task(run(Turn(messages, disk), user("Hi"), answer("Hello")))
     await disk.saving.wait()
@@ -146,7 +144,7 @@ async def test_cancelling_does_not_cut_a_save_short(messages: list[LLMMessage], 
     assert disk.saved == [messages]
 
 
-async def test_a_turn_that_is_cancelled_in_the_middle_is_saved(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_cancelled_turn_is_saved(messages: list[LLMMessage], disk: Disk) -> None:
     streaming = asyncio.Event()
 
     async def turn() -> None:
@@ -165,9 +163,7 @@ async def test_a_turn_that_is_cancelled_in_the_middle_is_saved(messages: list[LL
     assert disk.saved == [[*BEFORE, user("Hi"), answer(None, call()), answer_for(call())]]
 
 
-async def test_a_save_that_fails_while_it_is_cancelled_tells_of_the_failure(
-    messages: list[LLMMessage], disk: Disk
-) -> None:
+async def test_failed_save_is_raised_even_if_cancelled(messages: list[LLMMessage], disk: Disk) -> None:
     disk.may_save.clear()
     disk.error = StorageError("full", Path())
     task = asyncio.create_task(run(Turn(messages, disk), user("Hi"), answer("Hello")))
@@ -179,7 +175,7 @@ async def test_a_save_that_fails_while_it_is_cancelled_tells_of_the_failure(
         await task
 
 
-async def test_work_that_is_itself_cancelled_says_so() -> None:
+async def test_finish_shielded_raises_cancellation_of_the_work() -> None:
     async def work() -> None:
         raise asyncio.CancelledError
 
@@ -187,7 +183,7 @@ async def test_work_that_is_itself_cancelled_says_so() -> None:
         await finish_shielded(work())
 
 
-async def test_one_turn_follows_another(messages: list[LLMMessage], disk: Disk) -> None:
+async def test_turns_follow_each_other(messages: list[LLMMessage], disk: Disk) -> None:
     for number in range(3):
         await run(Turn(messages, disk), user(f"Question {number}"), answer("Yes."))
     with pytest.raises(LLMError):

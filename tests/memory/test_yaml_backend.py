@@ -1,4 +1,4 @@
-"""Session folders: made, listed, found and deleted."""
+"""YamlBackend creates, lists, finds and deletes session folders."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ from tests.memory.folders import BROKEN_ID, TWIN_ID, ids, put
 
 
 def break_(backend: YamlBackend) -> Path:
-    """Store a session and break its file, from the first line on."""
+    """Store a session and make its file invalid from the first line on."""
     path = put(backend, BROKEN_ID, 9)
     path.write_text('id: "never ends\n')
     return path
 
 
-def test_a_new_session_gets_a_folder_named_by_day_and_id(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_new_session_folder_is_named_by_date_and_id(backend: YamlBackend, sessions_dir: Path) -> None:
     path = put(backend)
     assert path == sessions_dir / "2025-01-31_a1b2c3d4" / "session.yaml"
     assert load_session(path.read_bytes(), path).messages == (user("Hi"),)
 
 
-def test_nothing_is_made_before_there_is_a_session(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_reading_creates_no_folder(backend: YamlBackend, sessions_dir: Path) -> None:
     assert backend.list_sessions(20) == []
     assert backend.latest() is None
     assert backend.find("a1b2") == []
     assert not sessions_dir.parent.exists()
 
 
-def test_a_new_sessions_folder_is_kept_out_of_repositories(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_new_aloop_folder_gets_a_gitignore(backend: YamlBackend, sessions_dir: Path) -> None:
     put(backend)
     assert (sessions_dir.parent / ".gitignore").read_text() == "*\n"
 
 
-def test_a_folder_that_was_there_before_is_its_owners(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_existing_aloop_folder_gets_no_gitignore(backend: YamlBackend, sessions_dir: Path) -> None:
     sessions_dir.parent.mkdir()
     (sessions_dir.parent / "settings.toml").touch()
     put(backend)
     assert not (sessions_dir.parent / ".gitignore").exists()
 
 
-def test_two_sessions_whose_ids_begin_alike_have_each_a_folder(backend: YamlBackend) -> None:
+def test_sessions_with_the_same_id_prefix_get_separate_folders(backend: YamlBackend) -> None:
     sibling = ID[:8] + OTHER_ID[8:]
     assert put(backend).parent.name == "2025-01-31_a1b2c3d4"
     assert put(backend, sibling).parent.name == f"2025-01-31_{sibling}"
     assert {entry.id for entry in backend.find("a1b2c3d4")} == {ID, sibling}
 
 
-def test_an_unfinished_folder_is_used(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_empty_session_folder_is_reused(backend: YamlBackend, sessions_dir: Path) -> None:
     (sessions_dir / "2025-01-31_a1b2c3d4").mkdir(parents=True)
     assert backend.list_sessions(20) == []
     assert put(backend).parent.name == "2025-01-31_a1b2c3d4"
 
 
-def test_a_session_is_saved_and_replaced(backend: YamlBackend) -> None:
+def test_saved_session_is_replaced(backend: YamlBackend) -> None:
     stored = backend.create(session(user("Hi")))
     for text in ("one", "two\nlines", "three"):
         grown = replace(stored.session, updated_at=LATER, messages=(*stored.session.messages, answer(text)))
@@ -71,19 +71,19 @@ def test_a_session_is_saved_and_replaced(backend: YamlBackend) -> None:
     assert loaded.updated_at == LATER
 
 
-def test_tool_calls_come_back(backend: YamlBackend) -> None:
+def test_tool_calls_round_trip(backend: YamlBackend) -> None:
     exchange = (user("2+2?"), answer(None, call()), result("4"), answer("Four."))
     put(backend, ID, 0, *exchange)
     assert backend.open(ID).session.messages == exchange
 
 
-def test_a_listing_tells_what_a_person_asks_first(backend: YamlBackend) -> None:
+def test_listing_has_times_message_count_title_and_path(backend: YamlBackend) -> None:
     path = put(backend, ID, 30, user("What is  2+2?\nTell me."), answer("4"))
     (summary,) = backend.list_sessions(20)
     assert summary == SessionSummary(ID, NOON, NOON + timedelta(minutes=30), 2, "What is 2+2?", path)
 
 
-def test_the_newest_come_first_and_no_more_than_asked_for(backend: YamlBackend) -> None:
+def test_listing_is_newest_first_and_limited(backend: YamlBackend) -> None:
     many = [f"{number:08x}-5678-40ab-8def-1234567890ab" for number in range(25)]
     for minutes, identity in enumerate(many):
         put(backend, identity, minutes)
@@ -94,7 +94,7 @@ def test_the_newest_come_first_and_no_more_than_asked_for(backend: YamlBackend) 
     assert backend.latest() == many[-1]
 
 
-def test_a_sample_of_the_specification_in_any_folder_is_a_session(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_specification_sample_in_any_folder_is_a_session(backend: YamlBackend, sessions_dir: Path) -> None:
     folder = sessions_dir / "My talk"
     folder.mkdir(parents=True)
     (folder / "session.yaml").write_bytes(SPEC_SAMPLE)
@@ -104,14 +104,14 @@ def test_a_sample_of_the_specification_in_any_folder_is_a_session(backend: YamlB
 
 
 @pytest.mark.parametrize("prefix", ["a", "A1B2", " a1b2c3d4 ", ID, ID.upper()])
-def test_a_unique_prefix_finds_in_any_case(backend: YamlBackend, prefix: str) -> None:
+def test_unique_prefix_is_found_in_any_case(backend: YamlBackend, prefix: str) -> None:
     put(backend)
     put(backend, OTHER_ID)
     assert backend.locate(prefix).id == ID
     assert backend.open(prefix).session.id == ID
 
 
-def test_an_ambiguous_prefix_names_its_candidates(backend: YamlBackend) -> None:
+def test_ambiguous_prefix_has_candidates(backend: YamlBackend) -> None:
     put(backend)
     put(backend, TWIN_ID)
     with pytest.raises(AmbiguousPrefix, match="a1b2") as caught:
@@ -119,7 +119,7 @@ def test_an_ambiguous_prefix_names_its_candidates(backend: YamlBackend) -> None:
     assert caught.value.candidates == (ID, TWIN_ID)
 
 
-def test_an_unknown_prefix_finds_nothing(backend: YamlBackend) -> None:
+def test_unknown_prefix_is_not_found(backend: YamlBackend) -> None:
     put(backend)
     assert backend.find("ffff") == []
     with pytest.raises(SessionNotFound, match="ffff"):
@@ -127,21 +127,21 @@ def test_an_unknown_prefix_finds_nothing(backend: YamlBackend) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["a", "a1", "a1b", " a1b "])
-def test_too_little_of_an_id_deletes_nothing(backend: YamlBackend, prefix: str) -> None:
+def test_delete_rejects_a_short_prefix(backend: YamlBackend, prefix: str) -> None:
     path = put(backend)
     with pytest.raises(InvalidPrefix, match="at least 4 characters"):
         backend.delete(prefix)
     assert path.exists()
 
 
-def test_an_ambiguous_prefix_deletes_nothing(backend: YamlBackend) -> None:
+def test_delete_rejects_an_ambiguous_prefix(backend: YamlBackend) -> None:
     paths = [put(backend), put(backend, TWIN_ID)]
     with pytest.raises(AmbiguousPrefix):
         backend.delete("a1b2")
     assert all(path.exists() for path in paths)
 
 
-def test_a_deleted_session_is_in_the_trash_and_nowhere_else(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_deleted_session_moves_to_the_trash(backend: YamlBackend, sessions_dir: Path) -> None:
     path, other = put(backend), put(backend, OTHER_ID)
     data = path.read_bytes()
     (path.parent / "outputs.txt").write_text("mine")
@@ -156,7 +156,7 @@ def test_a_deleted_session_is_in_the_trash_and_nowhere_else(backend: YamlBackend
     assert other.exists()
 
 
-def test_a_session_can_be_deleted_twice(backend: YamlBackend) -> None:
+def test_session_can_be_deleted_twice(backend: YamlBackend) -> None:
     put(backend)
     first = backend.delete(ID)
     put(backend)
@@ -164,7 +164,7 @@ def test_a_session_can_be_deleted_twice(backend: YamlBackend) -> None:
     assert first.exists()
 
 
-def test_a_broken_session_hides_no_other(backend: YamlBackend) -> None:
+def test_broken_session_does_not_hide_others(backend: YamlBackend) -> None:
     put(backend)
     path = break_(backend)
     broken, sound = backend.list_sessions(20)
@@ -174,7 +174,7 @@ def test_a_broken_session_hides_no_other(backend: YamlBackend) -> None:
     assert backend.open(ID).session.id == ID
 
 
-def test_a_broken_session_is_reached_by_its_folders_name(backend: YamlBackend) -> None:
+def test_broken_session_is_found_by_folder_name(backend: YamlBackend) -> None:
     path = break_(backend)
     with pytest.raises(SessionFileError) as caught:
         backend.open("0badcafe")
@@ -183,7 +183,7 @@ def test_a_broken_session_is_reached_by_its_folders_name(backend: YamlBackend) -
     assert backend.list_sessions(20) == []
 
 
-def test_a_session_broken_behind_its_head_is_listed_with_its_problem(backend: YamlBackend) -> None:
+def test_session_broken_after_the_header_is_listed_with_its_problem(backend: YamlBackend) -> None:
     path = put(backend)
     path.write_bytes(path.read_bytes().replace(b"role: user", b"role: robot"))
     (summary,) = backend.list_sessions(20)
@@ -193,10 +193,8 @@ def test_a_session_broken_behind_its_head_is_listed_with_its_problem(backend: Ya
         backend.open("a1b2")
 
 
-def test_a_broken_session_does_not_bar_the_way_to_a_sound_one_of_its_name(
-    backend: YamlBackend, sessions_dir: Path
-) -> None:
-    """A copy of a session whose original breaks: each is reached by what it is called."""
+def test_valid_copy_is_found_beside_a_broken_original(backend: YamlBackend, sessions_dir: Path) -> None:
+    """The original is found by its folder name, the copy by its full ID."""
     path = put(backend)
     copy = sessions_dir / "backup_of_it"
     copy.mkdir()
@@ -206,14 +204,14 @@ def test_a_broken_session_does_not_bar_the_way_to_a_sound_one_of_its_name(
     assert backend.locate("a1b2c3d4").folder == path.parent.name
 
 
-def test_the_project_can_be_moved(backend: YamlBackend, sessions_dir: Path, tmp_path: Path) -> None:
+def test_sessions_are_found_after_the_project_moves(backend: YamlBackend, sessions_dir: Path, tmp_path: Path) -> None:
     put(backend)
     sessions_dir.parent.rename(tmp_path / "moved")
     assert backend.list_sessions(20) == []
     assert YamlBackend(tmp_path / "moved" / "sessions").locate("a1b2").id == ID
 
 
-def test_the_whole_life_of_a_session(backend: YamlBackend) -> None:
+def test_session_life_cycle(backend: YamlBackend) -> None:
     stored = backend.create(session(user("Hi"), system="Be kind."))
     grown: Session = replace(stored.session, updated_at=LATER, messages=(user("Hi"), answer("Hello")))
     stored.save(grown, [answer("Hello")])
@@ -240,7 +238,7 @@ def test_the_whole_life_of_a_session(backend: YamlBackend) -> None:
         ("", "|\n" + "      long\n" * 4_000, "long"),
     ],
 )
-def test_a_title_that_the_first_lines_do_not_tell_is_found(
+def test_title_missing_from_the_first_lines_is_found(
     backend: YamlBackend, header: str, content: str, title: str
 ) -> None:
     path = backend.sessions_dir / "by-hand" / "session.yaml"
@@ -252,20 +250,20 @@ def test_a_title_that_the_first_lines_do_not_tell_is_found(
     assert [row.title for row in backend.list_sessions(None)] == [title]
 
 
-def test_a_title_is_found_without_reading_the_whole_file(backend: YamlBackend) -> None:
+def test_title_is_found_without_reading_the_whole_file(backend: YamlBackend) -> None:
     path = backend.create(session(user("Hello"), answer("word\n" * 10_000))).path
     text = path.read_text().replace("title:", "x-title:")
     path.write_text(text[: len(text) // 2] + "\n  damaged: [\n")
     assert [row.title for row in backend.list_titles()] == ["Hello"]
 
 
-def test_rows_of_some_sessions_leave_out_those_that_are_gone(backend: YamlBackend) -> None:
+def test_summarize_leaves_out_missing_sessions(backend: YamlBackend) -> None:
     backend.create(session(user("Hello"), answer("Hi")))
     [row] = backend.summarize([OTHER_ID, ID])
     assert (row.id, row.message_count) == (ID, 2)
 
 
-def test_sessions_are_yielded_as_they_are_listed(backend: YamlBackend) -> None:
+def test_iterate_sessions_yields_the_listing(backend: YamlBackend) -> None:
     for number in range(3):
         identity = f"{number:08}-5678-40ab-8def-1234567890ab"
         backend.create(session(user("Hello"), identity=identity, updated_at=NOON + timedelta(minutes=number)))

@@ -1,4 +1,4 @@
-"""Storage stays within its folder, is private there, and says what to do when the disk refuses."""
+"""Storage stays within its folder, is private, and explains disk errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Look = Callable[[Path], dict[str, bytes | str]]
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A folder with a session that is no business of ours."""
+    """A folder with a session outside of the sessions folder."""
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "session.yaml").write_bytes(SPEC_SAMPLE)
@@ -53,7 +53,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("prefix", STRANGE)
-def test_what_can_be_no_prefix_is_refused_and_touches_nothing(
+def test_invalid_prefix_is_rejected_and_changes_nothing(
     backend: YamlBackend, tmp_path: Path, outside: Path, prefix: str, everything: Look
 ) -> None:
     put(backend)
@@ -64,14 +64,14 @@ def test_what_can_be_no_prefix_is_refused_and_touches_nothing(
     assert everything(tmp_path) == before
 
 
-def test_what_is_no_folder_is_not_used(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_file_in_place_of_a_session_folder_is_kept(backend: YamlBackend, sessions_dir: Path) -> None:
     sessions_dir.mkdir(parents=True)
     (sessions_dir / "2025-01-31_a1b2c3d4").write_text("mine")
     assert put(backend).parent.name == f"2025-01-31_{ID}"
     assert (sessions_dir / "2025-01-31_a1b2c3d4").read_text() == "mine"
 
 
-def test_a_link_in_a_folders_place_is_not_followed(
+def test_link_in_place_of_a_session_folder_is_not_followed(
     backend: YamlBackend, sessions_dir: Path, tmp_path: Path, everything: Look
 ) -> None:
     empty = tmp_path / "empty"
@@ -82,7 +82,7 @@ def test_a_link_in_a_folders_place_is_not_followed(
     assert everything(empty) == {}
 
 
-def test_a_trash_that_leads_elsewhere_takes_nothing(
+def test_trash_folder_that_is_a_link_is_not_used(
     backend: YamlBackend, sessions_dir: Path, outside: Path, everything: Look
 ) -> None:
     path, before = put(backend), everything(outside)
@@ -93,7 +93,7 @@ def test_a_trash_that_leads_elsewhere_takes_nothing(
     assert everything(outside) == before
 
 
-def test_a_linked_folder_or_file_is_never_followed(
+def test_linked_folder_and_file_are_not_followed(
     backend: YamlBackend, fs: FaultyPort, sessions_dir: Path, outside: Path, everything: Look
 ) -> None:
     put(backend, OTHER_ID)
@@ -112,7 +112,7 @@ def test_a_linked_folder_or_file_is_never_followed(
     assert not {path for path in fs.paths() if path.is_relative_to(outside)}
 
 
-def test_all_is_private_whatever_the_umask(backend: YamlBackend, sessions_dir: Path) -> None:
+def test_files_and_folders_are_private_with_any_umask(backend: YamlBackend, sessions_dir: Path) -> None:
     before = os.umask(0)
     try:
         stored = backend.create(session(user("Hi")))
@@ -126,7 +126,7 @@ def test_all_is_private_whatever_the_umask(backend: YamlBackend, sessions_dir: P
         assert stat.S_IMODE(path.lstat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_a_folder_that_can_not_be_written_still_lists_and_reads(backend: YamlBackend, fs: FaultyPort) -> None:
+def test_read_only_folder_can_be_listed_and_read(backend: YamlBackend, fs: FaultyPort) -> None:
     put(backend)
     put(backend, OTHER_ID, 1)
     fs.fail(*WRITING, number=errno.EROFS)
@@ -142,7 +142,7 @@ def test_a_folder_that_can_not_be_written_still_lists_and_reads(backend: YamlBac
 
 
 @pytest.mark.parametrize("call", ["mkdir", "create", "write", "fsync", "replace"])
-def test_a_session_that_could_not_be_written_is_not_there(backend: YamlBackend, fs: FaultyPort, call: str) -> None:
+def test_session_that_could_not_be_written_is_not_listed(backend: YamlBackend, fs: FaultyPort, call: str) -> None:
     put(backend)
     fs.fail(call)
     with pytest.raises(OSError, match="No space"):
@@ -154,22 +154,18 @@ def test_a_session_that_could_not_be_written_is_not_there(backend: YamlBackend, 
 
 
 @pytest.mark.parametrize("call", ["folders", "lstat"])
-def test_a_folder_that_can_not_be_looked_at_is_an_error_with_advice(
-    backend: YamlBackend, fs: FaultyPort, call: str
-) -> None:
+def test_unreadable_folder_is_a_storage_error_with_advice(backend: YamlBackend, fs: FaultyPort, call: str) -> None:
     put(backend)
     fs.fail(call, number=errno.EACCES)
-    with pytest.raises(StorageError, match="not permitted"):
+    with pytest.raises(StorageError, match="permission denied"):
         backend.find("a1b2")
 
 
-def test_a_file_in_the_place_of_the_sessions_folder_is_an_error_with_advice(
-    backend: YamlBackend, sessions_dir: Path
-) -> None:
+def test_file_in_place_of_the_sessions_folder_is_an_error_with_advice(backend: YamlBackend, sessions_dir: Path) -> None:
     sessions_dir.parent.mkdir()
     sessions_dir.write_text("mine")
     with pytest.raises(NotADirectoryError):
         put(backend)
-    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+    with pytest.raises(StorageError, match="a file is in place of a folder"):
         backend.list_sessions(20)
     assert sessions_dir.read_text() == "mine"

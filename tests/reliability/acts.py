@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ async def life(root: Path, tell: Tell) -> None:
         tell(News("kept", other.session_id, message.content or ""))
     await MemoryManager.list_sessions(sessions_dir=root)
     tell(News("gone", other.session_id))
-    await MemoryManager.delete_session(other.session_id, sessions_dir=root)
-    await MemoryManager.restore_session(other.session_id, sessions_dir=root)
+    await SessionLibrary(root).delete(other.session_id)
+    await SessionLibrary(root).restore(other.session_id)
     tell(News("back", other.session_id))
     again = MemoryManager(sessions_dir=root, hold=True)
     await again.resume(shell.session_id[:8])

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.reliability.acts import News, take_turn
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict
 
 _OFFSETS = (timedelta(days=1), timedelta(0), timedelta(days=-1))
@@ -66,7 +66,7 @@ async def _live_through(offsets: tuple[timedelta, ...]) -> tuple[Verdict, list[s
         for number, offset in enumerate(offsets):
             with clock_off_by(offset):
                 await take_turn(memory, f"turn {number}", news.append)
-                times.append((await MemoryManager.load_session(memory.session_id, sessions_dir=root)).updated_at)
+                times.append((await SessionLibrary(root).load(memory.session_id)).updated_at)
                 other = MemoryManager(sessions_dir=root)
                 await take_turn(other, "other", news.append)
                 ids.add(other.session_id)
@@ -77,8 +77,8 @@ async def _live_through(offsets: tuple[timedelta, ...]) -> tuple[Verdict, list[s
             odd.append(f"updated_at went backwards: {times}")
         flagged = {
             finding.path.parent
-            for finding in await MemoryManager.check_sessions(sessions_dir=root)
-            if "lies in the future" in finding.message
+            for finding in await SessionLibrary(root).check()
+            if "is in the future" in finding.message
         }
         if len(flagged) != 2:
             odd.append(f"{len(flagged)} sessions flagged, not the 2 from the future")

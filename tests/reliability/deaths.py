@@ -10,12 +10,12 @@ import tempfile
 import threading
 from pathlib import Path
 
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.e2e.shell import Shell
 from tests.reliability.acts import News, Tell, take_turn
 from tests.reliability.children import Child
-from tests.reliability.next_start import read_all, start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import read_all, start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 from tests.stub import Gate, StubServer, Text, ToolUse
 
@@ -93,7 +93,7 @@ def _end(shell: Shell, end: str) -> None:
 
 
 async def _look(root: Path, finished: int) -> Verdict:
-    await MemoryManager.recover_sessions(sessions_dir=root)
+    await SessionLibrary(root).recover()
     sessions, unreadable = await read_all(root)
     if len(sessions) != 1:
         return Verdict(unreadable=unreadable, lost=1 + 2 * finished)

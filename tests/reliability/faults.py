@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.reliability.next_start import another_process, start_again
 from tests.reliability.filesystems import Call, installed
+from tests.reliability.next_start import another_process, start_again
 from tests.reliability.row import Row, Verdict
 from tests.reliability.stages import STAGES, Refusal, Stage, Trial
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.reliability.acts import News, Tell
 from tests.reliability.children import Child
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 
 _ROOM = 64 * 1024
@@ -76,7 +76,7 @@ async def _live_on_until_refused(root: Path, tell: Tell, make_room: Callable[[],
             tell(News("aside", text=str(error)))
             if is_saved:
                 # What was saved last still reads.
-                await MemoryManager.load_session(memory.session_id, sessions_dir=root)
+                await SessionLibrary(root).load(memory.session_id)
         else:
             is_saved = True
         if refused == 2:

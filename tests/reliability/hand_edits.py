@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory import session_writer as reload
 from tests.reliability.acts import News, take_turn
 from tests.reliability.editors import Editor, breaker, remover, sed, vim, vim_with_backup, vs_code
@@ -123,12 +123,12 @@ class Desk:
 
 def edits_while_open(*, full: bool) -> Row:
     tally = Tally()
-    look, reload._SECOND_LOOK = reload._SECOND_LOOK, 0.0
+    look, reload._RETRY_DELAY = reload._RETRY_DELAY, 0.0
     try:
         for seed in range(50 if full else 4):
             asyncio.run(_edit_a_session(seed, tally))
     finally:
-        reload._SECOND_LOOK = look
+        reload._RETRY_DELAY = look
     result = (
         f"{tally.turns_lost} turns lost, {tally.turns_doubled} doubled, {tally.edits_lost} edits lost, "
         f"{tally.window} in the window; {tally.in_copies} messages that a stale editor overwrote are in copies"
@@ -157,7 +157,7 @@ async def _edit_a_session(seed: int, tally: Tally) -> None:
 
 
 async def _count(desk: Desk, memory: MemoryManager, news: list[News], tally: Tally, seed: int) -> None:
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    session = await SessionLibrary(memory.sessions_dir).load(memory.session_id)
     contents = [message.content or "" for message in session.messages]
     copies = "".join(path.read_text() for path in desk.path.parent.glob("session.*-*.yaml"))
     removed = {edit.removed for edit in desk.edits if edit.removed}

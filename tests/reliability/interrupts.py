@@ -14,8 +14,8 @@ from aloop.memory import MemoryManager
 from aloop.memory.disk.locks import OpenLock
 from tests.e2e.shell import Shell
 from tests.reliability.acts import News, take_turn
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import Call, installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 from tests.stub import Gate, StubServer, Text, ToolUse
 

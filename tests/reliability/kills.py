@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from tests.reliability.acts import News, Tell, life
 from tests.reliability.children import Child
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import Call, Hook, installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 
 _LONGEST = 0.03
@@ -110,7 +110,7 @@ def _live_on(root: Path, tell: Tell) -> None:
 def _recover(root: Path, fatal: int, tell: Tell) -> None:
     """Start, and be killed at the system call of that number."""
     with installed(_deadly(fatal, tell)):
-        asyncio.run(MemoryManager.recover_sessions(sessions_dir=root))
+        asyncio.run(SessionLibrary(root).recover())
 
 
 def _deadly(fatal: int, tell: Tell) -> Hook:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import AloopError
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.context import project
 from aloop.memory.disk import filesystem
 from aloop.memory.disk import filesystem as atomic
@@ -22,10 +22,10 @@ _PERMANENT = {".gitignore", ".index.yaml", ".session.schema.json", ".lock", ".op
 
 async def start_again(root: Path, news: Iterable[News]) -> Verdict:
     """Start twice, and judge what is there by what was acknowledged; the second start must find nothing to tell."""
-    await MemoryManager.recover_sessions(sessions_dir=root)
-    repeated = await MemoryManager.recover_sessions(sessions_dir=root)
+    await SessionLibrary(root).recover()
+    repeated = await SessionLibrary(root).recover()
     sessions, unreadable = await read_all(root)
-    trashed = {item.id for item in await MemoryManager.list_trash(sessions_dir=root)}
+    trashed = {item.id for item in await SessionLibrary(root).list_trash()}
     verdict = judge(sessions, trashed, news)
     left = Verdict(unreadable=unreadable, leftovers=len(leftovers(root)), repeated_news=len(repeated))
     return verdict + left
@@ -34,11 +34,11 @@ async def start_again(root: Path, news: Iterable[News]) -> Verdict:
 @contextlib.contextmanager
 def another_process() -> Iterator[None]:
     """What this process left half-written counts as a dead one's."""
-    before, atomic._OURS = atomic._OURS, "00000000"
+    before, atomic._TOKEN = atomic._TOKEN, "00000000"
     try:
         yield
     finally:
-        atomic._OURS = before
+        atomic._TOKEN = before
 
 
 async def read_all(root: Path) -> tuple[dict[str, Session], int]:
@@ -46,9 +46,9 @@ async def read_all(root: Path) -> tuple[dict[str, Session], int]:
     sessions, unreadable = {}, 0
     for summary in await MemoryManager.list_sessions(None, sessions_dir=root):
         try:
-            session = await MemoryManager.load_session(summary.id, sessions_dir=root)
+            session = await SessionLibrary(root).load(summary.id)
             turns = undone_turns(filesystem.SYSTEM, session.path.parent)
-            out = [message for turn in turns if not turn.stands_in(session.messages) for message in turn.messages]
+            out = [message for turn in turns if not turn.is_in(session.messages) for message in turn.messages]
             sessions[summary.id] = replace(session, messages=(*session.messages, *out))
         except AloopError:
             unreadable += 1

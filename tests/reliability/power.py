@@ -15,8 +15,8 @@ from typing import Any
 from tests.reliability.acts import News, Tell, life
 from tests.reliability.children import Child
 from tests.reliability.crash_states import Disk, State
-from tests.reliability.next_start import start_again
 from tests.reliability.filesystems import Call, installed
+from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict, verdict_row
 
 _SESSIONS = Path(".aloop") / "sessions"

@@ -15,11 +15,11 @@ import pytest
 
 from aloop.errors import SessionBusy
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.reliability.acts import News, Tell, take_turn
 from tests.reliability.children import Child
-from tests.reliability.next_start import read_all, start_again
 from tests.reliability.filesystems import installed
+from tests.reliability.next_start import read_all, start_again
 from tests.reliability.row import Row, Verdict
 
 _SESSIONS = Path(".aloop") / "sessions"
@@ -80,7 +80,7 @@ def _create(root: Path, count: int, tell: Tell) -> None:
 def _bustle(root: Path, count: int, tell: Tell) -> None:
     async def look_and_sweep() -> None:
         for _ in range(count):
-            await MemoryManager.recover_sessions(sessions_dir=root)
+            await SessionLibrary(root).recover()
             for summary in await MemoryManager.list_sessions(None, sessions_dir=root):
                 assert summary.problem is None, summary
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.errors import AloopError, SessionNotFound
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.reliability.acts import News, cut_turn, exchange, take_turn
 from tests.reliability.filesystems import Call
 
@@ -114,7 +114,7 @@ async def deletion(trial: Trial) -> None:
     await take_turn(memory, "before", trial.news.append)
     memory.close()
     trial.refusal.armed = True
-    await trial.attempt(MemoryManager.delete_session(memory.session_id, sessions_dir=trial.root))
+    await trial.attempt(SessionLibrary(trial.root).delete(memory.session_id))
     trial.refusal.armed = False
     if await MemoryManager.find_session_by_prefix(memory.session_id, sessions_dir=trial.root) is None:
         trial.news.append(News("gone", memory.session_id))
@@ -131,7 +131,7 @@ async def recovery(trial: Trial) -> None:
         trial.news.append(News("kept", memory.session_id, message.content or ""))
     memory.close()  # lets go of the journal as a death does
     trial.refusal.armed = True
-    await trial.attempt(MemoryManager.recover_sessions(sessions_dir=trial.root))
+    await trial.attempt(SessionLibrary(trial.root).recover())
     trial.refusal.armed = False
 
 
@@ -165,7 +165,7 @@ async def _check_told(trial: Trial, memory: MemoryManager, *, done: bool) -> Non
     if len(set(trial.told)) < len(trial.told):
         trial.raw.append(f"told twice: {trial.told}")
     try:
-        saved = (await MemoryManager.load_session(memory.session_id, sessions_dir=trial.root)).messages
+        saved = (await SessionLibrary(trial.root).load(memory.session_id)).messages
     except SessionNotFound:
         saved = ()
     wanted = [item.text for item in trial.news if item.kind == "kept"]

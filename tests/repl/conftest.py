@@ -1,4 +1,4 @@
-"""The shell in this process, on a terminal in memory; the model is scripted."""
+"""A shell in this process, on a terminal in memory, with a scripted model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from aloop.agent import ReActAgent
 from aloop.config import Settings
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.tools.base import Tool
 from repl import engine
 from repl.options import ShellOptions
@@ -40,7 +40,7 @@ class Stage:
         await self.terminal.wait_for(text)
 
     async def rest(self) -> None:
-        """Wait until nothing is going on: an empty prompt, and above it the blank row that ends a turn."""
+        """Wait for an empty prompt below the blank row that ends a turn."""
         await self.terminal.wait_until(lambda: self.terminal.screen[-3:-1] == ["", ">"], "an empty prompt")
 
     async def ends(self) -> int:
@@ -49,10 +49,10 @@ class Stage:
             return await self.running
 
     async def saved(self) -> list[str | None]:
-        """Return what the newest session on disk says."""
+        """Return the contents of the messages of the newest session on disk."""
         found = await MemoryManager.find_latest_session(sessions_dir=self.sessions_dir)
         assert found is not None
-        session = await MemoryManager.load_session(found, sessions_dir=self.sessions_dir)
+        session = await SessionLibrary(self.sessions_dir).load(found)
         return [message.content for message in session.messages]
 
 

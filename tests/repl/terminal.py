@@ -1,4 +1,4 @@
-"""A terminal in memory: what prompt_toolkit writes is rendered by pyte, what a test types goes in through a pipe."""
+"""A terminal in memory: pyte renders the output of prompt_toolkit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from prompt_toolkit.data_structures import Size
 from repl.output.renderer import TerminalOutput
 
 PATIENCE = 60.0
-"""Seconds to wait for what must come; never reached when all is well."""
+"""Seconds to wait for expected output; only a failing test takes that long."""
 
 
 class Terminal(io.StringIO):
-    """A screen that can be looked at; ``writes`` counts how often something was sent to it."""
+    """A screen to inspect; ``writes`` lists all that was sent to it."""
 
     def __init__(self, columns: int = 80, rows: int = 24) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Terminal(io.StringIO):
 
     @property
     def screen(self) -> list[str]:
-        """The rows on the screen, down to the last that holds anything."""
+        """The rows on the screen, down to the last that is not empty."""
         rows = [row.rstrip() for row in self._screen.display]
         while rows and not rows[-1]:
             rows.pop()
@@ -42,14 +42,14 @@ class Terminal(io.StringIO):
 
     @property
     def cells(self) -> tuple[list[list[pyte.screens.Char]], tuple[int, int]]:
-        """Every cell of the screen with its style, and where the cursor is."""
+        """Every cell of the screen with its style, and the position of the cursor."""
         screen = self._screen
         rows = [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
         return rows, (screen.cursor.x, screen.cursor.y)
 
     @property
     def scrollback(self) -> str:
-        """All that was printed, as one text."""
+        """All printed rows as one text."""
         gone = ("".join(row[x].data for x in range(self._screen.columns)).rstrip() for row in self._screen.history.top)
         return "\n".join([*gone, *self.screen])
 
@@ -58,7 +58,7 @@ class Terminal(io.StringIO):
         await self.wait_until(lambda: text in self.scrollback, repr(text))
 
     async def wait_until(self, holds: Callable[[], bool], what: str) -> None:
-        """Look at every write until ``holds`` does."""
+        """Check after each write until ``holds`` returns True."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while not holds():

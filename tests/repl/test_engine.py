@@ -1,4 +1,4 @@
-"""The first answer finds everything loaded that it needs."""
+"""Tests of the engine: building it, resuming sessions, and warming up."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def options(model: str | None = None, sessions_dir: Path | None = None) -> Shell
     return ShellOptions(Settings.from_env(), model, sessions_dir, None)
 
 
-async def test_the_engine_is_built_in_the_background_and_tells_the_view(sessions_dir: Path) -> None:
+async def test_engine_is_built_in_the_background_and_sends_events_to_the_view(sessions_dir: Path) -> None:
     view = RecordingView()
     engine = Engine(options("offline", sessions_dir), lambda: view)
     engine.start()
@@ -37,15 +37,15 @@ async def test_the_engine_is_built_in_the_background_and_tells_the_view(sessions
     assert "TurnEnded" in view.of("event")
 
 
-async def test_what_goes_wrong_is_raised_for_everybody_who_waits() -> None:
+async def test_engine_error_is_raised_for_every_waiter() -> None:
     engine = Engine(options("some-model"), RecordingView)
     for _ in range(2):
         with pytest.raises(MissingCredentials):
             await engine.ready()
-    assert engine.context is None, "what was not built is not there"
+    assert engine.context is None, "a failed engine has a context"
 
 
-async def test_a_waiter_that_gives_up_leaves_the_engine_to_others(sessions_dir: Path) -> None:
+async def test_cancelled_waiter_does_not_cancel_the_engine(sessions_dir: Path) -> None:
     engine = Engine(options("offline", sessions_dir), RecordingView)
     waiter = asyncio.create_task(engine.ready())
     await asyncio.sleep(0)
@@ -54,7 +54,7 @@ async def test_a_waiter_that_gives_up_leaves_the_engine_to_others(sessions_dir: 
     assert (await engine.ready()).memory.sessions_dir == sessions_dir
 
 
-async def test_the_latest_session_is_resumed_when_none_is_named(sessions_dir: Path) -> None:
+async def test_empty_id_resumes_the_latest_session(sessions_dir: Path) -> None:
     await store(sessions_dir, "one")
     latest = await store(sessions_dir, "two")
     agent = build_agent(options("offline", sessions_dir))
@@ -62,7 +62,7 @@ async def test_the_latest_session_is_resumed_when_none_is_named(sessions_dir: Pa
     assert agent.memory.message_count == 2
 
 
-async def test_with_no_session_to_resume_it_says_where_it_looked(sessions_dir: Path) -> None:
+async def test_missing_session_error_names_the_folder(sessions_dir: Path) -> None:
     agent = build_agent(options("offline", sessions_dir))
     with pytest.raises(SessionError, match="no session to resume in"):
         await resume_session(agent, "")
@@ -70,8 +70,8 @@ async def test_with_no_session_to_resume_it_says_where_it_looked(sessions_dir: P
         await resume_session(agent, "a1b2")
 
 
-async def test_the_latest_session_is_the_one_that_a_crash_cut_short(sessions_dir: Path) -> None:
-    """Recovered first, chosen then: that is when people type --resume."""
+async def test_latest_session_may_be_one_interrupted_by_a_crash(sessions_dir: Path) -> None:
+    """Recovery comes before the choice: users type --resume after a crash."""
     old = MemoryManager(sessions_dir=sessions_dir)
     await old.add_message(LLMMessage("user", "An older one"))
     await old.save_memory()
@@ -104,7 +104,7 @@ print(*(set(sys.modules) - before))
 """
 
 
-def test_the_first_answer_loads_nothing_heavy(stub: StubServer) -> None:
+def test_first_answer_after_warm_up_imports_nothing_heavy(stub: StubServer) -> None:
     stub.script(ToolUse("calculator", {"expression": "2+2"}))
     stub.script(Text("So:\n\n```python\nprint(4)\n```"))
     command = [sys.executable, "-c", _SCRIPT]

@@ -1,4 +1,4 @@
-"""Hostile text through every way to the screen: each method of each view, with the text wherever text can stand."""
+"""Tests of every way to the screen with hostile text, in each method of each view."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity, View
+from commands.pages import Reminder, SessionList, Stats, Transcript, TrashList
 from repl.crash_report import bug_text
 from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import echo_lines, to_ansi, to_text
-from repl.plain.views import AskingView, PlainView
-from repl.task_report import Progress, tell
+from repl.plain.views import InteractiveView, PlainView
+from repl.task_report import Progress, write_note
 from repl.terminal_view import TerminalView
 from tests.hostile import ALL, PAYLOADS, fuzzed, obeyed, obeyed_of
 
@@ -50,7 +51,7 @@ FORMS: tuple[Form, ...] = ("text", "diff", "output")
 
 
 class Recorder(io.StringIO):
-    """A terminal of which only what is sent to it is kept."""
+    """A terminal that only records what is sent to it."""
 
     def __init__(self) -> None:
         super().__init__(newline="")
@@ -58,18 +59,18 @@ class Recorder(io.StringIO):
 
 
 class Answers:
-    """Says ``text`` to every question, then no."""
+    """Answers every question with ``text``, then with no."""
 
     def __init__(self, text: str) -> None:
         self._lines = [text, "v", f"n {text}"] * 9
 
-    async def answer(self, lead: str) -> str:
+    async def read_answer(self, prompt: str) -> str:
         return self._lines.pop(0)
 
-    def set_aside(self) -> None:
-        """Nothing was typed."""
+    def hold_typed_ahead(self) -> None:
+        """Do nothing: no keys were typed."""
 
-    def lent(self) -> AbstractContextManager[None]:
+    def lend_terminal(self) -> AbstractContextManager[None]:
         return nullcontext()
 
 
@@ -104,26 +105,27 @@ def messages(text: str) -> tuple[LLMMessage, ...]:
     )
 
 
-async def tell_everything(view: View, text: str) -> None:
-    """Show ``text`` in all that a view can show."""
+async def show_everything(view: View, text: str) -> None:
+    """Pass ``text`` to every method of a view that shows it."""
     view.info(text)
     view.error(text)
     for event in events(text):
         view.event(event)
     summary = SessionSummary(text, NOW, NOW, 3, text, Path(text.replace("\0", "")))
     broken = SessionSummary(text, NOW, NOW, 3, text, Path("x"), text)
-    await view.sessions([summary, broken])
-    await view.trash([TrashedSession(summary, NOW, 1)])
-    view.exchanges(messages(text))
+    await view.show(SessionList([summary, broken]))
+    await view.show(TrashList([TrashedSession(summary, NOW, 1)]))
+    await view.show(Reminder(messages(text)))
     system = (LLMMessage("system", text),)
-    await view.conversation(Session(text, NOW, NOW, system, messages(text), Path("x"), text, warnings=(text,)))
+    session = Session(text, NOW, NOW, system, messages(text), Path("x"), text, warnings=(text,))
+    await view.show(Transcript(session))
     usage = {text: Usage(1, 2)}
-    view.stats(SessionStats(text, NOW, NOW, 1, {text: 1}, {text: 1}, Usage(1, 2), 1, Path("x"), usage))
+    await view.show(Stats(SessionStats(text, NOW, NOW, 1, {text: 1}, {text: 1}, Usage(1, 2), 1, Path("x"), usage)))
     await view.confirm(text)
 
 
 async def ask_everything(view: View, text: str) -> None:
-    """Put questions of consent about ``text``."""
+    """Ask permission questions that contain ``text``."""
     for form in FORMS:
         await view.ask_permission(PermissionRequest(("write", "shell"), text, f"{text}\n{text}\n{text}\n+{text}", form))
 
@@ -134,11 +136,11 @@ async def on_terminal(text: str) -> str:
 
     async def read(lead: str, choices: str) -> str:
         terminal.output.write_raw(to_ansi(echo_lines(lead + choices), colour=True))
-        return await answers.answer(lead)
+        return await answers.read_answer(lead)
 
     screen = Screen(terminal.output)
     view = TerminalView(screen, Live(), lambda _: None, read)
-    await tell_everything(view, text)
+    await show_everything(view, text)
     await ask_everything(view, text)
     screen.show(echo_lines(text))
     terminal.output.flush()
@@ -154,31 +156,31 @@ async def above_the_prompt(text: str) -> str:
 
 async def in_plain_lines(text: str) -> str:
     out, err = io.StringIO(newline=""), io.StringIO(newline="")
-    await tell_everything(PlainView(out, err), text)
+    await show_everything(PlainView(out, err), text)
     return out.getvalue() + err.getvalue()
 
 
 async def to_standard_streams(text: str) -> str:
-    """Let all write that uses the standard streams: the plain prompt, a task's progress, the command line."""
+    """Write with all code that uses the standard streams."""
     out = io.StringIO(newline="")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", out)
-        view = AskingView(Answers(text))
-        await tell_everything(view, text)
+        view = InteractiveView(Answers(text))
+        await show_everything(view, text)
         await ask_everything(view, text)
         progress = Progress(Verbosity(verbose=True, thinking=True))
         for event in events(text):
-            progress.tell(event)
-        tell(text)
-        tell(bug_text(ValueError(text)))
+            progress.show(event)
+        write_note(text)
+        write_note(bug_text(ValueError(text)))
         summary = SessionSummary(text, NOW, NOW, 3, text, Path("x"))
         session = Session(text, NOW, NOW, (), messages(text), Path(text.replace("\0", "")), text)
         rows = [*list_lines([summary], None), *list_lines([summary], 60), *show_lines(session)]
         for row in [*rows, *(row for message in session.messages for row in message_lines(message))]:
             print_line(row)
             print_note(row)
-    return out.getvalue().replace("\t", " ")  # tabs stay in what the command line prints, and are harmless
+    return out.getvalue().replace("\t", " ")  # the command line prints tabs, which are harmless
 
 
 WAYS = [on_terminal, above_the_prompt, in_plain_lines, to_standard_streams]
@@ -190,7 +192,7 @@ def no_pager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-async def test_no_payload_is_obeyed_whichever_way_it_comes(payload: str) -> None:
+async def test_no_view_sends_an_obeyed_payload(payload: str) -> None:
     for way in WAYS:
         sent = await way(payload)
         assert sent
@@ -201,19 +203,19 @@ async def obeyed_bytes(count: int) -> int:
     return sum([len(obeyed_of(await way(text))) for text in fuzzed(count) for way in WAYS])
 
 
-async def test_no_byte_of_fuzzed_text_is_obeyed() -> None:
+async def test_no_view_sends_an_obeyed_byte_of_fuzzed_text() -> None:
     assert await obeyed_bytes(40) == 0
 
 
 @pytest.mark.stress
-async def test_no_byte_of_much_fuzzed_text_is_obeyed() -> None:
+async def test_no_view_sends_an_obeyed_byte_of_much_fuzzed_text() -> None:
     assert await obeyed_bytes(20_000) == 0
 
 
-def test_the_reader_of_these_tests_finds_every_payload() -> None:
+def test_terminal_parser_of_the_tests_finds_every_payload() -> None:
     assert [name for name, payload in PAYLOADS.items() if not obeyed_of(payload)] == []
     assert len(PAYLOADS) == 26
 
 
-def test_plain_text_without_styles_holds_no_codes_at_all() -> None:
+def test_unstyled_text_contains_no_codes() -> None:
     assert obeyed(to_text(echo_lines(ALL))) == []

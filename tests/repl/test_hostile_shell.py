@@ -1,4 +1,4 @@
-"""Hostile text in a whole shell, prompt and all: nothing that is sent to the terminal is obeyed."""
+"""Tests of a whole shell with hostile text, which the terminal must not obey."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.hostile import ALL, PAYLOADS, obeyed_of
 from tests.repl.conftest import SetStage, Stage
 
 SAFE = "^[[2J"
-"""How the first payload looks when it is shown."""
+"""The first payload as it is shown."""
 
 
 WRITABLE = ALL.encode("utf-8", "replace").decode()
@@ -32,12 +32,12 @@ def sent(shell: Stage) -> str:
 
 @pytest.fixture
 def play(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> SetStage:
-    """A stage whose agent has the standard tools, and whose model has a hostile name."""
+    """A stage with the standard tools and a model with a hostile name."""
     monkeypatch.setattr(ScriptedLLM, "model", ALL[:40])
     return partial(stage, tools=None)
 
 
-async def test_an_answer_is_safe_while_it_streams_and_when_it_is_whole(play: SetStage) -> None:
+async def test_hostile_answer_is_safe_while_streaming_and_when_complete(play: SetStage) -> None:
     hang = Hang()
     async with play([ThinkingDelta(ALL), TextDelta(f"{ALL}\n\n{ALL}"), hang]) as shell:
         shell.type("go\r")
@@ -48,7 +48,7 @@ async def test_an_answer_is_safe_while_it_streams_and_when_it_is_whole(play: Set
         assert obeyed_of(sent(shell)) == []
 
 
-async def test_calls_questions_and_results_are_safe(play: SetStage) -> None:
+async def test_hostile_calls_questions_and_results_are_safe(play: SetStage) -> None:
     Path(FILE_NAME).write_text(WRITABLE)
     asked = [
         ToolCall("1", "list_files", json.dumps({"path": "."})),
@@ -66,7 +66,7 @@ async def test_calls_questions_and_results_are_safe(play: SetStage) -> None:
         assert obeyed_of(sent(shell)) == []
 
 
-async def test_what_is_saved_is_safe_in_lists_in_completion_and_when_it_is_read(
+async def test_hostile_session_is_safe_in_lists_completion_and_transcript(
     play: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PAGER", "no-such-pager")
@@ -82,15 +82,13 @@ async def test_what_is_saved_is_safe_in_lists_in_completion_and_when_it_is_read(
         seen = len(shell.terminal.writes)
         shell.type("/resume \t")
         await shell.terminal.wait_until(lambda: SAFE in "".join(shell.terminal.writes[seen:]), "the menu")
-        shell.type("\x15/resume 1\r")  # what the two ids begin with may stand there
+        shell.type("\x15/resume 1\r")  # Tab may have inserted the common prefix of the IDs
         await shell.see("Resumed")
         await shell.rest()
         assert obeyed_of(sent(shell)) == []
 
 
-async def test_a_paste_is_shown_and_not_obeyed_and_waits_for_enter(
-    play: SetStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hostile_paste_is_shown_and_waits_for_enter(play: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paste, "PAUSE", -1.0)  # as if every key came after a pause
     async with play(answer("Thank you.")) as shell:
         shell.type(PASTE)

@@ -1,4 +1,4 @@
-"""Lines, keys and turns at the shell's prompt, on a terminal in memory."""
+"""Tests of lines, keys and turns in the shell, on a terminal in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.repl.terminal import Terminal
 from tests.saved_sessions import FIRST, save
 
 
-async def test_a_line_is_answered_and_the_session_saved(stage: SetStage) -> None:
+async def test_line_is_answered_and_the_session_is_saved(stage: SetStage) -> None:
     async with stage(answer("Hello **you**.")) as shell:
         shell.type("Hi\r")
         await shell.see("2 messages")
@@ -35,24 +35,24 @@ async def test_a_line_is_answered_and_the_session_saved(stage: SetStage) -> None
         assert await shell.saved() == ["Hi", "Hello **you**."]
 
 
-async def test_enter_in_a_turn_sends_nothing_and_keeps_the_draft(stage: SetStage) -> None:
+async def test_enter_during_a_turn_sends_nothing_and_keeps_the_draft(stage: SetStage) -> None:
     hang = Hang()
     async with stage([TextDelta("Half"), hang], answer("Done.")) as shell:
         shell.type("one\r")
         await hang.reached.wait()
         shell.type("two\r")
-        await shell.see("Still busy")
+        await shell.see("A turn is running.")
         assert shell.terminal.screen[-2] == "> two"
         assert len(shell.llm.requests) == 1
         shell.type("\x03")
-        await shell.see("Stopped. What there was is kept.")
+        await shell.see("Stopped. The partial answer is kept.")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", "> two"], "the end of the turn")
         shell.type("\r")
         await shell.see("Done.")
         assert [message.content for message in shell.llm.requests[1] if message.role == "user"][-1] == "two"
 
 
-async def test_pressing_ctrl_c_twice_ends_the_turn_and_not_the_shell(stage: SetStage) -> None:
+async def test_second_ctrl_c_does_not_end_the_shell(stage: SetStage) -> None:
     hang = Hang()
     async with stage([TextDelta("Half"), hang], answer("Still here.")) as shell:
         shell.type("one\r")
@@ -63,7 +63,7 @@ async def test_pressing_ctrl_c_twice_ends_the_turn_and_not_the_shell(stage: SetS
         await shell.see("Still here.")
 
 
-async def test_ctrl_c_in_one_go_with_enter_gives_the_line_back(stage: SetStage) -> None:
+async def test_ctrl_c_together_with_enter_returns_the_line(stage: SetStage) -> None:
     async with stage(answer("Hello.")) as shell:
         shell.type("one\r\x03")
         await shell.see("Stopped.")
@@ -72,7 +72,7 @@ async def test_ctrl_c_in_one_go_with_enter_gives_the_line_back(stage: SetStage) 
         await shell.see("Hello.")
 
 
-async def test_sigint_from_outside_does_what_the_key_does(stage: SetStage) -> None:
+async def test_sigint_stops_the_turn_as_ctrl_c_does(stage: SetStage) -> None:
     hang = Hang()
     async with stage([TextDelta("Half"), hang]) as shell:
         shell.type("one\r")
@@ -82,7 +82,7 @@ async def test_sigint_from_outside_does_what_the_key_does(stage: SetStage) -> No
         assert not shell.running.done()
 
 
-async def test_a_turn_without_trace_puts_its_text_back_on_the_line(stage: SetStage) -> None:
+async def test_failed_turn_without_an_answer_returns_its_text(stage: SetStage) -> None:
     async with stage([ConnectionFailed("No network.")], answer("Now it works.")) as shell:
         shell.type("try this\r")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", "> try this"], "the text again")
@@ -92,7 +92,7 @@ async def test_a_turn_without_trace_puts_its_text_back_on_the_line(stage: SetSta
         assert await shell.saved() == ["try this", "Now it works."]
 
 
-async def test_text_is_not_put_back_over_a_draft(stage: SetStage) -> None:
+async def test_returned_text_does_not_replace_a_draft(stage: SetStage) -> None:
     hang = Hang()
     async with stage([hang]) as shell:
         shell.type("one\r")
@@ -100,16 +100,16 @@ async def test_text_is_not_put_back_over_a_draft(stage: SetStage) -> None:
         shell.type("a draft")
         await shell.see("> a draft")
         shell.type("\x03")
-        await shell.see("Up brings it back")
+        await shell.see("Press Up to bring it back")
         assert "> a draft" in shell.terminal.screen
 
 
-async def test_ctrl_c_at_rest_clears_the_line_and_keeps_it_in_the_history(stage: SetStage) -> None:
+async def test_ctrl_c_between_turns_moves_the_line_to_the_history(stage: SetStage) -> None:
     async with stage() as shell:
         shell.type("a draft")
         await shell.see("> a draft")
         shell.type("\x03\x03")
-        await shell.see("Ctrl-D or /exit leaves.")
+        await shell.see("Use Ctrl-D or /exit to quit.")
         assert "> a draft" not in shell.terminal.screen
         shell.type("\x1b[A")
         await shell.see("> a draft")
@@ -125,7 +125,7 @@ async def test_ctrl_d_on_an_empty_line_leaves(stage: SetStage) -> None:
         assert "aloop --resume" in shell.terminal.scrollback
 
 
-async def test_ctrl_d_in_a_turn_or_on_text_does_not_leave(stage: SetStage) -> None:
+async def test_ctrl_d_during_a_turn_or_on_text_does_not_leave(stage: SetStage) -> None:
     hang = Hang()
     async with stage([hang]) as shell:
         shell.type("one\r")
@@ -136,7 +136,7 @@ async def test_ctrl_d_in_a_turn_or_on_text_does_not_leave(stage: SetStage) -> No
         assert not shell.running.done()
 
 
-async def test_a_paste_stays_one_input_with_its_lines(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_paste_of_several_lines_is_one_input(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paste, "PAUSE", -1.0)  # as if every key came after a pause
     async with stage(answer("Got it.")) as shell:
         shell.type("\x1b[200~one\r\ntwo\rthree\x1b[201~")
@@ -148,14 +148,14 @@ async def test_a_paste_stays_one_input_with_its_lines(stage: SetStage, monkeypat
 
 
 @pytest.mark.parametrize("key", ["\r", "\n", "\x0f"])
-async def test_a_paste_that_forges_its_end_can_not_submit_itself(stage: SetStage, key: str) -> None:
+async def test_paste_with_a_forged_end_does_not_submit_itself(stage: SetStage, key: str) -> None:
     async with stage() as shell:
         shell.type(f"\x1b[200~harmless\x1b[201~{key}evil{key}")
         await shell.see("evil")
         assert shell.llm.requests == []
 
 
-async def test_alt_enter_begins_a_new_line(stage: SetStage) -> None:
+async def test_alt_enter_inserts_a_line_feed(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type("one\x1b\rtwo")
         await shell.see("  two")
@@ -165,7 +165,7 @@ async def test_alt_enter_begins_a_new_line(stage: SetStage) -> None:
         assert (await shell.saved())[0] == "one\ntwo"
 
 
-async def test_a_blank_line_is_not_sent(stage: SetStage) -> None:
+async def test_blank_line_is_not_sent(stage: SetStage) -> None:
     async with stage(answer("Hello.")) as shell:
         shell.type("  \r")
         shell.type("Hi\r")
@@ -178,19 +178,19 @@ async def test_tab_completes_a_command_and_enter_runs_it(stage: SetStage) -> Non
         shell.type("/cl\t")
         await shell.see("> /clear")
         shell.type("\r")
-        await shell.see("This session is new already.")
+        await shell.see("This session is already new.")
 
 
-async def test_a_bug_in_a_turn_is_shown_and_the_shell_lives(stage: SetStage) -> None:
+async def test_bug_in_a_turn_is_shown_and_the_shell_continues(stage: SetStage) -> None:
     async with stage([ZeroDivisionError("a bug")], answer("Still here.")) as shell:
         shell.type("one\r")
-        await shell.see("Something failed inside aloop: ZeroDivisionError: a bug")
+        await shell.see("Internal error in aloop: ZeroDivisionError: a bug")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", ">"], "an empty prompt")
         shell.type("two\r")
         await shell.see("Still here.")
 
 
-async def test_resuming_shows_where_it_was_before_the_first_prompt(stage: SetStage, sessions_dir: Path) -> None:
+async def test_resumed_session_is_shown_before_the_first_prompt(stage: SetStage, sessions_dir: Path) -> None:
     session_id = await store(sessions_dir, "What was it?")
     async with stage(resume="") as shell:
         await shell.see("2 messages\n")
@@ -198,13 +198,11 @@ async def test_resuming_shows_where_it_was_before_the_first_prompt(stage: SetSta
         await shell.see(f"Resumed {session_id[:8]}")
 
 
-async def test_a_session_from_elsewhere_is_asked_about_before_it_is_resumed(
-    stage: SetStage, sessions_dir: Path
-) -> None:
+async def test_untrusted_session_is_resumed_only_after_a_yes(stage: SetStage, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
     async with stage(resume="") as shell:
-        await shell.see("Go on in it? [y/N]")
+        await shell.see("Resume it? [y/N]")
         assert "It is" not in shell.terminal.scrollback
         shell.type("n\r")
         await shell.see("Nothing was changed.")
@@ -216,14 +214,12 @@ async def test_a_session_from_elsewhere_is_asked_about_before_it_is_resumed(
         assert "│ Be brief." in shell.terminal.scrollback
 
 
-async def test_a_line_typed_before_that_question_neither_answers_it_nor_goes_on_without_it(
-    stage: SetStage, sessions_dir: Path
-) -> None:
+async def test_line_typed_before_the_trust_question_waits_for_its_answer(stage: SetStage, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
     async with stage(answer("Hello."), resume="") as shell:
         shell.type("Hi\r")
-        await shell.see("Go on in it? [y/N]")
+        await shell.see("Resume it? [y/N]")
         await shell.see("y yes · n no")
         assert shell.llm.requests == []
         shell.type("n\r")
@@ -235,7 +231,7 @@ async def test_a_line_typed_before_that_question_neither_answers_it_nor_goes_on_
         assert await shell.saved() == ["Hi", "Hello."]
 
 
-async def test_resuming_what_is_not_there_ends_before_the_prompt(
+async def test_unknown_session_to_resume_exits_before_the_prompt(
     stage: SetStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with stage(resume="ffffffff") as shell:
@@ -244,11 +240,11 @@ async def test_resuming_what_is_not_there_ends_before_the_prompt(
         assert capsys.readouterr().err == "aloop: No session matches 'ffffffff'.\n"
 
 
-async def test_an_engine_that_can_not_be_built_ends_the_shell_with_the_reason(
+async def test_engine_error_ends_the_shell_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(_options: object) -> ReActAgent:
-        raise LLMError("There is no key.")
+        raise LLMError("The key is missing.")
 
     monkeypatch.setattr(engine, "build_agent", refuse)
     with create_pipe_input() as keys:
@@ -256,10 +252,10 @@ async def test_an_engine_that_can_not_be_built_ends_the_shell_with_the_reason(
         options = ShellOptions(Settings.from_env(), "some-model", None, None)
         code = await Shell(options, Screen(terminal.output), keys).run()
     assert code == 1
-    assert "There is no key." in terminal.scrollback
+    assert "The key is missing." in terminal.scrollback
 
 
-async def test_told_to_end_at_rest_it_keeps_the_draft_in_the_history(stage: SetStage) -> None:
+async def test_sigterm_between_turns_keeps_the_draft_in_the_history(stage: SetStage) -> None:
     async with stage() as shell:
         shell.type("a draft")
         await shell.see("> a draft")
@@ -268,7 +264,7 @@ async def test_told_to_end_at_rest_it_keeps_the_draft_in_the_history(stage: SetS
     assert HistoryFile(Settings.from_env().history_file).read() == ["a draft"]
 
 
-async def test_sigterm_ends_the_turn_as_ctrl_c_does_and_leaves(stage: SetStage) -> None:
+async def test_sigterm_during_a_turn_stops_it_and_exits(stage: SetStage) -> None:
     hang = Hang()
     async with stage([TextDelta("Half"), hang]) as shell:
         shell.type("one\r")

@@ -1,4 +1,4 @@
-"""What may stand on the line besides plain text: pastes, files, commands, more lines."""
+"""Tests of input lines with pastes, files, commands and several lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHER = LONG.replace("line", "row")
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every key as one that came after a pause."""
+    """Treat every key as typed after a pause."""
     monkeypatch.setattr(paste, "PAUSE", -1.0)
 
 
@@ -36,7 +36,7 @@ async def first_saved(shell: Stage) -> str | None:
     return (await shell.saved())[0]
 
 
-async def test_a_large_paste_folds_and_is_sent_whole(stage: SetStage) -> None:
+async def test_large_paste_is_folded_and_sent_whole(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"see {pasted(LONG)} and {pasted(OTHER)}.")
         await shell.see("> see [pasted 120 lines] and [pasted 120 lines #2].")
@@ -45,7 +45,7 @@ async def test_a_large_paste_folds_and_is_sent_whole(stage: SetStage) -> None:
         assert "line 7" not in shell.terminal.scrollback
 
 
-async def test_backspace_takes_a_paste_away_as_one(stage: SetStage) -> None:
+async def test_backspace_removes_a_folded_paste(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"see {pasted(LONG)}")
         await shell.see("> see [pasted 120 lines]")
@@ -53,7 +53,7 @@ async def test_backspace_takes_a_paste_away_as_one(stage: SetStage) -> None:
         assert await first_saved(shell) == "see nothing"
 
 
-async def test_what_is_typed_into_a_marker_comes_after_it(stage: SetStage) -> None:
+async def test_text_typed_into_a_marker_goes_behind_it(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"{pasted(LONG)}\x1b[D\x1b[D\x1b[D!")
         await shell.see("> [pasted 120 lines]!")
@@ -61,7 +61,7 @@ async def test_what_is_typed_into_a_marker_comes_after_it(stage: SetStage) -> No
         assert await first_saved(shell) == f"{LONG}!"
 
 
-async def test_the_history_holds_pastes_unfolded_after_ctrl_c_too(stage: SetStage) -> None:
+async def test_history_holds_unfolded_pastes_after_ctrl_c(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"see {pasted(LONG)}")
         await shell.see("[pasted 120 lines]")
@@ -73,16 +73,16 @@ async def test_the_history_holds_pastes_unfolded_after_ctrl_c_too(stage: SetStag
         assert await first_saved(shell) == f"see {LONG}"
 
 
-async def test_a_paste_that_was_cut_out_comes_back_into_a_later_line(stage: SetStage) -> None:
+async def test_paste_that_was_cut_can_be_yanked_into_a_later_line(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"{pasted(LONG)}\x15/clear\r")
-        await shell.see("This session is new already.")
+        await shell.see("This session is already new.")
         await shell.rest()
         shell.type("see \x19\r")
         assert await first_saved(shell) == f"see {LONG}"
 
 
-async def test_going_through_the_history_and_back_keeps_a_folded_draft(stage: SetStage) -> None:
+async def test_folded_draft_survives_a_walk_through_the_history(stage: SetStage) -> None:
     async with stage(answer("One."), answer("Two.")) as shell:
         shell.type("[an older line\r")
         await shell.see("2 messages")
@@ -97,7 +97,7 @@ async def test_going_through_the_history_and_back_keeps_a_folded_draft(stage: Se
         assert (await shell.saved())[2] == LONG
 
 
-async def test_a_line_that_comes_back_comes_back_folded(stage: SetStage) -> None:
+async def test_returned_line_keeps_its_folded_paste(stage: SetStage) -> None:
     async with stage([ConnectionFailed("No network.")], answer("Got it.")) as shell:
         shell.type(f"see {pasted(LONG)}\r")
         await shell.terminal.wait_until(
@@ -108,33 +108,33 @@ async def test_a_line_that_comes_back_comes_back_folded(stage: SetStage) -> None
 
 
 @pytest.mark.parametrize("start", ["!touch ran\n", "/clear\n"])
-async def test_a_large_paste_is_never_a_command(stage: SetStage, start: str) -> None:
+async def test_large_paste_is_never_a_command(stage: SetStage, start: str) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"{pasted(start + LONG)}\r")
         assert await first_saved(shell) == f" {start}{LONG}"
         assert not Path("ran").exists()
 
 
-async def test_a_file_named_in_a_large_paste_is_not_attached(stage: SetStage) -> None:
+async def test_file_named_in_a_large_paste_is_not_attached(stage: SetStage) -> None:
     Path("secret.txt").write_text("secret")
     async with stage(answer("Got it.")) as shell:
         shell.type(f"{pasted('@secret.txt ' + LONG)}\r")
         assert await first_saved(shell) == f"@secret.txt {LONG}"
 
 
-async def test_letters_are_typed_also_where_ctrl_space_began_a_selection(stage: SetStage) -> None:
+async def test_letters_are_inserted_after_ctrl_space(stage: SetStage) -> None:
     async with stage(answer("Yes.")) as shell:
         shell.type("\0one\x1b[D\0 \x07two\r")
         assert await first_saved(shell) == "on twoe"
 
 
-async def test_a_backslash_before_enter_begins_a_new_line(stage: SetStage) -> None:
+async def test_backslash_before_enter_inserts_a_line_feed(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type("one\\\rtwo\\\\\r")
         assert await first_saved(shell) == "one\ntwo\\\\"
 
 
-async def test_a_mentioned_file_completes_and_is_attached(stage: SetStage) -> None:
+async def test_mentioned_file_completes_and_is_attached(stage: SetStage) -> None:
     Path("my notes.txt").write_text("one\ntwo\n")
     async with stage(answer("Got it.")) as shell:
         shell.type("see @my\t")
@@ -146,14 +146,14 @@ async def test_a_mentioned_file_completes_and_is_attached(stage: SetStage) -> No
         await shell.see('see @"my notes.txt"\n')
 
 
-async def test_output_goes_along_after_enter_on_the_empty_line(stage: SetStage) -> None:
+async def test_enter_on_the_empty_line_attaches_command_output(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type("!echo from the shell\r")
         await shell.see("Enter adds the output to your next message")
         await shell.rest()
         assert "\nfrom the shell\nexit code 0" in shell.terminal.scrollback
         shell.type("\r")
-        await shell.see("Ctrl-C on the empty line leaves the output here.")
+        await shell.see("Output attached. Press Ctrl-C on the empty line to remove it.")
         shell.type("Why?")
         await shell.see("+ 1 output · ")
         shell.type("\r")
@@ -161,20 +161,20 @@ async def test_output_goes_along_after_enter_on_the_empty_line(stage: SetStage) 
         assert str(await first_saved(shell)).endswith("\nfrom the shell\n</output>")
 
 
-async def test_ctrl_c_on_the_empty_line_leaves_output_here(stage: SetStage) -> None:
+async def test_ctrl_c_on_the_empty_line_detaches_command_output(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type("!echo one\r")
         await shell.see("Enter adds")
         await shell.rest()
         shell.type("\r")
-        await shell.see("leaves the output here.")
+        await shell.see("to remove it.")
         shell.type("\x03")
-        await shell.see("No output goes with your next message.")
+        await shell.see("No output will be sent with your next message.")
         shell.type("Hi\r")
         assert await first_saved(shell) == "Hi"
 
 
-async def test_the_editor_gets_the_whole_text_and_sends_nothing(
+async def test_editor_gets_the_whole_text_and_sends_nothing(
     stage: SetStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "editor.py"
@@ -193,36 +193,36 @@ async def test_the_editor_gets_the_whole_text_and_sends_nothing(
         assert await first_saved(shell) == f"120 lines: see {LONG}"
 
 
-async def test_an_editor_that_fails_leaves_the_text(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failing_editor_leaves_the_text(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", "false")
     async with stage() as shell:
         shell.type("a draft\x18\x05")
-        await shell.see("false ended with exit code 1")
+        await shell.see("false exited with code 1")
         assert "> a draft" in shell.terminal.screen
 
 
-async def test_the_editor_waits_for_the_end_of_a_turn(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_editor_does_not_open_during_a_turn(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", "touch ran; false")
     hang = Hang()
     async with stage([hang]) as shell:
         shell.type("one\r")
         await hang.reached.wait()
         shell.type("two\x18\x05")
-        await shell.see("the editor waits for the end of the turn")
+        await shell.see("Cannot open the editor while a turn is running.")
         assert "> two" in shell.terminal.screen
 
 
-async def test_the_commands_come_with_the_first_line_that_may_name_one_or_a_file(
+async def test_commands_are_imported_with_the_first_line_that_may_need_them(
     stage: SetStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Completer] = []
     make = completers.make_completer
 
-    def make_and_tell(catalogs: SessionSources, changed: Callable[[], None]) -> Completer:
+    def make_and_record(catalogs: SessionSources, changed: Callable[[], None]) -> Completer:
         made.append(make(catalogs, changed))
         return made[-1]
 
-    monkeypatch.setattr(completers, "make_completer", make_and_tell)
+    monkeypatch.setattr(completers, "make_completer", make_and_record)
     async with stage() as shell:
         shell.type("no command\t")
         await shell.see("> no command")

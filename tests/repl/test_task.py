@@ -1,4 +1,4 @@
-"""--task: the answer and nothing else on standard output, and an exit code that tells how it ended."""
+"""--task: the answer on standard output, and the exit code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(*arguments: str, env: dict[str, str] | None = None, piped: str | None = 
         return process.returncode, out, err
 
 
-def test_only_the_answer_is_on_standard_output(stub: StubServer) -> None:
+def test_task_prints_only_the_answer_on_standard_output(stub: StubServer) -> None:
     stub.script(Answer(Text("Let me see."), ToolUse("calculator", {"expression": "2+2"})), "It is **4**.")
     code, out, err = run("--task", "2+2?", env=stub.env)
     assert (code, out) == (0, "It is **4**.\n")
@@ -44,14 +44,14 @@ def test_only_the_answer_is_on_standard_output(stub: StubServer) -> None:
     assert "● calculator 2+2" in err
 
 
-def test_files_that_the_argument_mentions_go_along_and_are_told(stub: StubServer) -> None:
+def test_task_attaches_and_reports_mentioned_files(stub: StubServer) -> None:
     stub.script("I see.")
     Path("notes.txt").write_text("one\ntwo\n")
-    assert run("--task", "What is @notes.txt?", env=stub.env) == (0, "I see.\n", "attached notes.txt (2 lines)\n")
-    assert stub.requests[0].last_user_text == 'What is @notes.txt?\n\n<file path="notes.txt">\none\ntwo\n</file>'
+    assert run("--task", "Explain @notes.txt", env=stub.env) == (0, "I see.\n", "attached notes.txt (2 lines)\n")
+    assert stub.requests[0].last_user_text == 'Explain @notes.txt\n\n<file path="notes.txt">\none\ntwo\n</file>'
 
 
-def test_piped_text_mentions_no_file(stub: StubServer) -> None:
+def test_task_attaches_no_files_mentioned_in_piped_text(stub: StubServer) -> None:
     stub.script("I see.", "I see.")
     Path("notes.txt").write_text("one\n")
     assert run("--task", "Sum up", piped="see @notes.txt", env=stub.env) == (0, "I see.\n", "")
@@ -60,23 +60,23 @@ def test_piped_text_mentions_no_file(stub: StubServer) -> None:
     assert stub.requests[1].last_user_text == "see @notes.txt"
 
 
-def test_a_task_attaches_a_file_from_outside_only_where_that_is_allowed(stub: StubServer) -> None:
+def test_task_attaches_outside_files_only_if_allowed(stub: StubServer) -> None:
     stub.script("I see.", "I see.")
     Path("../keys.txt").write_text("secret\n")
-    code, _, told = run("--task", "What is @../keys.txt?", env=stub.env)
+    code, _, told = run("--task", "Explain @../keys.txt", env=stub.env)
     assert (code, told.count("\n"), "outside the working directory" in told) == (0, 1, True)
     assert "secret" not in stub.requests[0].last_user_text
-    assert run("--task", "What is @../keys.txt?", "--allow", "outside", env=stub.env)[0] == 0
+    assert run("--task", "Explain @../keys.txt", "--allow", "outside", env=stub.env)[0] == 0
     assert "secret" in stub.requests[1].last_user_text
 
 
-def test_a_task_goes_on_in_a_session() -> None:
+def test_task_continues_a_resumed_session() -> None:
     save(Path(".aloop/sessions"), FIRST)
     assert run("--resume", "a1b2", "--task", "And now?")[0] == 0
     assert "And now?" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
 
 
-def test_what_is_odd_about_the_file_of_a_session_is_told() -> None:
+def test_task_prints_warnings_about_the_session_file() -> None:
     run("--task", "6*6")
     (path,) = Path(".aloop/sessions").glob("*/session.yaml")
     path.write_text(path.read_text().removesuffix("...\n"))
@@ -85,30 +85,30 @@ def test_what_is_odd_about_the_file_of_a_session_is_told() -> None:
     assert "no end marker" in err
 
 
-def test_a_session_from_elsewhere_is_announced_once_and_gone_on_in() -> None:
+def test_task_prints_the_trust_notice_once_and_continues() -> None:
     save(Path(".aloop/sessions"), FIRST)
     (state_dir() / "aloop" / "trust").unlink()
     code, out, err = run("--resume", "--task", "6*7")
     assert (code, "42" in out) == (0, True)
-    assert err.startswith(f"You have not worked with the sessions in {Path.cwd()}/.aloop/sessions before.\n")
-    assert "It tells the model:\n│ Be brief.\n" in err
+    assert err.startswith(f"You have not used the sessions in {Path.cwd()}/.aloop/sessions before.\n")
+    assert "nor one that you wrote:\n│ Be brief.\n" in err
     assert "before" not in run("--resume", "--task", "And 6*8?")[2]
 
 
-def test_an_answer_that_can_not_be_saved_is_printed_all_the_same(tmp_path: Path) -> None:
+def test_task_prints_an_answer_that_cannot_be_saved(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code, output, errors = run("--task", "6*7", "--sessions-dir", str(tmp_path / "file" / "sessions"))
     assert (code, "42" in output) == (1, True)
     assert "Could not save the session" in errors
 
 
-def test_nothing_to_resume_is_a_failure() -> None:
+def test_task_fails_without_a_session_to_resume() -> None:
     code, out, err = run("--resume", "--task", "Go on")
     assert (code, out) == (1, "")
     assert "no session to resume" in err
 
 
-def test_a_failure_is_one_line_and_leaves_no_session(stub: StubServer) -> None:
+def test_failed_task_prints_one_line_and_saves_no_session(stub: StubServer) -> None:
     stub.script(HTTPError(401))
     code, out, err = run("--task", "Hi", env=stub.env)
     assert (code, out, err.count("\n")) == (1, "", 1)
@@ -116,7 +116,7 @@ def test_a_failure_is_one_line_and_leaves_no_session(stub: StubServer) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_task_keeps_what_there_was(stub: StubServer, number: signal.Signals) -> None:
+def test_signal_interrupts_a_task_with_its_exit_code(stub: StubServer, number: signal.Signals) -> None:
     gate = Gate()
     stub.script(Text("Half an answer ", gate, "ends."))
     with start("--task", "Hi", env=stub.env) as process:
@@ -128,7 +128,7 @@ def test_an_interrupted_task_keeps_what_there_was(stub: StubServer, number: sign
     assert "Traceback" not in err
 
 
-def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
+def test_closed_standard_output_prints_no_traceback() -> None:
     with start("--task", "Hi") as process:
         assert process.stdout
         process.stdout.close()
@@ -139,6 +139,6 @@ def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
     assert "BrokenPipe" not in err
 
 
-def test_a_task_loads_neither_prompt_toolkit_nor_rich() -> None:
+def test_task_loads_neither_prompt_toolkit_nor_rich() -> None:
     code = "import sys, repl.task; sys.exit(any(name in sys.modules for name in ('prompt_toolkit', 'rich')))"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -1,4 +1,4 @@
-"""--task for programs: JSON on standard output, and nothing else there."""
+"""--task with JSON output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def records(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_json_is_the_result_alone(stub: StubServer) -> None:
+def test_json_format_prints_only_the_result(stub: StubServer) -> None:
     stub.script(SUM, "It is 4.")
     code, out, err = run("--task", "2+2?", "--output-format", "json", env=stub.env)
     (result,) = records(out)
@@ -35,7 +35,7 @@ def test_json_is_the_result_alone(stub: StubServer) -> None:
     assert "● calculator" in err
 
 
-def test_stream_json_is_a_line_for_each_step(stub: StubServer) -> None:
+def test_stream_json_format_prints_a_line_per_step(stub: StubServer) -> None:
     stub.script(SUM, "It is 4.")
     code, out, _ = run("--task", "2+2?", "--output-format", "stream-json", "--model", "claude-test", env=stub.env)
     init, said, call, result, answer, end = records(out)
@@ -49,7 +49,7 @@ def test_stream_json_is_a_line_for_each_step(stub: StubServer) -> None:
     assert (end["type"], end["session_id"]) == ("result", init["session_id"])
 
 
-def test_a_failure_is_a_result_too(stub: StubServer) -> None:
+def test_json_format_reports_a_failure_as_a_result(stub: StubServer) -> None:
     stub.script(HTTPError(401))
     code, out, err = run("--task", "Hi", "--output-format", "json", env=stub.env)
     (result,) = records(out)
@@ -58,14 +58,14 @@ def test_a_failure_is_a_result_too(stub: StubServer) -> None:
     assert "refused the key" in err
 
 
-def test_what_fails_before_the_turn_is_a_result_too() -> None:
+def test_stream_json_format_reports_a_failure_before_the_turn() -> None:
     code, out, _ = run("--resume", "--task", "Go on", "--output-format", "stream-json")
     (result,) = records(out)
     assert (code, result["status"], result["model"]) == (1, "failed", None)
     assert "no session to resume" in result["error"]
 
 
-def test_an_interruption_is_a_result_too(stub: StubServer) -> None:
+def test_json_format_reports_an_interruption_as_a_result(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Half an answer ", gate))
     with start("--task", "Hi", "--output-format", "json", env=stub.env) as process:
@@ -76,14 +76,14 @@ def test_an_interruption_is_a_result_too(stub: StubServer) -> None:
     assert (process.returncode, result["status"]) == (130, "interrupted")
 
 
-def test_a_turn_may_be_limited_in_its_steps(stub: StubServer) -> None:
+def test_max_steps_limits_a_turn(stub: StubServer) -> None:
     stub.script(*[ToolUse("calculator", {"expression": "2+2"}, call_id=f"toolu_{number}") for number in range(2)])
     code, out, _ = run("--task", "Go on", "--max-steps", "2", env=stub.env)
     assert code == 0
     assert "2 steps" in out
 
 
-def test_the_system_message_may_be_another(stub: StubServer) -> None:
+def test_system_option_replaces_the_system_message(stub: StubServer) -> None:
     save_dir = ".aloop/sessions"
     assert run("--task", "Hi", "--system", "You are a pirate.", "--sessions-dir", save_dir, env=stub.env)[0] == 0
     assert stub.requests[0].body["system"] == "You are a pirate."
@@ -93,15 +93,15 @@ def test_the_system_message_may_be_another(stub: StubServer) -> None:
     assert stub.requests[2].body["system"] == "Be brief."
 
 
-def test_a_resumed_session_goes_on_with_its_own_model(stub: StubServer) -> None:
+def test_resumed_task_keeps_the_model_of_its_session(stub: StubServer) -> None:
     assert run("--task", "Hi", "--model", "claude-mine", env=stub.env)[0] == 0
     assert run("--resume", "--task", "Hi", env=stub.env)[0] == 0
     assert run("--resume", "--task", "Hi", "--model", "claude-other", env=stub.env)[0] == 0
     assert [request.body["model"] for request in stub.requests] == ["claude-mine", "claude-mine", "claude-other"]
 
 
-def test_a_question_that_is_asked_again_is_told_beside_the_answer(stub: StubServer) -> None:
+def test_retry_is_reported_on_standard_error(stub: StubServer) -> None:
     stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "10"}), "At last.")
     code, out, err = run("--task", "Hi", env=stub.env)
     assert (code, out) == (0, "At last.\n")
-    assert "overloaded (529): again in 1 s (2/5)" in err
+    assert "overloaded (529): retry in 1 s (2/5)" in err

@@ -10,6 +10,7 @@ import pytest
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
+from commands.pages import Reminder, SessionList, Transcript
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.terminal_view import TerminalView
@@ -42,43 +43,45 @@ def session(*messages: LLMMessage) -> Session:
 @pytest.mark.parametrize(
     ("answer", "is_yes"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yeah", False)]
 )
-async def test_only_a_clear_yes_is_one(stage: Stage, answer: str, *, is_yes: bool) -> None:
+async def test_confirm_accepts_only_a_clear_yes(stage: Stage, answer: str, *, is_yes: bool) -> None:
     stage.answer = answer
     assert await stage.view.confirm("Delete it?") is is_yes
     assert stage.terminal.screen[0] == "Delete it? [y/N]"
 
 
-async def test_what_fits_is_printed_and_needs_no_pager(stage: Stage) -> None:
-    await stage.view.conversation(session(LLMMessage("user", "Hi"), LLMMessage("assistant", "**Hello**")))
+async def test_page_that_fits_is_printed(stage: Stage) -> None:
+    await stage.view.show(Transcript(session(LLMMessage("user", "Hi"), LLMMessage("assistant", "**Hello**"))))
     assert stage.terminal.screen[0] == "id-1 · A title"
     assert stage.terminal.screen[2:] == ["", "1  > Hi", "2  Hello"]
     assert stage.paging == []
 
 
-async def test_what_does_not_fit_is_paged(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_page_that_does_not_fit_goes_to_the_pager(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     target = tmp_path / "paged"
     code = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_bytes(sys.stdin.buffer.read())"
     monkeypatch.setenv("PAGER", f'{sys.executable} -c "{code}"')
-    await stage.view.sessions([summary()] * 30)
+    await stage.view.show(SessionList([summary()] * 30))
     assert stage.paging == [True, False]
     assert target.read_text().count("a1b2c3d4") == 30
     assert stage.terminal.screen == []
 
 
-async def test_without_a_pager_all_is_printed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_page_is_printed_without_a_pager(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", "no-such-pager")
-    await stage.view.sessions([summary()] * 30)
+    await stage.view.show(SessionList([summary()] * 30))
     assert stage.terminal.scrollback.count("a1b2c3d4") == 30
 
 
-async def test_a_reminder_is_rendered_and_shortened(stage: Stage) -> None:
+async def test_reminder_is_rendered_and_shortened(stage: Stage) -> None:
     long = LLMMessage("assistant", "**one**\n\n" + "more\n" * 20)
-    stage.view.exchanges([LLMMessage("user", "Hi"), long])
+    await stage.view.show(Reminder([LLMMessage("user", "Hi"), long]))
     assert "one" in stage.terminal.screen
     assert "… (17 more lines)" in stage.terminal.screen
 
 
-async def test_a_file_is_edited_while_the_keys_are_the_editors(
+async def test_edit_pauses_the_prompt_while_the_editor_runs(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     code = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('edited')"
@@ -88,8 +91,8 @@ async def test_a_file_is_edited_while_the_keys_are_the_editors(
     assert stage.paging == [True, False]
 
 
-async def test_an_editor_that_fails_is_told_of(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_edit_reports_a_failed_editor(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VISUAL", f'{sys.executable} -c "raise SystemExit(1)"')
     assert not await stage.view.edit(tmp_path / "file", 1)
-    assert "ended with exit code 1." in stage.terminal.scrollback
+    assert "exited with code 1." in stage.terminal.scrollback
     assert stage.paging == [True, False]

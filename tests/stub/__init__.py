@@ -1,4 +1,4 @@
-"""A stub of the streaming Messages API: scripted answers over real HTTP, and a record of what was asked.
+"""A stub of the streaming Messages API: scripted answers over real HTTP.
 
 ::
 
@@ -10,11 +10,11 @@
         HTTPError(401),
     )
     gate = Gate()
-    stub.script(Text("one ", gate, "two"))                       # stands still between the two pieces
+    stub.script(Text("one ", gate, "two"))                       # pauses between the two pieces
     gate.wait_until_reached(); …; gate.open()
 
-What is not scripted is answered with the last text of the user's. ``stub.requests`` holds what came. A conversation
-that the real API would refuse is answered with 400, whatever the script says.
+Without a script, the answer repeats the user's last text. ``stub.requests`` records the requests. A conversation that
+the real API would refuse is answered with 400, even if there is a script.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an answer can be made of, and the steps on the wire that each part becomes."""
+"""The parts of a scripted answer and the events that they become."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import Any
 from tests.stub.transcript import Thought, thought_of
 
 WAIT = 60.0
-"""Seconds that a test waits for the other side before it is given up; never reached when all is well."""
+"""Seconds until a test gives up waiting; a passing test never waits that long."""
 
 
 class Gate:
-    """Holds the stream where it stands until the test opens it."""
+    """Pauses the stream until the test opens it."""
 
     def __init__(self) -> None:
         self._reached = threading.Event()
         self._opened = threading.Event()
 
     def open(self) -> None:
-        """Let the stream go on."""
+        """Let the stream continue."""
         self._opened.set()
 
     def reach(self) -> None:
-        """Called by the server when the stream comes to the gate."""
+        """Mark the gate as reached; called by the server."""
         self._reached.set()
 
     @property
@@ -36,17 +36,17 @@ class Gate:
         return self._opened.is_set()
 
     def is_reached(self) -> bool:
-        """Whether all before the gate has been sent."""
+        """Return True if everything before the gate has been sent."""
         return self._reached.is_set()
 
     def wait_until_reached(self) -> None:
-        """Block until all before the gate has been sent."""
+        """Block until everything before the gate has been sent."""
         if not self._reached.wait(WAIT):
-            raise TimeoutError("the stream never came to the gate")
+            raise TimeoutError("the stream never reached the gate")
 
 
 class PingingGate(Gate):
-    """As a gate, but pings come all the while that the stream stands still."""
+    """A gate that sends pings while it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The stream ends here, in good HTTP, without its last events."""
+    """The stream ends here without its last events, in valid HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ Step = Event | Gate | Cut | Drop | Reset
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """A ping event, which means nothing."""
+    """A ping event."""
 
     def steps(self) -> Iterator[Step]:
         yield Event("ping", '{"type": "ping"}')
@@ -85,7 +85,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """An error in the middle of the stream, after which nothing more comes."""
+    """An error event that ends the stream."""
 
     kind: str = "overloaded_error"
     message: str = "Overloaded"
@@ -97,7 +97,7 @@ class ErrorEvent:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Any event at all, valid or not."""
+    """Any event, valid or not."""
 
     name: str
     data: str
@@ -114,15 +114,15 @@ class Block(ABC):
 
     @abstractmethod
     def start(self, call_id: str) -> dict[str, Any]:
-        """Return the block as content_block_start shows it; ``call_id`` is an id that is free."""
+        """Return the block for content_block_start; ``call_id`` is an unused ID."""
 
     @abstractmethod
     def pieces(self) -> Iterator[Piece | dict[str, Any]]:
-        """Yield the deltas, as mappings, and what stands between them."""
+        """Yield the deltas as mappings, and other pieces between them."""
 
 
 class Text(Block):
-    """Text; a string is sent word by word, and between strings there may be gates, pings and failures."""
+    """Text, sent word by word, with gates, pings and failures between strings."""
 
     def __init__(self, *pieces: Piece) -> None:
         self._pieces = pieces
@@ -140,7 +140,7 @@ class Text(Block):
 
 
 class Thinking(Block):
-    """Thinking with the signature that proves it; without one the block ends unsigned."""
+    """Thinking with a signature; an empty one leaves the block unsigned."""
 
     def __init__(self, *pieces: Piece, signature: str = "c2lnbmVk") -> None:
         self._pieces = pieces
@@ -162,7 +162,7 @@ class Thinking(Block):
 
 
 class Redacted(Block):
-    """Thinking that the API keeps to itself."""
+    """Redacted thinking."""
 
     def __init__(self, data: str) -> None:
         self._data = data
@@ -175,7 +175,7 @@ class Redacted(Block):
 
 
 class ToolUse(Block):
-    """A tool call; ``arguments`` as text is sent as it is, so that it need not be JSON."""
+    """A tool call; ``arguments`` given as text are sent unchanged."""
 
     def __init__(
         self, name: str, arguments: Mapping[str, Any] | str, *between: Piece, call_id: str | None = None
@@ -197,7 +197,7 @@ class ToolUse(Block):
 
 
 class Answer:
-    """One whole answer; without a ``stop_reason`` it is tool_use when a tool is called, else end_turn."""
+    """One answer; the default stop reason is tool_use with calls, else end_turn."""
 
     def __init__(
         self,
@@ -213,7 +213,7 @@ class Answer:
         self._usage = {"input_tokens": 10, "output_tokens": 5} | dict(usage or {})
 
     def thoughts(self, model: str) -> set[Thought]:
-        """Return the thoughts in this answer, as they must come back."""
+        """Return the thinking blocks of this answer, as they must be sent back."""
         return {
             thought_of(part.whole("") if isinstance(part, Thinking) else part.start(""), model)
             for part in self._parts
@@ -221,7 +221,7 @@ class Answer:
         }
 
     def steps(self, number: int, model: str) -> Iterator[Step]:
-        """Yield the answer to the request of this number, step by step."""
+        """Yield the events of the answer to request ``number``."""
         message = {"id": f"msg_stub_{number}", "type": "message", "role": "assistant", "model": model, "content": []}
         ends = {"stop_reason": None, "stop_sequence": None, "usage": self._usage | {"output_tokens": 1}}
         yield _event("message_start", message=message | ends)

@@ -1,4 +1,4 @@
-"""Replies that are no stream of events."""
+"""Replies that are not event streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KINDS = {
 
 
 class Plain:
-    """Any HTTP response with a body that is sent whole."""
+    """Any HTTP response with a fixed body."""
 
     def __init__(self, status: int, body: str, headers: Mapping[str, str] | None = None) -> None:
         self.status = status
@@ -29,7 +29,7 @@ class Plain:
 class HTTPError(Plain):
     """An error as the API reports it.
 
-    It says that trying again is of no use, so that one error is one request; ``retry=True`` leaves that open.
+    Its headers forbid retries, so that one error means one request; ``retry=True`` leaves that header out.
     """
 
     def __init__(
@@ -48,4 +48,4 @@ class HTTPError(Plain):
 
 
 class NoResponse:
-    """The connection is closed before anything is answered."""
+    """The connection is closed without a response."""

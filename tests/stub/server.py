@@ -1,4 +1,4 @@
-"""The server: one thread for each connection, one script for all of them."""
+"""The stub server: one thread per connection, one script for all of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.stub.transcript import Thought, complaint
 Reply = Answer | Plain | NoResponse
 
 KEY = "sk-ant-stub-0123456789-secret"
-_HELD = 0.01  # seconds between two looks at a closed gate: whether it opened, whether the client went
+_HELD = 0.01  # seconds between two checks of a closed gate
 
 
 class Request:
-    """One request as it came; ``body`` is None where it is no JSON, header names are in lower case."""
+    """One request; ``body`` is None if it is not JSON; header names are lower case."""
 
     def __init__(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> None:
         self.method = method
@@ -36,7 +36,7 @@ class Request:
     def wait_until_disconnected(self) -> None:
         """Block until the client has closed the connection of a held or running answer."""
         if not self.disconnected.wait(WAIT):
-            raise TimeoutError("the client kept its connection")
+            raise TimeoutError("the client did not disconnect")
 
     @property
     def last_user_text(self) -> str:
@@ -50,7 +50,7 @@ class Request:
 
 
 class StubServer:
-    """Serves from construction until ``close``; use it as a context manager, or take the ``stub`` fixture."""
+    """Serves from construction until ``close``; also a context manager."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -77,34 +77,34 @@ class StubServer:
 
     @property
     def env(self) -> dict[str, str]:
-        """What makes a program talk to this server; no proxy of the machine may stand between."""
+        """The environment variables that make a program use this server."""
         return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
 
     @property
     def remaining(self) -> int:
-        """How many scripted replies have not been asked for."""
+        """The number of scripted replies that are still unused."""
         return len(self._script)
 
     def script(self, *replies: Reply | Block | str) -> None:
-        """Add replies, one for each request to come; a bare part or a string is a whole answer."""
+        """Add replies for the next requests; a part or a string is a whole answer."""
         for reply in replies:
             self._script.append(Answer(reply) if isinstance(reply, Block | str) else reply)
 
     def wait_for_requests(self, count: int) -> list[Request]:
-        """Block until there have been ``count`` requests, and return all."""
+        """Block until there have been ``count`` requests, and return them all."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.requests) >= count, WAIT):
                 raise TimeoutError(f"{len(self.requests)} of {count} requests came")
             return list(self.requests)
 
     def wait_for_lookup(self) -> None:
-        """Block until a model has been asked about; ``window`` is what is answered, None for a server that can not."""
+        """Block until a model was looked up."""
         with self._changed:
             if not self._changed.wait_for(lambda: bool(self.lookups), WAIT):
-                raise TimeoutError("nobody asked about a model")
+                raise TimeoutError("no model was looked up")
 
     def close(self) -> None:
-        """Stop serving, drop whatever is held, and raise the first error that the stub itself made."""
+        """Stop serving, drop paused answers, and raise the stub's first error."""
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -117,7 +117,7 @@ class StubServer:
         return self._closing.is_set()
 
     def take(self, request: Request) -> tuple[int, Reply]:
-        """Record ``request`` and return its number and the reply that it gets."""
+        """Record ``request`` and return its number and its reply."""
         with self._changed:
             is_lookup = request.method == "GET" and request.path.startswith("/v1/models/")
             (self.lookups if is_lookup else self.requests).append(request)
@@ -127,7 +127,7 @@ class StubServer:
 
     def _describe_model(self, request: Request) -> Reply:
         if self.window is None:
-            return HTTPError(404, f"no such place: {request.path}")
+            return HTTPError(404, f"no such path: {request.path}")
         model = request.path.removeprefix("/v1/models/")
         limits = {"max_input_tokens": self.window, "max_tokens": 64_000}
         body = {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"} | limits
@@ -135,7 +135,7 @@ class StubServer:
 
     def _reply(self, request: Request) -> Reply:
         if request.method != "POST" or request.path.partition("?")[0] != "/v1/messages" or request.body is None:
-            return HTTPError(404, f"no such place: {request.path}")
+            return HTTPError(404, f"no such path: {request.path}")
         if wrong := complaint(request.body.get("messages"), str(request.body.get("model")), self._thoughts):
             return HTTPError(400, wrong)
         reply = self._next_reply(request)
@@ -156,7 +156,7 @@ class _Server(ThreadingHTTPServer):
         self.stub = stub
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Keep what went wrong for ``close`` to raise; a client that went away is no error here."""
+        """Keep an error for ``close`` to raise; a disconnected client is not an error."""
         error = sys.exc_info()[1]
         if error is not None and not isinstance(error, OSError):
             self.stub.errors.append(error)
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing: the test looks at ``stub.requests``."""
+        """Log nothing; tests read ``stub.requests``."""
 
     def _handle(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._end_body()
 
     def _take(self, step: Step) -> bool:
-        """Do one step; False when it was the last."""
+        """Send one step; return False after the last."""
         match step:
             case Event(name, data):
                 self._send_chunk(f"event: {name}\ndata: {data}\n\n".encode())
@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
             case Drop():
                 self.close_connection = True
             case Reset():
-                # Lingering for no time turns the close into a reset.
+                # A linger time of 0 turns the close into a reset.
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
                 self.close_connection = True
@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._take(ping)
             readable, _, _ = select.select([self.connection], [], [], _HELD)
             if readable and not self.connection.recv(1, socket.MSG_PEEK):
-                raise ConnectionResetError("the client went away")
+                raise ConnectionResetError("the client disconnected")
         return True
 
     def _send_chunk(self, data: bytes) -> None:

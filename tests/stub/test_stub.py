@@ -1,4 +1,4 @@
-"""The stub itself, asked without any SDK."""
+"""The stub itself, requested without the SDK."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def events(body: str) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in body.splitlines() if line.startswith("data: ")]
 
 
-def test_without_a_script_the_last_text_is_echoed(stub: StubServer) -> None:
+def test_last_user_text_is_echoed_without_a_script(stub: StubServer) -> None:
     status, body = post(stub, "anyone there?")
     text = "".join(event["delta"]["text"] for event in events(body) if event["type"] == "content_block_delta")
     assert (status, text) == (200, "You said: anyone there?")
@@ -46,14 +46,14 @@ def test_requests_are_recorded(stub: StubServer) -> None:
     assert request.body["model"] == "m"
 
 
-def test_replies_come_in_the_order_of_the_script(stub: StubServer) -> None:
+def test_replies_follow_the_order_of_the_script(stub: StubServer) -> None:
     stub.script("one", HTTPError(529), ToolUse("add", {"a": 1}))
     assert stub.remaining == 3
     assert [post(stub)[0] for _ in range(3)] == [200, 529, 200]
     assert stub.remaining == 0
 
 
-def test_an_answer_is_a_whole_stream(stub: StubServer) -> None:
+def test_answer_is_a_complete_stream(stub: StubServer) -> None:
     stub.script(Answer(Thinking("hm", signature="s"), Text("so be it"), ToolUse("add", {"a": 1}, call_id="toolu_1")))
     sent = events(post(stub)[1])
     assert [event["type"] for event in sent if "index" not in event] == [
@@ -69,14 +69,14 @@ def test_an_answer_is_a_whole_stream(stub: StubServer) -> None:
     assert next(event for event in sent if event["type"] == "message_delta")["delta"]["stop_reason"] == "tool_use"
 
 
-def test_an_error_has_the_body_and_headers_of_the_api(stub: StubServer) -> None:
+def test_http_error_has_the_body_of_the_api(stub: StubServer) -> None:
     stub.script(HTTPError(429, "slow down", headers={"retry-after": "9"}))
     status, body = post(stub)
     assert status == 429
     assert json.loads(body)["error"] == {"type": "rate_limit_error", "message": "slow down"}
 
 
-def test_a_gate_holds_the_stream_until_it_is_opened(stub: StubServer) -> None:
+def test_gate_holds_the_stream_until_opened(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("one ", gate, "two"))
     answers: list[tuple[int, str]] = []
@@ -89,7 +89,7 @@ def test_a_gate_holds_the_stream_until_it_is_opened(stub: StubServer) -> None:
     assert "two" in answers[0][1]
 
 
-def test_a_client_that_leaves_at_a_gate_is_noticed(stub: StubServer) -> None:
+def test_disconnect_at_a_gate_is_noticed(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("one ", gate))
     connection = connect(stub)
@@ -99,19 +99,19 @@ def test_a_client_that_leaves_at_a_gate_is_noticed(stub: StubServer) -> None:
     stub.requests[0].wait_until_disconnected()
 
 
-def test_a_cut_stream_is_good_http_without_its_end(stub: StubServer) -> None:
+def test_cut_stream_is_valid_http_without_its_end(stub: StubServer) -> None:
     stub.script(Text("half ", Cut()))
     assert "message_stop" not in post(stub)[1]
 
 
 @pytest.mark.parametrize("reply", [Text("half ", Drop()), Text("half ", Reset()), NoResponse()])
-def test_broken_connections_are_broken(stub: StubServer, reply: Text | NoResponse) -> None:
+def test_dropped_and_reset_connections_raise(stub: StubServer, reply: Text | NoResponse) -> None:
     stub.script(reply)
     with pytest.raises((http.client.HTTPException, OSError)):
         post(stub)
 
 
-def test_closing_drops_what_is_held() -> None:
+def test_closing_the_stub_drops_held_connections() -> None:
     gate = Gate()
     with StubServer() as stub:
         stub.script(Text("one ", gate))
@@ -124,7 +124,7 @@ def test_closing_drops_what_is_held() -> None:
     connection.close()
 
 
-def test_a_conversation_that_the_api_would_refuse_is_refused() -> None:
+def test_stub_refuses_an_invalid_conversation() -> None:
     with StubServer() as stub:
         connection = connect(stub)
         connection.request("POST", "/v1/messages", json.dumps({"model": "m", "messages": []}))
@@ -133,7 +133,7 @@ def test_a_conversation_that_the_api_would_refuse_is_refused() -> None:
         connection.close()
 
 
-def test_a_model_can_be_looked_up(stub: StubServer) -> None:
+def test_model_lookup_returns_its_id(stub: StubServer) -> None:
     connection = connect(stub)
     connection.request("GET", "/v1/models/claude-x")
     assert json.loads(connection.getresponse().read())["id"] == "claude-x"

@@ -1,4 +1,4 @@
-"""The stub's sense for conversations: what the API refuses, it refuses."""
+"""The stub rejects the conversations that the API would reject."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ GIVEN = {("m", "hm", "sig")}
         [user(text()), assistant(call("a"), call("b")), user(result("b"), result("a")), assistant(text("so far"))],
     ],
 )
-def test_a_sound_conversation_is_taken(turns: list[Turn]) -> None:
+def test_valid_conversation_has_no_complaint(turns: list[Turn]) -> None:
     assert complaint(turns, "m", GIVEN) is None
 
 
 @pytest.mark.parametrize(
-    ("turns", "says"),
+    ("turns", "expected"),
     [
         ([], "at least one"),
         ([assistant(text())], "alternate"),
@@ -70,13 +70,13 @@ def test_a_sound_conversation_is_taken(turns: list[Turn]) -> None:
         ([user(text()), assistant(call()), user(result() | {"content": "", "is_error": True})], "must have content"),
         ([user(text()), assistant(text(), thought()), user(text())], "final block"),
         ([user(text()), assistant(thought("forged"), text()), user(text())], "signature"),
-        ([user(thought())], "can not be said"),
+        ([user(thought())], "cannot be sent"),
     ],
 )
-def test_a_broken_conversation_is_refused(turns: list[Turn], says: str) -> None:
-    assert says in (complaint(turns, "m", GIVEN) or "")
+def test_invalid_conversation_has_a_complaint(turns: list[Turn], expected: str) -> None:
+    assert expected in (complaint(turns, "m", GIVEN) or "")
 
 
-def test_a_thought_belongs_to_the_model_that_had_it() -> None:
+def test_thinking_of_another_model_has_a_complaint() -> None:
     turns = [user(text()), assistant(thought(), text()), user(text())]
     assert "signature" in (complaint(turns, "another", GIVEN) or "")

@@ -1,4 +1,4 @@
-"""What the API holds against a conversation: the stub refuses with 400 what the real one would refuse."""
+"""The rules of the API for a conversation; the stub answers violations with 400."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ _WORD = re.compile(r"[a-zA-Z0-9_-]+")
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 Thought = tuple[str, str, str]
-"""The model that thought it, the text (or the opaque data), and the signature."""
+"""The model, the text or opaque data, and the signature of a thinking block."""
 
 
 def complaint(messages: Any, model: str, thoughts: Collection[Thought]) -> str | None:
-    """Return what is wrong with ``messages``, None when nothing is; ``thoughts`` are those that were ever given."""
+    """Return the first violation in ``messages``, or None.
+
+    ``thoughts`` are all thinking blocks that the stub has sent.
+    """
     if not isinstance(messages, list) or not messages:
         return "messages: at least one message is required"
     return next(_complaints(messages, model, thoughts), None)
@@ -64,7 +67,7 @@ def _complaints(messages: list[dict[str, Any]], model: str, thoughts: Collection
 def _in_block(place: int, block: dict[str, Any], role: str) -> Iterator[str]:
     kind = block["type"]
     if kind not in (("text", "tool_result") if role == "user" else ("text", "tool_use", *_THOUGHTS)):
-        yield f"messages.{place}: a {kind} block can not be said by the {role}"
+        yield f"messages.{place}: a {kind} block cannot be sent by the {role}"
     if kind == "text" and not block["text"].strip():
         yield f"messages.{place}: text must hold more than white space"
     if kind == "tool_use":

@@ -1,4 +1,4 @@
-"""A working directory for the tools that look at files."""
+"""A working directory for the file tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TREE = {
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """The files of TREE in a directory of their own."""
+    """Return a workspace that contains the files of TREE."""
     root = tmp_path / "work"
     for name, text in TREE.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

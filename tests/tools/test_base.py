@@ -1,4 +1,4 @@
-"""Work in a thread, and what becomes of it when nobody waits any more."""
+"""Work in a thread, and its cancellation."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 from aloop.tools.base import in_thread
 
 
-async def test_the_result_comes_back_from_another_thread() -> None:
+async def test_in_thread_returns_the_result_from_another_thread() -> None:
     assert await in_thread(lambda stop: threading.current_thread()) is not threading.current_thread()
 
 
-async def test_cancelling_returns_at_once_and_tells_the_work_to_stop() -> None:
+async def test_cancelling_in_thread_returns_at_once_and_sets_stop() -> None:
     loop = asyncio.get_running_loop()
     begun = asyncio.Event()
     ended = asyncio.Event()
 
     def work(stop: threading.Event) -> None:
         loop.call_soon_threadsafe(begun.set)
-        assert stop.wait(10)  # it ends only because it is told to
+        assert stop.wait(10)  # set only by the cancellation
         loop.call_soon_threadsafe(ended.set)
 
     task = asyncio.ensure_future(in_thread(work))

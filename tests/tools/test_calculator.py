@@ -1,9 +1,4 @@
-"""The calculator as a tool.
-
-What the calculator makes of expressions, honest ones and hostile ones.
-
-How people write arithmetic, and what Python is given for it.
-"""
+"""The calculator: values, notation, and hostile expressions."""
 
 from __future__ import annotations
 
@@ -18,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.tools.calculator import DEEPEST, LONGEST, MOST_BITS, Calculator, calculate, show, spell
+from aloop.tools.calculator import MAX_BITS, MAX_CHARACTERS, MAX_DEPTH, Calculator, calculate, format_number, to_python
 
 
-async def test_the_result_is_the_value_as_text() -> None:
+async def test_calculator_returns_the_value_as_text() -> None:
     result = await Calculator().run({"expression": "17 * 23"})
     assert (result.text, result.is_error) == ("391", False)
 
 
-async def test_what_has_no_value_is_a_tool_error() -> None:
+async def test_division_by_zero_is_a_tool_error() -> None:
     with pytest.raises(ToolError, match="divides by zero"):
         await Calculator().run({"expression": "1 / 0"})
 
 
-def test_the_model_is_told_of_every_function() -> None:
+def test_description_lists_the_functions() -> None:
     assert all(name in Calculator.description for name in ("sqrt", "factorial", "log10", "tau"))
 
 
@@ -59,17 +54,17 @@ def test_the_model_is_told_of_every_function() -> None:
         ("cos(tau)", 1.0),
     ],
 )
-def test_an_expression_has_the_value_that_arithmetic_gives_it(expression: str, value: float) -> None:
+def test_calculate_returns_the_value(expression: str, value: float) -> None:
     assert calculate(expression) == value
 
 
-def test_whole_numbers_stay_exact_at_any_size() -> None:
+def test_integers_stay_exact_at_any_size() -> None:
     assert calculate("10**400 / 10**399") == 10
     assert calculate("sqrt(10**400)") == 10**200
     assert calculate("3**200 - 1") == 3**200 - 1
 
 
-def test_a_sum_may_be_as_long_as_an_expression_may_be() -> None:
+def test_long_sum_is_calculated() -> None:
     assert calculate("+".join("1" * 500)) == 500
 
 
@@ -84,12 +79,12 @@ def test_a_sum_may_be_as_long_as_an_expression_may_be() -> None:
         (10**20, "1" + "0" * 20),
     ],
 )
-def test_a_value_is_shown_as_a_person_would_write_it(value: float, shown: str) -> None:
-    assert show(value) == shown
+def test_format_number_rounds_to_15_digits(value: float, shown: str) -> None:
+    assert format_number(value) == shown
 
 
-def test_the_largest_whole_number_can_be_shown() -> None:
-    assert len(show(2**MOST_BITS - 1)) == 4215
+def test_largest_integer_can_be_formatted() -> None:
+    assert len(format_number(2**MAX_BITS - 1)) == 4215
 
 
 HOSTILE = [
@@ -178,25 +173,25 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("expression", HOSTILE)
-def test_a_hostile_expression_is_refused_at_once_with_a_sentence(expression: str) -> None:
+def test_hostile_expression_is_refused_at_once(expression: str) -> None:
     began = time.process_time()
     with pytest.raises(ToolError, match=r"[.)4]$"):
         calculate(expression)
-    # Generous by two orders of magnitude, against a machine that is busy: a hang takes hours.
+    # A hundred times what it needs, for a busy machine. A hang would take hours.
     assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("expression", ["1**10**400", "(-1)**(10**400+1)", "0**10**400"])
-def test_powers_of_one_and_zero_are_known_whatever_the_exponent(expression: str) -> None:
+def test_powers_of_one_and_zero_allow_any_exponent(expression: str) -> None:
     assert calculate(expression) in (-1, 0, 1)
 
 
-def test_a_function_without_its_bracket_is_told_of() -> None:
+def test_function_without_brackets_is_reported() -> None:
     with pytest.raises(ToolError, match=r"sqrt is a function: write sqrt\(…\)"):
         calculate("sqrt")
 
 
-def test_an_unknown_function_is_answered_with_the_known_ones() -> None:
+def test_unknown_function_error_lists_the_known_ones() -> None:
     with pytest.raises(ToolError, match="abs, ceil, cos"):
         calculate("cbrt(8)")
 
@@ -212,8 +207,8 @@ def test_any_text_has_a_finite_value_or_is_refused(text: str) -> None:
         value = calculate(text)
     except ToolError:
         return
-    assert math.isfinite(value) if isinstance(value, float) else value.bit_length() <= MOST_BITS
-    assert len(show(value)) < 4_300
+    assert math.isfinite(value) if isinstance(value, float) else value.bit_length() <= MAX_BITS
+    assert len(format_number(value)) < 4_300
 
 
 OPERATORS: dict[str, Callable[[int, int], int]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
@@ -225,7 +220,7 @@ TREES = st.recursive(
 
 
 @given(TREES)
-def test_whole_number_arithmetic_agrees_with_pythons(expression: str) -> None:
+def test_integer_arithmetic_agrees_with_python(expression: str) -> None:
     def value(node: ast.expr) -> int:
         if isinstance(node, ast.BinOp):
             sign = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}[type(node.op)]
@@ -236,7 +231,7 @@ def test_whole_number_arithmetic_agrees_with_pythons(expression: str) -> None:
 
 
 @given(st.integers(-(10**30), 10**30), st.integers(-(10**30), 10**30))
-def test_a_quotient_that_comes_out_even_is_whole(left: int, right: int) -> None:
+def test_exact_quotient_is_an_integer(left: int, right: int) -> None:
     product = calculate(f"({left}) * ({right})")
     if right:
         assert calculate(f"({product}) / ({right})") == left
@@ -256,8 +251,8 @@ def test_a_quotient_that_comes_out_even_is_whole(left: int, right: int) -> None:
         ("2+2=", "2 + 2"),
     ],
 )
-def test_signs_of_the_printed_page_become_those_of_python(written: str, spelled: str) -> None:
-    assert spell(written) == spelled
+def test_typographic_signs_become_python_operators(written: str, spelled: str) -> None:
+    assert to_python(written) == spelled
 
 
 @pytest.mark.parametrize(
@@ -270,14 +265,14 @@ def test_signs_of_the_printed_page_become_those_of_python(written: str, spelled:
         ("max((1,234), 5)", "max ( ( 1234 ) , 5 )"),
     ],
 )
-def test_a_comma_parts_thousands_except_between_the_arguments_of_a_function(written: str, spelled: str) -> None:
-    assert spell(written) == spelled
+def test_comma_separates_thousands_except_between_arguments(written: str, spelled: str) -> None:
+    assert to_python(written) == spelled
 
 
 @pytest.mark.parametrize("text", ["1,23", "1,2345", "1, 234", "(1,2)"])
-def test_any_other_comma_is_refused_rather_than_guessed_at(text: str) -> None:
+def test_ambiguous_comma_is_refused(text: str) -> None:
     with pytest.raises(ToolError, match="comma"):
-        spell(text)
+        to_python(text)
 
 
 @pytest.mark.parametrize(
@@ -291,38 +286,38 @@ def test_any_other_comma_is_refused_rather_than_guessed_at(text: str) -> None:
         ("10%(3)", "10 % ( 3 )"),
     ],
 )
-def test_a_percent_sign_is_a_remainder_before_an_operand_and_a_hundredth_elsewhere(written: str, spelled: str) -> None:
-    assert spell(written) == spelled
+def test_percent_is_a_remainder_before_an_operand_else_a_percentage(written: str, spelled: str) -> None:
+    assert to_python(written) == spelled
 
 
-def test_a_percent_sign_before_a_sign_is_refused_because_it_reads_in_two_ways() -> None:
-    with pytest.raises(ToolError, match="two ways"):
-        spell("10% - 3")
+def test_percent_before_a_sign_is_refused_as_ambiguous() -> None:
+    with pytest.raises(ToolError, match="ambiguous"):
+        to_python("10% - 3")
 
 
-def test_a_percent_sign_needs_a_number_before_it() -> None:
-    with pytest.raises(ToolError, match="no number before"):
-        spell("%")
+def test_percent_without_a_number_is_refused() -> None:
+    with pytest.raises(ToolError, match="no number before it"):
+        to_python("%")
 
 
-def test_a_character_that_means_nothing_is_named_with_its_place() -> None:
+def test_unknown_character_is_reported_with_its_position() -> None:
     with pytest.raises(ToolError, match=r"'\$' at character 3"):
-        spell("1+$2")
+        to_python("1+$2")
 
 
-def test_text_beyond_the_longest_is_refused_and_the_longest_is_not() -> None:
-    assert spell("1" * LONGEST) == "1" * LONGEST
+def test_expression_over_the_length_limit_is_refused() -> None:
+    assert to_python("1" * MAX_CHARACTERS) == "1" * MAX_CHARACTERS
     with pytest.raises(ToolError, match="1,001 characters"):
-        spell("1" * (LONGEST + 1))
+        to_python("1" * (MAX_CHARACTERS + 1))
 
 
-def test_brackets_beyond_the_deepest_are_refused() -> None:
-    assert spell("(" * DEEPEST + "1" + ")" * DEEPEST)
+def test_brackets_over_the_depth_limit_are_refused() -> None:
+    assert to_python("(" * MAX_DEPTH + "1" + ")" * MAX_DEPTH)
     with pytest.raises(ToolError, match="deep"):
-        spell("(" * (DEEPEST + 1))
+        to_python("(" * (MAX_DEPTH + 1))
 
 
 @pytest.mark.parametrize("text", ["", "  \n"])
-def test_an_empty_expression_is_said_to_be_empty(text: str) -> None:
+def test_empty_expression_is_refused(text: str) -> None:
     with pytest.raises(ToolError, match="empty"):
-        spell(text)
+        to_python(text)

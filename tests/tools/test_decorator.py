@@ -37,7 +37,7 @@ def schema(annotation: Any) -> Any:
     return tool(function).parameters["properties"]["value"]
 
 
-def test_a_function_is_described_by_its_docstring_and_annotations() -> None:
+def test_tool_is_described_by_docstring_and_annotations() -> None:
     assert weather.name == "weather"
     assert weather.description == "Tell the weather of a city.\n\nIn a few words."
     assert weather.headline == "city"
@@ -71,17 +71,17 @@ def test_a_function_is_described_by_its_docstring_and_annotations() -> None:
         (Annotated[str, "A city."], {"type": "string", "description": "A city."}),
     ],
 )
-def test_annotations_become_a_schema(annotation: Any, expected: Any) -> None:
+def test_annotation_becomes_a_schema(annotation: Any, expected: Any) -> None:
     assert schema(annotation) == expected
 
 
 @pytest.mark.parametrize("annotation", [Path, tuple[int, int], dict[int, str], list[Path]])
-def test_what_json_does_not_know_is_refused_by_name(annotation: Any) -> None:
-    with pytest.raises(TypeError, match="the parameter value is of a type that JSON does not know"):
+def test_unsupported_annotation_is_refused_with_the_parameter(annotation: Any) -> None:
+    with pytest.raises(TypeError, match="parameter value has a type that JSON schema cannot express"):
         schema(annotation)
 
 
-def test_a_function_that_can_not_be_described_is_refused() -> None:
+def test_function_without_docstring_or_annotation_is_refused() -> None:
     def silent(value: str) -> None: ...
     def untyped(value) -> None:  # type: ignore[no-untyped-def]
         """Do."""
@@ -89,18 +89,18 @@ def test_a_function_that_can_not_be_described_is_refused() -> None:
     def many(*values: str) -> None:
         """Do."""
 
-    for function, why in ((silent, "docstring"), (untyped, "no annotation"), (many, "by name")):
+    for function, why in ((silent, "docstring"), (untyped, "no type annotation"), (many, "by name")):
         with pytest.raises(TypeError, match=why):
             tool(function)
 
 
-async def test_it_runs_with_checked_arguments() -> None:
+async def test_tool_validates_its_arguments() -> None:
     assert await run(weather, '{"city": "Rome"}') == ToolResult("Rome: 1 days of 20 C")
     for arguments in ("{}", '{"city": 1}', '{"city": "Rome", "unit": "K"}', '{"city": "Rome", "sky": 1}'):
         assert (await run(weather, arguments)).is_error
 
 
-async def test_a_plain_function_runs_in_a_thread_and_an_async_one_does_not() -> None:
+async def test_only_plain_functions_run_in_a_thread() -> None:
     @tool
     def plain() -> bool:
         """Do."""
@@ -121,7 +121,7 @@ async def test_a_plain_function_runs_in_a_thread_and_an_async_one_does_not() -> 
     ("value", "text"),
     [("so", "so"), ({"a": [1, "é"]}, '{"a": [1, "é"]}'), (None, "(no output)"), (Path("x"), '"x"'), (1.5, "1.5")],
 )
-async def test_what_is_returned_goes_back_as_text(value: object, text: str) -> None:
+async def test_return_value_becomes_text(value: object, text: str) -> None:
     @tool
     def give() -> object:
         """Do."""
@@ -130,7 +130,7 @@ async def test_what_is_returned_goes_back_as_text(value: object, text: str) -> N
     assert (await run(give, "{}")).text == text
 
 
-async def test_an_error_and_a_result_of_its_own_go_back_as_they_are() -> None:
+async def test_tool_errors_and_results_are_passed_through() -> None:
     @tool
     def refuse() -> str:
         """Do."""

@@ -1,7 +1,4 @@
-"""Running the calls of a model: every failure is a result, and only cancellation is raised.
-
-The arguments of a tool call, as models write them.
-"""
+"""ToolRunner: every failure is a result; reading and checking arguments."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from aloop.tools.runner import ToolRunner, check_arguments, read_arguments
 
 
 class Probe(Tool):
-    """A tool that does what the test says."""
+    """A tool with a scripted result."""
 
     name = "probe"
     description = "For tests."
@@ -61,46 +58,46 @@ def raising(error: BaseException) -> ToolRunner:
     return ToolRunner([Probe(do)])
 
 
-async def test_a_call_is_run_with_its_arguments() -> None:
+async def test_call_runs_with_its_arguments() -> None:
     assert await ToolRunner([Probe()]).run(call()) == ToolResult("did it")
 
 
-async def test_an_unknown_tool_is_answered_with_the_near_and_all_names() -> None:
+async def test_unknown_tool_is_an_error_with_a_suggestion() -> None:
     result = await ToolRunner([Probe()]).run(call(name="prove"))
-    assert result == ToolResult("There is no tool 'prove'. Did you mean probe? There are: probe.", is_error=True)
+    assert result == ToolResult("Unknown tool 'prove'. Did you mean probe? Available tools: probe.", is_error=True)
 
 
-async def test_a_call_where_there_are_no_tools_is_an_error_result() -> None:
-    assert (await ToolRunner([]).run(call())).text == "There is no tool 'probe'. There are: none."
+async def test_call_without_any_tools_is_an_error() -> None:
+    assert (await ToolRunner([]).run(call())).text == "Unknown tool 'probe'. Available tools: none."
 
 
 @pytest.mark.parametrize("arguments", ['{"what": ', "[]", "{}", '{"what": 3}'])
-async def test_arguments_that_are_wrong_never_reach_the_tool(arguments: str) -> None:
-    result = await raising(AssertionError("it ran")).run(call(arguments))
+async def test_invalid_arguments_never_reach_the_tool(arguments: str) -> None:
+    result = await raising(AssertionError("the tool ran")).run(call(arguments))
     assert result.is_error
     assert result.text.startswith("The arguments ")
 
 
-async def test_a_tool_error_is_its_sentence() -> None:
+async def test_tool_error_becomes_the_result_text() -> None:
     assert await raising(ToolError("No such thing.")).run(call()) == ToolResult("No such thing.", is_error=True)
 
 
-async def test_a_bug_in_a_tool_is_a_result_that_names_it() -> None:
+async def test_exception_in_a_tool_becomes_an_error_result() -> None:
     result = await raising(KeyError("x")).run(call())
     assert result == ToolResult("The tool failed: KeyError: 'x'", is_error=True)
 
 
-async def test_cancellation_passes() -> None:
+async def test_cancellation_is_raised() -> None:
     with pytest.raises(asyncio.CancelledError):
         await raising(asyncio.CancelledError()).run(call())
 
 
-async def test_text_is_cleaned_of_surrogates() -> None:
+async def test_lone_surrogates_are_replaced_in_results() -> None:
     assert (await returning("a\ud800b").run(call())).text == "a\ufffdb"
     assert (await raising(ToolError("a\udc80")).run(call())).text == "a\ufffd"
 
 
-async def test_no_text_is_said_to_be_none() -> None:
+async def test_empty_result_is_replaced_by_a_note() -> None:
     assert (await returning("").run(call())).text == "(no output)"
 
 
@@ -114,28 +111,28 @@ async def test_no_text_is_said_to_be_none() -> None:
         ("{", ""),
     ],
 )
-def test_the_headline_is_the_argument_that_matters_on_one_line(arguments: str, headline: str) -> None:
+def test_headline_is_the_main_argument_on_one_line(arguments: str, headline: str) -> None:
     assert ToolRunner([Probe()]).headline(call(arguments)) == headline
 
 
-def test_a_long_headline_is_shortened_and_an_unknown_tool_has_none() -> None:
+def test_headline_is_shortened_and_empty_for_an_unknown_tool() -> None:
     assert len(ToolRunner([Probe()]).headline(call('{"what": "' + "x" * 500 + '"}'))) == 120
     assert ToolRunner([]).headline(call()) == ""
 
 
-def test_two_tools_of_one_name_are_refused() -> None:
+def test_duplicate_tool_names_are_refused() -> None:
     with pytest.raises(ValueError, match="same name"):
         ToolRunner([Probe(), Probe()])
 
 
-def test_the_standard_tools_are_seven_and_told_in_a_fixed_order(tmp_path: Path) -> None:
+def test_default_tools_are_seven_in_a_fixed_order(tmp_path: Path) -> None:
     specs = ToolRunner(default_tools(tmp_path)).specs
     reading = ["calculator", "read_file", "list_files", "search_files"]
     assert [spec.name for spec in specs] == [*reading, "write_file", "edit_file", "run_shell"]
     assert all(spec.parameters["type"] == "object" for spec in specs)
 
 
-async def test_the_standard_tools_stay_in_the_directory_unless_told_otherwise(tmp_path: Path) -> None:
+async def test_default_tools_stay_in_the_directory_unless_allowed_outside(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "secret").write_text("s")
     reading = ToolCall("call_1", "read_file", '{"path": "../secret"}')
@@ -151,16 +148,16 @@ SCHEMA = {
 }
 
 
-def test_an_object_is_read() -> None:
+def test_json_object_is_read() -> None:
     assert read_arguments('{"a": [1, "é"]}') == {"a": [1, "é"]}
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-def test_no_text_is_no_arguments(text: str) -> None:
+def test_blank_text_is_empty_arguments(text: str) -> None:
     assert read_arguments(text) == {}
 
 
-def test_escaped_surrogates_are_mended() -> None:
+def test_escaped_surrogates_are_repaired() -> None:
     assert read_arguments(r'{"a": "\ud83d\ude00 \ud800"}') == {"a": "😀 \ufffd"}
 
 
@@ -170,30 +167,30 @@ def test_escaped_surrogates_are_mended() -> None:
         ('{"a": 1', r"Expecting ',' delimiter at line 1, column 8"),
         ("{\n'a': 1}", "line 2, column 1"),
         ("[1]", "must be a JSON object, not a list"),
-        ('"text"', "not text"),
+        ('"text"', "not a string"),
         ("null", "not null"),
         ("true", "not true or false"),
-        ('{"a": NaN}', "NaN is not a number"),
-        ('{"a": ' + "1" * 5_000 + "}", "no valid JSON"),
+        ('{"a": NaN}', "NaN is not a JSON number"),
+        ('{"a": ' + "1" * 5_000 + "}", "not valid JSON"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
-def test_anything_but_an_object_is_refused_with_the_place_or_the_kind(text: str, reason: str) -> None:
+def test_invalid_arguments_are_refused_with_position_or_type(text: str, reason: str) -> None:
     with pytest.raises(ToolError, match=reason):
         read_arguments(text)
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_is_read_or_raises_a_tool_error(text: str) -> None:
     with suppress(ToolError):
         assert isinstance(read_arguments(text), dict)
 
 
-def test_arguments_that_fit_pass() -> None:
+def test_valid_arguments_pass_the_check() -> None:
     check_arguments(SCHEMA, {"path": "x", "lines": [1, 2.0]})
 
 
-def test_everything_that_does_not_fit_is_told_at_once_with_its_place() -> None:
+def test_all_mismatches_are_reported_with_their_paths() -> None:
     with pytest.raises(ToolError) as refusal:
         check_arguments(SCHEMA, {"lines": [1, 0, True], "line": 3})
     text = str(refusal.value)
@@ -203,7 +200,7 @@ def test_everything_that_does_not_fit_is_told_at_once_with_its_place() -> None:
     assert "lines[2]: True is not of type 'integer'" in text
 
 
-def test_a_complaint_about_a_long_value_is_short() -> None:
+def test_error_for_a_long_value_is_short() -> None:
     with pytest.raises(ToolError) as refusal:
         check_arguments(SCHEMA, {"path": ["x" * 10_000]})
     assert len(str(refusal.value)) < 500

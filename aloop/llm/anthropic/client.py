@@ -28,7 +28,7 @@ from aloop.llm.anthropic.connection import FAILURES, credential_name, explain_fa
 from aloop.llm.anthropic.errors import is_about, no_credentials, words_of
 from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
 from aloop.llm.anthropic.wire import ThinkingRules, WireRequest, bind_thinking, to_message, to_request
-from aloop.llm.base import USUAL_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
 from aloop.llm.limits import LimitsCache, ModelLimits
 from aloop.llm.message_types import LLMMessage
 
@@ -97,7 +97,7 @@ class AnthropicLLM:
     @property
     def context_window(self) -> int:
         """The usual window at first; once the limits are known, that of this model."""
-        return (self._limits.window if self._limits else 0) or USUAL_WINDOW
+        return (self._limits.window if self._limits else 0) or DEFAULT_CONTEXT_WINDOW
 
     @property
     def efforts(self) -> tuple[str, ...]:

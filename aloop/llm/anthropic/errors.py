@@ -48,8 +48,6 @@ _QUOTA = re.compile(r"\bquota\b|\bper day\b|\bdaily\b|\bmonthly\b|\bspend(?:ing)
 _SHORTEN = "Shorten it with /compact, start a new session with /clear, or send less."
 _MOST_CHARACTERS = 500
 _SHORTEST_SECRET = 8
-LONGEST_WAIT = 120.0
-"""Seconds. A server that asks for a longer pause is reported at once, not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,6 @@ def explain(reported: ApiError, secrets: Iterable[str | None] = ()) -> LLMError:
             error.is_transient = True
         case "false":
             error.is_transient = False
-    if error.retry_after is not None and error.retry_after > LONGEST_WAIT:
-        error.is_transient = False
     return error
 
 

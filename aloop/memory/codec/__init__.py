@@ -1,1 +1,1 @@
-"""Convert session records to YAML text and back."""
+"""The session file format: conversion between session records and YAML text."""

@@ -1,9 +1,7 @@
-"""Edits of single messages and header fields in a text that people may have shaped.
+"""Edits of single messages and header fields in a session text, in any layout.
 
-Each function returns edits of byte ranges for ``splice``; nothing outside of them changes, whatever the indentation,
-the comments and the order of keys. They need a block list of messages: ``unfold`` makes one.
-
-Lists that can not grow in their own style, as lists that can.
+Methods return edits of byte ranges for ``splice``. They require the messages as a block list; ``unfold`` converts other
+layouts to one.
 """
 
 from __future__ import annotations
@@ -21,104 +19,105 @@ from aloop.memory.codec.text_layout import TextLayout
 
 
 class MessageEdits:
-    """Edits of one parsed text; message numbers count from 0."""
+    """Creates edits of one parsed text; message numbers count from 0."""
 
     def __init__(self, parsed: ParsedDocument) -> None:
-        self._places = TextLayout(parsed)
+        self._layout = TextLayout(parsed)
         self._root = parsed.root
         messages = parsed.root.values.get("messages")
-        # A list without messages, in brackets or not there at all, has nothing to be edited; the header has.
+        # Without messages, whether the list is empty or missing, the header can still be edited.
         self._items = messages.items if isinstance(messages, SequenceNode) else []
-        self._column = self._places.column(messages.start) if messages and self._items else ITEM_COLUMN
+        self._column = self._layout.column(messages.start) if messages and self._items else ITEM_COLUMN
         if isinstance(messages, SequenceNode) and messages.items and messages.flow:
-            raise ValueError("the messages are no block list")
+            raise ValueError("the messages are not a block list")
 
     def drop(self, first: int, last: int) -> Edit:
-        """Take the messages from ``first`` to ``last``, the latter included, out of the text."""
+        """Remove the messages from ``first`` to ``last`` inclusive."""
         return self.replace(first, last, ())
 
     def replace(self, first: int, last: int, messages: Iterable[LLMMessage]) -> Edit:
-        """Put ``messages`` in place of those from ``first`` to ``last``, the latter included."""
+        """Replace the messages from ``first`` to ``last`` inclusive."""
         lines = emit_messages(messages, self._column)
         return self._edit(self._start(first), self._behind(last), lines)
 
     def insert_after(self, number: int, messages: Iterable[LLMMessage]) -> Edit:
-        """Put ``messages`` behind message ``number``."""
+        """Insert ``messages`` after message ``number``."""
         end = self._behind(number)
         return self._edit(end, end, emit_messages(messages, self._column))
 
     def insert_before(self, number: int, messages: Iterable[LLMMessage]) -> Edit:
-        """Put ``messages`` in front of message ``number``."""
+        """Insert ``messages`` before message ``number``."""
         start = self._start(number)
         return self._edit(start, start, emit_messages(messages, self._column))
 
     def lines(self, first: int) -> tuple[str, int]:
-        """Return the lines of all messages from ``first`` on as they stand there, and the column of their dashes."""
-        return self._places.text[self._start(first) : self._behind(len(self._items) - 1)], self._column
+        """Return the lines of the messages from ``first`` on, and their dashes' column."""
+        return self._layout.text[self._start(first) : self._behind(len(self._items) - 1)], self._column
 
     def set_flag(self, number: int, flag: str) -> Edit:
-        """Mark a message, ``skip`` for instance; nothing changes when it is marked already."""
+        """Set a flag of a message, such as ``skip``."""
         item = self._mapping(number)
         value = item.values.get(flag)
         if value is not None:
             return self._edit(value.start, value.end, "true")
-        column = self._places.column(item.start)
+        column = self._layout.column(item.start)
         end = self._end(number)
         return self._edit(end, end, f"{' ' * column}{flag}: true\n")
 
     def clear_flag(self, number: int, flag: str) -> Edit | None:
-        """Take a mark away, its whole line; None when there is none."""
+        """Remove the line of a flag, or return None if it is not set."""
         item = self._mapping(number)
         key = item.keys.get(flag)
         if key is None:
             return None
         if next(iter(item.keys)) == flag:
-            # The line with the dash must stay.
+            # Keep the line, because it has the dash of the list item.
             return self._edit(item.values[flag].start, item.values[flag].end, "false")
-        return self._edit(self._places.line_start(key.start), self._places.end_of(item.values[flag]), "")
+        return self._edit(self._layout.line_start(key.start), self._layout.end_of(item.values[flag]), "")
 
     def header(self, key: str, text: str) -> Edit:
-        """Set a one-line text of the header, on a line of its own where it is new."""
+        """Set a header field to a text; line breaks become spaces."""
         return self.header_value(key, emit_text(" ".join(text.split()), 2))
 
     def header_value(self, key: str, value: str) -> Edit:
-        """Set a field of the header to what is YAML already."""
+        """Set a header field to a value that is already YAML."""
         line = f"{key}: {value}\n"
         present = self._root.keys.get(key)
         if present is not None:
-            return self._edit(present.start, self._places.end_of(self._root.values[key]), line)
+            return self._edit(present.start, self._layout.end_of(self._root.values[key]), line)
         known = [name for name in ("id", "created_at", "updated_at", "title", "model") if name in self._root.values]
-        end = max(self._places.end_of(self._root.values[name]) for name in known)
-        return self._edit(end, end, self._places.indented(line))
+        end = max(self._layout.end_of(self._root.values[name]) for name in known)
+        return self._edit(end, end, self._layout.indented(line))
 
     def _mapping(self, number: int) -> MappingNode:
         item: Node = self._items[number]
         if not isinstance(item, MappingNode):
-            raise TypeError(f"message {number} is no mapping")
+            raise TypeError(f"message {number} is not a mapping")
         return item
 
     def _start(self, number: int) -> int:
-        return self._places.item_start(self._items[number], self._column)
+        return self._layout.item_start(self._items[number], self._column)
 
     def _end(self, number: int) -> int:
-        return self._places.end_of(self._items[number])
+        return self._layout.end_of(self._items[number])
 
     def _behind(self, number: int) -> int:
-        """Return the end of a message, with the comments that would become part of a text put in their place."""
-        return self._places.behind_deep_comments(self._end(number), self._column)
+        """Return the end of a message and of the deeply indented comments after it."""
+        return self._layout.behind_deep_comments(self._end(number), self._column)
 
     def _edit(self, start: int, end: int, lines: str) -> Edit:
-        gap = self._places.gap_before(start) if start == end else ""
-        return self._places.edit(start, end, gap + lines)
+        gap = self._layout.gap_before(start) if start == end else ""
+        return self._layout.edit(start, end, gap + lines)
 
 
 _DEEP = re.compile(r"^[ \t]+(?=#)", re.MULTILINE)
 
 
 def unfold(parsed: ParsedDocument) -> str:
-    """Return the text with its messages as a block list, and those typed below the end marker among them.
+    """Return the text with all messages in one block list.
 
-    All else stays as it is, unless the whole file is in braces: then all of it is written anew. Unknown keys stay.
+    Messages below the end marker are included. The rest is unchanged, unless the whole file is in braces: then all of
+    it is rewritten. Unknown keys are kept.
     """
     items = _all_messages(parsed)
     if parsed.root.flow:
@@ -128,7 +127,7 @@ def unfold(parsed: ParsedDocument) -> str:
 
 
 def as_block(parsed: ParsedDocument, path: Path) -> ParsedDocument:
-    """Return the text with its messages as a block list: itself where they are one, or there are none to be edited."""
+    """Return the document, unfolded unless its messages are a block list already."""
     messages = parsed.root.values.get("messages")
     in_brackets = isinstance(messages, SequenceNode) and messages.flow and bool(messages.items)
     if parsed.below or parsed.root.flow or in_brackets:
@@ -142,26 +141,26 @@ def _all_messages(parsed: ParsedDocument) -> list[Node]:
     return above + (parsed.below.items if parsed.below else [])
 
 
-def _unfold_messages(parsed: ParsedDocument, places: TextLayout, items: list[Node]) -> str:
-    text, key = places.text, parsed.root.keys.get("messages")
-    block = places.native(emit_node(SequenceNode(items), len(places.margin) + ITEM_COLUMN) + "\n")
-    marker = places.marker()
+def _unfold_messages(parsed: ParsedDocument, layout: TextLayout, items: list[Node]) -> str:
+    text, key = layout.text, parsed.root.keys.get("messages")
+    block = layout.native(emit_node(SequenceNode(items), len(layout.margin) + ITEM_COLUMN) + "\n")
+    marker = layout.marker()
     if parsed.below and marker:
-        text = text[: marker[1]] + text[places.end_of(parsed.below) :]
+        text = text[: marker[1]] + text[layout.end_of(parsed.below) :]
     if key is None:
-        place = marker[0] if marker else len(text)
-        section = places.native(f"{places.gap_before(place)}\n{places.margin}messages:")
-        return text[:place] + section + block + text[place:]
+        offset = marker[0] if marker else len(text)
+        section = layout.native(f"{layout.gap_before(offset)}\n{layout.margin}messages:")
+        return text[:offset] + section + block + text[offset:]
     node = parsed.root.values["messages"]
-    end = places.end_of(node)
-    # A comment behind the closing bracket stays, on the line of the key.
+    end = layout.end_of(node)
+    # A comment after the closing bracket moves to the line of the key.
     is_block = isinstance(node, SequenceNode) and not node.flow
     comment = "" if is_block else text[node.end : end].strip()
     colon = text.index(":", key.end) + 1
-    if block.endswith(places.newline * 2):
-        # A block that keeps its blank lines would take those that follow for its own.
-        end += places.blank_after(end)
-    # Comments that stand deeper than the new texts would become part of the last.
-    behind = places.behind_deep_comments(end, len(places.margin) + ITEM_COLUMN)
-    notes = _DEEP.sub(places.margin, text[end:behind])
+    if block.endswith(layout.newline * 2):
+        # The following blank lines would become part of a literal block with "+".
+        end += layout.blank_after(end)
+    # Comments indented deeper than the new texts would become part of the last one.
+    behind = layout.behind_deep_comments(end, len(layout.margin) + ITEM_COLUMN)
+    notes = _DEEP.sub(layout.margin, text[end:behind])
     return text[:colon] + (f" {comment}" if comment else "") + block + notes + text[behind:]

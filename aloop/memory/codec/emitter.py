@@ -1,15 +1,12 @@
-"""Records as YAML text, in the layout of the specification's sample.
+"""Write sessions as YAML, and messages as JSON data.
 
-Every function returns whole lines, each with its newline. ``column`` is where the dash of a list item stands; keys of
-the item stand two to the right of it.
+The YAML has the layout of the specification's sample. Multi-line text becomes a literal block, one-line text a quoted
+scalar, and an identifier a plain scalar. Text that a literal block cannot represent (control characters, line breaks
+other than LF) is double-quoted and broken at its line ends. The output is YAML 1.1, as read by libyaml and PyYAML, and
+means the same in YAML 1.2.
 
-Text as YAML: the form a person reads best among those that bring every character back.
-
-Multi-line text becomes a literal block, one-line text a quoted scalar, an identifier stands plain. Where no literal
-block can hold the text (control characters, other line breaks than LF), it is double-quoted, broken at its own line
-ends. Rules: YAML 1.1, the dialect of libyaml and PyYAML, chosen so that 1.2 readers agree.
-
-Messages as plain data, in the shape that they have in session.yaml; for JSON.
+Functions return complete lines with their newlines. ``column`` is the column of a list item's dash; the item's keys are
+two columns to the right of it.
 """
 
 from __future__ import annotations
@@ -23,8 +20,8 @@ from typing import Any
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, clean_text
 from aloop.memory.session import Session
 
-# What YAML can show as it is, less the characters that some reader takes for a line break (NEL, LS, PS) or a byte
-# order mark. Everything else is escaped.
+# The printable characters of YAML, except those that some readers take for a line break (NEL, LS, PS) or a byte order
+# mark. All others are escaped.
 _SHOWN = r"\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _UNSHOWABLE_IN_BLOCK = re.compile(f"[^\n{_SHOWN}]")
 _UNSHOWABLE_IN_LINE = re.compile(f"[^{_SHOWN}]|\t")
@@ -32,29 +29,29 @@ _NEEDS_ESCAPE = re.compile(rf'[\\"\t]|[^{_SHOWN}]')
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[./:-][A-Za-z0-9_]+)*\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-# Words that a YAML reader takes for something other than text.
+# Plain scalars that YAML readers do not take for text.
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 _SHORT_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e", "\0": "\\0"}
 
 
 def emit_text(text: str, indent: int) -> str:
-    """Return ``text`` as a value that stands after ``key:`` and whose further lines are indented by ``indent``.
+    """Return ``text`` as the value after ``key:``.
 
-    ``indent`` must be two more than the column of the key. The result has no newline at its end, unless the text
-    ends with several, which only the block's own blank lines can show.
+    Further lines are indented by ``indent``. ``indent`` must be two more than the column of the key. The result ends
+    with a newline only if the text ends with several, which a block represents as blank lines.
     """
     if "\n" in text and not text.isspace() and not _UNSHOWABLE_IN_BLOCK.search(text):
         return _literal(text, indent)
     if _UNSHOWABLE_IN_LINE.search(text):
         return _double_quoted(text, indent)
     if '"' in text or "\\" in text:
-        # Nothing but the quote itself needs a mark in single quotes: JSON arguments and paths stay legible.
+        # Single quotes need no escapes except for the quote itself, so JSON arguments and paths stay readable.
         return "'" + text.replace("'", "''") + "'"
     return f'"{text}"'
 
 
 def emit_word(text: str, indent: int) -> str:
-    """Return an identifier (role, id, tool name) plain where no reader could take it for anything else."""
+    """Return an identifier (role, ID, tool name), without quotes if it is unambiguous."""
     if (_PLAIN.match(text) and text.lower() not in _WORDS) or _UUID.match(text):
         return text
     return emit_text(text, indent)
@@ -65,19 +62,19 @@ def _literal(text: str, indent: int) -> str:
     stripped = text.rstrip("\n")
     newlines = len(text) - len(stripped)
     chomp = "-" if newlines == 0 else "" if newlines == 1 else "+"
-    # Without the indicator a reader takes the indentation from the first line, which must then begin with neither.
+    # Without the indicator, readers derive the indentation from the first line.
     indicator = "2" if text[0] in " \t\n" else ""
     body = "\n".join(margin + line if line else "" for line in stripped.split("\n"))
     return f"|{indicator}{chomp}\n{body}" + "\n" * max(0, newlines - 1)
 
 
 def _double_quoted(text: str, indent: int) -> str:
-    """Break the quoted form after each of the text's own line ends, so that it still reads line by line."""
+    """Return a double-quoted scalar that is broken after each line end of the text."""
     first, *rest = (_NEEDS_ESCAPE.sub(_escape, line) for line in clean_text(text).split("\n"))
-    # Space at the start of a continued line is not read, unless it is escaped.
+    # Readers drop unescaped spaces at the start of a continuation line.
     pieces = [first, *(f"\\{line}" if line.startswith(" ") else line for line in rest)]
     last = pieces.pop()
-    # A text that ends with a line end needs no line more for the nothing behind it.
+    # No continuation line after a final line end.
     end = f"\\n\\\n{' ' * indent}{last}" if last and pieces else "\\n" if pieces else last
     return '"' + f"\\n\\\n{' ' * indent}".join(pieces) + end + '"'
 
@@ -94,11 +91,13 @@ def _escape(match: re.Match[str]) -> str:
 SCHEMA_LINE = "# yaml-language-server: $schema=../.session.schema.json\n"
 END_MARKER = "...\n"
 ITEM_COLUMN = 2
+FLAGS = ("is_error", "interrupted", "skip", "summary")
+"""The boolean keys of a message, in the order of the file."""
 _ALWAYS_SHOWN = ("input_tokens", "output_tokens")
 
 
 def emit_session(session: Session) -> str:
-    """Return a new session's whole text, from the schema line to the end marker."""
+    """Return the complete text of a new session file."""
     header = [
         SCHEMA_LINE,
         f"id: {emit_word(session.id, 2)}\n",
@@ -119,7 +118,7 @@ def emit_session(session: Session) -> str:
 
 
 def _gap(before: str) -> str:
-    """Return the blank line between two sections, nothing where it would become part of a block that keeps them."""
+    """Return the blank line between two sections, unless a block would include it."""
     return "" if before.endswith("\n\n") else "\n"
 
 
@@ -130,20 +129,20 @@ def emit_section(key: str, messages: Iterable[LLMMessage]) -> str:
 
 
 def emit_messages(messages: Iterable[LLMMessage], column: int) -> str:
-    """Return the messages as list items whose dash stands at ``column``."""
+    """Return the messages as list items with their dashes at ``column``."""
     return "".join(_item(_message_lines(message, column + 2), column) for message in messages)
 
 
 def emit_time(moment: datetime) -> str:
-    """Return a time as quoted ISO 8601 with milliseconds and zone: as wide as any other of the same zone.
+    """Return a time as quoted ISO 8601 with milliseconds and time zone.
 
-    The width matters: a save puts the new time over the old one.
+    All times of a zone have the same width, so that a save can overwrite the old time in place.
     """
     return f'"{moment.isoformat(timespec="milliseconds")}"'
 
 
 def _item(lines: str, column: int) -> str:
-    """Turn the lines of a mapping into a list item: its first line gets the dash."""
+    """Turn the lines of a mapping into a list item by adding a dash to the first line."""
     return f"{' ' * column}- {lines[column + 2 :]}"
 
 
@@ -158,8 +157,7 @@ def _message_lines(message: LLMMessage, column: int) -> str:
     for key, word in (("tool_call_id", message.tool_call_id), ("name", message.name)):
         if word is not None:
             lines.append(f"{margin}{key}: {emit_word(word, inner)}\n")
-    flags = ("is_error", "interrupted", "skip", "summary")
-    lines.extend(f"{margin}{flag}: true\n" for flag in flags if getattr(message, flag))
+    lines.extend(f"{margin}{flag}: true\n" for flag in FLAGS if getattr(message, flag))
     for key, word in (("output_file", message.output_file), ("model", message.model)):
         if word is not None:
             lines.append(f"{margin}{key}: {emit_word(word, inner)}\n")
@@ -196,7 +194,7 @@ def _thinking(block: ThinkingBlock, column: int) -> str:
 
 
 def _usage(usage: Usage) -> str:
-    """Return the figures on one line: they interest a reader least and would take the most lines."""
+    """Return the numbers on one line, as the least interesting part of a message."""
     figures = (
         ("input_tokens", usage.input_tokens),
         ("output_tokens", usage.output_tokens),
@@ -208,18 +206,15 @@ def _usage(usage: Usage) -> str:
     return "{" + ", ".join(shown) + "}"
 
 
-_MARKS = ("interrupted", "is_error", "skip", "summary")
-
-
 def message_record(message: LLMMessage) -> dict[str, Any]:
-    """Return the keys that carry something; ``content`` always."""
+    """Return a message as JSON data; of the empty keys, only ``content`` is included."""
     record: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         record["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in message.tool_calls
         ]
-    for name in ("tool_call_id", "name", "model", "output_file", *_MARKS):
+    for name in ("tool_call_id", "name", "model", "output_file", *FLAGS):
         if value := getattr(message, name):
             record[name] = value
     if message.thinking:

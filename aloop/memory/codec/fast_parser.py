@@ -1,9 +1,8 @@
-"""A fast reader for session files just as aloop writes them.
+"""A fast parser for session files that have exactly the form that aloop writes.
 
-Most files are never touched by hand, and then most of YAML need not be considered: literal blocks are cut out whole,
-lines are matched one by one, from the top. Whatever is not exactly the emitter's own form, a comment or another
-indentation say, makes the reader give up, and the whole file is read as YAML instead. What it does read is the same to
-the character: it accepts a subset of YAML, never a look-alike.
+Most files are never edited by hand, so most of YAML can be ignored: lines are matched one by one, and literal blocks
+are taken as a whole. On anything else, such as a comment or a different indentation, the parser gives up and the file
+is read as YAML. It accepts only a subset of YAML and returns exactly the text that a YAML parser would return.
 """
 
 from __future__ import annotations
@@ -14,19 +13,19 @@ from functools import lru_cache
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-# Bytes that no canonical file holds: controls but tab and LF, DEL.
+# All bytes that a canonical file may contain: not the control characters except tab and LF.
 _PLAIN_BYTES = bytes(byte for byte in range(256) if byte in (9, 10) or (byte >= 32 and byte != 127))
-# Characters that YAML refuses or takes for line ends, as UTF-8: C1 controls, LS and PS, the byte order mark,
-# U+FFFE and U+FFFF. Each begins with a fixed byte, which makes the search as fast as memory.
-_REFUSED = tuple(
+# Characters that YAML rejects or treats as line ends, in UTF-8: C1 controls, LS and PS, the byte order mark, U+FFFE and
+# U+FFFF. Each pattern starts with a fixed byte, which makes the search fast.
+_REJECTED = tuple(
     re.compile(pattern)
     for pattern in (rb"\xc2[\x80-\x9f]", rb"\xe2\x80[\xa8\xa9]", rb"\xef\xbb\xbf", rb"\xef\xbf[\xbe\xbf]")
 )
 
 _MAX_COLUMN = 16
 _HEAD_COMMENT = re.compile(r"#[^\n]*\n")
-# A group that is repeated takes memory for each time; and possessively it keeps, before Python 3.11.5, the beginning of
-# what did not match. So quotes with something special in them are gone through in pieces.
+# Each repetition of a group takes memory, and before Python 3.11.5 a possessive group keeps a wrong start after a
+# failed match. Therefore quoted text with escapes is matched in pieces.
 _LINE = re.compile(
     r"([a-z_]+):(?: (?:"
     r"(?P<plain>[A-Za-z0-9_]+(?:[./:-][A-Za-z0-9_]+){0,99})"
@@ -47,14 +46,14 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "0": "\0", '"': '"', "
 
 
 class _NotCanonical(Exception):
-    """The text is not just what the emitter writes."""
+    """The text is not exactly as the emitter writes it."""
 
 
 def read_canonical(data: bytes) -> MappingNode | None:
-    """Return the nodes of a canonical session text; None when it takes a YAML parser to tell what it means."""
+    """Return the nodes of a session text, or None if it is not canonical."""
     if not data.endswith(b"\n" + END_MARKER.encode()) or data.translate(None, _PLAIN_BYTES):
         return None
-    if not data.isascii() and any(pattern.search(data) for pattern in _REFUSED):
+    if not data.isascii() and any(pattern.search(data) for pattern in _REJECTED):
         return None
     try:
         return _Reader(data.decode()).read()
@@ -83,7 +82,7 @@ class _Reader:
         return root
 
     def _mapping(self, column: int) -> MappingNode:
-        """Read a mapping whose first key stands right here, and its further ones at ``column``."""
+        """Read a mapping with its first key here and the others at ``column``."""
         text, margin = self._text, " " * column
         mapping = MappingNode()
         self._pair(mapping, column)
@@ -134,7 +133,7 @@ class _Reader:
         raise _NotCanonical
 
     def _quoted(self, start: int) -> tuple[str, str]:
-        """Return what stands in the quotes from ``start`` on, and goes on to the end of its last line; and of which."""
+        """Read the quoted scalar at ``start`` and return its kind and text."""
         quote, end = self._text[start], start + 1
         while (piece := _IN_QUOTES[quote].match(self._text, end)) and piece.group():
             end = piece.end()
@@ -144,7 +143,7 @@ class _Reader:
         return "double" if quote == '"' else "single", self._text[start + 1 : end]
 
     def _block(self, header: str, indent: int) -> str:
-        # From the line feed before it on, where it has no line.
+        # Start at the preceding line feed, in case the block has no lines.
         end = _block_end(indent).search(self._text, self._position - 1)
         body = self._text[self._position : end.end()] if end else ""
         if body[indent : indent + 1] in ("", " ", "\t", "\n") and not header.startswith("2"):
@@ -172,7 +171,7 @@ def _flow(text: str) -> MappingNode:
 
 @lru_cache(maxsize=32)
 def _block_end(indent: int) -> re.Pattern[str]:
-    """Match the end of a block's lines, which are blank, or indented and have something behind that."""
+    """Match the end of a block, whose lines are blank or indented text."""
     return re.compile(rf"\n(?! {{{indent}}}[^\n]|\n)")
 
 

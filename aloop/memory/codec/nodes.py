@@ -1,9 +1,7 @@
-"""What a session's text consists of, before it has a meaning: scalars, mappings and sequences with their places.
+"""The syntax tree of a session file, and its source text.
 
-``start`` and ``end`` are offsets in characters of the text. Scalars are always text; whether one stood plain decides
-later if ``null`` is nothing or a word. A node made by the fast reader has its offsets at 0: it never needs them.
-
-A session file's bytes as text, with the way back: encoding, line ends, and places that a person can find.
+``start`` and ``end`` are character offsets in the text; nodes of the fast parser have 0 for both. The value of a scalar
+is always a string; the schema decides whether a plain ``null`` is a word or no value.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from aloop.memory.codec.emitter import SCHEMA_LINE
 
 @dataclass(slots=True)
 class ScalarNode:
-    """A value; ``plain`` is True when it stood without quotes and not as a block."""
+    """A value; ``plain`` is True if it is neither quoted nor a block."""
 
     text: str
     plain: bool = False
@@ -27,7 +25,7 @@ class ScalarNode:
 
 @dataclass(slots=True)
 class SequenceNode:
-    """A list; ``flow`` is True for the bracketed form."""
+    """A list; ``flow`` is True if it is in brackets."""
 
     items: list[Node] = field(default_factory=list)
     flow: bool = False
@@ -37,7 +35,7 @@ class SequenceNode:
 
 @dataclass(slots=True)
 class MappingNode:
-    """Keys and values in the order of the file; a key is unique."""
+    """Keys and values in the order of the file; keys are unique."""
 
     values: dict[str, Node] = field(default_factory=dict)
     keys: dict[str, ScalarNode] = field(default_factory=dict)
@@ -54,13 +52,13 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# What no YAML text may hold, beside lone surrogates, which decoding has refused already.
+# The characters that YAML does not allow, except lone surrogates, which decoding rejects.
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text without its byte order mark; ``bom`` and ``encoding`` bring the bytes back."""
+    """The text of a file, without its byte order mark, and its encoding."""
 
     text: str
     encoding: str = "utf-8"
@@ -68,32 +66,32 @@ class Source:
 
     @classmethod
     def decode(cls, data: bytes) -> Source:
-        """Read UTF-8, or what a byte order mark announces; raises UnicodeDecodeError."""
+        """Decode UTF-8, or the encoding of the byte order mark; raises UnicodeDecodeError."""
         for bom, encoding in _BOMS:
             if data.startswith(bom):
                 return cls(data[len(bom) :].decode(encoding), encoding, bom)
         return cls(data.decode())
 
     def encode(self, text: str) -> bytes:
-        """Return ``text`` as bytes of this file."""
+        """Encode ``text`` as this file is encoded."""
         return self.bom + text.encode(self.encoding)
 
     @property
     def newline(self) -> str:
-        """The line end that the file uses, judged by its first."""
+        """The line end of the first line, which is assumed for the whole file."""
         first = self.text.find("\n")
         return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
 
     @property
     def has_schema_line(self) -> bool:
-        """Whether aloop began the file: then it must have an end marker, too."""
+        """True if aloop created the file, which then must have an end marker too."""
         return self.text.startswith(SCHEMA_LINE.rstrip())
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Return line and column of a character, both from 1."""
+        """Return the line and column of a character, counted from 1."""
         return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
     def first_unreadable(self) -> int:
-        """Return the offset of the first character that YAML does not allow, 0 when there is none."""
+        """Return the offset of the first character that YAML does not allow, or 0."""
         match = _UNREADABLE.search(self.text)
         return match.start() if match else 0

@@ -1,8 +1,6 @@
-"""From one version of a session to another, with as little change to its text as that takes.
+"""Change the text of a session to that of a new version with minimal edits.
 
-Messages in the lines in which they stood in a file, with comments and unknown keys: what records do not hold.
-
-What is to be written is read back first: a text that does not hold what it was made of never reaches the disk.
+Every text is parsed again before it is written, and rejected if it does not contain the messages it was made from.
 """
 
 from __future__ import annotations
@@ -16,24 +14,22 @@ from pathlib import Path
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits, as_block
-from aloop.memory.codec.emitter import emit_messages
+from aloop.memory.codec.emitter import FLAGS, emit_messages
 from aloop.memory.codec.serialization import ParsedDocument, load_messages, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.session import Session
 
-_FLAGS = ("skip", "summary", "interrupted", "is_error")
-
 
 def is_revised(before: Session, after: Session, kept: Sequence[LLMMessage]) -> bool:
-    """Whether more is to change than that messages are added behind those ``kept`` of the file's."""
+    """Return True if the header or the ``kept`` messages have changed."""
     return bool(_headers(before, after)) or tuple(kept) != before.messages
 
 
 def revise(data: bytes, path: Path, before: Session, after: Session, kept: Sequence[LLMMessage]) -> bytearray:
-    """Return ``data``, the text of ``before``, with the header of ``after`` and with ``kept`` for its messages.
+    """Return a text with the header of ``after`` and the messages ``kept``.
 
-    What stays the same stays to the byte; a mark that is set or cleared is one line. A list in brackets becomes one
-    that can be edited; messages typed below the end marker are taken above it.
+    ``data`` is the text of ``before``. Unchanged parts stay identical; setting or clearing a flag changes one line. A
+    list in brackets becomes a block list, and messages below the end marker move above it.
     """
     parsed = as_block(parse(data, path), path)
     edits = MessageEdits(parsed)
@@ -43,7 +39,7 @@ def revise(data: bytes, path: Path, before: Session, after: Session, kept: Seque
 
 
 def _headers(before: Session, after: Session) -> dict[str, str]:
-    """Return the fields of the header that got another value; one that is derived from the messages has not."""
+    """Return the header fields that have a new value."""
     fields = (("title", before.title, after.title), ("model", before.model, after.model))
     return {key: new for key, old, new in fields if new and new != old}
 
@@ -63,26 +59,25 @@ def _changes(edits: MessageEdits, before: Sequence[LLMMessage], after: Sequence[
 
 
 def _runs(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield which messages of ``before`` became which of ``after``, as two half-open ranges."""
+    """Yield matching half-open ranges of ``before`` and ``after``, equal or different."""
     names: dict[LLMMessage, int] = {}
-    # Marks apart, a message is the same one: else a marked one would be a new one in its place.
-    old, new = ([names.setdefault(_unmarked(message), len(names)) for message in side] for side in (before, after))
-    for _, *places in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        first, end, start, stop = places
+    # Compare without flags, so that a message with another flag is edited instead of replaced.
+    old, new = ([names.setdefault(_without_flags(message), len(names)) for message in side] for side in (before, after))
+    for _, first, end, start, stop in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         yield first, end, start, stop
 
 
-def _unmarked(message: LLMMessage) -> LLMMessage:
+def _without_flags(message: LLMMessage) -> LLMMessage:
     return replace(message, skip=False, summary=False, interrupted=False, is_error=False)
 
 
 def _change(edits: MessageEdits, number: int, was: LLMMessage, becomes: LLMMessage) -> Iterator[Edit]:
     if was == becomes:
         return
-    if _unmarked(was) != _unmarked(becomes):
+    if _without_flags(was) != _without_flags(becomes):
         yield edits.replace(number, number, [becomes])
         return
-    for flag in _FLAGS:
+    for flag in FLAGS:
         if getattr(becomes, flag) and not getattr(was, flag):
             yield edits.set_flag(number, flag)
         elif getattr(was, flag) and not getattr(becomes, flag):
@@ -92,24 +87,24 @@ def _change(edits: MessageEdits, number: int, was: LLMMessage, becomes: LLMMessa
 
 
 def check_text(data: bytes | bytearray, path: Path, session: Session) -> None:
-    """Read a text back before it is written: it must hold just the messages that it was made of."""
+    """Raise UnstorableValue unless ``data`` has the messages of ``session``."""
     found = load_session(bytes(data), path)
     if found.messages != session.messages or found.system_messages != session.system_messages:
         raise UnstorableValue(
-            f"{path} would not bring back what it was given; nothing was written. Please report this."
+            f"{path} would not be read back as it was written. Nothing was saved. Please report this as a bug."
         )
 
 
 def check_lines(lines: str, messages: Sequence[LLMMessage], path: Path) -> None:
-    """Read the lines of new messages back before they go in."""
+    """Raise UnstorableValue unless ``lines`` contain exactly ``messages``."""
     if not lines:
         return
     try:
         same = load_messages(lines, path) == tuple(messages)
     except SessionFileError as error:
-        raise UnstorableValue(f"A message holds what no session can: {error.reason}. Nothing was written.") from None
+        raise UnstorableValue(f"A message cannot be saved: {error.reason}. Nothing was written.") from None
     if not same:
-        raise UnstorableValue("A message would not come back as it is; nothing was written. Please report this.")
+        raise UnstorableValue("A message cannot be saved unchanged. Nothing was written. Please report this as a bug.")
 
 
 _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
@@ -117,7 +112,10 @@ _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class VerbatimMessages:
-    """``lines`` are what ``messages`` looked like; their dashes stand at ``column``. Line ends are line feeds."""
+    """Messages with their original ``lines``, which include comments and unknown keys.
+
+    The dashes of the lines are at ``column``; line ends are line feeds.
+    """
 
     messages: tuple[LLMMessage, ...]
     lines: str
@@ -125,22 +123,22 @@ class VerbatimMessages:
 
     @classmethod
     def cut_from(cls, parsed: ParsedDocument, messages: tuple[LLMMessage, ...], first: int) -> VerbatimMessages | None:
-        """Return ``messages``, which a text holds from number ``first`` (from 0) on; None where it takes new lines."""
+        """Return the messages from number ``first`` on, or None if the lines differ."""
         lines, column = MessageEdits(as_block(parsed, Path())).lines(first)
         lines = lines.replace("\r\n", "\n")
-        typed = cls(messages, lines if lines.endswith("\n") else f"{lines}\n", column)
-        return typed if typed._holds(typed.lines) else None
+        verbatim = cls(messages, lines if lines.endswith("\n") else f"{lines}\n", column)
+        return verbatim if verbatim._matches(verbatim.lines) else None
 
     def at(self, column: int) -> str:
-        """Return lines for a list whose dashes stand at ``column``; anew where moving them changes what they say."""
+        """Return the lines, or new ones if indenting to ``column`` changes their meaning."""
         moved = self.lines
         if column > self.column:
             moved = _LINE_START.sub(" " * (column - self.column), moved)
         elif column < self.column:
             moved = re.sub(rf"^ {{1,{self.column - column}}}", "", moved, flags=re.MULTILINE)
-        return moved if self._holds(moved) else emit_messages(self.messages, column)
+        return moved if self._matches(moved) else emit_messages(self.messages, column)
 
-    def _holds(self, lines: str) -> bool:
+    def _matches(self, lines: str) -> bool:
         try:
             check_lines(lines, self.messages, Path())
         except (UnstorableValue, SessionFileError):

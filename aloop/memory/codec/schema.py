@@ -1,4 +1,4 @@
-"""Nodes -> records: what the keys of a session.yaml mean. Unknown keys mean nothing, and are left where they are."""
+"""Convert the syntax tree of a session file to records; ignore unknown keys."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ KNOWN_VERSION = 1
 UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 EPOCH = datetime.fromtimestamp(0, UTC)
 
-_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _YES = frozenset({"true", "yes", "on"})
 _NO = frozenset({"false", "no", "off"})
 
 
 class InvalidValue(Exception):
-    """What a text says can not be meant; ``offset`` is the character where it says so."""
+    """An invalid value at a character ``offset``, to be raised as ``kind``."""
 
     def __init__(self, reason: str, offset: int, kind: type[SessionFileError] = SessionFileError) -> None:
         super().__init__(reason)
@@ -34,27 +34,27 @@ class InvalidValue(Exception):
 
 
 def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = None, cut: bool = False) -> Session:
-    """Return the session; ``below`` are messages typed below the end marker, ``cut`` says that the marker is missing.
+    """Return the session; raises InvalidValue.
 
-    Raises Refused with the offset of what can not be read.
+    ``below`` are messages below the end marker; ``cut`` is True if the marker is missing.
     """
     header = _Fields(root)
-    identity = header.text("id")
-    if identity is None:
+    session_id = header.text("id")
+    if session_id is None:
         raise InvalidValue("the session has no id", root.start)
-    if not UUID_PATTERN.fullmatch(identity):
-        raise InvalidValue(f"{identity!r} is no session id (a UUID)", header.offset("id"))
+    if not UUID_PATTERN.fullmatch(session_id):
+        raise InvalidValue(f"{session_id!r} is not a session ID (a UUID)", header.offset("id"))
     created, updated = header.time("created_at"), header.time("updated_at")
     system = tuple(_read_message(item, "system") for item in header.items("system_messages"))
     items = header.items("messages") + (below.items if below else [])
     messages = tuple(_read_message(item, None) for item in items)
     warnings = []
     if cut:
-        warnings.append("The file has no end marker (...): it may have been cut short.")
+        warnings.append("The file has no end marker (...), so its end may be missing.")
     if below and below.items:
-        warnings.append("Messages below the end marker (...) were read as if they stood above it.")
+        warnings.append("The messages below the end marker (...) were read too.")
     return Session(
-        id=identity.lower(),
+        id=session_id.lower(),
         created_at=created or updated or EPOCH,
         updated_at=updated or created or EPOCH,
         system_messages=system,
@@ -69,12 +69,12 @@ def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = 
 
 
 def read_messages(root: MappingNode) -> tuple[LLMMessage, ...]:
-    """Return the messages of a session, or of a fragment of one; raises Refused."""
+    """Return the messages of a session or of a fragment of one; raises InvalidValue."""
     return tuple(_read_message(item, None) for item in _Fields(root).items("messages"))
 
 
 def title_so_far(root: Node) -> str:
-    """Return the title of a session that is read in part; empty while neither header nor last message tells it."""
+    """Return the title of a partly parsed session, or "" if it is not known yet."""
     if not isinstance(root, MappingNode):
         return ""
     header = _Fields(root)
@@ -82,31 +82,31 @@ def title_so_far(root: Node) -> str:
         last = tuple(_read_message(item, None) for item in header.items("messages")[-1:])
         return header.text("title") or make_title(last)
     except InvalidValue:
-        return ""  # not read far enough
+        return ""  # not parsed far enough
 
 
 def require_known_version(root: MappingNode) -> None:
-    """Raise Refused when the file says that a later aloop wrote it."""
+    """Raise InvalidValue if the file was written by a later version of aloop."""
     version = _Fields(root).number("version", 1)
     if version > KNOWN_VERSION:
-        reason = f"a later aloop wrote this session (version {version}); update aloop to go on in it"
+        reason = f"written by a later version of aloop (format {version}); update aloop to continue this session"
         raise InvalidValue(reason, root.values["version"].start, NewerVersion)
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return an ISO 8601 time, a naive one as local time; None for anything else."""
+    """Return an ISO 8601 time, taking a naive one as local time; None if invalid."""
     try:
         moment = datetime.fromisoformat(text)
-        if not MINYEAR < moment.year < MAXYEAR:  # a step further, or another zone, would leave the calendar
+        if not MINYEAR < moment.year < MAXYEAR:  # another time zone could exceed the limits of datetime
             return None
         return moment if moment.tzinfo else moment.astimezone()
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def is_nothing(node: ScalarNode) -> bool:
-    """Whether a scalar stands for no value at all: ``null``, ``~`` or nothing, without quotes."""
-    return node.plain and node.text in _NOTHING
+def is_null(node: ScalarNode) -> bool:
+    """Return True for a plain ``null``, ``~`` or empty scalar."""
+    return node.plain and node.text in _NULL
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class _Fields:
             return None
         if not isinstance(node, ScalarNode):
             raise InvalidValue(f"{key} must be text, not a {_kind(node)}", node.start)
-        return None if is_nothing(node) else node
+        return None if is_null(node) else node
 
     def text(self, key: str) -> str | None:
         node = self.scalar(key)
@@ -157,7 +157,7 @@ class _Fields:
 
     def items(self, key: str) -> list[Node]:
         node = self.node.values.get(key)
-        if node is None or (isinstance(node, ScalarNode) and is_nothing(node)):
+        if node is None or (isinstance(node, ScalarNode) and is_null(node)):
             return []
         if not isinstance(node, SequenceNode):
             raise InvalidValue(f"{key} must be a list", node.start)
@@ -171,14 +171,14 @@ def _kind(node: Node) -> str:
     return "list" if isinstance(node, SequenceNode) else "mapping" if isinstance(node, MappingNode) else "text"
 
 
-def _mapping(node: Node | None, what: str) -> MappingNode:
+def _mapping(node: Node | None, key: str) -> MappingNode:
     if not isinstance(node, MappingNode):
-        raise InvalidValue(f"each of {what} must be a mapping with keys", node.start if node else 0)
+        raise InvalidValue(f"each item of {key} must be a mapping", node.start if node else 0)
     return node
 
 
 def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
-    fields = _Fields(_mapping(node, "the messages"))
+    fields = _Fields(_mapping(node, "messages"))
     role = fields.text("role") or default_role
     if role is None:
         raise InvalidValue("the message has no role", node.start)
@@ -204,17 +204,17 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
 
 def _optional(fields: _Fields, key: str, read: Callable[[_Fields], Usage]) -> Usage | None:
     node = fields.node.values.get(key)
-    if node is None or (isinstance(node, ScalarNode) and is_nothing(node)):
+    if node is None or (isinstance(node, ScalarNode) and is_null(node)):
         return None
     return read(_Fields(_mapping(node, key)))
 
 
 def _read_call(fields: _Fields) -> ToolCall:
     function = _Fields(_mapping(fields.node.values.get("function") or fields.node, "tool_calls"))
-    name, identity, arguments = function.text("name"), fields.text("id"), function.text("arguments")
-    if name is None or identity is None:
-        raise InvalidValue("a tool call needs an id, and a function with a name", fields.node.start)
-    return ToolCall(identity, name, "{}" if arguments is None else arguments)
+    name, call_id, arguments = function.text("name"), fields.text("id"), function.text("arguments")
+    if name is None or call_id is None:
+        raise InvalidValue("a tool call needs an id and a function with a name", fields.node.start)
+    return ToolCall(call_id, name, "{}" if arguments is None else arguments)
 
 
 def _read_thinking(fields: _Fields) -> ThinkingBlock:

@@ -1,7 +1,7 @@
-"""Session <-> YAML text. The only importer of ``yaml``.
+"""Read and write sessions as YAML text. The only importer of ``yaml``.
 
-Reading walks libyaml's events with a loop and a stack of its own: no recursion, no tags, no anchors, no guessing of
-types. What it refuses, it refuses with line and column.
+The nodes are built from libyaml's events with an explicit stack: no recursion, tags, anchors or implicit types. Errors
+have a line and a column.
 """
 
 from __future__ import annotations
@@ -25,24 +25,27 @@ from aloop.memory.session import Session
 
 MAX_DEPTH = 32
 
-# A line of three dots at the very left can be nothing but the end marker.
+# A line that starts with three dots is always the end marker.
 _MARKER = re.compile(r"^\.\.\.(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _MORE = re.compile(r"^(?![ \t]*(?:#|\r?$)|\.\.\.(?:[ \t\r]|$)).", re.MULTILINE)
 
-# libyaml where PyYAML has it (every wheel does); the pure loader gives the same events, slowly.
+# libyaml if PyYAML has it, as every wheel does. The Python loader gives the same events, but slowly.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _HINTS = {
-    "found character that cannot start any token": "a tab in the indentation, or a text that needs quotes?",
-    "mapping values are not allowed in this context": "a text that needs quotes, or a line indented wrongly?",
-    "could not find expected ':'": "a text that needs quotes, or a line indented wrongly?",
-    "did not find expected key": "a line indented wrongly?",
+    "found character that cannot start any token": "a tab in the indentation, or missing quotes?",
+    "mapping values are not allowed in this context": "missing quotes, or wrong indentation?",
+    "could not find expected ':'": "missing quotes, or wrong indentation?",
+    "did not find expected key": "wrong indentation?",
 }
+
+
+_SECOND_DOCUMENT = "a second document is not allowed in a session file"
 
 
 @dataclass(slots=True)
 class ParsedDocument:
-    """A text and its nodes. ``ended`` tells whether an end marker was seen; ``below`` are messages typed below it."""
+    """A text and its nodes; ``below`` are messages below the end marker, if any."""
 
     source: Source
     root: MappingNode
@@ -51,52 +54,52 @@ class ParsedDocument:
 
 
 def dump_session(session: Session) -> bytes:
-    """Return the whole text of ``session`` as a new file."""
+    """Return the text of a new file for ``session``."""
     return emit_session(session).encode()
 
 
 def load_session(data: bytes, path: Path) -> Session:
-    """Return the session that ``data``, the bytes of ``path``, holds; raises SessionFileError with the place."""
+    """Return the session in ``data``, the bytes of ``path``; raises SessionFileError."""
     return read_quickly(data, path) or interpret(parse(data, path), path)
 
 
 def load_messages(lines: str, path: Path) -> tuple[LLMMessage, ...]:
-    """Return the messages that ``lines``, a fragment to go into ``path``, hold; raises SessionFileError.
+    """Return the messages in a fragment of a file; raises SessionFileError.
 
-    The line and column of the error count from the line before the first.
+    The error's line counts from the line before the fragment.
     """
     data = f"messages:\n{lines}{END_MARKER}".encode()
     root = read_canonical(data)
     if root is not None:
-        # These nodes know no places; the parser's do.
+        # These nodes have no offsets: parse again to report an error.
         with contextlib.suppress(InvalidValue):
             return read_messages(root)
     parsed = parse(data, path)
     try:
         return read_messages(parsed.root)
-    except InvalidValue as refusal:
-        raise _located(path, parsed.source, refusal) from None
+    except InvalidValue as invalid:
+        raise _located(path, parsed.source, invalid) from None
 
 
 def read_quickly(data: bytes, path: Path) -> Session | None:
-    """Return the session of a text that is exactly as aloop writes it; None when it takes YAML to read it, or fails."""
+    """Return the session if the text is valid and canonical, else None."""
     root = read_canonical(data)
     if root is None:
         return None
     try:
         return read_session(root, path)
     except InvalidValue:
-        # These nodes know no places; the parser's do.
+        # These nodes have no offsets: the caller parses again to report the error.
         return None
 
 
 def peek_title(data: bytes) -> str | None:
-    """Return the title that the beginning of a session file tells, None when it does not reach that far.
+    """Return the title from the first part of a session file, or None.
 
-    It is read no further than to the end of the first question.
+    Parsing stops after the first user message.
     """
     builder = _Builder(None)
-    # The text ends in the middle, or is no session: whoever reads all of it tells why.
+    # The text is incomplete or not a session. A reader of the whole file reports errors.
     with contextlib.suppress(yaml.YAMLError, InvalidValue, UnicodeDecodeError):
         text = Source.decode(data[: data.rfind(b"\n") + 1]).text
         for event in yaml.parse(text, Loader=_LOADER):
@@ -107,49 +110,47 @@ def peek_title(data: bytes) -> str | None:
 
 
 def interpret(parsed: ParsedDocument, path: Path) -> Session:
-    """Give the nodes their meaning as a session; raises SessionFileError with the place."""
+    """Return the session of a parsed text; raises SessionFileError."""
     cut = parsed.source.has_schema_line and not parsed.ended
     try:
         return read_session(parsed.root, path, below=parsed.below, cut=cut)
-    except InvalidValue as refusal:
-        raise _located(path, parsed.source, refusal) from None
+    except InvalidValue as invalid:
+        raise _located(path, parsed.source, invalid) from None
 
 
 def parse(data: bytes, path: Path) -> ParsedDocument:
-    """Return the nodes of a session file; raises SessionFileError for what is no YAML, or no YAML of ours."""
+    """Return the nodes of a session file; raises SessionFileError."""
     try:
         source = Source.decode(data)
     except UnicodeDecodeError as error:
-        # Offsets count from behind a byte order mark, in what was decoded.
+        # The offsets of the error do not include the byte order mark.
         good = bytes(error.object[: error.start]).decode(error.encoding)
         line, column = Source(good).place(len(good))
-        raise SessionFileError(
-            path, line, column, "these bytes are no text in UTF-8, or in what the file announces"
-        ) from None
+        raise SessionFileError(path, line, column, f"the text is not valid {error.encoding.upper()}") from None
     try:
         return _assemble(source)
-    except InvalidValue as refusal:
-        raise _located(path, source, refusal) from None
+    except InvalidValue as invalid:
+        raise _located(path, source, invalid) from None
     except yaml.MarkedYAMLError as error:
-        # libyaml counts more characters as line ends than editors do.
+        # Not the line of libyaml, which treats more characters as line ends than editors do.
         line, column = source.place(_offset(error.problem_mark or error.context_mark))
-        reason = error.problem or error.context or "this is no YAML"
+        reason = error.problem or error.context or "not valid YAML"
         hint = _HINTS.get(reason)
         raise SessionFileError(path, line, column, f"{reason} ({hint})" if hint else reason) from None
     except ReaderError:
         line, column = source.place(source.first_unreadable())
-        raise SessionFileError(path, line, column, "a control character, which YAML does not allow") from None
+        raise SessionFileError(path, line, column, "YAML does not allow this control character") from None
 
 
-def _located(path: Path, source: Source, refusal: InvalidValue) -> SessionFileError:
-    line, column = source.place(refusal.offset)
-    return refusal.kind(path, line, column, refusal.reason)
+def _located(path: Path, source: Source, invalid: InvalidValue) -> SessionFileError:
+    line, column = source.place(invalid.offset)
+    return invalid.kind(path, line, column, invalid.reason)
 
 
 def _assemble(source: Source) -> ParsedDocument:
     text, marker = source.text, _marker_with_more_below(source.text)
     if marker is not None:
-        # YAML wants "---" before a second document: as long as "...", it leaves all places as they are.
+        # YAML requires "---" before a second document; it is as long as "...", so all offsets stay the same.
         text = f"{text[:marker]}---{text[marker + 3 :]}"
     builder = _Builder(marker)
     for event in yaml.parse(text, Loader=_LOADER):
@@ -160,17 +161,17 @@ def _assemble(source: Source) -> ParsedDocument:
     if isinstance(root, ScalarNode) and not root.text:
         raise InvalidValue("the file is empty", 0)
     if not isinstance(root, MappingNode):
-        raise InvalidValue("a session is a mapping with id, system_messages and messages", root.start)
+        raise InvalidValue("a session must be a mapping with id, system_messages and messages", root.start)
     below: SequenceNode | None = None
     for extra in more:
         if below is not None or not isinstance(extra, SequenceNode) or extra.flow:
-            raise InvalidValue("a second document; a session file holds one", extra.start)
+            raise InvalidValue(_SECOND_DOCUMENT, extra.start)
         below = extra
     return ParsedDocument(source, root, builder.ended, below)
 
 
 def _marker_with_more_below(text: str) -> int | None:
-    """Return the place of an end marker that is followed by more than comments and blank lines, else None."""
+    """Return the offset of an end marker with messages below it, else None."""
     marker = _MARKER.search(text)
     if marker and _MORE.search(text, text.find("\n", marker.end()) + 1 or len(text)):
         return marker.start()
@@ -178,7 +179,7 @@ def _marker_with_more_below(text: str) -> int | None:
 
 
 class _Builder:
-    """Builds nodes from events, one document after another; ``marker`` is where an end marker opens the second."""
+    """Builds nodes from events; ``marker`` is the end marker before more messages."""
 
     def __init__(self, marker: int | None) -> None:
         self.documents: list[Node] = []
@@ -199,11 +200,11 @@ class _Builder:
             self._key.pop()
         elif isinstance(event, yaml.AliasEvent):
             raise InvalidValue(
-                "an alias (*name) is not allowed here; write the text out, or quote it", _offset(event.start_mark)
+                "aliases (*name) are not allowed; repeat the text, or quote it", _offset(event.start_mark)
             )
         elif isinstance(event, yaml.DocumentStartEvent):
             if self.documents and event.explicit and _offset(event.start_mark) != self._marker:
-                raise InvalidValue("a second document; a session file holds one", _offset(event.start_mark))
+                raise InvalidValue(_SECOND_DOCUMENT, _offset(event.start_mark))
         elif isinstance(event, yaml.DocumentEndEvent):
             self.ended = self.ended or bool(event.explicit)
 
@@ -222,7 +223,7 @@ class _Builder:
         self._key.append(None)
 
     def _place(self, node: Node, start: int) -> None:
-        """Put a finished or just opened node where it belongs: a document, an item, a key or a value."""
+        """Add a node as a document, an item, a key or a value."""
         if not self._stack:
             self.documents.append(node)
             return
@@ -237,23 +238,21 @@ class _Builder:
         elif not isinstance(node, ScalarNode):
             raise InvalidValue("a key must be a word", start)
         elif node.text in parent.values:
-            raise InvalidValue(f"the key {node.text!r} stands here a second time", start)
+            raise InvalidValue(f"duplicate key {node.text!r}", start)
         else:
             parent.keys[node.text] = node
             self._key[-1] = node
 
 
 def _offset(mark: Any) -> int:
-    """Return a mark's place in characters; the two parsers have each a class of their own for it."""
+    """Return the character offset of a mark, whose class depends on the loader."""
     index: int = mark.index if mark else 0
     return index
 
 
 def _require_plain_node(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
-    """Refuse what gives YAML powers that a transcript has no use for."""
+    """Raise InvalidValue for anchors and tags, which a session does not need."""
     if event.anchor is not None:
-        raise InvalidValue(
-            "an anchor (&name) is not allowed here; quote the text if it is one", _offset(event.start_mark)
-        )
+        raise InvalidValue("anchors (&name) are not allowed; if this is text, quote it", _offset(event.start_mark))
     if event.tag is not None:
-        raise InvalidValue("a tag (!name) is not allowed here; quote the text if it is one", _offset(event.start_mark))
+        raise InvalidValue("tags (!name) are not allowed; if this is text, quote it", _offset(event.start_mark))

@@ -1,4 +1,4 @@
-"""Edits of byte ranges: everything outside of them stays to the byte."""
+"""Edits of byte ranges, and syntax tree nodes written as YAML."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from aloop.memory.codec.emitter import emit_text, emit_word
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-# YAML lets a key stand before its colon only on one line, and within 1,024 characters of it.
+# In YAML a simple key is at most 1,024 characters long and on one line.
 _MAX_KEY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Put ``new`` in place of the bytes from ``start`` to ``end``; the two are equal for an insertion.
+    """Replaces the bytes from ``start`` to ``end`` with ``new``.
 
-    Of two insertions at one place, the one given first comes first.
+    Insertions at the same offset are made in the given order.
     """
 
     start: int
@@ -24,21 +24,21 @@ class Edit:
     new: bytes
 
 
-def _place(edit: Edit) -> tuple[int, int]:
+def _range(edit: Edit) -> tuple[int, int]:
     return edit.start, edit.end
 
 
 def splice(data: bytes | bytearray, edits: Iterable[Edit]) -> list[memoryview | bytes]:
-    """Return the pieces of ``data`` with the edits made, in order; nothing is copied.
+    """Return the edited text as pieces, without copying ``data``.
 
-    Raises ValueError when two edits overlap or one lies outside: an edit is never made by half.
+    Raises ValueError if edits overlap or are out of range.
     """
     view = memoryview(data).toreadonly()
     pieces: list[memoryview | bytes] = []
     position = 0
-    for edit in sorted(edits, key=_place):
+    for edit in sorted(edits, key=_range):
         if not position <= edit.start <= edit.end <= len(data):
-            raise ValueError(f"the edit of bytes {edit.start} to {edit.end} overlaps another, or lies outside")
+            raise ValueError(f"the edit of bytes {edit.start} to {edit.end} overlaps another or is out of range")
         pieces += [view[position : edit.start], edit.new]
         position = edit.end
     pieces.append(view[position:])
@@ -46,26 +46,26 @@ def splice(data: bytes | bytearray, edits: Iterable[Edit]) -> list[memoryview | 
 
 
 def apply_edits(data: bytearray, edits: Iterable[Edit]) -> bytearray:
-    """Return the text with the edits made: ``data`` itself where that is possible, for a large text is slow to copy."""
-    ordered = sorted(edits, key=_place)
+    """Edit ``data`` in place if possible, and return the edited text."""
+    ordered = sorted(edits, key=_range)
     try:
         for edit in reversed(ordered):
             data[edit.start : edit.end] = edit.new
     except BufferError:
-        # The pieces of an earlier write still look into it, kept by the traceback of its failure. What was changed by
-        # now kept its length, and the same edit made again changes nothing.
+        # Views of an earlier, failed write still exist, so its size is fixed. Edits made so far kept the length, and
+        # making them again changes nothing.
         return bytearray(b"".join(splice(data, edits)))
     return data
 
 
 def emit_node(node: Node, column: int) -> str:
-    """Return any node as the value behind ``key:``, block style, its lines at ``column``; begins with its own gap.
+    """Return a node as the value after ``key:``, in block style at ``column``.
 
-    For lists that a person wrote in brackets and that must grow: known keys and unknown ones come back alike.
+    Starts with a space or a newline. Used to convert lists in brackets, with known and unknown keys, to block lists.
     """
     if isinstance(node, ScalarNode):
         if node.plain:
-            # Bound to be one line of harmless characters, unless a person broke it over several.
+            # A plain scalar needs no quotes, unless it was written over several lines.
             return f" {node.text}" if "\n" not in node.text else f" {emit_text(node.text, column)}"
         return f" {emit_text(node.text, column)}"
     margin = " " * column
@@ -91,5 +91,5 @@ def _pairs(node: MappingNode, column: int) -> list[str]:
 
 def _after_dash(node: Node, column: int) -> str:
     text = emit_node(node, column)
-    # The first line of a nested collection moves up, behind the dash.
+    # The first line of a nested collection is on the line of the dash.
     return " " + text.lstrip("\n").lstrip(" ") if text.startswith("\n") else text

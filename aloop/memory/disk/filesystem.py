@@ -1,9 +1,7 @@
-"""The few system calls that storage makes, in one replaceable place.
+"""FileSystem, the system calls that storage makes, and atomic file replacement.
 
-Nothing else in the package touches the disk, but for the second process of a long search, which only reads. A test
-puts another fs in place of SYSTEM and so can refuse, delay, shorten or record each call. All methods raise OSError.
-
-Files that are replaced whole or not at all.
+Nothing else in this package accesses the disk, except the search worker, which only reads. Tests replace SYSTEM with a
+file system that rejects, delays, shortens or records calls. All methods raise OSError.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ _READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def _make_private(descriptor: int) -> None:
-    """Put a file's mode right where a umask made it another; a change for nothing would make the next sync slower."""
+    """Set a file's mode if necessary; each change slows down the next sync."""
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
         os.fchmod(descriptor, FILE_MODE)
 
@@ -40,26 +38,26 @@ def _close_quietly(descriptor: int) -> None:
 
 
 class FileSystem:
-    """The system calls, as the operating system makes them."""
+    """The real system calls."""
 
     def create(self, path: Path) -> int:
-        """Open a new file for writing, for its owner alone whatever the umask; FileExistsError when it exists."""
+        """Open a new private file for writing, whatever the umask; raises FileExistsError."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         _make_private(descriptor)
         return descriptor
 
     def open_append(self, path: Path) -> int:
-        """Open an existing file of ours for appending."""
+        """Open an existing file for appending."""
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def open_lock(self, path: Path) -> int:
-        """Open a file to be locked, made when it is not there; children do not inherit it."""
+        """Open a lock file, creating it if necessary; child processes do not inherit it."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         _make_private(descriptor)
         return descriptor
 
     def try_lock(self, descriptor: int) -> bool:
-        """Lock an open file for this process; False when another one holds it. Closing it, or dying, sets it free."""
+        """Lock a file until it is closed; return False if another process has locked it."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -67,7 +65,7 @@ class FileSystem:
         return True
 
     def write(self, descriptor: int, data: memoryview) -> int:
-        """Write some of ``data``; return how many bytes, perhaps fewer than asked."""
+        """Write ``data`` or part of it; return the number of bytes written."""
         return os.write(descriptor, data)
 
     def truncate(self, descriptor: int) -> None:
@@ -81,17 +79,17 @@ class FileSystem:
         os.close(descriptor)
 
     def close_behind(self, descriptor: int) -> None:
-        """Close a file that has lost its name, on a thread: it takes the disk a while to give its blocks back.
+        """Close a deleted file on a thread, because freeing its blocks can be slow.
 
-        Nothing was written to it, so that it does not matter whether closing it fails.
+        Errors are ignored: nothing was written to it.
         """
         try:
             threading.Thread(target=_close_quietly, args=(descriptor,), daemon=True).start()
-        except RuntimeError:  # no more threads, or the interpreter is on its way out
+        except RuntimeError:  # no more threads, or the interpreter is shutting down
             _close_quietly(descriptor)
 
     def sync_folder(self, path: Path) -> None:
-        """Make the names in a folder durable."""
+        """Flush the entries of a folder to disk."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
@@ -111,7 +109,7 @@ class FileSystem:
         path.rmdir()
 
     def remove_tree(self, folder: Path, name: str) -> None:
-        """Remove a folder in ``folder`` with all that it holds; links are removed, never followed, ``folder`` too."""
+        """Remove a tree without following links, not even if ``folder`` is one."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             shutil.rmtree(name, dir_fd=descriptor)
@@ -119,7 +117,7 @@ class FileSystem:
             os.close(descriptor)
 
     def mkdir(self, path: Path) -> None:
-        """Make one folder, for its owner alone whatever the umask; FileExistsError when it exists."""
+        """Create a private folder, whatever the umask; raises FileExistsError."""
         path.mkdir(FOLDER_MODE)
         path.chmod(FOLDER_MODE)
 
@@ -127,7 +125,7 @@ class FileSystem:
         path.chmod(mode)
 
     def is_folder(self, path: Path) -> bool:
-        """Whether there is a folder, perhaps through a link."""
+        """Return True for a folder or a link to one."""
         return path.is_dir()
 
     def exists(self, path: Path) -> bool:
@@ -140,35 +138,35 @@ class FileSystem:
         return os.fstat(descriptor)
 
     def open_read(self, path: Path) -> int:
-        """Open a file for reading and keep it, whatever its name comes to mean."""
+        """Open a file for reading."""
         return os.open(path, _READING)
 
     def read_open(self, descriptor: int) -> bytes:
-        """Return all bytes of an open file, from its beginning."""
+        """Return all bytes of an open file, from its start."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         with open(descriptor, "rb", closefd=False) as file:
             return file.read()
 
     def names(self, path: Path) -> list[str]:
-        """Return the names of everything in a folder, sorted."""
+        """Return the names of all entries of a folder, sorted."""
         return sorted(entry.name for entry in path.iterdir())
 
     def folders(self, path: Path) -> Iterator[str]:
-        """Yield the names of the folders in ``path``: no links, and none that begins with a dot."""
+        """Yield the names of the folders in ``path``, without links and hidden folders."""
         with os.scandir(path) as entries:
             for entry in entries:
                 if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
                     yield entry.name
 
     def read(self, path: str | Path, limit: int | None = None) -> bytes:
-        """Return a regular file's bytes, at most ``limit`` of them; a link or a device is refused, never waited for."""
+        """Return at most ``limit`` bytes of a regular file; raises OSError for others."""
         descriptor = os.open(path, _READING)
         try:
             if limit is not None:
                 return os.read(descriptor, limit)
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(f"{path} is no regular file")
+                raise OSError(f"{path} is not a regular file")
             with open(descriptor, "rb", closefd=False) as file:
                 return file.read()
         finally:
@@ -180,14 +178,14 @@ SYSTEM = FileSystem()
 
 TEMPORARY_SUFFIX = ".tmp"
 _TEMPORARY = re.compile(rf"\..+\.(\d+)-([0-9a-f]{{8}})(?:-\d+)?{re.escape(TEMPORARY_SUFFIX)}")
-# Process numbers come again, in a container always the same ones: this tells our own files from a dead namesake's.
-_OURS = secrets.token_hex(4)
+# Process IDs are reused, in containers always the same ones: this identifies the files of this very process.
+_TOKEN = secrets.token_hex(4)
 _numbers = itertools.count()
 
 
 def temporary_name(name: str) -> str:
-    """Return a name for a file in the making; the process number tells a later start whether its writer still lives."""
-    return f".{name}.{os.getpid()}-{_OURS}-{next(_numbers)}{TEMPORARY_SUFFIX}"
+    """Return a unique name with the process ID, so that leftovers can be found."""
+    return f".{name}.{os.getpid()}-{_TOKEN}-{next(_numbers)}{TEMPORARY_SUFFIX}"
 
 
 def write_atomic(
@@ -199,12 +197,12 @@ def write_atomic(
     sync_folder: bool = True,
     guard: Callable[[], None] | None = None,
 ) -> os.stat_result:
-    """Put ``pieces`` in place of ``path``: a reader sees the old file or the new one, also after a power cut.
+    """Replace ``path`` atomically.
 
-    Raises OSError; then the old file stands and no temporary one is left. ``durable=False`` leaves out the two syncs,
-    for caches alone; ``sync_folder=False`` leaves the second to the caller. ``guard`` is called at the last moment
-    before the old file goes; what it raises keeps that. Returns the status of the new file as it was written, before it
-    got its name.
+    Readers see the old or the new file, even after a power failure. After an OSError the old file is intact and no
+    temporary file is left. ``durable=False``, for caches, skips both syncs; ``sync_folder=False`` leaves the second one
+    to the caller. ``guard`` is called just before the replacement and can prevent it by raising an exception. Returns
+    the status of the new file before it was renamed.
     """
     temporary = path.with_name(temporary_name(path.name))
     descriptor = fs.create(temporary)
@@ -213,7 +211,7 @@ def write_atomic(
             write_all(fs, descriptor, pieces)
             written = fs.fstat(descriptor)
             if durable:
-                # After a failed fsync the kernel may call the pages clean: never again on this descriptor.
+                # Never retry: after a failed fsync the kernel may mark the pages as clean.
                 fs.fsync(descriptor)
         finally:
             fs.close(descriptor)
@@ -221,7 +219,7 @@ def write_atomic(
             guard()
         fs.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
+        with contextlib.suppress(OSError):  # the first error is the one to report
             fs.unlink(temporary)
         raise
     if durable and sync_folder:
@@ -230,14 +228,14 @@ def write_atomic(
 
 
 def leftovers(fs: FileSystem, folder: Path) -> list[Path]:
-    """Return the temporary files in a folder whose writers are dead; those of living ones are in use."""
+    """Return the temporary files in a folder whose writers have exited."""
     matches = map(_TEMPORARY.fullmatch, fs.names(folder))
     return [folder / match.group() for match in matches if match and not _is_alive(int(match.group(1)), match.group(2))]
 
 
 def _is_alive(process: int, token: str) -> bool:
     if process == os.getpid():
-        return token == _OURS
+        return token == _TOKEN
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -248,26 +246,38 @@ def _is_alive(process: int, token: str) -> bool:
 
 
 def write_all(fs: FileSystem, descriptor: int, pieces: Iterable[bytes | memoryview]) -> None:
-    """Write every byte: the operating system may take fewer than it is offered."""
+    """Write all bytes, repeating partial writes."""
     for piece in pieces:
         view = memoryview(piece)
         while view:
             written = fs.write(descriptor, view)
             if written <= 0:
-                raise OSError(errno.EIO, "the disk took no more bytes")
+                raise OSError(errno.EIO, "the disk accepts no more bytes")
             view = view[written:]
 
 
 def explain_error(cause: OSError, doing: str, path: Path) -> StorageError:
-    """Return what a person needs to know of a refusal; ``doing`` is what was attempted, as in "save the session"."""
+    """Return an error with advice for the user.
+
+    ``doing`` is the failed action, such as "save the session".
+    """
     if cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         advice = "the disk is full. Free some space"
     elif cause.errno in {errno.EACCES, errno.EPERM}:
-        advice = "it is not permitted. Check who owns the folder, or choose another with --sessions-dir"
+        advice = "permission denied. Check who owns the folder, or choose another with --sessions-dir"
     elif cause.errno == errno.EROFS:
         advice = "the disk is read-only. Choose another folder with --sessions-dir"
     elif cause.errno == errno.ENOTDIR:
-        advice = "a file stands where a folder is needed. Move it, or choose another folder with --sessions-dir"
+        advice = "a file is in place of a folder. Move it, or choose another folder with --sessions-dir"
     else:
         advice = cause.strerror or str(cause)
     return StorageError(f"Could not {doing} in {path}: {advice}.", path, cause)
+
+
+@contextlib.contextmanager
+def explained(doing: str, path: Path) -> Iterator[None]:
+    """Raise an OSError of the body as the StorageError that ``explain_error`` returns."""
+    try:
+        yield
+    except OSError as error:
+        raise explain_error(error, doing, path) from error

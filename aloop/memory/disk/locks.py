@@ -1,8 +1,8 @@
-"""Who may write a session: locks that the kernel gives back when their holder dies.
+"""Kernel locks on sessions, released when their process exits.
 
-Two of them in a session's folder. ``.lock`` is held for the length of a save, by whoever saves. ``.open`` is held by a
-shell for as long as it has the session open, and says who that is. They are files of their own, for a lock on
-session.yaml itself would be lost with its first replacement.
+A session folder has two lock files. ``.lock`` is held during a save. ``.open`` is held by a shell while it has the
+session open, and contains its process ID. They are separate files because session.yaml is replaced by each save, and
+a lock on it would be lost.
 """
 
 from __future__ import annotations
@@ -25,22 +25,25 @@ OPEN_LOCK = ".open"
 LOCK_NAMES = frozenset({WRITE_LOCK, OPEN_LOCK})
 
 PATIENCE = 10.0
-"""Seconds to wait for another process to end its save before it is taken for stuck."""
+"""Seconds to wait for another process to finish a save."""
 
-_PAUSE = 0.005
-_LOOKS = 10
+_POLL_INTERVAL = 0.005
+_MAX_POLLS = 10
 _MAX_HOLDER = 200
 
-# Threads of one process share its kernel locks, so they take turns among themselves first.
-_turns: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
+# Kernel locks do not separate threads of one process, so each thread takes one of these first.
+_thread_locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 
 @contextlib.contextmanager
 def write_lock(fs: FileSystem, folder: Path, session_id: str) -> Iterator[None]:
-    """Hold a session's write lock; raises SessionBusy when another process does not let go of it, and OSError."""
+    """Hold a session's write lock; raises OSError.
+
+    Raises SessionBusy after waiting for PATIENCE seconds.
+    """
     path = folder / WRITE_LOCK
-    turn = _turns[path]
-    if not turn.acquire(timeout=PATIENCE):
+    thread_lock = _thread_locks[path]
+    if not thread_lock.acquire(timeout=PATIENCE):
         raise SessionBusy(session_id, "another thread is saving it")
     try:
         descriptor = _acquire(fs, path, session_id)
@@ -50,7 +53,7 @@ def write_lock(fs: FileSystem, folder: Path, session_id: str) -> Iterator[None]:
             with contextlib.suppress(OSError):  # nothing was written to it
                 fs.close(descriptor)
     finally:
-        turn.release()
+        thread_lock.release()
 
 
 def _acquire(fs: FileSystem, path: Path, session_id: str) -> int:
@@ -66,12 +69,12 @@ def _acquire(fs: FileSystem, path: Path, session_id: str) -> int:
         fs.close(descriptor)
         deadline = deadline or time.monotonic() + PATIENCE
         if time.monotonic() > deadline:
-            raise SessionBusy(session_id, "it has been saving for too long; is it stopped?")
-        threading.Event().wait(_PAUSE)
+            raise SessionBusy(session_id, "which takes too long to save it and may be suspended")
+        threading.Event().wait(_POLL_INTERVAL)
 
 
 def _is_current(fs: FileSystem, descriptor: int, path: Path) -> bool:
-    """Whether a locked file is still the one of that name: its folder may have gone to the trash meanwhile."""
+    """Return True unless the locked file was moved, for example to the trash."""
     try:
         return os.path.samestat(fs.fstat(descriptor), fs.lstat(path))
     except FileNotFoundError:
@@ -79,15 +82,15 @@ def _is_current(fs: FileSystem, descriptor: int, path: Path) -> bool:
 
 
 class OpenLock:
-    """A shell's hold on the session that it has open. A process may hold one session several times."""
+    """A shell's lock on its open session; one process may take it several times."""
 
-    _held: dict[Path, tuple[int, int]] = {}  # noqa: RUF012 - the process's own table, by design
+    _held: dict[Path, tuple[int, int]] = {}  # noqa: RUF012 - shared by all instances on purpose
     _table = threading.Lock()
 
     def __init__(self, fs: FileSystem, folder: Path, session_id: str, *, sign: bool = True) -> None:
-        """Take hold; raises SessionBusy with its holder when another process has the session open, and OSError.
+        """Take the lock; raises OSError, SessionBusy if another process has it.
 
-        ``sign=False`` leaves out who holds it: for a moment's hold, which others wait out.
+        ``sign=False`` does not write the process ID into the file: for a short hold, for which other processes wait.
         """
         self._fs = fs
         self._path = folder / OPEN_LOCK
@@ -100,11 +103,11 @@ class OpenLock:
         descriptor = self._fs.open_lock(self._path)
         try:
             if not self._wait_for(descriptor):
-                raise SessionBusy(session_id, self._holder(descriptor) or "it does not say which")
+                raise SessionBusy(session_id, self._holder(descriptor) or "unknown process")
             if not _is_current(self._fs, descriptor, self._path):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
             if sign:
-                with contextlib.suppress(OSError):  # a full disk: the lock holds without a name on it
+                with contextlib.suppress(OSError):  # if the disk is full, the lock works without a process ID
                     self._sign(descriptor)
         except BaseException:
             self._fs.close(descriptor)
@@ -112,13 +115,13 @@ class OpenLock:
         return descriptor
 
     def _wait_for(self, descriptor: int) -> bool:
-        """Lock it; one whose holder has not signed is about to be signed, or to be removed with its folder."""
-        for _ in range(_LOOKS):
+        """Lock the file, waiting briefly for a holder that has not written its process ID."""
+        for _ in range(_MAX_POLLS):
             if self._fs.try_lock(descriptor):
                 return True
             if self._holder(descriptor):
                 return False
-            threading.Event().wait(_PAUSE)
+            threading.Event().wait(_POLL_INTERVAL)
         return False
 
     def _holder(self, descriptor: int) -> str:
@@ -130,7 +133,7 @@ class OpenLock:
         write_all(self._fs, descriptor, [f"process {os.getpid()}, since {since}\n".encode()])
 
     def release(self) -> None:
-        """Let go; a second time does nothing."""
+        """Release the lock; does nothing if already released."""
         with self._table:
             if self._is_released:
                 return
@@ -140,5 +143,5 @@ class OpenLock:
                 self._held[self._path] = descriptor, count - 1
                 return
             del self._held[self._path]
-            with contextlib.suppress(OSError):  # nothing is lost with it
+            with contextlib.suppress(OSError):  # nothing was written that could be lost
                 self._fs.close(descriptor)

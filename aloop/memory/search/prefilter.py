@@ -1,13 +1,12 @@
-"""Which files a search need not read as sessions: told from their bytes, at the price of little more than reading them.
+"""Skip files that cannot match a search, by a test on their bytes.
 
-A file that is let through may still hold nothing; one that is not, holds nothing for certain. Words are what is looked
-for here, for a phrase may be broken over lines. Those of ASCII letters are found in the bytes; where YAML's escapes or
-characters that fold to others could hide a word, the whole text is folded first.
+The test takes little longer than reading the file. A file that passes may still contain nothing; one that does not pass
+contains nothing for certain. Only words are tested, because a phrase may continue on the next line. Words are searched
+for in the bytes, unless YAML escapes or characters that fold to others could hide them; then the whole text is folded
+first.
 
-The parent's side of the sifter: a second process that looks through many files while their reader does the same.
-
-Nobody ever waits for it: a machine that has no time for it, or a process that is gone, leaves more to do to the reader,
-and that is all.
+For many files, a second process (``prefilter_worker``) applies the test from the other end of the list. The search
+never waits for it: if it is slow or dies, the search tests more files itself.
 """
 
 from __future__ import annotations
@@ -29,59 +28,62 @@ from aloop.memory.codec.nodes import Source
 from aloop.memory.search.prefilter_worker import EMPTY, TAKEN, UNSEEN, Matcher, may_hide
 from aloop.memory.search.query import Query, fold
 
-# What stands in a word otherwise in a file: quotes and backslashes are doubled or escaped, depending on the style.
+# Characters that a file may write in another way: doubled or escaped, depending on the quotes around the text.
 _MARKS = re.compile(r"['\"\\/]")
-# What can stand for itself only, in any case and form: ASCII, and scripts without case.
-_STEADY = re.compile("[\x21-\x7e]+|[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+")
+# Text with one form only, apart from case: ASCII, and scripts without case.
+_STABLE = re.compile("[\x21-\x7e]+|[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\r?\n[ \t]*)")
-_OURS, _END = SCHEMA_LINE.encode(), b"\n" + END_MARKER.encode()
+_START, _END = SCHEMA_LINE.encode(), b"\n" + END_MARKER.encode()
 _SYSTEM, _MESSAGES = b"\nsystem_messages:", b"\nmessages:\n  - role: "
-# The keys of a message, and values that are words of ours: no text stands as far to the left in a file that we began.
+# The keys of a message, and values that are aloop's own words. In a file made by aloop, texts are indented further.
 _KEYS = re.compile(rb"\n  (?:- role: [a-z]+|  (?:model|usage|tool_call_id): .*|  [a-z_]+:)")
 
 
 class Prefilter:
-    """Lets through the bytes of each session file that may hold all terms of ``query``.
+    """Passes the bytes of each session file that may contain all terms of ``query``.
 
-    A Sifter for its ``pieces`` keeps back nothing that this lets through.
+    A Matcher for its ``pieces`` passes every file that this passes.
     """
 
     def __init__(self, query: Query) -> None:
         words = {piece for term in query.terms for word in term.split() for piece in _MARKS.split(word) if piece}
         self._words = sorted(words, key=len, reverse=True)
-        steady = {piece for word in words for piece in _STEADY.findall(word)}
-        self.pieces = sorted(steady, key=len, reverse=True)
+        stable = {piece for word in words for piece in _STABLE.findall(word)}
+        self.pieces = sorted(stable, key=len, reverse=True)
         self.is_ascii = all(word.isascii() for word in words)
-        self._is_steady = all(_STEADY.fullmatch(word) for word in words)
-        self._sifter = Matcher(self.pieces, is_ascii=self.is_ascii)
+        self._is_stable = all(_STABLE.fullmatch(word) for word in words)
+        self._matcher = Matcher(self.pieces, is_ascii=self.is_ascii)
 
     def passes(self, data: bytes) -> bool:
-        """Whether ``data`` may hold what is searched for in its title or in what was said."""
-        if self._sifter.finds(data):
-            said = _what_was_said(data)
-            return self._sifter.finds(said) if self._is_steady else self._in_text(said)
-        return may_hide(data) and self._in_text(data)
+        """Return True if the title or the messages in ``data`` may contain all terms."""
+        if self._matcher.finds(data):
+            messages = _without_boilerplate(data)
+            return self._matcher.finds(messages) if self._is_stable else self._is_in_text(messages)
+        return may_hide(data) and self._is_in_text(data)
 
-    def _in_text(self, data: bytes) -> bool:
+    def _is_in_text(self, data: bytes) -> bool:
         text = decode(data)
         folded = fold(text)
-        plain = fold(_ESCAPE.sub(_unescape, text)) if "\\" in text else ""
-        return all(word in folded or word in plain for word in self._words)
+        unescaped = fold(_ESCAPE.sub(_unescape, text)) if "\\" in text else ""
+        return all(word in folded or word in unescaped for word in self._words)
 
 
 def decode(data: bytes) -> str:
-    """Return a file as text, also one that no session can be read from."""
+    """Return the bytes of a file as text, even if they are not a session."""
     try:
         return Source.decode(data).text
     except UnicodeDecodeError:
         return data.decode(errors="replace")
 
 
-def _what_was_said(data: bytes) -> bytes:
-    """Leave out what stands in most files alike, the system messages and the keys, where a file is laid out as ours."""
+def _without_boilerplate(data: bytes) -> bytes:
+    """Remove system messages and keys, which most files share.
+
+    Only from a file laid out as aloop writes it; others are returned unchanged.
+    """
     system, messages = data.find(_SYSTEM), data.find(_MESSAGES)
-    # Below the end marker people type as they like.
-    if not (data.startswith(_OURS) and data.endswith(_END) and 0 <= system < messages):
+    # Below the end marker, users may write in any layout.
+    if not (data.startswith(_START) and data.endswith(_END) and 0 <= system < messages):
         return data
     return data[:system] + _KEYS.sub(b"", data[messages:])
 
@@ -93,62 +95,68 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 MANY = 1_000
-"""Files for which a second process is worth its start."""
+"""The number of files from which on a second process is worth its start."""
 
-_PROGRAM = Path(__file__).with_name("prefilter_worker.py")
+_WORKER = Path(__file__).with_name("prefilter_worker.py")
 
 
-class PrefilterProcess:
-    """What the two who look through the files know of each: a byte, as the sifter describes it."""
+class SharedStates:
+    """The state of each file, shared by the two processes: a byte each."""
 
     def __init__(self, states: mmap.mmap | bytearray) -> None:
         self._states = states
 
-    def leaves(self, place: int) -> bool:
-        """Take the file at ``place`` to read it; False where there is nothing in it, as has been found by now."""
-        state = self._states[place]
+    def claim(self, index: int) -> bool:
+        """Take a file to read it; return False if the worker found it cannot match."""
+        state = self._states[index]
         if state == UNSEEN:
-            self._states[place] = TAKEN
+            self._states[index] = TAKEN
         return state != EMPTY
 
 
 @contextlib.contextmanager
-def start_prefilter(sieve: Prefilter, paths: Sequence[str]) -> Iterator[PrefilterProcess]:
-    """Start a second process for many files where there is a processor for it; it ends with the block."""
+def start_worker(prefilter: Prefilter, paths: Sequence[str]) -> Iterator[SharedStates]:
+    """Start a worker for many files, if there is a processor for it.
+
+    It ends with the block.
+    """
     with contextlib.ExitStack() as stack:
         states: mmap.mmap | bytearray = bytearray(len(paths))
         if len(paths) >= MANY and (os.cpu_count() or 1) > 1:
-            with contextlib.suppress(OSError):  # then we read them all
-                states = _start(sieve, paths, stack)
-        yield PrefilterProcess(states)
+            with contextlib.suppress(OSError):  # without a worker, the search tests all files itself
+                states = _start(prefilter, paths, stack)
+        yield SharedStates(states)
 
 
-def _start(sieve: Prefilter, paths: Sequence[str], stack: contextlib.ExitStack) -> mmap.mmap:
-    """Start a process that is told what to look for, and return the states that it shares; raises OSError."""
-    request = {"pieces": sieve.pieces, "ascii": sieve.is_ascii, "files": paths, "parent": os.getpid()}
-    # A file, not a pipe: a pipe would be full before the process has begun to read.
-    with _file(json.dumps(request).encode()) as told, _file(bytes(len(paths))) as shared:
-        states = stack.enter_context(mmap.mmap(shared.fileno(), len(paths)))
-        process = subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
-            [sys.executable, "-I", "-S", "-X", "utf8", "-W", "ignore", str(_PROGRAM)],
-            stdin=told,
-            stdout=shared,
+def _start(prefilter: Prefilter, paths: Sequence[str], stack: contextlib.ExitStack) -> mmap.mmap:
+    """Start the worker and return the shared states; raises OSError."""
+    request = {"pieces": prefilter.pieces, "ascii": prefilter.is_ascii, "files": paths, "parent": os.getpid()}
+    # Files, because a pipe would be full before the worker reads from it.
+    with _anonymous_file(json.dumps(request).encode()) as stdin, _anonymous_file(bytes(len(paths))) as stdout:
+        states = stack.enter_context(mmap.mmap(stdout.fileno(), len(paths)))
+        process = subprocess.Popen(  # noqa: S603 - our own file, run by our own interpreter
+            [sys.executable, "-I", "-S", "-X", "utf8", "-W", "ignore", str(_WORKER)],
+            stdin=stdin,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
             env={},
             cwd="/",
-            start_new_session=True,  # Ctrl-C in the terminal is for the shell, which then ends this
+            start_new_session=True,  # Ctrl-C in the terminal is for the shell, which then ends the worker
         )
     stack.callback(process.wait)
     stack.callback(process.kill)
     return states
 
 
-def _file(data: bytes) -> BinaryIO:
-    """Return a file without a name; in memory where that can be, for no disk is full there."""
+def _anonymous_file(data: bytes) -> BinaryIO:
+    """Return a nameless file with ``data``.
+
+    On Linux it is in memory, which keeps the search terms off the disk.
+    """
     if sys.platform == "linux":
-        file: BinaryIO = os.fdopen(os.memfd_create("sifting"), "w+b")
+        file: BinaryIO = os.fdopen(os.memfd_create("aloop-search"), "w+b")
     else:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whom it is returned to
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the caller
     file.write(data)
     file.seek(0)
     return file

@@ -1,7 +1,4 @@
-"""What is searched for: words and phrases, and how text is made comparable with them.
-
-A line of context around what was found, with the places of it marked.
-"""
+"""Search queries of words and phrases, and snippets with the matches marked."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ _TERM = re.compile(r'["“”„]([^"“”„]*)(?:["“”„]|\Z)|([^\s"“�
 
 
 def fold(text: str) -> str:
-    """Return ``text`` as it is compared: without case, composed, its white space made single spaces."""
+    """Return ``text`` for comparison: case-folded, composed (NFC), with single spaces."""
     text = " ".join(text.split())
     if text.isascii():
         return text.lower()
@@ -25,33 +22,34 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Folded words and phrases, all of which must be there, in any order; none of them matches nothing."""
+    """Folded words and phrases that must all occur; an empty one matches nothing."""
 
     terms: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Read words parted by white space, and phrases in quotes; a quote that is left open closes at the end."""
+        """Parse words, and phrases in quotes; the text ends an open quote."""
         found = (fold(match.group(1) or match.group(2) or "") for match in _TERM.finditer(text))
         return cls(tuple(dict.fromkeys(term for term in found if term)))
 
     def missing(self, folded: str) -> list[str]:
-        """Return the terms that folded text does not hold."""
+        """Return the terms that are not in the folded text."""
         return [term for term in self.terms if term not in folded]
 
 
 BEFORE = 24
-"""Characters of context before the first mark, at most; few, so that the mark is seen where the line is cut."""
+"""At most so many characters before the first mark; few, so that the mark stays visible in a narrow terminal."""
 LENGTH = 200
+"""At most so many characters in a snippet."""
 
 Mark = tuple[int, int]
-"""Where a mark begins and ends, in characters of the line."""
+"""Start and end of a mark, in characters of the line."""
 
 
 def snippet(text: str, query: Query) -> tuple[str, tuple[Mark, ...]]:
-    """Return some of ``text`` on one line, from where most terms stand together, and the marks of them.
+    """Return the part of ``text`` with most terms close together, and their marks.
 
-    Where no term stands in it, its beginning is returned, without marks.
+    It is on one line. Without any term in the text, it is the start of the text, without marks.
     """
     line = " ".join(text.split())
     folded, origins = _fold_with_origins(line)
@@ -59,7 +57,7 @@ def snippet(text: str, query: Query) -> tuple[str, tuple[Mark, ...]]:
     start = _start(line, _densest(found))
     end = min(len(line), start + LENGTH)
     lead, tail = "… " if start else "", " …" if end < len(line) else ""
-    marks = tuple((a - start + len(lead), b - start + len(lead)) for a, b in _apart(found) if start <= a and b <= end)
+    marks = tuple((a - start + len(lead), b - start + len(lead)) for a, b in _joined(found) if start <= a and b <= end)
     return lead + line[start:end] + tail, marks
 
 
@@ -68,13 +66,16 @@ def _matches(term: str, folded: str) -> Iterator[re.Match[str]]:
 
 
 def _place(match: re.Match[str], origins: Sequence[int]) -> Mark:
-    """Return where a match stands in the line: a character that folds to several is marked whole."""
+    """Return the place of a match in the original line, always with whole characters."""
     first = origins[match.start()]
     return first, max(origins[match.end() - 1] + 1, origins[match.end()])
 
 
 def _fold_with_origins(line: str) -> tuple[str, Sequence[int]]:
-    """Return the folded line, and for each of its characters (and its end) where in the line it comes from."""
+    """Return the folded line and the original position of each character.
+
+    The positions include that of the end.
+    """
     if line.isascii():
         return line.lower(), range(len(line) + 1)
     pieces, places = [], []
@@ -86,7 +87,7 @@ def _fold_with_origins(line: str) -> tuple[str, Sequence[int]]:
 
 
 def _clusters(line: str) -> Iterator[tuple[int, str]]:
-    """Yield each character with the marks that combine with it."""
+    """Yield the position and text of each character with its combining marks."""
     start = 0
     for at in range(1, len(line) + 1):
         if at == len(line) or not unicodedata.combining(line[at]):
@@ -95,7 +96,7 @@ def _clusters(line: str) -> Iterator[tuple[int, str]]:
 
 
 def _densest(found: Sequence[Mark]) -> int:
-    """Return the place from which on the most is marked within one line."""
+    """Return the start of the snippet that has most marks."""
     if not found:
         return 0
     starts = [start for start, _ in found]
@@ -103,15 +104,15 @@ def _densest(found: Sequence[Mark]) -> int:
 
 
 def _start(line: str, place: int) -> int:
-    """Return where the shown part begins: a little before ``place``, with a whole word."""
+    """Return the start of the shown part: a whole word a little before ``place``."""
     if place <= BEFORE:
         return 0
     space = line.find(" ", place - BEFORE, place)
     return place - BEFORE if space < 0 else space + 1
 
 
-def _apart(found: Sequence[Mark]) -> list[Mark]:
-    """Join marks that overlap."""
+def _joined(found: Sequence[Mark]) -> list[Mark]:
+    """Join overlapping marks."""
     ends = accumulate((end for _, end in found), max)
     joined: list[Mark] = []
     for (start, _), end in zip(found, ends, strict=True):

@@ -1,4 +1,4 @@
-"""Searching what was said in all sessions: newest first, each found one as soon as it is known to be the next."""
+"""Search the messages of all sessions, newest first."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.schema import EPOCH
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import FileSystem
-from aloop.memory.search.prefilter import Prefilter, decode, start_prefilter
+from aloop.memory.search.prefilter import Prefilter, decode, start_worker
 from aloop.memory.search.query import Mark, Query, fold, snippet
 from aloop.memory.session import FILE_NAME, Session, SessionTitle
+from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.sessions_dir.ids import short_name
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where something was found.
+    """A match in a session.
 
-    ``message`` counts the session's messages from 1; it is 0 for the title, and in a file that can not be read, of
-    which ``problem`` tells. ``context`` is one line around it, ``marks`` are what was searched for in that.
+    ``message`` counts from 1; 0 means the title, or a file that cannot be read, with the reason in ``problem``.
+    ``context`` is one line around the match, ``marks`` are the terms in it.
     """
 
     session: SessionTitle
@@ -38,95 +39,101 @@ class Hit:
 
 
 class _File(NamedTuple):
-    """A session's file, before it is read; no dataclass, for ten thousand of these take three times as long."""
+    """A session's file before it is read.
+
+    ``number`` is its index in the list shared with the worker. This is a named tuple, because 10,000 dataclass
+    instances take three times as long to make.
+    """
 
     path: str
-    place: int
+    number: int
     size: int
     written: float
 
 
-def search(fs: FileSystem, sessions_dir: Path, query: Query, twins: Mapping[str, str]) -> Iterator[list[Hit]]:
-    """Yield the hits of one session after the other, and none for each file looked at; raises OSError for the folder.
+def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, str]) -> Iterator[list[Hit]]:
+    """Yield the hits of one session after another, newest first.
 
-    ``twins`` are by which ids sessions are reached that have another one's, by folder.
+    Yields an empty list for each file read, and files that cannot be opened last. ``ids`` are, by folder, the
+    substitute IDs of sessions whose own IDs mean others. Raises OSError for the folder.
 
-    Files that can not be opened are told of at the end. A file is as a rule written when its session changes, never
-    before: so the next session is known once the files that are left were written before it changed.
+    A session file is written when the session changes, not before. So a session is the next one as soon as all
+    remaining files were last written before it changed.
     """
-    sieve = Prefilter(query)
+    prefilter = Prefilter(query)
     waiting: list[tuple[float, int, list[Hit]]] = []
-    closed: list[Hit] = []
-    for number, file in enumerate(_to_read(fs, sessions_dir, sieve)):
+    unopened: list[Hit] = []
+    for number, file in enumerate(_files_to_read(fs, sessions_dir, prefilter)):
         while waiting and -waiting[0][0] >= file.written:
             yield heapq.heappop(waiting)[2]
         yield []
         try:
             data = _read(fs, file)
         except (FileNotFoundError, NotADirectoryError):
-            continue  # gone meanwhile
+            continue  # removed since
         except OSError as error:
-            problem = str(SessionFileError(Path(file.path), 0, 0, f"can not be opened: {error.strerror or error}"))
-            closed.append(Hit(_stranger(file), 0, "", "", problem=problem))
+            problem = str(unreadable(Path(file.path), error))
+            unopened.append(Hit(_unread(file), 0, "", "", problem=problem))
             continue
-        if sieve.passes(data) and (hits := _look(data, file, query)):
-            if (known_as := twins.get(Path(file.path).parent.name)) is not None:
-                hits = [replace(hit, session=replace(hit.session, id=known_as)) for hit in hits]
+        if prefilter.passes(data) and (hits := _search_file(data, file, query)):
+            if (substitute := ids.get(Path(file.path).parent.name)) is not None:
+                hits = [replace(hit, session=replace(hit.session, id=substitute)) for hit in hits]
             heapq.heappush(waiting, (-hits[0].session.updated_at.timestamp(), number, hits))
     while waiting:
         yield heapq.heappop(waiting)[2]
-    yield closed
+    yield unopened
 
 
-def _to_read(fs: FileSystem, sessions_dir: Path, sieve: Prefilter) -> Iterator[_File]:
-    """Yield the files to look into, those written last first; a missing folder holds none."""
+def _files_to_read(fs: FileSystem, sessions_dir: Path, prefilter: Prefilter) -> Iterator[_File]:
+    """Yield the files that may match, last written first."""
     base = str(sessions_dir)
     try:
         paths = [f"{base}/{folder}/{FILE_NAME}" for folder in fs.folders(sessions_dir)]
     except FileNotFoundError:
         return
-    with start_prefilter(sieve, paths) as others:
+    with start_worker(prefilter, paths) as states:
         for file in _newest_first(fs, paths):
-            if others.leaves(file.place):
+            if states.claim(file.number):
                 yield file
 
 
 def _newest_first(fs: FileSystem, paths: list[str]) -> list[_File]:
     files = []
-    for place, path in enumerate(paths):
+    for number, path in enumerate(paths):
         try:
             status = fs.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            continue  # a folder without a session, yet
-        files.append(_File(path, place, status.st_size, status.st_mtime))
+            continue  # a folder without a session (yet)
+        files.append(_File(path, number, status.st_size, status.st_mtime))
     return sorted(files, key=attrgetter("written"), reverse=True)
 
 
 def _read(fs: FileSystem, file: _File) -> bytes:
-    # One byte more than it had: where that comes, the file has grown and is read without a limit.
+    # Ask for one byte more: if there is one, the file has grown and is read without a limit.
     data = fs.read(file.path, file.size + 1)
     return data if len(data) <= file.size else fs.read(file.path)
 
 
-def _look(data: bytes, file: _File, query: Query) -> list[Hit]:
-    """Return what one file holds of the query; one that is no session is searched as the text that it is."""
+def _search_file(data: bytes, file: _File, query: Query) -> list[Hit]:
+    """Return the hits in one file; one that is not a session is searched as text."""
     try:
         session = load_session(data, Path(file.path))
     except SessionFileError as error:
         text = decode(data)
         if query.missing(fold(text)):
             return []
-        return [Hit(_stranger(file), 0, "", *snippet(text, query), problem=str(error))]
+        return [Hit(_unread(file), 0, "", *snippet(text, query), problem=str(error))]
     if session.updated_at == EPOCH:
-        # It tells no time, as one that somebody typed.
+        # A file written by hand may have no time.
         session = replace(session, updated_at=datetime.fromtimestamp(file.written).astimezone())
     return find_hits(session, query)
 
 
 def find_hits(session: Session, query: Query) -> list[Hit]:
-    """Return each message that holds all terms; where none does, the one that holds most of them.
+    """Return the messages that contain all terms of ``query``.
 
-    The latter only if title and messages together hold them all. A title alone is a hit as message 0.
+    If there are none, a title with all terms is the hit, as message 0. Otherwise, if title and messages together
+    contain all terms, it is the message with most of them.
     """
     title = SessionTitle(session.id, session.updated_at, session.title)
     if not query.terms:
@@ -149,11 +156,11 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
 
 
 def said_in(message: LLMMessage) -> str:
-    """Return all text of a message that a search looks at: what was said, and what tools were called with."""
+    """Return the searched text of a message: content, tool names and arguments."""
     calls = (f"{call.name} {call.arguments}" for call in message.tool_calls)
     return "\n".join((message.content or "", *calls))
 
 
-def _stranger(file: _File) -> SessionTitle:
-    """Return what is known of a session without reading it."""
+def _unread(file: _File) -> SessionTitle:
+    """Return the title record of a session whose file cannot be read."""
     return SessionTitle(short_name(Path(file.path).parent.name), datetime.fromtimestamp(file.written).astimezone(), "")

@@ -1,1 +1,1 @@
-"""One session on disk: its file, journal, outputs, drafts and undo records."""
+"""One session on disk: its file, journal, outputs, drafts and undone turns."""

@@ -1,4 +1,4 @@
-"""What a fork is made from: the text of another session, and the long results that lie beside it."""
+"""The source of a fork: another session's text and stored tool results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aloop.memory.session_folder.session_file import SessionFile
 
 @dataclass(frozen=True, slots=True)
 class ForkSource:
-    """A session as its file had it: ``data`` is the text as UTF-8, ``session`` what that says."""
+    """A stored session: ``data`` is its text in UTF-8, ``session`` the content."""
 
     folder: Path
     data: bytes
@@ -30,9 +30,10 @@ class ForkSource:
         return ForkSource(stored.path.parent, bytes(stored.data), stored.session) if stored else None
 
     def carry_over(self, fs: FileSystem, fork: Session, folder: Path) -> bytes | None:
-        """Put the long results that ``fork`` names into its folder, and return its text; raises OSError.
+        """Copy the tool results that ``fork`` refers to, and return the fork's text.
 
-        In that text stands what a person has written around the messages that both have; None where it takes a new one.
+        The text keeps comments and unknown keys of the source. None means that it cannot, and that the fork needs a new
+        text. Raises OSError.
         """
         for message in fork.messages:
             if message.output_file:
@@ -41,7 +42,7 @@ class ForkSource:
             return None
         try:
             return self._text_of(fork, folder / FILE_NAME)
-        except (SessionFileError, UnstorableValue, ValueError):  # as a list in brackets, for one, can not be taken over
+        except (SessionFileError, UnstorableValue, ValueError):  # a list in brackets, for example
             return None
 
     def _text_of(self, fork: Session, path: Path) -> bytes:

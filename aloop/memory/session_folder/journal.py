@@ -1,8 +1,8 @@
-"""The turn in flight, on disk: each finished message is appended and synced, so that a crash loses none of them.
+"""The running turn on disk, so that a crash loses no finished message.
 
-The file is YAML like a session's. Each part of it is followed by a line with its checksum, so that a part that the
-crash cut short is told from a whole one. The writer holds a kernel lock on it: a journal that can be locked is one
-whose writer is dead.
+Each finished message is appended and synced. The file is YAML like a session's; a line with a checksum follows each
+part, to detect a part cut off by a crash. The writer holds a kernel lock on the file: if another process can lock it,
+the writer is dead.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aloop.memory.session import Session
 
 _NAME = re.compile(r"\.journal-\d+-[0-9a-f]{8}\.yaml")
 _SEAL = re.compile(rb"^# whole, checksum ([0-9a-f]{8})\n", re.MULTILINE)
-_NOTE = "# The turn in flight. It is removed when the turn is saved, and folded in by the next start after a crash.\n"
+_NOTE = "# The running turn. Deleted when the turn is saved; after a crash, added to the session at the next start.\n"
 
 
 def is_journal(name: str) -> bool:
@@ -35,9 +35,9 @@ def is_journal(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class JournalRecord:
-    """What a journal tells: the session it belongs to, how many messages that had, and those of the turn.
+    """The content of a journal.
 
-    ``session`` has the turn's messages alone.
+    ``session`` has only the messages of the turn, which follow ``base`` others.
     """
 
     session: Session
@@ -45,7 +45,10 @@ class JournalRecord:
 
 
 class Journal:
-    """A journal being written. Methods raise OSError; one that failed takes no more, and what it holds stays."""
+    """A journal being written; methods raise OSError.
+
+    After an error, the file stays and gets no more messages.
+    """
 
     def __init__(self, fs: FileSystem, path: Path, descriptor: int) -> None:
         self._fs = fs
@@ -55,9 +58,9 @@ class Journal:
 
     @classmethod
     def start(cls, fs: FileSystem, folder: Path, session: Session, base: int) -> Journal:
-        """Begin a journal for a turn of ``session``, which has ``base`` messages so far."""
+        """Start a journal for a turn of ``session``, which has ``base`` messages so far."""
         path = folder / f".journal-{os.getpid()}-{secrets.token_hex(4)}.yaml"
-        # It gets its name only once it is locked: under it, nobody ever sees it unlocked while its writer lives.
+        # Renamed only after it is locked, so that no process finds it unlocked while its writer is alive.
         temporary = folder / temporary_name("journal")
         descriptor = fs.create(temporary)
         try:
@@ -68,7 +71,7 @@ class Journal:
             fs.sync_folder(folder)
         except BaseException:
             for name in (temporary, path):
-                with contextlib.suppress(OSError):  # the first error is the one to tell
+                with contextlib.suppress(OSError):  # report the first error
                     fs.unlink(name)
             with contextlib.suppress(OSError):
                 fs.close(descriptor)
@@ -76,26 +79,26 @@ class Journal:
         return cls(fs, path, descriptor)
 
     def add(self, message: LLMMessage) -> None:
-        """Append a finished message; when this returns, it is on the disk."""
+        """Append a finished message; on return, it is durable."""
         if self._descriptor is None or self._failed:
             return
         try:
             write_all(self._fs, self._descriptor, [_sealed(emit_messages([message], ITEM_COLUMN))])
             self._fs.fsync(self._descriptor)
         except OSError:
-            # It stays open: without its lock, another start would take this turn for a dead one's.
+            # Keep it open and locked, or another process would recover this turn as that of a dead writer.
             self._failed = True
             raise
 
     def close(self) -> None:
-        """Stop writing; the file stays for the next start."""
+        """Stop writing; the file stays for recovery at the next start."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            with contextlib.suppress(OSError):  # each message in it is synced
+            with contextlib.suppress(OSError):  # every message is synced already
                 self._fs.close(descriptor)
 
     def discard(self) -> None:
-        """The turn is saved, or is not to be: remove the file."""
+        """Delete the file, because the turn was saved or taken back."""
         try:
             self._fs.unlink(self._path)
         finally:
@@ -103,7 +106,7 @@ class Journal:
 
 
 def read_journal(data: bytes, path: Path) -> JournalRecord | None:
-    """Return what the whole parts of a journal tell, None when not even its beginning is whole."""
+    """Return the content of the intact parts, or None if the header is damaged."""
     end = start = 0
     for seal in _SEAL.finditer(data):
         if int(seal.group(1), 16) != zlib.crc32(data[start : seal.start()]):

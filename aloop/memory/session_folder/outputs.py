@@ -1,4 +1,4 @@
-"""Tool results too long for a conversation, each in a file of its own beside session.yaml."""
+"""Tool results too long for a conversation, in files beside session.yaml."""
 
 from __future__ import annotations
 
@@ -11,34 +11,37 @@ from aloop.memory.disk.filesystem import FileSystem, write_atomic
 
 FOLDER = "outputs"
 _NUMBERED = re.compile(r"(\d{4,9})-.*")
-_LONGEST_NAME = 40
+_MAX_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
 class KeptOutput:
-    """A file that holds a whole result; ``relative`` is its path from the session's folder, for ``output_file``."""
+    """A file with a whole result.
+
+    ``relative`` is its path from the session's folder, for ``output_file``.
+    """
 
     relative: str
     path: Path
 
 
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:
-    """Write ``text`` into the next free ``NNNN-<tool>.txt`` of a session's folder; raises OSError."""
+    """Write ``text`` to the next free ``outputs/NNNN-<tool>.txt``; raises OSError."""
     outputs = folder / FOLDER
     with contextlib.suppress(FileExistsError):
         fs.mkdir(outputs)
     numbers = (int(found[1]) for found in map(_NUMBERED.fullmatch, fs.names(outputs)) if found)
-    # A model makes up the name of a tool that there is not: it may hold anything.
-    safe = re.sub(r"[^A-Za-z0-9_-]", "_", tool)[:_LONGEST_NAME] or "tool"
+    # The name comes from a model, which may invent tools: it can be any text.
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", tool)[:_MAX_NAME] or "tool"
     name = f"{max(numbers, default=0) + 1:04}-{safe}.txt"
     write_atomic(fs, outputs / name, [text.encode()])
     return KeptOutput(f"{FOLDER}/{name}", outputs / name)
 
 
 def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> None:
-    """Copy what ``output_file`` names from one session's folder into another's; raises OSError.
+    """Copy the file named by ``output_file`` from one session's folder to another's.
 
-    Whatever else a hand has put there is not followed, and a file that has gone is missing in both.
+    A path that ``keep_output`` cannot have made is ignored, and so is a missing file. Raises OSError.
     """
     folder, _, name = relative.partition("/")
     if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:

@@ -1,6 +1,6 @@
-"""After a crash: what journals of dead writers hold is brought back into their sessions.
+"""Recover turns that session.yaml lacks.
 
-Where turns go while session.yaml can not be read: a file of their own beside it.
+They are in journals of dead writers, and in files written beside a session.yaml that could not be read.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.conversation import Conversation
 from aloop.memory.disk.filesystem import FileSystem
-from aloop.memory.session import FILE_NAME, SaveReport, Session
+from aloop.memory.session import FILE_NAME, SaveReport
 from aloop.memory.session_folder.journal import JournalRecord, is_journal, read_journal
-from aloop.memory.session_folder.session_file import SessionFile, time_mark
+from aloop.memory.session_folder.session_file import SessionFile, dated_name, time_mark
 
 IS_RECOVERED = re.compile(r"session\.recovered-.*\.yaml").fullmatch
 
 
 @dataclass(slots=True)
 class RecoveredFile:
-    """The file beside one session's, None as long as there is none. Methods raise OSError."""
+    """The file beside an unreadable session.yaml; methods raise OSError.
+
+    ``stored`` is None if there is none.
+    """
 
     stored: SessionFile | None = None
     _count: int = 0
@@ -34,64 +37,69 @@ class RecoveredFile:
     def save(
         self, broken: SessionFile, conversation: Conversation, model: str | None, error: SessionFileError
     ) -> SaveReport:
-        """Save the whole conversation, anew with each turn until session.yaml reads again; ``broken`` is that file."""
+        """Save the whole conversation beside ``broken``, which cannot be read.
+
+        Every turn saves it again until session.yaml is readable.
+        """
         session = conversation.snapshot(model)
-        path = self.stored.path if self.stored else broken.path.with_name(recovered_name(session.updated_at))
+        path = self.stored.path if self.stored else broken.path.with_name(dated_name("recovered", session.updated_at))
         changed = conversation.system_changed
         self.stored = broken.write_beside(path, session, conversation.unsaved, system_changed=changed)
         self._count = len(conversation.messages)
-        notice = f"{error}. The file is left as it is, and this turn was saved beside it, in {path.name}."
+        notice = f"{error}. The file was not changed, and this turn was saved beside it in {path.name}."
         return SaveReport(path, beside=True, notice=notice)
 
     def holding(self, conversation: Conversation) -> Path | None:
-        """Return the file if it has all messages of ``conversation``; None when some are in memory only."""
+        """Return the file if it has all messages of ``conversation``, else None."""
         return self.stored.path if self.stored and self._count == len(conversation.messages) else None
 
     def rejoined(self, fs: FileSystem) -> list[str]:
-        """After session.yaml could be written again: what was saved beside it is in it now."""
+        """Remove the file after session.yaml could be saved; return notices."""
         stored, self.stored = self.stored, None
         if stored is None:
             return []
         try:
             if not stored.changed_on_disk():
                 fs.unlink(stored.path)
-                return [f"{FILE_NAME} reads again; the turns from {stored.path.name} were put into it."]
+                return [f"{FILE_NAME} is readable again, and the turns from {stored.path.name} were added to it."]
         except FileNotFoundError:
             pass
-        return [f"{FILE_NAME} reads again; {stored.path.name} was edited meanwhile and is left to you."]
-
-
-def recovered_name(moment: datetime) -> str:
-    """Return the name of such a file that is written first at ``moment``."""
-    return f"session.recovered-{time_mark(moment)}.yaml"
+        return [f"{FILE_NAME} is readable again. {stored.path.name} was edited, so it was not removed."]
 
 
 @contextmanager
 def with_recovered_names(fs: FileSystem, folder: Path) -> Iterator[None]:
-    """Have the SessionFileError of the body name the files beside a session's that can not be read; raises OSError."""
+    """Add the names of recovered files to a SessionFileError from the body.
+
+    Raises OSError.
+    """
     try:
         yield
     except SessionFileError as error:
         names = ", ".join(sorted(filter(IS_RECOVERED, fs.names(folder))))
         if not names or type(error) is not SessionFileError:
             raise
-        reason = f"{error.reason}; what was said since stands beside it, in {names}"
+        reason = f"{error.reason}; later turns are beside it, in {names}"
         raise SessionFileError(error.path, error.line, error.column, reason) from None
 
 
 def recovered_files(fs: FileSystem, folder: Path) -> tuple[str, ...]:
-    """Return a sentence for each such file: its turns are in no conversation until somebody puts them there.
+    """Return a sentence for the user about each recovered file.
 
-    Ask who has the session open alone: another's may go back into session.yaml by itself. Raises OSError.
+    Their turns are not in session.yaml. Call this only while holding the session: another process may be about to add
+    such turns to it. Raises OSError.
     """
     return tuple(
-        f"Turns that were saved beside {FILE_NAME} are not in it. Take over what you need, then delete {folder / name}"
+        f"Some turns are not in {FILE_NAME}. Copy what you need from {folder / name}, then delete that file"
         for name in sorted(filter(IS_RECOVERED, fs.names(folder)))
     )
 
 
 def journals(fs: FileSystem, folder: Path) -> list[Path]:
-    """Return the journals in a session's folder, those of living writers among them, in the order of their turns."""
+    """Return all journals in a session's folder, in the order of their turns.
+
+    Some may belong to live writers.
+    """
     found = [folder / name for name in fs.names(folder) if is_journal(name)]
     return sorted(found, key=lambda path: _base(fs, path)) if len(found) > 1 else found
 
@@ -99,15 +107,16 @@ def journals(fs: FileSystem, folder: Path) -> list[Path]:
 def _base(fs: FileSystem, path: Path) -> int:
     try:
         record = read_journal(fs.read(path), path)
-    except FileNotFoundError:  # its writer has removed it meanwhile
+    except FileNotFoundError:  # removed by its writer
         return 0
     return record.base if record else 0
 
 
 def fold_in(fs: FileSystem, path: Path) -> str | None:
-    """Bring one journal's turn back into its session, unless its writer lives; return what to tell, None for nothing.
+    """Add a journal's turn to its session, unless its writer is alive.
 
-    Call it under the session's write lock; raises OSError, and then the journal stays.
+    Return a notice for the user, or None. Call it under the session's write lock. Raises OSError; then the journal
+    stays.
     """
     try:
         descriptor = fs.open_read(path)
@@ -119,7 +128,7 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
         record = read_journal(fs.read_open(descriptor), path)
         if record is None:
             return _set_aside(fs, path)
-        notice = _bring_back(fs, path.parent, record) if record.session.messages else None
+        notice = _recover_turn(fs, path.parent, record) if record.session.messages else None
         fs.unlink(path)
         return notice
     finally:
@@ -127,59 +136,54 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
 
 
 def _set_aside(fs: FileSystem, path: Path) -> str:
-    """Keep a journal that no crash of ours can have left like this: whatever happened to it, it may hold words."""
-    aside = path.with_name(f"journal.damaged-{time_mark(datetime.now().astimezone())}.yaml")
+    """Rename a journal damaged in a way no crash explains: it may hold messages."""
+    aside = path.with_name(f"journal.damaged-{time_mark()}.yaml")
     fs.rename(path, aside)
-    return f"The journal of an interrupted turn is damaged; it is kept as {aside}."
+    return f"The journal of an interrupted turn is damaged. It was kept as {aside}."
 
 
-def _bring_back(fs: FileSystem, folder: Path, record: JournalRecord) -> str | None:
-    turn = close_turn(record.session.messages)
-    path = folder / FILE_NAME
-    short, count = record.session.id[:SHORT_ID], len(record.session.messages)
-    what = f"The last turn of session {short} was cut short by a crash; {count} of its messages"
-    were = "was" if count == 1 else "were"
+def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | None:
+    turn, count = close_turn(record.session.messages), len(record.session.messages)
+    messages = f"{count} {'message' if count == 1 else 'messages'}"
+    crashed = f"A crash interrupted the last turn of session {record.session.id[:SHORT_ID]}."
+    try:
+        is_added = _add_turn(fs, folder / FILE_NAME, record, turn)
+    except SessionFileError as error:
+        path = folder / dated_name("recovered")
+        SessionFile.create(fs, path, replace(record.session, messages=turn))
+        return f"{crashed} aloop saved {messages} to {path}, because {FILE_NAME} cannot be changed: {error}"
+    return f"{crashed} aloop recovered {messages}." if is_added else None
+
+
+def _add_turn(fs: FileSystem, path: Path, record: JournalRecord, turn: tuple[LLMMessage, ...]) -> bool:
+    """Add a turn to its session; return False if the session already has it."""
     try:
         stored = SessionFile.read(fs, path)
     except FileNotFoundError:
         session = replace(record.session, messages=turn, updated_at=datetime.now().astimezone())
         SessionFile.create(fs, path, Conversation.of(session).snapshot(None))
-        return f"{what} {were} brought back."
-    except SessionFileError as error:
-        beside = _write_recovered(fs, folder, replace(record.session, messages=turn))
-        return f"{what} {were} saved as {beside}, for {error}"
+        return True
     if _is_saved(stored.session.messages[record.base :], record.session.messages, turn):
-        # The crash came between the save, or an earlier recovery, and the removal of the journal.
-        return None
+        # The crash was between a save, or an earlier recovery, and the removal of the journal.
+        return False
     conversation = Conversation.of(stored.session)
     conversation.messages += turn
-    try:
-        stored.save(conversation.snapshot(None), turn)
-        stored.sync()
-    except SessionFileError as error:
-        beside = _write_recovered(fs, folder, replace(record.session, messages=turn))
-        return f"{what} {were} saved as {beside}, for {error}"
-    return f"{what} {were} brought back."
-
-
-def _write_recovered(fs: FileSystem, folder: Path, turn: Session) -> Path:
-    """Save a turn where session.yaml can not take it, and return the file."""
-    path = folder / recovered_name(datetime.now().astimezone())
-    SessionFile.create(fs, path, turn)
-    return path
+    stored.save(conversation.snapshot(None), turn)
+    stored.sync()
+    return True
 
 
 def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool:
-    """Whether a turn stands among the messages that came after its beginning.
+    """Return True if ``later`` contains a turn, in any of its ``forms``.
 
-    Others may have written before it, and a summary may have been put into it.
+    Other processes may have added messages before it, and a compaction may have put a summary into it.
     """
     later = [message for message in later if not message.summary]
     return any(list(later[start : start + len(form)]) == list(form) for form in forms for start in range(len(later)))
 
 
 def close_turn(messages: Sequence[LLMMessage]) -> tuple[LLMMessage, ...]:
-    """Return a turn that was cut off as a valid end of a transcript: its open calls answered, its question marked."""
+    """Complete an interrupted turn: answer its open tool calls, or mark its question."""
     *before, last = messages
     if last.role == "user":
         return (*before, replace(last, interrupted=True))

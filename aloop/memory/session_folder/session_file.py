@@ -1,8 +1,6 @@
-"""One session's file, as last seen: its bytes, where new messages go, and whether somebody else has changed it.
+"""One session's file: read, save, and notice changes by other programs.
 
-The files that saves took the name from, still open: watched for late edits, and closed when nobody waits for it.
-
-What tells that somebody wrote a file: compared before its bytes are.
+A save adds messages and changes only what differs; every other byte of the file stays as it is.
 """
 
 from __future__ import annotations
@@ -36,27 +34,27 @@ Signature = tuple[int, int, int, int, int]
 
 
 def signature(status: os.stat_result) -> Signature:
-    """Return what changes when anybody writes a file, or puts another in its place."""
+    """Return the values that change when a file is written, or replaced by another."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def last_write(seen: Signature) -> tuple[int, int]:
-    """Return the part of a signature that only a write changes: losing its name changes nothing of this."""
+    """Return size and modification time, which survive the loss of a name."""
     return seen[2:4]
 
 
 def seen_after(fs: FileSystem, path: Path, written: os.stat_result) -> Signature:
-    """Return the signature under which our own version of a file is known from now on.
+    """Return the signature of a file that aloop has just written.
 
-    Getting its name changes a file's times. Where it is not ours any more, or written into, the signature is one that
-    the next look will find changed.
+    ``written`` is its status before the rename, which changes the file's times. If another process has replaced or
+    changed the file since, the result differs from its present signature, so that the next comparison finds the change.
     """
     try:
         now = fs.lstat(path)
     except OSError:
         return signature(written)
-    ours = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
-    return signature(now if ours else written)
+    same = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
+    return signature(now if same else written)
 
 
 @dataclass(slots=True)
@@ -68,44 +66,49 @@ class _WatchedFile:
 
 @dataclass(slots=True)
 class ReplacedFile:
-    """The displaced files of one session. An editor that had one open may write into it, and believe that it saved."""
+    """The version of a session's file that the last save replaced, kept open.
+
+    An editor that has the old file open may still write to it. It is watched for such late edits. Versions no longer
+    watched are closed when no one waits for it, because the disk then frees their blocks.
+    """
 
     fs: FileSystem
     _watched: _WatchedFile | None = None
-    _spent: list[int] = field(default_factory=list)
+    _unwatched: list[int] = field(default_factory=list)
 
     @property
     def held(self) -> int:
-        """How many files are open."""
-        return len(self._spent) + (self._watched is not None)
+        """The number of open files."""
+        return len(self._unwatched) + (self._watched is not None)
 
     def take(self, path: Path) -> int | None:
-        """Open the file that is about to be displaced, None when there is none; raises OSError.
+        """Open the file about to be replaced, or return None if there is none.
 
-        It is kept open also where nobody will watch it: the disk then takes its blocks back later, not while the one
-        who saves waits.
+        Needed even if it will not be watched: otherwise the save would wait while the disk frees its blocks. Raises
+        OSError.
         """
-        self._close_spent()  # those of a save that could not be synced
+        self._close_unwatched()  # those of a save that could not be synced
         try:
             return self.fs.open_read(path)
         except FileNotFoundError:
             return None
 
     def put(self, descriptor: int | None, seen: Signature, base: int, *, watch: bool) -> None:
-        """Keep what ``take`` returned, after the replacement, in place of the one before.
+        """Keep the result of ``take`` after the replacement, instead of the previous file.
 
-        ``seen`` is what it was like before the last look at it, when it held ``base`` messages.
+        ``seen`` is its signature when it was last read, ``base`` the number of messages it then had.
         """
-        if self._watched is not None:
-            self._spent.append(self._watched.descriptor)
-            self._watched = None
+        self._stop_watching()
         if descriptor is not None and watch:
             self._watched = _WatchedFile(descriptor, last_write(seen), base)
         elif descriptor is not None:
-            self._spent.append(descriptor)
+            self._unwatched.append(descriptor)
 
     def late_edit(self) -> tuple[bytes, int] | None:
-        """Return what was written into the watched file since the last look, and its ``base``; raises OSError."""
+        """Return the watched file's new content and ``base``, or None if unchanged.
+
+        Raises OSError.
+        """
         watched = self._watched
         if watched is None:
             return None
@@ -116,44 +119,62 @@ class ReplacedFile:
         return self.fs.read_open(watched.descriptor), watched.base
 
     def give_back(self) -> None:
-        """Close what nobody looks at any more, on a thread: for after the new version is safe."""
-        while self._spent:
-            self.fs.close_behind(self._spent.pop())
+        """Close the unwatched files on a thread, after the new version is durable."""
+        while self._unwatched:
+            self.fs.close_behind(self._unwatched.pop())
 
     def forget(self) -> None:
-        """Close all of them."""
+        """Close all files."""
+        self._stop_watching()
+        self._close_unwatched()
+
+    def _stop_watching(self) -> None:
         if self._watched is not None:
-            self._spent.append(self._watched.descriptor)
+            self._unwatched.append(self._watched.descriptor)
             self._watched = None
-        self._close_spent()
 
-    def _close_spent(self) -> None:
-        while self._spent:
+    def _close_unwatched(self) -> None:
+        while self._unwatched:
             with contextlib.suppress(OSError):  # it was only read
-                self.fs.close(self._spent.pop())
+                self.fs.close(self._unwatched.pop())
 
 
-MARK_FORMAT = "%Y%m%dT%H%M%S.%f"
-"""A time in a file's name: sortable, and without characters that some file system refuses."""
+TIME_FORMAT = "%Y%m%dT%H%M%S.%f"
+"""A time in a file name: sortable, and without characters that some file systems do not allow."""
 TRIES = 20
-"""Somebody who gets in the way of a writer all the time is given so many to stop."""
+"""Attempts to replace a file that another program keeps changing."""
 
 
-def time_mark(moment: datetime) -> str:
-    return moment.strftime(MARK_FORMAT)
+def time_mark(moment: datetime | None = None) -> str:
+    """Return ``moment``, or the present local time, as it is written in file names."""
+    return (moment or datetime.now().astimezone()).strftime(TIME_FORMAT)
 
 
-class ChangedMeanwhile(Exception):
-    """Somebody wrote the file between the look at it and its replacement; look again."""
+def dated_name(kind: str, moment: datetime | None = None) -> str:
+    """Return the name of a file beside session.yaml, made at ``moment`` (now).
+
+    ``kind`` is one of before, edited, recovered and undone.
+    """
+    return f"session.{kind}-{time_mark(moment)}.yaml"
+
+
+def unreadable(path: Path, cause: OSError) -> SessionFileError:
+    """Return the error for a session file that cannot be opened."""
+    return SessionFileError(path, 0, 0, f"cannot be opened: {cause.strerror or cause}")
+
+
+class ConcurrentChange(Exception):
+    """The file changed between the last read and its replacement; read it again."""
 
 
 @dataclass(slots=True)
 class SessionFile:
-    """The file behind a conversation.
+    """The file of a conversation, as last seen.
 
-    ``data`` is the text as UTF-8 without byte order mark, kept so that a save need not read; ``encoding`` and ``bom``
-    bring back the file's own bytes. ``anchors`` is None until the first save looks for them. ``is_new`` says that the
-    next save need not find the file as it was seen.
+    ``data`` is its text in UTF-8 without a byte order mark, kept so that a save need not read it; ``encoding`` and
+    ``bom`` are those of the file. ``insertion_points`` is None until a save looks for them. ``base`` is set for a late
+    edit. With ``is_new``, the next save does not require the file to be unchanged. ``verbatim`` is the text of the
+    messages to add, if it should be written as it was.
     """
 
     fs: FileSystem
@@ -163,32 +184,34 @@ class SessionFile:
     session: Session
     encoding: str = "utf-8"
     bom: bytes = b""
-    anchors: InsertionPoints | None = None
+    insertion_points: InsertionPoints | None = None
     base: int | None = None
     is_new: bool = False
-    typed: VerbatimMessages | None = None
-    displaced: ReplacedFile = field(init=False)
+    verbatim: VerbatimMessages | None = None
+    replaced: ReplacedFile = field(init=False)
 
     def __post_init__(self) -> None:
-        self.displaced = ReplacedFile(self.fs)
+        self.replaced = ReplacedFile(self.fs)
 
     @classmethod
     def create(
         cls, fs: FileSystem, path: Path, session: Session, *, again: bool = False, text: bytes | None = None
     ) -> SessionFile:
-        """Write a new file, with ``text`` if that is given; raises OSError.
+        """Write a new file, with ``text`` if given; raises OSError.
 
-        ``again``, of one that had gone: ChangedMeanwhile when it has come back.
+        ``again`` is for a file that was removed: raises ConcurrentChange if it has come back.
         """
 
-        def refuse_another() -> None:
+        def require_absent() -> None:
             if again and fs.exists(path):
-                raise ChangedMeanwhile
+                raise ConcurrentChange
 
         data = bytearray(text or dump_session(session))
         check_text(data, path, session)
-        written = write_atomic(fs, path, [memoryview(data)], guard=refuse_another)
-        return cls(fs, path, data, seen_after(fs, path, written), session, anchors=canonical_insertion_points(data))
+        written = write_atomic(fs, path, [memoryview(data)], guard=require_absent)
+        return cls(
+            fs, path, data, seen_after(fs, path, written), session, insertion_points=canonical_insertion_points(data)
+        )
 
     @classmethod
     def read(cls, fs: FileSystem, path: Path) -> SessionFile:
@@ -198,85 +221,85 @@ class SessionFile:
 
     @classmethod
     def of(cls, fs: FileSystem, path: Path, raw: bytes, seen: Signature) -> SessionFile:
-        """Return what ``raw``, the bytes of ``path``, holds; raises SessionFileError."""
+        """Make a SessionFile from ``raw``, the bytes of ``path``; raises SessionFileError."""
         quick = read_quickly(raw, path)
         if quick:
-            return cls(fs, path, bytearray(raw), seen, quick, anchors=canonical_insertion_points(raw))
+            return cls(fs, path, bytearray(raw), seen, quick, insertion_points=canonical_insertion_points(raw))
         parsed = parse(raw, path)
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
         return cls(fs, path, data, seen, session, source.encoding, source.bom)
 
     def changed_on_disk(self) -> bool:
-        """Whether the file no longer holds what was last seen; FileNotFoundError when it is gone."""
+        """Return True if the content has changed since it was last seen; raises OSError."""
         now = signature(self.fs.lstat(self.path))
         if now == self.seen:
             return False
         if self.fs.read(self.path) != b"".join(self._encoded([memoryview(self.data)])):
             return True
-        # Touched, or moved and put back: the same bytes.
+        # Touched, or moved away and back, with the same content.
         self.seen = now
         return False
 
     def late_edit(self) -> SessionFile | None:
-        """Return the session as an editor wrote it into the file that the last save displaced, None when none did.
+        """Return the session that an editor wrote to the replaced file, or None.
 
-        An editor that had the old file open writes into that, and its owner believes it saved. What the save added
-        then has to follow: ``base`` of the result says how many messages the file had before.
+        An editor that has the old file open writes to that, unaware of the save. The messages that the save added must
+        then follow the edit: ``base`` of the result is the number of messages before them.
         """
-        late = self.displaced.late_edit()
+        late = self.replaced.late_edit()
         if late is None:
             return None
         raw, base = late
         try:
             edited = SessionFile.of(self.fs, self.path, raw, self.seen)
         except SessionFileError:
-            return None  # in the middle of being written: looked at again the next time
+            return None  # perhaps only half written: read it again next time
         edited.base = base
         return edited
 
-    def forget_displaced(self) -> None:
-        """Stop looking at the file that the last save displaced."""
-        self.displaced.forget()
+    def forget_replaced(self) -> None:
+        """Stop watching the file that the last save replaced."""
+        self.replaced.forget()
 
     def copy_to(self, path: Path) -> None:
-        """Write the text as last seen into another file; raises OSError."""
+        """Write the file as last seen to another path; raises OSError."""
         write_atomic(self.fs, path, self._encoded([memoryview(self.data)]))
 
     def save(
         self, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False, watch: bool = False
     ) -> None:
-        """Add ``messages`` to the file and put in the time of ``session``; all else stays to the byte.
+        """Add ``messages`` to the file and update what else differs from ``session``.
 
-        Where ``session`` differs otherwise from what the file holds, in a message before those or in its title or
-        model, just that is changed too.
+        All other bytes stay the same. ``messages`` are the last ones of ``session``; earlier messages, the title, the
+        model and the time are changed only if they differ. ``watch`` keeps the replaced file open for ``late_edit``.
 
-        ``watch`` keeps an eye on the file that is displaced, for ``late_edit``. Raises OSError, UnstorableValue,
-        NewerVersion, and ChangedMeanwhile at the last moment; then neither the file nor this object has changed.
+        Raises OSError, UnstorableValue, NewerVersion and ConcurrentChange; then neither the file nor this object has
+        changed.
         """
         data, edits, following = self._plan(session, messages, system_changed)
         before = self.seen
-        descriptor = self.displaced.take(self.path)
+        descriptor = self.replaced.take(self.path)
         try:
             pieces = self._encoded(splice(data, edits))
-            written = write_atomic(self.fs, self.path, pieces, sync_folder=False, guard=self._refuse_change)
+            written = write_atomic(self.fs, self.path, pieces, sync_folder=False, guard=self._require_unchanged)
         except BaseException:
             if descriptor is not None:
                 self.fs.close(descriptor)
             raise
-        del pieces  # they look into the text that now changes
-        self.displaced.put(descriptor, before, len(self.session.messages), watch=watch)
-        self.data, self.anchors, self.session = apply_edits(data, edits), following, session
-        self.typed = None
+        del pieces  # views of the text that changes now
+        self.replaced.put(descriptor, before, len(self.session.messages), watch=watch)
+        self.data, self.insertion_points, self.session = apply_edits(data, edits), following, session
+        self.verbatim = None
         self.seen = seen_after(self.fs, self.path, written)
 
     def sync(self) -> None:
-        """Make the last save outlive a power cut; raises OSError, and the save counts as made all the same."""
+        """Make the last save durable; raises OSError, but the save counts as done."""
         self.fs.sync_folder(self.path.parent)
-        self.displaced.give_back()
+        self.replaced.give_back()
 
-    def _refuse_change(self) -> None:
-        """Look once more, at the last moment: only what happens between this and the replacement can be missed."""
+    def _require_unchanged(self) -> None:
+        """Raise ConcurrentChange if the file has changed; called just before the rename."""
         if self.is_new:
             self.is_new = False
             return
@@ -285,12 +308,12 @@ class SessionFile:
                 return
         except FileNotFoundError:
             pass
-        raise ChangedMeanwhile
+        raise ConcurrentChange
 
     def write_beside(
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False
     ) -> SessionFile:
-        """Write what ``save`` would have written into another file, and return that one; raises OSError."""
+        """Write the result of ``save`` to another path; raises OSError."""
         beside = replace(self, path=path, data=bytearray(self.data), is_new=True)
         beside.save(session, messages, system_changed=system_changed)
         beside.sync()
@@ -299,52 +322,57 @@ class SessionFile:
     def _plan(
         self, session: Session, messages: Sequence[LLMMessage], system_changed: bool
     ) -> tuple[bytearray, list[Edit], InsertionPoints | None]:
-        """Return the text to edit, the edits, and the anchors afterwards (None when they must be looked up again)."""
-        data, anchors = self.data, self.anchors
+        """Return the text, its edits, and the insertion points after them.
+
+        The insertion points are None if they must be found again.
+        """
+        data, points = self.data, self.insertion_points
         if not self.session.messages:
             messages = session.messages
         kept = session.messages[: len(session.messages) - len(messages)]
         if is_revised(self.session, session, kept):
-            data, _ = self._find_anchors(data)
-            data, anchors = revise(bytes(data), self.path, self.session, session, kept), None
-        first = anchors is None
-        if anchors is None or self.session.version > KNOWN_VERSION:
-            data, anchors = self._find_anchors(data)
+            data, _ = self._find_points(data)
+            data, points = revise(bytes(data), self.path, self.session, session, kept), None
+        is_first = points is None
+        if points is None or self.session.version > KNOWN_VERSION:
+            data, points = self._find_points(data)
         if system_changed:
-            # A step of its own: its edit and those below could overlap.
-            first = True
-            data, anchors = self._find_anchors(bytearray(b"".join(splice(data, [self._system_edit(data, session)]))))
-        if self.typed and self.typed.messages == tuple(messages):
-            lines = self.typed.at(anchors.column)
+            # A separate step, because this edit could overlap those below.
+            is_first = True
+            data, points = self._find_points(bytearray(b"".join(splice(data, [self._system_edit(data, session)]))))
+        if self.verbatim and self.verbatim.messages == tuple(messages):
+            lines = self.verbatim.at(points.column)
         else:
-            lines = emit_messages(messages, anchors.column)
+            lines = emit_messages(messages, points.column)
         check_lines(lines, messages, self.path)
-        edits = anchors.edits(emit_time(session.updated_at), lines)
-        following = anchors.after(edits)
+        edits = points.edits(emit_time(session.updated_at), lines)
+        following = points.after(edits)
         if session.updated_at == self.session.updated_at:
-            # However a person has written that time, it stays.
+            # The time is unchanged: leave it as it was written.
             edits, following = edits[1:], None
-        if first or following is None:
-            # The first edit of a text that a person may have shaped: read the whole of it back before it is written.
+        if is_first or following is None:
+            # The layout may be a user's own: before the first edit, check that the result reads back as intended.
             check_text(bytearray(b"".join(splice(data, edits))), self.path, session)
         return data, edits, following
 
-    def _find_anchors(self, data: bytearray) -> tuple[bytearray, InsertionPoints]:
+    def _find_points(self, data: bytearray) -> tuple[bytearray, InsertionPoints]:
         parsed = parse(bytes(data), self.path)
         try:
             require_known_version(parsed.root)
         except InvalidValue as refusal:
             raise refusal.kind(self.path, *parsed.source.place(refusal.offset), refusal.reason) from None
-        anchors = find_insertion_points(parsed)
-        if anchors is None:
-            # A list in brackets can not grow in its own style: its owner's version is kept beside.
-            copy = self.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
+        points = find_insertion_points(parsed)
+        if points is None:
+            # A list in brackets cannot be extended: rewrite it as a block list, and keep a copy of the old version.
+            copy = self.path.with_name(dated_name("before"))
             write_atomic(self.fs, copy, self._encoded([memoryview(data)]))
             data = bytearray(unfold(parsed).encode())
-            anchors = find_insertion_points(parse(bytes(data), self.path))
-        if anchors is None:
-            raise SessionFileError(self.path, 1, 1, "this layout can not be added to; it is left as it is")
-        return data, anchors
+            points = find_insertion_points(parse(bytes(data), self.path))
+        if points is None:
+            raise SessionFileError(
+                self.path, 1, 1, "aloop cannot add messages to this layout, so the file was not changed"
+            )
+        return data, points
 
     def _system_edit(self, data: bytearray, session: Session) -> Edit:
         parsed = parse(bytes(data), self.path)

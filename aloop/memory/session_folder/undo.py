@@ -1,9 +1,8 @@
-"""Takes the last turn out of a conversation and its file, and puts it back.
+"""Undo and redo the last turn.
 
-Turns that were taken out of a conversation: each in a readable file of its own, until it is put back.
-
-A turn is in its file before it leaves session.yaml, and in session.yaml before its file goes: a crash in between leaves
-it in both, never in none. One that is in both was not taken out.
+An undone turn is in a readable file beside session.yaml until it is restored. That file is written before the turn
+leaves session.yaml, and deleted after the turn is back: a crash in between leaves the turn in both, never in none. A
+turn that is in both does not count as undone.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from aloop.memory.codec.patch import VerbatimMessages
 from aloop.memory.codec.serialization import interpret, parse
 from aloop.memory.conversation import Conversation, last_turn
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
-from aloop.memory.session_folder.session_file import MARK_FORMAT, SessionFile, time_mark
+from aloop.memory.session_folder.session_file import TIME_FORMAT, SessionFile, dated_name, time_mark
 
 _NAME = re.compile(r"session\.undone-(\d{8}T\d{6}\.\d{6})\.yaml")
-_NOTE = "# A turn that was taken out of session.yaml; /redo puts it back. base: how many messages it followed.\n"
+_NOTE = "# A turn removed from session.yaml by /undo; /redo restores it. base: the number of messages before it.\n"
 
 
 def is_undone(name: str) -> bool:
@@ -35,47 +34,47 @@ def is_undone(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class UndoneTurn:
-    """A turn that followed ``base`` messages, summaries not counted; ``typed`` is how it looked, where known."""
+    """A turn after ``base`` messages (without summaries); ``verbatim`` is its text."""
 
     path: Path
     base: int
     messages: tuple[LLMMessage, ...]
-    typed: VerbatimMessages | None = None
+    verbatim: VerbatimMessages | None = None
 
     @property
     def question(self) -> str:
         return self.messages[0].content or ""
 
-    def stands_in(self, messages: Sequence[LLMMessage]) -> bool:
-        """Whether ``messages`` hold it in its place."""
+    def is_in(self, messages: Sequence[LLMMessage]) -> bool:
+        """Return True if ``messages`` has the turn at its place."""
         spoken = [message for message in messages if not message.summary]
         mine = [message for message in self.messages if not message.summary]
         return spoken[self.base : self.base + len(mine)] == mine
 
 
 def base_of(messages: Sequence[LLMMessage]) -> int:
-    """Return how many messages a turn behind ``messages`` follows; summaries come and go between them."""
+    """Count ``messages`` without summaries, which compaction may add or remove."""
     return sum(not message.summary for message in messages)
 
 
 def free_path(fs: FileSystem, folder: Path) -> Path:
-    """Return a name for the next turn to be taken out: it sorts behind those there are, whatever the clock."""
+    """Return a path for the next undone turn that sorts after the existing ones."""
     moment = datetime.now().astimezone()
     last = max((found[1] for found in map(_NAME.fullmatch, fs.names(folder)) if found), default="")
     if time_mark(moment) <= last:
-        moment = datetime.strptime(last, MARK_FORMAT).astimezone() + timedelta(microseconds=1)
-    return folder / f"session.undone-{time_mark(moment)}.yaml"
+        moment = datetime.strptime(last, TIME_FORMAT).astimezone() + timedelta(microseconds=1)
+    return folder / dated_name("undone", moment)
 
 
 def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequence[LLMMessage], first: int) -> None:
-    """Write ``messages`` from number ``first`` (from 0) on into a file of their own; raises OSError.
+    """Write ``messages`` from index ``first`` on to ``path``; raises OSError.
 
-    They look as they do in ``stored`` where that holds just these messages, in a list with dashes.
+    Their text is the same as in ``stored`` if that has exactly these messages, in a block list.
     """
-    turn, typed = tuple(messages[first:]), None
+    turn, verbatim = tuple(messages[first:]), None
     if stored.session.messages == tuple(messages):
-        typed = VerbatimMessages.cut_from(parse(bytes(stored.data), stored.path), turn, first)
-    lines = typed.lines if typed else emit_messages(turn, ITEM_COLUMN)
+        verbatim = VerbatimMessages.cut_from(parse(bytes(stored.data), stored.path), turn, first)
+    lines = verbatim.lines if verbatim else emit_messages(turn, ITEM_COLUMN)
     now = emit_time(datetime.now().astimezone())
     text = (
         f"{_NOTE}id: {stored.session.id}\ncreated_at: {now}\nupdated_at: {now}\n"
@@ -85,19 +84,20 @@ def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequ
 
 
 def read_undone(fs: FileSystem, path: Path) -> UndoneTurn:
-    """Return the turn in a file; raises OSError, and SessionFileError when somebody has broken it."""
+    """Read an undone turn; raises OSError, SessionFileError."""
     parsed = parse(fs.read(path), path)
     messages = interpret(parsed, path).messages
     base = parsed.root.values.get("base")
     if not messages or not isinstance(base, ScalarNode) or not (base.text.isascii() and base.text.isdigit()):
-        raise SessionFileError(path, 1, 1, "this holds no turn that was taken out: messages or base are missing")
+        raise SessionFileError(path, 1, 1, "this is not an undone turn: messages or base is missing")
     return UndoneTurn(path, int(base.text), messages, VerbatimMessages.cut_from(parsed, messages, 0))
 
 
 def undone_turns(fs: FileSystem, folder: Path) -> Iterator[UndoneTurn]:
-    """Yield the turns that were taken out of a session, the last one first; raises as ``read_undone`` does.
+    """Yield the undone turns of a session, last undone first.
 
-    Each is read when it is asked for: one that somebody has broken stands in nobody's way who wants a later one.
+    Raises as ``read_undone`` does. Each is read when it is requested, so that an invalid file does not block later
+    turns.
     """
     for name in reversed(fs.names(folder)):
         if is_undone(name):
@@ -106,7 +106,7 @@ def undone_turns(fs: FileSystem, folder: Path) -> Iterator[UndoneTurn]:
 
 @dataclass(slots=True)
 class Undo:
-    """An amendment that takes the last turn out; ``taken`` are its messages, ``path`` the file that they are in."""
+    """An amendment that removes the last turn, and writes it to ``path``."""
 
     fs: FileSystem
     taken: tuple[LLMMessage, ...] = ()
@@ -115,11 +115,11 @@ class Undo:
     def __call__(self, conversation: Conversation, stored: SessionFile) -> None:
         first = last_turn(conversation.messages)
         if first is None:
-            raise UsageError("There is nothing to undo: nobody has said anything in this session.")
+            raise UsageError("There is nothing to undo: this session has no turn yet.")
         self.take_out(conversation, stored, first)
 
     def take_out(self, conversation: Conversation, stored: SessionFile, first: int) -> None:
-        """Take out all messages from ``first`` on, once they are in a file of their own."""
+        """Write the messages from index ``first`` on to their file, then remove them."""
         self.taken = tuple(conversation.messages[first:])
         self.path = self.path or free_path(self.fs, stored.path.parent)
         write_undone(self.fs, self.path, stored, conversation.messages, first)
@@ -128,14 +128,14 @@ class Undo:
 
 @dataclass(slots=True)
 class Redo:
-    """An amendment that puts back what was taken out last.
+    """An amendment that restores the turn undone last.
 
-    Where the conversation has gone on with the same question, as after a retry, the two turns change places, the one
-    that went out first coming first, so that each of several answers comes round.
+    If the same question was asked again since, as a retry does, the restored turn and the present one change places.
+    Of several turns with that question, the one undone first is restored, so that repeated redos cycle through all.
     """
 
     fs: FileSystem
-    _brought: UndoneTurn | None = None
+    _restored: UndoneTurn | None = None
     _undo: Undo = field(init=False)
 
     def __post_init__(self) -> None:
@@ -146,28 +146,31 @@ class Redo:
         last = next(waiting, None)
         if last is None:
             raise UsageError("There is nothing to redo.")
-        self._brought = last
+        self._restored = last
         if base_of(conversation.messages) > last.base:
-            self._brought = self._exchange(conversation, stored, [last, *waiting])
-        conversation.messages += self._brought.messages
-        stored.typed = self._brought.typed
+            self._restored = self._exchange(conversation, stored, [last, *waiting])
+        conversation.messages += self._restored.messages
+        stored.verbatim = self._restored.verbatim
 
     @property
     def result(self) -> Redone:
-        """What was done, once it is saved."""
-        return Redone(self._brought.messages if self._brought else (), self._undo.taken)
+        """The restored and the removed messages; valid after the save."""
+        return Redone(self._restored.messages if self._restored else (), self._undo.taken)
 
     def forget(self) -> None:
-        """Remove the file of the turn that stands in the conversation again."""
-        if self._brought:
-            with contextlib.suppress(OSError):  # the next redo finds the turn in its place, and passes it over
-                self.fs.unlink(self._brought.path)
+        """Delete the file of the restored turn."""
+        if self._restored:
+            with contextlib.suppress(OSError):  # the next redo sees that the turn is back, and skips it
+                self.fs.unlink(self._restored.path)
 
     def _waiting(self, stored: SessionFile) -> Iterator[UndoneTurn]:
-        """Yield what was taken out, the last first; what a crash has left in both places was not."""
+        """Yield the undone turns, last undone first.
+
+        A turn that a crash left in the session too is skipped, and its file deleted.
+        """
         for turn in undone_turns(self.fs, stored.path.parent):
-            if turn.stands_in(stored.session.messages):
-                with contextlib.suppress(OSError):  # it stands where it belongs, in any case
+            if turn.is_in(stored.session.messages):
+                with contextlib.suppress(OSError):  # harmless: the turn is in the session
                     self.fs.unlink(turn.path)
             elif turn.path != self._undo.path:
                 yield turn
@@ -178,7 +181,7 @@ class Redo:
         other = next((turn for turn in reversed(turns) if (turn.base, turn.question) == (base, question)), None)
         if other is None:
             raise UsageError(
-                "There is nothing to redo: the conversation has gone on since. What was undone last is kept in "
+                "There is nothing to redo: the conversation has continued since. The turn undone last is kept in "
                 f"{turns[0].path}."
             )
         self._undo.take_out(conversation, stored, first)
@@ -187,7 +190,7 @@ class Redo:
 
 @dataclass(frozen=True, slots=True)
 class Redone:
-    """The messages that are back, and those that went out in their place (none, mostly)."""
+    """The restored messages, and those removed in exchange (mostly none)."""
 
     brought: tuple[LLMMessage, ...]
     taken: tuple[LLMMessage, ...] = ()

@@ -1,1 +1,1 @@
-"""The folder of all sessions: catalog, index, trash and check."""
+"""All sessions: catalog, index, trash and check."""

@@ -1,9 +1,8 @@
-"""Which sessions there are, and which one a prefix means. The folders are asked; the index only saves time.
+"""The sessions of a folder, and the lookup of ID prefixes.
 
-Folders whose files tell the same id: a copy made by hand, or what a folder became that was renamed while in use.
-
-One of them goes by the id. Each other one is known by its folder's name, so that nothing is done to the one that was
-meant for the other.
+The folders decide; the index only saves time. Several session files may have the same ID: after a copy by hand, or a
+rename of a folder in use. The ID then means one of them, and the others are addressed by the names of their folders, so
+that no operation reaches the wrong session.
 """
 
 from __future__ import annotations
@@ -25,53 +24,70 @@ from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 
 
 def find_duplicate_ids(sessions_dir: Path, ids: Mapping[str, str]) -> dict[str, DuplicateSessionId]:
-    """Return, by folder, what is wrong with each that does not go by the id it has; ``ids`` are by folder, too."""
+    """Return, by folder, the problem of each session whose ID means another one.
+
+    ``ids`` are by folder too.
+    """
     if len(set(ids.values())) == len(ids):
         return {}
     first: dict[str, str] = {}
     for folder in sorted(ids, key=lambda folder: (not folder.endswith(f"_{ids[folder][:SHORT_ID]}"), folder)):
         first.setdefault(ids[folder], folder)
-    others = {folder: first[identity] for folder, identity in ids.items() if first[identity] != folder}
+    others = {folder: first[session_id] for folder, session_id in ids.items() if first[session_id] != folder}
     return {folder: DuplicateSessionId(sessions_dir / folder / FILE_NAME, other) for folder, other in others.items()}
 
 
-def distinct_id(head: SessionHeader, twin: DuplicateSessionId | None) -> SessionHeader:
-    """Return the head of a folder as it is reached, and told of; ``twin`` is None where it goes by its id."""
-    return head._replace(id=duplicate_id(head.folder), problem=twin) if twin else head
+def distinct_id(header: SessionHeader, duplicate: DuplicateSessionId | None) -> SessionHeader:
+    """Return ``header`` with the ID that reaches the session.
+
+    ``duplicate`` is its problem, if it has one.
+    """
+    return header._replace(id=duplicate_id(header.folder), problem=duplicate) if duplicate else header
 
 
 def duplicate_id(folder: str) -> str:
-    """Return by what a session is known that does not go by its id."""
+    """Return the substitute ID of a session whose own ID means another one."""
     return folder.lower()
 
 
 def short_name_of(session_id: str, folder: str) -> str:
-    """Return what to call a session, to be typed: the beginning of its id, or all of the name that is in its place."""
+    """Return the text to type for a session.
+
+    This is the start of its ID, or the whole folder name if that is used instead.
+    """
     return session_id if f"{folder}.".lower().startswith(f"{session_id}.") else session_id[:SHORT_ID]
 
 
-_OURS = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
-# Within this time of a folder's last change another one may leave the same time stamp.
+_OWN_NAME = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
+# Two changes of a folder within this time may leave the same timestamp.
 _RACY_NS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One session folder and the id by which it is reached; ``twin`` says why that is not the one in its file."""
+    """A session's folder and the ID that reaches it.
+
+    ``duplicate`` is set if that is not the ID in its file.
+    """
 
     id: str
     folder: str
-    twin: DuplicateSessionId | None = None
+    duplicate: DuplicateSessionId | None = None
 
     def require_unique(self) -> None:
-        """Raise SessionTwin for a session whose id means another one, as all that is done with it later would."""
-        if self.twin:
-            raise self.twin
+        """Raise DuplicateSessionId if the ID in the session's file means another session."""
+        if self.duplicate:
+            raise self.duplicate
 
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """All entries sorted by id, and the state of the sessions folder that they were read from."""
+    """All entries sorted by ID.
+
+    ``changed_ns`` is the modification time of the sessions folder when it was read; ``unfinished`` are folders without
+    a session file. ``settled`` is False if the folder had changed so recently that a later change could have the same
+    timestamp.
+    """
 
     changed_ns: int
     entries: tuple[Entry, ...]
@@ -79,52 +95,53 @@ class _Snapshot:
     settled: bool
 
 
-# One listing serves all look-ups of a process, until the sessions folder changes.
+# One listing serves all lookups of a process until the sessions folder changes.
 _snapshots: dict[Path, _Snapshot] = {}
 
 
 class Catalog:
-    """The sessions of one folder; a folder that is not there holds none. Methods raise OSError."""
+    """The sessions of one folder; a missing folder has none. Methods raise OSError."""
 
     def __init__(self, fs: FileSystem, sessions_dir: Path) -> None:
         self._fs = fs
         self._dir = sessions_dir
 
-    def heads(self) -> list[SessionHeader]:
-        """Return the head of every session, newest first, each read from its file; puts the index right."""
+    def headers(self) -> list[SessionHeader]:
+        """Return all headers, newest first, read from the files; corrects the index."""
         fs, folder = self._fs, str(self._dir)
-        heads = [head for name in self._names() if (head := read_header(fs, folder, name))]
-        if heads:
-            ids = {head.folder: head.id for head in heads if not head.problem}
+        headers = [header for name in self._names() if (header := read_header(fs, folder, name))]
+        if headers:
+            ids = {header.folder: header.id for header in headers if not header.problem}
             self._refresh_index(ids)
-            if twins := find_duplicate_ids(self._dir, ids):
-                heads = [distinct_id(head, twins.get(head.folder)) for head in heads]
-        # Two sorts make no pairs to compare, and so take half the time of one.
-        heads.sort(key=attrgetter("folder"), reverse=True)
-        heads.sort(key=attrgetter("updated_at"), reverse=True)
-        return heads
+            if duplicates := find_duplicate_ids(self._dir, ids):
+                headers = [distinct_id(header, duplicates.get(header.folder)) for header in headers]
+        # Two sorts by one key take half the time of one by pairs.
+        headers.sort(key=attrgetter("folder"), reverse=True)
+        headers.sort(key=attrgetter("updated_at"), reverse=True)
+        return headers
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
-        """Return the sessions whose id begins with ``prefix`` (lower case), sorted by id, one for each id.
+        """Return the sessions whose ID starts with ``prefix``, one for each ID.
 
-        ``ask_files`` looks into every file, for what must not go wrong when an index lies.
+        ``prefix`` is in lower case; the result is sorted by ID. ``ask_files`` reads every file, for operations that
+        must not depend on a wrong index.
         """
         if ask_files:
             return self._matching(self._scan(trust_index=False), prefix)
         snapshot = self._snapshot()
         hits = self._matching(snapshot, prefix)
         if not hits or not all(self._confirm(entry) for entry in hits[:8]):
-            # Not where it was, or not there when last looked: ask every file.
+            # The index is wrong, or a session is new: read every file.
             hits = self._matching(self._scan(trust_index=False), prefix)
         return hits
 
     def has(self, name: str) -> bool:
-        """Whether a session is reached by just this name."""
+        """Return True if exactly this ID or name reaches a session."""
         return any(entry.id == name for entry in self._snapshot().entries)
 
     def duplicate_ids(self) -> dict[str, str]:
-        """Return by which ids sessions are reached that have that of another one; by folder."""
-        return {entry.folder: entry.id for entry in self._snapshot().entries if entry.twin}
+        """Return, by folder, the substitute IDs of the sessions whose own IDs mean others."""
+        return {entry.folder: entry.id for entry in self._snapshot().entries if entry.duplicate}
 
     def _names(self) -> list[str]:
         try:
@@ -154,24 +171,25 @@ class Catalog:
         known = (read_index(self._fs, self._dir) or {}) if trust_index else {}
         entries, unfinished, ids = [], [], {}
         for name in names:
-            identity = known.get(name)
-            if identity is None or not _is_likely(name, identity):
-                head = read_header(self._fs, str(self._dir), name)
-                if head is None:
+            session_id = known.get(name)
+            if session_id is None or not _is_plausible(name, session_id):
+                header = read_header(self._fs, str(self._dir), name)
+                if header is None:
                     unfinished.append(name)
                     continue
-                identity = head.id
-                if head.problem:
-                    entries.append(Entry(identity, name))
+                session_id = header.id
+                if header.problem:
+                    entries.append(Entry(session_id, name))
                     continue
-            entries.append(Entry(identity, name))
-            ids[name] = identity
+            entries.append(Entry(session_id, name))
+            ids[name] = session_id
         if entries and (known != ids):
             self._refresh_index(ids)
-        if twins := find_duplicate_ids(self._dir, ids):
-            named = ((entry, twins.get(entry.folder)) for entry in entries)
+        if duplicates := find_duplicate_ids(self._dir, ids):
+            pairs = ((entry, duplicates.get(entry.folder)) for entry in entries)
             entries = [
-                Entry(duplicate_id(entry.folder), entry.folder, twin) if twin else entry for entry, twin in named
+                Entry(duplicate_id(entry.folder), entry.folder, duplicate) if duplicate else entry
+                for entry, duplicate in pairs
             ]
         entries.sort(key=lambda entry: (entry.id, entry.folder))
         settled = time.time_ns() - changed > _RACY_NS
@@ -187,21 +205,24 @@ class Catalog:
                 break
             hits.setdefault(entry.id, entry)
         for name in snapshot.unfinished:
-            head = read_header(self._fs, str(self._dir), name)
-            if head and head.id.startswith(prefix):
-                hits.setdefault(head.id, Entry(head.id, name))
+            header = read_header(self._fs, str(self._dir), name)
+            if header and header.id.startswith(prefix):
+                hits.setdefault(header.id, Entry(header.id, name))
         return list(hits.values())
 
     def _confirm(self, entry: Entry) -> bool:
-        head = read_header(self._fs, str(self._dir), entry.folder)
-        return head is not None and head.id == entry.id
+        header = read_header(self._fs, str(self._dir), entry.folder)
+        return header is not None and header.id == entry.id
 
 
-def _is_likely(folder: str, identity: str) -> bool:
-    """Whether the index may be believed: a folder of ours ends with the first characters of its session's id."""
-    return identity.startswith(short_name(folder)[:SHORT_ID]) or not is_ours(folder)
+def _is_plausible(folder: str, session_id: str) -> bool:
+    """Return False if the index contradicts a folder name made by aloop.
+
+    Such a name ends with the start of the ID.
+    """
+    return session_id.startswith(short_name(folder)[:SHORT_ID]) or not is_own_name(folder)
 
 
-def is_ours(folder: str) -> bool:
-    """Whether a folder has a name such as we give."""
-    return _OURS.fullmatch(folder) is not None
+def is_own_name(folder: str) -> bool:
+    """Return True for a folder name in the form that aloop gives."""
+    return _OWN_NAME.fullmatch(folder) is not None

@@ -1,4 +1,4 @@
-"""What can be the beginning of a session's id, or of the folder's name by which one is known that has none."""
+"""ID prefixes, and the folder names used instead of IDs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ _PREFIX = re.compile(r"[0-9a-z-][0-9a-z._-]{0,254}")
 
 
 def normal_prefix(prefix: str, is_name: Callable[[str], bool]) -> str:
-    """Return ``prefix`` in the case of ids; raises InvalidPrefix when it is empty or can not begin an id.
+    """Return ``prefix`` in lower case.
 
-    The whole name of a folder may be anything, such as "x (copy)": ``is_name`` tells whether there is one.
+    Raises InvalidPrefix if it is empty or cannot start an ID. A folder may have any name, such as "x (copy)":
+    ``is_name`` returns True if a session has this whole name.
     """
     wanted = prefix.strip().lower()
     if not wanted:
-        raise InvalidPrefix("An empty id matches every session; type the first characters of one.")
+        raise InvalidPrefix("An empty ID matches every session. Type the first characters of one.")
     if not _PREFIX.fullmatch(wanted) and not is_name(wanted):
-        raise InvalidPrefix(f"{prefix!r} is no session id; ids are hexadecimal digits and dashes.")
+        raise InvalidPrefix(f"{prefix!r} is not a session ID. IDs consist of hexadecimal digits and dashes.")
     return wanted
 
 
 def short_name(folder: str) -> str:
-    """Return the part of a folder's name by which a session without a readable id is reached."""
+    """Return the end of a folder's name, the ID of a session without a readable one."""
     return folder.rpartition("_")[2].lower()

@@ -1,7 +1,8 @@
-"""``.index.yaml``: which folder holds which id. A cache, rebuilt when it is missing or wrong; never the truth.
+"""``.index.yaml``: a cache of the session ID in each folder.
 
-One line a session, ``id: folder``, so that it is read with one regular expression: ten thousand lines take 9 ms, where
-a YAML loader takes 200. What is not such a line makes the whole of it worthless, and costs a look at the folders.
+It is rebuilt when it is missing or wrong. It has one line per session, ``id: folder``, so that one regular expression
+can read it: 10,000 lines take 9 ms, with a YAML loader 200 ms. Any other line makes the whole index invalid, and the
+folders are read instead.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LINE = re.compile(
 
 
 def read_index(fs: FileSystem, sessions_dir: Path) -> dict[str, str] | None:
-    """Return folder names and the ids that they held when last looked at; None when the index can not be used."""
+    """Return the indexed IDs by folder name, or None if the index cannot be used."""
     try:
         text = fs.read(sessions_dir / FILE_NAME).decode()
     except (OSError, UnicodeDecodeError):
@@ -48,32 +49,35 @@ def _unquote(quoted: str) -> str | None:
         name = json.loads(quoted)
     except ValueError:
         return None
-    # A folder is a direct child of the sessions folder, whatever a file says.
+    # Only a direct child of the sessions folder, whatever the file names.
     return name if name and "/" not in name and not name.startswith(".") else None
 
 
 def write_index(fs: FileSystem, sessions_dir: Path, ids: Mapping[str, str]) -> None:
-    """Put ``ids`` (by folder name) in place of the index; a folder that can not be written simply has none."""
-    text = _HEADER + "".join(_line(name, identity) for name, identity in sorted(ids.items()))
-    with contextlib.suppress(OSError):  # a cache: the folders tell the same, a little later
+    """Replace the index with ``ids``, by folder name.
+
+    Does nothing if the sessions folder is not writable.
+    """
+    text = _HEADER + "".join(_line(name, session_id) for name, session_id in sorted(ids.items()))
+    with contextlib.suppress(OSError):  # only a cache: the folders have the same IDs
         write_atomic(fs, sessions_dir / FILE_NAME, [text.encode()], durable=False)
 
 
-def add_to_index(fs: FileSystem, sessions_dir: Path, name: str, identity: str) -> None:
-    """Append one session: two writers that do so at the same time both succeed."""
+def add_to_index(fs: FileSystem, sessions_dir: Path, name: str, session_id: str) -> None:
+    """Append one session to the index; safe with concurrent writers."""
     try:
         descriptor = fs.open_append(sessions_dir / FILE_NAME)
     except FileNotFoundError:
-        write_index(fs, sessions_dir, {name: identity})
+        write_index(fs, sessions_dir, {name: session_id})
         return
-    except OSError:  # a cache, as above
+    except OSError:  # only a cache
         return
     try:
         with contextlib.suppress(OSError):
-            write_all(fs, descriptor, [_line(name, identity).encode()])
+            write_all(fs, descriptor, [_line(name, session_id).encode()])
     finally:
         fs.close(descriptor)
 
 
-def _line(name: str, identity: str) -> str:
-    return f"{identity}: {name if _DATED.fullmatch(name) else json.dumps(name)}\n"
+def _line(name: str, session_id: str) -> str:
+    return f"{session_id}: {name if _DATED.fullmatch(name) else json.dumps(name)}\n"

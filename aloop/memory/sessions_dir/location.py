@@ -1,4 +1,4 @@
-"""Which folder holds the sessions."""
+"""The folder that holds the sessions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FOLDER = Path(".aloop") / "sessions"
 
 
 def resolve_sessions_dir(given: str | Path | None = None) -> Path:
-    """Return the sessions folder, absolute; it need not exist.
+    """Return the absolute path of the sessions folder, which need not exist.
 
-    In order: ``given``, ``ALOOP_SESSIONS_DIR``, the nearest ``.aloop/sessions`` from the working directory up to the
-    root of its repository or to home, else ``.aloop/sessions`` in the working directory. Raises StorageError when
-    somebody has removed that.
+    The first of these: ``given``; ``ALOOP_SESSIONS_DIR``; the nearest ``.aloop/sessions`` between the working
+    directory and the root of its repository or the home directory; ``.aloop/sessions`` in the working directory.
+    Raises StorageError if the working directory was removed.
     """
     chosen = Path(given).expanduser() if given is not None else sessions_dir()
     try:
@@ -25,7 +25,8 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
             return chosen.absolute()
         here = Path.cwd()
     except FileNotFoundError as error:
-        raise StorageError("The working directory is gone; change to another.", Path(os.curdir), error) from error
+        message = "The working directory no longer exists. Change to another one."
+        raise StorageError(message, Path(os.curdir), error) from error
     return _nearest(here) or here / FOLDER
 
 
@@ -33,15 +34,15 @@ def _nearest(here: Path) -> Path | None:
     home = Path.home()
     for folder in (here, *here.parents):
         candidate = folder / FOLDER
-        if _is_ours(candidate):
+        if _is_own_folder(candidate):
             return candidate
         if folder == home or os.path.lexists(folder / ".git"):
             return None
     return None
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether a folder is there, and its user's: another's on the way up is not for us to read or fill."""
+def _is_own_folder(folder: Path) -> bool:
+    """Return True for an existing folder of this user; others are not used."""
     try:
         status = folder.stat()
     except OSError:

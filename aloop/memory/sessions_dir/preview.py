@@ -1,6 +1,7 @@
-"""The first lines of a session file: all that a listing needs of sessions it does not show.
+"""Parts of a session: header, title, listing row, first question, last messages.
 
-One row of a listing, as its session's file tells it.
+Listings and searches need these of thousands of sessions. Except for the row, each is read from the start or the end
+of the file, and the whole file is parsed only if that is not enough.
 """
 
 from __future__ import annotations
@@ -11,15 +12,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.errors import SessionFileError
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.schema import EPOCH, parse_time
 from aloop.memory.codec.serialization import load_session, peek_title
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME, SessionSummary
+from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.sessions_dir.ids import short_name
 
 HEADER_SIZE = 512
+"""Bytes that hold the header of a file written by aloop."""
+_TITLE_SIZE = 16_384
+_QUESTION_SIZE = 8_192
+ENDING_SIZE = 128_000
+"""Bytes read for the last messages: more than a screen shows, and parsed in a few milliseconds."""
 
-# The lines with which every file of ours begins. Anything else is read whole.
+# The first lines of every file that aloop writes. Other files are read whole.
 _HEADER = re.compile(
     rb"(?:#[^\n]*\n)*"
     rb"id: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n"
@@ -30,9 +38,10 @@ _HEADER = re.compile(
 
 
 class SessionHeader(NamedTuple):
-    """What a folder's session file says of itself. Without a readable id, ``id`` is the end of the folder's name.
+    """The header of the session file in ``folder``.
 
-    No dataclass, which takes three times as long to make ten thousand of.
+    Without a readable ID, ``id`` is the end of the folder's name. This is a named tuple, because 10,000 dataclass
+    instances take three times as long to make.
     """
 
     folder: str
@@ -43,23 +52,23 @@ class SessionHeader(NamedTuple):
 
 
 def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader | None:
-    """Return the head of one session; None for a folder that holds no session file (yet)."""
-    # Text, not Path: ten thousand of these make a listing.
+    """Return the header of a session, or None if the folder has no session file (yet)."""
+    # A str, not a Path: a listing may make 10,000 of these.
     path = f"{sessions_dir}/{folder}/{FILE_NAME}"
     try:
         match = _HEADER.match(fs.read(path, HEADER_SIZE))
         if match:
-            identity, updated_at, double, single = match.groups()
+            session_id, updated_at, double, single = match.groups()
             updated = parse_time(updated_at.decode(errors="replace"))
             if updated is not None:
                 title = double or (single or b"").replace(b"''", b"'")
-                return SessionHeader(folder, identity.decode(), updated, title.decode(errors="replace"))
+                return SessionHeader(folder, session_id.decode(), updated, title.decode(errors="replace"))
         return _read_whole(fs, Path(path), folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        reason = SessionFileError(Path(path), 0, 0, f"can not be opened: {error.strerror or error}")
-        return SessionHeader(folder, short_name(folder), _modified(fs, Path(path)), problem=reason)
+        problem = unreadable(Path(path), error)
+        return SessionHeader(folder, short_name(folder), _modified(fs, Path(path)), problem=problem)
 
 
 def _read_whole(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
@@ -67,13 +76,13 @@ def _read_whole(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
         session = load_session(fs.read(path), path)
     except SessionFileError as error:
         return SessionHeader(folder, short_name(folder), _modified(fs, path), problem=error)
-    # One that somebody typed need not tell the time; by 1970 it would be the last of all.
+    # A file written by hand may have no time; 1970 would make it the last of the list.
     updated_at = _modified(fs, path) if session.updated_at == EPOCH else session.updated_at
     return SessionHeader(folder, session.id, updated_at, session.title)
 
 
 def _modified(fs: FileSystem, path: Path) -> datetime:
-    """Return when a file was changed; where that can not be told, when its folder was."""
+    """Return the modification time of a file, or of its folder if that fails."""
     try:
         status = fs.lstat(path)
     except OSError:
@@ -81,32 +90,79 @@ def _modified(fs: FileSystem, path: Path) -> datetime:
     return datetime.fromtimestamp(status.st_mtime).astimezone()
 
 
-_BEGINNING = 16_384
-"""Bytes of a file in which its title, or its first question, is looked for before the whole of it is read."""
-
-
-def read_title(fs: FileSystem, sessions_dir: Path, head: SessionHeader) -> str | None:
-    """Return a session's title, told by the beginning of its file alone; None when that does not tell."""
+def read_title(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> str | None:
+    """Return the title as far as the start of the file shows it, else None."""
     try:
-        return peek_title(fs.read(sessions_dir / head.folder / FILE_NAME, _BEGINNING))
+        return peek_title(fs.read(sessions_dir / header.folder / FILE_NAME, _TITLE_SIZE))
     except OSError:
         return None
 
 
-def read_summary(fs: FileSystem, sessions_dir: Path, head: SessionHeader) -> SessionSummary:
-    """Return the row of one session; a file that can not be read is a row with a problem, never an error."""
-    path = sessions_dir / head.folder / FILE_NAME
-    problem = head.problem
-    if problem is None:
+def read_summary(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> SessionSummary:
+    """Return the listing row of a session.
+
+    An unreadable file gives a row with a ``problem``, not an error.
+    """
+    path = sessions_dir / header.folder / FILE_NAME
+    try:
+        if header.problem:
+            raise header.problem
+        session = load_session(fs.read(path), path)
+    except (SessionFileError, OSError) as error:
+        problem = unreadable(path, error) if isinstance(error, OSError) else error
+        return SessionSummary(header.id, header.updated_at, header.updated_at, 0, "", path, str(problem))
+    updated_at = header.updated_at if session.updated_at == EPOCH else session.updated_at
+    created_at = updated_at if session.created_at == EPOCH else session.created_at
+    return SessionSummary(session.id, created_at, updated_at, len(session.messages), session.title, path)
+
+
+_MAX_QUESTION = 300
+_FIRST_QUESTION = re.compile(
+    rb"\n *- +role: *['\"]?user['\"]?[ \t]*\n(?P<margin> *)content: *"
+    rb"(?:[|>][^\n]*\n(?P<block>(?:(?P=margin) [^\n]*\n|[ \t]*\n)*)"
+    rb'|"(?P<double>(?:[^"\\]|\\.)*)"?'
+    rb"|'(?P<single>[^']*)'?"
+    rb"|(?P<plain>[^\n]*))",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\(?:\n *|[nrt ])|\\(?=[\"\\])")
+
+
+def read_first_question(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> str:
+    """Return the first user message as far as the start of the file shows it.
+
+    Raises OSError.
+    """
+    return find_first_question(fs.read(f"{sessions_dir}/{header.folder}/{FILE_NAME}", _QUESTION_SIZE))
+
+
+def find_first_question(start: bytes) -> str:
+    """Return the first user message in the first bytes of a file, on one line.
+
+    It is empty if the message is not in them, and has at most 300 characters. It is meant for searching: a character
+    cut in the middle or an escape may be lost.
+    """
+    found = _FIRST_QUESTION.search(start)
+    if found is None:
+        return ""
+    text = found[found.lastgroup or 0]
+    line = text[: 4 * _MAX_QUESTION].decode(errors="ignore")
+    return " ".join(_ESCAPE.sub(" ", line).split())[:_MAX_QUESTION]
+
+
+_ANY_HEADER = b"id: 00000000-0000-0000-0000-000000000000\nmessages:\n"
+_ITEM = b"\n  - role: "
+
+
+def read_ending(data: bytes, path: Path) -> tuple[LLMMessage, ...]:
+    """Return the last messages of the session in ``data``, or all of a short one.
+
+    Raises SessionFileError.
+    """
+    start = data.find(_ITEM, len(data) - ENDING_SIZE) if len(data) > ENDING_SIZE else -1
+    if start >= 0:
         try:
-            session = load_session(fs.read(path), path)
-        except SessionFileError as error:
-            problem = error
-        except OSError as error:
-            problem = SessionFileError(path, 0, 0, f"can not be opened: {error.strerror or error}")
-        else:
-            count = len(session.messages)
-            updated_at = head.updated_at if session.updated_at == EPOCH else session.updated_at
-            created_at = updated_at if session.created_at == EPOCH else session.created_at
-            return SessionSummary(session.id, created_at, updated_at, count, session.title, path)
-    return SessionSummary(head.id, head.updated_at, head.updated_at, 0, "", path, str(problem))
+            return load_session(_ANY_HEADER + data[start + 1 :], path).messages
+        except SessionFileError:
+            pass  # not laid out as aloop does it: parse the whole file
+    return load_session(data, path).messages

@@ -1,7 +1,7 @@
-"""Deleted sessions: whole folders in ``.trash`` of the sessions folder, until somebody purges them.
+"""Deleted sessions: whole folders in ``.trash``, until they are purged.
 
-A folder keeps its name there, followed by a dot and the time of its deletion. What a hand put there without such a
-mark is a deleted session too. Links are none of ours: they are neither listed nor followed, and stay.
+A deleted folder has its name extended by a dot and the time of deletion. A folder moved there by hand, without a time,
+counts as a deleted session too. Links are neither listed nor followed nor removed.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from aloop.errors import AmbiguousPrefix, SessionError, SessionExists, SessionNo
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SessionSummary
-from aloop.memory.session_folder.session_file import MARK_FORMAT, time_mark
+from aloop.memory.session_folder.session_file import TIME_FORMAT, time_mark
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, duplicate_id
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import add_to_index, read_index, write_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header, read_summary
 
 FOLDER_NAME = ".trash"
-_MARKED = re.compile(r"(.+)\.(\d{8}T\d{6}\.\d{6})")
+_NAME = re.compile(r"(.+)\.(\d{8}T\d{6}\.\d{6})")
 
 
 @dataclass(frozen=True, slots=True)
 class TrashedSession:
-    """A session in the trash. ``summary.path`` is where its file lies now, ``size`` what its folder takes in bytes."""
+    """A session in the trash.
+
+    ``summary.path`` is its file there, ``size`` the bytes in its folder.
+    """
 
     summary: SessionSummary
     deleted_at: datetime
@@ -47,20 +50,23 @@ class TrashedSession:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A folder in the trash: the name it had before, when it came, and what its file says, None where it has none."""
+    """A folder in the trash, with its ``original`` name.
+
+    ``header`` is None if it has no session file.
+    """
 
     name: str
-    origin: str
+    original: str
     deleted_at: datetime
-    head: SessionHeader | None
+    header: SessionHeader | None
 
     @property
     def id(self) -> str:
-        return self.head.id if self.head else short_name(self.origin)
+        return self.header.id if self.header else short_name(self.original)
 
 
 class Trash:
-    """The trash of one sessions folder. Methods raise OSError, and the errors of ``aloop.errors`` that they name."""
+    """The trash of a sessions folder; methods raise OSError too."""
 
     def __init__(self, fs: FileSystem, sessions_dir: Path) -> None:
         self._fs = fs
@@ -68,14 +74,17 @@ class Trash:
         self.path = sessions_dir / FOLDER_NAME
 
     def take(self, entry: Entry) -> Path:
-        """Move a session's folder here and return where it is now; raises SessionBusy."""
+        """Move a session's folder to the trash and return its path there.
+
+        Raises SessionBusy.
+        """
         source = self._dir / entry.folder
-        # Refused while another shell has it open: that one would go on writing into the trash.
+        # A shell that has the session open would continue to write into the trash.
         held = OpenLock(self._fs, source, entry.id)
         try:
             with write_lock(self._fs, source, entry.id):
                 self._make_folder()
-                target = self.path / f"{entry.folder}.{time_mark(datetime.now().astimezone())}"
+                target = self.path / f"{entry.folder}.{time_mark()}"
                 self._fs.rename(source, target)
         finally:
             held.release()
@@ -87,34 +96,36 @@ class Trash:
         return target
 
     def contents(self, prefix: str | None = None) -> list[TrashedSession]:
-        """Return what lies here, what was deleted last first; with ``prefix`` (lower case) the one session it means.
+        """Return the deleted sessions, last deleted first.
 
-        A session that was deleted twice is here twice. Raises SessionNotFound, AmbiguousPrefix.
+        With ``prefix`` (lower case), only the session that has it; one deleted twice is listed twice. Raises
+        SessionNotFound, AmbiguousPrefix.
         """
         items = list(self._items()) if prefix is None else self._find(prefix)
         return [self._describe(item) for item in items]
 
     def has(self, name: str) -> bool:
-        """Whether a session lies here under just this name, or had it before."""
-        return any(name in {item.id, duplicate_id(item.origin), item.name.lower()} for item in self._items())
+        """Return True if exactly this ID or folder name, now or before, is in the trash."""
+        return any(name in {item.id, duplicate_id(item.original), item.name.lower()} for item in self._items())
 
     def restore(self, prefix: str) -> SessionSummary:
-        """Move the session that ``prefix`` (lower case) means back to its place, as it was when it was deleted last.
+        """Move a session back to its place.
 
-        ``prefix`` may also be the name of its folder, before or here.
-        Raises SessionNotFound, AmbiguousPrefix, and SessionExists where its id or its folder's name is taken.
+        ``prefix`` (lower case) is of its ID, or the name of its folder, now or before. Of a session deleted several
+        times, the version deleted last is restored. Raises SessionNotFound, AmbiguousPrefix, and SessionExists if its
+        ID or the name of its folder is taken.
         """
         item = self._find(prefix)[0]
-        if item.head is None:
-            raise SessionError(f"{self.path / item.name} holds no {FILE_NAME}: there is nothing to restore.")
-        # Asked for by its folder's name, it comes back as what it was: one of two with the same id.
-        by_name = prefix == duplicate_id(item.origin) != item.id
-        others = [] if item.head.problem or by_name else Catalog(self._fs, self._dir).find(item.id)
+        if item.header is None:
+            raise SessionError(f"{self.path / item.name} has no {FILE_NAME}, so there is nothing to restore.")
+        # Named by its folder, it may be one of two sessions with the same ID.
+        by_name = prefix == duplicate_id(item.original) != item.id
+        others = [] if item.header.problem or by_name else Catalog(self._fs, self._dir).find(item.id)
         if others:
             raise SessionExists(item.id, self._dir / others[0].folder)
-        target = self._dir / item.origin
+        target = self._dir / item.original
         try:
-            # The name is taken first: a folder may be renamed over an empty one, and over nothing else.
+            # Reserve the name: a folder can be renamed over an empty folder, and only over that.
             self._fs.mkdir(target)
         except FileExistsError:
             raise SessionExists(item.id, target) from None
@@ -125,19 +136,19 @@ class Trash:
             raise
         self._fs.sync_folder(self._dir)
         self._fs.sync_folder(self.path)
-        # Read again, for what is wrong with it tells its place.
-        head = read_header(self._fs, str(self._dir), item.origin) or item.head
-        if head.problem is None:
-            add_to_index(self._fs, self._dir, head.folder, head.id)
-        summary = read_summary(self._fs, self._dir, head)
-        return replace(summary, id=Catalog(self._fs, self._dir).duplicate_ids().get(item.origin, summary.id))
+        # Read it again: the text of a problem includes the path.
+        header = read_header(self._fs, str(self._dir), item.original) or item.header
+        if header.problem is None:
+            add_to_index(self._fs, self._dir, header.folder, header.id)
+        summary = read_summary(self._fs, self._dir, header)
+        return replace(summary, id=Catalog(self._fs, self._dir).duplicate_ids().get(item.original, summary.id))
 
     def purge(self, sessions: Iterable[TrashedSession]) -> None:
-        """Remove sessions of the trash for good; those that have left it meanwhile are passed over."""
-        # A name alone, and one that is listed: whatever path the record tells, nothing outside is touched.
+        """Delete sessions permanently; those no longer in the trash are skipped."""
+        # Only names in the trash count, so that no path in a record can reach anything outside.
         here = {item.name for item in self._items()}
         for name in sorted(here.intersection(session.folder.name for session in sessions)):
-            with contextlib.suppress(FileNotFoundError):  # somebody else purges too
+            with contextlib.suppress(FileNotFoundError):  # another process purges too
                 self._fs.remove_tree(self.path, name)
         if here:
             self._fs.sync_folder(self.path)
@@ -145,42 +156,42 @@ class Trash:
     def _make_folder(self) -> None:
         try:
             self._fs.mkdir(self.path)
-            # What is moved into it must not go down with it in a power cut.
+            # A power cut must not lose the new folder with the session in it.
             self._fs.sync_folder(self._dir)
         except FileExistsError:
-            self._is_there()
+            self._exists()
 
-    def _is_there(self) -> bool:
-        """Whether there is a trash at all; a link or a file in its place is refused, wherever that leads."""
+    def _exists(self) -> bool:
+        """Return True if there is a trash; raises StorageError if it is not a folder."""
         try:
             status = self._fs.lstat(self.path)
         except FileNotFoundError:
             return False
         if not stat.S_ISDIR(status.st_mode):
-            raise StorageError(f"{self.path} is no folder, and a link is not followed. Move it away.", self.path)
+            raise StorageError(f"{self.path} is not a folder (links are not followed). Move it away.", self.path)
         return True
 
     def _items(self) -> list[_Item]:
-        if not self._is_there():
+        if not self._exists():
             return []
         items = [self._item(name) for name in self._fs.folders(self.path)]
         return sorted(items, key=lambda item: (item.deleted_at, item.name), reverse=True)
 
     def _item(self, name: str) -> _Item:
-        origin, deleted_at = _unmarked(name)
+        original, deleted_at = _split_name(name)
         if deleted_at is None:
-            # Renaming changes this time of a folder, and nothing else does here.
+            # In the trash, only the move changes this time.
             deleted_at = datetime.fromtimestamp(self._fs.lstat(self.path / name).st_ctime).astimezone()
-        head = read_header(self._fs, str(self.path), name)
-        if head and head.problem:
-            head = head._replace(id=short_name(origin))
-        return _Item(name, origin, deleted_at, head)
+        header = read_header(self._fs, str(self.path), name)
+        if header and header.problem:
+            header = header._replace(id=short_name(original))
+        return _Item(name, original, deleted_at, header)
 
     def _find(self, prefix: str) -> list[_Item]:
         items = self._items()
         found = [item for item in items if prefix == item.name.lower()]
-        found = found or [item for item in items if item.id.startswith(prefix) or prefix == duplicate_id(item.origin)]
-        # A broken session has a short id, with which a sound copy's may begin.
+        found = found or [item for item in items if item.id.startswith(prefix) or prefix == duplicate_id(item.original)]
+        # A broken session has a short ID, which may also be the start of an intact copy's ID.
         found = [item for item in found if item.id == prefix] or found
         ids = sorted({item.id for item in found})
         if not ids:
@@ -191,10 +202,10 @@ class Trash:
 
     def _describe(self, item: _Item) -> TrashedSession:
         path = self.path / item.name
-        if item.head:
-            summary = read_summary(self._fs, self.path, item.head)
+        if item.header:
+            summary = read_summary(self._fs, self.path, item.header)
         else:
-            problem = f"{path} holds no {FILE_NAME}"
+            problem = f"{path} has no {FILE_NAME}"
             summary = SessionSummary(item.id, item.deleted_at, item.deleted_at, 0, "", path / FILE_NAME, problem)
         return TrashedSession(summary, item.deleted_at, sum(self._sizes(path)))
 
@@ -207,10 +218,10 @@ class Trash:
                 yield status.st_size
 
 
-def _unmarked(name: str) -> tuple[str, datetime | None]:
-    """Return the name that a folder had before it came here, and when it came: None without a mark."""
-    match = _MARKED.fullmatch(name)
+def _split_name(name: str) -> tuple[str, datetime | None]:
+    """Return a deleted folder's original name and time of deletion, if it has one."""
+    match = _NAME.fullmatch(name)
     if match:
-        with contextlib.suppress(ValueError):  # digits that are no time
-            return match.group(1), datetime.strptime(match.group(2), MARK_FORMAT).astimezone()
+        with contextlib.suppress(ValueError):  # digits that are not a time
+            return match.group(1), datetime.strptime(match.group(2), TIME_FORMAT).astimezone()
     return name, None

@@ -1,4 +1,4 @@
-"""What a change does to a text, as a unified diff."""
+"""Unified diffs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Code = tuple[str, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """A unified diff, empty when nothing changes, and its lines counted."""
+    """A unified diff, empty if nothing changes, with its line counts."""
 
     text: str
     added: int
@@ -22,8 +22,8 @@ class Diff:
 
 
 def make_diff(before: str | None, after: str, name: str) -> Diff:
-    """Return what turns ``before`` into ``after``; None stands for a file that is not there."""
-    # Lines end with a line feed and nothing else: a form feed or U+2028 is a character like any other.
+    """Return the diff from ``before`` (None for a new file) to ``after``."""
+    # Split at line feeds only: str.splitlines would also split at a form feed or U+2028.
     old, new = list(io.StringIO(before or "")), list(io.StringIO(after))
     lines = [line for hunk in _hunks(old, new) for line in hunk]
     added = sum(line.startswith("+") for line in lines)
@@ -34,7 +34,10 @@ def make_diff(before: str | None, after: str, name: str) -> Diff:
 
 
 class _Matcher(difflib.SequenceMatcher[str]):
-    """Compares only what lies between the first and the last change: a small change to a long file costs no time."""
+    """Compares only the part between the first and the last change.
+
+    This makes small changes to long files fast.
+    """
 
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         super().__init__()
@@ -42,8 +45,8 @@ class _Matcher(difflib.SequenceMatcher[str]):
 
     def get_opcodes(self) -> list[_Code]:  # type: ignore[override]  # the same tuples, without their literals
         old, new = self._old, self._new
-        first = _alike(old, new)
-        last = _alike(old[first:][::-1], new[first:][::-1])
+        first = _count_equal(old, new)
+        last = _count_equal(old[first:][::-1], new[first:][::-1])
         old_end, new_end = len(old) - last, len(new) - last
         between = difflib.SequenceMatcher(None, old[first:old_end], new[first:new_end])
         codes: list[_Code] = [
@@ -70,13 +73,16 @@ def _hunk(old: Sequence[str], new: Sequence[str], group: Sequence[_Code], head: 
             yield from (f"+{line}" for line in new[c:d])
 
 
-def _alike(old: Sequence[str], new: Sequence[str]) -> int:
-    """Return how many lines at the beginning are the same."""
+def _count_equal(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return the number of equal lines at the start."""
     return next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
 
 def _range(start: int, end: int) -> str:
-    """Return a range of lines as diffs write it: counted from 1, but an empty one by the line before it."""
+    """Return a line range in diff notation.
+
+    Lines count from 1; an empty range names the line before it.
+    """
     if end - start == 1:
         return str(start + 1)
     return f"{start + 1 if end > start else start},{end - start}"

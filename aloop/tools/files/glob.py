@@ -1,9 +1,8 @@
-"""File name patterns: ``*``, ``?``, ``[…]``, ``{a,b}`` and ``**``, matched one path part at a time.
+"""File name patterns, and a walk through a folder tree that matches them.
 
-A pattern is a small automaton over the parts of a path. Walking a tree with it knows at each folder whether anything
-below can still match, and no pattern takes longer than its length times the number of names.
-
-A walk through the folders below one, in order of name, that follows no link.
+Patterns support ``*``, ``?``, ``[…]``, ``{a,b}`` and ``**``. A pattern is a small automaton over the parts of a path:
+at each folder the walk knows if anything below can still match, and matching takes at most the pattern's length times
+the number of names.
 """
 
 from __future__ import annotations
@@ -18,33 +17,40 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.errors import ToolError
+from aloop.text import quantity
 
 State = tuple[int, int]
-"""Which alternative, and how many of its parts have matched."""
+"""The index of an alternative, and the number of its parts that have matched."""
+
+IGNORED = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".aloop"})
+"""Folders that are listed but not entered: their contents are generated and rarely wanted."""
+
+MOST_VISITED = 200_000
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _MOST_ALTERNATIVES = 64
 
 
 class Glob:
-    """A compiled pattern; raises ToolError for one that reaches out of the folder it is applied to.
+    """A compiled pattern; raises ToolError if it could leave its folder.
 
-    As in a shell, a name that begins with a dot is matched only by a part that begins with one, or when ``hidden``.
+    As in a shell, names that begin with a dot match only parts that begin with a dot, unless ``hidden`` is set.
     """
 
     def __init__(self, pattern: str, *, hidden: bool = False) -> None:
         if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
-            raise ToolError(f"The pattern {pattern!r} leaves its folder. Name the folder in `path` instead.")
+            raise ToolError(f"The pattern {pattern!r} leaves its folder. Pass that folder as `path` instead.")
         self._hidden = hidden
         self._alternatives = [
-            [part for part in alternative.split("/") if part not in ("", ".")] for alternative in _spelled_out(pattern)
+            [part for part in alternative.split("/") if part not in ("", ".")]
+            for alternative in _expand_braces(pattern)
         ]
         parts = {part for alternative in self._alternatives for part in alternative}
         self._regexes = {part: re.compile(fnmatch.translate(part), re.DOTALL) for part in parts}
         self.start = self._closed((number, 0) for number in range(len(self._alternatives)))
 
     def advance(self, states: frozenset[State], name: str) -> frozenset[State]:
-        """Return the states after one more part of a path; none means that it leads nowhere."""
+        """Return the states after one more part of a path; empty if none matches."""
         reached: list[State] = []
         for number, index in states:
             alternative = self._alternatives[number]
@@ -53,11 +59,11 @@ class Glob:
         return self._closed(reached)
 
     def accepts(self, states: frozenset[State]) -> bool:
-        """Whether the path that led to ``states`` is matched."""
+        """Return True if the path that led to ``states`` matches."""
         return any(index == len(self._alternatives[number]) for number, index in states)
 
-    def goes_on(self, states: frozenset[State]) -> bool:
-        """Whether anything below the path that led to ``states`` can match."""
+    def can_match_below(self, states: frozenset[State]) -> bool:
+        """Return True if anything below the path that led to ``states`` can match."""
         return any(index < len(self._alternatives[number]) for number, index in states)
 
     def _matches(self, part: str, name: str) -> bool:
@@ -66,7 +72,7 @@ class Glob:
         return part == "**" or self._regexes[part].match(name) is not None
 
     def _closed(self, states: Iterable[State]) -> frozenset[State]:
-        """Add the states that ``**`` reaches by matching no part at all."""
+        """Add the states that ``**`` reaches by matching nothing."""
         closed: set[State] = set()
         for number, first in states:
             index = first
@@ -78,8 +84,8 @@ class Glob:
         return frozenset(closed)
 
 
-def _spelled_out(pattern: str) -> list[str]:
-    """Return the patterns that the braces stand for: ``*.{c,h}`` is ``*.c`` and ``*.h``."""
+def _expand_braces(pattern: str) -> list[str]:
+    """Return the pattern with its braces expanded: ``*.{c,h}`` is ``*.c`` and ``*.h``."""
     waiting, done = [pattern], []
     while waiting:
         text = waiting.pop(0)
@@ -89,14 +95,8 @@ def _spelled_out(pattern: str) -> list[str]:
         else:
             waiting += [text[: braces.start()] + choice + text[braces.end() :] for choice in braces[1].split(",")]
         if len(waiting) + len(done) > _MOST_ALTERNATIVES:
-            raise ToolError(f"The braces in {pattern!r} stand for more than {_MOST_ALTERNATIVES} patterns.")
+            raise ToolError(f"The braces in {pattern!r} expand to more than {_MOST_ALTERNATIVES} patterns. Use fewer.")
     return done
-
-
-IGNORED = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".aloop"})
-"""Folders that are named but not entered: machines fill them, and nobody means them."""
-
-MOST_VISITED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,10 @@ class Entry:
 
 
 class Walk:
-    """Iterate over what ``glob`` matches below ``start``.
+    """Iterates over the entries below ``start`` that match ``glob``; follows no links.
 
-    ``unreadable`` counts the folders that could not be opened, ``exhausted`` is False when the walk ended before the
-    tree did, after MOST_VISITED names.
+    Entries come in order of name. ``unreadable`` counts the folders that could not be opened. ``exhausted`` is False
+    if the walk ended early, because ``stop`` was set or after MOST_VISITED names.
     """
 
     def __init__(self, start: Path, glob: Glob, stop: threading.Event) -> None:
@@ -124,7 +124,7 @@ class Walk:
         self.exhausted = True
 
     def __iter__(self) -> Iterator[Entry]:
-        # A stack, not recursion: trees are deeper than Python's stack when someone wants them to be.
+        # A stack, not recursion: a tree can be deeper than Python's recursion limit.
         folders = [self._entries(self._start, "", self._glob.start)]
         while folders:
             if (found := next(folders[-1], None)) is None:
@@ -133,16 +133,16 @@ class Walk:
             entry, states = found
             if self._glob.accepts(states):
                 yield entry
-            if entry.kind == "folder" and entry.path.name not in IGNORED and self._glob.goes_on(states):
+            if entry.kind == "folder" and entry.path.name not in IGNORED and self._glob.can_match_below(states):
                 folders.append(self._entries(entry.path, f"{entry.relative}/", states))
 
     def notes(self) -> list[str]:
-        """Return what a reader of the result should know of the walk, once it is over."""
+        """Return notes about the finished walk for the reader of the result."""
         notes = []
         if self.unreadable:
-            notes.append(f"[Folders that could not be read: {self.unreadable:,}.]")
+            notes.append(f"[Skipped {quantity(self.unreadable, 'folder')} that could not be read.]")
         if not self.exhausted:
-            notes.append(f"[The walk ended after {MOST_VISITED:,} names: name a folder further down.]")
+            notes.append(f"[Stopped after {MOST_VISITED:,} names. Pass a deeper folder as `path`.]")
         return notes
 
     def _entries(self, folder: Path, prefix: str, states: frozenset[State]) -> Iterator[tuple[Entry, frozenset[State]]]:

@@ -1,7 +1,4 @@
-"""The tools that look at files: ``read_file`` and ``list_files``.
-
-What the tools that look at files have in common: inside the working directory they may, outside they ask.
-"""
+"""The tools ``read_file`` and ``list_files``, and their base class."""
 
 from __future__ import annotations
 
@@ -18,9 +15,16 @@ from aloop.tools.files.glob import Entry, Glob, Walk
 from aloop.tools.files.text_file import MOST_LINES, excerpt, open_plain
 from aloop.tools.files.workspace import Workspace
 
+MOST_LISTED = 500
+
+_MARKS = {"folder": "/", "link": " (link)", "other": " (not a regular file)", "file": ""}
+
 
 class ReadOnlyFileTool(Tool):
-    """Looks at what the argument ``path`` names, at the working directory itself when it is left out."""
+    """Reads the path in the argument ``path``, by default the working directory.
+
+    Paths inside the working directory need no permission; others do.
+    """
 
     only_reads = True
 
@@ -32,45 +36,55 @@ class ReadOnlyFileTool(Tool):
         if self._workspace.admits(path):
             return await super().prepare(arguments)
         request = PermissionRequest(("outside",), f"{self.name} outside the working directory", str(path))
-        # Allowed is the path that was shown: a link that leads elsewhere by then is met by the fence.
-        allowed = self._workspace.with_gate(path)
-        return Action(lambda _tell: self.look(allowed, arguments), request)
+        # Only the real path that the user saw is admitted: if a link changes before the call, the call is refused.
+        admitted = self._workspace.admitting(path)
+        return Action(lambda _on_output: self.read(admitted, arguments), request)
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        return await self.look(self._workspace, arguments)
+        return await self.read(self._workspace, arguments)
 
     @abstractmethod
-    async def look(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
-        """Do it, within the fence of ``workspace``."""
-
-
-MOST_LISTED = 500
-
-_MARKS = {"folder": "/", "link": " (link)", "other": " (not a regular file)", "file": ""}
+    async def read(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
+        """Run the call with the paths that ``workspace`` admits."""
 
 
 class ReadFile(ReadOnlyFileTool):
-    """Shows the lines of a text file."""
+    """Returns lines of a text file."""
 
     name = "read_file"
     description = (
-        "Read a text file in the working directory. Long files come in parts: the end of the text then says at which "
-        "`offset` to go on."
+        "Read a text file. Returns its lines as they are, without line numbers. Use it before you edit a file, and "
+        "when you know which file you need; to find text in several files, use search_files, and to see what a folder "
+        f"contains, use list_files. Returns at most {MOST_LINES:,} lines or about 29 KB per call. A longer file ends "
+        "with a note that gives the `offset` to continue at. Binary files are refused. A path outside the working "
+        "directory needs the user's permission."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
-            "path": {"type": "string", "description": "Relative to the working directory, or absolute inside it."},
-            "offset": {"type": "integer", "minimum": 1, "description": "First line to show, counted from 1."},
-            "limit": {"type": "integer", "minimum": 1, "maximum": MOST_LINES, "description": "Most lines to show."},
+            "path": {
+                "type": "string",
+                "description": "The file, relative to the working directory or absolute. Example: `src/app.py`",
+            },
+            "offset": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "The first line to return, counted from 1. Default 1.",
+            },
+            "limit": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MOST_LINES,
+                "description": f"The maximum number of lines to return. Default {MOST_LINES}.",
+            },
         },
         "required": ["path"],
         "additionalProperties": False,
     }
     headline = "path"
 
-    async def look(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
-        # JSON knows one kind of number: 2.0 is a valid integer to the schema.
+    async def read(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
+        # JSON has one kind of number: 2.0 is a valid integer for the schema.
         offset, limit = int(arguments.get("offset", 1)), int(arguments.get("limit", MOST_LINES))
 
         def work(stop: threading.Event) -> str:
@@ -81,35 +95,46 @@ class ReadFile(ReadOnlyFileTool):
 
 
 class ListFiles(ReadOnlyFileTool):
-    """Shows the names in a folder, or those below it that match a pattern."""
+    """Returns the names in a folder, or the paths below it that match a pattern."""
 
     name = "list_files"
     description = (
-        "List the files and folders in a folder of the working directory, sorted by name; folders end with a slash. "
-        "Links are shown and not followed."
+        "List the files and folders in a folder, sorted by name. Folders end with a slash; links are marked and not "
+        "followed. Use it to explore a project or to find files by name; to find files by their contents, use "
+        "search_files. Without `pattern` it lists only the folder itself, not its subfolders. Folders such as .git and "
+        f"node_modules are listed but not entered. Returns at most {MOST_LISTED} names. A path outside the working "
+        "directory needs the user's permission."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
-            "path": {"type": "string", "description": "The folder; the working directory when left out."},
+            "path": {
+                "type": "string",
+                "description": "The folder, relative to the working directory or absolute. Default: the working "
+                "directory.",
+            },
             "pattern": {
                 "type": "string",
-                "description": "`*.py` lists the Python files in the folder itself, `**/*.py` those at any depth.",
+                "description": "A glob, relative to `path`. `*.py` matches Python files in the folder itself, "
+                "`**/*.py` at any depth, `src/**/*.{c,h}` both kinds below src. Default `*`.",
             },
-            "hidden": {"type": "boolean", "description": "Show names that begin with a dot, too."},
+            "hidden": {
+                "type": "boolean",
+                "description": "Include names that begin with a dot. Default false.",
+            },
         },
         "additionalProperties": False,
     }
     headline = "path"
 
-    async def look(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
+    async def read(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
         shown = arguments.get("path", ".")
         glob = Glob(arguments.get("pattern", "*"), hidden=arguments.get("hidden", False))
 
         def work(stop: threading.Event) -> str:
             folder = workspace.resolve(shown)
             if not folder.is_dir():
-                raise ToolError(f"{shown!r} is a file: read_file shows what is in it.")
+                raise ToolError(f"{shown!r} is a file, not a folder. Use read_file to read it.")
             return _listing(Walk(folder, glob, stop), shown)
 
         return ToolResult(await in_thread(work))
@@ -124,11 +149,11 @@ def _listing(walk: Walk, shown: str) -> str:
     if not lines:
         lines = [f"Nothing in {shown!r} matches."]
     if count > MOST_LISTED:
-        lines.append(f"[The first {MOST_LISTED:,} of {count:,}: a narrower pattern shows the rest.]")
+        lines.append(f"[Showing the first {MOST_LISTED:,} of {count:,} names. Use a narrower pattern to see the rest.]")
     return "\n".join(lines + walk.notes())
 
 
 def _line(entry: Entry) -> str:
-    # A line end in a name would look like two names.
+    # A line break in a name would look like two names.
     name = entry.relative.replace("\n", "\\n").replace("\r", "\\r")
     return name + _MARKS[entry.kind]

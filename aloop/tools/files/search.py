@@ -1,7 +1,4 @@
-"""The tool that looks for text in files: ``search_files``.
-
-The parent's side of a search: it starts the matcher, listens to it, and kills it when time or patience is over.
-"""
+"""The tool ``search_files``; a child process does the matching."""
 
 from __future__ import annotations
 
@@ -17,23 +14,30 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
+from aloop.text import quantity
 from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool
+from aloop.tools.files.text_file import BINARY_PROBE, OPEN_FLAGS
 from aloop.tools.files.workspace import Workspace
 
 MOST_MATCHES = 200
 MOST_BYTES = 4_000_000
 LONGEST_LINE = 300
+SECONDS = 10.0
+"""Time limit for matching; the matches found by then are returned."""
 
-_MATCHER = Path(__file__).with_name("search_worker.py")
-_MARGIN = 5  # seconds after which a matcher whose parent is gone ends itself, on top of its time
-_PIPE_LIMIT = 1 << 20  # far above the longest line that the matcher writes
+_WORKER = Path(__file__).with_name("search_worker.py")
+_MARGIN = 5  # seconds beyond the time limit after which a worker whose parent died ends itself
+_PIPE_LIMIT = 1 << 20  # far above the longest line that the worker writes
 
 
 @dataclass(slots=True)
 class Matches:
-    """What was found, as (index of the file, line number, text); ``is_late`` when the time was over before the end."""
+    """Matches as (index of the file, line number, text).
+
+    ``skipped`` counts files that were not searched, ``more`` means that MOST_MATCHES was reached.
+    """
 
     lines: list[tuple[int, int, str]] = field(default_factory=list)
     skipped: int = 0
@@ -42,11 +46,16 @@ class Matches:
 
 
 async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool, seconds: float) -> Matches:
-    """Match the lines of ``files``; raises ToolError for a pattern that is none, or that found nothing in its time."""
+    """Match the lines of ``files``.
+
+    Raises ToolError if ``pattern`` is invalid, or if the time is up before the first match.
+    """
     request = {
         "pattern": pattern,
         "ignore_case": ignore_case,
         "files": [str(file) for file in files],
+        "open_flags": OPEN_FLAGS,
+        "binary_probe": BINARY_PROBE,
         "most_matches": MOST_MATCHES,
         "most_bytes": MOST_BYTES,
         "longest_line": LONGEST_LINE,
@@ -61,8 +70,8 @@ async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool
         matches.timed_out = True
         if not matches.lines:
             raise ToolError(
-                f"The search found nothing in {seconds:g} seconds and was stopped. Use a simpler pattern (nested "
-                "repeats such as (a+)+ take for ever) or a narrower path."
+                f"The search was stopped after {seconds:g} seconds without a match. Use a narrower path or a simpler "
+                "pattern: nested repeats such as (a+)+ can take forever."
             ) from None
     finally:
         with suppress(ProcessLookupError):
@@ -74,56 +83,76 @@ async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool
 async def _start() -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-I", "-S", "-X", "utf8", "-W", "ignore", str(_MATCHER)),
+        *("-I", "-S", "-X", "utf8", "-W", "ignore", str(_WORKER)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         limit=_PIPE_LIMIT,
-        start_new_session=True,  # Ctrl-C in the terminal is for the shell, which then kills the matcher
+        start_new_session=True,  # Ctrl-C in the terminal reaches the shell only, which then kills the worker
     )
 
 
 async def _converse(process: asyncio.subprocess.Process, request: bytes, matches: Matches) -> None:
-    assert process.stdin  # noqa: S101  # for the type checker: both were asked for as pipes
+    assert process.stdin  # noqa: S101  # for the type checker: both are pipes
     assert process.stdout  # noqa: S101  # the same
-    with suppress(ConnectionError):  # a matcher that died early says so by the end of its output
+    with suppress(ConnectionError):  # the end of its output shows that the worker died early
         process.stdin.write(request)
         await process.stdin.drain()
     process.stdin.close()
     async for line in process.stdout:
-        said = json.loads(line)
-        if isinstance(said, list):
-            matches.lines.append((said[0], said[1], said[2]))
+        reply = json.loads(line)
+        if isinstance(reply, list):
+            matches.lines.append((reply[0], reply[1], reply[2]))
             continue
-        if "error" in said:
-            raise ToolError(f"The pattern is no regular expression: {said['error']}. For plain text set `literal`.")
-        matches.skipped, matches.more = said["skipped"], said["more"]
+        if "error" in reply:
+            raise ToolError(
+                f"The pattern is not a valid regular expression: {reply['error']}. Set `literal` to search for plain "
+                "text."
+            )
+        matches.skipped, matches.more = reply["skipped"], reply["more"]
         return
-    raise ToolError("The search ended before its time: the process that did it was stopped.")
-
-
-SECONDS = 10.0
-"""How long the matching may take; what was found until then is the answer."""
+    raise ToolError("The search process was stopped before it finished. Try again, or search a narrower path.")
 
 
 class SearchFiles(ReadOnlyFileTool):
-    """Shows the lines that match, as ``path:line: text``."""
+    """Returns the matching lines as ``path:line: text``."""
 
     name = "search_files"
     description = (
-        "Search the text files in the working directory, line by line, for a regular expression of Python's `re` or "
-        "for literal text. Binary files, very large ones, links, hidden names and folders such as node_modules are "
-        "left out."
+        "Search text files for lines that match a regular expression (Python syntax) or plain text. Returns matching "
+        "lines as `path:line: text`. Use it to find where something is defined or used; to find files by name, use "
+        "list_files. Matching is line by line, so a pattern cannot span lines. Hidden files, binary files, files over "
+        "4 MB, links, and folders such as .git and node_modules are skipped. Returns at most "
+        f"{MOST_MATCHES} matches and stops after {SECONDS:g} seconds. A path outside the working directory needs the "
+        "user's permission."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
-            "pattern": {"type": "string", "minLength": 1, "maxLength": 1_000},
-            "literal": {"type": "boolean", "description": "Take the pattern as plain text."},
-            "ignore_case": {"type": "boolean"},
-            "path": {"type": "string", "description": "A folder or one file; the working directory when left out."},
-            "glob": {"type": "string", "description": "Only files such as `*.py` (at any depth) or `docs/**/*.md`."},
-            "hidden": {"type": "boolean", "description": "Look into names that begin with a dot, too."},
+            "pattern": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 1_000,
+                "description": "A regular expression, or plain text if `literal` is true. Example: `def \\w+_config`",
+            },
+            "literal": {
+                "type": "boolean",
+                "description": "Treat `pattern` as plain text, for example to find `main()`. Default false.",
+            },
+            "ignore_case": {"type": "boolean", "description": "Ignore upper and lower case. Default false."},
+            "path": {
+                "type": "string",
+                "description": "A folder to search with its subfolders, or a single file. Default: the working "
+                "directory.",
+            },
+            "glob": {
+                "type": "string",
+                "description": "Search only files that match: `*.py` (at any depth) or `docs/**/*.md`. Default: all.",
+            },
+            "hidden": {
+                "type": "boolean",
+                "description": "Include files and folders whose names begin with a dot. Default false.",
+            },
         },
         "required": ["pattern"],
         "additionalProperties": False,
@@ -134,7 +163,7 @@ class SearchFiles(ReadOnlyFileTool):
         super().__init__(workspace)
         self._seconds = seconds
 
-    async def look(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
+    async def read(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
         shown = arguments.get("path", ".")
         pattern = arguments.get("glob", "*")
         glob = Glob(pattern if "/" in pattern else f"**/{pattern}", hidden=arguments.get("hidden", False))
@@ -153,7 +182,7 @@ def _lines(matches: Matches, files: list[Path], workspace: Workspace) -> list[st
 
 
 def _candidates(start: Path, glob: Glob, stop: threading.Event) -> tuple[list[Path], list[str]]:
-    """Return the files to look into, and what there is to say about the way to them."""
+    """Return the files to search, and notes about the walk that found them."""
     if not start.is_dir():
         return [start], []
     walk = Walk(start, glob, stop)
@@ -164,11 +193,11 @@ def _candidates(start: Path, glob: Glob, stop: threading.Event) -> tuple[list[Pa
 def _notes(matches: Matches, count: int) -> list[str]:
     notes = []
     if not matches.lines and not matches.timed_out:
-        notes.append(f"No match in {count:,} {'file' if count == 1 else 'files'}.")
+        notes.append(f"No match in {quantity(count, 'file')}.")
     if matches.timed_out:
-        notes.append("[Stopped for lack of time: there may be more. A simpler pattern or a narrower path is faster.]")
+        notes.append("[The search timed out: there may be more matches. Use a simpler pattern or a narrower path.]")
     if matches.more:
-        notes.append(f"[The first {MOST_MATCHES:,} matches: there are more. A narrower pattern or path shows them.]")
+        notes.append(f"[Showing the first {MOST_MATCHES:,} matches. Use a narrower pattern or path to see the rest.]")
     if matches.skipped:
-        notes.append(f"[Left out, as binary, too large or not readable: {matches.skipped:,}.]")
+        notes.append(f"[Skipped {quantity(matches.skipped, 'file')}: binary, too large or unreadable.]")
     return notes

@@ -1,8 +1,7 @@
-"""The working directory as a fence: every path that a model names goes through here before it is touched."""
+"""The working directory as a boundary for the paths that a model names."""
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from itertools import islice
@@ -10,60 +9,65 @@ from pathlib import Path
 
 from aloop.errors import ToolError
 from aloop.llm.message_types import clean_text
+from aloop.suggestions import closest_matches
 
 _LONGEST_PATH = 4096
-_SIBLINGS = 5_000  # names looked through for a suggestion
+_SIBLINGS = 5_000  # names compared to find a suggestion
 
 
 class Workspace:
-    """A directory and what lies in it; ``allow_outside`` takes the fence down and leaves the other checks.
+    """A directory, and a boundary around it.
 
-    ``gate`` is a real path that is let through the fence, with what lies below it.
+    ``allow_outside`` removes the boundary but keeps the other checks. ``admitted`` is a real path outside that may be
+    used, with everything below it.
     """
 
-    def __init__(self, root: str | Path, *, allow_outside: bool = False, gate: Path | None = None) -> None:
+    def __init__(self, root: str | Path, *, allow_outside: bool = False, admitted: Path | None = None) -> None:
         self.root = Path(os.path.realpath(root))
         self.allow_outside = allow_outside
-        self._gate = gate
+        self._admitted = admitted
 
-    def with_gate(self, path: Path) -> Workspace:
-        """Return this workspace with a gate to ``path``, which must be real."""
-        return Workspace(self.root, allow_outside=self.allow_outside, gate=path)
+    def admitting(self, path: Path) -> Workspace:
+        """Return a copy that also admits the real path ``path``."""
+        return Workspace(self.root, allow_outside=self.allow_outside, admitted=path)
 
     def locate(self, text: str) -> Path:
-        """Return the real path that ``text`` names, wherever it leads and whether or not anything is there.
+        """Return the real path that ``text`` names, inside or outside, existing or not.
 
-        Raises ToolError for what can be no path.
+        Raises ToolError if ``text`` cannot be a path.
         """
         return Path(os.path.realpath(self._candidate(text)))
 
     def admits(self, real: Path) -> bool:
-        """Whether a real path may be used."""
+        """Return True if a real path may be used without permission."""
         is_inside = real.is_relative_to(self.root)
-        return self.allow_outside or is_inside or (self._gate is not None and real.is_relative_to(self._gate))
+        return self.allow_outside or is_inside or (self._admitted is not None and real.is_relative_to(self._admitted))
 
-    def is_way_out(self, text: str) -> bool:
-        """Whether ``text`` names a place inside from which a link leads out."""
+    def escapes_by_link(self, text: str) -> bool:
+        """Return True if ``text`` names a path inside that a link leads out of."""
         named = Path(os.path.normpath(self._candidate(text)))
         return named.is_relative_to(self.root) and not self.locate(text).is_relative_to(self.root)
 
     def resolve(self, text: str) -> Path:
-        """Return the real path, free of links, that ``text`` names; relative to the root, ``~`` is the home directory.
+        """Return the real path that ``text`` names, without links.
 
-        Raises ToolError when there is nothing at it, or when it is outside, also by way of a link.
+        Paths are relative to the root; ``~`` is the home directory. Raises ToolError if nothing exists there, or if
+        the path is outside, directly or through a link.
         """
         candidate = self._candidate(text)
         try:
             real = Path(os.path.realpath(candidate, strict=True))
         except OSError as error:
-            # The fence comes first: whether something outside exists, or may be read, is not told.
+            # Check the boundary first, so that the error does not reveal if a path outside exists.
             self._confine(Path(os.path.realpath(candidate)), text)
-            raise ToolError(self._missing(candidate, text) if _is_missing(error) else sentence(error, text)) from error
+            raise ToolError(
+                self._missing(candidate, text) if _is_missing(error) else describe_os_error(error, text)
+            ) from error
         self._confine(real, text)
         return real
 
     def show(self, path: Path) -> str:
-        """Return ``path`` as a person would write it in this directory."""
+        """Return ``path`` relative to the root if it is inside, absolute otherwise."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
     def _candidate(self, text: str) -> str:
@@ -71,20 +75,22 @@ class Workspace:
         if not text.strip():
             raise ToolError("The path is empty.")
         if "\0" in text:
-            raise ToolError("A path can not hold a NUL character, inside the working directory or outside.")
+            raise ToolError("A path cannot contain a NUL character.")
         if len(text) > _LONGEST_PATH:
-            raise ToolError(f"The path has {len(text):,} characters, which is too long for one.")
-        # expanduser leaves a name such as "~notes" alone unless it is a user: the fence then judges the home.
+            raise ToolError(
+                f"The path is too long: it has {len(text):,} characters, and at most {_LONGEST_PATH:,} are allowed."
+            )
+        # expanduser changes a name such as "~notes" only if that user exists; the home is then checked like any path.
         return os.path.join(self.root, os.path.expanduser(text))  # noqa: PTH111, PTH118  # Path loses a final "/.."
 
     def _confine(self, real: Path, text: str) -> None:
         if not self.admits(real):
-            raise ToolError(f"{text!r} is outside the working directory ({self.root}). Only what is in it may be used.")
+            raise ToolError(f"{text!r} is outside the working directory ({self.root}). Use a path inside it.")
 
     def _missing(self, candidate: str, text: str) -> str:
         near = self._near_names(candidate)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        return f"There is no {text!r} in the working directory.{hint}"
+        return f"{text!r} does not exist.{hint or ' Use list_files to see the names in a folder.'}"
 
     def _near_names(self, candidate: str) -> list[str]:
         parent, name = os.path.split(candidate.rstrip("/"))
@@ -94,20 +100,20 @@ class Workspace:
             with os.scandir(folder) as entries:
                 names = {entry.name.casefold(): entry.name for entry in islice(entries, _SIBLINGS)}
         except (OSError, ToolError):
-            return []  # a suggestion is a courtesy; without the folder there is none to make
-        close = difflib.get_close_matches(name.casefold(), names, n=3)
+            return []  # the folder is missing too, so there is nothing to suggest
+        close = closest_matches(name.casefold(), names, limit=3)
         return [repr(self.show(folder / names[match])) for match in close]
 
 
-def sentence(error: OSError, shown: str) -> str:
-    """Return what the operating system refused, in words."""
+def describe_os_error(error: OSError, shown: str) -> str:
+    """Return a message for the failure to read ``shown``."""
     if isinstance(error, PermissionError):
-        return f"There is no permission to read {shown!r}."
+        return f"Permission denied: {shown!r} cannot be read."
     if error.errno == errno.ELOOP:
-        return f"{shown!r} is a link that leads nowhere but round in a circle."
+        return f"{shown!r} is a link that leads back to itself."
     if error.errno == errno.ENAMETOOLONG:
-        return f"{shown[:60]!r}… is too long a name for a file."
-    return f"{shown!r} can not be read: {error.strerror or type(error).__name__}."
+        return f"{shown[:60]!r}… is too long for a file name."
+    return f"{shown!r} cannot be read: {error.strerror or type(error).__name__}."
 
 
 def _is_missing(error: OSError) -> bool:

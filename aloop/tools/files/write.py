@@ -1,7 +1,4 @@
-"""The tools that change files: ``write_file`` and ``edit_file``. A person sees the diff before it is done.
-
-One text put in place of another: exactly the one, and only where there is no doubt which is meant.
-"""
+"""The tools ``write_file`` and ``edit_file``."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from typing import Any, ClassVar
 
 from aloop.errors import ToolError
 from aloop.permissions import Kind, PermissionRequest
+from aloop.text import quantity
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.diff import Diff, make_diff
 from aloop.tools.files.text_file import TextFile
@@ -20,58 +18,61 @@ from aloop.tools.files.workspace import Workspace
 
 _LINES_NAMED = 5
 
+# Permission to write does not cover these: git runs programs from its folder, and sessions belong to the user.
+_GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
+
+_PATH = {
+    "type": "string",
+    "description": "The file, relative to the working directory or absolute. Example: `src/app.py`",
+}
+
 
 def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bool = False) -> str:
-    """Return ``text`` with ``new`` for ``old``; raises ToolError when ``old`` is not there, or not just once.
+    """Return ``text`` with ``old`` replaced by ``new``.
 
-    A line end in ``old`` matches either kind, one in ``new`` becomes ``line_end``: a model is shown all files alike.
-    All else stays, to the byte.
+    Raises ToolError unless ``old`` occurs exactly once; ``everywhere`` replaces every occurrence. The model sees all
+    files with ``\\n``, so a line end in ``old`` matches either kind, and in ``new`` it becomes ``line_end``. Every
+    other byte stays.
     """
     old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
     if not old:
-        raise ToolError("old_text is empty: there is nothing to find. write_file writes a whole file.")
+        raise ToolError("old_text is empty. Pass the text to replace, or use write_file to write a whole file.")
     if old == new:
-        raise ToolError("old_text and new_text are the same: there is nothing to change.")
+        raise ToolError("old_text and new_text are the same, so nothing would change.")
     pattern = "\r?\n".join(map(re.escape, old.split("\n")))
-    # A lookahead also counts places that overlap: in "aaa", "aa" is in doubt.
+    # The lookahead also finds overlapping matches: in "aaa", "aa" is ambiguous.
     places = [found.start() for found in re.finditer(f"(?={pattern})", text)]
     if not places:
-        raise ToolError(_not_there(text, old))
+        raise ToolError(_no_match(text, old))
     if len(places) > 1 and not everywhere:
         raise ToolError(
-            f"old_text is in the file {len(places):,} times ({_lines_of(text, places)}). Add lines from around the one "
-            "that is meant until there is only one, or set replace_all."
+            f"old_text occurs {len(places):,} times ({_line_numbers(text, places)}). Add surrounding lines until it is "
+            "unique, or set replace_all."
         )
     return re.sub(pattern, lambda _: new.replace("\n", line_end), text)
 
 
-def _not_there(text: str, old: str) -> str:
-    """Say that there is no match, and where one was nearly."""
+def _no_match(text: str, old: str) -> str:
+    """Return the error message for a text without a match, with near matches."""
     first = next((line.strip() for line in old.split("\n") if line.strip()), "")
     near = [number for number, line in enumerate(text.split("\n"), 1) if first and line.strip() == first]
     if not near:
-        return "old_text is not in the file. read_file shows what is."
+        return "old_text is not in the file. Use read_file to see its current contents."
     named = ", ".join(map(str, near[:_LINES_NAMED]))
     return (
-        f"old_text is not in the file as it stands. Its first line is at line {named}, so what follows differs, or "
-        "the white space does. read_file shows it."
+        f"old_text is not in the file. Its first line is at line {named}, but the whitespace or the lines after it "
+        "differ. Use read_file to see the exact text."
     )
 
 
-def _lines_of(text: str, places: list[int]) -> str:
+def _line_numbers(text: str, places: list[int]) -> str:
     numbers = [text.count("\n", 0, place) + 1 for place in places[:_LINES_NAMED]]
     more = ", …" if len(places) > _LINES_NAMED else ""
     return f"lines {', '.join(map(str, numbers))}{more}"
 
 
-# Who may write files may not yet run commands: git runs what it finds in its folder. And sessions are the person's.
-_GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
-
-_PATH = {"type": "string", "description": "Relative to the working directory, or absolute."}
-
-
 class WritingFileTool(Tool):
-    """Changes the text file that the argument ``path`` names: all of it at once, its mode and line ends kept."""
+    """Changes the text file in the argument ``path``, keeping mode and line ends."""
 
     headline = "path"
 
@@ -82,40 +83,41 @@ class WritingFileTool(Tool):
         return await in_thread(lambda _stop: self._plan(arguments))
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        """Do it without a question."""
+        """Make the change without asking for permission."""
         action = await self.prepare(arguments)
         return await action.run(lambda _text: None)
 
     @abstractmethod
     def change(self, file: TextFile, arguments: Mapping[str, Any]) -> str:
-        """Return what the file is to hold; raises ToolError."""
+        """Return the new contents; raise ToolError if the change is impossible."""
 
     def _plan(self, arguments: Mapping[str, Any]) -> Action:
         named = arguments["path"]
         path = self._workspace.locate(named)
-        if self._workspace.is_way_out(named) and not self._workspace.allow_outside:
+        if self._workspace.escapes_by_link(named) and not self._workspace.allow_outside:
             raise ToolError(
-                f"{named!r} leads out of the working directory by a link. Name {str(path)!r} if you mean it."
+                f"{named!r} leads out of the working directory by a link. Use the path {str(path)!r} if you mean that "
+                "file."
             )
         file = TextFile.read(path, named)
         text = self.change(file, arguments)
         if "\0" in text:
-            raise ToolError("The text holds a NUL character, which would make the file a binary one.")
-        before = None if file.text is None else _plain(file.text)
-        diff = make_diff(before, _plain(text), self._workspace.show(path))
+            raise ToolError("The text contains a NUL character, which would make the file binary. Remove it.")
+        before = None if file.text is None else _normalize(file.text)
+        diff = make_diff(before, _normalize(text), self._workspace.show(path))
         data = file.encode(text)
         if data == file.raw:
-            result = ToolResult(f"{named} holds just that already; nothing was changed.")
-            return Action(lambda _tell: _at_once(result))
+            result = ToolResult(f"{named} already has exactly these contents; nothing was changed.")
+            return Action(lambda _on_output: _at_once(result))
         request = PermissionRequest(self._kinds(path), f"{self.name} {_summary(file, diff)}", diff.text, "diff")
 
         def work() -> ToolResult:
             if self._workspace.locate(named) != path:
-                raise ToolError(f"{named!r} leads elsewhere by now. Nothing was written.")
+                raise ToolError(f"{named!r} now leads to another file because a link changed. Nothing was written.")
             file.replace(data)
             return _report(file, diff)
 
-        return Action(lambda _tell: in_thread(lambda _stop: work()), request)
+        return Action(lambda _on_output: in_thread(lambda _stop: work()), request)
 
     def _kinds(self, path: Path) -> tuple[Kind, ...]:
         below = path.parts[len(self._workspace.root.parts) :]
@@ -128,36 +130,48 @@ class WriteFile(WritingFileTool):
 
     name = "write_file"
     description = (
-        "Write a text file: a new one, its folders made as needed, or in place of all that one holds. To change a part "
-        "of a file use edit_file. The person is shown the difference and may refuse."
+        "Create a text file, or replace the entire contents of one. Missing folders are created. To change part of an "
+        "existing file, use edit_file instead: it is shorter and safer. Read an existing file before you replace it. "
+        "The user sees a diff first and may decline it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
-        "properties": {"path": _PATH, "content": {"type": "string", "description": "All that the file is to hold."}},
+        "properties": {
+            "path": _PATH,
+            "content": {"type": "string", "description": "The complete new contents of the file."},
+        },
         "required": ["path", "content"],
         "additionalProperties": False,
     }
 
     def change(self, file: TextFile, arguments: Mapping[str, Any]) -> str:
         content: str = arguments["content"]
-        return content if file.raw is None else _plain(content).replace("\n", file.line_end)
+        return content if file.raw is None else _normalize(content).replace("\n", file.line_end)
 
 
 class EditFile(WritingFileTool):
-    """Puts one text in place of another in a file."""
+    """Replaces a text in a file."""
 
     name = "edit_file"
     description = (
-        "Replace a text in a file by another. `old_text` must be in the file exactly as given, white space included, "
-        "and only once, unless `replace_all` is set. The person is shown the difference and may refuse."
+        "Replace a text in an existing file with another. Read the file first. `old_text` must match exactly, "
+        "including whitespace and indentation, and must occur only once unless `replace_all` is true; otherwise "
+        "the call fails and nothing is changed. To create a file or rewrite most of it, use write_file. The user "
+        "sees a diff first and may decline it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
             "path": _PATH,
-            "old_text": {"type": "string", "description": "Some lines around the change make it the only one."},
-            "new_text": {"type": "string"},
-            "replace_all": {"type": "boolean", "description": "Replace it wherever it is."},
+            "old_text": {
+                "type": "string",
+                "description": "The exact text to replace. Include enough surrounding lines to make it unique.",
+            },
+            "new_text": {"type": "string", "description": "The replacement. Empty to delete `old_text`."},
+            "replace_all": {
+                "type": "boolean",
+                "description": "Replace every occurrence, for example to rename a variable. Default false.",
+            },
         },
         "required": ["path", "old_text", "new_text"],
         "additionalProperties": False,
@@ -165,33 +179,29 @@ class EditFile(WritingFileTool):
 
     def change(self, file: TextFile, arguments: Mapping[str, Any]) -> str:
         if file.text is None:
-            self._workspace.resolve(arguments["path"])  # says that it is not there, and what is near
-            raise ToolError(f"There is no {arguments['path']!r}.")
+            self._workspace.resolve(arguments["path"])  # raises an error that suggests similar names
+            raise ToolError(f"{arguments['path']!r} does not exist.")
         everywhere = arguments.get("replace_all", False)
         old, new = arguments["old_text"], arguments["new_text"]
         return replace_text(file.text, old, new, file.line_end, everywhere=everywhere)
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
 def _summary(file: TextFile, diff: Diff) -> str:
     if file.raw is None:
-        return f"{file.shown} (new, {_lines(diff.added)})"
+        return f"{file.shown} (new, {quantity(diff.added, 'line')})"
     return f"{file.shown} (+{diff.added:,} −{diff.removed:,})"
 
 
 def _report(file: TextFile, diff: Diff) -> ToolResult:
     if file.raw is None:
-        # The model has just written all of it.
-        return ToolResult(f"Wrote {file.shown}: new, {_lines(diff.added)}.")
-    head = f"Changed {file.shown}: {_lines(diff.added)} added, {diff.removed:,} removed."
+        # No diff: the model has just sent all of the text.
+        return ToolResult(f"Created {file.shown} ({quantity(diff.added, 'line')}).")
+    head = f"Changed {file.shown}: {quantity(diff.added, 'line')} added, {diff.removed:,} removed."
     return ToolResult(f"{head}\n{diff.text}", form="diff")
-
-
-def _lines(count: int) -> str:
-    return f"{count:,} {'line' if count == 1 else 'lines'}"
 
 
 async def _at_once(result: ToolResult) -> ToolResult:

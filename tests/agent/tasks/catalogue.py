@@ -1,4 +1,4 @@
-"""The ten small tasks: each is something that people ask for in a directory of their own."""
+"""Ten small tasks that a user might give an agent in a working directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mean(unittest.TestCase):
 
 
 def holds(name: str, text: str) -> Check:
-    """Return a check that a file is just ``text``, an empty line more or less at its end."""
+    """Return a check that a file contains ``text``, apart from final line ends."""
 
     def check(folder: Path, _answer: str) -> None:
         assert (folder / name).read_bytes().decode().rstrip("\r\n") == text.rstrip("\r\n")
@@ -30,7 +30,7 @@ def holds(name: str, text: str) -> Check:
 
 
 def says(*words: str) -> Check:
-    """Return a check that the answer has all of ``words`` in it."""
+    """Return a check that the answer contains all of ``words``."""
 
     def check(_folder: Path, said: str) -> None:
         assert all(word in said for word in words), said
@@ -131,7 +131,7 @@ COUNT = Task(
 )
 ADD_UP = Task(
     name="read and calculate",
-    prompt="What do the amounts in bill.csv add up to?",
+    prompt="Add up the amounts in bill.csv. Which sum do you get?",
     files={"bill.csv": "item,amount\npaper,12.50\nink,30.25\nstamps,9.15\n"},
     steps=[[("read_file", {"path": "bill.csv"})], [("calculator", {"expression": "12.50 + 30.25 + 9.15"})]],
     answer="They add up to 51.90.",
@@ -139,7 +139,7 @@ ADD_UP = Task(
 )
 FIX = Task(
     name="fix a failing test",
-    prompt="The test fails (python3 -m unittest). Mend the program, not the test, and see that it passes.",
+    prompt="The test fails (python3 -m unittest). Fix the program, not the test, and make sure that it passes.",
     files={"sums.py": _SUMS, "test_sums.py": _TEST},
     steps=[
         [("run_shell", {"command": "python3 -m unittest"})],
@@ -163,7 +163,7 @@ KEEP_LINE_ENDS = Task(
     prompt="In greet.bat change the greeting from hello to good day. The file must stay as Windows wants it.",
     files={"greet.bat": "@echo off\r\necho hello\r\npause\r\n"},
     steps=[[("edit_file", {"path": "greet.bat", "old_text": "echo hello\n", "new_text": "echo good day\n"})]],
-    answer="It says good day.",
+    answer="The greeting is good day now.",
     check=holds("greet.bat", "@echo off\r\necho good day\r\npause\r\n"),
 )
 

@@ -11,7 +11,7 @@ from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, open_elsewhere, save
 
 
-async def test_a_session_goes_to_the_trash_after_a_question(bench: SetUp, sessions_dir: Path) -> None:
+async def test_delete_moves_a_session_to_the_trash_after_a_question(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     stage = bench()
     await dispatch("/delete A1B2", stage.context)
@@ -20,7 +20,7 @@ async def test_a_session_goes_to_the_trash_after_a_question(bench: SetUp, sessio
     assert not path.exists()
 
 
-async def test_without_a_yes_nothing_is_deleted(bench: SetUp, sessions_dir: Path) -> None:
+async def test_delete_does_nothing_unless_confirmed(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     stage = bench()
     stage.view.agrees = False
@@ -29,7 +29,7 @@ async def test_without_a_yes_nothing_is_deleted(bench: SetUp, sessions_dir: Path
     assert path.exists()
 
 
-async def test_a_row_of_the_list_shown_last_is_deleted(bench: SetUp, sessions_dir: Path) -> None:
+async def test_delete_accepts_a_row_of_the_last_list(bench: SetUp, sessions_dir: Path) -> None:
     kept = save(sessions_dir, FIRST, day=1)
     path = save(sessions_dir, SECOND, day=2)
     stage = bench()
@@ -39,7 +39,7 @@ async def test_a_row_of_the_list_shown_last_is_deleted(bench: SetUp, sessions_di
     assert kept.exists()
 
 
-async def test_without_an_argument_the_open_session_goes_and_a_new_one_begins(bench: SetUp, sessions_dir: Path) -> None:
+async def test_delete_without_an_argument_replaces_the_open_session(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench(answer("Hello."), answer("Hello again."), hold=True)
     await dispatch("Hi", stage.context)
     before = stage.memory.session_id
@@ -48,11 +48,11 @@ async def test_without_an_argument_the_open_session_goes_and_a_new_one_begins(be
     assert stage.memory.message_count == 0
     assert "This is a new session." in str(stage.view.of("info")[-1])
     await dispatch("Hi again", stage.context)
-    (left,) = await stage.memory.list_sessions(sessions_dir=sessions_dir)
+    (left,) = await stage.memory.library.list_sessions()
     assert left.id == stage.memory.session_id
 
 
-async def test_the_open_session_comes_back_with_what_a_failed_save_had_left(bench: SetUp, sessions_dir: Path) -> None:
+async def test_restored_session_includes_messages_of_a_failed_save(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
     before = stage.memory.session_id
@@ -63,14 +63,14 @@ async def test_the_open_session_comes_back_with_what_a_failed_save_had_left(benc
     assert stage.memory.messages[-1].content == "not saved yet"
 
 
-async def test_a_new_session_has_nothing_to_delete(bench: SetUp) -> None:
+async def test_delete_of_a_new_session_does_nothing(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/delete", stage.context)
     assert stage.view.of("confirm") == []
     assert "nothing to delete" in str(stage.view.of("info")[0])
 
 
-async def test_three_characters_are_too_few_and_nothing_is_asked(bench: SetUp, sessions_dir: Path) -> None:
+async def test_delete_refuses_a_prefix_of_three_characters(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     stage = bench()
     await dispatch("/delete a1b", stage.context)
@@ -79,7 +79,7 @@ async def test_three_characters_are_too_few_and_nothing_is_asked(bench: SetUp, s
     assert path.exists()
 
 
-async def test_an_ambiguous_prefix_lists_its_candidates_and_deletes_nothing(bench: SetUp, sessions_dir: Path) -> None:
+async def test_delete_with_an_ambiguous_prefix_lists_the_candidates(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
     stage = bench()
@@ -89,22 +89,22 @@ async def test_an_ambiguous_prefix_lists_its_candidates_and_deletes_nothing(benc
 
 
 @pytest.mark.parametrize("line", ["/delete c0ffee", "/delete ../x"])
-async def test_what_is_not_there_is_an_error(bench: SetUp, line: str) -> None:
+async def test_delete_of_a_missing_session_is_an_error(bench: SetUp, line: str) -> None:
     stage = bench()
     await dispatch(line, stage.context)
     assert len(stage.view.of("error")) == 1
     assert stage.view.of("confirm") == []
 
 
-async def test_a_broken_session_can_be_deleted(bench: SetUp, sessions_dir: Path) -> None:
+async def test_broken_session_can_be_deleted(bench: SetUp, sessions_dir: Path) -> None:
     path = break_session(sessions_dir)
     stage = bench()
     await dispatch(f"/delete {THIRD[:8]}", stage.context)
-    assert "can not be opened" in str(stage.view.of("confirm")[0])
+    assert "cannot be opened" in str(stage.view.of("confirm")[0])
     assert not path.exists()
 
 
-async def test_a_session_open_in_another_shell_stays(bench: SetUp, sessions_dir: Path) -> None:
+async def test_session_open_in_another_shell_is_not_deleted(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     stage = bench()
     with open_elsewhere(sessions_dir, FIRST) as process:
@@ -113,7 +113,7 @@ async def test_a_session_open_in_another_shell_stays(bench: SetUp, sessions_dir:
     assert path.exists()
 
 
-async def test_what_has_come_into_the_place_of_the_open_session_is_not_taken_for_it(
+async def test_delete_moves_the_renamed_open_session_not_its_replacement(
     bench: SetUp, sessions_dir: Path, tmp_path: Path
 ) -> None:
     place = save(sessions_dir, FIRST, says="the open one").parent

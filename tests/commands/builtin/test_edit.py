@@ -22,7 +22,7 @@ async def stage(bench: SetUp, sessions_dir: Path) -> Bench:
 
 
 def replacing(old: str, new: str, *, succeeds: bool = True) -> Editor:
-    """Return an editor in which ``old`` is replaced by ``new``."""
+    """Return an editor that replaces ``old`` with ``new``."""
 
     def edit(path: Path, _line: int) -> bool:
         path.write_text(path.read_text().replace(old, new))
@@ -36,7 +36,7 @@ def folder(stage: Bench) -> list[str]:
     return sorted(path.name.partition("-")[0] for path in stage.memory.path.parent.iterdir() if path.name[0] != ".")
 
 
-async def test_the_editor_opens_at_the_message_and_what_it_leaves_is_the_session(stage: Bench) -> None:
+async def test_edit_opens_at_the_message_and_applies_the_result(stage: Bench) -> None:
     stage.view.editor = [replacing("It is", "It was")]
     await dispatch("/edit 4", stage.context)
     assert stage.view.of("edit") == [22]
@@ -45,7 +45,7 @@ async def test_the_editor_opens_at_the_message_and_what_it_leaves_is_the_session
     assert folder(stage) == ["session.yaml"]
 
 
-async def test_what_is_not_valid_is_told_and_opened_again_where_it_is_wrong(stage: Bench) -> None:
+async def test_invalid_edit_is_reported_and_reopened_at_the_error(stage: Bench) -> None:
     stage.view.editor = [replacing("role: tool\n", "role: toll\n"), replacing("role: toll\n", "role: tool\n")]
     await dispatch("/edit", stage.context)
     assert stage.view.of("edit") == [1, 18]
@@ -54,27 +54,25 @@ async def test_what_is_not_valid_is_told_and_opened_again_where_it_is_wrong(stag
     assert stage.view.of("info")[-1] == "Nothing was changed."
 
 
-async def test_what_is_not_edited_again_is_kept(stage: Bench) -> None:
+async def test_abandoned_edit_is_kept_in_a_file(stage: Bench) -> None:
     stage.view.agrees = False
     stage.view.editor = [replacing("role: tool\n", "role: toll\n")]
     await dispatch("/edit", stage.context)
-    told = str(stage.view.of("info")[-1])
-    kept = Path(told.rpartition(" kept: ")[2])
-    assert "Not taken over." in told
+    message = str(stage.view.of("info")[-1])
+    kept = Path(message.rpartition(" kept in ")[2])
+    assert "The session was not changed." in message
     assert "toll" in kept.read_text()
     assert "toll" not in (stage.memory.path or Path()).read_text()
 
 
-async def test_an_editor_that_failed_takes_nothing_over_and_loses_nothing(stage: Bench) -> None:
+async def test_failed_editor_changes_nothing_and_keeps_the_edits(stage: Bench) -> None:
     stage.view.editor = [replacing("It is", "It was", succeeds=False)]
     await dispatch("/edit", stage.context)
-    assert "What you wrote is kept: " in str(stage.view.of("info")[-1])
+    assert "Your edits are kept in " in str(stage.view.of("info")[-1])
     assert folder(stage) == ["session.edited", "session.yaml"]
 
 
-async def test_stopped_at_the_question_it_says_where_the_draft_is(
-    stage: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_cancelling_at_the_question_reports_the_draft(stage: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     async def stop(_question: str) -> bool:
         raise asyncio.CancelledError
 
@@ -82,33 +80,34 @@ async def test_stopped_at_the_question_it_says_where_the_draft_is(
     monkeypatch.setattr(stage.view, "confirm", stop)
     with pytest.raises(asyncio.CancelledError):
         await dispatch("/edit", stage.context)
-    assert "What you wrote is kept: " in str(stage.view.of("info")[-1])
+    assert "Your edits are kept in " in str(stage.view.of("info")[-1])
     assert folder(stage) == ["session.edited", "session.yaml"]
 
 
-async def test_an_editor_that_never_began_leaves_no_copy(stage: Bench) -> None:
+async def test_editor_that_does_not_start_leaves_no_copy(stage: Bench) -> None:
     stage.view.editor = [lambda _path, _line: False]
     await dispatch("/edit", stage.context)
     assert stage.view.of("info")[-1] == "Nothing was changed."
     assert folder(stage) == ["session.yaml"]
 
 
-async def test_what_is_said_afterwards_follows_what_was_edited(stage: Bench) -> None:
+async def test_edited_system_message_is_used_from_then_on(stage: Bench) -> None:
     stage.view.editor = [replacing("Be brief.", "Be kind.")]
     await dispatch("/edit", stage.context)
     assert [message.content for message in stage.memory.system_messages] == ["Be kind."]
 
 
 @pytest.mark.parametrize(
-    ("typed", "reason"), [("/edit 9", "There is no message 9: this session has 4"), ("/edit x", "no message number")]
+    ("typed", "reason"),
+    [("/edit 9", "This session has no message 9. It has 4 messages"), ("/edit x", "not a message number")],
 )
-async def test_a_message_that_is_not_there_opens_no_editor(stage: Bench, typed: str, reason: str) -> None:
+async def test_edit_of_a_missing_message_opens_no_editor(stage: Bench, typed: str, reason: str) -> None:
     await dispatch(typed, stage.context)
     assert reason in str(stage.view.of("error")[-1])
     assert folder(stage) == ["session.yaml"]
 
 
-async def test_a_new_session_has_nothing_to_edit(bench: SetUp) -> None:
+async def test_edit_of_a_new_session_is_an_error(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/edit", stage.context)
     assert "no file yet" in str(stage.view.of("error")[0])

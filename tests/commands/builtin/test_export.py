@@ -21,22 +21,22 @@ async def _talk(bench: SetUp) -> Bench:
 
 
 @pytest.mark.parametrize("form", ["md", "html", "json"])
-async def test_a_session_is_written_under_its_own_name(bench: SetUp, form: str) -> None:
+async def test_export_uses_the_name_of_the_session(bench: SetUp, form: str) -> None:
     stage = await _talk(bench)
     await dispatch(f"/export {form}", stage.context)
     (path,) = Path.cwd().glob(f"*_{stage.memory.session_id[:8]}.{form}")
     assert "What is 2+2?" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stage.view.of("info")[-1] == f"Written: {path}"
+    assert stage.view.of("info")[-1] == f"Exported to {path}"
 
 
-async def test_a_path_may_have_spaces_in_it(bench: SetUp) -> None:
+async def test_export_path_can_contain_spaces(bench: SetUp) -> None:
     stage = await _talk(bench)
     await dispatch("/export md my talk.md", stage.context)
     assert Path("my talk.md").is_file()
 
 
-async def test_what_can_not_be_saved_can_still_be_got_elsewhere(bench: SetUp) -> None:
+async def test_session_that_cannot_be_saved_can_be_exported(bench: SetUp) -> None:
     stage = await _talk(bench)
     path = stage.memory.path
     assert path is not None
@@ -48,28 +48,28 @@ async def test_what_can_not_be_saved_can_still_be_got_elsewhere(bench: SetUp) ->
     assert [message.content for message in saved.messages] == ["What is 2+2?", "It is **4**.", "And 3+3?"]
 
 
-async def test_nothing_is_written_over_without_a_yes(bench: SetUp) -> None:
+async def test_export_overwrites_only_if_confirmed(bench: SetUp) -> None:
     Path("talk.md").write_text("precious")
     stage = await _talk(bench)
     stage.view.agrees = False
     await dispatch("/export md talk.md", stage.context)
     assert Path("talk.md").read_text() == "precious"
-    assert stage.view.of("confirm") == [f"{Path.cwd() / 'talk.md'} is there already. Write over it?"]
+    assert stage.view.of("confirm") == [f"{Path.cwd() / 'talk.md'} already exists. Overwrite it?"]
     assert stage.view.of("info")[-1] == "Nothing was written."
     stage.view.agrees = True
     await dispatch("/export md talk.md", stage.context)
     assert "What is 2+2?" in Path("talk.md").read_text()
 
 
-@pytest.mark.parametrize(("line", "said"), [("/export", "Say in which format"), ("/export pdf", "no format 'pdf'")])
-async def test_what_is_no_format_is_told(bench: SetUp, line: str, said: str) -> None:
+@pytest.mark.parametrize(("line", "said"), [("/export", "No format given"), ("/export pdf", "Unknown format 'pdf'")])
+async def test_unknown_export_format_is_an_error(bench: SetUp, line: str, said: str) -> None:
     stage = await _talk(bench)
     await dispatch(line, stage.context)
     assert said in str(stage.view.of("error")[0])
     assert not list(Path.cwd().glob("*.*"))
 
 
-async def test_a_new_session_has_nothing_to_export(bench: SetUp) -> None:
+async def test_export_of_a_new_session_does_nothing(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/export md", stage.context)
     assert "nothing to export" in str(stage.view.of("info")[0])

@@ -7,7 +7,7 @@ from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
 
 
-async def test_all_sessions_are_listed_broken_ones_among_them(bench: SetUp, sessions_dir: Path) -> None:
+async def test_history_lists_all_sessions_including_broken_ones(bench: SetUp, sessions_dir: Path) -> None:
     for number in range(21):
         save(sessions_dir, f"{number:08}-5678-40ab-8def-1234567890ab", day=number + 1)
     break_session(sessions_dir)
@@ -17,13 +17,13 @@ async def test_all_sessions_are_listed_broken_ones_among_them(bench: SetUp, sess
     assert any(row.startswith(THIRD[:8]) for row in stage.context.rows)
 
 
-async def test_no_sessions_are_said_to_be_none(bench: SetUp) -> None:
+async def test_history_without_sessions_shows_a_message(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/history", stage.context)
-    assert "no saved sessions" in str(stage.view.of("info")[0])
+    assert "No sessions are saved" in str(stage.view.of("info")[0])
 
 
-async def test_a_prefix_shows_one_conversation_and_leaves_the_open_one(bench: SetUp, sessions_dir: Path) -> None:
+async def test_history_shows_a_conversation_without_opening_it(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench()
     before = stage.memory.session_id
@@ -32,7 +32,7 @@ async def test_a_prefix_shows_one_conversation_and_leaves_the_open_one(bench: Se
     assert stage.memory.session_id == before
 
 
-async def test_a_row_shows_the_conversation_that_stood_in_it(bench: SetUp, sessions_dir: Path) -> None:
+async def test_history_accepts_a_row_of_the_last_list(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
     stage = bench()
@@ -41,7 +41,7 @@ async def test_a_row_shows_the_conversation_that_stood_in_it(bench: SetUp, sessi
     assert stage.view.of("conversation") == [FIRST]
 
 
-async def test_an_ambiguous_prefix_lists_its_candidates(bench: SetUp, sessions_dir: Path) -> None:
+async def test_history_with_an_ambiguous_prefix_lists_the_candidates(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
     stage = bench()

@@ -1,4 +1,4 @@
-"""The commands that concern the model: /model, /system, /compact."""
+"""The commands of the model: /model, /system and /compact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
 from tests.agent.scripted import ScriptedLLM, answer
 from tests.commands.conftest import Bench, SetUp
@@ -19,7 +19,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
 
 
-def told(stage: Bench) -> str:
+def infos(stage: Bench) -> str:
     return "\n".join(map(str, stage.view.of("info")))
 
 
@@ -32,37 +32,37 @@ async def talked(bench: SetUp, *more: object) -> Bench:
 
 async def stored_model(stage: Bench) -> str | None:
     memory = stage.memory
-    return (await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)).model
+    return (await SessionLibrary(memory.sessions_dir).load(memory.session_id)).model
 
 
-async def test_model_tells_which_answers_and_which_there_are(bench: SetUp) -> None:
+async def test_model_shows_the_current_and_the_known_models(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/model", stage.context)
-    assert "scripted-1 answers" in told(stage)
-    assert "claude-sonnet-5-5" in told(stage)
-    assert "offline" in told(stage)
+    assert "The current model is scripted-1." in infos(stage)
+    assert "claude-sonnet-5-5" in infos(stage)
+    assert "offline" in infos(stage)
 
 
-async def test_model_switches_in_the_middle_of_a_session_which_remembers_it(bench: SetUp, key: None) -> None:
+async def test_model_switch_is_saved_in_the_session(bench: SetUp, key: None) -> None:
     stage = await talked(bench)
     assert await stored_model(stage) == "scripted-1"
     await dispatch("/model claude-opus-5-5", stage.context)
     assert stage.context.agent.llm.model == "claude-opus-5-5"
     assert await stored_model(stage) == "claude-opus-5-5"
-    assert stage.view.of("info")[-1] == "claude-opus-5-5 answers from now on."
+    assert stage.view.of("info")[-1] == "The model is now claude-opus-5-5."
     await dispatch("/model offline", stage.context)
     await dispatch("Hello", stage.context)
     assert stage.memory.messages[-1].model == "offline"
 
 
-async def test_a_model_that_the_sdk_does_not_name_is_taken_with_a_doubt(bench: SetUp, key: None) -> None:
+async def test_model_unknown_to_the_sdk_is_accepted_with_a_warning(bench: SetUp, key: None) -> None:
     stage = bench()
     await dispatch("/model claude-sonet-5-5", stage.context)
     assert stage.context.agent.llm.model == "claude-sonet-5-5"
-    assert "Did you mean /model claude-sonnet-5-5?" in told(stage)
+    assert "Did you mean /model claude-sonnet-5-5?" in infos(stage)
 
 
-async def test_a_model_on_this_machine_is_one_of_them(
+async def test_local_model_can_be_chosen_once_installed(
     bench: SetUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = await talked(bench)
@@ -72,27 +72,27 @@ async def test_a_model_on_this_machine_is_one_of_them(
     monkeypatch.setenv("ALOOP_DATA_DIR", str(tmp_path / "data"))
     install_fake(tmp_path / "data")
     await dispatch("/model local", stage.context)
-    assert stage.view.of("info")[-1] == "local · SmolLM2-135M answers from now on."
+    assert stage.view.of("info")[-1] == "The model is now local · SmolLM2-135M."
     assert await stored_model(stage) == "local:SmolLM2-135M"
     await dispatch("/model local", stage.context)
-    assert stage.view.of("info")[-1] == "local · SmolLM2-135M answers already."
+    assert stage.view.of("info")[-1] == "The current model is already local · SmolLM2-135M."
 
 
-async def test_without_a_key_the_model_stays(bench: SetUp) -> None:
+async def test_model_without_a_key_is_refused(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/model claude-opus-5-5", stage.context)
     assert stage.context.agent.llm.model == "scripted-1"
     assert "ANTHROPIC_API_KEY" in str(stage.view.of("error")[0])
 
 
-async def test_the_model_that_answers_already_is_left_alone(bench: SetUp) -> None:
+async def test_current_model_is_not_replaced_by_itself(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/model scripted-1", stage.context)
     assert stage.context.agent.llm is stage.llm
 
 
 @pytest.mark.parametrize(("keeps", "expected"), [(False, "claude-opus-5-5"), (True, "offline")])
-async def test_a_resumed_session_goes_on_with_its_model_unless_one_was_named(
+async def test_resumed_session_switches_to_its_model_unless_one_was_chosen(
     bench: SetUp, key: None, keeps: bool, expected: str
 ) -> None:
     stage = await talked(bench)
@@ -105,7 +105,7 @@ async def test_a_resumed_session_goes_on_with_its_model_unless_one_was_named(
     assert stage.context.agent.llm.model == expected
 
 
-async def test_without_a_key_a_resumed_session_goes_on_with_the_present_model(
+async def test_resumed_session_without_a_key_keeps_the_current_model(
     bench: SetUp, monkeypatch: pytest.MonkeyPatch, key: None
 ) -> None:
     stage = await talked(bench)
@@ -116,21 +116,21 @@ async def test_without_a_key_a_resumed_session_goes_on_with_the_present_model(
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     await dispatch(f"/resume {session[:8]}", stage.context)
     assert stage.context.agent.llm.model == "scripted-1"
-    assert "claude-opus-5-5 answered before in this session, and can not now: " in told(stage)
+    assert "This session used claude-opus-5-5, which is not available: " in infos(stage)
 
 
-async def test_system_shows_what_a_new_session_will_be_told(bench: SetUp) -> None:
+async def test_system_shows_the_message_of_a_new_session(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/system", stage.context)
-    assert "You are aloop" in told(stage)
+    assert "You are aloop" in infos(stage)
     assert stage.memory.system_messages == ()
 
 
-async def test_system_sets_what_is_told_and_the_file_has_it_at_once(bench: SetUp) -> None:
+async def test_system_sets_the_message_and_saves_it_at_once(bench: SetUp) -> None:
     stage = await talked(bench, answer("Arr."))
     await dispatch("/system You are a pirate.", stage.context)
     memory = stage.memory
-    stored = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    stored = await SessionLibrary(memory.sessions_dir).load(memory.session_id)
     assert stored.system_messages == (LLMMessage("system", "You are a pirate."),)
     await dispatch("four", stage.context)
     assert stage.llm.requests[-1][0].content == "You are a pirate."
@@ -144,10 +144,10 @@ async def test_system_before_the_first_turn_writes_no_session(bench: SetUp) -> N
     assert stage.memory.path is None
 
 
-async def test_compact_tells_what_it_did_and_undo_takes_it_back(bench: SetUp) -> None:
+async def test_compact_reports_its_result_and_can_be_undone(bench: SetUp) -> None:
     stage = await talked(bench, answer("They counted."))
     await dispatch("/compact the numbers", stage.context)
-    assert "2 older messages are sent as a summary" in told(stage)
+    assert "2 older messages will be sent as a summary" in infos(stage)
     assert "keep: the numbers" in (stage.llm.requests[-1][-1].content or "")
     assert stage.memory.messages[2].summary
     await dispatch("/compact undo", stage.context)
@@ -158,15 +158,15 @@ async def test_compact_tells_what_it_did_and_undo_takes_it_back(bench: SetUp) ->
 
 
 @pytest.mark.parametrize("window", [0, 100_000])
-async def test_compact_counts_tokens_only_where_they_are_known(bench: SetUp, window: int) -> None:
+async def test_compact_reports_tokens_only_if_the_window_is_known(bench: SetUp, window: int) -> None:
     stage = await talked(bench, answer("They counted."))
     stage.llm.context_window = window
     await dispatch("/compact", stage.context)
-    assert ("tokens in place of" in told(stage)) == bool(window)
+    assert ("tokens instead of" in infos(stage)) == bool(window)
 
 
-async def test_compact_says_when_there_is_nothing_to_do(bench: SetUp) -> None:
+async def test_compact_with_nothing_to_do_shows_a_message(bench: SetUp) -> None:
     stage = bench(answer("One."))
     await dispatch("one", stage.context)
     await dispatch("/compact", stage.context)
-    assert "nothing to summarise" in told(stage)
+    assert "nothing to summarize" in infos(stage)

@@ -13,9 +13,7 @@ from tests.commands.conftest import SetUp, store
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, open_elsewhere, save
 
 
-async def test_without_an_argument_the_recent_sessions_are_listed_newest_first(
-    bench: SetUp, sessions_dir: Path
-) -> None:
+async def test_resume_without_an_argument_lists_recent_sessions_newest_first(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
     stage = bench()
@@ -24,13 +22,13 @@ async def test_without_an_argument_the_recent_sessions_are_listed_newest_first(
     assert stage.context.rows == [SECOND, FIRST]
 
 
-async def test_no_sessions_are_said_to_be_none(bench: SetUp) -> None:
+async def test_resume_without_sessions_shows_a_message(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/resume", stage.context)
-    assert "no saved sessions" in str(stage.view.of("info")[0])
+    assert "No sessions are saved" in str(stage.view.of("info")[0])
 
 
-async def test_at_most_twenty_are_listed(bench: SetUp, sessions_dir: Path) -> None:
+async def test_resume_lists_at_most_twenty_sessions(bench: SetUp, sessions_dir: Path) -> None:
     for number in range(22):
         save(sessions_dir, f"{number:08}-5678-40ab-8def-1234567890ab", day=number + 1)
     stage = bench()
@@ -39,7 +37,7 @@ async def test_at_most_twenty_are_listed(bench: SetUp, sessions_dir: Path) -> No
 
 
 @pytest.mark.parametrize("typed", [FIRST, FIRST[:8], "a1b2c", "A1B2C3"])
-async def test_a_unique_prefix_in_any_case_loads_the_session(bench: SetUp, sessions_dir: Path, typed: str) -> None:
+async def test_unique_prefix_in_any_case_opens_the_session(bench: SetUp, sessions_dir: Path, typed: str) -> None:
     save(sessions_dir, FIRST)
     save(sessions_dir, SECOND)
     stage = bench()
@@ -48,23 +46,23 @@ async def test_a_unique_prefix_in_any_case_loads_the_session(bench: SetUp, sessi
     assert stage.view.of("info")[-1] == "Resumed a1b2c3d4 · 4 messages"
 
 
-async def test_the_last_two_exchanges_are_shown(bench: SetUp, sessions_dir: Path) -> None:
+async def test_resume_shows_the_last_two_exchanges(bench: SetUp, sessions_dir: Path) -> None:
     session_id = await store(sessions_dir, "one", "two", "three")
     stage = bench()
     await dispatch(f"/resume {session_id}", stage.context)
     assert stage.view.of("exchanges") == [["two", "answer to two", "three", "answer to three"]]
 
 
-async def test_the_conversation_goes_on_in_the_session(bench: SetUp, sessions_dir: Path) -> None:
+async def test_conversation_continues_in_the_resumed_session(bench: SetUp, sessions_dir: Path) -> None:
     session_id = await store(sessions_dir, "one")
     stage = bench(answer("Sure."))
     await dispatch(f"/resume {session_id[:8]}", stage.context)
-    await dispatch("go on", stage.context)
-    saved = await stage.memory.load_session(session_id, sessions_dir=sessions_dir)
-    assert [message.content for message in saved.messages] == ["one", "answer to one", "go on", "Sure."]
+    await dispatch("continue", stage.context)
+    saved = await stage.memory.library.load(session_id)
+    assert [message.content for message in saved.messages] == ["one", "answer to one", "continue", "Sure."]
 
 
-async def test_a_number_is_a_row_of_the_list_shown_last(bench: SetUp, sessions_dir: Path) -> None:
+async def test_number_is_a_row_of_the_last_list(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
     stage = bench()
@@ -73,7 +71,7 @@ async def test_a_number_is_a_row_of_the_list_shown_last(bench: SetUp, sessions_d
     assert stage.memory.session_id == FIRST
 
 
-async def test_a_row_stays_bound_to_the_session_it_was_shown_with(bench: SetUp, sessions_dir: Path) -> None:
+async def test_row_stays_bound_to_the_session_it_showed(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     stage = bench()
     await dispatch("/resume", stage.context)
@@ -82,7 +80,7 @@ async def test_a_row_stays_bound_to_the_session_it_was_shown_with(bench: SetUp, 
     assert stage.memory.session_id == FIRST
 
 
-async def test_rows_of_history_can_be_resumed_too(bench: SetUp, sessions_dir: Path) -> None:
+async def test_rows_of_history_can_be_resumed(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench()
     await dispatch("/history", stage.context)
@@ -90,7 +88,7 @@ async def test_rows_of_history_can_be_resumed_too(bench: SetUp, sessions_dir: Pa
     assert stage.memory.session_id == FIRST
 
 
-async def test_a_row_that_was_not_shown_changes_nothing(bench: SetUp, sessions_dir: Path) -> None:
+async def test_row_that_was_not_shown_changes_nothing(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench()
     before = stage.memory.session_id
@@ -98,19 +96,17 @@ async def test_a_row_that_was_not_shown_changes_nothing(bench: SetUp, sessions_d
     await dispatch("/resume", stage.context)
     await dispatch("/resume 7", stage.context)
     assert stage.memory.session_id == before
-    assert [str(text)[:20] for text in stage.view.of("error")] == ["No list was shown ye", "The list shown last "]
+    assert [str(text)[:20] for text in stage.view.of("error")] == ["No list was shown ye", "The last list has 1 "]
 
 
-async def test_four_digits_are_a_prefix(bench: SetUp, sessions_dir: Path) -> None:
+async def test_four_digits_are_an_id_prefix(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, "12345678-5678-40ab-8def-1234567890ab")
     stage = bench()
     await dispatch("/resume 1234", stage.context)
     assert stage.memory.session_id.startswith("12345678")
 
 
-async def test_an_ambiguous_prefix_lists_its_candidates_as_rows_and_changes_nothing(
-    bench: SetUp, sessions_dir: Path
-) -> None:
+async def test_ambiguous_prefix_lists_the_candidates_as_rows(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)
     save(sessions_dir, THIRD, day=3)
@@ -118,13 +114,13 @@ async def test_an_ambiguous_prefix_lists_its_candidates_as_rows_and_changes_noth
     before = stage.memory.session_id
     await dispatch("/resume a1b2", stage.context)
     assert stage.memory.session_id == before
-    assert "2 sessions begin with a1b2" in str(stage.view.of("error")[0])
+    assert "2 sessions match 'a1b2'" in str(stage.view.of("error")[0])
     assert stage.view.of("sessions") == [[SECOND, FIRST]]
     await dispatch("/resume 2", stage.context)
     assert stage.memory.session_id == FIRST
 
 
-async def test_a_broken_session_tells_its_place_and_leaves_the_open_one(bench: SetUp, sessions_dir: Path) -> None:
+async def test_broken_session_reports_its_position_and_keeps_the_open_one(bench: SetUp, sessions_dir: Path) -> None:
     path = break_session(sessions_dir)
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
@@ -134,14 +130,14 @@ async def test_a_broken_session_tells_its_place_and_leaves_the_open_one(bench: S
     assert (stage.memory.session_id, stage.memory.message_count) == (before, 2)
 
 
-def test_the_last_exchanges_begin_with_a_question() -> None:
+def test_last_exchanges_begin_with_a_question() -> None:
     talk = [LLMMessage("user", "a"), LLMMessage("assistant", "b"), LLMMessage("user", "c")]
     assert last_exchanges(talk, 1) == talk[2:]
     assert last_exchanges(talk, 5) == talk
     assert last_exchanges([], 2) == []
 
 
-async def test_a_session_that_another_shell_has_open_is_offered_as_a_copy(bench: SetUp, sessions_dir: Path) -> None:
+async def test_session_open_in_another_shell_is_offered_as_a_copy(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     text = path.read_bytes()
     stage = bench(answer("Six."), hold=True)
@@ -149,15 +145,15 @@ async def test_a_session_that_another_shell_has_open_is_offered_as_a_copy(bench:
         await dispatch("/resume a1b2", stage.context)
         (question,) = stage.view.of("confirm")
         assert str(question).startswith(f"Session a1b2c3d4 is open in another aloop (process {process}, since ")
-        assert str(question).endswith(" Go on in a copy?")
+        assert str(question).endswith(" Open a copy?")
         await dispatch("And 3+3?", stage.context)
     assert stage.memory.session_id != FIRST
-    copy = await stage.memory.load_session(stage.memory.session_id, sessions_dir=sessions_dir)
+    copy = await stage.memory.library.load(stage.memory.session_id)
     assert (copy.forked_from, len(copy.messages)) == (FIRST, 6)
     assert path.read_bytes() == text
 
 
-async def test_without_a_yes_to_a_copy_the_open_session_stays(bench: SetUp, sessions_dir: Path) -> None:
+async def test_declined_copy_keeps_the_open_session(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench(hold=True)
     stage.view.agrees = False
@@ -168,7 +164,7 @@ async def test_without_a_yes_to_a_copy_the_open_session_stays(bench: SetUp, sess
     assert stage.view.of("info") == ["Nothing was changed."]
 
 
-async def test_of_two_sessions_with_one_id_the_row_is_the_one_that_is_meant(bench: SetUp, sessions_dir: Path) -> None:
+async def test_row_selects_among_sessions_with_the_same_id(bench: SetUp, sessions_dir: Path) -> None:
     original = save(sessions_dir, FIRST, day=2, says="the original").parent
     copy = sessions_dir / "2025-01-02_a1b2c3d4-old"
     shutil.copytree(original, copy)
@@ -177,8 +173,8 @@ async def test_of_two_sessions_with_one_id_the_row_is_the_one_that_is_meant(benc
     await dispatch("/resume", stage.context)
     row = 1 + stage.context.rows.index(copy.name)
     await dispatch(f"/resume {row}", stage.context)
-    assert "Go on in a copy?" in str(stage.view.of("confirm"))
+    assert "Open a copy?" in str(stage.view.of("confirm"))
     assert stage.memory.messages[0].content == "the copy"
     await dispatch(f"/delete {row}", stage.context)
     assert (original.exists(), copy.exists()) == (True, False)
-    assert f"/restore {copy.name} brings it back" in str(stage.view.of("info")[-1])
+    assert f"/restore {copy.name} restores it" in str(stage.view.of("info")[-1])

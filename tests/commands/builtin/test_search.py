@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from aloop.memory import manager as slices
-from aloop.memory.search.search import Hit
+from aloop.memory import library
 from commands.context import Context
 from commands.dispatch import dispatch
+from commands.pages import Page
 from tests.commands.conftest import RecordingView, SetUp
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 
 
-async def test_matches_are_rows_the_newest_session_first(bench: SetUp, sessions_dir: Path) -> None:
+async def test_matches_are_rows_with_the_newest_session_first(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1, says="About the sea")
     save(sessions_dir, SECOND, day=2, says="About the SEA, again")
     stage = bench()
@@ -23,7 +23,7 @@ async def test_matches_are_rows_the_newest_session_first(bench: SetUp, sessions_
     assert "/resume 1 to 2" in str(stage.view.of("info")[-1])
 
 
-async def test_a_row_is_resumed_at_its_place(bench: SetUp, sessions_dir: Path) -> None:
+async def test_resuming_a_match_shows_its_message(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench()
     await dispatch('/search "it is 4."', stage.context)
@@ -33,7 +33,7 @@ async def test_a_row_is_resumed_at_its_place(bench: SetUp, sessions_dir: Path) -
     assert stage.memory.session_id == FIRST
 
 
-async def test_a_row_of_a_later_list_has_no_place(bench: SetUp, sessions_dir: Path) -> None:
+async def test_row_of_a_later_list_has_no_match(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench()
     await dispatch("/search 2+2", stage.context)
@@ -43,21 +43,21 @@ async def test_a_row_of_a_later_list_has_no_place(bench: SetUp, sessions_dir: Pa
     assert len(stage.view.of("exchanges")) == 1
 
 
-async def test_a_session_takes_three_rows_and_tells_of_the_rest(bench: SetUp, sessions_dir: Path) -> None:
+async def test_session_takes_three_rows_with_a_note_for_the_rest(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, says="4")
     stage = bench()
-    session = await stage.memory.load_session(FIRST, sessions_dir=sessions_dir)
+    session = await stage.memory.library.load(FIRST)
     await stage.memory.resume(FIRST)
     for _ in range(3):
         await stage.memory.add_message(session.messages[0])
     await stage.memory.save_memory()
     await dispatch("/search 4", stage.context)
     assert stage.view.of("hit") == [(1, FIRST, 1, True), (2, FIRST, 3, False), (3, FIRST, 4, False)]
-    assert "3 more in this session: /history a1b2c3d4" in str(stage.view.of("info")[0])
+    assert "3 more in this session; /history a1b2c3d4" in str(stage.view.of("info")[0])
 
 
 @pytest.mark.parametrize("line", ["/search", '/search ""'])
-async def test_without_words_nothing_is_looked_for(bench: SetUp, sessions_dir: Path, line: str) -> None:
+async def test_search_without_words_does_nothing(bench: SetUp, sessions_dir: Path, line: str) -> None:
     save(sessions_dir, FIRST)
     stage = bench()
     await dispatch(line, stage.context)
@@ -65,13 +65,13 @@ async def test_without_words_nothing_is_looked_for(bench: SetUp, sessions_dir: P
     assert stage.view.shown
 
 
-async def test_nothing_found_is_said(bench: SetUp) -> None:
+async def test_search_without_matches_shows_a_message(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/search needle", stage.context)
     assert stage.view.of("info") == ["Nothing was found."]
 
 
-async def test_a_broken_session_stops_no_search(bench: SetUp, sessions_dir: Path) -> None:
+async def test_search_continues_past_a_broken_session(bench: SetUp, sessions_dir: Path) -> None:
     break_session(sessions_dir)
     save(sessions_dir, FIRST, says="a quote")
     stage = bench()
@@ -82,17 +82,17 @@ async def test_a_broken_session_stops_no_search(bench: SetUp, sessions_dir: Path
 class InterruptingView(RecordingView):
     """Presses Ctrl-C when the first match is shown."""
 
-    def hit(self, number: int, hit: Hit, *, begins: bool) -> None:
-        super().hit(number, hit, begins=begins)
+    async def show(self, page: Page) -> None:
+        await super().show(page)
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
 
 
-async def test_ctrl_c_stops_the_search_and_keeps_what_is_shown(
+async def test_ctrl_c_stops_the_search_and_keeps_the_results(
     bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slices, "SLICE", 0)
+    monkeypatch.setattr(library, "SLICE", 0)
     for number in range(9):
         save(sessions_dir, f"{number:08}-5678-40ab-8def-1234567890ab", day=number + 1)
     stage = bench()

@@ -1,4 +1,4 @@
-"""The commands that concern the open session or the shell itself: /clear, /stats, /help, /exit."""
+"""The commands /clear, /stats, /help and /exit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager, SessionStats
+from aloop.memory import MemoryManager, SessionLibrary, SessionStats
 from commands.builtin import REGISTRY
 from commands.dispatch import dispatch
 from commands.registry import Next
@@ -24,7 +24,7 @@ def _fail_to_save(stage: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage.memory, "save_memory", refuse)
 
 
-async def test_clear_begins_a_new_session_and_tells_where_the_old_one_is(bench: SetUp, sessions_dir: Path) -> None:
+async def test_clear_starts_a_new_session_and_names_the_old_one(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
     before = stage.memory.session_id
@@ -32,11 +32,11 @@ async def test_clear_begins_a_new_session_and_tells_where_the_old_one_is(bench: 
     assert stage.memory.session_id != before
     assert stage.memory.message_count == 0
     assert before[:8] in str(stage.view.of("info")[0])
-    kept = await stage.memory.load_session(before, sessions_dir=sessions_dir)
+    kept = await stage.memory.library.load(before)
     assert len(kept.messages) == 2
 
 
-async def test_clear_does_not_touch_a_session_that_is_saved(bench: SetUp) -> None:
+async def test_clear_does_not_write_a_saved_session(bench: SetUp) -> None:
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
     path = stage.memory.path
@@ -46,16 +46,16 @@ async def test_clear_does_not_touch_a_session_that_is_saved(bench: SetUp) -> Non
     assert path.read_bytes() == before
 
 
-async def test_clearing_a_new_session_does_nothing(bench: SetUp) -> None:
+async def test_clear_of_a_new_session_does_nothing(bench: SetUp) -> None:
     stage = bench()
     before = stage.memory.session_id
     await dispatch("/clear", stage.context)
     assert stage.memory.session_id == before
-    assert stage.view.of("info") == ["This session is new already."]
+    assert stage.view.of("info") == ["This session is already new."]
 
 
 @pytest.mark.parametrize("line", ["/clear", "/resume a1b2c3d4"])
-async def test_a_session_that_can_not_be_saved_is_not_put_away(
+async def test_session_that_cannot_be_saved_stays_open(
     bench: SetUp, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     stage = bench()
@@ -66,19 +66,17 @@ async def test_a_session_that_can_not_be_saved_is_not_put_away(
     assert stage.memory.message_count == 1
 
 
-async def test_what_a_failed_save_has_left_is_saved_before_the_session_is_put_away(
-    bench: SetUp, sessions_dir: Path
-) -> None:
+async def test_unsaved_messages_are_saved_before_the_session_closes(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
     await stage.memory.add_message(LLMMessage("user", "not saved yet"))
     before = stage.memory.session_id
     await dispatch("/clear", stage.context)
-    kept = await stage.memory.load_session(before, sessions_dir=sessions_dir)
+    kept = await stage.memory.library.load(before)
     assert kept.messages[-1].content == "not saved yet"
 
 
-async def test_stats_count_what_is_not_saved_yet_too(bench: SetUp) -> None:
+async def test_stats_include_unsaved_messages(bench: SetUp) -> None:
     stage = bench()
     await stage.memory.add_message(LLMMessage("user", "not saved yet"))
     await dispatch("/stats", stage.context)
@@ -92,25 +90,25 @@ async def test_help_shows_all_commands(bench: SetUp) -> None:
 
 
 @pytest.mark.parametrize("typed", ["exit", "/exit", "QUIT"])
-async def test_help_shows_one_command_by_any_of_its_names(bench: SetUp, typed: str) -> None:
+async def test_help_shows_a_command_by_name_or_alias(bench: SetUp, typed: str) -> None:
     stage = bench()
     await dispatch(f"/help {typed}", stage.context)
     assert stage.view.of("help") == [["exit"]]
 
 
-async def test_help_on_something_unknown_suggests(bench: SetUp) -> None:
+async def test_help_on_an_unknown_command_suggests_one(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/help resum", stage.context)
-    assert stage.view.of("error") == ["There is no command /resum. Did you mean /resume?"]
+    assert stage.view.of("error") == ["Unknown command /resum. Did you mean /resume?"]
 
 
 @pytest.mark.parametrize("line", ["/exit", "/quit", "/EXIT"])
-async def test_exit_leaves(bench: SetUp, line: str) -> None:
+async def test_exit_leaves_the_shell(bench: SetUp, line: str) -> None:
     stage = bench()
     assert (await dispatch(line, stage.context)).next is Next.LEAVE
 
 
-async def test_exit_stays_when_the_last_turn_can_not_be_saved_and_leaves_when_told_again(
+async def test_exit_after_a_failed_save_leaves_only_the_second_time(
     bench: SetUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = bench()
@@ -118,11 +116,11 @@ async def test_exit_stays_when_the_last_turn_can_not_be_saved_and_leaves_when_to
     _fail_to_save(stage, monkeypatch)
     assert (await dispatch("/exit", stage.context)).next is Next.READ
     assert stage.view.of("error")[0] == "The disk is full."
-    assert "/exit once more leaves without them" in str(stage.view.of("error")[1])
+    assert "/exit again to leave without them" in str(stage.view.of("error")[1])
     assert (await dispatch("/exit", stage.context)).next is Next.LEAVE
 
 
-async def test_exit_saves_what_an_earlier_save_could_not_also_when_others_have_written_meanwhile(bench: SetUp) -> None:
+async def test_exit_saves_unsaved_messages_after_writes_by_another_process(bench: SetUp) -> None:
     stage = bench()
     async with stage.memory.turn() as turn:
         await turn.add(LLMMessage("user", "Hello"))
@@ -133,5 +131,5 @@ async def test_exit_saves_what_an_earlier_save_could_not_also_when_others_have_w
     await other.save_memory()
     await stage.memory.add_message(LLMMessage("user", "not saved yet"))
     assert (await dispatch("/exit", stage.context)).next is Next.LEAVE
-    session = await MemoryManager.load_session(stage.memory.session_id, sessions_dir=stage.memory.sessions_dir)
+    session = await SessionLibrary(stage.memory.sessions_dir).load(stage.memory.session_id)
     assert [message.content for message in session.messages] == ["Hello", "Hi", "one", "two", "three", "not saved yet"]

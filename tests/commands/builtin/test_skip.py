@@ -13,7 +13,7 @@ from tests.saved_sessions import FIRST, save
 
 @pytest.fixture
 async def stage(bench: SetUp, sessions_dir: Path) -> Bench:
-    """A session of four messages, the second of which calls a tool."""
+    """Return a bench with a session of four messages; the second calls a tool."""
     save(sessions_dir, FIRST)
     stage = bench()
     await dispatch(f"/resume {FIRST}", stage.context)
@@ -36,22 +36,22 @@ async def test_skipped_messages_are_marked_in_the_file_and_not_sent(stage: Bench
     marked = text_of(stage)
     assert "    skip: true\n" in marked
     assert [message.role for message in stage.memory.get_context_for_llm()] == ["system", "user", "assistant", "tool"]
-    told = str(stage.view.of("info")[-1])
-    assert told.startswith("Message 4 is left out of what the model is sent. The context was about ")
+    message = str(stage.view.of("info")[-1])
+    assert message.startswith("Message 4 is no longer sent to the model. The context is now about ")
     await dispatch("/unskip 4", stage.context)
     assert str(stage.view.of("info")[-1]).startswith("Message 4 is sent to the model again.")
     assert text_of(stage) == marked.replace("    skip: true\n", "")
 
 
 @pytest.mark.parametrize("typed", ["/skip 2", "/skip 3", "/skip 2-3"])
-async def test_a_call_and_its_result_go_together(stage: Bench, typed: str) -> None:
+async def test_skip_keeps_a_tool_call_with_its_result(stage: Bench, typed: str) -> None:
     await dispatch(typed, stage.context)
     assert skipped(stage) == [2, 3]
     assert stage.memory.get_repairs() == ()
-    assert ("go together" in str(stage.view.of("info")[-1])) is ("-" not in typed)
+    assert ("kept together" in str(stage.view.of("info")[-1])) is ("-" not in typed)
 
 
-async def test_all_can_be_taken_in_again_but_no_summary_that_was_undone(stage: Bench) -> None:
+async def test_unskip_all_leaves_out_undone_summaries(stage: Bench) -> None:
     await stage.memory.edit(lambda now: (LLMMessage("user", "So far.", summary=True, skip=True), *now))
     await dispatch("/skip 2-5", stage.context)
     await dispatch("/unskip", stage.context)
@@ -61,29 +61,29 @@ async def test_all_can_be_taken_in_again_but_no_summary_that_was_undone(stage: B
     assert stage.view.of("info")[-1] == "No message is skipped."
 
 
-async def test_what_is_so_already_is_said_to_be(stage: Bench) -> None:
+async def test_unskip_of_a_sent_message_shows_a_message(stage: Bench) -> None:
     await dispatch("/unskip 1", stage.context)
-    assert stage.view.of("info")[-1] == "Message 1 is sent already."
+    assert stage.view.of("info")[-1] == "Message 1 is already sent."
 
 
-async def test_a_skip_that_a_person_typed_counts(stage: Bench) -> None:
+async def test_skip_mark_edited_into_the_file_counts(stage: Bench) -> None:
     await stage.memory.edit(lambda now: (replace(now[0], skip=True), *now[1:]))
     await dispatch("/skip 1", stage.context)
-    assert stage.view.of("info")[-1] == "Message 1 is skipped already."
+    assert stage.view.of("info")[-1] == "Message 1 is already skipped."
 
 
 @pytest.mark.parametrize(
     ("typed", "reason"),
     [
-        ("/skip", "Which messages?"),
-        ("/skip 9", "There is no message 9: this session has 4 messages."),
+        ("/skip", "Type message numbers"),
+        ("/skip 9", "Message 9 does not exist: this session has 4 messages."),
         ("/skip 3-2", "the smaller number comes first"),
         ("/skip 0", "count from 1"),
-        ("/skip the first", "no message number"),
-        ("/unskip 2-x", "no message number"),
+        ("/skip the first", "not a message number"),
+        ("/unskip 2-x", "not a message number"),
     ],
 )
-async def test_what_is_no_message_changes_nothing(stage: Bench, typed: str, reason: str) -> None:
+async def test_skip_with_invalid_numbers_changes_nothing(stage: Bench, typed: str, reason: str) -> None:
     assert stage.memory.path
     before = stage.memory.path.read_bytes()
     await dispatch(typed, stage.context)

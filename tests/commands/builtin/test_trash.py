@@ -9,7 +9,7 @@ from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, THIRD, save
 
 
-async def test_the_trash_is_shown_as_rows_that_can_be_restored(bench: SetUp, sessions_dir: Path) -> None:
+async def test_trash_rows_can_be_restored(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     save(sessions_dir, THIRD)
     stage = bench()
@@ -19,17 +19,17 @@ async def test_the_trash_is_shown_as_rows_that_can_be_restored(bench: SetUp, ses
     assert stage.view.of("trash") == [[THIRD, FIRST]]
     await dispatch("/restore 2", stage.context)
     assert path.exists()
-    assert stage.view.of("info")[-1] == "Restored a1b2c3d4: /resume a1b2c3d4 goes on in it."
+    assert stage.view.of("info")[-1] == "Restored a1b2c3d4; /resume a1b2c3d4 opens it."
 
 
 @pytest.mark.parametrize("line", ["/trash", "/restore"])
-async def test_an_empty_trash_is_said_to_be_empty(bench: SetUp, line: str) -> None:
+async def test_empty_trash_shows_a_message(bench: SetUp, line: str) -> None:
     stage = bench()
     await dispatch(line, stage.context)
     assert stage.view.shown == [("info", "The trash is empty.")]
 
 
-async def test_restore_without_an_argument_shows_the_trash(bench: SetUp, sessions_dir: Path) -> None:
+async def test_restore_without_an_argument_lists_the_trash(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench()
     await dispatch(f"/delete {FIRST}", stage.context)
@@ -37,25 +37,23 @@ async def test_restore_without_an_argument_shows_the_trash(bench: SetUp, session
     assert stage.view.of("trash") == [[FIRST]]
 
 
-async def test_a_row_that_was_not_shown_names_the_command_that_shows_one(bench: SetUp) -> None:
+async def test_row_that_was_not_shown_names_the_trash_command(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/restore 1", stage.context)
-    assert str(stage.view.of("error")[0]).endswith("/trash shows one.")
+    assert str(stage.view.of("error")[0]).endswith("Run /trash to show one.")
 
 
-async def test_restore_covers_nothing_up(bench: SetUp, sessions_dir: Path) -> None:
+async def test_restore_does_not_overwrite_a_session(bench: SetUp, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     stage = bench()
     await dispatch(f"/delete {FIRST}", stage.context)
     save(sessions_dir, FIRST, says="mine")
     await dispatch(f"/restore {FIRST}", stage.context)
-    assert "is in the place of session a1b2c3d4" in str(stage.view.of("error")[0])
+    assert "Cannot restore session a1b2c3d4" in str(stage.view.of("error")[0])
     assert "mine" in path.read_text()
 
 
-async def test_a_row_is_the_one_that_was_shown_also_of_a_session_deleted_twice(
-    bench: SetUp, sessions_dir: Path
-) -> None:
+async def test_restore_by_row_selects_among_copies_of_a_session(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench()
     for says in ("earlier", "later"):
         path = save(sessions_dir, FIRST, says=says)

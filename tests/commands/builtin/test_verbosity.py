@@ -5,7 +5,7 @@ from commands.dispatch import dispatch
 from tests.commands.conftest import SetUp
 
 
-async def test_verbose_unfolds_and_folds_again(bench: SetUp) -> None:
+async def test_verbose_toggles(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/verbose", stage.context)
     assert stage.view.verbosity.verbose
@@ -14,7 +14,7 @@ async def test_verbose_unfolds_and_folds_again(bench: SetUp) -> None:
     assert not stage.view.verbosity.verbose
 
 
-async def test_verbose_unfolds_the_calls_of_the_last_turn_at_once(bench: SetUp) -> None:
+async def test_verbose_shows_the_calls_of_the_last_turn_at_once(bench: SetUp) -> None:
     stage = bench()
     for name in ("old", "new"):
         call = ToolCall(f"call_{name}", name)

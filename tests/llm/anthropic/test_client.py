@@ -1,4 +1,4 @@
-"""The Anthropic provider, over real HTTP against the stub: answers."""
+"""The Anthropic provider over real HTTP against the stub: answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.stub.server import KEY
 ADD = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": {"type": "number"}}})
 
 
-async def test_text_streams_in_pieces_and_ends_in_a_reply(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_text_streams_in_pieces_and_ends_with_a_reply(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(Answer(Text("hello wide world"), usage={"cache_read_input_tokens": 7}))
     *deltas, reply = await collect(llm)
     assert deltas == [TextDelta("hello "), TextDelta("wide "), TextDelta("world")]
@@ -30,7 +30,7 @@ async def test_text_streams_in_pieces_and_ends_in_a_reply(stub: StubServer, llm:
     assert reply == Reply(message, "end_turn", usage)
 
 
-async def test_the_request_is_what_the_api_expects(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_request_body_matches_the_api(stub: StubServer, llm: AnthropicLLM) -> None:
     async for _ in llm.stream([LLMMessage("system", "Be kind."), *HELLO], [ADD]):
         pass
     (request,) = stub.requests
@@ -45,12 +45,12 @@ async def test_the_request_is_what_the_api_expects(stub: StubServer, llm: Anthro
     }
 
 
-async def test_without_system_and_tools_neither_is_sent(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_request_without_system_and_tools_omits_both(stub: StubServer, llm: AnthropicLLM) -> None:
     await collect(llm)
     assert not {"system", "tools"} & set(stub.requests[0].body)
 
 
-async def test_a_tool_call_comes_with_its_arguments_as_they_were_written(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_tool_call_arguments_are_kept_verbatim(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(Answer(Text("Let me add."), ToolUse("add", '{"a":  "é\\u0041"}', Ping(), call_id="toolu_1")))
     reply = await reply_to(llm)
     assert reply.stop_reason == "tool_use"
@@ -58,19 +58,19 @@ async def test_a_tool_call_comes_with_its_arguments_as_they_were_written(stub: S
     assert reply.message.tool_calls == (ToolCall("toolu_1", "add", '{"a":  "é\\u0041"}'),)
 
 
-async def test_malformed_arguments_are_kept_for_the_model_to_be_told(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_malformed_arguments_are_kept_verbatim(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(ToolUse("add", '{"a": 1,, oops'))
     reply = await reply_to(llm)
     assert reply.message.tool_calls[0].arguments == '{"a": 1,, oops'
 
 
-async def test_empty_arguments_are_an_empty_object(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_empty_arguments_become_an_empty_object(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(ToolUse("add", ""))
     reply = await reply_to(llm)
     assert reply.message.tool_calls[0].arguments == "{}"
 
 
-async def test_thinking_is_shown_and_sent_back_in_its_place(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_thinking_is_streamed_and_sent_back_in_its_place(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(
         Answer(Thinking("Hm", "m.", signature="sig=="), Redacted("blob"), Text("So."), ToolUse("add", {"a": 1}))
     )
@@ -92,19 +92,19 @@ async def test_thinking_is_shown_and_sent_back_in_its_place(stub: StubServer, ll
 @pytest.mark.parametrize(
     "reason", ["end_turn", "max_tokens", "stop_sequence", "pause_turn", "model_context_window_exceeded"]
 )
-async def test_every_stop_reason_is_passed_on(stub: StubServer, llm: AnthropicLLM, reason: str) -> None:
+async def test_stop_reason_is_passed_on(stub: StubServer, llm: AnthropicLLM, reason: str) -> None:
     stub.script(Answer(Text("so"), stop_reason=reason))
     assert (await reply_to(llm)).stop_reason == reason
 
 
-async def test_a_refusal_tells_its_category(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_refusal_detail_has_the_category(stub: StubServer, llm: AnthropicLLM) -> None:
     details = {"type": "refusal", "category": "cyber", "explanation": "No."}
     stub.script(Answer(stop_reason="refusal", stop_details=details))
     reply = await reply_to(llm)
     assert (reply.stop_reason, reply.detail) == ("refusal", "cyber: No.")
 
 
-async def test_pings_and_unknown_events_blocks_and_deltas_change_nothing(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_pings_and_unknown_events_are_ignored(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(
         Answer(
             Raw("from_the_future", '{"type": "from_the_future", "x": 1}'),
@@ -120,19 +120,19 @@ async def test_pings_and_unknown_events_blocks_and_deltas_change_nothing(stub: S
     assert (await reply_to(llm)).message.content == "still here"
 
 
-async def test_after_an_answer_the_window_is_the_model_s_own(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_context_window_is_looked_up_after_the_first_answer(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.window = 1_000_000
     assert llm.context_window == 200_000
     await collect(llm)
     await collect(llm)
     await asyncio.to_thread(stub.wait_for_lookup)
-    while llm.context_window == 200_000:  # noqa: ASYNC110 - nobody is told when it is known
+    while llm.context_window == 200_000:  # noqa: ASYNC110 - the client sends no signal
         await asyncio.sleep(0)
     assert llm.context_window == 1_000_000
     assert [request.path for request in stub.lookups] == ["/v1/models/claude-test"]
 
 
-async def test_a_server_that_can_not_describe_models_does_no_harm(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_failed_model_lookup_keeps_the_default_window(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.window = None
     await collect(llm)
     await asyncio.to_thread(stub.wait_for_lookup)
@@ -140,7 +140,7 @@ async def test_a_server_that_can_not_describe_models_does_no_harm(stub: StubServ
     assert llm.context_window == 200_000
 
 
-async def test_cancelling_closes_the_connection_at_once(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_cancellation_closes_the_connection(stub: StubServer, llm: AnthropicLLM) -> None:
     gate = Gate()
     stub.script(Text("one ", gate, "two"))
     started = asyncio.Event()
@@ -158,7 +158,7 @@ async def test_cancelling_closes_the_connection_at_once(stub: StubServer, llm: A
     await asyncio.to_thread(stub.requests[0].wait_until_disconnected)
 
 
-async def test_a_reader_that_stops_early_closes_the_connection(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_closing_the_stream_closes_the_connection(stub: StubServer, llm: AnthropicLLM) -> None:
     gate = Gate()
     stub.script(Text("one ", gate, "two"))
     async with aclosing(cast("Any", llm.stream(HELLO))) as events:
@@ -166,7 +166,7 @@ async def test_a_reader_that_stops_early_closes_the_connection(stub: StubServer,
     await asyncio.to_thread(stub.requests[0].wait_until_disconnected)
 
 
-async def test_after_aclose_it_can_be_used_again(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_client_is_usable_after_aclose(stub: StubServer, llm: AnthropicLLM) -> None:
     await collect(llm)
     await llm.aclose()
     await llm.aclose()
@@ -174,7 +174,7 @@ async def test_after_aclose_it_can_be_used_again(stub: StubServer, llm: Anthropi
     assert len(stub.requests) == 2
 
 
-async def test_a_given_client_is_left_open(stub: StubServer) -> None:
+async def test_aclose_leaves_a_passed_client_open(stub: StubServer) -> None:
     async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
         llm = AnthropicLLM("claude-test", client=client)
         await collect(llm)
@@ -182,7 +182,7 @@ async def test_a_given_client_is_left_open(stub: StubServer) -> None:
         assert not client.is_closed()
 
 
-def test_it_can_be_used_from_one_event_loop_after_another(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_works_in_successive_event_loops(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
     llm = AnthropicLLM("claude-test")
@@ -197,7 +197,7 @@ def test_it_can_be_used_from_one_event_loop_after_another(stub: StubServer, monk
     assert [reply.message.content for reply in replies] == ["You said: hello"] * 2
 
 
-async def test_a_server_of_ours_that_ends_a_used_connection_without_a_word_loses_no_question() -> None:
+async def test_local_server_that_closes_a_used_connection_loses_no_request() -> None:
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         [size] = re.findall(rb"(?i)content-length: (\d+)", head)
@@ -205,11 +205,11 @@ async def test_a_server_of_ours_that_ends_a_used_connection_without_a_word_loses
         body = b'{"input_tokens": 3}'
         kept = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         writer.write(kept + body)
-        await reader.read(1)  # the next question, or the end of the connection
+        await reader.read(1)  # the next request, or the end of the connection
         writer.close()
 
     async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        llm = AnthropicLLM("m", base_url=url, api_key=KEY, dialect=ServerProfile(is_local=True))
+        llm = AnthropicLLM("m", base_url=url, api_key=KEY, profile=ServerProfile(is_local=True))
         assert [await llm.count(HELLO) for _ in range(2)] == [3, 3]
         await llm.aclose()

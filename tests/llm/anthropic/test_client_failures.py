@@ -1,4 +1,4 @@
-"""The Anthropic provider, over real HTTP against the stub: all that can go wrong."""
+"""The Anthropic provider over real HTTP against the stub: failures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.stub.server import KEY
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "says"),
+    ("status", "kind", "message"),
     [
         (400, RequestRejected, "scripted error"),
         (401, AuthenticationFailed, "ANTHROPIC_API_KEY"),
@@ -60,42 +60,42 @@ from tests.stub.server import KEY
         (529, ServerFailed, "overloaded"),
     ],
 )
-async def test_each_http_error_becomes_one_of_ours(
-    stub: StubServer, llm: AnthropicLLM, status: int, kind: type[LLMError], says: str
+async def test_http_error_maps_to_an_llm_error(
+    stub: StubServer, llm: AnthropicLLM, status: int, kind: type[LLMError], message: str
 ) -> None:
     stub.script(HTTPError(status))
     error = await failure(llm)
     assert type(error) is kind
-    assert says in str(error)
+    assert message in str(error)
 
 
-async def test_a_rate_limit_tells_how_long_to_wait(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_rate_limit_has_retry_after(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(HTTPError(429, headers={"retry-after": "17"}))
     error = await failure(llm)
     assert isinstance(error, RateLimited)
     assert error.retry_after == 17.0
 
 
-async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_too_long_prompt_is_a_context_overflow(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(HTTPError(400, "prompt is too long: 210000 tokens > 200000 maximum"))
     assert isinstance(await failure(llm), ContextOverflow)
 
 
-async def test_it_is_told_in_the_words_of_llama_cpp_too(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_too_long_prompt_for_llama_cpp_is_a_context_overflow(stub: StubServer, llm: AnthropicLLM) -> None:
     words = "request (6021 tokens) exceeds the available context size (4096 tokens), try increasing it"
     error = {"code": 400, "message": words, "type": "exceed_context_size_error", "n_prompt_tokens": 6021, "n_ctx": 4096}
     stub.script(Plain(400, json.dumps({"error": error}), {"content-type": "application/json"}))
     assert isinstance(await failure(llm), ContextOverflow)
 
 
-async def test_a_server_that_is_something_else_is_not_a_missing_model(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_other_server_is_not_reported_as_a_missing_model(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(Plain(404, "<html>nginx</html>"))
     error = await failure(llm)
     assert type(error) is RequestRejected
     assert "ANTHROPIC_BASE_URL" in str(error)
 
 
-async def test_a_key_that_a_server_quotes_is_not_repeated(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_key_quoted_by_the_server_is_masked(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(HTTPError(403, f"key {KEY} may not do this"))
     assert "[key]" in str(await failure(llm))
 
@@ -111,7 +111,7 @@ async def test_a_key_that_a_server_quotes_is_not_repeated(stub: StubServer, llm:
         ("never_heard_of", StreamBroken),
     ],
 )
-async def test_an_error_event_in_mid_stream_is_told_by_its_kind(
+async def test_error_event_maps_to_an_llm_error_by_its_type(
     stub: StubServer, llm: AnthropicLLM, event: str, kind: type[LLMError]
 ) -> None:
     stub.script(Answer(Text("half an ", ErrorEvent(event))))
@@ -130,20 +130,18 @@ async def test_an_error_event_in_mid_stream_is_told_by_its_kind(
     ],
     ids=["cut", "drop", "reset", "bad json", "bad error", "no object"],
 )
-async def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one(
-    stub: StubServer, llm: AnthropicLLM, break_off: Any
-) -> None:
+async def test_broken_answer_raises_stream_broken(stub: StubServer, llm: AnthropicLLM, break_off: Any) -> None:
     stub.script(Answer(Text("half an answer ", break_off, Cut())))
     assert isinstance(await failure(llm), StreamBroken)
 
 
 @pytest.mark.parametrize("body", ["", "<html>a captive portal</html>", "event: ping\ndata: {}\n\n"])
-async def test_a_stream_with_nothing_in_it_is_broken(stub: StubServer, llm: AnthropicLLM, body: str) -> None:
+async def test_empty_stream_raises_stream_broken(stub: StubServer, llm: AnthropicLLM, body: str) -> None:
     stub.script(Plain(200, body))
     assert isinstance(await failure(llm), StreamBroken)
 
 
-async def test_the_text_before_a_break_has_been_seen(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_text_before_a_break_is_streamed(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(Answer(Text("seen ", Drop())))
     events = llm.stream(HELLO)
     assert await anext(events) == TextDelta("seen ")
@@ -152,11 +150,11 @@ async def test_the_text_before_a_break_has_been_seen(stub: StubServer, llm: Anth
 
 
 @pytest.mark.parametrize("gate", [Gate(), PingingGate()], ids=["silence", "only pings"])
-async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+async def test_stalled_answer_is_cancelled(stub: StubServer, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
     stub.script(Text("half ", gate))
-    llm = AnthropicLLM("claude-test", dialect=ServerProfile(stall_after=0.3))
+    llm = AnthropicLLM("claude-test", profile=ServerProfile(stall_after=0.3))
     error = await failure(llm)
     assert isinstance(error, StreamBroken)
     assert "stalled" in str(error)
@@ -164,31 +162,31 @@ async def test_a_stalled_answer_is_given_up(stub: StubServer, monkeypatch: pytes
     await llm.aclose()
 
 
-async def test_a_slow_reader_is_no_stall(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_slow_reader_does_not_count_as_a_stall(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script("one two")
-    llm = AnthropicLLM("claude-test", dialect=ServerProfile(stall_after=1.0))
+    llm = AnthropicLLM("claude-test", profile=ServerProfile(stall_after=1.0))
     events = llm.stream(HELLO)
     assert await anext(events) == TextDelta("one ")
-    await asyncio.sleep(1.1)  # longer than the limit: what is done with an event is no business of the wait's
+    await asyncio.sleep(1.1)  # longer than the limit, which applies to the server only
     assert await anext(events) == TextDelta("two")
     assert isinstance(await anext(events), Reply)
     await llm.aclose()
 
 
-async def test_a_read_that_times_out_is_broken(stub: StubServer) -> None:
+async def test_read_timeout_raises_stream_broken(stub: StubServer) -> None:
     stub.script(Text("half ", Gate()))
     async with AsyncAnthropic(base_url=stub.url, api_key=KEY, timeout=0.2) as client:
         assert isinstance(await failure(AnthropicLLM("claude-test", client=client)), StreamBroken)
 
 
-async def test_a_server_that_says_nothing_at_all_could_not_be_reached(stub: StubServer) -> None:
+async def test_closed_connection_without_response_raises_connection_failed(stub: StubServer) -> None:
     stub.script(NoResponse())
     async with AsyncAnthropic(base_url=stub.url, api_key=KEY, max_retries=0) as client:
         assert isinstance(await failure(AnthropicLLM("claude-test", client=client)), ConnectionFailed)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://me:pass@127.0.0.1:1/", "no-scheme", "ftp://127.0.0.1"])
-async def test_an_address_that_leads_nowhere_is_named(url: str) -> None:
+async def test_unreachable_address_is_reported(url: str) -> None:
     async with AsyncAnthropic(base_url=url, api_key=KEY, max_retries=0) as client:
         error = await failure(AnthropicLLM("claude-test", client=client))
     assert isinstance(error, ConnectionFailed)
@@ -196,14 +194,14 @@ async def test_an_address_that_leads_nowhere_is_named(url: str) -> None:
     assert "pass" not in str(error)
 
 
-async def test_an_address_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_invalid_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://localhost:port")
     assert isinstance(await failure(AnthropicLLM("claude-test")), ConnectionFailed)
 
 
 @pytest.mark.parametrize("key", [None, "", "  "])
-async def test_no_key_is_told_before_anything_is_sent(
+async def test_missing_key_is_reported_before_sending(
     stub: StubServer, llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch, key: str | None
 ) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY")
@@ -217,7 +215,7 @@ async def test_no_key_is_told_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("key", ["sk-secret\n", "sk-sécret", "sk-\tsecret"])
-async def test_a_key_with_stray_characters_is_told_and_not_quoted(
+async def test_malformed_key_is_reported_but_not_quoted(
     llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY")
@@ -228,7 +226,7 @@ async def test_a_key_with_stray_characters_is_told_and_not_quoted(
     assert key not in str(error)
 
 
-async def test_an_auth_token_is_used_and_named(
+async def test_auth_token_is_used_and_named(
     stub: StubServer, llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY")
@@ -238,44 +236,46 @@ async def test_an_auth_token_is_used_and_named(
     assert stub.requests[0].headers["authorization"] == "Bearer token-1"
 
 
-async def test_a_profile_that_is_not_there_is_a_sentence(llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_profile_is_reported(llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    monkeypatch.setenv("ANTHROPIC_PROFILE", "nobody")
+    monkeypatch.setenv("ANTHROPIC_PROFILE", "missing-profile")
     error = await failure(llm)
     assert isinstance(error, MissingCredentials)
-    assert "nobody" in str(error)
+    assert "missing-profile" in str(error)
 
 
-async def test_after_an_error_the_next_question_works(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_request_after_an_error_succeeds(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(HTTPError(529), Answer(Text("half ", Drop())), "fine")
     await failure(llm)
     await failure(llm)
     assert (await reply_to(llm)).message.content == "fine"
 
 
-async def test_the_sdk_tries_nothing_again_by_itself(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_sdk_does_not_retry(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "1500"}), "too late")
     error = await failure(llm)
     assert (error.is_transient, error.retry_after) == (True, 1.5)
     assert len(stub.requests) == 1
 
 
-async def test_a_given_client_tries_nothing_again_either(stub: StubServer) -> None:
+async def test_passed_client_does_not_retry(stub: StubServer) -> None:
     stub.script(HTTPError(529, retry=True))
     async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
         await failure(AnthropicLLM("claude-test", client=client))
     assert len(stub.requests) == 1
 
 
-@pytest.mark.parametrize(("status", "says", "passes"), [(529, "false", False), (400, "true", True), (529, "", True)])
-async def test_the_api_has_the_last_word_on_whether_to_ask_again(
-    stub: StubServer, llm: AnthropicLLM, status: int, says: str, passes: bool
+@pytest.mark.parametrize(
+    ("status", "header", "is_transient"), [(529, "false", False), (400, "true", True), (529, "", True)]
+)
+async def test_should_retry_header_overrides_the_status(
+    stub: StubServer, llm: AnthropicLLM, status: int, header: str, is_transient: bool
 ) -> None:
-    stub.script(HTTPError(status, retry=True, headers={"x-should-retry": says} if says else {}))
-    assert (await failure(llm)).is_transient is passes
+    stub.script(HTTPError(status, retry=True, headers={"x-should-retry": header} if header else {}))
+    assert (await failure(llm)).is_transient is is_transient
 
 
 @pytest.mark.parametrize("url", ["no-scheme", "ftp://127.0.0.1"])
-async def test_an_address_that_is_none_is_not_tried_again(url: str) -> None:
+async def test_invalid_address_is_not_retried(url: str) -> None:
     async with AsyncAnthropic(base_url=url, api_key=KEY) as client:
         assert not (await failure(AnthropicLLM("claude-test", client=client))).is_transient

@@ -1,7 +1,4 @@
-"""Messages to content blocks and back.
-
-One streamed answer, put together from its events.
-"""
+"""Conversion between messages and content blocks, and streamed answers."""
 
 from __future__ import annotations
 
@@ -50,7 +47,7 @@ def result(content: str | None, call_id: str | None = "c1", *, is_error: bool = 
 # --- messages to blocks -----------------------------------------------------------------------------------------
 
 
-def test_system_messages_are_joined_and_stand_apart() -> None:
+def test_system_messages_are_joined_outside_the_turns() -> None:
     system, sent = to_request([LLMMessage("system", "One."), user("hi"), LLMMessage("system", "Two.")])
     assert system == "One.\n\nTwo."
     assert sent == [{"role": "user", "content": [text("hi")]}]
@@ -62,7 +59,7 @@ def test_blank_text_is_never_sent(blank: str | None) -> None:
     assert to_request(messages) == ("", [{"role": "user", "content": [text("hi")]}])
 
 
-def test_neighbours_of_one_role_are_one_turn() -> None:
+def test_adjacent_messages_of_one_role_are_merged() -> None:
     sent = turns(user("a"), user("b"), assistant("c"), assistant("d"), user("e"))
     assert [(turn["role"], [block["text"] for block in turn["content"]]) for turn in sent] == [
         ("user", ["a", "b"]),
@@ -71,7 +68,7 @@ def test_neighbours_of_one_role_are_one_turn() -> None:
     ]
 
 
-def test_results_and_the_text_after_them_are_one_turn() -> None:
+def test_results_and_following_text_are_one_turn() -> None:
     calls = (ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "add"))
     sent = turns(user("go"), assistant("so", tool_calls=calls), result("1"), result("2", "c2"), user("and?"))
     assert sent[1]["content"] == [
@@ -89,33 +86,33 @@ def test_results_and_the_text_after_them_are_one_turn() -> None:
     }
 
 
-def test_results_come_before_text_that_was_said_first() -> None:
+def test_results_are_moved_before_earlier_text() -> None:
     sent = turns(assistant(tool_calls=(ToolCall("c1", "add"),)), user("wait"), result("1"))
     assert [block["type"] for block in sent[1]["content"]] == ["tool_result", "text"]
 
 
-def test_a_failed_result_is_marked_and_never_empty() -> None:
+def test_failed_result_is_marked_and_never_empty() -> None:
     (turn,) = turns(result("", is_error=True))
     (block,) = turn["content"]
     assert block["is_error"] is True
     assert block["content"].strip()
 
 
-def test_an_empty_result_has_no_content() -> None:
+def test_empty_result_has_no_content() -> None:
     (turn,) = turns(result(""))
     assert turn["content"] == [{"type": "tool_result", "tool_use_id": "c1"}]
 
 
-def test_a_result_of_no_call_is_sent_as_text() -> None:
+def test_result_without_call_id_is_sent_as_text() -> None:
     assert turns(result("4", None)) == [{"role": "user", "content": [text("4")]}]
 
 
-def test_an_answer_at_the_very_end_loses_its_trailing_space() -> None:
+def test_final_answer_loses_its_trailing_space() -> None:
     assert turns(user("a"), assistant("so \n"))[1]["content"] == [text("so")]
     assert turns(user("a"), assistant("so \n"), user("b"))[1]["content"] == [text("so \n")]
 
 
-def test_ids_and_names_that_the_api_refuses_are_made_fit_on_both_sides() -> None:
+def test_invalid_ids_and_names_are_replaced_consistently() -> None:
     call, answer = turns(assistant(tool_calls=(ToolCall("call:1/é", "my tool"),)), result("4", "call:1/é"))
     assert call["content"][0] | {"input": {}} == {
         "type": "tool_use",
@@ -126,7 +123,7 @@ def test_ids_and_names_that_the_api_refuses_are_made_fit_on_both_sides() -> None
     assert answer["content"][0]["tool_use_id"] == "call_1__"
 
 
-def test_thoughts_stand_in_their_places() -> None:
+def test_thinking_blocks_keep_their_places() -> None:
     thoughts = (
         ThinkingBlock("a", "s1"),
         ThinkingBlock(redacted="blob", after_chars=4),
@@ -140,24 +137,24 @@ def test_thoughts_stand_in_their_places() -> None:
     assert kinds == ["a", "one ", "blob", "two ", "c1", "b", "three", "c2"]
 
 
-def test_places_that_lie_outside_the_message_harm_nothing() -> None:
+def test_thinking_places_outside_the_message_are_clamped() -> None:
     thoughts = (ThinkingBlock("a", "s", after_chars=99, after_calls=99), ThinkingBlock("b", "s", after_chars=-1))
     blocks = assistant_blocks(assistant("one", tool_calls=(ToolCall("c1", "add"),), thinking=thoughts))
     assert blocks[0] == text("one")
     assert [block["type"] for block in blocks] == ["text", "tool_use"]
 
 
-def test_a_thought_without_its_signature_is_not_sent() -> None:
+def test_unsigned_thinking_is_not_sent() -> None:
     assert assistant_blocks(assistant("so", thinking=(ThinkingBlock("half a tho"),))) == [text("so")]
 
 
-def test_an_answer_that_is_only_thought_is_not_sent() -> None:
+def test_answer_with_only_thinking_is_not_sent() -> None:
     assert turns(user("a"), assistant(thinking=(ThinkingBlock("a", "s"),)), user("b")) == [
         {"role": "user", "content": [text("a"), text("b")]}
     ]
 
 
-def test_tools_are_told_with_their_schema() -> None:
+def test_tool_params_contain_the_schema() -> None:
     schema = {"type": "object"}
     assert tool_params([ToolSpec("add", "Adds.", schema)]) == [
         {"name": "add", "description": "Adds.", "input_schema": schema}
@@ -180,18 +177,18 @@ def test_tools_are_told_with_their_schema() -> None:
         '{"a": 1' + "0" * 5000,
     ],
 )
-def test_arguments_that_spell_no_object_are_an_empty_one(arguments: str) -> None:
+def test_arguments_that_are_not_an_object_become_an_empty_one(arguments: str) -> None:
     assert input_object(arguments) == {}
 
 
-def test_surrogates_in_arguments_can_be_sent() -> None:
+def test_surrogates_in_arguments_are_replaced() -> None:
     assert input_object('{"a": "\\ud83d\\ude00 \\ud83d"}') == {"a": "😀 \N{REPLACEMENT CHARACTER}"}
 
 
 # --- blocks to messages -----------------------------------------------------------------------------------------
 
 
-def test_an_answer_keeps_its_text_calls_model_and_usage() -> None:
+def test_to_message_keeps_text_calls_model_and_usage() -> None:
     usage = Usage(1, 2)
     blocks = [text("é "), {"type": "tool_use", "id": "c1", "name": "add", "input": {"a": "é"}}]
     assert to_message(blocks, model="m", usage=usage) == assistant(
@@ -200,17 +197,17 @@ def test_an_answer_keeps_its_text_calls_model_and_usage() -> None:
 
 
 @pytest.mark.parametrize(("given_input", "arguments"), [("{oops", "{oops"), ("", "{}"), (None, "{}"), ({}, "{}")])
-def test_arguments_are_json_text_even_where_they_are_none(given_input: object, arguments: str) -> None:
+def test_missing_arguments_become_an_empty_json_object(given_input: object, arguments: str) -> None:
     (call,) = to_message([{"type": "tool_use", "id": "c", "name": "n", "input": given_input}]).tool_calls
     assert call.arguments == arguments
 
 
-def test_unknown_blocks_are_passed_over() -> None:
+def test_to_message_ignores_unknown_blocks() -> None:
     blocks: list[Block] = [{"type": "from_the_future", "x": 1}, {}, text("so"), {"type": "text"}]
     assert to_message(blocks) == assistant("so")
 
 
-def test_an_answer_of_nothing_has_empty_content() -> None:
+def test_to_message_without_blocks_has_empty_content() -> None:
     assert to_message([]).content == ""
     assert to_message([{"type": "tool_use", "id": "c", "name": "n", "input": {}}]).content is None
 
@@ -240,7 +237,7 @@ _THOUGHT = st.builds(
 
 @st.composite
 def canonical_blocks(draw: st.DrawFn) -> list[Block]:
-    """Answers as the API gives them: thoughts, then a text, then calls, over and over, and no thought at the end."""
+    """Generate answers in the order of the API: thinking, text, calls, repeated."""
     blocks: list[Block] = []
     for _ in range(draw(st.integers(0, 3))):
         blocks += draw(st.lists(_THOUGHT, min_size=1, max_size=2))
@@ -252,12 +249,12 @@ def canonical_blocks(draw: st.DrawFn) -> list[Block]:
 
 
 @given(canonical_blocks())
-def test_blocks_survive_being_a_message(blocks: list[Block]) -> None:
+def test_blocks_round_trip_through_a_message(blocks: list[Block]) -> None:
     assert assistant_blocks(to_message(blocks)) == blocks
 
 
 @given(canonical_blocks())
-def test_a_message_survives_being_blocks(blocks: list[Block]) -> None:
+def test_message_round_trips_through_blocks(blocks: list[Block]) -> None:
     message = to_message(blocks, model="m", usage=Usage(1))
     assert to_message(assistant_blocks(message), model="m", usage=Usage(1)) == message
 
@@ -276,7 +273,7 @@ _ANY_MESSAGE = st.builds(
 
 
 @given(st.lists(_ANY_MESSAGE, max_size=6))
-def test_whatever_a_session_holds_becomes_a_request_that_can_be_sent(messages: list[LLMMessage]) -> None:
+def test_any_session_makes_a_valid_request(messages: list[LLMMessage]) -> None:
     system, sent = to_request(messages)
     json.dumps([system, sent], allow_nan=False)
     roles = [turn["role"] for turn in sent]
@@ -305,14 +302,14 @@ def reply_of(*events: dict[str, Any]) -> Reply:
     return answer.reply("m")
 
 
-def test_later_counts_replace_earlier_ones_and_missing_ones_do_not() -> None:
+def test_later_token_counts_replace_earlier_ones() -> None:
     usage = {"input_tokens": 3, "output_tokens": 1, "cache_read_input_tokens": 5, "cache_creation_input_tokens": None}
     reply = reply_of({"type": "message_start", "message": {"usage": usage}}, stop())
     assert reply.usage == Usage(input_tokens=3, output_tokens=7, cache_read_tokens=5)
     assert reply.message.usage == reply.usage
 
 
-def test_what_is_shown_is_each_piece_of_text_and_thought() -> None:
+def test_feed_returns_text_and_thinking_deltas() -> None:
     answer = Accumulator()
     assert answer.feed(start(0, type="thinking", thinking="", signature="")) is None
     assert answer.feed(delta(0, type="thinking_delta", thinking="hm")) == ThinkingDelta("hm")
@@ -321,28 +318,28 @@ def test_what_is_shown_is_each_piece_of_text_and_thought() -> None:
     assert answer.feed(delta(1, type="text_delta", text="\ud83d")) == TextDelta("\N{REPLACEMENT CHARACTER}")
 
 
-def test_a_character_that_came_in_two_halves_is_whole_in_the_message() -> None:
+def test_character_split_over_two_deltas_is_joined() -> None:
     halves = [delta(0, type="text_delta", text=half) for half in ("\ud83d", "\ude00")]
     assert reply_of(start(0, type="text", text=""), *halves, stop()).message.content == "😀"
 
 
-def test_arguments_that_came_whole_with_the_start_are_kept() -> None:
+def test_arguments_in_the_start_event_are_kept() -> None:
     reply = reply_of(start(0, type="tool_use", id="c", name="n", input={"a": "é"}), stop("tool_use"))
     assert reply.message.tool_calls == (ToolCall("c", "n", '{"a": "é"}'),)
 
 
 @pytest.mark.parametrize("events", [[], [start(0, type="text", text="half")], [stop(None)]])
-def test_without_a_stop_reason_the_answer_is_broken(events: list[dict[str, Any]]) -> None:
+def test_missing_stop_reason_raises_stream_broken(events: list[dict[str, Any]]) -> None:
     with pytest.raises(StreamBroken):
         reply_of(*events)
 
 
-def test_a_stop_reason_of_the_future_ends_the_turn_and_is_told() -> None:
+def test_unknown_stop_reason_ends_the_turn_and_is_reported() -> None:
     reply = reply_of(stop("from_the_future"))
     assert (reply.stop_reason, reply.detail) == ("end_turn", "stop reason 'from_the_future'")
 
 
-def test_a_refusal_without_details_is_a_refusal() -> None:
+def test_refusal_without_details_is_a_refusal() -> None:
     assert reply_of(stop("refusal", stop_details=None)).stop_reason == "refusal"
 
 
@@ -363,7 +360,7 @@ _EVENT = st.fixed_dictionaries(
 
 
 @given(st.lists(_EVENT, max_size=8))
-def test_events_of_any_shape_make_an_answer_or_a_broken_stream(events: list[dict[str, Any]]) -> None:
+def test_any_events_make_an_answer_or_stream_broken(events: list[dict[str, Any]]) -> None:
     try:
         reply_of(*events)
     except StreamBroken:

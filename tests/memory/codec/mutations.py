@@ -1,4 +1,4 @@
-"""Session files as an accident leaves them: bytes flipped, lost, doubled, or typed in the wrong place."""
+"""Random damage to session files: changed, lost, repeated or inserted bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from aloop.memory.codec.serialization import dump_session
 from tests.memory.examples import RICH, SPEC_SAMPLE, answer, call, result, session, user
 
-# What a slip of the hand puts in, and what a parser is most likely to stumble over.
+# Likely typing errors, and tokens that parsers are most likely to mishandle.
 _TOKENS = (
     *(
         b"\n",
@@ -115,7 +115,7 @@ SEEDS = (
 
 
 def mutate(seed: bytes, rng: random.Random, times: int) -> bytes:
-    """Return ``seed`` with a few small accidents."""
+    """Return ``seed`` with ``times`` random changes."""
     data = bytearray(seed)
     for _ in range(times):
         place = rng.randrange(len(data) + 1)

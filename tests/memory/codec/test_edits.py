@@ -1,4 +1,4 @@
-"""Edits of single messages in a text that a person has shaped."""
+"""Edits of single messages in a handwritten text."""
 
 from __future__ import annotations
 
@@ -43,58 +43,58 @@ def contents(text: str) -> list[str | None]:
     return [message.content for message in load_session(text.encode(), NOWHERE).messages]
 
 
-def test_a_dropped_message_leaves_all_others_as_they_are() -> None:
+def test_drop_leaves_other_messages_unchanged() -> None:
     text = after(edits().drop(1, 1))
     assert contents(text) == ["Hello", "Bye"]
     assert text == TEXT.replace("    -   role: assistant\n        content: |\n            Hi.\n", "")
 
 
-def test_a_range_is_replaced_by_new_messages_in_the_style_of_the_list() -> None:
+def test_replace_indents_new_messages_like_the_list() -> None:
     text = after(edits().replace(0, 1, [LLMMessage("user", "New")]))
     assert contents(text) == ["New", "Bye"]
     assert '    - role: user\n      content: "New"\n' in text
 
 
-def test_a_message_is_put_behind_another() -> None:
+def test_insert_after_puts_the_message_after_another() -> None:
     text = after(edits().insert_after(1, [LLMMessage("user", "And\nthen")]))
     assert contents(text) == ["Hello", "Hi.\n", "And\nthen", "Bye"]
 
 
-def test_a_comment_that_stands_deep_does_not_become_part_of_a_new_text() -> None:
+def test_deep_comment_does_not_become_part_of_a_new_text() -> None:
     text = TEXT.replace("            Hi.\n\n", '            Hi.\n        mood: "so"\n\n             # deep\n')
     edit = MessageEdits(parse(text.encode(), NOWHERE)).insert_after(1, [LLMMessage("user", "And\nthen")])
     assert contents(b"".join(splice(text.encode(), [edit])).decode()) == ["Hello", "Hi.\n", "And\nthen", "Bye"]
 
 
-def test_a_flag_is_set_on_a_line_of_its_own() -> None:
+def test_set_flag_adds_a_line() -> None:
     text = after(edits().set_flag(0, "skip"))
     assert load_session(text.encode(), NOWHERE).messages[0].skip
     assert text == TEXT.replace("mood: good\n", "mood: good\n        skip: true\n")
 
 
-def test_a_flag_that_is_there_is_set_where_it_stands() -> None:
+def test_set_flag_that_is_already_set_changes_nothing() -> None:
     assert after(edits().set_flag(2, "skip")) == TEXT
 
 
-def test_a_flag_is_cleared_with_its_line() -> None:
+def test_clear_flag_removes_its_line() -> None:
     assert after(edits().clear_flag(2, "skip")) == TEXT.replace("        skip: true\n", "")
 
 
-def test_a_flag_that_is_not_there_needs_no_edit() -> None:
+def test_clear_flag_that_is_not_set_returns_none() -> None:
     assert edits().clear_flag(0, "skip") is None
 
 
-def test_a_header_field_is_put_in_place_of_the_old_one() -> None:
+def test_header_field_is_replaced() -> None:
     assert after(edits().header("title", "A new\nname")) == TEXT.replace(
         "title: Old   # what it was called\n", 'title: "A new name"\n'
     )
 
 
-def test_a_new_header_field_stands_behind_those_that_are_there() -> None:
+def test_new_header_field_is_added_after_existing_ones() -> None:
     assert after(edits().header("model", "large")) == TEXT.replace("called\n", 'called\nmodel: "large"\n')
 
 
-def test_a_list_in_brackets_is_not_edited_in_place() -> None:
+def test_messages_in_brackets_are_rejected() -> None:
     flow = b"id: a1b2c3d4-5678-40ab-8def-1234567890ab\nmessages: [{role: user, content: a}]\n"
-    with pytest.raises(ValueError, match="no block list"):
+    with pytest.raises(ValueError, match="not a block list"):
         MessageEdits(parse(flow, NOWHERE))

@@ -1,7 +1,4 @@
-"""The layout of a session file, and that everything in it comes back.
-
-Every text comes back the same, whoever reads it, and stays legible where it can.
-"""
+"""The layout of session files, and round trips of any text through all parsers."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from aloop.memory.codec.serialization import load_session, parse, read_quickly
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, answer, call, messages, result, session, texts, user
 
 
-def test_a_new_session_is_laid_out_as_the_specification_shows() -> None:
+def test_new_session_has_the_layout_of_the_specification() -> None:
     meant = session(user("Hello"), answer(None, call()), result("4"), system="You are a helpful assistant.\n")
     assert emit_session(meant) == (
         "# yaml-language-server: $schema=../.session.schema.json\n"
@@ -54,35 +51,35 @@ def test_a_new_session_is_laid_out_as_the_specification_shows() -> None:
     )
 
 
-def test_a_session_without_messages_says_so() -> None:
+def test_session_without_messages_has_empty_lists() -> None:
     assert emit_session(session()).endswith("\n\nsystem_messages: []\n\nmessages: []\n...\n")
 
 
-def test_optional_keys_stand_only_where_they_carry_something() -> None:
+def test_empty_optional_keys_are_omitted() -> None:
     assert emit_messages([user("Hi")], 2) == '  - role: user\n    content: "Hi"\n'
     rich = replace(session(), title="A title", model="claude-test", forked_from=ID, version=2)
     assert f'title: "A title"\nmodel: claude-test\nforked_from: {ID}\nversion: 2\n' in emit_session(rich)
 
 
-def test_the_column_is_that_of_the_dash() -> None:
+def test_column_is_that_of_the_dash() -> None:
     assert emit_messages([user("a\nb")], 0) == "- role: user\n  content: |-\n    a\n    b\n"
     assert emit_messages([user("a\nb")], 5) == "     - role: user\n       content: |-\n         a\n         b\n"
 
 
-def test_a_block_that_ends_with_blank_lines_keeps_them_to_itself() -> None:
-    """The blank line between two sections would become a part of it."""
+def test_block_with_trailing_blank_lines_round_trips() -> None:
+    """A blank line between the sections would become part of the block."""
     meant = session(user("Hi\n\n\n"), system="You are.\n\n")
     assert load_session(emit_session(meant).encode(), NOWHERE).system_messages == meant.system_messages
     assert emit_section("messages", meant.messages).endswith("|+\n      Hi\n\n\n")
 
 
-def test_times_are_equally_wide() -> None:
+def test_times_have_equal_width() -> None:
     zone = timezone(timedelta(hours=-3, minutes=-30))
     assert emit_time(LATER) == '"2025-01-31T12:30:00.250+00:00"'
     assert emit_time(LATER.replace(microsecond=0).astimezone(zone)) == '"2025-01-31T09:00:00.000-03:30"'
 
 
-def test_one_of_everything_comes_back() -> None:
+def test_messages_with_all_fields_round_trip() -> None:
     data = emit_session(session(*RICH, system="Be kind.")).encode()
     for loaded in (load_session(data, NOWHERE), read_quickly(data, NOWHERE)):
         assert loaded is not None
@@ -92,7 +89,7 @@ def test_one_of_everything_comes_back() -> None:
 
 @given(st.lists(messages, max_size=5).map(tuple), st.none() | st.text(), st.integers(0, 8))
 @settings(max_examples=150)
-def test_any_messages_come_back(given_messages: tuple[LLMMessage, ...], title: str | None, column: int) -> None:
+def test_any_messages_round_trip(given_messages: tuple[LLMMessage, ...], title: str | None, column: int) -> None:
     meant = replace(session(*given_messages), title=LLMMessage("user", title).content or "")
     data = emit_session(meant).encode()
     loaded, quick = load_session(data, NOWHERE), read_quickly(data, NOWHERE)
@@ -102,18 +99,18 @@ def test_any_messages_come_back(given_messages: tuple[LLMMessage, ...], title: s
     assert quick == loaded
     lines = emit_messages(given_messages, column)
     assert load_session(f"id: {ID}\nmessages:\n{lines or ' []'}".encode(), NOWHERE).messages == meant.messages
-    # Others read it the same: the words of our keys are theirs.
+    # A generic YAML parser reads the same contents.
     contents = [item["content"] for item in yaml.load(data, yaml.CSafeLoader)["messages"]]
     assert contents == [message.content for message in meant.messages]
 
 
 BATCH = 20
-# Texts a person would call multi-line, as they come: sources, from the interpreter's own library.
+# Realistic multi-line texts: the sources of the standard library.
 LIBRARY = Path(os.__file__).parent
 
 
 def document(batch: list[str]) -> bytes:
-    """Return a session in which each text stands once as content and once as an identifier."""
+    """Return a session with each text as a content and as an identifier."""
     items = [
         f"  - role: tool\n    content: {emit_text(text, 6)}\n    name: {emit_word(text, 6)}\n    skip: true\n"
         for text in batch
@@ -127,7 +124,7 @@ def assert_comes_back(batch: list[str]) -> None:
         loaded = yaml.load(data, loader)["messages"]
         assert [item["content"] for item in loaded] == meant
         assert [item["name"] for item in loaded] == meant
-    # The parsers of aloop itself: the whole one, and the quick one for its own files.
+    # The full parser of aloop, and the fast one for canonical files.
     ours = load_session(data, NOWHERE), read_quickly(data, NOWHERE)
     for loaded in ours:
         assert loaded is not None
@@ -138,14 +135,14 @@ def assert_comes_back(batch: list[str]) -> None:
 
 @given(st.lists(texts, min_size=BATCH, max_size=BATCH))
 @settings(max_examples=2_000 // BATCH)
-def test_any_text_comes_back_from_three_readers(batch: list[str]) -> None:
+def test_any_text_round_trips_in_all_parsers(batch: list[str]) -> None:
     assert_comes_back(batch)
 
 
 @pytest.mark.stress
 @given(st.lists(texts, min_size=BATCH, max_size=BATCH))
 @settings(max_examples=100_000 // BATCH)
-def test_a_hundred_thousand_texts_come_back_from_three_readers(batch: list[str]) -> None:
+def test_hundred_thousand_texts_round_trip_in_all_parsers(batch: list[str]) -> None:
     assert_comes_back(batch)
 
 
@@ -154,15 +151,15 @@ def library_texts(limit: int | None) -> Iterator[str]:
     for path in sources[:limit]:
         try:
             text = path.read_text("utf-8")
-        except UnicodeDecodeError:  # the library tests its own decoder with a few
+        except UnicodeDecodeError:  # some test files are not UTF-8 on purpose
             continue
         if "\n" in text.strip():
             yield text
 
 
 @pytest.mark.parametrize("limit", [150, pytest.param(None, marks=pytest.mark.stress)])
-def test_real_texts_stay_literal_blocks(limit: int | None) -> None:
-    """Whole files, and the pieces of them that a tool shows."""
+def test_source_files_are_emitted_as_literal_blocks(limit: int | None) -> None:
+    """Complete files, and the excerpts of them that a tool returns."""
     kept = total = 0
     for text in library_texts(limit):
         lines = text.splitlines(keepends=True)
@@ -200,26 +197,26 @@ def test_real_texts_stay_literal_blocks(limit: int | None) -> None:
         ("\ud83d\ude00", '"😀"'),
     ],
 )
-def test_text_takes_the_most_legible_form(text: str, emitted: str) -> None:
+def test_text_is_emitted_in_its_most_readable_form(text: str, emitted: str) -> None:
     assert emit_text(text, 2) == emitted
 
 
-def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
+def test_lone_surrogate_becomes_the_replacement_character() -> None:
     assert emit_text("a\ud800b", 2) == '"a\ufffdb"'
 
 
 @pytest.mark.parametrize("word", ["call_abc123", "claude-3.5", "a/b:c", ID, "toolu_01AbC", "user"])
-def test_an_identifier_stands_plain(word: str) -> None:
+def test_identifier_is_plain(word: str) -> None:
     assert emit_word(word, 2) == word
 
 
 @pytest.mark.parametrize(
     "word", ["null", "Yes", "OFF", "n", "1", "1e3", "0x1f", "10:30", "2025-01-31", "", "-a", "a b", "a-", "a:", "ä"]
 )
-def test_a_word_that_could_be_taken_for_something_else_is_quoted(word: str) -> None:
+def test_ambiguous_word_is_quoted(word: str) -> None:
     assert emit_word(word, 2) == f'"{word}"'
 
 
-def test_a_word_with_a_line_end_behind_it_is_not_taken_for_the_word() -> None:
+def test_word_with_a_trailing_newline_is_not_plain() -> None:
     assert emit_word("call_1\n", 2) == "|\n  call_1"
     assert emit_word(f"{ID}\n", 2) == f"|\n  {ID}"

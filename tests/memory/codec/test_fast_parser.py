@@ -1,4 +1,4 @@
-"""The fast reader gives what YAML gives, or gives up: it is never of another opinion."""
+"""The fast parser returns exactly what a YAML parser returns, or gives up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEED = dump_session(session(*RICH, system="Be kind."))
 
 
 def meaning(node: Node) -> object:
-    """Return what a node says, without its places."""
+    """Return the content of a node without its offsets."""
     if isinstance(node, ScalarNode):
         return node.text, node.plain
     if isinstance(node, SequenceNode):
@@ -26,7 +26,7 @@ def meaning(node: Node) -> object:
 
 
 def assert_agrees_with_yaml(data: bytes) -> bool:
-    """Compare the two readers where the fast one reads at all; return whether it did."""
+    """Compare the two parsers; return False if the fast one gives up."""
     fast = read_canonical(data)
     if fast is None:
         return False
@@ -37,7 +37,7 @@ def assert_agrees_with_yaml(data: bytes) -> bool:
     return True
 
 
-def test_a_file_of_aloops_own_needs_no_yaml() -> None:
+def test_canonical_file_is_read_without_yaml() -> None:
     assert assert_agrees_with_yaml(SEED)
 
 
@@ -64,7 +64,7 @@ def test_a_file_of_aloops_own_needs_no_yaml() -> None:
         b"",
     ],
 )
-def test_anything_else_is_left_to_yaml(data: bytes) -> None:
+def test_other_files_are_not_read(data: bytes) -> None:
     assert data != SEED
     assert read_canonical(data) is None
 
@@ -123,22 +123,22 @@ def value(text: str) -> bytes:
         "x\n    content: y",
     ],
 )
-def test_odd_values_mean_the_same_to_both(text: str) -> None:
+def test_unusual_values_are_read_as_by_yaml(text: str) -> None:
     assert_agrees_with_yaml(value(text))
 
 
 @pytest.mark.parametrize("cases", [1_500, pytest.param(100_000, marks=pytest.mark.stress)])
-def test_mutated_files_mean_the_same_to_both(cases: int) -> None:
-    rng = random.Random(cases)  # as many other files as there are cases, and the same ones each time
+def test_mutated_files_are_read_as_by_yaml(cases: int) -> None:
+    rng = random.Random(cases)  # the same files in each run
     end, read = b"...\n", 0
     for _ in range(cases):
         seed = rng.choice((SEED, *SEEDS[2:]))
-        # The end stays, for without it the fast reader gives up at once.
+        # Keep the end marker, because without it the fast parser gives up at once.
         read += assert_agrees_with_yaml(mutate(seed.removesuffix(end), rng, rng.randint(1, 2)) + end)
     assert read > cases / 10
 
 
-def test_what_the_fast_reader_can_not_make_sense_of_gets_a_place_from_yaml() -> None:
+def test_invalid_canonical_file_is_rejected_with_its_reason() -> None:
     data = SEED.replace(b"role: assistant", b"role: robot", 1)
     assert read_canonical(data) is not None
     assert read_quickly(data, NOWHERE) is None
@@ -146,7 +146,7 @@ def test_what_the_fast_reader_can_not_make_sense_of_gets_a_place_from_yaml() -> 
         load_session(data, NOWHERE)
 
 
-def test_deep_nesting_is_left_to_yaml() -> None:
+def test_deep_nesting_is_not_read() -> None:
     deep = "".join(f"{' ' * column}a:\n" for column in range(0, 40, 2))
     assert read_canonical(f"{deep}{' ' * 40}a: b\n...\n".encode()) is None
     assert read_canonical(dump_session(session(user("x")))) is not None

@@ -1,4 +1,4 @@
-"""Whatever an accident makes of a file: it loads, or is refused with a place; and nothing is lost by going on in it."""
+"""Damaged files load or are rejected, and saves to them lose nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_place(error: SessionFileError, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("cases", [500, pytest.param(20_000, marks=pytest.mark.stress)])
-def test_a_mutated_file_loads_or_is_refused_with_a_place(cases: int) -> None:
+def test_mutated_file_loads_or_is_rejected_with_line_and_column(cases: int) -> None:
     loaded, slowest = 0, 0.0
     for number in range(cases):
         data, start = mutated(number), time.monotonic()
@@ -44,11 +44,11 @@ def test_a_mutated_file_loads_or_is_refused_with_a_place(cases: int) -> None:
             assert session.id
         slowest = max(slowest, time.monotonic() - start)
     assert cases / 10 < loaded < cases
-    assert slowest < 1, "a hang, or nearly"
+    assert slowest < 1, "the parser hangs"
 
 
 @pytest.mark.parametrize("cases", [300, pytest.param(10_000, marks=pytest.mark.stress)])
-def test_going_on_in_a_mutated_file_adds_the_messages_or_changes_nothing(
+def test_saving_to_a_mutated_file_adds_the_messages_or_changes_nothing(
     fs: FaultyPort, tmp_path: Path, cases: int
 ) -> None:
     path = tmp_path / "session.yaml"

@@ -1,4 +1,4 @@
-"""Edits of byte ranges, and lists in brackets written out as blocks."""
+"""Edits of byte ranges, and nodes written in block style."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DATA = b"0123456789"
         ([Edit(4, 6, b"y"), Edit(4, 4, b"x")], b"0123xy6789"),
     ],
 )
-def test_edits_leave_all_else_as_it_is(edits: list[Edit], expected: bytes) -> None:
+def test_edits_leave_other_bytes_unchanged(edits: list[Edit], expected: bytes) -> None:
     assert b"".join(splice(DATA, edits)) == expected
     data = bytearray(DATA)
     data = apply_edits(data, edits)
@@ -37,12 +37,12 @@ def test_edits_leave_all_else_as_it_is(edits: list[Edit], expected: bytes) -> No
 @pytest.mark.parametrize(
     "edits", [[Edit(2, 5, b""), Edit(4, 6, b"")], [Edit(5, 4, b"")], [Edit(-1, 0, b"")], [Edit(9, 11, b"")]]
 )
-def test_edits_that_overlap_or_lie_outside_are_refused(edits: list[Edit]) -> None:
-    with pytest.raises(ValueError, match="overlaps another, or lies outside"):
+def test_overlapping_and_out_of_range_edits_are_rejected(edits: list[Edit]) -> None:
+    with pytest.raises(ValueError, match="overlaps another or is out of range"):
         splice(DATA, edits)
 
 
-def test_the_untouched_bytes_are_not_copied() -> None:
+def test_splice_does_not_copy_unchanged_bytes() -> None:
     data = bytearray(DATA)
     first, *_ = splice(data, [Edit(5, 5, b"x")])
     assert isinstance(first, memoryview)
@@ -50,7 +50,7 @@ def test_the_untouched_bytes_are_not_copied() -> None:
     first.release()
 
 
-def test_the_two_ways_to_edit_agree() -> None:
+def test_splice_and_apply_edits_agree() -> None:
     places = st.integers(0, 20)
     edit = st.builds(
         lambda at, length, new: Edit(at, at + length, new), places, st.integers(0, 5), st.binary(max_size=3)
@@ -99,8 +99,8 @@ trees = st.dictionaries(
 
 @given(trees, st.integers(0, 4))
 @settings(max_examples=100)
-def test_any_tree_is_written_as_a_block_that_reads_the_same(tree: dict[str, object], column: int) -> None:
-    """Keys of any kind included: what stands under keys that aloop does not know is its owner's."""
+def test_any_tree_round_trips_in_block_style(tree: dict[str, object], column: int) -> None:
+    """Including any keys, because unknown keys must be kept."""
     data = f"{' ' * column}root:{emit_node(build(tree), column + 2)}\n".encode()
     assert meaning(parse(data, NOWHERE).root) == {"root": tree}
     assert yaml.load(data, yaml.CBaseLoader) == {"root": tree}
@@ -109,13 +109,13 @@ def test_any_tree_is_written_as_a_block_that_reads_the_same(tree: dict[str, obje
 @pytest.mark.parametrize(
     "text", ["yes", "10:30", "a#b", "null", "~", "'quoted'", '"two\n\n  lines"', "{a: -1, b: c:d}", "[[], {}]"]
 )
-def test_a_value_from_brackets_means_the_same_in_a_block(text: str) -> None:
+def test_flow_value_means_the_same_in_block_style(text: str) -> None:
     node = parse(f"x: [{text}]".encode(), NOWHERE).root.values["x"]
     data = f"x:{emit_node(node, 2)}\n".encode()
     assert yaml.safe_load(data) == yaml.safe_load(f"x: [{text}]")
 
 
-def test_a_text_that_something_still_looks_into_is_copied_instead() -> None:
+def test_apply_edits_copies_data_that_has_views() -> None:
     data = bytearray(b"one two three")
     edits = [Edit(0, 3, b"1"), Edit(4, 7, b"TWO"), Edit(13, 13, b"!")]
     with memoryview(data):

@@ -1,4 +1,4 @@
-"""Where a save goes in files that people wrote: what is new is there, and what is theirs is untouched."""
+"""Saves to handwritten files add new messages and keep everything else."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ NEWS = (
 )
 
 
-def places(text: str) -> tuple[ParsedDocument, InsertionPoints]:
-    """Return a text to add to, unfolded where it must be, and its anchors."""
+def prepare(text: str) -> tuple[ParsedDocument, InsertionPoints]:
+    """Return a text, unfolded if necessary, and its insertion points."""
     parsed = parse(text.encode(), NOWHERE)
-    anchors = find_insertion_points(parsed)
-    if anchors is None:
+    points = find_insertion_points(parsed)
+    if points is None:
         parsed = parse(unfold(parsed).encode(), NOWHERE)
-        anchors = find_insertion_points(parsed)
-    assert anchors is not None
-    return parsed, anchors
+        points = find_insertion_points(parsed)
+    assert points is not None
+    return parsed, points
 
 
 def save(text: str, new: tuple[LLMMessage, ...]) -> str:
-    parsed, anchors = places(text)
-    edits = anchors.edits(STAMP, emit_messages(new, anchors.column))
+    parsed, points = prepare(text)
+    edits = points.edits(STAMP, emit_messages(new, points.column))
     return b"".join(splice(parsed.source.text.encode(), edits)).decode()
 
 
 def take_back(saved: str, block: str, hand: Handwritten) -> str:
-    """Return ``saved`` less just what a save puts in: the lines of the new messages, the time, and their keys."""
+    """Return ``saved`` without the lines and the time that a save adds."""
     newline, margin = hand.newline, " " * hand.root
     block, section = block.replace("\n", newline), f"{newline}{margin}messages:{newline}"
     for text, instead in (
@@ -71,13 +71,13 @@ def _stamp(hand: Handwritten) -> str:
 
 
 def others(text: str) -> dict[str, object]:
-    """Return all that a file says, by another reader, but for what a save changes."""
+    """Return the keys that a save does not change, read by a generic parser."""
     loaded = yaml.load(text, yaml.CBaseLoader)
     return {key: value for key, value in loaded.items() if key not in {"messages", "updated_at"}}
 
 
 def assert_kept(hand: Handwritten, saved: str, block: str) -> None:
-    """Compare what a save leaves of a file with the file, byte by byte where its style can stay."""
+    """Compare a file before and after a save, byte by byte if its style is kept."""
     if hand.form in {"flow", "braces"}:
         assert others(saved) == others(hand.text)
         lines = iter(saved.split(hand.newline))
@@ -88,30 +88,30 @@ def assert_kept(hand: Handwritten, saved: str, block: str) -> None:
     if hand.empty:
         original = original.replace(f"messages: {hand.empty}", "messages: ")
     if hand.form == "below":
-        # The end marker has moved below; what else stood on its line is where it was.
+        # The end marker has moved below; the rest of its line has not.
         left, original = (
             re.sub(r"(?m)^(?:\.\.\.[ \t]*|#)(?:\r?\n|\Z)|^\.\.\.[ \t]*", "", text) for text in (left, original)
         )
     else:
         assert others(saved) == others(hand.text)
-    # A block at the end of a file without a last line end gets one, and must not take it for a part of its text.
+    # A block at the end of a file without a newline gets one, which must not become part of its text.
     closed = re.sub(r"[|>](?=(?:\r?\n[^\r\n]+){2}\Z)", r"\g<0>-", original)
     assert left in {original, original + hand.newline, closed + hand.newline}, (original, saved)
 
 
 def check_saves(rng: random.Random) -> None:
     hand, new, more = write_by_hand(rng), rng.choice(NEWS), rng.choice(NEWS)
-    parsed, anchors = places(hand.text)
-    block = emit_messages(new, anchors.column)
-    edits = anchors.edits(STAMP, block)
+    parsed, points = prepare(hand.text)
+    block = emit_messages(new, points.column)
+    edits = points.edits(STAMP, block)
     saved = b"".join(splice(parsed.source.text.encode(), edits)).decode()
     loaded = load_session(saved.encode(), NOWHERE)
     assert loaded.messages == (*hand.messages, *new), saved
     assert loaded.updated_at == LATER
     assert_kept(hand, saved, block)
-    # The next save of the same process does not look again. One that does puts its lines between the same ones.
+    # The next save uses the known insertion points; a save that parses the file again must agree.
     again = save(saved, more)
-    following = anchors.after(edits)
+    following = points.after(edits)
     texts = [again]
     if following:
         edits = following.edits(STAMP, emit_messages(more, following.column))
@@ -122,14 +122,14 @@ def check_saves(rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("cases", [600, pytest.param(10_000, marks=pytest.mark.stress)])
-def test_a_save_leaves_every_byte_of_a_hand_written_file(cases: int) -> None:
+def test_save_keeps_every_byte_of_a_handwritten_file(cases: int) -> None:
     for seed in range(cases):
         check_saves(random.Random(seed))
 
 
 @pytest.mark.parametrize("header", ["|", "|+", "|2", "|2+", "|+2", ">"])
-def test_a_block_at_the_end_of_a_file_without_its_last_line_end_keeps_its_text(header: str) -> None:
-    """With a line end behind it, it would say more than it did."""
+def test_block_at_the_end_without_a_newline_keeps_its_text(header: str) -> None:
+    """An added newline would become part of the text."""
     text = f"id: {ID}\nmessages:\n  - role: user\n    content: {header}\n      one"
     before = load_session(text.encode(), NOWHERE).messages
     assert before[0].content in {"one"}
@@ -137,7 +137,7 @@ def test_a_block_at_the_end_of_a_file_without_its_last_line_end_keeps_its_text(h
 
 
 @pytest.mark.parametrize("first", ["\r\n", "\n"])
-def test_line_ends_of_several_kinds_do_no_harm(first: str) -> None:
+def test_mixed_line_ends_are_accepted(first: str) -> None:
     lines = [f"id: {ID}", "messages:", "  - role: user", "    content: |", "      one", "", "...", ""]
     for other in ("\r\n", "\n", "\r"):
         text = first.join(lines[:2]) + first + other.join(lines[2:])
@@ -148,20 +148,20 @@ def test_line_ends_of_several_kinds_do_no_harm(first: str) -> None:
         assert load_session(saved.encode(), NOWHERE).messages == (user("one\n"), user("two\n"))
 
 
-def test_the_sample_of_the_specification_grows_by_just_what_is_new() -> None:
+def test_save_adds_only_new_lines_to_the_specification_sample() -> None:
     saved = save(SPEC_SAMPLE.decode(), (user("More"),))
     assert (
         saved == SPEC_SAMPLE.decode().replace('"2025-01-31T15:45:00"', STAMP) + '  - role: user\n    content: "More"\n'
     )
 
 
-def test_a_save_without_news_changes_the_time_alone() -> None:
+def test_save_without_messages_changes_only_the_time() -> None:
     text = SPEC_SAMPLE.decode()
     assert save(text, ()) == text.replace('"2025-01-31T15:45:00"', STAMP)
 
 
 @pytest.mark.parametrize("messages", [(user("Hi"),), RICH, (user("a\n\n\n"),)])
-def test_the_places_in_aloops_own_files_are_known_without_yaml(messages: tuple[LLMMessage, ...]) -> None:
+def test_canonical_insertion_points_agree_with_the_parser(messages: tuple[LLMMessage, ...]) -> None:
     data = dump_session(session(*messages, system="messages:\n...\n"))
     assert canonical_insertion_points(data) == find_insertion_points(parse(data, NOWHERE))
 
@@ -176,15 +176,15 @@ def test_the_places_in_aloops_own_files_are_known_without_yaml(messages: tuple[L
         lambda data: b"x: y\n" + data,
     ],
 )
-def test_the_places_in_other_files_are_not_guessed(change: Callable[[bytes], bytes]) -> None:
+def test_canonical_insertion_points_of_other_files_are_none(change: Callable[[bytes], bytes]) -> None:
     data = dump_session(session(user("Hi")))
     assert change(data) != data
     assert canonical_insertion_points(change(data)) is None
 
 
-def test_a_slot_with_a_gap_is_looked_up_again_after_it_is_filled() -> None:
-    anchors = InsertionPoints(InsertionPoint(0, 0), InsertionPoint(9, 9, before="\n"))
-    assert anchors.after(anchors.edits(STAMP, "x\n")) is None
+def test_insertion_points_with_a_gap_are_unknown_after_a_save() -> None:
+    points = InsertionPoints(InsertionPoint(0, 0), InsertionPoint(9, 9, before="\n"))
+    assert points.after(points.edits(STAMP, "x\n")) is None
 
 
 def check_section(rng: random.Random) -> None:
@@ -204,6 +204,6 @@ def check_section(rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("cases", [300, pytest.param(10_000, marks=pytest.mark.stress)])
-def test_a_new_system_message_replaces_the_old_one_alone(cases: int) -> None:
+def test_section_edit_replaces_only_the_section(cases: int) -> None:
     for seed in range(cases):
         check_section(random.Random(seed))

@@ -1,4 +1,4 @@
-"""Locks that tell who has a session, and that die with their holder."""
+"""Locks name their holder and are released when it exits."""
 
 from __future__ import annotations
 
@@ -46,21 +46,19 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def test_a_session_that_another_process_has_open_names_its_holder(
-    tmp_path: Path, other_holder: subprocess.Popen[str]
-) -> None:
+def test_open_lock_names_its_holder(tmp_path: Path, other_holder: subprocess.Popen[str]) -> None:
     with pytest.raises(SessionBusy, match=f"process {other_holder.pid}, since "):
         OpenLock(SYSTEM, tmp_path, SESSION)
     end(other_holder)
 
 
-def test_a_killed_holder_holds_nothing(tmp_path: Path, other_holder: subprocess.Popen[str]) -> None:
+def test_open_lock_is_released_when_its_holder_is_killed(tmp_path: Path, other_holder: subprocess.Popen[str]) -> None:
     end(other_holder)
     lock = OpenLock(SYSTEM, tmp_path, SESSION)
     lock.release()
 
 
-def test_one_process_may_hold_a_session_twice_and_keeps_it_until_both_are_released(tmp_path: Path) -> None:
+def test_open_lock_taken_twice_is_held_until_both_are_released(tmp_path: Path) -> None:
     first, second = OpenLock(SYSTEM, tmp_path, SESSION), OpenLock(SYSTEM, tmp_path, SESSION)
     first.release()
     first.release()
@@ -69,7 +67,7 @@ def test_one_process_may_hold_a_session_twice_and_keeps_it_until_both_are_releas
     assert not is_locked(tmp_path)
 
 
-def test_a_child_process_does_not_keep_the_lock(tmp_path: Path) -> None:
+def test_child_process_does_not_keep_the_open_lock(tmp_path: Path) -> None:
     lock = OpenLock(SYSTEM, tmp_path, SESSION)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False) as child:
         lock.release()
@@ -85,7 +83,7 @@ def is_locked(folder: Path) -> bool:
         os.close(descriptor)
 
 
-def test_the_lock_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_lock_file_is_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         OpenLock(SYSTEM, tmp_path, SESSION).release()
@@ -94,18 +92,18 @@ def test_the_lock_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / OPEN_LOCK).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_save_that_never_ends_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_lock_is_rejected_after_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aloop.memory.disk.locks.PATIENCE", 0.02)
     descriptor = SYSTEM.open_lock(tmp_path / ".lock")
     assert SYSTEM.try_lock(descriptor)
     try:
-        with pytest.raises(SessionBusy, match="saving for too long"), write_lock(SYSTEM, tmp_path, SESSION):
+        with pytest.raises(SessionBusy, match="takes too long to save"), write_lock(SYSTEM, tmp_path, SESSION):
             pytest.fail("two writers at once")
     finally:
         os.close(descriptor)
 
 
-def test_the_write_lock_is_free_again_after_a_failure(tmp_path: Path) -> None:
+def test_write_lock_is_released_after_a_failed_save(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="in the middle"), write_lock(SYSTEM, tmp_path, SESSION):
         raise ValueError("in the middle")
     with write_lock(SYSTEM, tmp_path, SESSION):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
-from aloop.memory.search import prefilter as sifting
+from aloop.memory import SessionLibrary
+from aloop.memory.search import prefilter
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, find_hits
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
@@ -19,10 +19,10 @@ from tests.saved_sessions import FIRST, THIRD, break_session, save
 TALK = (user("Fix the parser"), answer("Which of them?", call()), result("4 parsers"), answer("Both, by the\nway."))
 
 
-@pytest.fixture(params=[sifting.MANY, 1], autouse=True)
+@pytest.fixture(params=[prefilter.MANY, 1], autouse=True)
 def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search once without and once with a second process, which is as quick or as slow as it happens to be."""
-    monkeypatch.setattr(sifting, "MANY", request.param)
+    """Search without and with a worker process, whose speed is left to chance."""
+    monkeypatch.setattr(prefilter, "MANY", request.param)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
@@ -30,41 +30,41 @@ def found(query: str, *messages: LLMMessage) -> list[tuple[int, str]]:
     return [(hit.message, hit.role) for hit in find_hits(session(*messages), Query.parse(query))]
 
 
-def test_each_message_that_holds_every_word_is_found() -> None:
+def test_messages_with_all_words_are_hits() -> None:
     assert found("PARSER", *TALK) == [(1, "user"), (3, "tool")]
     assert found("parser fix", *TALK) == [(1, "user")]
 
 
-def test_a_phrase_is_found_across_the_end_of_a_line() -> None:
+def test_phrase_matches_across_a_line_end() -> None:
     assert found('"by the way"', *TALK) == [(4, "assistant")]
     assert found('"the by"', *TALK) == []
 
 
-def test_what_a_tool_was_called_with_is_found() -> None:
+def test_tool_arguments_are_searched() -> None:
     assert found("calculator expression", *TALK) == [(2, "assistant")]
 
 
-def test_words_in_several_messages_find_the_one_with_most_of_them() -> None:
+def test_words_spread_over_messages_find_the_message_with_most_of_them() -> None:
     assert found("both fix parser", *TALK) == [(1, "user")]
     assert found("both fix lexer", *TALK) == []
 
 
-def test_what_the_model_was_told_to_be_is_not_searched() -> None:
+def test_system_messages_are_not_searched() -> None:
     assert not find_hits(session(*TALK, system="You are helpful."), Query.parse("helpful"))
 
 
-def test_no_words_find_nothing() -> None:
+def test_empty_query_finds_nothing() -> None:
     assert found("", *TALK) == []
 
 
-def test_a_title_that_nobody_said_is_found() -> None:
+def test_title_is_searched() -> None:
     named = replace(session(*TALK), title="The zoo")
     [hit] = find_hits(named, Query.parse("zoo"))
     assert (hit.message, hit.role, hit.context) == (0, "title", "The zoo")
 
 
 def put(sessions_dir: Path, identity: str, minutes: int, *messages: LLMMessage, written: int | None = None) -> Path:
-    """Store a session that changed some minutes after noon; its file says that it was written then, or ``written``."""
+    """Store a session changed ``minutes`` after noon; ``written`` sets the file time."""
     changed = NOON + timedelta(minutes=minutes)
     path = YamlBackend(sessions_dir).create(session(*messages, identity=identity, updated_at=changed)).path
     moment = (NOON + timedelta(minutes=minutes if written is None else written)).timestamp()
@@ -77,10 +77,10 @@ def identity(number: int) -> str:
 
 
 async def search(sessions_dir: Path, words: str) -> list[Hit]:
-    return [hit async for hit in MemoryManager.search_sessions(words, sessions_dir=sessions_dir)]
+    return [hit async for hit in SessionLibrary(sessions_dir).search(words)]
 
 
-async def test_the_newest_session_comes_first_whenever_its_file_was_written(sessions_dir: Path) -> None:
+async def test_newest_session_comes_first_whatever_the_file_time(sessions_dir: Path) -> None:
     for number, (minutes, written) in enumerate([(3, 3), (1, 99), (5, 5), (2, 2), (4, 50)]):
         put(sessions_dir, identity(number), minutes, user("needle"), answer("needle"), written=written)
     hits = await search(sessions_dir, "needle")
@@ -89,7 +89,7 @@ async def test_the_newest_session_comes_first_whenever_its_file_was_written(sess
     ]
 
 
-async def test_what_is_found_is_known_before_the_rest_is_looked_at(sessions_dir: Path) -> None:
+async def test_first_hit_is_yielded_before_older_files_are_read(sessions_dir: Path) -> None:
     put(sessions_dir, ID, 9, user("needle"))
     late = put(sessions_dir, OTHER_ID, 1, user("needle"))
     work = YamlBackend(sessions_dir).search(Query.parse("needle"))
@@ -99,7 +99,7 @@ async def test_what_is_found_is_known_before_the_rest_is_looked_at(sessions_dir:
     assert not any(work)
 
 
-async def test_a_broken_session_is_searched_as_text_and_stops_nothing(sessions_dir: Path) -> None:
+async def test_broken_session_is_searched_as_text(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, says="never say never")
     path = break_session(sessions_dir)
     broken, sound = sorted(await search(sessions_dir, "never"), key=lambda hit: hit.message)
@@ -109,7 +109,7 @@ async def test_a_broken_session_is_searched_as_text_and_stops_nothing(sessions_d
     assert "a quote that never ends" in broken.context
 
 
-async def test_a_file_that_can_not_be_opened_is_named_at_the_end(sessions_dir: Path) -> None:
+async def test_file_that_cannot_be_opened_is_reported_last(sessions_dir: Path) -> None:
     path = put(sessions_dir, ID, 9, user("needle"))
     path.rename(path.with_name("elsewhere"))
     path.symlink_to("elsewhere")
@@ -118,12 +118,12 @@ async def test_a_file_that_can_not_be_opened_is_named_at_the_end(sessions_dir: P
     assert [(hit.session.id, hit.problem is None) for hit in hits] == [(OTHER_ID, True), (ID[:8], False)]
 
 
-async def test_a_folder_that_is_not_there_holds_nothing(sessions_dir: Path) -> None:
+async def test_missing_folder_gives_no_hits(sessions_dir: Path) -> None:
     assert await search(sessions_dir, "needle") == []
 
 
-async def test_a_search_that_is_given_up_looks_no_further(sessions_dir: Path) -> None:
+async def test_abandoned_search_stops_reading(sessions_dir: Path) -> None:
     for number in range(3):
         put(sessions_dir, identity(number), number, user("needle"))
-    hits = MemoryManager.search_sessions("needle", sessions_dir=sessions_dir)
+    hits = SessionLibrary(sessions_dir).search("needle")
     assert (await anext(hits)).session.id == identity(2)

@@ -1,4 +1,4 @@
-"""A session in an editor: a copy is edited, checked, and takes the file's place."""
+"""Drafts: edits of a session's file in an editor."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import pytest
 
 from aloop.errors import NewerVersion, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.faults import FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
 
 
 class Desk:
-    """A session that a shell has open, its file, and what the shell was told."""
+    """A session that a shell has open, its file, and the notices to the shell."""
 
     def __init__(self, sessions_dir: Path) -> None:
         self.path = save(sessions_dir, FIRST)
         self.memory = MemoryManager(sessions_dir=sessions_dir, hold=True)
-        self.told: list[str] = []
-        self.memory.on_notice = self.told.append
+        self.notices: list[str] = []
+        self.memory.on_notice = self.notices.append
 
     def copies(self, kind: str) -> list[Path]:
         return list(self.path.parent.glob(f"session.{kind}-*.yaml"))
 
     async def edit(self, old: str, new: str) -> bool:
-        """Replace ``old`` by ``new`` in the editor and leave it."""
+        """Replace ``old`` by ``new`` in a draft and finish the edit."""
         draft = await self.memory.begin_edit()
         replace(draft.path, old, new)
         return await self.memory.finish_edit(draft)
@@ -53,7 +53,7 @@ def _leave(desk: Desk) -> Iterator[None]:
     desk.memory.close()
 
 
-async def test_the_copy_is_private_and_begins_at_the_message(desk: Desk) -> None:
+async def test_draft_is_a_private_copy_with_the_line_of_the_message(desk: Desk) -> None:
     draft = await desk.memory.begin_edit(3)
     lines = draft.path.read_text().splitlines()
     assert lines[draft.line - 1] == "  - role: tool"
@@ -62,35 +62,35 @@ async def test_the_copy_is_private_and_begins_at_the_message(desk: Desk) -> None
     assert (await desk.memory.begin_edit()).line == 1
 
 
-async def test_what_was_edited_is_the_session_byte_for_byte(desk: Desk) -> None:
+async def test_finished_edit_replaces_the_file_byte_for_byte(desk: Desk) -> None:
     wanted = desk.path.read_text().replace("      It is\n", "      It was\n")
     assert await desk.edit("      It is\n", "      It was\n")
     assert desk.path.read_text() == wanted
     assert desk.memory.messages[-1].content == "It was\n4.\n"
-    assert desk.told == ["Edited: 1 message changed."]
+    assert desk.notices == ["Edited: 1 message changed."]
     assert desk.copies("edited") == []
 
 
-async def test_what_others_changed_before_is_told_as_theirs_and_once(desk: Desk) -> None:
+async def test_changes_made_before_the_edit_are_reported_separately(desk: Desk) -> None:
     replace(desk.path, "What is 2+2?", "What is 2+3?")
     assert await desk.edit("      It is\n", "      It was\n")
-    assert desk.told == ["session.yaml changed on disk: 1 edited; reloaded.", "Edited: 1 message changed."]
+    assert desk.notices == ["session.yaml changed on disk: 1 edited; reloaded.", "Edited: 1 message changed."]
 
 
-async def test_what_was_left_as_it_is_changes_nothing(desk: Desk) -> None:
+async def test_unchanged_draft_changes_nothing(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     assert not await desk.memory.finish_edit(draft)
-    assert (desk.told, desk.copies("edited")) == ([], [])
+    assert (desk.notices, desk.copies("edited")) == ([], [])
 
 
-async def test_what_an_editor_leaves_beside_the_copy_goes_with_it(desk: Desk) -> None:
+async def test_editor_backups_are_deleted_with_the_draft(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     draft.path.with_name(f"{draft.path.name}~").write_text("a backup")
     await desk.memory.finish_edit(draft)
     assert [path.name for path in desk.path.parent.iterdir() if path.name[0] != "."] == ["session.yaml"]
 
 
-async def test_a_copy_that_is_given_up_stays_when_something_was_written_into_it(desk: Desk) -> None:
+async def test_dropped_draft_stays_if_it_was_edited(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     replace(draft.path, "Be brief.", "Be kind.")
     assert await desk.memory.drop_edit(draft)
@@ -99,14 +99,14 @@ async def test_a_copy_that_is_given_up_stays_when_something_was_written_into_it(
     assert desk.copies("edited") == []
 
 
-async def test_a_message_that_was_removed_stays_in_a_copy_of_the_file(desk: Desk) -> None:
+async def test_file_is_copied_when_an_edit_removes_messages(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     draft.path.write_text(draft.path.read_text().partition("  - role: tool\n")[0])
     assert await desk.memory.finish_edit(draft)
     assert len(desk.memory.messages) == 2
     [copy] = desk.copies("before")
-    assert "2 messages removed" in desk.told[0]
-    assert copy.name in desk.told[0]
+    assert "2 messages removed" in desk.notices[0]
+    assert copy.name in desk.notices[0]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_a_message_that_was_removed_stays_in_a_copy_of_the_file(desk: Desk
         (FIRST, SECOND, 1, "the id must stay"),
     ],
 )
-async def test_what_is_not_valid_is_told_with_its_place_and_the_good_version_stays(
+async def test_invalid_draft_is_reported_with_its_line_and_both_files_stay(
     desk: Desk, old: str, new: str, line: int, reason: str
 ) -> None:
     before = desk.path.read_bytes()
@@ -131,12 +131,12 @@ async def test_what_is_not_valid_is_told_with_its_place_and_the_good_version_sta
     assert not await desk.memory.finish_edit(draft)
 
 
-async def test_a_version_of_the_future_is_refused(desk: Desk) -> None:
+async def test_draft_with_a_newer_version_is_an_error(desk: Desk) -> None:
     with pytest.raises(NewerVersion):
         await desk.edit("system_messages:", "version: 2\nsystem_messages:")
 
 
-async def test_what_others_added_meanwhile_follows_and_their_version_is_kept(desk: Desk, sessions_dir: Path) -> None:
+async def test_messages_added_during_the_edit_follow_it(desk: Desk, sessions_dir: Path) -> None:
     draft = await desk.memory.begin_edit()
     other = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
     await other.add_message(LLMMessage("user", "And 3+3?"))
@@ -146,13 +146,13 @@ async def test_what_others_added_meanwhile_follows_and_their_version_is_kept(des
     assert await desk.memory.finish_edit(draft)
     assert [message.content for message in desk.memory.system_messages] == ["Be kind."]
     assert desk.memory.messages == other.messages
-    assert "What was added to it (1) follows yours." in desk.told[0]
-    assert desk.told[1] == "session.yaml changed on disk: 1 added; reloaded."
+    assert "The messages added to it (1) follow yours." in desk.notices[0]
+    assert desk.notices[1] == "session.yaml changed on disk: 1 added; reloaded."
     [copy] = desk.copies("before")
     assert copy.read_bytes() == theirs
 
 
-async def test_what_others_changed_otherwise_is_kept_in_a_copy(desk: Desk) -> None:
+async def test_file_changed_during_the_edit_is_copied(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     replace(desk.path, "      4.\n", "      four.\n")
     theirs = desk.path.read_bytes()
@@ -163,7 +163,7 @@ async def test_what_others_changed_otherwise_is_kept_in_a_copy(desk: Desk) -> No
     assert copy.read_bytes() == theirs
 
 
-async def test_a_write_at_the_last_moment_is_seen(desk: Desk, fs: FaultyPort) -> None:
+async def test_change_just_before_the_replacement_is_detected(desk: Desk, fs: FaultyPort) -> None:
     def write_once() -> None:
         del fs.before["fsync"]
         replace(desk.path, "      4.\n", "      four.\n")
@@ -177,57 +177,55 @@ async def test_a_write_at_the_last_moment_is_seen(desk: Desk, fs: FaultyPort) ->
     assert desk.memory.messages[-1].content == "It is\nvier.\n"
 
 
-async def test_a_broken_file_is_opened_where_it_is_broken_and_mended(desk: Desk) -> None:
+async def test_invalid_file_is_opened_at_its_error_and_can_be_repaired(desk: Desk) -> None:
     replace(desk.path, "role: tool\n", "role: toll\n")
     draft = await desk.memory.begin_edit()
     assert draft.path.read_text().splitlines()[draft.line - 1] == "  - role: toll"
     replace(draft.path, "role: toll\n", "role: tool\n")
     assert await desk.memory.finish_edit(draft)
-    assert len((await MemoryManager.load_session(FIRST, sessions_dir=desk.memory.sessions_dir)).messages) == 4
+    assert len((await SessionLibrary(desk.memory.sessions_dir).load(FIRST)).messages) == 4
 
 
-async def test_a_message_that_is_not_there_can_not_be_edited(desk: Desk) -> None:
-    with pytest.raises(UsageError, match="There is no message 9: this session has 4"):
+async def test_edit_of_a_missing_message_is_an_error(desk: Desk) -> None:
+    with pytest.raises(UsageError, match=r"This session has no message 9\. It has 4 messages\."):
         await desk.memory.begin_edit(9)
     assert desk.copies("edited") == []
 
 
-async def test_a_session_without_a_file_can_not_be_edited(sessions_dir: Path) -> None:
+async def test_edit_of_a_session_without_a_file_is_an_error(sessions_dir: Path) -> None:
     with pytest.raises(UsageError, match="no file yet"):
         await MemoryManager(sessions_dir=sessions_dir).begin_edit()
 
 
-async def test_when_the_disk_says_no_both_files_stay(desk: Desk, fs: FaultyPort) -> None:
+async def test_both_files_stay_after_a_disk_error(desk: Desk, fs: FaultyPort) -> None:
     before = desk.path.read_bytes()
     draft = await desk.memory.begin_edit()
     replace(draft.path, "Be brief.", "Be kind.")
     fs.fail("replace")
-    with pytest.raises(StorageError, match="take the edited session over"):
+    with pytest.raises(StorageError, match="apply the edited session"):
         await desk.memory.finish_edit(draft)
     fs.heal()
     assert desk.path.read_bytes() == before
     assert await desk.memory.finish_edit(draft)
 
 
-async def test_an_edit_that_was_never_taken_over_is_told_when_the_session_is_opened_again(desk: Desk) -> None:
+async def test_leftover_draft_is_reported_when_the_session_is_opened(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     replace(draft.path, "      4.\n", "      vier.\n")
-    desk.memory.close()  # as when the process was killed: the copy stays
-    [told] = (await desk.memory.resume(FIRST)).warnings
-    assert told == (
-        f"An edit was not taken over. Rename it to session.yaml to take it over, or delete it: {draft.path}"
-    )
+    desk.memory.close()  # as after a kill: the draft stays
+    [warning] = (await desk.memory.resume(FIRST)).warnings
+    assert warning == (f"An edit was not applied. Rename it to session.yaml to apply it, or delete it: {draft.path}")
     assert "vier" not in (desk.memory.messages[-1].content or "")
     draft.path.rename(desk.path)
     async with desk.memory.turn() as turn:
         await turn.add(LLMMessage("user", "And now?"))
     assert desk.memory.messages[3].content == "It is\nvier.\n"
-    assert desk.told == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert desk.notices == ["session.yaml changed on disk: 1 edited; reloaded."]
     desk.memory.close()
     assert (await desk.memory.resume(FIRST)).warnings == ()
 
 
-async def test_an_edit_older_than_the_session_is_not_to_take_its_place(desk: Desk) -> None:
+async def test_leftover_draft_older_than_the_session_is_reported_as_outdated(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
     replace(draft.path, "      4.\n", "      vier.\n")
     desk.memory.close()
@@ -235,22 +233,22 @@ async def test_an_edit_older_than_the_session_is_not_to_take_its_place(desk: Des
     async with desk.memory.turn() as turn:
         await turn.add(LLMMessage("user", "And now?"))
     later = draft.path.stat().st_mtime + 1
-    os.utime(desk.path, (later, later))  # whatever the clock of the file system
+    os.utime(desk.path, (later, later))  # whatever the resolution of the file system's clock
     desk.memory.close()
-    [told] = (await desk.memory.resume(FIRST)).warnings
-    assert told == (
-        "An edit was not taken over, and session.yaml has changed since. "
-        f"Take what you need of it, then delete it: {draft.path}"
+    [warning] = (await desk.memory.resume(FIRST)).warnings
+    assert warning == (
+        "An edit was not applied, and session.yaml has changed since. "
+        f"Copy what you need from it, then delete it: {draft.path}"
     )
 
 
-async def test_an_edit_that_another_shell_may_be_at_is_not_told(desk: Desk) -> None:
+async def test_draft_is_not_reported_without_holding_the_session(desk: Desk) -> None:
     await desk.memory.begin_edit()
     script = MemoryManager(sessions_dir=desk.memory.sessions_dir)
     assert (await script.resume(FIRST)).warnings == ()
 
 
-async def test_an_edit_that_was_never_taken_over_is_found_by_a_check(desk: Desk) -> None:
+async def test_leftover_draft_is_found_by_check(desk: Desk) -> None:
     draft = await desk.memory.begin_edit()
-    found = await MemoryManager.check_sessions(sessions_dir=desk.memory.sessions_dir)
-    assert "was not taken over" in next(finding.message for finding in found if finding.path == draft.path)
+    found = await SessionLibrary(desk.memory.sessions_dir).check()
+    assert "unfinished edit" in next(finding.message for finding in found if finding.path == draft.path)

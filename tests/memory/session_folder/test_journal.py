@@ -1,4 +1,4 @@
-"""The journal of a turn: what is whole in it comes back, what a crash cut short does not."""
+"""The journal of a turn, intact and damaged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write(folder: Path) -> Path:
     return path
 
 
-def test_a_journal_brings_back_the_turn_and_what_it_belongs_to(tmp_path: Path) -> None:
+def test_journal_holds_the_turn_and_its_session(tmp_path: Path) -> None:
     path = write(tmp_path)
     record = read_journal(path.read_bytes(), path)
     assert record
@@ -44,7 +44,7 @@ def test_a_journal_brings_back_the_turn_and_what_it_belongs_to(tmp_path: Path) -
     assert record.session.messages == TURN
 
 
-def test_a_journal_cut_anywhere_brings_back_whole_messages_alone(tmp_path: Path) -> None:
+def test_truncated_journal_gives_whole_messages_only(tmp_path: Path) -> None:
     path = write(tmp_path)
     data = path.read_bytes()
     counts = []
@@ -57,7 +57,7 @@ def test_a_journal_cut_anywhere_brings_back_whole_messages_alone(tmp_path: Path)
     assert counts[-1] == len(TURN)
 
 
-def test_a_damaged_part_ends_what_is_believed(tmp_path: Path) -> None:
+def test_journal_is_read_up_to_a_damaged_part(tmp_path: Path) -> None:
     path = write(tmp_path)
     data = path.read_bytes().replace(b"calculator\n          arguments", b"calculatoR\n          arguments")
     record = read_journal(data, path)
@@ -65,14 +65,14 @@ def test_a_damaged_part_ends_what_is_believed(tmp_path: Path) -> None:
     assert record.session.messages == TURN[:1]
 
 
-def test_a_journal_has_a_name_and_mode_of_its_own(tmp_path: Path) -> None:
+def test_journal_is_known_by_its_name_and_is_private(tmp_path: Path) -> None:
     path = write(tmp_path)
     assert is_journal(path.name)
     assert not is_journal("session.yaml")
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_journal_is_locked_while_its_writer_lives(tmp_path: Path) -> None:
+def test_journal_is_locked_until_it_is_closed(tmp_path: Path) -> None:
     journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
     (path,) = tmp_path.iterdir()
     descriptor = SYSTEM.open_read(path)
@@ -82,12 +82,12 @@ def test_a_journal_is_locked_while_its_writer_lives(tmp_path: Path) -> None:
     SYSTEM.close(descriptor)
 
 
-def test_a_discarded_journal_is_gone(tmp_path: Path) -> None:
+def test_discarded_journal_is_deleted(tmp_path: Path) -> None:
     Journal.start(SYSTEM, tmp_path, SESSION, 0).discard()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_journal_that_failed_takes_nothing_more_and_keeps_what_it_has(
+def test_journal_keeps_its_messages_and_adds_no_more_after_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)

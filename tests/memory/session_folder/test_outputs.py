@@ -1,4 +1,4 @@
-"""Tool results kept beside the session: private, numbered, and never over one another."""
+"""Tool results in files beside the session."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_a_result_is_kept_to_the_byte_and_for_its_owner_alone(memory: MemoryManager) -> None:
+async def test_output_is_kept_byte_for_byte_and_private(memory: MemoryManager) -> None:
     kept = await memory.keep_output("run_shell", "a\r\n\tb\x1b[0m ü\n")
     assert kept.relative == "outputs/0001-run_shell.txt"
     assert kept.path.read_bytes() == "a\r\n\tb\x1b[0m ü\n".encode()
     assert (mode(kept.path), mode(kept.path.parent)) == (0o600, 0o700)
 
 
-async def test_numbers_go_on_after_the_highest(memory: MemoryManager) -> None:
+async def test_output_numbers_continue_after_the_highest(memory: MemoryManager) -> None:
     first = await memory.keep_output("a", "1")
     first.path.with_name("0041-b.txt").touch()
     first.path.with_name("notes.txt").touch()
@@ -36,25 +36,25 @@ async def test_numbers_go_on_after_the_highest(memory: MemoryManager) -> None:
 
 
 @pytest.mark.parametrize("tool", ["../../x", "a/b", "", "\n", "é" * 200])
-async def test_a_name_that_a_model_made_up_stays_in_the_folder(memory: MemoryManager, tool: str) -> None:
+async def test_output_of_any_tool_name_stays_in_the_folder(memory: MemoryManager, tool: str) -> None:
     kept = await memory.keep_output(tool, "x")
     assert kept.path.parent.name == "outputs"
     assert kept.path.name.isascii()
     assert len(kept.path.name) < 60
 
 
-async def test_they_stand_beside_the_session_and_leave_with_it(memory: MemoryManager) -> None:
+async def test_outputs_are_beside_the_session_and_are_deleted_with_it(memory: MemoryManager) -> None:
     kept = await memory.keep_output("a", "x")
     await memory.add_message(LLMMessage("user", "Hi"))
     await memory.save_memory()
     assert memory.path is not None
     assert kept.path.parent.parent == memory.path.parent
-    assert await memory.check_sessions(sessions_dir=memory.sessions_dir) == []
-    gone = await memory.delete_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    assert await memory.library.check() == []
+    gone = await memory.library.delete(memory.session_id)
     assert (gone / kept.relative).read_text() == "x"
 
 
-async def test_a_disk_that_says_no_is_told_of(tmp_path: Path) -> None:
+async def test_disk_error_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="keep a long result"):
+    with pytest.raises(StorageError, match="save a long result"):
         await MemoryManager(sessions_dir=tmp_path / "file" / "sub").keep_output("a", "x")

@@ -1,4 +1,4 @@
-"""After a crash: turns come back once, whole, and as a transcript that an API accepts."""
+"""Recovery of turns after a crash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import temporary_name
 from aloop.memory.session_folder.recovery import close_turn
@@ -22,7 +22,7 @@ TURN = (LLMMessage("user", "Again?"), LLMMessage("assistant", None, (CALL,)))
 
 
 async def crash_in_a_turn(memory: MemoryManager, *messages: LLMMessage) -> None:
-    """Journal a turn and die, as far as the disk can tell: the locks go, the journal stays."""
+    """Journal a turn, then release the locks and leave the journal, as a crash does."""
     turn = memory.turn()
     await turn.__aenter__()
     for message in messages:
@@ -30,101 +30,99 @@ async def crash_in_a_turn(memory: MemoryManager, *messages: LLMMessage) -> None:
     memory.close()
 
 
-async def a_saved_session(sessions_dir: Path) -> MemoryManager:
+async def saved_session(sessions_dir: Path) -> MemoryManager:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await take_turn(memory, "Hello", "Hi")
     return memory
 
 
 def left_in(sessions_dir: Path) -> list[str]:
-    """Return what a recovery should have removed."""
+    """Return the files that a recovery should have removed."""
     return [path.name for path in sessions_dir.rglob(".*") if "journal" in path.name or path.name.endswith(".tmp")]
 
 
-async def test_one_message_was_brought_back_and_not_were(sessions_dir: Path) -> None:
-    await crash_in_a_turn(await a_saved_session(sessions_dir), TURN[0])
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    assert notice.endswith("1 of its messages was brought back.")
+async def test_notice_about_one_message_is_singular(sessions_dir: Path) -> None:
+    await crash_in_a_turn(await saved_session(sessions_dir), TURN[0])
+    (notice,) = await SessionLibrary(sessions_dir).recover()
+    assert notice.endswith("recovered 1 message.")
 
 
-async def test_a_turn_cut_short_comes_back_with_its_calls_answered(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_interrupted_turn_is_recovered_with_its_tool_calls_answered(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
-    notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    notices = await SessionLibrary(sessions_dir).recover()
     short = memory.session_id[:8]
-    assert notices == [
-        f"The last turn of session {short} was cut short by a crash; 2 of its messages were brought back."
-    ]
-    messages = (await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages
+    assert notices == [f"A crash interrupted the last turn of session {short}. aloop recovered 2 messages."]
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
     assert messages[2:4] == TURN
     assert messages[4].content == UNANSWERED
     assert left_in(sessions_dir) == []
 
 
-async def test_resuming_a_session_brings_its_turn_back_and_says_so(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_resume_recovers_the_turn_with_a_notice(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     other = MemoryManager(sessions_dir=sessions_dir)
-    told: list[str] = []
-    other.on_notice = told.append
+    notices: list[str] = []
+    other.on_notice = notices.append
     await other.resume(memory.session_id)
     assert other.message_count == 5
-    assert len(told) == 1
+    assert len(notices) == 1
 
 
-async def test_a_first_turn_cut_short_becomes_a_session(sessions_dir: Path) -> None:
+async def test_interrupted_first_turn_becomes_a_session(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     memory.set_system_message("Be kind.")
     await crash_in_a_turn(memory, TURN[0])
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert [message.content for message in session.system_messages] == ["Be kind."]
     assert [(message.content, message.interrupted) for message in session.messages] == [("Again?", True)]
     assert session.title == "Again?"
 
 
-async def test_a_turn_that_was_saved_before_the_crash_does_not_come_twice(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_saved_before_the_crash_is_not_added_again(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     other = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     for message in close_turn(TURN):
         await other.add_message(message)
     await other.save_memory()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 5
+    assert await SessionLibrary(sessions_dir).recover() == []
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 5
     assert left_in(sessions_dir) == []
 
 
-async def test_the_same_words_said_again_are_not_taken_for_a_turn_that_was_saved(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_equal_to_an_earlier_one_is_recovered(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Hello"), LLMMessage("assistant", "Hi"))
-    assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 1
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+    assert len(await SessionLibrary(sessions_dir).recover()) == 1
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
 
 
-async def test_the_turn_of_a_living_writer_is_left_alone(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_of_a_live_writer_is_not_recovered(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(LLMMessage("user", "Still here"))
-        assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+        assert await SessionLibrary(sessions_dir).recover() == []
         await turn.add(LLMMessage("assistant", "Yes"))
-    assert len((await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)).messages) == 4
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
 
 
-async def test_a_turn_of_a_session_that_can_not_be_read_is_saved_beside_it(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_turn_of_an_unreadable_session_is_saved_beside_it(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     assert memory.path
     memory.path.write_text("id: [\n")
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert f"{memory.path}:2:1:" in notice
     assert memory.path.read_text() == "id: [\n"
     (beside,) = memory.path.parent.glob("session.recovered-*.yaml")
     assert "Again?" in beside.read_text()
 
 
-async def test_empty_folders_and_half_written_files_of_dead_writers_are_swept(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_empty_folders_and_temporary_files_of_dead_writers_are_removed(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     assert memory.path
     (sessions_dir / "2026-01-01_aaaaaaaa").mkdir()
     dead = memory.path.with_name(".session.yaml.4194000-abcdef01.tmp")
@@ -132,96 +130,96 @@ async def test_empty_folders_and_half_written_files_of_dead_writers_are_swept(se
     living = memory.path.with_name(temporary_name(memory.path.name))
     for path in (dead, namesake, living):
         path.touch()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert not dead.exists()
     assert not namesake.exists()
     assert living.exists()
     assert not (sessions_dir / "2026-01-01_aaaaaaaa").exists()
 
 
-async def test_a_folder_with_anything_else_in_it_is_nobodys_to_remove(sessions_dir: Path) -> None:
-    await a_saved_session(sessions_dir)
+async def test_folder_with_other_files_is_not_removed(sessions_dir: Path) -> None:
+    await saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
     (sessions_dir / "notes" / "mine.txt").touch()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert (sessions_dir / "notes" / "mine.txt").exists()
 
 
-async def test_where_there_are_no_sessions_there_is_nothing_to_recover(sessions_dir: Path) -> None:
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+async def test_recovery_without_a_sessions_folder_does_nothing(sessions_dir: Path) -> None:
+    assert await SessionLibrary(sessions_dir).recover() == []
     assert not sessions_dir.exists()
 
 
-async def test_a_recovery_that_is_cut_short_brings_nothing_back_twice(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_interrupted_recovery_adds_the_turn_once(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
     fs.fail("unlink", on=".journal")
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     assert "the disk is full" in notice
     fs.heal()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert await SessionLibrary(sessions_dir).recover() == []
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert [message.content for message in session.messages] == ["Hello", "Hi", "Again?"]
 
 
-async def test_several_turns_come_back_in_their_order(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_several_turns_are_recovered_in_order(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     fs.fail("replace", on=".session.yaml")
     for number in range(8):
         with pytest.raises(StorageError):
             await take_turn(memory, f"Question {number}", f"Answer {number}")
     memory.close()
     fs.heal()
-    assert len(await MemoryManager.recover_sessions(sessions_dir=sessions_dir)) == 8
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+    assert len(await SessionLibrary(sessions_dir).recover()) == 8
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert session.messages == memory.messages
 
 
-async def test_a_damaged_journal_is_kept_for_a_person_to_look_at(sessions_dir: Path) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_damaged_journal_is_kept_under_another_name(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
     assert memory.path
     (journal,) = memory.path.parent.glob(".journal-*")
     journal.write_bytes(journal.read_bytes()[10:])
-    (notice,) = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
     (kept,) = memory.path.parent.glob("journal.damaged-*.yaml")
     assert str(kept) in notice
     assert "Again?" in kept.read_text()
-    assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
+    assert await SessionLibrary(sessions_dir).recover() == []
 
 
-async def test_one_folder_that_can_not_be_looked_at_hides_no_other(sessions_dir: Path, fs: FaultyPort) -> None:
-    first, second = await a_saved_session(sessions_dir), await a_saved_session(sessions_dir)
+async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_dir: Path, fs: FaultyPort) -> None:
+    first, second = await saved_session(sessions_dir), await saved_session(sessions_dir)
     for memory in (first, second):
         await crash_in_a_turn(memory, *TURN)
     fs.fail("names", number=errno.EACCES, on=first.session_id[:8])
-    notices = await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
-    assert sorted("not permitted" in notice for notice in notices) == [False, True]
-    assert len((await MemoryManager.load_session(second.session_id, sessions_dir=sessions_dir)).messages) == 5
+    notices = await SessionLibrary(sessions_dir).recover()
+    assert sorted("permission denied" in notice for notice in notices) == [False, True]
+    assert len((await SessionLibrary(sessions_dir).load(second.session_id)).messages) == 5
 
 
-async def test_an_empty_folder_of_another_name_is_nobodys_to_remove(sessions_dir: Path) -> None:
-    await a_saved_session(sessions_dir)
+async def test_empty_folder_with_another_name_is_not_removed(sessions_dir: Path) -> None:
+    await saved_session(sessions_dir)
     (sessions_dir / "notes").mkdir()
-    await MemoryManager.recover_sessions(sessions_dir=sessions_dir)
+    await SessionLibrary(sessions_dir).recover()
     assert (sessions_dir / "notes").is_dir()
 
 
-async def test_a_journal_that_fails_is_not_taken_for_a_dead_ones(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_journal_that_failed_in_a_live_writer_is_not_recovered(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(TURN[0])
         fs.fail("write")
         await turn.add(LLMMessage("assistant", "On a full disk"))
         fs.heal()
-        assert await MemoryManager.recover_sessions(sessions_dir=sessions_dir) == []
-    session = await MemoryManager.load_session(memory.session_id, sessions_dir=sessions_dir)
+        assert await SessionLibrary(sessions_dir).recover() == []
+    session = await SessionLibrary(sessions_dir).load(memory.session_id)
     assert session.messages == memory.messages
     assert len(session.messages) == 4
 
 
-async def test_a_session_opens_on_a_full_disk(sessions_dir: Path, fs: FaultyPort) -> None:
-    memory = await a_saved_session(sessions_dir)
+async def test_session_can_be_opened_on_a_full_disk(sessions_dir: Path, fs: FaultyPort) -> None:
+    memory = await saved_session(sessions_dir)
     fs.fail("write", "truncate")
     shell = MemoryManager(sessions_dir=sessions_dir, hold=True)
     await shell.resume(memory.session_id)

@@ -1,4 +1,4 @@
-"""One session's file: read, saved by splices, never harmed, and watched for what others do to it."""
+"""One session's file: read, saved, and watched for changes by others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
-from aloop.memory.session_folder.session_file import ChangedMeanwhile, SessionFile, time_mark
+from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import FaultyPort
 from tests.memory.handwritten import write_by_hand
@@ -36,7 +36,7 @@ def stored(fs: FaultyPort, path: Path) -> SessionFile:
 
 
 def add(stored: SessionFile, *messages: LLMMessage, system: str | None = None) -> Session:
-    """Save ``messages`` as the next ones, and return what the session is then meant to be."""
+    """Save ``messages`` as the next ones and return the expected session."""
     grown = replace(stored.session, updated_at=LATER, messages=(*stored.session.messages, *messages))
     if system is not None:
         grown = replace(grown, system_messages=(LLMMessage("system", system),))
@@ -52,13 +52,13 @@ def names(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-def test_a_new_file_holds_the_session(stored: SessionFile, path: Path) -> None:
+def test_new_file_holds_the_session(stored: SessionFile, path: Path) -> None:
     assert path.read_bytes() == dump_session(session(*FIRST)) == stored.data
     assert on_disk(path).messages == FIRST
     assert not stored.changed_on_disk()
 
 
-def test_a_save_adds_its_messages_and_the_time_and_nothing_else(stored: SessionFile, path: Path) -> None:
+def test_save_changes_only_the_messages_and_the_time(stored: SessionFile, path: Path) -> None:
     before = path.read_text()
     add(stored, user("More"))
     assert path.read_text() == before.replace(
@@ -67,7 +67,7 @@ def test_a_save_adds_its_messages_and_the_time_and_nothing_else(stored: SessionF
     assert names(path) == ["session.yaml"]
 
 
-def test_many_saves_of_one_process_read_back_the_same(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+def test_many_saves_read_back_the_same(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     for message in (*RICH, user("a\n\n\n"), *RICH, user("end")):
         grown = add(stored, message)
         assert bytes(stored.data) == path.read_bytes()
@@ -75,19 +75,19 @@ def test_many_saves_of_one_process_read_back_the_same(stored: SessionFile, fs: F
     assert SessionFile.read(fs, path).session.messages == grown.messages
 
 
-def test_a_save_does_not_read_the_file(stored: SessionFile, fs: FaultyPort) -> None:
+def test_save_does_not_read_the_file(stored: SessionFile, fs: FaultyPort) -> None:
     fs.calls.clear()
     add(stored, user("More"))
     assert "read" not in {name for name, _ in fs.calls}
 
 
-def test_a_save_of_a_file_just_read_does_not_parse_it_again(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+def test_insertion_points_are_known_after_reading(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
     again = SessionFile.read(fs, path)
-    assert again.anchors == stored.anchors is not None
+    assert again.insertion_points == stored.insertion_points is not None
 
 
 @pytest.mark.parametrize("text", ["Be brave.", "Be\nbrave.\n\n\n"])
-def test_a_new_system_message_is_saved_with_the_messages(stored: SessionFile, path: Path, text: str) -> None:
+def test_new_system_message_is_saved_with_the_messages(stored: SessionFile, path: Path, text: str) -> None:
     grown = add(stored, user("More"), system=text)
     assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)
     grown = add(stored, user("And more"), system="Other")
@@ -98,7 +98,7 @@ def test_a_new_system_message_is_saved_with_the_messages(stored: SessionFile, pa
     ("bom", "encoding"),
     [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")],
 )
-def test_a_file_keeps_its_encoding(fs: FaultyPort, path: Path, bom: bytes, encoding: str) -> None:
+def test_save_keeps_the_encoding(fs: FaultyPort, path: Path, bom: bytes, encoding: str) -> None:
     path.write_bytes(bom + SPEC_SAMPLE.decode().replace("Hello", "é🎈").encode(encoding))
     stored = SessionFile.read(fs, path)
     assert not stored.changed_on_disk()
@@ -111,7 +111,7 @@ def test_a_file_keeps_its_encoding(fs: FaultyPort, path: Path, bom: bytes, encod
     assert not stored.changed_on_disk()
 
 
-def test_a_list_in_brackets_is_copied_before_it_is_written_as_a_block(fs: FaultyPort, path: Path) -> None:
+def test_file_with_a_list_in_brackets_is_copied_before_it_is_rewritten(fs: FaultyPort, path: Path) -> None:
     text = f"id: {SPEC_SAMPLE[4:40].decode()}\nmessages: [{{role: user, content: Hi, mood: calm}}] # mine\nx: y\n"
     path.write_text(text)
     grown = add(SessionFile.read(fs, path), user("More"))
@@ -125,7 +125,7 @@ def test_a_list_in_brackets_is_copied_before_it_is_written_as_a_block(fs: Faulty
 
 
 @pytest.mark.parametrize("quoted", [False, True])
-def test_a_session_of_a_later_aloop_is_never_written(fs: FaultyPort, path: Path, quoted: bool) -> None:
+def test_session_of_a_newer_version_is_not_written(fs: FaultyPort, path: Path, quoted: bool) -> None:
     data = dump_session(replace(session(*FIRST), version=2)).replace(
         b"version: 2", b"version: '2'" if quoted else b"version: 2"
     )
@@ -137,7 +137,7 @@ def test_a_session_of_a_later_aloop_is_never_written(fs: FaultyPort, path: Path,
     assert path.read_bytes() == data
 
 
-def test_touching_a_file_does_not_change_it(stored: SessionFile, path: Path) -> None:
+def test_touched_or_moved_file_counts_as_unchanged(stored: SessionFile, path: Path) -> None:
     os.utime(path)
     assert not stored.changed_on_disk()
     moved = path.with_name("elsewhere")
@@ -146,28 +146,28 @@ def test_touching_a_file_does_not_change_it(stored: SessionFile, path: Path) -> 
     assert not stored.changed_on_disk()
 
 
-def test_an_edit_is_seen_also_one_of_the_same_length(stored: SessionFile, path: Path) -> None:
+def test_edit_of_the_same_length_is_detected(stored: SessionFile, path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"Hello", b"HELLO"))
     assert stored.changed_on_disk()
 
 
-def test_a_removed_file_is_missed(stored: SessionFile, path: Path) -> None:
+def test_removed_file_is_detected(stored: SessionFile, path: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         stored.changed_on_disk()
 
 
-def test_a_change_at_the_last_moment_wins(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
-    """After the look at the file and before its replacement: what another wrote then is not overwritten."""
+def test_change_just_before_the_replacement_is_not_overwritten(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+    """The change comes after the file was read and before it is replaced."""
     fs.before["fsync"] = lambda: path.write_bytes(b"theirs")
-    with pytest.raises(ChangedMeanwhile):
+    with pytest.raises(ConcurrentChange):
         add(stored, user("More"))
     assert path.read_text() == "theirs"
     assert names(path) == ["session.yaml"]
 
 
 @pytest.mark.parametrize("call", ["create", "write", "fsync", "replace"])
-def test_a_fault_changes_neither_the_file_nor_what_is_known_of_it(
+def test_disk_error_changes_neither_the_file_nor_the_object(
     stored: SessionFile, fs: FaultyPort, path: Path, call: str
 ) -> None:
     before, known = path.read_bytes(), bytes(stored.data)
@@ -183,8 +183,10 @@ def test_a_fault_changes_neither_the_file_nor_what_is_known_of_it(
     assert on_disk(path).messages == (*FIRST, user("More"))
 
 
-def test_a_fault_after_the_replacement_is_no_change_by_others(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
-    """The new file is there, its name perhaps not yet durable; the next save must not take it for somebody's edit."""
+def test_disk_error_after_the_replacement_does_not_count_as_a_change_by_others(
+    stored: SessionFile, fs: FaultyPort, path: Path
+) -> None:
+    """The new file exists, but its name may not be durable yet."""
     fs.fail("sync_folder", number=errno.EIO)
     add(stored, user("More"))
     with pytest.raises(OSError, match="Input/output"):
@@ -201,7 +203,7 @@ def test_a_fault_after_the_replacement_is_no_change_by_others(stored: SessionFil
         LLMMessage("assistant", "Hi", usage=Usage(10**16, 0)),
     ],
 )
-def test_a_value_that_would_not_come_back_is_refused_before_anything_is_written(
+def test_unstorable_value_is_an_error_before_anything_is_written(
     stored: SessionFile, path: Path, message: LLMMessage
 ) -> None:
     before = path.read_bytes()
@@ -210,7 +212,7 @@ def test_a_value_that_would_not_come_back_is_refused_before_anything_is_written(
     assert path.read_bytes() == before
 
 
-def test_a_copy_beside_holds_what_a_save_would_have_written(stored: SessionFile, path: Path) -> None:
+def test_file_beside_holds_the_result_of_the_save(stored: SessionFile, path: Path) -> None:
     path.write_text("broken: [")
     beside = path.with_name("session.recovered.yaml")
     grown = replace(stored.session, messages=(*FIRST, user("More")))
@@ -223,8 +225,8 @@ def test_a_copy_beside_holds_what_a_save_would_have_written(stored: SessionFile,
     assert on_disk(beside).messages == (*grown.messages, user("Again"))
 
 
-def test_a_late_edit_of_the_displaced_file_is_seen(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
-    """An editor that had the old file open writes into that, though it has lost its name."""
+def test_late_edit_of_the_replaced_file_is_detected(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+    """An editor that had the old file open writes to it."""
     with path.open("r+b") as editor:
         grown = replace(stored.session, updated_at=LATER, messages=(*FIRST, user("More")))
         stored.save(grown, [user("More")], watch=True)
@@ -236,43 +238,41 @@ def test_a_late_edit_of_the_displaced_file_is_seen(stored: SessionFile, fs: Faul
     assert late.session.messages == (user("Edited"), answer("Hello"))
     assert late.base == 2
     assert stored.late_edit() is None
-    stored.forget_displaced()
+    stored.forget_replaced()
 
 
-def test_the_disk_takes_the_old_version_back_only_after_the_new_one_is_safe(
-    stored: SessionFile, fs: FaultyPort
-) -> None:
+def test_old_version_is_closed_after_the_new_one_is_durable(stored: SessionFile, fs: FaultyPort) -> None:
     fs.calls.clear()
     add(stored, user("And then?"))
     stored.sync()
     assert [name for name, _ in fs.calls][-2:] == ["sync_folder", "close_behind"]
-    assert stored.displaced.held == 0
+    assert stored.replaced.held == 0
 
 
-def test_saves_that_can_not_be_synced_do_not_pile_up_old_versions(stored: SessionFile, fs: FaultyPort) -> None:
+def test_saves_that_cannot_be_synced_keep_one_old_version_open(stored: SessionFile, fs: FaultyPort) -> None:
     fs.fail("sync_folder")
     for _ in range(3):
         add(stored, user("And then?"))
         with pytest.raises(OSError, match="space"):
             stored.sync()
-    assert stored.displaced.held == 1
+    assert stored.replaced.held == 1
     fs.heal()
     stored.sync()
-    assert stored.displaced.held == 0
+    assert stored.replaced.held == 0
 
 
-def test_no_descriptor_is_left_behind(fs: FaultyPort, path: Path) -> None:
+def test_saves_leave_no_open_descriptors(fs: FaultyPort, path: Path) -> None:
     stored = SessionFile.create(fs, path, session(*FIRST))
     versions = {path.stat().st_ino}
     for number in range(3):
         grown = replace(stored.session, messages=(*stored.session.messages, user(str(number))))
         stored.save(grown, [user(str(number))], watch=True)
         versions.add(path.stat().st_ino)
-    assert _open_files() & versions  # the displaced version, watched until it is forgotten
+    assert _open_files() & versions  # the replaced version, watched until it is forgotten
     fs.fail("replace")
     with pytest.raises(OSError, match="No space"):
         stored.save(stored.session, [], watch=True)
-    stored.forget_displaced()
+    stored.forget_replaced()
     assert not _open_files() & versions
 
 
@@ -280,13 +280,13 @@ def _open_files() -> set[int]:
     """Return the inodes that this process has open."""
     inodes = set()
     for file in Path("/dev/fd").iterdir():
-        with suppress(OSError):  # the one that read the folder is closed by now
+        with suppress(OSError):  # the descriptor of the folder itself is closed by now
             inodes.add(os.fstat(int(file.name)).st_ino)
     return inodes
 
 
 @pytest.mark.parametrize("cases", [200, pytest.param(10_000, marks=pytest.mark.stress)])
-def test_hand_written_files_grow_through_the_disk_as_well(fs: FaultyPort, path: Path, cases: int) -> None:
+def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyPort, path: Path, cases: int) -> None:
     for seed in range(cases):
         fs.calls.clear()
         rng = random.Random(seed)
@@ -301,11 +301,11 @@ def test_hand_written_files_grow_through_the_disk_as_well(fs: FaultyPort, path: 
         assert stored.session.system_messages == load_session(data, NOWHERE).system_messages
 
 
-def test_a_time_mark_sorts_and_can_stand_in_any_file_name() -> None:
+def test_time_mark_is_sortable_and_valid_in_file_names() -> None:
     assert time_mark(LATER) == "20250131T123000.250000"
 
 
-def test_a_file_that_is_no_session_is_not_read(fs: FaultyPort, path: Path) -> None:
+def test_invalid_file_and_link_are_errors(fs: FaultyPort, path: Path) -> None:
     path.write_text("id: [")
     with pytest.raises(SessionFileError):
         SessionFile.read(fs, path)
@@ -316,8 +316,8 @@ def test_a_file_that_is_no_session_is_not_read(fs: FaultyPort, path: Path) -> No
         SessionFile.read(fs, path)
 
 
-def test_a_new_system_message_at_an_unended_end_and_new_messages_go_together(fs: FaultyPort, path: Path) -> None:
-    """The block that ends the file is closed for the messages, and replaced for the system message."""
+def test_system_message_in_an_unterminated_last_block_is_replaced(fs: FaultyPort, path: Path) -> None:
+    """The block at the end of the file is replaced, and the messages follow it."""
     path.write_text(f"id: {ID}\nsystem_messages:\n  - content: >\n      Be\n      kind.")
     grown = add(SessionFile.read(fs, path), user("Hi"), system="Be\nbrave.\n")
     assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)

@@ -1,4 +1,4 @@
-"""Turns that are taken out of a conversation and put back, and what may happen to the files meanwhile."""
+"""Undo and redo of turns, with edits, crashes and errors in between."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.sessions_dir.trash import FOLDER_NAME
 from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
@@ -49,7 +49,7 @@ def text_of(memory: MemoryManager) -> str:
     return "".join(line for line in file_of(memory).read_text().splitlines(True) if "updated_at" not in line)
 
 
-async def test_the_last_turn_goes_with_its_tool_calls_and_comes_back(memory: MemoryManager) -> None:
+async def test_undo_and_redo_move_the_last_turn_with_its_tool_calls(memory: MemoryManager) -> None:
     before = text_of(memory)
     assert await memory.undo() == TWO
     assert memory.messages == (await again(memory)).messages == ONE
@@ -60,7 +60,7 @@ async def test_the_last_turn_goes_with_its_tool_calls_and_comes_back(memory: Mem
     assert undone(memory) == []
 
 
-async def test_several_turns_come_back_in_their_order_in_other_processes(memory: MemoryManager) -> None:
+async def test_redo_restores_several_turns_in_order_across_processes(memory: MemoryManager) -> None:
     before = text_of(memory)
     await memory.undo()
     memory = await again(memory)
@@ -75,7 +75,7 @@ async def test_several_turns_come_back_in_their_order_in_other_processes(memory:
         await memory.redo()
 
 
-async def test_without_a_turn_there_is_nothing_to_undo(sessions_dir: Path) -> None:
+async def test_undo_without_a_turn_is_an_error(sessions_dir: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     for refused in (memory.undo, memory.redo):
         with pytest.raises(UsageError, match="nothing to"):
@@ -89,7 +89,7 @@ async def test_without_a_turn_there_is_nothing_to_undo(sessions_dir: Path) -> No
     assert (file_of(memory).read_bytes(), undone(memory)) == (before, [])
 
 
-async def test_what_a_person_wrote_around_the_messages_comes_back_with_them(memory: MemoryManager) -> None:
+async def test_redo_restores_comments_and_unknown_keys(memory: MemoryManager) -> None:
     text = file_of(memory).read_text()
     file_of(memory).write_text(text.replace('content: "Zwei."', "content: Zwei.  # sic\n    mood: calm\n"))
     before = text_of(memory)
@@ -100,7 +100,7 @@ async def test_what_a_person_wrote_around_the_messages_comes_back_with_them(memo
     assert text_of(memory) == before
 
 
-async def test_another_indentation_is_taken_up(memory: MemoryManager) -> None:
+async def test_redo_follows_the_indentation_of_the_file(memory: MemoryManager) -> None:
     await memory.undo()
     head = file_of(memory).read_text().partition("\nmessages:")[0]
     file_of(memory).write_text(f"{head}\nmessages:\n      - role: user\n        content: one\n")
@@ -109,16 +109,16 @@ async def test_another_indentation_is_taken_up(memory: MemoryManager) -> None:
     assert '\n      - role: user\n        content: "two"' in text_of(memory)
 
 
-async def test_after_a_new_turn_the_undone_one_is_kept_but_not_put_behind_it(memory: MemoryManager) -> None:
+async def test_redo_after_a_new_turn_is_an_error_and_keeps_the_undone_turn(memory: MemoryManager) -> None:
     await memory.undo()
     await take_turn(memory, "three", "Drei.")
-    with pytest.raises(UsageError, match="has gone on since") as refusal:
+    with pytest.raises(UsageError, match="has continued since") as refusal:
         await memory.redo()
     assert str(undone(memory)[0]) in str(refusal.value)
     assert [message.content for message in memory.messages] == ["one", "Eins.", "three", "Drei."]
 
 
-async def test_answers_to_one_question_come_round(memory: MemoryManager) -> None:
+async def test_redo_cycles_through_the_answers_to_one_question(memory: MemoryManager) -> None:
     await memory.undo()
     await take_turn(memory, "two", "Deux.")
     await memory.undo()
@@ -134,7 +134,7 @@ async def test_answers_to_one_question_come_round(memory: MemoryManager) -> None
     assert len(undone(memory)) == 2
 
 
-async def test_a_hand_edit_in_between_stays(memory: MemoryManager) -> None:
+async def test_redo_keeps_an_edit_made_since_the_undo(memory: MemoryManager) -> None:
     await memory.undo()
     file_of(memory).write_text(file_of(memory).read_text().replace("Eins.", "Uno."))
     await memory.redo()
@@ -142,7 +142,7 @@ async def test_a_hand_edit_in_between_stays(memory: MemoryManager) -> None:
     assert (await again(memory)).messages == memory.messages
 
 
-async def test_a_summary_is_no_turn_and_does_not_stand_in_the_way(memory: MemoryManager) -> None:
+async def test_summary_does_not_count_as_a_turn_and_does_not_prevent_redo(memory: MemoryManager) -> None:
     await memory.undo()
     await memory.edit(lambda messages: (LLMMessage("user", "They counted.", summary=True), *messages))
     await memory.redo()
@@ -153,7 +153,7 @@ async def test_a_summary_is_no_turn_and_does_not_stand_in_the_way(memory: Memory
         await memory.undo()
 
 
-async def test_the_title_follows_what_is_said_first_unless_somebody_gave_it(memory: MemoryManager) -> None:
+async def test_title_follows_the_first_question_unless_the_user_set_it(memory: MemoryManager) -> None:
     await memory.undo()
     await memory.undo()
     await take_turn(memory, "uno", "1")
@@ -165,11 +165,11 @@ async def test_the_title_follows_what_is_said_first_unless_somebody_gave_it(memo
 
 
 @pytest.mark.parametrize("act", ["undo", "redo"])
-async def test_a_crash_between_the_two_files_loses_nothing(memory: MemoryManager, fs: FaultyPort, act: str) -> None:
-    memory = await again(memory)  # on the disk that can fail
+async def test_crash_between_the_two_writes_loses_nothing(memory: MemoryManager, fs: FaultyPort, act: str) -> None:
+    memory = await again(memory)  # on the faulty disk
     if act == "redo":
         await memory.undo()
-        fs.fail("unlink", on="undone")  # as if it had died there
+        fs.fail("unlink", on="undone")  # as after a crash at this point
         await memory.redo()
     else:
         fs.fail("replace", on="session.yaml")
@@ -184,7 +184,7 @@ async def test_a_crash_between_the_two_files_loses_nothing(memory: MemoryManager
     assert undone(memory) == []
 
 
-async def test_on_a_full_disk_nothing_is_undone(memory: MemoryManager, fs: FaultyPort) -> None:
+async def test_undo_on_a_full_disk_changes_nothing(memory: MemoryManager, fs: FaultyPort) -> None:
     memory = await again(memory)
     before = file_of(memory).read_bytes()
     fs.fail("write")
@@ -193,7 +193,7 @@ async def test_on_a_full_disk_nothing_is_undone(memory: MemoryManager, fs: Fault
     assert (memory.messages, file_of(memory).read_bytes(), undone(memory)) == (TALK, before, [])
 
 
-async def test_a_turn_that_was_not_saved_is_in_a_file_before_it_is_undone(memory: MemoryManager) -> None:
+async def test_unsaved_turn_is_saved_before_it_is_undone(memory: MemoryManager) -> None:
     await memory.add_message(LLMMessage("user", "three"))
     assert [message.content for message in await memory.undo()] == ["three"]
     assert (memory.messages, len(undone(memory))) == (TALK, 1)
@@ -201,31 +201,31 @@ async def test_a_turn_that_was_not_saved_is_in_a_file_before_it_is_undone(memory
     assert [message.content for message in (await again(memory)).messages][-1] == "three"
 
 
-async def test_a_file_that_can_not_be_read_is_not_touched(memory: MemoryManager) -> None:
+async def test_undo_leaves_an_unreadable_file_unchanged(memory: MemoryManager) -> None:
     file_of(memory).write_text("id: [")
     with pytest.raises(SessionFileError):
         await memory.undo()
     assert (file_of(memory).read_text(), memory.messages, undone(memory)) == ("id: [", TALK, [])
 
 
-async def test_a_file_that_was_removed_is_written_again_without_the_turn(memory: MemoryManager) -> None:
+async def test_undo_rewrites_a_removed_file_without_the_turn(memory: MemoryManager) -> None:
     file_of(memory).unlink()
     await memory.undo()
     assert (await again(memory)).messages == ONE
     assert (await memory.redo()).brought == TWO
 
 
-async def test_what_somebody_broke_is_told_with_its_place_and_found_by_a_check(memory: MemoryManager) -> None:
+async def test_invalid_undone_turn_is_reported_by_redo_and_check(memory: MemoryManager) -> None:
     await memory.undo()
     [path] = undone(memory)
     path.write_text(path.read_text().replace("base: 2", "base: two"))
-    with pytest.raises(SessionFileError, match="no turn that was taken out"):
+    with pytest.raises(SessionFileError, match="not an undone turn"):
         await memory.redo()
-    [finding] = await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir)
-    assert (finding.path, "/redo can not" in finding.message) == (path, True)
+    [finding] = await SessionLibrary(memory.sessions_dir).check()
+    assert (finding.path, "/redo cannot" in finding.message) == (path, True)
 
 
-async def test_what_somebody_broke_does_not_keep_back_what_was_undone_after_it(memory: MemoryManager) -> None:
+async def test_invalid_undone_turn_does_not_block_later_ones(memory: MemoryManager) -> None:
     await memory.undo()
     [path] = undone(memory)
     path.write_text("id: [")
@@ -237,28 +237,28 @@ async def test_what_somebody_broke_does_not_keep_back_what_was_undone_after_it(m
     assert memory.messages == ONE
 
 
-async def test_a_sound_session_with_undone_turns_is_nothing_odd(memory: MemoryManager) -> None:
+async def test_check_has_no_findings_about_undone_turns(memory: MemoryManager) -> None:
     await memory.undo()
-    assert await MemoryManager.check_sessions(sessions_dir=memory.sessions_dir) == []
+    assert await SessionLibrary(memory.sessions_dir).check() == []
 
 
-async def test_it_goes_into_the_trash_and_back_with_its_session(memory: MemoryManager) -> None:
+async def test_undone_turn_moves_to_the_trash_and_back_with_its_session(memory: MemoryManager) -> None:
     await memory.undo()
     memory.close()
-    await MemoryManager.delete_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await SessionLibrary(memory.sessions_dir).delete(memory.session_id)
     assert len(list((memory.sessions_dir / FOLDER_NAME).glob("*/session.undone-*"))) == 1
-    await MemoryManager.restore_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await SessionLibrary(memory.sessions_dir).restore(memory.session_id)
     assert (await (await again(memory)).redo()).brought == TWO
 
 
-async def test_a_fork_has_nothing_to_redo(memory: MemoryManager) -> None:
+async def test_redo_in_a_fork_is_an_error(memory: MemoryManager) -> None:
     await memory.undo()
     await memory.fork()
     with pytest.raises(UsageError, match="nothing to redo"):
         await memory.redo()
 
 
-async def test_while_a_turn_runs_nothing_is_undone(memory: MemoryManager) -> None:
+async def test_undo_during_a_turn_is_an_error(memory: MemoryManager) -> None:
     async with memory.turn() as turn:
         await turn.add(LLMMessage("user", "three"))
         with pytest.raises(UsageError, match="turn is running"):
@@ -268,9 +268,7 @@ async def test_while_a_turn_runs_nothing_is_undone(memory: MemoryManager) -> Non
 
 
 @pytest.mark.parametrize("form", [form for form in dict.fromkeys(FORMS) if form not in ("empty", "null", "missing")])
-async def test_whatever_a_hand_wrote_comes_back_with_what_only_people_understand(
-    sessions_dir: Path, form: Form
-) -> None:
+async def test_undo_and_fork_keep_the_unknown_keys_of_hand_written_files(sessions_dir: Path, form: Form) -> None:
     folder = sessions_dir / "2025-01-31_a1b2c3d4"
     folder.mkdir(parents=True)
     for seed in range(8):

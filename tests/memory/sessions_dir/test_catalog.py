@@ -1,7 +1,4 @@
-"""Which sessions there are: what the folders say, whatever the index does.
-
-A session folder that somebody copied: two with one id, and nothing is ever done to the other one.
-"""
+"""The catalog: lookup of sessions, with a wrong index and with duplicate IDs."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import DuplicateSessionId, SessionExists
-from aloop.memory import MemoryManager
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
 from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
@@ -27,7 +24,7 @@ FIRST_ID, OTHER = Entry(ID, "2025-01-31_a1b2c3d4"), Entry(OTHER_ID, "2025-01-31_
 
 
 def put(sessions_dir: Path, identity: str, folder: str, minutes: int = 0) -> Path:
-    """Put a session into a folder, last changed so many minutes after noon."""
+    """Put a session into a folder, last changed ``minutes`` after noon."""
     path = sessions_dir / folder / "session.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     changed = NOON + timedelta(minutes=minutes)
@@ -49,57 +46,57 @@ def catalog(fs: FaultyPort, sessions_dir: Path) -> Catalog:
 
 
 def ids(catalog: Catalog) -> list[str]:
-    return [head.id for head in catalog.heads()]
+    return [head.id for head in catalog.headers()]
 
 
-def test_a_folder_that_is_not_there_holds_no_sessions(catalog: Catalog, sessions_dir: Path) -> None:
-    assert catalog.heads() == []
+def test_missing_folder_has_no_sessions(catalog: Catalog, sessions_dir: Path) -> None:
+    assert catalog.headers() == []
     assert catalog.find("a") == []
     assert not sessions_dir.exists()
 
 
-def test_the_newest_comes_first_by_what_the_files_say(two: Path, catalog: Catalog) -> None:
+def test_headers_are_sorted_by_the_time_in_the_files(two: Path, catalog: Catalog) -> None:
     (two / FIRST_ID.folder / "session.yaml").touch()
     assert ids(catalog) == [OTHER_ID, ID]
 
 
-def test_a_listing_makes_the_missing_index_and_nothing_else(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
-    catalog.heads()
+def test_listing_writes_only_the_missing_index(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
+    catalog.headers()
     assert read_index(fs, two) == {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID}
     written = {call for call in fs.calls if call[0] in WRITING - {"write"}}
     assert {Path(str(path)).parent for _, path in written} == {two}
     assert sorted(path.name for path in two.iterdir()) == [FILE_NAME, FIRST_ID.folder, OTHER.folder]
 
 
-def test_a_listing_with_a_sound_index_writes_nothing(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
-    catalog.heads()
+def test_listing_with_a_correct_index_writes_nothing(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
+    catalog.headers()
     fs.calls.clear()
-    catalog.heads()
+    catalog.headers()
     catalog.find("a1")
     assert not WRITING & {name for name, _ in fs.calls}
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-def test_a_folder_that_can_not_be_written_still_lists(two: Path, catalog: Catalog, fs: FaultyPort, number: int) -> None:
+def test_read_only_folder_can_be_listed(two: Path, catalog: Catalog, fs: FaultyPort, number: int) -> None:
     fs.fail(*WRITING, number=number)
     assert ids(catalog) == [OTHER_ID, ID]
     assert catalog.find("a1b2") == [FIRST_ID]
 
 
 @pytest.mark.parametrize("prefix", ["a", "a1b2c3d4", ID])
-def test_a_prefix_finds_its_session(two: Path, catalog: Catalog, prefix: str) -> None:
+def test_prefix_finds_its_session(two: Path, catalog: Catalog, prefix: str) -> None:
     assert catalog.find(prefix) == [FIRST_ID]
 
 
-def test_a_prefix_of_several_finds_all_sorted(two: Path, catalog: Catalog) -> None:
+def test_prefix_of_several_sessions_finds_all_sorted(two: Path, catalog: Catalog) -> None:
     third = Entry("a1b2ffff-5678-40ab-8def-1234567890ab", "2025-02-01_a1b2ffff")
     put(two, third.id, third.folder)
     assert catalog.find("a1b2") == [FIRST_ID, third]
     assert catalog.find("ffff") == []
 
 
-def test_a_session_is_found_as_soon_as_it_is_there(two: Path, catalog: Catalog) -> None:
-    """Also by a process that has looked before, and when the folder came first and the file later."""
+def test_new_session_is_found_at_once(two: Path, catalog: Catalog) -> None:
+    """Even after an earlier lookup, and if the folder is older than the file."""
     late = Entry("0badcafe-5678-40ab-8def-1234567890ab", "2025-02-01_0badcafe")
     (two / late.folder).mkdir()
     assert catalog.find("0bad") == []
@@ -107,7 +104,7 @@ def test_a_session_is_found_as_soon_as_it_is_there(two: Path, catalog: Catalog) 
     assert catalog.find("0bad") == [late]
 
 
-def test_a_session_that_moved_is_found_where_it_is(two: Path, catalog: Catalog) -> None:
+def test_moved_session_is_found_in_its_new_folder(two: Path, catalog: Catalog) -> None:
     assert catalog.find("a1b2") == [FIRST_ID]
     (two / FIRST_ID.folder).rename(two / "my talk")
     assert catalog.find("a1b2") == [Entry(ID, "my talk")]
@@ -115,32 +112,32 @@ def test_a_session_that_moved_is_found_where_it_is(two: Path, catalog: Catalog) 
     assert catalog.find("a1b2") == []
 
 
-def test_a_session_whose_id_was_edited_is_found_by_the_new_one(two: Path, catalog: Catalog) -> None:
+def test_session_with_an_edited_id_is_found_by_the_new_one(two: Path, catalog: Catalog) -> None:
     assert catalog.find("a1b2") == [FIRST_ID]
     put(two, "0badcafe-5678-40ab-8def-1234567890ab", FIRST_ID.folder)
     assert catalog.find("a1b2") == []
     assert catalog.find("0bad") == [Entry("0badcafe-5678-40ab-8def-1234567890ab", FIRST_ID.folder)]
 
 
-def test_look_ups_after_the_first_read_one_file_each(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
-    catalog.heads()
-    os.utime(two, (1_000_000, 1_000_000))  # what just changed is looked at again
+def test_lookups_after_the_first_read_one_file_each(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
+    catalog.headers()
+    os.utime(two, (1_000_000, 1_000_000))  # a folder that has just changed is read again
     catalog.find("e5f6")
     fs.calls.clear()
     assert catalog.find("a1b2") == [FIRST_ID]
     assert [name for name, _ in fs.calls] == ["lstat", "read"]
 
 
-def test_of_two_folders_with_one_id_the_one_named_after_it_is_meant(two: Path, catalog: Catalog) -> None:
+def test_duplicate_id_means_the_folder_named_after_it(two: Path, catalog: Catalog) -> None:
     put(two, ID, "0-Copy", minutes=9)
     assert catalog.find("a1b2") == [FIRST_ID]
     assert ids(catalog) == ["0-copy", OTHER_ID, ID]
     assert [(entry.id, entry.folder) for entry in catalog.find("0-copy")] == [("0-copy", "0-Copy")]
     assert catalog.duplicate_ids() == {"0-Copy": "0-copy"}
-    assert f"has the id of {FIRST_ID.folder} too" in str(catalog.heads()[0].problem)
+    assert f"has the same ID as {FIRST_ID.folder}" in str(catalog.headers()[0].problem)
 
 
-def test_a_broken_session_hides_no_other_and_is_found_by_its_folders_name(two: Path, catalog: Catalog) -> None:
+def test_invalid_session_is_found_by_the_name_of_its_folder(two: Path, catalog: Catalog) -> None:
     (two / FIRST_ID.folder / "session.yaml").write_text("id: [")
     assert set(ids(catalog)) == {OTHER_ID, "a1b2c3d4"}
     assert catalog.find("a1b2") == [Entry("a1b2c3d4", FIRST_ID.folder)]
@@ -159,7 +156,7 @@ POISON: dict[str, Callable[[str, str], str | None]] = {
     "list": lambda header, good: f"- {ID}\n- {OTHER_ID}\n",
     "lists as values": lambda header, good: f"{header}{ID}: [{FIRST_ID.folder}]\n",
     "stale": lambda header, good: f"{header}{ID}: {FIRST_ID.folder}\n",
-    "with what is gone": lambda header, good: (
+    "with a removed session": lambda header, good: (
         good + index_line("0badcafe-5678-40ab-8def-1234567890ab", "2025-01-01_0badcafe")
     ),
     "swapped": lambda header, good: header + index_line(ID, OTHER.folder) + index_line(OTHER_ID, FIRST_ID.folder),
@@ -171,7 +168,7 @@ POISON: dict[str, Callable[[str, str], str | None]] = {
 
 
 @pytest.mark.parametrize("kind", POISON)
-def test_whatever_the_index_says_the_folders_are_listed(
+def test_wrong_index_does_not_change_the_listing(
     two: Path, fs: FaultyPort, kind: str, everything: Callable[[Path], dict[str, bytes | str]]
 ) -> None:
     outside = two.parent / "outside"
@@ -191,13 +188,13 @@ def test_whatever_the_index_says_the_folders_are_listed(
     assert not {path for path in fs.paths() if path.is_absolute() and not path.is_relative_to(two)}
 
 
-def test_a_lying_index_does_not_hide_that_a_prefix_is_ambiguous(two: Path, fs: FaultyPort) -> None:
-    """Or the wrong one of two sessions would be deleted without a question."""
-    twin = Entry("a1b2ffff-5678-40ab-8def-1234567890ab", "2025-02-01_a1b2ffff")
-    put(two, twin.id, twin.folder)
-    lie = {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID, twin.folder: "0badcafe-5678-40ab-8def-1234567890ab"}
-    write_index(fs, two, lie)
-    assert Catalog(fs, two).find("a1b2") == [FIRST_ID, twin]
+def test_wrong_index_does_not_hide_an_ambiguous_prefix(two: Path, fs: FaultyPort) -> None:
+    """Otherwise the wrong one of two sessions could be deleted."""
+    other = Entry("a1b2ffff-5678-40ab-8def-1234567890ab", "2025-02-01_a1b2ffff")
+    put(two, other.id, other.folder)
+    wrong = {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID, other.folder: "0badcafe-5678-40ab-8def-1234567890ab"}
+    write_index(fs, two, wrong)
+    assert Catalog(fs, two).find("a1b2") == [FIRST_ID, other]
 
 
 def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyPort, catalog: Catalog) -> None:
@@ -209,7 +206,7 @@ def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyPort, catalo
     assert not {path for path in fs.paths() if not path.is_relative_to(two)}
 
 
-def test_what_is_hidden_or_no_folder_is_passed_by(two: Path, catalog: Catalog) -> None:
+def test_hidden_folders_and_files_are_not_listed(two: Path, catalog: Catalog) -> None:
     put(two, "0ff51de0-5678-40ab-8def-1234567890ab", ".trash")
     (two / "notes.txt").write_text("mine")
     assert ids(catalog) == [OTHER_ID, ID]
@@ -217,7 +214,7 @@ def test_what_is_hidden_or_no_folder_is_passed_by(two: Path, catalog: Catalog) -
 
 @pytest.fixture
 def copied(sessions_dir: Path) -> Path:
-    """A folder of a session that was changed last, and a copy of another one, called as people call a copy."""
+    """The copy of a session's folder, with the name that file managers give to copies."""
     original = save(sessions_dir, FIRST, says="the original")
     save(sessions_dir, SECOND)
     folder = sessions_dir / f"{original.parent.name} (Copy 2)"
@@ -227,39 +224,39 @@ def copied(sessions_dir: Path) -> Path:
     return folder
 
 
-async def test_a_copy_is_listed_with_what_is_wrong_and_is_never_the_latest(sessions_dir: Path, copied: Path) -> None:
+async def test_copy_is_listed_with_a_problem_and_is_never_the_latest(sessions_dir: Path, copied: Path) -> None:
     copy, *others = await MemoryManager.list_sessions(sessions_dir=sessions_dir)
     assert copy.id == copied.name.lower()
-    assert "has the id of 2025-01-01_a1b2c3d4 too" in (copy.problem or "")
+    assert "has the same ID as 2025-01-01_a1b2c3d4" in (copy.problem or "")
     assert [row.problem for row in others] == [None, None]
-    assert await MemoryManager.summarize([copy.id], sessions_dir=sessions_dir) == [copy]
-    titles = await MemoryManager.list_titles(sessions_dir=sessions_dir)
+    assert await SessionLibrary(sessions_dir).summarize([copy.id]) == [copy]
+    titles = await SessionLibrary(sessions_dir).list_titles()
     assert {title.id: title.title for title in titles}[copy.id] == "the copy"
-    assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) in {FIRST, SECOND}
+    assert await SessionLibrary(sessions_dir).find_latest() in {FIRST, SECOND}
 
 
-async def test_a_copy_is_read_by_its_name_and_the_original_by_its_id(sessions_dir: Path, copied: Path) -> None:
+async def test_copy_is_read_by_its_name_and_the_original_by_its_id(sessions_dir: Path, copied: Path) -> None:
     for name, says in ((copied.name.lower(), "the copy"), (FIRST[:8], "the original")):
-        assert (await MemoryManager.load_session(name, sessions_dir=sessions_dir)).messages[0].content == says
+        assert (await SessionLibrary(sessions_dir).load(name)).messages[0].content == says
 
 
-async def test_a_copy_is_found_by_its_name(sessions_dir: Path, copied: Path) -> None:
-    hits = [hit async for hit in MemoryManager.search_sessions('"the copy"', sessions_dir=sessions_dir)]
+async def test_hits_in_a_copy_have_its_name(sessions_dir: Path, copied: Path) -> None:
+    hits = [hit async for hit in SessionLibrary(sessions_dir).search('"the copy"')]
     assert [hit.session.id for hit in hits] == [copied.name.lower()]
 
 
-async def test_a_copy_is_forked_and_not_resumed(sessions_dir: Path, copied: Path) -> None:
+async def test_copy_can_be_forked_but_not_resumed(sessions_dir: Path, copied: Path) -> None:
     memory = MemoryManager(sessions_dir=sessions_dir)
     with pytest.raises(DuplicateSessionId):
         await memory.resume(copied.name)
     assert (await memory.fork(copied.name)).messages[0].content == "the copy"
 
 
-async def test_deleting_a_copy_leaves_the_original_and_back(sessions_dir: Path, copied: Path) -> None:
-    await MemoryManager.delete_session(copied.name, sessions_dir=sessions_dir)
+async def test_copy_can_be_deleted_and_restored_beside_the_original(sessions_dir: Path, copied: Path) -> None:
+    await SessionLibrary(sessions_dir).delete(copied.name)
     assert (sessions_dir / "2025-01-01_a1b2c3d4").exists()
     assert not copied.exists()
     with pytest.raises(SessionExists):
-        await MemoryManager.restore_session(FIRST, sessions_dir=sessions_dir)
-    assert (await MemoryManager.restore_session(copied.name, sessions_dir=sessions_dir)).id == copied.name.lower()
+        await SessionLibrary(sessions_dir).restore(FIRST)
+    assert (await SessionLibrary(sessions_dir).restore(copied.name)).id == copied.name.lower()
     assert copied.exists()

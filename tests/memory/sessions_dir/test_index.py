@@ -1,4 +1,4 @@
-"""The index: a cache that is read when it is right, made again when it is not, and never obeyed."""
+"""The index: a cache of session IDs that is ignored when it is invalid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = "2025-01-31_a1b2c3d4"
 
 @pytest.fixture
 def header(fs: FaultyPort, tmp_path: Path) -> str:
-    """The line with which a sound index begins."""
+    """The first line of a valid index."""
     write_index(fs, tmp_path, {})
     return (tmp_path / FILE_NAME).read_text()
 
@@ -25,24 +25,24 @@ def header(fs: FaultyPort, tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     "folder", [FOLDER, "my notes", 'a"b', "back\\slash", "é🎈", "a: b", os.fsdecode(b"\xff"), "x\ny"]
 )
-def test_any_folder_name_comes_back(fs: FaultyPort, tmp_path: Path, folder: str) -> None:
+def test_index_holds_any_folder_name(fs: FaultyPort, tmp_path: Path, folder: str) -> None:
     ids = {folder: ID, "2025-02-01_e5f6a7b8": OTHER_ID}
     write_index(fs, tmp_path, ids)
     assert read_index(fs, tmp_path) == ids
 
 
-def test_a_session_is_appended(fs: FaultyPort, tmp_path: Path) -> None:
+def test_add_to_index_appends_a_session(fs: FaultyPort, tmp_path: Path) -> None:
     add_to_index(fs, tmp_path, FOLDER, ID)
     add_to_index(fs, tmp_path, "other", OTHER_ID)
     assert read_index(fs, tmp_path) == {FOLDER: ID, "other": OTHER_ID}
 
 
-def test_it_is_yaml_that_maps_ids_to_folders(fs: FaultyPort, tmp_path: Path) -> None:
+def test_index_is_yaml_that_maps_ids_to_folders(fs: FaultyPort, tmp_path: Path) -> None:
     write_index(fs, tmp_path, {FOLDER: ID, "my notes": OTHER_ID})
     assert yaml.safe_load((tmp_path / FILE_NAME).read_bytes()) == {ID: FOLDER, OTHER_ID: "my notes"}
 
 
-def test_there_need_be_none(fs: FaultyPort, tmp_path: Path) -> None:
+def test_missing_index_is_none(fs: FaultyPort, tmp_path: Path) -> None:
     assert read_index(fs, tmp_path) is None
     assert read_index(fs, tmp_path / "nowhere") is None
 
@@ -70,20 +70,18 @@ def test_there_need_be_none(fs: FaultyPort, tmp_path: Path) -> None:
         "\x07\n",
     ],
 )
-def test_a_line_of_another_kind_makes_all_of_it_worthless(
-    fs: FaultyPort, tmp_path: Path, header: str, lines: str
-) -> None:
+def test_index_with_an_invalid_line_is_none(fs: FaultyPort, tmp_path: Path, header: str, lines: str) -> None:
     (tmp_path / FILE_NAME).write_text(f"{header}{OTHER_ID}: 2025-02-01_e5f6a7b8\n{lines}")
     assert read_index(fs, tmp_path) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"# mine\n", b"\xff\xfe\x00", f"{ID}: {FOLDER}\n".encode()])
-def test_a_file_that_is_no_index_is_none(fs: FaultyPort, tmp_path: Path, data: bytes) -> None:
+def test_file_without_the_index_header_is_none(fs: FaultyPort, tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(data)
     assert read_index(fs, tmp_path) is None
 
 
-def test_an_index_cut_at_any_byte_is_none_or_tells_no_lie(fs: FaultyPort, tmp_path: Path) -> None:
+def test_truncated_index_is_none_or_has_correct_entries(fs: FaultyPort, tmp_path: Path) -> None:
     ids = {FOLDER: ID, "my notes": OTHER_ID}
     write_index(fs, tmp_path, ids)
     data = (tmp_path / FILE_NAME).read_bytes()
@@ -92,7 +90,7 @@ def test_an_index_cut_at_any_byte_is_none_or_tells_no_lie(fs: FaultyPort, tmp_pa
         assert (read_index(fs, tmp_path) or {}).items() <= ids.items()
 
 
-def test_a_link_is_not_followed(fs: FaultyPort, tmp_path: Path) -> None:
+def test_index_that_is_a_link_is_not_followed(fs: FaultyPort, tmp_path: Path) -> None:
     sessions, outside = tmp_path / "sessions", tmp_path / "outside"
     sessions.mkdir()
     write_index(fs, tmp_path, {FOLDER: ID})
@@ -105,7 +103,7 @@ def test_a_link_is_not_followed(fs: FaultyPort, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["create", "write", "replace", "open_append"])
-def test_a_disk_that_refuses_only_means_there_is_none(fs: FaultyPort, tmp_path: Path, call: str) -> None:
+def test_disk_errors_leave_a_valid_index_or_none(fs: FaultyPort, tmp_path: Path, call: str) -> None:
     write_index(fs, tmp_path, {FOLDER: ID})
     before = (tmp_path / FILE_NAME).read_bytes()
     fs.fail(call)

@@ -1,4 +1,4 @@
-"""Where the sessions are: as asked, as set, the nearest, or here."""
+"""The location of the sessions folder."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def work(private_home: Path) -> Path:
     return private_home / "work"
 
 
-def test_what_is_asked_for_comes_first(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_folder_comes_before_the_environment(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALOOP_SESSIONS_DIR", "/elsewhere")
     assert resolve_sessions_dir("mine") == work / "mine"
     assert resolve_sessions_dir(Path("/abs")) == Path("/abs")
     assert resolve_sessions_dir("~/mine") == work.parent / "mine"
 
 
-def test_then_what_is_set(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_comes_before_existing_folders(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (work / FOLDER).mkdir(parents=True)
     monkeypatch.setenv("ALOOP_SESSIONS_DIR", "relative")
     assert resolve_sessions_dir() == work / "relative"
 
 
-def test_then_the_nearest_on_the_way_up(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nearest_folder_upwards_comes_before_a_new_one(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = work / "a" / "b"
     deep.mkdir(parents=True)
     (work.parent / FOLDER).mkdir(parents=True)
@@ -40,14 +40,14 @@ def test_then_the_nearest_on_the_way_up(work: Path, monkeypatch: pytest.MonkeyPa
     assert resolve_sessions_dir() == work / "a" / FOLDER
 
 
-def test_else_here(work: Path) -> None:
+def test_default_is_in_the_working_directory(work: Path) -> None:
     assert resolve_sessions_dir() == work / FOLDER
     assert not (work / FOLDER).exists()
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_the_way_up_ends_with_the_repository(work: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """A worktree has a file where a repository has a folder."""
+def test_search_upwards_ends_at_the_repository_root(work: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """In a linked worktree, .git is a file."""
     (work.parent / FOLDER).mkdir(parents=True)
     deep = work / "a"
     deep.mkdir()
@@ -58,25 +58,25 @@ def test_the_way_up_ends_with_the_repository(work: Path, monkeypatch: pytest.Mon
     assert resolve_sessions_dir() == work / FOLDER
 
 
-def test_the_way_up_ends_at_home(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_upwards_ends_at_the_home_directory(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (work.parent / FOLDER).mkdir(parents=True)
     monkeypatch.setenv("HOME", str(work))
     assert resolve_sessions_dir() == work / FOLDER
 
 
-def test_another_users_folder_on_the_way_up_is_passed_by(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_another_user_is_skipped(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (work.parent / FOLDER).mkdir(parents=True)
     monkeypatch.setattr(os, "getuid", lambda: work.stat().st_uid + 1)
     assert resolve_sessions_dir() == work / FOLDER
 
 
-def test_a_file_of_the_name_is_no_folder(work: Path) -> None:
+def test_file_with_the_name_of_the_folder_is_skipped(work: Path) -> None:
     (work.parent / ".aloop").mkdir()
     (work.parent / FOLDER).touch()
     assert resolve_sessions_dir() == work / FOLDER
 
 
-def test_a_folder_that_may_not_be_looked_into_is_passed_by(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inaccessible_folder_is_skipped(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status = Path.stat
 
     def refuse(path: Path, *_: object, **__: object) -> os.stat_result:
@@ -88,10 +88,10 @@ def test_a_folder_that_may_not_be_looked_into_is_passed_by(work: Path, monkeypat
     assert resolve_sessions_dir() == work / FOLDER
 
 
-def test_a_working_directory_that_is_gone_is_said_to_be(work: Path) -> None:
+def test_removed_working_directory_is_an_error(work: Path) -> None:
     work.rmdir()
-    with pytest.raises(StorageError, match="working directory is gone"):
+    with pytest.raises(StorageError, match="working directory no longer exists"):
         resolve_sessions_dir()
-    with pytest.raises(StorageError, match="working directory is gone"):
+    with pytest.raises(StorageError, match="working directory no longer exists"):
         resolve_sessions_dir("relative")
     assert resolve_sessions_dir("/abs") == Path("/abs")

@@ -1,4 +1,4 @@
-"""What a listing learns of a session from its first lines, and of one that has none."""
+"""Headers, rows, first questions and last messages of sessions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import SessionFileError
+from aloop.memory import SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.ids import short_name
-from aloop.memory.sessions_dir.preview import HEADER_SIZE, SessionHeader, read_header, read_summary
+from aloop.memory.sessions_dir.preview import (
+    ENDING_SIZE,
+    HEADER_SIZE,
+    SessionHeader,
+    find_first_question,
+    read_ending,
+    read_header,
+    read_summary,
+)
+from tests.benchmarks.sample import conversation
 from tests.memory.examples import ID, NOON, SPEC_SAMPLE, session, user
 from tests.memory.faults import FaultyPort
+from tests.saved_sessions import FIRST, SECOND, break_session, save
 
 FOLDER = "2025-01-31_a1b2c3d4"
 
@@ -28,14 +40,14 @@ def head(fs: FaultyPort, path: Path) -> SessionHeader | None:
     return read_header(fs, str(path.parents[1]), FOLDER)
 
 
-def test_the_first_lines_of_a_file_of_ours_are_enough(fs: FaultyPort, path: Path) -> None:
+def test_header_of_a_file_written_by_aloop_takes_one_read(fs: FaultyPort, path: Path) -> None:
     path.write_bytes(dump_session(session(user("x" * 5_000))))
     assert head(fs, path) == SessionHeader(FOLDER, ID, NOON)
     assert [name for name, _ in fs.calls] == ["read"]
 
 
-def test_the_rest_of_it_is_not_looked_at(fs: FaultyPort, path: Path) -> None:
-    """Whether it can be read is found out when it is shown."""
+def test_header_does_not_depend_on_the_rest_of_the_file(fs: FaultyPort, path: Path) -> None:
+    """Errors in the rest are found when the session is shown."""
     path.write_bytes(dump_session(session(user("x" * HEADER_SIZE)))[:HEADER_SIZE] + b"\n\t*\xff")
     assert head(fs, path) == SessionHeader(FOLDER, ID, NOON)
 
@@ -52,7 +64,7 @@ def test_the_rest_of_it_is_not_looked_at(fs: FaultyPort, path: Path) -> None:
         b"# long\n" * 200 + SPEC_SAMPLE,
     ],
 )
-def test_a_file_that_begins_in_another_way_is_read_whole(fs: FaultyPort, path: Path, data: bytes) -> None:
+def test_header_in_another_layout_is_read_from_the_whole_file(fs: FaultyPort, path: Path, data: bytes) -> None:
     path.write_bytes(data)
     found = head(fs, path)
     assert found is not None
@@ -62,7 +74,7 @@ def test_a_file_that_begins_in_another_way_is_read_whole(fs: FaultyPort, path: P
 
 
 @pytest.mark.parametrize("data", [b"", b"id: [", b"\xff", b"messages: []\n"])
-def test_a_broken_file_is_known_by_its_folder_and_its_time(fs: FaultyPort, path: Path, data: bytes) -> None:
+def test_invalid_file_gets_the_id_of_its_folder_and_its_file_time(fs: FaultyPort, path: Path, data: bytes) -> None:
     path.write_bytes(data)
     os.utime(path, (1_000_000, 1_000_000))
     found = head(fs, path)
@@ -72,7 +84,7 @@ def test_a_broken_file_is_known_by_its_folder_and_its_time(fs: FaultyPort, path:
     assert found.problem.path == path
 
 
-def test_a_file_that_tells_no_time_has_that_of_its_last_change(fs: FaultyPort, path: Path) -> None:
+def test_file_without_a_time_gets_its_file_time(fs: FaultyPort, path: Path) -> None:
     path.write_text(f"id: {ID}\nmessages:\n- {{role: user, content: Hi}}\n")
     os.utime(path, (1_000_000, 1_000_000))
     found = head(fs, path)
@@ -84,7 +96,7 @@ def test_a_file_that_tells_no_time_has_that_of_its_last_change(fs: FaultyPort, p
 
 
 @pytest.mark.parametrize("refused", ["read", "lstat"])
-def test_a_file_that_can_not_be_opened_is_listed_with_its_time_or_that_of_its_folder(
+def test_file_that_cannot_be_opened_gets_its_file_time_or_that_of_its_folder(
     fs: FaultyPort, path: Path, refused: str
 ) -> None:
     path.touch()
@@ -95,17 +107,17 @@ def test_a_file_that_can_not_be_opened_is_listed_with_its_time_or_that_of_its_fo
     found = head(fs, path)
     assert found is not None
     assert found.updated_at == datetime.fromtimestamp(1_000_000 if refused == "read" else 2_000_000, UTC)
-    assert str(found.problem) == f"{path}: can not be opened: Permission denied"
+    assert str(found.problem) == f"{path}: cannot be opened: Permission denied"
 
 
-def test_a_time_that_is_none_is_a_problem_and_not_the_end(fs: FaultyPort, path: Path) -> None:
+def test_invalid_time_is_a_problem_not_an_error(fs: FaultyPort, path: Path) -> None:
     path.write_bytes(SPEC_SAMPLE.replace(b"2025-01-31T15:45:00", b"the day after tomorrow"))
     found = head(fs, path)
     assert found is not None
     assert "updated_at" in str(found.problem)
 
 
-def test_a_folder_without_a_session_is_unfinished(fs: FaultyPort, path: Path) -> None:
+def test_folder_without_a_session_has_no_header(fs: FaultyPort, path: Path) -> None:
     assert head(fs, path) is None
     path.parent.rmdir()
     assert head(fs, path) is None
@@ -113,29 +125,29 @@ def test_a_folder_without_a_session_is_unfinished(fs: FaultyPort, path: Path) ->
     assert head(fs, path) is None
 
 
-def test_a_link_or_a_folder_in_its_place_is_a_problem(fs: FaultyPort, path: Path) -> None:
+def test_link_or_folder_in_place_of_the_file_is_a_problem(fs: FaultyPort, path: Path) -> None:
     outside = path.parents[1] / "outside.yaml"
     outside.write_bytes(SPEC_SAMPLE)
     path.symlink_to(outside)
     found = head(fs, path)
     assert found is not None
     assert found.id == "a1b2c3d4"
-    assert "can not be opened" in str(found.problem)
+    assert "cannot be opened" in str(found.problem)
     path.unlink()
     path.mkdir()
     found = head(fs, path)
     assert found is not None
-    assert "can not be opened" in str(found.problem)
+    assert "cannot be opened" in str(found.problem)
 
 
-def test_a_pipe_in_its_place_is_not_waited_for(fs: FaultyPort, path: Path) -> None:
+def test_pipe_in_place_of_the_file_does_not_block(fs: FaultyPort, path: Path) -> None:
     os.mkfifo(path)
     found = head(fs, path)
     assert found is not None
     assert found.problem is not None
 
 
-def test_a_file_that_may_not_be_read_is_a_problem(fs: FaultyPort, path: Path) -> None:
+def test_file_without_read_permission_is_a_problem(fs: FaultyPort, path: Path) -> None:
     path.write_bytes(SPEC_SAMPLE)
     fs.fail("read", number=errno.EACCES)
     found = head(fs, path)
@@ -146,5 +158,55 @@ def test_a_file_that_may_not_be_read_is_a_problem(fs: FaultyPort, path: Path) ->
 @pytest.mark.parametrize(
     ("folder", "short"), [(FOLDER, "a1b2c3d4"), ("My_Old_Talk", "talk"), ("plain", "plain"), ("2025_A1B2", "a1b2")]
 )
-def test_the_short_name_is_the_end_of_the_folders(folder: str, short: str) -> None:
+def test_short_name_is_the_end_of_the_folder_name(folder: str, short: str) -> None:
     assert short_name(folder) == short
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["one line", "two\nlines", "  indented\n\nand more", 'with "quotes" and: colons', "日本語 🎉", "it's", "true"],
+)
+def test_first_question_is_found_in_files_written_by_aloop(said: str) -> None:
+    data = dump_session(session(user(said), user("another")))
+    assert find_first_question(data) == " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("messages:\n- role: user\n  content: plain\n- role: user\n  content: b\n", "plain"),
+        ("messages:\n- role: 'user'\n  content: >-\n    folded\n    text\n- role: x\n", "folded text"),
+        ('messages:\n  - role: user\n    content: "cut in the mid', "cut in the mid"),
+        ("messages: []\n", ""),
+        ("", ""),
+    ],
+)
+def test_first_question_is_found_in_most_files_written_by_hand(text: str, question: str) -> None:
+    assert find_first_question(text.encode()) == question
+
+
+async def test_first_questions_are_by_id_despite_an_invalid_session(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST, says="About the weather")
+    save(sessions_dir, SECOND, says="About the sea")
+    break_session(sessions_dir)
+    found = await SessionLibrary(sessions_dir).list_first_questions()
+    assert (found[FIRST], found[SECOND]) == ("About the weather", "About the sea")
+
+
+def test_ending_of_a_long_conversation_is_a_part_of_it() -> None:
+    talk = conversation(1_000_000)
+    ending = read_ending(dump_session(talk), Path())
+    assert 0 < len(ending) < len(talk.messages) / 4
+    assert talk.messages[-len(ending) :] == ending
+
+
+def test_ending_of_a_long_file_written_by_hand_includes_the_last_message() -> None:
+    lines = "".join(f"- {{role: user, content: number {number}}}\n" for number in range(10_000))
+    data = f"id: {FIRST}\nmessages:\n{lines}".encode()
+    assert len(data) > ENDING_SIZE
+    assert read_ending(data, Path())[-1].content == "number 9999"
+
+
+def test_ending_of_an_invalid_file_is_an_error_with_its_line() -> None:
+    with pytest.raises(SessionFileError, match=":3:"):
+        read_ending(b"id: x\nmessages:\n  - 'no end", Path("session.yaml"))

@@ -1,4 +1,4 @@
-""""""
+"""Tests of the completers of commands and paths."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def title(session_id: str, hours: int, text: str = "A title") -> SessionTitle:
     return SessionTitle(session_id, NOW - timedelta(hours=hours), text)
 
 
-class Offered:
-    """Saved sessions, and one that was deleted."""
+class Catalogs:
+    """Saved sessions, and one deleted session."""
 
     def __init__(self, titles: list[SessionTitle]) -> None:
         self.saved, self.deleted = SessionCatalog(), SessionCatalog()
@@ -47,9 +47,9 @@ class Offered:
 
 @pytest.fixture
 def completer() -> CommandCompleter:
-    offered = Offered([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
-    offered.saved.counted([SessionSummary(NEWEST, NOW, NOW - timedelta(hours=1), 1234, "", Path())])
-    return CommandCompleter(REGISTRY, offered, MODELS, lambda: NOW)
+    catalogs = Catalogs([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
+    catalogs.saved.counted([SessionSummary(NEWEST, NOW, NOW - timedelta(hours=1), 1234, "", Path())])
+    return CommandCompleter(REGISTRY, catalogs, MODELS, lambda: NOW)
 
 
 def complete(completer: CommandCompleter, text: str) -> list[Completion]:
@@ -64,29 +64,29 @@ def meta(completion: Completion) -> str:
     return to_plain_text(completion.display_meta)
 
 
-def test_the_beginning_of_a_command_completes_with_its_summary(completer: CommandCompleter) -> None:
+def test_command_prefix_completes_with_the_summary(completer: CommandCompleter) -> None:
     [completion] = complete(completer, "/resu")
     assert applied("/resu", completion) == "/resume"
     assert meta(completion) == REGISTRY.commands[0].summary
 
 
-def test_a_slash_offers_every_command_in_its_order(completer: CommandCompleter) -> None:
+def test_slash_offers_every_command_in_order(completer: CommandCompleter) -> None:
     assert [found.text for found in complete(completer, "/")] == [f"/{command.name}" for command in REGISTRY.commands]
 
 
-def test_an_alias_completes_when_it_is_what_was_begun(completer: CommandCompleter) -> None:
+def test_alias_prefix_completes_to_the_alias(completer: CommandCompleter) -> None:
     assert [found.text for found in complete(completer, "/qu")] == ["/quit"]
 
 
 @pytest.mark.parametrize(
     "text", ["", "re", "hello /re", " /re", "/zzz", "/re\n/re", "/clear ", "/nope a", "/resume a b", "/model a b"]
 )
-def test_nothing_is_offered_where_nothing_fits(completer: CommandCompleter, text: str) -> None:
+def test_text_without_a_match_offers_nothing(completer: CommandCompleter, text: str) -> None:
     assert complete(completer, text) == []
 
 
 @pytest.mark.parametrize("text", ["/resume ", "/history "])
-def test_sessions_are_offered_the_newest_first_with_age_and_title(completer: CommandCompleter, text: str) -> None:
+def test_sessions_are_offered_newest_first_with_age_and_title(completer: CommandCompleter, text: str) -> None:
     found = complete(completer, text)
     assert [completion.text[:8] for completion in found] == ["a1b2c3d4", "0badcafe", "a1b2c3d4"]
     assert meta(found[0]) == "1 h ago     1,234  Newest ^[[2J"
@@ -94,22 +94,22 @@ def test_sessions_are_offered_the_newest_first_with_age_and_title(completer: Com
 
 
 @pytest.mark.parametrize("typed", ["title", "A ti", "  TIT a"])
-def test_words_of_the_title_complete_to_the_id(completer: CommandCompleter, typed: str) -> None:
+def test_words_of_a_title_complete_to_the_id(completer: CommandCompleter, typed: str) -> None:
     [completion] = complete(completer, f"/resume {typed}")
     assert applied(f"/resume {typed.lstrip()}", completion) == "/resume 0badcafe"
 
 
-def test_deleted_sessions_are_offered_where_they_are_meant(completer: CommandCompleter) -> None:
+def test_deleted_sessions_are_offered_only_to_restore(completer: CommandCompleter) -> None:
     assert [found.text for found in complete(completer, "/restore gone")] == ["99999999"]
     assert complete(completer, "/resume gone") == []
 
 
-def test_a_prefix_completes_to_eight_characters(completer: CommandCompleter) -> None:
+def test_id_prefix_completes_to_eight_characters(completer: CommandCompleter) -> None:
     [completion] = complete(completer, "/resume 0B")
     assert applied("/resume 0B", completion) == "/resume 0badcafe"
 
 
-def test_ids_that_share_their_beginning_complete_as_far_as_they_must(completer: CommandCompleter) -> None:
+def test_ids_with_a_common_prefix_complete_to_unique_prefixes(completer: CommandCompleter) -> None:
     assert [completion.text for completion in complete(completer, "/resume a1")] == ["a1b2c3d4-5", "a1b2c3d4-9"]
 
 
@@ -118,15 +118,15 @@ def test_help_completes_command_names_with_and_without_slash(completer: CommandC
     assert [applied("/help /resu", found) for found in complete(completer, "/help /resu")] == ["/help /resume"]
 
 
-def test_models_are_offered_by_their_beginning(completer: CommandCompleter) -> None:
+def test_models_are_offered_by_prefix(completer: CommandCompleter) -> None:
     complete(completer, "/model ")
     MODELS.wait()
     assert [found.text for found in complete(completer, "/model claude-o")] == ["claude-opus-5-5"]
     assert len(complete(completer, "/model ")) == 3
 
 
-def test_many_sessions_are_offered_in_part_and_found_in_full() -> None:
-    many = Offered([title(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
+def test_menu_of_many_sessions_is_limited_but_all_are_found() -> None:
+    many = Catalogs([title(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
     completer = CommandCompleter(REGISTRY, many, MODELS, lambda: NOW)
     assert len(complete(completer, "/resume ")) == OFFERED
     assert [found.text for found in complete(completer, "/resume 00001387")] == ["00001387"]
@@ -142,7 +142,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def lines(folder: Path, typed: str, *, tab: bool = False) -> list[str]:
-    """Return what the line would become, for each completion."""
+    """Return the completed line for each completion."""
     catalog = FileCatalog(lambda: None)
     completer, document = FileCompleter(catalog, lambda: folder), Document(typed)
     event = CompleteEvent(text_inserted=not tab, completion_requested=tab)
@@ -152,7 +152,7 @@ def lines(folder: Path, typed: str, *, tab: bool = False) -> list[str]:
     return [typed[: len(typed) + completion.start_position] + completion.text for completion in found]
 
 
-def test_an_at_sign_offers_folders_first_and_nothing_hidden(folder: Path) -> None:
+def test_at_sign_offers_folders_first_and_no_hidden_files(folder: Path) -> None:
     assert lines(folder, "see @") == ['see @"my files/', "see @src/", "see @readings.txt", "see @README.md"]
 
 
@@ -167,29 +167,29 @@ def test_an_at_sign_offers_folders_first_and_nothing_hidden(folder: Path) -> Non
         ('@"my', ['@"my files/']),
         ('@"my files/', ['@"my files/a.txt"']),
         ("@nothing/", []),
-        ("@~nobody/", []),
+        ("@~no-such-user/", []),
         ("me@R", []),
         ("R", []),
         ("!cat R", []),
     ],
 )
-def test_what_is_typed_completes_to_paths(folder: Path, typed: str, expected: list[str]) -> None:
+def test_typed_text_completes_to_paths(folder: Path, typed: str, expected: list[str]) -> None:
     assert lines(folder, typed) == expected
 
 
-def test_tab_completes_the_arguments_of_a_command(folder: Path) -> None:
+def test_tab_completes_arguments_of_a_shell_command(folder: Path) -> None:
     assert lines(folder, "!cat READ", tab=True) == ["!cat readings.txt", "!cat README.md"]
     assert lines(folder, "!cat my", tab=True) == ['!cat "my files/']
     assert lines(folder, "cat R", tab=True) == []
 
 
-def test_home_is_completed_as_it_was_typed(folder: Path, private_home: Path) -> None:
+def test_tilde_is_kept_in_a_completed_path(folder: Path, private_home: Path) -> None:
     (private_home / "mine.txt").touch()
     assert lines(folder, "@~/mi") == ["@~/mine.txt"]
 
 
-def test_a_folder_is_never_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, told, scan = threading.Event(), threading.Event(), os.scandir
+def test_completion_does_not_wait_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, loaded, scan = threading.Event(), threading.Event(), os.scandir
     (tmp_path / "a").touch()
 
     def slow(path: Path) -> object:
@@ -197,15 +197,15 @@ def test_a_folder_is_never_waited_for(tmp_path: Path, monkeypatch: pytest.Monkey
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", slow)
-    catalog = FileCatalog(told.set)
+    catalog = FileCatalog(loaded.set)
     assert catalog.find(tmp_path, "") == []
     assert catalog.is_reading
     gate.set()
-    assert told.wait(20)
+    assert loaded.wait(20)
     assert [entry.name for entry in catalog.find(tmp_path, "")] == ["a"]
 
 
-def test_a_folder_is_read_again_once_it_may_have_changed(tmp_path: Path) -> None:
+def test_folder_is_read_again_after_two_seconds(tmp_path: Path) -> None:
     now = 0.0
     catalog = FileCatalog(lambda: None, lambda: now)
     for step, expected in ((0.0, []), (1.0, []), (5.0, ["new"])):

@@ -1,11 +1,11 @@
-"""The names of models: loaded when they are first wanted, and never waited for."""
+"""Tests of the catalog of models."""
 
 from __future__ import annotations
 
 from repl.completion.file_and_model_sources import ModelCatalog, load_models
 
 
-def test_names_are_loaded_once_and_found_by_their_beginning() -> None:
+def test_model_names_are_loaded_once_and_found_by_prefix() -> None:
     calls: list[str] = []
 
     def load() -> tuple[str, ...]:
@@ -21,7 +21,7 @@ def test_names_are_loaded_once_and_found_by_their_beginning() -> None:
     assert calls == ["load", "loaded"]
 
 
-def test_an_sdk_that_can_not_be_loaded_offers_nothing() -> None:
+def test_broken_sdk_offers_no_models() -> None:
     def load() -> tuple[str, ...]:
         raise ImportError("broken")
 
@@ -31,7 +31,7 @@ def test_an_sdk_that_can_not_be_loaded_offers_nothing() -> None:
     assert catalog.find("") == []
 
 
-def test_the_names_are_those_of_the_installed_sdk() -> None:
+def test_load_models_returns_the_models_of_the_sdk() -> None:
     names = load_models()
     assert "claude-sonnet-5-5" in names
     assert names[-1] == "offline"

@@ -1,3 +1,5 @@
+"""Tests of the catalogs of sessions for completion."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -23,25 +25,25 @@ IDS = st.lists(st.text("ab1-", min_size=10, max_size=12), unique=True, max_size=
 
 
 @given(IDS, st.text("ab1-", max_size=4))
-def test_what_is_found_is_what_a_look_at_every_id_would_find(ids: list[str], prefix: str) -> None:
+def test_prefix_search_equals_a_scan_of_all_ids(ids: list[str], prefix: str) -> None:
     found = [entry.title.id for entry in catalog(ids).find(prefix)]
     assert found == [session_id for session_id in ids if session_id.startswith(prefix)][:OFFERED]
 
 
 @given(IDS)
-def test_the_shortest_form_of_an_id_is_its_own_and_eight_at_least(ids: list[str]) -> None:
+def test_shortest_prefix_is_unique_and_has_at_least_eight_characters(ids: list[str]) -> None:
     for entry in catalog(ids).find(""):
         sharing = [session_id for session_id in ids if session_id.startswith(entry.shortest)]
         assert sharing == [entry.title.id] or entry.shortest == entry.title.id
         assert len(entry.shortest) >= SHORT_ID
 
 
-def test_a_folders_name_is_offered_whole() -> None:
+def test_folder_name_is_offered_whole() -> None:
     names = ["2025-01-31_a1b2c3d4 (copy 2)", "2025-01-31_a1b2c3d4 (copy)"]
     assert [entry.shortest for entry in catalog(names).find("2025")] == names
 
 
-def test_an_empty_catalog_finds_nothing() -> None:
+def test_empty_catalog_finds_nothing() -> None:
     assert SessionCatalog().find("a") == []
     assert SessionCatalog().find("") == []
 
@@ -50,29 +52,29 @@ def named(**titles: str) -> SessionTable:
     return SessionTable([SessionTitle(f"{name:0<8}-5678-40ab", NOW, title) for name, title in titles.items()])
 
 
-def test_words_of_a_title_find_a_session_the_newest_first() -> None:
+def test_words_of_a_title_find_sessions_newest_first() -> None:
     table = named(a1="Fix the parser", b2="Rain in Spain", c3="The parser, again")
     assert [entry.shortest[:2] for entry in table.find("pars")] == ["a1", "c3"]
     assert [entry.shortest[:2] for entry in table.find("the FIX")] == ["a1"]
     assert table.find("snow") == []
 
 
-def test_what_may_be_an_id_or_a_word_finds_both_the_ids_first() -> None:
+def test_ids_are_found_before_words_of_titles() -> None:
     table = named(f1="The bad build", bad1="Rain", c3="Bad luck")
     assert [entry.shortest[:2] for entry in table.find("bad")] == ["ba", "f1", "c3"]
 
 
-def test_a_session_that_fits_in_both_ways_is_offered_once() -> None:
+def test_session_found_by_id_and_title_is_offered_once() -> None:
     assert len(named(bad1="Bad luck").find("bad")) == 1
 
 
-def test_many_that_fit_are_offered_in_part() -> None:
+def test_number_of_found_sessions_is_limited() -> None:
     table = SessionTable([SessionTitle(f"a{number:07}-5678", NOW, f"a title {number}") for number in range(200)])
     for typed in ("", "a", "title", "a ti"):
         assert [entry.rank for entry in table.find(typed)] == list(range(OFFERED))
 
 
-def test_messages_are_counted_once_they_are_offered_and_again_when_a_session_has_changed() -> None:
+def test_messages_of_a_session_are_counted_again_after_a_change() -> None:
     asked: list[Sequence[str]] = []
     sessions = SessionCatalog(asked.append)
     title = SessionTitle("a1b2c3d4-5678", NOW, "One")

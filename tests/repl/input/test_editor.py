@@ -1,4 +1,4 @@
-""""""
+"""Tests of the user's editor, as a child process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from repl.input.editor import command_at, edit_file, edit_text, editor_command
 
 
 def program(folder: Path, code: str) -> str:
-    """Write an editor that does ``code`` with the ``path`` it is given, and return its command."""
+    """Return the command of an editor that runs ``code`` with its file as ``path``."""
     script = folder / "my editor.py"
     script.write_text(f"import pathlib, sys\npath = pathlib.Path(sys.argv[-1])\n{code}\n")
     return f'{sys.executable} "{script}" --wait'
@@ -27,35 +27,35 @@ def program(folder: Path, code: str) -> str:
         ({}, ["vi"]),
     ],
 )
-def test_the_editor_is_found_as_git_finds_it(env: dict[str, str], command: list[str]) -> None:
+def test_editor_command_prefers_visual_to_editor_to_vi(env: dict[str, str], command: list[str]) -> None:
     assert editor_command(env) == command
 
 
-async def test_the_text_goes_through_the_editor_and_nobody_else_may_read_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_edited_text_is_returned_and_its_file_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "path.write_text(f'{path.read_text().upper()}{path.parent.stat().st_mode & 0o77}\\n\\n')"
     monkeypatch.setenv("EDITOR", program(tmp_path, code))
     assert await edit_text("one\ntwö") == "ONE\nTWÖ\n0"
 
 
 @pytest.mark.parametrize(
-    ("editor", "complaint"),
+    ("editor", "reason"),
     [
-        ("/nowhere/editor", "/nowhere/editor could not be started: No such file"),
-        ("false", "false ended with exit code 1: the text is as it was"),
-        ("'open", "can not be understood"),
+        ("/nowhere/editor", "Cannot start /nowhere/editor: No such file"),
+        ("false", "false exited with code 1. The text is unchanged"),
+        ("'open", "Cannot parse the editor command"),
     ],
 )
-async def test_an_editor_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, editor: str, complaint: str) -> None:
+async def test_failing_editor_raises_an_error_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, editor: str, reason: str
+) -> None:
     monkeypatch.setenv("VISUAL", editor)
-    with pytest.raises(AloopError, match=complaint):
+    with pytest.raises(AloopError, match=reason):
         await edit_text("text")
 
 
-async def test_a_file_that_the_editor_has_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_file_removed_by_the_editor_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", program(tmp_path, "path.unlink()"))
-    with pytest.raises(AloopError, match="could not be edited"):
+    with pytest.raises(AloopError, match="Cannot edit the text"):
         await edit_text("text")
 
 
@@ -75,11 +75,13 @@ async def test_a_file_that_the_editor_has_removed_is_told(tmp_path: Path, monkey
         ("my-editor --fast", "my-editor --fast /s.yaml"),
     ],
 )
-def test_an_editor_is_told_the_line_in_its_own_way(editor: str, command: str) -> None:
+def test_line_number_is_passed_in_the_syntax_of_the_editor(editor: str, command: str) -> None:
     assert command_at(editor.split(), Path("/s.yaml"), 7) == command.split()
 
 
-async def test_the_editor_of_the_environment_edits_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_file_is_edited_with_the_editor_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     code = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('edited')"
     monkeypatch.setenv("EDITOR", "no-such-editor")
     monkeypatch.setenv("VISUAL", f"{sys.executable} -c {shlex.quote(code)}")
@@ -91,12 +93,12 @@ async def test_the_editor_of_the_environment_edits_the_file(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("editor", "reason"),
     [
-        ("no-such-editor -x", "There is no editor 'no-such-editor' here. Set VISUAL or EDITOR"),
-        (f"{sys.executable} -c 'raise SystemExit(3)'", "ended with exit code 3"),
-        ("vi 'unclosed", "can not be understood"),
+        ("no-such-editor -x", "Cannot find the editor 'no-such-editor'. Set VISUAL or EDITOR"),
+        (f"{sys.executable} -c 'raise SystemExit(3)'", "exited with code 3"),
+        ("vi 'unclosed", "Cannot parse the editor command"),
     ],
 )
-async def test_an_editor_that_fails_is_one_clear_line(
+async def test_failing_editor_of_a_file_raises_an_error_of_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, editor: str, reason: str
 ) -> None:
     monkeypatch.delenv("VISUAL", raising=False)

@@ -1,4 +1,4 @@
-""""""
+"""Tests of the input history and its file."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "aloop" / "history"
 
 
-def test_without_a_file_there_is_no_history(path: Path) -> None:
+def test_missing_file_reads_as_an_empty_history(path: Path) -> None:
     assert HistoryFile(path).read() == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(), min_size=1))
-def test_every_entry_comes_back_as_it_was(path: Path, entry: str) -> None:
+def test_every_entry_is_read_as_it_was_written(path: Path, entry: str) -> None:
     HistoryFile(path).append(entry)
     assert HistoryFile(path).read()[-1] == entry
 
 
-def test_file_and_folder_are_private(path: Path) -> None:
+def test_history_file_and_its_folder_are_private(path: Path) -> None:
     HistoryFile(path).append("secret")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_file_that_was_open_to_others_is_closed_to_them(path: Path) -> None:
+def test_append_makes_a_readable_file_private(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('"old"\n')
     path.chmod(0o644)
@@ -43,13 +43,13 @@ def test_a_file_that_was_open_to_others_is_closed_to_them(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_lines_that_are_no_entry_are_passed_over(path: Path) -> None:
+def test_invalid_lines_are_skipped(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b'"one"\nnot json\n\xff\xfe\n{"a": 1}\n\n"two"\n')
     assert HistoryFile(path).read() == ["one", "two"]
 
 
-def test_two_shells_lose_nothing_to_each_other(path: Path) -> None:
+def test_concurrent_appends_lose_no_entry(path: Path) -> None:
     def type_many(shell: int) -> None:
         for number in range(50):
             HistoryFile(path).append(f"{shell}-{number}")
@@ -59,7 +59,7 @@ def test_two_shells_lose_nothing_to_each_other(path: Path) -> None:
     assert sorted(HistoryFile(path).read()) == sorted(f"{s}-{n}" for s in range(4) for n in range(50))
 
 
-def test_only_the_last_entries_are_kept(path: Path) -> None:
+def test_long_file_is_truncated_to_the_last_entries(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("".join(f'"{number}"\n' for number in range(2 * KEPT + 5)))
     assert HistoryFile(path).read()[0] == str(KEPT + 5)
@@ -67,7 +67,7 @@ def test_only_the_last_entries_are_kept(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["history"]
 
 
-def test_entries_added_while_the_file_is_cut_down_are_not_lost(path: Path) -> None:
+def test_entries_appended_during_a_truncation_are_not_lost(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("".join(f'"{number}"\n' for number in range(2 * KEPT + 1)))
 
@@ -79,7 +79,7 @@ def test_entries_added_while_the_file_is_cut_down_are_not_lost(path: Path) -> No
     assert {f"new {number}" for number in range(0, 20, 2)} <= set(HistoryFile(path).read())
 
 
-def test_a_huge_entry_is_left_out(path: Path) -> None:
+def test_huge_entry_is_not_stored(path: Path) -> None:
     HistoryFile(path).append("small")
     HistoryFile(path).append("x" * (LONGEST + 1))
     assert HistoryFile(path).read() == ["small"]
@@ -89,7 +89,7 @@ async def load(history: InputHistory) -> list[str]:
     return [entry async for entry in history.load()]
 
 
-async def test_the_newest_entry_comes_first_also_from_another_run(tmp_path: Path) -> None:
+async def test_history_of_an_earlier_run_is_loaded_newest_first(tmp_path: Path) -> None:
     file = HistoryFile(tmp_path / "history")
     first = InputHistory(file, lambda _: None)
     first.append_string("one")
@@ -97,7 +97,7 @@ async def test_the_newest_entry_comes_first_also_from_another_run(tmp_path: Path
     assert await load(InputHistory(file, lambda _: None)) == ["two", "one"]
 
 
-async def test_what_is_typed_before_the_file_is_read_is_there_once(tmp_path: Path) -> None:
+async def test_entry_added_before_loading_is_listed_once(tmp_path: Path) -> None:
     file = HistoryFile(tmp_path / "history")
     file.append("old")
     history = InputHistory(file, lambda _: None)
@@ -108,13 +108,13 @@ async def test_what_is_typed_before_the_file_is_read_is_there_once(tmp_path: Pat
     assert history.get_strings() == ["old", "new", "newer"]
 
 
-async def test_an_unwritable_place_is_told_once_and_typing_goes_on(tmp_path: Path) -> None:
+async def test_unwritable_history_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    told: list[str] = []
-    history = InputHistory(HistoryFile(tmp_path / "file" / "history"), told.append)
+    reports: list[str] = []
+    history = InputHistory(HistoryFile(tmp_path / "file" / "history"), reports.append)
     assert await load(history) == []
     history.append_string("one")
     history.append_string("two")
     assert await load(history) == ["two", "one"]
-    assert len(told) == 1
-    assert "not kept for the next run" in told[0]
+    assert len(reports) == 1
+    assert "Cannot save the input history" in reports[0]

@@ -1,10 +1,10 @@
-""""""
+"""Tests of folded pastes, and of keys that come with a paste."""
 
 from __future__ import annotations
 
 import pytest
 
-from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, PasteGuard, Pastes, mend
+from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, PasteGuard, Pastes, keep_markers_whole
 
 LONG = "\n".join(f"line {number}" for number in range(120))
 OTHER = LONG.replace("line", "row")
@@ -13,17 +13,17 @@ SECOND = "[pasted 120 lines #2]"
 
 
 @pytest.mark.parametrize("pasted", ["", "short", "x\n" * MOST_LINES, "x" * MOST_CHARACTERS])
-def test_a_short_paste_stays_as_it_is(pasted: str) -> None:
+def test_short_paste_is_not_folded(pasted: str) -> None:
     assert Pastes().fold(pasted, "") == pasted
 
 
-def test_a_long_paste_becomes_a_marker_that_tells_its_size() -> None:
+def test_long_paste_becomes_a_marker_with_its_size() -> None:
     assert Pastes().fold(LONG, "") == MARKER
     assert Pastes().fold(LONG + "\n", "") == MARKER
     assert Pastes().fold("x" * 1_234, "") == "[pasted 1,234 characters]"
 
 
-def test_pastes_of_one_size_are_told_apart() -> None:
+def test_pastes_of_equal_size_get_different_markers() -> None:
     pastes = Pastes()
     assert [pastes.fold(text, "") for text in (LONG, OTHER, LONG)] == [MARKER, SECOND, MARKER]
     entry = pastes.entry(f"{MARKER} and {SECOND} and {MARKER}")
@@ -31,30 +31,30 @@ def test_pastes_of_one_size_are_told_apart() -> None:
     assert entry.own == " and  and "
 
 
-def test_old_pastes_are_forgotten_unless_they_are_in_the_line() -> None:
+def test_old_pastes_are_dropped_unless_the_line_contains_them() -> None:
     pastes = Pastes()
     markers = [pastes.fold(f"{number}\n{LONG}", "[pasted 121 lines]") for number in range(MOST_KEPT + 2)]
     assert (markers[0] in pastes.texts, markers[1] in pastes.texts, markers[-1] in pastes.texts) == (True, False, True)
 
 
-def test_what_was_typed_like_a_marker_is_none() -> None:
+def test_typed_text_that_looks_like_a_marker_stays_text() -> None:
     assert Pastes().entry(MARKER).text == MARKER
     pastes = Pastes()
     assert pastes.fold(LONG, f"say {MARKER}") == SECOND
     assert pastes.entry(f"say {MARKER} {SECOND}").text == f"say {MARKER} {LONG}"
 
 
-def test_a_paste_may_hold_what_looks_like_a_marker() -> None:
+def test_paste_that_contains_a_marker_stays_text() -> None:
     assert Entry(f"{MARKER}{SECOND}", {MARKER: SECOND, SECOND: "x"}).text == f"{SECOND}x"
 
 
 @pytest.mark.parametrize("start", ["/delete", "!rm -r ."])
-def test_a_paste_at_the_start_makes_no_command(start: str) -> None:
+def test_paste_at_the_start_is_not_a_command(start: str) -> None:
     assert Entry(MARKER, {MARKER: start}).text == f" {start}"
     assert Entry(f"/system {MARKER}", {MARKER: "text"}).text == "/system text"
 
 
-def test_an_edited_text_is_folded_again_where_pastes_are_still_whole() -> None:
+def test_unchanged_pastes_in_an_edited_text_are_folded_again() -> None:
     pastes = Pastes()
     pastes.fold(LONG, "")
     assert pastes.fold_again(f"before {LONG} after") == f"before {MARKER} after"
@@ -68,34 +68,34 @@ END = BEFORE.index("]") + 1
 @pytest.mark.parametrize(
     ("start", "end", "new", "expected"),
     [
-        (END - 1, END, "", "say | twice"),  # Backspace behind it
-        (4, 5, "", "say | twice"),  # Delete before it
+        (END - 1, END, "", "say | twice"),  # Backspace behind the marker
+        (4, 5, "", "say | twice"),  # Delete before the marker
         (9, 12, "", "say | twice"),
-        (0, 8, "", "| twice"),  # a word killed from inside
+        (0, 8, "", "| twice"),  # a word deleted from inside the marker
         (10, len(BEFORE), "", "say |"),
         (10, 10, "x", f"say {MARKER}x| twice"),
         (10, 12, "x", "say x| twice"),
         (4, END, "", "say | twice"),
     ],
 )
-def test_a_marker_goes_as_a_whole_or_stays(start: int, end: int, new: str, expected: str) -> None:
+def test_marker_is_removed_whole_or_kept(start: int, end: int, new: str, expected: str) -> None:
     after = BEFORE[:start] + new + BEFORE[end:]
-    text, cursor = mend(BEFORE, after, start + len(new), [MARKER])
+    text, cursor = keep_markers_whole(BEFORE, after, start + len(new), [MARKER])
     assert f"{text[:cursor]}|{text[cursor:]}" == expected
 
 
 @pytest.mark.parametrize(
     "after", [f"say {MARKER} thrice", f"{BEFORE}!", f"[{BEFORE}", f"say it {MARKER} twice", BEFORE]
 )
-def test_what_touches_no_marker_is_left_as_it_is(after: str) -> None:
-    assert mend(BEFORE, after, 3, [MARKER]) == (after, 3)
+def test_edit_outside_markers_is_not_changed(after: str) -> None:
+    assert keep_markers_whole(BEFORE, after, 3, [MARKER]) == (after, 3)
 
 
-def test_of_two_markers_the_one_that_is_cut_goes() -> None:
+def test_edit_removes_only_the_marker_it_cuts() -> None:
     both = MARKER + SECOND
-    assert mend(both, both[:-1], len(both) - 1, [MARKER, SECOND]) == (MARKER, len(MARKER))
-    assert mend(both, both[1:], 0, [MARKER, SECOND]) == (SECOND, 0)
-    assert mend(both, f"{MARKER}x{SECOND}", len(MARKER) + 1, [MARKER, SECOND])[0] == f"{MARKER}x{SECOND}"
+    assert keep_markers_whole(both, both[:-1], len(both) - 1, [MARKER, SECOND]) == (MARKER, len(MARKER))
+    assert keep_markers_whole(both, both[1:], 0, [MARKER, SECOND]) == (SECOND, 0)
+    assert keep_markers_whole(both, f"{MARKER}x{SECOND}", len(MARKER) + 1, [MARKER, SECOND])[0] == f"{MARKER}x{SECOND}"
 
 
 class Clock:
@@ -105,7 +105,7 @@ class Clock:
         return self.now
 
 
-def test_a_key_right_after_a_paste_belongs_to_it() -> None:
+def test_key_right_after_a_paste_belongs_to_it() -> None:
     guard = PasteGuard(Clock())
     guard.key()
     guard.paste()
@@ -113,7 +113,7 @@ def test_a_key_right_after_a_paste_belongs_to_it() -> None:
     assert guard.in_paste
 
 
-def test_a_key_after_a_pause_does_not() -> None:
+def test_key_after_a_pause_does_not_belong_to_the_paste() -> None:
     clock = Clock()
     guard = PasteGuard(clock)
     guard.paste()
@@ -122,7 +122,7 @@ def test_a_key_after_a_pause_does_not() -> None:
     assert not guard.in_paste
 
 
-def test_a_long_trail_of_keys_belongs_to_the_paste_as_long_as_it_does_not_pause() -> None:
+def test_keys_without_a_pause_all_belong_to_the_paste() -> None:
     clock = Clock()
     guard = PasteGuard(clock)
     guard.paste()
@@ -132,7 +132,7 @@ def test_a_long_trail_of_keys_belongs_to_the_paste_as_long_as_it_does_not_pause(
     assert guard.in_paste
 
 
-def test_keys_without_a_paste_are_keys() -> None:
+def test_key_without_a_paste_belongs_to_none() -> None:
     guard = PasteGuard(Clock())
     guard.key()
     assert not guard.in_paste

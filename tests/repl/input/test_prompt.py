@@ -1,7 +1,4 @@
-"""The input line on a terminal in memory, with an owner that only keeps what it is given.
-
-Keys that came before the prompt, put together from what two have read.
-"""
+"""Tests of the prompt, on a terminal in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding.vi_state import InputMode
 
-from repl.input import prompt as typed_ahead
+from repl.input import prompt as prompt_module
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
 from repl.output.live import Live
@@ -50,7 +47,7 @@ class Owner:
         return False
 
     def input_ended(self) -> None:
-        """Stay."""
+        """Ignore the end of the input."""
 
 
 class Stage:
@@ -80,12 +77,12 @@ async def stage() -> AsyncIterator[Stage]:
         await running
 
 
-async def test_a_line_goes_to_the_owner(stage: Stage) -> None:
+async def test_entered_line_goes_to_the_owner(stage: Stage) -> None:
     stage.type("hello\r")
     await stage.terminal.wait_until(lambda: stage.owner.lines == ["hello"], "the line")
 
 
-async def test_an_answer_goes_to_who_asked_and_the_draft_comes_back(stage: Stage) -> None:
+async def test_answer_goes_to_the_question_and_the_draft_returns(stage: Stage) -> None:
     stage.type("a draft")
     await stage.terminal.wait_for("> a draft")
     question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
@@ -96,7 +93,7 @@ async def test_an_answer_goes_to_who_asked_and_the_draft_comes_back(stage: Stage
     assert stage.owner.lines == []
 
 
-async def test_an_empty_answer_is_one(stage: Stage) -> None:
+async def test_empty_answer_is_accepted(stage: Stage) -> None:
     question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
     await asyncio.sleep(0)
     stage.type("\r")
@@ -105,7 +102,7 @@ async def test_an_empty_answer_is_one(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("keys", ["\x03", "half an answer\x03"])
-async def test_ctrl_c_at_a_question_ends_the_turn_that_asks(stage: Stage, keys: str) -> None:
+async def test_ctrl_c_at_a_question_stops_the_turn(stage: Stage, keys: str) -> None:
     question = asyncio.create_task(stage.prompt.ask("> ", "y yes · n no"))
     await asyncio.sleep(0)
     stage.type(keys)
@@ -113,7 +110,7 @@ async def test_ctrl_c_at_a_question_ends_the_turn_that_asks(stage: Stage, keys: 
     question.cancel()
 
 
-async def test_what_is_said_in_place_of_the_toolbar_is_whole_in_as_many_rows_as_it_takes(stage: Stage) -> None:
+async def test_choices_of_a_question_wrap_below_the_input(stage: Stage) -> None:
     choices = "y yes · " + " ".join(["all"] * 18) + " · n no, or n and the reason"
     asking = asyncio.create_task(stage.prompt.ask("allow? ", choices))
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "n no, or n and the reason", "the choices")
@@ -124,21 +121,21 @@ async def test_what_is_said_in_place_of_the_toolbar_is_whole_in_as_many_rows_as_
     assert "reason" not in "".join(stage.terminal.screen)
 
 
-async def test_a_hint_stands_in_for_the_toolbar_until_something_is_typed(stage: Stage) -> None:
+async def test_hint_replaces_the_toolbar_until_a_key_is_typed(stage: Stage) -> None:
     stage.prompt.hint("A hint.")
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "A hint.", "the hint")
     stage.type("x")
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
 
 
-async def test_text_is_offered_only_on_an_empty_line(stage: Stage) -> None:
-    assert stage.prompt.offer(Entry("try again"))
+async def test_prefill_works_only_on_an_empty_line(stage: Stage) -> None:
+    assert stage.prompt.prefill(Entry("try again"))
     await stage.terminal.wait_until(lambda: stage.terminal.screen[0] == "> try again", "the text")
-    assert not stage.prompt.offer(Entry("something else"))
+    assert not stage.prompt.prefill(Entry("something else"))
 
 
-async def test_ctrl_c_clears_all_lines_of_a_draft_and_up_brings_them_back(stage: Stage) -> None:
-    stage.prompt.offer(Entry("one\ntwo\nthree"))
+async def test_ctrl_c_moves_a_draft_of_several_lines_to_the_history(stage: Stage) -> None:
+    stage.prompt.prefill(Entry("one\ntwo\nthree"))
     stage.type("\x03")
     await stage.terminal.wait_until(lambda: not stage.prompt.draft, "an empty prompt")
     stage.type("\x1b[A")
@@ -146,7 +143,7 @@ async def test_ctrl_c_clears_all_lines_of_a_draft_and_up_brings_them_back(stage:
 
 
 @pytest.mark.parametrize("end", ["\r", "\x03"])
-async def test_after_vi_commands_a_new_line_begins_by_typing(stage: Stage, end: str) -> None:
+async def test_new_line_starts_in_vi_insert_mode(stage: Stage, end: str) -> None:
     stage.prompt.app.editing_mode = EditingMode.VI
     stage.type("one")
     await stage.terminal.wait_for("> one")
@@ -165,17 +162,17 @@ async def test_after_vi_commands_a_new_line_begins_by_typing(stage: Stage, end: 
         ("a\x1b", "", ["a", "escape"]),
     ],
 )
-def test_a_key_that_was_cut_in_two_is_one_key(
+def test_key_read_in_two_parts_is_one_key(
     before: str, rest: str, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if rest:
-        monkeypatch.setattr(typed_ahead, "_REST_SECONDS", 60)
+        monkeypatch.setattr(prompt_module, "_REST_SECONDS", 60)
     ours, theirs = os.openpty()
     tty.setraw(theirs)
     with os.fdopen(ours, "wb", 0) as keyboard, os.fdopen(theirs, encoding="utf-8") as terminal:
         keyboard.write(rest.encode())
         while unread(theirs) < len(rest):
-            pass  # a terminal hands it on when it comes to it
+            pass  # a terminal delivers written bytes with a delay
         source = Vt100Input(terminal)
-        typed_ahead.take_what_was_typed(source, before)
+        prompt_module.feed_typed_ahead(source, before)
         assert [press.key for press in get_typeahead(source)] == keys

@@ -1,8 +1,8 @@
-"""Readable on dark and light: of a terminal's own colours only those that themes keep apart from both backgrounds.
+"""All colours are readable on dark and on light backgrounds.
 
-Against white or #fdf6e3 yellow has a contrast of 1.7 to 3 in the palettes that terminals come with, against black blue
-has 1.6 to 3; white, black and the bright ones are near one of the two by design. Colours of our own are only where the
-background is ours too, in an exported page.
+In the default palettes of terminals, yellow has a contrast of 1.7 to 3 against white or #fdf6e3, and blue of 1.6 to 3
+against black. White, black and the bright colours are close to one of the backgrounds. Only an exported page defines
+colours, because it also defines its background.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class A(B):  # comment
 """
 
 
-def test_tones_are_attributes_and_readable_colours() -> None:
-    assert {tone.value for tone in Style} <= READABLE
+def test_styles_are_attributes_or_readable_colours() -> None:
+    assert {style.value for style in Style} <= READABLE
 
 
-def test_markdown_and_code_have_no_other_colours() -> None:
+def test_markdown_and_code_use_readable_colours_only() -> None:
     codes = re.findall(r"\x1b\[([\d;]*)m", render_markdown(SAMPLE, 80, colour=True))
     used = {code for sequence in codes for code in sequence.split(";")}
     assert {"2", "32", "35", "36"} < used <= READABLE
 
 
-def test_what_prompt_toolkit_draws_has_no_other_colours() -> None:
+def test_prompt_and_picker_use_readable_colours_only() -> None:
     assert set(PICKER.values()) <= {"", "bold", "class:toolbar", "fg:ansired", "fg:ansigreen", "fg:ansicyan"}
     assert {word for _, style in LAYOUT.style_rules for word in style.split()} <= {
         "bold",
@@ -64,14 +64,14 @@ def test_what_prompt_toolkit_draws_has_no_other_colours() -> None:
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_an_exported_page_is_readable(theme: int) -> None:
+def test_exported_page_has_enough_contrast(theme: int) -> None:
     colours = dict(re.findall(r"--(\w+): (#\w{6})", PAGE.split("@media")[theme]))
     for text, ground in product(("text", "quiet", "accent", "bad"), ("page", "panel")):
         assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
 
 
 def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, 1 to 21, as WCAG 2 counts it."""
+    """Return the contrast of two colours, from 1 to 21, as defined by WCAG 2."""
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 

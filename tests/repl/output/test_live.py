@@ -15,7 +15,7 @@ def shown(live: Live, width: int = 80, room: int = 24) -> list[str]:
     return to_text(live.rows(width, 24, room)).split("\n")[:-1]
 
 
-def test_nothing_is_shown_before_and_after_a_turn() -> None:
+def test_live_is_empty_before_and_after_a_turn() -> None:
     live = Live()
     assert (live.status, live.has_tail) == ("", False)
     live.begin("waiting")
@@ -24,7 +24,7 @@ def test_nothing_is_shown_before_and_after_a_turn() -> None:
     assert (live.status, live.has_tail) == ("", False)
 
 
-def test_the_status_tells_the_seconds_of_the_turn() -> None:
+def test_status_shows_the_seconds_of_the_turn() -> None:
     clock = Clock()
     live = Live(clock)
     live.begin("waiting")
@@ -34,7 +34,7 @@ def test_the_status_tells_the_seconds_of_the_turn() -> None:
     assert live.status == "answering · 3s · Ctrl-C stops"
 
 
-def test_of_a_long_tail_the_newest_rows_are_shown() -> None:
+def test_long_tail_shows_its_last_rows() -> None:
     live = Live()
     live.set_tail([f"line {number}" for number in range(50)])
     rows = shown(live)
@@ -42,25 +42,25 @@ def test_of_a_long_tail_the_newest_rows_are_shown() -> None:
     assert len(rows) == Live.tail_rows(24)
 
 
-def test_a_small_screen_keeps_room_for_the_prompt() -> None:
+def test_tail_rows_leave_room_for_the_prompt() -> None:
     assert Live.tail_rows(10) == 3
     assert Live.tail_rows(100) == 12
 
 
-def test_a_tail_can_not_bring_codes_along() -> None:
+def test_tail_shows_escape_codes_as_text() -> None:
     live = Live()
     live.set_tail(["\x1b[2Jtext"])
     assert shown(live) == ["^[[2Jtext"]
 
 
-def test_a_gap_parts_the_tail_from_what_is_above() -> None:
+def test_leave_gap_adds_a_blank_row_above_the_tail() -> None:
     live = Live()
     live.leave_gap = True
     live.set_tail(["text"])
     assert shown(live) == ["", "text"]
 
 
-def test_a_status_too_long_for_the_screen_keeps_how_to_stop_it() -> None:
+def test_long_status_keeps_tokens_and_how_to_stop() -> None:
     live = Live()
     live.begin("● run_shell " + "x" * 40)
     live.tokens = "~1.2k tokens"

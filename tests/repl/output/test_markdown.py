@@ -15,45 +15,45 @@ def plain(text: str, width: int = 60) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", render_markdown(text, width, colour=True))
 
 
-def test_emphasis_is_styled_and_its_marks_are_gone() -> None:
+def test_emphasis_is_styled_without_its_marks() -> None:
     assert render_markdown("a **b** c", 60, colour=True) == "a \x1b[1mb\x1b[0m c\n"
 
 
-def test_code_copies_clean() -> None:
+def test_code_block_is_rendered_without_decoration() -> None:
     code = "def f(x):\n    return x\n\n\nclass A:\n    pass"
     assert plain(f"```python\n{code}\n```") == code + "\n"
 
 
-def test_a_long_line_of_code_is_left_for_the_terminal_to_wrap() -> None:
+def test_long_code_line_is_left_for_the_terminal_to_wrap() -> None:
     code = "x = " + "1 + " * 50 + "1"
     assert plain(f"```python\n{code}\n```") == code + "\n"
 
 
-def test_code_in_a_list_is_not_cut_either() -> None:
+def test_code_in_a_list_is_not_cut() -> None:
     code = "y" * 100
     assert plain(f"- item\n  ```\n  {code}\n  ```").count("y") == 100
 
 
-def test_no_line_carries_trailing_space() -> None:
+def test_lines_have_no_trailing_spaces() -> None:
     assert not any(
         line.endswith(" ") for line in plain("# Head\n\ntext\n\n- a\n- b\n\n| a |\n|---|\n| b |").split("\n")
     )
 
 
-def test_headings_stand_left() -> None:
+def test_headings_are_left_aligned() -> None:
     assert plain("# One") == "One\n"
 
 
-def test_lines_break_where_the_writer_broke_them() -> None:
+def test_soft_line_breaks_are_kept() -> None:
     assert plain("one\ntwo") == "one\ntwo\n"
 
 
-def test_html_is_shown_as_it_was_written() -> None:
+def test_html_is_shown_as_source() -> None:
     assert plain("a <b>b</b> <!-- c -->") == "a <b>b</b> <!-- c -->\n"
     assert plain("<div>\nhi\n</div>") == "<div>\nhi\n</div>\n"
 
 
-def test_links_show_where_they_lead_and_are_no_hyperlinks() -> None:
+def test_links_show_their_url_without_hyperlink_codes() -> None:
     shown = render_markdown("[a](https://b.example) <https://c.example> ![d](e.png)", 80, colour=True)
     assert "\x1b]8" not in shown
     assert plain("[a](https://b.example)") == "a (https://b.example)\n"
@@ -61,29 +61,29 @@ def test_links_show_where_they_lead_and_are_no_hyperlinks() -> None:
     assert plain("![d](e.png)") == "d (e.png)\n"
 
 
-def test_numbering_begins_where_the_list_says() -> None:
+def test_ordered_list_keeps_its_first_number() -> None:
     assert plain("7. seven").split() == ["7", "seven"]
 
 
-def test_cells_of_a_table_are_folded_and_not_cut() -> None:
+def test_table_cells_are_folded_not_cut() -> None:
     shown = plain(f"| a | b |\n|---|---|\n| {'x' * 60} | y |", 40)
     assert shown.count("x") == 60
     assert all(get_cwidth(line) <= 40 for line in shown.split("\n"))
 
 
-def test_markup_of_rich_is_text() -> None:
+def test_rich_markup_is_shown_as_text() -> None:
     assert plain("[bold]x[/bold] [/] :smile:") == "[bold]x[/bold] [/] :smile:\n"
 
 
-def test_without_colour_there_is_none() -> None:
+def test_markdown_without_colour_has_no_colour_codes() -> None:
     assert "\x1b[3" not in render_markdown("`code`\n\n```python\nreturn 'x'\n```", 60, colour=False)
 
 
-def test_wide_characters_are_wrapped_by_their_cells() -> None:
+def test_wide_characters_wrap_by_cells() -> None:
     assert all(get_cwidth(line) <= 20 for line in plain("日本語 " * 20, 20).split("\n"))
 
 
-def test_what_the_renderer_trips_over_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_renderer_failure_shows_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
     def trip(*_: object) -> None:
         raise RuntimeError("a bug")
 
@@ -93,7 +93,7 @@ def test_what_the_renderer_trips_over_is_shown_as_it_is(monkeypatch: pytest.Monk
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from(list("*_`#>-|[]()!<&;~ \n1.ab")), max_size=80))
-def test_every_letter_of_an_answer_is_shown(text: str) -> None:
-    """Markup may go, words may not: of letters in prose none is ever lost."""
+def test_markdown_never_loses_letters(text: str) -> None:
+    """Markup may disappear, but no letter of the text."""
     letters = [character for character in plain("word " + re.sub(r"[^ab \n]", "", text), 20) if character in "ab"]
     assert letters == [character for character in text if character in "ab"]

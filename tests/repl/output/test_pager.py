@@ -8,41 +8,44 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from repl.output.pager import page, pager_command
+from repl.output.pager import pager_command, run_pager
+
+
+async def whole(text: str) -> AsyncIterator[str]:
+    """Yield a text as one piece."""
+    yield text
 
 
 @pytest.mark.parametrize("chosen", ["no-such-pager", "/no/such/pager -R"])
-def test_a_pager_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+def test_pager_command_is_empty_for_a_missing_pager(monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
     monkeypatch.setenv("PAGER", chosen)
     assert pager_command() == []
 
 
-def test_the_pager_may_have_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pager_command_keeps_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", f"{sys.executable} -c 'print(1)'")
     assert pager_command() == [sys.executable, "-c", "print(1)"]
 
 
-async def test_the_pager_gets_the_whole_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_pager_receives_the_whole_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     target = tmp_path / "paged"
     code = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_bytes(sys.stdin.buffer.read())"
     monkeypatch.setenv("PAGER", f'{sys.executable} -c "{code}"')
-    assert await page("日本語\n" * 1000)
+    assert await run_pager(whole("日本語\n" * 1000))
     assert target.read_text() == "日本語\n" * 1000
 
 
-async def test_a_pager_that_is_closed_early_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pager_closed_early_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", f"{sys.executable} -c 'pass'")
-    assert await page("x" * 10_000_000)
+    assert await run_pager(whole("x" * 10_000_000))
 
 
-async def test_without_a_pager_nothing_is_shown_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_run_pager_returns_false_without_a_pager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", "no-such-pager")
-    assert not await page("text")
+    assert not await run_pager(whole("text"))
 
 
-async def test_the_pager_shows_the_first_pieces_before_the_last_is_made(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_pager_shows_first_pieces_before_the_last_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     target = tmp_path / "paged"
     code = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_text(sys.stdin.readline())"
     monkeypatch.setenv("PAGER", f'{sys.executable} -c "{code}"')
@@ -54,14 +57,14 @@ async def test_the_pager_shows_the_first_pieces_before_the_last_is_made(
             yield "a piece\n"
             await asyncio.sleep(0)
 
-    assert await page(endless())
+    assert await run_pager(endless())
     assert target.read_text() == "a piece\n"
     count = len(asked)
     await asyncio.sleep(0)
     assert len(asked) == count
 
 
-async def test_what_goes_wrong_with_a_piece_is_told_once_the_pager_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_error_in_a_piece_is_raised_after_the_pager_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", f"{sys.executable} -c 'import sys; sys.stdin.read()'")
 
     async def failing() -> AsyncIterator[str]:
@@ -69,4 +72,4 @@ async def test_what_goes_wrong_with_a_piece_is_told_once_the_pager_is_closed(mon
         raise StorageError("The disk is gone.", Path())
 
     with pytest.raises(StorageError, match="gone"):
-        await page(failing())
+        await run_pager(failing())

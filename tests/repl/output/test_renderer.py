@@ -1,4 +1,4 @@
-"""Rows above the prompt: drawn in place, moved with the prompt, and erased whole after a resize."""
+"""The live rows above the prompt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stage:
         live.begin("answering")
 
     def stream(self, *lines: str) -> list[str]:
-        """Show the end of an unfinished answer and return what is on the screen."""
+        """Show the end of an unfinished answer, and return the screen."""
         self.live.set_tail(list(lines))
         self.screen.refresh()
         return self.terminal.screen
@@ -60,7 +60,7 @@ STATUS = "answering · Ctrl-C stops"
 PROMPT = [STATUS, ">", "the toolbar"]
 
 
-async def test_rows_come_and_go_between_what_was_printed_and_the_prompt(stage: Stage) -> None:
+async def test_live_rows_change_between_printed_text_and_prompt(stage: Stage) -> None:
     stage.screen.write("printed\n")
     assert stage.stream("one") == ["printed", "one", *PROMPT]
     assert stage.stream("one", "two", "three") == ["printed", "one", "two", "three", *PROMPT]
@@ -68,15 +68,15 @@ async def test_rows_come_and_go_between_what_was_printed_and_the_prompt(stage: S
     assert stage.stream() == ["printed", *PROMPT]
 
 
-async def test_what_is_typed_stays_where_it_is(stage: Stage) -> None:
-    stage.prompt.offer(Entry("draft"))
+async def test_typed_text_survives_changes_above_it(stage: Stage) -> None:
+    stage.prompt.prefill(Entry("draft"))
     stage.screen.write("printed\n")
     assert stage.stream("one", "two") == ["printed", "one", "two", STATUS, "> draft", "the toolbar"]
     stage.screen.write("more\n")
     assert stage.terminal.screen == ["printed", "more", "one", "two", STATUS, "> draft", "the toolbar"]
 
 
-async def test_at_the_bottom_of_the_screen_nothing_is_lost_and_nothing_twice(stage: Stage) -> None:
+async def test_scrolling_neither_loses_nor_repeats_rows(stage: Stage) -> None:
     stage.screen.write("".join(f"printed {number}\n" for number in range(20)))
     stage.stream("one", "two")
     stage.stream("two", "three", "four")
@@ -85,16 +85,16 @@ async def test_at_the_bottom_of_the_screen_nothing_is_lost_and_nothing_twice(sta
     assert stage.terminal.scrollback.splitlines() == [*printed, "one", "two", "three", "four", *PROMPT]
 
 
-async def test_a_tall_input_takes_the_room_of_the_oldest_rows(stage: Stage) -> None:
+async def test_tall_input_replaces_the_oldest_live_rows(stage: Stage) -> None:
     stage.stream("one", "two", "three")
-    stage.prompt.offer(Entry("1\n2\n3\n4\n5\n6\n7"))
+    stage.prompt.prefill(Entry("1\n2\n3\n4\n5\n6\n7"))
     stage.screen.write("printed\n")
     assert stage.terminal.scrollback.count("three") == 1
     assert stage.terminal.scrollback.count(STATUS) == 1
     assert stage.terminal.screen[-7:-5] == [STATUS, "  3"]
 
 
-async def test_only_rows_that_changed_are_sent(stage: Stage) -> None:
+async def test_unchanged_rows_are_not_written_again(stage: Stage) -> None:
     stage.stream("one", "two")
     seen = len(stage.terminal.writes)
     stage.stream("one", "two and a half")
@@ -106,10 +106,10 @@ async def test_only_rows_that_changed_are_sent(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("terminal", "rows"), [("xterm-256color", 7), ("linux", 4)])
-async def test_as_many_rows_are_erased_as_they_have_become(
+async def test_erase_counts_rows_wrapped_by_a_resize(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, terminal: str, rows: int
 ) -> None:
-    """Of 30 and 25 cells each is two rows of 20, the status of 24 too; a terminal that cuts them leaves them one."""
+    """Two lines and the status take two rows each at 20 columns, or one if cut."""
     for name in ("TMUX", "XTERM_VERSION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", terminal)
@@ -120,6 +120,6 @@ async def test_as_many_rows_are_erased_as_they_have_become(
     assert f"\x1b[{rows}A" in "".join(stage.terminal.writes[seen:])
 
 
-def test_rows_are_counted_by_cells_and_the_cursor_may_have_gone_down() -> None:
+def test_rows_when_narrower_counts_cells_and_the_cursor_line() -> None:
     assert rows_when_narrower(["", "a" * 10, "日" * 6], 0, 10) == 4
     assert rows_when_narrower(["a" * 11], 25, 10) == 4

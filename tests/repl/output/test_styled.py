@@ -3,14 +3,14 @@ from __future__ import annotations
 from repl.output.styled import Style, line, to_ansi, to_text
 
 
-def test_a_style_is_begun_and_ended_around_its_text() -> None:
+def test_to_ansi_resets_the_style_after_its_text() -> None:
     assert to_ansi([line("plain ", (Style.BAD, "bad"))], colour=True) == "plain \x1b[31mbad\x1b[0m\n"
 
 
-def test_without_colour_only_bold_and_dim_are_left() -> None:
+def test_to_ansi_without_colour_keeps_bold_and_dim() -> None:
     lines = [line((Style.BAD, "bad"), (Style.STRONG, "strong"))]
     assert to_ansi(lines, colour=False) == "bad\x1b[1mstrong\x1b[0m\n"
 
 
-def test_plain_text_has_no_styles_at_all() -> None:
+def test_to_text_has_no_styles() -> None:
     assert to_text([line((Style.STRONG, "one")), line("two")]) == "one\ntwo\n"

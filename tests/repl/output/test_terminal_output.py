@@ -11,7 +11,7 @@ from repl.output.styled import Style
 from tests.repl.terminal import Terminal
 
 
-def test_a_change_reaches_the_terminal_in_one_piece() -> None:
+def test_writes_in_one_piece_reach_the_terminal_as_one() -> None:
     terminal = Terminal()
     with in_one_piece(terminal.output):
         for text in ("one ", "two"):
@@ -21,12 +21,12 @@ def test_a_change_reaches_the_terminal_in_one_piece() -> None:
     assert terminal.writes == ["one two"]
 
 
-def test_an_output_that_can_not_hold_back_is_written_to_as_it_is() -> None:
+def test_in_one_piece_accepts_an_output_without_buffering() -> None:
     with in_one_piece(DummyOutput()):
         pass
 
 
-def test_a_terminal_that_is_gone_does_not_stop_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flush_to_a_closed_terminal_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
 
     def hang_up(_text: str) -> int:
@@ -37,17 +37,17 @@ def test_a_terminal_that_is_gone_does_not_stop_the_shell(monkeypatch: pytest.Mon
     terminal.output.flush()
 
 
-def test_we_never_ask_where_the_cursor_is() -> None:
+def test_cursor_position_is_never_requested() -> None:
     assert not Terminal().output.responds_to_cpr
 
 
-def test_a_sentence_is_broken_between_words() -> None:
+def test_say_wraps_between_words() -> None:
     terminal = Terminal(columns=20)
     Screen(terminal.output).say(Style.QUIET, "one two three four five six")
     assert terminal.screen == ["one two three four", "five six"]
 
 
-def test_no_colour_is_written_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_variable_disables_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
     Screen(terminal.output).say(Style.BAD, "trouble")

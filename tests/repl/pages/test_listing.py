@@ -1,4 +1,4 @@
-""""""
+"""Lists, search results, counts and help as lines."""
 
 from __future__ import annotations
 
@@ -25,41 +25,41 @@ def summary(title: str = "Fix the build", problem: str | None = None) -> Session
     return SessionSummary(ID, NOW, NOW - timedelta(hours=2), 12, title, Path("session.yaml"), problem)
 
 
-def test_a_row_has_number_id_age_messages_and_title() -> None:
+def test_session_row_has_number_id_age_messages_and_title() -> None:
     head, row = to_text(session_lines([summary()], 80, NOW)).splitlines()
     assert head.split() == ["#", "id", "when", "messages", "title"]
     assert row.split() == ["1", "a1b2c3d4", "2", "h", "ago", "12", "Fix", "the", "build"]
     assert row.index("Fix") == head.index("title")
 
 
-def test_rows_fit_a_narrow_screen_whatever_the_title() -> None:
+def test_session_rows_fit_a_narrow_screen() -> None:
     rows = to_text(session_lines([summary("日本語 🎉 " * 30)], 60, NOW)).splitlines()
     assert all(get_cwidth(row) <= 60 for row in rows)
 
 
-def test_a_session_without_a_title_says_so() -> None:
+def test_untitled_session_shows_a_placeholder() -> None:
     assert "(no title)" in to_text(session_lines([summary("")], 80, NOW))
 
 
-def test_a_broken_session_tells_its_whole_problem() -> None:
+def test_broken_session_shows_its_whole_problem() -> None:
     problem = "/a/rather/long/path/session.yaml:4:6: found unexpected end of stream"
     shown = to_text(session_lines([summary(problem=problem)], 60, NOW))
     assert "cannot be read" in shown
     assert problem in shown
 
 
-def test_a_session_from_the_future_is_flagged() -> None:
+def test_session_dated_in_the_future_is_flagged() -> None:
     row = replace(summary(), updated_at=datetime.now(UTC) + timedelta(days=2))
     assert "(dated in the future) Fix" in to_text(session_lines([row], 80, NOW))
 
 
-def test_a_title_can_not_bring_codes_or_lines_along() -> None:
+def test_title_shows_escape_codes_as_text_on_one_line() -> None:
     shown = to_text(session_lines([summary("\x1b[2Jone\ntwo")], 80, NOW))
     assert len(shown.splitlines()) == 2
     assert "\x1b" not in shown
 
 
-def test_stats_name_roles_tools_and_tokens() -> None:
+def test_stats_show_roles_tools_and_tokens() -> None:
     stats = SessionStats(
         ID,
         NOW,
@@ -78,7 +78,7 @@ def test_stats_name_roles_tools_and_tokens() -> None:
     assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["file", "x"]]
 
 
-def test_stats_tell_several_models_apart() -> None:
+def test_stats_show_usage_by_model_for_several_models() -> None:
     by_model = {"one": Usage(10, 2), "two": Usage(20, 3)}
     shown = to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}, Usage(30, 5), usage_by_model=by_model), 80))
     assert "one: 10 in, 2 out" in shown
@@ -86,12 +86,12 @@ def test_stats_tell_several_models_apart() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_stats_part_no_number_from_what_it_counts(width: int) -> None:
+def test_stats_wrap_keeps_numbers_beside_their_nouns(width: int) -> None:
     usage = Usage(1_234_567, 234_567, 12_345, 9_876_543, duration_ms=754_000)
     by_model = {"claude-sonnet-5-5": usage, "claude-opus-5": usage}
     tools = {"calculator": 1234, "run_shell": 200, "read_file": 1750, "search_files": 33}
     roles = {"user": 1200, "assistant": 2300, "tool": 3187}
-    path = Path("/home/somebody/a project 2/.aloop/sessions/2026-11-23_1cc2915a/session.yaml")
+    path = Path("/home/someone/a project 2/.aloop/sessions/2026-11-23_1cc2915a/session.yaml")
     stats = SessionStats(ID, NOW, NOW, 6687, roles, tools, usage, 12_345_678, path, by_model)
     *rows, file = to_text(stats_lines(stats, width)).splitlines()
     assert all(len(row) <= width for row in rows)
@@ -102,16 +102,16 @@ def test_stats_part_no_number_from_what_it_counts(width: int) -> None:
     assert file == f"file        {path}"
 
 
-def test_a_time_that_lies_outside_the_calendar_here_is_shown_as_it_stands() -> None:
+def test_time_outside_the_local_calendar_keeps_its_zone() -> None:
     long_ago = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23)))
     assert "1-01-01 00:00" in to_text(stats_lines(SessionStats(ID, long_ago, NOW, 0, {}, {}), 80))
 
 
-def test_stats_of_a_session_that_was_never_saved_say_so() -> None:
+def test_stats_of_an_unsaved_session_show_not_saved() -> None:
     assert "not saved yet" in to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}), 80))
 
 
-def test_help_lists_every_command_once_under_its_group() -> None:
+def test_help_lists_each_command_once_by_group() -> None:
     shown = to_text(help_lines(REGISTRY.commands, 100))
     for command in REGISTRY.commands:
         assert shown.count(f"  {command.invocation} ") == 1
@@ -119,14 +119,14 @@ def test_help_lists_every_command_once_under_its_group() -> None:
     assert shown.splitlines()[0] == "Session"
 
 
-def test_help_on_a_narrow_screen_breaks_between_words() -> None:
+def test_help_wraps_between_words() -> None:
     rows = to_text(help_lines(REGISTRY.commands, 50)).splitlines()
     assert all(len(row) <= 50 for row in rows)
     words = " ".join(" ".join(rows).split())
     assert all(command.summary in words for command in REGISTRY.commands)
 
 
-def test_help_on_one_command_adds_its_other_names_and_an_example() -> None:
+def test_help_on_a_command_shows_aliases_and_example() -> None:
     command = REGISTRY.find("help")
     assert command is not None
     shown = to_text(help_lines([command], 100))
@@ -134,7 +134,7 @@ def test_help_on_one_command_adds_its_other_names_and_an_example() -> None:
     assert "example: /help resume" in shown
 
 
-async def test_rows_that_come_in_have_numbers_as_far_as_commands_take_them() -> None:
+async def test_listing_numbers_rows_up_to_the_largest_valid_number() -> None:
     async def many() -> AsyncIterator[SessionSummary]:
         for _ in range(1_001):
             yield summary()
@@ -145,18 +145,18 @@ async def test_rows_that_come_in_have_numbers_as_far_as_commands_take_them() -> 
     assert len({lines[-1].index("Fix the build") for lines in shown}) == 1
 
 
-def test_a_match_fits_a_narrow_screen_with_its_session_above() -> None:
+def test_hit_fits_a_narrow_screen_below_its_session() -> None:
     found = Hit(SessionTitle(ID, NOW, "日本語 " * 30), 12, "assistant", "… 日本語 needle " + "日本 " * 60, ((6, 12),))
-    head, row = to_text(hit_lines(3, found, 60, NOW, begins=True)).splitlines()
+    head, row = to_text(hit_lines(3, found, 60, NOW, is_first=True)).splitlines()
     assert head.startswith("a1b2c3d4 · just now · 日本語")
     assert row.startswith("  3  #12   assistant  … 日本語 needle")
     assert all(get_cwidth(line) <= 60 for line in (head, row))
-    assert to_text(hit_lines(3, found, 60, NOW, begins=False)).splitlines() == [row]
+    assert to_text(hit_lines(3, found, 60, NOW, is_first=False)).splitlines() == [row]
 
 
-def test_a_match_in_a_broken_session_tells_the_problem() -> None:
+def test_hit_in_a_broken_session_shows_the_problem() -> None:
     found = Hit(SessionTitle(ID[:8], NOW, ""), 0, "", "a quote", ((2, 7),), "/a/path/session.yaml:3:9: no end")
-    shown = to_text(hit_lines(1, found, 60, NOW, begins=True))
+    shown = to_text(hit_lines(1, found, 60, NOW, is_first=True))
     assert "cannot be read" in shown
     assert "/a/path/session.yaml:3:9: no end" in shown
 
@@ -177,10 +177,10 @@ AGE_NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
         (timedelta(days=14), "14 days ago"),
     ],
 )
-def test_a_recent_time_is_told_as_an_age(before: timedelta, words: str) -> None:
+def test_age_of_a_recent_time_is_relative(before: timedelta, words: str) -> None:
     assert age(AGE_NOW - before, AGE_NOW) == words
 
 
 @pytest.mark.parametrize("then", [AGE_NOW - timedelta(days=15), AGE_NOW + timedelta(days=3)])
-def test_a_time_long_ago_or_to_come_is_told_as_a_date(then: datetime) -> None:
+def test_age_of_a_distant_time_is_a_date(then: datetime) -> None:
     assert age(then, AGE_NOW) == then.astimezone().date().isoformat()

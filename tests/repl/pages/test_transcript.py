@@ -1,4 +1,4 @@
-""""""
+"""Conversations, reminders and search results as text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from aloop.sanitize import safe_text
 from commands.attachments import Attachment, with_attachments
 from repl.output.styled import to_text
 from repl.pages.transcript import (
-    TranscriptWriter,
+    Paper,
+    conversation,
     keep_words,
     message_lines,
-    read_conversation,
-    reminder_lines,
-    show_place,
+    reminder,
+    search_context,
 )
 
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
@@ -31,19 +31,19 @@ TALK = (
 )
 
 
-def test_a_reminder_is_short_and_parts_its_exchanges() -> None:
+def test_reminder_shortens_messages_and_separates_exchanges() -> None:
     long = LLMMessage("assistant", "\n".join(f"line {number}" for number in range(20)))
-    shown = to_text(reminder_lines([TALK[0], long, TALK[0], TALK[2]])).splitlines()
+    shown = "".join(reminder([TALK[0], long, TALK[0], TALK[2]], paper(None))).splitlines()
     assert shown[6:8] == ["line 4", "… (15 more lines)"]
     assert shown[8] == ""
     assert shown[-1] == "  → 4 …"
 
 
-def test_an_interrupted_answer_says_so() -> None:
+def test_interrupted_answer_is_marked() -> None:
     assert to_text(message_lines(LLMMessage("assistant", "Half", interrupted=True))) == "Half\n(interrupted)\n"
 
 
-def test_what_is_attached_to_a_question_is_a_line() -> None:
+def test_attachment_of_a_question_is_folded_to_a_line() -> None:
     content = with_attachments("See @a.txt", [Attachment("file", "a\x1b.txt", "one\ntwo")])
     assert to_text(message_lines(LLMMessage("user", content))) == "> See @a.txt\n  [attached a^[.txt (2 lines)]\n"
 
@@ -60,8 +60,8 @@ LONG_TALK = (
 )
 
 
-def paper(width: int | None) -> TranscriptWriter:
-    return TranscriptWriter(width, to_text, lambda text, room: "\n".join(keep_words(safe_text(text), room)) + "\n")
+def paper(width: int | None) -> Paper:
+    return Paper(80, width, to_text, lambda text, room: "\n".join(keep_words(safe_text(text), room)) + "\n")
 
 
 def session(*messages: LLMMessage, system: tuple[LLMMessage, ...] = ()) -> Session:
@@ -70,10 +70,10 @@ def session(*messages: LLMMessage, system: tuple[LLMMessage, ...] = ()) -> Sessi
 
 
 def read(stored: Session, width: int | None = 60) -> list[str]:
-    return "".join(read_conversation(stored, paper(width), NOW)).splitlines()
+    return "".join(conversation(stored, paper(width), NOW)).splitlines()
 
 
-def test_a_conversation_reads_like_a_chat_with_numbers_in_the_margin() -> None:
+def test_conversation_has_message_numbers_in_the_margin() -> None:
     assert read(session(*LONG_TALK, system=(LLMMessage("system", "a\nb\nc"),))) == [
         "id-1 · A title",
         "6 messages · 2 h ago · a-model",
@@ -98,12 +98,12 @@ def test_a_conversation_reads_like_a_chat_with_numbers_in_the_margin() -> None:
     ]
 
 
-def test_one_line_that_is_left_out_is_one_line() -> None:
+def test_single_omitted_line_is_counted_in_the_singular() -> None:
     talk = (LLMMessage("user", "List."), LLMMessage("tool", "a\nb", tool_call_id="call_1"))
     assert read(session(*talk))[-1] == "2    → a … 1 more line"
 
 
-def test_rows_break_between_words_and_fit_the_screen() -> None:
+def test_conversation_rows_break_between_words_and_fit() -> None:
     words = "wonderful " * 30
     talk = (LLMMessage("user", words), LLMMessage("assistant", words), LLMMessage("tool", words, tool_call_id="1"))
     rows = read(session(*talk), 40)[4:]
@@ -112,16 +112,16 @@ def test_rows_break_between_words_and_fit_the_screen() -> None:
     assert all(row.split()[-1] in {"wonderful", "…"} or row.endswith("…") for row in rows)
 
 
-def test_a_text_keeps_its_own_indentation() -> None:
+def test_keep_words_keeps_indentation() -> None:
     assert keep_words("    one two three\n\n  four", 32, 8) == ["    one two three", "", "  four"]
     assert keep_words("    one two three four five six", 28) == ["    one two three four five", "    six"]
 
 
-def test_an_empty_message_keeps_its_number() -> None:
+def test_empty_message_keeps_its_number() -> None:
     assert read(session(LLMMessage("assistant", None), LLMMessage("user", "")))[-3:] == ["1  ", "", "2  > "]
 
 
-def test_nothing_in_a_conversation_moves_the_cursor() -> None:
+def test_conversation_contains_no_escape_codes() -> None:
     evil = "\x1b[2J\x9b31m\rone"
     call = ToolCall("1", f"name{evil}", evil)
     shown = "\n".join(read(session(LLMMessage("user", evil), LLMMessage("assistant", evil, (call,)))))
@@ -133,16 +133,16 @@ def hit(message: int, context: str, *marks: tuple[int, int]) -> Hit:
     return Hit(SessionTitle("id-1", NOW, ""), message, "tool", context, marks)
 
 
-def test_a_place_shows_the_found_line_and_its_neighbours() -> None:
+def test_search_context_shows_the_match_and_its_neighbours() -> None:
     long = LLMMessage("tool", "\n".join(f"line {number}" for number in range(40)), tool_call_id="call_1")
     stored = session(*LONG_TALK[:2], long, *LONG_TALK[3:])
-    shown = "".join(show_place(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
+    shown = "".join(search_context(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
     assert shown[:4] == ["1  > What is", "     2+2?", "2  Let me see.", "   ● calculator 2+2"]
     assert shown[4:7] == ["3  … (16 more lines)", "   line 16", "   line 17"]
     assert shown[14] == "   … (15 more lines)"
     assert shown[15:17] == ["4  It is 4.", "   (interrupted)"]
 
 
-def test_a_place_at_the_end_has_fewer_neighbours() -> None:
-    shown = "".join(show_place(session(*LONG_TALK), hit(6, "We talked of 4.", (3, 9)), paper(60))).splitlines()
+def test_search_context_at_the_end_has_fewer_neighbours() -> None:
+    shown = "".join(search_context(session(*LONG_TALK), hit(6, "We talked of 4.", (3, 9)), paper(60))).splitlines()
     assert shown[-1] == "6  We talked of 4."

@@ -1,4 +1,4 @@
-"""Picking a session, without a screen: filter, highlight, pages, and what a letter means."""
+"""Tests of the state of the picker, without a screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = datetime(2025, 6, 15, tzinfo=UTC)
 
 
 def picker(*titles: str) -> Picker:
-    """Return a picker of sessions whose ids are ``0…``, ``1…`` and so on."""
+    """Return a picker of sessions with the IDs ``0…``, ``1…`` and so on."""
     return Picker([entry_of(SessionTitle(f"{n:x}0000000-5678", NOW, title)) for n, title in enumerate(titles)])
 
 
@@ -28,7 +28,7 @@ def highlighted(picking: Picker) -> str:
     return picking.highlighted.title if picking.highlighted else ""
 
 
-def test_without_a_filter_all_are_there_as_they_came() -> None:
+def test_empty_filter_shows_all_sessions_in_order() -> None:
     picking = picker("b", "a", "c")
     assert shown(picking) == ["b", "a", "c"]
     assert (highlighted(picking), picking.count, picking.total) == ("b", 3, 3)
@@ -48,7 +48,7 @@ def test_without_a_filter_all_are_there_as_they_came() -> None:
         ("[^a]*+(", []),
     ],
 )
-def test_a_filter_finds_the_likeliest_first(text: str, titles: list[str]) -> None:
+def test_filter_sorts_the_best_match_first(text: str, titles: list[str]) -> None:
     picking = picker("underweather", "with other tea", "weather report", "The weather", "Grüße 日本語", "-")
     picking.set_filter(text)
     assert sorted(shown(picking)) == sorted(titles)
@@ -58,22 +58,22 @@ def test_a_filter_finds_the_likeliest_first(text: str, titles: list[str]) -> Non
         assert shown(picking)[3] == "with other tea"
 
 
-def test_the_beginning_of_an_id_comes_before_a_title() -> None:
+def test_id_prefix_ranks_before_a_title() -> None:
     picking = picker("20000000 things", "b", "c")
     picking.set_filter("200")
     assert shown(picking) == ["c", "20000000 things"]
 
 
-def test_what_was_said_first_is_looked_in_once_it_is_known() -> None:
+def test_first_messages_are_searched_once_they_are_known() -> None:
     picking = picker("a", "b", "c")
     picking.set_filter("zebra stripes")
     assert shown(picking) == []
-    picking.add_first_questions({"10000000-5678": "how many stripes has a zebra"})
+    picking.add_first_messages({"10000000-5678": "how many stripes has a zebra"})
     assert shown(picking) == ["b"]
 
 
 @given(st.lists(st.text("ab c", max_size=8), max_size=12), st.text("ab c", max_size=6))
-def test_typing_letter_by_letter_finds_what_pasting_finds(titles: list[str], text: str) -> None:
+def test_incremental_filter_finds_the_same_as_a_new_one(titles: list[str], text: str) -> None:
     entries = [entry_of(SessionTitle(f"{n:x}0", NOW, title)) for n, title in enumerate(titles)]
     typed = Matcher(entries)
     for end in range(len(text)):
@@ -81,7 +81,7 @@ def test_typing_letter_by_letter_finds_what_pasting_finds(titles: list[str], tex
     assert list(typed.find(text)) == list(Matcher(entries).find(text))
 
 
-def test_the_highlight_stops_at_the_ends_and_the_window_follows_it() -> None:
+def test_highlight_stops_at_the_ends_and_the_window_follows() -> None:
     picking = picker(*map(str, range(10)))
     picking.move(-1)
     assert highlighted(picking) == "0"
@@ -94,7 +94,7 @@ def test_the_highlight_stops_at_the_ends_and_the_window_follows_it() -> None:
     assert shown(picking, 20) == list(map(str, range(10)))
 
 
-def test_a_filter_takes_letters_that_are_commands_until_it_is_gone() -> None:
+def test_letters_are_part_of_a_filter_until_it_is_empty() -> None:
     picking = picker("a")
     modes = [picking.mode]
     picking.begin_filter()
@@ -105,7 +105,7 @@ def test_a_filter_takes_letters_that_are_commands_until_it_is_gone() -> None:
     assert [*modes, picking.mode] == [Mode.BROWSE, Mode.FILTER, Mode.FILTER, Mode.BROWSE]
 
 
-def test_a_question_is_about_something_and_ends_where_it_began() -> None:
+def test_question_needs_a_match_and_ends_in_the_mode_before() -> None:
     picking = picker("a")
     picking.set_filter("a")
     assert picking.begin(Mode.TRASH)
@@ -116,7 +116,7 @@ def test_a_question_is_about_something_and_ends_where_it_began() -> None:
     assert picking.mode is Mode.FILTER
 
 
-def test_what_goes_gives_its_place_to_the_next() -> None:
+def test_removing_a_session_highlights_the_next() -> None:
     picking = picker("a", "b", "c")
     picking.move(1)
     picking.remove("10000000-5678")
@@ -127,7 +127,7 @@ def test_what_goes_gives_its_place_to_the_next() -> None:
     assert (picking.highlighted, shown(picking)) == (None, [])
 
 
-def test_a_new_title_is_found_at_once_and_stays_highlighted() -> None:
+def test_new_title_is_found_and_stays_highlighted() -> None:
     picking = picker("a", "b", "c")
     picking.move(1)
     picking.retitle("10000000-5678", "renamed")
@@ -136,7 +136,7 @@ def test_a_new_title_is_found_at_once_and_stays_highlighted() -> None:
     assert shown(picking) == ["renamed"]
 
 
-def test_what_was_renamed_stays_highlighted_where_it_fits_the_filter_no_more() -> None:
+def test_renamed_session_stays_listed_until_the_filter_changes() -> None:
     picking = picker("an apple", "an orange", "an apricot")
     picking.set_filter("an ap")
     picking.retitle("00000000-5678", "renamed")
@@ -145,21 +145,21 @@ def test_what_was_renamed_stays_highlighted_where_it_fits_the_filter_no_more() -
     assert shown(picking) == ["an apricot"]
 
 
-def test_what_is_highlighted_stays_so_when_more_are_read() -> None:
+def test_highlight_stays_on_its_session_when_the_list_changes() -> None:
     picking = picker("a", "b")
     picking.move(1)
     more = [SessionTitle("f0000000-5678", NOW, "new"), SessionTitle("00000000-5678", NOW, "a")]
-    picking.replace([entry_of(one) for one in (*more, SessionTitle("10000000-5678", NOW, "b"))])
+    picking.replace([entry_of(session) for session in (*more, SessionTitle("10000000-5678", NOW, "b"))])
     assert (highlighted(picking), picking.total) == ("b", 3)
 
 
 @pytest.mark.parametrize(("total", "rows", "parts"), [(10_000, 24, (10, 10)), (10_000, 20, (8, 8)), (3, 40, (3, 18))])
-def test_the_screen_is_shared(total: int, rows: int, parts: tuple[int, int]) -> None:
+def test_heights_share_the_screen(total: int, rows: int, parts: tuple[int, int]) -> None:
     assert heights(total, rows) == parts
 
 
 @pytest.mark.parametrize("rows", range(1, 60))
-def test_whatever_the_screen_the_list_is_there_and_all_fits_where_it_can(rows: int) -> None:
+def test_list_is_shown_on_every_screen_height(rows: int) -> None:
     listed, pane = heights(10_000, rows)
     assert listed >= 3
     assert listed + pane + 4 <= max(rows, 7)

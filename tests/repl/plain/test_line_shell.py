@@ -1,4 +1,4 @@
-"""The shell without a terminal, as a script uses it: a child process with pipes."""
+"""Tests of the shell without a terminal, in a child process with pipes."""
 
 from __future__ import annotations
 
@@ -25,43 +25,43 @@ def converse(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_lines_are_answered_in_plain_text_without_a_prompt() -> None:
-    done = converse("What is 2+2?\n/stats\n")
-    assert done.returncode == 0
-    assert "4" in done.stdout
-    assert "messages" in done.stdout
-    assert "calculator" in done.stderr
-    assert "\x1b" not in done.stdout + done.stderr
-    assert "> " not in done.stdout
+def test_piped_lines_are_answered_in_plain_text_without_a_prompt() -> None:
+    result = converse("What is 2+2?\n/stats\n")
+    assert result.returncode == 0
+    assert "4" in result.stdout
+    assert "messages" in result.stdout
+    assert "calculator" in result.stderr
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "> " not in result.stdout
 
 
-def test_exit_leaves_the_rest_unread() -> None:
-    done = converse("/exit\nWhat is 2+2?\n")
-    assert (done.returncode, done.stdout) == (0, "")
+def test_lines_after_exit_are_not_read() -> None:
+    result = converse("/exit\nWhat is 2+2?\n")
+    assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_what_fails_is_told_and_the_next_line_is_read() -> None:
-    done = converse("/nope\n/help\n")
-    assert "There is no command /nope" in done.stderr
-    assert "/resume" in done.stdout
-    assert done.returncode == 0
+def test_error_is_reported_and_the_next_line_is_read() -> None:
+    result = converse("/nope\n/help\n")
+    assert "Unknown command /nope" in result.stderr
+    assert "/resume" in result.stdout
+    assert result.returncode == 0
 
 
-def test_a_session_is_resumed_before_the_first_line() -> None:
+def test_session_is_resumed_before_the_first_line() -> None:
     save(Path(".aloop/sessions"), FIRST)
-    done = converse("/stats\n", "--resume", "a1b2")
-    assert "Resumed a1b2c3d4 · 4 messages" in done.stdout
-    assert FIRST in done.stdout
+    result = converse("/stats\n", "--resume", "a1b2")
+    assert "Resumed a1b2c3d4 · 4 messages" in result.stdout
+    assert FIRST in result.stdout
 
 
-def test_nothing_to_resume_is_a_failure() -> None:
-    done = converse("Hi\n", "--resume")
-    assert done.returncode == 1
-    assert "no session to resume" in done.stderr
-    assert done.stdout == ""
+def test_resume_without_sessions_exits_with_1() -> None:
+    result = converse("Hi\n", "--resume")
+    assert result.returncode == 1
+    assert "no session to resume" in result.stderr
+    assert result.stdout == ""
 
 
-def test_a_wait_for_lines_ends_when_told_to() -> None:
+def test_sigterm_ends_the_wait_for_a_line() -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "aloop", "--model", "offline"],
         stdin=subprocess.PIPE,
@@ -77,8 +77,8 @@ def test_a_wait_for_lines_ends_when_told_to() -> None:
         assert process.wait(20) == 128 + signal.SIGTERM
 
 
-def test_bytes_that_are_no_text_do_not_stop_it() -> None:
-    done = subprocess.run(
+def test_invalid_utf8_input_is_answered() -> None:
+    result = subprocess.run(
         [sys.executable, "-m", "aloop"],
         input=b"\xff\xfe hello\n",
         capture_output=True,
@@ -86,6 +86,6 @@ def test_bytes_that_are_no_text_do_not_stop_it() -> None:
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
     )
-    assert done.returncode == 0
-    assert b"Traceback" not in done.stderr
-    assert done.stdout
+    assert result.returncode == 0
+    assert b"Traceback" not in result.stderr
+    assert result.stdout

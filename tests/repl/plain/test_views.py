@@ -1,4 +1,4 @@
-"""The plain prompt: whole lines out, questions put and answered, nothing drawn over."""
+"""Tests of the views that only print."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
-from repl.plain.views import AskingView, PlainView
+from repl.plain.views import InteractiveView, PlainView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
 TOOL = ToolFinished(ToolCall("1", "calculator", "{}"), "2+2", ToolResult("4"), 0.1)
@@ -41,7 +41,7 @@ def streams() -> Streams:
     return Streams()
 
 
-def test_an_answer_is_written_as_it_comes_and_its_last_line_ended(streams: Streams) -> None:
+def test_answer_is_written_as_it_streams_and_ends_with_a_line_feed(streams: Streams) -> None:
     streams.view.event(AnswerDelta("Hel"))
     assert streams.out.getvalue() == "Hel"
     streams.view.event(AnswerDelta("lo"))
@@ -49,50 +49,50 @@ def test_an_answer_is_written_as_it_comes_and_its_last_line_ended(streams: Strea
     assert streams.out.getvalue() == "Hello\n"
 
 
-def test_a_line_that_is_ended_is_not_ended_again(streams: Streams) -> None:
+def test_answer_with_a_line_feed_gets_no_second_one(streams: Streams) -> None:
     streams.view.event(AnswerDelta("Hello\n"))
     streams.view.event(FINISHED)
     streams.view.event(TurnEnded("completed", kept=True, usage=Usage(), seconds=0.1))
     assert streams.out.getvalue() == "Hello\n"
 
 
-def test_how_it_went_goes_to_the_other_stream(streams: Streams) -> None:
+def test_progress_and_errors_go_to_stderr(streams: Streams) -> None:
     streams.view.event(TOOL)
     streams.view.event(Waiting("loading Toy"))
     streams.view.event(Waiting(""))
-    streams.view.event(Notice("Something was mended."))
+    streams.view.event(Notice("Something was fixed."))
     streams.view.error("It failed.")
     assert streams.out.getvalue() == ""
-    assert streams.err.getvalue() == "● calculator 2+2 … 0.1s → 4\nLoading Toy …\nSomething was mended.\nIt failed.\n"
+    assert streams.err.getvalue() == "● calculator 2+2 … 0.1s → 4\nLoading Toy …\nSomething was fixed.\nIt failed.\n"
 
 
-def test_a_message_in_mid_answer_begins_on_a_line_of_its_own(streams: Streams) -> None:
+def test_message_during_an_answer_starts_on_a_new_line(streams: Streams) -> None:
     streams.view.event(AnswerDelta("Half"))
     streams.view.info("Stopped.")
     assert streams.out.getvalue() == "Half\nStopped.\n"
 
 
-def test_no_codes_get_through(streams: Streams) -> None:
+def test_plain_view_writes_no_control_characters(streams: Streams) -> None:
     streams.view.event(AnswerDelta("\x1b[2J"))
     streams.view.error("\x1b[2J")
     assert "\x1b" not in streams.out.getvalue() + streams.err.getvalue()
 
 
-async def test_without_a_terminal_there_is_no_editor(streams: Streams) -> None:
+async def test_edit_without_a_terminal_is_an_error(streams: Streams) -> None:
     assert not await streams.view.edit(Path("session.yaml"), 1)
-    assert streams.err.getvalue() == "An editor needs a terminal, and there is none here.\n"
+    assert streams.err.getvalue() == "Cannot open an editor without a terminal.\n"
 
 
-def test_what_a_command_prints_is_written_as_it_comes_and_made_safe(streams: Streams) -> None:
-    with streams.view.printing("make") as tell:
-        tell("one\n\x1b[2Jtw")
+def test_command_output_is_written_as_it_comes_and_sanitized(streams: Streams) -> None:
+    with streams.view.printing("make") as write:
+        write("one\n\x1b[2Jtw")
         assert streams.out.getvalue() == "one\n^[[2Jtw"
-        tell("o")
+        write("o")
     assert streams.out.getvalue() == "one\n^[[2Jtwo\n"
 
 
-async def test_there_is_no_terminal_to_hand_over(streams: Streams, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no terminal"):
+async def test_hand_over_without_a_terminal_raises_a_usage_error(streams: Streams, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the terminal: there is none"):
         await streams.view.hand_over(["vi"], tmp_path)
 
 
@@ -101,22 +101,22 @@ REQUEST = PermissionRequest(("shell",), "run_shell in here", "make")
 
 
 class Answers:
-    """Lines that somebody has ready."""
+    """A source with prepared answers."""
 
     def __init__(self, *lines: str | None) -> None:
         self._lines = list(lines)
         self.asked: list[str] = []
         self.is_lent = False
 
-    async def answer(self, lead: str) -> str | None:
-        self.asked.append(lead)
+    async def read_answer(self, prompt: str) -> str | None:
+        self.asked.append(prompt)
         return self._lines.pop(0)
 
-    def set_aside(self) -> None:
-        self.asked.append("aside")
+    def hold_typed_ahead(self) -> None:
+        self.asked.append("hold")
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
+    def lend_terminal(self) -> Iterator[None]:
         self.is_lent = True
         yield
         self.is_lent = False
@@ -127,8 +127,8 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "21")
 
 
-def test_an_answer_is_written_by_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    view = AskingView(Answers())
+def test_answer_is_written_in_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    view = InteractiveView(Answers())
     view.event(AnswerDelta("one\ntw"))
     assert capsys.readouterr().out == "one\n"
     view.event(AnswerDelta("o"))
@@ -136,8 +136,8 @@ def test_an_answer_is_written_by_whole_lines(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "two\n"
 
 
-def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
-    view = AskingView(Answers())
+def test_prose_is_wrapped_and_code_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    view = InteractiveView(Answers())
     code = "```\nreturn one + two + three\n```\n"
     view.event(TurnStarted("m"))
     view.event(AnswerDelta(f"one two three four five\n{code}one two three four five"))
@@ -146,43 +146,43 @@ def test_prose_breaks_between_words_and_code_not_at_all(capsys: pytest.CaptureFi
     assert capsys.readouterr().out == prose + code + prose
 
 
-def test_thoughts_break_between_words_at_the_width_that_the_terminal_has_by_then(
+def test_thoughts_are_wrapped_at_the_current_width(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view = AskingView(Answers(), Verbosity(thinking=True))
+    view = InteractiveView(Answers(), Verbosity(thinking=True))
     monkeypatch.setenv("COLUMNS", "11")
     view.event(ThoughtDelta("one two\nthree four"))
     view.event(ASKING_FINISHED)
     assert capsys.readouterr().err == "  one two\n  three\n  four\n"
 
 
-async def test_a_question_is_put_until_the_answer_is_clear(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_permission_question_is_repeated_until_the_answer_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Answers("what?", "y")
-    decision = await AskingView(lines).ask_permission(REQUEST)
-    assert (decision.answer, lines.asked) == ("once", ["aside", "allow? ", "allow? "])
+    decision = await InteractiveView(lines).ask_permission(REQUEST)
+    assert (decision.answer, lines.asked) == ("once", ["hold", "allow? ", "allow? "])
     assert "$ make" in capsys.readouterr().out
 
 
-async def test_what_was_typed_before_a_question_is_set_aside() -> None:
+async def test_text_typed_before_a_question_is_held() -> None:
     lines = Answers("n")
-    assert not await AskingView(lines).confirm("Delete it?")
-    assert lines.asked == ["aside", "> "]
+    assert not await InteractiveView(lines).confirm("Delete it?")
+    assert lines.asked == ["hold", "> "]
 
 
-async def test_a_program_gets_the_terminal_and_its_failure_is_told(
+async def test_program_gets_the_terminal_and_its_failure_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    view = AskingView(Answers())
+    view = InteractiveView(Answers())
     assert await view.hand_over(["sh", "-c", "exit 3"], tmp_path) == 3
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "true")
     assert await view.edit(tmp_path / "file", 1)
     monkeypatch.setenv("EDITOR", "no-such-editor")
     assert not await view.edit(tmp_path / "file", 1)
-    assert "There is no editor" in capsys.readouterr().err
+    assert "Cannot find the\neditor\n'no-such-editor'.\n" in capsys.readouterr().err
 
 
-async def test_the_end_of_the_lines_is_a_no() -> None:
-    view = AskingView(Answers(None, None))
+async def test_end_of_input_answers_no() -> None:
+    view = InteractiveView(Answers(None, None))
     assert not await view.confirm("Delete it?")
     assert (await view.ask_permission(REQUEST)).answer == "no"

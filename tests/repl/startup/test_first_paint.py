@@ -1,4 +1,4 @@
-"""The first screen: what is painted early is what the prompt draws, and the terminal ends up as it was."""
+"""Tests of the first screen and of the keys typed before the prompt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aloop.config import Settings
 from repl.options import ShellOptions
 from repl.output.screen import Screen
 from repl.shell import Shell
-from repl.startup import first_paint as early_keys
+from repl.startup import first_paint
 from repl.startup.first_paint import EarlyKeys, early_screen, first_screen
 from tests.repl.terminal import Terminal
 
@@ -31,7 +31,7 @@ def new_session(model: str | None = None) -> ShellOptions:
 
 @contextmanager
 def on_terminal() -> Iterator[int]:
-    """Make the standard streams one end of a pseudo-terminal, and yield the other."""
+    """Make the standard streams one end of a pseudo-terminal; yield the other end."""
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     with (
@@ -45,7 +45,7 @@ def on_terminal() -> Iterator[int]:
 
 
 def written_to(terminal: int) -> str:
-    """Return all that was written so far: a terminal hands it on in pieces, each when it comes to it."""
+    """Return all that was written so far, which a terminal delivers in pieces."""
     end = b"\x1b[0n"
     os.write(sys.stdout.fileno(), end)
     data = b""
@@ -57,7 +57,7 @@ def written_to(terminal: int) -> str:
 @pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("model", [None, "claude-sonnet-5-5"])
-async def test_what_is_painted_is_what_the_prompt_draws_cell_by_cell(
+async def test_first_screen_equals_the_drawn_prompt_cell_by_cell(
     columns: int, is_first: bool, model: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options, painted, drawn = new_session(model), Terminal(columns), Terminal(columns)
@@ -86,19 +86,19 @@ async def test_what_is_painted_is_what_the_prompt_draws_cell_by_cell(
     ],
     ids=["resuming", "narrow", "wide letters"],
 )
-def test_what_can_not_be_known_yet_is_not_painted(options: ShellOptions, columns: int) -> None:
+def test_unpredictable_prompt_is_not_painted_early(options: ShellOptions, columns: int) -> None:
     assert first_screen(options, columns) == ""
 
 
 def read_until(terminal: int, end: bytes) -> str:
-    """Return what was written up to ``end``, which must be the last of it."""
+    """Return the text written up to ``end``, which must be its last part."""
     data = b""
     while not data.endswith(end):
         data += os.read(terminal, 65_536)
     return data.removesuffix(end).decode()
 
 
-def test_keys_are_kept_for_the_prompt_and_the_terminal_is_as_it_was() -> None:
+def test_early_keys_go_to_the_prompt_and_terminal_modes_are_restored() -> None:
     with on_terminal() as terminal:
         before = termios.tcgetattr(sys.stdin.fileno())
         with early_screen(new_session()) as early:
@@ -107,7 +107,7 @@ def test_keys_are_kept_for_the_prompt_and_the_terminal_is_as_it_was() -> None:
             read_until(terminal, b"typed")
             os.write(terminal, b"\r\x03more")
             typed = [early.take_over(), early.typed]
-            # What has come too late for that waits in the terminal.
+            # Keys that came too late are still in the terminal.
             rest = len("typed\r\x03more") - len(early.typed)
             typed.append(b"".join(os.read(sys.stdin.fileno(), 1) for _ in range(rest)).decode())
             assert (typed[0], "".join(map(str, typed[1:]))) == (True, "typed\r\x03more")
@@ -118,7 +118,7 @@ def test_keys_are_kept_for_the_prompt_and_the_terminal_is_as_it_was() -> None:
         assert written_to(terminal) == ""
 
 
-def test_what_the_terminal_has_shown_before_the_first_paint_makes_way_for_it() -> None:
+def test_echoed_keys_are_cleared_by_the_first_paint() -> None:
     screen = Terminal()
     with on_terminal() as terminal:
         os.write(terminal, b"typed")
@@ -129,7 +129,7 @@ def test_what_the_terminal_has_shown_before_the_first_paint_makes_way_for_it() -
     assert screen.screen[0].startswith("aloop")
 
 
-def test_a_start_that_is_ended_while_it_paints_clears_its_prompt_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_during_the_first_paint_clears_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     def ended(*_: object) -> None:
         raise SystemExit
 
@@ -140,7 +140,7 @@ def test_a_start_that_is_ended_while_it_paints_clears_its_prompt_away(monkeypatc
         assert written_to(terminal).endswith("\r\x1b[J\x1b[?2004l")
 
 
-def test_letters_are_shown_as_they_are_typed_up_to_the_first_key_that_is_more_than_that() -> None:
+def test_early_letters_are_shown_up_to_the_first_other_key() -> None:
     screen = Terminal()
     with on_terminal() as terminal, early_screen(new_session()) as early:
         for keys, echo in (("Hello", "o"), ("\x7f", "\b \b"), ("!", "!"), ("\x1b[D?", ""), ("more", "")):
@@ -152,7 +152,7 @@ def test_letters_are_shown_as_they_are_typed_up_to_the_first_key_that_is_more_th
         assert screen.screen[-1].startswith("offline")
 
 
-def test_no_more_letters_are_shown_than_fit_and_none_that_may_be_wide() -> None:
+def test_early_letters_are_shown_only_as_far_as_they_fit() -> None:
     with on_terminal() as terminal, early_screen(new_session()) as early:
         written_to(terminal)
         os.write(terminal, b"x" * 77 + b"end")
@@ -167,10 +167,8 @@ def test_no_more_letters_are_shown_than_fit_and_none_that_may_be_wide() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_a_character_of_which_only_the_beginning_was_read_is_read_whole(
-    cut: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(early_keys, "_REST_SECONDS", 60)
+def test_partly_read_character_is_completed(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_paint, "_REST_SECONDS", 60)
     ours, theirs = os.openpty()
     tty.setraw(theirs)
     character = "😀".encode()
@@ -186,7 +184,7 @@ def test_a_character_of_which_only_the_beginning_was_read_is_read_whole(
     os.close(theirs)
 
 
-def test_a_terminal_that_goes_away_ends_the_reading() -> None:
+def test_closed_terminal_ends_the_early_reading() -> None:
     ours, theirs = os.openpty()
     keys = EarlyKeys(theirs, theirs, 10)
     os.close(ours)
@@ -194,7 +192,7 @@ def test_a_terminal_that_goes_away_ends_the_reading() -> None:
     os.close(theirs)
 
 
-def test_ctrl_c_ends_a_start_that_has_no_prompt_to_show_yet() -> None:
+def test_ctrl_c_is_a_signal_while_no_prompt_is_painted() -> None:
     with on_terminal() as terminal, early_screen(replace(new_session(), resume="")) as early:
         assert not early.take_over()
         flags = termios.tcgetattr(sys.stdin.fileno())[3]
@@ -204,7 +202,7 @@ def test_ctrl_c_ends_a_start_that_has_no_prompt_to_show_yet() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_start_that_is_ended_clears_its_prompt_away(number: signal.Signals) -> None:
+def test_signal_during_the_start_clears_the_prompt(number: signal.Signals) -> None:
     screen, handler = Terminal(), signal.getsignal(number)
     with on_terminal() as terminal:
         before = termios.tcgetattr(sys.stdin.fileno())
@@ -218,6 +216,6 @@ def test_a_start_that_is_ended_clears_its_prompt_away(number: signal.Signals) ->
     assert ">" not in "".join(screen.screen)
 
 
-def test_a_named_folder_is_told_at_the_first_start(tmp_path: Path) -> None:
+def test_first_start_shows_the_named_sessions_folder(tmp_path: Path) -> None:
     options = replace(new_session(), sessions_dir=tmp_path / "kept\x1b[2J")
     assert f"saved in {tmp_path}/kept^[[2J" in first_screen(options, 80)

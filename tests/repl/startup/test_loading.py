@@ -1,4 +1,4 @@
-"""What stands between Enter and the prompt: prompt_toolkit, and neither commands nor engine."""
+"""Test of the imports before the first prompt: prompt_toolkit, but no commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SLOW = ("aloop.agent", "aloop.memory", "aloop.llm", "anthropic", "jsonschema", "
 NOT_YET = ("argparse", "commands.builtin", "difflib", "json")
 
 
-def test_the_prompt_is_drawn_before_anything_slow_is_loaded() -> None:
+def test_prompt_imports_nothing_slow() -> None:
     loaded = f"(name for name in {SLOW + NOT_YET} if name in sys.modules)"
     code = f"import sys, repl.shell, repl.output.renderer; print(*{loaded})"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

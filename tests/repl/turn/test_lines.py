@@ -1,4 +1,4 @@
-""""""
+"""Tool calls and thinking as lines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from commands.context import Verbosity
 from repl.output.styled import Line, Style, to_text
 from repl.plain.views import PlainView
 from repl.task_report import Progress
-from repl.turn import lines as unfolded
-from repl.turn.lines import argument_lines, call_lines, finished_line, started_text, whole_result_lines
+from repl.turn.lines import (
+    MOST_RESULT_LINES,
+    argument_lines,
+    call_lines,
+    finished_line,
+    started_text,
+    whole_result_lines,
+)
 
 CALL = ToolCall("call_1", "calculator", "{}")
 
@@ -23,30 +29,30 @@ def finished(text: str, headline: str = "2+2", *, is_error: bool = False) -> Too
     return ToolFinished(CALL, headline, ToolResult(text, is_error), 0.12)
 
 
-def test_a_tool_is_one_line_with_its_argument_its_time_and_its_result() -> None:
+def test_finished_line_shows_argument_time_and_result() -> None:
     assert to_text([finished_line(finished("4"))]) == "● calculator 2+2 … 0.1s → 4\n"
 
 
-def test_of_a_long_result_only_the_first_line_is_told() -> None:
+def test_finished_line_shows_the_first_line_of_a_long_result() -> None:
     assert to_text([finished_line(finished("4\nand more"))]) == "● calculator 2+2 … 0.1s → 4 …\n"
 
 
-def test_a_result_can_not_bring_codes_or_lines_along() -> None:
+def test_finished_line_shows_escape_codes_as_text_on_one_line() -> None:
     shown = to_text([finished_line(finished("\x1b[2J" + "x" * 500, headline="a\nb"))])
     assert shown.count("\n") == 1
     assert "\x1b" not in shown
     assert len(shown) < 300
 
 
-def test_no_result_is_told_as_nothing() -> None:
-    assert to_text([finished_line(finished("", headline=""))]) == "● calculator … 0.1s → (nothing)\n"
+def test_finished_line_of_an_empty_result_shows_no_output() -> None:
+    assert to_text([finished_line(finished("", headline=""))]) == "● calculator … 0.1s → (no output)\n"
 
 
-def test_a_failure_stands_out() -> None:
+def test_finished_line_of_a_failure_is_styled_bad() -> None:
     assert finished_line(finished("no", is_error=True))[-1] == (Style.BAD, "no")
 
 
-def test_a_running_tool_is_told_by_name_and_argument() -> None:
+def test_started_text_shows_name_and_argument() -> None:
     assert started_text(ToolStarted(CALL, "2+2")) == "calculator 2+2"
 
 
@@ -54,7 +60,7 @@ def rows(lines: list[Line]) -> list[str]:
     return to_text(lines).splitlines()
 
 
-def test_each_argument_has_a_line_or_more() -> None:
+def test_argument_lines_has_at_least_a_line_per_argument() -> None:
     call = ToolCall("1", "write_file", '{"path": "a", "text": "one\\ntwo\\u001b[2J", "limit": 3, "deep": {"a": [1]}}')
     assert rows(argument_lines(call)) == [
         "  path: a",
@@ -65,20 +71,20 @@ def test_each_argument_has_a_line_or_more() -> None:
     ]
 
 
-def test_arguments_that_are_no_object_are_shown_as_they_are() -> None:
+def test_argument_lines_shows_invalid_arguments_as_text() -> None:
     assert rows(argument_lines(ToolCall("1", "x", '{"broken'))) == ['  {"broken']
     assert rows(argument_lines(ToolCall("1", "x", "[" * 100_000)))[0].startswith("  [[[")
     assert rows(argument_lines(ToolCall("1", "x", ""))) == []
 
 
-def test_a_very_long_result_is_cut_and_says_so() -> None:
+def test_whole_result_lines_cuts_a_very_long_result() -> None:
     shown = rows(whole_result_lines("\n".join(map(str, range(500)))))
-    assert len(shown) == unfolded.MOST_RESULT_LINES
+    assert len(shown) == MOST_RESULT_LINES
     assert shown[-1] == "  … 301 more lines"
     assert len(rows(whole_result_lines("x" * 10_000))[0]) < 1_100
 
 
-def test_the_calls_of_a_turn_come_with_their_results() -> None:
+def test_call_lines_shows_calls_with_their_results() -> None:
     calls = (ToolCall("1", "first", '{"a": "b"}'), ToolCall("2", "second"))
     messages = [
         LLMMessage("user", "Do it"),
@@ -96,23 +102,23 @@ EVENTS = (
     AnswerDelta("So."),
     TurnEnded("completed", kept=True, usage=Usage(), seconds=1.0),
 )
-UNFOLDED = "● read_file a.txt … 0.1s → one …\n  path: a.txt\n  one\n  two\n"
+VERBOSE_LINES = "● read_file a.txt … 0.1s → one …\n  path: a.txt\n  one\n  two\n"
 
 
 @pytest.mark.parametrize("thinking", [True, False])
-def test_without_a_screen_a_thought_is_told_once_it_is_whole(thinking: bool) -> None:
+def test_plain_view_shows_thinking_once_it_is_complete(thinking: bool) -> None:
     out, err = io.StringIO(), io.StringIO()
     view = PlainView(out, err, Verbosity(verbose=True, thinking=thinking))
     for event in EVENTS:
         view.event(event)
-    assert err.getvalue() == ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + UNFOLDED
+    assert err.getvalue() == ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + VERBOSE_LINES
     assert out.getvalue() == "So.\n"
 
 
 @pytest.mark.parametrize("thinking", [True, False])
-def test_a_task_tells_it_beside_the_answer(thinking: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_task_progress_shows_thinking_on_standard_error(thinking: bool, capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(Verbosity(verbose=True, thinking=thinking))
     for event in EVENTS:
-        progress.tell(event)
+        progress.show(event)
     out, err = capsys.readouterr()
-    assert (out, err) == ("", ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + UNFOLDED)
+    assert (out, err) == ("", ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + VERBOSE_LINES)

@@ -1,4 +1,4 @@
-"""The words of a question of consent, and of its answer."""
+"""The permission question and its answers."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
         ("n: first\nsecond", PermissionDecision("no", "first\nsecond")),
     ],
 )
-def test_an_answer_means_what_it_says(answer: str, decision: PermissionDecision) -> None:
+def test_decide_reads_clear_answers(answer: str, decision: PermissionDecision) -> None:
     assert decide(answer) == decision
 
 
 @pytest.mark.parametrize("answer", ["", " ", "yy", "yes please", "ya", "ok", "nope", "all", "v", "1"])
-def test_an_answer_that_is_not_clear_is_none(answer: str) -> None:
+def test_decide_returns_none_for_unclear_answers(answer: str) -> None:
     assert decide(answer) is None
 
 
-def test_a_diff_is_shown_line_by_line_in_the_colours_of_what_it_does() -> None:
+def test_diff_lines_are_coloured_by_their_first_character() -> None:
     lines = detail_lines(PermissionRequest(("write",), "edit_file a", DIFF, "diff"))
     assert [span[0] for (span,) in lines] == [Style.QUIET] * 2 + [Style.ACCENT, Style.BAD, Style.GOOD, Style.QUIET]
     assert to_text(lines).splitlines()[3:5] == ["  -old", "  +new"]
 
 
-def test_a_command_is_shown_whole_with_its_line_ends() -> None:
+def test_question_shows_a_command_with_its_line_breaks() -> None:
     lines = question_lines(PermissionRequest(("shell",), "run_shell in /work", "make \\\n  all"))
     assert to_text(lines) == "● run_shell in /work\n  $ make \\\n      all\n"
 
 
-def test_what_would_hide_a_part_of_the_command_is_made_visible() -> None:
+def test_question_makes_control_characters_visible() -> None:
     request = PermissionRequest(("shell",), "run_shell\x1b[2J", "rm -rf /\x1b[2K\recho hello \u202e\x07")
     text = to_ansi(question_lines(request), colour=False)
     for control in ("\x1b[2", "\r", "\u202e", "\x07"):
@@ -53,16 +53,16 @@ def test_what_would_hide_a_part_of_the_command_is_made_visible() -> None:
     assert "rm -rf /^[[2K^Mecho hello <U+202E>^G" in text
 
 
-def test_of_very_much_the_beginning_is_shown_and_how_much_more_there_is() -> None:
+def test_question_cuts_long_details_with_a_count() -> None:
     request = PermissionRequest(("write",), "write_file a", "\n".join(map(str, range(MOST_LINES + 5))), "diff")
     shown = to_text(question_lines(request)).splitlines()
     assert len(shown) == MOST_LINES + 2
-    assert shown[-1] == "  … 5 more lines: v shows all of it"
+    assert shown[-1] == "  … 5 more lines; v shows all of them"
 
 
-def test_the_choices_name_what_a_lasting_yes_is_for_and_fit_the_screen() -> None:
+def test_choices_name_the_kinds_and_fit_the_screen() -> None:
     request = PermissionRequest(("write", "outside"), "write_file /x", "+x", "diff")
-    assert "a yes to all file changes and paths outside of this session" in choices(request)
+    assert "a yes to all file changes and outside paths in this session" in choices(request)
     assert len(choices(PermissionRequest(("shell",), "", ""))) < 80
 
 
@@ -70,10 +70,10 @@ def test_the_choices_name_what_a_lasting_yes_is_for_and_fit_the_screen() -> None
     ("decision", "text"),
     [
         (PermissionDecision("once"), "  allowed\n"),
-        (PermissionDecision("session"), "  allowed, with all commands of this session\n"),
+        (PermissionDecision("session"), "  allowed for all commands in this session\n"),
         (PermissionDecision("no"), "  refused\n"),
         (PermissionDecision("no", "not\nnow"), "  refused: not now\n"),
     ],
 )
-def test_what_was_decided_stays_to_be_seen(decision: PermissionDecision, text: str) -> None:
+def test_decision_line_shows_the_decision(decision: PermissionDecision, text: str) -> None:
     assert to_text([decision_line(PermissionRequest(("shell",), "run_shell", "make"), decision)]) == text

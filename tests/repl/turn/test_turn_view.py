@@ -1,4 +1,4 @@
-"""A turn on a terminal, event by event; no application is running, so that only what is printed is seen."""
+"""A turn on a terminal, event by event, without a running application."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def stage() -> Stage:
     return Stage()
 
 
-async def test_an_answer_is_rendered_once_it_is_whole(stage: Stage) -> None:
+async def test_answer_is_rendered_once_complete(stage: Stage) -> None:
     stage.live.begin("")
     stage.show(TurnStarted("m"), AnswerDelta("**one**\n\ntw"), AnswerDelta("o"))
     assert stage.terminal.screen == []
@@ -57,7 +57,7 @@ async def test_an_answer_is_rendered_once_it_is_whole(stage: Stage) -> None:
     assert stage.terminal.screen == ["one", "", "two"]
 
 
-async def test_what_is_waited_for_stands_in_the_status_until_it_is_over(stage: Stage) -> None:
+async def test_status_shows_the_reason_for_a_wait_until_it_ends(stage: Stage) -> None:
     stage.live.begin("")
     stage.show(TurnStarted("m"), Waiting("loading Toy"))
     assert stage.live.status.startswith("loading Toy")
@@ -69,7 +69,7 @@ async def test_what_is_waited_for_stands_in_the_status_until_it_is_over(stage: S
     assert stage.live.status.startswith("waiting for the answer")
 
 
-async def test_a_finished_block_is_printed_within_a_frame_and_the_rest_is_live(stage: Stage) -> None:
+async def test_finished_block_is_printed_and_the_rest_is_live(stage: Stage) -> None:
     stage.show(TurnStarted("m"), AnswerDelta("one\n\ntwo is not"))
     await stage.terminal.wait_for("one")
     assert stage.terminal.screen == ["one"]
@@ -79,17 +79,17 @@ async def test_a_finished_block_is_printed_within_a_frame_and_the_rest_is_live(s
     assert not stage.live.has_tail
 
 
-async def test_a_wait_to_try_again_is_counted_down_below_what_was_read(stage: Stage) -> None:
+async def test_status_counts_down_to_a_retry_below_the_partial_answer(stage: Stage) -> None:
     stage.live.begin("")
     error = ServerFailed("The API is overloaded (529). Try again in a minute.")
     stage.show(TurnStarted("m"), AnswerDelta("Once upon"), Retrying(error, 2, 5, 4.0, 2.3))
     assert stage.terminal.screen == ["Once upon"]
-    assert stage.live.status == "The API is overloaded (529): again in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
+    assert stage.live.status == "The API is overloaded (529): retry in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
     stage.show(Retrying(error, 2, 5, 4.0, 0))
     assert stage.live.status.startswith("waiting for the answer")
 
 
-async def test_a_summary_on_its_way_is_told(stage: Stage) -> None:
+async def test_status_shows_a_running_compaction(stage: Stage) -> None:
     stage.live.begin("")
     stage.show(Compacting(34))
     assert stage.live.status.startswith("summarising 34 older messages")
@@ -99,7 +99,7 @@ async def test_a_summary_on_its_way_is_told(stage: Stage) -> None:
     assert stage.live.status.startswith("waiting for the answer")
 
 
-async def test_tools_are_lines_of_their_own_parted_from_text(stage: Stage) -> None:
+async def test_tool_lines_are_separated_from_text(stage: Stage) -> None:
     result = ToolFinished(CALL, "2+2", ToolResult("4"), 0.1)
     stage.show(TurnStarted("m"), AnswerDelta("Let me see."), FINISHED, ToolStarted(CALL, "2+2"), result, result)
     stage.show(AnswerDelta("It is 4."), FINISHED, ENDED)
@@ -107,7 +107,7 @@ async def test_tools_are_lines_of_their_own_parted_from_text(stage: Stage) -> No
     assert stage.terminal.screen == ["Let me see.", "", step, step, "", "It is 4."]
 
 
-async def test_the_status_follows_the_turn(stage: Stage) -> None:
+async def test_status_follows_the_events_of_a_turn(stage: Stage) -> None:
     stage.live.begin("")
     seen = []
     for event in (TurnStarted("m"), ThoughtDelta("hm"), AnswerDelta("text"), FINISHED, ToolStarted(CALL, "2+2")):
@@ -117,37 +117,37 @@ async def test_the_status_follows_the_turn(stage: Stage) -> None:
     assert seen == [waiting, "thinking", "answering", waiting, "● calculator 2+2"]
 
 
-async def test_a_tool_that_was_stopped_leaves_a_line(stage: Stage) -> None:
+async def test_stopped_tool_leaves_a_line(stage: Stage) -> None:
     stage.show(TurnStarted("m"), ToolStarted(CALL, "2+2"), ENDED)
     assert stage.terminal.screen == ["● calculator 2+2 … stopped"]
 
 
-async def test_a_step_wider_than_the_screen_stays_one_line(stage: Stage) -> None:
+async def test_tool_line_wider_than_the_screen_is_cut(stage: Stage) -> None:
     stage.show(TurnStarted("m"), ToolFinished(CALL, "2+2", ToolResult("日本" * 90), 0.1))
     assert len(stage.terminal.screen) == 1
 
 
-async def test_a_notice_comes_after_what_was_said_before_it(stage: Stage) -> None:
-    stage.show(TurnStarted("m"), AnswerDelta("text"), Notice("Something was mended."))
-    assert stage.terminal.screen == ["text", "Something was mended."]
+async def test_notice_is_printed_after_the_text_before_it(stage: Stage) -> None:
+    stage.show(TurnStarted("m"), AnswerDelta("text"), Notice("Something was repaired."))
+    assert stage.terminal.screen == ["text", "Something was repaired."]
 
 
-def test_what_is_heard_is_estimated_until_it_is_counted() -> None:
+def test_token_count_is_estimated_until_counted() -> None:
     tokens = TokenCount()
     assert tokens.text == ""
-    tokens.hear("x" * 40)
+    tokens.add("x" * 40)
     assert tokens.text == "~10 tokens"
     tokens.count(Usage(output_tokens=12))
     assert tokens.text == "12 tokens"
-    tokens.hear("x" * 8_000)
+    tokens.add("x" * 8_000)
     assert tokens.text == "~2.0k tokens"
     tokens.begin()
     assert tokens.text == ""
 
 
-def test_without_a_count_the_estimate_stays() -> None:
+def test_token_count_keeps_the_estimate_without_usage() -> None:
     tokens = TokenCount()
-    tokens.hear("x" * 40)
+    tokens.add("x" * 40)
     tokens.count(None)
     tokens.count(Usage())
     assert tokens.text == "~10 tokens"

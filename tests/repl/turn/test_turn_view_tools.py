@@ -1,4 +1,4 @@
-"""What tools do, as a turn on a terminal shows it; no application is running, so that only what is printed is seen."""
+"""Tools in a turn on a terminal, without a running application."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def stage() -> Stage:
     return stage
 
 
-async def test_a_change_that_nobody_was_asked_for_is_shown_when_it_is_done(stage: Stage) -> None:
+async def test_unasked_change_is_shown_when_finished(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF, "diff"))
     assert stage.terminal.screen == [
         "● edit_file a.txt … 0.1s → Changed a.txt: 1 line added, 1 removed.",
@@ -38,7 +38,7 @@ async def test_a_change_that_nobody_was_asked_for_is_shown_when_it_is_done(stage
     ]
 
 
-async def test_a_change_that_was_asked_for_is_shown_once(stage: Stage) -> None:
+async def test_diff_shown_in_the_question_is_not_repeated(stage: Stage) -> None:
     stage.display.show_question(
         PermissionRequest(("write",), "edit_file a.txt (+1 −1)", DIFF.partition("\n")[2], "diff")
     )
@@ -48,28 +48,28 @@ async def test_a_change_that_was_asked_for_is_shown_once(stage: Stage) -> None:
     assert sum("+new" in row for row in stage.terminal.screen) == 2
 
 
-async def test_of_a_large_change_the_beginning_is_shown(stage: Stage) -> None:
+async def test_large_diff_is_cut_to_its_start(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF + "\n+x" * 100, "diff"))
     rows = stage.terminal.scrollback.splitlines()
     assert (len(rows), rows[-1]) == (41, "  … 66 more lines")
 
 
-async def test_of_a_command_the_exit_code_and_the_end_are_shown(stage: Stage) -> None:
+async def test_command_shows_exit_code_and_last_lines(stage: Stage) -> None:
     printed = "\n".join(map(str, range(30)))
     stage.show(finished("run_shell", f"{printed}\n[exit code 1]", "output", is_error=True))
     assert stage.terminal.screen == [
         "● run_shell a.txt … 0.1s → exit code 1",
-        "  … 20 lines before that",
+        "  … 20 earlier lines",
         *(f"  {number}" for number in range(20, 30)),
     ]
 
 
-async def test_a_command_that_prints_nothing_is_one_line(stage: Stage) -> None:
+async def test_command_without_output_is_one_line(stage: Stage) -> None:
     stage.show(finished("run_shell", "[exit code 0]", "output"))
     assert stage.terminal.screen == ["● run_shell a.txt … 0.1s → exit code 0"]
 
 
-async def test_several_tools_at_once_are_counted_in_the_status(stage: Stage) -> None:
+async def test_status_counts_parallel_tools(stage: Stage) -> None:
     for number in range(3):
         stage.show(ToolStarted(call("read_file", number), f"{number}.txt"))
     assert stage.live.status.startswith("● read_file 0.txt and 2 more · ")
@@ -77,12 +77,12 @@ async def test_several_tools_at_once_are_counted_in_the_status(stage: Stage) -> 
     assert stage.live.status.startswith("● read_file 1.txt and 1 more · ")
 
 
-async def test_all_that_were_stopped_leave_a_line(stage: Stage) -> None:
+async def test_each_stopped_tool_leaves_a_line(stage: Stage) -> None:
     stage.show(ToolStarted(call("read_file", 1), "a"), ToolStarted(call("read_file", 2), "b"), ENDED)
     assert stage.terminal.screen == ["● read_file a … stopped", "● read_file b … stopped"]
 
 
-async def test_what_a_tool_had_printed_stays_when_it_is_stopped(stage: Stage) -> None:
+async def test_output_of_a_stopped_tool_is_printed(stage: Stage) -> None:
     output = "".join(f"{number}\n" for number in range(20)) + "10%\r20%\x1b[2J"
     stage.show(ToolStarted(call("run_shell"), "make"), ToolOutput(call("run_shell"), output), ENDED)
     assert stage.terminal.screen == [
@@ -92,15 +92,15 @@ async def test_what_a_tool_had_printed_stays_when_it_is_stopped(stage: Stage) ->
     ]
 
 
-async def test_the_output_of_a_tool_is_gone_from_above_the_prompt_when_it_ends(stage: Stage) -> None:
+async def test_live_output_disappears_when_its_tool_ends(stage: Stage) -> None:
     stage.show(ToolStarted(call("run_shell"), "make"), ToolOutput(call("run_shell"), "so far\n"))
     stage.show(finished("run_shell", "so far\n[exit code 0]", "output"), ENDED)
     assert not stage.live.has_tail
 
 
-async def test_while_a_person_thinks_the_status_says_so(stage: Stage) -> None:
+async def test_status_asks_for_the_answer_to_a_question(stage: Stage) -> None:
     stage.show(ToolStarted(call("run_shell"), "make"))
     stage.display.show_question(PermissionRequest(("shell",), "run_shell", "make"))
-    assert stage.live.status.startswith("waiting for you")
-    stage.display.answered()
+    assert stage.live.status.startswith("waiting for your decision")
+    stage.display.end_question()
     assert stage.live.status.startswith("● run_shell make")

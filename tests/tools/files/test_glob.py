@@ -1,7 +1,4 @@
-"""File name patterns, matched a part at a time.
-
-Walks through folders.
-"""
+"""File name patterns, and walks through folders."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ def matches(pattern: str, path: str, *, hidden: bool = False) -> bool:
         ("**/**/**/x", "x"),
     ],
 )
-def test_a_pattern_matches(pattern: str, path: str) -> None:
+def test_pattern_matches(pattern: str, path: str) -> None:
     assert matches(pattern, path)
 
 
@@ -58,33 +55,33 @@ def test_a_pattern_matches(pattern: str, path: str) -> None:
         ("**/*.py", ".venv/a.py"),
     ],
 )
-def test_a_pattern_does_not_match(pattern: str, path: str) -> None:
+def test_pattern_does_not_match(pattern: str, path: str) -> None:
     assert not matches(pattern, path)
 
 
-def test_hidden_names_match_when_they_are_asked_for() -> None:
+def test_hidden_names_match_if_requested() -> None:
     assert matches("**/*.py", ".config/a.py", hidden=True)
 
 
 @pytest.mark.parametrize("pattern", ["/etc/*", "../*", "a/../../*", "~/x"])
-def test_a_pattern_that_leaves_its_folder_is_refused(pattern: str) -> None:
+def test_pattern_that_leaves_its_folder_is_refused(pattern: str) -> None:
     with pytest.raises(ToolError, match="leaves its folder"):
         Glob(pattern)
 
 
-def test_braces_that_stand_for_too_many_patterns_are_refused() -> None:
+def test_braces_with_too_many_alternatives_are_refused() -> None:
     with pytest.raises(ToolError, match="more than 64"):
         Glob("{a,b}" * 20)
 
 
-def test_whether_anything_below_can_match_is_known() -> None:
+def test_glob_knows_if_anything_below_can_match() -> None:
     glob = Glob("src/*.py")
-    assert glob.goes_on(glob.advance(glob.start, "src"))
-    assert not glob.goes_on(glob.advance(glob.advance(glob.start, "src"), "a.py"))
+    assert glob.can_match_below(glob.advance(glob.start, "src"))
+    assert not glob.can_match_below(glob.advance(glob.advance(glob.start, "src"), "a.py"))
     assert not glob.advance(glob.start, "docs")
 
 
-def test_stars_in_plenty_do_not_make_a_pattern_slow() -> None:
+def test_many_stars_do_not_make_a_pattern_slow() -> None:
     began = time.process_time()
     assert not matches("**/" * 200 + "*a" * 30 + "b", "/".join(["a" * 200] * 50))
     assert time.process_time() - began < 5
@@ -98,7 +95,7 @@ def names(found: Walk) -> list[str]:
     return [entry.relative for entry in found]
 
 
-def test_matches_come_sorted_with_each_folder_before_what_is_in_it(workspace: Workspace) -> None:
+def test_walk_is_sorted_with_each_folder_before_its_contents(workspace: Workspace) -> None:
     assert names(walk(workspace, "src/**")) == [
         "src",
         "src/app.py",
@@ -109,40 +106,40 @@ def test_matches_come_sorted_with_each_folder_before_what_is_in_it(workspace: Wo
     ]
 
 
-def test_folders_that_machines_fill_are_named_but_not_entered(workspace: Workspace) -> None:
+def test_ignored_folders_are_listed_but_not_entered(workspace: Workspace) -> None:
     found = names(walk(workspace, "**", hidden=True))
     assert {".git", "node_modules"} < set(found)
     assert not [name for name in found if name.startswith((".git/", "node_modules/"))]
 
 
-def test_links_are_found_and_not_followed(workspace: Workspace) -> None:
+def test_links_are_listed_but_not_followed(workspace: Workspace) -> None:
     (workspace.root / "round").symlink_to(".")
     found = {entry.relative: entry.kind for entry in walk(workspace, "**")}
     assert found["round"] == "link"
     assert not any(name.startswith("round/") for name in found)
 
 
-def test_folders_where_nothing_can_match_are_not_opened(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk_module, "MOST_VISITED", 6)  # the names in the root and no more
+def test_folders_without_possible_matches_are_not_opened(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk_module, "MOST_VISITED", 6)  # the names in the root
     found = walk(workspace, "*")
     assert names(found) == ["README.md", "empty.txt", "node_modules", "src"]
     assert found.exhausted
 
 
-def test_a_walk_that_is_too_long_ends_and_says_so(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_walk_stops_at_the_limit_and_adds_a_note(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk_module, "MOST_VISITED", 2)
     found = walk(workspace, "**", hidden=True)
     assert len(names(found)) == 2
-    assert "The walk ended after 2 names" in found.notes()[0]
+    assert "Stopped after 2 names." in found.notes()[0]
 
 
-def test_a_walk_that_nobody_waits_for_ends(workspace: Workspace) -> None:
+def test_walk_ends_when_told_to_stop(workspace: Workspace) -> None:
     stop = threading.Event()
     stop.set()
     assert names(Walk(workspace.root, Glob("**"), stop)) == []
 
 
-def test_a_folder_that_can_not_be_read_is_counted(tmp_path: Path) -> None:
+def test_unreadable_folder_is_counted(tmp_path: Path) -> None:
     found = Walk(tmp_path / "gone", Glob("**"), threading.Event())
     assert names(found) == []
-    assert found.notes() == ["[Folders that could not be read: 1.]"]
+    assert found.notes() == ["[Skipped 1 folder that could not be read.]"]

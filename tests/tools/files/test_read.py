@@ -1,7 +1,4 @@
-"""read_file and list_files.
-
-Looking outside the working directory: asked for by its real path, and allowed for just that.
-"""
+"""read_file and list_files, inside and outside the working directory."""
 
 from __future__ import annotations
 
@@ -18,12 +15,12 @@ from aloop.tools.files.search import SearchFiles
 from aloop.tools.files.workspace import Workspace
 
 
-async def test_a_file_is_read(workspace: Workspace) -> None:
+async def test_read_file_returns_the_lines(workspace: Workspace) -> None:
     result = await ReadFile(workspace).run({"path": "src/app.py"})
     assert result.text == "def main():\n    print('hello')"
 
 
-async def test_a_range_of_lines_is_read_also_when_json_made_the_numbers_fractions(workspace: Workspace) -> None:
+async def test_read_file_accepts_whole_floats_as_offset_and_limit(workspace: Workspace) -> None:
     result = await ReadFile(workspace).run({"path": "README.md", "offset": 2.0, "limit": 1.0})
     assert result.text == "hello world"
 
@@ -37,52 +34,52 @@ async def test_a_range_of_lines_is_read_also_when_json_made_the_numbers_fraction
         ("../x", "outside"),
     ],
 )
-async def test_what_can_not_be_read_is_a_tool_error(workspace: Workspace, path: str, reason: str) -> None:
+async def test_unreadable_path_raises_a_tool_error(workspace: Workspace, path: str, reason: str) -> None:
     with pytest.raises(ToolError, match=reason):
         await ReadFile(workspace).run({"path": path})
 
 
-async def test_a_folder_is_listed_without_hidden_names(workspace: Workspace) -> None:
+async def test_list_files_leaves_out_hidden_names(workspace: Workspace) -> None:
     result = await ListFiles(workspace).run({})
     assert result.text.splitlines() == ["README.md", "empty.txt", "node_modules/", "src/"]
 
 
-async def test_hidden_names_are_listed_when_asked_for(workspace: Workspace) -> None:
+async def test_list_files_shows_hidden_names_if_requested(workspace: Workspace) -> None:
     result = await ListFiles(workspace).run({"hidden": True})
     assert result.text.splitlines()[:2] == [".env", ".git/"]
 
 
-async def test_a_pattern_finds_files_at_any_depth(workspace: Workspace) -> None:
+async def test_list_files_pattern_matches_at_any_depth(workspace: Workspace) -> None:
     result = await ListFiles(workspace).run({"path": "src", "pattern": "**/*.py"})
     assert result.text.splitlines() == ["app.py", "deep/er/util.py"]
 
 
-async def test_links_and_odd_names_are_shown_for_what_they_are(workspace: Workspace) -> None:
+async def test_list_files_marks_links_and_escapes_line_breaks(workspace: Workspace) -> None:
     (workspace.root / "src" / "away").symlink_to("/etc")
     (workspace.root / "src" / "two\nlines").touch()
     result = await ListFiles(workspace).run({"path": "src"})
     assert result.text.splitlines() == ["app.py", "away (link)", "data.bin", "deep/", "two\\nlines"]
 
 
-async def test_nothing_to_list_is_said_in_words(workspace: Workspace) -> None:
+async def test_list_files_without_a_match_returns_a_message(workspace: Workspace) -> None:
     result = await ListFiles(workspace).run({"pattern": "*.zig"})
     assert result.text == "Nothing in '.' matches."
 
 
-async def test_a_long_list_is_cut_with_its_count(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_list_is_cut_with_a_note(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files_module, "MOST_LISTED", 2)
     result = await ListFiles(workspace).run({})
-    assert result.text.splitlines()[2:] == ["[The first 2 of 4: a narrower pattern shows the rest.]"]
+    assert result.text.splitlines()[2:] == ["[Showing the first 2 of 4 names. Use a narrower pattern to see the rest.]"]
 
 
-async def test_a_file_is_no_folder_to_list(workspace: Workspace) -> None:
+async def test_list_files_refuses_a_file(workspace: Workspace) -> None:
     with pytest.raises(ToolError, match="read_file"):
         await ListFiles(workspace).run({"path": "README.md"})
 
 
 @pytest.fixture
 def beside(workspace: Workspace) -> Path:
-    """A folder beside the working directory, with a file in it."""
+    """Return a folder next to the working directory, with a file in it."""
     folder = workspace.root.parent / "beside"
     folder.mkdir()
     (folder / "secret.txt").write_text("hello from outside\n")
@@ -90,11 +87,11 @@ def beside(workspace: Workspace) -> Path:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"path": "src"}, {"path": "."}])
-async def test_inside_nothing_is_asked(workspace: Workspace, arguments: Mapping[str, Any]) -> None:
+async def test_path_inside_needs_no_permission(workspace: Workspace, arguments: Mapping[str, Any]) -> None:
     assert (await ListFiles(workspace).prepare(arguments)).request is None
 
 
-async def test_outside_is_asked_with_the_real_path(workspace: Workspace, beside: Path) -> None:
+async def test_path_outside_asks_for_permission_with_the_real_path(workspace: Workspace, beside: Path) -> None:
     (workspace.root / "link").symlink_to("../beside/secret.txt")
     for path in ("../beside/secret.txt", "link", str(beside / "secret.txt")):
         action = await ReadFile(workspace).prepare({"path": path})
@@ -104,21 +101,21 @@ async def test_outside_is_asked_with_the_real_path(workspace: Workspace, beside:
         assert (await action.run(lambda _: None)).text == "hello from outside"
 
 
-async def test_whether_something_is_there_is_not_told_before_the_answer(workspace: Workspace) -> None:
+async def test_path_outside_is_not_checked_before_permission(workspace: Workspace) -> None:
     action = await ReadFile(workspace).prepare({"path": "../absent"})
     assert action.request is not None
-    with pytest.raises(ToolError, match="There is no"):
+    with pytest.raises(ToolError, match="does not exist"):
         await action.run(lambda _: None)
 
 
-async def test_a_folder_that_is_allowed_can_be_listed_and_searched(workspace: Workspace, beside: Path) -> None:
+async def test_permitted_folder_can_be_listed_and_searched(workspace: Workspace, beside: Path) -> None:
     listing = await ListFiles(workspace).prepare({"path": "../beside"})
     assert (await listing.run(lambda _: None)).text == "secret.txt"
     search = await SearchFiles(workspace).prepare({"path": "../beside", "pattern": "hello"})
     assert "secret.txt:1: hello from outside" in (await search.run(lambda _: None)).text
 
 
-async def test_what_was_allowed_is_the_path_that_was_shown(workspace: Workspace, beside: Path) -> None:
+async def test_permission_covers_only_the_path_that_was_shown(workspace: Workspace, beside: Path) -> None:
     (workspace.root / "link").symlink_to("../beside/secret.txt")
     action = await ReadFile(workspace).prepare({"path": "link"})
     (beside / "other.txt").write_text("not this one")

@@ -1,4 +1,4 @@
-"""The fence round the working directory."""
+"""The boundary of the working directory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aloop.tools.files.workspace import Workspace
 
 
 @pytest.fixture
-def fenced(tmp_path: Path) -> Workspace:
-    """A working directory with a file and a folder in it, and a secret beside it."""
+def bounded(tmp_path: Path) -> Workspace:
+    """Return a working directory with a file and a folder, next to a secret file."""
     root = tmp_path / "work"
     (root / "src").mkdir(parents=True)
     (root / "notes.txt").write_text("hello")
@@ -23,16 +23,16 @@ def fenced(tmp_path: Path) -> Workspace:
 
 
 @pytest.mark.parametrize("text", ["notes.txt", "./notes.txt", "src/../notes.txt", "src//..///notes.txt"])
-def test_a_path_inside_is_resolved(fenced: Workspace, text: str) -> None:
-    assert fenced.resolve(text) == fenced.root / "notes.txt"
+def test_path_inside_is_resolved(bounded: Workspace, text: str) -> None:
+    assert bounded.resolve(text) == bounded.root / "notes.txt"
 
 
-def test_an_absolute_path_inside_is_resolved(fenced: Workspace) -> None:
-    assert fenced.resolve(str(fenced.root / "src")) == fenced.root / "src"
+def test_absolute_path_inside_is_resolved(bounded: Workspace) -> None:
+    assert bounded.resolve(str(bounded.root / "src")) == bounded.root / "src"
 
 
-def test_the_directory_itself_is_inside(fenced: Workspace) -> None:
-    assert fenced.resolve(".") == fenced.root
+def test_directory_itself_is_inside(bounded: Workspace) -> None:
+    assert bounded.resolve(".") == bounded.root
 
 
 @pytest.mark.parametrize(
@@ -50,84 +50,84 @@ def test_the_directory_itself_is_inside(fenced: Workspace) -> None:
         "../absent",
     ],
 )
-def test_a_path_that_leads_out_is_refused_whether_or_not_it_exists(fenced: Workspace, text: str) -> None:
+def test_path_that_leads_out_is_refused_even_if_missing(bounded: Workspace, text: str) -> None:
     with pytest.raises(ToolError, match="outside the working directory"):
-        fenced.resolve(text)
+        bounded.resolve(text)
 
 
-def test_a_link_that_leads_out_is_refused(fenced: Workspace) -> None:
-    (fenced.root / "way-out").symlink_to("../secret.txt")
-    (fenced.root / "folder-out").symlink_to("..")
+def test_link_that_leads_out_is_refused(bounded: Workspace) -> None:
+    (bounded.root / "way-out").symlink_to("../secret.txt")
+    (bounded.root / "folder-out").symlink_to("..")
     for text in ("way-out", "folder-out", "folder-out/secret.txt", "folder-out/absent"):
         with pytest.raises(ToolError, match="outside the working directory"):
-            fenced.resolve(text)
+            bounded.resolve(text)
 
 
-def test_a_link_that_stays_inside_is_followed(fenced: Workspace) -> None:
-    (fenced.root / "link").symlink_to("notes.txt")
-    assert fenced.resolve("link") == fenced.root / "notes.txt"
+def test_link_that_stays_inside_is_followed(bounded: Workspace) -> None:
+    (bounded.root / "link").symlink_to("notes.txt")
+    assert bounded.resolve("link") == bounded.root / "notes.txt"
 
 
-def test_a_link_in_a_circle_is_refused_and_hides_no_way_out(fenced: Workspace) -> None:
-    (fenced.root / "loop").symlink_to("loop")
-    (fenced.root / "folder-out").symlink_to("..")
-    with pytest.raises(ToolError, match="circle"):
-        fenced.resolve("loop")
+def test_circular_link_is_refused_and_hides_no_escape(bounded: Workspace) -> None:
+    (bounded.root / "loop").symlink_to("loop")
+    (bounded.root / "folder-out").symlink_to("..")
+    with pytest.raises(ToolError, match="back to itself"):
+        bounded.resolve("loop")
     with pytest.raises(ToolError):
-        fenced.resolve("loop/../folder-out/secret.txt")
+        bounded.resolve("loop/../folder-out/secret.txt")
 
 
 @pytest.mark.parametrize(
     ("text", "reason"), [("", "empty"), (" ", "empty"), ("a\0b", "NUL"), ("a/" * 3000, "too long")]
 )
-def test_text_that_is_no_path_is_refused(fenced: Workspace, text: str, reason: str) -> None:
+def test_invalid_path_is_refused(bounded: Workspace, text: str, reason: str) -> None:
     with pytest.raises(ToolError, match=reason):
-        fenced.resolve(text)
+        bounded.resolve(text)
 
 
-def test_an_overlong_name_is_refused(fenced: Workspace) -> None:
-    with pytest.raises(ToolError, match="too long a name"):
-        fenced.resolve("a" * 300)
+def test_overlong_name_is_refused(bounded: Workspace) -> None:
+    with pytest.raises(ToolError, match="too long for a file name"):
+        bounded.resolve("a" * 300)
 
 
-def test_a_lone_surrogate_is_refused_like_any_missing_name(fenced: Workspace) -> None:
-    with pytest.raises(ToolError, match="There is no"):
-        fenced.resolve("a\ud800b")
+def test_lone_surrogate_is_refused_as_a_missing_name(bounded: Workspace) -> None:
+    with pytest.raises(ToolError, match="does not exist"):
+        bounded.resolve("a\ud800b")
 
 
-def test_a_missing_name_is_answered_with_those_near_it(fenced: Workspace) -> None:
-    with pytest.raises(ToolError, match=r"There is no 'Note\.txt'.* Did you mean 'notes\.txt'\?"):
-        fenced.resolve("Note.txt")
+def test_missing_name_suggests_similar_names(bounded: Workspace) -> None:
+    with pytest.raises(ToolError, match=r"'Note\.txt' does not exist\. Did you mean 'notes\.txt'\?"):
+        bounded.resolve("Note.txt")
 
 
-def test_a_file_used_as_a_folder_is_missing(fenced: Workspace) -> None:
-    with pytest.raises(ToolError, match="There is no"):
-        fenced.resolve("notes.txt/x")
+def test_path_below_a_file_does_not_exist(bounded: Workspace) -> None:
+    with pytest.raises(ToolError, match="does not exist"):
+        bounded.resolve("notes.txt/x")
 
 
-def test_a_home_inside_the_directory_is_inside(fenced: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(fenced.root))
-    assert fenced.resolve("~/notes.txt") == fenced.root / "notes.txt"
+def test_home_inside_the_directory_is_inside(bounded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(bounded.root))
+    assert bounded.resolve("~/notes.txt") == bounded.root / "notes.txt"
 
 
-def test_a_name_that_begins_with_a_tilde_is_a_name(fenced: Workspace) -> None:
-    (fenced.root / "~notes").touch()
-    assert fenced.resolve("~notes") == fenced.root / "~notes"
+def test_name_that_begins_with_a_tilde_is_a_file_name(bounded: Workspace) -> None:
+    (bounded.root / "~notes").touch()
+    assert bounded.resolve("~notes") == bounded.root / "~notes"
 
 
-def test_the_fence_can_be_taken_down(fenced: Workspace) -> None:
-    free = Workspace(fenced.root, allow_outside=True)
-    assert free.resolve("../secret.txt") == fenced.root.parent / "secret.txt"
-    assert free.show(fenced.root.parent / "secret.txt") == str(fenced.root.parent / "secret.txt")
+def test_allow_outside_removes_the_boundary(bounded: Workspace) -> None:
+    free = Workspace(bounded.root, allow_outside=True)
+    assert free.resolve("../secret.txt") == bounded.root.parent / "secret.txt"
+    assert free.show(bounded.root.parent / "secret.txt") == str(bounded.root.parent / "secret.txt")
 
 
-def test_a_directory_reached_by_a_link_is_taken_at_its_real_place(fenced: Workspace, tmp_path: Path) -> None:
-    (tmp_path / "alias").symlink_to(fenced.root)
-    assert Workspace(tmp_path / "alias").resolve(str(tmp_path / "alias" / "notes.txt")) == fenced.root / "notes.txt"
+def test_root_reached_by_a_link_is_resolved(bounded: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to(bounded.root)
+    assert Workspace(tmp_path / "alias").resolve(str(tmp_path / "alias" / "notes.txt")) == bounded.root / "notes.txt"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_a_folder_without_permission_is_said_to_be_one(fenced: Workspace) -> None:
-    (fenced.root / "src").chmod(0)
-    with pytest.raises(ToolError, match="no permission"):
-        fenced.resolve("src/x")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_folder_is_refused(bounded: Workspace) -> None:
+    (bounded.root / "src").chmod(0)
+    with pytest.raises(ToolError, match="Permission denied"):
+        bounded.resolve("src/x")

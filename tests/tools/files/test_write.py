@@ -1,7 +1,4 @@
-"""The tools that change files: what they ask, what they leave as it was, what they refuse.
-
-Replacing a text: exactly the one that is meant, and not a byte besides.
-"""
+"""write_file and edit_file: permission requests, preserved properties, refusals."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ def work(workspace: Workspace) -> Path:
     return workspace.root
 
 
-def left_overs(folder: Path) -> list[Path]:
+def temporary_files(folder: Path) -> list[Path]:
     return list(folder.glob(".*.tmp"))
 
 
@@ -46,12 +43,12 @@ async def edited(workspace: Workspace, path: str, old: str, new: str, **more: bo
     return (await EditFile(workspace).run({"path": path, "old_text": old, "new_text": new, **more})).text
 
 
-async def test_a_new_file_is_written_with_its_folders(workspace: Workspace, work: Path) -> None:
-    assert await written(workspace, "new/deep/a.txt", "one\ntwo\n") == "Wrote new/deep/a.txt: new, 2 lines."
+async def test_write_file_creates_missing_folders(workspace: Workspace, work: Path) -> None:
+    assert await written(workspace, "new/deep/a.txt", "one\ntwo\n") == "Created new/deep/a.txt (2 lines)."
     assert (work / "new/deep/a.txt").read_text() == "one\ntwo\n"
 
 
-async def test_the_question_shows_just_what_will_be_done_and_nothing_is_done_before(
+async def test_request_shows_the_diff_and_nothing_is_written_before_permission(
     workspace: Workspace, work: Path
 ) -> None:
     action, request = await prepared(WriteFile(workspace), {"path": "README.md", "content": "# A project\nbye\n"})
@@ -65,38 +62,38 @@ async def test_the_question_shows_just_what_will_be_done_and_nothing_is_done_bef
     assert result.form == "diff"
 
 
-async def test_an_edit_puts_one_text_for_another(workspace: Workspace, work: Path) -> None:
+async def test_edit_file_replaces_the_text(workspace: Workspace, work: Path) -> None:
     assert "-    print('hello')\n+    print('bye')" in await edited(workspace, "src/app.py", "'hello'", "'bye'")
     assert (work / "src/app.py").read_text() == "def main():\n    print('bye')\n"
 
 
-async def test_a_file_changed_between_question_and_answer_is_left_alone(workspace: Workspace, work: Path) -> None:
+async def test_file_changed_before_permission_is_left_alone(workspace: Workspace, work: Path) -> None:
     action, _ = await prepared(EditFile(workspace), {"path": "README.md", "old_text": "hello", "new_text": "bye"})
-    (work / "README.md").write_text("# Somebody else's\n")
-    with pytest.raises(ToolError, match="changed by somebody else"):
+    (work / "README.md").write_text("# Changed elsewhere\n")
+    with pytest.raises(ToolError, match="changed by another program"):
         await action.run(lambda _: None)
-    assert (work / "README.md").read_text() == "# Somebody else's\n"
-    assert not left_overs(work)
+    assert (work / "README.md").read_text() == "# Changed elsewhere\n"
+    assert not temporary_files(work)
 
 
-async def test_a_file_that_came_to_be_meanwhile_is_left_alone(workspace: Workspace, work: Path) -> None:
+async def test_file_created_before_permission_is_left_alone(workspace: Workspace, work: Path) -> None:
     action, _ = await prepared(WriteFile(workspace), {"path": "new.txt", "content": "mine"})
     (work / "new.txt").write_text("theirs")
-    with pytest.raises(ToolError, match="changed by somebody else"):
+    with pytest.raises(ToolError, match="changed by another program"):
         await action.run(lambda _: None)
     assert (work / "new.txt").read_text() == "theirs"
 
 
-async def test_a_path_that_leads_elsewhere_by_then_is_not_followed(workspace: Workspace, work: Path) -> None:
+async def test_path_redirected_by_a_new_link_is_not_followed(workspace: Workspace, work: Path) -> None:
     action, _ = await prepared(WriteFile(workspace), {"path": "src/new.txt", "content": "x"})
     (work / "src").rename(work / "old")
     (work / "src").symlink_to("..")
-    with pytest.raises(ToolError, match="leads elsewhere"):
+    with pytest.raises(ToolError, match="now leads to another file"):
         await action.run(lambda _: None)
     assert not (work.parent / "new.txt").exists()
 
 
-async def test_mode_line_ends_and_byte_order_mark_stay(workspace: Workspace, work: Path) -> None:
+async def test_mode_line_ends_and_byte_order_mark_are_kept(workspace: Workspace, work: Path) -> None:
     path = work / "run.bat"
     path.write_bytes(b"\xef\xbb\xbfecho a\r\necho b\r\n")
     path.chmod(0o750)
@@ -107,7 +104,7 @@ async def test_mode_line_ends_and_byte_order_mark_stay(workspace: Workspace, wor
     assert stat.S_IMODE(path.stat().st_mode) == 0o750
 
 
-async def test_a_new_file_has_the_mode_that_the_umask_leaves(workspace: Workspace, work: Path) -> None:
+async def test_new_file_has_the_mode_of_the_umask(workspace: Workspace, work: Path) -> None:
     before = os.umask(0o027)
     try:
         await written(workspace, "new.txt", "x")
@@ -116,21 +113,21 @@ async def test_a_new_file_has_the_mode_that_the_umask_leaves(workspace: Workspac
     assert stat.S_IMODE((work / "new.txt").stat().st_mode) == 0o640
 
 
-async def test_a_link_that_stays_inside_keeps_being_one(workspace: Workspace, work: Path) -> None:
+async def test_link_that_stays_inside_is_kept(workspace: Workspace, work: Path) -> None:
     (work / "link.md").symlink_to("README.md")
     await written(workspace, "link.md", "new\n")
     assert (work / "link.md").is_symlink()
     assert (work / "README.md").read_text() == "new\n"
 
 
-async def test_what_is_there_already_is_not_asked_for(workspace: Workspace) -> None:
+async def test_unchanged_contents_need_no_permission(workspace: Workspace) -> None:
     action = await WriteFile(workspace).prepare({"path": "README.md", "content": "# A project\nhello world\n"})
     assert action.request is None
     assert "nothing was changed" in (await action.run(lambda _: None)).text
 
 
 @pytest.mark.parametrize("path", ["src", "src/data.bin", "latin.txt", "socket", "README.md/x", "", "\0"])
-async def test_what_is_no_text_file_is_refused(workspace: Workspace, work: Path, path: str) -> None:
+async def test_path_that_is_not_a_text_file_is_refused(workspace: Workspace, work: Path, path: str) -> None:
     (work / "latin.txt").write_bytes("für".encode("latin-1"))
     with socket.socket(socket.AF_UNIX) as listening:
         os.chdir(work)
@@ -140,29 +137,29 @@ async def test_what_is_no_text_file_is_refused(workspace: Workspace, work: Path,
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
-async def test_a_file_that_is_write_protected_stays_so(workspace: Workspace, work: Path) -> None:
+async def test_write_protected_file_is_refused(workspace: Workspace, work: Path) -> None:
     (work / "README.md").chmod(0o444)
     with pytest.raises(ToolError, match="write-protected"):
         await written(workspace, "README.md", "x")
 
 
-async def test_a_file_too_large_is_refused(workspace: Workspace, work: Path) -> None:
+async def test_large_file_is_refused(workspace: Workspace, work: Path) -> None:
     (work / "large.txt").write_bytes(b"x" * 5_000_001)
     with pytest.raises(ToolError, match="too large"):
         await edited(workspace, "large.txt", "x", "y")
 
 
-async def test_text_that_would_make_the_file_a_binary_one_is_refused(workspace: Workspace) -> None:
+async def test_text_with_a_nul_character_is_refused(workspace: Workspace) -> None:
     with pytest.raises(ToolError, match="NUL"):
         await written(workspace, "a.txt", "a\0b")
 
 
-async def test_editing_what_is_not_there_tells_what_is_near(workspace: Workspace) -> None:
+async def test_editing_a_missing_file_suggests_similar_names(workspace: Workspace) -> None:
     with pytest.raises(ToolError, match=r"Did you mean 'README\.md'"):
         await edited(workspace, "READMEE.md", "a", "b")
 
 
-async def test_outside_takes_a_permission_of_its_own(workspace: Workspace, work: Path) -> None:
+async def test_path_outside_needs_a_second_permission(workspace: Workspace, work: Path) -> None:
     _, request = await prepared(WriteFile(workspace), {"path": "../beside.txt", "content": "x"})
     assert request.kinds == ("write", "outside")
     assert str(work.parent / "beside.txt") in request.detail
@@ -172,72 +169,72 @@ async def test_outside_takes_a_permission_of_its_own(workspace: Workspace, work:
 
 
 @pytest.mark.parametrize("path", [".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", ".aloop/sessions/x"])
-async def test_what_git_would_run_and_what_was_said_count_as_outside(workspace: Workspace, path: str) -> None:
+async def test_git_and_session_folders_count_as_outside(workspace: Workspace, path: str) -> None:
     _, request = await prepared(WriteFile(workspace), {"path": path, "content": "x"})
     assert request.kinds == ("write", "outside")
 
 
-async def test_a_link_that_leads_out_is_refused_with_where_it_leads(workspace: Workspace, work: Path) -> None:
+async def test_link_that_leads_out_is_refused_with_its_target(workspace: Workspace, work: Path) -> None:
     (work / "out").symlink_to("..")
     (work / "file-out").symlink_to("../beside.txt")
     for path in ("out/beside.txt", "file-out"):
-        with pytest.raises(ToolError, match=r"by a link\. Name '.*/beside\.txt'"):
+        with pytest.raises(ToolError, match=r"by a link\. Use the path '.*/beside\.txt'"):
             await written(workspace, path, "x")
     assert not (work.parent / "beside.txt").exists()
 
 
-async def test_a_disk_that_says_no_leaves_the_old_file_and_no_other(
+async def test_failed_write_leaves_the_old_file_and_no_temporary_file(
     workspace: Workspace, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ToolError, match="can not be written: No space left"):
+    with pytest.raises(ToolError, match="cannot be written: No space left"):
         await written(workspace, "README.md", "x")
     assert (work / "README.md").read_text() == "# A project\nhello world\n"
-    assert not left_overs(work)
+    assert not temporary_files(work)
 
 
-def test_the_only_place_is_changed() -> None:
+def test_replace_changes_the_only_match() -> None:
     assert replace_text("one\ntwo\nthree\n", "two", "2", "\n") == "one\n2\nthree\n"
 
 
-def test_what_looks_like_a_pattern_is_plain_text() -> None:
+def test_replace_takes_patterns_as_plain_text() -> None:
     assert replace_text("a.b a+b", "a+b", r"\1\g<0>", "\n") == r"a.b \1\g<0>"
 
 
-def test_a_text_that_is_there_twice_is_refused_with_its_lines() -> None:
+def test_ambiguous_text_is_refused_with_its_lines() -> None:
     with pytest.raises(ToolError, match=r"2 times \(lines 1, 3\).*replace_all"):
         replace_text("x\ny\nx\n", "x", "z", "\n")
     assert replace_text("x\ny\nx\n", "x", "z", "\n", everywhere=True) == "z\ny\nz\n"
 
 
-def test_places_that_overlap_are_in_doubt() -> None:
+def test_overlapping_matches_are_ambiguous() -> None:
     with pytest.raises(ToolError, match="2 times"):
         replace_text("aaa", "aa", "b", "\n")
 
 
-def test_a_text_that_is_not_there_is_refused_with_where_it_nearly_was() -> None:
+def test_missing_text_is_refused_with_the_nearest_line() -> None:
     with pytest.raises(ToolError, match="first line is at line 2"):
         replace_text("if x:\n    go()\n", "go()\nstop()", "", "\n")
-    with pytest.raises(ToolError, match=r"not in the file\. read_file"):
+    with pytest.raises(ToolError, match=r"not in the file\. Use read_file"):
         replace_text("a\n", "b", "c", "\n")
 
 
 @pytest.mark.parametrize(("old", "new"), [("", "x"), ("a", "a"), ("a\nb", "a\r\nb")])
-def test_a_change_that_is_none_is_refused(old: str, new: str) -> None:
+def test_replacement_without_effect_is_refused(old: str, new: str) -> None:
     with pytest.raises(ToolError):
         replace_text("a\nb\n", old, new, "\n")
 
 
-def test_line_ends_match_either_kind_and_are_written_as_the_file_has_them() -> None:
+def test_line_ends_match_either_kind_and_keep_the_style_of_the_file() -> None:
     assert replace_text("a\r\nb\r\nc\r\n", "a\nb", "x\ny\nz", "\r\n") == "x\r\ny\r\nz\r\nc\r\n"
     assert replace_text("a\r\nb\nc\n", "b\nc", "d", "\n") == "a\r\nd\n"
 
 
 @given(st.text("ab\r\n"), st.text("ab\r\n", min_size=1), st.text("xy"))
-def test_what_is_around_the_place_stays_to_the_byte(before: str, old: str, new: str) -> None:
+def test_replace_keeps_the_surrounding_bytes(before: str, old: str, new: str) -> None:
     old = f"<{old}>".replace("\r", "")
     text = f"{before}{old}{before}"
     assert replace_text(text, old, new, "\n") == f"{before}{new}{before}"

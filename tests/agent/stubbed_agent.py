@@ -1,4 +1,4 @@
-"""An agent that speaks to the stub over real HTTP, and is looked after by a test."""
+"""An agent that talks to the stub over real HTTP."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from aloop.agent.events import AgentEvent, Notice, ToolFinished
 from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.retry import RetryPolicy
-from aloop.memory import MemoryManager
+from aloop.memory import SessionLibrary
 from tests.agent.scripted import no_pause
 from tests.stub import StubServer
 
 
-class Patient:
-    """An agent that speaks to the stub, and the events of its turns."""
+class StubbedAgent:
+    """An agent that talks to the stub, with the events of its turns."""
 
     def __init__(self, stub: StubServer, client: AsyncAnthropic, sessions_dir: Path) -> None:
         self.stub = stub
@@ -31,8 +31,8 @@ class Patient:
         )
 
     def expect_stall(self) -> None:
-        """See a stall after a second from now on; whatever is no stall is faster than that."""
-        self.agent.llm = AnthropicLLM("claude-test", client=self._client, dialect=ServerProfile(stall_after=1.0))
+        """Cancel an answer after a second of silence from now on."""
+        self.agent.llm = AnthropicLLM("claude-test", client=self._client, profile=ServerProfile(stall_after=1.0))
 
     @property
     def notices(self) -> list[str]:
@@ -45,11 +45,11 @@ class Patient:
     async def ask(self, text: str = "Hi") -> str:
         return await self.agent.run(text)
 
-    async def is_well(self) -> None:
-        """See that the next turn works, that nothing needs mending, and that all of it is on the disk."""
+    async def check_next_turn(self) -> None:
+        """Take another turn; it must succeed, need no repairs and be saved."""
         memory = self.agent.memory
         self.stub.script("I am well.")
         assert await self.ask("How are you?") == "I am well."
         assert memory.get_repairs() == ()
-        stored = await MemoryManager.load_session(memory.session_id, sessions_dir=memory.sessions_dir)
+        stored = await SessionLibrary(memory.sessions_dir).load(memory.session_id)
         assert stored.messages == memory.messages

@@ -1,35 +1,48 @@
-"""Text measured in terminal cells, where a CJK character or an emoji takes two."""
+"""Text measured in terminal cells: a CJK character or an emoji takes two."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-from prompt_toolkit.utils import get_cwidth
-
-from repl.output.styled import Line
+_NARROW = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e]*")
+"""Text in which each character takes one cell: Latin letters and common punctuation."""
 
 _PIECE = re.compile(r" *[^ ]+| +")
-_JOINING = dict.fromkeys((0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
-_STABLE = 4096
-_DOT = " · "
+_JOINERS = dict.fromkeys((0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
+_STEP = 4096
+_SEPARATOR = " · "
 
 
 def text_width(text: str) -> int:
-    """Return how many cells ``text`` takes; for a joined emoji, the most that it takes on any terminal."""
-    return len(text) if text.isascii() else get_cwidth(text)
+    """Return the width of ``text`` in cells; for joined emoji, the largest possible."""
+    if text.isascii() or _NARROW.fullmatch(text):
+        return len(text)
+    return sum(map(_cells, text))
+
+
+@lru_cache(maxsize=4096)
+def _cells(character: str) -> int:
+    # Imported here: it takes 15 ms, which a list of sessions with Latin titles need not wait for.
+    from wcwidth import wcwidth
+
+    return max(wcwidth(character), 0)
 
 
 def unjoined(text: str) -> str:
-    """Return ``text`` with joined emoji apart: terminals differ on how wide those are, and not on their parts."""
-    return text if text.isascii() else text.translate(_JOINING)
+    """Split joined emoji into their parts.
+
+    Terminals disagree about the width of the whole, but not of the parts.
+    """
+    return text if text.isascii() else text.translate(_JOINERS)
 
 
 def clusters(text: str) -> Iterator[str]:
-    """Yield what is one character to a reader: marks stay with their letter, and joined emoji together."""
+    """Yield characters with their combining marks, and joined emoji as one."""
     cluster = ""
     for character in text:
-        joined = cluster.endswith("\u200d") or get_cwidth(character) == 0 or "\U0001f3fb" <= character <= "\U0001f3ff"
+        joined = cluster.endswith("\u200d") or _cells(character) == 0 or "\U0001f3fb" <= character <= "\U0001f3ff"
         if cluster and not joined:
             yield cluster
             cluster = ""
@@ -39,7 +52,7 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def fit(text: str, width: int) -> str:
-    """Return ``text`` cut to ``width`` cells, with an ellipsis where something was cut off."""
+    """Return ``text`` cut to ``width`` cells, with an ellipsis at the cut."""
     if text_width(text) <= width:
         return text
     kept, _ = _split(text, width - 1)
@@ -47,32 +60,20 @@ def fit(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """Return ``text`` in exactly ``width`` cells, cut or filled with spaces on the right."""
+    """Return ``text`` in exactly ``width`` cells, cut or padded on the right."""
     shown = fit(text, width)
     return shown + " " * (width - text_width(shown))
 
 
-def fit_line(spans: Line, width: int) -> Line:
-    """Return the line cut to ``width`` cells as a whole; its texts must be safe and single lines already."""
-    kept = []
-    for tone, text in spans:
-        shown = fit(text, width)
-        width -= text_width(shown)
-        kept.append((tone, shown))
-        if shown != text:
-            break
-    return tuple(kept)
-
-
 def last_rows(lines: list[str], width: int, count: int) -> list[str]:
-    """Return the last ``count`` screen rows of ``lines`` (oldest first), each line broken as by ``rows``.
+    """Return the last ``count`` screen rows of ``lines``, broken like ``rows`` does.
 
-    Only as many lines as are needed are looked at, so that the end of a long text costs no more than a short one.
+    The time this takes depends on ``count``, not on the length of the text.
     """
     found: list[str] = []
     for text in reversed(lines):
-        # A very long line is looked at from a place that stays the same while it grows, lest its rows jump about.
-        start = max(0, len(text) - count * width) // _STABLE * _STABLE
+        # A long line starts at a multiple of _STEP, so that its rows keep their places while it grows.
+        start = max(0, len(text) - count * width) // _STEP * _STEP
         found[:0] = list(rows(text[start:], width))
         if len(found) >= count:
             return found[len(found) - count :]
@@ -80,7 +81,10 @@ def last_rows(lines: list[str], width: int, count: int) -> list[str]:
 
 
 def rows(text: str, width: int) -> Iterator[str]:
-    """Yield a line of safe ``text`` in rows of at most ``width`` cells, broken between words; a long word anywhere."""
+    """Yield safe ``text`` in rows of at most ``width`` cells.
+
+    Rows are broken between words, or inside a word that is too long.
+    """
     row, used = "", 0
     for piece in _PIECE.findall(text):
         taken = text_width(piece)
@@ -99,7 +103,7 @@ def rows(text: str, width: int) -> Iterator[str]:
 def wrap(text: str, width: int) -> list[str]:
     """Return safe ``text`` as rows of at most ``width`` cells, broken between words.
 
-    A longer word, a path perhaps, is left to the terminal to wrap, from which it can be copied whole.
+    A longer word, such as a path, is left for the terminal to wrap, so that it can be copied in one piece.
     """
     found: list[str] = []
     for paragraph in text.split("\n"):
@@ -115,10 +119,13 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def flow(text: str, width: int) -> list[str]:
-    """Return safe parts with `` · `` between them as rows, broken between two parts, or words where one is too long."""
+    """Return rows of safe parts that are separated by `` · ``.
+
+    Rows are broken between parts, or inside a part that is too long.
+    """
     found, row = list[str](), ""
-    for part in text.split(_DOT):
-        joined = f"{row}{_DOT}{part}" if row else part
+    for part in text.split(_SEPARATOR):
+        joined = f"{row}{_SEPARATOR}{part}" if row else part
         if row and text_width(joined) > width:
             found += rows(row, width)
             joined = part
@@ -127,7 +134,7 @@ def flow(text: str, width: int) -> list[str]:
 
 
 def _chopped(text: str, width: int) -> list[str]:
-    """Return ``text`` in pieces of at most ``width`` cells; one, perhaps empty, at least."""
+    """Return ``text`` in at least one piece of at most ``width`` cells."""
     pieces = []
     while text_width(text) > width:
         piece, rest = _split(text, width)
@@ -139,7 +146,7 @@ def _chopped(text: str, width: int) -> list[str]:
 
 
 def _split(text: str, width: int) -> tuple[str, str]:
-    """Return the beginning of ``text`` that fits into ``width`` cells, and the rest."""
+    """Return the start of ``text`` that fits into ``width`` cells, and the rest."""
     end = used = 0
     for cluster in clusters(text):
         used += text_width(cluster)

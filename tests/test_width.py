@@ -1,45 +1,71 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from repl.output.styled import Style, line
-from repl.output.width import clusters, fit, fit_line, flow, last_rows, pad, rows, unjoined, wrap
+from aloop.sanitize import visible
+from aloop.width import clusters, fit, flow, last_rows, pad, rows, text_width, unjoined, wrap
+from repl.output.styled import Style, fit_line, line
 
 TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
 
 
-def test_text_that_fits_is_left_alone() -> None:
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("short", 10, "short"),
+        ("exactly ten", 11, "exactly ten"),
+        ("a little too long", 12, "a little to…"),
+        ("cut at a space", 8, "cut at…"),
+        ("世界世界", 5, "世界…"),
+        ("世界世界", 8, "世界世界"),
+        ("e\u0301te\u0301", 3, "e\u0301te\u0301"),
+        ("a\x1bb", 3, "a^…"),
+    ],
+)
+def test_fit_cuts_text_to_a_width_in_cells(text: str, width: int, shown: str) -> None:
+    assert fit(visible(text), width) == shown
+
+
+def test_fit_keeps_text_that_fits() -> None:
     assert fit("日本", 4) == "日本"
 
 
-def test_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
+def test_fit_ends_cut_text_with_an_ellipsis() -> None:
     assert fit("日本語", 4) == "日…"
     assert fit("hello", 1) == "…"
     assert fit("hello", 0) == ""
 
 
+def test_narrow_characters_are_measured_as_by_prompt_toolkit() -> None:
+    for code in range(0x20, 0x3000):
+        character = chr(code)
+        if character == visible(character):
+            assert text_width(character) == get_cwidth(character), hex(code)
+
+
 @given(TEXT, st.integers(0, 20))
-def test_fitted_text_is_never_wider_and_padded_text_exactly_as_wide(text: str, width: int) -> None:
+def test_fit_never_exceeds_and_pad_equals_the_width(text: str, width: int) -> None:
     assert get_cwidth(fit(text, width)) <= width
     assert get_cwidth(pad(text, width)) == width
 
 
-def test_a_line_is_cut_as_a_whole() -> None:
+def test_fit_line_cuts_across_spans() -> None:
     assert fit_line(line((Style.BAD, "● "), "calculator", " more"), 8) == ((Style.BAD, "● "), (Style.PLAIN, "calcu…"))
 
 
-def test_what_is_one_character_to_a_reader_is_never_cut() -> None:
+def test_fit_never_cuts_inside_a_cluster() -> None:
     assert list(clusters("e\u0301a👩\u200d💻👍🏽")) == ["e\u0301", "a", "👩\u200d💻", "👍🏽"]
     assert fit("ab👩\u200d💻cd", 5) == "ab…"
 
 
-def test_joined_emoji_come_apart_where_their_width_must_be_known() -> None:
+def test_unjoined_splits_emoji_and_drops_modifiers() -> None:
     assert unjoined("👩\u200d💻 👍🏽 ❤\ufe0f") == "👩💻 👍 ❤"
 
 
-def test_rows_break_between_words_and_long_words_anywhere() -> None:
+def test_rows_break_between_words_and_inside_long_words() -> None:
     assert list(rows("one two three", 8)) == ["one two", "three"]
     assert list(rows("    indented text", 12)) == ["    indented", "text"]
     assert list(rows("a /very/long/path b", 6)) == ["a", "/very/", "long/p", "ath b"]
@@ -47,7 +73,7 @@ def test_rows_break_between_words_and_long_words_anywhere() -> None:
     assert list(rows("", 4)) == [""]
 
 
-def test_rows_stay_where_they_are_while_their_line_grows() -> None:
+def test_rows_keep_their_breaks_while_text_grows() -> None:
     text = "some words and more of them " * 20
     whole = list(rows(text, 30))
     for end in range(1, len(text), 7):
@@ -55,29 +81,29 @@ def test_rows_stay_where_they_are_while_their_line_grows() -> None:
         assert above == whole[: len(above)]
 
 
-def test_words_are_wrapped_and_long_ones_left_whole() -> None:
+def test_wrap_keeps_long_words_whole() -> None:
     assert wrap("one two three", 8) == ["one two", "three"]
     assert wrap("a /very/long/path b", 6) == ["a", "/very/long/path", "b"]
 
 
-def test_line_feeds_and_empty_lines_are_kept_when_wrapping() -> None:
+def test_wrap_keeps_line_feeds_and_empty_lines() -> None:
     assert wrap("one\n\ntwo", 8) == ["one", "", "two"]
 
 
-def test_the_last_rows_are_the_newest_ones() -> None:
+def test_last_rows_returns_the_end_of_the_text() -> None:
     assert last_rows(["one", "twotwo", "three"], 3, 3) == ["two", "thr", "ee"]
     assert last_rows(["one", ""], 10, 5) == ["one", ""]
     assert last_rows([], 10, 5) == []
 
 
 @given(st.lists(TEXT, max_size=8), st.integers(2, 20), st.integers(1, 6))
-def test_no_row_is_wider_than_the_screen_and_there_are_never_too_many(lines: list[str], width: int, count: int) -> None:
+def test_last_rows_never_exceeds_width_or_count(lines: list[str], width: int, count: int) -> None:
     rows = last_rows(lines, width, count)
     assert len(rows) <= count
     assert all(get_cwidth(row) <= width for row in rows)
 
 
-def test_a_line_of_parts_breaks_between_them_and_a_long_part_between_words() -> None:
+def test_flow_breaks_between_parts_and_inside_long_parts() -> None:
     choices = "y yes · a yes to all of it · n no"
     assert flow(choices, 40) == [choices]
     assert flow(choices, 26) == ["y yes · a yes to all of it", "n no"]

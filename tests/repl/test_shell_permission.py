@@ -1,4 +1,4 @@
-"""Questions of consent at the prompt of the shell, on a terminal in memory; the model is scripted."""
+"""Tests of permission questions in the shell, with a scripted model."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def gate() -> None:
 
 
 def content(name: str) -> str | None:
-    """Return what is in a file of the working directory, None when there is none."""
+    """Return the text of a file in the working directory, None if it does not exist."""
     path = Path(name)
     return path.read_text() if path.exists() else None
 
 
 def let_go(name: str) -> None:
-    """Write to a pipe for which a command waits."""
+    """Write to a pipe that a command waits for."""
     Path(name).write_text("go\n")
 
 
@@ -49,7 +49,7 @@ async def asked(shell: Stage) -> None:
     await shell.terminal.wait_until(lambda: shell.terminal.screen[-2:-1] == ["allow?"], "the question")
 
 
-async def test_what_is_allowed_is_done_once_it_was_seen(play: SetStage) -> None:
+async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
@@ -58,11 +58,11 @@ async def test_what_is_allowed_is_done_once_it_was_seen(play: SetStage) -> None:
         assert content("a.txt") is None
         shell.type("y\r")
         await shell.see("Done.")
-        assert "  allowed\n● write_file a.txt … 0.0s → Wrote a.txt: new, 1 line.\n" in shell.terminal.scrollback
+        assert "  allowed\n● write_file a.txt … 0.0s → Created a.txt (1 line).\n" in shell.terminal.scrollback
         assert content("a.txt") == "hello\n"
 
 
-async def test_a_no_is_told_to_the_model_with_its_reason(play: SetStage) -> None:
+async def test_refusal_and_its_reason_reach_the_model(play: SetStage) -> None:
     async with play(writing("hello\n"), answer("As you like.")) as shell:
         shell.type("go\r")
         await asked(shell)
@@ -70,11 +70,11 @@ async def test_a_no_is_told_to_the_model_with_its_reason(play: SetStage) -> None
         await shell.see("As you like.")
         await shell.rest()
         assert "  refused: use b.txt" in shell.terminal.scrollback
-        assert "The person said no: use b.txt" in ((await shell.saved())[2] or "")
+        assert "The user declined: use b.txt" in ((await shell.saved())[2] or "")
         assert content("a.txt") is None
 
 
-async def test_a_yes_for_the_session_is_not_asked_again_and_what_is_done_is_shown(play: SetStage) -> None:
+async def test_permission_for_the_session_shows_later_calls_without_asking(play: SetStage) -> None:
     scripts = (writing("one\n"), answer("Done."), writing("two\n", "call_2"), answer("Again."))
     async with play(*scripts) as shell:
         shell.type("go\r")
@@ -89,7 +89,7 @@ async def test_a_yes_for_the_session_is_not_asked_again_and_what_is_done_is_show
         assert "  -one\n  +two\n" in shell.terminal.scrollback
 
 
-async def test_a_new_session_asks_again(play: SetStage) -> None:
+async def test_new_session_asks_again(play: SetStage) -> None:
     scripts = (writing("one\n"), answer("Done."), writing("two\n", "call_2"), answer("Again."))
     async with play(*scripts) as shell:
         shell.type("go\r")
@@ -98,13 +98,13 @@ async def test_a_new_session_asks_again(play: SetStage) -> None:
         await shell.see("Done.")
         await shell.rest()
         shell.type("/clear\r")
-        await shell.see("A new session.")
+        await shell.see("Started a new session.")
         await shell.rest()
         shell.type("go\r")
         await asked(shell)
 
 
-async def test_a_draft_is_no_answer_and_comes_back(play: SetStage, gate: None) -> None:
+async def test_draft_is_not_an_answer_and_returns(play: SetStage, gate: None) -> None:
     async with play(running("read go < gate"), writing("hello\n", "call_2"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
@@ -122,7 +122,7 @@ async def test_a_draft_is_no_answer_and_comes_back(play: SetStage, gate: None) -
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> y", "the draft again")
 
 
-async def test_an_answer_that_is_not_clear_is_asked_for_again(play: SetStage) -> None:
+async def test_unclear_answer_is_asked_for_again(play: SetStage) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
@@ -135,21 +135,21 @@ async def test_an_answer_that_is_not_clear_is_asked_for_again(play: SetStage) ->
         assert content("a.txt") is None
 
 
-async def test_ctrl_c_at_the_question_ends_the_turn_with_nothing_done(play: SetStage) -> None:
+async def test_ctrl_c_at_the_question_stops_the_turn_without_the_call(play: SetStage) -> None:
     async with play(writing("hello\n"), answer("Fine.")) as shell:
         shell.type("go\r")
         await asked(shell)
         shell.type("y\x03")
-        await shell.see("Stopped. What there was is kept.")
+        await shell.see("Stopped. The partial answer is kept.")
         await shell.rest()
         assert content("a.txt") is None
         assert "interrupted" in ((await shell.saved())[-1] or "")
-        shell.type("go on\r")
+        shell.type("continue\r")
         await shell.see("Fine.")
         assert content("a.txt") is None
 
 
-async def test_what_a_command_prints_is_seen_while_it_runs(play: SetStage, gate: None) -> None:
+async def test_command_output_is_shown_while_it_runs(play: SetStage, gate: None) -> None:
     async with play(running("echo begun; read go < gate; seq 12; exit 3"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
@@ -159,5 +159,5 @@ async def test_what_a_command_prints_is_seen_while_it_runs(play: SetStage, gate:
         let_go("gate")
         await shell.see("Done.")
         end = shell.terminal.scrollback.partition("→ exit code 3\n")[2]
-        assert end.startswith("  … 3 lines before that\n  3\n")
+        assert end.startswith("  … 3 earlier lines\n  3\n")
         assert "\n  12\n" in end

@@ -1,0 +1,137 @@
+"""The argument parser that all subcommands share, and the types of their values."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from argparse import PARSER, SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError
+from argparse import RawDescriptionHelpFormatter as HelpFormatter
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import fill
+from typing import Any, NoReturn
+
+from aloop.errors import InvalidPrefix, UsageError
+from aloop.memory.sessions_dir.ids import normal_prefix
+from aloop.suggestions import closest_match
+
+
+class CommandOptions(ABC):
+    """The options of a subcommand: a dataclass with a field for each argument."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def run(self) -> int:
+        """Run the subcommand and return the exit code; raises AloopError."""
+
+
+class UnknownCommand(UsageError):
+    """``parser`` has no subcommand called ``name``."""
+
+    def __init__(self, parser: Parser, name: str) -> None:
+        guess = closest_match(name, parser.commands)
+        hint = f"Did you mean '{parser.prog} {guess}'?" if guess else parser.see_help
+        super().__init__(f"Unknown command {f'{parser.prog} {name}'!r}. {hint}")
+        self.parser = parser
+        self.name = name
+
+
+class Parser(ArgumentParser):
+    """An argument parser that raises UsageError and takes no abbreviations."""
+
+    def __init__(
+        self, prog: str, description: str = "", *, usage: str | None = None, epilog: str | None = None
+    ) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            usage=usage,
+            epilog=epilog,
+            formatter_class=HelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self._positionals.title = "arguments"
+        self.commands: dict[str, Parser] = {}
+        # The innermost parser overwrites this, so that errors can refer to its help.
+        self.set_defaults(parser=self)
+
+    @property
+    def arguments(self) -> list[Action]:
+        """The options and positional arguments, without subcommands."""
+        return [action for action in self._actions if action.nargs != PARSER]
+
+    @property
+    def option_names(self) -> list[str]:
+        return [name for action in self.arguments for name in action.option_strings]
+
+    @property
+    def see_help(self) -> str:
+        return f"Run '{self.prog} --help' for usage."
+
+    def add_commands(self, dest: str, summaries: Mapping[str, str]) -> dict[str, Parser]:
+        """Add subcommands, list them in the help and return their parsers by name."""
+        actions = self.add_subparsers(dest=dest, prog=self.prog, help=SUPPRESS)
+        for name, summary in summaries.items():
+            self.commands[name] = actions.add_parser(name, description=summary)
+        rows = (fill(f"  {name:<12} {summary}", 79, subsequent_indent=" " * 15) for name, summary in summaries.items())
+        self.description = "\n".join((f"{self.description}\n\ncommands:", *rows))
+        return self.commands
+
+    def add_sessions_dir(self) -> None:
+        """Add ``--sessions-dir``, for the program and for subcommands that use sessions."""
+        self.add_argument(
+            "--sessions-dir",
+            type=directory,
+            metavar="DIR",
+            # Without it, a subcommand would overwrite the value given before its name.
+            default=SUPPRESS,
+            help="the sessions folder (default: $ALOOP_SESSIONS_DIR, or the nearest .aloop/sessions here or above)",
+        )
+
+    def add_help_option(self) -> None:
+        self.add_argument("-h", "--help", action="help", help="print this help and exit")
+
+    def error(self, message: str) -> NoReturn:
+        message = message.removeprefix("argument ")
+        raise UsageError(f"{message[:1].upper()}{message[1:]}. {self.see_help}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        # A reader that has gone away is reported here, and not while the interpreter shuts down.
+        sys.stdout.flush()
+        super().exit(status, message)
+
+    def _check_value(self, action: Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        if action.nargs == PARSER:
+            raise UnknownCommand(self, value)
+        raise ArgumentError(action, f"{value!r} is not one of {', '.join(map(str, action.choices))}")
+
+
+def non_empty(text: str) -> str:
+    """Reject an empty value, which a script passes if a variable is unset."""
+    if not text.strip():
+        raise ArgumentTypeError("the value is empty")
+    return text
+
+
+def session_prefix(text: str) -> str:
+    """Accept a session ID or ID prefix; whether a session has it is not checked."""
+    try:
+        # Only a folder name can contain a space.
+        return normal_prefix(non_empty(text), lambda name: " " in name)
+    except InvalidPrefix as error:
+        raise ArgumentTypeError(str(error).removesuffix(".")) from error
+
+
+def directory(text: str) -> Path:
+    """Accept a path; a tilde that the shell did not expand is the home directory."""
+    return Path(non_empty(text)).expanduser()
+
+
+def positive_integer(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a positive integer")
+    return int(text)

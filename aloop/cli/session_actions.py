@@ -1,0 +1,262 @@
+"""The actions of ``aloop sessions``, which print text or JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aloop.cli.console import confirm, output_width, print_line, print_marked, print_note
+from aloop.cli.sessions import SessionsAction, SessionsOptions
+from aloop.errors import SessionNotFound
+from aloop.export import export_path, read_format, render, write_export
+from aloop.formatting import (
+    describe,
+    finding_record,
+    hit_line,
+    hit_record,
+    hit_session_line,
+    json_line,
+    list_lines,
+    message_lines,
+    session_record,
+    show_lines,
+    stats_lines,
+    stats_record,
+    summary_record,
+    trash_lines,
+    trashed_record,
+)
+from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.search.search import Hit
+from aloop.memory.session import require_prefix_length
+from aloop.memory.sessions_dir.catalog import short_name_of
+from aloop.memory.sessions_dir.check import Finding
+from aloop.sanitize import visible
+from aloop.text import quantity
+from aloop.width import fit
+
+_STDOUT = "-"
+
+
+def _export(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    form = read_format(options.form)
+    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
+    text = render(session, form)
+    if options.path in ("", _STDOUT):
+        sys.stdout.write(text)
+        return 0
+    path = export_path(session, form, options.path, Path.cwd())
+    write_export(path, text)
+    print_note(f"Wrote {path}")
+    return 0
+
+
+def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    # Before the search and the question: a short prefix is an error even if it matches one session.
+    require_prefix_length(options.id)
+    session_id = runner.run(_find(options))
+    if not options.yes:
+        question = f"Delete {runner.run(_describe(session_id, options))}?"
+        if not confirm(question, "to delete", "deleted"):
+            return 1
+    # By full ID: the prefix may match another session by now.
+    trash = runner.run(SessionLibrary(options.sessions_dir).delete(session_id))
+    short = short_name_of(session_id, trash.name)
+    if options.as_json:
+        _print_records([{"deleted": session_id, "trash": trash}])
+    else:
+        print_line(f"Deleted session {short} (moved to {trash}). To undo: aloop sessions restore {shlex.quote(short)}")
+    return 0
+
+
+def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash())
+    if options.as_json:
+        _print_records(map(trashed_record, sessions))
+        return 0
+    if not sessions:
+        print_note("The trash is empty.")
+        return 0
+    for line in trash_lines(sessions, output_width()):
+        print_line(line)
+    print_note("To restore a session: aloop sessions restore ID. To remove all for good: aloop sessions purge.")
+    return 0
+
+
+def _restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    summary = runner.run(SessionLibrary(options.sessions_dir).restore(options.id))
+    if options.as_json:
+        _print_records([summary_record(summary)])
+    else:
+        folder = summary.path.parent
+        print_line(f"Restored session {short_name_of(summary.id, folder.name)} to {folder}")
+    return 0
+
+
+def _purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    if options.id:
+        require_prefix_length(options.id)
+    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash(options.id or None))
+    amount = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
+    if sessions and not options.yes and not confirm(f"Remove {amount}, for good?", "to purge", "removed"):
+        return 1
+    # Only the sessions of the question, not those deleted since.
+    runner.run(SessionLibrary(options.sessions_dir).purge(sessions))
+    if options.as_json:
+        _print_records(map(trashed_record, sessions))
+    else:
+        print_line(f"Removed {amount}." if sessions else "The trash is empty.")
+    return 0
+
+
+async def _find(options: SessionsOptions) -> str:
+    found = await MemoryManager.find_session_by_prefix(options.id, sessions_dir=options.sessions_dir)
+    if found is None:
+        raise SessionNotFound(options.id)
+    return found
+
+
+async def _describe(session_id: str, options: SessionsOptions) -> str:
+    rows = await MemoryManager.list_sessions(1, prefix=session_id, sessions_dir=options.sessions_dir)
+    if not rows:
+        raise SessionNotFound(session_id)
+    return describe(rows[0])
+
+
+def _search(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    return runner.run(_print_hits(options))
+
+
+async def _print_hits(options: SessionsOptions) -> int:
+    shown, session = 0, ""
+    async for hit in SessionLibrary(options.sessions_dir).search(_as_query(options.words)):
+        if shown == options.limit:
+            print_note(_more_than(shown))
+            return 0
+        if options.as_json:
+            _print_records([hit_record(hit)])
+        else:
+            _print_hit(hit, begins=hit.session.id != session)
+        sys.stdout.flush()
+        shown, session = shown + 1, hit.session.id
+    if not shown:
+        print_note("No matches.")
+    return 0
+
+
+def _as_query(words: tuple[str, ...]) -> str:
+    """Quote each argument of several words: the shell has removed the quotes."""
+    return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
+
+
+def _print_hit(hit: Hit, *, begins: bool) -> None:
+    width = output_width()
+    if begins:
+        line = hit_session_line(hit)
+        print_line(line if width is None or hit.problem else fit(visible(line), width))
+    if hit.context:
+        line, marks = hit_line(hit)
+        bold = width is not None and not os.environ.get("NO_COLOR")
+        print_marked(line if width is None else fit(visible(line), width), marks if bold else ())
+
+
+def _print_records(records: Iterable[Mapping[str, Any]]) -> None:
+    for record in records:
+        print_line(json_line(record))
+
+
+def _more_than(count: int) -> str:
+    return f"Only the first {count:,} are shown; use --limit N for more."
+
+
+def run_sessions(options: SessionsOptions) -> int:
+    """Run the action of ``options`` and return the exit code; raises AloopError."""
+    # One loop for all calls, not running during a question: a running loop swallows the first Ctrl-C.
+    with asyncio.Runner() as runner:
+        return _ACTIONS[options.action](options, runner)
+
+
+def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    # One more than is shown, to know if there are more.
+    found = runner.run(MemoryManager.list_sessions(options.limit + 1, sessions_dir=options.sessions_dir))
+    rows = found[: options.limit]
+    if options.as_json:
+        _print_records(map(summary_record, rows))
+        return 0
+    if not rows:
+        print_note(f"No sessions in {SessionLibrary(options.sessions_dir).sessions_dir} yet.")
+        return 0
+    for line in list_lines(rows, output_width()):
+        print_line(line)
+    if len(found) > len(rows):
+        print_note(_more_than(len(rows)))
+    return 0
+
+
+def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
+    if options.as_json:
+        _print_records([session_record(session, messages=options.messages)])
+        return 0
+    for line in show_lines(session):
+        print_line(line)
+    if options.messages:
+        for message in (*session.system_messages, *session.messages):
+            print_line("")
+            for line in message_lines(message):
+                print_line(line)
+    for warning in session.warnings:
+        print_note(warning)
+    return 0
+
+
+def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    stats = runner.run(SessionLibrary(options.sessions_dir).stats(options.id))
+    if options.as_json:
+        _print_records([stats_record(stats)])
+        return 0
+    for line in stats_lines(stats):
+        print_line(line)
+    return 0
+
+
+def _check(options: SessionsOptions, runner: asyncio.Runner) -> int:
+    findings = runner.run(SessionLibrary(options.sessions_dir).check(options.id or None, fix=options.fix))
+    for finding in findings:
+        print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
+    print_note(_verdict(findings))
+    return 0 if all(finding.fixed for finding in findings) else 1
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    """Return the last sentence of a check: how many problems were found and fixed."""
+    if not findings:
+        return "No problems found."
+    found = quantity(len(findings), "problem")
+    fixed = [finding for finding in findings if finding.fixed]
+    if not fixed:
+        fixable = sum(finding.fixable for finding in findings)
+        return f"Found {found}, {fixable or 'none'} fixable with --fix."
+    outcome = f"Found {found}: {len(fixed):,} fixed, {len(findings) - len(fixed):,} left."
+    # A problem with a line number is in the text of a file.
+    copied = any(finding.line for finding in fixed)
+    return f"{outcome} The previous text is kept as session.before-….yaml." if copied else outcome
+
+
+_ACTIONS: dict[SessionsAction, Callable[[SessionsOptions, asyncio.Runner], int]] = {
+    "list": _list,
+    "show": _show,
+    "search": _search,
+    "stats": _stats,
+    "export": _export,
+    "check": _check,
+    "delete": _delete,
+    "trash": _list_trash,
+    "restore": _restore,
+    "purge": _purge,
+}

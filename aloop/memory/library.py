@@ -1,0 +1,167 @@
+"""SessionLibrary: list, find, read, search and change the stored sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from aloop.errors import AmbiguousPrefix
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.search.query import Query
+from aloop.memory.search.search import Hit
+from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle, count
+from aloop.memory.sessions_dir.check import Finding
+from aloop.memory.sessions_dir.location import resolve_sessions_dir
+from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
+
+T = TypeVar("T")
+
+SLICE = 0.05
+"""Seconds that a generator runs on its thread before its items are handed over."""
+
+
+class SessionLibrary:
+    """The sessions of one folder, by default that of the current project.
+
+    Sessions are named by their ID or a unique ID prefix. Every method that takes one raises SessionNotFound,
+    AmbiguousPrefix or InvalidPrefix if the name does not identify a session; every method raises StorageError.
+    """
+
+    def __init__(self, sessions_dir: str | Path | None = None) -> None:
+        self.backend = YamlBackend(resolve_sessions_dir(sessions_dir))
+
+    @property
+    def sessions_dir(self) -> Path:
+        return self.backend.sessions_dir
+
+    async def list_sessions(self, limit: int | None = 20, *, prefix: str = "") -> list[SessionSummary]:
+        """Return the latest sessions, newest first, or all if ``limit`` is None.
+
+        An unreadable session is included and explains its ``problem``. With ``prefix``, return only sessions whose ID
+        starts with it.
+        """
+        return await self._run(lambda backend: backend.list_sessions(limit, prefix))
+
+    def iterate_sessions(self) -> AsyncIterator[SessionSummary]:
+        """Yield all sessions, newest first, each as soon as it has been read."""
+        return in_slices(self.backend.iterate_sessions())
+
+    async def summarize(self, session_ids: Sequence[str]) -> list[SessionSummary]:
+        """Return the summaries of those of the given sessions that exist."""
+        return await self._run(lambda backend: backend.summarize(session_ids))
+
+    async def list_titles(self) -> list[SessionTitle]:
+        """Return the ID, time and title of all sessions, newest first.
+
+        Fast for any number of sessions, because only the first lines of each file are read.
+        """
+        return await self._run(YamlBackend.list_titles)
+
+    async def list_first_questions(self) -> dict[str, str]:
+        """Return the first user message of each session, by ID.
+
+        It is empty if it is not near the start of the file.
+        """
+        return await self._run(YamlBackend.first_questions)
+
+    def search(self, words: str) -> AsyncIterator[Hit]:
+        """Yield each message that contains all of ``words``, newest session first.
+
+        Text in double quotes is one phrase; case is ignored. If no message of a session contains all the words but
+        the session as a whole does, yield the message with most of them. Unreadable files are searched as plain text.
+        """
+        return in_slices(self.backend.search(Query.parse(words)))
+
+    async def find_latest(self) -> str | None:
+        """Return the ID of the session written last, or None if there are none."""
+        return await self._run(YamlBackend.latest)
+
+    async def find_by_prefix(self, prefix: str) -> str | None:
+        """Return the full ID that starts with ``prefix`` (any case), or None."""
+        entries = await self._run(lambda backend: backend.find(prefix))
+        if len(entries) > 1:
+            raise AmbiguousPrefix(prefix, [entry.id for entry in entries])
+        return entries[0].id if entries else None
+
+    async def load(self, session_id: str) -> Session:
+        """Return a stored session; raises SessionFileError if its file cannot be read."""
+        return (await self._run(lambda backend: backend.open(session_id))).session
+
+    async def load_ending(self, session_id: str) -> tuple[LLMMessage, ...]:
+        """Return at least a session's last messages, fast; raises as ``load`` does."""
+        return await self._run(lambda backend: backend.load_ending(session_id))
+
+    async def stats(self, session_id: str) -> SessionStats:
+        """Return counts over a stored session; raises as ``load`` does."""
+        stored = await self._run(lambda backend: backend.open(session_id))
+        return count(stored.session, len(stored.data))
+
+    async def rename(self, session_id: str, title: str) -> None:
+        """Write a new title into the header of a stored session.
+
+        Raises UsageError for an empty or too long title, SessionFileError, SessionBusy.
+        """
+        await self._run(lambda backend: rename_session(backend, session_id, title))
+
+    async def delete(self, session_id: str) -> Path:
+        """Move a session to the trash folder and return its new path.
+
+        A prefix must have at least four characters. An unreadable session is named by the end of its folder's name.
+        """
+        return await self._run(lambda backend: backend.delete(session_id))
+
+    async def check(self, session_id: str | None = None, *, fix: bool = False) -> list[Finding]:
+        """Return the problems of one session or all; ``fix`` repairs what loses nothing."""
+        return await self._run(lambda backend: backend.check(session_id, fix=fix))
+
+    async def list_trash(self, session_id: str | None = None) -> list[TrashedSession]:
+        """Return the deleted sessions, last deleted first; with an ID, all copies of it."""
+        return await self._run(lambda backend: backend.trashed(session_id))
+
+    async def restore(self, session_id: str) -> SessionSummary:
+        """Restore the most recently deleted copy of a session from the trash.
+
+        Raises SessionExists if its ID or its folder is in use.
+        """
+        return await self._run(lambda backend: backend.restore(session_id))
+
+    async def purge(self, sessions: Sequence[TrashedSession]) -> None:
+        """Permanently remove the given items of ``list_trash``."""
+        await self._run(lambda backend: backend.purge(sessions))
+
+    async def recover(self) -> list[str]:
+        """Restore turns that were interrupted by a crash; return a sentence for each.
+
+        Turns of running processes are left alone.
+        """
+        return await self._run(YamlBackend.recover_all)
+
+    async def _run(self, work: Callable[[YamlBackend], T]) -> T:
+        return await asyncio.to_thread(work, self.backend)
+
+
+async def in_slices(items: Iterator[Sequence[T]]) -> AsyncIterator[T]:
+    """Yield the items of a blocking generator.
+
+    It runs on a thread, and only while the consumer waits.
+    """
+    is_over = False
+    while not is_over:
+        batch, is_over = await asyncio.to_thread(_next_batch, items)
+        for item in batch:
+            yield item
+
+
+def _next_batch(items: Iterator[Sequence[T]]) -> tuple[list[T], bool]:
+    """Return the items of one time slice, and True if they are the last."""
+    until = time.monotonic() + SLICE
+    batch: list[T] = []
+    for some in items:
+        batch += some
+        if time.monotonic() > until:
+            return batch, False
+    return batch, True

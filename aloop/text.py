@@ -1,0 +1,44 @@
+"""Wording of counts, and long texts with their middle left out."""
+
+from __future__ import annotations
+
+import io
+
+
+def quantity(count: int, noun: str) -> str:
+    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+class HeadAndTail:
+    """Keeps the first and last ``most`` characters of text that arrives in pieces."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._head = io.StringIO()
+        self._tail = io.StringIO()
+        self._trimmed = 0
+
+    def add(self, piece: str) -> None:
+        """Append ``piece``."""
+        room = self._most - self._head.tell()
+        self._head.write(piece[:room])
+        self._tail.write(piece[room:])
+        # Trimmed now and then only, because each time copies the whole tail.
+        if self._tail.tell() > 2 * self._most:
+            tail = self._tail.getvalue()
+            self._trimmed += len(tail) - self._most
+            self._tail = io.StringIO()
+            self._tail.write(tail[-self._most :])
+
+    @property
+    def dropped(self) -> int:
+        """The number of characters left out."""
+        return self._trimmed + max(0, self._tail.tell() - self._most)
+
+    @property
+    def text(self) -> str:
+        """The text, with a note in place of the middle if anything was left out."""
+        tail = self._tail.getvalue()[-self._most :]
+        note = f"\n[… {self.dropped:,} characters left out …]\n" if self.dropped else ""
+        return f"{self._head.getvalue()}{note}{tail}"

@@ -1,0 +1,108 @@
+"""Pages: records of what a command asks a View to show."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aloop.llm.message_types import LLMMessage
+    from aloop.memory import Session, SessionStats, SessionSummary
+    from aloop.memory.search.search import Hit
+    from aloop.memory.sessions_dir.trash import TrashedSession
+    from commands.registry import Command
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """Sessions as numbered rows: number, ID prefix, time, messages, title.
+
+    A list that is not ``paged`` scrolls away at the top if it does not fit.
+    """
+
+    rows: Sequence[SessionSummary]
+    paged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStream:
+    """Sessions as numbered rows, shown as they arrive."""
+
+    rows: AsyncIterator[SessionSummary]
+
+
+@dataclass(frozen=True, slots=True)
+class TrashList:
+    """Deleted sessions as numbered rows, with the time of deletion."""
+
+    rows: Sequence[TrashedSession]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A whole conversation."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """The last exchanges of a conversation, shortened."""
+
+    messages: Sequence[LLMMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A search result as a numbered row.
+
+    The result that ``is_first`` in its session is below a line with the session's title.
+    """
+
+    number: int
+    hit: Hit
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchContext:
+    """A message that matches a search, and its neighbours in the conversation."""
+
+    session: Session
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """The tool calls in ``messages``, with arguments and results."""
+
+    messages: Sequence[LLMMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The counts of a session."""
+
+    stats: SessionStats
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Commands by group, or a single command in detail."""
+
+    commands: Sequence[Command[Any]]
+
+
+Page = (
+    SessionList
+    | SessionStream
+    | TrashList
+    | Transcript
+    | Reminder
+    | SearchHit
+    | SearchContext
+    | ToolCalls
+    | Stats
+    | Help
+)
