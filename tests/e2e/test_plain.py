@@ -1,4 +1,4 @@
-"""The plain prompt on a real terminal: what is asked, kept, lent to others and put back, with nothing drawn over."""
+"""The plain prompt on a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_python(code: str) -> str:
     return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
 
 
-def test_what_was_typed_before_a_question_does_not_answer_it(stub: StubServer) -> None:
+def test_text_typed_before_a_permission_prompt_does_not_answer_it(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
@@ -45,7 +45,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(stub: StubServer) -
         assert not Path("notes.txt").exists()
 
 
-def test_a_dumb_terminal_asks_about_what_was_typed_and_tells_what_it_can_not_put_back(stub: StubServer) -> None:
+def test_dumb_terminal_offers_typed_ahead_text_and_prints_undone_text(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
@@ -63,7 +63,7 @@ def test_a_dumb_terminal_asks_about_what_was_typed_and_tells_what_it_can_not_put
         aloop.wait_for("To be entered again:\nwrite it\n>")
 
 
-def test_an_editor_and_any_other_program_get_the_terminal(stub: StubServer) -> None:
+def test_editor_and_double_bang_command_get_the_terminal(stub: StubServer) -> None:
     rename = run_python(
         "import sys; p = sys.argv[-1]; t = open(p).read(); open(p, 'w').write(t.replace('Well', 'Ill'))"
     )
@@ -76,17 +76,17 @@ def test_an_editor_and_any_other_program_get_the_terminal(stub: StubServer) -> N
         aloop.wait_for("Edited: 1 message changed.\n>")
         assert "Ill" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         Path("ask.py").write_text(ASKING)
-        # In place of its shell, which may be one that ends by the Ctrl-C too, once the program has ended.
+        # exec, because a shell around the program could also be ended by Ctrl-C.
         aloop.send_line(f"!!exec {shlex.quote(sys.executable)} ask.py")
         aloop.wait_for("\nhere")
-        # Ctrl-C is for the program, and aloop waits for its end.
+        # Ctrl-C goes to the program, and aloop waits for the program to exit.
         aloop.send("\x03")
         aloop.wait_for("who?")
         aloop.send_line("me")
         aloop.wait_for("I am me\n>")
 
 
-def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
+def test_multiline_input_is_sent_restored_by_undo_and_kept_in_history(stub: StubServer) -> None:
     stub.script("Well")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -105,7 +105,7 @@ def test_a_line_goes_on_is_put_back_and_is_remembered(stub: StubServer) -> None:
 
 
 @pytest.mark.parametrize("is_asking", [False, True])
-def test_told_to_end_it_keeps_what_there_is(stub: StubServer, is_asking: bool) -> None:
+def test_sigterm_during_a_turn_saves_the_partial_answer(stub: StubServer, is_asking: bool) -> None:
     stub.script(Answer("Well", WRITE) if is_asking else Text("Well\n", Gate()))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -119,7 +119,7 @@ def test_told_to_end_it_keeps_what_there_is(stub: StubServer, is_asking: bool) -
         assert not Path("notes.txt").exists()
 
 
-def test_what_is_typed_during_an_answer_stands_on_the_next_line_and_nowhere_else(stub: StubServer) -> None:
+def test_text_typed_during_an_answer_appears_only_on_the_next_prompt(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well\nnow", gate), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
@@ -134,7 +134,7 @@ def test_what_is_typed_during_an_answer_stands_on_the_next_line_and_nowhere_else
         aloop.wait_for("> and then?\nAs you wish.\n>")
 
 
-def test_what_is_typed_takes_the_place_of_a_text_that_was_not_answered(stub: StubServer) -> None:
+def test_typed_ahead_text_replaces_an_unanswered_text_on_the_prompt(stub: StubServer) -> None:
     stub.script(Text(Gate(), "Well"))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -145,7 +145,7 @@ def test_what_is_typed_takes_the_place_of_a_text_that_was_not_answered(stub: Stu
         aloop.wait_for("To be entered again:\nHi\n> and then")
 
 
-def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> None:
+def test_ctrl_c_during_an_answer_keeps_typed_ahead_text(stub: StubServer) -> None:
     stub.script(Text("Well\n", Gate()))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -156,7 +156,7 @@ def test_an_end_by_ctrl_c_loses_nothing_of_what_is_typed(stub: StubServer) -> No
         aloop.wait_for("is kept.\n> and then")
 
 
-def test_a_line_that_ctrl_c_has_dropped_ends_no_turn(stub: StubServer) -> None:
+def test_ctrl_c_at_the_prompt_does_not_cancel_the_next_turn(stub: StubServer) -> None:
     stub.script("As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -168,7 +168,7 @@ def test_a_line_that_ctrl_c_has_dropped_ends_no_turn(stub: StubServer) -> None:
         aloop.wait_for("> Hi\nAs you wish.\n>")
 
 
-def test_a_dumb_terminal_shows_what_was_typed_and_waits_for_enter(stub: StubServer) -> None:
+def test_dumb_terminal_sends_typed_ahead_text_only_after_enter(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well", gate), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
@@ -183,7 +183,7 @@ def test_a_dumb_terminal_shows_what_was_typed_and_waits_for_enter(stub: StubServ
         assert stub.requests[1].last_user_text == "and then"
 
 
-def test_tab_completes_and_tells_in_rows_what_it_may_be() -> None:
+def test_tab_completes_and_lists_candidates_in_rows() -> None:
     Path("notes.txt").touch()
     Path("noise.txt").touch()
     with Shell("--plain", "--model", "offline") as aloop:
@@ -194,7 +194,7 @@ def test_tab_completes_and_tells_in_rows_what_it_may_be() -> None:
         aloop.wait_for("attached notes.txt")
 
 
-def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
+def test_editor_changes_the_prompt_text_without_sending_it(stub: StubServer) -> None:
     stub.script(Answer("Well", WRITE), "As you wish.")
     add = run_python("import sys; open(sys.argv[-1], 'a').write('two')")
     with Shell("--plain", env=stub.env | {"VISUAL": add}) as aloop:
@@ -205,7 +205,7 @@ def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
         aloop.send("\r")
         aloop.wait_for("allow?")
         assert stub.requests[0].last_user_text == "one\ntwo"
-        # No key but Enter gives an answer.
+        # Only Enter submits an answer.
         aloop.send("n\x18\x05\to")
         aloop.wait_for("allow? no")
         aloop.send("\r")
@@ -213,14 +213,14 @@ def test_the_line_is_edited_in_an_editor_and_not_sent(stub: StubServer) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_told_to_end_at_rest_it_leaves_the_terminal_as_it_was_and_keeps_the_draft(number: signal.Signals) -> None:
+def test_signal_at_the_prompt_restores_the_terminal_and_keeps_the_draft(number: signal.Signals) -> None:
     with Shell("--plain", "--model", "offline") as aloop:
         aloop.wait_for(">")
         aloop.send("a draft")
         aloop.wait_for("a draft")
-        # As there is no shell around to go back to, we are not stopped; but the line is given up, and drawn anew.
+        # Without a parent shell the program is not stopped, but it abandons the line and draws it again.
         aloop.send("\x1a")
-        aloop.wait_until(lambda: aloop.raw.count(b"> ") == 2, "the line, drawn anew")
+        aloop.wait_until(lambda: aloop.raw.count(b"> ") == 2, "the prompt to be drawn again")
         aloop.send("ed")
         aloop.wait_for("> a drafted")
         os.kill(aloop.pid, number)

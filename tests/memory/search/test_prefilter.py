@@ -157,7 +157,12 @@ def test_what_it_has_taken_and_not_finished_is_read() -> None:
     assert states == bytearray([TAKEN, TAKEN, EMPTY, PASSED])
 
 
-def test_it_ends_with_the_search(tmp_path: Path) -> None:
+def test_it_ends_with_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A worker that never finishes: a real one may be done before the first look at it.
+    worker = tmp_path / "python"
+    worker.write_text("#!/bin/sh\nexec sleep 1000\n")
+    worker.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(worker))
     before = set(children_of(os.getpid()))
     with sifting.start_prefilter(NEEDLE, put(tmp_path, *[b"needle in the hay"] * 1_000)):
         [process] = set(children_of(os.getpid())) - before
