@@ -49,6 +49,7 @@ def test_prompt_is_usable_while_the_local_model_loads_and_ctrl_c_stops_the_wait(
     aloop.wait_for("2 messages")
 
 
+@pytest.mark.slow
 def test_chosen_local_model_is_restored_with_its_session(shell: Open, data_dir: Path, tmp_path: Path) -> None:
     install_fake(data_dir)
     own = write_weights(tmp_path / "Own-7B.gguf", takes_tools=True)

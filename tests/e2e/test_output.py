@@ -79,6 +79,7 @@ def tmux(stub: StubServer, tmp_path: Path) -> Iterator[Tmux]:
     window.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 def test_terminal_that_rewraps_rows_shows_each_word_once(tmux: Tmux, stub: StubServer) -> None:
     gate = Gate()

@@ -101,6 +101,7 @@ def test_compact_can_be_interrupted_run_again_and_undone(aloop: Shell, stub: Stu
     assert "skip: true" in saved()
 
 
+@pytest.mark.slow
 def test_model_command_completes_switches_and_is_saved(aloop: Shell, stub: StubServer) -> None:
     ask(aloop, stub, "one")
     aloop.send("/model claude-opus-5-")

@@ -210,6 +210,7 @@ async def test_a_server_that_was_killed_is_started_anew(make: Make) -> None:
     assert answer(await ask(llm))["process"] != first
 
 
+@pytest.mark.slow
 async def test_a_server_that_hears_nothing_is_ended_and_started_anew(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

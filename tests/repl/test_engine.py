@@ -104,6 +104,7 @@ print(*(set(sys.modules) - before))
 """
 
 
+@pytest.mark.slow
 def test_the_first_answer_loads_nothing_heavy(stub: StubServer) -> None:
     stub.script(ToolUse("calculator", {"expression": "2+2"}))
     stub.script(Text("So:\n\n```python\nprint(4)\n```"))

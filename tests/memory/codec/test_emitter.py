@@ -90,6 +90,7 @@ def test_one_of_everything_comes_back() -> None:
         assert loaded.system_messages == (LLMMessage("system", "Be kind."),)
 
 
+@pytest.mark.slow
 @given(st.lists(messages, max_size=5).map(tuple), st.none() | st.text(), st.integers(0, 8))
 @settings(max_examples=150)
 def test_any_messages_come_back(given_messages: tuple[LLMMessage, ...], title: str | None, column: int) -> None:
@@ -136,6 +137,7 @@ def assert_comes_back(batch: list[str]) -> None:
     assert parse(data, NOWHERE).ended
 
 
+@pytest.mark.slow
 @given(st.lists(texts, min_size=BATCH, max_size=BATCH))
 @settings(max_examples=2_000 // BATCH)
 def test_any_text_comes_back_from_three_readers(batch: list[str]) -> None:

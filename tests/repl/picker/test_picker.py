@@ -158,6 +158,7 @@ async def test_it_opens_before_anything_is_read(stage: SetStage, go_on: asyncio.
         await shell.see("Resumed a1b2ffff")
 
 
+@pytest.mark.slow
 async def test_what_was_known_stays_highlighted_when_there_turns_out_to_be_more(
     stage: SetStage, sessions_dir: Path, go_on: asyncio.Event
 ) -> None:

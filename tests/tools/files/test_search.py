@@ -106,6 +106,7 @@ async def test_a_pattern_that_never_ends_is_stopped_and_told_of(workspace: Works
         await SearchFiles(workspace, seconds=0.3).run({"pattern": ENDLESS_PATTERN, "path": "endless.txt"})
 
 
+@pytest.mark.slow
 async def test_what_was_found_before_the_time_was_over_is_kept(workspace: Workspace) -> None:
     (workspace.root / "endless.txt").write_text("aaa\n" + ENDLESS_LINE)
     result = await SearchFiles(workspace, seconds=2).run({"pattern": ENDLESS_PATTERN, "path": "endless.txt"})
