@@ -66,18 +66,18 @@ def bare_reading(root: Path) -> int:
     return read
 
 
-def measure_search(root: Path, what: str, words: str, runs: int) -> Row:
+def measure_search(root: Path, name: str, words: str, runs: int) -> Row:
     async def search() -> int:
         return sum([1 async for _ in MemoryManager.search_sessions(words, sessions_dir=root)])
 
     assert asyncio.run(search()) > 0, words
     return compare(
-        what, lambda: asyncio.run(search()), "read the same files", lambda: bare_reading(root), bound=2, runs=runs
+        name, lambda: asyncio.run(search()), "read the same files", lambda: bare_reading(root), bound=2, runs=runs
     )
 
 
-def measure_first(root: Path, what: str, first: Callable[[], object], runs: int) -> Row:
-    return compare(what, first, "scandir + stat + 512 bytes of each", lambda: bare_listing(root), bound=3, runs=runs)
+def measure_first(root: Path, name: str, first: Callable[[], object], runs: int) -> Row:
+    return compare(name, first, "scandir + stat + 512 bytes of each", lambda: bare_listing(root), bound=3, runs=runs)
 
 
 class _Sources:

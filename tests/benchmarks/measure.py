@@ -15,7 +15,7 @@ class Row:
     The row is kept if the ratio is at most ``bound`` or ours takes at most ``slack`` seconds more than the floor.
     """
 
-    what: str
+    name: str
     floor_name: str
     ours: float
     floor: float
@@ -32,7 +32,7 @@ class Row:
 
 
 def compare(
-    what: str,
+    name: str,
     ours: Callable[[], object],
     floor_name: str,
     floor: Callable[[], object],
@@ -55,7 +55,7 @@ def compare(
     pair()
     times = [pair() for _ in range(runs)]
     return Row(
-        what,
+        name,
         floor_name,
         statistics.median(mine for mine, _ in times),
         statistics.median(least for _, least in times),
@@ -80,7 +80,7 @@ def table(rows: list[Row]) -> str:
         bound = f"{row.bound:g}" + (f", or {row.slack * 1000:g} ms more" if row.slack else "")
         mark = "" if row.kept else " ✗"
         lines.append(
-            f"| {row.what} | {row.floor_name} | {row.ours * 1000:.2f} | {row.floor * 1000:.2f} "
+            f"| {row.name} | {row.floor_name} | {row.ours * 1000:.2f} | {row.floor * 1000:.2f} "
             f"| {row.ratio:.2f}{mark} | {bound} |"
         )
     return "\n".join(lines)

@@ -120,8 +120,8 @@ def measure_lists(root: Path, count: int, runs: int) -> list[Row]:
     ids = fill(root, count)
     against = "scandir + stat + 512 bytes of each"
 
-    def row(what: str, work: Callable[[], object]) -> Row:
-        return compare(f"{what}, {count:,} sessions", work, against, lambda: bare_listing(root), bound=3, runs=runs)
+    def row(name: str, work: Callable[[], object]) -> Row:
+        return compare(f"{name}, {count:,} sessions", work, against, lambda: bare_listing(root), bound=3, runs=runs)
 
     def find_hundred() -> None:
         for identity in ids[:: max(1, count // 100)][:100]:

@@ -49,12 +49,12 @@ def show(manner: str, tokens: int) -> Run:
         remember_start(Settings.from_env({"HOME": home}))
         env = {"HOME": home, "ALOOP_SESSIONS_DIR": home, "PATH": os.environ["PATH"]}
         arguments = (manner, str(tokens), str(measures))
-        looks: list[tuple[float, int]] = []
+        observations: list[tuple[float, int]] = []
         with Shell(*arguments, program="tests.benchmarks.paced", env=env, columns=100, rows=40) as shell:
 
             def is_over() -> bool:
                 screen = shell.screen()
-                looks.append((time.monotonic(), max(map(int, _WORD.findall(screen)), default=-1)))
+                observations.append((time.monotonic(), max(map(int, _WORD.findall(screen)), default=-1)))
                 return "2 messages" in screen and screen.splitlines()[-3:-1] == ["", ">"]
 
             shell.wait_for_prompt()
@@ -64,13 +64,13 @@ def show(manner: str, tokens: int) -> Run:
             shell.send("\x04")
             shell.wait_for_exit()
         measured = json.loads(measures.read_text())
-        return Run(measured["cpu"], lines, _longest_unseen(looks, measured["sent"], answer(tokens)))
+        return Run(measured["cpu"], lines, _longest_unseen(observations, measured["sent"], answer(tokens)))
 
 
-def _longest_unseen(looks: list[tuple[float, int]], sent: list[float], tokens: list[str]) -> float:
+def _longest_unseen(observations: list[tuple[float, int]], sent: list[float], tokens: list[str]) -> float:
     """Return the longest time in seconds for which a sent word was not yet visible."""
     sent_at = {int(found[1]): when for when, token in zip(sent, tokens, strict=True) if (found := _WORD.search(token))}
-    return max((when - sent_at.get(seen + 1, when) for when, seen in looks), default=0.0)
+    return max((when - sent_at.get(seen + 1, when) for when, seen in observations), default=0.0)
 
 
 def differences(streamed: Sequence[str], whole: Sequence[str]) -> list[str]:
@@ -84,10 +84,10 @@ def main() -> None:
     tokens, runs = (300, 1) if parser.parse_args().quick else (2_000, 3)
     pairs = [(show("streamed", tokens), show("whole", tokens)) for _ in range(runs)]
     ours, floor = (statistics.median(run.cpu for run in column) for column in zip(*pairs, strict=True))
-    what = f"show {tokens:,} tokens at {PER_SECOND}/s, processor time"
-    print(table([Row(what, "render once at the end", ours, floor, bound=2)]))
-    odd = [row for streamed, whole in pairs for row in differences(streamed.lines, whole.lines)]
-    print(f"\nLines duplicated or lost: {len(odd)}. ", *odd[:20], sep="\n  ")
+    name = f"show {tokens:,} tokens at {PER_SECOND}/s, processor time"
+    print(table([Row(name, "render once at the end", ours, floor, bound=2)]))
+    errors = [row for streamed, whole in pairs for row in differences(streamed.lines, whole.lines)]
+    print(f"\nLines duplicated or lost: {len(errors)}. ", *errors[:20], sep="\n  ")
     print(f"Longest time from sending a word to its display: {max(run.unseen for run, _ in pairs):.2f} s.")
 
 

@@ -70,10 +70,10 @@ def _fork_server() -> _ForkServer:
 
 
 class Child:
-    """``work(*arguments, tell)`` in a child process, killed on exit from its context."""
+    """``work(*arguments, on_event)`` in a child process, killed on exit from its context."""
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
-        self._words, theirs = multiprocessing.Pipe(duplex=False)
+        self._events, theirs = multiprocessing.Pipe(duplex=False)
         self.pid = _fork_server().start(pickle.dumps((work, arguments)), theirs.fileno())
         self._has_ended = False
         theirs.close()
@@ -85,13 +85,13 @@ class Child:
         if not self._has_ended:
             self.kill()
             self.wait()
-        self._words.close()
+        self._events.close()
 
     def events(self) -> Iterator[Event]:
         """Yield the events of the child until it exits."""
         with contextlib.suppress(EOFError):
             while True:
-                yield self._words.recv()
+                yield self._events.recv()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         # The fork server has reaped an exited child, so its process ID may be reused.

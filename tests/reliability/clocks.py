@@ -51,9 +51,9 @@ def clock_a_day_off(*, full: bool) -> Row:
     total = sum((verdict for verdict, _ in results), Verdict())
     unexpected = [line for _, lines in results for line in lines]
     result = f"{total}, {len(unexpected)} unexpected" + "".join(f"<br>{line}" for line in unexpected)
-    must_be = "unique IDs, correct order, future dates flagged"
+    required = "unique IDs, correct order, future dates flagged"
     return Row(
-        "clock off by a day in either direction", 3 * len(orders), result, must_be, total.is_clean and not unexpected
+        "clock off by a day in either direction", 3 * len(orders), result, required, total.is_clean and not unexpected
     )
 
 

@@ -49,11 +49,11 @@ def _die_after(number: int, messages: int, delay: float) -> Verdict:
     with tempfile.TemporaryDirectory() as folder, installed():
         root = Path(folder) / ".aloop" / "sessions"
         with Child(_take_long_turn, root) as child:
-            words = child.events()
-            events = list(itertools.islice(words, messages))
+            incoming = child.events()
+            events = list(itertools.islice(incoming, messages))
             killer = threading.Timer(delay, child.kill, [number])
             killer.start()
-            events += words
+            events += incoming
             killer.join()
             child.wait()
         return asyncio.run(start_again(root, events))

@@ -24,7 +24,7 @@ async def try_out(stage: Stage, refusal: Refusal) -> tuple[Verdict, list[str]]:
         trial = Trial(Path(folder) / ".aloop" / "sessions", refusal)
         await stage(trial)
         with another_process():
-            return await start_again(trial.root, trial.events), trial.raw
+            return await start_again(trial.root, trial.events), trial.unexpected
 
 
 async def refuse_everywhere(*, full: bool) -> tuple[list[Verdict], list[str]]:
@@ -48,9 +48,9 @@ async def refuse_everywhere(*, full: bool) -> tuple[list[Verdict], list[str]]:
 def refused_calls(*, full: bool) -> Row:
     verdicts, unexpected = asyncio.run(refuse_everywhere(full=full))
     total = sum(verdicts, Verdict())
-    what = "ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE at every call"
+    name = "ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE at every call"
     result = f"{total}, {len(unexpected)} unexpected" + "".join(f"<br>{line}" for line in unexpected[:5])
-    return Row(what, len(verdicts), result, "0 of everything; reported once, the next save works", not unexpected)
+    return Row(name, len(verdicts), result, "0 of everything; reported once, the next save works", not unexpected)
 
 
 def short_writes(*, full: bool) -> Row:
@@ -68,7 +68,7 @@ def short_writes(*, full: bool) -> Row:
         with tempfile.TemporaryDirectory() as folder, installed(cut_short(most)):
             trial = Trial(Path(folder) / ".aloop" / "sessions", Refusal())
             await stage(trial)
-            unexpected = Verdict(lost=len(trial.raw))
+            unexpected = Verdict(lost=len(trial.unexpected))
             return unexpected + await start_again(trial.root, trial.events)
 
     sizes = (1, 7, 100, 4096) if full else (1, 100)

@@ -33,14 +33,14 @@ def file_size_limit(*, full: bool) -> Row:
 
 def small_file_system(*, full: bool) -> Row:
     """Fill a small file system completely, then make room."""
-    what = "a full disk: tmpfs"
+    name = "a full disk: tmpfs"
     with tempfile.TemporaryDirectory() as folder:
         try:
             with _mounted(Path(folder), 2 * _ROOM):
                 verdict = asyncio.run(_fill_and_free(Path(folder)))
         except (OSError, subprocess.CalledProcessError) as error:
-            return Row(what, 0, f"skipped: {error}", "0 of everything", True)
-    return verdict_row(what, [verdict])
+            return Row(name, 0, f"skipped: {error}", "0 of everything", True)
+    return verdict_row(name, [verdict])
 
 
 def _within_limit(limit: int) -> Verdict:

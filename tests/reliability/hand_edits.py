@@ -41,7 +41,7 @@ class Tally:
     edits_lost: int = 0
     window: int = 0
     in_copies: int = 0
-    stories: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -171,7 +171,7 @@ async def _count(driver: EditorDriver, memory: MemoryManager, events: list[Event
     for text in (item.text for item in events if item.text not in contents):
         if text.splitlines()[0].strip() not in copies:
             tally.turns_lost += 1
-            tally.stories.append(f"seed {seed}: turn {text!r} lost")
+            tally.details.append(f"seed {seed}: turn {text!r} lost")
         elif text.splitlines()[0].strip() not in removed:
             tally.in_copies += 1
     for edit in driver.edits:
@@ -183,4 +183,4 @@ async def _count(driver: EditorDriver, memory: MemoryManager, events: list[Event
             tally.window += 1
         elif is_lost:
             tally.edits_lost += 1
-            tally.stories.append(f"seed {seed}: {edit}")
+            tally.details.append(f"seed {seed}: {edit}")

@@ -71,11 +71,11 @@ def killed_after(delay: float) -> Verdict:
     with tempfile.TemporaryDirectory() as folder, installed():
         root = Path(folder) / _SESSIONS
         with Child(_repeat_scenario, root) as child:
-            words = child.events()
-            events = [next(words)]
+            incoming = child.events()
+            events = [next(incoming)]
             killer = threading.Timer(delay, child.kill)
             killer.start()
-            events += words
+            events += incoming
             killer.join()
             assert child.wait() == -signal.SIGKILL
         return asyncio.run(start_again(root, events))

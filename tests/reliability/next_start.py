@@ -1,4 +1,4 @@
-"""The next start after a failure, and the check of what it recovers."""
+"""The next start after a failure, and the check of the recovered sessions."""
 
 from __future__ import annotations
 

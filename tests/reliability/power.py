@@ -42,8 +42,8 @@ def power_cuts_without_syncs(*, full: bool) -> Row:
     """Skip all syncs: unless this loses data, the trial above proves nothing."""
     verdicts = asyncio.run(_judge_all(limit=20 if full else 4, stride=1 if full else 8, with_syncs=False))
     total = sum(verdicts, Verdict())
-    what = "the same without fsync"
-    return Row(what, len(verdicts), str(total), "lost > 0, or the row above proves nothing", total.lost > 0)
+    name = "the same without fsync"
+    return Row(name, len(verdicts), str(total), "lost > 0, or the row above proves nothing", total.lost > 0)
 
 
 async def _judge_all(*, limit: int, stride: int, with_syncs: bool) -> list[Verdict]:

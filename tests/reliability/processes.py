@@ -34,10 +34,10 @@ def creations(*, full: bool) -> Row:
         sessions, unreadable = asyncio.run(read_all(root))
         verdict = asyncio.run(start_again(root, events)) + Verdict(unreadable=unreadable)
     expected = processes * each
-    what = f"{processes} processes × {each} creations"
+    name = f"{processes} processes × {each} creations"
     result = f"{len(sessions)} listed, {errors} errors, {verdict}"
     is_kept = len(sessions) == expected and not errors and verdict.is_clean
-    return Row(what, expected, result, f"{expected} listed, 0 errors", is_kept)
+    return Row(name, expected, result, f"{expected} listed, 0 errors", is_kept)
 
 
 def two_writers(*, full: bool) -> Row:
@@ -45,8 +45,8 @@ def two_writers(*, full: bool) -> Row:
     turns = 50 if full else 10
     verdicts = [_write_together((_write, _write), turns), _write_together((_hold_and_write, _write), turns)]
     total = sum(verdicts, Verdict())
-    what = "two library writers; a shell and a library writer, on one session"
-    return Row(what, 4 * turns, str(total), "every acknowledged turn in the file, once", total.is_clean)
+    name = "two library writers; a shell and a library writer, on one session"
+    return Row(name, 4 * turns, str(total), "every acknowledged turn in the file, once", total.is_clean)
 
 
 def second_shell(*, full: bool) -> Row:
@@ -57,9 +57,9 @@ def second_shell(*, full: bool) -> Row:
     rounds = 20 if full else 3
     waits = [_try_to_open_twice() for _ in range(rounds)]
     result = f"refused after {max(waits) * 1000:.0f} ms; lock free after kill -9, its child alive"
-    must_be = "refused within 100 ms; lock free after kill -9; a child tool does not keep it"
+    required = "refused within 100 ms; lock free after kill -9; a child tool does not keep it"
     # The time is printed but not checked, because the machine may be busy.
-    return Row("two shells on one session", rounds, result, must_be, True)
+    return Row("two shells on one session", rounds, result, required, True)
 
 
 def _together(works: list[tuple[Any, ...]]) -> tuple[list[Event], int]:
@@ -126,9 +126,9 @@ def _try_to_open_twice() -> float:
     with tempfile.TemporaryDirectory() as folder, installed():
         root = Path(folder) / _SESSIONS
         with Child(_hold_with_a_tool, root) as holder:
-            words = holder.events()
-            session_id = next(words).session
-            tool = next(words)
+            incoming = holder.events()
+            session_id = next(incoming).session
+            tool = next(incoming)
             try:
                 began = time.perf_counter()
                 with pytest.raises(SessionBusy, match=f"process {holder.pid}"):

@@ -10,10 +10,10 @@ from dataclasses import astuple, dataclass, fields
 class Row:
     """One line of the table; ``kept`` is True if the result is as required."""
 
-    what: str
+    name: str
     cases: int
     result: str
-    must_be: str
+    required: str
     kept: bool
 
 
@@ -46,11 +46,11 @@ class Verdict:
         return self == Verdict()
 
 
-def verdict_row(what: str, verdicts: Iterable[Verdict]) -> Row:
+def verdict_row(name: str, verdicts: Iterable[Verdict]) -> Row:
     """Return the row of a trial that passes if every verdict is clean."""
     every = list(verdicts)
     total = sum(every, Verdict())
-    return Row(what, len(every), str(total), "0 of everything", total.is_clean and bool(every))
+    return Row(name, len(every), str(total), "0 of everything", total.is_clean and bool(every))
 
 
 HEAD = "| trial | cases | result | required |\n|---|---|---|---|"
@@ -58,4 +58,4 @@ HEAD = "| trial | cases | result | required |\n|---|---|---|---|"
 
 def as_line(row: Row) -> str:
     """Return a row as a line of a Markdown table."""
-    return f"| {row.what} | {row.cases} | {row.result}{'' if row.kept else ' ✗'} | {row.must_be} |"
+    return f"| {row.name} | {row.cases} | {row.result}{'' if row.kept else ' ✗'} | {row.required} |"

@@ -45,13 +45,13 @@ class Trial:
 
     root: Path
     refusal: Refusal
-    told: list[str] = field(default_factory=list)
-    raw: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
     def shell(self) -> MemoryManager:
         memory = MemoryManager(sessions_dir=self.root, hold=True)
-        memory.on_notice = self.told.append
+        memory.on_notice = self.notices.append
         return memory
 
     async def attempt(self, act: Awaitable[object]) -> bool:
@@ -59,9 +59,9 @@ class Trial:
         try:
             await act
         except AloopError as error:
-            self.told.append(str(error))
+            self.notices.append(str(error))
         except Exception as error:  # noqa: BLE001 - any other exception is a finding
-            self.raw.append(repr(error))
+            self.unexpected.append(repr(error))
         else:
             return True
         return False
@@ -152,7 +152,7 @@ async def _faulty_turn(trial: Trial, memory: MemoryManager) -> None:
     before = len(memory.messages)
     done = await trial.attempt(take_turn(memory, "during", lambda _: None))
     trial.refusal.armed = False
-    await _check_told(trial, memory, done=done)
+    await _check_notices(trial, memory, done=done)
     if len(memory.messages) == before:
         return  # failed before it began, so the question is still in the prompt
     for message in exchange("during"):
@@ -160,16 +160,16 @@ async def _faulty_turn(trial: Trial, memory: MemoryManager) -> None:
     await memory.save_memory()
 
 
-async def _check_told(trial: Trial, memory: MemoryManager, *, done: bool) -> None:
+async def _check_notices(trial: Trial, memory: MemoryManager, *, done: bool) -> None:
     """Check that notices are unique, the last save loads and no loss is silent."""
-    if len(set(trial.told)) < len(trial.told):
-        trial.raw.append(f"reported twice: {trial.told}")
+    if len(set(trial.notices)) < len(trial.notices):
+        trial.unexpected.append(f"reported twice: {trial.notices}")
     try:
         saved = (await MemoryManager.load_session(memory.session_id, sessions_dir=trial.root)).messages
     except SessionNotFound:
         saved = ()
     wanted = [item.text for item in trial.events if item.kind == "kept"]
     if [message.content for message in saved][: len(wanted)] != wanted:
-        trial.raw.append("the last save has changed")
-    if not trial.told and not (done and saved == memory.messages):
-        trial.raw.append("not saved and not reported")
+        trial.unexpected.append("the last save has changed")
+    if not trial.notices and not (done and saved == memory.messages):
+        trial.unexpected.append("not saved and not reported")
