@@ -70,7 +70,7 @@ def _fork_server() -> _ForkServer:
 
 
 class Child:
-    """``work(*arguments, on_event)`` in a child process, killed on exit from its context."""
+    """``work(*arguments, on_event)`` in a child process, killed on exit."""
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
         self._events, theirs = multiprocessing.Pipe(duplex=False)

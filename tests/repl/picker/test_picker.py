@@ -40,6 +40,7 @@ async def gone(shell: Stage, text: str) -> None:
     await shell.terminal.wait_until(lambda: text not in "\n".join(shell.terminal.screen), f"no {text!r}")
 
 
+@pytest.mark.slow
 async def test_enter_goes_on_in_what_is_highlighted_and_shows_its_end_before(stage: SetStage) -> None:
     async with stage() as shell:
         await opened(shell)
