@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.shell import PATIENCE, ROOT, Shell
 from tests.processes import is_running
 
@@ -94,7 +92,6 @@ def test_task_denies_a_tool_that_needs_permission() -> None:
     assert not Path("notes.txt").exists()
 
 
-@pytest.mark.slow
 def test_task_allow_option_grants_only_the_named_permissions() -> None:
     assert "Done." in task("write notes.txt: hello", "--allow", "write").stdout
     assert Path("notes.txt").read_text() == "hello\n"

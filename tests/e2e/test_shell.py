@@ -121,7 +121,6 @@ def test_input_history_is_available_in_the_next_run(shell: Open) -> None:
     again.wait_for("> a draft to keep")
 
 
-@pytest.mark.slow
 def test_resume_after_a_restart_continues_the_session(shell: Open) -> None:
     aloop = shell()
     aloop.send_line("remember the blue door")

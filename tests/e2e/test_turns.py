@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.conftest import Open
 from tests.stub.parts import Answer, Drop, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
@@ -33,7 +31,6 @@ def test_streamed_answer_is_shown_before_it_is_complete(shell_with_key: Open, st
     assert "The **second** is" not in aloop.scrollback()
 
 
-@pytest.mark.slow
 def test_answer_taller_than_the_screen_shows_each_line_once(shell_with_key: Open, stub: StubServer) -> None:
     gate = Gate()
     code = "\n".join(f"code_{number} = {number}" for number in range(60))

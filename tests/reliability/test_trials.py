@@ -12,11 +12,9 @@ from tests.reliability.trials import TRIALS
 
 SLOW = {
     "dead-shells",
-    "file-size-limit",
     "interrupted-shells",
     "kill-at-every-call",
     "kill-in-recovery",
-    "refused-calls",
 }
 
 

@@ -97,7 +97,6 @@ trees = st.dictionaries(
 )
 
 
-@pytest.mark.slow
 @given(trees, st.integers(0, 4))
 @settings(max_examples=100)
 def test_any_tree_is_written_as_a_block_that_reads_the_same(tree: dict[str, object], column: int) -> None:
