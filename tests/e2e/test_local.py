@@ -26,6 +26,7 @@ def test_local_model_answers_without_a_key_and_exits_with_the_shell(shell: Open,
     aloop.send_line("hello")
     aloop.wait_for("often wrong, and without tools")
     aloop.wait_for("2 messages")
+    aloop.wait_for_prompt()
     [child] = children_of(aloop.pid)
     [saved] = Path(".aloop/sessions").glob("*/session.yaml")
     assert "model: local:SmolLM2-135M" in saved.read_text()
