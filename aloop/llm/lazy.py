@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
@@ -47,6 +47,12 @@ class LazyLLM:
         async with aclosing(events):
             async for event in events:
                 yield event
+
+    async def learn_limits(self) -> None:
+        """Load the model and let it ask its server for its limits."""
+        llm = await asyncio.to_thread(self.preload)
+        if isinstance(llm, LearnsLimits):
+            await llm.learn_limits()
 
     async def aclose(self) -> None:
         """Close the model if it was loaded."""
