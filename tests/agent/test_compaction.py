@@ -127,13 +127,21 @@ async def test_second_summary_includes_the_first(sessions_dir: Path) -> None:
     assert [message.summary for message in talk.memory.messages].count(True) == 2
 
 
-@pytest.mark.parametrize("script", [[ServerFailed("The API is down.")], answer(""), answer("Half a su", "max_tokens")])
+@pytest.mark.parametrize("script", [[ServerFailed("The API is down.")], answer(""), answer("No", "refusal")])
 async def test_failed_summary_changes_nothing(sessions_dir: Path, script: list[Line]) -> None:
     talk = await Talk(sessions_dir, script).had("one", "two", "three")
     before = talk.memory.messages
     with pytest.raises((ServerFailed, StreamBroken)):
         await talk.agent.compact()
     assert talk.memory.messages == before
+
+
+async def test_summary_cut_at_its_length_limit_is_kept_and_marked(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, answer("Half a su", "max_tokens")).had("one", "two", "three")
+    await talk.agent.compact()
+    (summary,) = (message for message in talk.memory.messages if message.summary)
+    assert "Half a su" in (summary.content or "")
+    assert "cut off" in (summary.content or "")
 
 
 async def test_auto_compaction_runs_before_the_window_is_full(sessions_dir: Path) -> None:
@@ -160,7 +168,12 @@ class Large(Tool):
 
 async def test_auto_compaction_runs_within_a_turn(sessions_dir: Path) -> None:
     steps: list[list[Line]] = [
-        [Reply(LLMMessage("assistant", tool_calls=(ToolCall(f"c{number}", "large"),)), "tool_use")]
+        [
+            Reply(
+                LLMMessage("assistant", tool_calls=(ToolCall(f"c{number}", "large", f'{{"part": {number}}}'),)),
+                "tool_use",
+            )
+        ]
         for number in range(4)
     ]
     llm = ScriptedLLM(*steps, answer("It got large."), answer("Done."))

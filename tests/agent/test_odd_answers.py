@@ -23,7 +23,7 @@ async def test_answer_without_content_is_an_error(stubbed: StubbedAgent) -> None
     await stubbed.check_next_turn()
 
 
-async def test_unknown_block_types_are_ignored(stubbed: StubbedAgent) -> None:
+async def test_unknown_block_types_are_kept_and_sent_back(stubbed: StubbedAgent) -> None:
     block = {"type": "content_block_start", "index": 7, "content_block": {"type": "hologram", "data": "…"}}
     stubbed.stub.script(Answer(Raw("content_block_start", json.dumps(block)), Text("Here.")))
     assert await stubbed.ask() == "Here."
@@ -69,10 +69,14 @@ async def test_call_cut_by_the_length_limit_is_not_run(stubbed: StubbedAgent) ->
     await stubbed.check_next_turn()
 
 
-async def test_answer_with_only_a_cut_call_is_an_error(stubbed: StubbedAgent) -> None:
-    stubbed.stub.script(Answer(ToolUse("calculator", "{"), stop_reason="max_tokens"))
-    with pytest.raises(StreamBroken, match="length limit"):
-        await stubbed.ask()
+async def test_cut_call_is_kept_and_not_run(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(ToolUse("calculator", '{"expr'), stop_reason="max_tokens"))
+    await stubbed.ask()
+    _, call, result = stubbed.agent.memory.messages
+    assert call.stop_reason == "max_tokens"
+    assert call.tool_calls[0].arguments == '{"expr'
+    assert '{"expr' in (result.content or "")
+    assert stubbed.results == []
     await stubbed.check_next_turn()
 
 
@@ -96,9 +100,11 @@ async def test_paused_turn_is_continued(stubbed: StubbedAgent) -> None:
     await stubbed.check_next_turn()
 
 
-async def test_turn_paused_during_thinking_is_continued(stubbed: StubbedAgent) -> None:
-    stubbed.stub.script(Answer(Thinking("hm"), stop_reason="pause_turn"), "Done.")
-    assert await stubbed.ask() == "Done."
+async def test_turn_paused_without_content_does_not_repeat_its_request(stubbed: StubbedAgent) -> None:
+    stubbed.stub.script(Answer(Thinking("hm"), stop_reason="pause_turn"))
+    with pytest.raises(StreamBroken):
+        await stubbed.ask()
+    assert len(stubbed.stub.requests) == 1
     await stubbed.check_next_turn()
 
 

@@ -196,6 +196,10 @@ class ToolUse(Block):
         yield {"type": "input_json_delta", "partial_json": self._json[half:]}
 
 
+def _is_start(part: Raw) -> bool:
+    return part.name == "content_block_start" and '"content_block": {"type"' in part.data
+
+
 class Answer:
     """One answer; the default stop reason is tool_use with calls, else end_turn."""
 
@@ -219,6 +223,26 @@ class Answer:
             for part in self._parts
             if isinstance(part, Thinking | Redacted)
         }
+
+    def blocks(self, number: int) -> list[dict[str, Any]]:
+        """Return the content blocks of the answer to request ``number``, as they must be sent back."""
+        blocks: list[dict[str, Any]] = []
+        for part in self._parts:
+            if isinstance(part, Block):
+                block = dict(part.start(f"toolu_stub_{number}_{len(blocks)}"))
+                pieces = [piece for piece in part.pieces() if isinstance(piece, dict)]
+                for key in ("text", "thinking", "signature", "partial_json"):
+                    if joined := "".join(piece[key] for piece in pieces if key in piece):
+                        block[key] = joined
+                if "partial_json" in block:
+                    block["input"] = json.loads(block.pop("partial_json"))
+                blocks.append(block)
+        return blocks
+
+    def foreign_types(self) -> set[str]:
+        """Return the types of content blocks that the answer starts with raw events."""
+        events = [json.loads(part.data) for part in self._parts if isinstance(part, Raw) and _is_start(part)]
+        return {event["content_block"]["type"] for event in events}
 
     def steps(self, number: int, model: str) -> Iterator[Step]:
         """Yield the events of the answer to request ``number``."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
+from tests.stub.binding import BindingCheck
 from tests.stub.parts import WAIT, Answer, Block, Cut, Drop, Event, Gate, Ping, PingingGate, Reset, Step, Text
 from tests.stub.replies import HTTPError, NoResponse, Plain
 from tests.stub.transcript import Thought, complaint
@@ -57,7 +58,10 @@ class StubServer:
         self.errors: list[BaseException] = []
         self.lookups: list[Request] = []
         self.window: int | None = 200_000
+        self.binds_thinking = False
+        self._binding = BindingCheck()
         self._thoughts: set[Thought] = set()
+        self._foreign: set[str] = set()
         self._script: deque[Reply] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -136,11 +140,18 @@ class StubServer:
     def _reply(self, request: Request) -> Reply:
         if request.method != "POST" or request.path.partition("?")[0] != "/v1/messages" or request.body is None:
             return HTTPError(404, f"no such path: {request.path}")
-        if wrong := complaint(request.body.get("messages"), str(request.body.get("model")), self._thoughts):
+        if wrong := complaint(
+            request.body.get("messages"), str(request.body.get("model")), self._thoughts, self._foreign
+        ):
+            return HTTPError(400, wrong)
+        if self.binds_thinking and (wrong := self._binding.complaint(request.body)):
             return HTTPError(400, wrong)
         reply = self._next_reply(request)
         if isinstance(reply, Answer):
             self._thoughts |= reply.thoughts(str(request.body.get("model")))
+            self._foreign |= reply.foreign_types()
+            if self.binds_thinking:
+                self._binding.give(request.body, reply.blocks(len(self.requests)))
         return reply
 
     def _next_reply(self, request: Request) -> Reply:

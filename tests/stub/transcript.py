@@ -13,21 +13,23 @@ Thought = tuple[str, str, str]
 """The model, the text or opaque data, and the signature of a thinking block."""
 
 
-def complaint(messages: Any, model: str, thoughts: Collection[Thought]) -> str | None:
+def complaint(messages: Any, model: str, thoughts: Collection[Thought], foreign: Collection[str] = ()) -> str | None:
     """Return the first violation in ``messages``, or None.
 
     ``thoughts`` are all thinking blocks that the stub has sent.
     """
     if not isinstance(messages, list) or not messages:
         return "messages: at least one message is required"
-    return next(_complaints(messages, model, thoughts), None)
+    return next(_complaints(messages, model, thoughts, foreign), None)
 
 
 def thought_of(block: dict[str, Any], model: str) -> Thought:
     return model, str(block.get("thinking") or block.get("data") or ""), str(block.get("signature") or "")
 
 
-def _complaints(messages: list[dict[str, Any]], model: str, thoughts: Collection[Thought]) -> Iterator[str]:
+def _complaints(
+    messages: list[dict[str, Any]], model: str, thoughts: Collection[Thought], foreign: Collection[str]
+) -> Iterator[str]:
     called: set[str] = set()
     pending: list[str] = []
     expected = "user"
@@ -40,7 +42,7 @@ def _complaints(messages: list[dict[str, Any]], model: str, thoughts: Collection
         if not blocks:
             yield f"messages.{place}: content is empty"
         for block in blocks:
-            yield from _in_block(place, block, message["role"])
+            yield from _in_block(place, block, message["role"], foreign)
         results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
         if sorted(results) != sorted(pending):
             yield f"messages.{place}: tool_result for {results}, where {pending} were called"
@@ -64,9 +66,9 @@ def _complaints(messages: list[dict[str, Any]], model: str, thoughts: Collection
             yield "the final assistant message must not end with trailing white space"
 
 
-def _in_block(place: int, block: dict[str, Any], role: str) -> Iterator[str]:
+def _in_block(place: int, block: dict[str, Any], role: str, foreign: Collection[str]) -> Iterator[str]:
     kind = block["type"]
-    if kind not in (("text", "tool_result") if role == "user" else ("text", "tool_use", *_THOUGHTS)):
+    if kind not in (("text", "tool_result") if role == "user" else ("text", "tool_use", *_THOUGHTS, *foreign)):
         yield f"messages.{place}: a {kind} block cannot be sent by the {role}"
     if kind == "text" and not block["text"].strip():
         yield f"messages.{place}: text must hold more than white space"

@@ -156,11 +156,25 @@ async def test_text_before_a_break_is_streamed(stub: StubServer, llm: AnthropicL
         await anext(events)
 
 
-@pytest.mark.parametrize("gate", [Gate(), PingingGate()], ids=["silence", "only pings"])
-async def test_stalled_answer_is_cancelled(stub: StubServer, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+async def test_pings_keep_a_slow_answer_alive(stub: StubServer) -> None:
+    gate = PingingGate()
+    stub.script(Text("half ", gate, "whole"))
+    llm = AnthropicLLM("claude-test", base_url=stub.url, api_key=KEY, profile=ServerProfile(stall_after=0.3))
+    events = llm.stream(HELLO)
+    assert await anext(events) == TextDelta("half ")
+    waiting = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(1.0)  # three times the limit, with nothing but pings
+    assert not waiting.done()
+    gate.open()
+    assert await waiting == TextDelta("whole")
+    assert len(stub.requests) == 1
+    await llm.aclose()
+
+
+async def test_stalled_answer_is_cancelled(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
-    stub.script(Text("half ", gate))
+    stub.script(Text("half ", Gate()))
     llm = AnthropicLLM("claude-test", profile=ServerProfile(stall_after=0.3))
     error = await failure(llm)
     assert isinstance(error, StreamBroken)
