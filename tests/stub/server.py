@@ -94,6 +94,10 @@ class StubServer:
         for reply in replies:
             self._script.append(Answer(reply) if isinstance(reply, Block | str) else reply)
 
+    def drop_script(self) -> None:
+        """Forget replies that were not asked for."""
+        self._script.clear()
+
     def wait_for_requests(self, count: int) -> list[Request]:
         """Block until there have been ``count`` requests, and return them all."""
         with self._changed:

@@ -1,0 +1,223 @@
+"""A session stays usable, however its history changes, with a model that binds its thinking to the history."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from anthropic import AsyncAnthropic
+
+from aloop.agent.agent import ReActAgent
+from aloop.agent.events import AgentEvent, Notice
+from aloop.errors import UsageError
+from aloop.llm.anthropic.client import AnthropicLLM
+from aloop.llm.message_types import LLMMessage, ThinkingBlock
+from aloop.llm.retry import RetryPolicy
+from aloop.memory import MemoryManager
+from aloop.tools import Tool, default_tools
+from tests.agent.scripted import no_pause
+from tests.stub import Answer, HTTPError, StubServer, Text, Thinking, ToolUse
+from tests.stub.server import KEY
+
+ADD = ToolUse("calculator", {"expression": "2+2"})
+
+
+class BoundTalk:
+    """A conversation with the stub, which checks the prefix of each thinking block."""
+
+    def __init__(self, stub: StubServer, client: AsyncAnthropic, folder: Path) -> None:
+        self.stub = stub
+        self.events: list[AgentEvent] = []
+        self._client = client
+        self._folder = folder
+        self._number = 0
+        self.agent = self._make_agent("claude-fable-5-2", MemoryManager(sessions_dir=folder))
+
+    def _make_agent(self, model: str, memory: MemoryManager, tools: Sequence[Tool] | None = None) -> ReActAgent:
+        llm = AnthropicLLM(model, client=self._client)
+        memory.llm = llm
+        retry = RetryPolicy(1, 1, sleep=no_pause)
+        return ReActAgent(llm, memory=memory, tools=tools, on_event=self.events.append, retry=retry)
+
+    @property
+    def notices(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Notice)]
+
+    def sent_thinking(self) -> list[str]:
+        """Return the signatures of the thinking blocks in the last request."""
+        blocks = (block for turn in self.stub.requests[-1].body["messages"] for block in turn["content"])
+        return [block["signature"] for block in blocks if block["type"] == "thinking"]
+
+    async def take_turn(self, *, with_tool: bool = False) -> None:
+        """Take a turn with thinking; it fails if the stub refuses the request."""
+        self._number += 1
+        number = self._number
+        if with_tool:
+            self.stub.script(Answer(Thinking(f"plan {number}", signature=f"p{number}"), Text("Let me add."), ADD))
+        self.stub.script(Answer(Thinking(f"thought {number}", signature=f"s{number}"), Text(f"Answer {number}.")))
+        assert await self.agent.run(f"Question {number}") == f"Answer {number}."
+
+    async def edit(self, index: int, change: Callable[[LLMMessage], LLMMessage]) -> None:
+        await self.agent.memory.edit(
+            lambda messages: [change(m) if number == index else m for number, m in enumerate(messages)]
+        )
+
+    def switch(self, model: str) -> None:
+        self.agent.llm = AnthropicLLM(model, client=self._client)
+
+    def upgrade(self, suffix: str) -> None:
+        """Go on as after an upgrade of aloop that changed the description of a tool."""
+        tools = default_tools(self._folder)
+        vars(tools[0])["description"] = f"{tools[0].description} {suffix}"
+        self.agent = self._make_agent(self.agent.llm.model, self.agent.memory, tools)
+
+
+@pytest.fixture
+async def talk(stub: StubServer, sessions_dir: Path) -> AsyncIterator[BoundTalk]:
+    stub.binds_thinking = True
+    async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
+        yield BoundTalk(stub, client, sessions_dir)
+
+
+async def test_unchanged_history_sends_all_thinking(talk: BoundTalk) -> None:
+    for _ in range(3):
+        await talk.take_turn(with_tool=True)
+    assert talk.sent_thinking() == ["p1", "s1", "p2", "s2", "p3"]
+    assert not [notice for notice in talk.notices if "thinking" in notice]
+
+
+async def test_edited_message_drops_later_thinking_and_is_reported_once(talk: BoundTalk) -> None:
+    for _ in range(3):
+        await talk.take_turn()
+    await talk.edit(2, lambda message: replace(message, content="Another question"))
+    for _ in range(2):
+        await talk.take_turn()
+    assert talk.sent_thinking() == ["s1", "s4"]
+    notices = [notice for notice in talk.notices if "thinking" in notice]
+    assert notices == ["2 thinking blocks are not sent to the model, because the history before has changed."]
+
+
+async def test_resumed_session_sends_its_thinking(talk: BoundTalk, stub: StubServer, sessions_dir: Path) -> None:
+    await talk.take_turn()
+    session_id = talk.agent.memory.session_id
+    again = BoundTalk(stub, talk._client, sessions_dir)
+    await again.agent.memory.resume(session_id)
+    again._number = 1
+    await again.take_turn()
+    assert again.sent_thinking() == ["s1"]
+
+
+async def test_refused_thinking_is_left_out_and_remembered(talk: BoundTalk) -> None:
+    """An old session has no digests, so only the server can tell that its thinking does not fit."""
+    await talk.take_turn()
+    await talk.edit(1, lambda message: replace(message, thinking=(replace(message.thinking[0], prefix=""),)))
+    await talk.edit(0, lambda message: replace(message, content="Edited"))
+    before = len(talk.stub.requests)
+    await talk.take_turn()
+    assert len(talk.stub.requests) == before + 2  # refused once, then asked again without
+    await talk.take_turn()
+    assert len(talk.stub.requests) == before + 3
+    assert talk.sent_thinking() == ["s2"]
+
+
+async def test_rejection_of_something_else_is_not_retried(talk: BoundTalk) -> None:
+    await talk.take_turn()
+    talk.stub.script(HTTPError(400, "tools.0: a name is missing"))
+    with pytest.raises(Exception, match="a name is missing"):
+        await talk.agent.run("Again")
+    assert len(talk.stub.requests) == 2
+
+
+async def test_moved_directory_is_told_in_the_next_message_only(talk: BoundTalk, tmp_path: Path) -> None:
+    await talk.take_turn()
+    memory = talk.agent.memory
+    llm = talk.agent.llm
+    talk.agent = ReActAgent(llm, memory=memory, on_event=talk.events.append, working_dir=tmp_path)
+    await talk.take_turn()
+    await talk.take_turn()
+    questions = [message.content or "" for message in memory.messages if message.role == "user"]
+    assert [f"The working directory is now {tmp_path}" in question for question in questions] == [False, True, False]
+    assert talk.sent_thinking() == ["s1", "s2"]
+
+
+Step = Callable[[BoundTalk, random.Random], Awaitable[None]]
+
+
+async def _edit_text(talk: BoundTalk, chance: random.Random) -> None:
+    index = chance.randrange(len(talk.agent.memory.messages))
+    await talk.edit(index, lambda message: replace(message, content=f"Edited {chance.random()}"))
+
+
+async def _skip(talk: BoundTalk, chance: random.Random) -> None:
+    index = chance.randrange(len(talk.agent.memory.messages))
+    await talk.edit(index, lambda message: replace(message, skip=not message.skip))
+
+
+async def _remove(talk: BoundTalk, chance: random.Random) -> None:
+    index = chance.randrange(len(talk.agent.memory.messages))
+    await talk.agent.memory.edit(lambda messages: [m for number, m in enumerate(messages) if number != index])
+
+
+async def _edit_thinking(talk: BoundTalk, chance: random.Random) -> None:
+    index = chance.randrange(len(talk.agent.memory.messages))
+    edited = ThinkingBlock("edited", "s1", prefix=chance.choice(["", "0123456789abcdef"]))
+    await talk.edit(index, lambda message: replace(message, thinking=(edited,) if message.thinking else ()))
+
+
+async def _remove_model(talk: BoundTalk, chance: random.Random) -> None:
+    index = chance.randrange(len(talk.agent.memory.messages))
+    await talk.edit(index, lambda message: replace(message, model=None))
+
+
+async def _change_system(talk: BoundTalk, chance: random.Random) -> None:
+    talk.agent.memory.set_system_message(f"Be {chance.random()}.")
+
+
+async def _compact(talk: BoundTalk, chance: random.Random) -> None:
+    talk.stub.script(f"Summary {chance.random()}")
+    if await talk.agent.compact() is None:
+        talk.stub.drop_script()
+
+
+async def _switch(talk: BoundTalk, chance: random.Random) -> None:
+    talk.switch(chance.choice(["claude-fable-5-2", "claude-opus-5-5", "claude-haiku-5-5-20260901"]))
+
+
+async def _upgrade(talk: BoundTalk, chance: random.Random) -> None:
+    talk.upgrade(str(chance.random()))
+
+
+async def _undo(talk: BoundTalk, chance: random.Random) -> None:
+    try:
+        await talk.agent.memory.undo()
+    except UsageError:
+        return
+
+
+CHANGES: tuple[Step, ...] = (
+    _edit_text,
+    _skip,
+    _remove,
+    _edit_thinking,
+    _remove_model,
+    _change_system,
+    _compact,
+    _switch,
+    _upgrade,
+    _undo,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_change_of_the_history_makes_a_session_unusable(talk: BoundTalk, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(2):
+        await talk.take_turn(with_tool=True)
+    for _ in range(50):
+        if talk.agent.memory.messages:
+            await chance.choice(CHANGES)(talk, chance)
+        await talk.take_turn(with_tool=chance.random() < 0.3)
