@@ -75,7 +75,7 @@ RICH = (
         "Let me see.\n",
         tool_calls=(call(), call("call 2", '{"expression":\n"é"}')),
         thinking=(
-            ThinkingBlock("First I think.\nThen I act. ", signature="EqQB/+=="),
+            ThinkingBlock("First I think.\nThen I act. ", signature="EqQB/+==", prefix="1234567890123456"),
             ThinkingBlock(redacted="opaque==", after_chars=4, after_calls=1),
             ThinkingBlock(),
         ),
@@ -85,6 +85,14 @@ RICH = (
     result("4"),
     LLMMessage("tool", None, tool_call_id="call 2", name="yes", is_error=True, output_file="outputs/call.txt"),
     LLMMessage("assistant", "Four, bec", interrupted=True),
+    LLMMessage(
+        "assistant",
+        "It is cited.",
+        layout="block block:12",
+        blocks=('{"type": "server_tool_use", "id": "s1"}', '{"type": "text", "text": "It is cited."}'),
+        provider="anthropic",
+        stop_reason="max_tokens",
+    ),
     LLMMessage("user", "A summary: of all\n\n\n", summary=True),
     LLMMessage("assistant", "", skip=True),
 )
@@ -162,7 +170,7 @@ texts = st.lists(st.one_of(st.sampled_from(_TRICKS), st.text(any_char, max_size=
 words = st.one_of(st.sampled_from(("call_1", "a.b/c:d-e", "null", "No", "y", "123", "")), texts)
 
 calls = st.builds(ToolCall, words, words, texts)
-thoughts = st.builds(ThinkingBlock, texts, words, words, st.integers(0, 10**6), st.integers(0, 9))
+thoughts = st.builds(ThinkingBlock, texts, words, words, st.integers(0, 10**6), st.integers(0, 9), words)
 usages = st.builds(Usage, *[st.integers(0, 10**9)] * 5)
 
 messages = st.builds(
@@ -180,5 +188,9 @@ messages = st.builds(
     skip=st.booleans(),
     summary=st.booleans(),
     output_file=st.none() | words,
+    layout=words,
+    blocks=st.lists(texts, max_size=2).map(tuple),
+    provider=st.none() | words,
+    stop_reason=st.none() | words,
 )
 """Messages with arbitrary fields."""
