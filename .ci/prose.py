@@ -40,6 +40,10 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\bis there already\b", "already exists"),
     (r"\b(?:stands|lies)\b", "is"),
     (r"\bas long as it takes\b|\bmeanwhile\b|\bof (?:its|their|our|his) own\b", "delete it"),
+    (
+        r"(?i)\b(?:colour|summaris|recognis|behaviour|catalogue|neighbour|normalis|licence)",
+        "American spelling, as in --no-color",
+    ),
     (r"(?:^|[.:;] )What (?!if\b)[a-z']+ (?![^.]*\?)", "a noun: problems, the rest"),
 )
 DOCSTRING_START = (r"^(?:What|Whether|Where|How|Who)\b", "an imperative or a noun phrase")

@@ -183,4 +183,4 @@ def warm_up(agent: ReActAgent) -> None:
         from repl.output.markdown import render_markdown
 
         for language in _LANGUAGES:
-            render_markdown(f"```{language}\n```", width=80, colour=False)
+            render_markdown(f"```{language}\n```", width=80, color=False)

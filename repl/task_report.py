@@ -80,7 +80,7 @@ class Progress:
             case Waiting(what) if what:
                 write_note(waiting_text(what))
             case Compacting(messages):
-                write_note(f"Summarising {messages} older messages to make room.")
+                write_note(f"Summarizing {messages} older messages to make room.")
             case Notice(text):
                 write_note(text)
 

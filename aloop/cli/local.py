@@ -127,7 +127,7 @@ def offer_lines(wanted: Sequence[Package], paths: InstallPaths) -> list[str]:
     """Return the packages to download, with their source, size and location."""
     download, installed = sum(package.size for package in wanted), sum(package.installed for package in wanted)
     rows = [
-        f"  {f'{each.name} {each.version}':<23} {megabytes(each.size):>6}  {each.licence:<10}  {each.what}"
+        f"  {f'{each.name} {each.version}':<23} {megabytes(each.size):>6}  {each.license:<10}  {each.what}"
         for each in wanted
     ]
     return [

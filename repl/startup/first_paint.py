@@ -174,7 +174,7 @@ def first_screen(options: ShellOptions, columns: int) -> str:
     # cells, cannot be measured without more imports.
     if options.resume is not None or len(toolbar) >= columns or max(toolbar) > "\u02ff":
         return ""
-    banner = to_ansi(greeting(options, columns), colour=not os.environ.get("NO_COLOR"))
+    banner = to_ansi(greeting(options, columns), color=not os.environ.get("NO_COLOR"))
     prompt = f"\x1b[0;1m{PROMPT.rstrip()}\x1b[0m\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
     return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
 

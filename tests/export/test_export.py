@@ -98,7 +98,7 @@ def test_folded_block_shows_an_ellipsis_for_more_lines() -> None:
     assert "<summary>→ run_shell: one …</summary>" in page
 
 
-def test_page_has_dark_colours_and_loads_nothing() -> None:
+def test_page_has_dark_colors_and_loads_nothing() -> None:
     said = "![a](http://evil.example/x.png) [a link](https://example.org) [b](javascript:alert(1)) <b>raw</b>"
     text = render(session(LLMMessage("assistant", said)), "html")
     page = Page(text)

@@ -365,7 +365,7 @@ async def test_turn_cancelled_repeatedly_is_saved_once(manager: MemoryManager) -
     assert await stored(manager) == manager.messages
 
 
-async def test_surrogates_are_normalised_in_added_messages(manager: MemoryManager) -> None:
+async def test_surrogates_are_normalized_in_added_messages(manager: MemoryManager) -> None:
     await say(manager, user("a\ud800b\ud83d\ude00"))
     assert manager.messages[-1].content == "a\ufffdb😀"
     assert await stored(manager) == manager.messages
