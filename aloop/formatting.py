@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from aloop.errors import SHORT_ID
+from aloop.export.markdown import format_marks
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.codec.emitter import message_record
@@ -121,11 +122,8 @@ def show_lines(session: Session) -> Iterator[str]:
 
 def message_lines(message: LLMMessage) -> Iterator[str]:
     """Yield a heading, and the message indented so that it cannot imitate a heading."""
-    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
-    if message.is_error:
-        marks.append("failed")
     heading = message.role if message.name is None else f"{message.role} {message.name}"
-    yield f"{heading} ({', '.join(marks)})" if marks else heading
+    yield heading + format_marks(message)
     for line in (message.content or "").splitlines():
         yield _INDENT + line
     for call in message.tool_calls:

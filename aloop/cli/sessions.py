@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser, non_empty, positive_integer, session_prefix
-from aloop.config import EXPORT_FORMATS
+from aloop.export.formats import EXPORT_FORMATS
 
 SessionsAction = Literal["list", "search", "show", "stats", "export", "check", "delete", "trash", "restore", "purge"]
 

@@ -19,9 +19,10 @@ from select import select  # not poll, which does not support terminals on macOS
 from types import FrameType
 from typing import Any, NoReturn
 
+from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.styled import PROMPT, to_ansi
-from repl.startup.banner import greeting, toolbar_text
+from repl.startup.banner import greeting
 
 _REST_SECONDS = 0.05
 """Wait for the rest of a character, which arrives at once unless the terminal does not use UTF-8."""

@@ -24,11 +24,11 @@ from aloop.llm.message_types import Usage
 from aloop.permissions import PermissionRequest
 from aloop.sanitize import safe_line
 from commands.context import Verbosity
+from repl.input.toolbar import thousands
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.screen import Screen
 from repl.output.styled import Line, Style, fit_line, line
-from repl.startup.banner import thousands
 from repl.turn.lines import argument_lines, finished_line, result_lines, retrying_text, started_text, whole_result_lines
 from repl.turn.permission import question_lines
 from repl.turn.streams import AnswerStream, OutputTail, ThinkingStream

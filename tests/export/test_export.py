@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from aloop.config import EXPORT_FORMATS, ExportFormat
 from aloop.errors import StorageError, UsageError
-from aloop.export import ExportExists, export_path, read_format, render, write_export
+from aloop.export.document import ExportExists, export_path, render, write_export
+from aloop.export.formats import EXPORT_FORMATS, ExportFormat, read_format
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.session import Session
