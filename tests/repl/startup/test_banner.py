@@ -142,8 +142,8 @@ async def test_farewell_names_the_file_of_recovered_turns() -> None:
     (await context.memory.save_memory()).path.write_text("")
     await context.memory.add_message(LLMMessage("user", "More"))
     assert to_text(farewell_lines(context)).startswith("Not saved")
-    beside = (await context.memory.save_memory()).path
-    assert str(beside) in to_text(farewell_lines(context))
+    recovered = (await context.memory.save_memory()).path
+    assert str(recovered) in to_text(farewell_lines(context))
 
 
 def test_echo_shows_the_input_as_at_the_prompt() -> None:
