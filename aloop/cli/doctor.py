@@ -238,7 +238,7 @@ def check_sessions(here: Environment) -> Verdict:
     headers = [header for name in names if (header := read_header(here.fs, str(here.folder), name))]
     text = f"{len(headers):,} in {here.folder}"
     if problems := ", ".join(_session_problems(headers, len(names))):
-        return Verdict("warn", f"{text}: {problems}", "For details, run aloop sessions check.")
+        return Verdict("warn", f"{text}: {problems}", "Run `aloop sessions check` for details.")
     return Verdict("ok", text)
 
 

@@ -71,7 +71,8 @@ def _delete(options: SessionsOptions, library: SessionLibrary, runner: asyncio.R
     if options.as_json:
         _print_records([{"deleted": session_id, "trash": trash}])
     else:
-        print_line(f"Deleted session {short} (moved to {trash}). To undo: aloop sessions restore {shlex.quote(short)}")
+        advice = f"Run `aloop sessions restore {shlex.quote(short)}` to restore it."
+        print_line(f"Deleted session {short} (moved to {trash}). {advice}")
     return 0
 
 
@@ -85,7 +86,7 @@ def _list_trash(options: SessionsOptions, library: SessionLibrary, runner: async
         return 0
     for line in trash_lines(sessions, output_width()):
         print_line(line)
-    print_note("To restore a session: aloop sessions restore ID. To remove all for good: aloop sessions purge.")
+    print_note("Run `aloop sessions restore ID` to restore one, `aloop sessions purge` to delete all permanently.")
     return 0
 
 
@@ -104,14 +105,14 @@ def _purge(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Ru
         require_prefix_length(options.id)
     sessions = runner.run(library.list_trash(options.id or None))
     amount = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
-    if sessions and not options.yes and not confirm(f"Remove {amount}, for good?", "to purge", "removed"):
+    if sessions and not options.yes and not confirm(f"Permanently delete {amount}?", "to delete", "deleted"):
         return 1
     # Only the sessions of the question, not those deleted since.
     runner.run(library.purge(sessions))
     if options.as_json:
         _print_records(map(trashed_record, sessions))
     else:
-        print_line(f"Removed {amount}." if sessions else "The trash is empty.")
+        print_line(f"Permanently deleted {amount}." if sessions else "The trash is empty.")
     return 0
 
 
@@ -190,7 +191,7 @@ def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
         _print_records(map(summary_record, rows))
         return 0
     if not rows:
-        print_note(f"No sessions in {library.sessions_dir} yet.")
+        print_note(f"No sessions are saved in {library.sessions_dir} yet.")
         return 0
     for line in list_lines(rows, output_width()):
         print_line(line)

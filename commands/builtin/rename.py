@@ -28,6 +28,6 @@ COMMAND = Command(
     handler=rename,
     usage="TITLE",
     argument=Argument.TEXT,
-    group="Changing",
+    group="Editing",
     example="/rename The parser, second try",
 )

@@ -45,7 +45,9 @@ def _mark(settings: Settings) -> Path:
     return settings.history_file.with_name(_MARK_NAME)
 
 
-_NO_KEY = "No API key: using the offline demo, not a language model. Set ANTHROPIC_API_KEY, or run: aloop local install"
+_NO_KEY = (
+    "No API key: using the offline demo, not a language model. Set ANTHROPIC_API_KEY, or run `aloop local install`."
+)
 
 
 def expected_model(model: str | None, settings: Settings) -> str:
@@ -116,4 +118,4 @@ def farewell_lines(context: Context) -> list[Line]:
         return [line((Style.BAD, "Not saved: the last turn. The next start recovers as much of it as is on disk."))]
     if memory.path is None:
         return []
-    return [line((Style.QUIET, f"Saved. Run aloop --resume {memory.session_id[:SHORT_ID]} to continue."))]
+    return [line((Style.QUIET, f"Saved. Run `aloop --resume {memory.session_id[:SHORT_ID]}` to continue."))]

@@ -237,7 +237,10 @@ async def test_unknown_session_to_resume_exits_before_the_prompt(
     async with stage(resume="ffffffff") as shell:
         assert await shell.ends() == 1
         assert shell.terminal.screen == []
-        assert capsys.readouterr().err == "aloop: No session matches 'ffffffff'.\n"
+        assert (
+            capsys.readouterr().err
+            == "aloop: No session matches 'ffffffff'. Run `aloop sessions list` to list the sessions.\n"
+        )
 
 
 async def test_engine_error_ends_the_shell_with_the_reason(
