@@ -21,8 +21,8 @@ from aloop.agent.events import (
     TurnEnded,
     Waiting,
 )
+from aloop.cli.console import json_line
 from aloop.config import OutputFormat
-from aloop.formatting import json_line
 from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
 from commands.context import Verbosity

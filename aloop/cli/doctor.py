@@ -21,10 +21,9 @@ from textwrap import wrap
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
-from aloop.cli.console import output_width, print_line, print_note
+from aloop.cli.console import json_line, output_width, print_line, print_note
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
-from aloop.formatting import json_line
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, explain_error, temporary_name, write_all

@@ -16,10 +16,9 @@ from types import TracebackType
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
-from aloop.cli.console import confirm, print_line, print_note
+from aloop.cli.console import confirm, json_line, print_line, print_note
 from aloop.config import Settings
 from aloop.errors import LocalModelError
-from aloop.formatting import json_line
 from aloop.local_model.diagnostics import explain_damage
 from aloop.local_model.installer import Progress, install, remove, require_loadable, require_prerequisites
 from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of

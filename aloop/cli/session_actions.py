@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aloop.cli.console import confirm, output_width, print_line, print_marked, print_note
+from aloop.cli.console import confirm, json_line, output_width, print_line, print_marked, print_note
 from aloop.cli.sessions import SessionsAction, SessionsOptions
 from aloop.errors import SessionNotFound
 from aloop.export.document import export_path, render, write_export
@@ -21,7 +21,6 @@ from aloop.formatting import (
     hit_line,
     hit_record,
     hit_session_line,
-    json_line,
     list_lines,
     message_lines,
     session_record,
