@@ -39,6 +39,11 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\btold of\b", "reported"),
     (r"\bis there already\b", "already exists"),
     (r"\b(?:stands|lies)\b", "is"),
+    (r"\b(?:is|are|was|were) to be\b", "must, will"),
+    (r"\btold (?:apart|from)\b", "distinguished"),
+    (r"\bat the most\b", "at most"),
+    (r"\bof ours\b", "our, the product's"),
+    (r"\b(?:what there is|not to be had|in vain)\b", "a plain sentence"),
     (r"\bas long as it takes\b|\bmeanwhile\b|\bof (?:its|their|our|his) own\b", "delete it"),
     (
         r"(?i)\b(?:colour|summaris|recognis|behaviour|catalogue|neighbour|normalis|licence)",
@@ -102,7 +107,7 @@ def markdown_pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def python_pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Yield comments (neighbouring lines as one) and paragraphs of string literals."""
+    """Yield comments (neighboring lines as one) and paragraphs of string literals."""
     start, words, last = 0, list[str](), -1
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:

@@ -58,7 +58,7 @@ examples:
   aloop sessions list --limit 5
 
 Tools ask before they change files, run commands or leave the working
-directory. With --task there is no one to ask, so they are refused unless
+directory. With --task there is no one to ask, so they are denied unless
 --allow permits them.
 
 With --task, standard output gets only the answer; progress goes to standard

@@ -1,4 +1,4 @@
-"""The names of the export formats, which the parser of the command line needs without the exporters."""
+"""The names of the export formats, for parsers that do not need the exporters."""
 
 from __future__ import annotations
 

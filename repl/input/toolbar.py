@@ -1,4 +1,4 @@
-"""The toolbar below the prompt: model, session, messages and the used share of the window."""
+"""The toolbar below the prompt: model, session, messages, context window."""
 
 from __future__ import annotations
 

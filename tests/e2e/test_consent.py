@@ -47,7 +47,7 @@ def test_a_no_leaves_everything_as_it_was() -> None:
     with Shell() as shell:
         ask(shell, "run touch made")
         shell.send_line("n I would rather not")
-        shell.wait_for("The user declined: I would rather not")
+        shell.wait_for("The user denied this call: I would rather not")
         shell.wait_for_prompt()
         assert not Path("made").exists()
 

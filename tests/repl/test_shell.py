@@ -178,7 +178,7 @@ async def test_tab_completes_a_command_and_enter_runs_it(stage: SetStage) -> Non
         shell.type("/cl\t")
         await shell.see("> /clear")
         shell.type("\r")
-        await shell.see("This session is already new.")
+        await shell.see("This is already a new session.")
 
 
 async def test_bug_in_a_turn_is_shown_and_the_shell_continues(stage: SetStage) -> None:

@@ -69,8 +69,8 @@ async def test_refusal_and_its_reason_reach_the_model(play: SetStage) -> None:
         shell.type("n, use b.txt\r")
         await shell.see("As you like.")
         await shell.rest()
-        assert "  refused: use b.txt" in shell.terminal.scrollback
-        assert "The user declined: use b.txt" in ((await shell.saved())[2] or "")
+        assert "  denied: use b.txt" in shell.terminal.scrollback
+        assert "The user denied this call: use b.txt" in ((await shell.saved())[2] or "")
         assert content("a.txt") is None
 
 

@@ -187,7 +187,7 @@ async def test_invalid_file_is_opened_at_its_error_and_can_be_repaired(desk: Des
 
 
 async def test_edit_of_a_missing_message_is_an_error(desk: Desk) -> None:
-    with pytest.raises(UsageError, match=r"This session has no message 9\. It has 4 messages\."):
+    with pytest.raises(UsageError, match=r"Message 9 does not exist: this session has 4 messages\."):
         await desk.memory.begin_edit(9)
     assert desk.copies("edited") == []
 

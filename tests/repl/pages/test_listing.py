@@ -75,7 +75,7 @@ def test_stats_show_roles_tools_and_tokens() -> None:
     assert "4 (1 user, 2 assistant, 1 tool)" in shown
     assert "calculator 1" in shown
     assert "1,300 in (23% from the cache), 20 out" in shown
-    assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["file", "x"]]
+    assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["path", "x"]]
 
 
 def test_stats_show_usage_by_model_for_several_models() -> None:
@@ -99,7 +99,7 @@ def test_stats_wrap_keeps_numbers_beside_their_nouns(width: int) -> None:
     shown = [row[12:] for row in rows]
     for whole in ("11,123,455 in", "234,567 out", "12 min 34 s", "calculator 1,234", "3,187 tool", "12,345,678 bytes"):
         assert any(whole in row for row in shown), whole
-    assert file == f"file        {path}"
+    assert file == f"path        {path}"
 
 
 def test_time_outside_the_local_calendar_keeps_its_zone() -> None:

@@ -71,8 +71,8 @@ def test_choices_name_the_kinds_and_fit_the_screen() -> None:
     [
         (PermissionDecision("once"), "  allowed\n"),
         (PermissionDecision("session"), "  allowed for all commands in this session\n"),
-        (PermissionDecision("no"), "  refused\n"),
-        (PermissionDecision("no", "not\nnow"), "  refused: not now\n"),
+        (PermissionDecision("no"), "  denied\n"),
+        (PermissionDecision("no", "not\nnow"), "  denied: not now\n"),
     ],
 )
 def test_decision_line_shows_the_decision(decision: PermissionDecision, text: str) -> None:
