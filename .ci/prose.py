@@ -33,7 +33,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\bshall\b", "should, will, or nothing"),
     (r"\bparted\b", "separated"),
     (r"\b(?:a|unique|the) beginning of (?:an|the|its|one) id\b", "an ID prefix"),
-    (r"\b(?:is|are|was) no (?!longer|one\b|more\b|less\b|such\b|later\b|earlier\b)[a-z]", "is not a"),
+    (r"(?<![Tt]here )\b(?:is|are|was) no (?!longer|one\b|more\b|less\b|such\b|later\b|earlier\b)[a-z]", "is not a"),
     (r"[,;:] for (?:it|they|there|we|you|he|she|nothing|most|few) ", "because"),
     (r"\b(?:tells|says)\b", "shows, reports, means"),
     (r"\btold of\b", "reported"),
