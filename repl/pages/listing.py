@@ -161,8 +161,17 @@ def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
     return lines
 
 
+_PLACEHOLDERS = {
+    "ID": "ID is a session ID or a unique prefix of one.",
+    "ROW": "ROW is a row number in the last list shown.",
+    "N": "N is a message number, as shown by /history ID.",
+}
+
+
 def _one_command(command: Command[Context]) -> list[Line]:
     lines = [line((Style.ACCENT, command.invocation)), line(f"  {command.summary}")]
+    words = re.findall(r"\w+", command.usage)
+    lines += [line(f"  {meaning}") for word, meaning in _PLACEHOLDERS.items() if word in words]
     if command.aliases:
         lines.append(line((Style.QUIET, "  also: " + ", ".join(f"/{alias}" for alias in command.aliases))))
     if command.example:

@@ -134,6 +134,16 @@ def test_help_on_a_command_shows_aliases_and_example() -> None:
     assert "example: /help resume" in shown
 
 
+@pytest.mark.parametrize(
+    ("name", "explained"), [("resume", ["ID", "ROW"]), ("fork", ["N"]), ("skip", ["N"]), ("export", []), ("stats", [])]
+)
+def test_help_on_a_command_explains_ids_rows_and_numbers(name: str, explained: list[str]) -> None:
+    command = REGISTRY.find(name)
+    assert command is not None
+    rows = to_text(help_lines([command], 80)).splitlines()
+    assert [row.split()[0] for row in rows if " is a " in row] == explained
+
+
 async def test_listing_numbers_rows_up_to_the_largest_valid_number() -> None:
     async def many() -> AsyncIterator[SessionSummary]:
         for _ in range(1_001):
