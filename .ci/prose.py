@@ -33,13 +33,22 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\bshall\b", "should, will, or nothing"),
     (r"\bparted\b", "separated"),
     (r"\b(?:a|unique|the) beginning of (?:an|the|its|one) id\b", "an ID prefix"),
-    (r"\b(?:is|are|was) no (?!longer|one\b|more\b|less\b|such\b|later\b|earlier\b)[a-z]", "is not a"),
+    (r"(?<![Tt]here )\b(?:is|are|was) no (?!longer|one\b|more\b|less\b|such\b|later\b|earlier\b)[a-z]", "is not a"),
     (r"[,;:] for (?:it|they|there|we|you|he|she|nothing|most|few) ", "because"),
     (r"\b(?:tells|says)\b", "shows, reports, means"),
     (r"\btold of\b", "reported"),
     (r"\bis there already\b", "already exists"),
     (r"\b(?:stands|lies)\b", "is"),
+    (r"\b(?:is|are|was|were) to be\b", "must, will"),
+    (r"\btold (?:apart|from)\b", "distinguished"),
+    (r"\bat the most\b", "at most"),
+    (r"\bof ours\b", "our, the product's"),
+    (r"\b(?:what there is|not to be had|in vain)\b", "a plain sentence"),
     (r"\bas long as it takes\b|\bmeanwhile\b|\bof (?:its|their|our|his) own\b", "delete it"),
+    (
+        r"(?i)\b(?:colour|summaris|recognis|behaviour|catalogue|neighbour|normalis|licence)",
+        "American spelling, as in --no-color",
+    ),
     (r"(?:^|[.:;] )What (?!if\b)[a-z']+ (?![^.]*\?)", "a noun: problems, the rest"),
 )
 DOCSTRING_START = (r"^(?:What|Whether|Where|How|Who)\b", "an imperative or a noun phrase")
@@ -98,7 +107,7 @@ def markdown_pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def python_pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Yield comments (neighbouring lines as one) and paragraphs of string literals."""
+    """Yield comments (neighboring lines as one) and paragraphs of string literals."""
     start, words, last = 0, list[str](), -1
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:

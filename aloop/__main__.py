@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from aloop import __version__
-from aloop.errors import AloopError, InvalidPrefix, UsageError
+from aloop.errors import AloopError, InvalidPrefix, SessionNotFound, UsageError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader, for example `head`, has seen enough; that is not a failure.
         _settle_stdout()
         return SUCCESS
+    except SessionNotFound as error:
+        command = "aloop sessions trash" if error.in_trash else "aloop sessions list"
+        _print_error(f"{error} Run `{command}` to list the sessions.")
+        return FAILURE
     except AloopError as error:
         _print_error(str(error))
         return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILURE

@@ -24,8 +24,6 @@ MAX_STEPS = 50
 OutputFormat = Literal["text", "json", "stream-json"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 EditingMode = Literal["emacs", "vi"]
-ExportFormat = Literal["md", "html", "json"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 _BOOLEANS = ("plain", "verbose", "thinking")  # keys of the config file
 

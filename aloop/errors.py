@@ -56,14 +56,16 @@ class SessionError(AloopError):
 
 
 class SessionNotFound(SessionError):
-    """No session has this ID or ID prefix.
+    """No session has this ID or ID prefix, or none in the trash.
 
-    ``place`` extends the message, as in " in the trash".
+    ``advice`` is a sentence for the user, appended to the message.
     """
 
-    def __init__(self, prefix: str, place: str = "") -> None:
-        super().__init__(f"No session{place} matches {prefix!r}.")
+    def __init__(self, prefix: str, advice: str = "", *, in_trash: bool = False) -> None:
+        place = " in the trash" if in_trash else ""
+        super().__init__(f"No session{place} matches {prefix!r}. {advice}".rstrip())
         self.prefix = prefix
+        self.in_trash = in_trash
 
 
 class InvalidPrefix(SessionError, ValueError):

@@ -1,19 +1,18 @@
-"""Sessions, search results and counts as lines of text or JSON.
+"""Sessions, search results and counts as lines of text, or as records for JSON.
 
-Lines of text may still contain control characters. Lines of JSON are ASCII, which any locale and terminal can show;
-times are ISO 8601 with a zone, and messages have the same keys as in session.yaml.
+Lines of text may still contain control characters. In records, messages have the same keys as in session.yaml.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from aloop.errors import SHORT_ID
+from aloop.export.markdown import format_marks
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.codec.emitter import message_record
@@ -121,11 +120,8 @@ def show_lines(session: Session) -> Iterator[str]:
 
 def message_lines(message: LLMMessage) -> Iterator[str]:
     """Yield a heading, and the message indented so that it cannot imitate a heading."""
-    marks = [name for name in ("interrupted", "skip", "summary") if getattr(message, name)]
-    if message.is_error:
-        marks.append("failed")
     heading = message.role if message.name is None else f"{message.role} {message.name}"
-    yield f"{heading} ({', '.join(marks)})" if marks else heading
+    yield heading + format_marks(message)
     for line in (message.content or "").splitlines():
         yield _INDENT + line
     for call in message.tool_calls:
@@ -176,11 +172,6 @@ def _details(counts: Iterable[tuple[str, int]]) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def json_line(record: Mapping[str, Any]) -> str:
-    """Return ``record`` as one line of JSON, with times and paths as text."""
-    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # json escapes all controls but DEL
-
-
 def summary_record(summary: SessionSummary) -> dict[str, Any]:
     return asdict(summary) | {"is_in_future": summary.is_in_future}
 
@@ -223,7 +214,3 @@ def stats_record(stats: SessionStats) -> dict[str, Any]:
     counts = {name: dict(record[name]) for name in ("messages_by_role", "tool_calls")}
     by_model = {model: asdict(usage) for model, usage in stats.usage_by_model.items()}
     return record | counts | {"usage": asdict(stats.usage), "usage_by_model": by_model}
-
-
-def _as_text(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

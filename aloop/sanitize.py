@@ -2,7 +2,7 @@
 
 Neither rich nor ``print`` filters escape codes that move the cursor, set the title or write to the clipboard, their
 one-character C1 forms, or marks that reverse the reading order. Therefore every text from a model, a tool, a file, a
-title or an error passes through this module; afterwards only aloop's own styles are added.
+title or an error passes through this module; afterward only aloop's own styles are added.
 """
 
 from __future__ import annotations

@@ -24,6 +24,12 @@ from aloop.text import quantity
 
 Kind = Literal["file", "output"]
 
+MOST_FILE_BYTES = 100_000
+"""Bytes attached of one file; a longer file is cut, if possible at the end of a line."""
+
+MOST_MESSAGE_BYTES = 300_000
+"""Bytes of all files attached to one message."""
+
 _LONGEST_NAME = 40  # characters of a command in a one-line summary
 _NAMED: dict[Kind, str] = {"file": "path", "output": "command"}
 _BLOCK = re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.errors import AloopError, AmbiguousPrefix
+from aloop.errors import AloopError, AmbiguousPrefix, SessionNotFound
 from commands.chat import chat
 from commands.context import accept
 from commands.parse import Call, Chat, Run, parse_line
@@ -49,6 +49,9 @@ async def _call(call: Call, context: Context) -> Outcome:
         return Outcome()
     try:
         return await command.handler(context, call.argument) or Outcome()
+    except SessionNotFound as error:
+        context.view.error(f"{error} {'/trash' if error.in_trash else '/history'} lists the sessions.")
+        return Outcome()
     except AmbiguousPrefix as error:
         if command.argument is not Argument.SESSION:
             raise

@@ -11,13 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aloop.errors import ToolError
-from commands.attachments import Attachment, split_attachments
-
-MOST_BYTES = 100_000
-"""Of one file; longer ones are cut, if possible at the end of a line."""
-
-MOST_TOGETHER = 300_000
-"""Bytes of all files attached to one message."""
+from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
 
 # Excludes the @ of an email address, and one after a backslash.
 _MENTION = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]+)"|([^\s"]\S*))""")
@@ -77,7 +71,7 @@ def read_mentioned(
     Mentions of paths that do not exist are ignored, and so are names in ``known``, which are already attached. Unless
     ``outside`` is set, files outside ``folder`` are refused. Blocks; stops between two files when ``stop`` is set.
     """
-    found, seen, room = MentionedFiles(), set[Path](), MOST_TOGETHER
+    found, seen, room = MentionedFiles(), set[Path](), MOST_MESSAGE_BYTES
     for readings in find_mentions(text):
         named = next(((name, path) for name in readings if (path := _existing(name, folder))), None)
         if stop.is_set() or named is None or named[1] in seen or named[0] in known:
@@ -93,11 +87,11 @@ def read_mentioned(
             )
         elif not room:
             found.refusals.append(
-                f"{name} was not attached: the limit of {MOST_TOGETHER:,} bytes for one message is reached."
+                f"{name} was not attached: the limit of {MOST_MESSAGE_BYTES:,} bytes for one message is reached."
             )
         else:
             try:
-                attachment, size = _read(path, name, min(room, MOST_BYTES))
+                attachment, size = _read(path, name, min(room, MOST_FILE_BYTES))
             except (ToolError, OSError) as error:
                 found.refusals.append(f"Not attached: {error}")
                 continue

@@ -67,7 +67,7 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchContext:
-    """A message that matches a search, and its neighbours in the conversation."""
+    """A message that matches a search, and its neighbors in the conversation."""
 
     session: Session
     hit: Hit

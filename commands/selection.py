@@ -27,9 +27,9 @@ def read_session(context: Context, argument: str, lister: str = "/resume") -> st
         return argument.lower()
     row = int(argument)
     if not context.rows:
-        raise UsageError(f"No list was shown yet, so there is nothing in row {row}. Run {lister} to show one.")
+        raise UsageError(f"Row {row} does not exist, because no list has been shown yet. Run {lister} to show one.")
     if not 1 <= row <= len(context.rows):
-        raise UsageError(f"The last list has {quantity(len(context.rows), 'row')}, so row {row} does not exist.")
+        raise UsageError(f"Row {row} does not exist: the last list has {quantity(len(context.rows), 'row')}.")
     return context.rows[row - 1]
 
 
@@ -50,7 +50,7 @@ def read_number(argument: str) -> int:
     """Return the number of one message; raise UsageError for anything else."""
     first, last = read_range(argument)
     if first != last:
-        raise UsageError(f"Type one message number instead of {argument}. Run /history to see the numbers.")
+        raise UsageError(f"Type one message number instead of {argument}. Run /history ID to see the numbers.")
     return first
 
 

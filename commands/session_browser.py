@@ -67,7 +67,7 @@ class SessionBrowser:
         if is_open:
             # Messages left by a failed save go to the trash too, in case the session is restored.
             await save_before_leaving(memory)
-        # The open session is replaced only afterwards: if it cannot be deleted, it stays open.
+        # The open session is replaced only afterward: if it cannot be deleted, it stays open.
         path = await memory.library.delete(session_id)
         # Imported late for start-up time.
         from aloop.memory.sessions_dir.catalog import short_name_of

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from aloop.errors import SHORT_ID, SessionBusy, SessionError
+from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
 from repl.options import ShellOptions, TaskOptions
 
 if TYPE_CHECKING:
@@ -76,10 +76,12 @@ async def resume_session(
     found = wanted or await memory.library.find_latest()
     if found is None:
         raise SessionError(
-            f"Found no session to resume in {memory.sessions_dir}. Run aloop without --resume to start one."
+            f"There is no session to resume in {memory.sessions_dir}. Run `aloop` without --resume to start one."
         )
     try:
         session = await memory.resume(found, admit=admit)
+    except SessionNotFound as error:
+        raise SessionNotFound(error.prefix, "Run `aloop sessions list` to list the sessions.") from error
     except SessionBusy as error:
         # The prompt is not running yet, so the user cannot be asked.
         short = error.session_id[:SHORT_ID]
@@ -183,4 +185,4 @@ def warm_up(agent: ReActAgent) -> None:
         from repl.output.markdown import render_markdown
 
         for language in _LANGUAGES:
-            render_markdown(f"```{language}\n```", width=80, colour=False)
+            render_markdown(f"```{language}\n```", width=80, color=False)

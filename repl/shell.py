@@ -21,11 +21,12 @@ from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
+from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import Style, echo_lines, line, to_text
-from repl.startup.banner import farewell_lines, greeting, remember_start, toolbar_text
+from repl.startup.banner import farewell_lines, greeting, remember_start
 from repl.startup.first_paint import EarlyScreen
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from aloop.agent.events import (
     TurnEnded,
     Waiting,
 )
+from aloop.cli.console import json_line
 from aloop.config import OutputFormat
-from aloop.formatting import json_line
 from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
 from commands.context import Verbosity
@@ -80,7 +80,7 @@ class Progress:
             case Waiting(what) if what:
                 write_note(waiting_text(what))
             case Compacting(messages):
-                write_note(f"Summarising {messages} older messages to make room.")
+                write_note(f"Summarizing {messages} older messages to make room.")
             case Notice(text):
                 write_note(text)
 

@@ -161,10 +161,10 @@ class TerminalView:
         return Paper(width, width, self._ansi, self._markdown, gap="\n")
 
     def _markdown(self, text: str, width: int | None) -> str:
-        return render_markdown(text, width or self._screen.text_width, colour=self._screen.colour)
+        return render_markdown(text, width or self._screen.text_width, color=self._screen.color)
 
     def _ansi(self, lines: Iterable[Line]) -> str:
-        return to_ansi(lines, colour=self._screen.colour)
+        return to_ansi(lines, color=self._screen.color)
 
 
 async def _joined(first: str, pieces: AsyncIterator[str] | None = None) -> AsyncIterator[str]:

@@ -16,11 +16,11 @@ PAYLOADS = {
     "cursor report": "\x1b[6n",
     "reset": "\x1bc",
     "cursor home": "\x1b[999;999H",
-    "loud colour": "\x1b[5;38;5;199mloud",
+    "loud color": "\x1b[5;38;5;199mloud",
     "other screen": "\x1b[?1049h",
     "mouse": "\x1b[?1003h",
     "end of paste": "\x1b[201~rm -rf\r",
-    "C1 colour": "\x9b31m",
+    "C1 color": "\x9b31m",
     "C1 title": "\x9d0;title\x9c",
     "carriage return": "over\rwritten",
     "backspace": "back\b\b\bspace",
@@ -39,9 +39,9 @@ ALL = " ".join(f"[{text}]" for text in PAYLOADS.values())
 
 # The codes that aloop sends: colors, short cursor moves, erasing, inserting and removing rows, showing and hiding the
 # cursor, line wrap, bracketed paste, normal keypad mode, cursor shape.
-_COLOUR = "(?:[0-479]|3[1-6])"
+_COLOR = "(?:[0-479]|3[1-6])"
 _OURS = re.compile(
-    rf"\x1b\[(?:(?:{_COLOUR}(?:;{_COLOUR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|2004)[hl]|\?1l|[0-6] q)"
+    rf"\x1b\[(?:(?:{_COLOR}(?:;{_COLOR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|2004)[hl]|\?1l|[0-6] q)"
 )
 _TRICKS = re.compile("over\r(?!\n)|\b{2}")
 _JOINERS = "\u200c\u200d"

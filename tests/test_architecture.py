@@ -1,4 +1,4 @@
-"""Rules about imports, file sizes, printing and public names."""
+"""Layers, import cycles, single importers and sizes, all read from the source."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("repl*",),
     ("aloop.__main__",),
 )
-UNRELATED = (("aloop.memory", "aloop.tools"),)  # they share floors but may not import each other
+SEPARATE = (("aloop.memory", "aloop.tools"),)  # on the same floor, but may not import each other
 
 # The only modules that may import certain third-party packages.
 SINGLE_IMPORTERS = {
@@ -73,7 +73,7 @@ CHILDREN = (
     "aloop.memory.search.prefilter_worker",
     "aloop.tools.files.search_worker",
 )  # separate programs, which use their standard streams
-LAZY_DOORS = {"aloop.memory"}  # looks up its names on first use, so its imports for types are never executed
+LAZY_DOORS = {"aloop.memory"}  # looks up its names on first use, so its imports for types load nothing
 PRINTING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
 CATCH_ALL_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
@@ -101,7 +101,7 @@ FACADE = {
 class Import:
     """One imported module.
 
-    ``function`` is the line of the enclosing function, if any.
+    ``names`` are imported from it, and ``function`` is the line of the function around the import.
     """
 
     module: str
@@ -114,7 +114,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Module:
-    """One source file of the project."""
+    """One source file of the product."""
 
     name: str
     path: Path
@@ -174,7 +174,10 @@ def floor(name: str) -> int:
 
 
 def targets(imported: Import) -> Iterator[str]:
-    """Yield the imported project modules, ``a.b`` for a module ``b`` from ``a``."""
+    """Yield the product modules that an import loads.
+
+    ``from a import b`` loads ``a.b`` if that is a module.
+    """
     known = {module.name for module in modules()}
     if imported.module.partition(".")[0] not in ROOTS:
         return
@@ -182,6 +185,20 @@ def targets(imported: Import) -> Iterator[str]:
     yield from inner
     if not imported.names or len(inner) < len(imported.names):
         yield imported.module
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Return the imports between modules at module level, imports for types included."""
+    return {
+        module.name: {
+            target
+            for imported in module.imports
+            if imported.function is None
+            for target in targets(imported)
+            if target != module.name and module.name not in LAZY_DOORS
+        }
+        for module in modules()
+    }
 
 
 def all_imports() -> Iterator[tuple[Module, Import, str]]:
@@ -192,7 +209,10 @@ def all_imports() -> Iterator[tuple[Module, Import, str]]:
 
 
 def is_version_import(module: Module, imported: Import) -> bool:
-    """Return True for an import of ``__version__``, which the façade defines."""
+    """Return True for an import of ``__version__``, which ``aloop --version`` prints.
+
+    It is the only name of the façade that inner modules may use.
+    """
     return module.name in {"aloop.cli.parser", "aloop.__main__"} and imported.names == ("__version__",)
 
 
@@ -205,11 +225,11 @@ def test_imports_look_down_only() -> None:
     ]
 
 
-def test_unrelated_packages_do_not_import_each_other() -> None:
+def test_packages_on_one_floor_do_not_import_each_other() -> None:
     assert not [
         place
         for module, imported, place in all_imports()
-        for pair in UNRELATED
+        for pair in SEPARATE
         for ours, theirs in (pair, pair[::-1])
         if matches(module.name, (ours, f"{ours}.*"))
         if any(matches(target, (theirs, f"{theirs}.*")) for target in targets(imported))
@@ -224,7 +244,7 @@ def test_no_aloop_module_imports_the_facade() -> None:
     ]
 
 
-def test_third_party_packages_are_imported_only_by_listed_modules() -> None:
+def test_external_packages_have_only_the_listed_importers() -> None:
     assert not [
         place
         for module, imported, place in all_imports()
@@ -237,7 +257,7 @@ def test_imports_are_absolute() -> None:
 
 
 def test_imports_inside_functions_have_a_comment() -> None:
-    """A comment on the line, or earlier in the same function, counts."""
+    """The comment is beside the import, or above it in the same function."""
     assert not [
         place
         for module, imported, place in all_imports()
@@ -247,17 +267,8 @@ def test_imports_inside_functions_have_a_comment() -> None:
 
 
 def test_imports_have_no_cycle() -> None:
-    """Imports for types count; imports inside functions do not."""
-    graph = {
-        module.name: {
-            target
-            for imported in module.imports
-            if imported.function is None
-            for target in targets(imported)
-            if target != module.name and module.name not in LAZY_DOORS
-        }
-        for module in modules()
-    }
+    """Imports for types count; only imports inside functions do not."""
+    graph = import_graph()
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
@@ -282,7 +293,7 @@ def test_engine_never_prints() -> None:
 
 
 def test_no_pattern_repeats_a_group_possessively() -> None:
-    # Before Python 3.11.5, such a group consumes the start of a failed match: "(?:-a)*+" takes the dash of "-b".
+    # Before Python 3.11.5 such a group keeps the start of a failed match: "(?:-a)*+" also takes the dash of "-b".
     possessive = re.compile(r"(?<!\\)\)(?:[*+?]|\{[\d,]*\})\+")
     assert not [
         f"{module.name}:{node.lineno}"
@@ -307,7 +318,7 @@ def test_no_module_has_a_catch_all_name() -> None:
     assert not [module.name for module in modules() if CATCH_ALL_NAMES & set(module.name.split("."))]
 
 
-def test_facade_exports_exactly_the_listed_names() -> None:
+def test_facade_exports_exactly_the_promised_names() -> None:
     assert set(aloop.__all__) == FACADE
     for name in FACADE:
         assert getattr(aloop, name) is not None

@@ -38,7 +38,7 @@ def test_sessions_commands_import_no_terminal_or_model_package(arguments: list[s
 
 def test_local_commands_import_no_terminal_or_model_package() -> None:
     loaded = imported_by("from aloop.__main__ import main; main(['local', 'status'])")
-    assert not loaded & {*HEAVY, "repl", "commands"}
+    assert not loaded & {*HEAVY, "yaml", "repl", "commands"}
 
 
 def test_import_aloop_loads_no_heavy_package() -> None:

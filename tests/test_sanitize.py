@@ -65,7 +65,7 @@ def test_safe_text_and_line_disarm_any_text(text: str) -> None:
 
 @given(st.text(st.characters(), max_size=60))
 def test_styled_lines_contain_only_our_own_codes(text: str) -> None:
-    assert obeyed(OURS.sub("", to_ansi([line((Style.BAD, text), text)], colour=True))) == []
+    assert obeyed(OURS.sub("", to_ansi([line((Style.BAD, text), text)], color=True))) == []
     assert obeyed(to_text([line((Style.BAD, text), text)])) == []
 
 
@@ -75,7 +75,7 @@ MARKUP = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 @given(MARKUP)
 def test_rendered_markdown_contains_only_our_own_codes(text: str) -> None:
-    assert obeyed(OURS.sub("", render_markdown(text, 40, colour=True))) == []
+    assert obeyed(OURS.sub("", render_markdown(text, 40, color=True))) == []
 
 
 def test_safe_text_keeps_replaced_codes_readable() -> None:

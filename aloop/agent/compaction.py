@@ -107,7 +107,7 @@ _HEADING = "Summary of the conversation so far:"
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """The number of ``messages`` that were summarised, and the ``usage`` for it."""
+    """The number of ``messages`` that were summarized, and the ``usage`` for it."""
 
     messages: int
     usage: Usage
@@ -144,11 +144,11 @@ class Compactor:
             return None
         old = live(messages[:cut])
         self._emit(Compacting(len(old)))
-        summary = await self._summarise(old, focus)
+        summary = await self._summarize(old, focus)
         await self._memory.edit(lambda current: _inserted(current, summary, messages[cut], cut))
         return Compaction(len(old), summary.usage or Usage())
 
-    async def _summarise(self, old: Sequence[LLMMessage], focus: str) -> LLMMessage:
+    async def _summarize(self, old: Sequence[LLMMessage], focus: str) -> LLMMessage:
         question = summary_request(render_transcript(old, self._window * _TRANSCRIPT_CHARACTERS), focus)
         request = ModelRequest(self._llm, self._policy, self._emit_progress)
         reply = await request.ask([LLMMessage("system", INSTRUCTIONS), LLMMessage("user", question)], ())
@@ -227,7 +227,7 @@ class AutoCompactor:
             done = await self._compactor.compact()
         except (LLMError, StorageError, UsageError) as error:
             self._emit(
-                Notice(f"The conversation fills the model's context window and could not be summarised: {error}")
+                Notice(f"The conversation fills the model's context window and could not be summarized: {error}")
             )
             done = None
         if done is None:

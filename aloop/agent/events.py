@@ -106,7 +106,7 @@ class ReadingQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Compacting:
-    """The model is summarising the oldest messages; ``messages`` is their number."""
+    """The model is summarizing the oldest messages; ``messages`` is their number."""
 
     messages: int
 

@@ -69,8 +69,8 @@ class ToolCallRunner:
 
         So each call sees the changes of those before it.
         """
-        for only_reads, neighbours in groupby(calls, self._runner.only_reads):
-            group = list(neighbours)
+        for only_reads, neighbors in groupby(calls, self._runner.only_reads):
+            group = list(neighbors)
             yield from [group] if only_reads else [[call] for call in group]
 
     async def _run_call(self, running: _RunningCall) -> ToolResult:

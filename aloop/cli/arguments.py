@@ -31,7 +31,7 @@ class UnknownCommand(UsageError):
 
     def __init__(self, parser: Parser, name: str) -> None:
         guess = closest_match(name, parser.commands)
-        hint = f"Did you mean '{parser.prog} {guess}'?" if guess else parser.see_help
+        hint = f"Did you mean `{parser.prog} {guess}`?" if guess else parser.see_help
         super().__init__(f"Unknown command {f'{parser.prog} {name}'!r}. {hint}")
         self.parser = parser
         self.name = name
@@ -68,7 +68,7 @@ class Parser(ArgumentParser):
 
     @property
     def see_help(self) -> str:
-        return f"Run '{self.prog} --help' for usage."
+        return f"Run `{self.prog} --help` for usage."
 
     def add_commands(self, dest: str, summaries: Mapping[str, str]) -> dict[str, Parser]:
         """Add subcommands, list them in the help and return their parsers by name."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from aloop.sanitize import visible
 
@@ -27,6 +29,18 @@ def print_marked(line: str, marks: Iterable[tuple[int, int]]) -> None:
         pieces += [visible(line[end:start]), f"\x1b[1m{visible(line[start:stop])}\x1b[0m" if line[start:stop] else ""]
         end = stop
     print("".join([*pieces, visible(line[end:])]))
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """Return ``record`` as one line of JSON, with times and paths as text.
+
+    It is ASCII, which any locale and terminal can show; times are ISO 8601 with a zone.
+    """
+    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # json escapes all controls but DEL
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def print_note(sentence: str) -> None:

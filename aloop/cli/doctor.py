@@ -21,10 +21,9 @@ from textwrap import wrap
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
-from aloop.cli.console import output_width, print_line, print_note
+from aloop.cli.console import json_line, output_width, print_line, print_note
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
-from aloop.formatting import json_line
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, explain_error, temporary_name, write_all
@@ -238,7 +237,7 @@ def check_sessions(here: Environment) -> Verdict:
     headers = [header for name in names if (header := read_header(here.fs, str(here.folder), name))]
     text = f"{len(headers):,} in {here.folder}"
     if problems := ", ".join(_session_problems(headers, len(names))):
-        return Verdict("warn", f"{text}: {problems}", "For details, run aloop sessions check.")
+        return Verdict("warn", f"{text}: {problems}", "Run `aloop sessions check` for details.")
     return Verdict("ok", text)
 
 

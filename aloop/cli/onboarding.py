@@ -1,4 +1,4 @@
-"""The question which model to use, at the first start with neither key nor model."""
+"""Ask which model to use, at the first start with neither an API key nor a model."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ examples:
   aloop sessions list --limit 5
 
 Tools ask before they change files, run commands or leave the working
-directory. With --task there is no one to ask, so they are refused unless
+directory. With --task there is no one to ask, so they are denied unless
 --allow permits them.
 
 With --task, standard output gets only the answer; progress goes to standard
@@ -98,7 +98,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
         raise _explain_rest(parser, innermost, rest)
     if innermost.commands and innermost is not parser:
         *names, last = innermost.commands
-        raise UsageError(f"'{innermost.prog}' needs a command: {', '.join(names)} or {last}. {innermost.see_help}")
+        raise UsageError(f"`{innermost.prog}` needs a command: {', '.join(names)} or {last}. {innermost.see_help}")
     make: type[Options] = values.pop("options", RunOptions)
     known = {field.name for field in fields(make)}  # type: ignore[arg-type] # all of them are dataclasses
     given = {name: _settled(value) for name, value in values.items() if value is not None}
@@ -195,7 +195,7 @@ def _join_task(arguments: Sequence[str], options: Iterable[str]) -> list[str]:
 
 def _not_for(option: str, command: Parser | str) -> UsageError:
     name = command if isinstance(command, str) else command.prog.split()[1]
-    return UsageError(f"{option} cannot be used with '{name}'. Run 'aloop --help' for usage.")
+    return UsageError(f"{option} cannot be used with `{name}`. Run `aloop --help` for usage.")
 
 
 def _unknown_option(argument: str, options: Iterable[str], parser: Parser) -> UsageError:
@@ -211,7 +211,7 @@ def _explain_rest(program: Parser, innermost: Parser, rest: Sequence[str]) -> Us
     if name in program.option_names:
         return _not_for(name, innermost)
     if name in innermost.option_names:
-        return UsageError(f"{name} must come after '{innermost.prog}'.")
+        return UsageError(f"{name} must come after `{innermost.prog}`.")
     if argument.startswith("-"):
         return _unknown_option(argument, innermost.option_names, innermost)
     return UsageError(f"Unexpected argument {argument!r}. {innermost.see_help}")
@@ -231,5 +231,5 @@ def _explain_unknown(program: Parser, name: str, arguments: Sequence[str]) -> Us
         meant[command] = shlex.join(["aloop", command, *after])
         meant |= {action: shlex.join(["aloop", command, action, *after]) for action in parser.commands}
     guess = closest_match(name, meant)
-    hint = f"Did you mean '{meant[guess]}'?" if guess else f"To run a task, use: aloop --task {shlex.quote(name)}"
+    hint = f"Did you mean `{meant[guess]}`?" if guess else f"To run a task, use `aloop --task {shlex.quote(name)}`."
     return UsageError(f"Unknown command {name!r}. {hint}")

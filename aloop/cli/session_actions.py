@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aloop.cli.console import confirm, output_width, print_line, print_marked, print_note
+from aloop.cli.console import confirm, json_line, output_width, print_line, print_marked, print_note
 from aloop.cli.sessions import SessionsAction, SessionsOptions
 from aloop.errors import SessionNotFound
-from aloop.export import export_path, read_format, render, write_export
+from aloop.export.document import export_path, render, write_export
+from aloop.export.formats import read_format
 from aloop.formatting import (
     describe,
     finding_record,
     hit_line,
     hit_record,
     hit_session_line,
-    json_line,
     list_lines,
     message_lines,
     session_record,
@@ -31,7 +31,7 @@ from aloop.formatting import (
     trash_lines,
     trashed_record,
 )
-from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory import SessionLibrary
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
@@ -43,39 +43,40 @@ from aloop.width import fit
 _STDOUT = "-"
 
 
-def _export(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _export(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     form = read_format(options.form)
-    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
+    session = runner.run(library.load(options.id))
     text = render(session, form)
     if options.path in ("", _STDOUT):
         sys.stdout.write(text)
         return 0
     path = export_path(session, form, options.path, Path.cwd())
     write_export(path, text)
-    print_note(f"Wrote {path}")
+    print_note(f"Exported to {path}")
     return 0
 
 
-def _delete(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _delete(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     # Before the search and the question: a short prefix is an error even if it matches one session.
     require_prefix_length(options.id)
-    session_id = runner.run(_find(options))
+    session_id = runner.run(_find(options.id, library))
     if not options.yes:
-        question = f"Delete {runner.run(_describe(session_id, options))}?"
+        question = f"Delete {runner.run(_describe(session_id, library))}?"
         if not confirm(question, "to delete", "deleted"):
             return 1
     # By full ID: the prefix may match another session by now.
-    trash = runner.run(SessionLibrary(options.sessions_dir).delete(session_id))
+    trash = runner.run(library.delete(session_id))
     short = short_name_of(session_id, trash.name)
     if options.as_json:
         _print_records([{"deleted": session_id, "trash": trash}])
     else:
-        print_line(f"Deleted session {short} (moved to {trash}). To undo: aloop sessions restore {shlex.quote(short)}")
+        advice = f"Run `aloop sessions restore {shlex.quote(short)}` to restore it."
+        print_line(f"Deleted session {short} (moved to {trash}). {advice}")
     return 0
 
 
-def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash())
+def _list_trash(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
+    sessions = runner.run(library.list_trash())
     if options.as_json:
         _print_records(map(trashed_record, sessions))
         return 0
@@ -84,12 +85,12 @@ def _list_trash(options: SessionsOptions, runner: asyncio.Runner) -> int:
         return 0
     for line in trash_lines(sessions, output_width()):
         print_line(line)
-    print_note("To restore a session: aloop sessions restore ID. To remove all for good: aloop sessions purge.")
+    print_note("Run `aloop sessions restore ID` to restore one, `aloop sessions purge` to delete all permanently.")
     return 0
 
 
-def _restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    summary = runner.run(SessionLibrary(options.sessions_dir).restore(options.id))
+def _restore(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
+    summary = runner.run(library.restore(options.id))
     if options.as_json:
         _print_records([summary_record(summary)])
     else:
@@ -98,43 +99,43 @@ def _restore(options: SessionsOptions, runner: asyncio.Runner) -> int:
     return 0
 
 
-def _purge(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _purge(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     if options.id:
         require_prefix_length(options.id)
-    sessions = runner.run(SessionLibrary(options.sessions_dir).list_trash(options.id or None))
+    sessions = runner.run(library.list_trash(options.id or None))
     amount = f"{quantity(len(sessions), 'session')}, {quantity(sum(session.size for session in sessions), 'byte')}"
-    if sessions and not options.yes and not confirm(f"Remove {amount}, for good?", "to purge", "removed"):
+    if sessions and not options.yes and not confirm(f"Permanently delete {amount}?", "to delete", "deleted"):
         return 1
     # Only the sessions of the question, not those deleted since.
-    runner.run(SessionLibrary(options.sessions_dir).purge(sessions))
+    runner.run(library.purge(sessions))
     if options.as_json:
         _print_records(map(trashed_record, sessions))
     else:
-        print_line(f"Removed {amount}." if sessions else "The trash is empty.")
+        print_line(f"Permanently deleted {amount}." if sessions else "The trash is empty.")
     return 0
 
 
-async def _find(options: SessionsOptions) -> str:
-    found = await MemoryManager.find_session_by_prefix(options.id, sessions_dir=options.sessions_dir)
+async def _find(prefix: str, library: SessionLibrary) -> str:
+    found = await library.find_by_prefix(prefix)
     if found is None:
-        raise SessionNotFound(options.id)
+        raise SessionNotFound(prefix)
     return found
 
 
-async def _describe(session_id: str, options: SessionsOptions) -> str:
-    rows = await MemoryManager.list_sessions(1, prefix=session_id, sessions_dir=options.sessions_dir)
+async def _describe(session_id: str, library: SessionLibrary) -> str:
+    rows = await library.list_sessions(1, prefix=session_id)
     if not rows:
         raise SessionNotFound(session_id)
     return describe(rows[0])
 
 
-def _search(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    return runner.run(_print_hits(options))
+def _search(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
+    return runner.run(_print_hits(options, library))
 
 
-async def _print_hits(options: SessionsOptions) -> int:
+async def _print_hits(options: SessionsOptions, library: SessionLibrary) -> int:
     shown, session = 0, ""
-    async for hit in SessionLibrary(options.sessions_dir).search(_as_query(options.words)):
+    async for hit in library.search(_as_query(options.words)):
         if shown == options.limit:
             print_note(_more_than(shown))
             return 0
@@ -178,18 +179,18 @@ def run_sessions(options: SessionsOptions) -> int:
     """Run the action of ``options`` and return the exit code; raises AloopError."""
     # One loop for all calls, not running during a question: a running loop swallows the first Ctrl-C.
     with asyncio.Runner() as runner:
-        return _ACTIONS[options.action](options, runner)
+        return _ACTIONS[options.action](options, SessionLibrary(options.sessions_dir), runner)
 
 
-def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
+def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     # One more than is shown, to know if there are more.
-    found = runner.run(MemoryManager.list_sessions(options.limit + 1, sessions_dir=options.sessions_dir))
+    found = runner.run(library.list_sessions(options.limit + 1))
     rows = found[: options.limit]
     if options.as_json:
         _print_records(map(summary_record, rows))
         return 0
     if not rows:
-        print_note(f"No sessions in {SessionLibrary(options.sessions_dir).sessions_dir} yet.")
+        print_note(f"No sessions are saved in {library.sessions_dir} yet.")
         return 0
     for line in list_lines(rows, output_width()):
         print_line(line)
@@ -198,8 +199,8 @@ def _list(options: SessionsOptions, runner: asyncio.Runner) -> int:
     return 0
 
 
-def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    session = runner.run(SessionLibrary(options.sessions_dir).load(options.id))
+def _show(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
+    session = runner.run(library.load(options.id))
     if options.as_json:
         _print_records([session_record(session, messages=options.messages)])
         return 0
@@ -215,8 +216,8 @@ def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
     return 0
 
 
-def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    stats = runner.run(SessionLibrary(options.sessions_dir).stats(options.id))
+def _stats(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
+    stats = runner.run(library.stats(options.id))
     if options.as_json:
         _print_records([stats_record(stats)])
         return 0
@@ -225,8 +226,8 @@ def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
     return 0
 
 
-def _check(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    findings = runner.run(SessionLibrary(options.sessions_dir).check(options.id or None, fix=options.fix))
+def _check(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
+    findings = runner.run(library.check(options.id or None, fix=options.fix))
     for finding in findings:
         print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
     print_note(_verdict(findings))
@@ -248,7 +249,7 @@ def _verdict(findings: Sequence[Finding]) -> str:
     return f"{outcome} The previous text is kept as session.before-….yaml." if copied else outcome
 
 
-_ACTIONS: dict[SessionsAction, Callable[[SessionsOptions, asyncio.Runner], int]] = {
+_ACTIONS: dict[SessionsAction, Callable[[SessionsOptions, SessionLibrary, asyncio.Runner], int]] = {
     "list": _list,
     "show": _show,
     "search": _search,

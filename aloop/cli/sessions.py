@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser, non_empty, positive_integer, session_prefix
-from aloop.config import EXPORT_FORMATS
+from aloop.export.formats import EXPORT_FORMATS
 
 SessionsAction = Literal["list", "search", "show", "stats", "export", "check", "delete", "trash", "restore", "purge"]
 
@@ -24,16 +24,16 @@ ACTIONS: dict[SessionsAction, str] = {
     "delete": "Move a session to the trash, after confirmation",
     "trash": "List the deleted sessions, the last deleted first",
     "restore": "Restore a deleted session",
-    "purge": "Remove one deleted session or all for good, after confirmation",
+    "purge": "Permanently delete sessions in the trash, after confirmation",
 }
 
 _EPILOG = """\
 ID is a session ID or a unique prefix of one; delete and purge need at least
 four characters. The trash is the folder .trash in the sessions folder.
 
-Run 'aloop sessions COMMAND --help' for the options of a command."""
+Run `aloop sessions COMMAND --help` for the options of a command."""
 
-_TRASH_ID = "session ID or unique prefix, of a session in the trash"
+_TRASH_ID = "ID or unique prefix of a session in the trash"
 _ID_HELP: dict[SessionsAction, str] = {
     "check": "session ID or unique prefix (default: all sessions)",
     "restore": _TRASH_ID,

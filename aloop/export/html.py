@@ -1,6 +1,6 @@
 """Export a session as a self-contained web page, without scripts.
 
-Tool calls are folded; the colours follow the reader's light or dark setting. Answers are rendered as Markdown, without
+Tool calls are folded; the colors follow the reader's light or dark setting. Answers are rendered as Markdown, without
 raw HTML and without images, because text from a model or a file must not act on the reader. A content security policy
 in the page keeps the browser from loading anything as well.
 """

@@ -116,5 +116,5 @@ class LLM(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close connections; the object can be used again afterwards."""
+        """Close connections; the object can be used again afterward."""
         ...

@@ -81,8 +81,8 @@ def _length(message: LLMMessage) -> int:
     return len(message.content or "") + sum(len(call.arguments) for call in message.tool_calls)
 
 
-_TOY_INSTRUCTIONS = "You summarise conversations."
-_TOY_QUESTION = "Summarise in a few sentences what the user said"
+_TOY_INSTRUCTIONS = "You summarize conversations."
+_TOY_QUESTION = "Summarize in a few sentences what the user said"
 _TOY_MAX_CHARACTERS = 3_000
 """About ten seconds of reading. A longer text does not improve a toy's summary."""
 _SHARE = 4  # a single message may take a quarter of the characters

@@ -68,7 +68,7 @@ def _is_standard(paragraph: str) -> bool:
     return paragraph in (IDENTITY, STYLE, NO_TOOLS) or paragraph.startswith((DIRECTORY, TOOLS))
 
 
-OPENING = "Summarise the conversation below."
+OPENING = "Summarize the conversation below."
 
 INSTRUCTIONS = (
     "You write a summary that replaces a conversation between a user and an assistant with tools. The assistant that "

@@ -27,7 +27,7 @@ class Package:
     name: str
     version: str
     what: str
-    licence: str
+    license: str
     homepage: str
     size: int
     installed: int

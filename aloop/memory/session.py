@@ -97,11 +97,11 @@ class SessionStats:
 class SaveReport:
     """The result of a save: the file written, and a ``notice`` for the user, if any.
 
-    ``beside`` is True if session.yaml was unreadable and left alone; ``path`` is then a recovery file beside it.
+    ``in_recovery_file`` is True if session.yaml could not be read; it is unchanged, and ``path`` is a file beside it.
     """
 
     path: Path
-    beside: bool = False
+    in_recovery_file: bool = False
     notice: str | None = None
 
 

@@ -82,7 +82,7 @@ class Turn:
 
 
 async def finish_shielded(work: Awaitable[T]) -> T:
-    """Await ``work`` to its end even if cancelled; raise CancelledError afterwards."""
+    """Await ``work`` to its end even if cancelled; raise CancelledError afterward."""
     task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():

@@ -17,7 +17,7 @@ class PermissionGate:
     """The permissions of one agent.
 
     ``allowed`` kinds are never asked for; kinds granted by the user last for one session. If ``ask`` is None, no one
-    can be asked, and every other kind is refused.
+    can be asked, and every other kind is denied.
     """
 
     def __init__(self, allowed: Iterable[Kind] = (), ask: Ask | None = None) -> None:
@@ -34,7 +34,7 @@ class PermissionGate:
             self._granted = frozenset()
 
     async def require(self, request: PermissionRequest) -> None:
-        """Return once the request is granted; raise ToolError if it is refused.
+        """Return once the request is granted; raise ToolError if it is denied.
 
         Parallel calls wait for each other here, so the user sees one question at a time.
         """
@@ -60,7 +60,7 @@ def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> ToolError
 
 
 def _refusal(reason: str) -> str:
-    declined = f"The user declined: {reason.strip()}" if reason.strip() else "The user declined and gave no reason."
+    denial = f"The user denied this call: {reason.strip()}" if reason.strip() else "The user denied this call."
     return (
-        f"{declined}\nNothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
+        f"{denial}\nNothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
     )

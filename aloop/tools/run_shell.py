@@ -33,7 +33,7 @@ class RunShell(Tool):
         "new shell, so `cd` and variables do not carry over; chain steps with `&&`. No terminal is attached, and "
         "standard input is empty, so pass flags that avoid prompts, such as `-y`. Background processes are killed when "
         f"the command ends. A command is stopped after {SECONDS} seconds unless `seconds` allows more. The user sees "
-        "the command first and may decline it."
+        "the command first and may deny it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",

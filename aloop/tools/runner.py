@@ -110,7 +110,7 @@ class _NoWatch:
 class ToolRunner:
     """The tools of one agent, by name; raises ValueError if two have the same name.
 
-    ``approval`` decides about permissions. Without it, every call that needs one is refused.
+    ``approval`` decides about permissions. Without it, every call that needs one is denied.
     """
 
     def __init__(self, tools: Sequence[Tool], approval: PermissionGate | None = None) -> None:

@@ -16,7 +16,7 @@ async def clear(context: Context, _argument: str) -> None:
     """Save the open session and start a new one; raise StorageError if that fails."""
     memory = context.memory
     if not memory.message_count:
-        context.view.info("This session is already new.")
+        context.view.info("This is already a new session.")
         return
     await save_before_leaving(memory)
     before = memory.session_id[:SHORT_ID]

@@ -67,6 +67,6 @@ COMMAND = Command(
     handler=edit,
     usage="[N]",
     argument=Argument.TEXT,
-    group="Changing",
+    group="Editing",
     example="/edit 4",
 )

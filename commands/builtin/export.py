@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 async def export(context: Context, argument: str) -> None:
     """Export the open session; ``argument`` is a format and optionally a path."""
     # Imported late for start-up time.
-    from aloop.export import ExportExists, export_path, read_format, render, write_export
+    from aloop.export.document import ExportExists, export_path, render, write_export
+    from aloop.export.formats import read_format
 
     memory, view = context.memory, context.view
     if not memory.message_count and memory.path is None:

@@ -44,6 +44,6 @@ COMMAND = Command(
     handler=fork,
     usage="[N]",
     argument=Argument.TEXT,
-    group="Changing",
+    group="Editing",
     example="/fork 4",
 )

@@ -14,8 +14,11 @@ async def rename(context: Context, argument: str) -> None:
     """Set the title to ``argument``, or show it; raise UsageError or StorageError."""
     memory, view = context.memory, context.view
     if not argument:
-        title = f"The title is “{memory.title}”." if memory.title else "This session has no title yet."
-        view.info(f"{title} /rename TITLE changes it.")
+        view.info(
+            f"The title is “{memory.title}”. /rename TITLE changes it."
+            if memory.title
+            else "This session has no title yet. /rename TITLE sets one."
+        )
         return
     await memory.rename(argument)
     when = "" if memory.path else " It will be saved with the first turn."
@@ -28,6 +31,6 @@ COMMAND = Command(
     handler=rename,
     usage="TITLE",
     argument=Argument.TEXT,
-    group="Changing",
+    group="Editing",
     example="/rename The parser, second try",
 )

@@ -63,7 +63,7 @@ class _Results:
     def end(self, note: str) -> None:
         self._end_session()
         rows = len(self._context.rows)
-        hint = "" if note or rows else "Nothing was found."
+        hint = "" if note or rows else "No matches."
         if rows:
             which = "1" if rows == 1 else f"1 to {rows}"
             hint = f"/resume {which} opens the session and shows the message."

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def skip(context: Context, argument: str) -> None:
     """Skip the messages numbered in ``argument``; raise UsageError if there are none."""
     if not argument:
-        raise UsageError("Type message numbers: /skip 3 leaves out one, /skip 3-5 several. /history shows the numbers.")
+        raise UsageError("Type message numbers, such as /skip 3 or /skip 3-5. /history ID shows the numbers.")
     await _mark(context, _Marking(*read_range(argument), skip=True))
 
 
@@ -77,7 +77,7 @@ async def _unskip_all(context: Context) -> None:
             f"{quantity(changed, 'message')} {are} sent to the model again. {_difference(context, before)}"
         )
     else:
-        context.view.info("No message is skipped.")
+        context.view.info("No messages are skipped.")
 
 
 def _difference(context: Context, before: int) -> str:
@@ -90,7 +90,7 @@ SKIP = Command(
     handler=skip,
     usage="N or N-M",
     argument=Argument.TEXT,
-    group="Changing",
+    group="Editing",
     example="/skip 3-6",
 )
 UNSKIP = Command(
@@ -99,6 +99,6 @@ UNSKIP = Command(
     handler=unskip,
     usage="[N or N-M]",
     argument=Argument.TEXT,
-    group="Changing",
+    group="Editing",
     example="/unskip 3-6",
 )

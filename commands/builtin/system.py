@@ -19,7 +19,7 @@ async def system(context: Context, argument: str) -> None:
     memory.set_system_message(argument)
     if memory.path is not None:
         await memory.save_memory()
-    context.view.info("The system message is changed from the next turn on.")
+    context.view.info("The new system message applies from the next turn.")
 
 
 COMMAND = Command(

@@ -27,7 +27,7 @@ async def trash(context: Context, _argument: str) -> None:
         context.view.info("The trash is empty.")
         return
     await context.view.show(TrashList(rows))
-    context.view.info("/restore 1 restores the first row. aloop sessions purge deletes all of them permanently.")
+    context.view.info("/restore 1 restores the first row. `aloop sessions purge` deletes all of them permanently.")
 
 
 async def restore(context: Context, argument: str) -> None:

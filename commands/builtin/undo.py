@@ -72,20 +72,20 @@ UNDO = Command(
     name="undo",
     summary="Remove the last turn and put its text on the prompt",
     handler=undo,
-    group="Changing",
+    group="Editing",
     example="/undo",
 )
 REDO = Command(
     name="redo",
     summary="Restore what /undo removed, or the answer before /retry",
     handler=redo,
-    group="Changing",
+    group="Editing",
     example="/redo",
 )
 RETRY = Command(
     name="retry",
     summary="Ask the last question again; the previous answer is kept",
     handler=retry,
-    group="Changing",
+    group="Editing",
     example="/retry",
 )

@@ -73,8 +73,8 @@ class SessionTable:
         if entry is None:
             title = self.titles[rank]
             place = bisect_left(self._ids, title.id.lower())
-            neighbours = pairwise(self._ids[max(0, place - 1) : place + 2])
-            length = max(SHORT_ID, *(1 + _common_length(pair) for pair in neighbours), 0)
+            neighbors = pairwise(self._ids[max(0, place - 1) : place + 2])
+            length = max(SHORT_ID, *(1 + _common_length(pair) for pair in neighbors), 0)
             # A folder name used instead of an ID has no valid prefix.
             shortest = title.id[:length] if _ID_CHARACTERS.issuperset(title.id) else title.id
             entry = self._entries[rank] = Entry(shortest, title, rank)

@@ -80,7 +80,7 @@ STYLE = Style.from_dict(
         "toolbar": "dim",
         "control-character": "noinherit reverse",
         "auto-suggestion": "dim",
-        # Reverse video instead of colours: readable on dark and light backgrounds, and without colours.
+        # Reverse video instead of colors: readable on dark and light backgrounds, and without colors.
         "completion-menu": "noinherit",
         "completion-menu.completion": "noinherit",
         "completion-menu.completion.current": "noinherit reverse",

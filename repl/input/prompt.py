@@ -245,7 +245,7 @@ class Prompt:
     async def ask(self, prompt: str, choices: str) -> str:
         """Return the answer entered after ``prompt``, with ``choices`` in the toolbar.
 
-        The answer is not added to the history, and is not completed. The draft is restored afterwards.
+        The answer is not added to the history, and is not completed. The draft is restored afterward.
         """
         draft, self._question = self._buffer.document, Question(prompt, choices)
         completer, suggest = self._buffer.completer, self._buffer.auto_suggest

@@ -1,7 +1,7 @@
 """Markdown as text for the terminal, rendered by rich to a string.
 
 Unlike rich by default: code has no border, padding or background and is not cut, so that it can be copied; headings
-are aligned left; HTML is shown as source; and line breaks are kept. Colours are base colours, which are readable on
+are aligned left; HTML is shown as source; and line breaks are kept. Colors are base colors, which are readable on
 dark and light backgrounds.
 """
 
@@ -117,7 +117,7 @@ def _simplify(token: Token) -> None:
         token.type, token.content = "text", ""
 
 
-def render_markdown(text: str, width: int, *, colour: bool) -> str:
+def render_markdown(text: str, width: int, *, color: bool) -> str:
     """Return ``text`` as safe text for ``width`` columns, ending with a line feed."""
     clean = safe_text(text)
     console = Console(file=StringIO(), width=width, color_system=None, theme=_THEME, highlight=False, markup=False)
@@ -125,10 +125,10 @@ def render_markdown(text: str, width: int, *, colour: bool) -> str:
         segments = list(console.render(_Answer(clean), console.options))
     except Exception:  # noqa: BLE001 - if the third-party renderer fails for any reason, show the source
         segments = [Segment(clean)]
-    return "\n".join(_lines(segments, colour=colour)).strip("\n") + "\n"
+    return "\n".join(_lines(segments, color=color)).strip("\n") + "\n"
 
 
-def _lines(segments: list[Segment], *, colour: bool) -> list[str]:
+def _lines(segments: list[Segment], *, color: bool) -> list[str]:
     """Return segments as lines of safe text.
 
     They are made safe again because rendering has decoded HTML entities.
@@ -140,14 +140,14 @@ def _lines(segments: list[Segment], *, colour: bool) -> list[str]:
             row.pop()
         if row:
             row[-1] = Segment(row[-1].text.rstrip(), row[-1].style)
-        lines.append("".join(_written(segment, colour=colour) for segment in row))
+        lines.append("".join(_written(segment, color=color) for segment in row))
     return lines
 
 
-def _written(segment: Segment, *, colour: bool) -> str:
+def _written(segment: Segment, *, color: bool) -> str:
     safe = safe_text(segment.text).replace("\n", " ")
     style = segment.style
     if style is None or not safe:
         return safe
     style = style.update_link(None)
-    return (style if colour else style.without_color).render(safe, color_system=ColorSystem.STANDARD)
+    return (style if color else style.without_color).render(safe, color_system=ColorSystem.STANDARD)

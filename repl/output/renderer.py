@@ -88,9 +88,9 @@ LiveRows = Callable[[int, int, int], list[Line]]
 class LiveRenderer(Renderer):
     """The renderer of the prompt, with live rows on top."""
 
-    def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, *, colour: bool) -> None:
+    def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, *, color: bool) -> None:
         self._rows = rows
-        self._colour = colour
+        self._color = color
         self._drawn: list[Line] = []
         super().__init__(style, output)
 
@@ -157,7 +157,7 @@ class LiveRenderer(Renderer):
         self._resize(len(wanted) - len(self._drawn))
         for number, row in enumerate(wanted):
             if row != self._drawn[number]:
-                output.write_raw("\r" + to_ansi([row], colour=self._colour).rstrip("\n"))
+                output.write_raw("\r" + to_ansi([row], color=self._color).rstrip("\n"))
                 output.erase_end_of_line()
             output.cursor_down(1)
         self._drawn = wanted

@@ -21,7 +21,7 @@ class Screen:
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self.colour = not os.environ.get("NO_COLOR")
+        self.color = not os.environ.get("NO_COLOR")
         self._app: Application[Any] | None = None
 
     @property
@@ -40,10 +40,10 @@ class Screen:
     def attach(self, app: Application[Any], live_rows: LiveRows) -> None:
         """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
         self._app = app
-        app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, colour=self.colour)
+        app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, color=self.color)
 
     def show(self, lines: Iterable[Line]) -> None:
-        self.write(to_ansi(lines, colour=self.colour))
+        self.write(to_ansi(lines, color=self.color))
 
     def say(self, style: Style, text: str) -> None:
         """Print sentences, wrapped between words."""

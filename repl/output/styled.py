@@ -16,7 +16,7 @@ from aloop.width import fit, text_width
 class Style(Enum):
     """The style of a span, with its SGR code.
 
-    Only base colours, because every theme keeps these readable.
+    Only base colors, because every theme keeps these readable.
     """
 
     PLAIN = ""
@@ -33,7 +33,7 @@ Line = tuple[Span, ...]
 PROMPT = "> "
 CONTINUATION = "  "
 
-_COLOURS = frozenset({Style.BAD, Style.GOOD, Style.ACCENT})
+_COLORS = frozenset({Style.BAD, Style.GOOD, Style.ACCENT})
 
 
 def line(*parts: Span | str) -> Line:
@@ -41,9 +41,9 @@ def line(*parts: Span | str) -> Line:
     return tuple((Style.PLAIN, part) if isinstance(part, str) else part for part in parts)
 
 
-def to_ansi(lines: Iterable[Line], *, colour: bool) -> str:
-    """Return ``lines`` for a terminal; without ``colour``, bold and dim remain."""
-    return "".join("".join(_styled(span, colour) for span in spans) + "\n" for spans in lines)
+def to_ansi(lines: Iterable[Line], *, color: bool) -> str:
+    """Return ``lines`` for a terminal; without ``color``, bold and dim remain."""
+    return "".join("".join(_styled(span, color) for span in spans) + "\n" for spans in lines)
 
 
 def to_text(lines: Iterable[Line]) -> str:
@@ -63,10 +63,10 @@ def fit_line(spans: Line, width: int) -> Line:
     return tuple(kept)
 
 
-def _styled(span: Span, colour: bool) -> str:
+def _styled(span: Span, color: bool) -> str:
     style, text = span
     safe = safe_text(text)
-    if not safe or style is Style.PLAIN or (style in _COLOURS and not colour):
+    if not safe or style is Style.PLAIN or (style in _COLORS and not color):
         return safe
     return f"\x1b[{style.value}m{safe}\x1b[0m"
 

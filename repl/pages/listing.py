@@ -123,9 +123,9 @@ def stats_lines(stats: SessionStats, width: int) -> list[Line]:
     roles = ", ".join(f"{count:,} {role}" for role, count in stats.messages_by_role.items() if count)
     tools = ", ".join(f"{name} {count:,}" for name, count in stats.tool_calls.items() if count)
     facts = [
-        ("session", stats.id),
-        ("started", format_time(stats.created_at)),
-        ("last turn", format_time(stats.updated_at)),
+        ("id", stats.id),
+        ("created", format_time(stats.created_at)),
+        ("updated", format_time(stats.updated_at)),
         ("messages", f"{stats.message_count:,}" + (f" ({roles})" if roles else "")),
         ("tool calls", tools or "none"),
         ("tokens", usage_text(stats.usage) or "none counted"),
@@ -135,7 +135,7 @@ def stats_lines(stats: SessionStats, width: int) -> list[Line]:
     below = (_fact(name, safe_line(value), width) for name, value in facts)
     # The terminal wraps a path, so that it can be copied in one piece.
     path = safe_line(str(stats.path)) if stats.size else "not saved yet"
-    return [*chain.from_iterable(below), line((Style.QUIET, f"{'file':<{_LABEL}}"), path)]
+    return [*chain.from_iterable(below), line((Style.QUIET, f"{'path':<{_LABEL}}"), path)]
 
 
 def _fact(name: str, value: str, width: int) -> list[Line]:
@@ -161,8 +161,17 @@ def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
     return lines
 
 
+_PLACEHOLDERS = {
+    "ID": "ID is a session ID or a unique prefix of one.",
+    "ROW": "ROW is a row number in the last list shown.",
+    "N": "N is a message number, as shown by /history ID.",
+}
+
+
 def _one_command(command: Command[Context]) -> list[Line]:
     lines = [line((Style.ACCENT, command.invocation)), line(f"  {command.summary}")]
+    words = re.findall(r"\w+", command.usage)
+    lines += [line(f"  {meaning}") for word, meaning in _PLACEHOLDERS.items() if word in words]
     if command.aliases:
         lines.append(line((Style.QUIET, "  also: " + ", ".join(f"/{alias}" for alias in command.aliases))))
     if command.example:

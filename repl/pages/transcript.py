@@ -26,9 +26,9 @@ REMINDER_LINES = 6
 _SYSTEM_LINES = 2
 _NARROWEST = 20
 _STATES = (("skip", "(skipped: not sent to the model)"), ("summary", "(a summary: nothing above it is sent)"))
-_NEIGHBOURS = 2
+_NEIGHBORS = 2
 _CONTEXT_LINES = 4
-"""Lines shown of a search result, before and after its best line, and of each neighbouring message."""
+"""Lines shown of a search result, before and after its best line, and of each neighboring message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,9 @@ def conversation(session: Session, paper: Paper, now: datetime) -> Iterator[str]
 
 
 def search_context(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
-    """Yield the lines around a match, and the start of the neighbouring messages."""
-    first = max(1, hit.message - _NEIGHBOURS)
-    last = min(len(session.messages), hit.message + _NEIGHBOURS)
+    """Yield the lines around a match, and the start of the neighboring messages."""
+    first = max(1, hit.message - _NEIGHBORS)
+    last = min(len(session.messages), hit.message + _NEIGHBORS)
     margin = len(str(last)) + 2
     for number in range(first, last + 1):
         message = session.messages[number - 1]

@@ -130,7 +130,7 @@ class PlainView:
             self._end_line()
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is run
-        raise UsageError("Cannot give a command the terminal: there is none.")
+        raise UsageError("Cannot run the command, because it needs a terminal.")
 
     def _print(self, text: str) -> None:
         self._in_line = not text.endswith("\n") if text else self._in_line

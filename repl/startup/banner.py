@@ -1,4 +1,4 @@
-"""Banner, welcome, toolbar and farewell.
+"""Banner, welcome and farewell.
 
 A file in the user's state folder, never in a project, records that aloop has been started before.
 """
@@ -20,7 +20,6 @@ from repl.options import ShellOptions
 from repl.output.styled import Line, Style, line
 
 if TYPE_CHECKING:
-    from aloop.memory import ContextUse
     from commands.context import Context
 
 
@@ -46,7 +45,9 @@ def _mark(settings: Settings) -> Path:
     return settings.history_file.with_name(_MARK_NAME)
 
 
-_NO_KEY = "No API key: using the offline demo, not a language model. Set ANTHROPIC_API_KEY, or run: aloop local install"
+_NO_KEY = (
+    "No API key: using the offline demo, not a language model. Set ANTHROPIC_API_KEY, or run `aloop local install`."
+)
 
 
 def expected_model(model: str | None, settings: Settings) -> str:
@@ -117,29 +118,4 @@ def farewell_lines(context: Context) -> list[Line]:
         return [line((Style.BAD, "Not saved: the last turn. The next start recovers as much of it as is on disk."))]
     if memory.path is None:
         return []
-    return [line((Style.QUIET, f"Saved. Run aloop --resume {memory.session_id[:SHORT_ID]} to continue."))]
-
-
-def toolbar_text(options: ShellOptions, context: Context | None) -> str:
-    """Return the toolbar text; without a context, from the options alone."""
-    model = context.agent.llm.model if context else expected_model(options.model, options.settings)
-    count = context.memory.message_count if context else 0
-    session = context.memory.session_id[:SHORT_ID] if context and count else "new session"
-    text = f"{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
-    use = context.agent.context_use if context else None
-    text = f"{text} · {_meter(use)}" if use and use.window else text
-    taken = len(context.pending_output.taken) if context else 0
-    return f"+ {taken} {'output' if taken == 1 else 'outputs'} · {text}" if taken else text
-
-
-def _meter(use: ContextUse) -> str:
-    """Return the share of the model's window that is used, with ~ for an estimate."""
-    about = "~" if use.is_estimate else ""
-    return f"{about}{thousands(use.tokens)} of {thousands(use.window)} tokens ({use.share:.0%})"
-
-
-def thousands(tokens: int) -> str:
-    """Return a number of tokens in about four characters."""
-    if tokens < 1_000:
-        return str(tokens)
-    return f"{tokens / 1_000:.1f}k" if tokens < 10_000 else f"{round(tokens / 1_000)}k"
+    return [line((Style.QUIET, f"Saved. Run `aloop --resume {memory.session_id[:SHORT_ID]}` to continue."))]

@@ -19,9 +19,10 @@ from select import select  # not poll, which does not support terminals on macOS
 from types import FrameType
 from typing import Any, NoReturn
 
+from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.styled import PROMPT, to_ansi
-from repl.startup.banner import greeting, toolbar_text
+from repl.startup.banner import greeting
 
 _REST_SECONDS = 0.05
 """Wait for the rest of a character, which arrives at once unless the terminal does not use UTF-8."""
@@ -174,7 +175,7 @@ def first_screen(options: ShellOptions, columns: int) -> str:
     # cells, cannot be measured without more imports.
     if options.resume is not None or len(toolbar) >= columns or max(toolbar) > "\u02ff":
         return ""
-    banner = to_ansi(greeting(options, columns), colour=not os.environ.get("NO_COLOR"))
+    banner = to_ansi(greeting(options, columns), color=not os.environ.get("NO_COLOR"))
     prompt = f"\x1b[0;1m{PROMPT.rstrip()}\x1b[0m\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
     return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
 

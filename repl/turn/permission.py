@@ -73,7 +73,7 @@ def decision_line(request: PermissionRequest, decision: PermissionDecision) -> L
         case "session":
             return line((Style.GOOD, f"  allowed for all {_kinds(request)} in this session"))
         case "no":
-            return line((Style.BAD, "  refused"), f": {safe_line(decision.reason)}" if decision.reason else "")
+            return line((Style.BAD, "  denied"), f": {safe_line(decision.reason)}" if decision.reason else "")
 
 
 def is_yes(answer: str) -> bool:

@@ -24,11 +24,11 @@ from aloop.llm.message_types import Usage
 from aloop.permissions import PermissionRequest
 from aloop.sanitize import safe_line
 from commands.context import Verbosity
+from repl.input.toolbar import thousands
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.screen import Screen
 from repl.output.styled import Line, Style, fit_line, line
-from repl.startup.banner import thousands
 from repl.turn.lines import argument_lines, finished_line, result_lines, retrying_text, started_text, whole_result_lines
 from repl.turn.permission import question_lines
 from repl.turn.streams import AnswerStream, OutputTail, ThinkingStream
@@ -126,7 +126,7 @@ class TurnDisplay:
                 self._set_status(f"reading the conversation, {share:.0%}" if share < 1 else self._waiting)
             case Compacting(messages):
                 self._answer.finish()
-                self._waiting = f"summarising {messages} older messages"
+                self._waiting = f"summarizing {messages} older messages"
                 self._set_status(self._waiting)
             case Notice(text):
                 self._answer.finish()
@@ -197,9 +197,7 @@ class TurnDisplay:
         self._last = "block"
         self._live.leave_gap = True
         screen = self._screen
-        screen.write(
-            gap + "\n".join(render_markdown(block, screen.text_width, colour=screen.colour) for block in blocks)
-        )
+        screen.write(gap + "\n".join(render_markdown(block, screen.text_width, color=screen.color) for block in blocks))
 
     def _print_thinking(self, lines: list[Line]) -> None:
         gap = [line("")] if self._last not in {"", "thinking"} else []

@@ -207,10 +207,10 @@ async def test_turn_continues_after_a_failed_auto_compaction(sessions_dir: Path)
     scripts = [ServerFailed("The API is down.")], answer("Four.")
     talk = await Talk(sessions_dir, *scripts, window=2_500).had(LARGE, LARGE, LARGE, "three")
     assert await talk.agent.run("four") == "Four."
-    assert any("could not be summarised" in event.text for event in talk.events if isinstance(event, Notice))
+    assert any("could not be summarized" in event.text for event in talk.events if isinstance(event, Notice))
 
 
-async def test_offline_demo_can_summarise(sessions_dir: Path) -> None:
+async def test_offline_demo_can_summarize(sessions_dir: Path) -> None:
     talk = await Talk(sessions_dir).had("What is one?", "two", "three")
     talk.agent.llm = OfflineLLM(delay=0)
     await talk.agent.compact()

@@ -15,7 +15,7 @@ from aloop.cli import doctor
 from aloop.cli.doctor import CHECKS, Check, Environment, Verdict, check_local_model, examine, verdict_lines
 from aloop.errors import StorageError
 from tests.local_model.installation import install_fake
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 
 FOLDER_TOPICS = ("sessions", "private", "writing", "locks", "disk")
@@ -99,11 +99,11 @@ def test_error_in_a_check_is_a_fail_and_does_not_stop_the_next_check(
 @pytest.fixture
 def here(sessions_dir: Path) -> Environment:
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    return Environment({}, Path("/nowhere"), "Linux", "3.13.1", None, "utf-8", now, sessions_dir, fs=FaultyPort())
+    return Environment({}, Path("/nowhere"), "Linux", "3.13.1", None, "utf-8", now, sessions_dir, fs=FaultyFileSystem())
 
 
-def fs(here: Environment) -> FaultyPort:
-    assert isinstance(here.fs, FaultyPort)
+def fs(here: Environment) -> FaultyFileSystem:
+    assert isinstance(here.fs, FaultyFileSystem)
     return here.fs
 
 

@@ -54,12 +54,12 @@ def test_arguments_of_local_become_local_options(arguments: list[str], options: 
     ("arguments", "message"),
     [
         (["local"], "install, status or remove"),
-        (["local", "instal"], "Did you mean 'aloop local install'"),
-        (["local", "nonsense"], "Run 'aloop local --help'"),
+        (["local", "instal"], "Did you mean `aloop local install`"),
+        (["local", "nonsense"], "Run `aloop local --help`"),
         (["local", "status", "--yes"], "--yes"),
-        (["--task", "x", "local", "install"], "--task cannot be used with 'local'"),
-        (["install"], "Did you mean 'aloop local install'"),
-        (["locl", "install"], "Did you mean 'aloop local install'"),
+        (["--task", "x", "local", "install"], "--task cannot be used with `local`"),
+        (["install"], "Did you mean `aloop local install`"),
+        (["locl", "install"], "Did you mean `aloop local install`"),
     ],
 )
 def test_error_suggests_the_intended_usage(arguments: list[str], message: str) -> None:

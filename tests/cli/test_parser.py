@@ -134,31 +134,31 @@ def test_limit_must_be_a_positive_integer(limit: str) -> None:
     ],
 )
 def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="cannot be used with 'sessions'"):
+    with pytest.raises(UsageError, match="cannot be used with `sessions`"):
         parse_arguments(arguments)
 
 
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["session", "list", "--json"], "Did you mean 'aloop sessions list --json'?"),
-        (["sessions", "lst"], "Did you mean 'aloop sessions list'?"),
-        (["list"], "Did you mean 'aloop sessions list'?"),
-        (["show", "a1b2"], "Did you mean 'aloop sessions show a1b2'?"),
-        (["history"], "Did you mean 'aloop sessions list'?"),
-        (["help"], "Did you mean 'aloop --help'?"),
-        (["what is 2+2"], "To run a task, use: aloop --task 'what is 2+2'"),
+        (["session", "list", "--json"], "Did you mean `aloop sessions list --json`?"),
+        (["sessions", "lst"], "Did you mean `aloop sessions list`?"),
+        (["list"], "Did you mean `aloop sessions list`?"),
+        (["show", "a1b2"], "Did you mean `aloop sessions show a1b2`?"),
+        (["history"], "Did you mean `aloop sessions list`?"),
+        (["help"], "Did you mean `aloop --help`?"),
+        (["what is 2+2"], "To run a task, use `aloop --task 'what is 2+2'`."),
         (["--modle", "x"], "Did you mean '--model'?"),
         (["--res"], "Did you mean '--resume'?"),
-        (["--zzz"], "Run 'aloop --help' for usage."),
+        (["--zzz"], "Run `aloop --help` for usage."),
         (["sessions"], "trash, restore or purge."),
-        (["sessions", "frobnicate"], "Run 'aloop sessions --help' for usage."),
-        (["sessions", "show"], "Run 'aloop sessions show --help' for usage."),
-        (["sessions", "show", "a1b2", "c3d4"], "Run 'aloop sessions show --help' for usage."),
-        (["sessions", "--json", "list"], "--json must come after 'aloop sessions list'."),
-        (["sessions", "list", "--yes"], "Run 'aloop sessions list --help' for usage."),
-        (["sessions", "trash", "a1b2"], "Run 'aloop sessions trash --help' for usage."),
-        (["purge"], "Did you mean 'aloop sessions purge'?"),
+        (["sessions", "frobnicate"], "Run `aloop sessions --help` for usage."),
+        (["sessions", "show"], "Run `aloop sessions show --help` for usage."),
+        (["sessions", "show", "a1b2", "c3d4"], "Run `aloop sessions show --help` for usage."),
+        (["sessions", "--json", "list"], "--json must come after `aloop sessions list`."),
+        (["sessions", "list", "--yes"], "Run `aloop sessions list --help` for usage."),
+        (["sessions", "trash", "a1b2"], "Run `aloop sessions trash --help` for usage."),
+        (["purge"], "Did you mean `aloop sessions purge`?"),
     ],
 )
 def test_error_suggests_the_intended_usage(arguments: list[str], hint: str) -> None:
@@ -217,7 +217,7 @@ def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys:
         (["--output-format", "json"], "needs --task"),
         (["--task", "Hi", "--output-format", "xml"], "is not one of text, json, stream-json"),
         (["--max-steps", "0"], "not a positive integer"),
-        (["sessions", "list", "--max-steps", "3"], "--max-steps cannot be used with 'sessions'"),
+        (["sessions", "list", "--max-steps", "3"], "--max-steps cannot be used with `sessions`"),
     ],
 )
 def test_invalid_combination_or_value_is_an_error(arguments: list[str], message: str) -> None:

@@ -105,7 +105,7 @@ def test_delete_of_a_duplicate_id_prints_a_name_that_restores_it(
     copy = shutil.copytree(original, sessions_dir / f"{original.name} (copy)")
     assert ask(sessions_dir, "delete", f"{original.name} (COPY)", yes=True) == 0
     assert (original.exists(), copy.exists()) == (True, False)
-    assert f"To undo: aloop sessions restore '{copy.name}'" in capsys.readouterr().out
+    assert f"Run `aloop sessions restore '{copy.name}'` to restore it." in capsys.readouterr().out
     assert ask(sessions_dir, "restore", copy.name) == 0
     assert copy.exists()
 
@@ -209,7 +209,7 @@ def test_purge_without_a_yes_shows_the_amount_and_removes_nothing(
     assert len(trashed(sessions_dir)) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"Remove 2 sessions, {size:,} bytes, for good? [y/N] ")
+    assert err.startswith(f"Permanently delete 2 sessions, {size:,} bytes? [y/N] ")
 
 
 def test_purge_empties_the_trash_after_a_yes(
@@ -220,7 +220,7 @@ def test_purge_empties_the_trash_after_a_yes(
     assert ask(sessions_dir, "purge") == 0
     assert trashed(sessions_dir) == []
     assert kept.is_file()
-    assert capsys.readouterr().out.startswith("Removed 2 sessions, ")
+    assert capsys.readouterr().out.startswith("Permanently deleted 2 sessions, ")
 
 
 def test_purge_with_an_id_removes_that_session_only(sessions_dir: Path, deleted: Path) -> None:
@@ -283,4 +283,7 @@ def test_delete_restore_and_purge_work_in_separate_processes(sessions_dir: Path)
         assert path.exists() == bool(there)
     done = run(["sessions", "restore", "a1b2", "--sessions-dir", str(sessions_dir)])
     assert done.returncode == 1
-    assert done.stderr == "aloop: No session in the trash matches 'a1b2'.\n"
+    assert (
+        done.stderr
+        == "aloop: No session in the trash matches 'a1b2'. Run `aloop sessions trash` to list the sessions.\n"
+    )

@@ -46,4 +46,4 @@ async def test_command_without_argument_refuses_one(bench: SetUp, line: str) -> 
 async def test_error_of_a_command_is_shown(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/resume ffffffff", stage.context)
-    assert stage.view.of("error") == ["No session matches 'ffffffff'."]
+    assert stage.view.of("error") == ["No session matches 'ffffffff'. /history lists the sessions."]

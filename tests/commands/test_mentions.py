@@ -79,7 +79,7 @@ def test_files_in_the_home_directory_can_be_mentioned(tmp_path: Path, private_ho
 
 
 def test_long_file_is_cut_at_a_line_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_BYTES", 10)
+    monkeypatch.setattr(files, "MOST_FILE_BYTES", 10)
     (tmp_path / "long").write_text("1234\n5678\n9abc\n")
     (tmp_path / "line").write_text("äöüäöüäöü")
     assert read("@long @line", tmp_path).attachments == [
@@ -89,14 +89,14 @@ def test_long_file_is_cut_at_a_line_with_a_note(tmp_path: Path, monkeypatch: pyt
 
 
 def test_cut_does_not_split_a_character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_BYTES", 9)
+    monkeypatch.setattr(files, "MOST_FILE_BYTES", 9)
     (tmp_path / "line").write_text("äöüäöüäöü")
     [attachment] = read("@line", tmp_path).attachments
     assert (attachment.text, attachment.note) == ("äöüä", "cut: only the first 9 of 18 bytes")
 
 
 def test_files_of_a_message_have_a_total_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_TOGETHER", 8)
+    monkeypatch.setattr(files, "MOST_MESSAGE_BYTES", 8)
     for name in "abc":
         (tmp_path / name).write_text("12345\n")
     found = read("@a @b @c", tmp_path)

@@ -47,7 +47,7 @@ def test_denied_command_does_not_run() -> None:
     with Shell() as shell:
         ask(shell, "run touch made")
         shell.send_line("n I would rather not")
-        shell.wait_for("The user declined: I would rather not")
+        shell.wait_for("The user denied this call: I would rather not")
         shell.wait_for_prompt()
         assert not Path("made").exists()
 

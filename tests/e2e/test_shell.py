@@ -83,7 +83,7 @@ def test_history_pages_a_long_conversation(shell: Open, monkeypatch: pytest.Monk
     aloop.send("q")
     aloop.wait_for_prompt()
     aloop.send_line("/clear")
-    aloop.wait_for("This session is already new.")
+    aloop.wait_for("This is already a new session.")
 
 
 def test_ctrl_c_in_the_pager_interrupts_only_the_pager(

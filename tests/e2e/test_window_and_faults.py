@@ -85,7 +85,7 @@ def test_compact_can_be_interrupted_run_again_and_undone(aloop: Shell, stub: Stu
     stub.script(Text("They ", gate, "counted."))
     aloop.send_line("/compact")
     gate.wait_until_reached()
-    aloop.wait_for("summarising 2 older messages")
+    aloop.wait_for("summarizing 2 older messages")
     aloop.send("\x03")
     aloop.wait_for("Stopped.")
     assert saved() == before

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from aloop.config import EXPORT_FORMATS, ExportFormat
 from aloop.errors import StorageError, UsageError
-from aloop.export import ExportExists, export_path, read_format, render, write_export
+from aloop.export.document import ExportExists, export_path, render, write_export
+from aloop.export.formats import EXPORT_FORMATS, ExportFormat, read_format
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.session import Session
@@ -98,7 +98,7 @@ def test_folded_block_shows_an_ellipsis_for_more_lines() -> None:
     assert "<summary>→ run_shell: one …</summary>" in page
 
 
-def test_page_has_dark_colours_and_loads_nothing() -> None:
+def test_page_has_dark_colors_and_loads_nothing() -> None:
     said = "![a](http://evil.example/x.png) [a link](https://example.org) [b](javascript:alert(1)) <b>raw</b>"
     text = render(session(LLMMessage("assistant", said)), "html")
     page = Page(text)

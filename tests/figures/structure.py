@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.figures.traces import TARGETS, trace_actions
-from tests.test_architecture import LAZY_DOORS, MAX_LINES, MAX_MODULES, modules, targets
+from tests.test_architecture import MAX_LINES, MAX_MODULES, import_graph
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("aloop", "commands", "repl")
@@ -36,20 +36,6 @@ def line_counts(*roots: str) -> dict[str, int]:
 def modules_per_folder() -> Counter[str]:
     """Return the number of modules in each folder, without ``__init__``."""
     return Counter(str(Path(name).parent) for name in line_counts(*PRODUCT) if not name.endswith("__init__.py"))
-
-
-def import_graph() -> dict[str, set[str]]:
-    """Return the imports between modules at module level, imports for types included."""
-    return {
-        module.name: {
-            target
-            for imported in module.imports
-            if imported.function is None
-            for target in targets(imported)
-            if target != module.name and module.name not in LAZY_DOORS
-        }
-        for module in modules()
-    }
 
 
 def import_cycles(graph: Mapping[str, set[str]]) -> Iterator[set[str]]:

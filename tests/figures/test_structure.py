@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.figures.session_format import HERE, PROMISES, ROOT
-from tests.figures.structure import import_cycles, import_graph, line_counts, modules_per_folder
+from tests.figures.structure import import_cycles, line_counts, modules_per_folder
+from tests.test_architecture import import_graph
 
 
 def test_import_cycles_are_found_at_any_length() -> None:

@@ -35,8 +35,8 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
     """Return a function that makes a local model, by default a toy."""
     made: list[LocalLLM] = []
 
-    def make_llm(*, is_toy: bool = True, **behaviour: Any) -> LocalLLM:
-        paths = install_fake(tmp_path / "data", **behaviour)
+    def make_llm(*, is_toy: bool = True, **behavior: Any) -> LocalLLM:
+        paths = install_fake(tmp_path / "data", **behavior)
         made.append(LocalLLM(LocalModel(paths.weights, "Toy", is_toy=is_toy), paths))
         return made[-1]
 
@@ -190,7 +190,7 @@ async def test_toy_summary_request_contains_only_user_messages(make: Make) -> No
     events = await ask(make(), question)
     [sent] = answer(events)["asked"]["messages"]
     assert sent["content"][0]["text"] == (
-        "Summarise in a few sentences what the user said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
+        "Summarize in a few sentences what the user said, above all the name:\n\n- I am Ada.\n- I live in Oslo."
     )
     assert notes(events) == ["Toy is a small model, so its summary may be wrong."]
 

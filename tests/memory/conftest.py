@@ -12,13 +12,13 @@ from aloop.memory.disk import filesystem
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.conversations import say
 from tests.memory.examples import answer, user
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 
 
 @pytest.fixture
-def fs(monkeypatch: pytest.MonkeyPatch) -> FaultyPort:
+def fs(monkeypatch: pytest.MonkeyPatch) -> FaultyFileSystem:
     """A file system for the whole process that fails on request."""
-    fs = FaultyPort()
+    fs = FaultyFileSystem()
     monkeypatch.setattr(filesystem, "SYSTEM", fs)
     return fs
 
@@ -38,13 +38,13 @@ def everything() -> Callable[[Path], dict[str, bytes | str]]:
 
 
 @pytest.fixture
-def backend(fs: FaultyPort, sessions_dir: Path) -> YamlBackend:
+def backend(fs: FaultyFileSystem, sessions_dir: Path) -> YamlBackend:
     """The backend of a sessions folder that does not exist yet."""
     return YamlBackend(sessions_dir)
 
 
 @pytest.fixture
-async def manager(fs: FaultyPort, sessions_dir: Path) -> MemoryManager:
+async def manager(fs: FaultyFileSystem, sessions_dir: Path) -> MemoryManager:
     """The manager of a saved session with one exchange."""
     manager = MemoryManager(sessions_dir=sessions_dir)
     await say(manager, user("Hi"), answer("Hello"))

@@ -17,7 +17,7 @@ WRITING = frozenset(
 )
 
 
-class FaultyPort(FileSystem):
+class FaultyFileSystem(FileSystem):
     """The real file system, with faults.
 
     ``fail`` makes calls fail until ``heal``. ``before`` maps a call to a function that is called first; ``most`` limits

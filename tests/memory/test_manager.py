@@ -20,7 +20,7 @@ from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.context import UNANSWERED
 from tests.memory.conversations import file_of, say, stored
 from tests.memory.examples import ID, SPEC_SAMPLE, answer, call, result, session, user
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 
 UNKNOWN = "ffffffff-5678-40ab-8def-1234567890ab"
 
@@ -64,7 +64,7 @@ async def test_system_message_is_separate_and_sent_first(sessions_dir: Path) -> 
 async def test_save_reports_the_path(manager: MemoryManager, sessions_dir: Path) -> None:
     report = await manager.save_memory()
     assert report.path == manager.path == sessions_dir / file_of(manager).parent.name / "session.yaml"
-    assert (report.beside, report.notice) == (False, None)
+    assert (report.in_recovery_file, report.notice) == (False, None)
     assert report.path.parent.name.endswith(f"_{manager.session_id[:8]}")
 
 
@@ -216,7 +216,7 @@ async def test_concurrent_saves_write_each_message_once(manager: MemoryManager) 
     assert manager.message_count == 22
 
 
-async def test_cancelled_save_writes_each_message_once(manager: MemoryManager, fs: FaultyPort) -> None:
+async def test_cancelled_save_writes_each_message_once(manager: MemoryManager, fs: FaultyFileSystem) -> None:
     """Its thread keeps running, so the next save must wait for it."""
     loop, writing, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -243,7 +243,7 @@ async def test_cancelled_save_writes_each_message_once(manager: MemoryManager, f
 @pytest.mark.parametrize("call_that_fails", ["create", "write", "fsync", "replace"])
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_failed_save_keeps_messages_for_the_next_save(
-    manager: MemoryManager, fs: FaultyPort, call_that_fails: str, is_new: bool
+    manager: MemoryManager, fs: FaultyFileSystem, call_that_fails: str, is_new: bool
 ) -> None:
     if is_new:
         manager.start_new()
@@ -262,14 +262,14 @@ async def test_failed_save_keeps_messages_for_the_next_save(
     assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
 
 
-async def test_failed_folder_sync_does_not_duplicate_messages(manager: MemoryManager, fs: FaultyPort) -> None:
+async def test_failed_folder_sync_does_not_duplicate_messages(manager: MemoryManager, fs: FaultyFileSystem) -> None:
     await manager.add_message(user("More"))
     fs.fail("sync_folder", number=errno.EIO)
     with pytest.raises(StorageError, match="Input/output"):
         await manager.save_memory()
     fs.heal()
     report = await manager.save_memory()
-    assert (report.beside, report.notice) == (False, None)
+    assert (report.in_recovery_file, report.notice) == (False, None)
     assert await stored(manager) == (user("Hi"), answer("Hello"), user("More"))
 
 
@@ -286,7 +286,7 @@ async def test_save_writes_a_recovery_file_if_session_file_is_broken(manager: Me
     path.write_text("id: [ # half an edit")
     await manager.add_message(user("More"))
     report = await manager.save_memory()
-    assert report.beside
+    assert report.in_recovery_file
     assert report.path.parent == path.parent
     assert report.path.name.startswith("session.recovered-")
     assert report.notice
@@ -365,7 +365,7 @@ async def test_turn_cancelled_repeatedly_is_saved_once(manager: MemoryManager) -
     assert await stored(manager) == manager.messages
 
 
-async def test_surrogates_are_normalised_in_added_messages(manager: MemoryManager) -> None:
+async def test_surrogates_are_normalized_in_added_messages(manager: MemoryManager) -> None:
     await say(manager, user("a\ud800b\ud83d\ude00"))
     assert manager.messages[-1].content == "a\ufffdb😀"
     assert await stored(manager) == manager.messages

@@ -94,11 +94,11 @@ async def test_edit_keeps_comments_and_unknown_keys(sessions_dir: Path) -> None:
     memory = await saved(sessions_dir)
     assert memory.path
     text = text_of(memory).replace(
-        '  - role: user\n    content: "two"', '  # mine\n  - role: user\n    colour: red\n    content: "two"'
+        '  - role: user\n    content: "two"', '  # mine\n  - role: user\n    color: red\n    content: "two"'
     )
     memory.path.write_text(text, encoding="utf-8")
     await memory.edit(lambda messages: (*messages[:2], SUMMARY, *messages[2:]))
-    assert "  # mine\n  - role: user\n    colour: red\n" in text_of(memory)
+    assert "  # mine\n  - role: user\n    color: red\n" in text_of(memory)
     assert (await stored(memory))[2] == SUMMARY
 
 

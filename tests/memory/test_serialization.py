@@ -77,9 +77,7 @@ def test_missing_keys_have_defaults() -> None:
 
 
 def test_unknown_keys_are_ignored() -> None:
-    extra = (
-        "colour: green\nnested: {a: [1, {b: c}]}\nmessages:\n  - role: user\n    content: Hi\n    mood:\n      - x\n"
-    )
+    extra = "color: green\nnested: {a: [1, {b: c}]}\nmessages:\n  - role: user\n    content: Hi\n    mood:\n      - x\n"
     assert load(HEAD + extra.encode()).messages == (user("Hi"),)
 
 

@@ -92,9 +92,9 @@ async def test_broken_file_is_kept_and_turns_go_to_a_recovery_file(memory: Memor
     await take_turn(memory, "One?", "One.")
     await take_turn(memory, "Two?", "Two.")
     assert path.read_text() == broken
-    (beside,) = path.parent.glob("session.recovered-*.yaml")
-    assert '"Two."' in beside.read_text()
-    assert memory.recovered_path == beside
+    (recovered,) = path.parent.glob("session.recovered-*.yaml")
+    assert '"Two."' in recovered.read_text()
+    assert memory.recovered_path == recovered
     assert all(f"{path}:9:1: " in line for line in notices)
     assert "Fix that line" in notices[0]
 
@@ -103,9 +103,9 @@ async def test_error_for_a_broken_file_names_the_recovery_file(memory: MemoryMan
     path = file_of(memory)
     edit(path, "messages:", "messages: [")
     await take_turn(memory, "One?", "One.")
-    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    (recovered,) = path.parent.glob("session.recovered-*.yaml")
     memory.close()
-    pattern = f"session.yaml:9:1: .*; later turns are beside it, in {beside.name}$"
+    pattern = f"session.yaml:9:1: .*; later turns are beside it, in {recovered.name}$"
     with pytest.raises(SessionFileError, match=pattern):
         await SessionLibrary(sessions_dir).load(memory.session_id)
     with pytest.raises(SessionFileError, match=pattern):
@@ -138,12 +138,12 @@ async def test_resume_warns_of_a_recovery_file(
     await take_turn(memory, "One?", "One.")
     memory.close()
     edit(path, "messages: [", "messages:")
-    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    (recovered,) = path.parent.glob("session.recovered-*.yaml")
     script = MemoryManager(sessions_dir=memory.sessions_dir)
     assert (await script.resume(memory.session_id)).warnings == (), "another shell may be at it"
     [warning] = (await memory.resume(memory.session_id)).warnings
-    assert warning.endswith(f"are not in session.yaml. Copy what you need from {beside}, then delete that file")
-    beside.unlink()
+    assert warning.endswith(f"are not in session.yaml. Copy what you need from {recovered}, then delete that file")
+    recovered.unlink()
     assert (await memory.resume(memory.session_id)).warnings == ()
 
 
@@ -151,11 +151,11 @@ async def test_edited_recovery_file_is_kept(memory: MemoryManager, notices: list
     path = file_of(memory)
     edit(path, "messages:", "messages: [")
     await take_turn(memory, "One?", "One.")
-    (beside,) = path.parent.glob("session.recovered-*.yaml")
-    beside.write_text(beside.read_text() + "# mine\n")
+    (recovered,) = path.parent.glob("session.recovered-*.yaml")
+    recovered.write_text(recovered.read_text() + "# mine\n")
     edit(path, "messages: [", "messages:")
     await take_turn(memory, "Two?", "Two.")
-    assert beside.exists()
+    assert recovered.exists()
     assert "was edited, so it was not removed" in notices[-1]
 
 

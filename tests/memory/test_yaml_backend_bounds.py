@@ -14,7 +14,7 @@ import pytest
 from aloop.errors import InvalidPrefix, StorageError
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, OTHER_ID, SPEC_SAMPLE, answer, session, user
-from tests.memory.faults import WRITING, FaultyPort
+from tests.memory.faults import WRITING, FaultyFileSystem
 from tests.memory.folders import TWIN_ID, ids, put
 
 Look = Callable[[Path], dict[str, bytes | str]]
@@ -94,7 +94,7 @@ def test_trash_folder_that_is_a_link_is_not_used(
 
 
 def test_linked_folder_and_file_are_not_followed(
-    backend: YamlBackend, fs: FaultyPort, sessions_dir: Path, outside: Path, everything: Look
+    backend: YamlBackend, fs: FaultyFileSystem, sessions_dir: Path, outside: Path, everything: Look
 ) -> None:
     put(backend, OTHER_ID)
     before = everything(outside)
@@ -126,7 +126,7 @@ def test_files_and_folders_are_private_with_any_umask(backend: YamlBackend, sess
         assert stat.S_IMODE(path.lstat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_read_only_folder_can_be_listed_and_read(backend: YamlBackend, fs: FaultyPort) -> None:
+def test_read_only_folder_can_be_listed_and_read(backend: YamlBackend, fs: FaultyFileSystem) -> None:
     put(backend)
     put(backend, OTHER_ID, 1)
     fs.fail(*WRITING, number=errno.EROFS)
@@ -142,7 +142,7 @@ def test_read_only_folder_can_be_listed_and_read(backend: YamlBackend, fs: Fault
 
 
 @pytest.mark.parametrize("call", ["mkdir", "create", "write", "fsync", "replace"])
-def test_session_that_could_not_be_written_is_not_listed(backend: YamlBackend, fs: FaultyPort, call: str) -> None:
+def test_session_that_could_not_be_written_is_not_listed(backend: YamlBackend, fs: FaultyFileSystem, call: str) -> None:
     put(backend)
     fs.fail(call)
     with pytest.raises(OSError, match="No space"):
@@ -154,7 +154,9 @@ def test_session_that_could_not_be_written_is_not_listed(backend: YamlBackend, f
 
 
 @pytest.mark.parametrize("call", ["folders", "lstat"])
-def test_unreadable_folder_is_a_storage_error_with_advice(backend: YamlBackend, fs: FaultyPort, call: str) -> None:
+def test_unreadable_folder_is_a_storage_error_with_advice(
+    backend: YamlBackend, fs: FaultyFileSystem, call: str
+) -> None:
     put(backend)
     fs.fail(call, number=errno.EACCES)
     with pytest.raises(StorageError, match="permission denied"):

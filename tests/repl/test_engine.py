@@ -99,7 +99,7 @@ agent = build_agent(ShellOptions(Settings.from_env(), None, None, None))
 warm_up(agent)
 before = set(sys.modules)
 answer = asyncio.run(agent.run("What is 2+2?"))
-render_markdown(answer, 80, colour=True)
+render_markdown(answer, 80, color=True)
 print(*(set(sys.modules) - before))
 """
 

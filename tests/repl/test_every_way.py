@@ -135,7 +135,7 @@ async def on_terminal(text: str) -> str:
     answers = Answers(text)
 
     async def read(lead: str, choices: str) -> str:
-        terminal.output.write_raw(to_ansi(echo_lines(lead + choices), colour=True))
+        terminal.output.write_raw(to_ansi(echo_lines(lead + choices), color=True))
         return await answers.read_answer(lead)
 
     screen = Screen(terminal.output)
@@ -151,7 +151,7 @@ async def above_the_prompt(text: str) -> str:
     live = Live()
     live.begin(text)
     live.set_tail(text.split("\n"))
-    return to_ansi(live.rows(60, 24, 24), colour=True)
+    return to_ansi(live.rows(60, 24, 24), color=True)
 
 
 async def in_plain_lines(text: str) -> str:

@@ -178,7 +178,7 @@ async def test_tab_completes_a_command_and_enter_runs_it(stage: SetStage) -> Non
         shell.type("/cl\t")
         await shell.see("> /clear")
         shell.type("\r")
-        await shell.see("This session is already new.")
+        await shell.see("This is already a new session.")
 
 
 async def test_bug_in_a_turn_is_shown_and_the_shell_continues(stage: SetStage) -> None:
@@ -237,7 +237,10 @@ async def test_unknown_session_to_resume_exits_before_the_prompt(
     async with stage(resume="ffffffff") as shell:
         assert await shell.ends() == 1
         assert shell.terminal.screen == []
-        assert capsys.readouterr().err == "aloop: No session matches 'ffffffff'.\n"
+        assert (
+            capsys.readouterr().err
+            == "aloop: No session matches 'ffffffff'. Run `aloop sessions list` to list the sessions.\n"
+        )
 
 
 async def test_engine_error_ends_the_shell_with_the_reason(

@@ -76,7 +76,7 @@ async def test_history_holds_unfolded_pastes_after_ctrl_c(stage: SetStage) -> No
 async def test_paste_that_was_cut_can_be_yanked_into_a_later_line(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"{pasted(LONG)}\x15/clear\r")
-        await shell.see("This session is already new.")
+        await shell.see("This is already a new session.")
         await shell.rest()
         shell.type("see \x19\r")
         assert await first_saved(shell) == f"see {LONG}"

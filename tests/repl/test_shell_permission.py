@@ -69,19 +69,24 @@ async def test_refusal_and_its_reason_reach_the_model(play: SetStage) -> None:
         shell.type("n, use b.txt\r")
         await shell.see("As you like.")
         await shell.rest()
-        assert "  refused: use b.txt" in shell.terminal.scrollback
-        assert "The user declined: use b.txt" in ((await shell.saved())[2] or "")
+        assert "  denied: use b.txt" in shell.terminal.scrollback
+        assert "The user denied this call: use b.txt" in ((await shell.saved())[2] or "")
         assert content("a.txt") is None
+
+
+async def allow_for_the_session(shell: Stage) -> None:
+    """Send a message, and allow the call it leads to for the session."""
+    shell.type("go\r")
+    await asked(shell)
+    shell.type("a\r")
+    await shell.see("Done.")
+    await shell.rest()
 
 
 async def test_permission_for_the_session_shows_later_calls_without_asking(play: SetStage) -> None:
     scripts = (writing("one\n"), answer("Done."), writing("two\n", "call_2"), answer("Again."))
     async with play(*scripts) as shell:
-        shell.type("go\r")
-        await asked(shell)
-        shell.type("a\r")
-        await shell.see("Done.")
-        await shell.rest()
+        await allow_for_the_session(shell)
         shell.type("go\r")
         await shell.see("Again.")
         assert content("a.txt") == "two\n"
@@ -92,11 +97,7 @@ async def test_permission_for_the_session_shows_later_calls_without_asking(play:
 async def test_new_session_asks_again(play: SetStage) -> None:
     scripts = (writing("one\n"), answer("Done."), writing("two\n", "call_2"), answer("Again."))
     async with play(*scripts) as shell:
-        shell.type("go\r")
-        await asked(shell)
-        shell.type("a\r")
-        await shell.see("Done.")
-        await shell.rest()
+        await allow_for_the_session(shell)
         shell.type("/clear\r")
         await shell.see("Started a new session.")
         await shell.rest()

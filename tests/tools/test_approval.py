@@ -70,9 +70,9 @@ async def test_grants_are_forgotten_in_another_session() -> None:
 
 
 async def test_refusal_reaches_the_model_with_its_reason() -> None:
-    with pytest.raises(ToolError, match="The user declined: use the other file"):
+    with pytest.raises(ToolError, match="The user denied this call: use the other file"):
         await PermissionGate(ask=User(PermissionDecision("no", " use the other file\n"))).require(WRITE)
-    with pytest.raises(ToolError, match="gave no reason"):
+    with pytest.raises(ToolError, match=r"The user denied this call\.\n"):
         await PermissionGate(ask=User(PermissionDecision("no"))).require(WRITE)
 
 

@@ -63,7 +63,7 @@ def _line_of(data: bytes, path: Path, number: int | None) -> int:
     ]
     if not 1 <= number <= len(items):
         count = f"{len(items)} {'message' if len(items) == 1 else 'messages'}"
-        raise UsageError(f"This session has no message {number}. It has {count}.")
+        raise UsageError(f"Message {number} does not exist: this session has {count}.")
     return parsed.source.place(items[number - 1].start)[0]
 
 

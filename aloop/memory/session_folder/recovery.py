@@ -44,10 +44,10 @@ class RecoveredFile:
         session = conversation.snapshot(model)
         path = self.stored.path if self.stored else broken.path.with_name(dated_name("recovered", session.updated_at))
         changed = conversation.system_changed
-        self.stored = broken.write_beside(path, session, conversation.unsaved, system_changed=changed)
+        self.stored = broken.write_copy(path, session, conversation.unsaved, system_changed=changed)
         self._count = len(conversation.messages)
         notice = f"{error}. The file was not changed, and this turn was saved beside it in {path.name}."
-        return SaveReport(path, beside=True, notice=notice)
+        return SaveReport(path, in_recovery_file=True, notice=notice)
 
     def holding(self, conversation: Conversation) -> Path | None:
         """Return the file if it has all messages of ``conversation``, else None."""

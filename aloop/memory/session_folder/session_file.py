@@ -310,14 +310,14 @@ class SessionFile:
             pass
         raise ConcurrentChange
 
-    def write_beside(
+    def write_copy(
         self, path: Path, session: Session, messages: Sequence[LLMMessage], *, system_changed: bool = False
     ) -> SessionFile:
         """Write the result of ``save`` to another path; raises OSError."""
-        beside = replace(self, path=path, data=bytearray(self.data), is_new=True)
-        beside.save(session, messages, system_changed=system_changed)
-        beside.sync()
-        return beside
+        copy = replace(self, path=path, data=bytearray(self.data), is_new=True)
+        copy.save(session, messages, system_changed=system_changed)
+        copy.sync()
+        return copy
 
     def _plan(
         self, session: Session, messages: Sequence[LLMMessage], system_changed: bool

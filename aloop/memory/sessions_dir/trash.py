@@ -195,7 +195,7 @@ class Trash:
         found = [item for item in found if item.id == prefix] or found
         ids = sorted({item.id for item in found})
         if not ids:
-            raise SessionNotFound(prefix, " in the trash")
+            raise SessionNotFound(prefix, in_trash=True)
         if len(ids) > 1:
             raise AmbiguousPrefix(prefix, ids)
         return found

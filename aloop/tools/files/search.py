@@ -139,7 +139,7 @@ class SearchFiles(ReadOnlyFileTool):
                 "type": "boolean",
                 "description": "Treat `pattern` as plain text, for example to find `main()`. Default false.",
             },
-            "ignore_case": {"type": "boolean", "description": "Ignore upper and lower case. Default false."},
+            "ignore_case": {"type": "boolean", "description": "Match upper and lower case alike. Default false."},
             "path": {
                 "type": "string",
                 "description": "A folder to search with its subfolders, or a single file. Default: the working "

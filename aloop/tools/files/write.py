@@ -132,7 +132,7 @@ class WriteFile(WritingFileTool):
     description = (
         "Create a text file, or replace the entire contents of one. Missing folders are created. To change part of an "
         "existing file, use edit_file instead: it is shorter and safer. Read an existing file before you replace it. "
-        "The user sees a diff first and may decline it."
+        "The user sees the diff first and may deny it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -150,14 +150,14 @@ class WriteFile(WritingFileTool):
 
 
 class EditFile(WritingFileTool):
-    """Replaces a text in a file."""
+    """Replaces text in a file."""
 
     name = "edit_file"
     description = (
-        "Replace a text in an existing file with another. Read the file first. `old_text` must match exactly, "
+        "Replace text in an existing file. Read the file first. `old_text` must match exactly, "
         "including whitespace and indentation, and must occur only once unless `replace_all` is true; otherwise "
         "the call fails and nothing is changed. To create a file or rewrite most of it, use write_file. The user "
-        "sees a diff first and may decline it."
+        "sees the diff first and may deny it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",

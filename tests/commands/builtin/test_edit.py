@@ -99,7 +99,7 @@ async def test_edited_system_message_is_used_from_then_on(stage: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "reason"),
-    [("/edit 9", "This session has no message 9. It has 4 messages"), ("/edit x", "not a message number")],
+    [("/edit 9", "Message 9 does not exist: this session has 4 messages"), ("/edit x", "not a message number")],
 )
 async def test_edit_of_a_missing_message_opens_no_editor(stage: Bench, typed: str, reason: str) -> None:
     await dispatch(typed, stage.context)

@@ -33,7 +33,7 @@ async def test_rename_without_a_title_shows_the_current_one(bench: SetUp) -> Non
     await dispatch("one", stage.context)
     await dispatch("/rename", stage.context)
     assert stage.view.of("info") == [
-        "This session has no title yet. /rename TITLE changes it.",
+        "This session has no title yet. /rename TITLE sets one.",
         "The title is “one”. /rename TITLE changes it.",
     ]
 

@@ -68,7 +68,7 @@ async def test_search_without_words_does_nothing(bench: SetUp, sessions_dir: Pat
 async def test_search_without_matches_shows_a_message(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/search needle", stage.context)
-    assert stage.view.of("info") == ["Nothing was found."]
+    assert stage.view.of("info") == ["No matches."]
 
 
 async def test_search_continues_past_a_broken_session(bench: SetUp, sessions_dir: Path) -> None:

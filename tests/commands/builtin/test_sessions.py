@@ -51,7 +51,7 @@ async def test_clear_of_a_new_session_does_nothing(bench: SetUp) -> None:
     before = stage.memory.session_id
     await dispatch("/clear", stage.context)
     assert stage.memory.session_id == before
-    assert stage.view.of("info") == ["This session is already new."]
+    assert stage.view.of("info") == ["This is already a new session."]
 
 
 @pytest.mark.parametrize("line", ["/clear", "/resume a1b2c3d4"])

@@ -58,7 +58,7 @@ async def test_unskip_all_leaves_out_undone_summaries(stage: Bench) -> None:
     assert skipped(stage) == [1]
     assert str(stage.view.of("info")[-1]).startswith("4 messages are sent to the model again.")
     await dispatch("/unskip", stage.context)
-    assert stage.view.of("info")[-1] == "No message is skipped."
+    assert stage.view.of("info")[-1] == "No messages are skipped."
 
 
 async def test_unskip_of_a_sent_message_shows_a_message(stage: Bench) -> None:

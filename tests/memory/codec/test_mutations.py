@@ -14,7 +14,7 @@ from aloop.memory.codec.serialization import load_session
 from aloop.memory.session_folder.session_file import SessionFile
 from tests.memory.codec.mutations import SEEDS, mutate
 from tests.memory.examples import LATER, NOWHERE, user
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 
 MORE = (user("More\n\n"), user("And more"))
 
@@ -49,7 +49,7 @@ def test_mutated_file_loads_or_is_rejected_with_line_and_column(cases: int) -> N
 
 @pytest.mark.parametrize("cases", [300, pytest.param(10_000, marks=pytest.mark.stress)])
 def test_saving_to_a_mutated_file_adds_the_messages_or_changes_nothing(
-    fs: FaultyPort, tmp_path: Path, cases: int
+    fs: FaultyFileSystem, tmp_path: Path, cases: int
 ) -> None:
     path = tmp_path / "session.yaml"
     saved = 0

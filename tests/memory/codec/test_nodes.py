@@ -48,7 +48,7 @@ def test_place_counts_lines_and_characters_from_one() -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_schema_line_is_recognised_in_the_first_line(newline: str) -> None:
+def test_schema_line_is_recognized_in_the_first_line(newline: str) -> None:
     assert Source(SCHEMA_LINE.replace("\n", newline)).has_schema_line
     assert not Source("id: x\n" + SCHEMA_LINE).has_schema_line
 

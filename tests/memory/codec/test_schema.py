@@ -97,7 +97,7 @@ def test_system_message_needs_no_role() -> None:
     assert read(system_messages=[{"content": "Be kind."}]).system_messages == (LLMMessage("system", "Be kind."),)
 
 
-def test_uppercase_id_is_normalised() -> None:
+def test_uppercase_id_is_normalized() -> None:
     assert read(id=ID.upper()).id == ID
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.memory.disk.filesystem import explain_error, leftovers, temporary_name, write_all, write_atomic
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 
 
 @pytest.fixture
@@ -24,24 +24,24 @@ def names(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-def test_write_atomic_writes_the_new_bytes(fs: FaultyPort, target: Path) -> None:
+def test_write_atomic_writes_the_new_bytes(fs: FaultyFileSystem, target: Path) -> None:
     write_atomic(fs, target, [b"new ", memoryview(b"bytes"), b""])
     assert target.read_bytes() == b"new bytes"
     assert names(target) == ["session.yaml"]
 
 
-def test_write_atomic_returns_the_status_of_the_new_file(fs: FaultyPort, target: Path) -> None:
+def test_write_atomic_returns_the_status_of_the_new_file(fs: FaultyFileSystem, target: Path) -> None:
     written = write_atomic(fs, target, [b"new"])
     assert os.path.samestat(written, target.stat())
     assert written.st_size == 3
 
 
-def test_write_atomic_creates_a_missing_file(fs: FaultyPort, tmp_path: Path) -> None:
+def test_write_atomic_creates_a_missing_file(fs: FaultyFileSystem, tmp_path: Path) -> None:
     write_atomic(fs, tmp_path / "fresh", [b"x"])
     assert (tmp_path / "fresh").read_bytes() == b"x"
 
 
-def test_write_atomic_creates_a_private_file_with_any_umask(fs: FaultyPort, target: Path) -> None:
+def test_write_atomic_creates_a_private_file_with_any_umask(fs: FaultyFileSystem, target: Path) -> None:
     before = os.umask(0)
     try:
         write_atomic(fs, target, [b"new"])
@@ -50,25 +50,25 @@ def test_write_atomic_creates_a_private_file_with_any_umask(fs: FaultyPort, targ
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
-def test_write_atomic_syncs_the_file_before_the_folder(fs: FaultyPort, target: Path) -> None:
+def test_write_atomic_syncs_the_file_before_the_folder(fs: FaultyFileSystem, target: Path) -> None:
     write_atomic(fs, target, [b"new"])
     order = [name for name, _ in fs.calls if name in {"create", "write", "fsync", "close", "replace", "sync_folder"}]
     assert order == ["create", "write", "fsync", "close", "replace", "sync_folder"]
 
 
-def test_write_atomic_without_durable_does_not_sync(fs: FaultyPort, target: Path) -> None:
+def test_write_atomic_without_durable_does_not_sync(fs: FaultyFileSystem, target: Path) -> None:
     write_atomic(fs, target, [b"new"], durable=False)
     assert not {"fsync", "sync_folder"} & {name for name, _ in fs.calls}
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_short_writes_are_continued(fs: FaultyPort, target: Path, most: int) -> None:
+def test_short_writes_are_continued(fs: FaultyFileSystem, target: Path, most: int) -> None:
     fs.most = most
     write_atomic(fs, target, [b"one ", b"two"])
     assert target.read_bytes() == b"one two"
 
 
-def test_write_of_zero_bytes_is_an_error(fs: FaultyPort, target: Path) -> None:
+def test_write_of_zero_bytes_is_an_error(fs: FaultyFileSystem, target: Path) -> None:
     fs.most = 0
     with pytest.raises(OSError, match="no more bytes"):
         write_atomic(fs, target, [b"new"])
@@ -78,7 +78,7 @@ def test_write_of_zero_bytes_is_an_error(fs: FaultyPort, target: Path) -> None:
 @pytest.mark.parametrize("call", ["create", "write", "fsync", "close", "replace"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_failed_write_keeps_the_old_file_and_leaves_no_other(
-    fs: FaultyPort, target: Path, call: str, number: int
+    fs: FaultyFileSystem, target: Path, call: str, number: int
 ) -> None:
     fs.fail(call, number=number)
     with pytest.raises(OSError, match=os.strerror(number)):
@@ -87,7 +87,7 @@ def test_failed_write_keeps_the_old_file_and_leaves_no_other(
     assert names(target) == ["session.yaml"]
 
 
-def test_failed_fsync_is_not_retried(fs: FaultyPort, target: Path) -> None:
+def test_failed_fsync_is_not_retried(fs: FaultyFileSystem, target: Path) -> None:
     """The kernel marks the pages as clean, so a second fsync would wrongly succeed."""
     fs.fail("fsync", number=errno.EIO)
     with pytest.raises(OSError, match="Input/output"):
@@ -95,7 +95,7 @@ def test_failed_fsync_is_not_retried(fs: FaultyPort, target: Path) -> None:
     assert [name for name, _ in fs.calls].count("fsync") == 1
 
 
-def test_first_error_is_raised(fs: FaultyPort, target: Path) -> None:
+def test_first_error_is_raised(fs: FaultyFileSystem, target: Path) -> None:
     fs.fail("write")
     fs.fail("unlink", number=errno.EPERM)
     with pytest.raises(OSError, match="No space left"):
@@ -103,7 +103,7 @@ def test_first_error_is_raised(fs: FaultyPort, target: Path) -> None:
     assert target.read_bytes() == b"old"
 
 
-def test_guard_that_raises_keeps_the_old_file(fs: FaultyPort, target: Path) -> None:
+def test_guard_that_raises_keeps_the_old_file(fs: FaultyFileSystem, target: Path) -> None:
     def reject() -> None:
         raise LookupError
 
@@ -113,7 +113,7 @@ def test_guard_that_raises_keeps_the_old_file(fs: FaultyPort, target: Path) -> N
     assert names(target) == ["session.yaml"]
 
 
-def test_link_is_replaced_and_not_followed(fs: FaultyPort, target: Path) -> None:
+def test_link_is_replaced_and_not_followed(fs: FaultyFileSystem, target: Path) -> None:
     link = target.with_name("link.yaml")
     link.symlink_to(target)
     write_atomic(fs, link, [b"new"])
@@ -125,7 +125,7 @@ def test_temporary_names_are_unique() -> None:
     assert len({temporary_name("x") for _ in range(100)}) == 100
 
 
-def test_leftovers_finds_only_files_of_dead_processes(fs: FaultyPort, tmp_path: Path) -> None:
+def test_leftovers_finds_only_files_of_dead_processes(fs: FaultyFileSystem, tmp_path: Path) -> None:
     dead = tmp_path / ".session.yaml.4194999-0123abcd.tmp"
     for path in (
         dead,
@@ -137,7 +137,7 @@ def test_leftovers_finds_only_files_of_dead_processes(fs: FaultyPort, tmp_path: 
     assert leftovers(fs, tmp_path) == [dead]
 
 
-def test_write_all_writes_every_piece(fs: FaultyPort, tmp_path: Path) -> None:
+def test_write_all_writes_every_piece(fs: FaultyFileSystem, tmp_path: Path) -> None:
     fs.most = 2
     descriptor = fs.create(tmp_path / "x")
     write_all(fs, descriptor, (bytes([65 + number]) * number for number in range(5)))

@@ -11,7 +11,7 @@ import pytest
 from aloop.errors import NewerVersion, SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, save
 
 
@@ -41,7 +41,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 @pytest.fixture
-async def desk(fs: FaultyPort, sessions_dir: Path) -> Desk:
+async def desk(fs: FaultyFileSystem, sessions_dir: Path) -> Desk:
     desk = Desk(sessions_dir)
     await desk.memory.resume(FIRST)
     return desk
@@ -163,7 +163,7 @@ async def test_file_changed_during_the_edit_is_copied(desk: Desk) -> None:
     assert copy.read_bytes() == theirs
 
 
-async def test_change_just_before_the_replacement_is_detected(desk: Desk, fs: FaultyPort) -> None:
+async def test_change_just_before_the_replacement_is_detected(desk: Desk, fs: FaultyFileSystem) -> None:
     def write_once() -> None:
         del fs.before["fsync"]
         replace(desk.path, "      4.\n", "      four.\n")
@@ -187,7 +187,7 @@ async def test_invalid_file_is_opened_at_its_error_and_can_be_repaired(desk: Des
 
 
 async def test_edit_of_a_missing_message_is_an_error(desk: Desk) -> None:
-    with pytest.raises(UsageError, match=r"This session has no message 9\. It has 4 messages\."):
+    with pytest.raises(UsageError, match=r"Message 9 does not exist: this session has 4 messages\."):
         await desk.memory.begin_edit(9)
     assert desk.copies("edited") == []
 
@@ -197,7 +197,7 @@ async def test_edit_of_a_session_without_a_file_is_an_error(sessions_dir: Path) 
         await MemoryManager(sessions_dir=sessions_dir).begin_edit()
 
 
-async def test_both_files_stay_after_a_disk_error(desk: Desk, fs: FaultyPort) -> None:
+async def test_both_files_stay_after_a_disk_error(desk: Desk, fs: FaultyFileSystem) -> None:
     before = desk.path.read_bytes()
     draft = await desk.memory.begin_edit()
     replace(draft.path, "Be brief.", "Be kind.")

@@ -15,7 +15,7 @@ from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import temporary_name
 from aloop.memory.session_folder.recovery import close_turn
 from tests.memory.conversations import take_turn
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 
 CALL = ToolCall("call_1", "calculator", "{}")
 TURN = (LLMMessage("user", "Again?"), LLMMessage("assistant", None, (CALL,)))
@@ -117,8 +117,8 @@ async def test_turn_of_an_unreadable_session_is_saved_beside_it(sessions_dir: Pa
     (notice,) = await SessionLibrary(sessions_dir).recover()
     assert f"{memory.path}:2:1:" in notice
     assert memory.path.read_text() == "id: [\n"
-    (beside,) = memory.path.parent.glob("session.recovered-*.yaml")
-    assert "Again?" in beside.read_text()
+    (recovered,) = memory.path.parent.glob("session.recovered-*.yaml")
+    assert "Again?" in recovered.read_text()
 
 
 async def test_empty_folders_and_temporary_files_of_dead_writers_are_removed(sessions_dir: Path) -> None:
@@ -150,7 +150,7 @@ async def test_recovery_without_a_sessions_folder_does_nothing(sessions_dir: Pat
     assert not sessions_dir.exists()
 
 
-async def test_interrupted_recovery_adds_the_turn_once(sessions_dir: Path, fs: FaultyPort) -> None:
+async def test_interrupted_recovery_adds_the_turn_once(sessions_dir: Path, fs: FaultyFileSystem) -> None:
     memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
     fs.fail("unlink", on=".journal")
@@ -162,7 +162,7 @@ async def test_interrupted_recovery_adds_the_turn_once(sessions_dir: Path, fs: F
     assert [message.content for message in session.messages] == ["Hello", "Hi", "Again?"]
 
 
-async def test_several_turns_are_recovered_in_order(sessions_dir: Path, fs: FaultyPort) -> None:
+async def test_several_turns_are_recovered_in_order(sessions_dir: Path, fs: FaultyFileSystem) -> None:
     memory = await saved_session(sessions_dir)
     fs.fail("replace", on=".session.yaml")
     for number in range(8):
@@ -188,7 +188,7 @@ async def test_damaged_journal_is_kept_under_another_name(sessions_dir: Path) ->
     assert await SessionLibrary(sessions_dir).recover() == []
 
 
-async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_dir: Path, fs: FaultyPort) -> None:
+async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_dir: Path, fs: FaultyFileSystem) -> None:
     first, second = await saved_session(sessions_dir), await saved_session(sessions_dir)
     for memory in (first, second):
         await crash_in_a_turn(memory, *TURN)
@@ -205,7 +205,7 @@ async def test_empty_folder_with_another_name_is_not_removed(sessions_dir: Path)
     assert (sessions_dir / "notes").is_dir()
 
 
-async def test_journal_that_failed_in_a_live_writer_is_not_recovered(sessions_dir: Path, fs: FaultyPort) -> None:
+async def test_journal_that_failed_in_a_live_writer_is_not_recovered(sessions_dir: Path, fs: FaultyFileSystem) -> None:
     memory = await saved_session(sessions_dir)
     async with memory.turn() as turn:
         await turn.add(TURN[0])
@@ -218,7 +218,7 @@ async def test_journal_that_failed_in_a_live_writer_is_not_recovered(sessions_di
     assert len(session.messages) == 4
 
 
-async def test_session_can_be_opened_on_a_full_disk(sessions_dir: Path, fs: FaultyPort) -> None:
+async def test_session_can_be_opened_on_a_full_disk(sessions_dir: Path, fs: FaultyFileSystem) -> None:
     memory = await saved_session(sessions_dir)
     fs.fail("write", "truncate")
     shell = MemoryManager(sessions_dir=sessions_dir, hold=True)

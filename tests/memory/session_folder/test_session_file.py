@@ -18,7 +18,7 @@ from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 from tests.memory.handwritten import write_by_hand
 
 FIRST = (user("Hi"), answer("Hello"))
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stored(fs: FaultyPort, path: Path) -> SessionFile:
+def stored(fs: FaultyFileSystem, path: Path) -> SessionFile:
     """A session of two messages, just written."""
     return SessionFile.create(fs, path, session(*FIRST))
 
@@ -67,7 +67,7 @@ def test_save_changes_only_the_messages_and_the_time(stored: SessionFile, path: 
     assert names(path) == ["session.yaml"]
 
 
-def test_many_saves_read_back_the_same(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+def test_many_saves_read_back_the_same(stored: SessionFile, fs: FaultyFileSystem, path: Path) -> None:
     for message in (*RICH, user("a\n\n\n"), *RICH, user("end")):
         grown = add(stored, message)
         assert bytes(stored.data) == path.read_bytes()
@@ -75,13 +75,13 @@ def test_many_saves_read_back_the_same(stored: SessionFile, fs: FaultyPort, path
     assert SessionFile.read(fs, path).session.messages == grown.messages
 
 
-def test_save_does_not_read_the_file(stored: SessionFile, fs: FaultyPort) -> None:
+def test_save_does_not_read_the_file(stored: SessionFile, fs: FaultyFileSystem) -> None:
     fs.calls.clear()
     add(stored, user("More"))
     assert "read" not in {name for name, _ in fs.calls}
 
 
-def test_insertion_points_are_known_after_reading(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+def test_insertion_points_are_known_after_reading(stored: SessionFile, fs: FaultyFileSystem, path: Path) -> None:
     again = SessionFile.read(fs, path)
     assert again.insertion_points == stored.insertion_points is not None
 
@@ -98,7 +98,7 @@ def test_new_system_message_is_saved_with_the_messages(stored: SessionFile, path
     ("bom", "encoding"),
     [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")],
 )
-def test_save_keeps_the_encoding(fs: FaultyPort, path: Path, bom: bytes, encoding: str) -> None:
+def test_save_keeps_the_encoding(fs: FaultyFileSystem, path: Path, bom: bytes, encoding: str) -> None:
     path.write_bytes(bom + SPEC_SAMPLE.decode().replace("Hello", "é🎈").encode(encoding))
     stored = SessionFile.read(fs, path)
     assert not stored.changed_on_disk()
@@ -111,7 +111,7 @@ def test_save_keeps_the_encoding(fs: FaultyPort, path: Path, bom: bytes, encodin
     assert not stored.changed_on_disk()
 
 
-def test_file_with_a_list_in_brackets_is_copied_before_it_is_rewritten(fs: FaultyPort, path: Path) -> None:
+def test_file_with_a_list_in_brackets_is_copied_before_it_is_rewritten(fs: FaultyFileSystem, path: Path) -> None:
     text = f"id: {SPEC_SAMPLE[4:40].decode()}\nmessages: [{{role: user, content: Hi, mood: calm}}] # mine\nx: y\n"
     path.write_text(text)
     grown = add(SessionFile.read(fs, path), user("More"))
@@ -125,7 +125,7 @@ def test_file_with_a_list_in_brackets_is_copied_before_it_is_rewritten(fs: Fault
 
 
 @pytest.mark.parametrize("quoted", [False, True])
-def test_session_of_a_newer_version_is_not_written(fs: FaultyPort, path: Path, quoted: bool) -> None:
+def test_session_of_a_newer_version_is_not_written(fs: FaultyFileSystem, path: Path, quoted: bool) -> None:
     data = dump_session(replace(session(*FIRST), version=2)).replace(
         b"version: 2", b"version: '2'" if quoted else b"version: 2"
     )
@@ -157,7 +157,9 @@ def test_removed_file_is_detected(stored: SessionFile, path: Path) -> None:
         stored.changed_on_disk()
 
 
-def test_change_just_before_the_replacement_is_not_overwritten(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+def test_change_just_before_the_replacement_is_not_overwritten(
+    stored: SessionFile, fs: FaultyFileSystem, path: Path
+) -> None:
     """The change comes after the file was read and before it is replaced."""
     fs.before["fsync"] = lambda: path.write_bytes(b"theirs")
     with pytest.raises(ConcurrentChange):
@@ -168,7 +170,7 @@ def test_change_just_before_the_replacement_is_not_overwritten(stored: SessionFi
 
 @pytest.mark.parametrize("call", ["create", "write", "fsync", "replace"])
 def test_disk_error_changes_neither_the_file_nor_the_object(
-    stored: SessionFile, fs: FaultyPort, path: Path, call: str
+    stored: SessionFile, fs: FaultyFileSystem, path: Path, call: str
 ) -> None:
     before, known = path.read_bytes(), bytes(stored.data)
     fs.fail(call)
@@ -184,7 +186,7 @@ def test_disk_error_changes_neither_the_file_nor_the_object(
 
 
 def test_disk_error_after_the_replacement_does_not_count_as_a_change_by_others(
-    stored: SessionFile, fs: FaultyPort, path: Path
+    stored: SessionFile, fs: FaultyFileSystem, path: Path
 ) -> None:
     """The new file exists, but its name may not be durable yet."""
     fs.fail("sync_folder", number=errno.EIO)
@@ -214,18 +216,18 @@ def test_unstorable_value_is_an_error_before_anything_is_written(
 
 def test_file_beside_holds_the_result_of_the_save(stored: SessionFile, path: Path) -> None:
     path.write_text("broken: [")
-    beside = path.with_name("session.recovered.yaml")
+    recovered = path.with_name("session.recovered.yaml")
     grown = replace(stored.session, messages=(*FIRST, user("More")))
-    copy = stored.write_beside(beside, grown, [user("More")])
+    copy = stored.write_copy(recovered, grown, [user("More")])
     assert path.read_text() == "broken: ["
-    assert on_disk(beside).messages == grown.messages
-    assert copy.path == beside
+    assert on_disk(recovered).messages == grown.messages
+    assert copy.path == recovered
     assert (stored.session.messages, bytes(stored.data)) == (FIRST, dump_session(session(*FIRST)))
     add(copy, user("Again"))
-    assert on_disk(beside).messages == (*grown.messages, user("Again"))
+    assert on_disk(recovered).messages == (*grown.messages, user("Again"))
 
 
-def test_late_edit_of_the_replaced_file_is_detected(stored: SessionFile, fs: FaultyPort, path: Path) -> None:
+def test_late_edit_of_the_replaced_file_is_detected(stored: SessionFile, fs: FaultyFileSystem, path: Path) -> None:
     """An editor that had the old file open writes to it."""
     with path.open("r+b") as editor:
         grown = replace(stored.session, updated_at=LATER, messages=(*FIRST, user("More")))
@@ -241,7 +243,7 @@ def test_late_edit_of_the_replaced_file_is_detected(stored: SessionFile, fs: Fau
     stored.forget_replaced()
 
 
-def test_old_version_is_closed_after_the_new_one_is_durable(stored: SessionFile, fs: FaultyPort) -> None:
+def test_old_version_is_closed_after_the_new_one_is_durable(stored: SessionFile, fs: FaultyFileSystem) -> None:
     fs.calls.clear()
     add(stored, user("And then?"))
     stored.sync()
@@ -249,7 +251,7 @@ def test_old_version_is_closed_after_the_new_one_is_durable(stored: SessionFile,
     assert stored.replaced.held == 0
 
 
-def test_saves_that_cannot_be_synced_keep_one_old_version_open(stored: SessionFile, fs: FaultyPort) -> None:
+def test_saves_that_cannot_be_synced_keep_one_old_version_open(stored: SessionFile, fs: FaultyFileSystem) -> None:
     fs.fail("sync_folder")
     for _ in range(3):
         add(stored, user("And then?"))
@@ -261,7 +263,7 @@ def test_saves_that_cannot_be_synced_keep_one_old_version_open(stored: SessionFi
     assert stored.replaced.held == 0
 
 
-def test_saves_leave_no_open_descriptors(fs: FaultyPort, path: Path) -> None:
+def test_saves_leave_no_open_descriptors(fs: FaultyFileSystem, path: Path) -> None:
     stored = SessionFile.create(fs, path, session(*FIRST))
     versions = {path.stat().st_ino}
     for number in range(3):
@@ -286,7 +288,7 @@ def _open_files() -> set[int]:
 
 
 @pytest.mark.parametrize("cases", [200, pytest.param(10_000, marks=pytest.mark.stress)])
-def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyPort, path: Path, cases: int) -> None:
+def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyFileSystem, path: Path, cases: int) -> None:
     for seed in range(cases):
         fs.calls.clear()
         rng = random.Random(seed)
@@ -305,7 +307,7 @@ def test_time_mark_is_sortable_and_valid_in_file_names() -> None:
     assert time_mark(LATER) == "20250131T123000.250000"
 
 
-def test_invalid_file_and_link_are_errors(fs: FaultyPort, path: Path) -> None:
+def test_invalid_file_and_link_are_errors(fs: FaultyFileSystem, path: Path) -> None:
     path.write_text("id: [")
     with pytest.raises(SessionFileError):
         SessionFile.read(fs, path)
@@ -316,7 +318,7 @@ def test_invalid_file_and_link_are_errors(fs: FaultyPort, path: Path) -> None:
         SessionFile.read(fs, path)
 
 
-def test_system_message_in_an_unterminated_last_block_is_replaced(fs: FaultyPort, path: Path) -> None:
+def test_system_message_in_an_unterminated_last_block_is_replaced(fs: FaultyFileSystem, path: Path) -> None:
     """The block at the end of the file is replaced, and the messages follow it."""
     path.write_text(f"id: {ID}\nsystem_messages:\n  - content: >\n      Be\n      kind.")
     grown = add(SessionFile.read(fs, path), user("Hi"), system="Be\nbrave.\n")

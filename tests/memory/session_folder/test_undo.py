@@ -13,7 +13,7 @@ from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.sessions_dir.trash import FOLDER_NAME
 from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 from tests.memory.handwritten import FORMS, Form, write_by_hand
 
 ONE = (LLMMessage("user", "one"), LLMMessage("assistant", "Eins."))
@@ -165,7 +165,9 @@ async def test_title_follows_the_first_question_unless_the_user_set_it(memory: M
 
 
 @pytest.mark.parametrize("act", ["undo", "redo"])
-async def test_crash_between_the_two_writes_loses_nothing(memory: MemoryManager, fs: FaultyPort, act: str) -> None:
+async def test_crash_between_the_two_writes_loses_nothing(
+    memory: MemoryManager, fs: FaultyFileSystem, act: str
+) -> None:
     memory = await again(memory)  # on the faulty disk
     if act == "redo":
         await memory.undo()
@@ -184,7 +186,7 @@ async def test_crash_between_the_two_writes_loses_nothing(memory: MemoryManager,
     assert undone(memory) == []
 
 
-async def test_undo_on_a_full_disk_changes_nothing(memory: MemoryManager, fs: FaultyPort) -> None:
+async def test_undo_on_a_full_disk_changes_nothing(memory: MemoryManager, fs: FaultyFileSystem) -> None:
     memory = await again(memory)
     before = file_of(memory).read_bytes()
     fs.fail("write")

@@ -17,7 +17,7 @@ from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
 from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
 from tests.memory.examples import ID, NOON, OTHER_ID, session, user
-from tests.memory.faults import WRITING, FaultyPort
+from tests.memory.faults import WRITING, FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, save
 
 FIRST_ID, OTHER = Entry(ID, "2025-01-31_a1b2c3d4"), Entry(OTHER_ID, "2025-01-31_e5f6a7b8")
@@ -41,7 +41,7 @@ def two(sessions_dir: Path) -> Path:
 
 
 @pytest.fixture
-def catalog(fs: FaultyPort, sessions_dir: Path) -> Catalog:
+def catalog(fs: FaultyFileSystem, sessions_dir: Path) -> Catalog:
     return Catalog(fs, sessions_dir)
 
 
@@ -60,7 +60,7 @@ def test_headers_are_sorted_by_the_time_in_the_files(two: Path, catalog: Catalog
     assert ids(catalog) == [OTHER_ID, ID]
 
 
-def test_listing_writes_only_the_missing_index(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
+def test_listing_writes_only_the_missing_index(two: Path, catalog: Catalog, fs: FaultyFileSystem) -> None:
     catalog.headers()
     assert read_index(fs, two) == {FIRST_ID.folder: ID, OTHER.folder: OTHER_ID}
     written = {call for call in fs.calls if call[0] in WRITING - {"write"}}
@@ -68,7 +68,7 @@ def test_listing_writes_only_the_missing_index(two: Path, catalog: Catalog, fs: 
     assert sorted(path.name for path in two.iterdir()) == [FILE_NAME, FIRST_ID.folder, OTHER.folder]
 
 
-def test_listing_with_a_correct_index_writes_nothing(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
+def test_listing_with_a_correct_index_writes_nothing(two: Path, catalog: Catalog, fs: FaultyFileSystem) -> None:
     catalog.headers()
     fs.calls.clear()
     catalog.headers()
@@ -77,7 +77,7 @@ def test_listing_with_a_correct_index_writes_nothing(two: Path, catalog: Catalog
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-def test_read_only_folder_can_be_listed(two: Path, catalog: Catalog, fs: FaultyPort, number: int) -> None:
+def test_read_only_folder_can_be_listed(two: Path, catalog: Catalog, fs: FaultyFileSystem, number: int) -> None:
     fs.fail(*WRITING, number=number)
     assert ids(catalog) == [OTHER_ID, ID]
     assert catalog.find("a1b2") == [FIRST_ID]
@@ -119,7 +119,7 @@ def test_session_with_an_edited_id_is_found_by_the_new_one(two: Path, catalog: C
     assert catalog.find("0bad") == [Entry("0badcafe-5678-40ab-8def-1234567890ab", FIRST_ID.folder)]
 
 
-def test_lookups_after_the_first_read_one_file_each(two: Path, catalog: Catalog, fs: FaultyPort) -> None:
+def test_lookups_after_the_first_read_one_file_each(two: Path, catalog: Catalog, fs: FaultyFileSystem) -> None:
     catalog.headers()
     os.utime(two, (1_000_000, 1_000_000))  # a folder that has just changed is read again
     catalog.find("e5f6")
@@ -169,7 +169,7 @@ POISON: dict[str, Callable[[str, str], str | None]] = {
 
 @pytest.mark.parametrize("kind", POISON)
 def test_wrong_index_does_not_change_the_listing(
-    two: Path, fs: FaultyPort, kind: str, everything: Callable[[Path], dict[str, bytes | str]]
+    two: Path, fs: FaultyFileSystem, kind: str, everything: Callable[[Path], dict[str, bytes | str]]
 ) -> None:
     outside = two.parent / "outside"
     put(outside.parent, "0ff51de0-5678-40ab-8def-1234567890ab", "outside")
@@ -188,7 +188,7 @@ def test_wrong_index_does_not_change_the_listing(
     assert not {path for path in fs.paths() if path.is_absolute() and not path.is_relative_to(two)}
 
 
-def test_wrong_index_does_not_hide_an_ambiguous_prefix(two: Path, fs: FaultyPort) -> None:
+def test_wrong_index_does_not_hide_an_ambiguous_prefix(two: Path, fs: FaultyFileSystem) -> None:
     """Otherwise the wrong one of two sessions could be deleted."""
     other = Entry("a1b2ffff-5678-40ab-8def-1234567890ab", "2025-02-01_a1b2ffff")
     put(two, other.id, other.folder)
@@ -197,7 +197,7 @@ def test_wrong_index_does_not_hide_an_ambiguous_prefix(two: Path, fs: FaultyPort
     assert Catalog(fs, two).find("a1b2") == [FIRST_ID, other]
 
 
-def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyPort, catalog: Catalog) -> None:
+def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyFileSystem, catalog: Catalog) -> None:
     outside = two.parent / "outside"
     put(outside.parent, "0ff51de0-5678-40ab-8def-1234567890ab", "outside")
     (two / "2025-02-02_0ff51de0").symlink_to(outside)

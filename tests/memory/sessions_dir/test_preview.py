@@ -24,7 +24,7 @@ from aloop.memory.sessions_dir.preview import (
 )
 from tests.benchmarks.sample import conversation
 from tests.memory.examples import ID, NOON, SPEC_SAMPLE, session, user
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 
 FOLDER = "2025-01-31_a1b2c3d4"
@@ -36,17 +36,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / FOLDER / "session.yaml"
 
 
-def head(fs: FaultyPort, path: Path) -> SessionHeader | None:
+def head(fs: FaultyFileSystem, path: Path) -> SessionHeader | None:
     return read_header(fs, str(path.parents[1]), FOLDER)
 
 
-def test_header_of_a_file_written_by_aloop_takes_one_read(fs: FaultyPort, path: Path) -> None:
+def test_header_of_a_file_written_by_aloop_takes_one_read(fs: FaultyFileSystem, path: Path) -> None:
     path.write_bytes(dump_session(session(user("x" * 5_000))))
     assert head(fs, path) == SessionHeader(FOLDER, ID, NOON)
     assert [name for name, _ in fs.calls] == ["read"]
 
 
-def test_header_does_not_depend_on_the_rest_of_the_file(fs: FaultyPort, path: Path) -> None:
+def test_header_does_not_depend_on_the_rest_of_the_file(fs: FaultyFileSystem, path: Path) -> None:
     """Errors in the rest are found when the session is shown."""
     path.write_bytes(dump_session(session(user("x" * HEADER_SIZE)))[:HEADER_SIZE] + b"\n\t*\xff")
     assert head(fs, path) == SessionHeader(FOLDER, ID, NOON)
@@ -64,7 +64,7 @@ def test_header_does_not_depend_on_the_rest_of_the_file(fs: FaultyPort, path: Pa
         b"# long\n" * 200 + SPEC_SAMPLE,
     ],
 )
-def test_header_in_another_layout_is_read_from_the_whole_file(fs: FaultyPort, path: Path, data: bytes) -> None:
+def test_header_in_another_layout_is_read_from_the_whole_file(fs: FaultyFileSystem, path: Path, data: bytes) -> None:
     path.write_bytes(data)
     found = head(fs, path)
     assert found is not None
@@ -74,7 +74,9 @@ def test_header_in_another_layout_is_read_from_the_whole_file(fs: FaultyPort, pa
 
 
 @pytest.mark.parametrize("data", [b"", b"id: [", b"\xff", b"messages: []\n"])
-def test_invalid_file_gets_the_id_of_its_folder_and_its_file_time(fs: FaultyPort, path: Path, data: bytes) -> None:
+def test_invalid_file_gets_the_id_of_its_folder_and_its_file_time(
+    fs: FaultyFileSystem, path: Path, data: bytes
+) -> None:
     path.write_bytes(data)
     os.utime(path, (1_000_000, 1_000_000))
     found = head(fs, path)
@@ -84,7 +86,7 @@ def test_invalid_file_gets_the_id_of_its_folder_and_its_file_time(fs: FaultyPort
     assert found.problem.path == path
 
 
-def test_file_without_a_time_gets_its_file_time(fs: FaultyPort, path: Path) -> None:
+def test_file_without_a_time_gets_its_file_time(fs: FaultyFileSystem, path: Path) -> None:
     path.write_text(f"id: {ID}\nmessages:\n- {{role: user, content: Hi}}\n")
     os.utime(path, (1_000_000, 1_000_000))
     found = head(fs, path)
@@ -97,7 +99,7 @@ def test_file_without_a_time_gets_its_file_time(fs: FaultyPort, path: Path) -> N
 
 @pytest.mark.parametrize("refused", ["read", "lstat"])
 def test_file_that_cannot_be_opened_gets_its_file_time_or_that_of_its_folder(
-    fs: FaultyPort, path: Path, refused: str
+    fs: FaultyFileSystem, path: Path, refused: str
 ) -> None:
     path.touch()
     os.utime(path, (1_000_000, 1_000_000))
@@ -110,14 +112,14 @@ def test_file_that_cannot_be_opened_gets_its_file_time_or_that_of_its_folder(
     assert str(found.problem) == f"{path}: cannot be opened: Permission denied"
 
 
-def test_invalid_time_is_a_problem_not_an_error(fs: FaultyPort, path: Path) -> None:
+def test_invalid_time_is_a_problem_not_an_error(fs: FaultyFileSystem, path: Path) -> None:
     path.write_bytes(SPEC_SAMPLE.replace(b"2025-01-31T15:45:00", b"the day after tomorrow"))
     found = head(fs, path)
     assert found is not None
     assert "updated_at" in str(found.problem)
 
 
-def test_folder_without_a_session_has_no_header(fs: FaultyPort, path: Path) -> None:
+def test_folder_without_a_session_has_no_header(fs: FaultyFileSystem, path: Path) -> None:
     assert head(fs, path) is None
     path.parent.rmdir()
     assert head(fs, path) is None
@@ -125,7 +127,7 @@ def test_folder_without_a_session_has_no_header(fs: FaultyPort, path: Path) -> N
     assert head(fs, path) is None
 
 
-def test_link_or_folder_in_place_of_the_file_is_a_problem(fs: FaultyPort, path: Path) -> None:
+def test_link_or_folder_in_place_of_the_file_is_a_problem(fs: FaultyFileSystem, path: Path) -> None:
     outside = path.parents[1] / "outside.yaml"
     outside.write_bytes(SPEC_SAMPLE)
     path.symlink_to(outside)
@@ -140,14 +142,14 @@ def test_link_or_folder_in_place_of_the_file_is_a_problem(fs: FaultyPort, path: 
     assert "cannot be opened" in str(found.problem)
 
 
-def test_pipe_in_place_of_the_file_does_not_block(fs: FaultyPort, path: Path) -> None:
+def test_pipe_in_place_of_the_file_does_not_block(fs: FaultyFileSystem, path: Path) -> None:
     os.mkfifo(path)
     found = head(fs, path)
     assert found is not None
     assert found.problem is not None
 
 
-def test_file_without_read_permission_is_a_problem(fs: FaultyPort, path: Path) -> None:
+def test_file_without_read_permission_is_a_problem(fs: FaultyFileSystem, path: Path) -> None:
     path.write_bytes(SPEC_SAMPLE)
     fs.fail("read", number=errno.EACCES)
     found = head(fs, path)

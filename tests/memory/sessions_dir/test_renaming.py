@@ -9,7 +9,7 @@ import pytest
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, save
 
 
@@ -59,7 +59,7 @@ async def test_shell_that_has_the_session_open_picks_up_the_title(sessions_dir: 
     memory.close()
 
 
-async def test_change_just_before_the_replacement_is_not_overwritten(fs: FaultyPort, sessions_dir: Path) -> None:
+async def test_change_just_before_the_replacement_is_not_overwritten(fs: FaultyFileSystem, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
 
     def edit_once() -> None:
@@ -73,7 +73,7 @@ async def test_change_just_before_the_replacement_is_not_overwritten(fs: FaultyP
     assert (session.title, session.messages[-1].content) == ("Sums", "Is\n4.\n")
 
 
-async def test_disk_error_changes_nothing(fs: FaultyPort, sessions_dir: Path) -> None:
+async def test_disk_error_changes_nothing(fs: FaultyFileSystem, sessions_dir: Path) -> None:
     before = save(sessions_dir, FIRST).read_bytes()
     fs.fail("replace")
     with pytest.raises(StorageError, match="rename the session"):
@@ -98,7 +98,7 @@ async def test_title_of_a_session_without_a_file_is_saved_with_it(sessions_dir: 
     assert await titles(sessions_dir) == ["Sums"]
 
 
-async def test_title_that_could_not_be_saved_is_saved_next_time(fs: FaultyPort, sessions_dir: Path) -> None:
+async def test_title_that_could_not_be_saved_is_saved_next_time(fs: FaultyFileSystem, sessions_dir: Path) -> None:
     path = save(sessions_dir, FIRST)
     memory = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
     fs.fail("replace")

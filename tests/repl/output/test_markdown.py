@@ -12,11 +12,11 @@ from repl.output.markdown import render_markdown
 
 
 def plain(text: str, width: int = 60) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", render_markdown(text, width, colour=True))
+    return re.sub(r"\x1b\[[0-9;]*m", "", render_markdown(text, width, color=True))
 
 
 def test_emphasis_is_styled_without_its_marks() -> None:
-    assert render_markdown("a **b** c", 60, colour=True) == "a \x1b[1mb\x1b[0m c\n"
+    assert render_markdown("a **b** c", 60, color=True) == "a \x1b[1mb\x1b[0m c\n"
 
 
 def test_code_block_is_rendered_without_decoration() -> None:
@@ -54,7 +54,7 @@ def test_html_is_shown_as_source() -> None:
 
 
 def test_links_show_their_url_without_hyperlink_codes() -> None:
-    shown = render_markdown("[a](https://b.example) <https://c.example> ![d](e.png)", 80, colour=True)
+    shown = render_markdown("[a](https://b.example) <https://c.example> ![d](e.png)", 80, color=True)
     assert "\x1b]8" not in shown
     assert plain("[a](https://b.example)") == "a (https://b.example)\n"
     assert plain("<https://c.example>") == "https://c.example\n"
@@ -75,8 +75,8 @@ def test_rich_markup_is_shown_as_text() -> None:
     assert plain("[bold]x[/bold] [/] :smile:") == "[bold]x[/bold] [/] :smile:\n"
 
 
-def test_markdown_without_colour_has_no_colour_codes() -> None:
-    assert "\x1b[3" not in render_markdown("`code`\n\n```python\nreturn 'x'\n```", 60, colour=False)
+def test_markdown_without_color_has_no_color_codes() -> None:
+    assert "\x1b[3" not in render_markdown("`code`\n\n```python\nreturn 'x'\n```", 60, color=False)
 
 
 def test_wide_characters_wrap_by_cells() -> None:

@@ -4,12 +4,12 @@ from repl.output.styled import Style, line, to_ansi, to_text
 
 
 def test_to_ansi_resets_the_style_after_its_text() -> None:
-    assert to_ansi([line("plain ", (Style.BAD, "bad"))], colour=True) == "plain \x1b[31mbad\x1b[0m\n"
+    assert to_ansi([line("plain ", (Style.BAD, "bad"))], color=True) == "plain \x1b[31mbad\x1b[0m\n"
 
 
-def test_to_ansi_without_colour_keeps_bold_and_dim() -> None:
+def test_to_ansi_without_color_keeps_bold_and_dim() -> None:
     lines = [line((Style.BAD, "bad"), (Style.STRONG, "strong"))]
-    assert to_ansi(lines, colour=False) == "bad\x1b[1mstrong\x1b[0m\n"
+    assert to_ansi(lines, color=False) == "bad\x1b[1mstrong\x1b[0m\n"
 
 
 def test_to_text_has_no_styles() -> None:

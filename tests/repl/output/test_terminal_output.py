@@ -47,7 +47,7 @@ def test_say_wraps_between_words() -> None:
     assert terminal.screen == ["one two three four", "five six"]
 
 
-def test_no_color_variable_disables_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_variable_disables_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
     Screen(terminal.output).say(Style.BAD, "trouble")

@@ -75,7 +75,7 @@ def test_stats_show_roles_tools_and_tokens() -> None:
     assert "4 (1 user, 2 assistant, 1 tool)" in shown
     assert "calculator 1" in shown
     assert "1,300 in (23% from the cache), 20 out" in shown
-    assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["file", "x"]]
+    assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["path", "x"]]
 
 
 def test_stats_show_usage_by_model_for_several_models() -> None:
@@ -99,7 +99,7 @@ def test_stats_wrap_keeps_numbers_beside_their_nouns(width: int) -> None:
     shown = [row[12:] for row in rows]
     for whole in ("11,123,455 in", "234,567 out", "12 min 34 s", "calculator 1,234", "3,187 tool", "12,345,678 bytes"):
         assert any(whole in row for row in shown), whole
-    assert file == f"file        {path}"
+    assert file == f"path        {path}"
 
 
 def test_time_outside_the_local_calendar_keeps_its_zone() -> None:
@@ -132,6 +132,16 @@ def test_help_on_a_command_shows_aliases_and_example() -> None:
     shown = to_text(help_lines([command], 100))
     assert "also: /?" in shown
     assert "example: /help resume" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "explained"), [("resume", ["ID", "ROW"]), ("fork", ["N"]), ("skip", ["N"]), ("export", []), ("stats", [])]
+)
+def test_help_on_a_command_explains_ids_rows_and_numbers(name: str, explained: list[str]) -> None:
+    command = REGISTRY.find(name)
+    assert command is not None
+    rows = to_text(help_lines([command], 80)).splitlines()
+    assert [row.split()[0] for row in rows if " is a " in row] == explained
 
 
 async def test_listing_numbers_rows_up_to_the_largest_valid_number() -> None:

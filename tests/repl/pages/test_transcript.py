@@ -133,7 +133,7 @@ def hit(message: int, context: str, *marks: tuple[int, int]) -> Hit:
     return Hit(SessionTitle("id-1", NOW, ""), message, "tool", context, marks)
 
 
-def test_search_context_shows_the_match_and_its_neighbours() -> None:
+def test_search_context_shows_the_match_and_its_neighbors() -> None:
     long = LLMMessage("tool", "\n".join(f"line {number}" for number in range(40)), tool_call_id="call_1")
     stored = session(*LONG_TALK[:2], long, *LONG_TALK[3:])
     shown = "".join(search_context(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
@@ -143,6 +143,6 @@ def test_search_context_shows_the_match_and_its_neighbours() -> None:
     assert shown[15:17] == ["4  It is 4.", "   (interrupted)"]
 
 
-def test_search_context_at_the_end_has_fewer_neighbours() -> None:
+def test_search_context_at_the_end_has_fewer_neighbors() -> None:
     shown = "".join(search_context(session(*LONG_TALK), hit(6, "We talked of 4.", (3, 9)), paper(60))).splitlines()
     assert shown[-1] == "6  We talked of 4."

@@ -1,4 +1,4 @@
-"""Tests of banner, welcome, toolbar, farewell, echo and crash report."""
+"""Tests of banner, welcome, farewell, echo and crash report."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
-from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.message_types import LLMMessage
 from commands.builtin import REGISTRY
 from commands.context import Context
 from repl.crash_report import bug_text
+from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.styled import echo_lines, to_text
 from repl.startup.banner import (
@@ -23,7 +24,6 @@ from repl.startup.banner import (
     greeting,
     is_first_start,
     remember_start,
-    toolbar_text,
     welcome_lines,
 )
 from tests.agent.scripted import ScriptedLLM
@@ -128,26 +128,6 @@ def test_local_model_is_shown_by_its_title(tmp_path: Path) -> None:
     assert toolbar == "local · SmolLM2-135M · new session · 0 messages"
 
 
-async def test_toolbar_shows_model_session_and_messages() -> None:
-    options = ShellOptions(NO_KEY, None, None, None)
-    assert toolbar_text(options, None) == "offline · new session · 0 messages"
-    context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
-    assert toolbar_text(options, context) == "scripted-1 · new session · 0 messages"
-    await context.memory.add_message(LLMMessage("user", "Hi"))
-    assert toolbar_text(options, context) == f"scripted-1 · {context.memory.session_id[:8]} · 1 message"
-
-
-async def test_toolbar_shows_the_used_share_of_the_window() -> None:
-    options = ShellOptions(NO_KEY, None, None, None)
-    llm = ScriptedLLM()
-    llm.context_window = 200_000
-    context = Context(ReActAgent(llm, tools=[]), RecordingView(), REGISTRY)
-    await context.memory.add_message(LLMMessage("user", "x" * 4_000))
-    assert toolbar_text(options, context).endswith("1 message · ~1.0k of 200k tokens (1%)")
-    await context.memory.add_message(LLMMessage("assistant", "Hi", usage=Usage(49_000, 1_000)))
-    assert toolbar_text(options, context).endswith("2 messages · 50k of 200k tokens (25%)")
-
-
 async def test_farewell_shows_the_command_that_resumes_the_session() -> None:
     context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
     assert farewell_lines(context) == []
@@ -162,8 +142,8 @@ async def test_farewell_names_the_file_of_recovered_turns() -> None:
     (await context.memory.save_memory()).path.write_text("")
     await context.memory.add_message(LLMMessage("user", "More"))
     assert to_text(farewell_lines(context)).startswith("Not saved")
-    beside = (await context.memory.save_memory()).path
-    assert str(beside) in to_text(farewell_lines(context))
+    recovered = (await context.memory.save_memory()).path
+    assert str(recovered) in to_text(farewell_lines(context))
 
 
 def test_echo_shows_the_input_as_at_the_prompt() -> None:

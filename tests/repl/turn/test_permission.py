@@ -34,7 +34,7 @@ def test_decide_returns_none_for_unclear_answers(answer: str) -> None:
     assert decide(answer) is None
 
 
-def test_diff_lines_are_coloured_by_their_first_character() -> None:
+def test_diff_lines_are_colored_by_their_first_character() -> None:
     lines = detail_lines(PermissionRequest(("write",), "edit_file a", DIFF, "diff"))
     assert [span[0] for (span,) in lines] == [Style.QUIET] * 2 + [Style.ACCENT, Style.BAD, Style.GOOD, Style.QUIET]
     assert to_text(lines).splitlines()[3:5] == ["  -old", "  +new"]
@@ -47,7 +47,7 @@ def test_question_shows_a_command_with_its_line_breaks() -> None:
 
 def test_question_makes_control_characters_visible() -> None:
     request = PermissionRequest(("shell",), "run_shell\x1b[2J", "rm -rf /\x1b[2K\recho hello \u202e\x07")
-    text = to_ansi(question_lines(request), colour=False)
+    text = to_ansi(question_lines(request), color=False)
     for control in ("\x1b[2", "\r", "\u202e", "\x07"):
         assert control not in text
     assert "rm -rf /^[[2K^Mecho hello <U+202E>^G" in text
@@ -71,8 +71,8 @@ def test_choices_name_the_kinds_and_fit_the_screen() -> None:
     [
         (PermissionDecision("once"), "  allowed\n"),
         (PermissionDecision("session"), "  allowed for all commands in this session\n"),
-        (PermissionDecision("no"), "  refused\n"),
-        (PermissionDecision("no", "not\nnow"), "  refused: not now\n"),
+        (PermissionDecision("no"), "  denied\n"),
+        (PermissionDecision("no", "not\nnow"), "  denied: not now\n"),
     ],
 )
 def test_decision_line_shows_the_decision(decision: PermissionDecision, text: str) -> None:

@@ -92,9 +92,9 @@ async def test_status_counts_down_to_a_retry_below_the_partial_answer(stage: Sta
 async def test_status_shows_a_running_compaction(stage: Stage) -> None:
     stage.live.begin("")
     stage.show(Compacting(34))
-    assert stage.live.status.startswith("summarising 34 older messages")
+    assert stage.live.status.startswith("summarizing 34 older messages")
     stage.show(ReadingQuestion(0.4), ReadingQuestion(1))
-    assert stage.live.status.startswith("summarising 34 older messages")
+    assert stage.live.status.startswith("summarizing 34 older messages")
     stage.show(Notice("34 older messages are a summary now."), ReadingQuestion(1))
     assert stage.live.status.startswith("waiting for the answer")
 

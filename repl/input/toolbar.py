@@ -1,0 +1,40 @@
+"""The toolbar below the prompt: model, session, messages, context window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aloop.errors import SHORT_ID
+from aloop.local_model.models import title_of
+from aloop.sanitize import safe_line
+from repl.options import ShellOptions
+from repl.startup.banner import expected_model
+
+if TYPE_CHECKING:
+    from aloop.memory import ContextUse
+    from commands.context import Context
+
+
+def toolbar_text(options: ShellOptions, context: Context | None) -> str:
+    """Return the toolbar text; without a context, from the options alone."""
+    model = context.agent.llm.model if context else expected_model(options.model, options.settings)
+    count = context.memory.message_count if context else 0
+    session = context.memory.session_id[:SHORT_ID] if context and count else "new session"
+    text = f"{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
+    use = context.agent.context_use if context else None
+    text = f"{text} · {_meter(use)}" if use and use.window else text
+    taken = len(context.pending_output.taken) if context else 0
+    return f"+ {taken} {'output' if taken == 1 else 'outputs'} · {text}" if taken else text
+
+
+def _meter(use: ContextUse) -> str:
+    """Return the share of the model's window that is used, with ~ for an estimate."""
+    about = "~" if use.is_estimate else ""
+    return f"{about}{thousands(use.tokens)} of {thousands(use.window)} tokens ({use.share:.0%})"
+
+
+def thousands(tokens: int) -> str:
+    """Return a number of tokens in about four characters."""
+    if tokens < 1_000:
+        return str(tokens)
+    return f"{tokens / 1_000:.1f}k" if tokens < 10_000 else f"{round(tokens / 1_000)}k"
