@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: median seconds of aloop and of the floor, and their bound.
+    """One line of the table: median seconds of aloop, of the floor, and the bound.
 
     The row is kept if the ratio is at most ``bound`` or ours takes at most ``slack`` seconds more than the floor.
     """
