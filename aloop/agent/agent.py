@@ -168,7 +168,7 @@ class ReActAgent:
             self.memory.set_system_message(self.system_text)
 
     def _with_news(self, question: LLMMessage) -> LLMMessage:
-        """Return ``question`` with a note if the working directory is not the one that the model knows."""
+        """Return ``question`` with a note if the working directory has changed."""
         system = "\n".join(message.content or "" for message in self.memory.system_messages)
         texts = (message.content or "" for message in self.memory.messages if message.role == "user")
         known = known_directory(system, texts)

@@ -104,7 +104,10 @@ class _RepeatedCalls:
         self._count = 0
 
     def count(self, calls: Sequence[ToolCall], messages: Sequence[LLMMessage]) -> int:
-        """Return how many steps in a row made the same calls with the same results; ``messages`` end with them."""
+        """Return how many steps in a row made the same calls with the same results.
+
+        ``messages`` end with them.
+        """
         results = [message.content for message in messages[-len(calls) :]]
         step = ([(call.name, call.arguments) for call in calls], results)
         self._count = self._count + 1 if step == self._last else 1

@@ -39,7 +39,10 @@ async def find_servers(
 
 
 async def _list_models(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
-    """Return the models that ``GET /v1/models`` lists; empty for anything that is not such a server."""
+    """Return the models that ``GET /v1/models`` lists.
+
+    Empty for anything that is not such a server.
+    """
     try:
         async with asyncio.timeout(seconds):
             body = json.loads(await _get(endpoint.base_url or "", "/v1/models"))
@@ -50,7 +53,10 @@ async def _list_models(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
 
 
 async def _get(base_url: str, path: str) -> bytes:
-    """Return the body of a plain HTTP/1.0 answer with status 200; raises ValueError for any other."""
+    """Return the body of a plain HTTP/1.0 answer with status 200.
+
+    Raises ValueError for any other.
+    """
     parts = urlsplit(base_url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:

@@ -1,4 +1,4 @@
-"""Servers of the Messages API that a model name can be sent to: ``ENDPOINT/MODEL``.
+"""Servers of the Messages API, named by ``ENDPOINT/MODEL``.
 
 Endpoints come from the user's settings (``[endpoints.NAME]``). The usual local servers are known by name and need no
 settings. A name without an endpoint is a model of the Anthropic API.
@@ -18,7 +18,9 @@ AUTH_SCHEMES: tuple[AuthScheme, ...] = get_args(AuthScheme)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server. ``base_url`` None is the default of its kind; ``api_key_env`` names the variable with the key.
+    """One server. ``base_url`` None is the default of its kind.
+
+    ``api_key_env`` names the variable with the key.
 
     ``resource`` is the Azure resource of a ``foundry`` endpoint, ``region`` the region of ``bedrock`` and ``vertex``,
     ``project`` the Google Cloud project of ``vertex``. Each has its usual environment variable too.
@@ -35,7 +37,10 @@ class Endpoint:
 
     @property
     def needs_key(self) -> bool:
-        """True if requests need a key from an environment variable; a server on this machine needs none."""
+        """True if requests need a key from an environment variable.
+
+        A server on this machine needs none.
+        """
         return self.kind == "anthropic" and self.api_key_env is not None
 
 
@@ -52,7 +57,9 @@ LOCAL_SERVERS: Mapping[str, Endpoint] = {
 
 
 def find_endpoint(model: str, endpoints: Mapping[str, Endpoint]) -> tuple[Endpoint, str] | None:
-    """Return the endpoint that ``model`` names before its first slash, and the model's name there; None if neither."""
+    """Return the endpoint named before the first slash, and the model's name there.
+
+    Returns None for a name without a known endpoint."""
     name, slash, rest = model.partition("/")
     if not slash or not rest:
         return None
@@ -61,6 +68,6 @@ def find_endpoint(model: str, endpoints: Mapping[str, Endpoint]) -> tuple[Endpoi
 
 
 def server_root(base_url: str) -> str:
-    """Return ``base_url`` as the SDK wants it: without the ``/v1`` or ``/v1/messages`` that it adds itself."""
+    """Return ``base_url`` without the ``/v1/messages`` that the SDK adds itself."""
     root = base_url.rstrip("/")
     return root.removesuffix("/messages").rstrip("/").removesuffix("/v1").rstrip("/")

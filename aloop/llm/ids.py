@@ -12,7 +12,7 @@ _MOST_CHARACTERS = 64
 def sendable(name: str) -> str:
     """Return an ID or a tool name with every character replaced that the API refuses.
 
-    Two different IDs may become equal; whoever sends a conversation makes them unique again.
+    Two different IDs may become equal; the sender of a conversation makes them unique again.
     """
     return _FORBIDDEN.sub("_", name)[:_MOST_CHARACTERS] or "unnamed"
 

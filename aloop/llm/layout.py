@@ -30,7 +30,7 @@ _DIRECT_CALLER = {"type": "direct"}  # the default, which the API adds to each c
 
 
 class Part(NamedTuple):
-    """One block of an answer: at most one of ``text``, ``call`` and ``thinking``, and its provider block if any."""
+    """One block of an answer: text, a call or thinking, and its provider block."""
 
     text: str = ""
     call: ToolCall | None = None
@@ -80,7 +80,7 @@ def describe(blocks: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]]
 
 
 def sources_of(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the sources that the text blocks cite, numbered in the order of their first use."""
+    """Return the cited sources, numbered in the order of their first use."""
     found: dict[str, None] = {}
     for block in blocks:
         for citation in block.get("citations") or () if block.get("type") == "text" else ():
@@ -101,7 +101,10 @@ def default_layout(message: LLMMessage) -> str:
 
 
 def _default_order(message: LLMMessage) -> Iterator[Part]:
-    """Yield thinking at its recorded place; between two thinking blocks, text comes before calls."""
+    """Yield thinking at its recorded place.
+
+    Between two thinking blocks, text comes before calls.
+    """
     text, calls = message.content or "", message.tool_calls
     chars = called = 0
     for thinking in message.thinking:

@@ -1,4 +1,4 @@
-"""The limits of each model, as its server reports them, and their cache in the state folder.
+"""The limits of each model, as its server reports them, and their cache.
 
 The cache is a JSON object of one object per server and model. It may be deleted at any time.
 """
@@ -21,7 +21,10 @@ _MOST_MODELS = 500
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """``window`` and ``max_tokens`` in tokens; 0 if unknown. ``asked_at`` is seconds since the epoch."""
+    """``window`` and ``max_tokens`` in tokens.
+
+    0 if unknown. ``asked_at`` is seconds since the epoch.
+    """
 
     window: int = 0
     max_tokens: int = 0

@@ -1,4 +1,4 @@
-"""Names of models: those of the installed SDK, their aliases, and suggestions for unknown names.
+"""Names of models: those of the SDK, aliases, and suggestions.
 
 The SDK takes more than a second to import, so the list is read from its source file.
 """
@@ -18,7 +18,10 @@ LINES = ("fable", "mythos", "opus", "sonnet", "haiku")
 
 @cache
 def sdk_models() -> tuple[str, ...]:
-    """Return the models that the installed SDK names, newest first; empty if its source cannot be read."""
+    """Return the models that the installed SDK names, newest first.
+
+    Empty if its source cannot be read.
+    """
     spec = find_spec("anthropic")
     if spec is None or spec.origin is None:
         return ()
@@ -45,5 +48,5 @@ def closest_model(name: str, known: Iterable[str]) -> str | None:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return near[0]
-    # "gpt" is no model of the list, but "5-5" may be a part of one.
+    # "5-5" is not a model, but a part of one.
     return next((candidate for candidate in names if len(name) > 3 and name.lower() in candidate.lower()), None)

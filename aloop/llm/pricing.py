@@ -1,4 +1,4 @@
-"""The cost of answers in US dollars, from the price list of ``genai-prices`` and the user's own prices.
+"""The cost of answers in US dollars, from a public list and the user's prices.
 
 The price list is a package of data; it takes 0.1 s to import, so it is loaded when the first cost is shown.
 """
@@ -24,7 +24,10 @@ class Prices:
     cache_write: Decimal | None = None
 
     def cost(self, usage: Usage) -> Decimal:
-        """Return the cost of ``usage``; cached tokens cost as much as other input unless they have a price."""
+        """Return the cost of ``usage``.
+
+        Cached tokens cost as much as other input unless they have a price.
+        """
         read = self.input if self.cache_read is None else self.cache_read
         write = self.input if self.cache_write is None else self.cache_write
         total = (
@@ -38,7 +41,10 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``dollars`` for everything with a known price; ``unknown_models`` are those without one."""
+    """``dollars`` for everything with a known price.
+
+    ``unknown_models`` are those without one.
+    """
 
     dollars: Decimal = Decimal(0)
     unknown_models: tuple[str, ...] = ()
@@ -52,14 +58,17 @@ class Cost:
         return Cost(self.dollars + other.dollars, tuple(unknown))
 
     def __str__(self) -> str:
-        """Return the cost for people: ``$0.42``, ``$0.0031``, ``unknown``, or ``$0.42 + unknown``."""
+        """Return ``$0.42``, ``$0.0031``, ``unknown``, or ``$0.42 + unknown``."""
         if not self.is_known:
             return f"{format_dollars(self.dollars)} + unknown" if self.dollars else "unknown"
         return format_dollars(self.dollars)
 
 
 class PriceList:
-    """Prices by model: the user's own first, then the public list. Models on this machine cost nothing."""
+    """Prices by model: the user's own first, then the public list.
+
+    Models on this machine cost nothing.
+    """
 
     def __init__(self, own: Mapping[str, Prices] | None = None) -> None:
         self._own = dict(own or {})
@@ -85,7 +94,7 @@ class PriceList:
 
 
 def format_dollars(dollars: Decimal) -> str:
-    """Return an amount with two decimals, or with two significant digits below one cent."""
+    """Return an amount with two decimals, or four below one cent."""
     if not dollars:
         return "$0.00"
     if dollars >= Decimal("0.01"):

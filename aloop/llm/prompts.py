@@ -41,7 +41,7 @@ def without_notes(text: str) -> str:
 
 
 def known_directory(system: str, user_texts: Iterable[str]) -> str | None:
-    """Return the working directory that the model was told last, or None if it was told none."""
+    """Return the working directory that the model was told last, or None."""
     known = next((line.removeprefix(DIRECTORY) for line in system.splitlines() if line.startswith(DIRECTORY)), None)
     for text in user_texts:
         if found := _MOVED_NOTE.search(text):

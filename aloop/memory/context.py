@@ -62,7 +62,7 @@ def project(
 
 
 def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return the messages in use: from the last summary on, without skipped and refused ones."""
+    """Return the messages in use: from the last summary on, without skipped ones."""
     start = max((index for index, message in enumerate(messages) if message.summary and not message.skip), default=-1)
     used = messages[max(start, 0) :]
     live = [message for message in used if not message.skip and message.stop_reason != "refusal"]
@@ -73,7 +73,7 @@ def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
 
 
 def is_same_model(one: str, other: str) -> bool:
-    """Return True for the same name, or a name and its dated version (``claude-x`` and ``claude-x-20251001``)."""
+    """Return True for equal names, or a name and its dated version."""
     short, long = sorted((one, other), key=len)
     version = long.removeprefix(short)
     return short == long or (version != long and version[:1] in "-@" and version[1:].isdigit() and len(version) == 9)

@@ -1,4 +1,4 @@
-"""A session stays usable, however its history changes, with a model that binds its thinking to the history."""
+"""Edited histories and models that bind their thinking to the history."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_resumed_session_sends_its_thinking(talk: BoundTalk, stub: StubSer
 
 
 async def test_refused_thinking_is_left_out_and_remembered(talk: BoundTalk) -> None:
-    """An old session has no digests, so only the server can tell that its thinking does not fit."""
+    # An old session has no digests, so only the server can detect that its thinking does not fit.
     await talk.take_turn()
     await talk.edit(1, lambda message: replace(message, thinking=(replace(message.thinking[0], prefix=""),)))
     await talk.edit(0, lambda message: replace(message, content="Edited"))

@@ -44,7 +44,7 @@ def compare(
 ) -> Row:
     """Run ours and the floor alternately, after one unmeasured run of each.
 
-    ``settle`` waits, unmeasured, for background work of ours, so that it does not slow down the floor.
+    ``settle`` waits, unmeasured, for background work of aloop, so that it does not slow down the floor.
     """
 
     def pair() -> tuple[float, float]:

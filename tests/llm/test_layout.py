@@ -1,4 +1,4 @@
-"""The order of the blocks of an answer survives, also for blocks that aloop does not model."""
+"""The order of the blocks of an answer."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_cache_without_a_folder_stores_nothing() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_read_only_folder_is_no_error(tmp_path: Path) -> None:
+def test_read_only_folder_is_ignored(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     LimitsCache(tmp_path).store("s", "m", LIMITS)
 

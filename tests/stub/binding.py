@@ -19,7 +19,7 @@ REFUSAL = (
 
 
 def _plain(value: Any) -> Any:
-    """Return ``value`` without cache breakpoints, which are no part of the prefix."""
+    """Return ``value`` without cache breakpoints, which do not belong to the prefix."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items() if key != "cache_control"}
     return [_plain(item) for item in value] if isinstance(value, list) else value
@@ -30,7 +30,7 @@ def _system_text(system: Any) -> str:
 
 
 def prefix_of(body: Mapping[str, Any], blocks: Iterable[tuple[str, Any]]) -> str:
-    """Return the digest of a prefix: the system text, the tools, and ``blocks`` with their roles."""
+    """Return the digest of the system text, the tools and ``blocks``."""
     whole = [
         _system_text(body.get("system")),
         _plain(body.get("tools") or []),
@@ -40,7 +40,7 @@ def prefix_of(body: Mapping[str, Any], blocks: Iterable[tuple[str, Any]]) -> str
 
 
 def flattened(body: Mapping[str, Any]) -> Iterator[tuple[str, Any, int, int]]:
-    """Yield role and block of each block in the request, with the numbers of its message and block."""
+    """Yield role, block, message number and block number of each block."""
     for place, message in enumerate(body["messages"]):
         content = message["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -49,7 +49,7 @@ def flattened(body: Mapping[str, Any]) -> Iterator[tuple[str, Any, int, int]]:
 
 
 class BindingCheck:
-    """Remembers the prefix of each thinking block that was given, and checks those that come back."""
+    """Checks the prefixes of thinking blocks that come back."""
 
     def __init__(self) -> None:
         self._prefixes: dict[str, set[str]] = {}

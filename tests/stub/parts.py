@@ -225,7 +225,7 @@ class Answer:
         }
 
     def blocks(self, number: int) -> list[dict[str, Any]]:
-        """Return the content blocks of the answer to request ``number``, as they must be sent back."""
+        """Return the blocks of the answer to request ``number``, as sent back."""
         blocks: list[dict[str, Any]] = []
         for part in self._parts:
             if isinstance(part, Block):

@@ -153,7 +153,10 @@ class Accumulator:
         self._recommended = recommended if isinstance(recommended, str) else self._recommended
 
     def _count(self, usage: Mapping[str, Any]) -> None:
-        """Record counts; later ones are totals and replace earlier ones, and nonsense is ignored."""
+        """Record counts.
+
+        Later ones are totals and replace earlier ones, and nonsense is ignored.
+        """
         for key in _USAGE_FIELDS:
             count = usage.get(key)
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS:

@@ -17,7 +17,7 @@ DIGEST_LENGTH = 16
 
 
 class PrefixDigest:
-    """A running digest of a request: system text, tools, then each content block with its role."""
+    """Running digest of a request: system text, tools, then each content block."""
 
     def __init__(self, system: str, tools: Sequence[Mapping[str, Any]]) -> None:
         self._hash = hashlib.sha256(_canonical([system, list(tools)]))

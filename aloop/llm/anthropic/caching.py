@@ -16,7 +16,10 @@ CacheTtl = Literal["5m", "1h"]
 
 
 def with_breakpoints(request: Mapping[str, Any], ttl: CacheTtl = "5m") -> dict[str, Any]:
-    """Return ``request`` (``system`` text, ``tools``, ``messages``) with breakpoints; the given one is not changed."""
+    """Return ``request`` (``system`` text, ``tools``, ``messages``) with breakpoints.
+
+    The given one is not changed.
+    """
     mark: Block = {"type": "ephemeral"} if ttl == "5m" else {"type": "ephemeral", "ttl": ttl}
     marked = dict(request)
     if system := request.get("system"):

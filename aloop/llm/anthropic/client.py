@@ -50,12 +50,14 @@ _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 def load_transport() -> None:
-    """Load what the first request would otherwise wait for: HTTP and certificates, about half a second."""
+    """Load HTTP and certificates, about half a second, before the first request."""
     httpx2.AsyncHTTPTransport()  # opens nothing, so there is nothing to close
 
 
 class AnthropicLLM:
-    """A model behind the Messages API; without a ``client``, one is made from the environment when it is needed.
+    """A model behind the Messages API.
+
+    Without a ``client``, one is made from the environment when it is needed.
 
     ``base_url`` and ``api_key`` configure that client; None leaves them to the environment. ``profile`` describes a
     server that is not the API itself. The SDK's own retries are off: the caller decides when to ask again.
@@ -101,11 +103,17 @@ class AnthropicLLM:
 
     @property
     def efforts(self) -> tuple[str, ...]:
-        """The effort levels that this model supports, as far as they are known; all levels otherwise."""
+        """The effort levels that this model supports, as far as they are known.
+
+        All levels otherwise.
+        """
         return (self._limits.efforts if self._limits else ()) or _EFFORTS
 
     async def learn_limits(self) -> ModelLimits | None:
-        """Return the limits of the model from the cache or the server; None if neither knows them in time."""
+        """Return the limits of the model from the cache or the server.
+
+        None if neither knows them in time.
+        """
         if self._profile.is_local:
             return None
         if self._limits is None:
@@ -158,7 +166,10 @@ class AnthropicLLM:
             return
 
     async def count(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> int:
-        """Return the number of tokens in a request, as the server counts them; raises an LLMError if it does not."""
+        """Return the number of tokens in a request, as the server counts them.
+
+        Raises an LLMError if it does not.
+        """
         client = self._client()
         request = self._wire_request(messages, tools)
         try:
@@ -168,7 +179,10 @@ class AnthropicLLM:
         return counted.input_tokens
 
     async def list_models(self) -> tuple[str, ...]:
-        """Return the names of the models that the server lists, in its order; raises an LLMError if it does not."""
+        """Return the names of the models that the server lists, in its order.
+
+        Raises an LLMError if it does not.
+        """
         client = self._client()
         try:
             page = await client.models.list(limit=1000)
@@ -216,7 +230,7 @@ class AnthropicLLM:
         return self._profile.is_api and may_think_adaptively(self.model)
 
     def _dropped_note(self, request: WireRequest) -> str:
-        """Return a sentence about thinking that is left out for the first time, or an empty text."""
+        """Return a sentence about newly left out thinking, or an empty text."""
         new = set(request.dropped) - self._reported
         self._reported |= new
         if not new:
@@ -225,7 +239,10 @@ class AnthropicLLM:
         return f"{blocks} not sent to the model, because the history before has changed."
 
     def _adapt(self, error: LLMError, request: WireRequest) -> str | None:
-        """Change what is sent after a rejection; return a note for the user (it may be empty), or None to give up."""
+        """Change what is sent after a rejection.
+
+        Return a note for the user (it may be empty), or None to give up.
+        """
         if not isinstance(error, RequestRejected):
             return None
         words = str(error)
@@ -310,7 +327,10 @@ class AnthropicLLM:
     # --- the client ---
 
     def _client(self) -> anthropic.AsyncAnthropic:
-        """Return the client to use; raises MissingCredentials here, because the SDK notices too late."""
+        """Return the client to use.
+
+        Raises MissingCredentials here, because the SDK notices too late.
+        """
         client = self._given or self._own_client()
         endpoint = self._profile.endpoint
         if endpoint is not None and (endpoint.kind != "anthropic" or not endpoint.needs_key):
@@ -325,7 +345,10 @@ class AnthropicLLM:
         return client
 
     def _own_client(self) -> anthropic.AsyncAnthropic:
-        """Return our client; a connection belongs to the event loop it was made in, so each loop gets its own."""
+        """Return our client.
+
+        A connection belongs to the event loop it was made in, so each loop gets its own.
+        """
         loop = asyncio.get_running_loop()
         if self._made is None or self._loop is not loop:
             self._made = open_client(self._profile, self._base_url, self._api_key)

@@ -140,7 +140,7 @@ def _given(values: Mapping[str, str | None]) -> dict[str, Any]:
 def _connection_error(
     error: anthropic.APIConnectionError, place: str, secrets: tuple[str | None, ...]
 ) -> ConnectionFailed:
-    """Return the error for a server that was not reached, with the network's own words but not the request's."""
+    """Return the error for a server that was not reached, with its cause."""
     cause = error.__cause__
     shows = isinstance(cause, httpx2.NetworkError | httpx2.UnsupportedProtocol | httpx2.ProxyError) and str(cause)
     reason = mask(f" ({cause})", secrets) if shows else ""

@@ -1,4 +1,4 @@
-"""Turn the errors of the API into errors of aloop that keep the server's own words."""
+"""Turn errors of the API into errors of aloop, with the server's own words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ _SHORTEST_SECRET = 8
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One error as the server reported it; ``status`` is 200 when it came within a stream.
+    """One error as the server reported it.
+
+    ``status`` is 200 when it came within a stream.
 
     ``body`` is the decoded JSON, or the text if it is not JSON. ``server`` is the host to name in a message.
     """
@@ -75,7 +77,9 @@ def no_credentials(model: str) -> MissingCredentials:
 
 
 def words_of(body: object) -> str:
-    """Return the server's own words in the body of an error, on one line; empty if it has none.
+    """Return the server's own words in the body of an error, on one line.
+
+    Empty if it has none.
 
     Bodies come as ``{"error": {"message": …}}``, ``{"error": "…"}``, ``{"detail": …}``, ``{"message": …}``, as plain
     text, or as a web page, of which the title is taken.
@@ -94,7 +98,10 @@ def page_title(page: str) -> str:
 
 
 def explain(reported: ApiError, secrets: Iterable[str | None] = ()) -> LLMError:
-    """Return the error of aloop for ``reported``; the server may say whether and when to ask again."""
+    """Return the error of aloop for ``reported``.
+
+    The server may say whether and when to ask again.
+    """
     error = _explain(reported, mask(words_of(reported.body), secrets))
     error.retry_after = _retry_after(reported.headers)
     match reported.headers.get("x-should-retry", ""):
@@ -198,7 +205,7 @@ def _final(error: LLMError) -> LLMError:
 
 
 def _sentence(words: str) -> str:
-    """Return ``words`` as the end of a clause: ``: words.``, or a full stop if there are none."""
+    """Return ``words`` as the end of a clause, or a full stop if there are none."""
     if not words:
         return "."
     return f": {words}" if words[-1] in ".!?…" else f": {words}."
@@ -215,7 +222,10 @@ def _spelled(seconds: float) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the server asks to wait; ``Retry-After`` is a number or a date (RFC 9110)."""
+    """Return the seconds that the server asks to wait.
+
+    ``Retry-After`` is a number or a date (RFC 9110).
+    """
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000

@@ -43,5 +43,8 @@ class ServerProfile:
 
 
 def may_think_adaptively(model: str) -> bool:
-    """Return True if ``model`` is one that probably accepts adaptive thinking; the server has the last word."""
+    """Return True if ``model`` is one that probably accepts adaptive thinking.
+
+    The server has the last word.
+    """
     return model.startswith("claude-") and not _NO_ADAPTIVE_THINKING.match(model)

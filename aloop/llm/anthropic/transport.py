@@ -1,4 +1,4 @@
-"""The HTTP client below the SDK: proxies, certificates, and how long silence is tolerated."""
+"""The HTTP client below the SDK: proxies, certificates and limits of silence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Patience(NamedTuple):
 
 
 def patience_for(base_url: str, stall_seconds: float | None = None) -> Patience:
-    """Return the time limits for the server at ``base_url``; ``stall_seconds`` replaces both."""
+    """Return the time limits for the server at ``base_url``.
+
+    ``stall_seconds`` replaces both.
+    """
     if stall_seconds:
         return Patience(stall_seconds, stall_seconds)
     return Patience(LOCAL_HEADERS_SECONDS if is_loopback(base_url) else STALL_SECONDS, STALL_SECONDS)
@@ -65,7 +68,10 @@ def open_http_client(patience: Patience, *, use_proxies: bool = True, keep_alive
 
 
 class _SilenceLimit(httpx2.AsyncByteStream):
-    """A response body that raises ReadTimeout if no byte comes for ``seconds``. A ping is a byte."""
+    """A response body that raises ReadTimeout if no byte comes for ``seconds``.
+
+    A ping is a byte.
+    """
 
     def __init__(self, stream: httpx2.AsyncByteStream, seconds: float, request: httpx2.Request) -> None:
         self._stream = stream
@@ -89,7 +95,7 @@ class _SilenceLimit(httpx2.AsyncByteStream):
 
 
 def environment_problem(env: Mapping[str, str] = os.environ) -> str | None:
-    """Return a sentence about the first proxy or certificate variable that cannot work, or None.
+    """Return a sentence about an unusable proxy or certificate variable, or None.
 
     The sentence names the variable. No network is used.
     """
@@ -124,7 +130,7 @@ def _proxy_problem(value: str) -> str | None:
 
 
 def _is_unusable_exception(entry: str) -> bool:
-    """Return True for IPv6 in a form that the HTTP client cannot parse: a range, or an address in brackets."""
+    """Return True for an IPv6 range or bracketed address, which httpx2 rejects."""
     if entry.startswith("["):
         return True
     if "/" not in entry or ":" not in entry or "://" in entry:

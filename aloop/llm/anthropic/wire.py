@@ -87,7 +87,7 @@ def to_request(
 
 
 def bind_thinking(message: LLMMessage, request: WireRequest) -> LLMMessage:
-    """Return the answer to ``request`` with the digest of its prefix on each thinking block."""
+    """Return the answer to ``request`` with prefix digests on its thinking."""
     prefix, bound = request.prefix.copy(), list[ThinkingBlock]()
     for part in parts_of(message):
         for block in _blocks_of(part, ThinkingRules(unsigned=True)):
@@ -105,7 +105,9 @@ def assistant_blocks(message: LLMMessage, rules: ThinkingRules | None = None) ->
 def to_message(
     blocks: Iterable[Mapping[str, Any]], *, model: str | None = None, usage: Usage | None = None
 ) -> LLMMessage:
-    """Return the answer that ``blocks`` make; the ``input`` of a tool call may be an object or its JSON text.
+    """Return the answer that ``blocks`` make.
+
+    The ``input`` of a tool call may be an object or its JSON text.
 
     A call without an ID gets one, because its result must name it.
     """
@@ -144,7 +146,7 @@ def tool_params(tools: Sequence[ToolSpec]) -> list[Block]:
 
 
 def input_object(arguments: str) -> Block:
-    """Return the object that ``arguments`` spells, or an empty one if it spells none that can be sent."""
+    """Return the object in the JSON text ``arguments``, or an empty object."""
     try:
         value = json.loads(arguments)
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -179,7 +181,7 @@ def _shows(text: str | None) -> bool:
 
 
 def _without_empty(layout: str) -> str:
-    """Return ``layout`` without empty text, and neighbouring texts as one if they are sent as one."""
+    """Return ``layout`` without empty texts."""
     return " ".join(word for word in layout.split() if word != "text:0")
 
 
@@ -200,7 +202,7 @@ def _append(
 
 
 def _close(turns: list[Block]) -> None:
-    """Strip white space from the end of a last assistant turn, which the API would refuse."""
+    """Strip the end of a final assistant turn, because the API rejects white space."""
     if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1]["type"] == "text":
         last = turns[-1]["content"][-1] = dict(turns[-1]["content"][-1])
         last["text"] = last["text"].rstrip()
