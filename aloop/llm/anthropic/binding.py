@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 DIGEST_LENGTH = 16
-"""Hexadecimal digits. A digest tells an edited history from an unedited one; it guards no secret."""
+"""Hexadecimal digits. A digest detects an edited history; it protects nothing secret."""
 
 
 class PrefixDigest:

@@ -54,7 +54,7 @@ class WireRequest:
 def to_request(
     messages: Iterable[LLMMessage], tools: Sequence[ToolSpec] = (), rules: ThinkingRules | None = None
 ) -> WireRequest:
-    """Return what to send; neighbouring messages of one role become one turn."""
+    """Return what to send; neighboring messages of one role become one turn."""
     rules = rules or ThinkingRules()
     system: list[str] = []
     turns: list[tuple[str, list[tuple[Block, ThinkingBlock | None]]]] = []
