@@ -24,7 +24,7 @@ from aloop.llm.layout import THINKING_TYPES, Block
 def replay(recording: Mapping[str, Any]) -> str:
     """Return an empty text for an exact replay, or what differs."""
     answer = Accumulator()
-    for line in recording["body"].splitlines():
+    for line in recording["body"].split("\n"):
         if line.startswith("data:"):
             answer.feed(json.loads(line.removeprefix("data:")))
     try:
@@ -42,7 +42,7 @@ def replay(recording: Mapping[str, Any]) -> str:
 def _expected(content: list[Block]) -> list[Block]:
     blocks = []
     for block in content:
-        kept = {key: value for key, value in block.items() if not _is_default(key, value)}
+        kept = {key: value for key, value in block.items() if not _is_default(block["type"], key, value)}
         if kept["type"] != "text" or kept["text"].strip():
             # A call that was cut off is recorded with its unfinished JSON, which is kept in the session only.
             blocks.append(kept | ({"input": {}} if "__raw__" in (kept.get("input") or {}) else {}))
@@ -51,8 +51,9 @@ def _expected(content: list[Block]) -> list[Block]:
     return blocks
 
 
-def _is_default(key: str, value: object) -> bool:
-    return (key == "caller" and value == {"type": "direct"}) or (key == "citations" and not value)
+def _is_default(kind: str, key: str, value: object) -> bool:
+    is_direct = (kind, key) == ("tool_use", "caller") and value == {"type": "direct"}
+    return is_direct or ((kind, key) == ("text", "citations") and not value)
 
 
 def main(folder: Path) -> int:
