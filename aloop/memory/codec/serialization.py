@@ -19,7 +19,7 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, emit_session
 from aloop.memory.codec.fast_parser import read_canonical
-from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source, with_line_feeds
 from aloop.memory.codec.schema import InvalidValue, read_messages, read_session, title_so_far
 from aloop.memory.session import Session
 
@@ -172,8 +172,9 @@ def _assemble(source: Source) -> ParsedDocument:
 
 def _marker_with_more_below(text: str) -> int | None:
     """Return the offset of an end marker with messages below it, else None."""
-    marker = _MARKER.search(text)
-    if marker and _MORE.search(text, text.find("\n", marker.end()) + 1 or len(text)):
+    lines = with_line_feeds(text)
+    marker = _MARKER.search(lines)
+    if marker and _MORE.search(lines, lines.find("\n", marker.end()) + 1 or len(lines)):
         return marker.start()
     return None
 

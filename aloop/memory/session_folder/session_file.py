@@ -19,7 +19,7 @@ from aloop.memory.codec.emitter import emit_messages, emit_section, emit_time
 from aloop.memory.codec.nodes import Source
 from aloop.memory.codec.patch import VerbatimMessages, check_lines, check_text, is_revised, revise
 from aloop.memory.codec.schema import KNOWN_VERSION, InvalidValue, require_known_version
-from aloop.memory.codec.serialization import dump_session, interpret, parse, read_quickly
+from aloop.memory.codec.serialization import ParsedDocument, dump_session, interpret, parse, read_quickly
 from aloop.memory.codec.splice import Edit, apply_edits, splice
 from aloop.memory.codec.text_layout import (
     InsertionPoints,
@@ -355,12 +355,20 @@ class SessionFile:
             check_text(bytearray(b"".join(splice(data, edits))), self.path, session)
         return data, edits, following
 
-    def _find_points(self, data: bytearray) -> tuple[bytearray, InsertionPoints]:
-        parsed = parse(bytes(data), self.path)
+    def require_known_version(self) -> None:
+        """Raise NewerVersion if a later version of aloop wrote the file."""
+        if self.session.version > KNOWN_VERSION:
+            self._require_known_version(parse(bytes(self.data), self.path))
+
+    def _require_known_version(self, parsed: ParsedDocument) -> None:
         try:
             require_known_version(parsed.root)
         except InvalidValue as refusal:
             raise refusal.kind(self.path, *parsed.source.place(refusal.offset), refusal.reason) from None
+
+    def _find_points(self, data: bytearray) -> tuple[bytearray, InsertionPoints]:
+        parsed = parse(bytes(data), self.path)
+        self._require_known_version(parsed)
         points = find_insertion_points(parsed)
         if points is None:
             # A list in brackets cannot be extended: rewrite it as a block list, and keep a copy of the old version.

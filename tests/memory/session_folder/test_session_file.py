@@ -301,6 +301,43 @@ def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyPort, path: Pa
         assert stored.session.system_messages == load_session(data, NOWHERE).system_messages
 
 
+LINE_ENDS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")
+"""The line ends of YAML 1.1."""
+
+
+@pytest.mark.parametrize("ends", [*((end,) for end in LINE_ENDS), LINE_ENDS], ids=repr)
+@pytest.mark.parametrize("cases", [30, pytest.param(3_000, marks=pytest.mark.stress)])
+def test_saves_to_files_with_any_line_ends_read_back_the_same(
+    fs: FaultyPort, path: Path, ends: tuple[str, ...], cases: int
+) -> None:
+    saved = 0
+    for seed in range(cases):
+        fs.calls.clear()
+        rng = random.Random(seed)
+        text = write_by_hand(rng).data.decode(errors="replace").removeprefix("\ufeff")
+        lines = text.replace("\r\n", "\n").split("\n")
+        path.write_bytes("".join(line + rng.choice(ends) for line in lines).encode())
+        try:
+            stored = SessionFile.read(fs, path)
+        except SessionFileError:  # it was UTF-16, for example
+            continue
+        before = stored.session.messages
+        for message in (user("a\nb"), answer("é\n"), user("One")):
+            add(stored, message)
+        assert on_disk(path).messages == (*before, user("a\nb"), answer("é\n"), user("One"))
+        saved += 1
+    assert saved > cases // 2
+
+
+@pytest.mark.parametrize(("end", "added"), [("\r", "\r"), ("\r\n", "\r\n"), ("\x85", "\n")])
+def test_saves_keep_the_line_ends_of_the_file(fs: FaultyPort, path: Path, end: str, added: str) -> None:
+    before = SPEC_SAMPLE.decode().replace("\n", end)
+    path.write_bytes(before.encode())
+    stored = SessionFile.read(fs, path)
+    stored.save(replace(stored.session, messages=(*stored.session.messages, user("More"))), [user("More")])
+    assert path.read_bytes().decode() == before + f'  - role: user{added}    content: "More"{added}'
+
+
 def test_time_mark_is_sortable_and_valid_in_file_names() -> None:
     assert time_mark(LATER) == "20250131T123000.250000"
 
