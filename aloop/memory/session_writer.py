@@ -15,7 +15,7 @@ from typing import TypeVar
 from aloop.errors import AloopError, NewerVersion, SessionFileError, StorageError, UnstorableValue, UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.conversation import Change, Conversation, describe_changes
-from aloop.memory.disk.filesystem import explain_error, explained
+from aloop.memory.disk.filesystem import explain_error, explained, new_limits
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.session_folder.journal import Journal
@@ -96,7 +96,7 @@ class SessionWriter:
                 raise explain_error(error, "continue the session", self.file.path.parent) from error
             reason = explain_error(error, "write the turn's journal", self.backend.sessions_dir)
             notices.append(f"{reason} If aloop crashes during this turn, the turn is lost.")
-        return notices
+        return [*notices, *new_limits()]
 
     def _start_journal(self, session: Session, base: int) -> None:
         folder = self._ensure_folder(session)

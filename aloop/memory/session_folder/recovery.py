@@ -17,8 +17,9 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.conversation import Conversation
 from aloop.memory.disk.filesystem import FileSystem
+from aloop.memory.disk.locks import acquire
 from aloop.memory.session import FILE_NAME, SaveReport
-from aloop.memory.session_folder.journal import JournalRecord, is_journal, read_journal
+from aloop.memory.session_folder.journal import JournalRecord, is_journal, is_written, read_journal
 from aloop.memory.session_folder.session_file import SessionFile, dated_name, time_mark
 
 IS_RECOVERED = re.compile(r"session\.recovered-.*\.yaml").fullmatch
@@ -134,7 +135,8 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
     except FileNotFoundError:
         return None
     try:
-        if not fs.try_lock(descriptor):
+        is_locked = acquire(fs, descriptor)
+        if is_locked is False or (is_locked is None and is_written(path)):
             return None
         record = read_journal(fs.read_open(descriptor), path)
         if record is None:
