@@ -138,28 +138,26 @@ class OpenLock:
         try:
             is_locked = self._wait_for(descriptor)
             is_taken = self._names_another_process(descriptor) if is_locked is None else not is_locked
-            busy = SessionBusy(session_id, self._holder(descriptor) or "unknown process")
+            if not is_taken and is_locked:
+                is_taken, folder = self._lock_folder()
             if is_taken:
-                raise busy
-            if is_locked:
-                folder = self._lock_folder(busy)
+                raise SessionBusy(session_id, self._holder(descriptor) or "unknown process")
             if not _is_current(self._fs, descriptor, self._path):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
             if sign:
                 with contextlib.suppress(OSError):  # if the disk is full, the lock works without a process ID
                     self._sign(descriptor)
         except BaseException:
-            for taken in (descriptor, *([] if folder is None else [folder])):
-                self._fs.close(taken)
+            self._close(folder, descriptor)
             raise
         return _Held(descriptor, folder, is_weak=is_locked is None)
 
-    def _lock_folder(self, busy: SessionBusy) -> int | None:
-        """Lock the folder; return None if it cannot be locked. Raises ``busy`` if it is taken."""
+    def _lock_folder(self) -> tuple[bool, int | None]:
+        """Return True if another process has locked the folder, and its descriptor if locked."""
         try:
             folder = self._fs.open_folder(self._path.parent)
         except OSError:  # the lock file protects the session, too
-            return None
+            return False, None
         is_locked = None
         try:
             is_locked = self._fs.try_lock(folder)
@@ -168,10 +166,8 @@ class OpenLock:
                 raise
         finally:
             if not is_locked:
-                self._fs.close(folder)
-        if is_locked is False:
-            raise busy
-        return folder if is_locked else None
+                self._close(folder)
+        return is_locked is False, folder if is_locked else None
 
     def _names_another_process(self, descriptor: int) -> bool:
         """Return True if the lock file has the ID of another running process."""
@@ -213,7 +209,10 @@ class OpenLock:
             if held.is_weak:
                 with contextlib.suppress(OSError):  # the process ID no longer counts when this process has exited
                     self._fs.truncate(held.descriptor)
-            for descriptor in (held.folder, held.descriptor):
-                if descriptor is not None:
-                    with contextlib.suppress(OSError):  # nothing was written that could be lost
-                        self._fs.close(descriptor)
+            self._close(held.folder, held.descriptor)
+
+    def _close(self, *descriptors: int | None) -> None:
+        for descriptor in descriptors:
+            if descriptor is not None:
+                with contextlib.suppress(OSError):  # nothing was written that could be lost
+                    self._fs.close(descriptor)
