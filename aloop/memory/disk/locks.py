@@ -153,7 +153,10 @@ class OpenLock:
         return _Held(descriptor, folder, is_weak=is_locked is None)
 
     def _lock_folder(self) -> tuple[bool, int | None]:
-        """Return True if another process has locked the folder, and its descriptor if locked."""
+        """Lock the folder; return True if another process has locked it.
+
+        The second value is the descriptor if it is locked now.
+        """
         try:
             folder = self._fs.open_folder(self._path.parent)
         except OSError:  # the lock file protects the session, too

@@ -61,6 +61,8 @@ def short_name_of(session_id: str, folder: str) -> str:
 _OWN_NAME = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 # Two changes of a folder within this time may leave the same timestamp.
 _RACY_NS = 100_000_000
+# The same for a file system that stores whole seconds, perhaps by the clock of another machine.
+_COARSE_RACY_NS = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,7 @@ class Catalog:
                 for entry, duplicate in pairs
             ]
         entries.sort(key=lambda entry: (entry.id, entry.folder))
-        settled = time.time_ns() - changed > _RACY_NS
+        settled = time.time_ns() - changed > (_RACY_NS if changed % 1_000_000_000 else _COARSE_RACY_NS)
         snapshot = _Snapshot(changed, tuple(entries), tuple(unfinished), settled)
         _snapshots[self._dir] = snapshot
         return snapshot

@@ -6,6 +6,7 @@ import codecs
 import errno
 import os
 import random
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
-from tests.memory.faults import FaultyPort
+from tests.memory.faults import CoarsePort, FaultyPort
 from tests.memory.handwritten import write_by_hand
 
 FIRST = (user("Hi"), answer("Hello"))
@@ -299,6 +300,57 @@ def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyPort, path: Pa
         assert data == hand.bom + bytes(stored.data).decode().encode(hand.encoding)
         assert load_session(data, NOWHERE).messages == (*hand.messages, *grown.messages[len(hand.messages) :])
         assert stored.session.system_messages == load_session(data, NOWHERE).system_messages
+
+
+def edit_in_place(path: Path, old: bytes, new: bytes) -> None:
+    """Overwrite a text with one of equal length, like an editor that keeps the file."""
+    with path.open("r+b") as file:
+        offset = file.read().index(old)
+        file.seek(offset)
+        file.write(new)
+
+
+@pytest.mark.parametrize("kind", [FaultyPort, CoarsePort])
+def test_edit_of_equal_length_right_after_a_save_is_noticed(path: Path, kind: type[FaultyPort]) -> None:
+    stored = SessionFile.create(kind(), path, session(*FIRST))
+    words = [b"Hello", b"World"]
+    for number in range(20):
+        add(stored, user(f"{number}"))
+        edit_in_place(path, words[number % 2], words[1 - number % 2])
+        assert stored.changed_on_disk(), number
+        if kind is CoarsePort:
+            with pytest.raises(ConcurrentChange):
+                add(stored, user("lost?"))
+        stored = SessionFile.read(stored.fs, path)
+        assert not stored.changed_on_disk()
+
+
+@pytest.mark.parametrize("kind", [FaultyPort, CoarsePort])
+def test_late_edit_of_equal_length_right_after_a_save_is_noticed(path: Path, kind: type[FaultyPort]) -> None:
+    stored = SessionFile.create(kind(), path, session(*FIRST))
+    for _ in range(20):
+        with path.open("r+b") as editor:
+            grown = replace(stored.session, messages=(*stored.session.messages, user("More")))
+            stored.save(grown, [user("More")], watch=True)
+            assert stored.late_edit() is None
+            offset = editor.read().index(b"Hello")
+            editor.seek(offset)
+            editor.write(b"World")
+            editor.flush()
+            late = stored.late_edit()
+            assert late
+            assert late.session.messages[1].content == "World"
+            assert stored.late_edit() is None
+            stored.forget_replaced()
+
+
+def test_settled_file_is_not_read_again(fs: FaultyPort, path: Path, stored: SessionFile) -> None:
+    os.utime(path, ns=(1_700_000_000_500_000_000, 1_700_000_000_500_000_000))
+    time.sleep(0.03)  # longer than a tick of the kernel's clock
+    stored = SessionFile.read(fs, path)
+    fs.calls.clear()
+    assert not stored.changed_on_disk()
+    assert [name for name, _ in fs.calls] == ["lstat"]
 
 
 LINE_ENDS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")

@@ -17,7 +17,7 @@ from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
 from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
 from tests.memory.examples import ID, NOON, OTHER_ID, session, user
-from tests.memory.faults import WRITING, FaultyPort
+from tests.memory.faults import WRITING, CoarsePort, FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
 
 FIRST_ID, OTHER = Entry(ID, "2025-01-31_a1b2c3d4"), Entry(OTHER_ID, "2025-01-31_e5f6a7b8")
@@ -102,6 +102,16 @@ def test_new_session_is_found_at_once(two: Path, catalog: Catalog) -> None:
     assert catalog.find("0bad") == []
     put(two, late.id, late.folder)
     assert catalog.find("0bad") == [late]
+
+
+def test_new_sessions_are_found_at_once_with_coarse_times(two: Path) -> None:
+    catalog = Catalog(CoarsePort(), two)
+    for number in range(20):
+        prefix = f"0bad{number:04}"
+        assert catalog.find(prefix) == []
+        new = put(two, f"{prefix}-5678-40ab-8def-1234567890ab", f"my talk {number}")
+        assert [entry.folder for entry in catalog.find(prefix)] == [new.parent.name]
+        assert catalog.has(f"{prefix}-5678-40ab-8def-1234567890ab")
 
 
 def test_moved_session_is_found_in_its_new_folder(two: Path, catalog: Catalog) -> None:
