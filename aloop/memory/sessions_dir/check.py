@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aloop.errors import SessionFileError
-from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER
 from aloop.memory.codec.nodes import Node, SequenceNode, Source
 from aloop.memory.codec.schema import KNOWN_VERSION
-from aloop.memory.codec.serialization import ParsedDocument, interpret, parse
+from aloop.memory.codec.serialization import ParsedDocument, interpret, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.codec.text_layout import TextLayout
-from aloop.memory.context import answer_for
+from aloop.memory.context import answer_for, project
 from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, leftovers, write_atomic
 from aloop.memory.disk.locks import write_lock
+from aloop.memory.pairing import Pairing, pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
 from aloop.memory.session_folder.recovery import IS_RECOVERED, journals
@@ -116,40 +117,46 @@ class _TextCheck:
             self._found(parsed.below.start, what)
 
     def _check_transcript(self) -> None:
-        open_calls: dict[str, ToolCall] = {}
-        last, caller, asked = -1, -1, False
-        for number, (item, message) in enumerate(zip(self._items, self._session.messages, strict=False)):
+        messages = self._session.messages
+        pairing = pair_calls(messages)
+        asked, can_edit = False, self._edits is not None
+        for number, (item, message) in enumerate(zip(self._items, messages, strict=False)):
             if message.skip:
                 continue
             if message.role == "tool":
-                if open_calls.pop(message.tool_call_id or "", None) is None:
-                    self._orphan(number, item, message)
-                else:
-                    last = number
+                self._check_result(number, item, message, pairing)
                 continue
-            self._unanswered(open_calls, caller, last)
             asked = asked or message.role == "user"
             if message.role == "assistant" and not asked:
                 self._found(item.start, "an answer comes before any question")
             elif message.role != "system" and not message.tool_calls and not (message.content or "").strip():
                 self._found(item.start, "the message is empty and is not sent to the model")
-            open_calls = {call.id: call for call in message.tool_calls}
-            last = caller = number
-        self._unanswered(open_calls, caller, last)
+            for call in pairing.open_calls.get(number, ()):
+                self._found(item.start, f"the tool call {call.id} ({call.name}) has no result", fixable=can_edit)
+        # After the results that are moved to the same place, so that each stays with its call.
+        for caller, calls in pairing.open_calls.items():
+            if calls and caller < len(self._items) and self._edits:
+                after = pairing.last_result(caller)
+                self._report.edits.append(self._edits.insert_after(after, map(answer_for, calls)))
 
-    def _orphan(self, number: int, item: Node, message: LLMMessage) -> None:
-        what = f"the tool result ({message.tool_call_id or 'no tool_call_id'}) does not belong to an earlier tool call"
-        self._found(item.start, what, fixable=self._edits is not None)
-        if self._edits:
-            self._report.edits.append(self._edits.set_flag(number, "skip"))
+    def _check_result(self, number: int, item: Node, message: LLMMessage, pairing: Pairing) -> None:
+        caller = pairing.callers.get(number)
+        if caller is None and not message.summary:
+            call_id = message.tool_call_id or "no tool_call_id"
+            what = f"the tool result ({call_id}) does not belong to an earlier tool call"
+            self._found(item.start, what, fixable=self._edits is not None)
+            if self._edits:
+                self._report.edits.append(self._edits.set_flag(number, "skip"))
+        elif caller is not None and number in pairing.late:
+            what = f"the tool result ({message.tool_call_id}) does not directly follow its tool call"
+            self._found(item.start, what, fixable=self._edits is not None)
+            if self._edits:
+                self._report.edits += self._edits.move(number, pairing.last_result(caller))
 
-    def _unanswered(self, calls: dict[str, ToolCall], caller: int, last: int) -> None:
-        """Report the calls of message ``caller`` that have no results up to ``last``."""
-        for call in calls.values():
-            what = f"the tool call {call.id} ({call.name}) has no result"
-            self._found(self._items[caller].start, what, fixable=self._edits is not None)
-        if calls and self._edits:
-            self._report.edits.append(self._edits.insert_after(last, map(answer_for, calls.values())))
+
+def _sent(data: bytes, path: Path) -> tuple[LLMMessage, ...]:
+    """Return the messages of a text as they are sent to a model, which no repair may change."""
+    return project((), load_session(data, path).messages).messages
 
 
 _SET_ASIDE = {
@@ -213,7 +220,8 @@ class Checker:
         source = Source.decode(data)
         repaired = source.encode(b"".join(splice(source.text.encode(), report.edits)).decode())
         left = sorted(finding.message for finding in report.findings if not finding.fixable)
-        if sorted(finding.message for finding in check_text(repaired, path).findings) != left:
+        remaining = sorted(finding.message for finding in check_text(repaired, path).findings)
+        if remaining != left or _sent(repaired, path) != _sent(data, path):
             # The repair did not work; keep the file as it is.
             return report.findings
         write_atomic(self._fs, path.with_name(dated_name("before")), [data])

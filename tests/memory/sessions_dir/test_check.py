@@ -108,6 +108,26 @@ def test_repair_loses_nothing_and_keeps_a_copy(sessions_dir: Path) -> None:
     assert copy.read_text() == BROKEN_TRANSCRIPT
 
 
+def test_late_result_is_moved_to_its_call_as_it_is_written(sessions_dir: Path) -> None:
+    result = "  - role: tool  # mine\n    content: |\n      4\n    tool_call_id: call_1\n    extra: kept\n"
+    call = "  - role: assistant\n    tool_calls:\n      - {id: call_1, function: {name: calculator, arguments: '{}'}}\n"
+    text = HEAD + "  - role: user\n    content: Go\n" + call + "  - role: user\n    content: Wait\n" + result + "...\n"
+    path = session_in(sessions_dir, text)
+    found = "the tool result (call_1) does not directly follow its tool call"
+    assert findings(sessions_dir)[:-1] == [f"2025-01-31_a1b2c3d4/session.yaml:13:5: {found}"]
+    assert findings(sessions_dir, fix=True)[:-1] == [f"2025-01-31_a1b2c3d4/session.yaml:13:5: {found} (fixed)"]
+    assert path.read_text() == text.replace(result, "").replace(call, call + result)
+    assert findings(sessions_dir) == []
+
+
+def test_two_calls_with_one_id_have_no_findings(sessions_dir: Path) -> None:
+    call = "      - {id: call_1, function: {name: calculator, arguments: '{}'}}\n"
+    result = "  - {role: tool, content: x, tool_call_id: call_1}\n"
+    text = f"{HEAD}  - role: user\n    content: Go\n  - role: assistant\n    tool_calls:\n{call * 2}{result * 2}...\n"
+    session_in(sessions_dir, text)
+    assert findings(sessions_dir, fix=True)[:-1] == []
+
+
 def test_list_in_brackets_is_reported_but_not_repaired(sessions_dir: Path) -> None:
     text = SOUND.partition("messages:")[0] + "messages: [{role: user, content: a}, {role: tool, content: b}]\n...\n"
     path = session_in(sessions_dir, text)
