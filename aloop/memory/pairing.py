@@ -1,4 +1,4 @@
-"""Pair tool calls with their results, by one rule for the request and for the checker.
+"""Pair tool calls with their results, when sending and when checking.
 
 A result belongs to the newest earlier assistant message that has an open call with its ID, and there to the first such
 call. Other messages may be between the two, but no summary. Skipped messages do not count.
@@ -63,7 +63,7 @@ def pair_calls(messages: Sequence[LLMMessage]) -> Pairing:
 
 
 def in_call_order(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return ``messages`` with each late result moved to its call, behind its other results."""
+    """Return ``messages`` with late results moved to their calls, behind the others."""
     pairing = pair_calls(messages)
     if not pairing.late:
         return list(messages)

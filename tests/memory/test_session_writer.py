@@ -97,7 +97,7 @@ async def test_broken_file_is_kept_and_turns_go_to_a_recovery_file(memory: Memor
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     assert '"Two."' in beside.read_text()
     assert memory.recovered_path == beside
-    assert all(f"{path}:9:1: " in line for line in notices)
+    assert all(f"{path}:7:18: " in line for line in notices)
     assert "Fix that line" in notices[0]
 
 
@@ -107,7 +107,7 @@ async def test_error_for_a_broken_file_names_the_recovery_file(memory: MemoryMan
     await take_turn(memory, "One?", "One.")
     (beside,) = path.parent.glob("session.recovered-*.yaml")
     memory.close()
-    pattern = f"session.yaml:9:1: .*; later turns are beside it, in {beside.name}$"
+    pattern = f"session.yaml:7:18: .*; later turns are beside it, in {beside.name}$"
     with pytest.raises(SessionFileError, match=pattern):
         await SessionLibrary(sessions_dir).load(memory.session_id)
     with pytest.raises(SessionFileError, match=pattern):

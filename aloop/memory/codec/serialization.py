@@ -32,6 +32,9 @@ _MORE = re.compile(r"^(?![ \t]*(?:#|\r?$)|\.\.\.(?:[ \t\r]|$)).", re.MULTILINE)
 # libyaml if PyYAML has it, as every wheel does. The Python loader gives the same events, but slowly.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_CONFLICT_START = re.compile(r"^<{7}(?= |$)", re.MULTILINE)
+_CONFLICT_END = re.compile(r"^>{7}(?= |$)", re.MULTILINE)
+
 _HINTS = {
     "found character that cannot start any token": "a tab in the indentation, or missing quotes?",
     "mapping values are not allowed in this context": "missing quotes, or wrong indentation?",
@@ -131,18 +134,22 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         return _assemble(source)
     except InvalidValue as invalid:
         raise _located(path, source, invalid) from None
-    except yaml.MarkedYAMLError as error:
-        # Not the line of libyaml, which treats more characters as line ends than editors do.
-        line, column = source.place(_offset(error.problem_mark or error.context_mark))
-        reason = error.problem or error.context or "not valid YAML"
-        hint = _HINTS.get(reason)
-        raise SessionFileError(path, line, column, f"{reason} ({hint})" if hint else reason) from None
     except ReaderError:
         line, column = source.place(source.first_unreadable())
         raise SessionFileError(path, line, column, "YAML does not allow this control character") from None
 
 
 def _located(path: Path, source: Source, invalid: InvalidValue) -> SessionFileError:
+    """Return the error with its line, or that of conflict markers.
+
+    The markers are the cause of any other error.
+    """
+    lines = with_line_feeds(source.text)
+    if (first := _CONFLICT_START.search(lines)) and (last := _CONFLICT_END.search(lines, first.end())):
+        line, end = source.place(first.start())[0], source.place(last.start())[0]
+        reason = f"conflict markers of a merge, up to line {end}; keep one version, and delete the lines of the markers"
+        return SessionFileError(path, line, 1, reason)
+    # Not the line of libyaml, which treats more characters as line ends than editors do.
     line, column = source.place(invalid.offset)
     return invalid.kind(path, line, column, invalid.reason)
 
@@ -153,8 +160,11 @@ def _assemble(source: Source) -> ParsedDocument:
         # YAML requires "---" before a second document; it is as long as "...", so all offsets stay the same.
         text = f"{text[:marker]}---{text[marker + 3 :]}"
     builder = _Builder(marker)
-    for event in yaml.parse(text, Loader=_LOADER):
-        builder.feed(event)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            builder.feed(event)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, source, builder.last_scalar) from None
     if not builder.documents:
         raise InvalidValue("the file is empty", 0)
     root, *more = builder.documents
@@ -168,6 +178,33 @@ def _assemble(source: Source) -> ParsedDocument:
             raise InvalidValue(_SECOND_DOCUMENT, extra.start)
         below = extra
     return ParsedDocument(source, root, builder.ended, below)
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, source: Source, before: ScalarNode | None) -> InvalidValue:
+    """Return a syntax error at its cause; ``before`` is the last value before it.
+
+    A missing quote or bracket is noticed only where the following text makes no sense.
+    """
+    context = error.context or ""
+    problem = _offset(error.problem_mark or error.context_mark)
+    cause = _offset(error.context_mark or error.problem_mark)
+    if context == "while scanning a quoted scalar":
+        return InvalidValue("the text in quotes that starts here has no closing quote", cause)
+    if (
+        context in {"while parsing a flow sequence", "while parsing a flow mapping"}
+        and "\n" in source.text[cause:problem]
+    ):
+        return InvalidValue("the bracket that opens here is not closed", cause)
+    if before is not None and not before.plain and source.text[before.start : before.start + 1] in {'"', "'"}:
+        first, last = source.place(before.start)[0], source.place(before.end)[0]
+        if first < last == source.place(problem)[0]:
+            reason = f"the text in quotes that starts here ends in line {last}: is its closing quote missing?"
+            return InvalidValue(reason, before.start)
+    reason = error.problem or context or "not valid YAML"
+    hint = _HINTS.get(reason)
+    return InvalidValue(
+        f"{reason} ({hint})" if hint else reason, cause if context == "while scanning a simple key" else problem
+    )
 
 
 def _marker_with_more_below(text: str) -> int | None:
@@ -184,6 +221,7 @@ class _Builder:
 
     def __init__(self, marker: int | None) -> None:
         self.documents: list[Node] = []
+        self.last_scalar: ScalarNode | None = None
         self.ended = marker is not None
         self._marker = marker
         self._stack: list[SequenceNode | MappingNode] = []
@@ -193,7 +231,8 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             start = _offset(event.start_mark)
             _require_plain_node(event)
-            self._place(ScalarNode(event.value, not event.style, start, _offset(event.end_mark)), start)
+            self.last_scalar = ScalarNode(event.value, not event.style, start, _offset(event.end_mark))
+            self._place(self.last_scalar, start)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._open(event)
         elif isinstance(event, yaml.CollectionEndEvent):

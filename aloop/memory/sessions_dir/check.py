@@ -155,7 +155,7 @@ class _TextCheck:
 
 
 def _sent(data: bytes, path: Path) -> tuple[LLMMessage, ...]:
-    """Return the messages of a text as they are sent to a model, which no repair may change."""
+    """Return the messages of a text as they are sent: no repair may change them."""
     return project((), load_session(data, path).messages).messages
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import DuplicateSessionId, SessionExists
+from aloop.errors import DuplicateSessionId, SessionExists, SessionFileError
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
 from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, NOON, OTHER_ID, session, user
 from tests.memory.faults import WRITING, CoarsePort, FaultyPort
 from tests.saved_sessions import FIRST, SECOND, save
@@ -270,3 +271,62 @@ async def test_copy_can_be_deleted_and_restored_beside_the_original(sessions_dir
         await SessionLibrary(sessions_dir).restore(FIRST)
     assert (await SessionLibrary(sessions_dir).restore(copied.name)).id == copied.name.lower()
     assert copied.exists()
+
+
+CONFLICT = f"""\
+<<<<<<< HEAD
+id: {ID}
+updated_at: "2025-01-31T14:30:00"
+=======
+id: {ID}
+updated_at: "2025-01-31T15:45:00"
+>>>>>>> other
+messages:
+  - role: user
+    content: Hi
+"""
+
+
+@pytest.mark.parametrize("prefix", ["a1b2", "a1b2c3d4", "a1b2c3d4-567", "A1B2C3D4-5678", ID])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(CONFLICT, "session.yaml:1:1: conflict markers of a merge, up to line 7"), ("", "the file is empty")],
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_unreadable_session_is_found_by_any_prefix_of_its_id(
+    backend: YamlBackend, prefix: str, text: str, problem: str, known: bool
+) -> None:
+    """Even if the index has its ID from an earlier version."""
+    path = backend.create(session(user("Hi"))).path
+    if known:
+        assert backend.find(ID)
+    path.write_text(text)
+    with pytest.raises(SessionFileError, match=problem):
+        backend.open(prefix)
+
+
+def test_unreadable_session_in_a_renamed_folder_is_found_by_the_id_in_its_text(two: Path, backend: YamlBackend) -> None:
+    path = put(two, "0badcafe-5678-40ab-8def-1234567890ab", "my talk")
+    path.write_text(path.read_text().replace("messages:", "messages: ["))
+    with pytest.raises(SessionFileError, match="not closed"):
+        backend.open("0badcafe-5678")
+
+
+def test_prefix_of_an_intact_session_is_not_ambiguous_with_an_unreadable_copy(two: Path, backend: YamlBackend) -> None:
+    shutil.copytree(two / FIRST_ID.folder, two / "2025-02-02_a1b2c3d4")
+    (two / "2025-02-02_a1b2c3d4" / "session.yaml").write_text(CONFLICT)
+    assert backend.open(ID).path.parent.name == FIRST_ID.folder
+    assert backend.open(ID[:12]).path.parent.name == FIRST_ID.folder
+
+
+def test_deleted_unreadable_session_is_restored_by_its_full_id(backend: YamlBackend) -> None:
+    path = backend.create(session(user("Hi"))).path
+    path.write_text(CONFLICT)
+    backend.delete(ID)
+    assert backend.restore(ID).path == path
+
+
+@pytest.mark.parametrize("marker", ["<<<<<<<", "=======", ">>>>>>>"])
+def test_conflict_marker_in_a_message_is_text(backend: YamlBackend, marker: str) -> None:
+    backend.create(session(user(f"<<<<<<< HEAD\na\n{marker} x\n>>>>>>> b\n")))
+    assert backend.open(ID).session.messages[0].content == f"<<<<<<< HEAD\na\n{marker} x\n>>>>>>> b\n"
