@@ -137,7 +137,10 @@ class _TextCheck:
         for caller, calls in pairing.open_calls.items():
             if calls and caller < len(self._items) and self._edits:
                 after = pairing.last_result(caller)
-                self._report.edits.append(self._edits.insert_after(after, map(answer_for, calls)))
+                # In the order in which the request has them: by the first call with the same ID.
+                ids = [call.id for call in messages[caller].tool_calls]
+                in_order = sorted(calls, key=lambda call: ids.index(call.id))
+                self._report.edits.append(self._edits.insert_after(after, map(answer_for, in_order)))
 
     def _check_result(self, number: int, item: Node, message: LLMMessage, pairing: Pairing) -> None:
         caller = pairing.callers.get(number)
