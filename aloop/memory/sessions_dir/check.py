@@ -5,12 +5,14 @@ A finding is fixable if a repair is known that loses nothing.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from aloop.errors import SessionFileError
+from aloop.errors import SessionBusy, SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER
@@ -186,10 +188,23 @@ class Checker:
         return [*findings, *self._leftovers(self._dir), *self._links(), *self._ids(names)]
 
     def check_folder(self, name: str) -> list[Finding]:
-        """Return the findings about one session's folder."""
+        """Return the findings about one session's folder, also if it cannot be read."""
         folder = self._dir / name
+        findings: list[Finding] = []
+        try:
+            # Its mode first: with --fix, the rest may then be readable.
+            findings += self._modes(folder, FOLDER_MODE)
+            findings += self._check_contents(folder)
+        except FileNotFoundError:
+            pass  # deleted since
+        except OSError as error:
+            path = Path(error.filename) if error.filename else folder
+            findings.append(Finding(path, 0, 0, f"cannot be checked: {error.strerror or error}"))
+        return findings
+
+    def _check_contents(self, folder: Path) -> list[Finding]:
         path = folder / FILE_NAME
-        findings = [*self._modes(folder, FOLDER_MODE), *self._leftovers(folder)]
+        findings = [*self._leftovers(folder)]
         try:
             status = self._fs.lstat(path)
         except FileNotFoundError:
@@ -211,8 +226,12 @@ class Checker:
         report = check_text(data, path)
         if not (self._fix and report.edits):
             return report.findings
-        with write_lock(self._fs, path.parent, short_name(path.parent.name)):
-            return self._repair(path)
+        try:
+            with write_lock(self._fs, path.parent, short_name(path.parent.name)):
+                return self._repair(path)
+        except (OSError, SessionBusy) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
+            return [*report.findings, Finding(path, 0, 0, f"cannot be repaired: {reason}")]
 
     def _repair(self, path: Path) -> list[Finding]:
         """Fix the file as it is now; called under the write lock."""
@@ -232,23 +251,35 @@ class Checker:
         return [finding.as_fixed() if finding.fixable else finding for finding in report.findings]
 
     def _modes(self, path: Path, wanted: int) -> Iterator[Finding]:
-        mode = stat.S_IMODE(self._fs.lstat(path).st_mode)
+        status = self._fs.lstat(path)
+        mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid != os.geteuid():
+            what = "belongs to another user, so aloop may not be able to change it"
+            yield Finding(path, 0, 0, what)
         if mode == wanted:
             return
         problem = "is accessible to other users" if mode & 0o077 else "is not accessible to its owner"
         finding = Finding(path, 0, 0, f"{problem}: its mode is {mode:04o}, not {wanted:04o}", fixable=True)
-        if self._fix:
-            self._fs.chmod(path, wanted)
+        if self._fix and self._set_mode(path, wanted):
             finding = finding.as_fixed()
         yield finding
+
+    def _set_mode(self, path: Path, wanted: int) -> bool:
+        """Return True if the mode could be set: some file systems have none."""
+        try:
+            self._fs.chmod(path, wanted)
+        except OSError:
+            return False
+        return stat.S_IMODE(self._fs.lstat(path).st_mode) == wanted
 
     def _leftovers(self, folder: Path) -> Iterator[Finding]:
         for path in leftovers(self._fs, folder):
             what = "is a temporary file of a process that died; the file it should have replaced is intact"
             finding = Finding(path, 0, 0, what, fixable=True)
             if self._fix:
-                self._fs.unlink(path)
-                finding = finding.as_fixed()
+                with contextlib.suppress(OSError):  # then it is still there, and the finding is not fixed
+                    self._fs.unlink(path)
+                    finding = finding.as_fixed()
             yield finding
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:

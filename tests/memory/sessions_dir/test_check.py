@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -13,6 +14,7 @@ from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
+from tests.memory.faults import FaultyPort
 
 HEAD = """\
 # yaml-language-server: $schema=../.session.schema.json
@@ -208,6 +210,48 @@ def test_future_date_and_newer_version_are_reported(sessions_dir: Path) -> None:
 def test_file_that_cannot_be_opened_is_reported(sessions_dir: Path) -> None:
     session_in(sessions_dir, SOUND).chmod(0)
     assert "cannot be opened" in " ".join(findings(sessions_dir))
+
+
+def make_unreadable(fs: FaultyPort, folder: str) -> None:
+    """Refuse what a folder with mode 000 refuses to all users but root."""
+    fs.fail("names", number=errno.EACCES, on=folder)
+    fs.fail("lstat", "read", "open_lock", "unlink", number=errno.EACCES, on=f"{folder}/")
+
+
+@pytest.mark.parametrize("fix", [False, True])
+def test_unreadable_folder_is_reported_and_the_others_are_checked(
+    sessions_dir: Path, fs: FaultyPort, fix: bool
+) -> None:
+    session_in(sessions_dir, SOUND, "2025-01-30_0badcafe")
+    session_in(sessions_dir, "id: [\n", "2025-01-31_a1b2c3d4")
+    make_unreadable(fs, "2025-01-30_0badcafe")
+    found = [
+        str(finding).removeprefix(f"{sessions_dir}/") for finding in Checker(fs, sessions_dir, fix=fix).check_all()
+    ]
+    assert found[0] == "2025-01-30_0badcafe: cannot be checked: Permission denied"
+    assert found[1].startswith("2025-01-31_a1b2c3d4/session.yaml:2:1: ")
+
+
+def test_mode_that_cannot_be_changed_is_reported_as_not_fixed(sessions_dir: Path, fs: FaultyPort) -> None:
+    session_in(sessions_dir, SOUND).chmod(0o644)
+    fs.fail("chmod", number=errno.EPERM)
+    [mode, _] = Checker(fs, sessions_dir, fix=True).check_all()
+    assert (mode.fixable, mode.fixed) == (True, False)
+
+
+def test_repair_that_fails_is_reported_and_keeps_the_file(sessions_dir: Path, fs: FaultyPort) -> None:
+    path = session_in(sessions_dir, BROKEN_TRANSCRIPT)
+    fs.fail("create", number=errno.ENOSPC, on="2025-01-31_a1b2c3d4")
+    found = Checker(fs, sessions_dir, fix=True).check_folder(path.parent.name)
+    assert found[-1].message == "cannot be repaired: No space left on device"
+    assert not any(finding.fixed for finding in found)
+    assert path.read_text() == BROKEN_TRANSCRIPT
+
+
+def test_folder_of_another_user_is_reported(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_in(sessions_dir, SOUND)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert "belongs to another user" in findings(sessions_dir)[0]
 
 
 async def test_interrupted_first_turn_is_reported(sessions_dir: Path) -> None:
