@@ -135,8 +135,11 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
     except InvalidValue as invalid:
         raise _located(path, source, invalid) from None
     except ReaderError:
-        line, column = source.place(source.first_unreadable())
-        raise SessionFileError(path, line, column, "YAML does not allow this control character") from None
+        offset = source.first_unreadable()
+        reason = "YAML does not allow this control character"
+        if not source.text[offset:].strip("\0"):
+            reason = "the file ends with NUL bytes, as after a power failure; aloop sessions check --fix removes them"
+        raise SessionFileError(path, *source.place(offset), reason) from None
 
 
 def _located(path: Path, source: Source, invalid: InvalidValue) -> SessionFileError:

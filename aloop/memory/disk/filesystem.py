@@ -337,6 +337,8 @@ def explain_error(cause: OSError, doing: str, path: Path) -> StorageError:
         advice = "the disk is read-only. Choose another folder with --sessions-dir"
     elif cause.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
         advice = "the file system lacks a function. Choose a folder on a local disk with --sessions-dir"
+    elif cause.errno == errno.ELOOP:
+        advice = "the file is a link, and links are not followed. Replace it with the file itself"
     elif cause.errno == errno.ENOTDIR:
         advice = "a file is in place of a folder. Move it, or choose another folder with --sessions-dir"
     else:

@@ -6,6 +6,7 @@ A save adds messages and changes only what differs; every other byte of the file
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 import zlib
@@ -190,7 +191,8 @@ def dated_name(kind: str, moment: datetime | None = None) -> str:
 
 def unreadable(path: Path, cause: OSError) -> SessionFileError:
     """Return the error for a session file that cannot be opened."""
-    return SessionFileError(path, 0, 0, f"cannot be opened: {cause.strerror or cause}")
+    reason = "it is a link, and links are not followed" if cause.errno == errno.ELOOP else cause.strerror or str(cause)
+    return SessionFileError(path, 0, 0, f"cannot be opened: {reason}")
 
 
 class ConcurrentChange(Exception):

@@ -5,8 +5,10 @@ A finding is fixable if a repair is known that loses nothing.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,8 +18,8 @@ from aloop.errors import SessionBusy, SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER
-from aloop.memory.codec.nodes import Node, SequenceNode, Source
-from aloop.memory.codec.schema import KNOWN_VERSION
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
+from aloop.memory.codec.schema import KNOWN_VERSION, is_null
 from aloop.memory.codec.serialization import ParsedDocument, interpret, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.codec.text_layout import TextLayout
@@ -58,19 +60,49 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """Findings about one text, and the edits that fix the fixable ones."""
+    """Findings about one text, and the edits that fix the fixable ones.
+
+    The edits are of the text without NULs at its end. ``is_valid`` is False if it is not a session.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
+    is_valid: bool = True
+
+    @property
+    def is_fixable(self) -> bool:
+        return any(finding.fixable for finding in self.findings)
+
+
+_COMMENT = re.compile(r"[ \t]+#")
+_KNOWN = re.compile(r"session(\.(before|edited|recovered|undone)-.*)?\.yaml")
+
+
+def without_final_nuls(data: bytes) -> bytes:
+    """Return the bytes of a file without NULs at its end.
+
+    Some file systems leave them after a power failure. UTF-16 text is unchanged.
+    """
+    return data if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else data.rstrip(b"\0")
 
 
 def check_text(data: bytes, path: Path) -> Report:
     """Check the bytes of one session file."""
+    text = without_final_nuls(data)
+    report = _check_text(text, path)
+    if text != data:
+        line, column = Source(text.decode(errors="replace")).place(len(text))
+        what = f"the file ends with {len(data) - len(text):,} NUL bytes, as after a power failure"
+        report.findings.append(Finding(path, line, column, what, fixable=report.is_valid))
+    return report
+
+
+def _check_text(data: bytes, path: Path) -> Report:
     try:
         parsed = parse(data, path)
         session = interpret(parsed, path)
     except SessionFileError as error:
-        return Report([Finding(path, error.line, error.column, error.reason)])
+        return Report([Finding(path, error.line, error.column, error.reason)], is_valid=False)
     return _TextCheck(parsed, session, path).run()
 
 
@@ -128,6 +160,7 @@ class _TextCheck:
             if message.role == "tool":
                 self._check_result(number, item, message, pairing)
                 continue
+            self._check_comment(item)
             asked = asked or message.role == "user"
             if message.role == "assistant" and not asked:
                 self._found(item.start, "an answer comes before any question")
@@ -143,6 +176,15 @@ class _TextCheck:
                 ids = [call.id for call in messages[caller].tool_calls]
                 in_order = sorted(calls, key=lambda call: ids.index(call.id))
                 self._report.edits.append(self._edits.insert_after(after, map(answer_for, in_order)))
+
+    def _check_comment(self, item: Node) -> None:
+        """Report text that YAML drops as a comment, because the content is not quoted."""
+        content = item.values.get("content") if isinstance(item, MappingNode) else None
+        if isinstance(content, ScalarNode) and content.plain and not is_null(content):
+            match = _COMMENT.match(self._parsed.source.text, content.end)
+            if match:
+                what = 'the text after " #" is a comment and not part of the content; to keep it, quote the content'
+                self._found(match.end() - 1, what)
 
     def _check_result(self, number: int, item: Node, message: LLMMessage, pairing: Pairing) -> None:
         caller = pairing.callers.get(number)
@@ -224,7 +266,7 @@ class Checker:
         except OSError as error:
             return [Finding(path, 0, 0, unreadable(path, error).reason)]
         report = check_text(data, path)
-        if not (self._fix and report.edits):
+        if not (self._fix and report.is_fixable):
             return report.findings
         try:
             with write_lock(self._fs, path.parent, short_name(path.parent.name)):
@@ -237,13 +279,13 @@ class Checker:
         """Fix the file as it is now; called under the write lock."""
         data = self._fs.read(path)
         report = check_text(data, path)
-        if not report.edits:
+        if not report.is_fixable:
             return report.findings
-        source = Source.decode(data)
+        source = Source.decode(without_final_nuls(data))
         repaired = source.encode(b"".join(splice(source.text.encode(), report.edits)).decode())
         left = sorted(finding.message for finding in report.findings if not finding.fixable)
         remaining = sorted(finding.message for finding in check_text(repaired, path).findings)
-        if remaining != left or _sent(repaired, path) != _sent(data, path):
+        if remaining != left or _sent(repaired, path) != _sent(without_final_nuls(data), path):
             # The repair did not work; keep the file as it is.
             return report.findings
         write_atomic(self._fs, path.with_name(dated_name("before")), [data])
@@ -287,6 +329,9 @@ class Checker:
             for fits, what in _SET_ASIDE.items():
                 if fits(name):
                     yield Finding(folder / name, 0, 0, f"{what}; copy what you need from it, then delete it")
+            if name.startswith("session") and name.endswith(".yaml") and not _KNOWN.fullmatch(name):
+                what = f"is perhaps a conflicting version of {FILE_NAME} by another program; aloop does not read it"
+                yield Finding(folder / name, 0, 0, what)
 
     def _undone(self, folder: Path) -> Iterator[Finding]:
         """Check that /redo can restore each undone turn."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from aloop.errors import SHORT_ID, InvalidPrefix
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PREFIX = re.compile(r"[0-9a-z-][0-9a-z._-]{0,254}")
 
 
@@ -31,6 +32,14 @@ def may_mean(prefix: str, folder: str, written_id: str) -> bool:
     """
     short = short_name(folder)
     return (len(short) >= SHORT_ID and prefix.startswith(short)) or (written_id != "" and written_id.startswith(prefix))
+
+
+def shown_id(session_id: str) -> str:
+    """Return the text to show for an ID, which identifies the session.
+
+    That is the start of a UUID, and all of an ID made from a folder's name.
+    """
+    return session_id[:SHORT_ID] if _UUID.fullmatch(session_id) else session_id
 
 
 def short_name(folder: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import DuplicateSessionId, SessionExists, SessionFileError
+from aloop.errors import DuplicateSessionId, SessionExists, SessionFileError, StorageError
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
@@ -215,6 +215,16 @@ def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyPort, catalo
     assert ids(catalog) == [OTHER_ID, ID]
     assert catalog.find("0ff5") == []
     assert not {path for path in fs.paths() if not path.is_relative_to(two)}
+
+
+def test_session_file_that_is_a_link_has_a_problem_that_says_so(two: Path, backend: YamlBackend) -> None:
+    path = two / FIRST_ID.folder / "session.yaml"
+    path.rename(two / "elsewhere.yaml")
+    path.symlink_to(two / "elsewhere.yaml")
+    problems = [row.problem for row in backend.list_sessions(20) if row.problem]
+    assert problems == [f"{path}: cannot be opened: it is a link, and links are not followed"]
+    with pytest.raises(StorageError, match=r"the file is a link, and links are not followed\. Replace it"):
+        backend.open(FIRST_ID.id[:8])
 
 
 def test_hidden_folders_and_files_are_not_listed(two: Path, catalog: Catalog) -> None:

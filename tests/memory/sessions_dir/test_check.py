@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 from difflib import SequenceMatcher
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
@@ -252,6 +254,67 @@ def test_folder_of_another_user_is_reported(sessions_dir: Path, monkeypatch: pyt
     session_in(sessions_dir, SOUND)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     assert "belongs to another user" in findings(sessions_dir)[0]
+
+
+@pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("text", [SOUND, BROKEN_TRANSCRIPT])
+def test_nuls_at_the_end_are_removed_and_nothing_else(sessions_dir: Path, bom: bytes, text: str) -> None:
+    path = session_in(sessions_dir, "")
+    path.write_bytes(bom + text.encode())
+    Checker(SYSTEM, sessions_dir, fix=True).check_all()
+    expected = path.read_bytes()
+    for copy in path.parent.glob("session.before-*"):
+        copy.unlink()
+    damaged = bom + text.encode() + bytes(4096)
+    path.write_bytes(damaged)
+    with pytest.raises(SessionFileError, match="ends with NUL bytes"):
+        load_session(damaged, path)
+    found = Checker(SYSTEM, sessions_dir, fix=True).check_all()
+    assert [finding.fixed for finding in found if "ends with 4,096 NUL bytes" in finding.message] == [True]
+    assert path.read_bytes() == expected
+    (copy,) = path.parent.glob("session.before-*.yaml")
+    assert copy.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("data", [b"\0" * 100, b"id: [\0\0"])
+def test_invalid_file_that_ends_with_nuls_is_kept(sessions_dir: Path, data: bytes) -> None:
+    path = session_in(sessions_dir, "")
+    path.write_bytes(data)
+    assert not any("(fixed)" in line for line in findings(sessions_dir, fix=True))
+    assert path.read_bytes() == data
+
+
+def test_text_dropped_as_a_comment_is_reported(sessions_dir: Path) -> None:
+    session_in(sessions_dir, SOUND.replace("content: Hello", "content: Fix issue #12 now"))
+    assert findings(sessions_dir)[0] == (
+        '2025-01-31_a1b2c3d4/session.yaml:7:24: the text after " #" is a comment and not part of the content; '
+        "to keep it, quote the content"
+    )
+
+
+@pytest.mark.parametrize(
+    "content", ['"Fix #12"  # mine', "Fix#12", "|  # mine\n      Fix #12", "null # mine", "\n      Fix it"]
+)
+def test_comments_beside_quoted_and_block_contents_are_not_reported(sessions_dir: Path, content: str) -> None:
+    session_in(sessions_dir, SOUND.replace("content: Hello", f"content: {content}"))
+    assert not [line for line in findings(sessions_dir) if "comment" in line]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "session (conflicted copy 2026-11-29).yaml",
+        "session.sync-conflict-20261129-120000-ABCDEFG.yaml",
+        "session (1).yaml",
+        "session-LAPTOP.yaml",
+    ],
+)
+def test_conflicting_version_by_another_program_is_reported(sessions_dir: Path, name: str) -> None:
+    path = session_in(sessions_dir, SOUND)
+    path.with_name(name).write_text(SOUND)
+    path.with_name("session.before-20250131T123000.250000.yaml").write_text(SOUND)
+    [line, _] = findings(sessions_dir)
+    assert line.startswith(f"2025-01-31_a1b2c3d4/{name}: is perhaps a conflicting version")
 
 
 async def test_interrupted_first_turn_is_reported(sessions_dir: Path) -> None:
