@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _CONFLICT_START = re.compile(r"^<{7}(?= |$)", re.MULTILINE)
 _CONFLICT_END = re.compile(r"^>{7}(?= |$)", re.MULTILINE)
+
+# A character in JSON as two escapes, which YAML does not have. In a file in braces, a backslash is always in quotes.
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 _HINTS = {
     "found character that cannot start any token": "a tab in the indentation, or missing quotes?",
@@ -130,6 +133,8 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         good = bytes(error.object[: error.start]).decode(error.encoding)
         line, column = Source(good).place(len(good))
         raise SessionFileError(path, line, column, f"the text is not valid {error.encoding.upper()}") from None
+    if source.text.lstrip().startswith("{"):
+        source = replace(source, text=_SURROGATES.sub(_join_surrogates, source.text))
     try:
         return _assemble(source)
     except InvalidValue as invalid:
@@ -140,6 +145,11 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         if not source.text[offset:].strip("\0"):
             reason = "the file ends with NUL bytes, as after a power failure; aloop sessions check --fix removes them"
         raise SessionFileError(path, *source.place(offset), reason) from None
+
+
+def _join_surrogates(match: re.Match[str]) -> str:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return f"{match[1]}\\U{0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF):08x}"
 
 
 def _located(path: Path, source: Source, invalid: InvalidValue) -> SessionFileError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import json
 import os
 import random
 import time
@@ -351,6 +352,19 @@ def test_settled_file_is_not_read_again(fs: FaultyPort, path: Path, stored: Sess
     fs.calls.clear()
     assert not stored.changed_on_disk()
     assert [name for name, _ in fs.calls] == ["lstat"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("content", ["a 😀 b", "😀😀", "\\ud83d", "\\\\😀", "\\ud83d\\ude00", '"😀\\'])
+def test_json_with_surrogate_escapes_is_read_and_continued(
+    fs: FaultyPort, path: Path, content: str, indent: int | None
+) -> None:
+    record = {"id": ID, "messages": [{"role": "user", "content": content}]}
+    path.write_text(json.dumps(record, indent=indent))
+    stored = SessionFile.read(fs, path)
+    assert stored.session.messages == (user(content),)
+    add(stored, answer("Hello"))
+    assert on_disk(path).messages == (user(content), answer("Hello"))
 
 
 LINE_ENDS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")

@@ -217,7 +217,7 @@ def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyPort, catalo
     assert not {path for path in fs.paths() if not path.is_relative_to(two)}
 
 
-def test_session_file_that_is_a_link_has_a_problem_that_says_so(two: Path, backend: YamlBackend) -> None:
+def test_linked_session_file_is_listed_with_its_problem(two: Path, backend: YamlBackend) -> None:
     path = two / FIRST_ID.folder / "session.yaml"
     path.rename(two / "elsewhere.yaml")
     path.symlink_to(two / "elsewhere.yaml")
