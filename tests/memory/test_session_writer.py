@@ -356,3 +356,16 @@ async def test_turn_of_a_session_without_write_permission_is_refused_before_the_
     assert contents(memory) == ["Hello", "Hi"]
     await take_turn(memory, "Two?", "Two.")
     assert await stored_contents(memory) == ["Hello", "Hi", "Two?", "Two."]
+
+
+async def test_fork_of_a_newer_session_can_be_continued(memory: MemoryManager, notices: list[str]) -> None:
+    path = file_of(memory)
+    edit(path, "id: ", "version: 2\nid: ")
+    before = path.read_bytes()
+    await memory.fork(session_id=memory.session_id)
+    await take_turn(memory, "One?", "One.")
+    await take_turn(memory, "Two?", "Two.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two."]
+    assert names_beside(file_of(memory)) == ["session.yaml"]
+    assert path.read_bytes() == before
+    assert notices == []
