@@ -21,6 +21,7 @@ from aloop.memory.search.search import Hit
 from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
+from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
 from aloop.text import quantity
@@ -95,7 +96,7 @@ def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterat
 def hit_session_line(hit: Hit) -> str:
     """Return a line for the session of a match, with its title or its problem."""
     session = hit.session
-    return f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {hit.problem or _one_line(session.title)}"
+    return f"{shown_id(session.id)}  {format_time(session.updated_at)}  {hit.problem or _one_line(session.title)}"
 
 
 def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
@@ -145,11 +146,11 @@ def stats_lines(stats: SessionStats) -> Iterator[str]:
 
 def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
     if row.problem is not None:
-        return _row(row.id[:SHORT_ID], format_time(moment), "?", row.problem)
+        return _row(shown_id(row.id), format_time(moment), "?", row.problem)
     title = _one_line(row.title)
     if is_in_future(moment):
         title = f"(dated in the future) {title}"
-    line = _row(row.id[:SHORT_ID], format_time(moment), str(row.message_count), title)
+    line = _row(shown_id(row.id), format_time(moment), str(row.message_count), title)
     return line if width is None else fit(visible(line), width)
 
 

@@ -122,3 +122,12 @@ def test_model_rows_are_empty_for_a_single_model() -> None:
     one = {"claude-a": Usage(1, 2)}
     assert list(model_rows(one)) == []
     assert list(model_rows(one | {"claude-b": Usage()})) == ["claude-a: 1 in, 2 out", "claude-b: no tokens counted"]
+
+
+@pytest.mark.parametrize(
+    ("session_id", "shown"),
+    [("a1b2c3d4-5678-40ab-8def-1234567890ab", "a1b2c3d4"), ("2026-11-29 copy", "2026-11-29 copy")],
+)
+def test_list_shows_enough_of_an_id_to_identify_the_session(session_id: str, shown: str) -> None:
+    [_, line] = list_lines([replace(ROW, id=session_id)], None)
+    assert line.startswith(f"{shown}  ")

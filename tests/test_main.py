@@ -139,7 +139,7 @@ def test_failure_exits_with_1_and_one_line(sessions_dir: Path, capsys: pytest.Ca
     save(sessions_dir, FIRST)
     save(sessions_dir, SECOND)
     path = break_session(sessions_dir)
-    for session_id, expected in (("c0ffee", "'c0ffee'"), ("a1b2", SECOND), ("0badcafe", f"{path}:4:1:")):
+    for session_id, expected in (("c0ffee", "'c0ffee'"), ("a1b2", SECOND), ("0badcafe", f"{path}:3:11:")):
         assert main(["sessions", "show", session_id, "--sessions-dir", str(sessions_dir)]) == 1
         out, err = capsys.readouterr()
         assert out == ""

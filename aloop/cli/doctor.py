@@ -5,7 +5,6 @@ Nothing is changed, except that a probe file is created in the sessions folder a
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import shlex
@@ -26,7 +25,7 @@ from aloop.config import Settings, config_path, has_credentials, read_config_fil
 from aloop.errors import AloopError, UsageError
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
-from aloop.memory.disk.filesystem import FOLDER_MODE, explain_error, temporary_name, write_all
+from aloop.memory.disk.filesystem import FOLDER_MODE, NO_LOCKS, explain_error, temporary_name, write_all
 from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
@@ -298,7 +297,7 @@ def check_locks(here: Environment) -> Verdict:
                 for descriptor in descriptors:
                     fs.close(descriptor)
     except OSError as error:
-        if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}:
+        if error.errno in NO_LOCKS:
             return Verdict("fail", f"files cannot be locked in {folder}", advice)
         return Verdict("fail", f"locking a file in {folder} failed: {error.strerror or error}")
     if not first or second:

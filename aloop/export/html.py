@@ -82,7 +82,7 @@ def to_html(session: Session) -> str:
 
 def _facts(session: Session) -> Iterator[str]:
     yield session.id
-    yield f"{session.created_at:%Y-%m-%d %H:%M}"
+    yield f"{session.created_at:%Y-%m-%d %H:%M %z}"
     count = len(session.messages)
     yield f"{count:,} {'message' if count == 1 else 'messages'}"
     if session.model:

@@ -30,8 +30,8 @@ def _parts(session: Session) -> Iterator[str]:
         f"- {name}: {_code(value)}"
         for name, value in (
             ("session", session.id),
-            ("created", f"{session.created_at:%Y-%m-%d %H:%M}"),
-            ("updated", f"{session.updated_at:%Y-%m-%d %H:%M}"),
+            ("created", f"{session.created_at:%Y-%m-%d %H:%M %z}"),
+            ("updated", f"{session.updated_at:%Y-%m-%d %H:%M %z}"),
             ("model", session.model),
             ("forked from", session.forked_from),
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from aloop.llm.ids import sendable
 from aloop.llm.layout import fits
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.pairing import in_call_order, pair_calls
 
 UNANSWERED = "[No result: this call was interrupted before it finished.]"
 
@@ -31,13 +32,10 @@ def answer_for(call: ToolCall) -> LLMMessage:
 
 def unanswered(messages: Sequence[LLMMessage]) -> list[ToolCall]:
     """Return the tool calls of the last assistant message that have no result yet."""
-    answered: set[str | None] = set()
-    for message in reversed(messages):
-        if message.role == "tool":
-            answered.add(message.tool_call_id)
-        elif message.role == "assistant":
-            return [call for call in message.tool_calls if call.id not in answered]
-        else:
+    for number in reversed(range(len(messages))):
+        if messages[number].role == "assistant":
+            return pair_calls(messages[number:]).open_calls.get(0, [])
+        if messages[number].role != "tool":
             break
     return []
 
@@ -54,7 +52,11 @@ def project(
     that produced them. Blocks of a provider other than ``provider`` are left out too.
     """
     repairer = _Repairer(provider)
-    for message in live(messages):
+    in_use = live(messages)
+    ordered = in_call_order(in_use)
+    if ordered != in_use:
+        repairer.report("moved a tool result to its tool call")
+    for message in ordered:
         is_foreign = message.thinking and model and message.model and not is_same_model(message.model, model)
         repairer.add(replace(message, thinking=()) if is_foreign else message)
     repairer.close_calls()
@@ -96,15 +98,15 @@ class _Repairer:
             return
         self.close_calls()
         if message.tool_calls and message.role != "assistant":
-            self._report("left out a tool call outside of an assistant message")
+            self.report("left out a tool call outside of an assistant message")
             message = replace(message, tool_calls=())
         message = self._with_sendable_blocks(message)
         has_content = message.tool_calls or message.blocks or (message.content or "").strip()
         if message.role != "system" and not has_content:
-            self._report("left out an empty message")
+            self.report("left out an empty message")
             return
         if message.role == "assistant" and not any(sent.role == "user" for sent in self.sent):
-            self._report("left out an answer before the first user message")
+            self.report("left out an answer before the first user message")
             return
         calls = tuple(map(self._open_call, message.tool_calls))
         self.sent.append(message if calls == message.tool_calls else replace(message, tool_calls=calls))
@@ -114,17 +116,17 @@ class _Repairer:
         if not message.layout and not message.blocks:
             return message
         if message.blocks and self._provider and message.provider not in (None, self._provider):
-            self._report(f"left out content that only the provider {message.provider} understands")
+            self.report(f"left out content that only the provider {message.provider} understands")
         elif fits(message):
             return message
         elif message.blocks:
-            self._report("left out provider content of a message that was edited")
+            self.report("left out provider content of a message that was edited")
         return replace(message, layout="", blocks=())
 
     def _add_result(self, message: LLMMessage) -> None:
         waiting = self._open.get(message.tool_call_id or "")
         if not waiting:
-            self._report("left out a tool result without a tool call")
+            self.report("left out a tool result without a tool call")
             return
         call = waiting.pop(0)
         self.sent.append(message if message.tool_call_id == call.id else replace(message, tool_call_id=call.id))
@@ -137,7 +139,7 @@ class _Repairer:
             number += 1
             unique_id = f"{clean_id}-{number}"
         if unique_id != clean_id:
-            self._report("renamed tool calls with the same ID")
+            self.report("renamed tool calls with the same ID")
         self._used_ids.add(unique_id)
         sent = replace(call, id=unique_id)
         self._open.setdefault(call.id, []).append(sent)
@@ -146,11 +148,11 @@ class _Repairer:
     def close_calls(self) -> None:
         """Add placeholder results for open calls; results must directly follow calls."""
         for call in (call for waiting in self._open.values() for call in waiting):
-            self._report("added a result for a tool call that had none")
+            self.report("added a result for a tool call that had none")
             self.sent.append(answer_for(call))
         self._open = {}
 
-    def _report(self, repair: str) -> None:
+    def report(self, repair: str) -> None:
         self.repairs[f"The history was repaired before sending: {repair}."] = None
 
 

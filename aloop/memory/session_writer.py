@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from aloop.errors import AloopError, SessionFileError, StorageError, UsageError
+from aloop.errors import AloopError, NewerVersion, SessionFileError, StorageError, UnstorableValue, UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.conversation import Change, Conversation, describe_changes
-from aloop.memory.disk.filesystem import explain_error, explained
+from aloop.memory.disk.filesystem import explain_error, explained, new_limits
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.session_folder.journal import Journal
@@ -30,6 +30,7 @@ Amendment = Callable[[Conversation, SessionFile], None]
 
 # While some editors save, the file is empty or incomplete (truncate, then write) or missing (rename) for a moment.
 _RETRY_DELAY = 0.3
+_READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @dataclass(slots=True)
@@ -80,17 +81,22 @@ class SessionWriter:
         """Reload the file if it changed, open a journal, and return notices for the user.
 
         If the journal cannot be written, a notice reports it and the turn continues without one: it is still saved at
-        its end.
+        its end. Raises NewerVersion, or StorageError without permission to write, if the session can only be read: its
+        turn could not be saved.
         """
         notices = self.refresh(conversation)
+        if self.file is not None:
+            self.file.require_known_version()
         session = conversation.snapshot(None)
         base = len(conversation.messages)
         try:
             _retry_missing_folder(lambda: self._start_journal(session, base))
         except OSError as error:
+            if self.file is not None and error.errno in _READ_ONLY:
+                raise explain_error(error, "continue the session", self.file.path.parent) from error
             reason = explain_error(error, "write the turn's journal", self.backend.sessions_dir)
             notices.append(f"{reason} If aloop crashes during this turn, the turn is lost.")
-        return notices
+        return [*notices, *new_limits()]
 
     def _start_journal(self, session: Session, base: int) -> None:
         folder = self._ensure_folder(session)
@@ -224,9 +230,11 @@ class SessionWriter:
                     if amendment is None:
                         return SaveReport(path, notice=" ".join(notices))
                     unsaved = conversation.unsaved
-            except SessionFileError as error:
+            except (SessionFileError, UnstorableValue) as error:
                 if amendment is not None or self.file is None:
                     raise
+                if isinstance(error, NewerVersion) and not conversation.unsaved:
+                    raise  # a change of the header only, which must be made with the later version
                 return self.recovered.save(self.file, conversation, model, error)
         raise OSError(f"{folder / FILE_NAME} changes faster than it can be saved")
 

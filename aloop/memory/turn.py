@@ -18,7 +18,10 @@ class TurnStorage(Protocol):
     """The storage of a turn."""
 
     async def begin(self) -> None:
-        """Reload the session file if it changed, and open a journal."""
+        """Reload the session file if it changed, and open a journal.
+
+        Raises SessionError if the session cannot be written.
+        """
         ...
 
     async def note(self, message: LLMMessage) -> None:
@@ -62,7 +65,7 @@ class Turn:
     async def __aenter__(self) -> Turn:
         try:
             await finish_shielded(self._storage.begin())
-        except asyncio.CancelledError:
+        except BaseException:
             await finish_shielded(self._storage.drop())
             raise
         return self

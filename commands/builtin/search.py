@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID
+from aloop.memory.sessions_dir.ids import shown_id
 from commands.pages import SearchHit
 from commands.registry import Argument, Command
 
@@ -72,7 +72,7 @@ class _Results:
     def _end_session(self) -> None:
         more = self._of_session - _MOST_PER_SESSION
         if more > 0:
-            short = self._session[:SHORT_ID]
+            short = shown_id(self._session)
             self._context.view.info(f"      … {more} more in this session; /history {short} shows all of it.")
 
 

@@ -6,6 +6,7 @@ Each line of the file is one entry, a JSON string, which can hold line feeds and
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -19,6 +20,8 @@ KEPT = 2000
 
 LONGEST = 100_000
 """The most characters of an entry; a longer one is probably a pasted file, and is not stored."""
+
+_UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EPERM})
 
 
 class HistoryFile:
@@ -45,7 +48,10 @@ class HistoryFile:
 
         if len(entry) <= LONGEST:
             with self._locked() as file:
-                os.write(file, json.dumps(entry).encode() + b"\n")
+                line = json.dumps(entry).encode() + b"\n"
+                # After a crash or on a full disk, the last line may be incomplete: it must not swallow this one.
+                end = os.lseek(file, 0, os.SEEK_END)
+                os.write(file, line if not end or os.pread(file, 1, end - 1) == b"\n" else b"\n" + line)
 
     def _truncate(self) -> None:
         with self._locked():
@@ -62,11 +68,13 @@ class HistoryFile:
         while True:
             file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                with _optional():
+                    fcntl.flock(file, fcntl.LOCK_EX)
                 if not self._is_current(file):
                     # Another shell replaced the file while this one waited for the lock.
                     continue
-                os.fchmod(file, 0o600)
+                with _optional():
+                    os.fchmod(file, 0o600)
                 yield file
                 return
             finally:
@@ -77,6 +85,16 @@ class HistoryFile:
             return os.path.samestat(os.fstat(file), self._path.stat())
         except FileNotFoundError:
             return False
+
+
+@contextmanager
+def _optional() -> Iterator[None]:
+    """Ignore that the file system has no locks or no modes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
 
 
 def _decode(line: bytes) -> str | None:

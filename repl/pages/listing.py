@@ -12,6 +12,7 @@ from aloop.errors import SHORT_ID
 from aloop.formatting import format_time, model_rows, usage_text
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
+from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, pad, wrap
@@ -86,8 +87,10 @@ def _session_row(row: SessionSummary, number: int | None, digits: int, width: in
     identity = (Style.ACCENT, f"{safe_line(row.id)[:SHORT_ID]:<{SHORT_ID}}")
     time = (Style.QUIET, "  " + pad(age(row.updated_at, now), _WHEN))
     if row.problem is not None:
+        # Its ID may be the name of its folder, which identifies it only as a whole.
+        identity = (Style.ACCENT, f"{safe_line(shown_id(row.id)):<{SHORT_ID}}")
         first = line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Style.BAD, "cannot be read"))
-        return [first, line((Style.BAD, " " * indent + row.problem))]
+        return [fit_line(first, width), line((Style.BAD, " " * indent + row.problem))]
     room = max(width - indent - SHORT_ID - _WHEN - _COUNT - 6, 8)
     note = "(dated in the future) " if row.is_in_future else ""
     title = fit(note + safe_line(row.title), room) or "(no title)"
@@ -98,13 +101,14 @@ def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, is_first: boo
     """Return a numbered row for a match, below its session if it ``is_first`` there."""
     lines: list[Line] = []
     if is_first:
-        identity = (Style.ACCENT, safe_line(hit.session.id)[:SHORT_ID])
+        identity = (Style.ACCENT, safe_line(shown_id(hit.session.id)))
         when = (Style.QUIET, f" · {age(hit.session.updated_at, now)} · ")
         lines.append(
             fit_line(line(identity, when, (Style.STRONG, safe_line(hit.session.title) or "(no title)")), width)
         )
         if hit.problem is not None:
-            lines[-1:] = [line(identity, when, (Style.BAD, "cannot be read")), line((Style.BAD, "  " + hit.problem))]
+            first = fit_line(line(identity, when, (Style.BAD, "cannot be read")), width)
+            lines[-1:] = [first, line((Style.BAD, "  " + hit.problem))]
     place = f"#{hit.message}" if hit.message else ""
     lead = line(f"{number:>3}  ", (Style.QUIET, f"{place:<5} {hit.role:<9}  "))
     return [*lines, fit_line((*lead, *_marked(hit)), width)]

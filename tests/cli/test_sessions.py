@@ -66,7 +66,7 @@ def test_list_shows_the_problem_of_a_broken_session(sessions_dir: Path, capsys: 
     assert ask(sessions_dir, "list") == 0
     rows = capsys.readouterr().out.splitlines()[1:]
     assert len(rows) == 2
-    assert [row for row in rows if row.startswith("0badcafe") and f"{path}:4:1:" in row]
+    assert [row for row in rows if row.startswith("0badcafe") and f"{path}:3:11:" in row]
 
 
 def test_control_characters_in_a_title_are_escaped(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +169,7 @@ def test_show_of_a_broken_session_raises_its_file_and_line(sessions_dir: Path) -
     with pytest.raises(SessionFileError) as caught:
         ask(sessions_dir, "show", "0badcafe")
     assert caught.value.path == path
-    assert caught.value.line == 4
+    assert caught.value.line == 3
 
 
 @pytest.mark.parametrize("path", ["", "-"])

@@ -85,7 +85,7 @@ def test_problem_that_cannot_be_fixed_is_left_and_exits_with_1(
     assert ask(sessions_dir, "check", fix=True) == 1
     out, err = capsys.readouterr()
     assert [line.endswith("(fixed)") for line in out.splitlines()] == [True, False]
-    assert f"{broken}:4:1: " in out
+    assert f"{broken}:3:11: " in out
     assert err.startswith("Found 2 problems: 1 fixed, 1 left.")
     assert ask(sessions_dir, "check") == 1
     assert capsys.readouterr().err == "Found 1 problem, none fixable with --fix.\n"

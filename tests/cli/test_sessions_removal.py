@@ -88,7 +88,7 @@ def test_delete_of_a_broken_session_works(
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert ask(sessions_dir, "delete", "0badcafe") == 0
     assert not path.exists()
-    assert f"cannot be opened ({path}:4:1:" in capsys.readouterr().err
+    assert f"cannot be opened ({path}:3:11:" in capsys.readouterr().err
 
 
 def test_session_open_in_another_aloop_is_not_deleted(sessions_dir: Path) -> None:
@@ -267,7 +267,7 @@ def test_trash_shows_the_problem_of_a_broken_session(sessions_dir: Path, capsys:
     break_session(sessions_dir)
     assert ask(sessions_dir, "delete", "0badcafe", yes=True) == 0
     assert ask(sessions_dir, "trash") == 0
-    assert ":4:1:" in capsys.readouterr().out
+    assert ":3:11:" in capsys.readouterr().out
 
 
 def test_delete_restore_and_purge_work_in_separate_processes(sessions_dir: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 import stat
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -177,3 +177,10 @@ def test_export_is_private_and_replaces_a_file_only_on_request(tmp_path: Path) -
 def test_unwritable_path_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"Could not write the export in .*/missing/talk.md"):
         write_export(tmp_path / "missing" / "talk.md", "one\n")
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_times_of_readable_exports_have_a_zone(form: ExportFormat) -> None:
+    zone = timezone(timedelta(hours=5, minutes=30))
+    session = replace(TALK, created_at=datetime(2025, 1, 31, 12, 0, tzinfo=zone))
+    assert "2025-01-31 12:00 +0530" in render(session, form)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aloop.memory.disk.filesystem import FileSystem
 
@@ -58,3 +58,26 @@ class FaultyFileSystem(FileSystem):
         if name == "write" and self.most is not None:
             return call(arguments[0], arguments[1][: self.most])
         return call(*arguments)
+
+
+class _CoarseStatus:
+    """A file status with times in whole seconds."""
+
+    def __init__(self, status: os.stat_result) -> None:
+        self._status = status
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._status, name)
+        if name.endswith("time_ns"):
+            return value - value % 1_000_000_000
+        return float(int(value)) if name.endswith("time") else value
+
+
+class CoarseFileSystem(FaultyFileSystem):
+    """A file system that stores times in whole seconds."""
+
+    def lstat(self, path: str | Path) -> os.stat_result:
+        return cast("os.stat_result", _CoarseStatus(super().lstat(path)))
+
+    def fstat(self, descriptor: int) -> os.stat_result:
+        return cast("os.stat_result", _CoarseStatus(super().fstat(descriptor)))

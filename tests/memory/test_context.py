@@ -81,13 +81,19 @@ def test_call_at_the_end_gets_a_placeholder() -> None:
         (result("4"), user("Hi")),
         (*WHOLE, result("4")),
         (user("Hi"), answer(None, call()), result("4"), result("5")),
-        (user("Hi"), answer(None, call()), user("Wait"), result("4")),
+        (user("Hi"), answer(None, call()), LLMMessage("user", "In short", summary=True), result("4")),
     ],
 )
 def test_result_without_a_call_is_left_out(history: tuple[LLMMessage, ...]) -> None:
     projection = project((), history)
     assert_valid(projection.messages)
     assert any("a tool result without a tool call" in repair for repair in projection.repairs)
+
+
+def test_result_behind_a_later_message_is_sent_directly_after_its_call() -> None:
+    projection = project((), (user("Hi"), answer(None, call()), user("Wait"), result("4"), answer("Four.")))
+    assert projection.messages == (user("Hi"), answer(None, call()), result("4"), user("Wait"), answer("Four."))
+    assert projection.repairs == ("The history was repaired before sending: moved a tool result to its tool call.",)
 
 
 @pytest.mark.parametrize("content", [None, "", " \n\t"])

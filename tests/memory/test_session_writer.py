@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
-from aloop.errors import SessionBusy, SessionFileError, StorageError
+from aloop.errors import NewerVersion, SessionBusy, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.session_folder import session_file
 from tests.memory.conversations import file_of, stored, take_turn
 
 
@@ -95,7 +97,7 @@ async def test_broken_file_is_kept_and_turns_go_to_a_recovery_file(memory: Memor
     (recovered,) = path.parent.glob("session.recovered-*.yaml")
     assert '"Two."' in recovered.read_text()
     assert memory.recovered_path == recovered
-    assert all(f"{path}:9:1: " in line for line in notices)
+    assert all(f"{path}:7:18: " in line for line in notices)
     assert "Fix that line" in notices[0]
 
 
@@ -105,7 +107,7 @@ async def test_error_for_a_broken_file_names_the_recovery_file(memory: MemoryMan
     await take_turn(memory, "One?", "One.")
     (recovered,) = path.parent.glob("session.recovered-*.yaml")
     memory.close()
-    pattern = f"session.yaml:9:1: .*; later turns are beside it, in {recovered.name}$"
+    pattern = f"session.yaml:7:18: .*; later turns are beside it, in {recovered.name}$"
     with pytest.raises(SessionFileError, match=pattern):
         await SessionLibrary(sessions_dir).load(memory.session_id)
     with pytest.raises(SessionFileError, match=pattern):
@@ -280,3 +282,90 @@ async def test_resume_of_a_session_open_in_another_shell_is_rejected(
         await other.resume(memory.session_id)
     assert other.session_id == before
     assert contents(other) == ["Elsewhere", "Yes"]
+
+
+def names_beside(path: Path) -> list[str]:
+    """Return the visible names in a session's folder."""
+    return sorted(name.name for name in path.parent.iterdir() if not name.name.startswith("."))
+
+
+async def test_turn_of_a_newer_session_is_refused_before_the_question(memory: MemoryManager) -> None:
+    path = file_of(memory)
+    edit(path, "id: ", "version: 2\nid: ")
+    before = path.read_bytes()
+    with pytest.raises(NewerVersion, match=r"session\.yaml:2:10: written by a later version of aloop"):
+        await take_turn(memory, "One?", "One.")
+    memory.close()
+    assert contents(memory) == ["Hello", "Hi"]
+    assert path.read_bytes() == before
+    assert names_beside(path) == ["session.yaml"]
+    assert await MemoryManager(sessions_dir=memory.sessions_dir).library.recover() == []
+
+
+async def test_newer_session_is_not_renamed(memory: MemoryManager) -> None:
+    path = file_of(memory)
+    edit(path, "id: ", "version: 2\nid: ")
+    with pytest.raises(NewerVersion):
+        await memory.rename("Other")
+    assert names_beside(path) == ["session.yaml"]
+
+
+async def test_turn_is_saved_beside_a_session_that_became_newer_during_the_turn(
+    memory: MemoryManager, notices: list[str]
+) -> None:
+    path = file_of(memory)
+    await take_turn(memory, "One?", "One.", between=lambda: edit(path, "id: ", "version: 2\nid: "))
+    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    saved = session_file.SessionFile.read(SYSTEM, beside).session
+    assert [message.content for message in saved.messages] == ["Hello", "Hi", "One?", "One."]
+    assert f"{path}:2:10: written by a later version" in notices[-1]
+    assert notices[-1].endswith(f"this turn was saved beside it in {beside.name}.")
+    assert memory.recovered_path == beside
+
+
+async def test_turn_is_saved_beside_a_layout_that_cannot_be_extended(
+    memory: MemoryManager, notices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(memory)
+    edit(path, "title:", "# mine\ntitle:")
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(session_file, "find_insertion_points", lambda parsed: None)
+        patch.setattr(session_file, "canonical_insertion_points", lambda data: None)
+        await take_turn(memory, "One?", "One.")
+        await take_turn(memory, "Two?", "Two.")
+    assert path.read_bytes() == before
+    (beside,) = path.parent.glob("session.recovered-*.yaml")
+    saved = session_file.SessionFile.read(SYSTEM, beside).session
+    assert [message.content for message in saved.messages[2:]] == ["One?", "One.", "Two?", "Two."]
+    assert "saved beside it" in notices[-1]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+async def test_turn_of_a_session_without_write_permission_is_refused_before_the_question(
+    memory: MemoryManager, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(path: Path) -> int:
+        raise OSError(number, "refused", str(path))
+
+    path = file_of(memory)
+    with monkeypatch.context() as patch:
+        patch.setattr(SYSTEM, "create", fail)
+        with pytest.raises(StorageError, match=f"Could not continue the session in {path.parent}: "):
+            await take_turn(memory, "One?", "One.")
+    assert contents(memory) == ["Hello", "Hi"]
+    await take_turn(memory, "Two?", "Two.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "Two?", "Two."]
+
+
+async def test_fork_of_a_newer_session_can_be_continued(memory: MemoryManager, notices: list[str]) -> None:
+    path = file_of(memory)
+    edit(path, "id: ", "version: 2\nid: ")
+    before = path.read_bytes()
+    await memory.fork(session_id=memory.session_id)
+    await take_turn(memory, "One?", "One.")
+    await take_turn(memory, "Two?", "Two.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two."]
+    assert names_beside(file_of(memory)) == ["session.yaml"]
+    assert path.read_bytes() == before
+    assert notices == []

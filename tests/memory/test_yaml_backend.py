@@ -170,7 +170,7 @@ def test_broken_session_does_not_hide_others(backend: YamlBackend) -> None:
     broken, sound = backend.list_sessions(20)
     assert (sound.id, sound.problem) == (ID, None)
     assert broken.id == "0badcafe"
-    assert str(broken.problem).startswith(f"{path}:2:1: ")
+    assert str(broken.problem).startswith(f"{path}:1:5: ")
     assert backend.open(ID).session.id == ID
 
 
@@ -178,7 +178,7 @@ def test_broken_session_is_found_by_folder_name(backend: YamlBackend) -> None:
     path = break_(backend)
     with pytest.raises(SessionFileError) as caught:
         backend.open("0badcafe")
-    assert (caught.value.path, caught.value.line) == (path, 2)
+    assert (caught.value.path, caught.value.line) == (path, 1)
     assert (backend.delete("0badcafe") / "session.yaml").read_text() == 'id: "never ends\n'
     assert backend.list_sessions(20) == []
 

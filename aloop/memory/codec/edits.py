@@ -54,6 +54,15 @@ class MessageEdits:
         """Return the lines of the messages from ``first`` on, and their dashes' column."""
         return self._layout.text[self._start(first) : self._behind(len(self._items) - 1)], self._column
 
+    def move(self, number: int, after: int) -> list[Edit]:
+        """Move a message as it is written behind message ``after``, an earlier one."""
+        layout = self._layout
+        start, end, target = self._start(number), self._behind(number), self._behind(after)
+        text = layout.text[start:end]
+        closing = "" if layout.ends_line(end - 1) else layout.newline
+        inserted = Edit(layout.at(target), layout.at(target), f"{text}{closing}".encode())
+        return [inserted, Edit(layout.at(start), layout.at(end), b"")]
+
     def set_flag(self, number: int, flag: str) -> Edit:
         """Set a flag of a message, such as ``skip``."""
         item = self._mapping(number)

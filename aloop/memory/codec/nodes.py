@@ -56,6 +56,17 @@ _BOMS = (
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+_OTHER_LINE_ENDS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+
+
+def with_line_feeds(text: str) -> str:
+    """Return ``text`` with a line feed for each character that ends a line in YAML.
+
+    YAML also ends lines at a lone CR, NEL, LS and PS. The length is unchanged, so offsets are valid in both texts.
+    """
+    return _OTHER_LINE_ENDS.sub("\n", text)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The text of a file, without its byte order mark, and its encoding."""
@@ -80,6 +91,8 @@ class Source:
     def newline(self) -> str:
         """The line end of the first line, which is assumed for the whole file."""
         first = self.text.find("\n")
+        if first < 0:
+            return "\r" if "\r" in self.text else "\n"
         return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
 
     @property

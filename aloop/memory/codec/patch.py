@@ -125,7 +125,7 @@ class VerbatimMessages:
     def cut_from(cls, parsed: ParsedDocument, messages: tuple[LLMMessage, ...], first: int) -> VerbatimMessages | None:
         """Return the messages from number ``first`` on, or None if the lines differ."""
         lines, column = MessageEdits(as_block(parsed, Path())).lines(first)
-        lines = lines.replace("\r\n", "\n")
+        lines = re.sub("\r\n?", "\n", lines)
         verbatim = cls(messages, lines if lines.endswith("\n") else f"{lines}\n", column)
         return verbatim if verbatim._matches(verbatim.lines) else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, emit_session
 from aloop.memory.codec.fast_parser import read_canonical
-from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source, with_line_feeds
 from aloop.memory.codec.schema import InvalidValue, read_messages, read_session, title_so_far
 from aloop.memory.session import Session
 
@@ -31,6 +31,12 @@ _MORE = re.compile(r"^(?![ \t]*(?:#|\r?$)|\.\.\.(?:[ \t\r]|$)).", re.MULTILINE)
 
 # libyaml if PyYAML has it, as every wheel does. The Python loader gives the same events, but slowly.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_CONFLICT_START = re.compile(r"^<{7}(?= |$)", re.MULTILINE)
+_CONFLICT_END = re.compile(r"^>{7}(?= |$)", re.MULTILINE)
+
+# A character in JSON as two escapes, which YAML does not have. In a file in braces, a backslash is always in quotes.
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 _HINTS = {
     "found character that cannot start any token": "a tab in the indentation, or missing quotes?",
@@ -127,22 +133,36 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         good = bytes(error.object[: error.start]).decode(error.encoding)
         line, column = Source(good).place(len(good))
         raise SessionFileError(path, line, column, f"the text is not valid {error.encoding.upper()}") from None
+    if source.text.lstrip().startswith("{"):
+        source = replace(source, text=_SURROGATES.sub(_join_surrogates, source.text))
     try:
         return _assemble(source)
     except InvalidValue as invalid:
         raise _located(path, source, invalid) from None
-    except yaml.MarkedYAMLError as error:
-        # Not the line of libyaml, which treats more characters as line ends than editors do.
-        line, column = source.place(_offset(error.problem_mark or error.context_mark))
-        reason = error.problem or error.context or "not valid YAML"
-        hint = _HINTS.get(reason)
-        raise SessionFileError(path, line, column, f"{reason} ({hint})" if hint else reason) from None
     except ReaderError:
-        line, column = source.place(source.first_unreadable())
-        raise SessionFileError(path, line, column, "YAML does not allow this control character") from None
+        offset = source.first_unreadable()
+        reason = "YAML does not allow this control character"
+        if not source.text[offset:].strip("\0"):
+            reason = "the file ends with NUL bytes, as after a power failure; aloop sessions check --fix removes them"
+        raise SessionFileError(path, *source.place(offset), reason) from None
+
+
+def _join_surrogates(match: re.Match[str]) -> str:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return f"{match[1]}\\U{0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF):08x}"
 
 
 def _located(path: Path, source: Source, invalid: InvalidValue) -> SessionFileError:
+    """Return the error with its line, or that of conflict markers.
+
+    The markers are the cause of any other error.
+    """
+    lines = with_line_feeds(source.text)
+    if (first := _CONFLICT_START.search(lines)) and (last := _CONFLICT_END.search(lines, first.end())):
+        line, end = source.place(first.start())[0], source.place(last.start())[0]
+        reason = f"conflict markers of a merge, up to line {end}; keep one version, and delete the lines of the markers"
+        return SessionFileError(path, line, 1, reason)
+    # Not the line of libyaml, which treats more characters as line ends than editors do.
     line, column = source.place(invalid.offset)
     return invalid.kind(path, line, column, invalid.reason)
 
@@ -153,8 +173,11 @@ def _assemble(source: Source) -> ParsedDocument:
         # YAML requires "---" before a second document; it is as long as "...", so all offsets stay the same.
         text = f"{text[:marker]}---{text[marker + 3 :]}"
     builder = _Builder(marker)
-    for event in yaml.parse(text, Loader=_LOADER):
-        builder.feed(event)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            builder.feed(event)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, source, builder.last_scalar) from None
     if not builder.documents:
         raise InvalidValue("the file is empty", 0)
     root, *more = builder.documents
@@ -170,10 +193,38 @@ def _assemble(source: Source) -> ParsedDocument:
     return ParsedDocument(source, root, builder.ended, below)
 
 
+def _syntax_error(error: yaml.MarkedYAMLError, source: Source, before: ScalarNode | None) -> InvalidValue:
+    """Return a syntax error at its cause; ``before`` is the last value before it.
+
+    A missing quote or bracket is noticed only where the following text makes no sense.
+    """
+    context = error.context or ""
+    problem = _offset(error.problem_mark or error.context_mark)
+    cause = _offset(error.context_mark or error.problem_mark)
+    if context == "while scanning a quoted scalar":
+        return InvalidValue("the text in quotes that starts here has no closing quote", cause)
+    if (
+        context in {"while parsing a flow sequence", "while parsing a flow mapping"}
+        and "\n" in source.text[cause:problem]
+    ):
+        return InvalidValue("the bracket that opens here is not closed", cause)
+    if before is not None and not before.plain and source.text[before.start : before.start + 1] in {'"', "'"}:
+        first, last = source.place(before.start)[0], source.place(before.end)[0]
+        if first < last == source.place(problem)[0]:
+            reason = f"the text in quotes that starts here ends in line {last}: is its closing quote missing?"
+            return InvalidValue(reason, before.start)
+    reason = error.problem or context or "not valid YAML"
+    hint = _HINTS.get(reason)
+    return InvalidValue(
+        f"{reason} ({hint})" if hint else reason, cause if context == "while scanning a simple key" else problem
+    )
+
+
 def _marker_with_more_below(text: str) -> int | None:
     """Return the offset of an end marker with messages below it, else None."""
-    marker = _MARKER.search(text)
-    if marker and _MORE.search(text, text.find("\n", marker.end()) + 1 or len(text)):
+    lines = with_line_feeds(text)
+    marker = _MARKER.search(lines)
+    if marker and _MORE.search(lines, lines.find("\n", marker.end()) + 1 or len(lines)):
         return marker.start()
     return None
 
@@ -183,6 +234,7 @@ class _Builder:
 
     def __init__(self, marker: int | None) -> None:
         self.documents: list[Node] = []
+        self.last_scalar: ScalarNode | None = None
         self.ended = marker is not None
         self._marker = marker
         self._stack: list[SequenceNode | MappingNode] = []
@@ -192,7 +244,8 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             start = _offset(event.start_mark)
             _require_plain_node(event)
-            self._place(ScalarNode(event.value, not event.style, start, _offset(event.end_mark)), start)
+            self.last_scalar = ScalarNode(event.value, not event.style, start, _offset(event.end_mark))
+            self._place(self.last_scalar, start)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._open(event)
         elif isinstance(event, yaml.CollectionEndEvent):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN
-from aloop.memory.codec.nodes import Node, ScalarNode, SequenceNode
+from aloop.memory.codec.nodes import Node, ScalarNode, SequenceNode, with_line_feeds
 from aloop.memory.codec.serialization import ParsedDocument
 from aloop.memory.codec.splice import Edit
 
@@ -22,6 +22,7 @@ class TextLayout:
 
     def __init__(self, parsed: ParsedDocument) -> None:
         self.text = parsed.source.text
+        self._lines = with_line_feeds(self.text)
         self.newline = parsed.source.newline
         self._root = parsed.root
         self._below = parsed.below
@@ -44,23 +45,27 @@ class TextLayout:
         return _LINE_START.sub(self.margin, lines) if self.margin else lines
 
     def line_start(self, offset: int) -> int:
-        return self.text.rfind("\n", 0, offset) + 1
+        return self._lines.rfind("\n", 0, offset) + 1
 
     def line_end(self, offset: int) -> int:
         """Return the offset after the newline of the line at ``offset``."""
-        found = self.text.find("\n", offset)
+        found = self._lines.find("\n", offset)
         return len(self.text) if found < 0 else found + 1
+
+    def ends_line(self, offset: int) -> bool:
+        """Return True if the character at ``offset`` ends a line."""
+        return self._lines[offset] == "\n"
 
     def column(self, offset: int) -> int:
         return offset - self.line_start(offset)
 
     def gap_before(self, offset: int) -> str:
         """Return a newline if the line before ``offset`` has none."""
-        return "\n" if offset and self.text[offset - 1] != "\n" else ""
+        return "\n" if offset and self._lines[offset - 1] != "\n" else ""
 
     def closed_block(self) -> Edit | None:
         """Return an edit that keeps a new final newline out of the text's last block."""
-        if self.text.endswith("\n"):
+        if self._lines.endswith("\n"):
             return None
         for node in (*self._root.values.values(), *([self._below] if self._below else [])):
             leaf = _last_leaf(node)
@@ -82,7 +87,7 @@ class TextLayout:
 
     def blank_after(self, offset: int) -> int:
         """Return the length of the blank lines at ``offset``."""
-        match = _BLANK_LINES.match(self.text, offset)
+        match = _BLANK_LINES.match(self._lines, offset)
         return len(match.group()) if match else 0
 
     def end_of(self, node: Node) -> int:
@@ -94,7 +99,7 @@ class TextLayout:
         if self.keeps_blank_lines(node):
             return end
         # Blank lines after a block are not part of it: new text goes before them. Lines of spaces may be part of it.
-        blank = _BLANK_LINES_AT_END.search(self.text, start, end)
+        blank = _BLANK_LINES_AT_END.search(self._lines, start, end)
         spare = blank.group() if blank else ""
         return end - len(spare) + spare.find("\n") + 1
 
@@ -104,18 +109,18 @@ class TextLayout:
         They are indented deeper than message text. A text inserted before them would include them as its last lines.
         ``column`` is that of the dashes.
         """
-        match = re.compile(rf"(?:(?:[ \t]*\r?\n)* {{{column + 4},}}#[^\n]*(?:\n|\Z))+").match(self.text, offset)
+        match = re.compile(rf"(?:(?:[ \t]*\r?\n)* {{{column + 4},}}#[^\n]*(?:\n|\Z))+").match(self._lines, offset)
         return match.end() if match else offset
 
     def item_start(self, item: Node, column: int) -> int:
         """Return the start of the line with the dash of a list item, at ``column``."""
-        return self.text.rfind(f"\n{' ' * column}-", 0, item.start) + 1
+        return self._lines.rfind(f"\n{' ' * column}-", 0, item.start) + 1
 
     def marker(self) -> tuple[int, int] | None:
         """Return the start and end of the first end marker's line, or None."""
         # After the last value, a line that starts with three dots is always the end marker.
         start = max((self.end_of(node) for node in self._root.values.values()), default=0)
-        match = _END_LINE.search(self.text, min(start, len(self.text)))
+        match = _END_LINE.search(self._lines, min(start, len(self._lines)))
         return match.span() if match else None
 
 
@@ -293,7 +298,7 @@ class _Finder:
             return InsertionPoint(layout.at(end), layout.at(end), before, "\n")
         if value.end > value.start:
             # A block value ends with a line end, which must be kept.
-            end = value.end - (len(layout.newline) if layout.text[value.end - 1] == "\n" else 0)
+            end = value.end - (len(layout.newline) if layout.ends_line(value.end - 1) else 0)
             return InsertionPoint(layout.at(value.start), layout.at(end))
         offset = layout.at(layout.text.index(":", self._root.keys["updated_at"].end) + 1)
         return InsertionPoint(offset, offset, " ")

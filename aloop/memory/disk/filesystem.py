@@ -18,6 +18,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from aloop.errors import StorageError
 
@@ -26,10 +27,52 @@ FILE_MODE = 0o600
 _READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
+# The errors of a file system that lacks a function. Some network file systems lock only files open for writing (EBADF).
+_UNSUPPORTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
+NO_LOCKS = _UNSUPPORTED | {errno.ENOLCK, errno.EBADF}
+_NO_MODES = _UNSUPPORTED | {errno.EPERM}
+
+Limit = Literal["locks", "modes", "syncs"]
+_LIMITS: dict[Limit, str] = {
+    "locks": "cannot lock files, so two shells could overwrite each other's sessions",
+    "modes": "cannot make files private, so other users may be able to read the sessions",
+    "syncs": "cannot flush files to the disk, so a power failure could lose the last turn",
+}
+_found_limits: dict[Limit, bool] = {}
+
+
+def note_limit(limit: Limit) -> None:
+    """Record that the file system of the sessions lacks a function."""
+    _found_limits.setdefault(limit, False)
+
+
+def new_limits() -> list[str]:
+    """Return a sentence about each limit noted; each is returned once per process."""
+    new = [limit for limit, is_reported in _found_limits.items() if not is_reported]
+    _found_limits.update(dict.fromkeys(new, True))
+    return [
+        f"The file system of the sessions folder {_LIMITS[limit]}. "
+        "To avoid that, choose a folder on a local disk with --sessions-dir."
+        for limit in new
+    ]
+
+
+@contextlib.contextmanager
+def _optional(limit: Limit, errors: frozenset[int]) -> Iterator[None]:
+    """Note a limit instead of raising one of its ``errors``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in errors:
+            raise
+        note_limit(limit)
+
+
 def _make_private(descriptor: int) -> None:
     """Set a file's mode if necessary; each change slows down the next sync."""
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
-        os.fchmod(descriptor, FILE_MODE)
+        with _optional("modes", _NO_MODES):
+            os.fchmod(descriptor, FILE_MODE)
 
 
 def _close_quietly(descriptor: int) -> None:
@@ -43,7 +86,13 @@ class FileSystem:
     def create(self, path: Path) -> int:
         """Open a new private file for writing, whatever the umask; raises FileExistsError."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        _make_private(descriptor)
+        try:
+            _make_private(descriptor)
+        except BaseException:
+            _close_quietly(descriptor)
+            with contextlib.suppress(OSError):  # the first error is the one to report
+                path.unlink()
+            raise
         return descriptor
 
     def open_append(self, path: Path) -> int:
@@ -53,11 +102,22 @@ class FileSystem:
     def open_lock(self, path: Path) -> int:
         """Open a lock file, creating it if necessary; child processes do not inherit it."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        _make_private(descriptor)
+        try:
+            _make_private(descriptor)
+        except BaseException:
+            _close_quietly(descriptor)
+            raise
         return descriptor
 
+    def open_folder(self, path: Path) -> int:
+        """Open a folder, not a link to one."""
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
     def try_lock(self, descriptor: int) -> bool:
-        """Lock a file until it is closed; return False if another process has locked it."""
+        """Lock a file until it is closed; return False if another process has locked it.
+
+        If the file system has no locks, the error is one of NO_LOCKS.
+        """
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -73,7 +133,9 @@ class FileSystem:
         os.ftruncate(descriptor, 0)
 
     def fsync(self, descriptor: int) -> None:
-        os.fsync(descriptor)
+        """Flush a file to disk, if the file system can do so."""
+        with _optional("syncs", _UNSUPPORTED):
+            os.fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -89,10 +151,11 @@ class FileSystem:
             _close_quietly(descriptor)
 
     def sync_folder(self, path: Path) -> None:
-        """Flush the entries of a folder to disk."""
+        """Flush the entries of a folder to disk, if the file system can do so."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
+            with _optional("syncs", _UNSUPPORTED | {errno.EBADF}):
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -119,7 +182,9 @@ class FileSystem:
     def mkdir(self, path: Path) -> None:
         """Create a private folder, whatever the umask; raises FileExistsError."""
         path.mkdir(FOLDER_MODE)
-        path.chmod(FOLDER_MODE)
+        if stat.S_IMODE(path.lstat().st_mode) != FOLDER_MODE:
+            with _optional("modes", _NO_MODES):
+                path.chmod(FOLDER_MODE)
 
     def chmod(self, path: Path, mode: int) -> None:
         path.chmod(mode)
@@ -234,8 +299,11 @@ def leftovers(fs: FileSystem, folder: Path) -> list[Path]:
 
 
 def _is_alive(process: int, token: str) -> bool:
-    if process == os.getpid():
-        return token == _TOKEN
+    return token == _TOKEN if process == os.getpid() else is_running(process)
+
+
+def is_running(process: int) -> bool:
+    """Return True if a process with this ID is running on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -267,6 +335,10 @@ def explain_error(cause: OSError, doing: str, path: Path) -> StorageError:
         advice = "permission denied. Check who owns the folder, or choose another with --sessions-dir"
     elif cause.errno == errno.EROFS:
         advice = "the disk is read-only. Choose another folder with --sessions-dir"
+    elif cause.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
+        advice = "the file system lacks a function. Choose a folder on a local disk with --sessions-dir"
+    elif cause.errno == errno.ELOOP:
+        advice = "the file is a link, and links are not followed. Replace it with the file itself"
     elif cause.errno == errno.ENOTDIR:
         advice = "a file is in place of a folder. Move it, or choose another folder with --sessions-dir"
     else:

@@ -63,7 +63,7 @@ def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, s
     prefilter = Prefilter(query)
     waiting: list[tuple[float, int, list[Hit]]] = []
     unopened: list[Hit] = []
-    for number, file in enumerate(_files_to_read(fs, sessions_dir, prefilter)):
+    for number, file in enumerate(_files_to_read(fs, sessions_dir, prefilter, unopened)):
         while waiting and -waiting[0][0] >= file.written:
             yield heapq.heappop(waiting)[2]
         yield []
@@ -72,8 +72,7 @@ def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, s
         except (FileNotFoundError, NotADirectoryError):
             continue  # removed since
         except OSError as error:
-            problem = str(unreadable(Path(file.path), error))
-            unopened.append(Hit(_unread(file), 0, "", "", problem=problem))
+            unopened.append(_unopened(file, error))
             continue
         if prefilter.passes(data) and (hits := _search_file(data, file, query)):
             if (substitute := ids.get(Path(file.path).parent.name)) is not None:
@@ -84,26 +83,32 @@ def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, s
     yield unopened
 
 
-def _files_to_read(fs: FileSystem, sessions_dir: Path, prefilter: Prefilter) -> Iterator[_File]:
-    """Yield the files that may match, last written first."""
+def _files_to_read(fs: FileSystem, sessions_dir: Path, prefilter: Prefilter, unopened: list[Hit]) -> Iterator[_File]:
+    """Yield the files that may match, last written first.
+
+    Those in folders that cannot be read are added to ``unopened``.
+    """
     base = str(sessions_dir)
     try:
         paths = [f"{base}/{folder}/{FILE_NAME}" for folder in fs.folders(sessions_dir)]
     except FileNotFoundError:
         return
     with start_worker(prefilter, paths) as states:
-        for file in _newest_first(fs, paths):
+        for file in _newest_first(fs, paths, unopened):
             if states.claim(file.number):
                 yield file
 
 
-def _newest_first(fs: FileSystem, paths: list[str]) -> list[_File]:
+def _newest_first(fs: FileSystem, paths: list[str], unopened: list[Hit]) -> list[_File]:
     files = []
     for number, path in enumerate(paths):
         try:
             status = fs.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue  # a folder without a session (yet)
+        except OSError as error:
+            unopened.append(_unopened(_File(path, number, 0, _folder_time(fs, path)), error))
+            continue
         files.append(_File(path, number, status.st_size, status.st_mtime))
     return sorted(files, key=attrgetter("written"), reverse=True)
 
@@ -159,6 +164,18 @@ def said_in(message: LLMMessage) -> str:
     """Return the searched text of a message: content, tool names and arguments."""
     calls = (f"{call.name} {call.arguments}" for call in message.tool_calls)
     return "\n".join((message.content or "", *calls))
+
+
+def _folder_time(fs: FileSystem, path: str) -> float:
+    try:
+        return fs.lstat(Path(path).parent).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _unopened(file: _File, error: OSError) -> Hit:
+    """Return the row of a file that cannot be opened."""
+    return Hit(_unread(file), 0, "", "", problem=str(unreadable(Path(file.path), error)))
 
 
 def _unread(file: _File) -> SessionTitle:

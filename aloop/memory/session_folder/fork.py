@@ -9,6 +9,7 @@ from aloop.errors import SessionFileError, UnstorableValue
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import emit_time
 from aloop.memory.codec.patch import check_text, revise
+from aloop.memory.codec.schema import KNOWN_VERSION
 from aloop.memory.codec.serialization import parse
 from aloop.memory.codec.splice import splice
 from aloop.memory.disk.filesystem import FileSystem
@@ -39,6 +40,9 @@ class ForkSource:
             if message.output_file:
                 copy_output(fs, self.folder, folder, message.output_file)
         if fork.system_messages != self.session.system_messages:
+            return None
+        if self.session.version > KNOWN_VERSION:
+            # The text of a later version could not be continued.
             return None
         try:
             return self._text_of(fork, folder / FILE_NAME)

@@ -21,16 +21,33 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_section, emit_text, emit_time
 from aloop.memory.codec.nodes import ScalarNode
 from aloop.memory.codec.serialization import interpret, parse
-from aloop.memory.disk.filesystem import FileSystem, temporary_name, write_all
+from aloop.memory.disk.filesystem import FileSystem, is_running, temporary_name, write_all
+from aloop.memory.disk.locks import acquire
 from aloop.memory.session import Session
 
-_NAME = re.compile(r"\.journal-\d+-[0-9a-f]{8}\.yaml")
+_NAME = re.compile(r"\.journal-(\d+)-[0-9a-f]{8}\.yaml")
 _SEAL = re.compile(rb"^# whole, checksum ([0-9a-f]{8})\n", re.MULTILINE)
 _NOTE = "# The running turn. Deleted when the turn is saved; after a crash, added to the session at the next start.\n"
 
 
 def is_journal(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
+
+
+# The journals that this process is writing.
+_own: set[Path] = set()
+
+
+def is_written(path: Path) -> bool:
+    """Return True if the process named in a journal's file name may be writing it.
+
+    Only for file systems without locks: the ID may have been reused since.
+    """
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        return False
+    process = int(match[1])
+    return path in _own if process == os.getpid() else is_running(process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +81,7 @@ class Journal:
         temporary = folder / temporary_name("journal")
         descriptor = fs.create(temporary)
         try:
-            fs.try_lock(descriptor)
+            acquire(fs, descriptor)
             write_all(fs, descriptor, [_sealed(_header(session, base))])
             fs.fsync(descriptor)
             fs.rename(temporary, path)
@@ -76,6 +93,7 @@ class Journal:
             with contextlib.suppress(OSError):
                 fs.close(descriptor)
             raise
+        _own.add(path)
         return cls(fs, path, descriptor)
 
     def add(self, message: LLMMessage) -> None:
@@ -94,6 +112,7 @@ class Journal:
         """Stop writing; the file stays for recovery at the next start."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
+            _own.discard(self._path)
             with contextlib.suppress(OSError):  # every message is synced already
                 self._fs.close(descriptor)
 

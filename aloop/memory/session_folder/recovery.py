@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from aloop.errors import SHORT_ID, SessionFileError
+from aloop.errors import SHORT_ID, SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.conversation import Conversation
 from aloop.memory.disk.filesystem import FileSystem
+from aloop.memory.disk.locks import acquire
 from aloop.memory.session import FILE_NAME, SaveReport
-from aloop.memory.session_folder.journal import JournalRecord, is_journal, read_journal
+from aloop.memory.session_folder.journal import JournalRecord, is_journal, is_written, read_journal
 from aloop.memory.session_folder.session_file import SessionFile, dated_name, time_mark
 
 IS_RECOVERED = re.compile(r"session\.recovered-.*\.yaml").fullmatch
@@ -35,18 +36,29 @@ class RecoveredFile:
     _count: int = 0
 
     def save(
-        self, broken: SessionFile, conversation: Conversation, model: str | None, error: SessionFileError
+        self,
+        broken: SessionFile,
+        conversation: Conversation,
+        model: str | None,
+        error: SessionFileError | UnstorableValue,
     ) -> SaveReport:
-        """Save the whole conversation beside ``broken``, which cannot be read.
+        """Save the whole conversation beside ``broken``, which cannot be read or changed.
 
-        Every turn saves it again until session.yaml is readable.
+        Every turn saves it again until session.yaml can be saved. Raises UnstorableValue if the conversation itself
+        cannot be saved.
         """
         session = conversation.snapshot(model)
         path = self.stored.path if self.stored else broken.path.with_name(dated_name("recovered", session.updated_at))
         changed = conversation.system_changed
-        self.stored = broken.write_copy(path, session, conversation.unsaved, system_changed=changed)
+        try:
+            self.stored = broken.write_copy(path, session, conversation.unsaved, system_changed=changed)
+        except (SessionFileError, UnstorableValue):
+            # The text itself cannot be extended, so write a new one, which cannot fail for the same reason.
+            self.stored = SessionFile.create(broken.fs, path, replace(session, version=1))
         self._count = len(conversation.messages)
-        notice = f"{error}. The file was not changed, and this turn was saved beside it in {path.name}."
+        is_layout = isinstance(error, UnstorableValue)
+        reason = f"aloop cannot add messages to {broken.path}, because of its layout" if is_layout else str(error)
+        notice = f"{reason}. The file was not changed, and this turn was saved beside it in {path.name}."
         return SaveReport(path, in_recovery_file=True, notice=notice)
 
     def holding(self, conversation: Conversation) -> Path | None:
@@ -123,7 +135,8 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
     except FileNotFoundError:
         return None
     try:
-        if not fs.try_lock(descriptor):
+        is_locked = acquire(fs, descriptor)
+        if is_locked is False or (is_locked is None and is_written(path)):
             return None
         record = read_journal(fs.read_open(descriptor), path)
         if record is None:
@@ -148,7 +161,7 @@ def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | 
     crashed = f"A crash interrupted the last turn of session {record.session.id[:SHORT_ID]}."
     try:
         is_added = _add_turn(fs, folder / FILE_NAME, record, turn)
-    except SessionFileError as error:
+    except (SessionFileError, UnstorableValue) as error:
         path = folder / dated_name("recovered")
         SessionFile.create(fs, path, replace(record.session, messages=turn))
         return f"{crashed} aloop saved {messages} to {path}, because {FILE_NAME} cannot be changed: {error}"

@@ -6,7 +6,10 @@ A save adds messages and changes only what differs; every other byte of the file
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +22,7 @@ from aloop.memory.codec.emitter import emit_messages, emit_section, emit_time
 from aloop.memory.codec.nodes import Source
 from aloop.memory.codec.patch import VerbatimMessages, check_lines, check_text, is_revised, revise
 from aloop.memory.codec.schema import KNOWN_VERSION, InvalidValue, require_known_version
-from aloop.memory.codec.serialization import dump_session, interpret, parse, read_quickly
+from aloop.memory.codec.serialization import ParsedDocument, dump_session, interpret, parse, read_quickly
 from aloop.memory.codec.splice import Edit, apply_edits, splice
 from aloop.memory.codec.text_layout import (
     InsertionPoints,
@@ -36,6 +39,24 @@ Signature = tuple[int, int, int, int, int]
 def signature(status: os.stat_result) -> Signature:
     """Return the values that change when a file is written, or replaced by another."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+_TICK_NS = 20_000_000
+"""Nanoseconds within which two changes may leave the same time: longer than a tick of the kernel's clock."""
+_SECOND_NS = 1_000_000_000
+
+
+def is_coarse(seen: Signature) -> bool:
+    """Return True if the file system seems to store times in whole seconds."""
+    return all(moment % _SECOND_NS == 0 for moment in seen[3:])
+
+
+def is_settled(seen: Signature) -> bool:
+    """Return True if a later change will certainly change the signature.
+
+    It is False just after a change, and always with coarse times: then only the content shows a change of equal length.
+    """
+    return not is_coarse(seen) and time.time_ns() - max(seen[3:]) > _TICK_NS
 
 
 def last_write(seen: Signature) -> tuple[int, int]:
@@ -59,9 +80,12 @@ def seen_after(fs: FileSystem, path: Path, written: os.stat_result) -> Signature
 
 @dataclass(slots=True)
 class _WatchedFile:
+    """A replaced file; ``checksum`` is that of its content if ``seen`` is not settled."""
+
     descriptor: int
     seen: tuple[int, int]
     base: int
+    checksum: int | None
 
 
 @dataclass(slots=True)
@@ -93,14 +117,17 @@ class ReplacedFile:
         except FileNotFoundError:
             return None
 
-    def put(self, descriptor: int | None, seen: Signature, base: int, *, watch: bool) -> None:
+    def put(
+        self, descriptor: int | None, seen: Signature, base: int, *, watch: bool, checksum: int | None = None
+    ) -> None:
         """Keep the result of ``take`` after the replacement, instead of the previous file.
 
-        ``seen`` is its signature when it was last read, ``base`` the number of messages it then had.
+        ``seen`` is its signature when it was last read, ``base`` the number of messages it then had, ``checksum`` that
+        of its content if the signature is not settled.
         """
         self._stop_watching()
         if descriptor is not None and watch:
-            self._watched = _WatchedFile(descriptor, last_write(seen), base)
+            self._watched = _WatchedFile(descriptor, last_write(seen), base, checksum)
         elif descriptor is not None:
             self._unwatched.append(descriptor)
 
@@ -112,11 +139,15 @@ class ReplacedFile:
         watched = self._watched
         if watched is None:
             return None
-        now = last_write(signature(self.fs.fstat(watched.descriptor)))
-        if now == watched.seen:
+        status = signature(self.fs.fstat(watched.descriptor))
+        now = last_write(status)
+        if now == watched.seen and watched.checksum is None:
             return None
-        watched.seen = now
-        return self.fs.read_open(watched.descriptor), watched.base
+        settled = is_settled(status)
+        data = self.fs.read_open(watched.descriptor)
+        found, before = zlib.crc32(data), (watched.seen, watched.checksum)
+        watched.seen, watched.checksum = now, None if settled else found
+        return None if before == (now, found) else (data, watched.base)
 
     def give_back(self) -> None:
         """Close the unwatched files on a thread, after the new version is durable."""
@@ -160,7 +191,8 @@ def dated_name(kind: str, moment: datetime | None = None) -> str:
 
 def unreadable(path: Path, cause: OSError) -> SessionFileError:
     """Return the error for a session file that cannot be opened."""
-    return SessionFileError(path, 0, 0, f"cannot be opened: {cause.strerror or cause}")
+    reason = "it is a link, and links are not followed" if cause.errno == errno.ELOOP else cause.strerror or str(cause)
+    return SessionFileError(path, 0, 0, f"cannot be opened: {reason}")
 
 
 class ConcurrentChange(Exception):
@@ -189,6 +221,7 @@ class SessionFile:
     is_new: bool = False
     verbatim: VerbatimMessages | None = None
     replaced: ReplacedFile = field(init=False)
+    _is_settled: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.replaced = ReplacedFile(self.fs)
@@ -217,7 +250,10 @@ class SessionFile:
     def read(cls, fs: FileSystem, path: Path) -> SessionFile:
         """Read a file; raises OSError, SessionFileError."""
         before = signature(fs.lstat(path))
-        return cls.of(fs, path, fs.read(path), before)
+        settled = is_settled(before)
+        stored = cls.of(fs, path, fs.read(path), before)
+        stored._is_settled = settled
+        return stored
 
     @classmethod
     def of(cls, fs: FileSystem, path: Path, raw: bytes, seen: Signature) -> SessionFile:
@@ -233,13 +269,19 @@ class SessionFile:
     def changed_on_disk(self) -> bool:
         """Return True if the content has changed since it was last seen; raises OSError."""
         now = signature(self.fs.lstat(self.path))
-        if now == self.seen:
+        if now == self.seen and self._is_settled:
             return False
-        if self.fs.read(self.path) != b"".join(self._encoded([memoryview(self.data)])):
+        settled = is_settled(now)
+        if self.fs.read(self.path) != self._raw():
             return True
-        # Touched, or moved away and back, with the same content.
-        self.seen = now
+        # Just written, or touched, or moved away and back, with the same content.
+        self.seen, self._is_settled = now, settled
         return False
+
+    def _raw(self) -> bytes | bytearray:
+        """Return the bytes of the file as last seen."""
+        is_plain = self.encoding == "utf-8" and not self.bom
+        return self.data if is_plain else b"".join(self._encoded([memoryview(self.data)]))
 
     def late_edit(self) -> SessionFile | None:
         """Return the session that an editor wrote to the replaced file, or None.
@@ -256,6 +298,8 @@ class SessionFile:
         except SessionFileError:
             return None  # perhaps only half written: read it again next time
         edited.base = base
+        # Its text differs from that of the file on purpose.
+        edited._is_settled = True
         return edited
 
     def forget_replaced(self) -> None:
@@ -278,7 +322,6 @@ class SessionFile:
         changed.
         """
         data, edits, following = self._plan(session, messages, system_changed)
-        before = self.seen
         descriptor = self.replaced.take(self.path)
         try:
             pieces = self._encoded(splice(data, edits))
@@ -288,10 +331,11 @@ class SessionFile:
                 self.fs.close(descriptor)
             raise
         del pieces  # views of the text that changes now
-        self.replaced.put(descriptor, before, len(self.session.messages), watch=watch)
+        checksum = None if self._is_settled or not watch else zlib.crc32(self._raw())
+        self.replaced.put(descriptor, self.seen, len(self.session.messages), watch=watch, checksum=checksum)
         self.data, self.insertion_points, self.session = apply_edits(data, edits), following, session
         self.verbatim = None
-        self.seen = seen_after(self.fs, self.path, written)
+        self.seen, self._is_settled = seen_after(self.fs, self.path, written), False
 
     def sync(self) -> None:
         """Make the last save durable; raises OSError, but the save counts as done."""
@@ -304,7 +348,10 @@ class SessionFile:
             self.is_new = False
             return
         try:
-            if signature(self.fs.lstat(self.path)) == self.seen:
+            now = signature(self.fs.lstat(self.path))
+            if now == self.seen and not is_coarse(now):
+                return
+            if not self.changed_on_disk():
                 return
         except FileNotFoundError:
             pass
@@ -355,12 +402,20 @@ class SessionFile:
             check_text(bytearray(b"".join(splice(data, edits))), self.path, session)
         return data, edits, following
 
-    def _find_points(self, data: bytearray) -> tuple[bytearray, InsertionPoints]:
-        parsed = parse(bytes(data), self.path)
+    def require_known_version(self) -> None:
+        """Raise NewerVersion if a later version of aloop wrote the file."""
+        if self.session.version > KNOWN_VERSION:
+            self._require_known_version(parse(bytes(self.data), self.path))
+
+    def _require_known_version(self, parsed: ParsedDocument) -> None:
         try:
             require_known_version(parsed.root)
         except InvalidValue as refusal:
             raise refusal.kind(self.path, *parsed.source.place(refusal.offset), refusal.reason) from None
+
+    def _find_points(self, data: bytearray) -> tuple[bytearray, InsertionPoints]:
+        parsed = parse(bytes(data), self.path)
+        self._require_known_version(parsed)
         points = find_insertion_points(parsed)
         if points is None:
             # A list in brackets cannot be extended: rewrite it as a block list, and keep a copy of the old version.

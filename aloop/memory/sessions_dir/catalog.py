@@ -11,14 +11,14 @@ import re
 import time
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, DuplicateSessionId
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME
-from aloop.memory.sessions_dir.ids import short_name
+from aloop.memory.sessions_dir.ids import may_mean, short_name
 from aloop.memory.sessions_dir.index import read_index, write_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 
@@ -61,18 +61,22 @@ def short_name_of(session_id: str, folder: str) -> str:
 _OWN_NAME = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 # Two changes of a folder within this time may leave the same timestamp.
 _RACY_NS = 100_000_000
+# The same for a file system that stores whole seconds, perhaps by the clock of another machine.
+_COARSE_RACY_NS = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A session's folder and the ID that reaches it.
 
-    ``duplicate`` is set if that is not the ID in its file.
+    ``duplicate`` is set if that is not the ID in its file. ``written_id`` is set for an unreadable session, to what
+    looks like its ID.
     """
 
     id: str
     folder: str
     duplicate: DuplicateSessionId | None = None
+    written_id: str | None = field(default=None, compare=False)
 
     def require_unique(self) -> None:
         """Raise DuplicateSessionId if the ID in the session's file means another session."""
@@ -123,17 +127,25 @@ class Catalog:
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
         """Return the sessions whose ID starts with ``prefix``, one for each ID.
 
-        ``prefix`` is in lower case; the result is sorted by ID. ``ask_files`` reads every file, for operations that
+        ``prefix`` is in lower case; the result is sorted by ID. A prefix that no ID starts with may find an unreadable
+        session. ``ask_files`` reads every file, for operations that
         must not depend on a wrong index.
         """
         if ask_files:
-            return self._matching(self._scan(trust_index=False), prefix)
+            return self._all_matching(prefix)
         snapshot = self._snapshot()
         hits = self._matching(snapshot, prefix)
         if not hits or not all(self._confirm(entry) for entry in hits[:8]):
             # The index is wrong, or a session is new: read every file.
-            hits = self._matching(self._scan(trust_index=False), prefix)
+            hits = self._all_matching(prefix)
         return hits
+
+    def _all_matching(self, prefix: str) -> list[Entry]:
+        snapshot = self._scan(trust_index=False)
+        unreadable = (entry for entry in snapshot.entries if entry.written_id is not None)
+        return self._matching(snapshot, prefix) or [
+            entry for entry in unreadable if may_mean(prefix, entry.folder, entry.written_id or "")
+        ]
 
     def has(self, name: str) -> bool:
         """Return True if exactly this ID or name reaches a session."""
@@ -179,7 +191,7 @@ class Catalog:
                     continue
                 session_id = header.id
                 if header.problem:
-                    entries.append(Entry(session_id, name))
+                    entries.append(Entry(session_id, name, written_id=header.written_id))
                     continue
             entries.append(Entry(session_id, name))
             ids[name] = session_id
@@ -192,7 +204,7 @@ class Catalog:
                 for entry, duplicate in pairs
             ]
         entries.sort(key=lambda entry: (entry.id, entry.folder))
-        settled = time.time_ns() - changed > _RACY_NS
+        settled = time.time_ns() - changed > (_RACY_NS if changed % 1_000_000_000 else _COARSE_RACY_NS)
         snapshot = _Snapshot(changed, tuple(entries), tuple(unfinished), settled)
         _snapshots[self._dir] = snapshot
         return snapshot

@@ -5,23 +5,28 @@ A finding is fixable if a repair is known that loses nothing.
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from aloop.errors import SessionFileError
-from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.errors import SessionBusy, SessionFileError
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER
-from aloop.memory.codec.nodes import Node, SequenceNode, Source
-from aloop.memory.codec.schema import KNOWN_VERSION
-from aloop.memory.codec.serialization import ParsedDocument, interpret, parse
+from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
+from aloop.memory.codec.schema import KNOWN_VERSION, is_null
+from aloop.memory.codec.serialization import ParsedDocument, interpret, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.codec.text_layout import TextLayout
-from aloop.memory.context import answer_for
+from aloop.memory.context import answer_for, project
 from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, leftovers, write_atomic
 from aloop.memory.disk.locks import write_lock
+from aloop.memory.pairing import Pairing, pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
 from aloop.memory.session_folder.recovery import IS_RECOVERED, journals
@@ -55,19 +60,49 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """Findings about one text, and the edits that fix the fixable ones."""
+    """Findings about one text, and the edits that fix the fixable ones.
+
+    The edits are of the text without NULs at its end. ``is_valid`` is False if it is not a session.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
+    is_valid: bool = True
+
+    @property
+    def is_fixable(self) -> bool:
+        return any(finding.fixable for finding in self.findings)
+
+
+_COMMENT = re.compile(r"[ \t]+#")
+_KNOWN = re.compile(r"session(\.(before|edited|recovered|undone)-.*)?\.yaml")
+
+
+def without_final_nuls(data: bytes) -> bytes:
+    """Return the bytes of a file without NULs at its end.
+
+    Some file systems leave them after a power failure. UTF-16 text is unchanged.
+    """
+    return data if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else data.rstrip(b"\0")
 
 
 def check_text(data: bytes, path: Path) -> Report:
     """Check the bytes of one session file."""
+    text = without_final_nuls(data)
+    report = _check_text(text, path)
+    if text != data:
+        line, column = Source(text.decode(errors="replace")).place(len(text))
+        what = f"the file ends with {len(data) - len(text):,} NUL bytes, as after a power failure"
+        report.findings.append(Finding(path, line, column, what, fixable=report.is_valid))
+    return report
+
+
+def _check_text(data: bytes, path: Path) -> Report:
     try:
         parsed = parse(data, path)
         session = interpret(parsed, path)
     except SessionFileError as error:
-        return Report([Finding(path, error.line, error.column, error.reason)])
+        return Report([Finding(path, error.line, error.column, error.reason)], is_valid=False)
     return _TextCheck(parsed, session, path).run()
 
 
@@ -116,40 +151,59 @@ class _TextCheck:
             self._found(parsed.below.start, what)
 
     def _check_transcript(self) -> None:
-        open_calls: dict[str, ToolCall] = {}
-        last, caller, asked = -1, -1, False
-        for number, (item, message) in enumerate(zip(self._items, self._session.messages, strict=False)):
+        messages = self._session.messages
+        pairing = pair_calls(messages)
+        asked, can_edit = False, self._edits is not None
+        for number, (item, message) in enumerate(zip(self._items, messages, strict=False)):
             if message.skip:
                 continue
             if message.role == "tool":
-                if open_calls.pop(message.tool_call_id or "", None) is None:
-                    self._orphan(number, item, message)
-                else:
-                    last = number
+                self._check_result(number, item, message, pairing)
                 continue
-            self._unanswered(open_calls, caller, last)
+            self._check_comment(item)
             asked = asked or message.role == "user"
             if message.role == "assistant" and not asked:
                 self._found(item.start, "an answer comes before any question")
             elif message.role != "system" and not message.tool_calls and not (message.content or "").strip():
                 self._found(item.start, "the message is empty and is not sent to the model")
-            open_calls = {call.id: call for call in message.tool_calls}
-            last = caller = number
-        self._unanswered(open_calls, caller, last)
+            for call in pairing.open_calls.get(number, ()):
+                self._found(item.start, f"the tool call {call.id} ({call.name}) has no result", fixable=can_edit)
+        # After the results that are moved to the same place, so that each stays with its call.
+        for caller, calls in pairing.open_calls.items():
+            if calls and caller < len(self._items) and self._edits:
+                after = pairing.last_result(caller)
+                # In the order in which the request has them: by the first call with the same ID.
+                ids = [call.id for call in messages[caller].tool_calls]
+                in_order = sorted(calls, key=lambda call: ids.index(call.id))
+                self._report.edits.append(self._edits.insert_after(after, map(answer_for, in_order)))
 
-    def _orphan(self, number: int, item: Node, message: LLMMessage) -> None:
-        what = f"the tool result ({message.tool_call_id or 'no tool_call_id'}) does not belong to an earlier tool call"
-        self._found(item.start, what, fixable=self._edits is not None)
-        if self._edits:
-            self._report.edits.append(self._edits.set_flag(number, "skip"))
+    def _check_comment(self, item: Node) -> None:
+        """Report text that YAML drops as a comment, because the content is not quoted."""
+        content = item.values.get("content") if isinstance(item, MappingNode) else None
+        if isinstance(content, ScalarNode) and content.plain and not is_null(content):
+            match = _COMMENT.match(self._parsed.source.text, content.end)
+            if match:
+                what = 'the text after " #" is a comment and not part of the content; to keep it, quote the content'
+                self._found(match.end() - 1, what)
 
-    def _unanswered(self, calls: dict[str, ToolCall], caller: int, last: int) -> None:
-        """Report the calls of message ``caller`` that have no results up to ``last``."""
-        for call in calls.values():
-            what = f"the tool call {call.id} ({call.name}) has no result"
-            self._found(self._items[caller].start, what, fixable=self._edits is not None)
-        if calls and self._edits:
-            self._report.edits.append(self._edits.insert_after(last, map(answer_for, calls.values())))
+    def _check_result(self, number: int, item: Node, message: LLMMessage, pairing: Pairing) -> None:
+        caller = pairing.callers.get(number)
+        if caller is None and not message.summary:
+            call_id = message.tool_call_id or "no tool_call_id"
+            what = f"the tool result ({call_id}) does not belong to an earlier tool call"
+            self._found(item.start, what, fixable=self._edits is not None)
+            if self._edits:
+                self._report.edits.append(self._edits.set_flag(number, "skip"))
+        elif caller is not None and number in pairing.late:
+            what = f"the tool result ({message.tool_call_id}) does not directly follow its tool call"
+            self._found(item.start, what, fixable=self._edits is not None)
+            if self._edits:
+                self._report.edits += self._edits.move(number, pairing.last_result(caller))
+
+
+def _sent(data: bytes, path: Path) -> tuple[LLMMessage, ...]:
+    """Return the messages of a text as they are sent: no repair may change them."""
+    return project((), load_session(data, path).messages).messages
 
 
 _SET_ASIDE = {
@@ -176,10 +230,23 @@ class Checker:
         return [*findings, *self._leftovers(self._dir), *self._links(), *self._ids(names)]
 
     def check_folder(self, name: str) -> list[Finding]:
-        """Return the findings about one session's folder."""
+        """Return the findings about one session's folder, also if it cannot be read."""
         folder = self._dir / name
+        findings: list[Finding] = []
+        try:
+            # Its mode first: with --fix, the rest may then be readable.
+            findings += self._modes(folder, FOLDER_MODE)
+            findings += self._check_contents(folder)
+        except FileNotFoundError:
+            pass  # deleted since
+        except OSError as error:
+            path = Path(error.filename) if error.filename else folder
+            findings.append(Finding(path, 0, 0, f"cannot be checked: {error.strerror or error}"))
+        return findings
+
+    def _check_contents(self, folder: Path) -> list[Finding]:
         path = folder / FILE_NAME
-        findings = [*self._modes(folder, FOLDER_MODE), *self._leftovers(folder)]
+        findings = [*self._leftovers(folder)]
         try:
             status = self._fs.lstat(path)
         except FileNotFoundError:
@@ -199,21 +266,26 @@ class Checker:
         except OSError as error:
             return [Finding(path, 0, 0, unreadable(path, error).reason)]
         report = check_text(data, path)
-        if not (self._fix and report.edits):
+        if not (self._fix and report.is_fixable):
             return report.findings
-        with write_lock(self._fs, path.parent, short_name(path.parent.name)):
-            return self._repair(path)
+        try:
+            with write_lock(self._fs, path.parent, short_name(path.parent.name)):
+                return self._repair(path)
+        except (OSError, SessionBusy) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
+            return [*report.findings, Finding(path, 0, 0, f"cannot be repaired: {reason}")]
 
     def _repair(self, path: Path) -> list[Finding]:
         """Fix the file as it is now; called under the write lock."""
         data = self._fs.read(path)
         report = check_text(data, path)
-        if not report.edits:
+        if not report.is_fixable:
             return report.findings
-        source = Source.decode(data)
+        source = Source.decode(without_final_nuls(data))
         repaired = source.encode(b"".join(splice(source.text.encode(), report.edits)).decode())
         left = sorted(finding.message for finding in report.findings if not finding.fixable)
-        if sorted(finding.message for finding in check_text(repaired, path).findings) != left:
+        remaining = sorted(finding.message for finding in check_text(repaired, path).findings)
+        if remaining != left or _sent(repaired, path) != _sent(without_final_nuls(data), path):
             # The repair did not work; keep the file as it is.
             return report.findings
         write_atomic(self._fs, path.with_name(dated_name("before")), [data])
@@ -221,23 +293,35 @@ class Checker:
         return [finding.as_fixed() if finding.fixable else finding for finding in report.findings]
 
     def _modes(self, path: Path, wanted: int) -> Iterator[Finding]:
-        mode = stat.S_IMODE(self._fs.lstat(path).st_mode)
+        status = self._fs.lstat(path)
+        mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid != os.geteuid():
+            what = "belongs to another user, so aloop may not be able to change it"
+            yield Finding(path, 0, 0, what)
         if mode == wanted:
             return
         problem = "is accessible to other users" if mode & 0o077 else "is not accessible to its owner"
         finding = Finding(path, 0, 0, f"{problem}: its mode is {mode:04o}, not {wanted:04o}", fixable=True)
-        if self._fix:
-            self._fs.chmod(path, wanted)
+        if self._fix and self._set_mode(path, wanted):
             finding = finding.as_fixed()
         yield finding
+
+    def _set_mode(self, path: Path, wanted: int) -> bool:
+        """Return True if the mode could be set: some file systems have none."""
+        try:
+            self._fs.chmod(path, wanted)
+        except OSError:
+            return False
+        return stat.S_IMODE(self._fs.lstat(path).st_mode) == wanted
 
     def _leftovers(self, folder: Path) -> Iterator[Finding]:
         for path in leftovers(self._fs, folder):
             what = "is a temporary file of a process that died; the file it should have replaced is intact"
             finding = Finding(path, 0, 0, what, fixable=True)
             if self._fix:
-                self._fs.unlink(path)
-                finding = finding.as_fixed()
+                with contextlib.suppress(OSError):  # then it is still there, and the finding is not fixed
+                    self._fs.unlink(path)
+                    finding = finding.as_fixed()
             yield finding
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:
@@ -245,6 +329,9 @@ class Checker:
             for fits, what in _SET_ASIDE.items():
                 if fits(name):
                     yield Finding(folder / name, 0, 0, f"{what}; copy what you need from it, then delete it")
+            if name.startswith("session") and name.endswith(".yaml") and not _KNOWN.fullmatch(name):
+                what = f"is perhaps a conflicting version of {FILE_NAME} by another program; aloop does not read it"
+                yield Finding(folder / name, 0, 0, what)
 
     def _undone(self, folder: Path) -> Iterator[Finding]:
         """Check that /redo can restore each undone turn."""

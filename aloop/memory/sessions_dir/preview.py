@@ -35,13 +35,16 @@ _HEADER = re.compile(
     rb'updated_at: "([^"\\\n]+)"\n'
     rb"(?:title: (?:\"([^\"\\\n]*)\"|'((?:[^'\n]|'')*)')\n)?"
 )
+_WRITTEN_ID = re.compile(
+    rb"^[ \t]*[\"']?id[\"']?[ \t]*:[ \t]*[\"']?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b", re.MULTILINE
+)
 
 
 class SessionHeader(NamedTuple):
     """The header of the session file in ``folder``.
 
-    Without a readable ID, ``id`` is the end of the folder's name. This is a named tuple, because 10,000 dataclass
-    instances take three times as long to make.
+    Without a readable ID, ``id`` is the end of the folder's name, and ``written_id`` is what looks like the ID. This
+    is a named tuple, because 10,000 dataclass instances take three times as long to make.
     """
 
     folder: str
@@ -49,6 +52,7 @@ class SessionHeader(NamedTuple):
     updated_at: datetime
     title: str = ""
     problem: SessionFileError | None = None
+    written_id: str = ""
 
 
 def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader | None:
@@ -72,10 +76,13 @@ def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader
 
 
 def _read_whole(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
+    data = fs.read(path)
     try:
-        session = load_session(fs.read(path), path)
+        session = load_session(data, path)
     except SessionFileError as error:
-        return SessionHeader(folder, short_name(folder), _modified(fs, path), problem=error)
+        written = _WRITTEN_ID.search(data, 0, _TITLE_SIZE)
+        written_id = written[1].decode().lower() if written else ""
+        return SessionHeader(folder, short_name(folder), _modified(fs, path), problem=error, written_id=written_id)
     # A file written by hand may have no time; 1970 would make it the last of the list.
     updated_at = _modified(fs, path) if session.updated_at == EPOCH else session.updated_at
     return SessionHeader(folder, session.id, updated_at, session.title)

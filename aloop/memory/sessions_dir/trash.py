@@ -20,7 +20,7 @@ from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SessionSummary
 from aloop.memory.session_folder.session_file import TIME_FORMAT, time_mark
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, duplicate_id
-from aloop.memory.sessions_dir.ids import short_name
+from aloop.memory.sessions_dir.ids import may_mean, short_name
 from aloop.memory.sessions_dir.index import add_to_index, read_index, write_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header, read_summary
 
@@ -63,6 +63,15 @@ class _Item:
     @property
     def id(self) -> str:
         return self.header.id if self.header else short_name(self.original)
+
+    @property
+    def is_unreadable(self) -> bool:
+        return self.header is None or self.header.problem is not None
+
+    @property
+    def written_id(self) -> str:
+        """The text that looks like the ID of an unreadable session."""
+        return self.header.written_id if self.header else ""
 
 
 class Trash:
@@ -191,6 +200,9 @@ class Trash:
         items = self._items()
         found = [item for item in items if prefix == item.name.lower()]
         found = found or [item for item in items if item.id.startswith(prefix) or prefix == duplicate_id(item.original)]
+        found = found or [
+            item for item in items if item.is_unreadable and may_mean(prefix, item.original, item.written_id)
+        ]
         # A broken session has a short ID, which may also be the start of an intact copy's ID.
         found = [item for item in found if item.id == prefix] or found
         ids = sorted({item.id for item in found})

@@ -12,7 +12,9 @@ import pytest
 
 from aloop.errors import SessionBusy
 from aloop.memory.disk.filesystem import SYSTEM
-from aloop.memory.disk.locks import OPEN_LOCK, OpenLock, write_lock
+from aloop.memory.disk.locks import LOCK_NAMES, OPEN_LOCK, WRITE_LOCK, OpenLock, write_lock
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
+from tests.memory.examples import ID, session, user
 
 SESSION = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
 
@@ -108,3 +110,31 @@ def test_write_lock_is_released_after_a_failed_save(tmp_path: Path) -> None:
         raise ValueError("in the middle")
     with write_lock(SYSTEM, tmp_path, SESSION):
         pass
+
+
+@pytest.mark.parametrize("deleted", [OPEN_LOCK, WRITE_LOCK])
+def test_open_session_is_locked_after_its_lock_files_are_deleted(
+    tmp_path: Path, other_holder: subprocess.Popen[str], deleted: str
+) -> None:
+    (tmp_path / deleted).unlink(missing_ok=True)
+    with pytest.raises(SessionBusy):
+        OpenLock(SYSTEM, tmp_path, SESSION)
+    end(other_holder)
+    OpenLock(SYSTEM, tmp_path, SESSION).release()
+
+
+def test_session_of_a_shell_is_not_deleted_after_its_lock_files_are_deleted(tmp_path: Path) -> None:
+    backend = YamlBackend(tmp_path / "sessions")
+    path = backend.create(session(user("Hi"))).path
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path.parent)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    for name in LOCK_NAMES:
+        (path.parent / name).unlink(missing_ok=True)
+    with pytest.raises(SessionBusy):
+        backend.delete(ID)
+    assert path.exists()
+    end(holder)
+    assert (backend.delete(ID) / "session.yaml").exists()

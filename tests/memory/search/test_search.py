@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, find_hits
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, NOON, OTHER_ID, answer, call, result, session, user
+from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, THIRD, break_session, save
 
 TALK = (user("Fix the parser"), answer("Which of them?", call()), result("4 parsers"), answer("Both, by the\nway."))
@@ -116,6 +118,15 @@ async def test_file_that_cannot_be_opened_is_reported_last(sessions_dir: Path) -
     put(sessions_dir, OTHER_ID, 1, user("needle"))
     hits = await search(sessions_dir, "needle")
     assert [(hit.session.id, hit.problem is None) for hit in hits] == [(OTHER_ID, True), (ID[:8], False)]
+
+
+async def test_session_in_an_unreadable_folder_is_reported_last(sessions_dir: Path, fs: FaultyFileSystem) -> None:
+    put(sessions_dir, ID, 9, user("needle"))
+    put(sessions_dir, OTHER_ID, 1, user("needle"))
+    fs.fail("lstat", "read", number=errno.EACCES, on=f"{ID[:8]}/")
+    hits = await search(sessions_dir, "needle")
+    assert [hit.session.id for hit in hits] == [OTHER_ID, ID[:8]]
+    assert "cannot be opened: Permission denied" in str(hits[1].problem)
 
 
 async def test_missing_folder_gives_no_hits(sessions_dir: Path) -> None:

@@ -112,7 +112,7 @@ async def test_file_is_copied_when_an_edit_removes_messages(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "reason"),
     [
-        ("role: tool", 'role: "tool', 18, "expected key"),
+        ("role: tool", 'role: "tool', 18, "closing quote missing"),
         ("role: tool", "role: toll", 18, "unknown role"),
         (FIRST, SECOND, 1, "the id must stay"),
     ],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import errno
+import json
 import os
 import random
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
-from tests.memory.faults import FaultyFileSystem
+from tests.memory.faults import CoarseFileSystem, FaultyFileSystem
 from tests.memory.handwritten import write_by_hand
 
 FIRST = (user("Hi"), answer("Hello"))
@@ -301,6 +303,107 @@ def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyFileSystem, pa
         assert data == hand.bom + bytes(stored.data).decode().encode(hand.encoding)
         assert load_session(data, NOWHERE).messages == (*hand.messages, *grown.messages[len(hand.messages) :])
         assert stored.session.system_messages == load_session(data, NOWHERE).system_messages
+
+
+def edit_in_place(path: Path, old: bytes, new: bytes) -> None:
+    """Overwrite a text with one of equal length, like an editor that keeps the file."""
+    with path.open("r+b") as file:
+        offset = file.read().index(old)
+        file.seek(offset)
+        file.write(new)
+
+
+@pytest.mark.parametrize("kind", [FaultyFileSystem, CoarseFileSystem])
+def test_edit_of_equal_length_right_after_a_save_is_noticed(path: Path, kind: type[FaultyFileSystem]) -> None:
+    stored = SessionFile.create(kind(), path, session(*FIRST))
+    words = [b"Hello", b"World"]
+    for number in range(20):
+        add(stored, user(f"{number}"))
+        edit_in_place(path, words[number % 2], words[1 - number % 2])
+        assert stored.changed_on_disk(), number
+        if kind is CoarseFileSystem:
+            with pytest.raises(ConcurrentChange):
+                add(stored, user("lost?"))
+        stored = SessionFile.read(stored.fs, path)
+        assert not stored.changed_on_disk()
+
+
+@pytest.mark.parametrize("kind", [FaultyFileSystem, CoarseFileSystem])
+def test_late_edit_of_equal_length_right_after_a_save_is_noticed(path: Path, kind: type[FaultyFileSystem]) -> None:
+    stored = SessionFile.create(kind(), path, session(*FIRST))
+    for _ in range(20):
+        with path.open("r+b") as editor:
+            grown = replace(stored.session, messages=(*stored.session.messages, user("More")))
+            stored.save(grown, [user("More")], watch=True)
+            assert stored.late_edit() is None
+            offset = editor.read().index(b"Hello")
+            editor.seek(offset)
+            editor.write(b"World")
+            editor.flush()
+            late = stored.late_edit()
+            assert late
+            assert late.session.messages[1].content == "World"
+            assert stored.late_edit() is None
+            stored.forget_replaced()
+
+
+def test_settled_file_is_not_read_again(fs: FaultyFileSystem, path: Path, stored: SessionFile) -> None:
+    os.utime(path, ns=(1_700_000_000_500_000_000, 1_700_000_000_500_000_000))
+    time.sleep(0.03)  # longer than a tick of the kernel's clock
+    stored = SessionFile.read(fs, path)
+    fs.calls.clear()
+    assert not stored.changed_on_disk()
+    assert [name for name, _ in fs.calls] == ["lstat"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("content", ["a 😀 b", "😀😀", "\\ud83d", "\\\\😀", "\\ud83d\\ude00", '"😀\\'])
+def test_json_with_surrogate_escapes_is_read_and_continued(
+    fs: FaultyFileSystem, path: Path, content: str, indent: int | None
+) -> None:
+    record = {"id": ID, "messages": [{"role": "user", "content": content}]}
+    path.write_text(json.dumps(record, indent=indent))
+    stored = SessionFile.read(fs, path)
+    assert stored.session.messages == (user(content),)
+    add(stored, answer("Hello"))
+    assert on_disk(path).messages == (user(content), answer("Hello"))
+
+
+LINE_ENDS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")
+"""The line ends of YAML 1.1."""
+
+
+@pytest.mark.parametrize("ends", [*((end,) for end in LINE_ENDS), LINE_ENDS], ids=repr)
+@pytest.mark.parametrize("cases", [30, pytest.param(3_000, marks=pytest.mark.stress)])
+def test_saves_to_files_with_any_line_ends_read_back_the_same(
+    fs: FaultyFileSystem, path: Path, ends: tuple[str, ...], cases: int
+) -> None:
+    saved = 0
+    for seed in range(cases):
+        fs.calls.clear()
+        rng = random.Random(seed)
+        text = write_by_hand(rng).data.decode(errors="replace").removeprefix("\ufeff")
+        lines = text.replace("\r\n", "\n").split("\n")
+        path.write_bytes("".join(line + rng.choice(ends) for line in lines).encode())
+        try:
+            stored = SessionFile.read(fs, path)
+        except SessionFileError:  # it was UTF-16, for example
+            continue
+        before = stored.session.messages
+        for message in (user("a\nb"), answer("é\n"), user("One")):
+            add(stored, message)
+        assert on_disk(path).messages == (*before, user("a\nb"), answer("é\n"), user("One"))
+        saved += 1
+    assert saved > cases // 2
+
+
+@pytest.mark.parametrize(("end", "added"), [("\r", "\r"), ("\r\n", "\r\n"), ("\x85", "\n")])
+def test_saves_keep_the_line_ends_of_the_file(fs: FaultyFileSystem, path: Path, end: str, added: str) -> None:
+    before = SPEC_SAMPLE.decode().replace("\n", end)
+    path.write_bytes(before.encode())
+    stored = SessionFile.read(fs, path)
+    stored.save(replace(stored.session, messages=(*stored.session.messages, user("More"))), [user("More")])
+    assert path.read_bytes().decode() == before + f'  - role: user{added}    content: "More"{added}'
 
 
 def test_time_mark_is_sortable_and_valid_in_file_names() -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import DuplicateSessionId, SessionExists
+from aloop.errors import DuplicateSessionId, SessionExists, SessionFileError, StorageError
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
 from aloop.memory.sessions_dir.index import FILE_NAME, read_index, write_index
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, NOON, OTHER_ID, session, user
-from tests.memory.faults import WRITING, FaultyFileSystem
+from tests.memory.faults import WRITING, CoarseFileSystem, FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, save
 
 FIRST_ID, OTHER = Entry(ID, "2025-01-31_a1b2c3d4"), Entry(OTHER_ID, "2025-01-31_e5f6a7b8")
@@ -102,6 +103,16 @@ def test_new_session_is_found_at_once(two: Path, catalog: Catalog) -> None:
     assert catalog.find("0bad") == []
     put(two, late.id, late.folder)
     assert catalog.find("0bad") == [late]
+
+
+def test_new_sessions_are_found_at_once_with_coarse_times(two: Path) -> None:
+    catalog = Catalog(CoarseFileSystem(), two)
+    for number in range(20):
+        prefix = f"0bad{number:04}"
+        assert catalog.find(prefix) == []
+        new = put(two, f"{prefix}-5678-40ab-8def-1234567890ab", f"my talk {number}")
+        assert [entry.folder for entry in catalog.find(prefix)] == [new.parent.name]
+        assert catalog.has(f"{prefix}-5678-40ab-8def-1234567890ab")
 
 
 def test_moved_session_is_found_in_its_new_folder(two: Path, catalog: Catalog) -> None:
@@ -206,6 +217,16 @@ def test_links_are_neither_listed_nor_followed(two: Path, fs: FaultyFileSystem, 
     assert not {path for path in fs.paths() if not path.is_relative_to(two)}
 
 
+def test_linked_session_file_is_listed_with_its_problem(two: Path, backend: YamlBackend) -> None:
+    path = two / FIRST_ID.folder / "session.yaml"
+    path.rename(two / "elsewhere.yaml")
+    path.symlink_to(two / "elsewhere.yaml")
+    problems = [row.problem for row in backend.list_sessions(20) if row.problem]
+    assert problems == [f"{path}: cannot be opened: it is a link, and links are not followed"]
+    with pytest.raises(StorageError, match=r"the file is a link, and links are not followed\. Replace it"):
+        backend.open(FIRST_ID.id[:8])
+
+
 def test_hidden_folders_and_files_are_not_listed(two: Path, catalog: Catalog) -> None:
     put(two, "0ff51de0-5678-40ab-8def-1234567890ab", ".trash")
     (two / "notes.txt").write_text("mine")
@@ -260,3 +281,62 @@ async def test_copy_can_be_deleted_and_restored_beside_the_original(sessions_dir
         await SessionLibrary(sessions_dir).restore(FIRST)
     assert (await SessionLibrary(sessions_dir).restore(copied.name)).id == copied.name.lower()
     assert copied.exists()
+
+
+CONFLICT = f"""\
+<<<<<<< HEAD
+id: {ID}
+updated_at: "2025-01-31T14:30:00"
+=======
+id: {ID}
+updated_at: "2025-01-31T15:45:00"
+>>>>>>> other
+messages:
+  - role: user
+    content: Hi
+"""
+
+
+@pytest.mark.parametrize("prefix", ["a1b2", "a1b2c3d4", "a1b2c3d4-567", "A1B2C3D4-5678", ID])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(CONFLICT, "session.yaml:1:1: conflict markers of a merge, up to line 7"), ("", "the file is empty")],
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_unreadable_session_is_found_by_any_prefix_of_its_id(
+    backend: YamlBackend, prefix: str, text: str, problem: str, known: bool
+) -> None:
+    """Even if the index has its ID from an earlier version."""
+    path = backend.create(session(user("Hi"))).path
+    if known:
+        assert backend.find(ID)
+    path.write_text(text)
+    with pytest.raises(SessionFileError, match=problem):
+        backend.open(prefix)
+
+
+def test_unreadable_session_in_a_renamed_folder_is_found_by_the_id_in_its_text(two: Path, backend: YamlBackend) -> None:
+    path = put(two, "0badcafe-5678-40ab-8def-1234567890ab", "my talk")
+    path.write_text(path.read_text().replace("messages:", "messages: ["))
+    with pytest.raises(SessionFileError, match="not closed"):
+        backend.open("0badcafe-5678")
+
+
+def test_prefix_of_an_intact_session_is_not_ambiguous_with_an_unreadable_copy(two: Path, backend: YamlBackend) -> None:
+    shutil.copytree(two / FIRST_ID.folder, two / "2025-02-02_a1b2c3d4")
+    (two / "2025-02-02_a1b2c3d4" / "session.yaml").write_text(CONFLICT)
+    assert backend.open(ID).path.parent.name == FIRST_ID.folder
+    assert backend.open(ID[:12]).path.parent.name == FIRST_ID.folder
+
+
+def test_deleted_unreadable_session_is_restored_by_its_full_id(backend: YamlBackend) -> None:
+    path = backend.create(session(user("Hi"))).path
+    path.write_text(CONFLICT)
+    backend.delete(ID)
+    assert backend.restore(ID).path == path
+
+
+@pytest.mark.parametrize("marker", ["<<<<<<<", "=======", ">>>>>>>"])
+def test_conflict_marker_in_a_message_is_text(backend: YamlBackend, marker: str) -> None:
+    backend.create(session(user(f"<<<<<<< HEAD\na\n{marker} x\n>>>>>>> b\n")))
+    assert backend.open(ID).session.messages[0].content == f"<<<<<<< HEAD\na\n{marker} x\n>>>>>>> b\n"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import os
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
 
+from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
+from tests.memory.faults import FaultyFileSystem
 
 HEAD = """\
 # yaml-language-server: $schema=../.session.schema.json
@@ -108,6 +112,26 @@ def test_repair_loses_nothing_and_keeps_a_copy(sessions_dir: Path) -> None:
     assert copy.read_text() == BROKEN_TRANSCRIPT
 
 
+def test_late_result_is_moved_to_its_call_as_it_is_written(sessions_dir: Path) -> None:
+    result = "  - role: tool  # mine\n    content: |\n      4\n    tool_call_id: call_1\n    extra: kept\n"
+    call = "  - role: assistant\n    tool_calls:\n      - {id: call_1, function: {name: calculator, arguments: '{}'}}\n"
+    text = HEAD + "  - role: user\n    content: Go\n" + call + "  - role: user\n    content: Wait\n" + result + "...\n"
+    path = session_in(sessions_dir, text)
+    found = "the tool result (call_1) does not directly follow its tool call"
+    assert findings(sessions_dir)[:-1] == [f"2025-01-31_a1b2c3d4/session.yaml:13:5: {found}"]
+    assert findings(sessions_dir, fix=True)[:-1] == [f"2025-01-31_a1b2c3d4/session.yaml:13:5: {found} (fixed)"]
+    assert path.read_text() == text.replace(result, "").replace(call, call + result)
+    assert findings(sessions_dir) == []
+
+
+def test_two_calls_with_one_id_have_no_findings(sessions_dir: Path) -> None:
+    call = "      - {id: call_1, function: {name: calculator, arguments: '{}'}}\n"
+    result = "  - {role: tool, content: x, tool_call_id: call_1}\n"
+    text = f"{HEAD}  - role: user\n    content: Go\n  - role: assistant\n    tool_calls:\n{call * 2}{result * 2}...\n"
+    session_in(sessions_dir, text)
+    assert findings(sessions_dir, fix=True)[:-1] == []
+
+
 def test_list_in_brackets_is_reported_but_not_repaired(sessions_dir: Path) -> None:
     text = SOUND.partition("messages:")[0] + "messages: [{role: user, content: a}, {role: tool, content: b}]\n...\n"
     path = session_in(sessions_dir, text)
@@ -188,6 +212,109 @@ def test_future_date_and_newer_version_are_reported(sessions_dir: Path) -> None:
 def test_file_that_cannot_be_opened_is_reported(sessions_dir: Path) -> None:
     session_in(sessions_dir, SOUND).chmod(0)
     assert "cannot be opened" in " ".join(findings(sessions_dir))
+
+
+def make_unreadable(fs: FaultyFileSystem, folder: str) -> None:
+    """Refuse what a folder with mode 000 refuses to all users but root."""
+    fs.fail("names", number=errno.EACCES, on=folder)
+    fs.fail("lstat", "read", "open_lock", "unlink", number=errno.EACCES, on=f"{folder}/")
+
+
+@pytest.mark.parametrize("fix", [False, True])
+def test_unreadable_folder_is_reported_and_the_others_are_checked(
+    sessions_dir: Path, fs: FaultyFileSystem, fix: bool
+) -> None:
+    session_in(sessions_dir, SOUND, "2025-01-30_0badcafe")
+    session_in(sessions_dir, "id: [\n", "2025-01-31_a1b2c3d4")
+    make_unreadable(fs, "2025-01-30_0badcafe")
+    found = [
+        str(finding).removeprefix(f"{sessions_dir}/") for finding in Checker(fs, sessions_dir, fix=fix).check_all()
+    ]
+    assert found[0] == "2025-01-30_0badcafe: cannot be checked: Permission denied"
+    assert found[1].startswith("2025-01-31_a1b2c3d4/session.yaml:2:1: ")
+
+
+def test_mode_that_cannot_be_changed_is_reported_as_not_fixed(sessions_dir: Path, fs: FaultyFileSystem) -> None:
+    session_in(sessions_dir, SOUND).chmod(0o644)
+    fs.fail("chmod", number=errno.EPERM)
+    [mode, _] = Checker(fs, sessions_dir, fix=True).check_all()
+    assert (mode.fixable, mode.fixed) == (True, False)
+
+
+def test_repair_that_fails_is_reported_and_keeps_the_file(sessions_dir: Path, fs: FaultyFileSystem) -> None:
+    path = session_in(sessions_dir, BROKEN_TRANSCRIPT)
+    fs.fail("create", number=errno.ENOSPC, on="2025-01-31_a1b2c3d4")
+    found = Checker(fs, sessions_dir, fix=True).check_folder(path.parent.name)
+    assert found[-1].message == "cannot be repaired: No space left on device"
+    assert not any(finding.fixed for finding in found)
+    assert path.read_text() == BROKEN_TRANSCRIPT
+
+
+def test_folder_of_another_user_is_reported(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_in(sessions_dir, SOUND)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert "belongs to another user" in findings(sessions_dir)[0]
+
+
+@pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("text", [SOUND, BROKEN_TRANSCRIPT])
+def test_nuls_at_the_end_are_removed_and_nothing_else(sessions_dir: Path, bom: bytes, text: str) -> None:
+    path = session_in(sessions_dir, "")
+    path.write_bytes(bom + text.encode())
+    Checker(SYSTEM, sessions_dir, fix=True).check_all()
+    expected = path.read_bytes()
+    for copy in path.parent.glob("session.before-*"):
+        copy.unlink()
+    damaged = bom + text.encode() + bytes(4096)
+    path.write_bytes(damaged)
+    with pytest.raises(SessionFileError, match="ends with NUL bytes"):
+        load_session(damaged, path)
+    found = Checker(SYSTEM, sessions_dir, fix=True).check_all()
+    assert [finding.fixed for finding in found if "ends with 4,096 NUL bytes" in finding.message] == [True]
+    assert path.read_bytes() == expected
+    (copy,) = path.parent.glob("session.before-*.yaml")
+    assert copy.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("data", [b"\0" * 100, b"id: [\0\0"])
+def test_invalid_file_that_ends_with_nuls_is_kept(sessions_dir: Path, data: bytes) -> None:
+    path = session_in(sessions_dir, "")
+    path.write_bytes(data)
+    assert not any("(fixed)" in line for line in findings(sessions_dir, fix=True))
+    assert path.read_bytes() == data
+
+
+def test_text_dropped_as_a_comment_is_reported(sessions_dir: Path) -> None:
+    session_in(sessions_dir, SOUND.replace("content: Hello", "content: Fix issue #12 now"))
+    assert findings(sessions_dir)[0] == (
+        '2025-01-31_a1b2c3d4/session.yaml:7:24: the text after " #" is a comment and not part of the content; '
+        "to keep it, quote the content"
+    )
+
+
+@pytest.mark.parametrize(
+    "content", ['"Fix #12"  # mine', "Fix#12", "|  # mine\n      Fix #12", "null # mine", "\n      Fix it"]
+)
+def test_comments_beside_quoted_and_block_contents_are_not_reported(sessions_dir: Path, content: str) -> None:
+    session_in(sessions_dir, SOUND.replace("content: Hello", f"content: {content}"))
+    assert not [line for line in findings(sessions_dir) if "comment" in line]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "session (conflicted copy 2026-11-29).yaml",
+        "session.sync-conflict-20261129-120000-ABCDEFG.yaml",
+        "session (1).yaml",
+        "session-LAPTOP.yaml",
+    ],
+)
+def test_conflicting_version_by_another_program_is_reported(sessions_dir: Path, name: str) -> None:
+    path = session_in(sessions_dir, SOUND)
+    path.with_name(name).write_text(SOUND)
+    path.with_name("session.before-20250131T123000.250000.yaml").write_text(SOUND)
+    [line, _] = findings(sessions_dir)
+    assert line.startswith(f"2025-01-31_a1b2c3d4/{name}: is perhaps a conflicting version")
 
 
 async def test_interrupted_first_turn_is_reported(sessions_dir: Path) -> None:

@@ -92,7 +92,7 @@ async def test_invalid_session_can_be_deleted_and_restored(sessions_dir: Path) -
     assert session.id == THIRD[:8]
     summary = await SessionLibrary(sessions_dir).restore(THIRD[:8])
     assert summary.problem is not None
-    assert summary.problem.startswith(f"{path}:4:1:")
+    assert summary.problem.startswith(f"{path}:3:11:")
 
 
 async def test_restore_takes_the_version_deleted_last(sessions_dir: Path) -> None:

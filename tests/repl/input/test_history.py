@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -47,6 +49,27 @@ def test_invalid_lines_are_skipped(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b'"one"\nnot json\n\xff\xfe\n{"a": 1}\n\n"two"\n')
     assert HistoryFile(path).read() == ["one", "two"]
+
+
+@pytest.mark.parametrize("torn", ['"torn', '"old"\n"torn', '"old"'])
+def test_entry_after_an_incomplete_line_is_kept(path: Path, torn: str) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text(torn)
+    HistoryFile(path).append("new")
+    HistoryFile(path).append("newer")
+    assert HistoryFile(path).read()[-2:] == ["new", "newer"]
+    assert ("old" in HistoryFile(path).read()) == ('"old"' in torn)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EPERM])
+def test_entries_are_kept_without_locks_and_modes(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def fail(descriptor: int, value: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    monkeypatch.setattr("os.fchmod", fail)
+    HistoryFile(path).append("new")
+    assert HistoryFile(path).read() == ["new"]
 
 
 def test_concurrent_appends_lose_no_entry(path: Path) -> None:

@@ -48,6 +48,13 @@ def test_broken_session_shows_its_whole_problem() -> None:
     assert problem in shown
 
 
+def test_broken_session_shows_all_of_an_id_that_is_a_folder_name() -> None:
+    row = replace(summary(problem="session.yaml:4:6: no end"), id="2026-11-29 copy")
+    shown = to_text(session_lines([row], 80, NOW))
+    assert " 2026-11-29 copy " in shown
+    assert get_cwidth(to_text(session_lines([row], 40, NOW)).splitlines()[1]) <= 40
+
+
 def test_session_dated_in_the_future_is_flagged() -> None:
     row = replace(summary(), updated_at=datetime.now(UTC) + timedelta(days=2))
     assert "(dated in the future) Fix" in to_text(session_lines([row], 80, NOW))
