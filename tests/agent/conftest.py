@@ -65,4 +65,6 @@ def make_agent(sessions_dir: Path) -> MakeAgent:
 async def stubbed(stub: StubServer, sessions_dir: Path) -> AsyncIterator[StubbedAgent]:
     """An agent that talks to the stub."""
     async with AsyncAnthropic(base_url=stub.url, api_key=KEY) as client:
-        yield StubbedAgent(stub, client, sessions_dir)
+        stubbed = StubbedAgent(stub, client, sessions_dir)
+        yield stubbed
+        await stubbed.aclose()

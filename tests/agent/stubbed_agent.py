@@ -35,6 +35,10 @@ class StubbedAgent:
         profile = ServerProfile(stall_after=1.0)
         self.agent.llm = AnthropicLLM("claude-test", base_url=self.stub.url, api_key=KEY, profile=profile)
 
+    async def aclose(self) -> None:
+        """Close the connections of the model."""
+        await self.agent.llm.aclose()
+
     @property
     def notices(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Notice)]

@@ -97,7 +97,7 @@ def test_rejected_api_key_is_reported_and_the_text_returns_to_the_prompt(
     stub.script(HTTPError(401), "Now it works.")
     aloop = shell_with_key()
     aloop.send_line("my question")
-    aloop.wait_for("The API refused the key")
+    aloop.wait_for("The API key was refused")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-3:-1] == ["", "> my question"], "the text again")
     assert list(Path(".aloop/sessions").glob("*/session.yaml")) == []
     aloop.send("\r")

@@ -56,8 +56,8 @@ def test_json_format_reports_a_failure_as_a_result(stub: StubServer) -> None:
     code, out, err = run("--task", "Hi", "--output-format", "json", env=stub.env)
     (result,) = records(out)
     assert (code, result["status"], result["answer"], result["session_id"]) == (1, "failed", None, None)
-    assert "refused the key" in result["error"]
-    assert "refused the key" in err
+    assert "API key was refused" in result["error"]
+    assert "API key was refused" in err
 
 
 def test_stream_json_format_reports_a_failure_before_the_turn() -> None:
@@ -108,4 +108,5 @@ def test_retry_is_reported_on_standard_error(stub: StubServer) -> None:
     stub.script(HTTPError(529, retry=True, headers={"retry-after-ms": "10"}), "At last.")
     code, out, err = run("--task", "Hi", env=stub.env)
     assert (code, out) == (0, "At last.\n")
-    assert "overloaded (529): retry in 1 s (2/5)" in err
+    assert "is overloaded (529)" in err
+    assert "retry in 1 s (2/5)" in err
