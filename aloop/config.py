@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from aloop.errors import UsageError
 from aloop.suggestions import closest_match
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 OFFLINE_MODEL = "offline"
@@ -24,6 +27,8 @@ MAX_STEPS = 50
 OutputFormat = Literal["text", "json", "stream-json"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 EditingMode = Literal["emacs", "vi"]
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""The effort levels of the Messages API, from least to most; a model supports some of them, or none."""
 ExportFormat = Literal["md", "html", "json"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
@@ -95,8 +100,21 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """Dollars for a million tokens of each kind, as set by the user for one model."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment and the config file combined; the environment takes precedence."""
+    """The environment and the config file combined; the environment takes precedence.
+
+    ``max_cost`` is in dollars for one run of the program. ``prices`` are by model.
+    """
 
     model: str | None
     sessions_dir: Path | None
@@ -109,6 +127,9 @@ class Settings:
     verbose: bool = False
     thinking: bool | None = None
     plain: bool = False
+    effort: str | None = None
+    max_cost: Decimal | None = None
+    prices: Mapping[str, Prices] = field(default_factory=dict)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
+    from aloop.llm.pricing import Cost
     from aloop.memory import Session, SessionStats, SessionSummary
     from aloop.memory.search.search import Hit
     from aloop.memory.sessions_dir.trash import TrashedSession
@@ -82,9 +83,10 @@ class ToolCalls:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The counts of a session."""
+    """The counts of a session, and the cost of the month."""
 
     stats: SessionStats
+    month: Cost
 
 
 @dataclass(frozen=True, slots=True)

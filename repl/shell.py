@@ -29,6 +29,7 @@ from repl.startup.banner import farewell_lines, greeting, remember_start, toolba
 from repl.startup.first_paint import EarlyScreen
 
 if TYPE_CHECKING:
+    from aloop.llm.pricing import Cost
     from commands.context import Context, View
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
@@ -72,11 +73,12 @@ class Shell:
         self._is_leaving = False
         self._exit_code = 0
         self._resume_first = ""
+        self._cost: tuple[str, Cost] | None = None
         self._prompt = Prompt(
             self,
             screen,
             self._live,
-            toolbar=lambda: toolbar_text(options, self._engine.context),
+            toolbar=lambda: toolbar_text(options, self._engine.context, self._session_cost()),
             completer=DynamicCompleter(self._completer),
             history=InputHistory(HistoryFile(options.settings.history_file), self._report),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
@@ -195,6 +197,7 @@ class Shell:
         if outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._background.start(self._catalogs.refresh())
+        self._background.start(self._update_cost())
 
     # Start and end.
 
@@ -266,10 +269,25 @@ class Shell:
             if await recover(await self._engine.ready()):
                 self._screen.write("\n")
             await self._catalogs.refresh()
+            await self._update_cost()
         except Exception as error:  # noqa: BLE001 - any failure of the engine ends the shell
             self._report(str(error) if isinstance(error, AloopError) else bug_text(error))
             self._exit_code = 1
             self._prompt.leave()
+
+    async def _update_cost(self) -> None:
+        """Calculate the cost of the session in a thread, because the first cost loads the price list."""
+        if (context := self._engine.context) is None:
+            return
+        memory, prices = context.memory, context.agent.budget.prices
+        cost = await asyncio.to_thread(prices.cost_of, memory.messages)
+        self._cost = memory.session_id, cost
+        self._screen.redraw()
+
+    def _session_cost(self) -> Cost | None:
+        context = self._engine.context
+        is_current = self._cost and context and self._cost[0] == context.memory.session_id
+        return self._cost[1] if self._cost and is_current else None
 
     @cached_property
     def _catalogs(self) -> SessionSources:

@@ -61,6 +61,7 @@ STRANGERS = (("aloop.memory", "aloop.tools"),)  # they share floors but may not 
 # The only modules that may import a package from outside.
 SINGLE_IMPORTERS = {
     "anthropic": ("aloop.llm.anthropic.client",),
+    "genai_prices": ("aloop.llm.pricing",),
     "yaml": ("aloop.memory.codec.serialization",),
     "markdown_it": ("aloop.export.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),

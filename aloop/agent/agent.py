@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
+from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.compaction import AutoCompactor, Compaction, Compactor
 from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
 from aloop.agent.loop import TurnLoop
@@ -33,7 +34,7 @@ class ReActAgent:
     ``working_dir`` (by default the current directory); an empty sequence means no tools. ``on_event`` is called with
     each event; an exception from it ends the turn. Writing files, running commands and leaving the directory need
     permission: ``ask`` is called for each request, except for the kinds in ``allow``. Without ``ask``, requests are
-    denied.
+    denied. ``budget`` counts the cost of all requests and may limit it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ReActAgent:
         ask: Ask | None = None,
         allow: Iterable[Kind] = (),
         retry: RetryPolicy | None = None,
+        budget: Budget | None = None,
     ) -> None:
         if max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, not {max_steps}.")
@@ -60,6 +62,7 @@ class ReActAgent:
         self._system = system
         self._max_steps = max_steps
         self._retry = retry or RetryPolicy()
+        self.budget = budget or Budget()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
         self._permissions = PermissionGate(allow, ask)
         self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._permissions)
@@ -115,7 +118,7 @@ class ReActAgent:
             return await self._compactor().compact(focus)
 
     def _compactor(self) -> Compactor:
-        return Compactor(self.llm, self.memory, self._retry, self._emit)
+        return Compactor(MeteredLLM(self.llm, self.budget), self.memory, self._retry, self._emit)
 
     @asynccontextmanager
     async def _busy(self) -> AsyncIterator[None]:
@@ -131,8 +134,9 @@ class ReActAgent:
     async def run(self, task: str) -> str:
         """Take one turn: answer ``task``, save, and return the answer's text.
 
-        Raises UsageError for an empty task, LLMError if the model does not answer, and StorageError if the turn cannot
-        be saved (it is still in memory). The turn is closed and its TurnEnded sent before an exception is raised.
+        Raises UsageError for an empty task, LLMError if the model does not answer, CostLimitReached if the budget
+        allows no further request, and StorageError if the turn cannot be saved (it is still in memory). The turn is
+        closed and its TurnEnded sent before an exception is raised.
         """
         if not task.strip():
             raise UsageError("The task is empty. Enter a task.")
@@ -141,8 +145,10 @@ class ReActAgent:
 
     async def _take_turn(self, question: LLMMessage) -> str:
         began = time.monotonic()
+        self.budget.begin_turn()
         compactor = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
-        loop = TurnLoop(self.llm, self.memory, self._runner, self._emit, self._retry, compactor)
+        llm = MeteredLLM(self.llm, self.budget)
+        loop = TurnLoop(llm, self.memory, self._runner, self._emit, self._retry, compactor)
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:

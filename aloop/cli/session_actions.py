@@ -12,6 +12,7 @@ from typing import Any
 
 from aloop.cli.console import confirm, output_width, print_line, print_marked, print_note
 from aloop.cli.sessions import SessionsAction, SessionsOptions
+from aloop.config import Settings
 from aloop.errors import SessionNotFound
 from aloop.export import export_path, read_format, render, write_export
 from aloop.formatting import (
@@ -31,6 +32,8 @@ from aloop.formatting import (
     trash_lines,
     trashed_record,
 )
+from aloop.llm.pricing import PriceList
+from aloop.llm.spending import SpendingLog
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
@@ -216,11 +219,14 @@ def _show(options: SessionsOptions, runner: asyncio.Runner) -> int:
 
 
 def _stats(options: SessionsOptions, runner: asyncio.Runner) -> int:
-    stats = runner.run(SessionLibrary(options.sessions_dir).stats(options.id))
+    settings = Settings.from_env()
+    prices = PriceList(settings.prices)
+    stats = runner.run(SessionLibrary(options.sessions_dir).stats(options.id, prices))
+    month = SpendingLog(settings.history_file.parent).month(prices)
     if options.as_json:
-        _print_records([stats_record(stats)])
+        _print_records([stats_record(stats, month)])
         return 0
-    for line in stats_lines(stats):
+    for line in stats_lines(stats, month):
         print_line(line)
     return 0
 

@@ -54,7 +54,7 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         return LocalLLM(find_model(chosen, settings), InstallPaths(settings.data_dir))
     if not settings.has_credentials:
         raise no_credentials(chosen)
-    return LazyLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url))
+    return LazyLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url), effort=settings.effort)
 
 
 def known_models() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from aloop.llm.message_types import LLMMessage, Usage
 
@@ -108,4 +108,20 @@ class LLM(Protocol):
 
     async def aclose(self) -> None:
         """Close connections; the object can be used again afterwards."""
+        ...
+
+
+@runtime_checkable
+class SupportsEffort(Protocol):
+    """A model whose effort can be set; None is the model's default."""
+
+    effort: str | None
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """The levels that the model supports, as far as they are known."""
+        ...
+
+    async def learn_limits(self) -> object:
+        """Ask the server for the levels, unless they are known."""
         ...

@@ -8,19 +8,21 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, ModelNote, StreamEvent, SupportsEffort, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
 class LazyLLM:
     """A proxy for the model that ``load`` returns.
 
-    ``load`` runs in a thread, because an import can take a second.
+    ``load`` runs in a thread, because an import can take a second. A model that does not support the ``effort`` is
+    asked with its default effort, after a note.
     """
 
-    def __init__(self, model: str, provider: str, load: Callable[[], LLM]) -> None:
+    def __init__(self, model: str, provider: str, load: Callable[[], LLM], effort: str | None = None) -> None:
         self.model = model
         self.provider = provider
+        self.effort = effort
         self._load = load
         self._llm: LLM | None = None
         self._lock = threading.Lock()
@@ -42,13 +44,31 @@ class LazyLLM:
     ) -> AsyncIterator[StreamEvent]:
         """Stream one answer; see ``LLM.stream``."""
         llm = await asyncio.to_thread(self.preload) if self._llm is None else self._llm
+        if isinstance(llm, SupportsEffort) and llm.effort != self.effort:
+            if self.effort is not None and self.effort not in (levels := await self.learn_efforts()):
+                yield ModelNote(_unsupported(self.model, self.effort, levels))
+                self.effort = None
+            llm.effort = self.effort
         # Closed explicitly, so that a cancelled turn closes its connection at once.
         events = cast("AsyncGenerator[StreamEvent, None]", llm.stream(messages, tools))
         async with aclosing(events):
             async for event in events:
                 yield event
 
+    async def learn_efforts(self) -> tuple[str, ...]:
+        """Return the effort levels of the model, which its server may be asked for; none if it has no such setting."""
+        llm = await asyncio.to_thread(self.preload) if self._llm is None else self._llm
+        if not isinstance(llm, SupportsEffort):
+            return ()
+        await llm.learn_limits()
+        return llm.efforts
+
     async def aclose(self) -> None:
         """Close the model if it was loaded."""
         if self._llm is not None:
             await self._llm.aclose()
+
+
+def _unsupported(model: str, effort: str, levels: Sequence[str]) -> str:
+    known = f" Its levels are {', '.join(levels)}." if levels else ""
+    return f"The model {model} does not support the effort {effort!r}, so its default is used.{known}"

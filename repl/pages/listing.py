@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from aloop.errors import SHORT_ID
-from aloop.formatting import format_time, model_rows, usage_text
+from aloop.formatting import cost_text, format_time, model_rows, usage_text
+from aloop.llm.pricing import Cost
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
@@ -118,7 +119,7 @@ def _marked(hit: Hit) -> Iterator[Span]:
         end = stop
 
 
-def stats_lines(stats: SessionStats, width: int) -> list[Line]:
+def stats_lines(stats: SessionStats, month: Cost, width: int) -> list[Line]:
     """Return the counts of a session, wrapped to ``width``."""
     roles = ", ".join(f"{count:,} {role}" for role, count in stats.messages_by_role.items() if count)
     tools = ", ".join(f"{name} {count:,}" for name, count in stats.tool_calls.items() if count)
@@ -130,6 +131,7 @@ def stats_lines(stats: SessionStats, width: int) -> list[Line]:
         ("tool calls", tools or "none"),
         ("tokens", usage_text(stats.usage) or "none counted"),
         *(("", row) for row in model_rows(stats.usage_by_model)),
+        *([("cost", cost)] if (cost := cost_text(stats, month)) else []),
         *([("size", f"{stats.size:,} bytes")] if stats.size else []),
     ]
     below = (_fact(name, safe_line(value), width) for name, value in facts)

@@ -48,7 +48,7 @@ async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
             yield paper.write(hit_lines(number, hit, paper.list_width, now, is_first=is_first))
         case ToolCalls(messages):
             yield paper.write(call_lines(messages))
-        case Stats(stats):
-            yield paper.write(stats_lines(stats, paper.list_width))
+        case Stats(stats, month):
+            yield paper.write(stats_lines(stats, month, paper.list_width))
         case Help(commands):
             yield paper.write(help_lines(commands, paper.list_width))

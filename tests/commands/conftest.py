@@ -115,7 +115,7 @@ async def described(page: Page) -> tuple[str, object]:
             return "place", (session.id, hit.message)
         case ToolCalls(messages):
             return "calls", [call.name for message in messages for call in message.tool_calls]
-        case Stats(stats):
+        case Stats(stats, _):
             return "stats", stats
         case Help(commands):
             return "help", [command.name for command in commands]
