@@ -27,7 +27,8 @@ MAX_STEPS = 50
 OutputFormat = Literal["text", "json", "stream-json"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 EditingMode = Literal["emacs", "vi"]
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
 """The effort levels of the Messages API, from least to most; a model supports some of them, or none."""
 ExportFormat = Literal["md", "html", "json"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
@@ -127,7 +128,7 @@ class Settings:
     verbose: bool = False
     thinking: bool | None = None
     plain: bool = False
-    effort: str | None = None
+    effort: Effort | None = None
     max_cost: Decimal | None = None
     prices: Mapping[str, Prices] = field(default_factory=dict)
 

@@ -15,7 +15,7 @@ from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
 from aloop.agent.loop import TurnLoop
 from aloop.config import MAX_STEPS
 from aloop.errors import UsageError
-from aloop.llm.base import LLM, ToolSpec
+from aloop.llm.base import LLM, SupportsEffort, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.prompts import system_prompt
 from aloop.llm.retry import RetryPolicy
@@ -56,7 +56,7 @@ class ReActAgent:
         if max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, not {max_steps}.")
         self.memory = MemoryManager(llm, sessions_dir=sessions_dir) if memory is None else memory
-        self.llm = llm
+        self._llm = self.memory.llm = llm
         self.memory.on_notice = lambda text: self._emit(Notice(text))
         self.on_event = on_event
         self._system = system
@@ -72,11 +72,14 @@ class ReActAgent:
 
     @property
     def llm(self) -> LLM:
-        """The model. A new one answers from the next turn on; the old one stays open."""
+        """The model. A new one answers from the next turn on, with the same effort; the old one stays open."""
         return self._llm
 
     @llm.setter
     def llm(self, llm: LLM) -> None:
+        before = self._llm
+        if isinstance(before, SupportsEffort) and isinstance(llm, SupportsEffort):
+            llm.effort = before.effort
         self._llm = self.memory.llm = llm
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.config import MAX_STEPS, OutputFormat
+from aloop.config import MAX_STEPS, Effort, OutputFormat
 from aloop.permissions import Kind
 
 if TYPE_CHECKING:
@@ -36,5 +36,5 @@ class RunOptions:
     max_steps: int = MAX_STEPS
     output_format: OutputFormat = "text"
     plain: bool = False
-    effort: str | None = None
+    effort: Effort | None = None
     max_cost: Decimal | None = None

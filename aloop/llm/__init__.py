@@ -54,7 +54,7 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         return LocalLLM(find_model(chosen, settings), InstallPaths(settings.data_dir))
     if not settings.has_credentials:
         raise no_credentials(chosen)
-    return LazyLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url), effort=settings.effort)
+    return LazyLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings), effort=settings.effort)
 
 
 def known_models() -> tuple[str, ...]:
@@ -68,9 +68,9 @@ def known_models() -> tuple[str, ...]:
     return (*MODELS, LOCAL_MODEL, OFFLINE_MODEL)
 
 
-def _load_anthropic(model: str, base_url: str | None) -> LLM:
+def _load_anthropic(model: str, settings: Settings) -> LLM:
     # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
     from aloop.llm.anthropic.client import AnthropicLLM, load_transport
 
     load_transport()
-    return AnthropicLLM(model, base_url=base_url)
+    return AnthropicLLM(model, base_url=settings.base_url, effort=settings.effort)

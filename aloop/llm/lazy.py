@@ -23,6 +23,7 @@ class LazyLLM:
         self.model = model
         self.provider = provider
         self.effort = effort
+        self._checked_effort: str | None = None
         self._load = load
         self._llm: LLM | None = None
         self._lock = threading.Lock()
@@ -44,24 +45,28 @@ class LazyLLM:
     ) -> AsyncIterator[StreamEvent]:
         """Stream one answer; see ``LLM.stream``."""
         llm = await asyncio.to_thread(self.preload) if self._llm is None else self._llm
-        if isinstance(llm, SupportsEffort) and llm.effort != self.effort:
-            if self.effort is not None and self.effort not in (levels := await self.learn_efforts()):
-                yield ModelNote(_unsupported(self.model, self.effort, levels))
+        if isinstance(llm, SupportsEffort) and not self.effort == self._checked_effort == llm.effort:
+            await llm.learn_limits()
+            if self.effort is not None and self.effort not in llm.efforts:
+                yield ModelNote(_unsupported(self.model, self.effort, llm.efforts))
                 self.effort = None
-            llm.effort = self.effort
+            llm.effort = self._checked_effort = self.effort
         # Closed explicitly, so that a cancelled turn closes its connection at once.
         events = cast("AsyncGenerator[StreamEvent, None]", llm.stream(messages, tools))
         async with aclosing(events):
             async for event in events:
                 yield event
 
-    async def learn_efforts(self) -> tuple[str, ...]:
-        """Return the effort levels of the model, which its server may be asked for; none if it has no such setting."""
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """The effort levels of the model, none while it is not loaded."""
+        return self._llm.efforts if isinstance(self._llm, SupportsEffort) else ()
+
+    async def learn_limits(self) -> None:
+        """Load the model and ask its server for its effort levels, unless they are known."""
         llm = await asyncio.to_thread(self.preload) if self._llm is None else self._llm
-        if not isinstance(llm, SupportsEffort):
-            return ()
-        await llm.learn_limits()
-        return llm.efforts
+        if isinstance(llm, SupportsEffort):
+            await llm.learn_limits()
 
     async def aclose(self) -> None:
         """Close the model if it was loaded."""

@@ -15,6 +15,7 @@ from typing import Protocol
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merge_completers
 from prompt_toolkit.document import Document
 
+from aloop.config import EFFORTS
 from aloop.sanitize import safe_line
 from aloop.width import unjoined
 from commands.builtin import REGISTRY
@@ -80,6 +81,9 @@ class CommandCompleter(Completer):
         elif command.argument is Argument.MODEL:
             typed = argument.lstrip()
             yield from (Completion(name, -len(typed)) for name in self._models.find(typed))
+        elif command.argument is Argument.EFFORT:
+            typed = argument.lstrip()
+            yield from (Completion(name, -len(typed)) for name in EFFORTS if name.startswith(typed.lower()))
         elif command.argument is Argument.COMMAND:
             yield from self._names(argument.lstrip().removeprefix("/"), "")
 

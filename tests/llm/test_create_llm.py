@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from aloop.config import DEFAULT_MODEL, Settings, has_credentials
 from aloop.errors import MissingCredentials, UsageError
 from aloop.llm import OfflineLLM, create_llm
-from aloop.llm.base import LLM, Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
 from tests.stub import StubServer, Text
@@ -162,3 +163,49 @@ def test_stored_profile_counts_as_credentials(tmp_path: Path, name: str) -> None
 
 
 _ROOT = Path(__file__).parents[2]
+
+
+class Graded(OfflineLLM):
+    """A model with two effort levels."""
+
+    def __init__(self, effort: str | None = None) -> None:
+        super().__init__()
+        self.effort = effort
+        self.efforts = ("low", "high")
+
+    async def learn_limits(self) -> None:
+        """Do nothing: the levels are known."""
+
+
+async def notes(llm: LLM) -> list[str]:
+    events = [event async for event in llm.stream([LLMMessage("user", "Hi")])]
+    return [event.text for event in events if isinstance(event, ModelNote)]
+
+
+def test_effort_of_the_settings_reaches_the_model() -> None:
+    llm = create_llm("claude-test", replace(settings(ANTHROPIC_API_KEY="k"), effort="high"))
+    assert isinstance(llm, LazyLLM)
+    inner = llm.preload()
+    assert isinstance(inner, SupportsEffort)
+    assert (llm.effort, inner.effort) == ("high", "high")
+
+
+async def test_effort_is_passed_to_the_loaded_model_with_the_next_request() -> None:
+    inner = Graded("high")
+    llm = LazyLLM("m", "p", lambda: inner, effort="high")
+    efforts = []
+    for level in ("high", None, "low"):
+        llm.effort = level
+        assert await notes(llm) == []
+        efforts.append(inner.effort)
+    assert efforts == ["high", None, "low"]
+
+
+async def test_unsupported_effort_of_the_settings_is_reported_once_and_left_out() -> None:
+    inner = Graded("max")
+    llm = LazyLLM("m", "p", lambda: inner, effort="max")
+    assert await notes(llm) == [
+        "The model m does not support the effort 'max', so its default is used. Its levels are low, high."
+    ]
+    assert await notes(llm) == []
+    assert (llm.effort, inner.effort) == (None, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
 from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.pricing import Cost
 from commands.builtin import REGISTRY
 from commands.context import Context
 from repl.crash_report import bug_text
@@ -146,6 +148,15 @@ async def test_toolbar_shows_the_used_share_of_the_window() -> None:
     assert toolbar_text(options, context).endswith("1 message · ~1.0k of 200k tokens (1%)")
     await context.memory.add_message(LLMMessage("assistant", "Hi", usage=Usage(49_000, 1_000)))
     assert toolbar_text(options, context).endswith("2 messages · 50k of 200k tokens (25%)")
+
+
+async def test_toolbar_shows_the_cost_of_the_session_once_it_is_known() -> None:
+    options = ShellOptions(NO_KEY, None, None, None)
+    context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
+    assert toolbar_text(options, context, Cost(Decimal("1.5"))).endswith("0 messages · $1.50")
+    assert toolbar_text(options, context, Cost(Decimal("1.5"), ("x",))).endswith("0 messages · $1.50 + unknown")
+    for nothing in (None, Cost(), Cost(unknown_models=("x",))):
+        assert toolbar_text(options, context, nothing).endswith("0 messages")
 
 
 async def test_farewell_shows_the_command_that_resumes_the_session() -> None:
