@@ -44,7 +44,10 @@ def usage_text(usage: Usage) -> str:
 
 
 def cost_text(stats: SessionStats, month: Cost) -> str:
-    """Return the cost of the session, its last turn and the month; empty if no tokens were counted."""
+    """Return the cost of the session, its last turn and the month.
+
+    The text is empty if no tokens were counted.
+    """
     cost = stats.cost
     if cost is None or stats.turn_cost is None or not usage_text(stats.usage):
         return ""

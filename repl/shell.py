@@ -276,7 +276,7 @@ class Shell:
             self._prompt.leave()
 
     async def _update_cost(self) -> None:
-        """Calculate the cost of the session in a thread, because the first cost loads the price list."""
+        """Calculate the cost of the session, in a thread: the first one loads prices."""
         if (context := self._engine.context) is None:
             return
         memory, prices = context.memory, context.agent.budget.prices

@@ -72,7 +72,10 @@ class ReActAgent:
 
     @property
     def llm(self) -> LLM:
-        """The model. A new one answers from the next turn on, with the same effort; the old one stays open."""
+        """The model; a new one answers from the next turn on.
+
+        It gets the effort of the old one, which stays open.
+        """
         return self._llm
 
     @llm.setter

@@ -1,4 +1,4 @@
-"""The cost of a run of the program, and the limit at which it sends no further request."""
+"""The cost of a run of the program, and its limit."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Budget:
 
 
 class MeteredLLM:
-    """A model whose requests need room in a budget, and whose answers are counted there."""
+    """A model whose requests and answers are checked and counted by a budget."""
 
     def __init__(self, llm: LLM, budget: Budget) -> None:
         self._llm = llm
@@ -120,7 +120,10 @@ class MeteredLLM:
     async def stream(
         self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()
     ) -> AsyncIterator[StreamEvent]:
-        """Stream one answer; see ``LLM.stream``. Raises CostLimitReached before the request is sent."""
+        """Stream one answer; see ``LLM.stream``.
+
+        Raises CostLimitReached before the request is sent.
+        """
         if note := await self._budget.require_room(self.model, self.provider):
             yield ModelNote(note)
         # Closed explicitly, so that a cancelled turn closes its connection at once.

@@ -1,7 +1,7 @@
-"""The cost of answers in US dollars, from the price list of ``genai-prices`` and the user's own prices.
+"""The cost of answers in US dollars.
 
-The price list is a package of data. It takes a tenth of a second or more to import, so it is loaded when the first cost
-is asked for; call these functions in a thread.
+Prices are the user's own, or those of ``genai-prices``. That list takes a tenth of a second or more to import, so it is
+loaded when the first cost is asked for; call these functions in a thread.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from aloop.config import Prices
+from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Prices
+from aloop.llm.endpoints import LOCAL_SERVERS
 from aloop.llm.message_types import LLMMessage, Usage
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ _DATE = re.compile(r"-\d{8}$")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``dollars`` for everything with a known price; ``unknown_models`` are those without one."""
+    """An amount: ``dollars`` for all answers with a known price.
+
+    ``unknown_models`` are the models without one.
+    """
 
     dollars: Decimal = Decimal(0)
     unknown_models: tuple[str, ...] = ()
@@ -45,14 +49,17 @@ class Cost:
         return float(self.dollars) if self.is_known else None
 
     def __str__(self) -> str:
-        """Return the cost for people: ``$0.42``, ``$0.0031``, ``unknown``, or ``$0.42 + unknown``."""
+        """Return ``$0.42``, ``$0.0031``, ``unknown``, or ``$0.42 + unknown``."""
         if not self.is_known:
             return f"{format_dollars(self.dollars)} + unknown" if self.dollars else "unknown"
         return format_dollars(self.dollars)
 
 
 class PriceList:
-    """Prices by model: the user's own first, then the public list. Models on this machine cost nothing."""
+    """Prices by model: the user's own first, then the public list.
+
+    Models of aloop itself, and of the usual model servers on this machine, cost nothing.
+    """
 
     def __init__(self, own: Mapping[str, Prices] | None = None) -> None:
         self._own = dict(own or {})
@@ -64,14 +71,14 @@ class PriceList:
         """
         if model is None:
             return Cost(unknown_models=("unnamed model",)) if usage.sent_tokens or usage.output_tokens else Cost()
-        if provider in ("local", "offline") or model == "offline" or model.partition(":")[0] == "local":
-            return Cost()
         if not usage.sent_tokens and not usage.output_tokens:
             return Cost()
         names = (model, _DATE.sub("", model))
         for name in (*(f"{provider}/{name}" for name in names), *names):
             if (prices := self._own.get(name)) is not None:
                 return Cost(_own_cost(prices, usage))
+        if _is_free(model, provider):
+            return Cost()
         found = _listed(usage, model.rpartition("/")[2])
         return Cost(unknown_models=(model,)) if found is None else Cost(found)
 
@@ -84,8 +91,14 @@ class PriceList:
         return total
 
 
+def _is_free(model: str, provider: str | None) -> bool:
+    server = model.partition("/")[0] if provider is None else provider
+    own = (LOCAL_MODEL, OFFLINE_MODEL)
+    return server in (*own, *LOCAL_SERVERS) or model.partition(":")[0] in own
+
+
 def format_dollars(dollars: Decimal) -> str:
-    """Return an amount with two decimals, or with two significant digits below one cent."""
+    """Return an amount with two decimals, or with four below one cent."""
     if not dollars:
         return "$0.00"
     if dollars >= Decimal("0.01"):
@@ -94,7 +107,7 @@ def format_dollars(dollars: Decimal) -> str:
 
 
 def _own_cost(prices: Prices, usage: Usage) -> Decimal:
-    """Return the cost of ``usage``; cached tokens cost as much as other input unless they have a price."""
+    # Cached tokens cost as much as other input unless they have a price.
     read = prices.input if prices.cache_read is None else prices.cache_read
     write = prices.input if prices.cache_write is None else prices.cache_write
     total = (

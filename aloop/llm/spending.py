@@ -1,4 +1,4 @@
-"""The tokens used each month on this computer, so that the cost of a month can be shown.
+"""The tokens used each month on this computer, for the cost of the month.
 
 One file of JSON lines per month in the state folder (``spending-2026-11.jsonl``), one line per answer. Only counts and
 model names are written, nothing of the conversation.

@@ -97,7 +97,10 @@ class SessionLibrary:
         return await self._run(lambda backend: backend.load_ending(session_id))
 
     async def stats(self, session_id: str, prices: PriceList | None = None) -> SessionStats:
-        """Return counts over a stored session, and with ``prices`` its cost; raises as ``load`` does."""
+        """Return counts over a stored session, with ``prices`` also its cost.
+
+        Raises as ``load`` does.
+        """
 
         def counted(backend: YamlBackend) -> SessionStats:
             stored = backend.open(session_id)

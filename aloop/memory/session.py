@@ -144,7 +144,10 @@ UNKNOWN_MODEL = "(unknown)"
 
 
 def count(session: Session, size: int, prices: PriceList | None = None) -> SessionStats:
-    """Return the counts of a session, and with ``prices`` its cost; ``size`` is the file size in bytes."""
+    """Return the counts of a session, with ``prices`` also its cost.
+
+    ``size`` is the file size in bytes.
+    """
     messages = session.messages
     by_model: dict[str, Usage] = {}
     for message in messages:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def stats(context: Context, _argument: str) -> None:
-    """Show the statistics and the cost of the open session, including unsaved messages."""
+    """Show the counts and the cost of the session, including unsaved messages."""
     budget = context.agent.budget
     await budget.flush()
     # In threads, because the first cost loads the price list.

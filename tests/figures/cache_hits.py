@@ -1,10 +1,10 @@
-"""Measure the share of input tokens that a scripted session would read from the prompt cache.
+"""Measure the share of input tokens that are read from the prompt cache.
 
     python -m tests.figures.cache_hits [--turns N]
 
-The requests are recorded from the agent, which talks to the stub; the rules of the API's cache are simulated: a request
+The requests of a scripted session are recorded by the stub; the rules of the API's cache are simulated: a request
 is cached up to each of its breakpoints, and a later request reads the longest equal prefix that ends at most 20 blocks
-before one of its own breakpoints. Tokens are estimated from the length of the blocks.
+before one of its breakpoints. Tokens are estimated from the length of the blocks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class CachedRequest:
-    """The estimated input tokens of a request, and those of them that were read from the cache."""
+    """The estimated input tokens of a request, all and those read from the cache."""
 
     tokens: int
     read: int
@@ -51,7 +51,7 @@ class CachedRequest:
 
 
 class PromptCache:
-    """The API's cache of one session whose requests follow each other within the lifetime of entries."""
+    """The API's cache for one session; no entry expires."""
 
     def __init__(self) -> None:
         self._entries: set[bytes] = set()
@@ -79,7 +79,7 @@ def _chained(before: bytes, block: bytes) -> bytes:
 
 
 def _blocks(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield all blocks in the order of the API's prefix: tools, system text, messages with their roles."""
+    """Yield tools, system text and messages in the order of the API's prefix."""
     yield from body.get("tools", ())
     system = body.get("system", ())
     yield from [{"type": "text", "text": system}] if isinstance(system, str) else system

@@ -1,4 +1,4 @@
-"""The simulated prompt cache, and the share of input tokens that the agent's requests read from it."""
+"""The simulated prompt cache, and the share of the agent's input read from it."""
 
 from __future__ import annotations
 
