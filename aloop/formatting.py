@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from aloop.errors import SHORT_ID
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.codec.emitter import message_record
 from aloop.memory.search.query import Mark

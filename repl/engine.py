@@ -30,8 +30,8 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     from aloop.agent import ReActAgent
     from aloop.agent.budget import Budget
     from aloop.llm import create_llm
-    from aloop.llm.pricing import PriceList
-    from aloop.llm.spending import SpendingLog
+    from aloop.llm.cost.pricing import PriceList
+    from aloop.llm.cost.spending import SpendingLog
     from aloop.memory import MemoryManager
 
     settings = options.settings

@@ -29,7 +29,7 @@ from repl.startup.banner import farewell_lines, greeting, remember_start, toolba
 from repl.startup.first_paint import EarlyScreen
 
 if TYPE_CHECKING:
-    from aloop.llm.pricing import Cost
+    from aloop.llm.cost.pricing import Cost
     from commands.context import Context, View
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources

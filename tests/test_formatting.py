@@ -21,8 +21,8 @@ from aloop.formatting import (
     trash_lines,
     usage_text,
 )
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost
 from aloop.memory import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
 

@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import cast
 
 from aloop.errors import CostLimitReached
-from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, ToolSpec
+from aloop.llm.base import LLM, LearnsLimits, ModelNote, Reply, StreamEvent, ToolSpec
+from aloop.llm.cost.pricing import Cost, PriceList, format_dollars
+from aloop.llm.cost.spending import SpendingLog
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost, PriceList, format_dollars
-from aloop.llm.spending import SpendingLog
 
 _PROBE = Usage(input_tokens=1, output_tokens=1)
 
@@ -133,6 +133,11 @@ class MeteredLLM:
                 if isinstance(event, Reply):
                     self._budget.add(event.usage, event.message.model or self.model, self.provider)
                 yield event
+
+    async def learn_limits(self) -> None:
+        """Let the model ask its server for its limits, if it can."""
+        if isinstance(self._llm, LearnsLimits):
+            await self._llm.learn_limits()
 
     async def aclose(self) -> None:
         """Close the model."""

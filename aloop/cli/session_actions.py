@@ -32,8 +32,8 @@ from aloop.formatting import (
     trash_lines,
     trashed_record,
 )
-from aloop.llm.pricing import PriceList
-from aloop.llm.spending import SpendingLog
+from aloop.llm.cost.pricing import PriceList
+from aloop.llm.cost.spending import SpendingLog
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length

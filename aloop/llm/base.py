@@ -85,6 +85,15 @@ class Reply:
 StreamEvent = TextDelta | ThinkingDelta | Loading | PromptProgress | ModelNote | Reply
 
 
+@runtime_checkable
+class LearnsLimits(Protocol):
+    """A model that can ask its server for its limits."""
+
+    async def learn_limits(self) -> object:
+        """Ask for the limits unless they are known; ``context_window`` follows them."""
+        ...
+
+
 class LLM(Protocol):
     """A language model; ``provider`` is ``anthropic``, ``local`` or ``offline``."""
 
@@ -112,7 +121,7 @@ class LLM(Protocol):
 
 
 @runtime_checkable
-class SupportsEffort(Protocol):
+class SupportsEffort(LearnsLimits, Protocol):
     """A model whose effort can be set; None is the model's default."""
 
     effort: str | None
@@ -120,8 +129,4 @@ class SupportsEffort(Protocol):
     @property
     def efforts(self) -> tuple[str, ...]:
         """The levels that the model supports, as far as they are known."""
-        ...
-
-    async def learn_limits(self) -> object:
-        """Ask the server for the levels, unless they are known."""
         ...

@@ -8,7 +8,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, ModelNote, StreamEvent, SupportsEffort, ToolSpec
+from aloop.llm.base import (
+    DEFAULT_CONTEXT_WINDOW,
+    LLM,
+    LearnsLimits,
+    ModelNote,
+    StreamEvent,
+    SupportsEffort,
+    ToolSpec,
+)
 from aloop.llm.message_types import LLMMessage
 
 
@@ -63,9 +71,9 @@ class LazyLLM:
         return self._llm.efforts if isinstance(self._llm, SupportsEffort) else ()
 
     async def learn_limits(self) -> None:
-        """Load the model and ask its server for its effort levels, unless they are known."""
+        """Load the model and let it ask its server for its limits."""
         llm = await asyncio.to_thread(self.preload) if self._llm is None else self._llm
-        if isinstance(llm, SupportsEffort):
+        if isinstance(llm, LearnsLimits):
             await llm.learn_limits()
 
     async def aclose(self) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from aloop.errors import AmbiguousPrefix
+from aloop.llm.cost.pricing import PriceList
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.pricing import PriceList
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit
 from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle, count

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.base import LLM
+from aloop.llm.cost.pricing import PriceList
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.pricing import PriceList
 from aloop.memory.context import ContextUse, Projection, measure, project
 from aloop.memory.conversation import Change, Conversation
 from aloop.memory.disk.filesystem import explained
@@ -182,7 +182,8 @@ class MemoryManager:
 
     def _project(self) -> Projection:
         model = self.llm.model if self.llm else None
-        return project(self._conversation.system, self._conversation.messages, model)
+        provider = self.llm.provider if self.llm else None
+        return project(self._conversation.system, self._conversation.messages, model, provider)
 
     # Saving.
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from aloop.errors import InvalidPrefix, UsageError
+from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost, PriceList
 
 FILE_NAME = "session.yaml"
 MIN_DELETE_PREFIX = 4

@@ -10,7 +10,7 @@ from itertools import chain
 
 from aloop.errors import SHORT_ID
 from aloop.formatting import cost_text, format_time, model_rows, usage_text
-from aloop.llm.pricing import Cost
+from aloop.llm.cost.pricing import Cost
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession

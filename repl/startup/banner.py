@@ -20,7 +20,7 @@ from repl.options import ShellOptions
 from repl.output.styled import Line, Style, line
 
 if TYPE_CHECKING:
-    from aloop.llm.pricing import Cost
+    from aloop.llm.cost.pricing import Cost
     from aloop.memory import ContextUse
     from commands.context import Context
 

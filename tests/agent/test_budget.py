@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from aloop.agent.agent import ReActAgent
-from aloop.agent.budget import Budget
+from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.events import AgentEvent, Compacting, Notice, TurnEnded
 from aloop.config import Prices
 from aloop.errors import CostLimitReached
+from aloop.llm.cost.pricing import Cost, PriceList
+from aloop.llm.cost.spending import SpendingLog
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.llm.pricing import Cost, PriceList
-from aloop.llm.spending import SpendingLog
 from aloop.memory import SessionLibrary
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM, answer, calls
 
@@ -133,3 +133,14 @@ async def test_each_answer_is_one_line_of_the_spending_log(sessions_dir: Path, t
         ("scripted-1", 10, 2)
     ] * 2
     assert budget.month_cost() == Cost(Decimal(24))
+
+
+async def test_metered_model_learns_the_window_of_the_model_inside() -> None:
+    class Learning(ScriptedLLM):
+        async def learn_limits(self) -> None:
+            self.context_window = 1_000_000
+
+    llm = MeteredLLM(Learning(), Budget())
+    await llm.learn_limits()
+    assert llm.context_window == 1_000_000
+    await MeteredLLM(ScriptedLLM(), Budget()).learn_limits()

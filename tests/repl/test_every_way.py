@@ -29,8 +29,8 @@ from aloop.agent.events import (
 from aloop.cli.console import print_line, print_note
 from aloop.errors import LLMError
 from aloop.formatting import list_lines, message_lines, show_lines
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.llm.pricing import Cost
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.permissions import Form, PermissionRequest

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.utils import get_cwidth
 
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import Usage
-from aloop.llm.pricing import Cost
 from aloop.memory import SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
 from commands.builtin import REGISTRY

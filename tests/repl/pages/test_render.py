@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.llm.pricing import Cost
 from aloop.memory import Session, SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
 from aloop.memory.sessions_dir.trash import TrashedSession

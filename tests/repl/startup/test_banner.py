@@ -11,8 +11,8 @@ import pytest
 
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost
 from commands.builtin import REGISTRY
 from commands.context import Context
 from repl.crash_report import bug_text

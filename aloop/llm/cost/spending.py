@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.message_types import Usage
-from aloop.llm.pricing import Cost, PriceList
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
 

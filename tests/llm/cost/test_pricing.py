@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Prices
+from aloop.llm.cost.pricing import Cost, PriceList, format_dollars
+from aloop.llm.cost.spending import SpendingLog
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost, PriceList, format_dollars
-from aloop.llm.spending import SpendingLog
 
 OWN = {"gw/special": Prices(Decimal(2), Decimal(10), cache_read=Decimal("0.2"))}
 NOVEMBER = datetime(2026, 11, 29, 12).astimezone()
