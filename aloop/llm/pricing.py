@@ -9,31 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from aloop.config import Prices
 from aloop.llm.message_types import LLMMessage, Usage
 
 MILLION = Decimal(1_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Dollars for a million tokens of each kind, as set by the user for one model."""
-
-    input: Decimal
-    output: Decimal
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
-
-    def cost(self, usage: Usage) -> Decimal:
-        """Return the cost of ``usage``; cached tokens cost as much as other input unless they have a price."""
-        read = self.input if self.cache_read is None else self.cache_read
-        write = self.input if self.cache_write is None else self.cache_write
-        total = (
-            usage.input_tokens * self.input
-            + usage.output_tokens * self.output
-            + usage.cache_read_tokens * read
-            + usage.cache_creation_tokens * write
-        )
-        return total / MILLION
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +50,7 @@ class PriceList:
         if provider in ("local", "offline") or model == "offline" or model.partition(":")[0] == "local":
             return Cost()
         if (prices := self._own.get(model)) is not None:
-            return Cost(prices.cost(usage))
+            return Cost(_own_cost(usage, prices))
         found = _listed(usage, model.rpartition("/")[2])
         return Cost(unknown_models=(model,)) if found is None else Cost(found)
 
@@ -91,6 +70,19 @@ def format_dollars(dollars: Decimal) -> str:
     if dollars >= Decimal("0.01"):
         return f"${dollars:.2f}"
     return f"${dollars:.4f}" if dollars >= Decimal("0.0001") else "<$0.0001"
+
+
+def _own_cost(usage: Usage, prices: Prices) -> Decimal:
+    # Cached tokens cost as much as other input unless they have a price.
+    read = prices.input if prices.cache_read is None else prices.cache_read
+    write = prices.input if prices.cache_write is None else prices.cache_write
+    total = (
+        usage.input_tokens * prices.input
+        + usage.output_tokens * prices.output
+        + usage.cache_read_tokens * read
+        + usage.cache_creation_tokens * write
+    )
+    return total / MILLION
 
 
 def _listed(usage: Usage, model: str) -> Decimal | None:

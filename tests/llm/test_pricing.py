@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from aloop.config import Prices
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost, PriceList, Prices, format_dollars
+from aloop.llm.pricing import Cost, PriceList, format_dollars
 from aloop.llm.spending import SpendingLog
 
 OWN = {"gw/special": Prices(Decimal(2), Decimal(10), cache_read=Decimal("0.2"))}
