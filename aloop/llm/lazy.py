@@ -6,22 +6,25 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import cast
 
-from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, Reply, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
 class LazyLLM:
     """A proxy for the model that ``load`` returns.
 
-    ``load`` runs in a thread, because an import can take a second.
+    ``load`` runs in a thread, because an import can take a second. ``prefix`` is put before the names of the models
+    that answered: a server does not know by which name the user calls it.
     """
 
-    def __init__(self, model: str, provider: str, load: Callable[[], LLM]) -> None:
+    def __init__(self, model: str, provider: str, load: Callable[[], LLM], prefix: str = "") -> None:
         self.model = model
         self.provider = provider
         self._load = load
+        self._prefix = prefix
         self._llm: LLM | None = None
         self._lock = threading.Lock()
 
@@ -46,7 +49,12 @@ class LazyLLM:
         events = cast("AsyncGenerator[StreamEvent, None]", llm.stream(messages, tools))
         async with aclosing(events):
             async for event in events:
-                yield event
+                yield self._named(event)
+
+    def _named(self, event: StreamEvent) -> StreamEvent:
+        if not self._prefix or not isinstance(event, Reply) or event.message.model is None:
+            return event
+        return replace(event, message=replace(event.message, model=self._prefix + event.message.model))
 
     async def aclose(self) -> None:
         """Close the model if it was loaded."""
