@@ -226,6 +226,7 @@ def _require_price(value: object, name: str) -> Decimal:
 
 def _number(value: object) -> Decimal | None:
     """Return a finite number of the config file, None for anything else."""
+    # Imported here, as above.
     from decimal import Decimal
 
     number = Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -122,7 +122,8 @@ class View(Protocol):
 class Context:
     """The state of the shell: one agent and its memory, for the life of the process.
 
-    ``rows`` are the IDs in the last list shown, which row numbers refer to. ``keeps_model`` means that the user chose
+    ``rows`` are the IDs in the last list shown, which row numbers refer to; ``model_rows`` are the names in the last
+    list of models. ``keeps_model`` means that the user chose
     a model for this run, so resumed sessions do not switch to their own. ``is_typed`` is False if lines come from a
     program; they then cannot run shell commands or attach files.
     """
@@ -132,6 +133,7 @@ class Context:
     registry: Registry[Context]
     _rows: list[str] = field(default_factory=list)
     _hits: dict[int, Hit] = field(default_factory=dict)
+    model_rows: list[str] = field(default_factory=list)
     warned_unsaved: bool = False
     keeps_model: bool = False
     trust: TrustFile = field(default_factory=TrustFile.of_user)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
 from aloop.errors import MissingCredentials, UsageError
@@ -14,9 +15,12 @@ from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, Think
 from aloop.llm.endpoints import find_endpoint
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
-from aloop.llm.model_names import resolve_alias, sdk_models
+from aloop.llm.model_names import LINES, resolve_alias, sdk_models
 from aloop.llm.offline import OfflineLLM
 from aloop.local_model.models import InstallPaths, default_model, find_model, is_local
+
+if TYPE_CHECKING:
+    from aloop.llm.anthropic.client import AnthropicLLM
 
 __all__ = [
     "LLM",
@@ -33,6 +37,8 @@ __all__ = [
     "Usage",
     "create_llm",
     "known_models",
+    "load_anthropic",
+    "missing_key",
 ]
 
 
@@ -63,10 +69,10 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         if not endpoint.has_key(os.environ):
             raise MissingCredentials(missing_key(endpoint))
         prefix = chosen.removesuffix(name)
-        return LazyLLM(chosen, endpoint.name, lambda: _load_anthropic(name, settings, endpoint), prefix=prefix)
+        return LazyLLM(chosen, endpoint.name, lambda: load_anthropic(name, settings, endpoint), prefix=prefix)
     if not settings.has_credentials:
         raise no_credentials(chosen)
-    return LazyLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings))
+    return LazyLLM(chosen, "anthropic", lambda: load_anthropic(chosen, settings))
 
 
 def missing_key(endpoint: Endpoint) -> str:
@@ -76,11 +82,12 @@ def missing_key(endpoint: Endpoint) -> str:
 
 
 def known_models() -> tuple[str, ...]:
-    """Return the models listed by the SDK, newest first, and those without a key."""
-    return (*sdk_models(), LOCAL_MODEL, OFFLINE_MODEL)
+    """Return the aliases, the models listed by the SDK, newest first, and those without a key."""
+    return (*(line for line in LINES if resolve_alias(line) != line), *sdk_models(), LOCAL_MODEL, OFFLINE_MODEL)
 
 
-def _load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = None) -> LLM:
+def load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = None) -> AnthropicLLM:
+    """Return the model named ``model`` of ``endpoint``, by default of the API; blocks for the import of the SDK."""
     # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
     from aloop.llm.anthropic.client import AnthropicLLM, load_transport
     from aloop.llm.anthropic.server_profile import ServerProfile

@@ -17,6 +17,7 @@ from commands.builtin import REGISTRY
 from commands.context import Context, Verbosity
 from commands.pages import (
     Help,
+    ModelList,
     Page,
     Reminder,
     SearchContext,
@@ -117,6 +118,8 @@ async def described(page: Page) -> tuple[str, object]:
             return "calls", [call.name for message in messages for call in message.tool_calls]
         case Stats(stats):
             return "stats", stats
+        case ModelList(choices):
+            return "models", [choice.name for choice in choices]
         case Help(commands):
             return "help", [command.name for command in commands]
 
@@ -150,6 +153,12 @@ def bench(sessions_dir: Path) -> Iterator[SetUp]:
     yield set_up
     for one in benches:
         one.memory.close()
+
+
+@pytest.fixture(autouse=True)
+def no_server_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no model server that happens to run on this machine."""
+    monkeypatch.setattr("aloop.llm.catalog.LOCAL_SERVERS", {})
 
 
 async def store(sessions_dir: Path, *questions: str) -> str:
