@@ -77,7 +77,7 @@ class Endpoint:
 
     @property
     def needs_key(self) -> bool:
-        """True if requests need a key from an environment variable; a server on this machine needs none."""
+        """True if requests need a key from an environment variable."""
         return self.kind == "anthropic" and self.api_key_env is not None
 
     def has_key(self, env: Mapping[str, str]) -> bool:
@@ -87,7 +87,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Dollars for a million tokens of each kind, set by the user; None is the price of other input."""
+    """Dollars per million tokens, set by the user; None is the price of other input."""
 
     input: Decimal
     output: Decimal
@@ -266,7 +266,7 @@ class Settings:
 
     @property
     def state_folder(self) -> Path:
-        """The folder for the input history, answers to questions, and what servers reported."""
+        """The folder of the input history and of other files about past runs."""
         return self.history_file.parent
 
     @classmethod

@@ -82,12 +82,15 @@ def missing_key(endpoint: Endpoint) -> str:
 
 
 def known_models() -> tuple[str, ...]:
-    """Return the aliases, the models listed by the SDK, newest first, and those without a key."""
+    """Return the aliases, the models of the SDK, and those that need no key."""
     return (*(line for line in LINES if resolve_alias(line) != line), *sdk_models(), LOCAL_MODEL, OFFLINE_MODEL)
 
 
 def load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = None) -> AnthropicLLM:
-    """Return the model named ``model`` of ``endpoint``, by default of the API; blocks for the import of the SDK."""
+    """Return ``model`` of ``endpoint``, by default of the API.
+
+    Blocks for the import of the SDK.
+    """
     # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
     from aloop.llm.anthropic.client import AnthropicLLM, load_transport
     from aloop.llm.anthropic.server_profile import ServerProfile

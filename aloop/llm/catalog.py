@@ -1,4 +1,4 @@
-"""The models that can be chosen: of the API, of each endpoint, and of servers on this machine."""
+"""Lists of models: of the API, of each endpoint, and of servers on this machine."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def ask_endpoints(settings: Settings) -> tuple[str, ...]:
 
 
 async def require_known(name: str, settings: Settings) -> None:
-    """Raise UsageError, with a suggestion, if no server is known to have the model ``name``.
+    """Raise UsageError, with a suggestion, if no server lists the model ``name``.
 
     A server that cannot list its models is not asked.
     """
@@ -135,7 +135,10 @@ async def _offer_of_this_machine(endpoints: dict[str, Endpoint]) -> Offer:
 
 
 async def _list_models(endpoint: Endpoint | None, settings: Settings) -> tuple[str, ...]:
-    """Return the names of a server's models; None is the API. Raises LLMError if they cannot be listed."""
+    """Return the names of a server's models; None is the API.
+
+    Raises LLMError if they cannot be listed.
+    """
     if endpoint is not None and endpoint.name in _local_endpoints(settings):
         servers = await find_servers({endpoint.name: endpoint})
         if not servers:
@@ -160,7 +163,10 @@ async def _list_models(endpoint: Endpoint | None, settings: Settings) -> tuple[s
 
 
 def _local_endpoints(settings: Settings) -> dict[str, Endpoint]:
-    """Return the usual servers of this machine; an endpoint of the same name replaces one."""
+    """Return the usual servers of this machine.
+
+    An endpoint of the same name in the settings replaces one.
+    """
     endpoints = {name: settings.endpoints.get(name, endpoint) for name, endpoint in LOCAL_SERVERS.items()}
     return {
         name: endpoint

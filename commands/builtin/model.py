@@ -46,7 +46,7 @@ async def model(context: Context, argument: str) -> None:
 
 
 def _read_row(context: Context, argument: str) -> str:
-    """Return the model in the row that ``argument`` numbers, or ``argument`` itself if it is not a number."""
+    """Return the model in the row that ``argument`` numbers, or ``argument`` itself."""
     if not (argument.isascii() and argument.isdigit() and len(argument) <= _ROW_DIGITS):
         return argument
     rows, row = context.model_rows, int(argument)

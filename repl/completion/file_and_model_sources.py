@@ -120,7 +120,10 @@ def load_endpoint_models() -> Sequence[str]:
 
 
 class ModelCatalog:
-    """Names of models; calls ``loaded``, in a thread, when those of ``load``, and later of ``ask``, are known."""
+    """Names of models: first those of ``load``, then also those of ``ask``.
+
+    Calls ``loaded``, in a thread, when either is known.
+    """
 
     def __init__(
         self,
