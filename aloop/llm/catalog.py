@@ -57,7 +57,7 @@ def known_choices(settings: Settings) -> list[ModelChoice]:
 
 async def ask_servers(settings: Settings) -> AsyncGenerator[Offer, None]:
     """Yield what each server offers in addition, in the order in which they answer."""
-    near = _local_endpoints(settings)
+    near = local_endpoints(settings)
     asked: list[Endpoint | None] = [endpoint for endpoint in settings.endpoints.values() if endpoint.name not in near]
     if settings.has_credentials:
         asked.append(None)
@@ -139,7 +139,7 @@ async def _list_models(endpoint: Endpoint | None, settings: Settings) -> tuple[s
 
     Raises LLMError if they cannot be listed.
     """
-    if endpoint is not None and endpoint.name in _local_endpoints(settings):
+    if endpoint is not None and endpoint.name in local_endpoints(settings):
         servers = await find_servers({endpoint.name: endpoint})
         if not servers:
             raise ConnectionFailed(f"No model server answers at {endpoint.base_url}. Start it, and load a model.")
@@ -162,7 +162,7 @@ async def _list_models(endpoint: Endpoint | None, settings: Settings) -> tuple[s
     return tuple(f"{endpoint.name}/{model}" for model in models) if endpoint else models
 
 
-def _local_endpoints(settings: Settings) -> dict[str, Endpoint]:
+def local_endpoints(settings: Settings) -> dict[str, Endpoint]:
     """Return the usual servers of this machine.
 
     An endpoint of the same name in the settings replaces one.
