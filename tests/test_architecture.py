@@ -1,4 +1,4 @@
-"""The floors of the house, read from the imports: who may know whom, who alone imports what, how big a file is."""
+"""Rules about imports, file sizes, printing and public names."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("repl*",),
     ("aloop.__main__",),
 )
-STRANGERS = (("aloop.memory", "aloop.tools"),)  # they share floors but may not import each other
+UNRELATED = (("aloop.memory", "aloop.tools"),)  # they share floors but may not import each other
 
-# The only modules that may import a package from outside.
+# The only modules that may import certain third-party packages.
 SINGLE_IMPORTERS = {
     "anthropic": ("aloop.llm.anthropic.client",),
     "yaml": ("aloop.memory.codec.serialization",),
@@ -73,9 +73,9 @@ CHILDREN = (
     "aloop.memory.search.prefilter_worker",
     "aloop.tools.files.search_worker",
 )  # separate programs, which use their standard streams
-LAZY_DOORS = {"aloop.memory"}  # looks up its names on first use, so its imports for types load nothing
-SPEAKING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
-NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "misc"}
+LAZY_DOORS = {"aloop.memory"}  # looks up its names on first use, so its imports for types are never executed
+PRINTING = ("print", "input", "sys.stdout", "sys.stderr", "sys.stdin")
+CATCH_ALL_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 FACADE = {
     "AloopError",
@@ -99,7 +99,10 @@ FACADE = {
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module; ``names`` are those taken from it, ``function`` the line of the function around it."""
+    """One imported module.
+
+    ``function`` is the line of the enclosing function, if any.
+    """
 
     module: str
     names: tuple[str, ...]
@@ -111,7 +114,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Module:
-    """One source file of ours."""
+    """One source file of the project."""
 
     name: str
     path: Path
@@ -171,7 +174,7 @@ def floor(name: str) -> int:
 
 
 def targets(imported: Import) -> Iterator[str]:
-    """Yield the modules of ours that an import reaches: ``from a import b`` is of ``a.b`` where that is a module."""
+    """Yield the imported project modules, ``a.b`` for a module ``b`` from ``a``."""
     known = {module.name for module in modules()}
     if imported.module.partition(".")[0] not in ROOTS:
         return
@@ -182,14 +185,14 @@ def targets(imported: Import) -> Iterator[str]:
 
 
 def all_imports() -> Iterator[tuple[Module, Import, str]]:
-    """Yield each import of each module, with the place where it stands."""
+    """Yield each import of each module, with a description of its place."""
     for module in modules():
         for imported in module.imports:
             yield module, imported, f"{module.name}:{imported.line} imports {imported.module or 'its own package'}"
 
 
-def is_the_version(module: Module, imported: Import) -> bool:
-    """``aloop --version`` prints what the packaging reads: the one thing of the façade that the inside may use."""
+def is_version_import(module: Module, imported: Import) -> bool:
+    """Return True for an import of ``__version__``, which the façade defines."""
     return module.name in {"aloop.cli.parser", "aloop.__main__"} and imported.names == ("__version__",)
 
 
@@ -198,30 +201,30 @@ def test_imports_look_down_only() -> None:
         place
         for module, imported, place in all_imports()
         for target in targets(imported)
-        if floor(target) > floor(module.name) and not is_the_version(module, imported)
+        if floor(target) > floor(module.name) and not is_version_import(module, imported)
     ]
 
 
-def test_neighbours_that_are_strangers_stay_so() -> None:
+def test_unrelated_packages_do_not_import_each_other() -> None:
     assert not [
         place
         for module, imported, place in all_imports()
-        for pair in STRANGERS
+        for pair in UNRELATED
         for ours, theirs in (pair, pair[::-1])
         if matches(module.name, (ours, f"{ours}.*"))
         if any(matches(target, (theirs, f"{theirs}.*")) for target in targets(imported))
     ]
 
 
-def test_nothing_inside_aloop_imports_the_facade() -> None:
+def test_no_aloop_module_imports_the_facade() -> None:
     assert not [
         place
         for module, imported, place in all_imports()
-        if module.name.startswith("aloop.") and "aloop" in targets(imported) and not is_the_version(module, imported)
+        if module.name.startswith("aloop.") and "aloop" in targets(imported) and not is_version_import(module, imported)
     ]
 
 
-def test_a_package_from_outside_has_the_importers_it_was_given() -> None:
+def test_third_party_packages_are_imported_only_by_listed_modules() -> None:
     assert not [
         place
         for module, imported, place in all_imports()
@@ -233,8 +236,8 @@ def test_imports_are_absolute() -> None:
     assert not [place for _, imported, place in all_imports() if imported.level]
 
 
-def test_an_import_inside_a_function_says_why() -> None:
-    """With a comment beside it, or before it in the same function."""
+def test_imports_inside_functions_have_a_comment() -> None:
+    """A comment on the line, or earlier in the same function, counts."""
     assert not [
         place
         for module, imported, place in all_imports()
@@ -244,7 +247,7 @@ def test_an_import_inside_a_function_says_why() -> None:
 
 
 def test_imports_have_no_cycle() -> None:
-    """Imports for types count; only imports inside functions do not."""
+    """Imports for types count; imports inside functions do not."""
     graph = {
         module.name: {
             target
@@ -268,18 +271,18 @@ def test_imports_have_no_cycle() -> None:
         visit(name, ())
 
 
-def test_the_engine_never_prints() -> None:
+def test_engine_never_prints() -> None:
     assert not [
         f"{module.name}:{node.lineno} {ast.unparse(node)}"
         for module in modules()
         if matches(module.name, SILENT) and module.name not in CHILDREN
         for node in ast.walk(module.tree)
-        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in SPEAKING
+        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in PRINTING
     ]
 
 
 def test_no_pattern_repeats_a_group_possessively() -> None:
-    # Before Python 3.11.5 it keeps the beginning of what did not match: "(?:-a)*+" takes the dash of "-b", too.
+    # Before Python 3.11.5, such a group consumes the start of a failed match: "(?:-a)*+" takes the dash of "-b".
     possessive = re.compile(r"(?<!\\)\)(?:[*+?]|\{[\d,]*\})\+")
     assert not [
         f"{module.name}:{node.lineno}"
@@ -300,16 +303,16 @@ def test_no_folder_exceeds_the_module_limit() -> None:
     assert not {name: count for name, count in folders.items() if count > MAX_MODULES and name not in LARGE_FOLDERS}
 
 
-def test_a_file_is_named_by_a_noun() -> None:
-    assert not [module.name for module in modules() if NO_NOUNS & set(module.name.split("."))]
+def test_no_module_has_a_catch_all_name() -> None:
+    assert not [module.name for module in modules() if CATCH_ALL_NAMES & set(module.name.split("."))]
 
 
-def test_the_facade_exports_just_what_is_promised() -> None:
+def test_facade_exports_exactly_the_listed_names() -> None:
     assert set(aloop.__all__) == FACADE
     for name in FACADE:
         assert getattr(aloop, name) is not None
 
 
-def test_the_facade_tells_of_a_name_it_lacks() -> None:
+def test_facade_raises_attribute_error_for_an_unknown_name() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
         aloop.Nonsense  # noqa: B018 # reading it is the test

@@ -1,6 +1,6 @@
-"""How long it takes to find a session among ten thousand: by what was said, from the list, and key by key.
+"""Time of searching, listing and completing sessions among ten thousand.
 
-``python -m tests.benchmarks.finding`` prints the table; ``--quick`` takes few sessions, to see that it works.
+``python -m tests.benchmarks.finding`` prints the table; ``--quick`` uses few sessions, to check that it works.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SYLLABLES = ("lor", "em", "ip", "sum", "dol", "sit", "am", "et", "con", "sec", 
 
 
 def fill(root: Path, count: int) -> None:
-    """Make ``count`` sessions of about 20 KB with titles of their own; a needle is in one of five hundred."""
+    """Create ``count`` sessions of 20 KB with different titles; 1 in 500 has a needle."""
     chance = random.Random(count)
     templates = [conversation(18_000 + number) for number in range(20)]
     for number in range(count):
@@ -51,37 +51,37 @@ def fill(root: Path, count: int) -> None:
         path = root / f"2026-01-01_{number:08x}" / "session.yaml"
         path.parent.mkdir(parents=True)
         path.write_bytes(dump_session(session))
-        # As a save leaves it: written when it changed.
+        # A save leaves the same time in the file system and in the file.
         os.utime(path, (session.updated_at.timestamp(),) * 2)
 
 
 def bare_reading(root: Path) -> int:
-    """Read each session file whole, as plainly as Python does."""
+    """Read each session file completely in the simplest way."""
     read = 0
     with os.scandir(root) as entries:
         for entry in entries:
             if entry.is_dir():
-                with open(f"{entry.path}/session.yaml", "rb") as file:  # noqa: PTH123 - the floor makes no paths
+                with open(f"{entry.path}/session.yaml", "rb") as file:  # noqa: PTH123 - the floor does not build paths
                     read += len(file.read())
     return read
 
 
-def measure_search(root: Path, what: str, words: str, runs: int) -> Row:
+def measure_search(root: Path, name: str, words: str, runs: int) -> Row:
     async def search() -> int:
         return sum([1 async for _ in SessionLibrary(root).search(words)])
 
     assert asyncio.run(search()) > 0, words
     return compare(
-        what, lambda: asyncio.run(search()), "read the same files", lambda: bare_reading(root), bound=2, runs=runs
+        name, lambda: asyncio.run(search()), "read the same files", lambda: bare_reading(root), bound=2, runs=runs
     )
 
 
-def measure_first(root: Path, what: str, first: Callable[[], object], runs: int) -> Row:
-    return compare(what, first, "scandir + stat + 512 bytes of each", lambda: bare_listing(root), bound=3, runs=runs)
+def measure_first(root: Path, name: str, first: Callable[[], object], runs: int) -> Row:
+    return compare(name, first, "scandir + stat + 512 bytes of each", lambda: bare_listing(root), bound=3, runs=runs)
 
 
-class _Offered:
-    """What completion offers, loaded as a shell does."""
+class _Sources:
+    """The session sources of completion, loaded as in a shell."""
 
     def __init__(self, titles: list[SessionTitle]) -> None:
         self._saved = SessionCatalog()
@@ -94,28 +94,28 @@ class _Offered:
 
 
 def measure_keys(root: Path, count: int, runs: int) -> Row:
-    """Return the row of the key that takes longest."""
+    """Return the row of the slowest key."""
     titles = asyncio.run(SessionLibrary(root).list_titles())
     ids = sorted(title.id for title in titles)
-    completer = CommandCompleter(REGISTRY, _Offered(titles), ModelCatalog(tuple, lambda: None))
+    completer = CommandCompleter(REGISTRY, _Sources(titles), ModelCatalog(tuple, lambda: None))
 
     def row(typed: str) -> Row:
         document = Document(f"/resume {typed}")
         return compare(
-            f"a key of completion, {count:,} sessions (the slowest: {typed!r})",
+            f"complete after a key, {count:,} sessions (slowest: {typed!r})",
             lambda: list(completer.get_completions(document, CompleteEvent(text_inserted=True))),
-            "a bisect of their ids",
+            "bisect of their IDs",
             lambda: bisect_left(ids, typed),
             bound=1,
             runs=runs,
             slack=0.001,
         )
 
-    return max((row(typed) for typed in _KEYS), key=lambda one: one.ours)
+    return max((row(typed) for typed in _KEYS), key=lambda row: row.ours)
 
 
 def run(*, quick: bool) -> list[Row]:
-    """Return all rows; ``quick`` measures few sessions in few runs."""
+    """Return all rows; ``quick`` measures few sessions and runs."""
     count, runs = (500, 2) if quick else (10_000, 7)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         root = Path(folder) / "sessions"
@@ -131,7 +131,7 @@ def run(*, quick: bool) -> list[Row]:
         return [
             measure_search(root, f"search a word, {sessions}", "needle", runs),
             measure_search(root, f"search three words and a phrase, {sessions}", '"quick brown" needle fox def', runs),
-            measure_first(root, f"first rows of /history, {count:,} sessions", lambda: asyncio.run(first_row()), runs),
+            measure_first(root, f"first row of /history, {count:,} sessions", lambda: asyncio.run(first_row()), runs),
             measure_first(root, f"load completion, {count:,} sessions", titles, runs),
             measure_keys(root, count, runs * 5),
         ]

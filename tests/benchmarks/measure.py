@@ -1,4 +1,4 @@
-"""Timing in pairs: a figure and its floor in turn, so that a machine that changes its speed changes both."""
+"""Timing in pairs, so that changes of machine speed affect both measurements."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: seconds of ours and of the floor (medians), and what the ratio must not pass.
+    """One line of the table: median seconds of ours and of the floor, and their bound.
 
-    ``slack`` is what ours may take beyond the ratio, in seconds.
+    The row is kept if the ratio is at most ``bound`` or ours takes at most ``slack`` seconds more than the floor.
     """
 
-    what: str
+    name: str
     floor_name: str
     ours: float
     floor: float
@@ -32,7 +32,7 @@ class Row:
 
 
 def compare(
-    what: str,
+    name: str,
     ours: Callable[[], object],
     floor_name: str,
     floor: Callable[[], object],
@@ -42,9 +42,9 @@ def compare(
     slack: float = 0.0,
     settle: Callable[[], object] = lambda: None,
 ) -> Row:
-    """Run the two in turn, A B A B …, after one run of each that does not count.
+    """Run ours and the floor alternately, after one unmeasured run of each.
 
-    ``settle`` waits, unmeasured, for what ours leaves running, so that the floor has the machine for itself.
+    ``settle`` waits, unmeasured, for background work of ours, so that it does not slow down the floor.
     """
 
     def pair() -> tuple[float, float]:
@@ -55,7 +55,7 @@ def compare(
     pair()
     times = [pair() for _ in range(runs)]
     return Row(
-        what,
+        name,
         floor_name,
         statistics.median(mine for mine, _ in times),
         statistics.median(least for _, least in times),
@@ -73,14 +73,14 @@ def _seconds(work: Callable[[], object]) -> float:
 def table(rows: list[Row]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
-        "| what | against | ours, ms | floor, ms | ratio | at most |",
+        "| measured | compared with | ours, ms | floor, ms | ratio | at most |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
         bound = f"{row.bound:g}" + (f", or {row.slack * 1000:g} ms more" if row.slack else "")
         mark = "" if row.kept else " ✗"
         lines.append(
-            f"| {row.what} | {row.floor_name} | {row.ours * 1000:.2f} | {row.floor * 1000:.2f} "
+            f"| {row.name} | {row.floor_name} | {row.ours * 1000:.2f} | {row.floor * 1000:.2f} "
             f"| {row.ratio:.2f}{mark} | {bound} |"
         )
     return "\n".join(lines)

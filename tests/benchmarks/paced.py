@@ -1,8 +1,8 @@
-"""The shell, with a model that says a long answer at a set pace; run as a program by ``tests.benchmarks.streaming``.
+"""The shell with a model that streams a long answer at a fixed rate.
 
-The model says it token by token, or waits as long and says the ``whole`` at once, which is the least that showing it
-can take. Into ``measures`` go the processor time from the question to the end of the shell, and when each token was
-sent.
+``tests.benchmarks.streaming`` runs it as a program. The model sends token by token, or with ``whole`` waits as long and
+sends everything at once, which is the floor for showing it. The ``measures`` file gets the processor time from the
+question to the end of the shell, and the time of each token.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _SECTION = f"""\
 
 
 def answer(tokens: int) -> list[str]:
-    """Return an answer as its tokens: prose, lists, code and tables in turn; the words tell their place."""
+    """Return the tokens of prose, lists, code and tables with numbered words."""
     numbers = itertools.count()
     sections = (re.sub("@", lambda _: f"word{next(numbers):04}", _SECTION) for _ in itertools.count())
     pieces = (piece for section in sections for piece in _TOKEN.findall(section))

@@ -1,4 +1,4 @@
-"""Conversations of a given size, alike in every run."""
+"""Conversations of a given size, equal in every run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def conversation(size: int, longest: int = 4_000) -> Session:
-    """Return a session of about ``size`` bytes: questions, tool calls, results and answers up to ``longest`` long."""
+    """Return a session of about ``size`` bytes.
+
+    Tool results and answers have up to ``longest`` characters.
+    """
     chance = random.Random(size)
     messages: list[LLMMessage] = []
     written = 0

@@ -1,6 +1,6 @@
-"""How long a start takes: the prompt against a bare PromptSession, ``--version`` against ``python -c pass``.
+"""Start-up time, compared with a bare PromptSession and with ``python -c pass``.
 
-``python -m tests.benchmarks.startup`` prints the table; ``--quick`` takes two runs of each.
+``python -m tests.benchmarks.startup`` prints the table; ``--quick`` measures two runs of each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.homes import settle
 _BARE = 'from prompt_toolkit import PromptSession; PromptSession().prompt("> ")'
 ROOT = Path(__file__).parents[2]
 _PATIENCE = 30.0
-# The space behind it is no space on the wire: the cursor is moved over it.
+# The space after the prompt mark is sent as a cursor movement.
 _PROMPT = r"\x1b\[J(?:\x1b\[[0-9;]*m)*>"
 
 
@@ -33,7 +33,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _on_terminal(arguments: Sequence[str], home: Path, key: str, echo: str) -> Callable[[], None]:
-    """Return a run that ends when ``echo`` (a pattern) is on the screen, after ``key`` was typed where there is one."""
+    """Return a run that types ``key``, if any, and ends when ``echo`` matches."""
 
     def run() -> None:
         child = pexpect.spawn(
@@ -47,7 +47,7 @@ def _on_terminal(arguments: Sequence[str], home: Path, key: str, echo: str) -> C
             echo=False,
         )
         child.delaybeforesend = None
-        # pexpect would sleep for a tenth of a second and more, and that would count on both sides.
+        # By default pexpect sleeps for over 100 ms, which would count in both measurements.
         terminal = child.ptyproc  # type: ignore[attr-defined] # the stubs of pexpect leave it out
         terminal.delayafterclose = terminal.delayafterterminate = 0
         try:
@@ -71,10 +71,10 @@ def _command(arguments: Sequence[str], home: Path) -> Callable[[], None]:
 
 
 def run(*, quick: bool) -> list[Row]:
-    """Return the rows; every process starts in a home with nothing in it but that aloop has been there."""
+    """Return all rows. The home holds only the state of an earlier first start."""
     runs = 2 if quick else 15
     for package in ("aloop", "commands", "repl"):
-        # As an installation does: where no bytecode may be written, each start would compile all of it.
+        # Installation compiles too. Otherwise each start would compile if bytecode cannot be written.
         compileall.compile_dir(ROOT / package, quiet=1)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -83,12 +83,12 @@ def run(*, quick: bool) -> list[Row]:
         passing = _command(["-c", "pass"], home)
         prompt = [_on_terminal(arguments, home, "", _PROMPT) for arguments in (aloop, bare)]
         typed = [_on_terminal(arguments, home, "~", "~") for arguments in (aloop, bare)]
-        # Not shown before the prompt itself is there to do it.
+        # A non-ASCII key is echoed only once the prompt itself reads it.
         read = [_on_terminal(arguments, home, "é", "é") for arguments in (aloop, bare)]
         nothing = "python -c pass"
         return [
             compare("prompt on screen", prompt[0], "bare PromptSession", prompt[1], bound=1.3, runs=runs),
-            compare("a typed key answered", typed[0], "bare PromptSession", typed[1], bound=1.1, runs=runs),
+            compare("a typed key echoed", typed[0], "bare PromptSession", typed[1], bound=1.1, runs=runs),
             compare("a key read by the prompt", read[0], "bare PromptSession", read[1], bound=1.1, runs=runs),
             compare("aloop --version", _command([*aloop, "--version"], home), nothing, passing, bound=2, runs=runs),
             compare(
@@ -104,7 +104,7 @@ def run(*, quick: bool) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two runs of each")
+    parser.add_argument("--quick", action="store_true", help="measure two runs of each")
     print(table(run(quick=parser.parse_args().quick)))
 
 

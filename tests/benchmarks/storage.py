@@ -1,6 +1,6 @@
-"""How long saves, loads, lists and look-ups take, each against its floor in the same run.
+"""Time of saves, loads, lists and look-ups, each compared with a floor.
 
-``python -m tests.benchmarks.storage`` prints the table; ``--quick`` measures small sizes only, to see that it works.
+``python -m tests.benchmarks.storage`` prints the table; ``--quick`` measures only small sizes, to check that it works.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEGABYTE = 1_000_000
 
 
 def floor_save(folder: Path, data: bytes) -> None:
-    """Write the same bytes as safely as an operating system allows, and nothing else."""
+    """Write the same bytes durably, and do nothing else."""
     temporary, target = folder / "floor.tmp", folder / "floor.yaml"
     with temporary.open("wb") as file:
         file.write(data)
@@ -41,11 +41,11 @@ def floor_save(folder: Path, data: bytes) -> None:
 
 
 def measure_save(root: Path, size: int, runs: int) -> Row:
-    """Save one turn more into a session of ``size`` bytes, as a shell does after each answer."""
+    """Add a turn to a session of ``size`` bytes, as a shell does after each answer."""
     stored = YamlBackend(root).create(conversation(size))
     session = stored.session
     manager = asyncio.run(MemoryManager.from_session(session.id, sessions_dir=root))
-    turn = (LLMMessage("user", "And then?"), LLMMessage("assistant", "Then we go on.\nAnd on.\n"))
+    turn = (LLMMessage("user", "And then?"), LLMMessage("assistant", "Then we stop.\nAnd rest.\n"))
 
     def ours() -> None:
         manager._conversation.messages += turn
@@ -67,14 +67,14 @@ def measure_save(root: Path, size: int, runs: int) -> Row:
 
 
 def wait_for_threads() -> None:
-    """Wait until the disk has taken back the version that a save has replaced."""
+    """Wait for the threads that free the replaced version of a file."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
             thread.join()
 
 
 def measure_load(root: Path, size: int, runs: int) -> Row:
-    """Load a session as ``from_session`` does, against PyYAML's C loader on the same file."""
+    """Compare ``from_session`` with PyYAML's C loader on the same file."""
     stored = YamlBackend(root).create(conversation(size))
     path, identity = stored.path, stored.session.id
 
@@ -88,7 +88,7 @@ def measure_load(root: Path, size: int, runs: int) -> Row:
 
 
 def fill(root: Path, count: int) -> list[str]:
-    """Make ``count`` sessions of about 20 KB; return their ids."""
+    """Create ``count`` sessions of about 20 KB and return their IDs."""
     root.mkdir(parents=True, exist_ok=True)
     template = conversation(18_000)
     ids = []
@@ -103,7 +103,7 @@ def fill(root: Path, count: int) -> list[str]:
 
 
 def bare_listing(root: Path) -> int:
-    """Stat each session file and read its first 512 bytes: no listing that looks at the files does less."""
+    """Stat each session file and read 512 bytes, the least any listing has to do."""
     read = 0
     with os.scandir(root) as entries:
         for entry in entries:
@@ -120,8 +120,8 @@ def measure_lists(root: Path, count: int, runs: int) -> list[Row]:
     ids = fill(root, count)
     against = "scandir + stat + 512 bytes of each"
 
-    def row(what: str, work: Callable[[], object]) -> Row:
-        return compare(f"{what}, {count:,} sessions", work, against, lambda: bare_listing(root), bound=3, runs=runs)
+    def row(name: str, work: Callable[[], object]) -> Row:
+        return compare(f"{name}, {count:,} sessions", work, against, lambda: bare_listing(root), bound=3, runs=runs)
 
     def find_hundred() -> None:
         for identity in ids[:: max(1, count // 100)][:100]:
@@ -136,7 +136,7 @@ def measure_lists(root: Path, count: int, runs: int) -> list[Row]:
 
 
 def run(*, quick: bool) -> list[Row]:
-    """Return all rows; ``quick`` measures small sizes in few runs."""
+    """Return all rows; ``quick`` measures small sizes and few runs."""
     sizes = (20_000, 200_000) if quick else (20_000, 200_000, MEGABYTE, 10 * MEGABYTE, 50 * MEGABYTE)
     runs = 2 if quick else 7
     rows = []

@@ -1,4 +1,4 @@
-"""Shells for the tests of this folder; each is ended when its test is."""
+"""Fixtures that open shells and close them after the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Open = Callable[..., Shell]
 
 @pytest.fixture
 def shell() -> Iterator[Open]:
-    """Return a function that opens a shell with the offline provider and waits for its prompt."""
+    """Return a function that opens a shell with the offline model at its prompt."""
     with ExitStack() as shells:
 
         def open_shell(*arguments: str, **options: int) -> Shell:
@@ -28,7 +28,7 @@ def shell() -> Iterator[Open]:
 
 @pytest.fixture
 def shell_with_key(stub: StubServer) -> Iterator[Open]:
-    """Return a function that opens a shell which talks to the stub, and waits for its prompt."""
+    """Return a function that opens a shell connected to the stub at its prompt."""
     with ExitStack() as shells:
 
         def open_shell(*arguments: str) -> Shell:

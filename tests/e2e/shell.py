@@ -1,4 +1,4 @@
-"""The complete program on a pseudo-terminal of fixed size, seen as a person sees it: as a rendered screen."""
+"""The complete program on a pseudo-terminal, with its output rendered as a screen."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ import pyte
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
-"""Seconds to wait for what must come; never reached when all is well."""
+"""Seconds to wait for expected output; only a failing test waits this long."""
 
 
 class Shell:
-    """One run of aloop; a context manager that leaves no process behind."""
+    """One run of aloop, ended on exit from its context."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Shell:
             dimensions=(rows, columns),
             timeout=patience,
         )
-        # pexpect waits this long before each write, for programs that turn the echo off late; ours reads raw.
+        # pexpect delays each write for programs that turn off echo late. aloop does not need that.
         self.process.delaybeforesend = None
 
     def __enter__(self) -> Shell:
@@ -72,36 +72,36 @@ class Shell:
         self.process.send(text + "\r")
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size; this one cuts its rows, and breaks none anew."""
+        """Resize the terminal. The rendered screen cuts rows and does not rewrap them."""
         self._screen.resize(rows, columns)
         self.process.setwinsize(rows, columns)
 
     def screen(self) -> str:
-        """Return what is on the screen now, without trailing space."""
+        """Return the current screen without trailing spaces."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
 
     def scrollback(self) -> str:
-        """Return all that was printed: what has scrolled away, and the screen below it."""
+        """Return the lines that scrolled off followed by the current screen."""
         gone = ("".join(row[x].data for x in range(self._screen.columns)).rstrip() for row in self._screen.history.top)
         return "\n".join([*gone, self.screen()])
 
     def wait_for(self, text: str) -> None:
-        """Read until ``text`` is on the screen or has been."""
+        """Read until ``text`` is on the screen or in the scrollback."""
         self.wait_until(lambda: text in self.scrollback(), f"{text!r} to appear")
 
     def wait_for_prompt(self) -> None:
-        """Read until an empty prompt waits for input, with nothing going on."""
+        """Read until the shell is idle at an empty prompt."""
         self.wait_until(lambda: self._has_idle_prompt(), "an empty prompt")
 
     def wait_until(self, holds: Callable[[], bool], what: str, patience: float = 0.0) -> None:
-        """Read until ``holds`` does; fails with the end of the screen when it never comes to it."""
+        """Read until ``holds`` returns True, or fail with the last lines of the screen."""
         deadline = time.monotonic() + (patience or self._patience)
         while not holds():
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")
 
     def send_unread(self, lines: str) -> None:
-        """Type ``lines``, each ended by Enter, while nobody reads; returns when they could be read."""
+        """Type whole ``lines`` that the program does not read yet; wait for the buffer."""
         tty = os.open(_name_of(self.process.child_fd), os.O_RDONLY | os.O_NOCTTY)
         try:
             self.send(lines)
@@ -114,27 +114,27 @@ class Shell:
         deadline = time.monotonic() + self._patience
         while self._read():
             if time.monotonic() > deadline:
-                raise AssertionError(f"waited for the end; the screen ends with:\n{self._tail()}")
+                raise AssertionError(f"waited for exit; the screen ends with:\n{self._tail()}")
         self.process.wait()
         code: int | None = self.process.exitstatus
         return -int(self.process.signalstatus or 0) if code is None else code
 
     def hang_up(self) -> None:
-        """Close the terminal under the program, as closing its window does, and wait for its end."""
+        """Close the terminal, as closing a window does, and wait for the exit."""
         terminal = self.process.ptyproc  # type: ignore[attr-defined] # the stubs of pexpect leave it out
         terminal.fileobj.close()
         terminal.wait()
 
     def close(self) -> None:
-        """End the program, whatever it does."""
+        """Kill the program if it still runs."""
         try:
             self.process.close(force=True)
         except pexpect.ExceptionPexpect:
-            # It was killed, but on a busy machine that may take longer than pexpect waits.
+            # On a busy machine, the killed program may take longer to exit than pexpect waits.
             self.process.ptyproc.wait()  # type: ignore[attr-defined] # the stubs of pexpect leave it out
 
     def _read(self) -> bool:
-        """Render what has come, waiting a little for more; False at the end of the program."""
+        """Render available output after a short wait. Return False at the end of output."""
         try:
             data = self.process.read_nonblocking(65_536, timeout=0.05)
         except pexpect.TIMEOUT:
@@ -146,7 +146,7 @@ class Shell:
         return True
 
     def _has_idle_prompt(self) -> bool:
-        # Above the prompt of a busy shell stands what it is doing, or the line it has just taken.
+        # A busy shell shows its activity or the submitted line above the prompt.
         lines = self.screen().splitlines()
         return lines[-3:-1] == ["", ">"] and "message" in lines[-1]
 
@@ -155,7 +155,7 @@ class Shell:
 
 
 def _name_of(terminal: int) -> bytes:
-    """Return the path of the terminal whose near end this is; ``os.ptsname`` comes with Python 3.13."""
+    """Return the path of the terminal; ``os.ptsname`` needs Python 3.13."""
     ptsname = ctypes.CDLL(None).ptsname
     ptsname.restype = ctypes.c_char_p
     path: bytes = ptsname(terminal)
@@ -163,6 +163,6 @@ def _name_of(terminal: int) -> bytes:
 
 
 def unread(tty: int) -> int:
-    """Return how many bytes of whole lines could be read."""
+    """Return the number of bytes that can be read in complete lines."""
     count: int = struct.unpack("i", fcntl.ioctl(tty, termios.FIONREAD, b"\0" * 4))[0]
     return count

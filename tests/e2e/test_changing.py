@@ -1,4 +1,4 @@
-"""The complete program on a real pseudo-terminal, with the offline provider: what was said is changed."""
+"""Commands that change the conversation, on a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.saved_sessions import FIRST, save
 
 SESSIONS = Path(".aloop/sessions")
 
-# Breaks the text in its first run, and mends it in its second; tells each time where it was sent.
+# Breaks the YAML on the first run, repairs it on the second, and prints the requested line each time.
 EDITOR = """\
 import pathlib, sys
 place, path = sys.argv[-2], pathlib.Path(sys.argv[-1])
@@ -23,7 +23,7 @@ print("edited at", place, flush=True)
 """
 
 
-def test_undo_gives_the_text_back_and_redo_the_turn_also_after_a_restart(shell: Open) -> None:
+def test_undo_restores_the_prompt_text_and_redo_restores_the_turn_after_a_restart(shell: Open) -> None:
     aloop = shell()
     aloop.send_line("remember the blue door")
     aloop.wait_for("2 messages")
@@ -50,7 +50,7 @@ def test_undo_gives_the_text_back_and_redo_the_turn_also_after_a_restart(shell: 
     again.wait_for("6 messages")
 
 
-def test_edit_opens_a_broken_draft_again_until_it_is_a_session(
+def test_edit_reopens_an_invalid_draft_until_it_is_a_valid_session(
     shell: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = tmp_path / "vim"
@@ -72,7 +72,9 @@ def test_edit_opens_a_broken_draft_again_until_it_is_a_session(
     assert path.read_text() == before.replace("It is", "It was")
 
 
-def test_an_editor_that_is_not_there_is_one_clear_line(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edit_with_a_missing_editor_reports_it_and_changes_nothing(
+    shell: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VISUAL", "no-such-editor")
     save(SESSIONS, FIRST)
     aloop = shell("--resume")
@@ -81,7 +83,7 @@ def test_an_editor_that_is_not_there_is_one_clear_line(shell: Open, monkeypatch:
     aloop.wait_for("Nothing was changed.")
 
 
-def test_messages_are_skipped_and_a_fork_goes_on_without_them(shell: Open) -> None:
+def test_fork_continues_without_skipped_messages(shell: Open) -> None:
     path = save(SESSIONS, FIRST)
     aloop = shell("--resume")
     aloop.send_line("/skip 2")

@@ -1,4 +1,4 @@
-"""Consent in the complete program: at the prompt of a real terminal, and where nobody can be asked."""
+"""Permission requests at a real terminal, and in runs without one."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def task(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def ask(shell: Shell, line: str) -> None:
-    """Enter ``line`` and wait for the question that it leads to."""
+    """Enter ``line`` and wait for the permission prompt."""
     shell.wait_for_prompt()
     shell.send_line(line)
     shell.wait_until(lambda: "\nallow?\n" in shell.screen(), "the question")
 
 
-def test_a_file_is_written_once_its_diff_was_seen() -> None:
+def test_write_file_writes_after_the_diff_is_approved() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: hello")
         assert "  +hello\n" in shell.screen()
@@ -43,7 +43,7 @@ def test_a_file_is_written_once_its_diff_was_seen() -> None:
         assert Path("notes.txt").read_text() == "hello\n"
 
 
-def test_a_no_leaves_everything_as_it_was() -> None:
+def test_denied_command_does_not_run() -> None:
     with Shell() as shell:
         ask(shell, "run touch made")
         shell.send_line("n I would rather not")
@@ -52,7 +52,7 @@ def test_a_no_leaves_everything_as_it_was() -> None:
         assert not Path("made").exists()
 
 
-def test_ctrl_c_in_a_command_ends_it_whole() -> None:
+def test_ctrl_c_during_a_command_kills_its_process_group() -> None:
     with Shell() as shell:
         ask(shell, "run sh -c 'echo $$ > child; echo started; exec sleep 1000' & wait")
         shell.send_line("y")
@@ -65,7 +65,7 @@ def test_ctrl_c_in_a_command_ends_it_whole() -> None:
         assert not is_running(child)
 
 
-def test_a_terminal_that_goes_away_at_the_question_grants_nothing() -> None:
+def test_hangup_at_a_permission_prompt_grants_nothing() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: hello")
         shell.process.kill(signal.SIGHUP)
@@ -73,7 +73,7 @@ def test_a_terminal_that_goes_away_at_the_question_grants_nothing() -> None:
     assert not Path("notes.txt").exists()
 
 
-def test_a_resumed_session_asks_anew_for_what_was_granted_before() -> None:
+def test_resumed_session_does_not_keep_granted_permissions() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: one")
         shell.send_line("a")
@@ -86,7 +86,7 @@ def test_a_resumed_session_asks_anew_for_what_was_granted_before() -> None:
     assert Path("notes.txt").read_text() == "one\n"
 
 
-def test_a_task_is_refused_what_it_would_have_to_ask_for() -> None:
+def test_task_denies_a_tool_that_needs_permission() -> None:
     done = task("write notes.txt: hello")
     assert (
         "Refused: write_file notes.txt (new, 1 line). No one can be asked for permission in this run; --allow write"
@@ -95,7 +95,7 @@ def test_a_task_is_refused_what_it_would_have_to_ask_for() -> None:
     assert not Path("notes.txt").exists()
 
 
-def test_a_task_may_do_what_allow_names_and_nothing_else() -> None:
+def test_task_allow_option_grants_only_the_named_permissions() -> None:
     assert "Done." in task("write notes.txt: hello", "--allow", "write").stdout
     assert Path("notes.txt").read_text() == "hello\n"
     assert "--allow shell" in task("run touch made", "--allow", "write,outside").stderr
@@ -103,20 +103,20 @@ def test_a_task_may_do_what_allow_names_and_nothing_else() -> None:
     assert "--allow outside" in task("read /etc/hostname", "--allow", "write,shell").stderr
 
 
-def test_a_task_shows_what_a_command_prints_and_how_it_ended() -> None:
+def test_task_shows_command_output_and_exit_code() -> None:
     done = task("run echo out; echo err >&2; exit 3", "--allow", "shell")
     assert "out\nerr\n● run_shell echo out; echo err >&2; exit 3" in done.stderr
     assert "→ exit code 3" in done.stderr
     assert "failed for" in done.stdout
 
 
-def test_an_unknown_permission_is_wrong_usage() -> None:
+def test_unknown_permission_is_a_usage_error() -> None:
     done = task("hello", "--allow", "write,everything")
     assert done.returncode == 2
     assert "'everything' is not one of write, shell, outside" in done.stderr
 
 
-def test_without_a_terminal_lines_are_refused_what_they_would_have_to_ask_for() -> None:
+def test_piped_lines_without_a_terminal_are_denied_permission() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "aloop"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -1,4 +1,4 @@
-"""Keys typed while aloop is still starting: each is in the prompt, once, and means what it means there."""
+"""Keys typed during start-up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.e2e.shell import Shell
 _PAINTED = "offline · new session · 0 messages".encode()
 
 
-def test_no_key_typed_during_the_start_is_lost_or_shown_twice() -> None:
+def test_keys_typed_during_startup_appear_exactly_once() -> None:
     typed = "I type on and on"
     with Shell() as shell:
         shell.wait_until(lambda: _PAINTED in shell.raw, "the first paint")
@@ -21,7 +21,7 @@ def test_no_key_typed_during_the_start_is_lost_or_shown_twice() -> None:
     assert sum(typed in line for line in screen) == 1
 
 
-def test_enter_and_ctrl_c_during_the_start_do_what_they_do_at_the_prompt() -> None:
+def test_enter_and_ctrl_c_during_startup_act_as_at_the_prompt() -> None:
     with Shell() as shell:
         shell.wait_until(lambda: _PAINTED in shell.raw, "the first paint")
         shell.send("not this\x03What is 6*7?\r")

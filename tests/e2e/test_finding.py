@@ -1,4 +1,4 @@
-"""Finding a conversation from the prompt, on a real pseudo-terminal."""
+"""Search, completion and listing of sessions, on a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.saved_sessions import FIRST, SECOND, save
 SESSIONS = Path(".aloop/sessions")
 
 
-def test_what_was_said_is_found_and_resumed_at_its_place(shell: Open) -> None:
+def test_search_finds_a_message_and_resume_shows_it_in_context(shell: Open) -> None:
     save(SESSIONS, FIRST, day=1, says="About the weather\nin Zanzibar")
     save(SESSIONS, SECOND, day=2, says="About the sea")
     aloop = shell()
@@ -26,13 +26,13 @@ def test_what_was_said_is_found_and_resumed_at_its_place(shell: Open) -> None:
     assert "1  About the weather\n   in Zanzibar\n2  ● calculator 2+2" in aloop.screen()
 
 
-def test_tab_finds_a_session_by_the_words_of_its_title(shell: Open) -> None:
+def test_tab_completes_a_session_by_words_of_its_title(shell: Open) -> None:
     save(SESSIONS, FIRST, day=1, says="About the weather")
     save(SESSIONS, SECOND, day=2, says="About the sea")
     aloop = shell()
     aloop.wait_for("0 messages")
     aloop.send("/resume wea abo")
-    # The messages are counted once the session is offered.
+    # Messages are counted only for sessions that completion offers.
     aloop.wait_for(" a1b2c3d4  2025-01-01      4  About the weather")
     assert "About the sea" not in aloop.screen()
     aloop.send("\t")
@@ -41,7 +41,7 @@ def test_tab_finds_a_session_by_the_words_of_its_title(shell: Open) -> None:
     aloop.wait_for("Resumed a1b2c3d4")
 
 
-def test_tab_finds_a_deleted_session_for_restore(shell: Open) -> None:
+def test_tab_completes_a_deleted_session_for_restore(shell: Open) -> None:
     save(SESSIONS, FIRST, says="About the weather")
     aloop = shell()
     aloop.send_line("/delete a1b2")
@@ -55,7 +55,7 @@ def test_tab_finds_a_deleted_session_for_restore(shell: Open) -> None:
     aloop.wait_for("Restored a1b2c3d4")
 
 
-def test_history_reads_like_a_chat(shell: Open) -> None:
+def test_history_shows_numbered_wrapped_messages(shell: Open) -> None:
     save(SESSIONS, FIRST, says="wonderful " * 20)
     aloop = shell()
     aloop.send_line("/history a1b2")
@@ -69,7 +69,7 @@ def test_history_reads_like_a_chat(shell: Open) -> None:
     assert "3    → 4" in shown
 
 
-def test_rows_of_a_long_history_are_paged_from_the_first_on(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_session_list_opens_in_the_pager_at_the_first_row(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", "less -R")
     for number in range(60):
         save(SESSIONS, f"{number:08}-5678-40ab-8def-1234567890ab", day=number % 31 + 1)

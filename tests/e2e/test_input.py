@@ -1,4 +1,4 @@
-"""What a person puts in besides text, on a real pseudo-terminal: commands, editors, pastes."""
+"""Shell commands, editors, pastes and attachments, on a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stub.parts import Answer, ToolUse
 from tests.stub.server import StubServer
 
 
-def test_a_command_prints_as_it_runs_and_ctrl_c_ends_it(shell: Open) -> None:
+def test_shell_command_streams_output_and_ctrl_c_ends_it(shell: Open) -> None:
     aloop = shell()
     aloop.send_line("!trap '' TERM; printf 'begun\\n\\033]0;title\\007'; while :; do sleep 0.1; done")
     aloop.wait_for("begun\n")
@@ -26,7 +26,7 @@ def test_a_command_prints_as_it_runs_and_ctrl_c_ends_it(shell: Open) -> None:
     aloop.wait_for("2 messages")
 
 
-def test_a_command_with_two_marks_has_the_terminal(shell: Open) -> None:
+def test_double_bang_command_gets_the_terminal(shell: Open) -> None:
     aloop = shell()
     aloop.send_line("!!test -t 0 && read -p 'your name: ' name && echo \"hello $name\"")
     aloop.wait_for("\nyour name:")
@@ -41,7 +41,7 @@ def test_a_command_with_two_marks_has_the_terminal(shell: Open) -> None:
     aloop.wait_for_prompt()
 
 
-def test_the_editor_opens_the_line_and_ctrl_c_in_it_is_its_own(
+def test_editor_opens_the_prompt_text_and_handles_ctrl_c_itself(
     shell: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = tmp_path / "editor"
@@ -65,8 +65,8 @@ def test_the_editor_opens_the_line_and_ctrl_c_in_it_is_its_own(
     assert "0 messages" in aloop.screen()
 
 
-def test_ctrl_c_does_not_wait_for_a_tool_that_will_not_end(stub: StubServer) -> None:
-    """The limit is 100 ms; what is asserted is far from the two seconds that the tool's own end takes."""
+def test_ctrl_c_does_not_wait_for_a_tool_that_ignores_sigterm(stub: StubServer) -> None:
+    """Assert a bound far below the 2 s that ending the tool takes (target: 100 ms)."""
     command = "trap '' TERM; echo begun; while :; do sleep 0.1; done"
     stub.script(Answer("Let me see.", ToolUse("run_shell", {"command": command})))
     with Shell("--allow", "shell", env=stub.env) as aloop:
@@ -81,7 +81,7 @@ def test_ctrl_c_does_not_wait_for_a_tool_that_will_not_end(stub: StubServer) -> 
         aloop.wait_for_prompt()
 
 
-def test_at_60_columns_completion_and_attachments_fit(shell: Open) -> None:
+def test_completion_and_attachments_fit_60_columns(shell: Open) -> None:
     Path("a file with quite a long name, for sixty columns.txt").write_text("text\n")
     aloop = shell(columns=60)
     aloop.send("see @a\t")

@@ -1,4 +1,4 @@
-"""The model on this machine, in the complete program: with a stand-in for the engine, but a real child and terminal."""
+"""The local model with a fake engine, in a real child process and terminal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def test_it_answers_where_there_is_no_key_and_ends_with_the_shell(shell: Open, data_dir: Path) -> None:
+def test_local_model_answers_without_a_key_and_exits_with_the_shell(shell: Open, data_dir: Path) -> None:
     install_fake(data_dir)
     aloop = shell()
     assert "local · SmolLM2-135M · new session" in aloop.screen()
     aloop.send_line("hello")
     aloop.wait_for("often wrong, and without tools")
     aloop.wait_for("2 messages")
+    aloop.wait_for_prompt()
     [child] = children_of(aloop.pid)
     [saved] = Path(".aloop/sessions").glob("*/session.yaml")
     assert "model: local:SmolLM2-135M" in saved.read_text()
@@ -33,7 +34,7 @@ def test_it_answers_where_there_is_no_key_and_ends_with_the_shell(shell: Open, d
     wait_until_gone(child)
 
 
-def test_the_prompt_is_there_while_it_loads_and_waiting_for_it_can_be_stopped(
+def test_prompt_is_usable_while_the_local_model_loads_and_ctrl_c_stops_the_wait(
     shell: Open, data_dir: Path, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "gate")
@@ -43,15 +44,14 @@ def test_the_prompt_is_there_while_it_loads_and_waiting_for_it_can_be_stopped(
     aloop.wait_for("loading SmolLM2-135M · ")
     aloop.send("\x03")
     aloop.wait_for("Stopped before any answer arrived.")
-    (tmp_path / "gate").write_text("go on")
+    (tmp_path / "gate").write_text("continue")
     aloop.wait_for("> hello")
     aloop.send("\r")
     aloop.wait_for("2 messages")
 
 
-def test_another_model_can_be_chosen_and_comes_back_with_its_session(
-    shell: Open, data_dir: Path, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_chosen_local_model_is_restored_with_its_session(shell: Open, data_dir: Path, tmp_path: Path) -> None:
     install_fake(data_dir)
     own = write_weights(tmp_path / "Own-7B.gguf", takes_tools=True)
     aloop = shell("--model", "offline")
@@ -71,7 +71,7 @@ def test_another_model_can_be_chosen_and_comes_back_with_its_session(
     assert "local · Own-7B" in again.screen()
 
 
-def test_the_first_start_asks_once_who_shall_answer(shell: Open, private_home: Path) -> None:
+def test_first_start_asks_once_for_a_model(shell: Open, private_home: Path) -> None:
     (private_home / ".local/state/aloop/first-choice").unlink()
     with Shell() as first:
         first.wait_for("1, 2 or 3 [3]:")
@@ -81,7 +81,7 @@ def test_the_first_start_asks_once_who_shall_answer(shell: Open, private_home: P
     assert "Which model should answer?" not in shell().scrollback()
 
 
-def test_who_leaves_at_that_question_leaves(private_home: Path) -> None:
+def test_ctrl_d_at_the_first_start_question_exits(private_home: Path) -> None:
     (private_home / ".local/state/aloop/first-choice").unlink()
     with Shell() as aloop:
         aloop.wait_for("1, 2 or 3 [3]:")
@@ -89,7 +89,7 @@ def test_who_leaves_at_that_question_leaves(private_home: Path) -> None:
         assert aloop.wait_for_exit() == 0
 
 
-def test_a_task_asks_nobody(private_home: Path) -> None:
+def test_task_does_not_ask_the_first_start_question(private_home: Path) -> None:
     (private_home / ".local/state/aloop/first-choice").unlink()
     with Shell("--task", "hello") as aloop:
         assert aloop.wait_for_exit() == 0

@@ -1,4 +1,4 @@
-"""What stands on a real terminal in the end: each word once, whatever happened to the terminal meanwhile."""
+"""Final terminal contents after resizes, and with the plain prompt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = [f"word{number:02}" for number in range(40)]
 PROSE = " ".join(WORDS)
 
 
-def test_a_resize_in_mid_answer_leaves_each_word_once(stub: StubServer) -> None:
+def test_resize_during_an_answer_leaves_each_word_once(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text(PROSE, gate, " and the end."))
     with Shell(env=stub.env | {"TERM": "linux"}, columns=100) as aloop:
@@ -30,7 +30,7 @@ def test_a_resize_in_mid_answer_leaves_each_word_once(stub: StubServer) -> None:
         aloop.send_line("Tell me")
         aloop.wait_for(WORDS[-1])
         aloop.resize(60, 24)
-        # 8 words are in a row of 59 cells: the rows have been drawn anew.
+        # A row of 59 cells holds 8 words, so this row was wrapped after the resize.
         aloop.wait_until(lambda: " ".join(WORDS[:8]) in aloop.screen().splitlines(), "the narrower rows")
         gate.open()
         aloop.wait_for("the end.")
@@ -39,7 +39,7 @@ def test_a_resize_in_mid_answer_leaves_each_word_once(stub: StubServer) -> None:
 
 
 class Tmux:
-    """A server of its own with one window, of 100 columns."""
+    """A private tmux server with one window of 100 columns."""
 
     def __init__(self, command: str, socket: Path) -> None:
         self._socket = socket
@@ -56,7 +56,7 @@ class Tmux:
         self._run("resize-window", "-x", str(columns), "-y", "24")
 
     def text(self) -> str:
-        """Return all that was printed, rows that tmux broke joined again."""
+        """Return the whole output, with rows that tmux wrapped joined again."""
         return self._run("capture-pane", "-J", "-p", "-S", "-")
 
     def wait_until(self, holds: Callable[[str], bool]) -> str:
@@ -71,7 +71,7 @@ class Tmux:
 
 @pytest.fixture
 def tmux(stub: StubServer, tmp_path: Path) -> Iterator[Tmux]:
-    """aloop in tmux, which breaks rows anew as most terminals do, below enough text to fill the screen."""
+    """aloop in tmux, which rewraps rows on resize, below a screenful of text."""
     env = {"PYTHONPATH": str(ROOT), "HOME": os.environ["HOME"], **stub.env}
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
     window = Tmux(f"seq 30; {settings} {shlex.quote(sys.executable)} -m aloop", tmp_path / "tmux")
@@ -79,8 +79,9 @@ def tmux(stub: StubServer, tmp_path: Path) -> Iterator[Tmux]:
     window.close()
 
 
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux")
-def test_a_terminal_that_breaks_rows_anew_keeps_no_copies_of_them(tmux: Tmux, stub: StubServer) -> None:
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_terminal_that_rewraps_rows_shows_each_word_once(tmux: Tmux, stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text(PROSE, gate, " and the end."))
     tmux.wait_until(lambda text: "0 messages" in text)
@@ -95,7 +96,7 @@ def test_a_terminal_that_breaks_rows_anew_keeps_no_copies_of_them(tmux: Tmux, st
     assert [word for word in text.split() if word.startswith("word")] == WORDS
 
 
-def test_the_plain_prompt_draws_nothing_and_asks_in_lines(stub: StubServer) -> None:
+def test_plain_prompt_sends_no_escape_sequences_and_asks_in_lines(stub: StubServer) -> None:
     call = ToolUse("write_file", {"path": "notes.txt", "content": "\x1b[31mred\n"})
     stub.script(Answer(PAYLOADS["title"], call), PAYLOADS["clipboard"])
     with Shell("--plain", env=stub.env) as aloop:

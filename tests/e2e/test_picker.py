@@ -1,4 +1,4 @@
-"""The picker on a real pseudo-terminal: at three sizes, in a window that changes, and where nothing can be drawn."""
+"""The session picker at several sizes, after resizes and on a dumb terminal."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def fill(count: int) -> None:
 
 
 def rows(aloop: Shell) -> list[str]:
-    """Return the ids in the rows on the screen."""
+    """Return the session IDs listed on the screen."""
     return [row[4:12] for row in aloop.screen().splitlines() if row[14:21] == "2025-01"]
 
 
 @pytest.mark.parametrize(
     ("columns", "height", "listed", "left"), [(80, 24, 10, 20), (60, 20, 8, 15), (120, 40, 18, 20)]
 )
-def test_it_fits_the_screen_and_goes_without_a_trace(
+def test_picker_fits_the_screen_and_disappears_on_escape(
     shell: Open, columns: int, height: int, listed: int, left: int
 ) -> None:
     fill(25)
@@ -42,7 +42,7 @@ def test_it_fits_the_screen_and_goes_without_a_trace(
     aloop.send("\x1b[F")
     aloop.wait_until(lambda: rows(aloop)[-1:] == ["00000001"], "the oldest")
     aloop.send("number 7")
-    aloop.wait_until(lambda: rows(aloop)[:1] == ["00000007"], "what fits")
+    aloop.wait_until(lambda: rows(aloop)[:1] == ["00000007"], "the filtered rows")
     aloop.send("\x1b")
     aloop.wait_for_prompt()
     assert "find:" not in aloop.screen()
@@ -50,7 +50,7 @@ def test_it_fits_the_screen_and_goes_without_a_trace(
     assert aloop.scrollback().count("#  id ") == 1
 
 
-def test_a_window_that_changes_leaves_one_picker(shell: Open) -> None:
+def test_resize_leaves_a_single_picker(shell: Open) -> None:
     fill(25)
     aloop = shell(columns=80, rows=24)
     aloop.send_line("/resume")
@@ -64,7 +64,7 @@ def test_a_window_that_changes_leaves_one_picker(shell: Open) -> None:
     aloop.wait_for_prompt()
 
 
-def test_a_dumb_terminal_gets_the_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_on_a_dumb_terminal_prints_only_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     fill(2)
     with Shell(env={"TERM": "dumb"}) as aloop:
         aloop.wait_for(">")

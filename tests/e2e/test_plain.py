@@ -1,4 +1,4 @@
-"""Tests of the plain shell on a real terminal."""
+"""The plain prompt on a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_python(code: str) -> str:
     return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
 
 
-def test_text_typed_before_a_question_does_not_answer_it(stub: StubServer) -> None:
+def test_text_typed_before_a_permission_prompt_does_not_answer_it(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
@@ -45,7 +45,7 @@ def test_text_typed_before_a_question_does_not_answer_it(stub: StubServer) -> No
         assert not Path("notes.txt").exists()
 
 
-def test_dumb_terminal_asks_about_typed_ahead_text_and_prints_returned_text(stub: StubServer) -> None:
+def test_dumb_terminal_offers_typed_ahead_text_and_prints_undone_text(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Answer(Text("Well\n", gate), WRITE), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
@@ -63,7 +63,7 @@ def test_dumb_terminal_asks_about_typed_ahead_text_and_prints_returned_text(stub
         aloop.wait_for("Text to enter again:\nwrite it\n>")
 
 
-def test_editor_and_other_programs_get_the_terminal(stub: StubServer) -> None:
+def test_editor_and_double_bang_command_get_the_terminal(stub: StubServer) -> None:
     rename = run_python(
         "import sys; p = sys.argv[-1]; t = open(p).read(); open(p, 'w').write(t.replace('Well', 'Ill'))"
     )
@@ -76,17 +76,17 @@ def test_editor_and_other_programs_get_the_terminal(stub: StubServer) -> None:
         aloop.wait_for("Edited: 1 message changed.\n>")
         assert "Ill" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
         Path("ask.py").write_text(ASKING)
-        # exec: some shells exit after the program if they got Ctrl-C too.
+        # exec, because a shell around the program could also be ended by Ctrl-C.
         aloop.send_line(f"!!exec {shlex.quote(sys.executable)} ask.py")
         aloop.wait_for("\nhere")
-        # Ctrl-C goes to the program, and aloop waits for its end.
+        # Ctrl-C goes to the program, and aloop waits for the program to exit.
         aloop.send("\x03")
         aloop.wait_for("who?")
         aloop.send_line("me")
         aloop.wait_for("I am me\n>")
 
 
-def test_continued_line_is_returned_by_undo_and_kept_in_the_history(stub: StubServer) -> None:
+def test_multiline_input_is_sent_restored_by_undo_and_kept_in_history(stub: StubServer) -> None:
     stub.script("Well")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -105,7 +105,7 @@ def test_continued_line_is_returned_by_undo_and_kept_in_the_history(stub: StubSe
 
 
 @pytest.mark.parametrize("is_asking", [False, True])
-def test_sigterm_during_a_turn_saves_it_and_exits(stub: StubServer, is_asking: bool) -> None:
+def test_sigterm_during_a_turn_saves_the_partial_answer(stub: StubServer, is_asking: bool) -> None:
     stub.script(Answer("Well", WRITE) if is_asking else Text("Well\n", Gate()))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -119,7 +119,7 @@ def test_sigterm_during_a_turn_saves_it_and_exits(stub: StubServer, is_asking: b
         assert not Path("notes.txt").exists()
 
 
-def test_text_typed_during_an_answer_appears_only_on_the_next_line(stub: StubServer) -> None:
+def test_text_typed_during_an_answer_appears_only_on_the_next_prompt(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well\nnow", gate), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
@@ -134,7 +134,7 @@ def test_text_typed_during_an_answer_appears_only_on_the_next_line(stub: StubSer
         aloop.wait_for("> and then?\nAs you wish.\n>")
 
 
-def test_typed_text_has_priority_over_returned_text(stub: StubServer) -> None:
+def test_typed_ahead_text_replaces_an_unanswered_text_on_the_prompt(stub: StubServer) -> None:
     stub.script(Text(Gate(), "Well"))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -145,7 +145,7 @@ def test_typed_text_has_priority_over_returned_text(stub: StubServer) -> None:
         aloop.wait_for("Text to enter again:\nHi\n> and then")
 
 
-def test_ctrl_c_during_an_answer_keeps_typed_text(stub: StubServer) -> None:
+def test_ctrl_c_during_an_answer_keeps_typed_ahead_text(stub: StubServer) -> None:
     stub.script(Text("Well\n", Gate()))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -156,7 +156,7 @@ def test_ctrl_c_during_an_answer_keeps_typed_text(stub: StubServer) -> None:
         aloop.wait_for("is kept.\n> and then")
 
 
-def test_ctrl_c_on_a_line_does_not_stop_the_next_turn(stub: StubServer) -> None:
+def test_ctrl_c_at_the_prompt_does_not_cancel_the_next_turn(stub: StubServer) -> None:
     stub.script("As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
@@ -168,7 +168,7 @@ def test_ctrl_c_on_a_line_does_not_stop_the_next_turn(stub: StubServer) -> None:
         aloop.wait_for("> Hi\nAs you wish.\n>")
 
 
-def test_dumb_terminal_shows_typed_ahead_text_and_waits_for_enter(stub: StubServer) -> None:
+def test_dumb_terminal_sends_typed_ahead_text_only_after_enter(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well", gate), "As you wish.")
     with Shell(env=stub.env | {"TERM": "dumb"}) as aloop:
@@ -225,9 +225,9 @@ def test_signal_at_the_prompt_restores_the_terminal_and_keeps_the_draft(number: 
         aloop.wait_for(">")
         aloop.send("a draft")
         aloop.wait_for("a draft")
-        # Without a parent shell the process is not stopped, but the line is printed again.
+        # Without a parent shell the program is not stopped, but it abandons the line and draws it again.
         aloop.send("\x1a")
-        aloop.wait_until(lambda: aloop.raw.count(b"> ") == 2, "the line printed again")
+        aloop.wait_until(lambda: aloop.raw.count(b"> ") == 2, "the prompt to be drawn again")
         aloop.send("ed")
         aloop.wait_for("> a drafted")
         os.kill(aloop.pid, number)

@@ -1,6 +1,6 @@
-"""A conversation with the real small model, through the real program, on a real terminal.
+"""A conversation with the real local model on a pseudo-terminal.
 
-Needs what ``aloop local install`` fetches, in the folder that ALOOP_DATA_DIR names: .ci/run has it there.
+ALOOP_DATA_DIR must name a folder filled by ``aloop local install``, as .ci/run does.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from aloop.memory import MemoryManager, SessionLibrary
 from tests.e2e.shell import Shell
 from tests.processes import children_of, wait_until_gone
 
-# Read now: no test sees it in its own environment.
+# Read at import: a fixture removes it from the environment of each test.
 INSTALLED = os.environ.get("ALOOP_DATA_DIR")
-PATIENCE = 120.0  # one thread, beside all the other tests
+PATIENCE = 120.0  # one thread, in parallel with other tests
 
 
 @pytest.fixture
 def env() -> dict[str, str]:
     """The environment of a shell with the real model."""
     if not INSTALLED:
-        pytest.skip("ALOOP_DATA_DIR does not say where `aloop local install` has put the real model")
-    assert InstallPaths(Path(INSTALLED)).is_installed, (
-        "ALOOP_DATA_DIR names a folder without a local model: aloop local install"
-    )
+        pytest.skip("ALOOP_DATA_DIR is not set to the data folder of `aloop local install`")
+    assert InstallPaths(Path(INSTALLED)).is_installed, "ALOOP_DATA_DIR has no local model. Run `aloop local install`."
     return {"ALOOP_DATA_DIR": INSTALLED}
 
 
@@ -37,7 +35,7 @@ def ask(aloop: Shell, question: str, messages: int) -> None:
     aloop.wait_for_prompt()
 
 
-async def test_three_turns_are_answered_and_saved_and_the_next_shell_goes_on(env: dict[str, str]) -> None:
+async def test_real_model_answers_three_turns_and_a_resumed_session(env: dict[str, str]) -> None:
     with Shell(env=env, patience=PATIENCE) as aloop:
         aloop.wait_for_prompt()
         assert "local · SmolLM2-135M" in aloop.screen()

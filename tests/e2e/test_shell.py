@@ -1,4 +1,4 @@
-"""The complete program on a real pseudo-terminal, with the offline provider: what a newcomer does first."""
+"""Common tasks of a new user with the offline model, on a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.saved_sessions import FIRST, SECOND, break_session, save
 SESSIONS = Path(".aloop/sessions")
 
 
-def test_a_first_conversation_is_answered_and_saved(shell: Open) -> None:
+def test_first_conversation_is_answered_and_saved(shell: Open) -> None:
     aloop = shell()
     assert "offline demo" in aloop.screen()
     aloop.send_line("What is 2+2?")
@@ -44,7 +44,7 @@ def test_tab_completes_commands_and_sessions(shell: Open) -> None:
     aloop.wait_for("Resumed a1b2c3d4 · 4 messages")
 
 
-def test_resume_lists_rows_and_takes_one(shell: Open) -> None:
+def test_resume_lists_sessions_and_accepts_a_row_number(shell: Open) -> None:
     save(SESSIONS, FIRST, day=1, says="About the weather")
     save(SESSIONS, SECOND, day=2, says="About the sea")
     aloop = shell()
@@ -62,7 +62,7 @@ def test_resume_lists_rows_and_takes_one(shell: Open) -> None:
     aloop.wait_for("2 sessions match 'a1b2'")
 
 
-def test_a_broken_session_tells_its_place_and_the_others_work(shell: Open) -> None:
+def test_broken_session_is_reported_by_path_and_others_can_be_resumed(shell: Open) -> None:
     path = break_session(SESSIONS)
     save(SESSIONS, FIRST)
     aloop = shell(columns=200)
@@ -86,7 +86,7 @@ def test_history_pages_a_long_conversation(shell: Open, monkeypatch: pytest.Monk
     aloop.wait_for("This session is already new.")
 
 
-def test_ctrl_c_in_the_pager_is_the_pagers_business(
+def test_ctrl_c_in_the_pager_interrupts_only_the_pager(
     shell: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pager = tmp_path / "pager.py"
@@ -108,7 +108,7 @@ def test_ctrl_c_in_the_pager_is_the_pagers_business(
     assert "Stopped" not in aloop.scrollback()
 
 
-def test_what_was_typed_comes_back_in_the_next_run(shell: Open) -> None:
+def test_input_history_is_available_in_the_next_run(shell: Open) -> None:
     aloop = shell()
     aloop.send("a draft to keep")
     aloop.wait_for("> a draft to keep")
@@ -121,7 +121,7 @@ def test_what_was_typed_comes_back_in_the_next_run(shell: Open) -> None:
     again.wait_for("> a draft to keep")
 
 
-def test_restart_and_resume_go_on_where_it_was(shell: Open) -> None:
+def test_resume_after_a_restart_continues_the_session(shell: Open) -> None:
     aloop = shell()
     aloop.send_line("remember the blue door")
     aloop.wait_for("2 messages")
@@ -139,7 +139,7 @@ def test_restart_and_resume_go_on_where_it_was(shell: Open) -> None:
     assert len(list(SESSIONS.glob("*/session.yaml"))) == 1
 
 
-def test_clear_leaves_the_old_session_alone(shell: Open) -> None:
+def test_clear_starts_a_session_and_leaves_the_old_file_unchanged(shell: Open) -> None:
     aloop = shell()
     aloop.send_line("one")
     aloop.wait_for("2 messages")
@@ -156,26 +156,26 @@ def test_clear_leaves_the_old_session_alone(shell: Open) -> None:
     assert len(list(SESSIONS.glob("*/session.yaml"))) == 2
 
 
-def test_an_unknown_command_suggests(shell: Open) -> None:
+def test_unknown_command_suggests_a_similar_one(shell: Open) -> None:
     aloop = shell()
     aloop.send_line("/histroy")
     aloop.wait_for("Did you mean /history?")
 
 
-def test_a_paste_is_one_input(shell: Open) -> None:
+def test_multiline_paste_is_not_sent(shell: Open) -> None:
     aloop = shell()
     aloop.send("\x1b[200~first line\nsecond line\x1b[201~")
     aloop.wait_for("  second line")
     assert "0 messages" in aloop.screen()
 
 
-def test_resuming_without_sessions_is_a_failure() -> None:
+def test_resume_without_sessions_exits_with_1() -> None:
     with Shell("--resume") as aloop:
         assert aloop.wait_for_exit() == 1
         assert "no session to resume" in " ".join(aloop.screen().split())
 
 
-def test_a_narrow_screen_breaks_nothing(shell: Open) -> None:
+def test_picker_and_help_fit_a_narrow_screen(shell: Open) -> None:
     save(SESSIONS, FIRST, says="日本語 in a title that is rather long for this")
     aloop = shell(columns=60)
     aloop.send_line("/resume")
@@ -188,7 +188,7 @@ def test_a_narrow_screen_breaks_nothing(shell: Open) -> None:
     assert re.search(r"^  /exit +Leave the shell \(also Ctrl-D\)$", aloop.screen(), re.MULTILINE)
 
 
-def test_without_colour_no_colour_is_sent(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_sends_no_color_codes(shell: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     aloop = shell()
     aloop.send_line("What is 2+2?")
@@ -197,12 +197,12 @@ def test_without_colour_no_colour_is_sent(shell: Open, monkeypatch: pytest.Monke
     assert not any(f"\x1b[{code}".encode() in aloop.raw for code in ("31m", "36m", "0;36", "38;5", "0;38"))
 
 
-def test_a_dumb_terminal_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dumb_terminal_is_read_line_by_line_without_escape_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     with Shell(env={"TERM": "dumb"}) as aloop:
         aloop.wait_for(">")
         aloop.send_line("What is 2+2?")
-        # During a turn it would mean nothing.
+        # Ctrl-D has no effect during a turn.
         aloop.wait_until(lambda: "**4**" in aloop.screen() and aloop.screen().endswith("\n>"), "the next prompt")
         aloop.send("\x04")
         assert aloop.wait_for_exit() == 0
@@ -210,7 +210,7 @@ def test_a_dumb_terminal_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_being_told_to_end_it_ends(shell: Open, number: signal.Signals) -> None:
+def test_termination_signal_ends_the_shell_with_128_plus_its_number(shell: Open, number: signal.Signals) -> None:
     aloop = shell()
     aloop.process.kill(number)
     assert aloop.wait_for_exit() == 128 + number

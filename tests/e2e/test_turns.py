@@ -1,4 +1,4 @@
-"""Turns on a real pseudo-terminal against the stub of the Messages API: streaming, tools, interruptions, failures."""
+"""Streaming, tools, interruptions and failures on a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def saved() -> str:
     return path.read_text()
 
 
-def test_an_answer_is_seen_as_it_streams(shell_with_key: Open, stub: StubServer) -> None:
+def test_streamed_answer_is_shown_before_it_is_complete(shell_with_key: Open, stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("First paragraph.\n\nThe **second** is ", gate, "long."))
     aloop = shell_with_key()
@@ -31,9 +31,7 @@ def test_an_answer_is_seen_as_it_streams(shell_with_key: Open, stub: StubServer)
     assert "The **second** is" not in aloop.scrollback()
 
 
-def test_an_answer_taller_than_the_screen_leaves_no_ghosts_and_loses_nothing(
-    shell_with_key: Open, stub: StubServer
-) -> None:
+def test_answer_taller_than_the_screen_shows_each_line_once(shell_with_key: Open, stub: StubServer) -> None:
     gate = Gate()
     code = "\n".join(f"code_{number} = {number}" for number in range(60))
     prose = "\n\n".join(f"Paragraph {number} of many words, and more of them to wrap a line." for number in range(60))
@@ -50,7 +48,7 @@ def test_an_answer_taller_than_the_screen_leaves_no_ghosts_and_loses_nothing(
     assert [line for line in lines if line.startswith("Paragraph ")] == prose.replace("\n\n", "\n").splitlines()
 
 
-def test_a_tool_is_one_line_with_its_result(shell_with_key: Open, stub: StubServer) -> None:
+def test_tool_call_and_result_are_shown_on_one_line(shell_with_key: Open, stub: StubServer) -> None:
     stub.script(Answer("Let me see.", ToolUse("calculator", {"expression": "6*7"})), "It is 42.")
     aloop = shell_with_key()
     aloop.send_line("6*7?")
@@ -61,7 +59,7 @@ def test_a_tool_is_one_line_with_its_result(shell_with_key: Open, stub: StubServ
     assert line.endswith("s → 42")
 
 
-def test_ctrl_c_ends_the_turn_and_keeps_what_there_was(shell_with_key: Open, stub: StubServer) -> None:
+def test_ctrl_c_ends_the_turn_and_keeps_the_partial_answer(shell_with_key: Open, stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Half an answer ", gate, "that never ends."), "A new answer.")
     aloop = shell_with_key()
@@ -77,7 +75,7 @@ def test_ctrl_c_ends_the_turn_and_keeps_what_there_was(shell_with_key: Open, stu
     aloop.wait_for("A new answer.")
 
 
-def test_typing_goes_on_during_a_turn_and_enter_waits_for_its_end(shell_with_key: Open, stub: StubServer) -> None:
+def test_prompt_accepts_text_during_a_turn_and_enter_does_not_send_it(shell_with_key: Open, stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Slow ", gate, "answer."), "To the draft.")
     aloop = shell_with_key()
@@ -93,7 +91,9 @@ def test_typing_goes_on_during_a_turn_and_enter_waits_for_its_end(shell_with_key
     assert stub.requests[1].last_user_text == "my draft"
 
 
-def test_a_refused_key_is_one_line_and_the_text_is_kept_for_another_try(shell_with_key: Open, stub: StubServer) -> None:
+def test_rejected_api_key_is_reported_and_the_text_returns_to_the_prompt(
+    shell_with_key: Open, stub: StubServer
+) -> None:
     stub.script(HTTPError(401), "Now it works.")
     aloop = shell_with_key()
     aloop.send_line("my question")
@@ -104,7 +104,7 @@ def test_a_refused_key_is_one_line_and_the_text_is_kept_for_another_try(shell_wi
     aloop.wait_for("Now it works.")
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(shell_with_key: Open, stub: StubServer) -> None:
+def test_broken_off_answer_is_requested_again(shell_with_key: Open, stub: StubServer) -> None:
     stub.script(Text("Half an answer ", Drop()), "The whole answer.")
     aloop = shell_with_key()
     aloop.send_line("Tell me")
@@ -114,7 +114,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(shell_with_key: Open, stub
     assert "Half an answer" not in saved()
 
 
-def test_hanging_up_in_mid_turn_saves_what_there_was(shell_with_key: Open, stub: StubServer) -> None:
+def test_hangup_during_a_turn_saves_the_partial_answer(shell_with_key: Open, stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Half an answer ", gate, "that never ends."))
     aloop = shell_with_key()
@@ -125,7 +125,7 @@ def test_hanging_up_in_mid_turn_saves_what_there_was(shell_with_key: Open, stub:
     assert "interrupted: true" in saved()
 
 
-def test_codes_in_an_answer_or_a_tool_result_are_shown_and_not_obeyed(shell_with_key: Open, stub: StubServer) -> None:
+def test_escape_sequences_in_answers_and_tool_results_are_shown_as_text(shell_with_key: Open, stub: StubServer) -> None:
     Path("evil.txt").write_text("\x1b]0;owned\x07\x1b[2J\x9b31m")
     stub.script(
         Answer("Title \x1b]0;owned\x07 and &#8238; then", ToolUse("read_file", {"path": "evil.txt"})),

@@ -1,4 +1,4 @@
-"""What a person sees of faults that pass, of the model's window, and of a change of model, on a real terminal."""
+"""Transient errors, the context window and model changes, on a real terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stub import Answer, Drop, Gate, HTTPError, StubServer, Text
 
 @pytest.fixture
 def aloop(stub: StubServer) -> Iterator[Shell]:
-    """A shell that talks to the stub, at its prompt."""
+    """A shell connected to the stub, at its prompt."""
     with Shell(env=stub.env) as shell:
         shell.wait_for_prompt()
         yield shell
@@ -32,7 +32,7 @@ def ask(aloop: Shell, stub: StubServer, *questions: str) -> None:
         aloop.wait_for_prompt()
 
 
-def test_a_rate_limit_counts_down_and_can_be_interrupted(aloop: Shell, stub: StubServer) -> None:
+def test_rate_limit_shows_a_countdown_that_ctrl_c_stops(aloop: Shell, stub: StubServer) -> None:
     stub.script(HTTPError(429, retry=True, headers={"retry-after": "50"}))
     aloop.send_line("my question")
     aloop.wait_for("retry in 49 s (2/5)")
@@ -43,7 +43,7 @@ def test_a_rate_limit_counts_down_and_can_be_interrupted(aloop: Shell, stub: Stu
     assert "retry in" not in aloop.screen()
 
 
-def test_an_answer_that_broke_off_is_given_again_and_only_the_whole_one_is_kept(aloop: Shell, stub: StubServer) -> None:
+def test_broken_off_answer_is_shown_but_only_the_complete_one_is_saved(aloop: Shell, stub: StubServer) -> None:
     stub.script(Answer(Text("Half an answer ", Drop())), "The whole answer.")
     aloop.send_line("Tell me")
     aloop.wait_for("The answer broke off and")
@@ -53,7 +53,7 @@ def test_an_answer_that_broke_off_is_given_again_and_only_the_whole_one_is_kept(
     assert "Half an answer" not in saved()
 
 
-def test_the_toolbar_tells_how_full_the_window_is(aloop: Shell, stub: StubServer) -> None:
+def test_toolbar_shows_context_usage(aloop: Shell, stub: StubServer) -> None:
     aloop.wait_until(lambda: "messages · ~" in aloop.screen().splitlines()[-1], "an estimate")
     stub.script(Answer(Text("Long."), usage={"input_tokens": 10_000, "cache_read_input_tokens": 89_000}))
     aloop.send_line("How long?")
@@ -63,7 +63,7 @@ def test_the_toolbar_tells_how_full_the_window_is(aloop: Shell, stub: StubServer
     aloop.wait_for("99,000 in (90% from the cache)")
 
 
-def test_a_window_that_fills_is_emptied_by_itself_and_the_turn_goes_on(aloop: Shell, stub: StubServer) -> None:
+def test_full_context_is_compacted_before_the_turn_continues(aloop: Shell, stub: StubServer) -> None:
     ask(aloop, stub, "one", "two")
     stub.script(Answer(Text("Very long."), usage={"input_tokens": 170_000}), "They counted.", "Four, then.")
     aloop.send_line("three")
@@ -78,7 +78,7 @@ def test_a_window_that_fills_is_emptied_by_itself_and_the_turn_goes_on(aloop: Sh
     assert "They counted." not in aloop.screen()
 
 
-def test_a_summary_can_be_interrupted_asked_for_and_undone(aloop: Shell, stub: StubServer) -> None:
+def test_compact_can_be_interrupted_run_again_and_undone(aloop: Shell, stub: StubServer) -> None:
     ask(aloop, stub, "one", "two", "three")
     before = saved()
     gate = Gate()
@@ -101,7 +101,8 @@ def test_a_summary_can_be_interrupted_asked_for_and_undone(aloop: Shell, stub: S
     assert "skip: true" in saved()
 
 
-def test_a_model_is_completed_and_switched_and_remembered(aloop: Shell, stub: StubServer) -> None:
+@pytest.mark.slow
+def test_model_command_completes_switches_and_is_saved(aloop: Shell, stub: StubServer) -> None:
     ask(aloop, stub, "one")
     aloop.send("/model claude-opus-5-")
     aloop.wait_for("claude-opus-5-5")

@@ -212,6 +212,7 @@ async def test_killed_server_is_restarted(make: Make) -> None:
     assert answer(await ask(llm))["process"] != first
 
 
+@pytest.mark.slow
 async def test_hanging_server_is_ended_and_restarted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     llm = make()
     first = answer(await ask(llm))["process"]

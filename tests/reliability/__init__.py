@@ -1,5 +1,5 @@
-"""What must hold whatever happens to the process, the disk, the file and the clock.
+"""Data safety under kills, power cuts, disk errors, hand edits and wrong clocks.
 
-``python -m tests.reliability`` prints the table in its quick form, ``--full`` in its full one. Each row is a module
-here, and a test of the default run in its quick form.
+``python -m tests.reliability`` prints a table of quick trials; ``--full`` runs all cases. test_trials runs the quick
+form of each.
 """

@@ -1,4 +1,4 @@
-"""Prints the table: ``python -m tests.reliability``, or with ``--full`` the many cases of the full form."""
+"""Run the reliability trials and print their results as a Markdown table."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.reliability.trials import TRIALS
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="all the cases: many minutes")
-    parser.add_argument("--only", action="append", choices=TRIALS, help="this trial; may be given several times")
+    parser.add_argument("--full", action="store_true", help="run all cases, which takes many minutes")
+    parser.add_argument("--only", action="append", choices=TRIALS, help="run only this trial; can be repeated")
     options = parser.parse_args()
     print(HEAD)
     all_kept = True

@@ -1,4 +1,4 @@
-"""Processes that are there to die, and what they tell until then."""
+"""Child processes that report events until they are killed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.reliability.acts import News
-from tests.reliability.nursery import BORN, STATUS
+from tests.reliability.fork_server import STARTED, STATUS
+from tests.reliability.scenario import Event
 
 _ROOT = Path(__file__).parents[2]
 
 
-class _Nursery:
-    """The forking process, and the ends of its children as far as they have been told."""
+class _ForkServer:
+    """The fork server, and the exit statuses it has reported."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.reliability.nursery"],
+            [sys.executable, "-m", "tests.reliability.fork_server"],
             stdin=theirs.fileno(),
             cwd=_ROOT,
             env={**os.environ, "PYTHONPATH": str(_ROOT)},
@@ -37,21 +37,21 @@ class _Nursery:
         self._ends: dict[int, int] = {}
         atexit.register(self.close)
 
-    def bear(self, request: bytes, descriptor: int) -> int:
-        """Start a child and return its process number."""
+    def start(self, request: bytes, descriptor: int) -> int:
+        """Start a child and return its process ID."""
         socket.send_fds(self._control, [request], [descriptor])
         while True:
             process, status = self._answer()
-            if status == BORN:
+            if status == STARTED:
                 return process
             self._ends[process] = status
 
-    def end_of(self, process: int) -> int:
-        """Wait for the end of a child and return its exit code, negative for a signal."""
+    def exit_code_of(self, process: int) -> int:
+        """Wait for a child to exit and return its exit code, negative for a signal."""
         while process not in self._ends:
             other, status = self._answer()
             self._ends[other] = status
-        # Taken out: process numbers come again.
+        # Removed, because process IDs are reused.
         status = self._ends.pop(process)
         return status - 0x10000 if status > 0x7FFF else status
 
@@ -65,16 +65,16 @@ class _Nursery:
 
 
 @functools.cache
-def _nursery() -> _Nursery:
-    return _Nursery()
+def _fork_server() -> _ForkServer:
+    return _ForkServer()
 
 
 class Child:
-    """One run of ``work(*arguments, tell)`` in a process of its own; a context manager that leaves none behind."""
+    """``work(*arguments, on_event)`` in a child process, killed on exit."""
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
-        self._words, theirs = multiprocessing.Pipe(duplex=False)
-        self.pid = _nursery().bear(pickle.dumps((work, arguments)), theirs.fileno())
+        self._events, theirs = multiprocessing.Pipe(duplex=False)
+        self.pid = _fork_server().start(pickle.dumps((work, arguments)), theirs.fileno())
         self._has_ended = False
         theirs.close()
 
@@ -85,21 +85,21 @@ class Child:
         if not self._has_ended:
             self.kill()
             self.wait()
-        self._words.close()
+        self._events.close()
 
-    def news(self) -> Iterator[News]:
-        """Yield what the child tells, to its end."""
+    def events(self) -> Iterator[Event]:
+        """Yield the events of the child until it exits."""
         with contextlib.suppress(EOFError):
             while True:
-                yield self._words.recv()
+                yield self._events.recv()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        # The nursery has taken the end of a dead child: its number may be another's by now.
+        # The fork server has reaped an exited child, so its process ID may be reused.
         if not self._has_ended:
             os.kill(self.pid, number)
 
     def wait(self) -> int:
-        """Wait for the end and return the exit code, negative for a signal."""
-        code = _nursery().end_of(self.pid)
+        """Wait for the exit and return the exit code, negative for a signal."""
+        code = _fork_server().exit_code_of(self.pid)
         self._has_ended = True
         return code

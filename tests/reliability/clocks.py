@@ -1,4 +1,4 @@
-"""A clock that is a day off, either way, and jumps between two saves."""
+"""A clock that is a day off in either direction and jumps between saves."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from aloop.memory import MemoryManager, SessionLibrary
-from tests.reliability.acts import News, take_turn
 from tests.reliability.filesystems import installed
 from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict
+from tests.reliability.scenario import Event, take_turn
 
 _OFFSETS = (timedelta(days=1), timedelta(0), timedelta(days=-1))
 
 
 @contextlib.contextmanager
 def clock_off_by(offset: timedelta) -> Iterator[None]:
-    """Make storage believe in a time that is not the right one."""
+    """Shift the current time of all storage modules by ``offset``."""
 
     class Shifted(datetime):
         @classmethod
@@ -45,19 +45,21 @@ def clock_off_by(offset: timedelta) -> Iterator[None]:
 
 
 def clock_a_day_off(*, full: bool) -> Row:
-    """Turns of one session under every order of three clocks, and new sessions under each."""
+    """Save turns and new sessions under every order of three clock offsets."""
     orders = list(itertools.permutations(_OFFSETS))[: None if full else 2]
-    results = [asyncio.run(_live_through(order)) for order in orders]
+    results = [asyncio.run(_run_with_offsets(order)) for order in orders]
     total = sum((verdict for verdict, _ in results), Verdict())
-    odd = [line for _, lines in results for line in lines]
-    result = f"{total}, {len(odd)} odd" + "".join(f"<br>{line}" for line in odd)
-    must_be = "ids unique, order right, future dates flagged"
-    return Row("clock a day off either way", 3 * len(orders), result, must_be, total.is_clean and not odd)
+    unexpected = [line for _, lines in results for line in lines]
+    result = f"{total}, {len(unexpected)} unexpected" + "".join(f"<br>{line}" for line in unexpected)
+    required = "unique IDs, correct order, future dates flagged"
+    return Row(
+        "clock off by a day in either direction", 3 * len(orders), result, required, total.is_clean and not unexpected
+    )
 
 
-async def _live_through(offsets: tuple[timedelta, ...]) -> tuple[Verdict, list[str]]:
-    news: list[News] = []
-    odd: list[str] = []
+async def _run_with_offsets(offsets: tuple[timedelta, ...]) -> tuple[Verdict, list[str]]:
+    events: list[Event] = []
+    unexpected: list[str] = []
     with tempfile.TemporaryDirectory() as folder, installed():
         root = Path(folder) / ".aloop" / "sessions"
         memory = MemoryManager(sessions_dir=root, hold=True)
@@ -65,21 +67,21 @@ async def _live_through(offsets: tuple[timedelta, ...]) -> tuple[Verdict, list[s
         times: list[datetime] = []
         for number, offset in enumerate(offsets):
             with clock_off_by(offset):
-                await take_turn(memory, f"turn {number}", news.append)
+                await take_turn(memory, f"turn {number}", events.append)
                 times.append((await SessionLibrary(root).load(memory.session_id)).updated_at)
                 other = MemoryManager(sessions_dir=root)
-                await take_turn(other, "other", news.append)
+                await take_turn(other, "other", events.append)
                 ids.add(other.session_id)
         memory.close()
         if len(ids) != 1 + len(offsets):
-            odd.append("an id came twice")
+            unexpected.append("a session ID was used twice")
         if times != sorted(set(times)):
-            odd.append(f"updated_at went backwards: {times}")
+            unexpected.append(f"updated_at went backwards: {times}")
         flagged = {
             finding.path.parent
             for finding in await SessionLibrary(root).check()
             if "is in the future" in finding.message
         }
         if len(flagged) != 2:
-            odd.append(f"{len(flagged)} sessions flagged, not the 2 from the future")
-        return await start_again(root, news), odd
+            unexpected.append(f"{len(flagged)} sessions flagged, not the 2 from the future")
+        return await start_again(root, events), unexpected

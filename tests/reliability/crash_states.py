@@ -1,8 +1,8 @@
-"""What a disk may look like after a power cut: every state that the syncs so far allow.
+"""A model of the disk states that are possible after a power cut.
 
-A file's bytes since its last fsync may be there, missing, there in part, or zeros. A change of names since the last
-sync of its folder may have been made or not, each for itself and whatever became of the bytes: so renames may come
-before data. A name moved between folders is gone from the one when it is in the other.
+Bytes written since the last fsync of a file may be complete, missing, partial or zeros. Each change of names since the
+last sync of its folder may be on disk or not, independently of the bytes, so a rename may precede its data. A name that
+moves between folders is never in both.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 @dataclass(eq=False)
 class File:
-    """A file's bytes: what is safe, and what would be there without a power cut."""
+    """The synced bytes of a file, and its bytes without a power cut."""
 
     safe: bytes = b""
     full: bytes = b""
 
     def versions(self) -> list[bytes]:
-        """Return what it may hold, the best first."""
+        """Return the possible contents, the complete one first."""
         if self.safe == self.full:
             return [self.full]
         grown = len(self.full) - len(self.safe)
@@ -33,14 +33,14 @@ class File:
 
 @dataclass(eq=False)
 class Folder:
-    """A folder's names, as they are safe."""
+    """The synced names of a folder."""
 
     names: dict[str, File | Folder] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change of names that a sync of ``folder`` makes safe: what goes, and what comes."""
+    """A removed and an added name, made durable by a sync of ``folder``."""
 
     folder: Folder
     comes: tuple[str, File | Folder] | None = None
@@ -54,11 +54,11 @@ class Change:
 
 
 State = dict[str, bytes | None]
-"""Paths below the root; None for a folder."""
+"""File contents by path below the root; None for a folder."""
 
 
 class Disk:
-    """Follows system calls on everything below ``root``, and tells what a power cut may leave of it."""
+    """Replays system calls below ``root`` and derives the states after a power cut."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -67,7 +67,7 @@ class Disk:
         self._open: dict[int, File] = {}
 
     def follow(self, name: str, arguments: tuple[Any, ...], result: Any) -> bool:
-        """Take note of a call that was made; False when it changed nothing."""
+        """Record a finished call. Return False if it cannot change the disk."""
         match name, arguments:
             case ("create", (path,)):
                 self._open[result] = File()
@@ -101,7 +101,7 @@ class Disk:
         return True
 
     def states(self, chance: random.Random, limit: int) -> Iterator[State]:
-        """Yield what a power cut may leave now: all that is possible, or ``limit`` of it, the extremes among them."""
+        """Yield all states possible now, or ``limit`` of them including the extremes."""
         files = [file for file in self._files() if len(file.versions()) > 1]
         makes = [(True, False)] * len(self._pending)
         contents = [range(4)] * len(files)
@@ -172,7 +172,7 @@ class Disk:
                     versions = node.versions()
                     state[str(path / name)] = versions[min(held.get(id(node), 0), len(versions) - 1)]
                 elif id(node) not in seen:
-                    # Of a folder moved without a sync, the name is in one place.
+                    # A folder moved without a sync appears under only one name.
                     seen.add(id(node))
                     state[str(path / name)] = None
                     walk(node, path / name)

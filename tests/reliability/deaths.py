@@ -1,4 +1,4 @@
-"""Death in the middle of a turn of twenty steps: of a library program, and of a real shell on a terminal."""
+"""Programs and shells killed in the middle of a turn with many steps."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 
 from aloop.memory import MemoryManager, SessionLibrary
 from tests.e2e.shell import Shell
-from tests.reliability.acts import News, Tell, take_turn
 from tests.reliability.children import Child
 from tests.reliability.filesystems import installed
 from tests.reliability.next_start import read_all, start_again
 from tests.reliability.row import Row, Verdict, verdict_row
+from tests.reliability.scenario import Event, OnEvent, take_turn
 from tests.stub import Gate, StubServer, Text, ToolUse
 
 _STEPS = 20
 _ENDS = ("KILL", "TERM", "HUP", "closed terminal")
 _JITTER = 0.002
-"""Seconds between the message that is waited for and the death, at most."""
+"""Maximum delay between the awaited message and the signal, in seconds."""
 
 
-def dead_programs(*, full: bool) -> Row:
-    """A program without signal handlers, killed some time after one of its 42 messages was acknowledged."""
+def killed_programs(*, full: bool) -> Row:
+    """Kill a program without signal handlers shortly after an acknowledged message."""
     chance = random.Random(8)
     ends = itertools.cycle((signal.SIGKILL, signal.SIGTERM, signal.SIGHUP))
     cases = [
@@ -36,8 +36,8 @@ def dead_programs(*, full: bool) -> Row:
     return verdict_row("KILL, TERM, HUP in a turn of 20 steps of a program", verdicts)
 
 
-def dead_shells(*, full: bool) -> Row:
-    """A shell on a terminal, ended while it waits for the answer to a step; an early one in the quick form."""
+def killed_shells(*, full: bool) -> Row:
+    """End a shell while it waits for a reply; the quick form uses an early step."""
     chance = random.Random(9)
     rounds, steps = (25, _STEPS) if full else (1, 5)
     cases = [(end, chance.randrange(steps + 1)) for end in _ENDS * rounds]
@@ -49,27 +49,27 @@ def _die_after(number: int, messages: int, delay: float) -> Verdict:
     with tempfile.TemporaryDirectory() as folder, installed():
         root = Path(folder) / ".aloop" / "sessions"
         with Child(_take_long_turn, root) as child:
-            words = child.news()
-            news = list(itertools.islice(words, messages))
+            incoming = child.events()
+            events = list(itertools.islice(incoming, messages))
             killer = threading.Timer(delay, child.kill, [number])
             killer.start()
-            news += words
+            events += incoming
             killer.join()
             child.wait()
-        return asyncio.run(start_again(root, news))
+        return asyncio.run(start_again(root, events))
 
 
-def _take_long_turn(root: Path, tell: Tell) -> None:
+def _take_long_turn(root: Path, on_event: OnEvent) -> None:
     async def turns() -> None:
         memory = MemoryManager(sessions_dir=root, hold=True)
-        await take_turn(memory, "long", tell, steps=_STEPS)
+        await take_turn(memory, "long", on_event, steps=_STEPS)
         await asyncio.Event().wait()
 
     asyncio.run(turns())
 
 
 def _die_in_shell(end: str, finished: int) -> Verdict:
-    """End a shell when so many steps of its turn are finished, and one more is being waited for."""
+    """End a shell after ``finished`` steps of its turn, while it waits for another."""
     gate = Gate()
     with tempfile.TemporaryDirectory() as folder, StubServer() as stub:
         root = Path(folder) / ".aloop" / "sessions"
@@ -78,7 +78,7 @@ def _die_in_shell(end: str, finished: int) -> Verdict:
         with Shell("--sessions-dir", str(root), env=stub.env) as shell:
             shell.wait_for_prompt()
             shell.send_line("Count!")
-            # Reading all the while: a terminal that nobody reads stops whoever writes to it.
+            # Keep reading, because writes to an unread terminal block.
             shell.wait_until(gate.is_reached, "the answer to be under way")
             _end(shell, end)
         return asyncio.run(_look(root, finished))
@@ -102,4 +102,4 @@ async def _look(root: Path, finished: int) -> Verdict:
     found = [message.content for message in session.messages if message.role != "assistant"]
     calls = sum(len(message.tool_calls) for message in session.messages)
     verdict = Verdict(lost=sum(text not in found for text in wanted) + finished - calls)
-    return verdict + await start_again(root, [News("kept", session.id, "Count!")])
+    return verdict + await start_again(root, [Event("kept", session.id, "Count!")])

@@ -1,4 +1,4 @@
-"""How people change a file that is open elsewhere. Each editor is a generator that pauses where its program does."""
+"""Simulated editors: generators that pause between the writes of the real program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Editor = Callable[[Path, Change], Iterator[None]]
 
 
 def vim(path: Path, change: Change) -> Iterator[None]:
-    """Write a new file and give it the name."""
+    """Write a new file and rename it over the old one."""
     text = path.read_text()
     yield
     new = path.with_name("4913")
@@ -32,7 +32,7 @@ def vim_with_backup(path: Path, change: Change) -> Iterator[None]:
 
 
 def vs_code(path: Path, change: Change) -> Iterator[None]:
-    """Empty the file and write into it, in two pieces."""
+    """Truncate the file and write it in two pieces."""
     text = path.read_text()
     yield
     with path.open("r+") as file:
@@ -61,7 +61,7 @@ def remover(path: Path, change: Change) -> Iterator[None]:
 
 
 def breaker(path: Path, change: Change) -> Iterator[None]:
-    """Leave the file as no valid YAML for a while, then mend it."""
+    """Make the file invalid YAML for three steps, then repair and change it."""
     _write(path, lambda text: text.replace("\nmessages:", "\nmessages: [", 1))
     yield
     yield

@@ -1,4 +1,4 @@
-"""A disk that refuses: every error at every system call, once or from there on; and writes that are cut short."""
+"""System calls that fail once or from some call on, and short writes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errn
 
 
 async def try_out(stage: Stage, refusal: Refusal) -> tuple[Verdict, list[str]]:
-    """Return what the next start finds after a stage, and what should not have been raised or said in it."""
+    """Run a stage; return the verdict of the next start and unexpected behavior."""
     with tempfile.TemporaryDirectory() as folder, installed(refusal):
         trial = Trial(Path(folder) / ".aloop" / "sessions", refusal)
         await stage(trial)
         with another_process():
-            return await start_again(trial.root, trial.news), trial.raw
+            return await start_again(trial.root, trial.events), trial.unexpected
 
 
 async def refuse_everywhere(*, full: bool) -> tuple[list[Verdict], list[str]]:
-    """Refuse each call of each stage with each error, once and for good; the quick form takes turns with these."""
-    verdicts, odd = [], []
+    """Fail each call of each stage, once and permanently; alternate if not ``full``."""
+    verdicts, unexpected = [], []
     errors = itertools.cycle(ERRORS)
     for stage in STAGES:
         counting = Refusal()
@@ -41,20 +41,20 @@ async def refuse_everywhere(*, full: bool) -> tuple[list[Verdict], list[str]]:
                 verdict, raw = await try_out(stage, Refusal(number, error, lasting))
                 verdicts.append(verdict)
                 name = f"{stage.__name__}, call {number}{' and on' if lasting else ''}, {errno.errorcode[error]}"
-                odd += [f"{name}: {line}" for line in [*raw, *([] if verdict.is_clean else [str(verdict)])]]
-    return verdicts, odd
+                unexpected += [f"{name}: {line}" for line in [*raw, *([] if verdict.is_clean else [str(verdict)])]]
+    return verdicts, unexpected
 
 
 def refused_calls(*, full: bool) -> Row:
-    verdicts, odd = asyncio.run(refuse_everywhere(full=full))
+    verdicts, unexpected = asyncio.run(refuse_everywhere(full=full))
     total = sum(verdicts, Verdict())
-    what = "ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE at every call"
-    result = f"{total}, {len(odd)} odd" + "".join(f"<br>{line}" for line in odd[:5])
-    return Row(what, len(verdicts), result, "0 of everything; told once, the next save works", not odd)
+    name = "ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE at every call"
+    result = f"{total}, {len(unexpected)} unexpected" + "".join(f"<br>{line}" for line in unexpected[:5])
+    return Row(name, len(verdicts), result, "0 of everything; reported once, the next save works", not unexpected)
 
 
 def short_writes(*, full: bool) -> Row:
-    """Each write takes only a few bytes of what it is offered."""
+    """Limit each write to a few bytes."""
 
     def cut_short(most: int) -> Callable[[Call], Any]:
         def hook(call: Call) -> Any:
@@ -68,8 +68,8 @@ def short_writes(*, full: bool) -> Row:
         with tempfile.TemporaryDirectory() as folder, installed(cut_short(most)):
             trial = Trial(Path(folder) / ".aloop" / "sessions", Refusal())
             await stage(trial)
-            odd = Verdict(lost=len(trial.raw))
-            return odd + await start_again(trial.root, trial.news)
+            unexpected = Verdict(lost=len(trial.unexpected))
+            return unexpected + await start_again(trial.root, trial.events)
 
     sizes = (1, 7, 100, 4096) if full else (1, 100)
     verdicts = [asyncio.run(under(most, stage)) for most in sizes for stage in STAGES]

@@ -1,4 +1,4 @@
-"""System calls of storage with somebody between: one who counts, refuses, records or kills."""
+"""Hooks around the system calls of storage."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Call:
     function: Callable[..., Any]
 
     def make(self) -> Any:
-        """Make it; syncs are left out, for nothing here ends with a power cut that is real."""
+        """Make the call. Syncs are skipped, because no trial ends in a real power cut."""
         return None if self.name in _SYNCS else self.function(*self.arguments)
 
     def concerns(self, name: str) -> bool:
-        """Whether the last path it is given ends with ``name``."""
+        """Return True if the last path of the call ends with ``name``."""
         return str(self.arguments[-1]).endswith(name)
 
 
 Hook = Callable[[Call], Any]
 
 
-class HookedPort(FileSystem):
-    """Hands each call to ``hook``, whose result the caller gets."""
+class HookedFileSystem(FileSystem):
+    """A file system that passes each call to ``hook`` and returns its result."""
 
     def __init__(self, hook: Hook = Call.make) -> None:
         self._hook = hook
@@ -49,8 +49,8 @@ class HookedPort(FileSystem):
 
 @contextlib.contextmanager
 def installed(hook: Hook = Call.make) -> Iterator[None]:
-    """Put ``hook`` between storage and the operating system for a while."""
-    before, filesystem.SYSTEM = filesystem.SYSTEM, HookedPort(hook)
+    """Route the system calls of storage through ``hook`` in this context."""
+    before, filesystem.SYSTEM = filesystem.SYSTEM, HookedFileSystem(hook)
     try:
         yield
     finally:

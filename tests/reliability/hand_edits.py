@@ -1,4 +1,4 @@
-"""Hand edits while a session is open: made between any two system calls of its turns."""
+"""Hand edits between the system calls of an open session."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from typing import Any
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory import session_writer as reload
-from tests.reliability.acts import News, take_turn
 from tests.reliability.editors import Editor, breaker, remover, sed, vim, vim_with_backup, vs_code
 from tests.reliability.filesystems import Call, installed
 from tests.reliability.row import Row
+from tests.reliability.scenario import Event, take_turn
 
 _EDITORS: tuple[Editor, ...] = (vim, vim_with_backup, vs_code, sed, remover, breaker)
 _MARKED = re.compile(r"(?<=content: \")marked[ @0-9]*")
 _MESSAGE = re.compile(r"^(?=  - role: )", re.MULTILINE)
 _CALLS = 30
-"""About the number of system calls in a turn."""
+"""Approximate number of system calls in a turn."""
 _TURNS = 10
-"""In each session; each has one edit."""
+"""Turns in each session, with one edit each."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of edits and turns. ``window`` counts lost edits made between the last look and the replacement."""
+    """Counts of lost edits and turns.
+
+    ``window`` counts edits lost between the last check for changes and the replacement of the file.
+    """
 
     edits: int = 0
     turns_lost: int = 0
@@ -38,12 +41,12 @@ class Tally:
     edits_lost: int = 0
     window: int = 0
     in_copies: int = 0
-    stories: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Edit:
-    """One edit: the mark that it puts in or the message that it takes out, and when its editor did something."""
+    """An inserted mark or removed message, and the moments at which its editor acted."""
 
     editor: str
     mark: str
@@ -56,8 +59,8 @@ class Edit:
         return any(moment.startswith("replace ") and moment.endswith("session.yaml") for moment in self.moments)
 
 
-class Desk:
-    """One person with an editor, who is given the keyboard at certain system calls of the program."""
+class EditorDriver:
+    """A user with an editor who acts before certain system calls of the program."""
 
     def __init__(self, chance: random.Random) -> None:
         self.path = Path()
@@ -68,7 +71,7 @@ class Desk:
         self._count = 0
 
     def begin(self) -> None:
-        """Choose an editor, unless one is still at work, and the system calls of this turn before which it acts."""
+        """Choose an editor unless one is active, and the calls before which it acts."""
         if self._at_work is None:
             editor = self._chance.choice(_EDITORS)
             self.edits.append(Edit(editor.__name__, f"@{len(self.edits)}"))
@@ -86,20 +89,20 @@ class Desk:
         return call.make()
 
     def end(self, *, leave: bool = False) -> None:
-        """Let the editor finish, unless it may be left at work for the next turn."""
+        """Let the editor finish, or with ``leave`` keep it for the next turn."""
         self._moments = frozenset()
         while self._at_work is not None and not leave:
             self._act("between turns")
 
     def _act(self, moment: str) -> None:
-        """Let the editor go on to its next pause."""
+        """Run the editor up to its next pause."""
         if self._at_work is None:
             return
         self.edits[-1].moments.append(moment)
         try:
             next(self._at_work)
         except FileNotFoundError:
-            # Somebody removed the file, and it is not written again yet: there is nothing to edit.
+            # The file was removed and has not been written again, so there is nothing to edit.
             self._at_work, self.edits[-1].is_made = None, False
         except StopIteration:
             self._at_work = None
@@ -110,13 +113,13 @@ class Desk:
         return _MARKED.sub(lambda match: f"{match.group()} {edit.mark}", text, count=1)
 
     def _remove(self, text: str) -> str:
-        """Take out the last answer."""
+        """Remove the last answer."""
         parts = _MESSAGE.split(text)
         for number, part in reversed(list(enumerate(parts))):
             if answer := re.search(r"turn \d+: answer", part):
                 self.edits[-1].removed = answer.group()
                 del parts[number]
-                # What stands behind the last message is the end marker.
+                # The text after the last message is the end marker.
                 return "".join(parts) + ("...\n" if number == len(parts) else "")
         return self._mark(text)
 
@@ -131,45 +134,47 @@ def edits_while_open(*, full: bool) -> Row:
         reload._RETRY_DELAY = look
     result = (
         f"{tally.turns_lost} turns lost, {tally.turns_doubled} doubled, {tally.edits_lost} edits lost, "
-        f"{tally.window} in the window; {tally.in_copies} messages that a stale editor overwrote are in copies"
+        f"{tally.window} in the window; {tally.in_copies} messages overwritten by a stale editor are in copies"
     )
     is_kept = not (tally.turns_lost or tally.turns_doubled or tally.edits_lost)
-    return Row("hand edits while open", tally.edits, result, "0 turns lost, 0 edits but for the window", is_kept)
+    return Row(
+        "hand edits of an open session", tally.edits, result, "0 turns lost, 0 edits lost outside the window", is_kept
+    )
 
 
 async def _edit_a_session(seed: int, tally: Tally) -> None:
-    desk, news = Desk(chance := random.Random(seed)), list[News]()
-    with tempfile.TemporaryDirectory() as folder, installed(desk):
+    driver, events = EditorDriver(chance := random.Random(seed)), list[Event]()
+    with tempfile.TemporaryDirectory() as folder, installed(driver):
         memory = MemoryManager(sessions_dir=Path(folder) / ".aloop" / "sessions", hold=True)
         await memory.add_message(LLMMessage("user", "marked"))
         await memory.add_message(LLMMessage("assistant", "seen"))
         await memory.save_memory()
         assert memory.path is not None
-        desk.path = memory.path
+        driver.path = memory.path
         for number in range(_TURNS):
-            desk.begin()
-            await take_turn(memory, f"turn {number}", news.append)
-            desk.end(leave=chance.random() < 0.33)
-        desk.end()
-        await take_turn(memory, "last", news.append)
-        await _count(desk, memory, news, tally, seed)
+            driver.begin()
+            await take_turn(memory, f"turn {number}", events.append)
+            driver.end(leave=chance.random() < 0.33)
+        driver.end()
+        await take_turn(memory, "last", events.append)
+        await _count(driver, memory, events, tally, seed)
         memory.close()
 
 
-async def _count(desk: Desk, memory: MemoryManager, news: list[News], tally: Tally, seed: int) -> None:
+async def _count(driver: EditorDriver, memory: MemoryManager, events: list[Event], tally: Tally, seed: int) -> None:
     session = await SessionLibrary(memory.sessions_dir).load(memory.session_id)
     contents = [message.content or "" for message in session.messages]
-    copies = "".join(path.read_text() for path in desk.path.parent.glob("session.*-*.yaml"))
-    removed = {edit.removed for edit in desk.edits if edit.removed}
-    tally.edits += len(desk.edits)
+    copies = "".join(path.read_text() for path in driver.path.parent.glob("session.*-*.yaml"))
+    removed = {edit.removed for edit in driver.edits if edit.removed}
+    tally.edits += len(driver.edits)
     tally.turns_doubled += len(contents) - len(set(contents))
-    for text in (item.text for item in news if item.text not in contents):
+    for text in (item.text for item in events if item.text not in contents):
         if text.splitlines()[0].strip() not in copies:
             tally.turns_lost += 1
-            tally.stories.append(f"seed {seed}: turn {text!r} lost")
+            tally.details.append(f"seed {seed}: turn {text!r} lost")
         elif text.splitlines()[0].strip() not in removed:
             tally.in_copies += 1
-    for edit in desk.edits:
+    for edit in driver.edits:
         if edit.removed:
             is_lost = any(content.startswith(edit.removed) for content in contents)
         else:
@@ -178,4 +183,4 @@ async def _count(desk: Desk, memory: MemoryManager, news: list[News], tally: Tal
             tally.window += 1
         elif is_lost:
             tally.edits_lost += 1
-            tally.stories.append(f"seed {seed}: {edit}")
+            tally.details.append(f"seed {seed}: {edit}")

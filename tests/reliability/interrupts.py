@@ -1,4 +1,4 @@
-"""Ctrl-C ten times in a row: in the middle of any system call of a turn, and typed at a real shell."""
+"""Ten interrupts in a row, during any system call of a turn and at a real shell."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from typing import Any
 from aloop.memory import MemoryManager
 from aloop.memory.disk.locks import OpenLock
 from tests.e2e.shell import Shell
-from tests.reliability.acts import News, take_turn
 from tests.reliability.filesystems import Call, installed
 from tests.reliability.next_start import start_again
 from tests.reliability.row import Row, Verdict, verdict_row
+from tests.reliability.scenario import Event, take_turn
 from tests.stub import Gate, StubServer, Text, ToolUse
 
 _TIMES = 10
 
 
 def interrupted_turns(*, full: bool) -> Row:
-    """Ten cancellations from a random system call of a turn on; then the next turn, and a look at the file."""
+    """Cancel a turn ten times from a random system call on, and take another turn."""
     chance = random.Random(7)
     moments = [chance.randrange(1, 60) for _ in range(200 if full else 10)]
     verdicts = [asyncio.run(_interrupt_turn(moment, random.Random(moment))) for moment in moments]
     return verdict_row("Ctrl-C ten times in a row in a turn", verdicts)
 
 
-def interrupted_visits(*, full: bool) -> Row:
-    """The same while another session is being opened: all is as before, or it is open; no lock stays behind."""
-    verdicts = [asyncio.run(_interrupt_visit(moment)) for moment in range(1, 16, 1 if full else 3)]
-    return verdict_row("Ctrl-C while a session is being opened", verdicts)
+def interrupted_resumes(*, full: bool) -> Row:
+    """Cancel a resume ten times: it completes or changes nothing, and leaks no lock."""
+    verdicts = [asyncio.run(_interrupt_resume(moment)) for moment in range(1, 16, 1 if full else 3)]
+    return verdict_row("Ctrl-C ten times in a row in a resume", verdicts)
 
 
 def interrupted_shells(*, full: bool) -> Row:
-    """Ten times Ctrl-C typed at a real shell: as a question is sent, in its answer, as a tool's results are read."""
+    """Type ten Ctrl-C at a shell: after a question, in an answer, after a tool call."""
     moments = ("sent", "answer", "results") * (8 if full else 1)
     verdicts = _interrupt_shell(moments)
     return verdict_row("Ctrl-C ten times in a row at a shell", verdicts)
 
 
 class _Canceller:
-    """Cancels a task from a system call on, ten times in this and the next few; each lands while the call is made."""
+    """Cancels a task ten times, during system call ``first`` and the next few."""
 
     def __init__(self, first: int, chance: random.Random) -> None:
         self.task: asyncio.Task[None] | None = None
@@ -66,13 +66,13 @@ class _Canceller:
 
     def _cancel(self, task: asyncio.Task[None]) -> None:
         if threading.get_ident() == self._thread:
-            task.cancel()  # a call that is made on the loop itself
+            task.cancel()  # the call is made on the event loop thread
             return
         landed = threading.Event()
 
         def cancel() -> None:
             task.cancel()
-            # By then the task has seen it.
+            # Runs after the task has received the cancellation.
             self._loop.call_soon(landed.set)
 
         self._loop.call_soon_threadsafe(cancel)
@@ -80,45 +80,45 @@ class _Canceller:
 
 
 async def _interrupt_turn(moment: int, chance: random.Random) -> Verdict:
-    news: list[News] = []
-    during: list[News] = []
+    events: list[Event] = []
+    during: list[Event] = []
     canceller = _Canceller(moment, chance)
     with tempfile.TemporaryDirectory() as folder, installed(canceller):
         root = Path(folder) / ".aloop" / "sessions"
         memory = MemoryManager(sessions_dir=root, hold=True)
-        await take_turn(memory, "before", news.append)
+        await take_turn(memory, "before", events.append)
         task = canceller.start(take_turn(memory, "during", during.append, steps=4))
         await asyncio.wait([task])
         assert task.cancelled() or not task.exception(), task.exception()
         canceller.task = None
         if len(during) > 1:
-            # A question alone is given back to who asked it.
-            news += during
-        await take_turn(memory, "after", news.append)
+            # A question without any reply is returned to the user and not saved.
+            events += during
+        await take_turn(memory, "after", events.append)
         broken = Verdict(unsendable=len(memory.get_repairs()))
         memory.close()
-        return broken + await start_again(root, news)
+        return broken + await start_again(root, events)
 
 
-async def _interrupt_visit(moment: int) -> Verdict:
-    news: list[News] = []
+async def _interrupt_resume(moment: int) -> Verdict:
+    events: list[Event] = []
     canceller = _Canceller(moment, random.Random(moment))
     held = len(OpenLock._held)
     with tempfile.TemporaryDirectory() as folder, installed(canceller):
         root = Path(folder) / ".aloop" / "sessions"
         other = MemoryManager(sessions_dir=root, hold=True)
-        await take_turn(other, "there", news.append)
+        await take_turn(other, "there", events.append)
         other.close()
         memory = MemoryManager(sessions_dir=root, hold=True)
 
-        async def visit() -> None:
+        async def resume_other() -> None:
             await memory.resume(other.session_id)
 
-        await asyncio.wait([canceller.start(visit())])
+        await asyncio.wait([canceller.start(resume_other())])
         canceller.task = None
-        await take_turn(memory, "after", news.append)
+        await take_turn(memory, "after", events.append)
         memory.close()
-        return Verdict(leftovers=len(OpenLock._held) - held) + await start_again(root, news)
+        return Verdict(leftovers=len(OpenLock._held) - held) + await start_again(root, events)
 
 
 def _interrupt_shell(moments: Sequence[str]) -> list[Verdict]:
@@ -136,22 +136,23 @@ def _interrupt_shell(moments: Sequence[str]) -> list[Verdict]:
                 if moment != "sent":
                     shell.wait_until(gate.is_reached, "the answer to be under way")
                 shell.send("\x03" * _TIMES)
-                _ask_on(shell, f"And now {number}?")
+                _ask_again(shell, f"And now {number}?")
             shell.send("\x04")
             assert shell.wait_for_exit() == 0
         return [asyncio.run(_look(root, number)) for number in range(len(moments))]
 
 
-def _ask_on(shell: Shell, question: str) -> None:
-    """Type and send a question after an interruption; the one before may be in the prompt again, and goes."""
+def _ask_again(shell: Shell, question: str) -> None:
+    """Clear the prompt, which may hold the interrupted question, and send another."""
     answer = f"You said: {question}"
     shell.send(f"\x15{question}\r")
     typed = ["", f"> {question}"]
     shell.wait_until(
-        lambda: answer in shell.scrollback() or shell.screen().splitlines()[-3:-1] == typed, "the line taken, or kept"
+        lambda: answer in shell.scrollback() or shell.screen().splitlines()[-3:-1] == typed,
+        "the question to be sent or kept",
     )
     if answer not in shell.scrollback():
-        shell.send("\r")  # it came before the end of the turn
+        shell.send("\r")  # Enter came before the end of the turn
     shell.wait_for(answer)
     shell.wait_for_prompt()
 
@@ -160,5 +161,5 @@ async def _look(root: Path, number: int) -> Verdict:
     session_id = await MemoryManager.find_latest_session(sessions_dir=root)
     question = f"And now {number}?"
     return await start_again(
-        root, [News("kept", session_id or "", text) for text in (question, f"You said: {question}")]
+        root, [Event("kept", session_id or "", text) for text in (question, f"You said: {question}")]
     )

@@ -1,4 +1,4 @@
-"""The start after whatever happened: what it brings back, and what is wrong then."""
+"""The next start after a failure, and the check of the recovered sessions."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ from aloop.memory.disk import filesystem
 from aloop.memory.disk import filesystem as atomic
 from aloop.memory.session import FILE_NAME, Session
 from aloop.memory.session_folder.undo import is_undone, undone_turns
-from tests.reliability.acts import News
 from tests.reliability.row import Verdict
+from tests.reliability.scenario import Event
 
 _PERMANENT = {".gitignore", ".index.yaml", ".session.schema.json", ".lock", ".open", FILE_NAME}
 
 
-async def start_again(root: Path, news: Iterable[News]) -> Verdict:
-    """Start twice, and judge what is there by what was acknowledged; the second start must find nothing to tell."""
+async def start_again(root: Path, events: Iterable[Event]) -> Verdict:
+    """Start twice and compare the sessions with ``events``.
+
+    The second start must have nothing to report.
+    """
     await SessionLibrary(root).recover()
     repeated = await SessionLibrary(root).recover()
     sessions, unreadable = await read_all(root)
     trashed = {item.id for item in await SessionLibrary(root).list_trash()}
-    verdict = judge(sessions, trashed, news)
-    left = Verdict(unreadable=unreadable, leftovers=len(leftovers(root)), repeated_news=len(repeated))
+    verdict = judge(sessions, trashed, events)
+    left = Verdict(unreadable=unreadable, leftovers=len(leftovers(root)), repeated_notices=len(repeated))
     return verdict + left
 
 
 @contextlib.contextmanager
 def another_process() -> Iterator[None]:
-    """What this process left half-written counts as a dead one's."""
+    """Make unfinished files of this process look like those of a dead process."""
     before, atomic._TOKEN = atomic._TOKEN, "00000000"
     try:
         yield
@@ -42,7 +45,10 @@ def another_process() -> Iterator[None]:
 
 
 async def read_all(root: Path) -> tuple[dict[str, Session], int]:
-    """Return all sessions by id, with the turns that were taken out at their end, and how many can not be read."""
+    """Return all sessions by ID, and the number of unreadable ones.
+
+    Undone turns are appended to the messages of their session.
+    """
     sessions, unreadable = {}, 0
     for summary in await MemoryManager.list_sessions(None, sessions_dir=root):
         try:
@@ -55,11 +61,11 @@ async def read_all(root: Path) -> tuple[dict[str, Session], int]:
     return sessions, unreadable
 
 
-def judge(sessions: dict[str, Session], trashed: set[str], news: Iterable[News]) -> Verdict:
-    """Compare sessions with what was acknowledged of them; what is gone must be in the trash."""
+def judge(sessions: dict[str, Session], trashed: set[str], events: Iterable[Event]) -> Verdict:
+    """Compare sessions with their events; a deleted session must be in the trash."""
     texts: dict[str, list[str]] = {}
     gone: set[str] = set()
-    for item in news:
+    for item in events:
         wanted = texts.setdefault(item.session, [])
         if item.kind == "kept":
             wanted.append(item.text)
@@ -79,7 +85,7 @@ def judge(sessions: dict[str, Session], trashed: set[str], news: Iterable[News])
 
 
 def _compare(wanted: Sequence[str], session: Session) -> Verdict:
-    # Results that stand in for those that never came are alike, and calls have no words.
+    # Placeholders of missing results are all equal, and tool calls have no text.
     found = [message.content for message in session.messages if message.content and not message.is_error]
     present = [text for text in wanted if text in found]
     places = [found.index(text) for text in present]
@@ -92,7 +98,7 @@ def _compare(wanted: Sequence[str], session: Session) -> Verdict:
 
 
 def leftovers(root: Path) -> list[Path]:
-    """Return everything in and beside the sessions folder that should not be there: also empty folders."""
+    """Return unexpected files, and empty folders, in and beside the sessions folder."""
     found = [path for path in root.parent.glob(".*") if path.name not in _PERMANENT]
     for path in root.iterdir() if root.is_dir() else ():
         if path.name == ".trash":

@@ -1,4 +1,4 @@
-"""The rows of the table, and what the next start finds."""
+"""Rows of the result table, and verdicts about a start."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import astuple, dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; ``kept`` says whether the result is what it must be."""
+    """One line of the table; ``kept`` is True if the result is as required."""
 
-    what: str
+    name: str
     cases: int
     result: str
-    must_be: str
+    required: str
     kept: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was wrong after a start, counted; a message is a turn's finished step."""
+    """Counts of problems after a start; ``lost`` and ``doubled`` count messages."""
 
     unreadable: int = 0
     lost: int = 0
@@ -27,13 +27,13 @@ class Verdict:
     misplaced: int = 0
     unsendable: int = 0
     leftovers: int = 0
-    repeated_news: int = 0
+    repeated_notices: int = 0
 
     def __add__(self, other: Verdict) -> Verdict:
         return Verdict(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     def __str__(self) -> str:
-        # The first three are always shown: they are what people fear.
+        # The two worst are always shown.
         shown = [
             f"{value} {field.name.replace('_', ' ')}"
             for number, (field, value) in enumerate(zip(fields(self), astuple(self), strict=True))
@@ -46,16 +46,16 @@ class Verdict:
         return self == Verdict()
 
 
-def verdict_row(what: str, verdicts: Iterable[Verdict]) -> Row:
-    """Return the row of a trial that passes when nothing at all was wrong in any of its cases."""
+def verdict_row(name: str, verdicts: Iterable[Verdict]) -> Row:
+    """Return the row of a trial that passes if every verdict is clean."""
     every = list(verdicts)
     total = sum(every, Verdict())
-    return Row(what, len(every), str(total), "0 of everything", total.is_clean and bool(every))
+    return Row(name, len(every), str(total), "0 of everything", total.is_clean and bool(every))
 
 
-HEAD = "| what | cases | result | must be |\n|---|---|---|---|"
+HEAD = "| trial | cases | result | required |\n|---|---|---|---|"
 
 
 def as_line(row: Row) -> str:
     """Return a row as a line of a Markdown table."""
-    return f"| {row.what} | {row.cases} | {row.result}{'' if row.kept else ' ✗'} | {row.must_be} |"
+    return f"| {row.name} | {row.cases} | {row.result}{'' if row.kept else ' ✗'} | {row.required} |"

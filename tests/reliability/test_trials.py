@@ -1,4 +1,7 @@
-"""Each trial holds in its quick form; the full one is ``python -m tests.reliability --full``."""
+"""The quick form of each trial.
+
+``python -m tests.reliability --full`` runs all cases.
+"""
 
 from __future__ import annotations
 
@@ -7,62 +10,76 @@ import pytest
 from tests.reliability.row import as_line
 from tests.reliability.trials import TRIALS
 
+SLOW = {
+    "dead-shells",
+    "interrupted-shells",
+    "kill-at-every-call",
+    "kill-in-recovery",
+}
 
-def hold(name: str) -> None:
+
+def trials(*names: str) -> pytest.MarkDecorator:
+    """Parametrize a test with trial names."""
+    marks = {name: [pytest.mark.slow] if name in SLOW else [] for name in names}
+    return pytest.mark.parametrize("name", [pytest.param(name, marks=marks[name]) for name in names])
+
+
+def require(name: str) -> None:
     row = TRIALS[name](full=False)
     if row.result.startswith("skipped"):
         pytest.skip(row.result)
     assert row.kept, as_line(row)
 
 
-@pytest.mark.parametrize("name", ["kill-at-every-call", "kill-in-recovery", "kill-at-random"])
-def test_a_kill_at_any_moment_loses_nothing_and_leaves_nothing(name: str) -> None:
-    hold(name)
+@trials("kill-at-every-call", "kill-in-recovery", "kill-at-random")
+def test_sigkill_loses_no_message_and_leaves_no_files(name: str) -> None:
+    require(name)
 
 
-def test_a_power_cut_loses_nothing_that_was_acknowledged() -> None:
-    hold("power")
+@pytest.mark.slow
+def test_power_cut_loses_no_acknowledged_message() -> None:
+    require("power")
 
 
-def test_a_power_cut_would_lose_without_fsync() -> None:
-    hold("power-without-fsync")
+def test_power_cut_without_fsync_loses_messages() -> None:
+    require("power-without-fsync")
 
 
-@pytest.mark.parametrize("name", ["refused-calls", "short-writes"])
-def test_a_disk_that_refuses_is_told_of_once_and_loses_nothing(name: str) -> None:
-    hold(name)
+@trials("refused-calls", "short-writes")
+def test_failing_system_calls_are_reported_once_and_lose_nothing(name: str) -> None:
+    require(name)
 
 
-@pytest.mark.parametrize("name", ["file-size-limit", "small-file-system"])
-def test_a_disk_that_is_really_full_loses_nothing(name: str) -> None:
-    hold(name)
+@trials("file-size-limit", "small-file-system")
+def test_full_disk_loses_nothing(name: str) -> None:
+    require(name)
 
 
-@pytest.mark.parametrize("name", ["dead-programs", "dead-shells"])
-def test_after_a_death_in_a_turn_its_finished_steps_come_back(name: str) -> None:
-    hold(name)
+@trials("dead-programs", "dead-shells")
+def test_finished_steps_are_recovered_after_death_in_a_turn(name: str) -> None:
+    require(name)
 
 
-@pytest.mark.parametrize("name", ["interrupted-turns", "interrupted-visits", "interrupted-shells"])
-def test_ctrl_c_ten_times_leaves_a_valid_file_and_a_living_shell(name: str) -> None:
-    hold(name)
+@trials("interrupted-turns", "interrupted-resumes", "interrupted-shells")
+def test_repeated_ctrl_c_leaves_a_valid_file_and_a_running_shell(name: str) -> None:
+    require(name)
 
 
-def test_sessions_that_are_made_side_by_side_are_all_listed() -> None:
-    hold("creations")
+def test_sessions_created_concurrently_are_all_listed() -> None:
+    require("creations")
 
 
-def test_several_writers_of_a_session_lose_nothing() -> None:
-    hold("two-writers")
+def test_concurrent_writers_of_a_session_lose_nothing() -> None:
+    require("two-writers")
 
 
-def test_a_second_shell_is_told_and_a_dead_one_holds_nothing() -> None:
-    hold("second-shell")
+def test_second_shell_is_refused_and_dead_shell_holds_no_lock() -> None:
+    require("second-shell")
 
 
-def test_hand_edits_and_turns_both_survive() -> None:
-    hold("hand-edits")
+def test_hand_edits_of_an_open_session_and_its_turns_survive() -> None:
+    require("hand-edits")
 
 
-def test_a_wrong_clock_confuses_neither_ids_nor_order() -> None:
-    hold("clock")
+def test_wrong_clock_keeps_ids_unique_and_order_correct() -> None:
+    require("clock")

@@ -1,4 +1,4 @@
-"""Every trial by its name: what makes the rows of the table."""
+"""All trials by name, in the order of the table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.reliability.row import Row
 
 
 class Trial(Protocol):
-    """Makes a row of the table, in its quick form or its full one."""
+    """Run a trial in its quick or full form and return its row."""
 
     def __call__(self, *, full: bool) -> Row: ...
 
@@ -24,10 +24,10 @@ TRIALS: dict[str, Trial] = {
     "short-writes": faults.short_writes,
     "file-size-limit": full_disk.file_size_limit,
     "small-file-system": full_disk.small_file_system,
-    "dead-programs": deaths.dead_programs,
-    "dead-shells": deaths.dead_shells,
+    "dead-programs": deaths.killed_programs,
+    "dead-shells": deaths.killed_shells,
     "interrupted-turns": interrupts.interrupted_turns,
-    "interrupted-visits": interrupts.interrupted_visits,
+    "interrupted-resumes": interrupts.interrupted_resumes,
     "interrupted-shells": interrupts.interrupted_shells,
     "creations": processes.creations,
     "two-writers": processes.two_writers,

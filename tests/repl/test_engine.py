@@ -104,6 +104,7 @@ print(*(set(sys.modules) - before))
 """
 
 
+@pytest.mark.slow
 def test_first_answer_after_warm_up_imports_nothing_heavy(stub: StubServer) -> None:
     stub.script(ToolUse("calculator", {"expression": "2+2"}))
     stub.script(Text("So:\n\n```python\nprint(4)\n```"))

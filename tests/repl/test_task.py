@@ -51,6 +51,7 @@ def test_task_attaches_and_reports_mentioned_files(stub: StubServer) -> None:
     assert stub.requests[0].last_user_text == 'Explain @notes.txt\n\n<file path="notes.txt">\none\ntwo\n</file>'
 
 
+@pytest.mark.slow
 def test_task_attaches_no_files_mentioned_in_piped_text(stub: StubServer) -> None:
     stub.script("I see.", "I see.")
     Path("notes.txt").write_text("one\n")
@@ -60,6 +61,7 @@ def test_task_attaches_no_files_mentioned_in_piped_text(stub: StubServer) -> Non
     assert stub.requests[1].last_user_text == "see @notes.txt"
 
 
+@pytest.mark.slow
 def test_task_attaches_outside_files_only_if_allowed(stub: StubServer) -> None:
     stub.script("I see.", "I see.")
     Path("../keys.txt").write_text("secret\n")

@@ -6,6 +6,8 @@ import json
 import signal
 from typing import Any
 
+import pytest
+
 from tests.repl.test_task import run, start
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
@@ -83,6 +85,7 @@ def test_max_steps_limits_a_turn(stub: StubServer) -> None:
     assert "2 steps" in out
 
 
+@pytest.mark.slow
 def test_system_option_replaces_the_system_message(stub: StubServer) -> None:
     save_dir = ".aloop/sessions"
     assert run("--task", "Hi", "--system", "You are a pirate.", "--sessions-dir", save_dir, env=stub.env)[0] == 0
@@ -93,6 +96,7 @@ def test_system_option_replaces_the_system_message(stub: StubServer) -> None:
     assert stub.requests[2].body["system"] == "Be brief."
 
 
+@pytest.mark.slow
 def test_resumed_task_keeps_the_model_of_its_session(stub: StubServer) -> None:
     assert run("--task", "Hi", "--model", "claude-mine", env=stub.env)[0] == 0
     assert run("--resume", "--task", "Hi", env=stub.env)[0] == 0

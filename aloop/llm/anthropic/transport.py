@@ -30,9 +30,10 @@ class Patience(NamedTuple):
 
 
 def patience_for(base_url: str, stall_seconds: float | None = None) -> Patience:
-    """Return the time limits for the server at ``base_url``; ``stall_seconds`` overrides the default for both."""
-    body = stall_seconds or STALL_SECONDS
-    return Patience(max(body, LOCAL_HEADERS_SECONDS) if is_loopback(base_url) else body, body)
+    """Return the time limits for the server at ``base_url``; ``stall_seconds`` replaces both."""
+    if stall_seconds:
+        return Patience(stall_seconds, stall_seconds)
+    return Patience(LOCAL_HEADERS_SECONDS if is_loopback(base_url) else STALL_SECONDS, STALL_SECONDS)
 
 
 def is_loopback(base_url: str) -> bool:

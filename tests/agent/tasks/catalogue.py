@@ -1,4 +1,4 @@
-"""Ten small tasks that a user might give an agent in a working directory."""
+"""Ten small tasks of the kind that users give an agent in a directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mean(unittest.TestCase):
 
 
 def holds(name: str, text: str) -> Check:
-    """Return a check that a file contains ``text``, apart from final line ends."""
+    """Return a check that a file equals ``text``, except for line ends at its end."""
 
     def check(folder: Path, _answer: str) -> None:
         assert (folder / name).read_bytes().decode().rstrip("\r\n") == text.rstrip("\r\n")
@@ -29,7 +29,7 @@ def holds(name: str, text: str) -> Check:
     return check
 
 
-def says(*words: str) -> Check:
+def mentions(*words: str) -> Check:
     """Return a check that the answer contains all of ``words``."""
 
     def check(_folder: Path, said: str) -> None:
@@ -40,8 +40,8 @@ def says(*words: str) -> Check:
 
 def both(*checks: Check) -> Check:
     def check(folder: Path, said: str) -> None:
-        for one in checks:
-            one(folder, said)
+        for part in checks:
+            part(folder, said)
 
     return check
 
@@ -64,24 +64,24 @@ def is_gone(name: str) -> Check:
 
 
 MAKE = Task(
-    name="make a file",
-    prompt="Make a file hello.txt that holds one line: Hello, world!",
+    name="create a file",
+    prompt="Create a file hello.txt with one line: Hello, world!",
     steps=[[("write_file", {"path": "hello.txt", "content": "Hello, world!\n"})]],
-    answer="hello.txt is there.",
+    answer="Created hello.txt.",
     check=holds("hello.txt", "Hello, world!\n"),
 )
 MAKE_A_PROGRAM = Task(
-    name="make a program and run it",
-    prompt="Write src/squares.py, a program that prints the squares of 1 to 5, one a line, and run it with python3.",
+    name="create a program and run it",
+    prompt="Write src/squares.py, a program that prints the squares of 1 to 5, one per line, and run it with python3.",
     steps=[
         [("write_file", {"path": "src/squares.py", "content": "for n in range(1, 6):\n    print(n * n)\n"})],
         [("run_shell", {"command": "python3 src/squares.py"})],
     ],
     answer="It prints 1, 4, 9, 16 and 25.",
-    check=both(passes("test \"$(python3 src/squares.py | tr '\\n' ' ')\" = '1 4 9 16 25 '"), says("25")),
+    check=both(passes("test \"$(python3 src/squares.py | tr '\\n' ' ')\" = '1 4 9 16 25 '"), mentions("25")),
 )
 EDIT = Task(
-    name="edit one place of two that are alike",
+    name="edit one of two equal lines",
     prompt="In settings.ini set the port of the section [admin] to 9000. Change nothing else.",
     files={"settings.ini": "[web]\nport = 8000\n\n[admin]\nport = 8000\n"},
     steps=[
@@ -119,7 +119,7 @@ FIND = Task(
     files={"README.md": "See the TIMEOUT.\n", "app/main.py": "from app import net\n", "app/net.py": "TIMEOUT = 42\n"},
     steps=[[("search_files", {"pattern": "TIMEOUT\\s*=", "glob": "*.py"}), ("list_files", {"path": "app"})]],
     answer="app/net.py sets it to 42.",
-    check=says("net.py", "42"),
+    check=mentions("net.py", "42"),
 )
 COUNT = Task(
     name="count",
@@ -127,19 +127,19 @@ COUNT = Task(
     files={"a.py": "", "b.txt": "", "c/d.py": "", "c/e/f.py": "", "c/e/g.md": ""},
     steps=[[("list_files", {"pattern": "**/*.py"})]],
     answer="There are 3.",
-    check=says("3"),
+    check=mentions("3"),
 )
 ADD_UP = Task(
     name="read and calculate",
-    prompt="Add up the amounts in bill.csv. Which sum do you get?",
+    prompt="Add up the amounts in bill.csv. Answer with the sum.",
     files={"bill.csv": "item,amount\npaper,12.50\nink,30.25\nstamps,9.15\n"},
     steps=[[("read_file", {"path": "bill.csv"})], [("calculator", {"expression": "12.50 + 30.25 + 9.15"})]],
     answer="They add up to 51.90.",
-    check=says("51.9"),
+    check=mentions("51.9"),
 )
 FIX = Task(
     name="fix a failing test",
-    prompt="The test fails (python3 -m unittest). Fix the program, not the test, and make sure that it passes.",
+    prompt="The test fails (python3 -m unittest). Fix the program, not the test, and check that it passes.",
     files={"sums.py": _SUMS, "test_sums.py": _TEST},
     steps=[
         [("run_shell", {"command": "python3 -m unittest"})],
@@ -147,7 +147,7 @@ FIX = Task(
         [("edit_file", {"path": "sums.py", "old_text": "(len(numbers) - 1)", "new_text": "len(numbers)"})],
         [("run_shell", {"command": "python3 -m unittest"})],
     ],
-    answer="mean divided by one too few; the test passes now.",
+    answer="mean divided by a count one too small; the test passes now.",
     check=both(passes("python3 -m unittest"), holds("test_sums.py", _TEST)),
 )
 MOVE = Task(
@@ -160,7 +160,7 @@ MOVE = Task(
 )
 KEEP_LINE_ENDS = Task(
     name="edit a file from Windows",
-    prompt="In greet.bat change the greeting from hello to good day. The file must stay as Windows wants it.",
+    prompt="In greet.bat change the greeting from hello to good day. Keep its Windows line endings.",
     files={"greet.bat": "@echo off\r\necho hello\r\npause\r\n"},
     steps=[[("edit_file", {"path": "greet.bat", "old_text": "echo hello\n", "new_text": "echo good day\n"})]],
     answer="The greeting is good day now.",

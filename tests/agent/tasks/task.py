@@ -1,4 +1,4 @@
-"""The record of a small task."""
+"""Definition of a small task for the agent."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from aloop.llm.message_types import ToolCall
 from tests.agent.scripted import Line, answer, calls
 
 Check = Callable[[Path, str], None]
-"""Raises an error if a task was not done; called with directory and answer."""
+"""Called with the directory and the answer; fails if the task is not done."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task in a directory with ``files``; ``steps`` are calls that solve it."""
+    """A task in a directory with ``files``, and the tool calls that complete it."""
 
     name: str
     prompt: str
@@ -27,14 +27,14 @@ class Task:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def lay_out(self, folder: Path) -> None:
-        """Make the directory with its files."""
+        """Create the directory and write the files, without newline translation."""
         folder.mkdir(exist_ok=True)
         for name, text in self.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(text.encode())
 
     def scripts(self) -> list[list[Line]]:
-        """Return the scripts of a model that solves the task."""
+        """Return the replies of a scripted model."""
         numbers = count(1)
         asked = (
             [ToolCall(f"call_{next(numbers)}", tool, json.dumps(arguments)) for tool, arguments in step]

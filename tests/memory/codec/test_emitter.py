@@ -87,6 +87,7 @@ def test_messages_with_all_fields_round_trip() -> None:
         assert loaded.system_messages == (LLMMessage("system", "Be kind."),)
 
 
+@pytest.mark.slow
 @given(st.lists(messages, max_size=5).map(tuple), st.none() | st.text(), st.integers(0, 8))
 @settings(max_examples=150)
 def test_any_messages_round_trip(given_messages: tuple[LLMMessage, ...], title: str | None, column: int) -> None:
@@ -133,6 +134,7 @@ def assert_comes_back(batch: list[str]) -> None:
     assert parse(data, NOWHERE).ended
 
 
+@pytest.mark.slow
 @given(st.lists(texts, min_size=BATCH, max_size=BATCH))
 @settings(max_examples=2_000 // BATCH)
 def test_any_text_round_trips_in_all_parsers(batch: list[str]) -> None:

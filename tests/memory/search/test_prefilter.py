@@ -170,7 +170,12 @@ def test_file_taken_but_not_found_empty_is_read() -> None:
     assert states == bytearray([TAKEN, TAKEN, EMPTY])
 
 
-def test_worker_ends_with_the_search(tmp_path: Path, started: list[int]) -> None:
+def test_worker_ends_with_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[int]) -> None:
+    # A worker that never finishes: a real one may be done before the first look at it.
+    worker = tmp_path / "python"
+    worker.write_text("#!/bin/sh\nexec sleep 1000\n")
+    worker.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(worker))
     with start_worker(NEEDLE, put(tmp_path, *[b"needle in the hay"] * 1_000)):
         [process] = started
     assert not is_running(process)

@@ -39,6 +39,7 @@ async def wait_until_gone(shell: Stage, text: str) -> None:
     await shell.terminal.wait_until(lambda: text not in "\n".join(shell.terminal.screen), f"no {text!r}")
 
 
+@pytest.mark.slow
 async def test_enter_resumes_the_highlighted_session_that_is_previewed(stage: SetStage) -> None:
     async with stage() as shell:
         await open_picker(shell)
@@ -157,6 +158,7 @@ async def test_picker_opens_before_sessions_are_read(stage: SetStage, may_read: 
         await shell.see("Resumed a1b2ffff")
 
 
+@pytest.mark.slow
 async def test_highlight_and_changes_survive_a_late_list(
     stage: SetStage, sessions_dir: Path, may_read: asyncio.Event
 ) -> None:

@@ -108,6 +108,7 @@ async def test_endless_pattern_is_stopped_with_an_error(workspace: Workspace) ->
         await SearchFiles(workspace, seconds=0.3).run({"pattern": ENDLESS_PATTERN, "path": "endless.txt"})
 
 
+@pytest.mark.slow
 async def test_matches_found_before_the_timeout_are_returned(workspace: Workspace) -> None:
     (workspace.root / "endless.txt").write_text("aaa\n" + ENDLESS_LINE)
     result = await SearchFiles(workspace, seconds=2).run({"pattern": ENDLESS_PATTERN, "path": "endless.txt"})

@@ -1,4 +1,4 @@
-"""What a life with aloop is made of, told step by step to whoever must know what was acknowledged."""
+"""Scenarios of storage operations that report each acknowledged step."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aloop.memory import MemoryManager, SessionLibrary
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What the life says of itself.
+class Event:
+    """An acknowledged step of a scenario.
 
     ``kept``: the message with this text is on disk. ``loose``: it may be gone from now on. ``gone``: the session may be
-    in the trash, until it is ``back``. ``aside``: something that is no matter of storage, in ``text``.
+    in the trash, until it is ``back``. ``aside``: other information, in ``text``.
     """
 
     kind: Literal["kept", "loose", "gone", "back", "aside"]
@@ -24,15 +24,15 @@ class News:
     text: str = ""
 
 
-Tell = Callable[[News], None]
+OnEvent = Callable[[Event], None]
 
 
-class Regret(Exception):
-    """Ends a turn before its time."""
+class CutTurn(Exception):
+    """Raised to cut a turn short."""
 
 
 def exchange(name: str, steps: int = 1) -> Iterator[LLMMessage]:
-    """Yield the messages of a turn: a question, ``steps`` tool calls with their results, an answer."""
+    """Yield a question, ``steps`` tool calls with their results, and an answer."""
     yield LLMMessage("user", f"{name}: question\nin two lines")
     for step in range(steps):
         call = ToolCall(f"{name}-{step}", "calculator", '{"expression": "2+2"}')
@@ -41,71 +41,73 @@ def exchange(name: str, steps: int = 1) -> Iterator[LLMMessage]:
     yield LLMMessage("assistant", f"{name}: answer  \nwith a tab\there")
 
 
-async def take_turn(memory: MemoryManager, name: str, tell: Tell, *, steps: int = 1) -> None:
-    """Take a whole turn."""
+async def take_turn(memory: MemoryManager, name: str, on_event: OnEvent, *, steps: int = 1) -> None:
+    """Take a complete turn."""
     async with memory.turn() as turn:
         for message in exchange(name, steps):
             await turn.add(message)
-            tell(News("kept", memory.session_id, message.content or ""))
+            on_event(Event("kept", memory.session_id, message.content or ""))
 
 
-async def cut_turn(memory: MemoryManager, name: str, tell: Tell, *, after: int) -> None:
-    """Begin a turn and end it with an error after so many messages."""
+async def cut_turn(memory: MemoryManager, name: str, on_event: OnEvent, *, after: int) -> None:
+    """Begin a turn and end it with an error after ``after`` messages."""
     messages = list(exchange(name))[:after]
     try:
         async with memory.turn() as turn:
             for message in messages:
                 await turn.add(message)
-                tell(News("kept", memory.session_id, message.content or ""))
+                on_event(Event("kept", memory.session_id, message.content or ""))
             if after == 1:
-                tell(News("loose", memory.session_id, messages[0].content or ""))
-            raise Regret
-    except Regret:
+                on_event(Event("loose", memory.session_id, messages[0].content or ""))
+            raise CutTurn
+    except CutTurn:
         return
 
 
-async def life(root: Path, tell: Tell) -> None:
-    """Do everything once that storage can do: a few turns, cut ones too, a listing, a deletion
-    that is thought better of, a second visit, a turn taken out and put back, a fork."""
+async def run_scenario(root: Path, on_event: OnEvent) -> None:
+    """Run each storage operation once.
+
+    Complete and cut turns, a listing, a deletion and its restore, a resume, an undo and a redo, a rename, a fork.
+    """
     shell = MemoryManager(sessions_dir=root, hold=True)
     shell.set_system_message("Be brief.")
-    await take_turn(shell, "one", tell)
-    await take_turn(shell, "two", tell)
+    await take_turn(shell, "one", on_event)
+    await take_turn(shell, "two", on_event)
     shell.close()
     other = MemoryManager(sessions_dir=root)
     for message in exchange("other"):
         await other.add_message(message)
     await other.save_memory()
     for message in exchange("other"):
-        tell(News("kept", other.session_id, message.content or ""))
+        on_event(Event("kept", other.session_id, message.content or ""))
     await MemoryManager.list_sessions(sessions_dir=root)
-    tell(News("gone", other.session_id))
+    on_event(Event("gone", other.session_id))
     await SessionLibrary(root).delete(other.session_id)
     await SessionLibrary(root).restore(other.session_id)
-    tell(News("back", other.session_id))
+    on_event(Event("back", other.session_id))
     again = MemoryManager(sessions_dir=root, hold=True)
     await again.resume(shell.session_id[:8])
-    await cut_turn(again, "regretted", tell, after=1)
-    await cut_turn(again, "cut", tell, after=2)
-    await take_turn(again, "three", tell)
+    await cut_turn(again, "regretted", on_event, after=1)
+    await cut_turn(again, "cut", on_event, after=2)
+    await take_turn(again, "three", on_event)
     await again.undo()
     await again.redo()
     await again.rename("Counting")
     await again.fork()
-    await take_turn(again, "forked", _with_before(again.messages, tell))
+    await take_turn(again, "forked", _with_before(again.messages, on_event))
     again.start_new()
-    await cut_turn(again, "never", tell, after=1)
+    await cut_turn(again, "never", on_event, after=1)
     again.close()
 
 
-def _with_before(messages: Sequence[LLMMessage], tell: Tell) -> Tell:
-    """With the first message that is acknowledged, those before it are."""
+def _with_before(messages: Sequence[LLMMessage], on_event: OnEvent) -> OnEvent:
+    """Return a callback that reports ``messages`` as kept before its first event."""
     before = [message for message in messages if not message.is_error]
 
-    def tell_all(item: News) -> None:
+    def report(item: Event) -> None:
         for message in before:
-            tell(News("kept", item.session, message.content or ""))
+            on_event(Event("kept", item.session, message.content or ""))
         before.clear()
-        tell(item)
+        on_event(item)
 
-    return tell_all
+    return report

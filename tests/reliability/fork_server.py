@@ -1,7 +1,7 @@
-"""A process that has everything loaded and does nothing but fork: so a thousand children that die young are cheap.
+"""A fork server with all modules loaded, so that short-lived children are cheap.
 
-Spoken to over a socket, which is its standard input. A request is a pickled function with its arguments, and comes
-with the descriptor that the child is to speak on. The answers tell the process numbers, and the status of each end.
+Its standard input is a socket. A request is a pickled function with its arguments, sent with the descriptor on which
+the child reports. A reply is a process ID with STARTED or an exit status.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from types import FrameType
 _LOADED = ("kills", "power", "full_disk", "processes", "deaths")
 _MAX_REQUEST = 65_536
 STATUS = struct.Struct("!ii")
-BORN = -1
-"""In place of a status: the process has begun."""
+STARTED = -1
+"""Sent instead of an exit status when a process has started."""
 
 
 def serve(control: socket.socket) -> None:
-    """Fork for each request until the other side closes."""
+    """Fork for each request until the other side closes the socket."""
 
     def reap(_number: int, _frame: FrameType | None) -> None:
         while True:
@@ -40,31 +40,31 @@ def serve(control: socket.socket) -> None:
     while True:
         try:
             request, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST, 1)
-        except ConnectionResetError:  # the other side ended without hearing us out
+        except ConnectionResetError:  # the other side exited with unread replies
             return
         if not request:
             return
-        # Its birth is told before its death can be.
+        # The start must be reported before the exit.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         process = os.fork()
         if not process:
             for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)  # nohup, for one, leaves them ignored
+                signal.signal(number, signal.SIG_DFL)  # nohup, for example, leaves them ignored
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             control.close()
-            _live(request, Connection(descriptors[0], readable=False))
+            _run_child(request, Connection(descriptors[0], readable=False))
         os.close(descriptors[0])
-        control.sendall(STATUS.pack(process, BORN))
+        control.sendall(STATUS.pack(process, STARTED))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
-def _live(request: bytes, connection: Connection) -> None:
+def _run_child(request: bytes, connection: Connection) -> None:
     code = 1
     try:
         work, arguments = pickle.loads(request)
         work(*arguments, connection.send)
         code = 0
-    except BaseException:  # noqa: BLE001 - nobody above this child could tell of it
+    except BaseException:  # noqa: BLE001 - no caller in this child could report it
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)
