@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aloop.memory import MemoryManager
     from aloop.memory.search.search import Hit
     from aloop.permissions import PermissionDecision, PermissionRequest
+    from commands.model_browser import ModelBrowser
     from commands.pages import Page
     from commands.registry import Registry
     from commands.session_browser import Choice, SessionBrowser
@@ -92,6 +93,10 @@ class View(Protocol):
 
     async def pick(self, browser: SessionBrowser) -> Choice | None:
         """Let the user pick a session; None if none was picked or without a picker."""
+        ...
+
+    async def pick_model(self, browser: ModelBrowser) -> str | None:
+        """Let the user pick a model; without a picker, load the list and return None."""
         ...
 
     async def announce(self, notice: str, question: str) -> bool:

@@ -151,7 +151,7 @@ def _install() -> Outcome:
 
 
 def _take_server(model: str) -> Outcome:
-    """Store ``model`` in the settings; if there are settings already, use it for this run."""
+    """Store ``model`` in new settings; use it for this run if there are settings."""
     path = config_path(os.environ, Path.home())
     # JSON strings are TOML strings, too.
     line = f"model = {json.dumps(model, ensure_ascii=False)}"

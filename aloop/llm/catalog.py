@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
 from aloop.errors import AuthenticationFailed, ConnectionFailed, LLMError, MissingCredentials, UsageError
@@ -44,10 +45,10 @@ def known_choices(settings: Settings) -> list[ModelChoice]:
     """Return the models that are known without asking a server, aliases first."""
     choices = []
     if settings.has_credentials:
-        server, windows = _server_of(None, settings), _Windows(settings)
+        server, windows = _server_name(None, settings), _Windows(settings)
         aliases = ((alias, resolve_alias(alias)) for alias in LINES)
         choices += [
-            ModelChoice(alias, f"{server}, {model}", windows.find(model)) for alias, model in aliases if model != alias
+            ModelChoice(alias, f"{model}, {server}", windows.find(model)) for alias, model in aliases if model != alias
         ]
         choices += [ModelChoice(model, server, windows.find(model)) for model in sdk_models()]
     if InstallPaths(settings.data_dir).is_installed:
@@ -56,7 +57,7 @@ def known_choices(settings: Settings) -> list[ModelChoice]:
 
 
 async def ask_servers(settings: Settings) -> AsyncGenerator[Offer, None]:
-    """Yield what each server offers in addition, in the order in which they answer."""
+    """Yield what each server offers, in the order in which they answer."""
     near = local_endpoints(settings)
     asked: list[Endpoint | None] = [endpoint for endpoint in settings.endpoints.values() if endpoint.name not in near]
     if settings.has_credentials:
@@ -93,9 +94,9 @@ async def require_known(name: str, settings: Settings) -> None:
     except (AuthenticationFailed, ConnectionFailed, MissingCredentials) as error:
         if endpoint is not None:
             raise UsageError(f"{error} /model {name}! uses the model anyway.") from error
-        listed = ()
+        listed = {}
     except LLMError:  # the server has no list
-        listed = ()
+        listed = {}
     if name in listed or f"{name}:latest" in listed or (endpoint is not None and not listed):
         return
     guess = _correct_endpoint(name, settings) or closest_model(name, (*listed, *known, LOCAL_MODEL))
@@ -119,14 +120,8 @@ async def _offer(endpoint: Endpoint | None, settings: Settings) -> Offer:
     except LLMError as error:
         server = f"the endpoint {endpoint.name}" if endpoint else f"the {_API}"
         return Offer(problem=f"The models of {server} cannot be listed: {error}")
-    server, windows, known = _server_of(endpoint, settings), _Windows(settings, endpoint), sdk_models()
-    return Offer(
-        tuple(
-            ModelChoice(model, server, windows.find(model))
-            for model in models
-            if endpoint is not None or model not in known
-        )
-    )
+    server, windows = _server_name(endpoint, settings), _Windows(settings, endpoint)
+    return Offer(tuple(ModelChoice(model, server, window or windows.find(model)) for model, window in models.items()))
 
 
 async def _offer_of_this_machine(endpoints: dict[str, Endpoint]) -> Offer:
@@ -134,8 +129,8 @@ async def _offer_of_this_machine(endpoints: dict[str, Endpoint]) -> Offer:
     return Offer(tuple(ModelChoice(model, _THIS_MACHINE) for server in servers for model in server.models))
 
 
-async def _list_models(endpoint: Endpoint | None, settings: Settings) -> tuple[str, ...]:
-    """Return the names of a server's models; None is the API.
+async def _list_models(endpoint: Endpoint | None, settings: Settings) -> dict[str, int]:
+    """Return the names of a server's models with their windows; None is the API.
 
     Raises LLMError if they cannot be listed.
     """
@@ -143,11 +138,11 @@ async def _list_models(endpoint: Endpoint | None, settings: Settings) -> tuple[s
         servers = await find_servers({endpoint.name: endpoint})
         if not servers:
             raise ConnectionFailed(f"No model server answers at {endpoint.base_url}. Start it, and load a model.")
-        return servers[0].models
+        return dict.fromkeys(servers[0].models, 0)
     if endpoint is None and not settings.has_credentials:
-        return ()
+        return {}
     if endpoint is not None and endpoint.kind in _WITHOUT_LIST:
-        return ()
+        return {}
     if endpoint is not None and not endpoint.has_key(os.environ):
         raise MissingCredentials(missing_key(endpoint))
     # In a thread, because the SDK takes a second to load.
@@ -156,10 +151,10 @@ async def _list_models(endpoint: Endpoint | None, settings: Settings) -> tuple[s
         async with asyncio.timeout(_LIST_SECONDS):
             models = await llm.list_models()
     except TimeoutError:
-        raise ConnectionFailed(f"{_server_of(endpoint, settings)} did not list its models in time.") from None
+        raise ConnectionFailed(f"{_server_name(endpoint, settings)} did not list its models in time.") from None
     finally:
         await llm.aclose()
-    return tuple(f"{endpoint.name}/{model}" for model in models) if endpoint else models
+    return {f"{endpoint.name}/{model}": window for model, window in models.items()} if endpoint else models
 
 
 def local_endpoints(settings: Settings) -> dict[str, Endpoint]:
@@ -179,6 +174,11 @@ def _server_of(endpoint: Endpoint | None, settings: Settings) -> str:
     if endpoint is not None:
         return endpoint.base_url or endpoint.kind
     return os.environ.get("ANTHROPIC_BASE_URL") or settings.base_url or _API
+
+
+def _server_name(endpoint: Endpoint | None, settings: Settings) -> str:
+    server = _server_of(endpoint, settings)
+    return urlsplit(server).netloc or server
 
 
 class _Windows:

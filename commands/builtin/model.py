@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError, UsageError
 from aloop.local_model.models import full_name, title_of
 from aloop.text import quantity
+from commands.model_browser import ModelBrowser
 from commands.pages import ModelList
 from commands.registry import Argument, Command
 
@@ -58,23 +58,21 @@ def _read_row(context: Context, argument: str) -> str:
 
 
 async def _choose(context: Context) -> str | None:
-    """List the models as rows."""
-    # Imported late for start-up time.
-    from aloop.llm.catalog import ask_servers, known_choices
-
-    view, settings = context.view, Settings.from_env()
-    choices, problems = known_choices(settings), []
-    async with aclosing(ask_servers(settings)) as offers:
-        async for offer in offers:
-            choices += offer.choices
-            problems += [offer.problem] if offer.problem else []
-    view.info(f"The current model is {title_of(context.agent.llm.model)}.")
-    await view.show(ModelList(choices))
-    context.model_rows = [choice.name for choice in choices]
-    for problem in problems:
-        view.error(problem)
-    view.info("/model 1 uses the model in the first row, /model NAME any other, /model local:PATH a GGUF file.")
-    return None
+    """Let the user pick a model; without a picker, list the models as rows."""
+    view, current = context.view, context.agent.llm.model
+    browser = ModelBrowser(Settings.from_env(), current)
+    name = await view.pick_model(browser)
+    context.model_rows = [choice.name for choice in browser.choices]
+    if name is None:
+        view.info(f"The current model is {title_of(current)}.")
+        if not browser.was_shown:
+            # Not in a pager, because the rows must stay on the screen.
+            await view.show(ModelList(browser.choices))
+        for problem in browser.problems:
+            view.error(problem)
+        if not browser.was_shown:
+            view.info("/model 1 uses the model in the first row, /model NAME any other, /model local:PATH a GGUF file.")
+    return name
 
 
 async def switch(agent: ReActAgent, name: str) -> None:

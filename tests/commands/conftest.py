@@ -15,6 +15,7 @@ from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
 from commands.builtin import REGISTRY
 from commands.context import Context, Verbosity
+from commands.model_browser import ModelBrowser
 from commands.pages import (
     Help,
     ModelList,
@@ -47,9 +48,11 @@ class RecordingView:
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, object]] = []
+        self.pages: list[Page] = []
         self.agrees = True
         self.editor: list[Callable[[Path, int], bool]] = []
         self.verbosity = Verbosity()
+        self.picks_model: str | None = None
         self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = pick_nothing
 
     def info(self, text: str) -> None:
@@ -67,10 +70,15 @@ class RecordingView:
         return self.editor.pop(0)(path, line)
 
     async def show(self, page: Page) -> None:
+        self.pages.append(page)
         self.shown.append(await described(page))
 
     async def pick(self, browser: SessionBrowser) -> Choice | None:
         return await self.picks(browser)
+
+    async def pick_model(self, browser: ModelBrowser) -> str | None:
+        await browser.load()
+        return self.picks_model
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))

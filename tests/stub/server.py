@@ -134,7 +134,7 @@ class StubServer:
     def _list_models(self, request: Request) -> Reply:
         if self.models is None:
             return HTTPError(404, f"no such path: {request.path}")
-        records = [_model_record(model) for model in self.models]
+        records = [_model_record(model) | {"max_input_tokens": self.window} for model in self.models]
         return Plain(200, json.dumps({"data": records, "has_more": False}), {"content-type": "application/json"})
 
     def _describe_model(self, request: Request) -> Reply:

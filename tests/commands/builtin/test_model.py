@@ -12,6 +12,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.llm.model_names import resolve_alias
 from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
+from commands.pages import ModelList
 from tests.agent.scripted import ScriptedLLM, answer
 from tests.commands.conftest import Bench, SetUp
 from tests.local_model.installation import install_fake
@@ -73,6 +74,10 @@ async def test_model_lists_each_server_and_a_row_number_chooses(
     rows = stage.context.model_rows
     assert {"router/vendor/big", "ollama/vendor/big", "vendor/big", "offline"} <= set(rows)
     assert len(rows) == len(set(rows))
+    (choices,) = [page.choices for page in stage.view.pages if isinstance(page, ModelList)]
+    windows = {choice.name: choice.window for choice in choices}
+    assert windows["sonnet"] == windows["claude-sonnet-5-5"] == windows["router/vendor/big"] == stub.window
+    assert windows["offline"] == windows["ollama/vendor/big"] == 0
     await dispatch(f"/model {rows.index('router/vendor/big') + 1}", stage.context)
     assert stage.context.agent.llm.model == "router/vendor/big"
     await dispatch("/model 999", stage.context)
