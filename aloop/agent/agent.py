@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from aloop.config import MAX_STEPS
 from aloop.errors import UsageError
 from aloop.llm.base import LLM, ToolSpec
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.prompts import system_prompt
+from aloop.llm.prompts import known_directory, system_prompt, with_directory_note
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import ContextUse, MemoryManager, Turn
 from aloop.memory.context import estimate_tokens
@@ -150,7 +151,7 @@ class ReActAgent:
             self._set_system_prompt()
             self._permissions.enter(self.memory.session_id)
             async with self.memory.turn() as turn:
-                await turn.add(question)
+                await turn.add(self._with_news(question))
                 self._report_repairs()
                 answer = await loop.run(turn, self._max_steps)
             status = "completed"
@@ -165,6 +166,16 @@ class ReActAgent:
         """Give a conversation without a system message the system prompt."""
         if not self.memory.system_messages:
             self.memory.set_system_message(self.system_text)
+
+    def _with_news(self, question: LLMMessage) -> LLMMessage:
+        """Return ``question`` with a note if the working directory is not the one that the model knows."""
+        system = "\n".join(message.content or "" for message in self.memory.system_messages)
+        texts = (message.content or "" for message in self.memory.messages if message.role == "user")
+        known = known_directory(system, texts)
+        if known is None or known == str(self._working_dir):
+            return question
+        self._emit(Notice(f"The model is told that the working directory is now {self._working_dir}."))
+        return replace(question, content=with_directory_note(question.content or "", self._working_dir))
 
     def _report_repairs(self) -> None:
         """Report each repair in the sent copy of this session once."""

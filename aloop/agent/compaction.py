@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
 from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
-from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.prompts import INSTRUCTIONS, summary_request
 from aloop.llm.retry import RetryPolicy
@@ -123,13 +123,20 @@ class Compactor:
         self._memory = memory
         self._policy = policy
         self._emit = emit
-        self._window = llm.context_window or DEFAULT_CONTEXT_WINDOW
+
+    @property
+    def _window(self) -> int:
+        return self._llm.context_window or DEFAULT_CONTEXT_WINDOW
+
+    async def learn_window(self) -> None:
+        """Let the model ask its server how large its context window is."""
+        if isinstance(self._llm, LearnsLimits):
+            await self._llm.learn_limits()
 
     async def compact(self, focus: str = "") -> Compaction | None:
         """Insert a summary before the last turns; None if too little comes before them.
 
-        Raises LLMError if the model writes no summary, StorageError if it cannot be saved, and UsageError if someone
-        removed the message after it in the session file. In all these cases nothing changes.
+        Raises LLMError if the model writes no summary and StorageError if it cannot be saved; then nothing changes.
         """
         messages = self._memory.messages
         cut = choose_cut(messages, int(self._window * _KEPT_SHARE))
@@ -146,8 +153,10 @@ class Compactor:
         request = ModelRequest(self._llm, self._policy, self._emit_progress)
         reply = await request.ask([LLMMessage("system", INSTRUCTIONS), LLMMessage("user", question)], ())
         text = (reply.message.content or "").strip()
-        if not text or reply.stop_reason not in ("end_turn", "stop_sequence"):
-            raise StreamBroken("The model did not finish the summary. Nothing was changed. Try /compact again.")
+        if not text or reply.stop_reason not in ("end_turn", "stop_sequence", "max_tokens"):
+            raise StreamBroken("The model did not write a summary. Nothing was changed. Try /compact again.")
+        if reply.stop_reason == "max_tokens":
+            text += "\n\n(This summary was cut off at the model's length limit.)"
         return LLMMessage(
             "user", f"{_HEADING}\n\n{text}", summary=True, model=reply.message.model, usage=reply.message.usage
         )
@@ -172,12 +181,17 @@ def undo_summary(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
 def _inserted(
     messages: Sequence[LLMMessage], summary: LLMMessage, first_kept: LLMMessage, cut: int
 ) -> Sequence[LLMMessage]:
+    """Return ``messages`` with the summary before ``first_kept``.
+
+    If someone has changed that message in the meantime, the summary goes before the nearest user message before it, so
+    that it is never lost and hides nothing that it does not cover.
+    """
     indexes = [index for index, message in enumerate(messages) if message == first_kept]
-    if not indexes:
-        raise UsageError(
-            "The session changed while it was being summarised, so no summary was added. Try /compact again."
-        )
-    index = min(indexes, key=lambda index: abs(index - cut))
+    if indexes:
+        index = min(indexes, key=lambda index: abs(index - cut))
+    else:
+        questions = [index for index, message in enumerate(messages[: cut + 1]) if message.role == "user"]
+        index = questions[-1] if questions else 0
     return (*messages[:index], summary, *messages[index:])
 
 
@@ -198,6 +212,10 @@ class AutoCompactor:
 
     async def compact_if_needed(self) -> None:
         """Compact if the next request would leave too little room for its answer."""
+        if self._measure().share <= FULL:
+            return
+        # The window may be larger than the default, which is used until the server was asked.
+        await self._compactor.learn_window()
         if self._measure().share > FULL:
             await self.compact()
 

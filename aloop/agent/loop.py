@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aloop.agent.compaction import AutoCompactor
@@ -11,7 +12,7 @@ from aloop.agent.request import ModelRequest
 from aloop.agent.tool_calls import ToolCallRunner
 from aloop.errors import ContextOverflow, LLMError, RequestRejected, StreamBroken
 from aloop.llm.base import LLM, Reply, StopReason
-from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Turn
 from aloop.tools.runner import ToolRunner
@@ -29,28 +30,52 @@ _NOTICES: Mapping[StopReason, str] = {
 class ReplyOutcome:
     """The effect of an answer on its turn.
 
-    ``message`` is the message to keep, None for an answer without text and tool calls. ``continues`` is True if the
-    model must be asked again, after the tool calls have run.
+    ``message`` is the message to keep, None for an answer without content. ``continues`` is True if the model must be
+    asked again, after the tool calls have run. ``not_run`` are results for calls that must not run.
     """
 
     message: LLMMessage | None
     continues: bool
     notices: tuple[str, ...] = ()
+    not_run: tuple[LLMMessage, ...] = ()
 
 
 def assess_reply(reply: Reply) -> ReplyOutcome:
-    """Decide from the stop reason of a whole answer how the turn continues."""
+    """Decide from the stop reason of a whole answer how the turn continues.
+
+    An unusual stop reason is recorded in the message. A refused answer is kept, but not sent again.
+    """
     message, notices = reply.message, []
     if reason := _NOTICES.get(reply.stop_reason):
         notices.append(f"{reason} ({reply.detail})" if reply.detail else reason)
-    if message.tool_calls and reply.stop_reason != "tool_use":
+        message = replace(message, stop_reason=reply.stop_reason)
+    if reply.recommended_model and reply.stop_reason == "refusal":
+        notices.append(f"The API recommends another model for this: /model {reply.recommended_model}")
+    if not (message.tool_calls or message.blocks or (message.content or "").strip()):
+        if reply.stop_reason == "pause_turn":
+            notices.append("The model paused without an answer. Send the message again.")
+        return ReplyOutcome(None, False, tuple(notices))
+    not_run: tuple[LLMMessage, ...] = ()
+    if message.tool_calls and reply.stop_reason not in ("tool_use", "refusal"):
         count = len(message.tool_calls)
         were = "A tool call was" if count == 1 else f"{count} tool calls were"
         notices.append(f"{were} not run, because the answer ended for another reason ({reply.stop_reason}).")
-        message = without_calls(message)
-    if not message.tool_calls and not (message.content or "").strip():
-        return ReplyOutcome(None, reply.stop_reason == "pause_turn", tuple(notices))
-    return ReplyOutcome(message, bool(message.tool_calls) or reply.stop_reason == "pause_turn", tuple(notices))
+        not_run = tuple(_not_run(call, reply.stop_reason) for call in message.tool_calls)
+    continues = reply.stop_reason == "pause_turn" or (bool(message.tool_calls) and reply.stop_reason == "tool_use")
+    return ReplyOutcome(message, continues, tuple(notices), not_run)
+
+
+def _not_run(call: ToolCall, reason: StopReason) -> LLMMessage:
+    """Return the result of a call that did not run.
+
+    It quotes arguments that cannot be parsed, because they cannot be sent back in the call itself.
+    """
+    text = f"Not run: the answer ended before the turn could continue ({reason})."
+    try:
+        json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        text += f"\nIncomplete arguments: {call.arguments}"
+    return LLMMessage("tool", text, tool_call_id=call.id, name=call.name, is_error=True)
 
 
 def empty_answer_error(reply: Reply) -> LLMError:
@@ -67,14 +92,24 @@ def empty_answer_error(reply: Reply) -> LLMError:
             return StreamBroken("The model sent an empty answer. Send the message again.")
 
 
-def without_calls(message: LLMMessage) -> LLMMessage:
-    """Return ``message`` without tool calls and without thinking at its end.
+MAX_REPEATS = 3
+"""Equal tool calls in a row with equal results after which a turn stops: the model is in a loop."""
 
-    The API accepts thinking only in its place, and refuses a message that ends with it.
-    """
-    length = len(message.content or "")
-    kept = tuple(block for block in message.thinking if not block.after_calls and block.after_chars < length)
-    return replace(message, tool_calls=(), thinking=kept)
+
+class _RepeatedCalls:
+    """Counts equal steps in a row."""
+
+    def __init__(self) -> None:
+        self._last: object = None
+        self._count = 0
+
+    def count(self, calls: Sequence[ToolCall], messages: Sequence[LLMMessage]) -> int:
+        """Return how many steps in a row made the same calls with the same results; ``messages`` end with them."""
+        results = [message.content for message in messages[-len(calls) :]]
+        step = ([(call.name, call.arguments) for call in calls], results)
+        self._count = self._count + 1 if step == self._last else 1
+        self._last = step
+        return self._count
 
 
 _NO_ANSWER = "(The model ended its turn without an answer.)"
@@ -116,6 +151,7 @@ class TurnLoop:
         """
         texts: list[str] = []  # more than one if the model paused
         has_begun = False
+        repeats = _RepeatedCalls()
         for _ in range(max_steps):
             reply = await self._ask(turn)
             self._usage += reply.usage
@@ -128,6 +164,8 @@ class TurnLoop:
                 await turn.add(message)
                 self._emit(AnswerFinished(message))
                 texts.append(message.content or "")
+            for result in outcome.not_run:
+                await turn.add(result)
             for notice in outcome.notices:
                 self._emit(Notice(notice))
             if not outcome.continues:
@@ -135,6 +173,8 @@ class TurnLoop:
             if message is not None and message.tool_calls:
                 texts.clear()
                 await self._calls.run(turn, message.tool_calls)
+                if repeats.count(message.tool_calls, self._memory.messages) == MAX_REPEATS:
+                    return await self._stop_repeating(turn)
         return await self._give_up(turn, max_steps)
 
     async def _ask(self, turn: Turn) -> Reply:
@@ -164,6 +204,14 @@ class TurnLoop:
             turn,
             f"I stopped because this turn reached its limit of {max_steps} steps. The work so far is kept. "
             "Write “continue” to let me resume.",
+        )
+
+    async def _stop_repeating(self, turn: Turn) -> str:
+        self._emit(Notice(f"The model made the same tool call {MAX_REPEATS} times with the same result."))
+        return await self._answer_with(
+            turn,
+            f"I stopped because I made the same tool call {MAX_REPEATS} times and got the same result each time. "
+            "Write “continue” to let me try again, or tell me what to do differently.",
         )
 
     async def _answer_with(self, turn: Turn, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from aloop.llm.message_types import LLMMessage, Usage
 
@@ -83,6 +83,15 @@ class Reply:
 
 
 StreamEvent = TextDelta | ThinkingDelta | Loading | PromptProgress | ModelNote | Reply
+
+
+@runtime_checkable
+class LearnsLimits(Protocol):
+    """A model that can ask its server for its limits."""
+
+    async def learn_limits(self) -> object:
+        """Ask for the limits unless they are known; ``context_window`` follows them."""
+        ...
 
 
 class LLM(Protocol):

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import cast
 
-from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, Reply, StreamEvent, ToolSpec
+from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits, Reply, StreamEvent, ToolSpec
 from aloop.llm.message_types import LLMMessage
 
 
@@ -55,6 +55,12 @@ class LazyLLM:
         if not self._prefix or not isinstance(event, Reply) or event.message.model is None:
             return event
         return replace(event, message=replace(event.message, model=self._prefix + event.message.model))
+
+    async def learn_limits(self) -> None:
+        """Load the model and let it ask its server for its limits."""
+        llm = await asyncio.to_thread(self.preload)
+        if isinstance(llm, LearnsLimits):
+            await llm.learn_limits()
 
     async def aclose(self) -> None:
         """Close the model if it was loaded."""

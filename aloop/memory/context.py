@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from aloop.llm.ids import sendable
+from aloop.llm.layout import fits
 from aloop.llm.message_types import LLMMessage, ToolCall
 
 UNANSWERED = "[No result: this call was interrupted before it finished.]"
@@ -40,34 +42,48 @@ def unanswered(messages: Sequence[LLMMessage]) -> list[ToolCall]:
     return []
 
 
-def project(system: Iterable[LLMMessage], messages: Sequence[LLMMessage], model: str | None = None) -> Projection:
+def project(
+    system: Iterable[LLMMessage],
+    messages: Sequence[LLMMessage],
+    model: str | None = None,
+    provider: str | None = None,
+) -> Projection:
     """Return the system messages and the ``live`` messages, repaired.
 
     Thinking blocks of models other than ``model`` are left out, because their signatures are valid only for the model
-    that produced them.
+    that produced them. Blocks of a provider other than ``provider`` are left out too.
     """
-    repairer = _Repairer()
+    repairer = _Repairer(provider)
     for message in live(messages):
-        is_foreign = message.thinking and model and message.model and message.model != model
+        is_foreign = message.thinking and model and message.model and not is_same_model(message.model, model)
         repairer.add(replace(message, thinking=()) if is_foreign else message)
     repairer.close_calls()
     return Projection((*system, *repairer.sent), tuple(repairer.repairs))
 
 
 def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return the messages in use: from the last summary on, without skipped ones."""
+    """Return the messages in use: from the last summary on, without skipped and refused ones."""
     start = max((index for index, message in enumerate(messages) if message.summary and not message.skip), default=-1)
-    live = [message for message in messages[max(start, 0) :] if not message.skip]
+    used = messages[max(start, 0) :]
+    live = [message for message in used if not message.skip and message.stop_reason != "refusal"]
     if start >= 0 and live[0].role in {"assistant", "tool"}:
         # A transcript must start with a user message.
         live[0] = LLMMessage("user", live[0].content, summary=True)
     return live
 
 
+def is_same_model(one: str, other: str) -> bool:
+    """Return True for the same name, or a name and its dated version (``claude-x`` and ``claude-x-20251001``)."""
+    short, long = sorted((one, other), key=len)
+    version = long.removeprefix(short)
+    return short == long or (version != long and version[:1] in "-@" and version[1:].isdigit() and len(version) == 9)
+
+
 class _Repairer:
     """Builds a valid transcript from messages, which are added in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: str | None = None) -> None:
+        self._provider = provider
         self.sent: list[LLMMessage] = []
         self.repairs: dict[str, None] = {}
         # Calls without a result, as they are sent, by their ID in the history.
@@ -82,7 +98,9 @@ class _Repairer:
         if message.tool_calls and message.role != "assistant":
             self._report("left out a tool call outside of an assistant message")
             message = replace(message, tool_calls=())
-        if message.role != "system" and not message.tool_calls and not (message.content or "").strip():
+        message = self._with_sendable_blocks(message)
+        has_content = message.tool_calls or message.blocks or (message.content or "").strip()
+        if message.role != "system" and not has_content:
             self._report("left out an empty message")
             return
         if message.role == "assistant" and not any(sent.role == "user" for sent in self.sent):
@@ -90,6 +108,18 @@ class _Repairer:
             return
         calls = tuple(map(self._open_call, message.tool_calls))
         self.sent.append(message if calls == message.tool_calls else replace(message, tool_calls=calls))
+
+    def _with_sendable_blocks(self, message: LLMMessage) -> LLMMessage:
+        """Return ``message`` without provider blocks that cannot be sent back."""
+        if not message.layout and not message.blocks:
+            return message
+        if message.blocks and self._provider and message.provider not in (None, self._provider):
+            self._report(f"left out content that only the provider {message.provider} understands")
+        elif fits(message):
+            return message
+        elif message.blocks:
+            self._report("left out provider content of a message that was edited")
+        return replace(message, layout="", blocks=())
 
     def _add_result(self, message: LLMMessage) -> None:
         waiting = self._open.get(message.tool_call_id or "")
@@ -101,11 +131,12 @@ class _Repairer:
 
     def _open_call(self, call: ToolCall) -> ToolCall:
         """Register a call that needs a result, and give it a unique ID."""
-        unique_id, number = call.id, 1
+        clean_id, number = sendable(call.id), 1
+        unique_id = clean_id
         while unique_id in self._used_ids:
             number += 1
-            unique_id = f"{call.id}-{number}"
-        if unique_id != call.id:
+            unique_id = f"{clean_id}-{number}"
+        if unique_id != clean_id:
             self._report("renamed tool calls with the same ID")
         self._used_ids.add(unique_id)
         sent = replace(call, id=unique_id)

@@ -178,7 +178,8 @@ class MemoryManager:
 
     def _project(self) -> Projection:
         model = self.llm.model if self.llm else None
-        return project(self._conversation.system, self._conversation.messages, model)
+        provider = self.llm.provider if self.llm else None
+        return project(self._conversation.system, self._conversation.messages, model, provider)
 
     # Saving.
 

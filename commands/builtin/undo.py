@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
+from aloop.llm.prompts import without_notes
 from commands.attachments import split_attachments
 from commands.chat import chat
 from commands.pages import Reminder
@@ -26,6 +27,7 @@ async def undo(context: Context, _argument: str) -> Outcome:
 
 def _as_typed(content: str) -> str:
     """Return a message to enter again: mentioned files are reattached, output stays."""
+    content = without_notes(content)
     typed, attachments = split_attachments(content)
     return typed if all(attachment.kind == "file" for attachment in attachments) else content
 

@@ -14,6 +14,7 @@ from aloop.llm.retry import RetryPolicy
 from aloop.memory import SessionLibrary
 from tests.agent.scripted import no_pause
 from tests.stub import StubServer
+from tests.stub.server import KEY
 
 
 class StubbedAgent:
@@ -21,7 +22,6 @@ class StubbedAgent:
 
     def __init__(self, stub: StubServer, client: AsyncAnthropic, sessions_dir: Path) -> None:
         self.stub = stub
-        self._client = client
         self.events: list[AgentEvent] = []
         self.agent = ReActAgent(
             AnthropicLLM("claude-test", client=client),
@@ -32,7 +32,8 @@ class StubbedAgent:
 
     def expect_stall(self) -> None:
         """Cancel an answer after a second of silence from now on."""
-        self.agent.llm = AnthropicLLM("claude-test", client=self._client, profile=ServerProfile(stall_after=1.0))
+        profile = ServerProfile(stall_after=1.0)
+        self.agent.llm = AnthropicLLM("claude-test", base_url=self.stub.url, api_key=KEY, profile=profile)
 
     @property
     def notices(self) -> list[str]:

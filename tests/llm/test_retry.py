@@ -31,10 +31,11 @@ def test_pause_is_shortened_at_random() -> None:
     assert RetryPolicy(chance=lambda: 1.0).pause(ServerFailed("down"), 1) == 0.75
 
 
-def test_retry_after_is_obeyed_up_to_a_minute() -> None:
+def test_retry_after_is_obeyed_and_a_long_one_ends_the_retries() -> None:
     assert STEADY.pause(RateLimited("too many", 17), 1) == 17
     assert STEADY.pause(RateLimited("too many", 0), 1) == 0
-    assert STEADY.pause(RateLimited("too many", 3600), 1) == MAX_RETRY_AFTER
+    assert STEADY.pause(RateLimited("too many", MAX_RETRY_AFTER), 1) == MAX_RETRY_AFTER
+    assert STEADY.pause(RateLimited("too many", 3600), 1) is None
 
 
 def test_connection_failures_are_retried_less_often() -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from aloop.errors import StreamBroken
-from aloop.llm.anthropic.layout import Block
 from aloop.llm.anthropic.wire import to_message
 from aloop.llm.base import ModelNote, Reply, StopReason, TextDelta, ThinkingDelta
+from aloop.llm.layout import Block, sources_of
 from aloop.llm.message_types import Usage, clean_text
 
 Shown = TextDelta | ThinkingDelta | ModelNote
@@ -66,6 +66,11 @@ class Accumulator:
                 self._count(_mapping(event.get("usage")))
         self._has_shown = self._has_shown or isinstance(shown, TextDelta)
         return shown
+
+    def sources(self) -> str:
+        """Return the sources that the answer cites as a numbered list, or an empty text."""
+        lines = sources_of(map(_finished, self._blocks.values()))
+        return "\n".join(["Sources:", *lines]) if lines else ""
 
     def reply(self, model: str) -> Reply:
         """Return the whole answer; ``model`` is the one that was asked.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from aloop.llm.anthropic.layout import THINKING_TYPES, Block
+from aloop.llm.layout import THINKING_TYPES, Block
 
 CacheTtl = Literal["5m", "1h"]
 

@@ -25,7 +25,7 @@ from aloop.errors import LLMError, MissingCredentials, RequestRejected, StreamBr
 from aloop.llm.anthropic.accumulator import Accumulator
 from aloop.llm.anthropic.caching import CacheTtl, with_breakpoints
 from aloop.llm.anthropic.connection import FAILURES, credential_name, explain_failure, open_client
-from aloop.llm.anthropic.errors import is_about, no_credentials, words_of
+from aloop.llm.anthropic.errors import is_about, no_credentials, page_title, words_of
 from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
 from aloop.llm.anthropic.wire import ThinkingRules, WireRequest, bind_thinking, to_message, to_request
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
@@ -151,7 +151,10 @@ class AnthropicLLM:
                 if note:
                     yield ModelNote(note)
                 continue
-            yield self._bound(answer.reply(self.model), request)
+            reply = self._bound(answer.reply(self.model), request)
+            if sources := answer.sources():
+                yield ModelNote(sources)
+            yield reply
             return
 
     async def count(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec] = ()) -> int:
@@ -259,9 +262,12 @@ class AnthropicLLM:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
             page = (await _read_some(response)).decode("utf-8", "replace")
-            place = response.url.host
+            if "<" not in page:
+                raise StreamBroken("The server sent an answer that cannot be read. Send the message again.")
+            title = page_title(page)
             raise RequestRejected(
-                f"{place} answered with a web page ({words_of(page)}), not with the Messages API. Check the base URL."
+                f"{response.url.host} answered with a web page{f' ({title})' if title else ''} instead of the Messages "
+                "API. Check ANTHROPIC_BASE_URL or base_url in the settings."
             )
         if kind != "application/json":
             return None

@@ -82,10 +82,15 @@ def words_of(body: object) -> str:
     """
     text = _find_text(body)
     if re.match(r"\s*<(?:!doctype|html|head|\?xml)", text, re.I):
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
-        text = html.unescape(title[1]) if title else "a web page"
+        text = page_title(text) or "a web page"
     line = " ".join(text.split())
     return line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "…"
+
+
+def page_title(page: str) -> str:
+    """Return the title of a web page on one line, or an empty text."""
+    title = re.search(r"<title[^>]*>(.*?)</title>", page, re.I | re.S)
+    return " ".join(html.unescape(title[1]).split()) if title else ""
 
 
 def explain(reported: ApiError, secrets: Iterable[str | None] = ()) -> LLMError:
@@ -173,7 +178,9 @@ def _not_found(reported: ApiError, shown: str, said: str) -> LLMError:
             f"Unknown model {reported.model!r} ({shown}){said} Choose another with /model, --model or ALOOP_MODEL."
         )
     server = reported.server or "the server"
-    return RequestRejected(f"There is no Messages API at {server} ({shown}){said} Check the base URL.")
+    return RequestRejected(
+        f"There is no Messages API at {server} ({shown}){said} Check ANTHROPIC_BASE_URL or base_url in the settings."
+    )
 
 
 def _rate_limited(reported: ApiError, shown: str, words: str) -> LLMError:

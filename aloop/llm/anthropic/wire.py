@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aloop.llm.anthropic.binding import PrefixDigest
-from aloop.llm.anthropic.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
 from aloop.llm.base import ToolSpec
+from aloop.llm.ids import new_call_id, sendable
+from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, clean_text
 
 
@@ -108,7 +109,7 @@ def to_message(
 
     A call without an ID gets one, because its result must name it.
     """
-    own = [dict(block) for block in blocks]
+    own = [dict(block) for block in blocks if isinstance(block.get("type"), str)]
     text = ""
     calls: list[ToolCall] = []
     thinking: list[ThinkingBlock] = []
@@ -117,7 +118,7 @@ def to_message(
             case "text":
                 text += clean_text(str(block.get("text") or ""))
             case "tool_use":
-                call_id = str(block.get("id") or "") or f"call_{len(calls) + 1}"
+                call_id = str(block.get("id") or "") or new_call_id()
                 calls.append(ToolCall(call_id, str(block.get("name") or ""), _arguments(block.get("input"))))
             case "thinking" | "redacted_thinking":
                 thinking.append(_thinking(block, len(text), len(calls)))
@@ -212,7 +213,7 @@ def _text_blocks(text: str | None) -> list[Block]:
 def _result_blocks(message: LLMMessage) -> list[Block]:
     if not message.tool_call_id:
         return _text_blocks(message.content)
-    block: Block = {"type": "tool_result", "tool_use_id": message.tool_call_id}
+    block: Block = {"type": "tool_result", "tool_use_id": sendable(message.tool_call_id)}
     if _shows(message.content):
         block["content"] = message.content
     if message.is_error:
@@ -222,7 +223,12 @@ def _result_blocks(message: LLMMessage) -> list[Block]:
 
 
 def _call_block(call: ToolCall) -> Block:
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": input_object(call.arguments)}
+    return {
+        "type": "tool_use",
+        "id": sendable(call.id),
+        "name": sendable(call.name),
+        "input": input_object(call.arguments),
+    }
 
 
 def _thinking_blocks(thinking: ThinkingBlock, rules: ThinkingRules) -> list[Block]:

@@ -158,9 +158,19 @@ def _message_lines(message: LLMMessage, column: int) -> str:
         if word is not None:
             lines.append(f"{margin}{key}: {emit_word(word, inner)}\n")
     lines.extend(f"{margin}{flag}: true\n" for flag in FLAGS if getattr(message, flag))
-    for key, word in (("output_file", message.output_file), ("model", message.model)):
+    words = (
+        ("output_file", message.output_file),
+        ("model", message.model),
+        ("stop_reason", message.stop_reason),
+        ("layout", message.layout or None),
+        ("provider", message.provider),
+    )
+    for key, word in words:
         if word is not None:
             lines.append(f"{margin}{key}: {emit_word(word, inner)}\n")
+    if message.blocks:
+        lines.append(f"{margin}blocks:\n")
+        lines.extend(f"{' ' * inner}- json: {emit_text(block, inner + 4)}\n" for block in message.blocks)
     if message.thinking:
         lines.append(f"{margin}thinking:\n")
         lines.extend(_thinking(block, inner) for block in message.thinking)
@@ -190,6 +200,8 @@ def _thinking(block: ThinkingBlock, column: int) -> str:
     for key, number in (("after_chars", block.after_chars), ("after_calls", block.after_calls)):
         if number:
             lines.append(f"{margin}{key}: {number}\n")
+    if block.prefix:
+        lines.append(f"{margin}prefix: {emit_word(block.prefix, column + 4)}\n")
     return _item("".join(lines), column)
 
 
@@ -214,9 +226,11 @@ def message_record(message: LLMMessage) -> dict[str, Any]:
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in message.tool_calls
         ]
-    for name in ("tool_call_id", "name", "model", "output_file", *FLAGS):
+    for name in ("tool_call_id", "name", "model", "output_file", "stop_reason", "layout", "provider", *FLAGS):
         if value := getattr(message, name):
             record[name] = value
+    if message.blocks:
+        record["blocks"] = [{"json": block} for block in message.blocks]
     if message.thinking:
         record["thinking"] = [asdict(block) for block in message.thinking]
     if message.usage:

@@ -199,6 +199,10 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
         skip=fields.flag("skip"),
         summary=fields.flag("summary"),
         output_file=fields.text("output_file"),
+        layout=fields.text("layout") or "",
+        blocks=tuple(_read_block(block) for block in fields.mappings("blocks")) if "blocks" in values else (),
+        provider=fields.text("provider"),
+        stop_reason=fields.text("stop_reason"),
     )
 
 
@@ -217,6 +221,10 @@ def _read_call(fields: _Fields) -> ToolCall:
     return ToolCall(call_id, name, "{}" if arguments is None else arguments)
 
 
+def _read_block(fields: _Fields) -> str:
+    return fields.text("json") or ""
+
+
 def _read_thinking(fields: _Fields) -> ThinkingBlock:
     return ThinkingBlock(
         thinking=fields.text("thinking") or "",
@@ -224,6 +232,7 @@ def _read_thinking(fields: _Fields) -> ThinkingBlock:
         redacted=fields.text("redacted") or "",
         after_chars=fields.number("after_chars"),
         after_calls=fields.number("after_calls"),
+        prefix=fields.text("prefix") or "",
     )
 
 

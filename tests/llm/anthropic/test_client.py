@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -30,18 +31,21 @@ async def test_text_streams_in_pieces_and_ends_with_a_reply(stub: StubServer, ll
     assert reply == Reply(message, "end_turn", usage)
 
 
+CACHED = {"type": "ephemeral"}
+
+
 async def test_request_body_matches_the_api(stub: StubServer, llm: AnthropicLLM) -> None:
     async for _ in llm.stream([LLMMessage("system", "Be kind."), *HELLO], [ADD]):
         pass
     (request,) = stub.requests
     assert request.body == {
         "model": "claude-test",
-        "max_tokens": 16_000,
+        "max_tokens": 64_000,
         "stream": True,
-        "system": "Be kind.",
-        "messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
-        "tools": [{"name": "add", "description": "Adds.", "input_schema": ADD.parameters}],
-        "cache_control": {"type": "ephemeral"},
+        "system": [{"type": "text", "text": "Be kind.", "cache_control": CACHED}],
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hello", "cache_control": CACHED}]}],
+        "tools": [{"name": "add", "description": "Adds.", "input_schema": ADD.parameters, "cache_control": CACHED}],
+        "thinking": {"type": "adaptive", "display": "summarized"},
     }
 
 
@@ -77,7 +81,11 @@ async def test_thinking_is_streamed_and_sent_back_in_its_place(stub: StubServer,
     events = await collect(llm)
     assert events[:2] == [ThinkingDelta("Hm"), ThinkingDelta("m.")]
     answer = cast("Reply", events[-1]).message
-    assert answer.thinking == (ThinkingBlock("Hmm.", "sig=="), ThinkingBlock(redacted="blob"))
+    assert [replace(block, prefix="") for block in answer.thinking] == [
+        ThinkingBlock("Hmm.", "sig=="),
+        ThinkingBlock(redacted="blob"),
+    ]
+    assert all(block.prefix for block in answer.thinking)
 
     result = LLMMessage("tool", "1", tool_call_id=answer.tool_calls[0].id, name="add")
     await collect(llm, [*HELLO, answer, result])

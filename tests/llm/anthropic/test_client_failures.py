@@ -48,7 +48,7 @@ from tests.stub.server import KEY
     [
         (400, RequestRejected, "scripted error"),
         (401, AuthenticationFailed, "ANTHROPIC_API_KEY"),
-        (402, RequestRejected, "scripted error"),
+        (402, AuthenticationFailed, "scripted error"),
         (403, AuthenticationFailed, "scripted error"),
         (404, ModelNotFound, "claude-test"),
         (408, ServerFailed, "408"),
@@ -135,7 +135,14 @@ async def test_broken_answer_raises_stream_broken(stub: StubServer, llm: Anthrop
     assert isinstance(await failure(llm), StreamBroken)
 
 
-@pytest.mark.parametrize("body", ["", "<html>a captive portal</html>", "event: ping\ndata: {}\n\n"])
+async def test_web_page_instead_of_an_answer_is_named_by_its_title(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(Plain(200, "<html><title>Sign in\n to Wi-Fi</title></html>"))
+    error = await failure(llm)
+    assert isinstance(error, RequestRejected)
+    assert "web page (Sign in to Wi-Fi)" in str(error)
+
+
+@pytest.mark.parametrize("body", ["", "event: ping\ndata: {}\n\n"])
 async def test_empty_stream_raises_stream_broken(stub: StubServer, llm: AnthropicLLM, body: str) -> None:
     stub.script(Plain(200, body))
     assert isinstance(await failure(llm), StreamBroken)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from aloop.errors import StreamBroken
 from aloop.llm.anthropic.accumulator import Accumulator
-from aloop.llm.anthropic.layout import Block
 from aloop.llm.anthropic.wire import (
     assistant_blocks,
     input_object,
@@ -21,6 +20,7 @@ from aloop.llm.anthropic.wire import (
     tool_params,
 )
 from aloop.llm.base import Reply, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.layout import Block
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 
 
@@ -29,7 +29,7 @@ def text(words: str) -> Block:
 
 
 def turns(*messages: LLMMessage) -> list[Block]:
-    return to_request(messages)[1]
+    return to_request(messages).turns
 
 
 def user(words: str | None) -> LLMMessage:
@@ -48,15 +48,16 @@ def result(content: str | None, call_id: str | None = "c1", *, is_error: bool = 
 
 
 def test_system_messages_are_joined_outside_the_turns() -> None:
-    system, sent = to_request([LLMMessage("system", "One."), user("hi"), LLMMessage("system", "Two.")])
-    assert system == "One.\n\nTwo."
-    assert sent == [{"role": "user", "content": [text("hi")]}]
+    request = to_request([LLMMessage("system", "One."), user("hi"), LLMMessage("system", "Two.")])
+    assert request.system == "One.\n\nTwo."
+    assert request.turns == [{"role": "user", "content": [text("hi")]}]
 
 
 @pytest.mark.parametrize("blank", [None, "", " \n\t"])
 def test_blank_text_is_never_sent(blank: str | None) -> None:
     messages = [LLMMessage("system", blank), user(blank), assistant(blank), user("hi")]
-    assert to_request(messages) == ("", [{"role": "user", "content": [text("hi")]}])
+    request = to_request(messages)
+    assert (request.system, request.turns) == ("", [{"role": "user", "content": [text("hi")]}])
 
 
 def test_adjacent_messages_of_one_role_are_merged() -> None:
@@ -202,8 +203,8 @@ def test_missing_arguments_become_an_empty_json_object(given_input: object, argu
     assert call.arguments == arguments
 
 
-def test_to_message_ignores_unknown_blocks() -> None:
-    blocks: list[Block] = [{"type": "from_the_future", "x": 1}, {}, text("so"), {"type": "text"}]
+def test_to_message_ignores_blocks_without_a_type() -> None:
+    blocks: list[Block] = [{}, {"type": 5}, text("so"), {"type": "text"}]
     assert to_message(blocks) == assistant("so")
 
 
@@ -274,8 +275,9 @@ _ANY_MESSAGE = st.builds(
 
 @given(st.lists(_ANY_MESSAGE, max_size=6))
 def test_any_session_makes_a_valid_request(messages: list[LLMMessage]) -> None:
-    system, sent = to_request(messages)
-    json.dumps([system, sent], allow_nan=False)
+    request = to_request(messages)
+    sent = request.turns
+    json.dumps([request.system, sent], allow_nan=False)
     roles = [turn["role"] for turn in sent]
     assert all(before != after for before, after in itertools.pairwise(roles))
     for turn in sent:

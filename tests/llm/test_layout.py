@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.llm.anthropic.layout import Block, fits
 from aloop.llm.anthropic.wire import assistant_blocks, to_message
+from aloop.llm.layout import Block, fits
 
 SEARCH: Block = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "aloop"}}
 FOUND: Block = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "https://a.example"}]}

@@ -79,6 +79,19 @@ def describe(blocks: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]]
     return " ".join(words), tuple(kept)
 
 
+def sources_of(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the sources that the text blocks cite, numbered in the order of their first use."""
+    found: dict[str, None] = {}
+    for block in blocks:
+        for citation in block.get("citations") or () if block.get("type") == "text" else ():
+            if not isinstance(citation, Mapping):
+                continue
+            title = citation.get("title") or citation.get("document_title") or citation.get("source")
+            parts = [str(part) for part in (title, citation.get("url")) if part]
+            found.setdefault(" - ".join(parts) or "document", None)
+    return [f"[{number}] {source}" for number, source in enumerate(found, 1)]
+
+
 def default_layout(message: LLMMessage) -> str:
     """Return the layout that a message without one has."""
     words = {True: "call", False: "thinking"}
