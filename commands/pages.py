@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aloop.llm.catalog import ModelChoice
     from aloop.llm.cost.pricing import Cost
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import Session, SessionStats, SessionSummary
@@ -90,6 +91,13 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelList:
+    """Models as numbered rows: number, name, server, context window."""
+
+    choices: Sequence[ModelChoice]
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """Commands by group, or a single command in detail."""
 
@@ -106,5 +114,6 @@ Page = (
     | SearchContext
     | ToolCalls
     | Stats
+    | ModelList
     | Help
 )

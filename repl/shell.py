@@ -31,6 +31,7 @@ from repl.startup.first_paint import EarlyScreen
 if TYPE_CHECKING:
     from aloop.llm.cost.pricing import Cost
     from commands.context import Context, View
+    from commands.model_browser import ModelBrowser
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
 
@@ -219,13 +220,21 @@ class Shell:
         settings = self._options.settings
         # Thinking is shown unless the settings say otherwise.
         verbosity = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
-        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, verbosity)
+        return TerminalView(
+            self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, verbosity, self._pick_model
+        )
 
     async def _pick(self, browser: SessionBrowser) -> Choice | None:
         # Imported here: needed only when the picker is opened.
         from repl.picker.picker import pick
 
         return await pick(self._prompt, self._screen, browser, self._catalogs.titles())
+
+    async def _pick_model(self, browser: ModelBrowser) -> str | None:
+        # Imported here: needed only when the picker is opened.
+        from repl.picker.model_picker import pick_model
+
+        return await pick_model(self._prompt, self._screen, browser)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging

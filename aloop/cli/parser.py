@@ -136,7 +136,12 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
         help="resume a session by ID or ID prefix, or the latest one",
     )
     add("--task", type=non_empty, metavar="TEXT", help='run one task and exit; "-" reads it from standard input')
-    add("--model", type=non_empty, metavar="MODEL", help='model to use; "local" and "offline" need no API key')
+    add(
+        "--model",
+        type=non_empty,
+        metavar="MODEL",
+        help='model to use: a name, an alias such as "opus", or ENDPOINT/MODEL; "local" and "offline" need no API key',
+    )
     add("--effort", choices=EFFORTS, metavar="LEVEL", help=f"effort of the model: {', '.join(EFFORTS)}")
     parser.add_sessions_dir()
     add(

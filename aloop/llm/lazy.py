@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import cast
 
 from aloop.llm.base import (
@@ -13,6 +14,7 @@ from aloop.llm.base import (
     LLM,
     LearnsLimits,
     ModelNote,
+    Reply,
     StreamEvent,
     SupportsEffort,
     ToolSpec,
@@ -23,16 +25,20 @@ from aloop.llm.message_types import LLMMessage
 class LazyLLM:
     """A proxy for the model that ``load`` returns.
 
-    ``load`` runs in a thread, because an import can take a second. A model that does not support the ``effort`` is
-    asked with its default effort, after a note.
+    ``load`` runs in a thread, because an import can take a second. ``prefix`` is put before the names of the models
+    that answered: a server does not know by which name the user calls it. A model that does not support the ``effort``
+    is asked with its default effort, after a note.
     """
 
-    def __init__(self, model: str, provider: str, load: Callable[[], LLM], effort: str | None = None) -> None:
+    def __init__(
+        self, model: str, provider: str, load: Callable[[], LLM], prefix: str = "", effort: str | None = None
+    ) -> None:
         self.model = model
         self.provider = provider
         self.effort = effort
         self._checked_effort: str | None = None
         self._load = load
+        self._prefix = prefix
         self._llm: LLM | None = None
         self._lock = threading.Lock()
 
@@ -63,7 +69,12 @@ class LazyLLM:
         events = cast("AsyncGenerator[StreamEvent, None]", llm.stream(messages, tools))
         async with aclosing(events):
             async for event in events:
-                yield event
+                yield self._named(event)
+
+    def _named(self, event: StreamEvent) -> StreamEvent:
+        if not self._prefix or not isinstance(event, Reply) or event.message.model is None:
+            return event
+        return replace(event, message=replace(event.message, model=self._prefix + event.message.model))
 
     @property
     def efforts(self) -> tuple[str, ...]:

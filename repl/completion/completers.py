@@ -22,7 +22,7 @@ from commands.builtin import REGISTRY
 from commands.context import Context
 from commands.mentions import mention
 from commands.registry import Argument, Command, Registry
-from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
+from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_endpoint_models, load_models
 from repl.completion.session_source import Entry, SessionCatalog, SessionSources
 from repl.pages.listing import age
 
@@ -164,7 +164,7 @@ def make_completer(catalogs: SessionSources, changed: Callable[[], None]) -> Com
 
     ``changed`` is called, from any thread, when there may be more completions than before.
     """
-    return merge_catalogs(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed))
+    return merge_catalogs(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed, load_endpoint_models))
 
 
 def merge_catalogs(catalogs: SessionSources, files: FileCatalog, models: ModelCatalog) -> Completer:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
 from aloop.formatting import cost_text, format_time, model_rows, usage_text
@@ -15,10 +16,14 @@ from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
-from aloop.width import fit, pad, wrap
+from aloop.width import fit, pad, text_width, wrap
 from commands.context import Context
 from commands.registry import Command
 from repl.output.styled import Line, Span, Style, fit_line, line
+from repl.startup.banner import thousands
+
+if TYPE_CHECKING:
+    from aloop.llm.catalog import ModelChoice
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -44,6 +49,8 @@ _ROW_DIGITS = 3
 _WHEN = 12
 _COUNT = 8
 _LABEL = 12
+_SERVER = 24
+_WINDOW = 6
 _NARROWEST = 20
 _BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
 
@@ -61,6 +68,36 @@ def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, whe
     digits = max(2, len(str(len(rows))))
     below = (_session_row(row, number, digits, width, now) for number, row in enumerate(rows, 1))
     return [_session_head(digits, when), *chain.from_iterable(below)]
+
+
+def model_lines(choices: Sequence[ModelChoice], width: int) -> list[Line]:
+    """Return a numbered row for each model."""
+    digits = max(2, len(str(len(choices))))
+    head = line(
+        (Style.QUIET, f"{'#':>{digits}}  {model_row('model', 'server', 'window', choices, width - digits - 2)}")
+    )
+    return [
+        head,
+        *(
+            line(f"{number:>{digits}}  {model_row(*model_cells(choice), choices, width - digits - 2)}")
+            for number, choice in enumerate(choices, 1)
+        ),
+    ]
+
+
+def model_cells(choice: ModelChoice) -> tuple[str, str, str]:
+    """Return the texts of a row: name, server and window."""
+    return safe_line(choice.name), safe_line(choice.server), thousands(choice.window) if choice.window else ""
+
+
+def model_row(name: str, server: str, window: str, choices: Sequence[ModelChoice], width: int) -> str:
+    """Return a row of ``width`` columns at most, in the columns that ``choices`` need."""
+    names = max((text_width(safe_line(choice.name)) for choice in choices), default=0)
+    column = min(max(names, len("model")), max(_NARROWEST, width - _SERVER - _WINDOW - 4))
+    rest = max(0, width - column - _WINDOW - 4)
+    servers = min(rest, max((text_width(safe_line(choice.server)) for choice in choices), default=0))
+    row = f"{pad(fit(name, column), column)}  {pad(fit(server, servers), servers)}  {window:>{_WINDOW}}"
+    return fit(row.rstrip(), width)
 
 
 async def listing_lines(rows: AsyncIterator[SessionSummary], width: int) -> AsyncIterator[list[Line]]:

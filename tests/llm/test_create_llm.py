@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aloop.config import DEFAULT_MODEL, Settings, has_credentials
+from aloop.config import DEFAULT_MODEL, AuthScheme, Endpoint, Settings, has_credentials
 from aloop.errors import MissingCredentials, UsageError
 from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
+from aloop.llm.model_names import resolve_alias
 from tests.stub import StubServer, Text
 
 FEDERATION = {
@@ -59,6 +62,69 @@ def test_named_model_without_credentials_raises_with_a_hint(model: str | None, e
 def test_empty_model_name_is_refused() -> None:
     with pytest.raises(UsageError):
         create_llm("", settings())
+
+
+def test_alias_is_the_full_name_of_the_newest_model() -> None:
+    llm = create_llm("opus", settings(ANTHROPIC_API_KEY="k"))
+    assert llm.model == resolve_alias("opus") != "opus"
+
+
+def with_endpoint(endpoint: Endpoint, **changes: Any) -> Settings:
+    return replace(settings(), endpoints={endpoint.name: endpoint}, **changes)
+
+
+def test_endpoint_without_its_key_is_refused_with_the_name_of_the_variable() -> None:
+    chosen = with_endpoint(Endpoint("router", base_url="https://router.example", api_key_env="ROUTER_KEY"))
+    with pytest.raises(MissingCredentials, match=r"endpoint router needs a key. Set it with `export ROUTER_KEY=…`"):
+        create_llm("router/big", chosen)
+
+
+@pytest.mark.parametrize(("auth", "header"), [("bearer", "authorization"), ("x-api-key", "x-api-key")])
+async def test_model_of_an_endpoint_is_asked_there_with_its_own_key(
+    auth: AuthScheme, header: str, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROUTER_KEY", "router-secret")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "another-secret")
+    stub.script(Text("Hello."))
+    endpoint = Endpoint("router", base_url=f"{stub.url}/v1", api_key_env="ROUTER_KEY", auth=auth)
+    llm = create_llm("router/vendor/big", with_endpoint(endpoint, history_file=tmp_path / "history"))
+    assert (llm.model, llm.provider) == ("router/vendor/big", "router")
+    (*_, reply) = [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    await llm.aclose()
+    (request,) = stub.requests
+    assert request.body["model"] == "vendor/big"
+    assert request.headers[header].removeprefix("Bearer ") == "router-secret"
+    assert "another-secret" not in str(request.headers)
+    assert isinstance(reply, Reply)
+    assert reply.message.model == "router/vendor/big"
+
+
+async def test_server_on_this_machine_needs_no_settings_and_no_key(stub: StubServer, tmp_path: Path) -> None:
+    chosen = with_endpoint(Endpoint("ollama", base_url=stub.url), history_file=tmp_path / "history")
+    llm = create_llm("ollama/qwen", chosen)
+    assert [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    await llm.aclose()
+    assert create_llm("lmstudio/qwen", settings()).provider == "lmstudio"
+
+
+async def test_settings_of_requests_reach_the_server(
+    stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    chosen = replace(
+        settings(ANTHROPIC_API_KEY="k"),
+        base_url=stub.url,
+        effort="high",
+        cache_ttl="1h",
+        history_file=tmp_path / "state" / "history",
+    )
+    llm = create_llm("claude-x", chosen)
+    assert [event async for event in llm.stream([LLMMessage("system", "Be brief."), LLMMessage("user", "hi")])]
+    await llm.aclose()
+    (request,) = stub.requests
+    assert request.body["output_config"] == {"effort": "high"}
+    assert '"ttl": "1h"' in json.dumps(request.body)
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["models.json"]
 
 
 def test_settings_default_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

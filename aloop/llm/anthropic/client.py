@@ -167,14 +167,14 @@ class AnthropicLLM:
             raise explain_failure(error, client, self._profile, self.model) from None
         return counted.input_tokens
 
-    async def list_models(self) -> tuple[str, ...]:
-        """Return the names of the models that the server lists, in its order; raises an LLMError if it does not."""
+    async def list_models(self) -> dict[str, int]:
+        """Return the window in tokens, 0 if unknown, of each model that the server lists; raises an LLMError."""
         client = self._client()
         try:
             page = await client.models.list(limit=1000)
         except FAILURES as error:
             raise explain_failure(error, client, self._profile, self.model) from None
-        return tuple(str(model.id) for model in page.data)
+        return {str(model.id): model.max_input_tokens or 0 for model in page.data}
 
     async def aclose(self) -> None:
         """Close the connections that were made here; a client that was given is left open."""
