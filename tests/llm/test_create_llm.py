@@ -275,3 +275,12 @@ async def test_unsupported_effort_of_the_settings_is_reported_once_and_left_out(
     ]
     assert await notes(llm) == []
     assert (llm.effort, inner.effort) == (None, None)
+
+
+def test_effort_of_the_settings_reaches_the_model_of_an_endpoint() -> None:
+    chosen = replace(settings(), endpoints={"gw": Endpoint("gw", base_url="http://127.0.0.1:9")}, effort="low")
+    llm = create_llm("gw/special", chosen)
+    assert isinstance(llm, LazyLLM)
+    inner = llm.preload()
+    assert isinstance(inner, SupportsEffort)
+    assert (llm.effort, inner.effort) == ("low", "low")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,15 @@ def test_answers_are_added_to_the_cost_of_the_month(stub: StubServer) -> None:
     (stats,) = records(out)
     assert code == 0
     assert stats["cost_usd"] == stats["turn_cost_usd"] == stats["month_cost_usd"] == result["cost_usd"]
+
+
+def test_limit_and_prices_of_the_config_file_are_applied(stub: StubServer) -> None:
+    config = Path(os.environ["HOME"], ".config/aloop/config.toml")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('max_cost = 0.50\n\n[prices."claude-test"]\ninput = 3\noutput = 15\n')
+    stub.script(Answer(Text("Let me see."), ToolUse("calculator", {"expression": "2+2"}), usage=EXPENSIVE))
+    code, out, _ = run("--task", "2+2?", "--model", "claude-test", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert code == 1
+    assert "This run has cost $3.00, and its limit is $0.50" in result["error"]
+    assert 3 < result["cost_usd"] < 3.001
