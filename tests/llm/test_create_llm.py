@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from aloop.config import DEFAULT_MODEL, AuthScheme, Endpoint, Settings, has_credentials
-from aloop.errors import MissingCredentials, UsageError
+from aloop.config import DEFAULT_MODEL, AuthScheme, Endpoint, EndpointKind, Settings, has_credentials
+from aloop.errors import LLMError, MissingCredentials, UsageError
 from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.model_names import resolve_alias
-from tests.stub import StubServer, Text
+from tests.stub import HTTPError, StubServer, Text
 
 FEDERATION = {
     "ANTHROPIC_FEDERATION_RULE_ID": "rule",
@@ -97,6 +97,46 @@ async def test_model_of_an_endpoint_is_asked_there_with_its_own_key(
     assert "another-secret" not in str(request.headers)
     assert isinstance(reply, Reply)
     assert reply.message.model == "router/vendor/big"
+
+
+async def failure_of(endpoint: Endpoint, tmp_path: Path) -> LLMError:
+    llm = create_llm(f"{endpoint.name}/claude-x", with_endpoint(endpoint, history_file=tmp_path / "history"))
+    with pytest.raises(LLMError) as caught:
+        _ = [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    await llm.aclose()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [("bedrock", "/model/claude-x/"), ("vertex", "/projects/p/"), ("foundry", "/v1/messages")],
+)
+async def test_endpoint_of_a_platform_uses_its_own_paths_and_explains_a_rejection(
+    kind: EndpointKind, path: str, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CLOUD_KEY", "cloud-secret")
+    stub.script(HTTPError(404, "no such deployment"))
+    endpoint = Endpoint("cloud", kind, stub.url, "CLOUD_KEY", region="eu-west-1", project="p")
+    error = await failure_of(endpoint, tmp_path)
+    assert "no such " in str(error)
+    (request,) = stub.requests
+    assert request.path.startswith(path)
+    assert "cloud-secret" in str(request.headers)
+
+
+async def test_platform_without_its_package_is_explained(
+    stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("botocore", "boto3"):
+        monkeypatch.setitem(sys.modules, name, None)
+    error = await failure_of(Endpoint("aws", "bedrock", stub.url, region="eu-west-1"), tmp_path)
+    assert str(error).startswith("The endpoint aws needs a package that is not installed (")
+    assert str(error).endswith("Install it with `pip install 'anthropic[bedrock]'`.")
+
+
+async def test_endpoint_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    error = await failure_of(Endpoint("router", base_url="http://127.0.0.1:9"), tmp_path)
+    assert str(error).endswith("Check the network, and the base_url of the endpoint router.")
 
 
 async def test_server_on_this_machine_needs_no_settings_and_no_key(stub: StubServer, tmp_path: Path) -> None:
