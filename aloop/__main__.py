@@ -17,6 +17,7 @@ from aloop.errors import AloopError, InvalidPrefix, SessionNotFound, UsageError
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
     from aloop.cli.options import RunOptions
+    from aloop.config import Settings
 
 SUCCESS, FAILURE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -76,7 +77,7 @@ def _run_shell(options: RunOptions) -> int:
     from aloop.cli.onboarding import choose, is_due
     from aloop.config import Settings
 
-    settings = Settings.from_env()
+    settings = _with_options(Settings.from_env(), options)
     if options.model is None and is_due(settings):
         chosen = choose(settings)
         if chosen is None:
@@ -106,7 +107,7 @@ def _run_task(options: RunOptions, task: str) -> int:
     from repl.options import TaskOptions
     from repl.task import run_task
 
-    settings = Settings.from_env()
+    settings = _with_options(Settings.from_env(), options)
     return run_task(
         TaskOptions(
             settings,
@@ -121,6 +122,14 @@ def _run_task(options: RunOptions, task: str) -> int:
             typed,
         )
     )
+
+
+def _with_options(settings: Settings, options: RunOptions) -> Settings:
+    """Return the settings with those that the command line overrides."""
+    # Imported here for start-up time: `aloop --version` does not need it.
+    from dataclasses import replace
+
+    return replace(settings, effort=options.effort or settings.effort, max_cost=options.max_cost or settings.max_cost)
 
 
 def _read_full_task(task: str) -> tuple[str, str]:

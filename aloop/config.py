@@ -6,13 +6,17 @@ Settings are never read from the working directory, because a project must not c
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from aloop.errors import UsageError
 from aloop.suggestions import closest_match
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 OFFLINE_MODEL = "offline"
@@ -24,8 +28,24 @@ MAX_STEPS = 50
 OutputFormat = Literal["text", "json", "stream-json"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 EditingMode = Literal["emacs", "vi"]
+CacheTtl = Literal["5m", "1h"]
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+"""The effort levels of the Messages API, from least to most; a model supports some of them, or none."""
+EndpointKind = Literal["anthropic", "bedrock", "vertex", "foundry"]
+AuthScheme = Literal["bearer", "x-api-key"]
 
 _BOOLEANS = ("plain", "verbose", "thinking")  # keys of the config file
+_AMOUNTS = {"stall_timeout": "a positive number of seconds", "max_cost": "a positive number of dollars"}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "editing_mode": get_args(EditingMode),
+    "cache_ttl": get_args(CacheTtl),
+    "effort": EFFORTS,
+}
+_TABLES = ("endpoints", "prices")
+_ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+# Providers of aloop itself; sessions record which provider an answer came from.
+_RESERVED_NAMES = ("anthropic", LOCAL_MODEL, OFFLINE_MODEL)
 
 # Each of these variables is a complete credential. They are in the SDK's order.
 _CREDENTIAL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
@@ -34,6 +54,44 @@ _FEDERATION_VARIABLES = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION
 _IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKEN")
 # A stored profile leaves one of these in the SDK's folder: the pointer to the active one, or the default one.
 _PROFILE_FILES = ("active_config", "configs/default.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server of the Messages API, which models are named after: ``NAME/MODEL``.
+
+    ``base_url`` None is the default of its kind; ``api_key_env`` names the variable with the key. ``resource`` is the
+    Azure resource of a ``foundry`` endpoint, ``region`` the region of ``bedrock`` and ``vertex``, ``project`` the
+    Google Cloud project of ``vertex``. Each has its usual environment variable too.
+    """
+
+    name: str
+    kind: EndpointKind = "anthropic"
+    base_url: str | None = None
+    api_key_env: str | None = None
+    auth: AuthScheme = "bearer"
+    region: str | None = None
+    project: str | None = None
+    resource: str | None = None
+
+    @property
+    def needs_key(self) -> bool:
+        """True if requests need a key from an environment variable."""
+        return self.kind == "anthropic" and self.api_key_env is not None
+
+    def has_key(self, env: Mapping[str, str]) -> bool:
+        """Return False if ``api_key_env`` names a variable that ``env`` does not set."""
+        return self.api_key_env is None or bool(env.get(self.api_key_env, "").strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Dollars per million tokens, set by the user; None is the price of other input."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +104,12 @@ class FileSettings:
     verbose: bool | None = None
     thinking: bool | None = None
     plain: bool | None = None
+    stall_timeout: float | None = None
+    cache_ttl: CacheTtl | None = None
+    effort: Effort | None = None
+    max_cost: Decimal | None = None
+    endpoints: Mapping[str, Endpoint] | None = None
+    prices: Mapping[str, Prices] | None = None
 
 
 def config_path(env: Mapping[str, str], home: Path) -> Path:
@@ -64,37 +128,123 @@ def read_config_file(path: Path) -> FileSettings:
         raise UsageError(f"{path} cannot be read: {reason}.") from error
     # Imported here for start-up time: most users have no config file.
     import tomllib
+    from decimal import Decimal, InvalidOperation
 
     try:
-        return _checked(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        return _checked(tomllib.loads(text, parse_float=Decimal))
+    except (tomllib.TOMLDecodeError, InvalidOperation) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from error
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
 def _checked(values: Mapping[str, Any]) -> FileSettings:
-    names = [field.name for field in fields(FileSettings)]
+    _require_known(values, [field.name for field in fields(FileSettings)], "setting")
+    checked: dict[str, Any] = dict(values)
     for name, value in values.items():
-        if name not in names:
-            guess = closest_match(name, names)
-            hint = f"Did you mean {guess!r}?" if guess else f"The settings are {', '.join(names[:-1])} and {names[-1]}."
-            raise UsageError(f"Unknown setting {name!r}. {hint}")
         if name in _BOOLEANS:
             if not isinstance(value, bool):
                 raise UsageError(f"{name} must be true or false.")
-        elif not isinstance(value, str) or not value.strip():
-            raise UsageError(f"{name} must be a non-empty string.")
-    if not values.get("base_url", "https://").startswith(("https://", "http://")):
-        raise UsageError("base_url must start with https:// or http://.")
-    if values.get("editing_mode", "emacs") not in get_args(EditingMode):
-        raise UsageError(f"editing_mode must be {' or '.join(get_args(EditingMode))}.")
-    return FileSettings(**values)
+        elif name in _AMOUNTS:
+            checked[name] = _require_positive(value, name, _AMOUNTS[name])
+        elif name in _TABLES:
+            if not isinstance(value, dict) or not all(isinstance(table, dict) for table in value.values()):
+                raise UsageError(f"{name} must be tables such as [{name}.NAME].")
+        else:
+            _require_text(value, name)
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise UsageError(f"{name} must be {_listed(_CHOICES[name], 'or')}.")
+    _require_url(values.get("base_url"), "base_url")
+    if "stall_timeout" in checked:
+        checked["stall_timeout"] = float(checked["stall_timeout"])
+    if "endpoints" in checked:
+        checked["endpoints"] = {name: _endpoint(name, table) for name, table in checked["endpoints"].items()}
+    if "prices" in checked:
+        checked["prices"] = {model: _prices(model, table) for model, table in checked["prices"].items()}
+    return FileSettings(**checked)
+
+
+def _endpoint(name: str, table: Mapping[str, Any]) -> Endpoint:
+    where = f"[endpoints.{name}]"
+    if name in _RESERVED_NAMES:
+        raise UsageError(f"An endpoint cannot be named {name!r}, which is a name of aloop itself. Choose another name.")
+    if not _ENDPOINT_NAME.fullmatch(name):
+        raise UsageError(f"The endpoint name {name!r} may contain only letters, digits, '-', '_' and '.'.")
+    _require_known(table, [field.name for field in fields(Endpoint) if field.name != "name"], "key", where)
+    for key, value in table.items():
+        _require_text(value, f"{key} in {where}")
+    for key, choices in (("kind", get_args(EndpointKind)), ("auth", get_args(AuthScheme))):
+        if table.get(key, choices[0]) not in choices:
+            raise UsageError(f"{key} in {where} must be {_listed(choices, 'or')}.")
+    _require_url(table.get("base_url"), f"base_url in {where}")
+    if table.get("kind", "anthropic") == "anthropic" and "base_url" not in table:
+        raise UsageError(f"{where} needs a base_url, or a kind other than anthropic.")
+    return Endpoint(name, **table)
+
+
+def _prices(model: str, table: Mapping[str, Any]) -> Prices:
+    where = f'[prices."{model}"]'
+    _require_known(table, [field.name for field in fields(Prices)], "key", where)
+    for key in ("input", "output"):
+        if key not in table:
+            raise UsageError(f"{where} needs {key}, in dollars per million tokens.")
+    return Prices(**{key: _require_price(value, f"{key} in {where}") for key, value in table.items()})
+
+
+def _require_known(values: Iterable[str], names: list[str], noun: str, where: str = "") -> None:
+    for name in values:
+        if name not in names:
+            guess = closest_match(name, names)
+            hint = f"Did you mean {guess!r}?" if guess else f"The {noun}s are {_listed(names, 'and')}."
+            raise UsageError(f"Unknown {noun} {name!r}{where and f' in {where}'}. {hint}")
+
+
+def _require_text(value: object, name: str) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{name} must be a non-empty string.")
+
+
+def _require_url(value: str | None, name: str) -> None:
+    if value is not None and not value.startswith(("https://", "http://")):
+        raise UsageError(f"{name} must start with https:// or http://.")
+
+
+def _require_positive(value: object, name: str, kind: str) -> Decimal:
+    number = _number(value)
+    if number is None or number <= 0:
+        raise UsageError(f"{name} must be {kind}.")
+    return number
+
+
+def _require_price(value: object, name: str) -> Decimal:
+    number = _number(value)
+    if number is None or number < 0:
+        raise UsageError(f"{name} must be a number of dollars per million tokens.")
+    return number
+
+
+def _number(value: object) -> Decimal | None:
+    """Return a finite number of the config file, None for anything else."""
+    # Imported here, as above.
+    from decimal import Decimal
+
+    number = Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return number if isinstance(number, Decimal) and number.is_finite() else None
+
+
+def _listed(names: Iterable[str], word: str) -> str:
+    """Return names as words: ``a, b or c``."""
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment and the config file combined; the environment takes precedence."""
+    """The environment and the config file combined; the environment takes precedence.
+
+    ``stall_timeout`` is in seconds without data, ``max_cost`` in dollars for one run of the program. ``prices`` are by
+    model.
+    """
 
     model: str | None
     sessions_dir: Path | None
@@ -107,6 +257,17 @@ class Settings:
     verbose: bool = False
     thinking: bool | None = None
     plain: bool = False
+    stall_timeout: float | None = None
+    cache_ttl: CacheTtl = "5m"
+    effort: Effort | None = None
+    max_cost: Decimal | None = None
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of the input history and of other files about past runs."""
+        return self.history_file.parent
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -127,6 +288,12 @@ class Settings:
             verbose=bool(file.verbose),
             thinking=file.thinking,
             plain=bool(file.plain),
+            stall_timeout=file.stall_timeout,
+            cache_ttl=file.cache_ttl or "5m",
+            effort=file.effort,
+            max_cost=file.max_cost,
+            endpoints=file.endpoints or {},
+            prices=file.prices or {},
         )
 
 

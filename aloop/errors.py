@@ -209,5 +209,9 @@ class LocalModelError(LLMError):
     """The local model cannot be installed, found or run."""
 
 
+class CostLimitReached(AloopError):
+    """The run has cost as much as its limit allows, so no further request was sent."""
+
+
 class ToolError(AloopError):
     """A tool failed; the message is sent to the model as its result."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from aloop.errors import SHORT_ID
 from aloop.export.markdown import format_marks
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.codec.emitter import message_record
@@ -40,6 +41,19 @@ def usage_text(usage: Usage) -> str:
     cached = f" ({usage.cached_share:.0%} from the cache)" if usage.cache_read_tokens else ""
     time = f", {duration_text(usage.duration_ms)}" if usage.duration_ms else ""
     return f"{usage.sent_tokens:,} in{cached}, {usage.output_tokens:,} out{time}"
+
+
+def cost_text(stats: SessionStats, month: Cost) -> str:
+    """Return the cost of the session, its last turn and the month.
+
+    The text is empty if no tokens were counted.
+    """
+    cost = stats.cost
+    if cost is None or stats.turn_cost is None or not usage_text(stats.usage):
+        return ""
+    text = f"{cost} for this session, {stats.turn_cost} for the last turn, {month} this month"
+    unknown = ", ".join(cost.unknown_models)
+    return f"{text} (no price for {unknown})" if unknown else text
 
 
 def model_rows(usages: Mapping[str, Usage]) -> Iterator[str]:
@@ -129,7 +143,7 @@ def message_lines(message: LLMMessage) -> Iterator[str]:
         yield f"{_INDENT}→ {call.name} {call.arguments}"
 
 
-def stats_lines(stats: SessionStats) -> Iterator[str]:
+def stats_lines(stats: SessionStats, month: Cost) -> Iterator[str]:
     """Yield the counts of a session, without those that are zero."""
     yield from _table(
         ("id", stats.id),
@@ -139,6 +153,7 @@ def stats_lines(stats: SessionStats) -> Iterator[str]:
         ("tool calls", f"{sum(stats.tool_calls.values()):,}{_details(stats.tool_calls.items())}"),
         ("tokens", usage_text(stats.usage)),
         *(("  by model", row) for row in model_rows(stats.usage_by_model)),
+        ("cost", cost_text(stats, month)),
         ("size", f"{stats.size:,} bytes"),
         ("path", str(stats.path)),
     )
@@ -210,8 +225,11 @@ def session_record(session: Session, *, messages: bool) -> dict[str, Any]:
     return record
 
 
-def stats_record(stats: SessionStats) -> dict[str, Any]:
+def stats_record(stats: SessionStats, month: Cost) -> dict[str, Any]:
+    """Return the counts; costs are in dollars, None if a part of them is unknown."""
     record = {field.name: getattr(stats, field.name) for field in fields(stats)}
     counts = {name: dict(record[name]) for name in ("messages_by_role", "tool_calls")}
     by_model = {model: asdict(usage) for model, usage in stats.usage_by_model.items()}
+    costs = {"cost": record.pop("cost"), "turn_cost": record.pop("turn_cost"), "month_cost": month}
+    record |= {f"{name}_usd": cost.exact if cost else None for name, cost in costs.items()}
     return record | counts | {"usage": asdict(stats.usage), "usage_by_model": by_model}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aloop.memory import MemoryManager
     from aloop.memory.search.search import Hit
     from aloop.permissions import PermissionDecision, PermissionRequest
+    from commands.model_browser import ModelBrowser
     from commands.pages import Page
     from commands.registry import Registry
     from commands.session_browser import Choice, SessionBrowser
@@ -94,6 +95,10 @@ class View(Protocol):
         """Let the user pick a session; None if none was picked or without a picker."""
         ...
 
+    async def pick_model(self, browser: ModelBrowser) -> str | None:
+        """Let the user pick a model; without a picker, load the list and return None."""
+        ...
+
     async def announce(self, notice: str, question: str) -> bool:
         """Show ``notice``, then ask ``question`` unless it is empty; True to continue."""
         ...
@@ -122,7 +127,8 @@ class View(Protocol):
 class Context:
     """The state of the shell: one agent and its memory, for the life of the process.
 
-    ``rows`` are the IDs in the last list shown, which row numbers refer to. ``keeps_model`` means that the user chose
+    ``rows`` are the IDs in the last list shown, which row numbers refer to; ``model_rows`` are the names in the last
+    list of models. ``keeps_model`` means that the user chose
     a model for this run, so resumed sessions do not switch to their own. ``is_typed`` is False if lines come from a
     program; they then cannot run shell commands or attach files.
     """
@@ -132,6 +138,7 @@ class Context:
     registry: Registry[Context]
     _rows: list[str] = field(default_factory=list)
     _hits: dict[int, Hit] = field(default_factory=dict)
+    model_rows: list[str] = field(default_factory=list)
     warned_unsaved: bool = False
     keeps_model: bool = False
     trust: TrustFile = field(default_factory=TrustFile.of_user)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aloop.llm.catalog import ModelChoice
+    from aloop.llm.cost.pricing import Cost
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import Session, SessionStats, SessionSummary
     from aloop.memory.search.search import Hit
@@ -82,9 +84,17 @@ class ToolCalls:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The counts of a session."""
+    """The counts of a session, and the cost of the month."""
 
     stats: SessionStats
+    month: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """Models as numbered rows: number, name, server, context window."""
+
+    choices: Sequence[ModelChoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +114,6 @@ Page = (
     | SearchContext
     | ToolCalls
     | Stats
+    | ModelList
     | Help
 )

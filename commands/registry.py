@@ -36,6 +36,7 @@ class Argument(Enum):
     DELETED = "deleted"
     COMMAND = "command"
     MODEL = "model"
+    EFFORT = "effort"
     TEXT = "text"
 
 

@@ -28,15 +28,27 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     """Import and build the agent, which is slow the first time; raises AloopError."""
     # Imported here: the engine takes longer to load than the prompt takes to draw.
     from aloop.agent import ReActAgent
+    from aloop.agent.budget import Budget
     from aloop.llm import create_llm
+    from aloop.llm.cost.pricing import PriceList
+    from aloop.llm.cost.spending import SpendingLog
     from aloop.memory import MemoryManager
 
-    llm = create_llm(options.model, options.settings)
+    settings = options.settings
+
+    llm = create_llm(options.model, settings)
     # A shell locks its session while it is open, a task only while it saves.
     memory = MemoryManager(
-        llm, sessions_dir=options.sessions_dir or options.settings.sessions_dir, hold=isinstance(options, ShellOptions)
+        llm, sessions_dir=options.sessions_dir or settings.sessions_dir, hold=isinstance(options, ShellOptions)
     )
-    return ReActAgent(llm, memory=memory, allow=options.allow, system=options.system, max_steps=options.max_steps)
+    return ReActAgent(
+        llm,
+        memory=memory,
+        allow=options.allow,
+        system=options.system,
+        max_steps=options.max_steps,
+        budget=Budget(PriceList(settings.prices), settings.max_cost, SpendingLog(settings.history_file.parent)),
+    )
 
 
 def load_ahead(agent: ReActAgent) -> None:

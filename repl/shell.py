@@ -30,7 +30,9 @@ from repl.startup.banner import farewell_lines, greeting, remember_start
 from repl.startup.first_paint import EarlyScreen
 
 if TYPE_CHECKING:
+    from aloop.llm.cost.pricing import Cost
     from commands.context import Context, View
+    from commands.model_browser import ModelBrowser
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
 
@@ -73,11 +75,12 @@ class Shell:
         self._is_leaving = False
         self._exit_code = 0
         self._resume_first = ""
+        self._cost: tuple[str, Cost] | None = None
         self._prompt = Prompt(
             self,
             screen,
             self._live,
-            toolbar=lambda: toolbar_text(options, self._engine.context),
+            toolbar=lambda: toolbar_text(options, self._engine.context, self._session_cost()),
             completer=DynamicCompleter(self._completer),
             history=InputHistory(HistoryFile(options.settings.history_file), self._report),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
@@ -196,6 +199,7 @@ class Shell:
         if outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._background.start(self._catalogs.refresh())
+        self._background.start(self._update_cost())
 
     # Start and end.
 
@@ -217,13 +221,21 @@ class Shell:
         settings = self._options.settings
         # Thinking is shown unless the settings say otherwise.
         verbosity = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
-        return TerminalView(self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, verbosity)
+        return TerminalView(
+            self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, verbosity, self._pick_model
+        )
 
     async def _pick(self, browser: SessionBrowser) -> Choice | None:
         # Imported here: needed only when the picker is opened.
         from repl.picker.picker import pick
 
         return await pick(self._prompt, self._screen, browser, self._catalogs.titles())
+
+    async def _pick_model(self, browser: ModelBrowser) -> str | None:
+        # Imported here: needed only when the picker is opened.
+        from repl.picker.model_picker import pick_model
+
+        return await pick_model(self._prompt, self._screen, browser)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging
@@ -267,10 +279,25 @@ class Shell:
             if await recover(await self._engine.ready()):
                 self._screen.write("\n")
             await self._catalogs.refresh()
+            await self._update_cost()
         except Exception as error:  # noqa: BLE001 - any failure of the engine ends the shell
             self._report(str(error) if isinstance(error, AloopError) else bug_text(error))
             self._exit_code = 1
             self._prompt.leave()
+
+    async def _update_cost(self) -> None:
+        """Calculate the cost of the session, in a thread: the first one loads prices."""
+        if (context := self._engine.context) is None:
+            return
+        memory, prices = context.memory, context.agent.budget.prices
+        cost = await asyncio.to_thread(prices.cost_of, memory.messages)
+        self._cost = memory.session_id, cost
+        self._screen.redraw()
+
+    def _session_cost(self) -> Cost | None:
+        context = self._engine.context
+        is_current = self._cost and context and self._cost[0] == context.memory.session_id
+        return self._cost[1] if self._cost and is_current else None
 
     @cached_property
     def _catalogs(self) -> SessionSources:

@@ -155,6 +155,7 @@ class JsonReport:
             steps=self._answers,
             seconds=round(self._seconds, 3),
             usage=asdict(self._usage),
+            cost_usd=agent.budget.turn_cost().exact if agent else 0.0,
         )
 
     def _step(self, kind: str, **fields: Any) -> None:

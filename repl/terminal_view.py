@@ -15,6 +15,7 @@ from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_line
 from aloop.width import fit
 from commands.context import Verbosity
+from commands.model_browser import ModelBrowser
 from commands.pages import Page, SessionList, SessionStream, Transcript, TrashList
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
@@ -31,6 +32,7 @@ from repl.turn.turn_view import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
 Pick = Callable[[SessionBrowser], Awaitable[Choice | None]]
+PickModel = Callable[[ModelBrowser], Awaitable[str | None]]
 
 _STATUS = 40
 """Cells for a running command, which leave room for the time and for how to stop."""
@@ -43,7 +45,8 @@ class TerminalView:
     """Shows the output of commands and turns, and asks questions.
 
     ``paging`` is called with True when another program takes the screen, and with False when it returns it. ``read``
-    reads an answer at the prompt, and ``choose`` shows the session picker.
+    reads an answer at the prompt, ``choose`` shows the session picker and
+    ``choose_model`` the model picker.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class TerminalView:
         read: Read,
         choose: Pick | None = None,
         verbosity: Verbosity | None = None,
+        choose_model: PickModel | None = None,
     ) -> None:
         self.verbosity = verbosity or Verbosity(thinking=True)
         self._screen = screen
@@ -62,6 +66,7 @@ class TerminalView:
         self._turn = TurnDisplay(screen, live, self.verbosity)
         self._read = read
         self._choose = choose
+        self._choose_model = choose_model
 
     def info(self, text: str) -> None:
         self._screen.say(Style.QUIET, text)
@@ -97,6 +102,12 @@ class TerminalView:
 
     async def pick(self, browser: SessionBrowser) -> Choice | None:
         return await self._choose(browser) if self._choose else None
+
+    async def pick_model(self, browser: ModelBrowser) -> str | None:
+        if self._choose_model is None:
+            await browser.load()
+            return None
+        return await self._choose_model(browser)
 
     async def announce(self, notice: str, question: str) -> bool:
         self._screen.say(Style.STRONG, notice)

@@ -62,6 +62,7 @@ SEPARATE = (("aloop.memory", "aloop.tools"),)  # on the same floor, but may not 
 # The only modules that may import certain third-party packages.
 SINGLE_IMPORTERS = {
     "anthropic": ("aloop.llm.anthropic.*",),
+    "genai_prices": ("aloop.llm.cost.pricing",),
     "yaml": ("aloop.memory.codec.serialization",),
     "markdown_it": ("aloop.export.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from aloop.config import FileSettings, Settings, config_path, read_config_file
+from aloop.config import Endpoint, FileSettings, Prices, Settings, config_path, read_config_file
 from aloop.errors import UsageError
 from aloop.llm import create_llm
 from tests.stub import StubServer
@@ -79,7 +80,7 @@ def test_absolute_xdg_config_home_locates_the_config_file(tmp_path: Path) -> Non
     ("text", "message"),
     [
         ('modle = "x"', "Unknown setting 'modle'. Did you mean 'model'?"),
-        ('api_key = "x"', "The settings are model, base_url, editing_mode, verbose, thinking and plain."),
+        ('api_key = "x"', "The settings are model, base_url, editing_mode, verbose, thinking, plain, "),
         ("model = 3", "model must be a non-empty string"),
         ('model = " "', "model must be a non-empty string"),
         ('base_url = "localhost"', "base_url must start with https://"),
@@ -87,6 +88,26 @@ def test_absolute_xdg_config_home_locates_the_config_file(tmp_path: Path) -> Non
         ('editing_mode = "ed"', "editing_mode must be emacs or vi"),
         ("model = ", "is not valid TOML: "),
         ('verbose = "yes"', "verbose must be true or false"),
+        ("stall_timeout = 0", "stall_timeout must be a positive number of seconds"),
+        ("stall_timeout = inf", "stall_timeout must be a positive number of seconds"),
+        ("stall_timeout = true", "stall_timeout must be a positive number of seconds"),
+        ('max_cost = "2"', "max_cost must be a positive number of dollars"),
+        ('cache_ttl = "2h"', "cache_ttl must be 5m or 1h"),
+        ('effort = "most"', "effort must be low, medium, high, xhigh or max"),
+        ("effort = 1", "effort must be a non-empty string"),
+        ("endpoints = 1", r"endpoints must be tables such as \[endpoints.NAME\]"),
+        ("[prices]\ninput = 1", r"prices must be tables such as \[prices.NAME\]"),
+        ("[endpoints.x]", r"\[endpoints.x\] needs a base_url, or a kind other than anthropic"),
+        ('[endpoints.x]\nbase_url = "localhost"', r"base_url in \[endpoints.x\] must start with https://"),
+        ('[endpoints.x]\nkind = "azure"', r"kind in \[endpoints.x\] must be anthropic, bedrock, vertex or foundry"),
+        ('[endpoints.x]\nauth = "basic"', r"auth in \[endpoints.x\] must be bearer or x-api-key"),
+        ('[endpoints.x]\napi_key = "k"', r"Unknown key 'api_key' in \[endpoints.x\]. Did you mean 'api_key_env'"),
+        ('[endpoints.x]\nregion = ""', r"region in \[endpoints.x\] must be a non-empty string"),
+        ('[endpoints."a/b"]\nbase_url = "https://x"', "endpoint name 'a/b' may contain only letters"),
+        ('[endpoints.local]\nbase_url = "https://x"', "An endpoint cannot be named 'local'"),
+        ("[prices.m]\ninput = 1", r'\[prices."m"\] needs output, in dollars per million tokens'),
+        ("[prices.m]\ninput = 1\noutput = -1", r'output in \[prices."m"\] must be a number of dollars'),
+        ("[prices.m]\ncache = 1", r"Unknown key 'cache' in \[prices.\"m\"\]"),
     ],
 )
 def test_invalid_config_file_is_a_one_line_error_with_its_path(config: Path, text: str, message: str) -> None:
@@ -105,6 +126,23 @@ def test_unreadable_config_file_is_a_usage_error(config: Path) -> None:
     config.write_bytes(b"model = '\xff'")
     with pytest.raises(UsageError, match="not UTF-8"):
         Settings.from_env()
+
+
+def test_settings_of_servers_and_costs_are_read_with_their_units(config: Path) -> None:
+    config.write_text(
+        'stall_timeout = 90\ncache_ttl = "1h"\neffort = "high"\nmax_cost = 2.5\n'
+        '[endpoints.router]\nbase_url = "https://router.example/api"\napi_key_env = "ROUTER_KEY"\nauth = "x-api-key"\n'
+        '[endpoints.aws]\nkind = "bedrock"\nregion = "eu-west-1"\n'
+        '[prices."router/big"]\ninput = 3\noutput = 15.1\n'
+    )
+    settings = Settings.from_env()
+    assert (settings.stall_timeout, settings.cache_ttl, settings.effort) == (90.0, "1h", "high")
+    assert settings.max_cost == Decimal("2.5")
+    assert settings.endpoints == {
+        "router": Endpoint("router", "anthropic", "https://router.example/api", "ROUTER_KEY", "x-api-key"),
+        "aws": Endpoint("aws", "bedrock", region="eu-west-1"),
+    }
+    assert settings.prices == {"router/big": Prices(Decimal(3), Decimal("15.1"))}
 
 
 def test_missing_config_file_does_not_import_the_toml_parser() -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import pytest
@@ -106,7 +106,11 @@ async def test_session_example_loads_without_warnings(sessions_dir: Path) -> Non
 def test_settings_example_sets_every_setting(tmp_path: Path) -> None:
     (example,) = blocks(CLI, "toml")
     (tmp_path / "config.toml").write_text(example)
-    assert None not in astuple(read_config_file(tmp_path / "config.toml"))
+    settings = read_config_file(tmp_path / "config.toml")
+    assert None not in astuple(settings)
+    for table in (settings.endpoints, settings.prices):
+        records = [asdict(record) for record in (table or {}).values()]
+        assert all(any(record[key] is not None for record in records) for key in records[0])
 
 
 @pytest.mark.parametrize("line", sorted({line for line in shell_lines() if re.match(r"(?:.* \| )?aloop ", line)}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from aloop.formatting import (
     message_lines,
     model_rows,
     stats_lines,
+    stats_record,
     trash_lines,
     usage_text,
 )
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
@@ -90,12 +93,28 @@ def test_message_text_cannot_imitate_a_heading() -> None:
 
 def test_stats_lines_show_the_share_of_cached_tokens() -> None:
     stats = SessionStats("id", NOON, NOON, 0, {}, {}, Usage(100, 20, cache_creation_tokens=5, cache_read_tokens=1000))
-    assert "tokens       1,105 in (90% from the cache), 20 out" in list(stats_lines(stats))
+    assert "tokens       1,105 in (90% from the cache), 20 out" in list(stats_lines(stats, Cost()))
 
 
 def test_stats_lines_omit_uncounted_tokens() -> None:
     stats = SessionStats("id", NOON, NOON, 0, {}, {})
-    assert not [line for line in stats_lines(stats) if line.startswith("tokens")]
+    assert not [line for line in stats_lines(stats, Cost()) if line.startswith(("tokens", "cost"))]
+
+
+def test_stats_lines_show_the_cost_and_models_without_a_price() -> None:
+    cost, turn = Cost(Decimal("1.5"), ("gw/x",)), Cost(Decimal("0.0042"))
+    stats = SessionStats("id", NOON, NOON, 0, {}, {}, Usage(100, 20), cost=cost, turn_cost=turn)
+    (row,) = (line for line in stats_lines(stats, Cost(Decimal(12))) if line.startswith("cost"))
+    assert row.split(None, 1)[1] == (
+        "$1.50 + unknown for this session, $0.0042 for the last turn, $12.00 this month (no price for gw/x)"
+    )
+
+
+def test_stats_record_has_costs_as_numbers_and_null_if_unknown() -> None:
+    stats = SessionStats("id", NOON, NOON, 0, {}, {}, cost=Cost(unknown_models=("x",)), turn_cost=Cost(Decimal("0.5")))
+    record = stats_record(stats, Cost(Decimal(12)))
+    assert (record["cost_usd"], record["turn_cost_usd"], record["month_cost_usd"]) == (None, 0.5, 12.0)
+    assert "cost" not in record
 
 
 @pytest.mark.parametrize(

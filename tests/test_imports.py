@@ -11,7 +11,7 @@ import pytest
 from tests.saved_sessions import FIRST, save
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"anthropic", "prompt_toolkit", "rich", "pygments", "jsonschema", "pydantic"}
+HEAVY = {"anthropic", "genai_prices", "prompt_toolkit", "rich", "pygments", "jsonschema", "pydantic"}
 
 
 def imported_by(code: str) -> set[str]:

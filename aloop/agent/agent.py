@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.compaction import AutoCompactor, Compaction, Compactor
 from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
 from aloop.agent.loop import TurnLoop
 from aloop.config import MAX_STEPS
 from aloop.errors import UsageError
-from aloop.llm.base import LLM, ToolSpec
+from aloop.llm.base import LLM, SupportsEffort, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.prompts import known_directory, system_prompt, with_directory_note
 from aloop.llm.retry import RetryPolicy
@@ -34,7 +35,7 @@ class ReActAgent:
     ``working_dir`` (by default the current directory); an empty sequence means no tools. ``on_event`` is called with
     each event; an exception from it ends the turn. Writing files, running commands and leaving the directory need
     permission: ``ask`` is called for each request, except for the kinds in ``allow``. Without ``ask``, requests are
-    denied.
+    denied. ``budget`` counts the cost of all requests and may limit it.
     """
 
     def __init__(
@@ -51,16 +52,18 @@ class ReActAgent:
         ask: Ask | None = None,
         allow: Iterable[Kind] = (),
         retry: RetryPolicy | None = None,
+        budget: Budget | None = None,
     ) -> None:
         if max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, not {max_steps}.")
         self.memory = MemoryManager(llm, sessions_dir=sessions_dir) if memory is None else memory
-        self.llm = llm
+        self._llm = self.memory.llm = llm
         self.memory.on_notice = lambda text: self._emit(Notice(text))
         self.on_event = on_event
         self._system = system
         self._max_steps = max_steps
         self._retry = retry or RetryPolicy()
+        self.budget = budget or Budget()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
         self._permissions = PermissionGate(allow, ask)
         self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._permissions)
@@ -70,11 +73,17 @@ class ReActAgent:
 
     @property
     def llm(self) -> LLM:
-        """The model. A new one answers from the next turn on; the old one stays open."""
+        """The model; a new one answers from the next turn on.
+
+        It gets the effort of the old one, which stays open.
+        """
         return self._llm
 
     @llm.setter
     def llm(self, llm: LLM) -> None:
+        before = self._llm
+        if isinstance(before, SupportsEffort) and isinstance(llm, SupportsEffort):
+            llm.effort = before.effort
         self._llm = self.memory.llm = llm
 
     @property
@@ -116,7 +125,7 @@ class ReActAgent:
             return await self._compactor().compact(focus)
 
     def _compactor(self) -> Compactor:
-        return Compactor(self.llm, self.memory, self._retry, self._emit)
+        return Compactor(MeteredLLM(self.llm, self.budget), self.memory, self._retry, self._emit)
 
     @asynccontextmanager
     async def _busy(self) -> AsyncIterator[None]:
@@ -132,8 +141,9 @@ class ReActAgent:
     async def run(self, task: str) -> str:
         """Take one turn: answer ``task``, save, and return the answer's text.
 
-        Raises UsageError for an empty task, LLMError if the model does not answer, and StorageError if the turn cannot
-        be saved (it is still in memory). The turn is closed and its TurnEnded sent before an exception is raised.
+        Raises UsageError for an empty task, LLMError if the model does not answer, CostLimitReached if the budget
+        allows no further request, and StorageError if the turn cannot be saved (it is still in memory). The turn is
+        closed and its TurnEnded sent before an exception is raised.
         """
         if not task.strip():
             raise UsageError("The task is empty. Enter a task.")
@@ -142,8 +152,10 @@ class ReActAgent:
 
     async def _take_turn(self, question: LLMMessage) -> str:
         began = time.monotonic()
+        self.budget.begin_turn()
         compactor = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
-        loop = TurnLoop(self.llm, self.memory, self._runner, self._emit, self._retry, compactor)
+        llm = MeteredLLM(self.llm, self.budget)
+        loop = TurnLoop(llm, self.memory, self._runner, self._emit, self._retry, compactor)
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from argparse import PARSER, SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError
 from argparse import RawDescriptionHelpFormatter as HelpFormatter
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NoReturn
@@ -129,6 +130,17 @@ def session_prefix(text: str) -> str:
 def directory(text: str) -> Path:
     """Accept a path; a tilde that the shell did not expand is the home directory."""
     return Path(non_empty(text)).expanduser()
+
+
+def dollars(text: str) -> Decimal:
+    """Accept a positive amount such as ``2`` or ``0.50``."""
+    try:
+        amount = Decimal(text)
+    except ArithmeticError:
+        amount = Decimal(0)
+    if not (amount.is_finite() and amount > 0):
+        raise ArgumentTypeError(f"{text!r} is not a positive amount, such as 2 or 0.50")
+    return amount
 
 
 def positive_integer(text: str) -> int:

@@ -191,6 +191,31 @@ def check_config(here: Environment) -> Verdict:
     return Verdict("ok", str(path))
 
 
+def check_endpoints(here: Environment) -> Verdict:
+    """Check that the key of each endpoint in the settings is set."""
+    try:
+        endpoints = Settings.from_env(here.env).endpoints
+    except UsageError:
+        return Verdict("warn", "not checked; fix the settings first")
+    if not endpoints:
+        return Verdict("ok", "no endpoints in the settings (optional)")
+    missing = [endpoint for endpoint in endpoints.values() if not endpoint.has_key(here.env)]
+    if missing:
+        names = ", ".join(f"{endpoint.name} ({endpoint.api_key_env})" for endpoint in missing)
+        return Verdict("warn", f"the key is not set: {names}", "Export the variable, or remove the endpoint.")
+    return Verdict("ok", f"{', '.join(endpoints)} (keys not verified)")
+
+
+def check_network(here: Environment) -> Verdict:
+    """Check the variables for proxies and certificates, without using the network."""
+    # Imported here because it loads the HTTP client.
+    from aloop.llm.anthropic.transport import environment_problem
+
+    if problem := environment_problem(here.env):
+        return Verdict("fail", problem)
+    return Verdict("ok", "proxy and certificate variables are valid (the network was not tried)")
+
+
 def check_clock(here: Environment) -> Verdict:
     text = f"{here.now:%Y-%m-%d %H:%M %z}"
     if here.now.year < _FIRST_YEAR:
@@ -319,6 +344,8 @@ CHECKS: dict[str, Check] = {
     "encoding": check_encoding,
     "key": check_key,
     "config": check_config,
+    "servers": check_endpoints,
+    "network": check_network,
     "clock": check_clock,
     "editor": check_editor,
     "local": check_local_model,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from aloop.cli.console import line_ended, print_note
-from aloop.config import OFFLINE_MODEL, Settings
+from aloop.config import OFFLINE_MODEL, Settings, config_path
 from aloop.errors import LocalModelError
 from aloop.local_model.models import default_model
+from aloop.sanitize import safe_line
+from aloop.width import fit
 
 _QUESTION = """\
 There is no API key and no local model yet.
@@ -20,16 +24,18 @@ Which model should answer?
   1  Claude: enter an API key for this run
   2  A small local model: {small}
   3  The offline demo: no model, no network
-
 """
+_SERVER = "  {number}  {model}, on this machine\n"
 _SMALL = "no API key, often wrong"
 _NO_SMALL = "not available, see below"
-_PROMPT = "1, 2 or 3 [3]: "
+_PROMPT = "{numbers} [3]: "
 Outcome = Literal["done", "stopped", "failed"]
 """The outcome of a choice.
 
 After "stopped", the demo answers and the next start asks again; after "failed", the question is repeated at once.
 """
+_MOST_SERVERS = 4
+_MODEL_COLUMNS = 36
 _KEEP_IT = "To keep the key, add `export ANTHROPIC_API_KEY=…` to your shell's profile."
 
 
@@ -45,12 +51,16 @@ def is_due(settings: Settings) -> bool:
 
 def choose(settings: Settings) -> Settings | None:
     """Ask, carry out the choice and return the new settings; None at the end of input."""
+    models = _found_models(settings)
+    choices = dict(_CHOICES)
+    for number, model in enumerate(models, len(_CHOICES) + 1):
+        choices[str(number)] = partial(_take_server, model)
     while True:
-        _ask(settings)
-        answer = _answer()
+        _ask(settings, models)
+        answer = _answer(list(choices))
         if not answer:
             return None
-        outcome = _CHOICES[answer]()
+        outcome = choices[answer]()
         if outcome == "done":
             _remember(settings, answer)
         sys.stderr.write("\n")
@@ -58,9 +68,25 @@ def choose(settings: Settings) -> Settings | None:
             return Settings.from_env()
 
 
-def _ask(settings: Settings) -> None:
+def _found_models(settings: Settings) -> list[str]:
+    """Return one model of each server that runs on this machine."""
+    # Imported here for start-up time: each start checks whether to ask.
+    import asyncio
+
+    from aloop.llm.catalog import local_endpoints
+    from aloop.llm.discovery import find_servers
+
+    found = asyncio.run(find_servers(local_endpoints(settings)))
+    talking = ([model for model in server.models if "embed" not in model.lower()] for server in found)
+    return [models[0] for models in talking if models][:_MOST_SERVERS]
+
+
+def _ask(settings: Settings, models: Sequence[str]) -> None:
     obstacle = _obstacle(settings)
     sys.stderr.write(_QUESTION.format(small=_NO_SMALL if obstacle else _SMALL))
+    for number, model in enumerate(models, len(_CHOICES) + 1):
+        sys.stderr.write(_SERVER.format(number=number, model=fit(safe_line(model), _MODEL_COLUMNS)))
+    sys.stderr.write("\n")
     if obstacle:
         print_note(obstacle)
         sys.stderr.write("\n")
@@ -79,10 +105,10 @@ def _obstacle(settings: Settings) -> str:
     return ""
 
 
-def _answer() -> str:
+def _answer(numbers: Sequence[str]) -> str:
     """Return the chosen number, 3 for an empty line, or nothing at the end of input."""
     while True:
-        sys.stderr.write(_PROMPT)
+        sys.stderr.write(_PROMPT.format(numbers=f"{', '.join(numbers[:-1])} or {numbers[-1]}"))
         sys.stderr.flush()
         with line_ended():
             line = sys.stdin.readline()
@@ -90,7 +116,7 @@ def _answer() -> str:
             sys.stderr.write("\n")
             return ""
         answer = line.strip() or "3"
-        if answer in _CHOICES:
+        if answer in numbers:
             return answer
 
 
@@ -122,6 +148,23 @@ def _install() -> Outcome:
         print_note(str(error))
         return "failed"
     return "done" if code == 0 else "stopped" if code == STOPPED else "failed"
+
+
+def _take_server(model: str) -> Outcome:
+    """Store ``model`` in new settings; use it for this run if there are settings."""
+    path = config_path(os.environ, Path.home())
+    # JSON strings are TOML strings, too.
+    line = f"model = {json.dumps(model, ensure_ascii=False)}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+    except OSError:
+        os.environ["ALOOP_MODEL"] = model
+        print_note(f"To keep this model, add `{line}` to the top of {path}.")
+    else:
+        print_note(f"The model is stored in {path}.")
+    return "done"
 
 
 def _take_demo() -> Outcome:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aloop.config import MAX_STEPS, OutputFormat
+from aloop.config import MAX_STEPS, Effort, OutputFormat
 from aloop.permissions import Kind
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 STDIN = "-"
 """The value of ``--task`` that reads the task from standard input."""
@@ -20,7 +24,7 @@ class RunOptions:
     """A conversation at the prompt, or a single ``task``.
 
     ``resume`` is None for a new session, empty for the latest one, otherwise a session ID or prefix. ``allow`` lists
-    what tools may do without asking. ``system`` replaces the standard system message.
+    what tools may do without asking. ``system`` replaces the standard system message. ``max_cost`` is in dollars.
     """
 
     model: str | None = None
@@ -32,3 +36,5 @@ class RunOptions:
     max_steps: int = MAX_STEPS
     output_format: OutputFormat = "text"
     plain: bool = False
+    effort: Effort | None = None
+    max_cost: Decimal | None = None

@@ -10,9 +10,17 @@ from importlib import import_module
 from typing import Any
 
 from aloop import __version__
-from aloop.cli.arguments import CommandOptions, Parser, UnknownCommand, non_empty, positive_integer, session_prefix
+from aloop.cli.arguments import (
+    CommandOptions,
+    Parser,
+    UnknownCommand,
+    dollars,
+    non_empty,
+    positive_integer,
+    session_prefix,
+)
 from aloop.cli.options import STDIN, RunOptions
-from aloop.config import MAX_STEPS, OUTPUT_FORMATS
+from aloop.config import EFFORTS, MAX_STEPS, OUTPUT_FORMATS
 from aloop.errors import UsageError
 from aloop.permissions import KINDS, Kind
 from aloop.suggestions import closest_match
@@ -128,7 +136,13 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
         help="resume a session by ID or ID prefix, or the latest one",
     )
     add("--task", type=non_empty, metavar="TEXT", help='run one task and exit; "-" reads it from standard input')
-    add("--model", type=non_empty, metavar="MODEL", help='model to use; "local" and "offline" need no API key')
+    add(
+        "--model",
+        type=non_empty,
+        metavar="MODEL",
+        help='model to use: a name, an alias such as "opus", or ENDPOINT/MODEL; "local" and "offline" need no API key',
+    )
+    add("--effort", choices=EFFORTS, metavar="LEVEL", help=f"effort of the model: {', '.join(EFFORTS)}")
     parser.add_sessions_dir()
     add(
         "--allow",
@@ -138,6 +152,12 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
     )
     add("--system", type=non_empty, metavar="TEXT", help="replace the standard system message")
     add("--max-steps", type=positive_integer, metavar="N", help=f"maximum model calls per turn (default: {MAX_STEPS})")
+    add(
+        "--max-cost",
+        type=dollars,
+        metavar="DOLLARS",
+        help="send no further request once this run has cost that much",
+    )
     add(
         "--output-format",
         choices=OUTPUT_FORMATS,

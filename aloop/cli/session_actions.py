@@ -12,6 +12,7 @@ from typing import Any
 
 from aloop.cli.console import confirm, json_line, output_width, print_line, print_marked, print_note
 from aloop.cli.sessions import SessionsAction, SessionsOptions
+from aloop.config import Settings
 from aloop.errors import SessionNotFound
 from aloop.export.document import export_path, render, write_export
 from aloop.export.formats import read_format
@@ -31,6 +32,8 @@ from aloop.formatting import (
     trash_lines,
     trashed_record,
 )
+from aloop.llm.cost.pricing import PriceList
+from aloop.llm.cost.spending import SpendingLog
 from aloop.memory import SessionLibrary
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
@@ -217,11 +220,14 @@ def _show(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
 
 
 def _stats(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
-    stats = runner.run(library.stats(options.id))
+    settings = Settings.from_env()
+    prices = PriceList(settings.prices)
+    stats = runner.run(library.stats(options.id, prices))
+    month = SpendingLog(settings.history_file.parent).month(prices)
     if options.as_json:
-        _print_records([stats_record(stats)])
+        _print_records([stats_record(stats, month)])
         return 0
-    for line in stats_lines(stats):
+    for line in stats_lines(stats, month):
         print_line(line)
     return 0
 

@@ -18,7 +18,7 @@ ACTIONS: dict[SessionsAction, str] = {
     "list": "List sessions, newest first",
     "search": "Find messages that contain all of the words",
     "show": "Show a session, and with --messages its conversation",
-    "stats": "Count the messages, tool calls and tokens of a session",
+    "stats": "Count the messages, tool calls, tokens and cost of a session",
     "export": "Print a session as a document, or write it to a new file",
     "check": "Report problems in one session or all; exit with 1 if any remain",
     "delete": "Move a session to the trash, after confirmation",

@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
-from aloop.errors import UsageError
+import os
+from typing import TYPE_CHECKING
+
+from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
+from aloop.errors import MissingCredentials, UsageError
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.endpoints import find_endpoint
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.llm.model_names import LINES, resolve_alias, sdk_models
 from aloop.llm.offline import OfflineLLM
 from aloop.local_model.models import InstallPaths, default_model, find_model, is_local
+
+if TYPE_CHECKING:
+    from aloop.llm.anthropic.client import AnthropicLLM
 
 __all__ = [
     "LLM",
@@ -29,15 +37,18 @@ __all__ = [
     "Usage",
     "create_llm",
     "known_models",
+    "load_anthropic",
+    "missing_key",
 ]
 
 
 def create_llm(model: str | None = None, settings: Settings | None = None) -> LLM:
     """Return the model named ``model``, by default the one in the settings.
 
-    ``settings`` default to those of the environment. If they choose no model either, the result is the default model
-    if there are credentials for it, else the local model if it is installed, else the offline demo. Raises
-    MissingCredentials if a named model needs a key, and LocalModelError if a local model cannot be run.
+    The name may be an alias such as ``opus``, or ``ENDPOINT/MODEL``. ``settings`` default to those of the environment.
+    If they choose no model either, the result is the default model if there are credentials for it, else the local
+    model if it is installed, else the offline demo. Raises MissingCredentials if a named model needs a key, and
+    LocalModelError if a local model cannot be run.
     """
     settings = Settings.from_env() if settings is None else settings
     chosen = settings.model if model is None else model
@@ -45,6 +56,7 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         chosen = default_model(settings)
     if not chosen.strip():
         raise UsageError("The model name is empty. Name a model, or use `offline`.")
+    chosen = resolve_alias(chosen)
     if chosen == OFFLINE_MODEL:
         return OfflineLLM()
     if is_local(chosen):
@@ -52,25 +64,51 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
         from aloop.llm.local import LocalLLM
 
         return LocalLLM(find_model(chosen, settings), InstallPaths(settings.data_dir))
+    if found := find_endpoint(chosen, settings.endpoints):
+        endpoint, name = found
+        if not endpoint.has_key(os.environ):
+            raise MissingCredentials(missing_key(endpoint))
+        prefix = chosen.removesuffix(name)
+        return LazyLLM(
+            chosen,
+            endpoint.name,
+            lambda: load_anthropic(name, settings, endpoint),
+            prefix=prefix,
+            effort=settings.effort,
+        )
     if not settings.has_credentials:
         raise no_credentials(chosen)
-    return LazyLLM(chosen, "anthropic", lambda: _load_anthropic(chosen, settings.base_url))
+    return LazyLLM(chosen, "anthropic", lambda: load_anthropic(chosen, settings), effort=settings.effort)
+
+
+def missing_key(endpoint: Endpoint) -> str:
+    """Return the sentence about an endpoint whose key is not set."""
+    name = endpoint.api_key_env
+    return f"The endpoint {endpoint.name} needs a key. Set it with `export {name}=…`."
 
 
 def known_models() -> tuple[str, ...]:
-    """Return the models listed by the SDK, newest first, and those without a key.
+    """Return the aliases, the models of the SDK, and those that need no key."""
+    return (*(line for line in LINES if resolve_alias(line) != line), *sdk_models(), LOCAL_MODEL, OFFLINE_MODEL)
 
-    The first call blocks for a second while the SDK loads.
+
+def load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = None) -> AnthropicLLM:
+    """Return ``model`` of ``endpoint``, by default of the API.
+
+    Blocks for the import of the SDK.
     """
-    # Imported here because it loads the SDK.
-    from aloop.llm.anthropic.client import MODELS
-
-    return (*MODELS, LOCAL_MODEL, OFFLINE_MODEL)
-
-
-def _load_anthropic(model: str, base_url: str | None) -> LLM:
     # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
     from aloop.llm.anthropic.client import AnthropicLLM, load_transport
+    from aloop.llm.anthropic.server_profile import ServerProfile
+    from aloop.llm.limits import LimitsCache
 
     load_transport()
-    return AnthropicLLM(model, base_url=base_url)
+    provider = endpoint.name if endpoint else "anthropic"
+    return AnthropicLLM(
+        model,
+        base_url=None if endpoint else settings.base_url,
+        profile=ServerProfile(name=provider, stall_after=settings.stall_timeout, endpoint=endpoint),
+        limits=LimitsCache(settings.state_folder),
+        cache_ttl=settings.cache_ttl,
+        effort=settings.effort,
+    )

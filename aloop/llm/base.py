@@ -118,3 +118,15 @@ class LLM(Protocol):
     async def aclose(self) -> None:
         """Close connections; the object can be used again afterward."""
         ...
+
+
+@runtime_checkable
+class SupportsEffort(LearnsLimits, Protocol):
+    """A model whose effort can be set; None is the model's default."""
+
+    effort: str | None
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """The levels that the model supports, as far as they are known."""
+        ...

@@ -7,42 +7,10 @@ settings. A name without an endpoint is a model of the Anthropic API.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
 
-EndpointKind = Literal["anthropic", "bedrock", "vertex", "foundry"]
-AuthScheme = Literal["bearer", "x-api-key"]
-KINDS: tuple[EndpointKind, ...] = get_args(EndpointKind)
-AUTH_SCHEMES: tuple[AuthScheme, ...] = get_args(AuthScheme)
+from aloop.config import Endpoint
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One server. ``base_url`` None is the default of its kind.
-
-    ``api_key_env`` names the variable with the key.
-
-    ``resource`` is the Azure resource of a ``foundry`` endpoint, ``region`` the region of ``bedrock`` and ``vertex``,
-    ``project`` the Google Cloud project of ``vertex``. Each has its usual environment variable too.
-    """
-
-    name: str
-    kind: EndpointKind = "anthropic"
-    base_url: str | None = None
-    api_key_env: str | None = None
-    auth: AuthScheme = "bearer"
-    region: str | None = None
-    project: str | None = None
-    resource: str | None = None
-
-    @property
-    def needs_key(self) -> bool:
-        """True if requests need a key from an environment variable.
-
-        A server on this machine needs none.
-        """
-        return self.kind == "anthropic" and self.api_key_env is not None
-
+__all__ = ["LOCAL_SERVERS", "Endpoint", "find_endpoint", "server_root"]
 
 LOCAL_SERVERS: Mapping[str, Endpoint] = {
     endpoint.name: endpoint

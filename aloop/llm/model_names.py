@@ -5,12 +5,13 @@ The SDK takes more than a second to import, so the list is read from its source 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from aloop.suggestions import closest_match
 
 LINES = ("fable", "mythos", "opus", "sonnet", "haiku")
 """Model lines that work as an alias for their newest model."""
@@ -45,8 +46,7 @@ def resolve_alias(name: str, models: Sequence[str] | None = None) -> str:
 def closest_model(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that was probably meant, or None."""
     names = [*known, *LINES]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return near[0]
+    if near := closest_match(name, names):
+        return near
     # "5-5" is not a model, but a part of one.
     return next((candidate for candidate in names if len(name) > 3 and name.lower() in candidate.lower()), None)

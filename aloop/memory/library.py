@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aloop.errors import AmbiguousPrefix
+from aloop.llm.cost.pricing import PriceList
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit
@@ -95,10 +96,17 @@ class SessionLibrary:
         """Return at least a session's last messages, fast; raises as ``load`` does."""
         return await self._run(lambda backend: backend.load_ending(session_id))
 
-    async def stats(self, session_id: str) -> SessionStats:
-        """Return counts over a stored session; raises as ``load`` does."""
-        stored = await self._run(lambda backend: backend.open(session_id))
-        return count(stored.session, len(stored.data))
+    async def stats(self, session_id: str, prices: PriceList | None = None) -> SessionStats:
+        """Return counts over a stored session, with ``prices`` also its cost.
+
+        Raises as ``load`` does.
+        """
+
+        def counted(backend: YamlBackend) -> SessionStats:
+            stored = backend.open(session_id)
+            return count(stored.session, len(stored.data), prices)
+
+        return await self._run(counted)
 
     async def rename(self, session_id: str, title: str) -> None:
         """Write a new title into the header of a stored session.

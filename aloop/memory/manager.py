@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.base import LLM
+from aloop.llm.cost.pricing import PriceList
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import ContextUse, Projection, measure, project
 from aloop.memory.conversation import Change, Conversation
@@ -127,10 +128,13 @@ class MemoryManager:
         """Return the session as it is in memory, including unsaved changes."""
         return replace(self._conversation.snapshot(None), path=self.path or Path())
 
-    def stats(self) -> SessionStats:
-        """Return counts over the conversation; ``size`` is that of the last saved file."""
+    def stats(self, prices: PriceList | None = None) -> SessionStats:
+        """Return counts over the conversation, and with ``prices`` its cost.
+
+        ``size`` is that of the last saved file.
+        """
         file = self._writer.file
-        return count(self.snapshot(), len(file.data) if file else 0)
+        return count(self.snapshot(), len(file.data) if file else 0, prices)
 
     async def find_own_name(self) -> str:
         """Return the name that identifies this session in the library.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from aloop.errors import InvalidPrefix, UsageError
+from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.message_types import LLMMessage, Usage
 
 FILE_NAME = "session.yaml"
@@ -78,7 +79,8 @@ class SessionTitle:
 class SessionStats:
     """Counts over one session; ``size`` is the size of session.yaml in bytes.
 
-    ``usage`` is the sum over all answers and summaries, ``usage_by_model`` the same per model.
+    ``usage`` is the sum over all answers and summaries, ``usage_by_model`` the same per model. ``cost`` is the cost of
+    all answers and summaries, ``turn_cost`` that of the last turn; both are None if it was not asked for.
     """
 
     id: str
@@ -91,6 +93,8 @@ class SessionStats:
     size: int = 0
     path: Path = Path()
     usage_by_model: Mapping[str, Usage] = field(default_factory=dict)
+    cost: Cost | None = None
+    turn_cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +143,11 @@ UNKNOWN_MODEL = "(unknown)"
 """The model name of answers that do not record their model."""
 
 
-def count(session: Session, size: int) -> SessionStats:
-    """Return the counts of a session; ``size`` is the file size in bytes."""
+def count(session: Session, size: int, prices: PriceList | None = None) -> SessionStats:
+    """Return the counts of a session, with ``prices`` also its cost.
+
+    ``size`` is the file size in bytes.
+    """
     messages = session.messages
     by_model: dict[str, Usage] = {}
     for message in messages:
@@ -158,4 +165,12 @@ def count(session: Session, size: int) -> SessionStats:
         size,
         session.path,
         by_model,
+        prices.cost_of(messages) if prices else None,
+        prices.cost_of(last_turn(messages)) if prices else None,
     )
+
+
+def last_turn(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
+    """Return the messages from the last question on."""
+    starts = [index for index, message in enumerate(messages) if message.role == "user" and not message.summary]
+    return messages[starts[-1] :] if starts else messages

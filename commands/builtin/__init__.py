@@ -7,6 +7,7 @@ from commands.builtin import (
     compact,
     delete,
     edit,
+    effort,
     exit,  # noqa: A004 # the module of /exit
     export,
     fork,
@@ -45,6 +46,7 @@ REGISTRY = Registry(
         fork.COMMAND,
         rename.COMMAND,
         model.COMMAND,
+        effort.COMMAND,
         system.COMMAND,
         compact.COMMAND,
         verbosity.VERBOSE,

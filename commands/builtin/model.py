@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.config import OFFLINE_MODEL, Settings
-from aloop.errors import LLMError
-from aloop.local_model.models import full_name, is_local, title_of
-from aloop.suggestions import closest_match
+from aloop.errors import LLMError, UsageError
+from aloop.local_model.models import full_name, title_of
+from aloop.text import quantity
+from commands.model_browser import ModelBrowser
+from commands.pages import ModelList
 from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
@@ -16,34 +17,62 @@ if TYPE_CHECKING:
     from aloop.memory import Session
     from commands.context import Context
 
+_ROW_DIGITS = 3
+
 
 async def model(context: Context, argument: str) -> None:
-    """Show the models, or switch to the one named in ``argument``.
+    """Show the models to choose from, or switch to the one named in ``argument``.
 
-    Any name is accepted, because the API may offer models that the installed SDK does not list; such names get a
-    warning.
+    An unknown name is refused, unless it ends with an exclamation mark.
     """
     # Imported late for start-up time.
-    from aloop.llm import known_models
+    from aloop.llm.catalog import require_known
+    from aloop.llm.model_names import resolve_alias
 
-    view, current = context.view, context.agent.llm.model
-    # In a thread, because the list needs the SDK, which takes a second to load.
-    known = await asyncio.to_thread(known_models)
-    if not argument:
-        view.info(f"The current model is {title_of(current)}.")
-        view.info(
-            f"/model NAME changes it. NAME is a model of the API or a GGUF file (local:PATH): {', '.join(known)}."
-        )
+    wanted = _read_row(context, argument) if argument else await _choose(context)
+    if not wanted:
         return
-    if full_name(argument, Settings.from_env()) == current:
-        view.info(f"The current model is already {title_of(current)}.")
+    name, settings = resolve_alias(wanted.removesuffix("!").rstrip()), Settings.from_env()
+    if full_name(name, settings) == context.agent.llm.model:
+        context.view.info(f"The current model is already {title_of(context.agent.llm.model)}.")
         return
-    await switch(context.agent, argument)
+    if not wanted.endswith("!") and wanted is argument:
+        await require_known(name, settings)
+    await switch(context.agent, name)
     context.keeps_model = False
     if context.memory.path is not None:
         await context.memory.save_memory()
-    name = context.agent.llm.model
-    view.info(f"The model is now {title_of(name)}.{_warning(name, known)}")
+    context.view.info(f"The model is now {title_of(context.agent.llm.model)}.")
+
+
+def _read_row(context: Context, argument: str) -> str:
+    """Return the model in the row that ``argument`` numbers, or ``argument`` itself."""
+    if not (argument.isascii() and argument.isdigit() and len(argument) <= _ROW_DIGITS):
+        return argument
+    rows, row = context.model_rows, int(argument)
+    if not rows:
+        raise UsageError(f"No models were listed yet, so there is nothing in row {row}. Run /model to list them.")
+    if not 1 <= row <= len(rows):
+        raise UsageError(f"The last list has {quantity(len(rows), 'row')}, so row {row} does not exist.")
+    return rows[row - 1]
+
+
+async def _choose(context: Context) -> str | None:
+    """Let the user pick a model; without a picker, list the models as rows."""
+    view, current = context.view, context.agent.llm.model
+    browser = ModelBrowser(Settings.from_env(), current)
+    name = await view.pick_model(browser)
+    context.model_rows = [choice.name for choice in browser.choices]
+    if name is None:
+        view.info(f"The current model is {title_of(current)}.")
+        if not browser.was_shown:
+            # Not in a pager, because the rows must stay on the screen.
+            await view.show(ModelList(browser.choices))
+        for problem in browser.problems:
+            view.error(problem)
+        if not browser.was_shown:
+            view.info("/model 1 uses the model in the first row, /model NAME any other, /model local:PATH a GGUF file.")
+    return name
 
 
 async def switch(agent: ReActAgent, name: str) -> None:
@@ -75,20 +104,12 @@ async def follow(agent: ReActAgent, session: Session) -> str | None:
     return f"The model is {title_of(wanted)}, as before in this session. /model changes it."
 
 
-def _warning(name: str, known: tuple[str, ...]) -> str:
-    if name in known or is_local(name):
-        return ""
-    guess = closest_match(name, known)
-    hint = f" Did you mean /model {guess}?" if guess else ""
-    return f" The installed SDK does not list this model, so the API may reject it.{hint}"
-
-
 COMMAND = Command(
     name="model",
     summary="Show the current and available models, or change the model",
     handler=model,
-    usage="[NAME]",
+    usage="[NAME or ROW]",
     argument=Argument.MODEL,
     group="Model",
-    example="/model claude-sonnet-5-5",
+    example="/model opus",
 )

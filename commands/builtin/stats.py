@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from commands.pages import Stats
@@ -12,13 +13,17 @@ if TYPE_CHECKING:
 
 
 async def stats(context: Context, _argument: str) -> None:
-    """Show the statistics of the open session, including unsaved messages."""
-    await context.view.show(Stats(context.memory.stats()))
+    """Show the counts and the cost of the session, including unsaved messages."""
+    budget = context.agent.budget
+    await budget.flush()
+    # In threads, because the first cost loads the price list.
+    counts = await asyncio.to_thread(context.memory.stats, budget.prices)
+    await context.view.show(Stats(counts, await asyncio.to_thread(budget.month_cost)))
 
 
 COMMAND = Command(
     name="stats",
-    summary="Show the messages, tool calls and tokens of this session",
+    summary="Show the messages, tool calls, tokens and cost of this session",
     handler=stats,
     example="/stats",
 )

@@ -15,13 +15,14 @@ from typing import Protocol
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merge_completers
 from prompt_toolkit.document import Document
 
+from aloop.config import EFFORTS
 from aloop.sanitize import safe_line
 from aloop.width import unjoined
 from commands.builtin import REGISTRY
 from commands.context import Context
 from commands.mentions import mention
 from commands.registry import Argument, Command, Registry
-from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
+from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_endpoint_models, load_models
 from repl.completion.session_source import Entry, SessionCatalog, SessionSources
 from repl.pages.listing import age
 
@@ -80,6 +81,9 @@ class CommandCompleter(Completer):
         elif command.argument is Argument.MODEL:
             typed = argument.lstrip()
             yield from (Completion(name, -len(typed)) for name in self._models.find(typed))
+        elif command.argument is Argument.EFFORT:
+            typed = argument.lstrip()
+            yield from (Completion(name, -len(typed)) for name in EFFORTS if name.startswith(typed.lower()))
         elif command.argument is Argument.COMMAND:
             yield from self._names(argument.lstrip().removeprefix("/"), "")
 
@@ -160,7 +164,7 @@ def make_completer(catalogs: SessionSources, changed: Callable[[], None]) -> Com
 
     ``changed`` is called, from any thread, when there may be more completions than before.
     """
-    return merge_catalogs(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed))
+    return merge_catalogs(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed, load_endpoint_models))
 
 
 def merge_catalogs(catalogs: SessionSources, files: FileCatalog, models: ModelCatalog) -> Completer:

@@ -1,10 +1,11 @@
 """Catalogs of file names and models, filled in threads when they are first used.
 
-Loading the models takes a second, and reading a folder may take long too, so no key waits for either.
+Reading a folder or asking a server may take long, so no key waits for either.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -13,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from aloop.errors import AloopError
 
 MAX_NAMES = 10_000
 """The most names that are read of one folder."""
@@ -99,18 +102,37 @@ def _is_wanted(name: str, prefix: str) -> bool:
 
 
 def load_models() -> Sequence[str]:
-    """Return the names of the known models; takes a second the first time."""
-    # Imported here, with the SDK.
+    """Return the names that are known without asking a server."""
+    # Imported here for start-up time.
     from aloop.llm import known_models
 
     return known_models()
 
 
-class ModelCatalog:
-    """Names of models; calls ``loaded``, in a thread, when they have been loaded."""
+def load_endpoint_models() -> Sequence[str]:
+    """Return the models of the endpoints in the settings; waits for their servers."""
+    # Imported here for start-up time: few users have endpoints.
+    from aloop.config import Settings
+    from aloop.llm.catalog import ask_endpoints
 
-    def __init__(self, load: Callable[[], Sequence[str]], loaded: Callable[[], None]) -> None:
+    settings = Settings.from_env()
+    return asyncio.run(ask_endpoints(settings)) if settings.endpoints else ()
+
+
+class ModelCatalog:
+    """Names of models: first those of ``load``, then also those of ``ask``.
+
+    Calls ``loaded``, in a thread, when either is known.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Sequence[str]],
+        loaded: Callable[[], None],
+        ask: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._load = load
+        self._ask = ask
         self._loaded = loaded
         self._names: Sequence[str] = ()
         self._thread: threading.Thread | None = None
@@ -120,7 +142,7 @@ class ModelCatalog:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="models", daemon=True)
             self._thread.start()
-        return [name for name in self._names if name.startswith(prefix.lower())]
+        return [name for name in self._names if name.lower().startswith(prefix.lower())]
 
     def wait(self) -> None:
         """Block until the names have been loaded."""
@@ -128,6 +150,10 @@ class ModelCatalog:
             self._thread.join()
 
     def _run(self) -> None:
-        with suppress(ImportError):  # /model reports what is wrong with the SDK
+        # /model reports what is wrong with the SDK or with the settings.
+        with suppress(ImportError, AloopError):
             self._names = self._load()
             self._loaded()
+            if more := self._ask():
+                self._names = (*self._names, *more)
+                self._loaded()

@@ -11,16 +11,22 @@ from repl.options import ShellOptions
 from repl.startup.banner import expected_model
 
 if TYPE_CHECKING:
+    from aloop.llm.cost.pricing import Cost
     from aloop.memory import ContextUse
     from commands.context import Context
 
 
-def toolbar_text(options: ShellOptions, context: Context | None) -> str:
-    """Return the toolbar text; without a context, from the options alone."""
+def toolbar_text(options: ShellOptions, context: Context | None, cost: Cost | None = None) -> str:
+    """Return the toolbar text; without a context, from the options alone.
+
+    ``cost`` is that of the session, None if it is not known yet.
+    """
     model = context.agent.llm.model if context else expected_model(options.model, options.settings)
     count = context.memory.message_count if context else 0
     session = context.memory.session_id[:SHORT_ID] if context and count else "new session"
     text = f"{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
+    # Before the meter, because a narrow screen cuts the end.
+    text = f"{text} · {cost}" if cost and cost.dollars else text
     use = context.agent.context_use if context else None
     text = f"{text} · {_meter(use)}" if use and use.window else text
     taken = len(context.pending_output.taken) if context else 0

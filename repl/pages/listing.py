@@ -7,18 +7,24 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
-from aloop.formatting import format_time, model_rows, usage_text
+from aloop.formatting import cost_text, format_time, model_rows, usage_text
+from aloop.llm.cost.pricing import Cost
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
-from aloop.width import fit, pad, wrap
+from aloop.width import fit, pad, text_width, wrap
 from commands.context import Context
 from commands.registry import Command
+from repl.input.toolbar import thousands
 from repl.output.styled import Line, Span, Style, fit_line, line
+
+if TYPE_CHECKING:
+    from aloop.llm.catalog import ModelChoice
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -44,6 +50,8 @@ _ROW_DIGITS = 3
 _WHEN = 12
 _COUNT = 8
 _LABEL = 12
+_SERVER = 24
+_WINDOW = 6
 _NARROWEST = 20
 _BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
 
@@ -61,6 +69,36 @@ def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, whe
     digits = max(2, len(str(len(rows))))
     below = (_session_row(row, number, digits, width, now) for number, row in enumerate(rows, 1))
     return [_session_head(digits, when), *chain.from_iterable(below)]
+
+
+def model_lines(choices: Sequence[ModelChoice], width: int) -> list[Line]:
+    """Return a numbered row for each model."""
+    digits = max(2, len(str(len(choices))))
+    head = line(
+        (Style.QUIET, f"{'#':>{digits}}  {model_row('model', 'server', 'window', choices, width - digits - 2)}")
+    )
+    return [
+        head,
+        *(
+            line(f"{number:>{digits}}  {model_row(*model_cells(choice), choices, width - digits - 2)}")
+            for number, choice in enumerate(choices, 1)
+        ),
+    ]
+
+
+def model_cells(choice: ModelChoice) -> tuple[str, str, str]:
+    """Return the texts of a row: name, server and window."""
+    return safe_line(choice.name), safe_line(choice.server), thousands(choice.window) if choice.window else ""
+
+
+def model_row(name: str, server: str, window: str, choices: Sequence[ModelChoice], width: int) -> str:
+    """Return a row of ``width`` columns at most, in the columns that ``choices`` need."""
+    names = max((text_width(safe_line(choice.name)) for choice in choices), default=0)
+    column = min(max(names, len("model")), max(_NARROWEST, width - _SERVER - _WINDOW - 4))
+    rest = max(0, width - column - _WINDOW - 4)
+    servers = min(rest, max((text_width(safe_line(choice.server)) for choice in choices), default=0))
+    row = f"{pad(fit(name, column), column)}  {pad(fit(server, servers), servers)}  {window:>{_WINDOW}}"
+    return fit(row.rstrip(), width)
 
 
 async def listing_lines(rows: AsyncIterator[SessionSummary], width: int) -> AsyncIterator[list[Line]]:
@@ -122,7 +160,7 @@ def _marked(hit: Hit) -> Iterator[Span]:
         end = stop
 
 
-def stats_lines(stats: SessionStats, width: int) -> list[Line]:
+def stats_lines(stats: SessionStats, month: Cost, width: int) -> list[Line]:
     """Return the counts of a session, wrapped to ``width``."""
     roles = ", ".join(f"{count:,} {role}" for role, count in stats.messages_by_role.items() if count)
     tools = ", ".join(f"{name} {count:,}" for name, count in stats.tool_calls.items() if count)
@@ -134,6 +172,7 @@ def stats_lines(stats: SessionStats, width: int) -> list[Line]:
         ("tool calls", tools or "none"),
         ("tokens", usage_text(stats.usage) or "none counted"),
         *(("", row) for row in model_rows(stats.usage_by_model)),
+        *([("cost", cost)] if (cost := cost_text(stats, month)) else []),
         *([("size", f"{stats.size:,} bytes")] if stats.size else []),
     ]
     below = (_fact(name, safe_line(value), width) for name, value in facts)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from commands.pages import (
     Help,
+    ModelList,
     Page,
     Reminder,
     SearchContext,
@@ -19,7 +20,15 @@ from commands.pages import (
     Transcript,
     TrashList,
 )
-from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines, trash_lines
+from repl.pages.listing import (
+    help_lines,
+    hit_lines,
+    listing_lines,
+    model_lines,
+    session_lines,
+    stats_lines,
+    trash_lines,
+)
 from repl.pages.transcript import Paper, conversation, reminder, search_context
 from repl.turn.lines import call_lines
 
@@ -48,7 +57,9 @@ async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
             yield paper.write(hit_lines(number, hit, paper.list_width, now, is_first=is_first))
         case ToolCalls(messages):
             yield paper.write(call_lines(messages))
-        case Stats(stats):
-            yield paper.write(stats_lines(stats, paper.list_width))
+        case Stats(stats, month):
+            yield paper.write(stats_lines(stats, month, paper.list_width))
+        case ModelList(choices):
+            yield paper.write(model_lines(choices, paper.list_width))
         case Help(commands):
             yield paper.write(help_lines(commands, paper.list_width))

@@ -13,7 +13,7 @@ from prompt_toolkit.document import Document
 from aloop.sanitize import safe_line
 from aloop.width import fit, pad, text_width
 from repl.completion.completers import merge_catalogs
-from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_models
+from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_endpoint_models, load_models
 from repl.completion.session_source import SessionSources
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class PlainCompleter:
     def __init__(self, memory: Callable[[], MemoryManager]) -> None:
         self._catalogs = SessionSources(memory, _run, changed=_ignore, counted=_ignore)
         self._files = FileCatalog(_ignore)
-        self._models = ModelCatalog(load_models, _ignore)
+        self._models = ModelCatalog(load_models, _ignore, load_endpoint_models)
         self._completer = merge_catalogs(self._catalogs, self._files, self._models)
 
     def complete(self, before: str, width: int) -> tuple[str, list[str]]:

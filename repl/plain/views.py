@@ -30,6 +30,7 @@ from aloop.sanitize import safe_text
 from aloop.tools.approval import unattended
 from aloop.width import flow, rows, wrap
 from commands.context import Verbosity
+from commands.model_browser import ModelBrowser
 from commands.pages import Page
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
@@ -93,6 +94,10 @@ class PlainView:
             self._out.flush()
 
     async def pick(self, browser: SessionBrowser) -> Choice | None:  # noqa: ARG002 - the View's
+        return None
+
+    async def pick_model(self, browser: ModelBrowser) -> str | None:
+        await browser.load()
         return None
 
     async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - there is no one to answer

@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from aloop import __version__
-from aloop.config import OFFLINE_MODEL, Settings
+from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.sanitize import safe_line
@@ -53,6 +53,11 @@ _NO_KEY = (
 def expected_model(model: str | None, settings: Settings) -> str:
     """Return the name of the model that will answer, without loading it."""
     chosen = model or settings.model or default_model(settings)
+    if chosen.isalpha() and chosen not in (OFFLINE_MODEL, LOCAL_MODEL):
+        # Imported here for start-up time: only an alias is a single word.
+        from aloop.llm.model_names import resolve_alias
+
+        return resolve_alias(chosen)
     with suppress(LocalModelError):  # the engine reports it
         return full_name(chosen, settings)
     return chosen

@@ -54,6 +54,9 @@ def test_checks_of_a_good_environment_are_ok_without_advice() -> None:
         (doctor.check_terminal, with_env(NO_COLOR="1"), "ok", "no colors (NO_COLOR)"),
         (doctor.check_encoding, replace(GOOD, encoding="ISO-8859-1"), "warn", "LANG"),
         (doctor.check_key, with_env(ANTHROPIC_API_KEY=" "), "warn", "set ANTHROPIC_API_KEY"),
+        (doctor.check_network, with_env(HTTPS_PROXY="ftp://proxy"), "fail", "HTTPS_PROXY"),
+        (doctor.check_network, with_env(SSL_CERT_FILE="/nowhere/ca.pem"), "fail", "SSL_CERT_FILE"),
+        (doctor.check_network, with_env(no_proxy="fd00::/8"), "fail", "no_proxy"),
         (doctor.check_clock, replace(GOOD, now=datetime(1970, 1, 1, tzinfo=UTC)), "fail", "Set the clock"),
         (doctor.check_editor, with_env(EDITOR="'"), "warn", "quotes"),
         (doctor.check_editor, replace(GOOD, find_program=lambda _: None), "warn", "vim -u NONE"),
@@ -82,6 +85,22 @@ def test_config_check_names_an_invalid_file(tmp_path: Path) -> None:
     assert (broken.level, str(path) in broken.text) == ("fail", True)
     path.write_text('model = "x"')
     assert doctor.check_config(here) == Verdict("ok", str(path))
+
+
+def test_servers_check_names_the_variables_of_missing_keys(tmp_path: Path) -> None:
+    path = tmp_path / "aloop" / "config.toml"
+    path.parent.mkdir()
+    here = with_env(XDG_CONFIG_HOME=str(tmp_path), SECOND_KEY="sk-second")
+    path.write_text(
+        '[endpoints.first]\nbase_url = "https://a"\napi_key_env = "FIRST_KEY"\n'
+        '[endpoints.second]\nbase_url = "https://b"\napi_key_env = "SECOND_KEY"\n'
+    )
+    verdict = doctor.check_endpoints(here)
+    assert (verdict.level, verdict.text) == ("warn", "the key is not set: first (FIRST_KEY)")
+    verdict = doctor.check_endpoints(replace(here, env={**here.env, "FIRST_KEY": "sk-first"}))
+    assert verdict == Verdict("ok", "first, second (keys not verified)")
+    path.write_text("[endpoints.first]")
+    assert doctor.check_endpoints(here).level == "warn"
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "/x"), StorageError("/x failed", Path())])

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from aloop.cli import onboarding
-from aloop.config import OFFLINE_MODEL, Settings
+from aloop.config import OFFLINE_MODEL, Endpoint, Settings
 from aloop.errors import LocalModelError
+from aloop.llm import catalog
 from aloop.local_model.models import default_model
 from tests.local_model.installation import install_fake
+from tests.stub import StubServer
 
 ANSWER_FILE = Path(".local/state/aloop/first-choice")
 
@@ -22,6 +24,7 @@ ANSWER_FILE = Path(".local/state/aloop/first-choice")
 def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of a new user, on a machine that can run the small model."""
     (private_home / ANSWER_FILE).unlink()
+    monkeypatch.setattr(catalog, "LOCAL_SERVERS", {})
     for name in ("aloop.local_model.installer.require_prerequisites", "aloop.cli.local.require_prerequisites"):
         monkeypatch.setattr(name, lambda _: None)
     return private_home
@@ -79,6 +82,43 @@ def test_choice_of_the_demo_is_saved_in_a_private_file(
     assert [row.split()[0] for row in shown.splitlines() if row.startswith("  ")] == ["1", "2", "3"]
     assert not is_due()
     assert stat.S_IMODE((home / ANSWER_FILE).stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def server(stub: StubServer, home: Path, monkeypatch: pytest.MonkeyPatch) -> StubServer:
+    """A model server on this machine."""
+    stub.models = ["nomic-embed-text", "qwen3:8b", "llama3"]
+    monkeypatch.setattr(catalog, "LOCAL_SERVERS", {"ollama": Endpoint("ollama", base_url=stub.url)})
+    return stub
+
+
+def test_model_of_a_server_on_this_machine_is_offered_and_stored(
+    home: Path, server: StubServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_in(monkeypatch, "4")
+    settings = onboarding.choose(Settings.from_env())
+    shown = capsys.readouterr().err
+    assert "  4  ollama/qwen3:8b, on this machine\n" in shown
+    assert "1, 2, 3 or 4 [3]: " in shown
+    assert settings is not None
+    assert settings.model == Settings.from_env().model == "ollama/qwen3:8b"
+    assert (home / ".config/aloop/config.toml").read_text() == 'model = "ollama/qwen3:8b"\n'
+    assert not is_due()
+
+
+def test_settings_that_exist_are_not_changed_by_the_choice_of_a_server(
+    home: Path, server: StubServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = home / ".config/aloop/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("plain = true\n")
+    monkeypatch.setenv("ALOOP_MODEL", "")
+    type_in(monkeypatch, "4")
+    settings = onboarding.choose(Settings.from_env())
+    assert settings is not None
+    assert settings.model == "ollama/qwen3:8b"
+    assert path.read_text() == "plain = true\n"
+    assert 'add `model = "ollama/qwen3:8b"` to the top of' in " ".join(capsys.readouterr().err.split())
 
 
 def test_entered_api_key_is_used_and_not_stored(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,10 @@ from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
 from commands.builtin import REGISTRY
 from commands.context import Context, Verbosity
+from commands.model_browser import ModelBrowser
 from commands.pages import (
     Help,
+    ModelList,
     Page,
     Reminder,
     SearchContext,
@@ -46,9 +48,11 @@ class RecordingView:
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, object]] = []
+        self.pages: list[Page] = []
         self.agrees = True
         self.editor: list[Callable[[Path, int], bool]] = []
         self.verbosity = Verbosity()
+        self.picks_model: str | None = None
         self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = pick_nothing
 
     def info(self, text: str) -> None:
@@ -66,10 +70,15 @@ class RecordingView:
         return self.editor.pop(0)(path, line)
 
     async def show(self, page: Page) -> None:
+        self.pages.append(page)
         self.shown.append(await described(page))
 
     async def pick(self, browser: SessionBrowser) -> Choice | None:
         return await self.picks(browser)
+
+    async def pick_model(self, browser: ModelBrowser) -> str | None:
+        await browser.load()
+        return self.picks_model
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))
@@ -115,8 +124,10 @@ async def described(page: Page) -> tuple[str, object]:
             return "place", (session.id, hit.message)
         case ToolCalls(messages):
             return "calls", [call.name for message in messages for call in message.tool_calls]
-        case Stats(stats):
+        case Stats(stats, _):
             return "stats", stats
+        case ModelList(choices):
+            return "models", [choice.name for choice in choices]
         case Help(commands):
             return "help", [command.name for command in commands]
 
@@ -150,6 +161,12 @@ def bench(sessions_dir: Path) -> Iterator[SetUp]:
     yield set_up
     for one in benches:
         one.memory.close()
+
+
+@pytest.fixture(autouse=True)
+def no_server_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no model server that happens to run on this machine."""
+    monkeypatch.setattr("aloop.llm.catalog.LOCAL_SERVERS", {})
 
 
 async def store(sessions_dir: Path, *questions: str) -> str:

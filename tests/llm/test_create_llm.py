@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aloop.config import DEFAULT_MODEL, Settings, has_credentials
-from aloop.errors import MissingCredentials, UsageError
+from aloop.config import DEFAULT_MODEL, AuthScheme, Endpoint, EndpointKind, Settings, has_credentials
+from aloop.errors import LLMError, MissingCredentials, UsageError
 from aloop.llm import OfflineLLM, create_llm
-from aloop.llm.base import LLM, Reply, StreamEvent, TextDelta, ToolSpec
+from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
-from tests.stub import StubServer, Text
+from aloop.llm.model_names import resolve_alias
+from tests.stub import HTTPError, StubServer, Text
 
 FEDERATION = {
     "ANTHROPIC_FEDERATION_RULE_ID": "rule",
@@ -58,6 +62,109 @@ def test_named_model_without_credentials_raises_with_a_hint(model: str | None, e
 def test_empty_model_name_is_refused() -> None:
     with pytest.raises(UsageError):
         create_llm("", settings())
+
+
+def test_alias_is_the_full_name_of_the_newest_model() -> None:
+    llm = create_llm("opus", settings(ANTHROPIC_API_KEY="k"))
+    assert llm.model == resolve_alias("opus") != "opus"
+
+
+def with_endpoint(endpoint: Endpoint, **changes: Any) -> Settings:
+    return replace(settings(), endpoints={endpoint.name: endpoint}, **changes)
+
+
+def test_endpoint_without_its_key_is_refused_with_the_name_of_the_variable() -> None:
+    chosen = with_endpoint(Endpoint("router", base_url="https://router.example", api_key_env="ROUTER_KEY"))
+    with pytest.raises(MissingCredentials, match=r"endpoint router needs a key. Set it with `export ROUTER_KEY=…`"):
+        create_llm("router/big", chosen)
+
+
+@pytest.mark.parametrize(("auth", "header"), [("bearer", "authorization"), ("x-api-key", "x-api-key")])
+async def test_model_of_an_endpoint_is_asked_there_with_its_own_key(
+    auth: AuthScheme, header: str, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROUTER_KEY", "router-secret")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "another-secret")
+    stub.script(Text("Hello."))
+    endpoint = Endpoint("router", base_url=f"{stub.url}/v1", api_key_env="ROUTER_KEY", auth=auth)
+    llm = create_llm("router/vendor/big", with_endpoint(endpoint, history_file=tmp_path / "history"))
+    assert (llm.model, llm.provider) == ("router/vendor/big", "router")
+    (*_, reply) = [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    await llm.aclose()
+    (request,) = stub.requests
+    assert request.body["model"] == "vendor/big"
+    assert request.headers[header].removeprefix("Bearer ") == "router-secret"
+    assert "another-secret" not in str(request.headers)
+    assert isinstance(reply, Reply)
+    assert reply.message.model == "router/vendor/big"
+
+
+async def failure_of(endpoint: Endpoint, tmp_path: Path) -> LLMError:
+    llm = create_llm(f"{endpoint.name}/claude-x", with_endpoint(endpoint, history_file=tmp_path / "history"))
+    with pytest.raises(LLMError) as caught:
+        _ = [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    await llm.aclose()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [("bedrock", "/model/claude-x/"), ("vertex", "/projects/p/"), ("foundry", "/v1/messages")],
+)
+async def test_endpoint_of_a_platform_uses_its_own_paths_and_explains_a_rejection(
+    kind: EndpointKind, path: str, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CLOUD_KEY", "cloud-secret")
+    stub.script(HTTPError(404, "no such deployment"))
+    endpoint = Endpoint("cloud", kind, stub.url, "CLOUD_KEY", region="eu-west-1", project="p")
+    error = await failure_of(endpoint, tmp_path)
+    assert "no such " in str(error)
+    (request,) = stub.requests
+    assert request.path.startswith(path)
+    assert "cloud-secret" in str(request.headers)
+
+
+async def test_platform_without_its_package_is_explained(
+    stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("botocore", "boto3"):
+        monkeypatch.setitem(sys.modules, name, None)
+    error = await failure_of(Endpoint("aws", "bedrock", stub.url, region="eu-west-1"), tmp_path)
+    assert str(error).startswith("The endpoint aws needs a package that is not installed (")
+    assert str(error).endswith("Install it with `pip install 'anthropic[bedrock]'`.")
+
+
+async def test_endpoint_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    error = await failure_of(Endpoint("router", base_url="http://127.0.0.1:9"), tmp_path)
+    assert str(error).endswith("Check the network, and the base_url of the endpoint router.")
+
+
+async def test_server_on_this_machine_needs_no_settings_and_no_key(stub: StubServer, tmp_path: Path) -> None:
+    chosen = with_endpoint(Endpoint("ollama", base_url=stub.url), history_file=tmp_path / "history")
+    llm = create_llm("ollama/qwen", chosen)
+    assert [event async for event in llm.stream([LLMMessage("user", "hi")])]
+    await llm.aclose()
+    assert create_llm("lmstudio/qwen", settings()).provider == "lmstudio"
+
+
+async def test_settings_of_requests_reach_the_server(
+    stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    chosen = replace(
+        settings(ANTHROPIC_API_KEY="k"),
+        base_url=stub.url,
+        effort="high",
+        cache_ttl="1h",
+        history_file=tmp_path / "state" / "history",
+    )
+    llm = create_llm("claude-x", chosen)
+    assert [event async for event in llm.stream([LLMMessage("system", "Be brief."), LLMMessage("user", "hi")])]
+    await llm.aclose()
+    (request,) = stub.requests
+    assert request.body["output_config"] == {"effort": "high"}
+    assert '"ttl": "1h"' in json.dumps(request.body)
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["models.json"]
 
 
 def test_settings_default_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +269,58 @@ def test_stored_profile_counts_as_credentials(tmp_path: Path, name: str) -> None
 
 
 _ROOT = Path(__file__).parents[2]
+
+
+class Graded(OfflineLLM):
+    """A model with two effort levels."""
+
+    def __init__(self, effort: str | None = None) -> None:
+        super().__init__()
+        self.effort = effort
+        self.efforts = ("low", "high")
+
+    async def learn_limits(self) -> None:
+        """Do nothing: the levels are known."""
+
+
+async def notes(llm: LLM) -> list[str]:
+    events = [event async for event in llm.stream([LLMMessage("user", "Hi")])]
+    return [event.text for event in events if isinstance(event, ModelNote)]
+
+
+def test_effort_of_the_settings_reaches_the_model() -> None:
+    llm = create_llm("claude-test", replace(settings(ANTHROPIC_API_KEY="k"), effort="high"))
+    assert isinstance(llm, LazyLLM)
+    inner = llm.preload()
+    assert isinstance(inner, SupportsEffort)
+    assert (llm.effort, inner.effort) == ("high", "high")
+
+
+async def test_effort_is_passed_to_the_loaded_model_with_the_next_request() -> None:
+    inner = Graded("high")
+    llm = LazyLLM("m", "p", lambda: inner, effort="high")
+    efforts = []
+    for level in ("high", None, "low"):
+        llm.effort = level
+        assert await notes(llm) == []
+        efforts.append(inner.effort)
+    assert efforts == ["high", None, "low"]
+
+
+async def test_unsupported_effort_of_the_settings_is_reported_once_and_left_out() -> None:
+    inner = Graded("max")
+    llm = LazyLLM("m", "p", lambda: inner, effort="max")
+    assert await notes(llm) == [
+        "The model m does not support the effort 'max', so its default is used. Its levels are low, high."
+    ]
+    assert await notes(llm) == []
+    assert (llm.effort, inner.effort) == (None, None)
+
+
+def test_effort_of_the_settings_reaches_the_model_of_an_endpoint() -> None:
+    chosen = replace(settings(), endpoints={"gw": Endpoint("gw", base_url="http://127.0.0.1:9")}, effort="low")
+    llm = create_llm("gw/special", chosen)
+    assert isinstance(llm, LazyLLM)
+    inner = llm.preload()
+    assert isinstance(inner, SupportsEffort)
+    assert (llm.effort, inner.effort) == ("low", "low")

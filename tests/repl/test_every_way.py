@@ -29,6 +29,7 @@ from aloop.agent.events import (
 from aloop.cli.console import print_line, print_note
 from aloop.errors import LLMError
 from aloop.formatting import list_lines, message_lines, show_lines
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
@@ -120,7 +121,9 @@ async def show_everything(view: View, text: str) -> None:
     session = Session(text, NOW, NOW, system, messages(text), Path("x"), text, warnings=(text,))
     await view.show(Transcript(session))
     usage = {text: Usage(1, 2)}
-    await view.show(Stats(SessionStats(text, NOW, NOW, 1, {text: 1}, {text: 1}, Usage(1, 2), 1, Path("x"), usage)))
+    cost = Cost(unknown_models=(text,))
+    counts = SessionStats(text, NOW, NOW, 1, {text: 1}, {text: 1}, Usage(1, 2), 1, Path("x"), usage, cost, cost)
+    await view.show(Stats(counts, cost))
     await view.confirm(text)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,3 +112,62 @@ def test_retry_is_reported_on_standard_error(stub: StubServer) -> None:
     assert (code, out) == (0, "At last.\n")
     assert "is overloaded (529)" in err
     assert "retry in 1 s (2/5)" in err
+
+
+EXPENSIVE = {"input_tokens": 1_000_000}
+MODEL = ("--model", "claude-sonnet-5-5")
+
+
+def test_json_result_has_the_cost_of_the_turn(stub: StubServer) -> None:
+    stub.script(Answer(Text("Hi."), usage=EXPENSIVE))
+    code, out, _ = run("--task", "Hi", *MODEL, "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert code == 0
+    assert 1 < result["cost_usd"] < 10
+
+
+def test_json_result_has_no_cost_for_a_model_without_a_price(stub: StubServer) -> None:
+    stub.script("Hi.")
+    _, out, _ = run("--task", "Hi", "--model", "claude-test", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert result["cost_usd"] is None
+
+
+def test_max_cost_ends_a_task_with_an_error_and_keeps_its_work(stub: StubServer) -> None:
+    stub.script(Answer(Text("Let me see."), ToolUse("calculator", {"expression": "2+2"}), usage=EXPENSIVE))
+    code, out, err = run("--task", "2+2?", *MODEL, "--max-cost", "0.50", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"]) == (1, "failed")
+    assert "its limit is $0.50, so no further request was sent" in result["error"]
+    assert result["error"] in err
+    assert len(stub.requests) == 1
+    (session,) = Path().glob(".aloop/sessions/*/session.yaml")
+    assert "Let me see." in session.read_text()
+
+
+def test_effort_option_is_sent_with_each_request(stub: StubServer) -> None:
+    stub.script("Hi.")
+    assert run("--task", "Hi", "--effort", "low", env=stub.env)[0] == 0
+    assert stub.requests[0].body["output_config"] == {"effort": "low"}
+
+
+def test_answers_are_added_to_the_cost_of_the_month(stub: StubServer) -> None:
+    stub.script(Answer(Text("Hi."), usage=EXPENSIVE))
+    _, out, _ = run("--task", "Hi", *MODEL, "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    code, out, _ = run("sessions", "stats", result["session_id"], "--json")
+    (stats,) = records(out)
+    assert code == 0
+    assert stats["cost_usd"] == stats["turn_cost_usd"] == stats["month_cost_usd"] == result["cost_usd"]
+
+
+def test_limit_and_prices_of_the_config_file_are_applied(stub: StubServer) -> None:
+    config = Path(os.environ["HOME"], ".config/aloop/config.toml")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('max_cost = 0.50\n\n[prices."claude-test"]\ninput = 3\noutput = 15\n')
+    stub.script(Answer(Text("Let me see."), ToolUse("calculator", {"expression": "2+2"}), usage=EXPENSIVE))
+    code, out, _ = run("--task", "2+2?", "--model", "claude-test", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert code == 1
+    assert "This run has cost $3.00, and its limit is $0.50" in result["error"]
+    assert 3 < result["cost_usd"] < 3.001

@@ -51,7 +51,10 @@ class Request:
 
 
 class StubServer:
-    """Serves from construction until ``close``; also a context manager."""
+    """Serves from construction until ``close``; also a context manager.
+
+    ``models`` are listed at /v1/models; None for a server without that list.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -60,6 +63,7 @@ class StubServer:
         self.window: int | None = 200_000
         self.binds_thinking = False
         self._binding = BindingCheck()
+        self.models: list[str] | None = None
         self._thoughts: set[Thought] = set()
         self._foreign: set[str] = set()
         self._script: deque[Reply] = deque()
@@ -127,19 +131,26 @@ class StubServer:
     def take(self, request: Request) -> tuple[int, Reply]:
         """Record ``request`` and return its number and its reply."""
         with self._changed:
+            if request.method == "GET" and request.path.partition("?")[0] == "/v1/models":
+                return len(self.requests), self._list_models(request)
             is_lookup = request.method == "GET" and request.path.startswith("/v1/models/")
             (self.lookups if is_lookup else self.requests).append(request)
             reply = self._describe_model(request) if is_lookup else self._reply(request)
             self._changed.notify_all()
             return len(self.requests), reply
 
+    def _list_models(self, request: Request) -> Reply:
+        if self.models is None:
+            return HTTPError(404, f"no such path: {request.path}")
+        records = [_model_record(model) | {"max_input_tokens": self.window} for model in self.models]
+        return Plain(200, json.dumps({"data": records, "has_more": False}), {"content-type": "application/json"})
+
     def _describe_model(self, request: Request) -> Reply:
         if self.window is None:
             return HTTPError(404, f"no such path: {request.path}")
         model = request.path.removeprefix("/v1/models/")
         limits = {"max_input_tokens": self.window, "max_tokens": 64_000}
-        body = {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"} | limits
-        return Plain(200, json.dumps(body), {"content-type": "application/json"})
+        return Plain(200, json.dumps(_model_record(model) | limits), {"content-type": "application/json"})
 
     def _reply(self, request: Request) -> Reply:
         if request.method != "POST" or request.path.partition("?")[0] != "/v1/messages" or request.body is None:
@@ -160,6 +171,10 @@ class StubServer:
 
     def _next_reply(self, request: Request) -> Reply:
         return self._script.popleft() if self._script else Answer(Text(f"You said: {request.last_user_text}"))
+
+
+def _model_record(model: str) -> dict[str, Any]:
+    return {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"}
 
 
 class _Server(ThreadingHTTPServer):

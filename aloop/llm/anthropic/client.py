@@ -24,7 +24,7 @@ from aloop.config import DEFAULT_MODEL
 from aloop.errors import LLMError, MissingCredentials, RequestRejected, StreamBroken
 from aloop.llm.anthropic.accumulator import Accumulator
 from aloop.llm.anthropic.caching import CacheTtl, with_breakpoints
-from aloop.llm.anthropic.connection import FAILURES, credential_name, explain_failure, open_client
+from aloop.llm.anthropic.connection import credential_name, explain_failure, failures_of, open_client
 from aloop.llm.anthropic.errors import is_about, no_credentials, page_title, words_of
 from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
 from aloop.llm.anthropic.wire import ThinkingRules, WireRequest, bind_thinking, to_message, to_request
@@ -84,6 +84,7 @@ class AnthropicLLM:
         self._base_url = base_url
         self._api_key = api_key
         self._profile = profile
+        self._failures = failures_of(profile)
         self._cache = limits or LimitsCache(None)
         self._cache_ttl: CacheTtl = cache_ttl
         self._limits: ModelLimits | None = None
@@ -150,7 +151,7 @@ class AnthropicLLM:
                         if shown is not None:
                             has_shown = True
                             yield shown
-            except FAILURES as error:
+            except self._failures as error:
                 # No cause: some of the SDK's errors quote the header that carries the key.
                 explained = explain_failure(error, client, self._profile, self.model)
                 note = None if has_shown else self._adapt(explained, request)
@@ -174,21 +175,21 @@ class AnthropicLLM:
         request = self._wire_request(messages, tools)
         try:
             counted = await client.messages.count_tokens(**_question(self.model, request))
-        except FAILURES as error:
+        except self._failures as error:
             raise explain_failure(error, client, self._profile, self.model) from None
         return counted.input_tokens
 
-    async def list_models(self) -> tuple[str, ...]:
-        """Return the names of the models that the server lists, in its order.
+    async def list_models(self) -> dict[str, int]:
+        """Return the window in tokens of each model that the server lists.
 
-        Raises an LLMError if it does not.
+        The window is 0 if unknown. Raises an LLMError if the server has no list.
         """
         client = self._client()
         try:
             page = await client.models.list(limit=1000)
-        except FAILURES as error:
+        except self._failures as error:
             raise explain_failure(error, client, self._profile, self.model) from None
-        return tuple(str(model.id) for model in page.data)
+        return {str(model.id): model.max_input_tokens or 0 for model in page.data}
 
     async def aclose(self) -> None:
         """Close the connections that were made here; a client that was given is left open."""
@@ -309,7 +310,7 @@ class AnthropicLLM:
     async def _ask_limits(self, client: anthropic.AsyncAnthropic) -> None:
         try:
             found = await client.models.retrieve(self.model)
-        except FAILURES as error:
+        except self._failures as error:
             _log.debug("no limits of %s: %s", self.model, type(error).__name__)
             return
         capabilities = found.capabilities

@@ -28,6 +28,15 @@ FAILURES = (
 )
 
 
+def failures_of(profile: ServerProfile) -> tuple[type[Exception], ...]:
+    """Return the errors of a request; ``explain_failure`` takes them all.
+
+    Those of a cloud platform's own credentials have no common base.
+    """
+    is_platform = profile.endpoint is not None and profile.endpoint.kind != "anthropic"
+    return (Exception,) if is_platform else FAILURES
+
+
 def open_client(
     profile: ServerProfile, base_url: str | None = None, api_key: str | None = None
 ) -> anthropic.AsyncAnthropic:
@@ -77,8 +86,9 @@ def credential_name(client: anthropic.AsyncAnthropic, profile: ServerProfile) ->
 
 
 def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile: ServerProfile, model: str) -> LLMError:
-    """Return the error of aloop for one of FAILURES."""
-    secrets = (client.api_key, client.auth_token)
+    """Return the error of aloop for one of ``failures_of``."""
+    # The clients of the platforms have other attributes.
+    secrets = (getattr(client, "api_key", None), getattr(client, "auth_token", None))
     place = client.base_url.netloc.decode("ascii", "replace")
     match error:
         case anthropic.APIStatusError():
@@ -95,7 +105,12 @@ def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile:
         case anthropic.APITimeoutError():
             return ConnectionFailed(f"{place} did not answer in time. Try again in a moment.")
         case anthropic.APIConnectionError():
-            return _connection_error(error, place, secrets)
+            return _connection_error(error, place, secrets, profile)
+        case ImportError() if profile.endpoint is not None:
+            return RequestRejected(
+                f"The endpoint {profile.endpoint.name} needs a package that is not installed ({error}). "
+                f"Install it with `pip install 'anthropic[{profile.endpoint.kind}]'`."
+            )
         case anthropic.CredentialsError():
             return MissingCredentials(mask(f"The credentials cannot be used: {error}", secrets))
         case httpx2.TimeoutException() | TimeoutError():
@@ -138,7 +153,7 @@ def _given(values: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def _connection_error(
-    error: anthropic.APIConnectionError, place: str, secrets: tuple[str | None, ...]
+    error: anthropic.APIConnectionError, place: str, secrets: tuple[str | None, ...], profile: ServerProfile
 ) -> ConnectionFailed:
     """Return the error for a server that was not reached, with its cause."""
     cause = error.__cause__
@@ -153,7 +168,9 @@ def _connection_error(
         return ConnectionFailed(f"The proxy refused the connection to {place}{reason}. Check HTTPS_PROXY.")
     if problem := environment_problem():
         return _wrong_address(problem)
-    text = f"Could not reach {place}{reason}. Check the network, and ANTHROPIC_BASE_URL if set."
+    endpoint = profile.endpoint
+    address = f"the base_url of the endpoint {endpoint.name}" if endpoint else "ANTHROPIC_BASE_URL if set"
+    text = f"Could not reach {place}{reason}. Check the network, and {address}."
     unusable = isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL)
     return _wrong_address(text) if unusable else ConnectionFailed(text)
 

@@ -6,17 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from aloop.config import Endpoint
+from aloop.llm import catalog
 from aloop.llm.message_types import LLMMessage
+from aloop.llm.model_names import resolve_alias
 from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
+from commands.pages import ModelList
 from tests.agent.scripted import ScriptedLLM, answer
 from tests.commands.conftest import Bench, SetUp
 from tests.local_model.installation import install_fake
+from tests.stub import StubServer
 
 
 @pytest.fixture
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
+def key(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key for the stub, in place of the API."""
+    for name, value in stub.env.items():
+        monkeypatch.setenv(name, value)
 
 
 def infos(stage: Bench) -> str:
@@ -35,12 +42,122 @@ async def stored_model(stage: Bench) -> str | None:
     return (await SessionLibrary(memory.sessions_dir).load(memory.session_id)).model
 
 
-async def test_model_shows_the_current_and_the_known_models(bench: SetUp) -> None:
+def add_endpoint(home: Path, url: str, name: str = "router", **keys: str) -> None:
+    """Write the settings of an endpoint."""
+    path = home / ".config" / "aloop" / "config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"[endpoints.{name}]", *(f'{key} = "{value}"' for key, value in {"base_url": url, **keys}.items())]
+    path.write_text("\n".join(lines))
+
+
+async def test_model_shows_the_current_and_the_known_models(bench: SetUp, key: None, stub: StubServer) -> None:
     stage = bench()
     await dispatch("/model", stage.context)
     assert "The current model is scripted-1." in infos(stage)
-    assert "claude-sonnet-5-5" in infos(stage)
-    assert "offline" in infos(stage)
+    (names,) = stage.view.of("models")
+    assert {"opus", "claude-sonnet-5-5", "offline"} <= set(names)  # type: ignore[call-overload] # a list of names
+
+
+async def test_model_lists_each_server_and_a_row_number_chooses(
+    bench: SetUp, key: None, stub: StubServer, private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.models = ["vendor/big", "claude-sonnet-5-5"]
+    add_endpoint(private_home, stub.url)
+    local = Endpoint("ollama", base_url=stub.url)
+    monkeypatch.setattr(
+        catalog, "LOCAL_SERVERS", {"ollama": local, "vllm": Endpoint("vllm", base_url="http://[::1]:9")}
+    )
+    stage = bench()
+    await dispatch("/model 1", stage.context)
+    assert "No models were listed yet" in str(stage.view.of("error")[-1])
+    await dispatch("/model", stage.context)
+    rows = stage.context.model_rows
+    assert {"router/vendor/big", "ollama/vendor/big", "vendor/big", "offline"} <= set(rows)
+    assert len(rows) == len(set(rows))
+    (choices,) = [page.choices for page in stage.view.pages if isinstance(page, ModelList)]
+    windows = {choice.name: choice.window for choice in choices}
+    assert windows["sonnet"] == windows["claude-sonnet-5-5"] == windows["router/vendor/big"] == stub.window
+    assert windows["offline"] == windows["ollama/vendor/big"] == 0
+    await dispatch(f"/model {rows.index('router/vendor/big') + 1}", stage.context)
+    assert stage.context.agent.llm.model == "router/vendor/big"
+    await dispatch("/model 999", stage.context)
+    assert "row 999 does not exist" in str(stage.view.of("error")[-1])
+
+
+async def test_model_reports_a_server_that_cannot_list_its_models(
+    bench: SetUp, key: None, stub: StubServer, private_home: Path
+) -> None:
+    add_endpoint(private_home, stub.url, api_key_env="ROUTER_KEY")
+    stage = bench()
+    await dispatch("/model", stage.context)
+    errors = " ".join(map(str, stage.view.of("error")))
+    assert "The models of the endpoint router cannot be listed: The endpoint router needs a key." in errors
+    assert "export ROUTER_KEY=" in errors
+
+
+async def test_alias_switches_to_the_newest_model(bench: SetUp, key: None) -> None:
+    stage = bench()
+    await dispatch("/model opus", stage.context)
+    assert stage.context.agent.llm.model == resolve_alias("opus")
+    assert stage.view.of("info")[-1] == f"The model is now {resolve_alias('opus')}."
+    await dispatch("/model opus", stage.context)
+    assert "already" in infos(stage)
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("claude-sonet-5-5", "claude-sonnet-5-5"),
+        ("opsu", "opus"),
+        ("rooter/vendor/big", "router/vendor/big"),
+        ("xyz", None),
+        ("router/bog", "router/big"),
+    ],
+)
+async def test_unknown_model_is_refused_with_a_suggestion_unless_insisted_on(
+    bench: SetUp, key: None, stub: StubServer, private_home: Path, name: str, guess: str | None
+) -> None:
+    stub.models = ["big"]
+    add_endpoint(private_home, stub.url)
+    stage = bench()
+    await dispatch(f"/model {name}", stage.context)
+    assert stage.context.agent.llm is stage.llm
+    hint = f" Did you mean /model {guess}?" if guess else ""
+    assert str(stage.view.of("error")[-1]).startswith(f"Unknown model {name!r}.{hint}")
+    assert str(stage.view.of("error")[-1]).endswith(f"/model {name}! uses it anyway.")
+    await dispatch(f"/model {name}!", stage.context)
+    assert stage.context.agent.llm.model == name
+
+
+async def test_model_that_only_the_server_lists_is_known(
+    bench: SetUp, key: None, stub: StubServer, private_home: Path
+) -> None:
+    stub.models = ["claude-next-1", "qwen:latest"]
+    add_endpoint(private_home, stub.url)
+    stage = bench()
+    for name in ("claude-next-1", "router/claude-next-1", "router/qwen"):
+        await dispatch(f"/model {name}", stage.context)
+        assert stage.context.agent.llm.model == name
+
+
+async def test_endpoint_without_a_list_accepts_any_model(bench: SetUp, stub: StubServer, private_home: Path) -> None:
+    add_endpoint(private_home, stub.url)
+    stage = bench()
+    await dispatch("/model router/anything", stage.context)
+    assert stage.context.agent.llm.model == "router/anything"
+
+
+async def test_model_of_a_server_that_does_not_answer_is_refused(
+    bench: SetUp, private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_endpoint(private_home, "http://127.0.0.1:9", name="ollama")
+    monkeypatch.setattr(catalog, "LOCAL_SERVERS", {"ollama": Endpoint("ollama", base_url="http://127.0.0.1:9")})
+    stage = bench()
+    await dispatch("/model ollama/qwen", stage.context)
+    error = str(stage.view.of("error")[-1])
+    assert "No model server answers at http://127.0.0.1:9." in error
+    assert "/model ollama/qwen! uses the model anyway." in error
+    assert stage.context.agent.llm is stage.llm
 
 
 async def test_model_switch_is_saved_in_the_session(bench: SetUp, key: None) -> None:
@@ -53,13 +170,6 @@ async def test_model_switch_is_saved_in_the_session(bench: SetUp, key: None) -> 
     await dispatch("/model offline", stage.context)
     await dispatch("Hello", stage.context)
     assert stage.memory.messages[-1].model == "offline"
-
-
-async def test_model_unknown_to_the_sdk_is_accepted_with_a_warning(bench: SetUp, key: None) -> None:
-    stage = bench()
-    await dispatch("/model claude-sonet-5-5", stage.context)
-    assert stage.context.agent.llm.model == "claude-sonet-5-5"
-    assert "Did you mean /model claude-sonnet-5-5?" in infos(stage)
 
 
 async def test_local_model_can_be_chosen_once_installed(

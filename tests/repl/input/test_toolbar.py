@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from aloop.agent import ReActAgent
 from aloop.config import Settings
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from commands.builtin import REGISTRY
 from commands.context import Context
@@ -33,3 +36,12 @@ async def test_toolbar_shows_the_used_share_of_the_window() -> None:
     assert toolbar_text(options, context).endswith("1 message · ~1.0k of 200k tokens (1%)")
     await context.memory.add_message(LLMMessage("assistant", "Hi", usage=Usage(49_000, 1_000)))
     assert toolbar_text(options, context).endswith("2 messages · 50k of 200k tokens (25%)")
+
+
+async def test_toolbar_shows_the_cost_of_the_session_once_it_is_known() -> None:
+    options = ShellOptions(NO_KEY, None, None, None)
+    context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
+    assert toolbar_text(options, context, Cost(Decimal("1.5"))).endswith("0 messages · $1.50")
+    assert toolbar_text(options, context, Cost(Decimal("1.5"), ("x",))).endswith("0 messages · $1.50 + unknown")
+    for nothing in (None, Cost(), Cost(unknown_models=("x",))):
+        assert toolbar_text(options, context, nothing).endswith("0 messages")

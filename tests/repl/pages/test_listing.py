@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from prompt_toolkit.utils import get_cwidth
 
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import Usage
 from aloop.memory import SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
@@ -18,6 +20,7 @@ from repl.output.styled import to_text
 from repl.pages.listing import age, help_lines, hit_lines, listing_lines, session_lines, stats_lines
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
+COST = Cost(Decimal("1.5"))
 ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"
 
 
@@ -77,17 +80,20 @@ def test_stats_show_roles_tools_and_tokens() -> None:
         Usage(1000, 20, 0, 300),
         5120,
         Path("x"),
+        cost=COST,
+        turn_cost=Cost(),
     )
-    shown = to_text(stats_lines(stats, 80))
+    shown = to_text(stats_lines(stats, COST, 80))
     assert "4 (1 user, 2 assistant, 1 tool)" in shown
     assert "calculator 1" in shown
     assert "1,300 in (23% from the cache), 20 out" in shown
+    assert "$1.50 for this session, $0.00 for the last turn, $1.50 this month" in shown
     assert [row.split() for row in shown.splitlines()[-2:]] == [["size", "5,120", "bytes"], ["path", "x"]]
 
 
 def test_stats_show_usage_by_model_for_several_models() -> None:
     by_model = {"one": Usage(10, 2), "two": Usage(20, 3)}
-    shown = to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}, Usage(30, 5), usage_by_model=by_model), 80))
+    shown = to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}, Usage(30, 5), usage_by_model=by_model), COST, 80))
     assert "one: 10 in, 2 out" in shown
     assert "two: 20 in, 3 out" in shown
 
@@ -99,8 +105,8 @@ def test_stats_wrap_keeps_numbers_beside_their_nouns(width: int) -> None:
     tools = {"calculator": 1234, "run_shell": 200, "read_file": 1750, "search_files": 33}
     roles = {"user": 1200, "assistant": 2300, "tool": 3187}
     path = Path("/home/someone/a project 2/.aloop/sessions/2026-11-23_1cc2915a/session.yaml")
-    stats = SessionStats(ID, NOW, NOW, 6687, roles, tools, usage, 12_345_678, path, by_model)
-    *rows, file = to_text(stats_lines(stats, width)).splitlines()
+    stats = SessionStats(ID, NOW, NOW, 6687, roles, tools, usage, 12_345_678, path, by_model, COST, COST)
+    *rows, file = to_text(stats_lines(stats, COST, width)).splitlines()
     assert all(len(row) <= width for row in rows)
     assert all(row.startswith(" " * 12) or not row[:12].startswith(" ") for row in rows)
     shown = [row[12:] for row in rows]
@@ -111,11 +117,11 @@ def test_stats_wrap_keeps_numbers_beside_their_nouns(width: int) -> None:
 
 def test_time_outside_the_local_calendar_keeps_its_zone() -> None:
     long_ago = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23)))
-    assert "1-01-01 00:00" in to_text(stats_lines(SessionStats(ID, long_ago, NOW, 0, {}, {}), 80))
+    assert "1-01-01 00:00" in to_text(stats_lines(SessionStats(ID, long_ago, NOW, 0, {}, {}), COST, 80))
 
 
 def test_stats_of_an_unsaved_session_show_not_saved() -> None:
-    assert "not saved yet" in to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}), 80))
+    assert "not saved yet" in to_text(stats_lines(SessionStats(ID, NOW, NOW, 0, {}, {}), COST, 80))
 
 
 def test_help_lists_each_command_once_by_group() -> None:

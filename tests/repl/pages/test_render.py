@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import Session, SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
@@ -63,7 +64,7 @@ async def rendered(page: Page, gap: str = "") -> list[str]:
         (SearchHit(1, HIT, is_first=True), "  1  #4    assistant  It is 4."),
         (SearchContext(SESSION, HIT), "4  It is 4."),
         (ToolCalls(MESSAGES), "  4"),
-        (Stats(SessionStats("id-1", NOW, NOW, 0, {}, {})), "not saved yet"),
+        (Stats(SessionStats("id-1", NOW, NOW, 0, {}, {}), Cost()), "not saved yet"),
         (Help(REGISTRY.commands[:1]), REGISTRY.commands[0].example),
     ],
     ids=lambda value: type(value).__name__,

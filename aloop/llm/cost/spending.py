@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.message_types import Usage
-from aloop.llm.pricing import Cost, PriceList
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
 
@@ -29,13 +29,20 @@ class SpendingLog:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def add(self, usage: Usage, model: str | None, now: datetime | None = None) -> None:
+    @property
+    def is_on(self) -> bool:
+        """True if answers are written to a folder."""
+        return self._folder is not None
+
+    def add(self, usage: Usage, model: str | None, now: datetime | None = None, provider: str | None = None) -> None:
         """Append one answer; does nothing for an answer without tokens."""
         counts = {name: getattr(usage, name) for name in _COUNTS if getattr(usage, name)}
         if self._folder is None or not counts:
             return
         now = now or datetime.now().astimezone()
-        line = json.dumps({"at": now.isoformat(timespec="seconds"), "model": model} | counts) + "\n"
+        line = (
+            json.dumps({"at": now.isoformat(timespec="seconds"), "model": model, "provider": provider} | counts) + "\n"
+        )
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._path(now), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -46,15 +53,14 @@ class SpendingLog:
 
     def month(self, prices: PriceList, now: datetime | None = None) -> Cost:
         """Return the cost of the month of ``now``."""
-        totals: dict[str | None, Usage] = {}
-        for model, usage in self._answers(self._path(now or datetime.now().astimezone())):
-            totals[model] = totals.get(model, Usage()) + usage
-        return sum((prices.cost(usage, model) for model, usage in totals.items()), Cost())
+        # Each answer by itself: some models cost more per token in a long request.
+        answers = self._answers(self._path(now or datetime.now().astimezone()))
+        return sum((prices.cost(*answer) for answer in answers), Cost())
 
     def _path(self, now: datetime) -> Path:
         return (self._folder or Path()) / f"spending-{now:%Y-%m}.jsonl"
 
-    def _answers(self, path: Path) -> Iterator[tuple[str | None, Usage]]:
+    def _answers(self, path: Path) -> Iterator[tuple[Usage, str | None, str | None]]:
         if self._folder is None:
             return
         try:
@@ -65,7 +71,11 @@ class SpendingLog:
             try:
                 record = json.loads(line)
                 counts = {name: int(record[name]) for name in _COUNTS if name in record}
-                model = record.get("model")
+                model, provider = (_text(record.get(name)) for name in ("model", "provider"))
             except (ValueError, TypeError, AttributeError):
                 continue  # a line that was cut off by a full disk
-            yield (model if isinstance(model, str) else None), Usage(**counts)
+            yield Usage(**counts), model, provider
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from aloop.config import Prices
+from aloop.llm.cost.pricing import Cost, PriceList, format_dollars
+from aloop.llm.cost.spending import SpendingLog
 from aloop.llm.message_types import LLMMessage, Usage
-from aloop.llm.pricing import Cost, PriceList, Prices, format_dollars
-from aloop.llm.spending import SpendingLog
 
 OWN = {"gw/special": Prices(Decimal(2), Decimal(10), cache_read=Decimal("0.2"))}
 NOVEMBER = datetime(2026, 11, 29, 12).astimezone()
@@ -40,7 +41,7 @@ def test_unlisted_model_is_unknown_and_never_free() -> None:
     assert str(cost + Cost(Decimal("1.5"))) == "$1.50 + unknown"
 
 
-@pytest.mark.parametrize("model", ["offline", "local", "local:/models/a.gguf"])
+@pytest.mark.parametrize("model", ["offline", "local", "local:/models/a.gguf", "ollama/deepseek-r1"])
 def test_models_on_this_machine_cost_nothing(model: str) -> None:
     assert PriceList().cost(Usage(10_000, 10), model) == Cost()
 
@@ -90,3 +91,24 @@ def test_log_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     log = SpendingLog(blocked / "state")
     log.add(Usage(5), "m", NOVEMBER)
     assert log.month(PriceList(), NOVEMBER) == Cost()
+
+
+def test_own_price_is_found_by_provider_and_without_the_date_of_the_model() -> None:
+    prices = PriceList(OWN)
+    usage = Usage(1_000_000)
+    assert prices.cost(usage, "special", "gw") == prices.cost(usage, "gw/special-20261101") == Cost(Decimal(2))
+
+
+def test_negative_number_in_an_edited_file_makes_the_cost_unknown() -> None:
+    assert PriceList().cost(Usage(-1, 10), "claude-opus-5-5") == Cost(unknown_models=("claude-opus-5-5",))
+
+
+def test_month_prices_each_answer_by_itself(tmp_path: Path) -> None:
+    # This model costs more per token in requests of more than 200,000 tokens.
+    log, model = SpendingLog(tmp_path), "claude-sonnet-4-5"
+    for _ in range(4):
+        log.add(Usage(100_000), model, NOVEMBER)
+    assert log.month(PriceList(), NOVEMBER) == PriceList().cost_of(
+        [LLMMessage("assistant", "a", model=model, usage=Usage(100_000))] * 4
+    )
+    assert log.month(PriceList(), NOVEMBER).dollars < PriceList().cost(Usage(400_000), model).dollars
