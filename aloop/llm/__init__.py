@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
-from aloop.errors import MissingCredentials, UsageError
+from aloop.errors import MissingCredentials, ModelNotFound, UsageError
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
 from aloop.llm.endpoints import find_endpoint
@@ -47,8 +47,8 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
 
     The name may be an alias such as ``opus``, or ``ENDPOINT/MODEL``. ``settings`` default to those of the environment.
     If they choose no model either, the result is the default model if there are credentials for it, else the local
-    model if it is installed, else the offline demo. Raises MissingCredentials if a named model needs a key, and
-    LocalModelError if a local model cannot be run.
+    model if it is installed, else the offline demo. Raises MissingCredentials if a named model needs a key,
+    ModelNotFound for an unknown endpoint, and LocalModelError if a local model cannot be run.
     """
     settings = Settings.from_env() if settings is None else settings
     chosen = settings.model if model is None else model
@@ -76,6 +76,10 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
             prefix=prefix,
             effort=settings.effort,
         )
+    name, slash, _ = chosen.partition("/")
+    if slash and not (settings.base_url or os.environ.get("ANTHROPIC_BASE_URL")):
+        # Only gateways have models with a slash in their name.
+        raise ModelNotFound(f"No endpoint is named {name!r}. Add [endpoints.{name}] to the settings to use {chosen}.")
     if not settings.has_credentials:
         raise no_credentials(chosen)
     return LazyLLM(chosen, "anthropic", lambda: load_anthropic(chosen, settings), effort=settings.effort)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from aloop.config import DEFAULT_MODEL, AuthScheme, Endpoint, EndpointKind, Settings, has_credentials
-from aloop.errors import LLMError, MissingCredentials, UsageError
+from aloop.errors import LLMError, MissingCredentials, ModelNotFound, UsageError
 from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec
 from aloop.llm.lazy import LazyLLM
@@ -97,6 +97,15 @@ async def test_model_of_an_endpoint_is_asked_there_with_its_own_key(
     assert "another-secret" not in str(request.headers)
     assert isinstance(reply, Reply)
     assert reply.message.model == "router/vendor/big"
+
+
+def test_unknown_endpoint_is_refused_unless_a_gateway_may_have_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings(ANTHROPIC_API_KEY="k")
+    with pytest.raises(ModelNotFound, match=r"No endpoint is named 'router'. Add \[endpoints.router\] to the settings"):
+        create_llm("router/big", chosen)
+    assert create_llm("router/big", replace(chosen, base_url="https://gateway.example")).provider == "anthropic"
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://gateway.example")
+    assert create_llm("router/big", chosen).model == "router/big"
 
 
 async def failure_of(endpoint: Endpoint, tmp_path: Path) -> LLMError:
