@@ -14,7 +14,7 @@ from pathlib import Path
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits, as_block
-from aloop.memory.codec.emitter import FLAGS, emit_messages
+from aloop.memory.codec.emitter import FLAGS, emit_messages, storable
 from aloop.memory.codec.serialization import ParsedDocument, load_messages, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.session import Session
@@ -87,9 +87,13 @@ def _change(edits: MessageEdits, number: int, was: LLMMessage, becomes: LLMMessa
 
 
 def check_text(data: bytes | bytearray, path: Path, session: Session) -> None:
-    """Raise UnstorableValue unless ``data`` has the messages of ``session``."""
+    """Raise UnstorableValue unless ``data`` has the messages of ``session``.
+
+    Numbers that cannot be written are replaced, see ``storable_number``.
+    """
     found = load_session(bytes(data), path)
-    if found.messages != session.messages or found.system_messages != session.system_messages:
+    messages, system = map(_storable, (session.messages, session.system_messages))
+    if found.messages != messages or found.system_messages != system:
         raise UnstorableValue(
             f"{path} would not be read back as it was written. Nothing was saved. Please report this as a bug."
         )
@@ -100,11 +104,15 @@ def check_lines(lines: str, messages: Sequence[LLMMessage], path: Path) -> None:
     if not lines:
         return
     try:
-        same = load_messages(lines, path) == tuple(messages)
+        same = load_messages(lines, path) == _storable(messages)
     except SessionFileError as error:
         raise UnstorableValue(f"A message cannot be saved: {error.reason}. Nothing was written.") from None
     if not same:
         raise UnstorableValue("A message cannot be saved unchanged. Nothing was written. Please report this as a bug.")
+
+
+def _storable(messages: Sequence[LLMMessage]) -> tuple[LLMMessage, ...]:
+    return tuple(map(storable, messages))
 
 
 _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)

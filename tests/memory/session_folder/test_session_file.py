@@ -9,13 +9,16 @@ import random
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
-from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, Usage
+from aloop.memory.codec.emitter import emit_messages
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
+from aloop.memory.session_folder import session_file
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import FaultyPort
@@ -197,18 +200,30 @@ def test_disk_error_after_the_replacement_does_not_count_as_a_change_by_others(
 
 
 @pytest.mark.parametrize(
-    "message",
-    [
-        LLMMessage("assistant", "Hi", usage=Usage(-1, 0)),
-        LLMMessage("assistant", "Hi", usage=Usage(10**16, 0)),
-    ],
+    ("count", "saved"),
+    [(-1, 0), (10**16, 10**15 - 1), (2.7, 2), (float("nan"), 0), (float("inf"), 10**15 - 1), ("many", 0), (None, 0)],
 )
+def test_number_that_cannot_be_stored_is_replaced_and_the_text_saved(
+    stored: SessionFile, path: Path, count: Any, saved: int
+) -> None:
+    """Servers report the numbers, and a wrong one once made all later turns unsavable."""
+    thinking = (ThinkingBlock("Hm", after_chars=count, after_calls=count),)
+    add(stored, LLMMessage("assistant", "Hi", usage=Usage(count, 3, count, count, count), thinking=thinking))
+    add(stored, user("Next"))
+    *_, answered, asked = on_disk(path).messages
+    assert (answered.content, asked.content) == ("Hi", "Next")
+    assert answered.usage == Usage(saved, 3, saved, saved)
+    assert (answered.thinking[0].after_chars, answered.thinking[0].after_calls) == (saved, saved)
+
+
 def test_unstorable_value_is_an_error_before_anything_is_written(
-    stored: SessionFile, path: Path, message: LLMMessage
+    stored: SessionFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = path.read_bytes()
+    wrong = emit_messages([user("Other")], 2)
+    monkeypatch.setattr(session_file, "emit_messages", lambda messages, column: wrong)
     with pytest.raises(UnstorableValue):
-        add(stored, message)
+        add(stored, answer("Hi"))
     assert path.read_bytes() == before
 
 
