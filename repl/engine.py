@@ -63,21 +63,23 @@ async def resume_session(
     keep_model: bool = False,
     system: str | None = None,
 ) -> Session:
-    """Load the session with the ID prefix ``wanted``, or the latest if it is empty.
+    """Load the session with the ID prefix ``wanted``, or the user's latest if it is empty.
 
     The agent then uses the session's own model unless ``keep_model`` is set, and its own system message unless
     ``system`` replaces it. Raises SessionError, and what ``admit`` raises.
     """
-    memory = agent.memory
+    # Imported here: the prompt is drawn without the commands.
+    from commands.builtin.model import follow
+    from commands.trust_store import TrustFile
+
+    memory, trust = agent.memory, TrustFile.of_user()
     # First recover: the wanted session, or the latest one, may be one that a crash interrupted.
     for sentence in await memory.library.recover():
         if memory.on_notice is not None:
             memory.on_notice(sentence)
-    found = wanted or await memory.library.find_latest()
+    found = wanted or await memory.library.find_latest(trust.wrote)
     if found is None:
-        raise SessionError(
-            f"Found no session to resume in {memory.sessions_dir}. Run aloop without --resume to start one."
-        )
+        raise SessionError(await _nothing_to_resume(memory))
     try:
         session = await memory.resume(found, admit=admit)
     except SessionBusy as error:
@@ -85,17 +87,23 @@ async def resume_session(
         short = error.session_id[:SHORT_ID]
         raise SessionError(f"{error} Close it there, or start aloop and enter /resume {short} for a copy.") from error
     if not keep_model:
-        # Imported here: the prompt is drawn without the commands.
-        from commands.builtin.model import follow
-
         before = agent.llm
-        notice = await follow(agent, session)
+        notice = await follow(agent, session, trust)
         # If the model was switched, the toolbar shows it; only a failure to switch needs a line.
         if notice and agent.llm is before and memory.on_notice is not None:
             memory.on_notice(notice)
     if system is not None:
         memory.set_system_message(system)
     return session
+
+
+async def _nothing_to_resume(memory: MemoryManager) -> str:
+    if await memory.library.find_latest() is None:
+        return f"Found no session to resume in {memory.sessions_dir}. Run aloop without --resume to start one."
+    return (
+        f"No session in {memory.sessions_dir} was written by your aloop. "
+        "To resume one from elsewhere, add its ID: aloop --resume ID. Run aloop sessions list to see the IDs."
+    )
 
 
 async def recover(context: Context) -> bool:

@@ -76,9 +76,12 @@ class SessionLibrary:
         """
         return in_slices(self.backend.search(Query.parse(words)))
 
-    async def find_latest(self) -> str | None:
-        """Return the ID of the session written last, or None if there are none."""
-        return await self._run(YamlBackend.latest)
+    async def find_latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
+        """Return the ID of the session written last, or None if there are none.
+
+        With ``is_wanted``, only sessions count for whose ID it returns True.
+        """
+        return await self._run(lambda backend: backend.latest(is_wanted))
 
     async def find_by_prefix(self, prefix: str) -> str | None:
         """Return the full ID that starts with ``prefix`` (any case), or None."""

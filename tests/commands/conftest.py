@@ -154,10 +154,10 @@ def bench(sessions_dir: Path) -> Iterator[SetUp]:
 
 async def store(sessions_dir: Path, *questions: str) -> str:
     """Save a session with an answer to each of ``questions`` and return its ID."""
-    trust(sessions_dir)
     memory = MemoryManager(sessions_dir=sessions_dir)
     for question in questions:
         await memory.add_message(LLMMessage("user", question))
         await memory.add_message(LLMMessage("assistant", f"answer to {question}"))
     await memory.save_memory()
+    trust(memory.session_id)
     return memory.session_id

@@ -88,11 +88,19 @@ def test_task_prints_warnings_about_the_session_file() -> None:
 def test_task_prints_the_trust_notice_once_and_continues() -> None:
     save(Path(".aloop/sessions"), FIRST)
     (state_dir() / "aloop" / "trust").unlink()
-    code, out, err = run("--resume", "--task", "6*7")
+    code, out, err = run("--resume", "a1b2", "--task", "6*7")
     assert (code, "42" in out) == (0, True)
-    assert err.startswith(f"You have not used the sessions in {Path.cwd()}/.aloop/sessions before.\n")
+    assert err.startswith(f"Session a1b2c3d4 in {Path.cwd()}/.aloop/sessions was not written by your aloop.\n")
     assert "nor one that you wrote:\n│ Be brief.\n" in err
-    assert "before" not in run("--resume", "--task", "And 6*8?")[2]
+    assert "was not written" not in run("--resume", "--task", "And 6*8?")[2]
+
+
+def test_task_does_not_resume_a_session_from_elsewhere_as_the_latest() -> None:
+    save(Path(".aloop/sessions"), FIRST)
+    (state_dir() / "aloop" / "trust").unlink()
+    code, out, err = run("--resume", "--task", "6*7")
+    assert (code, out) == (1, "")
+    assert "was written by your aloop. To resume one from elsewhere, add its ID" in err
 
 
 def test_task_prints_an_answer_that_cannot_be_saved(tmp_path: Path) -> None:

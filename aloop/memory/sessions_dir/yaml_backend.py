@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -226,9 +226,10 @@ class YamlBackend:
         with self._explained("list the sessions"):
             return [header for header in self._catalog.headers() if header.id.startswith(prefix.lower())]
 
-    def latest(self) -> str | None:
-        """Return the ID of the session written last, or None."""
-        return next((head.id for head in self._headers() if not isinstance(head.problem, DuplicateSessionId)), None)
+    def latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
+        """Return the ID of the session written last, or None; see ``SessionLibrary``."""
+        unique = (head.id for head in self._headers() if not isinstance(head.problem, DuplicateSessionId))
+        return next((each for each in unique if is_wanted is None or is_wanted(each)), None)
 
     def delete(self, prefix: str) -> Path:
         """Move a session's folder to the trash and return its path there.
