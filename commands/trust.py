@@ -104,13 +104,20 @@ async def require_trusted(context: Context, session: Session) -> None:
         raise SessionDeclined(session.id)
 
 
-def remember_work(agent: ReActAgent, trust: TrustFile, on_error: Callable[[str], None]) -> None:
-    """Trust the agent's session and system message.
+def remember_work(
+    agent: ReActAgent, trust: TrustFile, on_error: Callable[[str], None], on_notice: Callable[[str], None]
+) -> None:
+    """Trust the agent's session and system message, and make a new sessions folder private.
 
     Failures are passed to ``on_error``. Call it before the session is saved, so that it is still known after a crash.
     """
+    folder = agent.memory.sessions_dir
     try:
-        trust.remember(written=[agent.memory.session_id], texts=[agent.system_text])
+        if not trust.knows_folder(folder):
+            # Only once, because the user may want the folder to be shared.
+            for notice in agent.memory.library.make_private():
+                on_notice(notice)
+        trust.remember(written=[agent.memory.session_id], folders=[folder], texts=[agent.system_text])
     except StorageError as error:
         on_error(str(error))
 

@@ -39,7 +39,7 @@ class TrustFile:
         return self.wrote(session_id) or _line(_ACCEPTED, session_id) in self._entries()
 
     def knows_folder(self, folder: Path) -> bool:
-        """Return True if the user accepted the session of another user in this folder."""
+        """Return True for a sessions folder in use, and for an accepted session of another user."""
         return _folder(folder) in self._entries()
 
     def knows_text(self, text: str) -> bool:

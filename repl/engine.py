@@ -63,7 +63,7 @@ async def resume_session(
     keep_model: bool = False,
     system: str | None = None,
 ) -> Session:
-    """Load the session with the ID prefix ``wanted``, or the user's latest if it is empty.
+    """Load the session with the ID prefix ``wanted``, or the user's latest one.
 
     The agent then uses the session's own model unless ``keep_model`` is set, and its own system message unless
     ``system`` replaces it. Raises SessionError, and what ``admit`` raises.

@@ -136,6 +136,13 @@ class SessionLibrary:
         """Permanently remove the given items of ``list_trash``."""
         await self._run(lambda backend: backend.purge(sessions))
 
+    def make_private(self) -> list[str]:
+        """Complete the mode and ``.gitignore`` of a ``.aloop`` folder made by others.
+
+        Returns a sentence for each change. It blocks for a moment; call it before the first session is saved there.
+        """
+        return self.backend.make_private()
+
     async def recover(self) -> list[str]:
         """Restore turns that were interrupted by a crash; return a sentence for each.
 

@@ -33,6 +33,18 @@ async def test_own_session_is_resumed_without_a_warning(bench: SetUp, sessions_d
     assert again.view.of("announce") == []
 
 
+async def test_sessions_folder_of_a_clone_is_made_private_once(bench: SetUp, sessions_dir: Path) -> None:
+    sessions_dir.mkdir(parents=True)
+    sessions_dir.parent.chmod(0o755)
+    stage = bench(answer("Hello."), answer("Again."))
+    await dispatch("Hi", stage.context)
+    ignore = sessions_dir.parent / ".gitignore"
+    assert f"Added {ignore}, so that git ignores your sessions. Delete it to commit them." in stage.view.of("info")
+    ignore.unlink()
+    await dispatch("Hi again", stage.context)
+    assert not ignore.exists(), "the user's choice was undone"
+
+
 @pytest.mark.usefixtures("from_elsewhere")
 async def test_session_from_elsewhere_is_announced_beside_own_sessions(bench: SetUp) -> None:
     """A clone can contain sessions beside those that the user starts in it."""

@@ -1,6 +1,6 @@
 """A process that has everything loaded and does nothing but fork: so a thousand children that die young are cheap.
 
-Spoken to over a socket, which is its standard input. A request is a pickled function with its arguments, and comes
+Spoken to over a socket, which is its standard input. A request is a home and a function with its arguments, and comes
 with the descriptor that the child is to speak on. The answers tell the process numbers, and the status of each end.
 """
 
@@ -61,7 +61,8 @@ def serve(control: socket.socket) -> None:
 def _live(request: bytes, connection: Connection) -> None:
     code = 1
     try:
-        work, arguments = pickle.loads(request)
+        # The forking process keeps the home of the first test, and journals are proved by a key in it.
+        os.environ["HOME"], work, arguments = pickle.loads(request)
         work(*arguments, connection.send)
         code = 0
     except BaseException:  # noqa: BLE001 - nobody above this child could tell of it

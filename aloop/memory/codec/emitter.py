@@ -207,7 +207,7 @@ def _numbers(usage: Usage) -> dict[str, int]:
 
 
 def storable_number(value: object) -> int:
-    """Return the nearest number that a session can hold, or 0 for what is not a number.
+    """Return the nearest number that a session can hold, or 0 if not a number.
 
     Token counts come from servers: a wrong one must not prevent the text beside it from being saved.
     """

@@ -24,7 +24,7 @@ from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, lef
 from aloop.memory.disk.locks import write_lock
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
-from aloop.memory.session_folder.recovery import IS_RECOVERED, journals
+from aloop.memory.session_folder.recovery import IS_JOURNAL_KEPT, IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import dated_name, unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
 from aloop.memory.sessions_dir.catalog import find_duplicate_ids
@@ -153,6 +153,7 @@ class _TextCheck:
 
 
 _SET_ASIDE = {
+    IS_JOURNAL_KEPT: "is the journal of a turn that was not recovered",
     IS_RECOVERED: f"holds turns that are not in {FILE_NAME}",
     IS_DRAFT: f"holds an unfinished edit of {FILE_NAME}",
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -16,7 +17,7 @@ from pathlib import Path
 from aloop.errors import SHORT_ID, AmbiguousPrefix, DuplicateSessionId, SessionBusy, SessionNotFound, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk import filesystem
-from aloop.memory.disk.filesystem import TEMPORARY_SUFFIX, explained, leftovers, write_atomic
+from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explained, leftovers, write_atomic
 from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, search
@@ -39,6 +40,19 @@ from aloop.memory.sessions_dir.trash import Trash, TrashedSession
 
 ALOOP_FOLDER = ".aloop"
 SCHEMA_FILE = ".session.schema.json"
+GITIGNORE = ".gitignore"
+_IGNORED = "*\n"
+_COMMITTED = """\
+# Without the file of this name in the parent folder, git sees the sessions, but not aloop's caches and locks.
+*
+!/.gitignore
+!/*/
+!/*/session.yaml
+!/*/outputs/
+!/*/outputs/*.txt
+/.*/
+"""
+_OTHERS = 0o077
 
 
 class YamlBackend:
@@ -56,10 +70,11 @@ class YamlBackend:
     def make_folder(self, session: Session) -> Path:
         """Make the folder of a new session; raises OSError.
 
-        If needed, also make the sessions folder and its JSON schema.
+        If needed, also make the sessions folder, its JSON schema and its ``.gitignore``.
         """
         self._make_sessions_dir()
         self._put_schema()
+        self._put_gitignore()
         folder = self._make_folder(session)
         self.fs.sync_folder(self.sessions_dir)
         return folder
@@ -285,7 +300,7 @@ class YamlBackend:
             parent = new.parent
             if parent.name == ALOOP_FOLDER and all(n.endswith(TEMPORARY_SUFFIX) for n in self.fs.names(parent)):
                 # Sessions may hold secrets, so a new folder is kept out of the repository; the owner can change that.
-                write_atomic(self.fs, parent / ".gitignore", [b"*\n"])
+                write_atomic(self.fs, parent / GITIGNORE, [_IGNORED.encode()])
             self._ensure_folder(new)
             self.fs.sync_folder(parent)
 
@@ -296,6 +311,34 @@ class YamlBackend:
         with contextlib.suppress(OSError):  # only for editors; no session depends on it
             if not self.fs.exists(target) or self.fs.read(target) != schema:
                 write_atomic(self.fs, target, [schema], durable=False)
+
+    def _put_gitignore(self) -> None:
+        """Keep caches and locks out of the repository of a user who commits sessions."""
+        path = self.sessions_dir / GITIGNORE
+        with contextlib.suppress(OSError):  # sessions work without it
+            if not self.fs.exists(path):
+                write_atomic(self.fs, path, [_COMMITTED.encode()], durable=False)
+
+    def make_private(self) -> list[str]:
+        """Complete a ``.aloop`` folder made by others: its mode and its ``.gitignore``.
+
+        Returns a sentence for each change. A folder that was named by the user is left as it is.
+        """
+        aloop = self.sessions_dir.parent
+        if aloop.name != ALOOP_FOLDER or not self.fs.is_folder(aloop):
+            return []
+        notices = []
+        with self._explained("make the sessions private"):
+            for folder in filter(self.fs.is_folder, (aloop, self.sessions_dir)):
+                status = self.fs.lstat(folder)
+                if stat.S_IMODE(status.st_mode) & _OTHERS and status.st_uid == os.getuid():
+                    self.fs.chmod(folder, FOLDER_MODE)
+                    notices.append(f"Other users had access to {folder}. Now only you have.")
+            path = aloop / GITIGNORE
+            if not self.fs.exists(path):
+                write_atomic(self.fs, path, [_IGNORED.encode()])
+                notices.append(f"Added {path}, so that git ignores your sessions. Delete it to commit them.")
+        return notices
 
     def _make_folder(self, session: Session) -> Path:
         day = session.created_at.strftime("%Y-%m-%d")
