@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -217,14 +218,32 @@ class Changes:
         return ", ".join(parts) or _NO_MESSAGES
 
 
+def common_ends(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> tuple[int, int]:
+    """Return how many messages are equal at the start, and how many of the others at the end."""
+    shorter = min(len(before), len(after))
+    start = next((place for place in range(shorter) if before[place] != after[place]), shorter)
+    rest = shorter - start
+    end = next((place for place in range(rest) if before[-1 - place] != after[-1 - place]), rest)
+    return start, end
+
+
+# Equal pairs beyond which the most frequent items are not used to align two sequences.
+_MAX_PAIRS = 1_000_000
+
+
+def align(old: Sequence[int], new: Sequence[int]) -> Sequence[tuple[str, int, int, int, int]]:
+    """Return the opcodes of ``difflib`` that turn ``old`` into ``new``.
+
+    They are minimal, unless so many items are equal that this would take quadratic time.
+    """
+    counts = Counter(new)
+    is_repetitive = sum(counts[item] for item in old) > _MAX_PAIRS
+    return SequenceMatcher(None, old, new, autojunk=is_repetitive).get_opcodes()
+
+
 def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:
     """Count the edits that turn ``before`` into ``after``."""
-    start = 0
-    while start < min(len(before), len(after)) and before[start] == after[start]:
-        start += 1
-    end = 0
-    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
-        end += 1
+    start, end = common_ends(before, after)
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     if len(old) * len(new) > _MAX_ALIGNED * _MAX_ALIGNED:
         common = min(len(old), len(new))
@@ -232,7 +251,7 @@ def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) 
     edited = removed = added = 0
     names: dict[LLMMessage, int] = {}
     texts = [[names.setdefault(message, len(names)) for message in side] for side in (old, new)]
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes():
+    for kind, i1, i2, j1, j2 in align(texts[0], texts[1]):
         if kind == "equal":
             continue
         common = min(i2 - i1, j2 - j1)

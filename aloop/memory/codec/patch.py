@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
@@ -17,6 +16,7 @@ from aloop.memory.codec.edits import MessageEdits, as_block
 from aloop.memory.codec.emitter import FLAGS, emit_messages, storable
 from aloop.memory.codec.serialization import ParsedDocument, load_messages, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
+from aloop.memory.conversation import align, common_ends
 from aloop.memory.session import Session
 
 
@@ -59,12 +59,16 @@ def _changes(edits: MessageEdits, before: Sequence[LLMMessage], after: Sequence[
 
 
 def _runs(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield matching half-open ranges of ``before`` and ``after``, equal or different."""
+    """Yield matching half-open ranges of ``before`` and ``after`` that may differ."""
+    head, tail = common_ends(before, after)
     names: dict[LLMMessage, int] = {}
     # Compare without flags, so that a message with another flag is edited instead of replaced.
-    old, new = ([names.setdefault(_without_flags(message), len(names)) for message in side] for side in (before, after))
-    for _, first, end, start, stop in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        yield first, end, start, stop
+    old, new = (
+        [names.setdefault(_without_flags(message), len(names)) for message in side[head : len(side) - tail]]
+        for side in (before, after)
+    )
+    for _, first, end, start, stop in align(old, new):
+        yield first + head, end + head, start + head, stop + head
 
 
 def _without_flags(message: LLMMessage) -> LLMMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,24 @@ async def test_undo_and_fork_keep_the_unknown_keys_of_hand_written_files(session
         await memory.save_memory()
         assert (await again(memory)).messages == written.messages
         assert file_of(memory).read_text().count("mood") == written.text.count("mood"), written.text
+
+
+LARGE = {
+    "blank lines": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + "\n" * 29_000 + "b")],
+    "blank lines at the end": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + "\n" * 29_000)],
+    "lines of spaces": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + " \n" * 29_000 + "b")],
+    "carriage returns": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + "\r\n" * 29_000 + "b")],
+    "equal messages": [LLMMessage("user", "q"), LLMMessage("assistant", "a")] * 5_000,
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+async def test_undo_takes_linear_time(sessions_dir: Path, kind: str) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await say(memory, *LARGE[kind], *ONE)
+    began = time.process_time()
+    await memory.undo()
+    await memory.undo()
+    await memory.redo()
+    assert time.process_time() - began < 5
+    assert memory.messages == tuple(LARGE[kind])
