@@ -118,6 +118,15 @@ async def test_file_that_cannot_be_opened_is_reported_last(sessions_dir: Path) -
     assert [(hit.session.id, hit.problem is None) for hit in hits] == [(OTHER_ID, True), (ID[:8], False)]
 
 
+async def test_too_large_file_is_reported_last(sessions_dir: Path) -> None:
+    path = put(sessions_dir, ID, 9, user("needle"))
+    os.truncate(path, 300_000_000)
+    put(sessions_dir, OTHER_ID, 1, user("needle"))
+    hits = await search(sessions_dir, "needle")
+    assert [(hit.session.id, hit.problem is None) for hit in hits] == [(OTHER_ID, True), (ID[:8], False)]
+    assert "300 MB, more than the limit of 256 MB" in str(hits[1].problem)
+
+
 async def test_missing_folder_gives_no_hits(sessions_dir: Path) -> None:
     assert await search(sessions_dir, "needle") == []
 
