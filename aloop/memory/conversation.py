@@ -6,14 +6,14 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Protocol
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk.filesystem import FileSystem
-from aloop.memory.session import Session, make_title, normal_title
+from aloop.memory.session import Session, is_in_future, make_title, normal_title
 
 
 def last_turn(messages: Sequence[LLMMessage]) -> int | None:
@@ -56,8 +56,6 @@ Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
 """Returns the new messages for the current ones; pure, because it is called again if the file changes."""
 
 _TICK = timedelta(milliseconds=1)
-# Later times could not be read back: converted to another time zone they exceed the maximum year.
-_LAST = datetime(9998, 12, 30, tzinfo=UTC)
 
 
 class ForkSource(Protocol):
@@ -177,11 +175,14 @@ class Conversation:
         self.saved_system = session.system_messages
 
     def snapshot(self, model: str | None) -> Session:
-        """Return the session to write, with an ``updated_at`` that always increases."""
-        messages = tuple(self.messages)
+        """Return the session to write, with an ``updated_at`` that increases.
+
+        A time in the future, from a wrong clock, is not kept: the session would be the latest one for good.
+        """
+        messages, now, before = tuple(self.messages), datetime.now().astimezone(), self.head.updated_at
         return replace(
             self.head,
-            updated_at=max(datetime.now().astimezone(), min(self.head.updated_at + _TICK, _LAST)),
+            updated_at=now if is_in_future(before) else max(now, before + _TICK),
             system_messages=tuple(self.system),
             messages=messages,
             title=self.title,

@@ -8,7 +8,6 @@ import stat
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -352,7 +351,7 @@ def _describe_reload(conversation: Conversation, old: SessionFile, fresh: Sessio
     changes = describe_changes(conversation.messages[: conversation.saved], fresh.session.messages)
     notice = f"Edited: {changes.for_author()}." if own else f"{FILE_NAME} changed on disk: {changes}; reloaded."
     if changes.removed:
-        copy = old.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
+        copy = old.path.with_name(f"session.before-{time_mark()}.yaml")
         old.copy_to(copy)
         notice += f" The previous version is kept as {copy.name}."
     return notice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -312,3 +312,10 @@ def test_iterate_sessions_yields_the_listing(backend: YamlBackend) -> None:
         backend.create(session(user("Hello"), identity=identity, updated_at=NOON + timedelta(minutes=number)))
     yielded = [row for rows in backend.iterate_sessions() for row in rows]
     assert yielded == backend.list_sessions(None)
+
+
+def test_session_dated_in_the_future_is_the_latest_only_without_others(backend: YamlBackend) -> None:
+    backend.create(replace(session(user("ahead")), updated_at=datetime(2999, 1, 1, tzinfo=UTC)))
+    assert backend.latest() == ID
+    put(backend, OTHER_ID, 2)
+    assert backend.latest() == OTHER_ID

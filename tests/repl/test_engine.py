@@ -71,7 +71,7 @@ async def test_latest_session_is_one_of_the_users_own(sessions_dir: Path) -> Non
     planted = sessions_dir / "2099-01-01_0badcafe" / "session.yaml"
     planted.parent.mkdir()
     planted.write_text(f'id: {THIRD}\nupdated_at: "2099-01-01T00:00:00Z"\nmessages: []\n')
-    assert await MemoryManager.find_latest_session(sessions_dir=sessions_dir) == THIRD
+    assert (await MemoryManager.list_sessions(sessions_dir=sessions_dir))[0].id == THIRD
     agent = build_agent(options("offline", sessions_dir))
     assert (await resume_session(agent, "")).id == own
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aloop.errors import SessionFileError
@@ -139,15 +139,26 @@ class ReplacedFile:
                 self.fs.close(self._unwatched.pop())
 
 
-TIME_FORMAT = "%Y%m%dT%H%M%S.%f"
+_TIME_FORMAT = "%Y%m%dT%H%M%S.%f"
 """A time in a file name: sortable, and without characters that some file systems do not allow."""
+TIME_MARK = r"\d{8}T\d{6}\.\d{6}Z?"
+"""The pattern of a time in a file name."""
 TRIES = 20
 """Attempts to replace a file that another program keeps changing."""
 
 
 def time_mark(moment: datetime | None = None) -> str:
-    """Return ``moment``, or the present local time, as it is written in file names."""
-    return (moment or datetime.now().astimezone()).strftime(TIME_FORMAT)
+    """Return ``moment``, or the present time, as it is written in file names: in UTC."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).strftime(f"{_TIME_FORMAT}Z")
+
+
+def read_mark(mark: str) -> datetime:
+    """Return the time of a mark; raises ValueError if it is not a time.
+
+    Marks of version 0.1.0 have no ``Z``, and are local time.
+    """
+    moment = datetime.strptime(mark.removesuffix("Z"), _TIME_FORMAT)
+    return moment.replace(tzinfo=UTC) if mark.endswith("Z") else moment.astimezone()
 
 
 def dated_name(kind: str, moment: datetime | None = None) -> str:

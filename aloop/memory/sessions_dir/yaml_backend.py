@@ -21,7 +21,15 @@ from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explaine
 from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, search
-from aloop.memory.session import FILE_NAME, Session, SessionSummary, SessionTitle, normal_title, require_prefix_length
+from aloop.memory.session import (
+    FILE_NAME,
+    Session,
+    SessionSummary,
+    SessionTitle,
+    is_in_future,
+    normal_title,
+    require_prefix_length,
+)
 from aloop.memory.session_folder.recovery import fold_in, journals, with_recovered_names
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
@@ -242,9 +250,18 @@ class YamlBackend:
             return [header for header in self._catalog.headers() if header.id.startswith(prefix.lower())]
 
     def latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
-        """Return the ID of the session written last, or None; see ``SessionLibrary``."""
-        unique = (head.id for head in self._headers() if not isinstance(head.problem, DuplicateSessionId))
-        return next((each for each in unique if is_wanted is None or is_wanted(each)), None)
+        """Return the ID of the session written last, or None; see ``SessionLibrary``.
+
+        One dated in the future is returned only if there are no others.
+        """
+        found = None
+        for head in self._headers():
+            if isinstance(head.problem, DuplicateSessionId) or not (is_wanted is None or is_wanted(head.id)):
+                continue
+            if not is_in_future(head.updated_at):
+                return head.id
+            found = found or head.id
+        return found
 
     def delete(self, prefix: str) -> Path:
         """Move a session's folder to the trash and return its path there.

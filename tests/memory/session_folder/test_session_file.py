@@ -317,7 +317,7 @@ def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyPort, path: Pa
 
 
 def test_time_mark_is_sortable_and_valid_in_file_names() -> None:
-    assert time_mark(LATER) == "20250131T123000.250000"
+    assert time_mark(LATER) == "20250131T123000.250000Z"
 
 
 def test_invalid_file_and_link_are_errors(fs: FaultyPort, path: Path) -> None:
