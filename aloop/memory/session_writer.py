@@ -84,11 +84,15 @@ class SessionWriter:
         notices = self.refresh(conversation)
         session = conversation.snapshot(None)
         base = len(conversation.messages)
+        removed = self.backend.missing_project()
         try:
             _retry_missing_folder(lambda: self._start_journal(session, base))
         except OSError as error:
             reason = explain_error(error, "write the turn's journal", self.backend.sessions_dir)
             notices.append(f"{reason} If aloop crashes during this turn, the turn is lost.")
+        else:
+            if removed:
+                notices.append(f"{removed} had been removed. aloop created it again for the session.")
         return notices
 
     def _start_journal(self, session: Session, base: int) -> None:

@@ -87,6 +87,12 @@ class YamlBackend:
         self.fs.sync_folder(self.sessions_dir)
         return folder
 
+    def missing_project(self) -> Path | None:
+        """Return the folder of the project if it was removed, else None."""
+        project = self.sessions_dir.parent.parent
+        is_removed = self.sessions_dir.parent.name == ALOOP_FOLDER and not self.fs.exists(project)
+        return project if is_removed else None
+
     def create(
         self, session: Session, folder: Path | None = None, *, again: bool = False, text: bytes | None = None
     ) -> SessionFile:
