@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import SessionLibrary
 from aloop.memory.search import prefilter
 from aloop.memory.search.query import Query
@@ -42,6 +43,20 @@ def test_phrase_matches_across_a_line_end() -> None:
 
 def test_tool_arguments_are_searched() -> None:
     assert found("calculator expression", *TALK) == [(2, "assistant")]
+
+
+def test_tool_arguments_are_searched_without_their_escapes() -> None:
+    arguments = json.dumps({"path": "C:\\Träume", "lines": ["one\ntwo", 'say "hello" now'], "deep": {"é": "ü"}})
+    assert "\\u00e4" in arguments
+    talk = (*TALK[:1], answer(None, ToolCall("c", "write", arguments)))
+    for words in ("träume", '"one two"', "'say", "hello now", "lines deep", "ü write", "c:\\träume"):
+        assert found(words.replace("'", ""), *talk) == [(2, "assistant")], words
+
+
+async def test_escaped_tool_argument_is_found_in_the_file(sessions_dir: Path) -> None:
+    call = ToolCall("c", "write", json.dumps({"text": "Träume\nsüß"}))
+    put(sessions_dir, ID, 9, user("Hi"), answer(None, call))
+    assert [hit.message for hit in await search(sessions_dir, "träume süß")] == [2]
 
 
 def test_words_spread_over_messages_find_the_message_with_most_of_them() -> None:
