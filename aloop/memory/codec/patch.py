@@ -13,7 +13,7 @@ from pathlib import Path
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits, as_block
-from aloop.memory.codec.emitter import FLAGS, emit_messages, storable
+from aloop.memory.codec.emitter import FLAGS, ITEM_COLUMN, emit_messages, storable
 from aloop.memory.codec.serialization import ParsedDocument, load_messages, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.conversation import align, common_ends
@@ -132,6 +132,12 @@ class VerbatimMessages:
     messages: tuple[LLMMessage, ...]
     lines: str
     column: int
+
+    @classmethod
+    def of(cls, messages: tuple[LLMMessage, ...], lines: str | None) -> VerbatimMessages | None:
+        """Return the messages with ``lines`` as aloop indents them, or None if the lines differ."""
+        verbatim = cls(messages, lines, ITEM_COLUMN) if lines else None
+        return verbatim if verbatim and verbatim._matches(verbatim.lines) else None
 
     @classmethod
     def cut_from(cls, parsed: ParsedDocument, messages: tuple[LLMMessage, ...], first: int) -> VerbatimMessages | None:

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aloop.errors import SessionFileError
+from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import unfold
-from aloop.memory.codec.emitter import emit_messages, emit_section, emit_time
+from aloop.memory.codec.emitter import END_MARKER, emit_messages, emit_section, emit_time
 from aloop.memory.codec.nodes import Source
 from aloop.memory.codec.patch import VerbatimMessages, check_lines, check_text, is_revised, revise
 from aloop.memory.codec.schema import KNOWN_VERSION, InvalidValue, require_known_version
 from aloop.memory.codec.serialization import dump_session, interpret, parse, read_quickly
 from aloop.memory.codec.splice import Edit, apply_edits, splice
 from aloop.memory.codec.text_layout import (
+    InsertionPoint,
     InsertionPoints,
     canonical_insertion_points,
     find_insertion_points,
@@ -30,6 +31,7 @@ from aloop.memory.codec.text_layout import (
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.session import Session
 
+_ITEM = b"\n  - "
 Signature = tuple[int, int, int, int, int]
 
 
@@ -184,8 +186,9 @@ class SessionFile:
 
     ``data`` is its text in UTF-8 without a byte order mark, kept so that a save need not read it; ``encoding`` and
     ``bom`` are those of the file. ``insertion_points`` is None until a save looks for them. ``base`` is set for a late
-    edit. With ``is_new``, the next save does not require the file to be unchanged. ``verbatim`` is the text of the
-    messages to add, if it should be written as it was.
+    edit. ``is_canonical`` is True if the text is known to be as aloop writes it. With ``is_new``, the next save does
+    not require the file to be unchanged. ``verbatim`` is the text of the messages to add, if it should be written as it
+    was.
     """
 
     fs: FileSystem
@@ -198,6 +201,7 @@ class SessionFile:
     insertion_points: InsertionPoints | None = None
     base: int | None = None
     is_new: bool = False
+    is_canonical: bool = False
     verbatim: VerbatimMessages | None = None
     replaced: ReplacedFile = field(init=False)
 
@@ -221,7 +225,13 @@ class SessionFile:
         check_text(data, path, session)
         written = write_atomic(fs, path, [memoryview(data)], guard=require_absent)
         return cls(
-            fs, path, data, seen_after(fs, path, written), session, insertion_points=canonical_insertion_points(data)
+            fs,
+            path,
+            data,
+            seen_after(fs, path, written),
+            session,
+            insertion_points=canonical_insertion_points(data),
+            is_canonical=text is None,
         )
 
     @classmethod
@@ -235,7 +245,8 @@ class SessionFile:
         """Make a SessionFile from ``raw``, the bytes of ``path``; raises SessionFileError."""
         quick = read_quickly(raw, path)
         if quick:
-            return cls(fs, path, bytearray(raw), seen, quick, insertion_points=canonical_insertion_points(raw))
+            points = canonical_insertion_points(raw)
+            return cls(fs, path, bytearray(raw), seen, quick, insertion_points=points, is_canonical=True)
         parsed = parse(raw, path)
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
@@ -288,7 +299,9 @@ class SessionFile:
         Raises OSError, UnstorableValue, NewerVersion and ConcurrentChange; then neither the file nor this object has
         changed.
         """
-        data, edits, following = self._plan(session, messages, system_changed)
+        plan = self._plan_cut(session, messages, system_changed)
+        is_cut = plan is not None
+        data, edits, following = plan or self._plan(session, messages, system_changed)
         before = self.seen
         descriptor = self.replaced.take(self.path)
         try:
@@ -300,6 +313,9 @@ class SessionFile:
             raise
         del pieces  # views of the text that changes now
         self.replaced.put(descriptor, before, len(self.session.messages), watch=watch)
+        # Other edits than new messages may have any layout around them.
+        is_addition = data is self.data and self.insertion_points is not None and not self.verbatim
+        self.is_canonical = self.is_canonical and not system_changed and (is_cut or is_addition)
         self.data, self.insertion_points, self.session = apply_edits(data, edits), following, session
         self.verbatim = None
         self.seen = seen_after(self.fs, self.path, written)
@@ -329,6 +345,55 @@ class SessionFile:
         beside.save(session, messages, system_changed=system_changed)
         beside.sync()
         return beside
+
+    def lines_from(self, first: int) -> str | None:
+        """Return the lines of the messages from index ``first`` on, or None if the text is not canonical.
+
+        This does not parse the text before them.
+        """
+        start = self._start_of(first)
+        return None if start is None else self.data[start : len(self.data) - len(END_MARKER)].decode()
+
+    def _start_of(self, first: int) -> int | None:
+        """Return the byte offset of message ``first`` in a canonical text, else None."""
+        points = self.insertion_points
+        start = len(self.data) - len(END_MARKER) - 1
+        if not self.is_canonical or points is None or points.messages != InsertionPoint(start + 1, start + 1):
+            return None
+        # Text is indented further than the dashes of the messages.
+        for _ in range(len(self.session.messages) - first):
+            start = self.data.rfind(_ITEM, 0, start + 1)
+            if start < 0:
+                return None
+        return start + 1
+
+    def _plan_cut(
+        self, session: Session, messages: Sequence[LLMMessage], system_changed: bool
+    ) -> tuple[bytearray, list[Edit], InsertionPoints | None] | None:
+        """Return what ``_plan`` does if the last messages are only removed, as by /undo, else None.
+
+        It does not parse the text, which takes a minute in a large session.
+        """
+        before, kept = self.session.messages, session.messages
+        is_only_cut = (
+            0 < len(kept) < len(before) and not messages and not system_changed and kept == before[: len(kept)]
+        )
+        if not is_only_cut or is_revised(self.session, session, before) or session.version > KNOWN_VERSION:
+            return None
+        start, points = self._start_of(len(kept)), self.insertion_points
+        if start is None or points is None or session.updated_at == self.session.updated_at:
+            return None
+        try:
+            check_lines(self.lines_from(len(kept)) or "", before[len(kept) :], self.path)
+        except UnstorableValue:
+            return None
+        edits = points.edits(emit_time(session.updated_at), "")
+        following = points.after(edits)
+        if following is None:
+            return None
+        start_after = start + following.messages.start - points.messages.start
+        following = replace(following, messages=InsertionPoint(start_after, start_after))
+        return self.data, [*edits, Edit(start, points.messages.start, b"")], following
 
     def _plan(
         self, session: Session, messages: Sequence[LLMMessage], system_changed: bool

@@ -78,7 +78,9 @@ def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequ
     """
     turn, verbatim = tuple(messages[first:]), None
     if stored.session.messages == tuple(messages):
-        verbatim = VerbatimMessages.cut_from(parse(bytes(stored.data), stored.path), turn, first)
+        verbatim = VerbatimMessages.of(turn, stored.lines_from(first)) or VerbatimMessages.cut_from(
+            parse(bytes(stored.data), stored.path), turn, first
+        )
     lines = verbatim.lines if verbatim else emit_messages(turn, ITEM_COLUMN)
     now = emit_time(datetime.now().astimezone())
     text = (

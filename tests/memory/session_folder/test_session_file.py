@@ -6,24 +6,31 @@ import codecs
 import errno
 import os
 import random
+import tempfile
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, Usage
 from aloop.memory.codec.emitter import emit_messages
-from aloop.memory.codec.serialization import dump_session, load_session
+from aloop.memory.codec.serialization import ParsedDocument, dump_session, load_session, parse
+from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
 from aloop.memory.session_folder import session_file
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
+from tests.memory import examples
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import FaultyPort
 from tests.memory.handwritten import write_by_hand
 
+EVEN_LATER = LATER + timedelta(minutes=1)
 FIRST = (user("Hi"), answer("Hello"))
 
 
@@ -336,3 +343,37 @@ def test_system_message_in_an_unterminated_last_block_is_replaced(fs: FaultyPort
     path.write_text(f"id: {ID}\nsystem_messages:\n  - content: >\n      Be\n      kind.")
     grown = add(SessionFile.read(fs, path), user("Hi"), system="Be\nbrave.\n")
     assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)
+
+
+@given(data=st.data(), talk=st.lists(examples.messages, min_size=2, max_size=6))
+@settings(max_examples=60)
+def test_messages_removed_at_the_end_leave_the_same_file_without_parsing(
+    data: st.DataObject, talk: list[LLMMessage]
+) -> None:
+    """The removal from a canonical text equals that from any other text."""
+    kept = data.draw(st.integers(1, len(talk) - 1))
+    texts: list[bytes] = []
+    parsed: list[Path] = []
+    for is_canonical in (True, False):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            path = Path(folder) / "session.yaml"
+            stored = SessionFile.create(SYSTEM, path, replace(session(*talk[:kept]), title="Kept"))
+            add(stored, *talk[kept:])
+            stored.is_canonical = stored.is_canonical and is_canonical
+            assert (stored.lines_from(kept) is None) is not is_canonical
+
+            def count_and_parse(raw: bytes, name: Path) -> ParsedDocument:
+                parsed.append(name)
+                return parse(raw, name)
+
+            patch.setattr(session_file, "parse", count_and_parse)
+            shorter = replace(stored.session, updated_at=EVEN_LATER, messages=stored.session.messages[:kept])
+            parsed.clear()
+            stored.save(shorter, ())
+            assert bool(parsed) is not is_canonical
+            assert bytes(stored.data) == path.read_bytes()
+            # The insertion points are still right.
+            add(stored, user("Next"))
+            texts.append(path.read_bytes())
+            assert on_disk(path).messages == (*shorter.messages, user("Next"))
+    assert texts[0] == texts[1]
