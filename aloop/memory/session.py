@@ -151,9 +151,9 @@ def normal_title(title: str) -> str:
     return line
 
 
-def is_in_future(moment: datetime) -> bool:
+def is_in_future(moment: datetime, now: datetime | None = None) -> bool:
     """Return True if a time is later than now, beyond normal clock differences."""
-    return moment > datetime.now().astimezone() + _TOLERANCE
+    return moment > (now or datetime.now().astimezone()) + _TOLERANCE
 
 
 def require_prefix_length(prefix: str) -> None:
