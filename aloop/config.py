@@ -142,9 +142,9 @@ MAX_SESSION_MB = 256
 
 
 def max_session_size(env: Mapping[str, str] | None = None) -> int:
-    """Return the size in bytes above which a session file is not read; raises UsageError.
+    """Return the size in bytes of the largest session file that is read.
 
-    Reading takes up to nine times as much memory.
+    Raises UsageError. Reading takes up to nine times as much memory.
     """
     text = (os.environ if env is None else env).get("ALOOP_MAX_SESSION_MB") or str(MAX_SESSION_MB)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):

@@ -107,9 +107,10 @@ async def require_trusted(context: Context, session: Session) -> None:
 def remember_work(
     agent: ReActAgent, trust: TrustFile, on_error: Callable[[str], None], on_notice: Callable[[str], None]
 ) -> None:
-    """Trust the agent's session and system message, and make a new sessions folder private.
+    """Trust the agent's session and system message.
 
-    Failures are passed to ``on_error``. Call it before the session is saved, so that it is still known after a crash.
+    A sessions folder that was not used before is made private. Failures are passed to ``on_error``. Call it before the
+    session is saved, so that it is still known after a crash.
     """
     folder = agent.memory.sessions_dir
     try:

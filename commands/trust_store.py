@@ -39,7 +39,7 @@ class TrustFile:
         return self.wrote(session_id) or _line(_ACCEPTED, session_id) in self._entries()
 
     def knows_folder(self, folder: Path) -> bool:
-        """Return True for a sessions folder in use, and for an accepted session of another user."""
+        """Return True for a sessions folder in use, or a folder that was accepted."""
         return _folder(folder) in self._entries()
 
     def knows_text(self, text: str) -> bool:

@@ -24,7 +24,7 @@ THIRD = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
 def trust(*session_ids: str) -> None:
-    """Mark sessions as written by the user, and the system message of ``save`` as trusted."""
+    """Trust sessions as written by the user, and the system message of ``save``."""
     TrustFile.of_user().remember(written=session_ids, texts=["Be brief."])
 
 

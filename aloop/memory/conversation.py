@@ -220,7 +220,7 @@ class Changes:
 
 
 def common_ends(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> tuple[int, int]:
-    """Return how many messages are equal at the start, and how many of the others at the end."""
+    """Return the numbers of equal messages at the start, and then at the end."""
     shorter = min(len(before), len(after))
     start = next((place for place in range(shorter) if before[place] != after[place]), shorter)
     rest = shorter - start

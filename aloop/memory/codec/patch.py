@@ -135,7 +135,7 @@ class VerbatimMessages:
 
     @classmethod
     def of(cls, messages: tuple[LLMMessage, ...], lines: str | None) -> VerbatimMessages | None:
-        """Return the messages with ``lines`` as aloop indents them, or None if the lines differ."""
+        """Return the messages with canonical ``lines``, or None if the lines differ."""
         verbatim = cls(messages, lines, ITEM_COLUMN) if lines else None
         return verbatim if verbatim and verbatim._matches(verbatim.lines) else None
 

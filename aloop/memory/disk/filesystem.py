@@ -39,7 +39,7 @@ def _close_quietly(descriptor: int) -> None:
 
 
 class FileTooLarge(OSError):
-    """A file is larger than ``max_session_size``, so that reading it could use up the memory."""
+    """The file is larger than ``max_session_size``."""
 
 
 def _require_size(size: int) -> None:

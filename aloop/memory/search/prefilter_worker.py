@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _may_contain(matcher: Matcher, path: str, largest: int) -> bool:
-    """Match one file; True if it cannot be read, is too large, or grows while it is read."""
+    """Match one file; True if it is unreadable, too large or growing."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:

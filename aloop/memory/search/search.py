@@ -163,7 +163,7 @@ def said_in(message: LLMMessage) -> str:
 
 
 def _without_escapes(arguments: str) -> str:
-    """Return the keys and values of JSON arguments as /history shows them, if they have escapes."""
+    """Return the keys and values of JSON arguments that contain escapes."""
     if "\\" not in arguments:
         return arguments
     try:

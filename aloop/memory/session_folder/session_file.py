@@ -347,9 +347,9 @@ class SessionFile:
         return beside
 
     def lines_from(self, first: int) -> str | None:
-        """Return the lines of the messages from index ``first`` on, or None if the text is not canonical.
+        """Return the lines of the messages from index ``first`` on.
 
-        This does not parse the text before them.
+        This does not parse the text before them. None if the text is not canonical.
         """
         start = self._start_of(first)
         return None if start is None else self.data[start : len(self.data) - len(END_MARKER)].decode()
@@ -370,9 +370,9 @@ class SessionFile:
     def _plan_cut(
         self, session: Session, messages: Sequence[LLMMessage], system_changed: bool
     ) -> tuple[bytearray, list[Edit], InsertionPoints | None] | None:
-        """Return what ``_plan`` does if the last messages are only removed, as by /undo, else None.
+        """Return the plan if messages are only removed at the end, as by /undo.
 
-        It does not parse the text, which takes a minute in a large session.
+        Unlike ``_plan``, this does not parse the text, which takes a minute in a large session. None if more changes.
         """
         before, kept = self.session.messages, session.messages
         is_only_cut = (

@@ -258,7 +258,7 @@ class YamlBackend:
     def latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
         """Return the ID of the session written last, or None; see ``SessionLibrary``.
 
-        One dated in the future is returned only if there are no others.
+        Sessions dated in the future come last.
         """
         found = None
         for head in self._headers():
