@@ -77,9 +77,12 @@ async def resume_session(
     for sentence in await memory.library.recover():
         if memory.on_notice is not None:
             memory.on_notice(sentence)
-    found = wanted or await memory.library.find_latest(trust.wrote)
+    # Only if the user has none here, one from elsewhere: ``admit`` asks about it.
+    found = wanted or await memory.library.find_latest(trust.wrote) or await memory.library.find_latest()
     if found is None:
-        raise SessionError(await _nothing_to_resume(memory))
+        raise SessionError(
+            f"Found no session to resume in {memory.sessions_dir}. Run aloop without --resume to start one."
+        )
     try:
         session = await memory.resume(found, admit=admit)
     except SessionBusy as error:
@@ -95,15 +98,6 @@ async def resume_session(
     if system is not None:
         memory.set_system_message(system)
     return session
-
-
-async def _nothing_to_resume(memory: MemoryManager) -> str:
-    if await memory.library.find_latest() is None:
-        return f"Found no session to resume in {memory.sessions_dir}. Run aloop without --resume to start one."
-    return (
-        f"No session in {memory.sessions_dir} was written by your aloop. "
-        "To resume one from elsewhere, add its ID: aloop --resume ID. Run aloop sessions list to see the IDs."
-    )
 
 
 async def recover(context: Context) -> bool:

@@ -201,7 +201,7 @@ async def test_resumed_session_is_shown_before_the_first_prompt(stage: SetStage,
 async def test_untrusted_session_is_resumed_only_after_a_yes(stage: SetStage, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
-    async with stage(resume=FIRST) as shell:
+    async with stage(resume="") as shell:
         await shell.see("Resume it? [y/N]")
         assert "It is" not in shell.terminal.scrollback
         shell.type("n\r")
@@ -217,7 +217,7 @@ async def test_untrusted_session_is_resumed_only_after_a_yes(stage: SetStage, se
 async def test_line_typed_before_the_trust_question_waits_for_its_answer(stage: SetStage, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
-    async with stage(answer("Hello."), resume=FIRST) as shell:
+    async with stage(answer("Hello."), resume="") as shell:
         shell.type("Hi\r")
         await shell.see("Resume it? [y/N]")
         await shell.see("y yes · n no")
