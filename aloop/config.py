@@ -303,6 +303,20 @@ def sessions_dir(env: Mapping[str, str] | None = None) -> Path | None:
     return Path(path).expanduser() if path else None
 
 
+MAX_SESSION_MB = 256
+
+
+def max_session_size(env: Mapping[str, str] | None = None) -> int:
+    """Return the size in bytes of the largest session file that is read.
+
+    Raises UsageError. Reading takes up to nine times as much memory.
+    """
+    text = (os.environ if env is None else env).get("ALOOP_MAX_SESSION_MB") or str(MAX_SESSION_MB)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise UsageError(f"ALOOP_MAX_SESSION_MB must be a number of megabytes, not {text!r}.")
+    return int(text) * 1_000_000
+
+
 def _data_dir(env: Mapping[str, str], home: Path) -> Path:
     """Return the folder of large files that can be downloaded again."""
     if path := env.get("ALOOP_DATA_DIR"):

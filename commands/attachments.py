@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,11 +33,14 @@ MOST_MESSAGE_BYTES = 300_000
 
 _LONGEST_NAME = 40  # characters of a command in a one-line summary
 _NAMED: dict[Kind, str] = {"file": "path", "output": "command"}
-_BLOCK = re.compile(
+# The tags of a block. The text between them is not part of a pattern, because a search for blocks without an end tag
+# would take quadratic time.
+_START = re.compile(
     r'\n\n<(?P<tag>(?P<kind>file|output)(?:-\d+)?) (?:path|command)=(?P<name>"(?:[^"\\\n]|\\.)*")'
-    r'(?: note=(?P<note>"(?:[^"\\\n]|\\.)*"))?>\n(?P<text>(?:.*?\n)?)</(?P=tag)>(?=\n|\Z)',
+    r'(?: note=(?P<note>"(?:[^"\\\n]|\\.)*"))?>(?=\n)',
     re.DOTALL,
 )
+_END = re.compile(r"^</((?:file|output)(?:-\d+)?)>$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,57 @@ def with_attachments(typed: str, attachments: Sequence[Attachment]) -> str:
 
 def split_attachments(content: str) -> tuple[str, list[Attachment]]:
     """Return the typed text of a message, and the attachments at its end."""
-    start = 0
-    while found := _BLOCK.search(content, start):
-        if (attachments := _read_to_end(content, found.start())) is not None:
-            return content[: found.start()], attachments
-        start = found.start() + 1
-    return content, []
+    blocks = {block.start: block for block in _find_blocks(content)}
+    end = len(content.rstrip())
+    # The blocks from which on there is nothing but blocks up to the end. They can overlap.
+    complete: list[int] = []
+    for block in reversed(blocks.values()):
+        if block.end >= end or (block.end in blocks and blocks[block.end].is_complete):
+            block.is_complete = True
+            complete.append(block.start)
+    if not complete:
+        return content, []
+    first = place = complete[-1]
+    attachments = []
+    while place in blocks:
+        attachments.append(blocks[place].read(content))
+        place = blocks[place].end
+    return content[:first], attachments
+
+
+@dataclass(slots=True)
+class _Block:
+    """The start and end tag of an attachment in a message."""
+
+    opening: re.Match[str]
+    closing: re.Match[str]
+    is_complete: bool = False
+
+    @property
+    def start(self) -> int:
+        return self.opening.start()
+
+    @property
+    def end(self) -> int:
+        return self.closing.end()
+
+    def read(self, content: str) -> Attachment:
+        kind: Kind = "file" if self.opening["kind"] == "file" else "output"
+        name, note = _unquoted(self.opening["name"]), _unquoted(self.opening["note"] or '""')
+        text = content[self.opening.end() + 1 : self.closing.start()]
+        return Attachment(kind, name, text.removesuffix("\n"), note)
+
+
+def _find_blocks(content: str) -> Iterator[_Block]:
+    """Yield each start tag with the first end tag of its name after it."""
+    closings: dict[str, list[re.Match[str]]] = {}
+    for closing in _END.finditer(content):
+        closings.setdefault(closing[1], []).append(closing)
+    for opening in _START.finditer(content):
+        later = closings.get(opening["tag"], [])
+        number = bisect_left(later, opening.end() + 1, key=re.Match.start)
+        if number < len(later):
+            yield _Block(opening, later[number])
 
 
 def folded(content: str) -> str:
@@ -95,17 +144,6 @@ def _format(attachment: Attachment) -> str:
     note = f" note={_quoted(attachment.note)}" if attachment.note else ""
     text = f"{attachment.text}\n" if attachment.text else ""
     return f"\n\n<{tag} {_NAMED[attachment.kind]}={_quoted(attachment.name)}{note}>\n{text}</{tag}>"
-
-
-def _read_to_end(content: str, start: int) -> list[Attachment] | None:
-    """Return the attachments from ``start`` to the end; None if other text follows."""
-    attachments = []
-    while found := _BLOCK.match(content, start):
-        kind: Kind = "file" if found["kind"] == "file" else "output"
-        name, note = _unquoted(found["name"]), _unquoted(found["note"] or '""')
-        attachments.append(Attachment(kind, name, found["text"].removesuffix("\n"), note))
-        start = found.end()
-    return None if content[start:].strip() else attachments
 
 
 def _quoted(text: str) -> str:

@@ -23,7 +23,7 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
     outermost coroutine of the turn's task, so it does not re-raise the cancellation.
     """
     before = context.memory.message_count
-    remember_work(context.agent, context.trust, context.view.error)
+    remember_work(context.agent, context.trust, context.view.error, context.view.info)
     try:
         attachments = [*await _mentioned(context, text if typed is None else typed), *context.pending_output.taken]
         for attachment in attachments:

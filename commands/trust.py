@@ -23,11 +23,12 @@ _SHOWN_LINES = 8
 class TrustConcern:
     """A warning to show before a session is resumed; ``asks`` requires a yes.
 
-    ``folder`` or ``text`` is trusted once the session has been resumed.
+    ``session_id``, ``folder`` or ``text`` is trusted once the session has been resumed.
     """
 
     notice: str
     asks: bool
+    session_id: str | None = None
     folder: Path | None = None
     text: str | None = None
 
@@ -35,19 +36,20 @@ class TrustConcern:
 def find_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> list[TrustConcern]:
     """Return the concerns about ``session``; empty for one of the user's own."""
     return [
-        *_folder_concerns(sessions_dir, trust),
+        *_session_concerns(session, sessions_dir, trust),
         *_owner_concerns(session, sessions_dir, trust),
         *_text_concerns(session, trust),
     ]
 
 
-def _folder_concerns(sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
-    if not trust.knows_folder(sessions_dir):
-        notice = f"You have not used the sessions in {sessions_dir} before."
+def _session_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
+    # By session, not by folder: a clone can contain sessions beside those that the user starts in it.
+    if not trust.knows_session(session.id):
+        notice = f"Session {session.id[:SHORT_ID]} in {sessions_dir} was not written by your aloop."
         yield TrustConcern(
             f"{notice}\nEverything in this session will be sent to the model, no matter who wrote it.",
             True,
-            folder=sessions_dir,
+            session_id=session.id,
         )
 
 
@@ -86,9 +88,12 @@ async def confirm_trust(context: Context, session: Session) -> None:
     for concern in concerns:
         if not await context.view.announce(concern.notice, "Resume it?" if concern.asks else ""):
             raise SessionDeclined(session.id)
-    folders = [concern.folder for concern in concerns if concern.folder is not None]
     try:
-        context.trust.remember(folders, [concern.text for concern in concerns if concern.text is not None])
+        context.trust.remember(
+            accepted=[concern.session_id for concern in concerns if concern.session_id is not None],
+            folders=[concern.folder for concern in concerns if concern.folder is not None],
+            texts=[concern.text for concern in concerns if concern.text is not None],
+        )
     except StorageError as error:
         context.view.error(str(error))
 
@@ -99,14 +104,21 @@ async def require_trusted(context: Context, session: Session) -> None:
         raise SessionDeclined(session.id)
 
 
-def remember_work(agent: ReActAgent, trust: TrustFile, on_error: Callable[[str], None]) -> None:
-    """Trust the agent's sessions folder and system message.
+def remember_work(
+    agent: ReActAgent, trust: TrustFile, on_error: Callable[[str], None], on_notice: Callable[[str], None]
+) -> None:
+    """Trust the agent's session and system message.
 
-    Failures are passed to ``on_error``. Call it before the first session is saved, so that after a crash the folder is
-    still known.
+    A sessions folder that was not used before is made private. Failures are passed to ``on_error``. Call it before the
+    session is saved, so that it is still known after a crash.
     """
+    folder = agent.memory.sessions_dir
     try:
-        trust.remember([agent.memory.sessions_dir], [agent.system_text])
+        if not trust.knows_folder(folder):
+            # Only once, because the user may want the folder to be shared.
+            for notice in agent.memory.library.make_private():
+                on_notice(notice)
+        trust.remember(written=[agent.memory.session_id], folders=[folder], texts=[agent.system_text])
     except StorageError as error:
         on_error(str(error))
 

@@ -1,7 +1,8 @@
-"""The folders and system messages that the user trusts.
+"""The sessions and system messages that the user trusts.
 
-They are kept in a private file in the user's state directory. Each line is a JSON list: the kind of entry, and a folder
-or the hash of a text. Two shells may append at the same time. Invalid lines are ignored.
+They are kept in a private file in the user's state directory, outside every project, so that no project can add to it.
+Each line is a JSON list: the kind of entry, and an ID, a folder or the hash of a text. Two shells may append at the
+same time. Invalid lines are ignored.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from pathlib import Path
 from aloop.config import state_dir
 from aloop.errors import StorageError
 
-_FOLDER, _SYSTEM = "folder", "system"
-Key = tuple[str, str]
+_FOLDER, _SYSTEM, _WRITTEN, _ACCEPTED = "folder", "system", "session", "accepted"
 
 
 class TrustFile:
@@ -23,46 +23,68 @@ class TrustFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: set[Key] | None = None
+        self._known: set[bytes] | None = None
+        self._is_torn = False
 
     @classmethod
     def of_user(cls) -> TrustFile:
         return cls(state_dir() / "aloop" / "trust")
 
+    def wrote(self, session_id: str) -> bool:
+        """Return True if this user's aloop has written the session."""
+        return _line(_WRITTEN, session_id) in self._entries()
+
+    def knows_session(self, session_id: str) -> bool:
+        """Return True if this user's aloop wrote the session, or the user accepted it."""
+        return self.wrote(session_id) or _line(_ACCEPTED, session_id) in self._entries()
+
     def knows_folder(self, folder: Path) -> bool:
+        """Return True for a sessions folder in use, or a folder that was accepted."""
         return _folder(folder) in self._entries()
 
     def knows_text(self, text: str) -> bool:
         """Return True if the user gave or accepted exactly this text."""
         return _text(text) in self._entries()
 
-    def remember(self, folders: Iterable[Path] = (), texts: Iterable[str] = ()) -> None:
+    def remember(
+        self,
+        *,
+        written: Iterable[str] = (),
+        accepted: Iterable[str] = (),
+        folders: Iterable[Path] = (),
+        texts: Iterable[str] = (),
+    ) -> None:
         """Add new entries; raise StorageError if the file cannot be written.
 
-        The entries then count for this run anyway, so the error is raised only once.
+        ``written`` and ``accepted`` are session IDs. The entries then count for this run anyway, so the error is raised
+        only once.
         """
         known = self._entries()
-        fresh = {*map(_folder, folders), *map(_text, texts)} - known
+        sessions = {_line(_WRITTEN, each) for each in written} | {_line(_ACCEPTED, each) for each in accepted}
+        fresh = {*sessions, *map(_folder, folders), *map(_text, texts)} - known
         known |= fresh
         if fresh:
-            self._append("".join(json.dumps(key) + "\n" for key in sorted(fresh)))
+            self._append(b"".join(line + b"\n" for line in sorted(fresh)))
 
-    def _entries(self) -> set[Key]:
+    def _entries(self) -> set[bytes]:
         if self._known is None:
             try:
-                lines = self._path.read_bytes().splitlines()
+                data = self._path.read_bytes()
             except OSError:
-                lines = []  # without a readable file, nothing is trusted
-            self._known = {key for key in map(_decode, lines) if key is not None}
+                data = b""  # without a readable file, nothing is trusted
+            # Compared as lines, because decoding those of 10,000 sessions would delay the first turn.
+            self._known = set(data.splitlines())
+            self._is_torn = bool(data) and not data.endswith(b"\n")
         return self._known
 
-    def _append(self, lines: str) -> None:
+    def _append(self, lines: bytes) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 # One call, so that entries from another shell come before or after it.
-                os.write(file, lines.encode())
+                os.write(file, b"\n" + lines if self._is_torn else lines)
+                self._is_torn = False
             finally:
                 os.close(file)
         except OSError as error:
@@ -70,22 +92,16 @@ class TrustFile:
             raise StorageError(f"{reason} You will be asked again.", self._path, error) from error
 
 
-def _folder(folder: Path) -> Key:
-    return _FOLDER, os.path.realpath(folder)
+def _folder(folder: Path) -> bytes:
+    return _line(_FOLDER, os.path.realpath(folder))
 
 
-def _text(text: str) -> Key:
+def _text(text: str) -> bytes:
     # Imported late for start-up time.
     import hashlib
 
-    return _SYSTEM, hashlib.sha256(text.encode(errors="replace")).hexdigest()
+    return _line(_SYSTEM, hashlib.sha256(text.encode(errors="replace")).hexdigest())
 
 
-def _decode(line: bytes) -> Key | None:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    if isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry):
-        return entry[0], entry[1]
-    return None
+def _line(kind: str, value: str) -> bytes:
+    return json.dumps([kind, value]).encode()

@@ -75,17 +75,22 @@ async def resume_session(
     keep_model: bool = False,
     system: str | None = None,
 ) -> Session:
-    """Load the session with the ID prefix ``wanted``, or the latest if it is empty.
+    """Load the session with the ID prefix ``wanted``, or the user's latest one.
 
     The agent then uses the session's own model unless ``keep_model`` is set, and its own system message unless
     ``system`` replaces it. Raises SessionError, and what ``admit`` raises.
     """
-    memory = agent.memory
+    # Imported here: the prompt is drawn without the commands.
+    from commands.builtin.model import follow
+    from commands.trust_store import TrustFile
+
+    memory, trust = agent.memory, TrustFile.of_user()
     # First recover: the wanted session, or the latest one, may be one that a crash interrupted.
     for sentence in await memory.library.recover():
         if memory.on_notice is not None:
             memory.on_notice(sentence)
-    found = wanted or await memory.library.find_latest()
+    # Only if the user has none here, one from elsewhere: ``admit`` asks about it.
+    found = wanted or await memory.library.find_latest(trust.wrote) or await memory.library.find_latest()
     if found is None:
         raise SessionError(
             f"There is no session to resume in {memory.sessions_dir}. Run `aloop` without --resume to start one."
@@ -99,11 +104,8 @@ async def resume_session(
         short = error.session_id[:SHORT_ID]
         raise SessionError(f"{error} Close it there, or start aloop and enter /resume {short} for a copy.") from error
     if not keep_model:
-        # Imported here: the prompt is drawn without the commands.
-        from commands.builtin.model import follow
-
         before = agent.llm
-        notice = await follow(agent, session)
+        notice = await follow(agent, session, trust)
         # If the model was switched, the toolbar shows it; only a failure to switch needs a line.
         if notice and agent.llm is before and memory.on_notice is not None:
             memory.on_notice(notice)

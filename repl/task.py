@@ -100,7 +100,7 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
             )
             for warning in session.warnings:
                 write_note(warning)
-        remember_work(agent, trust, write_note)
+        remember_work(agent, trust, write_note, write_note)
         report.begin(agent)
         before = agent.memory.message_count
         try:

@@ -23,16 +23,16 @@ SECOND = "a1b2ffff-5678-40ab-8def-1234567890ab"
 THIRD = "0badcafe-5678-40ab-8def-1234567890ab"
 
 
-def trust(sessions_dir: Path) -> None:
-    """Mark the folder and the system message of ``save`` as trusted."""
-    TrustFile.of_user().remember([sessions_dir], ["Be brief."])
+def trust(*session_ids: str) -> None:
+    """Trust sessions as written by the user, and the system message of ``save``."""
+    TrustFile.of_user().remember(written=session_ids, texts=["Be brief."])
 
 
 def save(sessions_dir: Path, session_id: str, *, day: int = 1, says: str = "What is 2+2?") -> Path:
     """Write a session last changed on that day of January 2025; return its file."""
     folder = sessions_dir / f"2025-01-{day:02}_{session_id[:8]}"
     folder.mkdir(parents=True)
-    trust(sessions_dir)
+    trust(session_id)
     path = folder / "session.yaml"
     path.write_text(
         f"""\

@@ -293,6 +293,19 @@ def check_privacy(here: Environment) -> Verdict:
     return Verdict("ok", "only you have access to the folder")
 
 
+def check_git(here: Environment) -> Verdict:
+    """Check whether a git command could delete the sessions."""
+    for folder in here.folder.parents:
+        mark = folder / ".git"
+        # In a linked worktree it is a file that names a folder of the repository; a submodule has such a file too.
+        if mark.is_file() and "/worktrees/" in mark.read_text(errors="replace"):
+            text = f"the sessions are in a linked worktree, and git worktree remove {folder} deletes them"
+            return Verdict("warn", text, f"To keep them, {_ELSEWHERE}.")
+        if mark.exists():
+            return Verdict("ok", f"the sessions are in a repository: git clean -fdx in {folder} would delete them")
+    return Verdict("ok", "the sessions are not in a git repository")
+
+
 def check_writing(here: Environment) -> Verdict:
     folder, fs = here.nearest_folder, here.fs
     try:
@@ -351,6 +364,7 @@ CHECKS: dict[str, Check] = {
     "local": check_local_model,
     "sessions": check_sessions,
     "private": check_privacy,
+    "git": check_git,
     "writing": check_writing,
     "locks": check_locks,
     "disk": check_disk,

@@ -107,6 +107,11 @@ def is_local(name: str) -> bool:
     return name == LOCAL_MODEL or name.startswith(_PREFIX)
 
 
+def is_model_file(name: str) -> bool:
+    """Return True if ``name`` is that of a GGUF file chosen by its path."""
+    return name.startswith(_PREFIX) and _is_path(name.removeprefix(_PREFIX))
+
+
 def title_of(name: str) -> str:
     """Return a model's name for display; a local file is shortened to its stem."""
     if not name.startswith(_PREFIX):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Protocol
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk.filesystem import FileSystem
-from aloop.memory.session import Session, make_title, normal_title
+from aloop.memory.session import Session, is_in_future, make_title, normal_title
 
 
 def last_turn(messages: Sequence[LLMMessage]) -> int | None:
@@ -55,8 +56,6 @@ Change = Callable[[tuple[LLMMessage, ...]], Sequence[LLMMessage]]
 """Returns the new messages for the current ones; pure, because it is called again if the file changes."""
 
 _TICK = timedelta(milliseconds=1)
-# Later times could not be read back: converted to another time zone they exceed the maximum year.
-_LAST = datetime(9998, 12, 30, tzinfo=UTC)
 
 
 class ForkSource(Protocol):
@@ -176,11 +175,14 @@ class Conversation:
         self.saved_system = session.system_messages
 
     def snapshot(self, model: str | None) -> Session:
-        """Return the session to write, with an ``updated_at`` that always increases."""
-        messages = tuple(self.messages)
+        """Return the session to write, with an ``updated_at`` that increases.
+
+        A time in the future, from a wrong clock, is not kept: the session would be the latest one for good.
+        """
+        messages, now, before = tuple(self.messages), datetime.now().astimezone(), self.head.updated_at
         return replace(
             self.head,
-            updated_at=max(datetime.now().astimezone(), min(self.head.updated_at + _TICK, _LAST)),
+            updated_at=now if is_in_future(before) else max(now, before + _TICK),
             system_messages=tuple(self.system),
             messages=messages,
             title=self.title,
@@ -217,14 +219,32 @@ class Changes:
         return ", ".join(parts) or _NO_MESSAGES
 
 
+def common_ends(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> tuple[int, int]:
+    """Return the numbers of equal messages at the start, and then at the end."""
+    shorter = min(len(before), len(after))
+    start = next((place for place in range(shorter) if before[place] != after[place]), shorter)
+    rest = shorter - start
+    end = next((place for place in range(rest) if before[-1 - place] != after[-1 - place]), rest)
+    return start, end
+
+
+# Equal pairs beyond which the most frequent items are not used to align two sequences.
+_MAX_PAIRS = 1_000_000
+
+
+def align(old: Sequence[int], new: Sequence[int]) -> Sequence[tuple[str, int, int, int, int]]:
+    """Return the opcodes of ``difflib`` that turn ``old`` into ``new``.
+
+    They are minimal, unless so many items are equal that this would take quadratic time.
+    """
+    counts = Counter(new)
+    is_repetitive = sum(counts[item] for item in old) > _MAX_PAIRS
+    return SequenceMatcher(None, old, new, autojunk=is_repetitive).get_opcodes()
+
+
 def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Changes:
     """Count the edits that turn ``before`` into ``after``."""
-    start = 0
-    while start < min(len(before), len(after)) and before[start] == after[start]:
-        start += 1
-    end = 0
-    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
-        end += 1
+    start, end = common_ends(before, after)
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     if len(old) * len(new) > _MAX_ALIGNED * _MAX_ALIGNED:
         common = min(len(old), len(new))
@@ -232,7 +252,7 @@ def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) 
     edited = removed = added = 0
     names: dict[LLMMessage, int] = {}
     texts = [[names.setdefault(message, len(names)) for message in side] for side in (old, new)]
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes():
+    for kind, i1, i2, j1, j2 in align(texts[0], texts[1]):
         if kind == "equal":
             continue
         common = min(i2 - i1, j2 - j1)

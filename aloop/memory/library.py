@@ -77,9 +77,12 @@ class SessionLibrary:
         """
         return in_slices(self.backend.search(Query.parse(words)))
 
-    async def find_latest(self) -> str | None:
-        """Return the ID of the session written last, or None if there are none."""
-        return await self._run(YamlBackend.latest)
+    async def find_latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
+        """Return the ID of the session written last, or None if there are none.
+
+        With ``is_wanted``, only sessions count for whose ID it returns True.
+        """
+        return await self._run(lambda backend: backend.latest(is_wanted))
 
     async def find_by_prefix(self, prefix: str) -> str | None:
         """Return the full ID that starts with ``prefix`` (any case), or None."""
@@ -140,6 +143,13 @@ class SessionLibrary:
     async def purge(self, sessions: Sequence[TrashedSession]) -> None:
         """Permanently remove the given items of ``list_trash``."""
         await self._run(lambda backend: backend.purge(sessions))
+
+    def make_private(self) -> list[str]:
+        """Complete the mode and ``.gitignore`` of a ``.aloop`` folder made by others.
+
+        Returns a sentence for each change. It blocks for a moment; call it before the first session is saved there.
+        """
+        return self.backend.make_private()
 
     async def recover(self) -> list[str]:
         """Restore turns that were interrupted by a crash; return a sentence for each.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,12 +111,38 @@ class SaveReport:
 
 
 def make_title(messages: tuple[LLMMessage, ...]) -> str:
-    """Return the first non-blank user line, shortened to TITLE_LENGTH."""
+    """Return the first user line with a word in it, shortened to TITLE_LENGTH.
+
+    If the first user message has no such line, its first line that is not blank.
+    """
     for message in messages:
         if message.role == "user" and not message.summary and message.content and message.content.strip():
-            line = " ".join(message.content.strip().splitlines()[0].split())
-            return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+            lines = [_visible(line) for line in message.content.strip()[:_TITLE_SEARCHED].splitlines()]
+            line = next(filter(_has_word, lines), None) or next(filter(None, lines), "")
+            if line:
+                return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
     return ""
+
+
+_TITLE_SEARCHED = 10_000
+"""Characters of a message in which a title is looked for."""
+_FENCES = ("```", "~~~")
+
+
+def _visible(line: str) -> str:
+    """Return a line without invisible characters and repeated spaces."""
+    if not line.isascii():
+        # The joiners of emoji and scripts are kept.
+        line = "".join(each for each in line if each in _JOINERS or unicodedata.category(each) != "Cf")
+    return " ".join(line.split())
+
+
+_JOINERS = "\u200c\u200d"
+
+
+def _has_word(line: str) -> bool:
+    """Return False for a code fence, and for a line of brackets or a rule."""
+    return not line.startswith(_FENCES) and any(each.isalnum() for each in line)
 
 
 def normal_title(title: str) -> str:
@@ -128,9 +155,9 @@ def normal_title(title: str) -> str:
     return line
 
 
-def is_in_future(moment: datetime) -> bool:
+def is_in_future(moment: datetime, now: datetime | None = None) -> bool:
     """Return True if a time is later than now, beyond normal clock differences."""
-    return moment > datetime.now().astimezone() + _TOLERANCE
+    return moment > (now or datetime.now().astimezone()) + _TOLERANCE
 
 
 def require_prefix_length(prefix: str) -> None:

@@ -8,7 +8,6 @@ import stat
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -89,6 +88,7 @@ class SessionWriter:
             self.file.require_known_version()
         session = conversation.snapshot(None)
         base = len(conversation.messages)
+        removed = self.backend.missing_project()
         try:
             _retry_missing_folder(lambda: self._start_journal(session, base))
         except OSError as error:
@@ -96,6 +96,9 @@ class SessionWriter:
                 raise explain_error(error, "continue the session", self.file.path.parent) from error
             reason = explain_error(error, "write the turn's journal", self.backend.sessions_dir)
             notices.append(f"{reason} If aloop crashes during this turn, the turn is lost.")
+        else:
+            if removed:
+                notices.append(f"{removed} had been removed. aloop created it again for the session.")
         return [*notices, *new_limits()]
 
     def _start_journal(self, session: Session, base: int) -> None:
@@ -360,7 +363,7 @@ def _describe_reload(conversation: Conversation, old: SessionFile, fresh: Sessio
     changes = describe_changes(conversation.messages[: conversation.saved], fresh.session.messages)
     notice = f"Edited: {changes.for_author()}." if own else f"{FILE_NAME} changed on disk: {changes}; reloaded."
     if changes.removed:
-        copy = old.path.with_name(f"session.before-{time_mark(datetime.now().astimezone())}.yaml")
+        copy = old.path.with_name(f"session.before-{time_mark()}.yaml")
         old.copy_to(copy)
         notice += f" The previous version is kept as {copy.name}."
     return notice

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError, UsageError
-from aloop.local_model.models import full_name, title_of
+from aloop.local_model.models import full_name, is_model_file, title_of
 from aloop.text import quantity
 from commands.model_browser import ModelBrowser
 from commands.pages import ModelList
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.memory import Session
     from commands.context import Context
+    from commands.trust_store import TrustFile
 
 _ROW_DIGITS = 3
 
@@ -87,15 +88,23 @@ async def switch(agent: ReActAgent, name: str) -> None:
     await before.aclose()
 
 
-async def follow(agent: ReActAgent, session: Session) -> str | None:
+async def follow(agent: ReActAgent, session: Session, trust: TrustFile) -> str | None:
     """Switch to the last model of ``session``.
 
     Returns a message, or None if nothing changes. If that model is unavailable here, for example without its key or
-    file, the current one stays and the message gives the reason. It also stays for sessions of the offline demo.
+    file, the current one stays and the message gives the reason. It also stays for sessions of the offline demo, and
+    for those from elsewhere that name a model file.
     """
     wanted = session.model
     if not wanted or wanted in (agent.llm.model, OFFLINE_MODEL):
         return None
+    if is_model_file(wanted) and not trust.wrote(session.id):
+        # The file may be part of a clone, and loading it runs native code on it.
+        current = title_of(agent.llm.model)
+        return (
+            f"This session was not written by your aloop, so its model file {wanted} was not loaded. The model is "
+            f"{current} instead. /model changes it."
+        )
     try:
         await switch(agent, wanted)
     except LLMError as error:

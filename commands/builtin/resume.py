@@ -52,7 +52,7 @@ async def _open(context: Context, wanted: str, hit: Hit | None = None) -> None:
             context.view.info(_NOTHING_CHANGED)
         return
     await report_resumed(context, session, hit)
-    if not context.keeps_model and (notice := await follow(context.agent, session)):
+    if not context.keeps_model and (notice := await follow(context.agent, session, context.trust)):
         context.view.info(notice)
 
 

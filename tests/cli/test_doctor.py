@@ -18,7 +18,7 @@ from tests.local_model.installation import install_fake
 from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 
-FOLDER_TOPICS = ("sessions", "private", "writing", "locks", "disk")
+FOLDER_TOPICS = ("sessions", "private", "git", "writing", "locks", "disk")
 OTHER_TOPICS = [topic for topic in CHECKS if topic not in (*FOLDER_TOPICS, "local")]
 
 GOOD = Environment(
@@ -68,6 +68,25 @@ def test_check_reports_a_problem_with_advice(check: Check, here: Environment, le
     verdict = check(here)
     assert verdict.level == level
     assert expected in f"{verdict.text} {verdict.advice}"
+
+
+@pytest.mark.parametrize(
+    ("mark", "level", "expected"),
+    [
+        ("gitdir: /repository/.git/worktrees/work", "warn", "git worktree remove {} deletes them"),
+        ("gitdir: ../.git/modules/work", "ok", "git clean -fdx in {} would delete them"),
+        ("folder", "ok", "git clean -fdx in {} would delete them"),
+    ],
+)
+def test_git_check_names_the_command_that_deletes_sessions(
+    tmp_path: Path, mark: str, level: str, expected: str
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / ".git").mkdir() if mark == "folder" else (work / ".git").write_text(mark)
+    verdict = doctor.check_git(replace(GOOD, given=work / ".aloop" / "sessions"))
+    assert verdict.level == level
+    assert expected.format(work) in verdict.text
 
 
 def test_verdicts_reveal_neither_the_api_key_nor_its_length() -> None:

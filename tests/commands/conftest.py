@@ -171,10 +171,10 @@ def no_server_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def store(sessions_dir: Path, *questions: str) -> str:
     """Save a session with an answer to each of ``questions`` and return its ID."""
-    trust(sessions_dir)
     memory = MemoryManager(sessions_dir=sessions_dir)
     for question in questions:
         await memory.add_message(LLMMessage("user", question))
         await memory.add_message(LLMMessage("assistant", f"answer to {question}"))
     await memory.save_memory()
+    trust(memory.session_id)
     return memory.session_id

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from commands.attachments import Attachment, folded, split_attachments, with_attachments
@@ -51,3 +53,24 @@ def test_folded_message_has_a_line_for_each_attachment() -> None:
         "Why?\n[attached a (1 line)]\n[attached the output of make (1,201 lines; exit code 2)]"
     )
     assert folded("Why?") == "Why?"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '\n\n<file path="a">\n</file>' * 10_000 + "\n\nand this",
+        '\n\n<file path="a">\n' * 10_000,
+        '\n\n<file path="a">\n' * 10_000 + "</file>\n\nand this",
+        '\n\n<file path="a" note="' + "\\" * 100_001,
+    ],
+    ids=["text after many blocks", "no end tags", "one end tag", "unclosed quote"],
+)
+def test_hostile_content_is_split_in_linear_time(content: str) -> None:
+    began = time.process_time()
+    assert split_attachments(content) == (content, [])
+    assert time.process_time() - began < 2
+
+
+def test_adjacent_empty_attachments_are_separate() -> None:
+    empty = [Attachment("file", "a", ""), Attachment("file", "b", "")]
+    assert split_attachments(with_attachments("Look", empty)) == ("Look", empty)

@@ -17,7 +17,7 @@ from tests.saved_sessions import FIRST, save
 
 @pytest.fixture
 def from_elsewhere(sessions_dir: Path) -> Path:
-    """Return a session in a folder that is not trusted."""
+    """Return a session that the user did not write."""
     path = save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
     return path
@@ -33,6 +33,28 @@ async def test_own_session_is_resumed_without_a_warning(bench: SetUp, sessions_d
     assert again.view.of("announce") == []
 
 
+async def test_sessions_folder_of_a_clone_is_made_private_once(bench: SetUp, sessions_dir: Path) -> None:
+    sessions_dir.mkdir(parents=True)
+    sessions_dir.parent.chmod(0o755)
+    stage = bench(answer("Hello."), answer("Again."))
+    await dispatch("Hi", stage.context)
+    ignore = sessions_dir.parent / ".gitignore"
+    assert f"Added {ignore}, so that git ignores your sessions. Delete it to commit them." in stage.view.of("info")
+    ignore.unlink()
+    await dispatch("Hi again", stage.context)
+    assert not ignore.exists(), "the user's choice was undone"
+
+
+@pytest.mark.usefixtures("from_elsewhere")
+async def test_session_from_elsewhere_is_announced_beside_own_sessions(bench: SetUp) -> None:
+    """A clone can contain sessions beside those that the user starts in it."""
+    stage = bench(answer("Hello."))
+    await dispatch("Hi", stage.context)
+    again = bench()
+    await dispatch("/resume a1b2", again.context)
+    assert "was not written by your aloop" in str(again.view.of("announce")[0])
+
+
 async def test_own_system_message_causes_no_warning(bench: SetUp) -> None:
     stage = bench(answer("Hello."))
     await dispatch("/system Speak like a pirate.", stage.context)
@@ -43,11 +65,11 @@ async def test_own_system_message_causes_no_warning(bench: SetUp) -> None:
 
 
 @pytest.mark.usefixtures("from_elsewhere")
-async def test_unknown_folder_and_system_message_are_announced_once(bench: SetUp, sessions_dir: Path) -> None:
+async def test_unknown_session_and_system_message_are_announced_once(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench()
     await dispatch("/resume a1b2", stage.context)
-    folder, system = map(str, stage.view.of("announce"))
-    assert folder.startswith(f"You have not used the sessions in {sessions_dir} before.\n")
+    origin, system = map(str, stage.view.of("announce"))
+    assert origin.startswith(f"Session a1b2c3d4 in {sessions_dir} was not written by your aloop.\n")
     assert system.endswith(" nor one that you wrote:\n│ Be brief.")
     assert stage.memory.session_id == FIRST
     assert [kind for kind, _ in stage.view.shown].index("announce") < [kind for kind, _ in stage.view.shown].index(

@@ -1,4 +1,4 @@
-"""The private file of trusted folders and system messages."""
+"""The private file of trusted sessions and system messages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from commands.trust_store import TrustFile
 
 
 def test_remembered_entries_are_known_in_the_next_run(tmp_path: Path) -> None:
-    TrustFile(tmp_path / "state" / "trust").remember([Path("a")], ["Be brief."])
+    ids = ["a1b2c3d4", "a1b2ffff"]
+    TrustFile(tmp_path / "state" / "trust").remember(
+        written=ids[:1], accepted=ids[1:], folders=[Path("a")], texts=["Be brief."]
+    )
     again = TrustFile(tmp_path / "state" / "trust")
+    assert [again.wrote(each) for each in (*ids, "0badcafe")] == [True, False, False]
+    assert [again.knows_session(each) for each in (*ids, "0badcafe")] == [True, True, False]
     assert again.knows_folder(Path.cwd() / "a")
     assert again.knows_text("Be brief.")
     assert not again.knows_folder(Path.cwd() / "b")
@@ -23,7 +28,7 @@ def test_remembered_entries_are_known_in_the_next_run(tmp_path: Path) -> None:
 def test_trust_file_is_private_contains_no_text_and_has_no_duplicates(tmp_path: Path) -> None:
     path = tmp_path / "trust"
     for _ in range(3):
-        TrustFile(path).remember([tmp_path], ["a secret"])
+        TrustFile(path).remember(folders=[tmp_path], texts=["a secret"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(path.read_text().splitlines()) == 2
     assert "secret" not in path.read_text()
@@ -32,7 +37,7 @@ def test_trust_file_is_private_contains_no_text_and_has_no_duplicates(tmp_path: 
 def test_trust_file_is_in_the_users_state_directory(
     monkeypatch: pytest.MonkeyPatch, private_home: Path, tmp_path: Path
 ) -> None:
-    TrustFile.of_user().remember([tmp_path])
+    TrustFile.of_user().remember(folders=[tmp_path])
     assert (private_home / ".local/state/aloop/trust").is_file()
     # A relative path would be inside the project.
     monkeypatch.setenv("XDG_STATE_HOME", "state")
@@ -45,14 +50,21 @@ def test_invalid_lines_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "trust"
     path.write_bytes(b'\xff\n["folder"]\n{"folder": 1}\n["folder", 7]\n')
     trust = TrustFile(path)
-    trust.remember([tmp_path])
+    trust.remember(folders=[tmp_path])
     assert TrustFile(path).knows_folder(tmp_path)
+
+
+def test_entry_after_a_torn_line_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "trust"
+    path.write_bytes(b'["session", "a1b2')
+    TrustFile(path).remember(written=["0badcafe"])
+    assert TrustFile(path).wrote("0badcafe")
 
 
 def test_failure_to_save_is_raised_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     trust = TrustFile(tmp_path / "file" / "trust")
     with pytest.raises(StorageError, match="You will be asked again"):
-        trust.remember([tmp_path])
-    trust.remember([tmp_path])
+        trust.remember(folders=[tmp_path])
+    trust.remember(folders=[tmp_path])
     assert trust.knows_folder(tmp_path)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.conversation import Changes, all_sent, describe_changes, expand_to_tool_calls, last_turn, marked
+from aloop.memory.conversation import (
+    Changes,
+    align,
+    all_sent,
+    describe_changes,
+    expand_to_tool_calls,
+    last_turn,
+    marked,
+)
 from tests.memory.examples import answer, call, result, user
 
 SUMMARY = LLMMessage("user", "So far.", summary=True)
@@ -79,3 +89,13 @@ def test_for_author_describes_messages_and_other_text() -> None:
 def test_thousand_changed_messages_are_counted_without_alignment() -> None:
     before, after = messages(*map(str, range(1000))), messages(*(f"x{number}" for number in range(900)))
     assert describe_changes(before, after) == Changes(edited=900, removed=100)
+
+
+def test_alignment_of_many_equal_items_is_fast_and_complete() -> None:
+    old, new = [1, *[0] * 10_000, 2], [3, *[0] * 5_000, 4, *[0] * 5_000, 5]
+    began = time.process_time()
+    result: list[int] = []
+    for kind, first, end, start, stop in align(old, new):
+        result += old[first:end] if kind == "equal" else new[start:stop]
+    assert result == new
+    assert time.process_time() - began < 2

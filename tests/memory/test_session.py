@@ -1,12 +1,14 @@
-"""Counts over a session."""
+"""Titles of sessions, and counts over them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager, SessionLibrary
-from aloop.memory.session import UNKNOWN_MODEL
+from aloop.memory.session import UNKNOWN_MODEL, make_title
 
 
 async def test_usage_is_counted_per_model_and_in_total(sessions_dir: Path) -> None:
@@ -33,3 +35,22 @@ async def test_usage_is_counted_per_model_and_in_total(sessions_dir: Path) -> No
 def test_cached_share_is_relative_to_all_sent_tokens() -> None:
     assert Usage(10, 5, 10, 20).cached_share == 0.5
     assert Usage().cached_share == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        ("```python\nprint(1)\n```", "print(1)"),
+        ("~~~\n{\n  [\n---\nWhy does this fail?", "Why does this fail?"),
+        ("\ufeff\u200bHello\u2060 world", "Hello world"),
+        ("\u202eabc", "abc"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("???", "???"),
+        ("---\n***", "---"),
+        ("日本", "日本"),
+        ("\u200b", ""),
+        (" " * 100_000 + "x" + "\n" * 100_000, "x"),
+    ],
+)
+def test_title_is_the_first_line_with_a_word(content: str, title: str) -> None:
+    assert make_title((LLMMessage("user", content),)) == title

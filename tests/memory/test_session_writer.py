@@ -187,6 +187,18 @@ async def test_removed_folder_is_created_again(memory: MemoryManager) -> None:
     assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
 
 
+async def test_removed_project_is_created_again_with_a_notice(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    memory = MemoryManager(sessions_dir=project / ".aloop" / "sessions")
+    notices: list[str] = []
+    memory.on_notice = notices.append
+    project.rmdir()
+    await take_turn(memory, "Hello", "Hi")
+    assert notices == [f"{project} had been removed. aloop created it again for the session."]
+    assert file_of(memory).exists()
+
+
 async def test_new_folder_removed_by_other_processes_is_created_again(
     sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

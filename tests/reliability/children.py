@@ -74,7 +74,7 @@ class Child:
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
         self._events, theirs = multiprocessing.Pipe(duplex=False)
-        self.pid = _fork_server().start(pickle.dumps((work, arguments)), theirs.fileno())
+        self.pid = _fork_server().start(pickle.dumps((os.environ["HOME"], work, arguments)), theirs.fileno())
         self._has_ended = False
         theirs.close()
 

@@ -1,7 +1,7 @@
 """A fork server with all modules loaded, so that short-lived children are cheap.
 
-Its standard input is a socket. A request is a pickled function with its arguments, sent with the descriptor on which
-the child reports. A reply is a process ID with STARTED or an exit status.
+Its standard input is a socket. A request is a home folder and a pickled function with its arguments, sent with the
+descriptor on which the child reports. A reply is a process ID with STARTED or an exit status.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def serve(control: socket.socket) -> None:
 def _run_child(request: bytes, connection: Connection) -> None:
     code = 1
     try:
-        work, arguments = pickle.loads(request)
+        # The forking process keeps the home of the first test, and journals are proved by a key in it.
+        os.environ["HOME"], work, arguments = pickle.loads(request)
         work(*arguments, connection.send)
         code = 0
     except BaseException:  # noqa: BLE001 - no caller in this child could report it

@@ -16,9 +16,12 @@ from aloop.errors import MissingCredentials, SessionError, SessionNotFound
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
+from commands.builtin.model import follow
+from commands.trust_store import TrustFile
 from repl.engine import Engine, build_agent, resume_session
 from repl.options import ShellOptions
 from tests.commands.conftest import RecordingView, store
+from tests.saved_sessions import FIRST, THIRD, save, trust
 from tests.stub import StubServer
 from tests.stub.parts import Text, ToolUse
 
@@ -62,6 +65,33 @@ async def test_empty_id_resumes_the_latest_session(sessions_dir: Path) -> None:
     assert agent.memory.message_count == 2
 
 
+async def test_latest_session_is_one_of_the_users_own(sessions_dir: Path) -> None:
+    """A clone can bring a session dated after all of the user's own."""
+    own = await store(sessions_dir, "one")
+    planted = sessions_dir / "2099-01-01_0badcafe" / "session.yaml"
+    planted.parent.mkdir()
+    planted.write_text(f'id: {THIRD}\nupdated_at: "2099-01-01T00:00:00Z"\nmessages: []\n')
+    assert (await MemoryManager.list_sessions(sessions_dir=sessions_dir))[0].id == THIRD
+    agent = build_agent(options("offline", sessions_dir))
+    assert (await resume_session(agent, "")).id == own
+
+
+async def test_local_model_named_by_a_session_from_elsewhere_is_not_loaded(sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    path.write_text(path.read_text().replace("system_messages:", "model: local:/clone/model.gguf\nsystem_messages:"))
+    agent = build_agent(options("offline", sessions_dir))
+    session = await resume_session(agent, FIRST, keep_model=True)
+    stranger = TrustFile(sessions_dir / "trust")
+    notice = await follow(agent, session, stranger)
+    assert notice
+    assert "its model file local:/clone/model.gguf was not loaded" in notice
+    assert agent.llm.model == "offline"
+    stranger.remember(accepted=[FIRST])
+    assert await follow(agent, session, stranger) == notice
+    stranger.remember(written=[FIRST])
+    assert "its model file local:/clone/model.gguf was not loaded" not in (await follow(agent, session, stranger) or "")
+
+
 async def test_missing_session_error_names_the_folder(sessions_dir: Path) -> None:
     agent = build_agent(options("offline", sessions_dir))
     with pytest.raises(SessionError, match="no session to resume in"):
@@ -80,6 +110,7 @@ async def test_latest_session_may_be_one_interrupted_by_a_crash(sessions_dir: Pa
     await turn.__aenter__()
     await turn.add(LLMMessage("user", "Cut short"))
     crashed.close()
+    trust(old.session_id, crashed.session_id)
     agent = ReActAgent(OfflineLLM(), sessions_dir=sessions_dir)
     session = await resume_session(agent, "", keep_model=True)
     assert session.id == crashed.session_id

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,21 @@ def test_task_prints_the_trust_notice_once_and_continues() -> None:
     (state_dir() / "aloop" / "trust").unlink()
     code, out, err = run("--resume", "--task", "6*7")
     assert (code, "42" in out) == (0, True)
-    assert err.startswith(f"You have not used the sessions in {Path.cwd()}/.aloop/sessions before.\n")
+    assert err.startswith(f"Session a1b2c3d4 in {Path.cwd()}/.aloop/sessions was not written by your aloop.\n")
     assert "nor one that you wrote:\n│ Be brief.\n" in err
-    assert "before" not in run("--resume", "--task", "And 6*8?")[2]
+    assert "was not written" not in run("--resume", "--task", "And 6*8?")[2]
+
+
+def test_task_resumes_the_latest_of_the_users_own_sessions() -> None:
+    run("--task", "6*7")
+    save(Path(".aloop/sessions"), FIRST)
+    path = next(Path(".aloop/sessions").glob("*_a1b2c3d4/session.yaml"))
+    path.write_text(path.read_text().replace("2025-01-01T09:30:00", f"{datetime.now().astimezone().isoformat()}"))
+    trust = state_dir() / "aloop" / "trust"
+    trust.write_text("".join(line for line in trust.read_text().splitlines(True) if FIRST not in line))
+    code, _, err = run("--resume", "--task", "6*8")
+    assert (code, "was not written" in err) == (0, False)
+    assert "6*8" not in path.read_text()
 
 
 def test_task_prints_an_answer_that_cannot_be_saved(tmp_path: Path) -> None:

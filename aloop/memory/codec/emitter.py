@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -93,7 +93,10 @@ END_MARKER = "...\n"
 ITEM_COLUMN = 2
 FLAGS = ("is_error", "interrupted", "skip", "summary")
 """The boolean keys of a message, in the order of the file."""
+_FIGURES = tuple(figure.name for figure in fields(Usage))
 _ALWAYS_SHOWN = ("input_tokens", "output_tokens")
+MAX_DIGITS = 15
+"""The greatest length of a whole number; others are written as the nearest one that can be read."""
 
 
 def emit_session(session: Session) -> str:
@@ -197,8 +200,8 @@ def _thinking(block: ThinkingBlock, column: int) -> str:
         for key, text in (("thinking", block.thinking), ("signature", block.signature), ("redacted", block.redacted))
         if text or (key == "thinking" and not block.redacted)
     ]
-    for key, number in (("after_chars", block.after_chars), ("after_calls", block.after_calls)):
-        if number:
+    for key, value in (("after_chars", block.after_chars), ("after_calls", block.after_calls)):
+        if number := storable_number(value):
             lines.append(f"{margin}{key}: {number}\n")
     if block.prefix:
         lines.append(f"{margin}prefix: {emit_word(block.prefix, column + 4)}\n")
@@ -207,15 +210,34 @@ def _thinking(block: ThinkingBlock, column: int) -> str:
 
 def _usage(usage: Usage) -> str:
     """Return the numbers on one line, as the least interesting part of a message."""
-    figures = (
-        ("input_tokens", usage.input_tokens),
-        ("output_tokens", usage.output_tokens),
-        ("cache_creation_tokens", usage.cache_creation_tokens),
-        ("cache_read_tokens", usage.cache_read_tokens),
-        ("duration_ms", usage.duration_ms),
-    )
-    shown = [f"{key}: {number}" for key, number in figures if number or key in _ALWAYS_SHOWN]
+    shown = [f"{key}: {number}" for key, number in _numbers(usage).items() if number or key in _ALWAYS_SHOWN]
     return "{" + ", ".join(shown) + "}"
+
+
+def _numbers(usage: Usage) -> dict[str, int]:
+    return {key: storable_number(getattr(usage, key)) for key in _FIGURES}
+
+
+def storable_number(value: object) -> int:
+    """Return the nearest number that a session can hold, or 0 if not a number.
+
+    Token counts come from servers: a wrong one must not prevent the text beside it from being saved.
+    """
+    if not isinstance(value, int | float) or value != value:  # NaN
+        return 0
+    return int(min(max(value, 0), 10**MAX_DIGITS - 1))
+
+
+def storable(message: LLMMessage) -> LLMMessage:
+    """Return the message as it is read back, with the numbers that were written."""
+    usage = message.usage and Usage(**_numbers(message.usage))
+    thinking = tuple(
+        replace(block, after_chars=storable_number(block.after_chars), after_calls=storable_number(block.after_calls))
+        for block in message.thinking
+    )
+    if usage == message.usage and thinking == message.thinking:
+        return message
+    return replace(message, usage=usage, thinking=thinking)
 
 
 def message_record(message: LLMMessage) -> dict[str, Any]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits, as_block
-from aloop.memory.codec.emitter import FLAGS, emit_messages
+from aloop.memory.codec.emitter import FLAGS, ITEM_COLUMN, emit_messages, storable
 from aloop.memory.codec.serialization import ParsedDocument, load_messages, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
+from aloop.memory.conversation import align, common_ends
 from aloop.memory.session import Session
 
 
@@ -59,12 +59,16 @@ def _changes(edits: MessageEdits, before: Sequence[LLMMessage], after: Sequence[
 
 
 def _runs(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield matching half-open ranges of ``before`` and ``after``, equal or different."""
+    """Yield matching half-open ranges of ``before`` and ``after`` that may differ."""
+    head, tail = common_ends(before, after)
     names: dict[LLMMessage, int] = {}
     # Compare without flags, so that a message with another flag is edited instead of replaced.
-    old, new = ([names.setdefault(_without_flags(message), len(names)) for message in side] for side in (before, after))
-    for _, first, end, start, stop in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        yield first, end, start, stop
+    old, new = (
+        [names.setdefault(_without_flags(message), len(names)) for message in side[head : len(side) - tail]]
+        for side in (before, after)
+    )
+    for _, first, end, start, stop in align(old, new):
+        yield first + head, end + head, start + head, stop + head
 
 
 def _without_flags(message: LLMMessage) -> LLMMessage:
@@ -87,9 +91,13 @@ def _change(edits: MessageEdits, number: int, was: LLMMessage, becomes: LLMMessa
 
 
 def check_text(data: bytes | bytearray, path: Path, session: Session) -> None:
-    """Raise UnstorableValue unless ``data`` has the messages of ``session``."""
+    """Raise UnstorableValue unless ``data`` has the messages of ``session``.
+
+    Numbers that cannot be written are replaced, see ``storable_number``.
+    """
     found = load_session(bytes(data), path)
-    if found.messages != session.messages or found.system_messages != session.system_messages:
+    messages, system = map(_storable, (session.messages, session.system_messages))
+    if found.messages != messages or found.system_messages != system:
         raise UnstorableValue(
             f"{path} would not be read back as it was written. Nothing was saved. Please report this as a bug."
         )
@@ -100,11 +108,15 @@ def check_lines(lines: str, messages: Sequence[LLMMessage], path: Path) -> None:
     if not lines:
         return
     try:
-        same = load_messages(lines, path) == tuple(messages)
+        same = load_messages(lines, path) == _storable(messages)
     except SessionFileError as error:
         raise UnstorableValue(f"A message cannot be saved: {error.reason}. Nothing was written.") from None
     if not same:
         raise UnstorableValue("A message cannot be saved unchanged. Nothing was written. Please report this as a bug.")
+
+
+def _storable(messages: Sequence[LLMMessage]) -> tuple[LLMMessage, ...]:
+    return tuple(map(storable, messages))
 
 
 _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
@@ -120,6 +132,12 @@ class VerbatimMessages:
     messages: tuple[LLMMessage, ...]
     lines: str
     column: int
+
+    @classmethod
+    def of(cls, messages: tuple[LLMMessage, ...], lines: str | None) -> VerbatimMessages | None:
+        """Return the messages with canonical ``lines``, or None if the lines differ."""
+        verbatim = cls(messages, lines, ITEM_COLUMN) if lines else None
+        return verbatim if verbatim and verbatim._matches(verbatim.lines) else None
 
     @classmethod
     def cut_from(cls, parsed: ParsedDocument, messages: tuple[LLMMessage, ...], first: int) -> VerbatimMessages | None:

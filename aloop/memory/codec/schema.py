@@ -11,6 +11,7 @@ from typing import cast
 
 from aloop.errors import NewerVersion, SessionFileError
 from aloop.llm.message_types import ROLES, LLMMessage, Role, ThinkingBlock, ToolCall, Usage
+from aloop.memory.codec.emitter import MAX_DIGITS
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.session import Session, make_title
 
@@ -134,7 +135,7 @@ class _Fields:
         node = self.scalar(key)
         if node is None:
             return default
-        if not (node.text.isascii() and node.text.isdigit() and len(node.text) <= 15):
+        if not (node.text.isascii() and node.text.isdigit() and len(node.text) <= MAX_DIGITS):
             raise InvalidValue(f"{key} must be a whole number", node.start)
         return int(node.text)
 

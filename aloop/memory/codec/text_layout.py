@@ -14,7 +14,6 @@ _END_LINE = re.compile(r"^\.\.\.[ \t]*(?:#[^\r\n]*)?(?:\r?\n|\Z)", re.MULTILINE)
 _BLOCK_HEADER = re.compile(r"([|>])([1-9]?)[-+]?([1-9]?)")
 _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
 _BLANK_LINES = re.compile(r"(?: *\r?\n)*")
-_BLANK_LINES_AT_END = re.compile(r"(?:\r?\n)*\Z")
 
 
 class TextLayout:
@@ -99,9 +98,19 @@ class TextLayout:
         if self.keeps_blank_lines(node):
             return end
         # Blank lines after a block are not part of it: new text goes before them. Lines of spaces may be part of it.
-        blank = _BLANK_LINES_AT_END.search(self._lines, start, end)
-        spare = blank.group() if blank else ""
-        return end - len(spare) + spare.find("\n") + 1
+        blank = self._blank_lines_at(start, end)
+        return blank + self.text[blank:end].find("\n") + 1
+
+    def _blank_lines_at(self, start: int, end: int) -> int:
+        """Return the offset of the empty lines at the end of a range.
+
+        Not by a regular expression, which would take quadratic time for many empty lines inside the range.
+        """
+        while end > start and self.text[end - 1] == "\n":
+            end -= 1
+            if end > start and self.text[end - 1] == "\r":
+                end -= 1
+        return end
 
     def behind_deep_comments(self, offset: int, column: int) -> int:
         """Return the offset after the deeply indented comment lines at ``offset``.

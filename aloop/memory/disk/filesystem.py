@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from aloop.config import max_session_size
 from aloop.errors import StorageError
 
 FOLDER_MODE = 0o700
@@ -78,6 +79,24 @@ def _make_private(descriptor: int) -> None:
 def _close_quietly(descriptor: int) -> None:
     with contextlib.suppress(OSError):
         os.close(descriptor)
+
+
+class FileTooLarge(OSError):
+    """The file is larger than ``max_session_size``."""
+
+
+def _require_size(size: int) -> None:
+    limit = max_session_size()
+    if size > limit:
+        size_mb = -(-size // 1_000_000)
+        raise FileTooLarge(
+            f"it has {size_mb:,} MB, more than the limit of {limit // 1_000_000:,} MB. "
+            f"Set ALOOP_MAX_SESSION_MB={size_mb} to read it"
+        )
+
+
+# Reads up to this size need no check.
+_SMALL = 1_000_000
 
 
 class FileSystem:
@@ -206,9 +225,15 @@ class FileSystem:
         """Open a file for reading."""
         return os.open(path, _READING)
 
-    def read_open(self, descriptor: int) -> bytes:
-        """Return all bytes of an open file, from its start."""
+    def read_open(self, descriptor: int, limit: int | None = None) -> bytes:
+        """Return all bytes of an open file from its start, or at most ``limit``.
+
+        Raises FileTooLarge.
+        """
         os.lseek(descriptor, 0, os.SEEK_SET)
+        if limit is not None:
+            return os.read(descriptor, limit)
+        _require_size(os.fstat(descriptor).st_size)
         with open(descriptor, "rb", closefd=False) as file:
             return file.read()
 
@@ -224,14 +249,20 @@ class FileSystem:
                     yield entry.name
 
     def read(self, path: str | Path, limit: int | None = None) -> bytes:
-        """Return at most ``limit`` bytes of a regular file; raises OSError for others."""
+        """Return at most ``limit`` bytes of a regular file; raises OSError for others.
+
+        Raises FileTooLarge, unless ``limit`` is small.
+        """
         descriptor = os.open(path, _READING)
         try:
-            if limit is not None:
+            if limit is not None and limit <= _SMALL:
                 return os.read(descriptor, limit)
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(f"{path} is not a regular file")
+            _require_size(status.st_size)
+            if limit is not None:
+                return os.read(descriptor, limit)
             with open(descriptor, "rb", closefd=False) as file:
                 return file.read()
         finally:

@@ -191,7 +191,7 @@ class OpenLock:
         return False
 
     def _holder(self, descriptor: int) -> str:
-        return self._fs.read_open(descriptor)[:_MAX_HOLDER].decode(errors="replace").strip()
+        return self._fs.read_open(descriptor, _MAX_HOLDER).decode(errors="replace").strip()
 
     def _sign(self, descriptor: int) -> None:
         since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")

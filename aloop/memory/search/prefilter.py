@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from aloop.config import max_session_size
 from aloop.memory.codec.emitter import END_MARKER, SCHEMA_LINE
 from aloop.memory.codec.nodes import Source
 from aloop.memory.search.prefilter_worker import EMPTY, TAKEN, UNSEEN, Matcher, may_hide
@@ -130,7 +131,13 @@ def start_worker(prefilter: Prefilter, paths: Sequence[str]) -> Iterator[SharedS
 
 def _start(prefilter: Prefilter, paths: Sequence[str], stack: contextlib.ExitStack) -> mmap.mmap:
     """Start the worker and return the shared states; raises OSError."""
-    request = {"pieces": prefilter.pieces, "ascii": prefilter.is_ascii, "files": paths, "parent": os.getpid()}
+    request = {
+        "pieces": prefilter.pieces,
+        "ascii": prefilter.is_ascii,
+        "files": paths,
+        "parent": os.getpid(),
+        "largest": max_session_size(),
+    }
     # Files, because a pipe would be full before the worker reads from it.
     with _anonymous_file(json.dumps(request).encode()) as stdin, _anonymous_file(bytes(len(paths))) as stdout:
         states = stack.enter_context(mmap.mmap(stdout.fileno(), len(paths)))

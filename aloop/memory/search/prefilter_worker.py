@@ -64,6 +64,7 @@ def may_hide(data: bytes) -> bool:
 def main() -> None:
     """Examine the files from the last to the first, until the parent ends."""
     request = json.load(sys.stdin)
+    largest = request["largest"]
     matcher, files = Matcher(request["pieces"], is_ascii=request["ascii"]), request["files"]
     with mmap.mmap(sys.stdout.fileno(), len(files)) as states:
         for index in reversed(range(len(files))):
@@ -71,16 +72,18 @@ def main() -> None:
                 return
             if states[index] == UNSEEN:
                 states[index] = TAKEN
-                if not _may_contain(matcher, files[index]):
+                if not _may_contain(matcher, files[index], largest):
                     states[index] = EMPTY
 
 
-def _may_contain(matcher: Matcher, path: str) -> bool:
-    """Match one file; True if it cannot be read, or grows while it is read."""
+def _may_contain(matcher: Matcher, path: str, largest: int) -> bool:
+    """Match one file; True if it is unreadable, too large or growing."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             size = os.fstat(descriptor).st_size
+            if size > largest:
+                return True
             data = os.read(descriptor, size + 1)
         finally:
             os.close(descriptor)

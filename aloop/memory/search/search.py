@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -162,7 +163,7 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
 
 def said_in(message: LLMMessage) -> str:
     """Return the searched text of a message: content, tool names and arguments."""
-    calls = (f"{call.name} {call.arguments}" for call in message.tool_calls)
+    calls = (f"{call.name} {_without_escapes(call.arguments)}" for call in message.tool_calls)
     return "\n".join((message.content or "", *calls))
 
 
@@ -176,6 +177,28 @@ def _folder_time(fs: FileSystem, path: str) -> float:
 def _unopened(file: _File, error: OSError) -> Hit:
     """Return the row of a file that cannot be opened."""
     return Hit(_unread(file), 0, "", "", problem=str(unreadable(Path(file.path), error)))
+
+
+def _without_escapes(arguments: str) -> str:
+    """Return the keys and values of JSON arguments that contain escapes."""
+    if "\\" not in arguments:
+        return arguments
+    try:
+        return "\n".join(_texts(json.loads(arguments)))
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield str(key)
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    else:
+        yield str(value)
 
 
 def _unread(file: _File) -> SessionTitle:

@@ -5,9 +5,10 @@ The user edits a draft, a copy that replaces the file if it is a valid version o
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UsageError
@@ -18,7 +19,7 @@ from aloop.memory.codec.serialization import interpret, load_session, parse
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.disk.locks import write_lock
 from aloop.memory.session import FILE_NAME
-from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, dated_name
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, dated_name, read_mark
 
 IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
 """Matches the file names of drafts."""
@@ -103,11 +104,18 @@ def leftover_drafts(fs: FileSystem, folder: Path) -> tuple[str, ...]:
 
 
 def _advice(fs: FileSystem, folder: Path, name: str) -> str:
-    modified = datetime.fromtimestamp(fs.lstat(folder / FILE_NAME).st_mtime).astimezone()
-    if name >= dated_name("edited", modified):
+    modified = datetime.fromtimestamp(fs.lstat(folder / FILE_NAME).st_mtime, UTC)
+    if _begun_at(name) >= modified:
         return f"An edit was not applied. Rename it to {FILE_NAME} to apply it, or delete it"
     # Renaming it would remove the messages added since.
     return f"An edit was not applied, and {FILE_NAME} has changed since. Copy what you need from it, then delete it"
+
+
+def _begun_at(name: str) -> datetime:
+    """Return the time in the name of a draft, or the earliest time if there is none."""
+    with contextlib.suppress(ValueError):  # renamed by the user
+        return read_mark(name.removeprefix("session.edited-").removesuffix(".yaml"))
+    return datetime.fromtimestamp(0, UTC)
 
 
 def _remove(fs: FileSystem, draft: Draft) -> None:

@@ -3,6 +3,9 @@
 Each finished message is appended and synced. The file is YAML like a session's; a line with a checksum follows each
 part, to detect a part cut off by a crash. The writer holds a kernel lock on the file: if another process can lock it,
 the writer is dead.
+
+The header contains a proof, made with a key that is stored in the user's state directory: a journal that came with a
+clone or was put there by someone else has none, and is not added to a session.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ import secrets
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
+from aloop.config import state_dir
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_section, emit_text, emit_time
@@ -54,11 +59,13 @@ def is_written(path: Path) -> bool:
 class JournalRecord:
     """The content of a journal.
 
-    ``session`` has only the messages of the turn, which follow ``base`` others.
+    ``session`` has only the messages of the turn, which follow ``base`` others. ``is_own`` is False if this user's
+    aloop has not written it.
     """
 
     session: Session
     base: int
+    is_own: bool = True
 
 
 class Journal:
@@ -82,7 +89,7 @@ class Journal:
         descriptor = fs.create(temporary)
         try:
             acquire(fs, descriptor)
-            write_all(fs, descriptor, [_sealed(_header(session, base))])
+            write_all(fs, descriptor, [_sealed(_header(session, base, _proof(path.name, session.id)))])
             fs.fsync(descriptor)
             fs.rename(temporary, path)
             fs.sync_folder(folder)
@@ -138,16 +145,64 @@ def read_journal(data: bytes, path: Path) -> JournalRecord | None:
         session = interpret(parsed, path)
     except SessionFileError:
         return None
-    base = parsed.root.values.get("base")
-    return JournalRecord(session, int(base.text) if isinstance(base, ScalarNode) and base.text.isdigit() else 0)
+    base, proof = parsed.root.values.get("base"), parsed.root.values.get("proof")
+    number = int(base.text) if isinstance(base, ScalarNode) and base.text.isdigit() else 0
+    expected = _proof(path.name, session.id)
+    # Without a key, nothing can be proved, and a turn must not be lost for that.
+    is_own = not expected or (isinstance(proof, ScalarNode) and proof.text == expected)
+    return JournalRecord(session, number, is_own)
 
 
-def _header(session: Session, base: int) -> str:
+_KEY_SIZE = 32
+
+
+def _proof(name: str, session_id: str) -> str:
+    """Return what only this user's aloop can write into the journal ``name``.
+
+    It is empty if the state directory cannot be used.
+    """
+    # Imported late for start-up time.
+    import hmac
+
+    key = _load_key(state_dir() / "aloop" / "journal-key")
+    return hmac.digest(key, f"{name}\n{session_id}".encode(), "sha256").hex() if key else ""
+
+
+@lru_cache(maxsize=8)
+def _load_key(path: Path) -> bytes | None:
+    """Return the key in ``path``, made if missing, or None if that fails."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            if len(key := path.read_bytes()) == _KEY_SIZE:
+                return key
+            path.unlink()  # a power failure has emptied it
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(temporary_name(path.name))
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                os.write(descriptor, secrets.token_bytes(_KEY_SIZE))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            # A link, because it does not replace the key that another process makes at the same time.
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, path)
+            FileSystem().sync_folder(path.parent)
+        finally:
+            temporary.unlink()
+        return path.read_bytes()
+    except OSError:  # a home that is not writable, for example
+        return None
+
+
+def _header(session: Session, base: int, proof: str) -> str:
     system = emit_section("system_messages", session.system_messages)
     title = f"title: {emit_text(session.title, 2)}\n" if session.title else ""
     return (
         f"{_NOTE}id: {session.id}\ncreated_at: {emit_time(session.created_at)}\n"
-        f"updated_at: {emit_time(datetime.now().astimezone())}\n{title}base: {base}\n{system}messages:\n"
+        f"updated_at: {emit_time(datetime.now().astimezone())}\n{title}base: {base}\n"
+        f'proof: "{proof}"\n{system}messages:\n'
     )
 
 

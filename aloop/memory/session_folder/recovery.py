@@ -22,6 +22,7 @@ from aloop.memory.session import FILE_NAME, SaveReport
 from aloop.memory.session_folder.journal import JournalRecord, is_journal, is_written, read_journal
 from aloop.memory.session_folder.session_file import SessionFile, dated_name, time_mark
 
+IS_JOURNAL_KEPT = re.compile(r"journal\.(?:damaged|foreign)-.*\.yaml").fullmatch
 IS_RECOVERED = re.compile(r"session\.recovered-.*\.yaml").fullmatch
 
 
@@ -140,7 +141,12 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
             return None
         record = read_journal(fs.read_open(descriptor), path)
         if record is None:
-            return _set_aside(fs, path)
+            # No crash explains this damage, and the journal may hold messages.
+            aside = _set_aside(fs, path, "damaged")
+            return f"The journal of an interrupted turn is damaged. It was kept as {aside}."
+        if not record.is_own:
+            aside = _set_aside(fs, path, "foreign")
+            return f"An interrupted turn was not written by your aloop, so it was not added. It was kept as {aside}."
         notice = _recover_turn(fs, path.parent, record) if record.session.messages else None
         fs.unlink(path)
         return notice
@@ -148,11 +154,11 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
         fs.close(descriptor)
 
 
-def _set_aside(fs: FileSystem, path: Path) -> str:
-    """Rename a journal damaged in a way no crash explains: it may hold messages."""
-    aside = path.with_name(f"journal.damaged-{time_mark()}.yaml")
+def _set_aside(fs: FileSystem, path: Path, kind: str) -> Path:
+    """Rename a journal so that it is not read again, and return its new path."""
+    aside = path.with_name(f"journal.{kind}-{time_mark()}.yaml")
     fs.rename(path, aside)
-    return f"The journal of an interrupted turn is damaged. It was kept as {aside}."
+    return aside
 
 
 def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | None:

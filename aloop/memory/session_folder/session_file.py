@@ -12,19 +12,20 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from aloop.errors import SessionFileError
+from aloop.errors import SessionFileError, UnstorableValue
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import unfold
-from aloop.memory.codec.emitter import emit_messages, emit_section, emit_time
+from aloop.memory.codec.emitter import END_MARKER, emit_messages, emit_section, emit_time
 from aloop.memory.codec.nodes import Source
 from aloop.memory.codec.patch import VerbatimMessages, check_lines, check_text, is_revised, revise
 from aloop.memory.codec.schema import KNOWN_VERSION, InvalidValue, require_known_version
 from aloop.memory.codec.serialization import ParsedDocument, dump_session, interpret, parse, read_quickly
 from aloop.memory.codec.splice import Edit, apply_edits, splice
 from aloop.memory.codec.text_layout import (
+    InsertionPoint,
     InsertionPoints,
     canonical_insertion_points,
     find_insertion_points,
@@ -33,6 +34,7 @@ from aloop.memory.codec.text_layout import (
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.session import Session
 
+_ITEM = b"\n  - "
 Signature = tuple[int, int, int, int, int]
 
 
@@ -170,15 +172,26 @@ class ReplacedFile:
                 self.fs.close(self._unwatched.pop())
 
 
-TIME_FORMAT = "%Y%m%dT%H%M%S.%f"
+_TIME_FORMAT = "%Y%m%dT%H%M%S.%f"
 """A time in a file name: sortable, and without characters that some file systems do not allow."""
+TIME_MARK = r"\d{8}T\d{6}\.\d{6}Z?"
+"""The pattern of a time in a file name."""
 TRIES = 20
 """Attempts to replace a file that another program keeps changing."""
 
 
 def time_mark(moment: datetime | None = None) -> str:
-    """Return ``moment``, or the present local time, as it is written in file names."""
-    return (moment or datetime.now().astimezone()).strftime(TIME_FORMAT)
+    """Return ``moment``, or the present time, as it is written in file names: in UTC."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).strftime(f"{_TIME_FORMAT}Z")
+
+
+def read_mark(mark: str) -> datetime:
+    """Return the time of a mark; raises ValueError if it is not a time.
+
+    Marks of version 0.1.0 have no ``Z``, and are local time.
+    """
+    moment = datetime.strptime(mark.removesuffix("Z"), _TIME_FORMAT)
+    return moment.replace(tzinfo=UTC) if mark.endswith("Z") else moment.astimezone()
 
 
 def dated_name(kind: str, moment: datetime | None = None) -> str:
@@ -205,8 +218,9 @@ class SessionFile:
 
     ``data`` is its text in UTF-8 without a byte order mark, kept so that a save need not read it; ``encoding`` and
     ``bom`` are those of the file. ``insertion_points`` is None until a save looks for them. ``base`` is set for a late
-    edit. With ``is_new``, the next save does not require the file to be unchanged. ``verbatim`` is the text of the
-    messages to add, if it should be written as it was.
+    edit. ``is_canonical`` is True if the text is known to be as aloop writes it. With ``is_new``, the next save does
+    not require the file to be unchanged. ``verbatim`` is the text of the messages to add, if it should be written as it
+    was.
     """
 
     fs: FileSystem
@@ -219,6 +233,7 @@ class SessionFile:
     insertion_points: InsertionPoints | None = None
     base: int | None = None
     is_new: bool = False
+    is_canonical: bool = False
     verbatim: VerbatimMessages | None = None
     replaced: ReplacedFile = field(init=False)
     _is_settled: bool = field(init=False, default=False)
@@ -243,7 +258,13 @@ class SessionFile:
         check_text(data, path, session)
         written = write_atomic(fs, path, [memoryview(data)], guard=require_absent)
         return cls(
-            fs, path, data, seen_after(fs, path, written), session, insertion_points=canonical_insertion_points(data)
+            fs,
+            path,
+            data,
+            seen_after(fs, path, written),
+            session,
+            insertion_points=canonical_insertion_points(data),
+            is_canonical=text is None,
         )
 
     @classmethod
@@ -260,7 +281,8 @@ class SessionFile:
         """Make a SessionFile from ``raw``, the bytes of ``path``; raises SessionFileError."""
         quick = read_quickly(raw, path)
         if quick:
-            return cls(fs, path, bytearray(raw), seen, quick, insertion_points=canonical_insertion_points(raw))
+            points = canonical_insertion_points(raw)
+            return cls(fs, path, bytearray(raw), seen, quick, insertion_points=points, is_canonical=True)
         parsed = parse(raw, path)
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
@@ -321,7 +343,9 @@ class SessionFile:
         Raises OSError, UnstorableValue, NewerVersion and ConcurrentChange; then neither the file nor this object has
         changed.
         """
-        data, edits, following = self._plan(session, messages, system_changed)
+        plan = self._plan_cut(session, messages, system_changed)
+        is_cut = plan is not None
+        data, edits, following = plan or self._plan(session, messages, system_changed)
         descriptor = self.replaced.take(self.path)
         try:
             pieces = self._encoded(splice(data, edits))
@@ -333,6 +357,9 @@ class SessionFile:
         del pieces  # views of the text that changes now
         checksum = None if self._is_settled or not watch else zlib.crc32(self._raw())
         self.replaced.put(descriptor, self.seen, len(self.session.messages), watch=watch, checksum=checksum)
+        # Other edits than new messages may have any layout around them.
+        is_addition = data is self.data and self.insertion_points is not None and not self.verbatim
+        self.is_canonical = self.is_canonical and not system_changed and (is_cut or is_addition)
         self.data, self.insertion_points, self.session = apply_edits(data, edits), following, session
         self.verbatim = None
         self.seen, self._is_settled = seen_after(self.fs, self.path, written), False
@@ -365,6 +392,55 @@ class SessionFile:
         copy.save(session, messages, system_changed=system_changed)
         copy.sync()
         return copy
+
+    def lines_from(self, first: int) -> str | None:
+        """Return the lines of the messages from index ``first`` on.
+
+        This does not parse the text before them. None if the text is not canonical.
+        """
+        start = self._start_of(first)
+        return None if start is None else self.data[start : len(self.data) - len(END_MARKER)].decode()
+
+    def _start_of(self, first: int) -> int | None:
+        """Return the byte offset of message ``first`` in a canonical text, else None."""
+        points = self.insertion_points
+        start = len(self.data) - len(END_MARKER) - 1
+        if not self.is_canonical or points is None or points.messages != InsertionPoint(start + 1, start + 1):
+            return None
+        # Text is indented further than the dashes of the messages.
+        for _ in range(len(self.session.messages) - first):
+            start = self.data.rfind(_ITEM, 0, start + 1)
+            if start < 0:
+                return None
+        return start + 1
+
+    def _plan_cut(
+        self, session: Session, messages: Sequence[LLMMessage], system_changed: bool
+    ) -> tuple[bytearray, list[Edit], InsertionPoints | None] | None:
+        """Return the plan if messages are only removed at the end, as by /undo.
+
+        Unlike ``_plan``, this does not parse the text, which takes a minute in a large session. None if more changes.
+        """
+        before, kept = self.session.messages, session.messages
+        is_only_cut = (
+            0 < len(kept) < len(before) and not messages and not system_changed and kept == before[: len(kept)]
+        )
+        if not is_only_cut or is_revised(self.session, session, before) or session.version > KNOWN_VERSION:
+            return None
+        start, points = self._start_of(len(kept)), self.insertion_points
+        if start is None or points is None or session.updated_at == self.session.updated_at:
+            return None
+        try:
+            check_lines(self.lines_from(len(kept)) or "", before[len(kept) :], self.path)
+        except UnstorableValue:
+            return None
+        edits = points.edits(emit_time(session.updated_at), "")
+        following = points.after(edits)
+        if following is None:
+            return None
+        start_after = start + following.messages.start - points.messages.start
+        following = replace(following, messages=InsertionPoint(start_after, start_after))
+        return self.data, [*edits, Edit(start, points.messages.start, b"")], following
 
     def _plan(
         self, session: Session, messages: Sequence[LLMMessage], system_changed: bool

@@ -11,7 +11,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UsageError
@@ -22,9 +22,10 @@ from aloop.memory.codec.patch import VerbatimMessages
 from aloop.memory.codec.serialization import interpret, parse
 from aloop.memory.conversation import Conversation, last_turn
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
-from aloop.memory.session_folder.session_file import TIME_FORMAT, SessionFile, dated_name, time_mark
+from aloop.memory.session_folder.session_file import TIME_MARK, SessionFile, dated_name, read_mark
 
-_NAME = re.compile(r"session\.undone-(\d{8}T\d{6}\.\d{6})\.yaml")
+_NAME = re.compile(rf"session\.undone-({TIME_MARK})\.yaml")
+_EARLIEST = datetime.fromtimestamp(0, UTC)
 _NOTE = "# A turn removed from session.yaml by /undo; /redo restores it. base: the number of messages before it.\n"
 
 
@@ -59,11 +60,15 @@ def base_of(messages: Sequence[LLMMessage]) -> int:
 
 def free_path(fs: FileSystem, folder: Path) -> Path:
     """Return a path for the next undone turn that sorts after the existing ones."""
-    moment = datetime.now().astimezone()
-    last = max((found[1] for found in map(_NAME.fullmatch, fs.names(folder)) if found), default="")
-    if time_mark(moment) <= last:
-        moment = datetime.strptime(last, TIME_FORMAT).astimezone() + timedelta(microseconds=1)
-    return folder / dated_name("undone", moment)
+    last = max((_undone_at(name) for name in fs.names(folder) if is_undone(name)), default=_EARLIEST)
+    return folder / dated_name("undone", max(datetime.now(UTC), last + timedelta(microseconds=1)))
+
+
+def _undone_at(name: str) -> datetime:
+    match = _NAME.fullmatch(name)
+    with contextlib.suppress(ValueError):  # digits that are not a time
+        return read_mark(match[1]) if match else _EARLIEST
+    return _EARLIEST
 
 
 def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequence[LLMMessage], first: int) -> None:
@@ -73,7 +78,9 @@ def write_undone(fs: FileSystem, path: Path, stored: SessionFile, messages: Sequ
     """
     turn, verbatim = tuple(messages[first:]), None
     if stored.session.messages == tuple(messages):
-        verbatim = VerbatimMessages.cut_from(parse(bytes(stored.data), stored.path), turn, first)
+        verbatim = VerbatimMessages.of(turn, stored.lines_from(first)) or VerbatimMessages.cut_from(
+            parse(bytes(stored.data), stored.path), turn, first
+        )
     lines = verbatim.lines if verbatim else emit_messages(turn, ITEM_COLUMN)
     now = emit_time(datetime.now().astimezone())
     text = (
@@ -99,9 +106,8 @@ def undone_turns(fs: FileSystem, folder: Path) -> Iterator[UndoneTurn]:
     Raises as ``read_undone`` does. Each is read when it is requested, so that an invalid file does not block later
     turns.
     """
-    for name in reversed(fs.names(folder)):
-        if is_undone(name):
-            yield read_undone(fs, folder / name)
+    for name in sorted(filter(is_undone, fs.names(folder)), key=_undone_at, reverse=True):
+        yield read_undone(fs, folder / name)
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from aloop.memory.disk.locks import write_lock
 from aloop.memory.pairing import Pairing, pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
-from aloop.memory.session_folder.recovery import IS_RECOVERED, journals
+from aloop.memory.session_folder.recovery import IS_JOURNAL_KEPT, IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import dated_name, unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
 from aloop.memory.sessions_dir.catalog import find_duplicate_ids
@@ -207,6 +207,7 @@ def _sent(data: bytes, path: Path) -> tuple[LLMMessage, ...]:
 
 
 _SET_ASIDE = {
+    IS_JOURNAL_KEPT: "is the journal of a turn that was not recovered",
     IS_RECOVERED: f"holds turns that are not in {FILE_NAME}",
     IS_DRAFT: f"holds an unfinished edit of {FILE_NAME}",
 }

@@ -17,17 +17,35 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
 
     The first of these: ``given``; ``ALOOP_SESSIONS_DIR``; the nearest ``.aloop/sessions`` between the working
     directory and the root of its repository or the home directory; ``.aloop/sessions`` in the working directory.
-    Raises StorageError if the working directory was removed.
+    Raises StorageError if the working directory was removed, for a link without a target, and for a link that was found
+    rather than given: it may have come with a clone, and lead anywhere.
     """
     chosen = Path(given).expanduser() if given is not None else sessions_dir()
     try:
         if chosen is not None:
-            return chosen.absolute()
+            return _require_target(chosen.absolute())
         here = Path.cwd()
     except FileNotFoundError as error:
         message = "The working directory no longer exists. Change to another one."
         raise StorageError(message, Path(os.curdir), error) from error
-    return _nearest(here) or here / FOLDER
+    return _nearest(here) or _require_no_link(here / FOLDER)
+
+
+def _require_target(folder: Path) -> Path:
+    if folder.is_symlink() and not folder.exists():
+        message = f"{folder} is a link to a folder that does not exist. Create that folder, or choose another."
+        raise StorageError(message, folder)
+    return folder
+
+
+def _require_no_link(folder: Path) -> Path:
+    for path in (folder.parent, folder):
+        if os.path.islink(path):  # noqa: PTH114 - False, and no error, for an inaccessible folder
+            raise StorageError(
+                f"{path} is a link, which aloop does not follow. Remove it, or name its target with --sessions-dir.",
+                path,
+            )
+    return folder
 
 
 def _nearest(here: Path) -> Path | None:
@@ -35,7 +53,7 @@ def _nearest(here: Path) -> Path | None:
     for folder in (here, *here.parents):
         candidate = folder / FOLDER
         if _is_own_folder(candidate):
-            return candidate
+            return _require_no_link(candidate)
         if folder == home or os.path.lexists(folder / ".git"):
             return None
     return None

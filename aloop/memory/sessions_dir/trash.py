@@ -18,14 +18,14 @@ from aloop.errors import AmbiguousPrefix, SessionError, SessionExists, SessionNo
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SessionSummary
-from aloop.memory.session_folder.session_file import TIME_FORMAT, time_mark
+from aloop.memory.session_folder.session_file import TIME_MARK, read_mark, time_mark
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, duplicate_id
 from aloop.memory.sessions_dir.ids import may_mean, short_name
 from aloop.memory.sessions_dir.index import add_to_index, read_index, write_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header, read_summary
 
 FOLDER_NAME = ".trash"
-_NAME = re.compile(r"(.+)\.(\d{8}T\d{6}\.\d{6})")
+_NAME = re.compile(rf"(.+)\.({TIME_MARK})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,5 +235,5 @@ def _split_name(name: str) -> tuple[str, datetime | None]:
     match = _NAME.fullmatch(name)
     if match:
         with contextlib.suppress(ValueError):  # digits that are not a time
-            return match.group(1), datetime.strptime(match.group(2), TIME_FORMAT).astimezone()
+            return match.group(1), read_mark(match.group(2)).astimezone()
     return name, None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,19 @@ from pathlib import Path
 from aloop.errors import SHORT_ID, AmbiguousPrefix, DuplicateSessionId, SessionBusy, SessionNotFound, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk import filesystem
-from aloop.memory.disk.filesystem import TEMPORARY_SUFFIX, explained, leftovers, write_atomic
+from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explained, leftovers, write_atomic
 from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, search
-from aloop.memory.session import FILE_NAME, Session, SessionSummary, SessionTitle, normal_title, require_prefix_length
+from aloop.memory.session import (
+    FILE_NAME,
+    Session,
+    SessionSummary,
+    SessionTitle,
+    is_in_future,
+    normal_title,
+    require_prefix_length,
+)
 from aloop.memory.session_folder.recovery import fold_in, journals, with_recovered_names
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
@@ -39,6 +48,19 @@ from aloop.memory.sessions_dir.trash import Trash, TrashedSession
 
 ALOOP_FOLDER = ".aloop"
 SCHEMA_FILE = ".session.schema.json"
+GITIGNORE = ".gitignore"
+_IGNORED = "*\n"
+_COMMITTED = """\
+# Without the file of this name in the parent folder, git sees the sessions, but not aloop's caches and locks.
+*
+!/.gitignore
+!/*/
+!/*/session.yaml
+!/*/outputs/
+!/*/outputs/*.txt
+/.*/
+"""
+_OTHERS = 0o077
 
 
 class YamlBackend:
@@ -56,13 +78,20 @@ class YamlBackend:
     def make_folder(self, session: Session) -> Path:
         """Make the folder of a new session; raises OSError.
 
-        If needed, also make the sessions folder and its JSON schema.
+        If needed, also make the sessions folder, its JSON schema and its ``.gitignore``.
         """
         self._make_sessions_dir()
         self._put_schema()
+        self._put_gitignore()
         folder = self._make_folder(session)
         self.fs.sync_folder(self.sessions_dir)
         return folder
+
+    def missing_project(self) -> Path | None:
+        """Return the folder of the project if it was removed, else None."""
+        project = self.sessions_dir.parent.parent
+        is_removed = self.sessions_dir.parent.name == ALOOP_FOLDER and not self.fs.exists(project)
+        return project if is_removed else None
 
     def create(
         self, session: Session, folder: Path | None = None, *, again: bool = False, text: bytes | None = None
@@ -226,9 +255,19 @@ class YamlBackend:
         with self._explained("list the sessions"):
             return [header for header in self._catalog.headers() if header.id.startswith(prefix.lower())]
 
-    def latest(self) -> str | None:
-        """Return the ID of the session written last, or None."""
-        return next((head.id for head in self._headers() if not isinstance(head.problem, DuplicateSessionId)), None)
+    def latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
+        """Return the ID of the session written last, or None; see ``SessionLibrary``.
+
+        Sessions dated in the future come last.
+        """
+        found = None
+        for head in self._headers():
+            if isinstance(head.problem, DuplicateSessionId) or not (is_wanted is None or is_wanted(head.id)):
+                continue
+            if not is_in_future(head.updated_at):
+                return head.id
+            found = found or head.id
+        return found
 
     def delete(self, prefix: str) -> Path:
         """Move a session's folder to the trash and return its path there.
@@ -284,7 +323,7 @@ class YamlBackend:
             parent = new.parent
             if parent.name == ALOOP_FOLDER and all(n.endswith(TEMPORARY_SUFFIX) for n in self.fs.names(parent)):
                 # Sessions may hold secrets, so a new folder is kept out of the repository; the owner can change that.
-                write_atomic(self.fs, parent / ".gitignore", [b"*\n"])
+                write_atomic(self.fs, parent / GITIGNORE, [_IGNORED.encode()])
             self._ensure_folder(new)
             self.fs.sync_folder(parent)
 
@@ -295,6 +334,34 @@ class YamlBackend:
         with contextlib.suppress(OSError):  # only for editors; no session depends on it
             if not self.fs.exists(target) or self.fs.read(target) != schema:
                 write_atomic(self.fs, target, [schema], durable=False)
+
+    def _put_gitignore(self) -> None:
+        """Keep caches and locks out of the repository of a user who commits sessions."""
+        path = self.sessions_dir / GITIGNORE
+        with contextlib.suppress(OSError):  # sessions work without it
+            if not self.fs.exists(path):
+                write_atomic(self.fs, path, [_COMMITTED.encode()], durable=False)
+
+    def make_private(self) -> list[str]:
+        """Complete a ``.aloop`` folder made by others: its mode and its ``.gitignore``.
+
+        Returns a sentence for each change. A folder that was named by the user is left as it is.
+        """
+        aloop = self.sessions_dir.parent
+        if aloop.name != ALOOP_FOLDER or not self.fs.is_folder(aloop):
+            return []
+        notices = []
+        with self._explained("make the sessions private"):
+            for folder in filter(self.fs.is_folder, (aloop, self.sessions_dir)):
+                status = self.fs.lstat(folder)
+                if stat.S_IMODE(status.st_mode) & _OTHERS and status.st_uid == os.getuid():
+                    self.fs.chmod(folder, FOLDER_MODE)
+                    notices.append(f"Other users had access to {folder}. Now only you have.")
+            path = aloop / GITIGNORE
+            if not self.fs.exists(path):
+                write_atomic(self.fs, path, [_IGNORED.encode()])
+                notices.append(f"Added {path}, so that git ignores your sessions. Delete it to commit them.")
+        return notices
 
     def _make_folder(self, session: Session) -> Path:
         day = session.created_at.strftime("%Y-%m-%d")

@@ -182,7 +182,7 @@ def test_worker_ends_with_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_worker_ends_with_its_parent(tmp_path: Path) -> None:
-    request = {"pieces": ["needle"], "ascii": True, "files": put(tmp_path, b"nothing"), "parent": 0}
+    request = {"pieces": ["needle"], "ascii": True, "files": put(tmp_path, b"nothing"), "parent": 0, "largest": 1_000}
     with (tmp_path / "states").open("w+b") as states:
         states.write(bytes([UNSEEN]))
         states.flush()

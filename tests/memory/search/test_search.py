@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import SessionLibrary
 from aloop.memory.search import prefilter
 from aloop.memory.search.query import Query
@@ -44,6 +45,20 @@ def test_phrase_matches_across_a_line_end() -> None:
 
 def test_tool_arguments_are_searched() -> None:
     assert found("calculator expression", *TALK) == [(2, "assistant")]
+
+
+def test_tool_arguments_are_searched_without_their_escapes() -> None:
+    arguments = json.dumps({"path": "C:\\Träume", "lines": ["one\ntwo", 'say "hello" now'], "deep": {"é": "ü"}})
+    assert "\\u00e4" in arguments
+    talk = (*TALK[:1], answer(None, ToolCall("c", "write", arguments)))
+    for words in ("träume", '"one two"', "'say", "hello now", "lines deep", "ü write", "c:\\träume"):
+        assert found(words.replace("'", ""), *talk) == [(2, "assistant")], words
+
+
+async def test_escaped_tool_argument_is_found_in_the_file(sessions_dir: Path) -> None:
+    call = ToolCall("c", "write", json.dumps({"text": "Träume\nsüß"}))
+    put(sessions_dir, ID, 9, user("Hi"), answer(None, call))
+    assert [hit.message for hit in await search(sessions_dir, "träume süß")] == [2]
 
 
 def test_words_spread_over_messages_find_the_message_with_most_of_them() -> None:
@@ -127,6 +142,15 @@ async def test_session_in_an_unreadable_folder_is_reported_last(sessions_dir: Pa
     hits = await search(sessions_dir, "needle")
     assert [hit.session.id for hit in hits] == [OTHER_ID, ID[:8]]
     assert "cannot be opened: Permission denied" in str(hits[1].problem)
+
+
+async def test_too_large_file_is_reported_last(sessions_dir: Path) -> None:
+    path = put(sessions_dir, ID, 9, user("needle"))
+    os.truncate(path, 300_000_000)
+    put(sessions_dir, OTHER_ID, 1, user("needle"))
+    hits = await search(sessions_dir, "needle")
+    assert [(hit.session.id, hit.problem is None) for hit in hits] == [(OTHER_ID, True), (ID[:8], False)]
+    assert "300 MB, more than the limit of 256 MB" in str(hits[1].problem)
 
 
 async def test_missing_folder_gives_no_hits(sessions_dir: Path) -> None:

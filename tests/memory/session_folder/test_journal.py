@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
 from aloop.memory.session_folder.journal import Journal, is_journal, read_journal
@@ -42,6 +42,18 @@ def test_journal_holds_the_turn_and_its_session(tmp_path: Path) -> None:
     assert record.session.created_at == NOW
     assert record.session.system_messages == SESSION.system_messages
     assert record.session.messages == TURN
+
+
+def test_journal_survives_a_number_that_cannot_be_stored(tmp_path: Path) -> None:
+    journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
+    journal.add(LLMMessage("assistant", "Because.", usage=Usage(-5, 10**400)))
+    journal.add(LLMMessage("user", "Thanks"))
+    journal.close()
+    (path,) = tmp_path.iterdir()
+    record = read_journal(path.read_bytes(), path)
+    assert record
+    assert [message.content for message in record.session.messages] == ["Because.", "Thanks"]
+    assert record.session.messages[0].usage == Usage(0, 10**15 - 1)
 
 
 def test_truncated_journal_gives_whole_messages_only(tmp_path: Path) -> None:

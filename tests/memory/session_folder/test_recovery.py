@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,42 @@ async def test_damaged_journal_is_kept_under_another_name(sessions_dir: Path) ->
     assert str(kept) in notice
     assert "Again?" in kept.read_text()
     assert await SessionLibrary(sessions_dir).recover() == []
+
+
+async def test_journal_from_elsewhere_is_kept_but_not_added(sessions_dir: Path) -> None:
+    """A clone can contain a journal in the folder of a session."""
+    memory = await saved_session(sessions_dir)
+    await crash_in_a_turn(memory, *TURN)
+    assert memory.path
+    (journal,) = memory.path.parent.glob(".journal-*")
+    # A copy under another name is as good as one written by someone else.
+    journal.rename(journal.with_name(".journal-4194000-abcdef01.yaml"))
+    (notice,) = await SessionLibrary(sessions_dir).recover()
+    (kept,) = memory.path.parent.glob("journal.foreign-*.yaml")
+    assert notice == f"An interrupted turn was not written by your aloop, so it was not added. It was kept as {kept}."
+    assert "Again?" in kept.read_text()
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 2
+    assert await SessionLibrary(sessions_dir).recover() == []
+
+
+async def test_turn_is_recovered_without_a_usable_state_directory(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    await crash_in_a_turn(await saved_session(sessions_dir), TURN[0])
+    (notice,) = await SessionLibrary(sessions_dir).recover()
+    assert notice.endswith("recovered 1 message.")
+
+
+async def test_journal_key_is_private_and_kept(sessions_dir: Path, private_home: Path) -> None:
+    path = private_home / ".local/state/aloop/journal-key"
+    await saved_session(sessions_dir)
+    key = path.read_bytes()
+    await saved_session(sessions_dir)
+    assert path.read_bytes() == key
+    assert (len(key), stat.S_IMODE(path.stat().st_mode)) == (32, 0o600)
+    assert [each.name for each in path.parent.iterdir() if "key" in each.name] == [path.name]
 
 
 async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_dir: Path, fs: FaultyFileSystem) -> None:

@@ -7,22 +7,32 @@ import errno
 import json
 import os
 import random
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aloop.errors import NewerVersion, SessionFileError, UnstorableValue
-from aloop.llm.message_types import LLMMessage, Usage
-from aloop.memory.codec.serialization import dump_session, load_session
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, Usage
+from aloop.memory.codec.emitter import emit_messages
+from aloop.memory.codec.serialization import ParsedDocument, dump_session, load_session, parse
+from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
+from aloop.memory.session_folder import session_file
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
+from tests.memory import examples
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import CoarseFileSystem, FaultyFileSystem
 from tests.memory.handwritten import write_by_hand
 
+EVEN_LATER = LATER + timedelta(minutes=1)
 FIRST = (user("Hi"), answer("Hello"))
 
 
@@ -201,18 +211,30 @@ def test_disk_error_after_the_replacement_does_not_count_as_a_change_by_others(
 
 
 @pytest.mark.parametrize(
-    "message",
-    [
-        LLMMessage("assistant", "Hi", usage=Usage(-1, 0)),
-        LLMMessage("assistant", "Hi", usage=Usage(10**16, 0)),
-    ],
+    ("count", "saved"),
+    [(-1, 0), (10**16, 10**15 - 1), (2.7, 2), (float("nan"), 0), (float("inf"), 10**15 - 1), ("many", 0), (None, 0)],
 )
+def test_number_that_cannot_be_stored_is_replaced_and_the_text_saved(
+    stored: SessionFile, path: Path, count: Any, saved: int
+) -> None:
+    """Servers report the numbers, and a wrong one once made all later turns unsavable."""
+    thinking = (ThinkingBlock("Hm", after_chars=count, after_calls=count),)
+    add(stored, LLMMessage("assistant", "Hi", usage=Usage(count, 3, count, count, count), thinking=thinking))
+    add(stored, user("Next"))
+    *_, answered, asked = on_disk(path).messages
+    assert (answered.content, asked.content) == ("Hi", "Next")
+    assert answered.usage == Usage(saved, 3, saved, saved)
+    assert (answered.thinking[0].after_chars, answered.thinking[0].after_calls) == (saved, saved)
+
+
 def test_unstorable_value_is_an_error_before_anything_is_written(
-    stored: SessionFile, path: Path, message: LLMMessage
+    stored: SessionFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = path.read_bytes()
+    wrong = emit_messages([user("Other")], 2)
+    monkeypatch.setattr(session_file, "emit_messages", lambda messages, column: wrong)
     with pytest.raises(UnstorableValue):
-        add(stored, message)
+        add(stored, answer("Hi"))
     assert path.read_bytes() == before
 
 
@@ -407,7 +429,7 @@ def test_saves_keep_the_line_ends_of_the_file(fs: FaultyFileSystem, path: Path, 
 
 
 def test_time_mark_is_sortable_and_valid_in_file_names() -> None:
-    assert time_mark(LATER) == "20250131T123000.250000"
+    assert time_mark(LATER) == "20250131T123000.250000Z"
 
 
 def test_invalid_file_and_link_are_errors(fs: FaultyFileSystem, path: Path) -> None:
@@ -426,3 +448,37 @@ def test_system_message_in_an_unterminated_last_block_is_replaced(fs: FaultyFile
     path.write_text(f"id: {ID}\nsystem_messages:\n  - content: >\n      Be\n      kind.")
     grown = add(SessionFile.read(fs, path), user("Hi"), system="Be\nbrave.\n")
     assert (on_disk(path).system_messages, on_disk(path).messages) == (grown.system_messages, grown.messages)
+
+
+@given(data=st.data(), talk=st.lists(examples.messages, min_size=2, max_size=6))
+@settings(max_examples=60)
+def test_messages_removed_at_the_end_leave_the_same_file_without_parsing(
+    data: st.DataObject, talk: list[LLMMessage]
+) -> None:
+    """The removal from a canonical text equals that from any other text."""
+    kept = data.draw(st.integers(1, len(talk) - 1))
+    texts: list[bytes] = []
+    parsed: list[Path] = []
+    for is_canonical in (True, False):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            path = Path(folder) / "session.yaml"
+            stored = SessionFile.create(SYSTEM, path, replace(session(*talk[:kept]), title="Kept"))
+            add(stored, *talk[kept:])
+            stored.is_canonical = stored.is_canonical and is_canonical
+            assert (stored.lines_from(kept) is None) is not is_canonical
+
+            def count_and_parse(raw: bytes, name: Path) -> ParsedDocument:
+                parsed.append(name)
+                return parse(raw, name)
+
+            patch.setattr(session_file, "parse", count_and_parse)
+            shorter = replace(stored.session, updated_at=EVEN_LATER, messages=stored.session.messages[:kept])
+            parsed.clear()
+            stored.save(shorter, ())
+            assert bool(parsed) is not is_canonical
+            assert bytes(stored.data) == path.read_bytes()
+            # The insertion points are still right.
+            add(stored, user("Next"))
+            texts.append(path.read_bytes())
+            assert on_disk(path).messages == (*shorter.messages, user("Next"))
+    assert texts[0] == texts[1]

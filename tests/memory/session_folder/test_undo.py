@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.session_folder.session_file import read_mark
 from aloop.memory.sessions_dir.trash import FOLDER_NAME
 from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
@@ -289,3 +291,43 @@ async def test_undo_and_fork_keep_the_unknown_keys_of_hand_written_files(session
         await memory.save_memory()
         assert (await again(memory)).messages == written.messages
         assert file_of(memory).read_text().count("mood") == written.text.count("mood"), written.text
+
+
+async def test_redo_restores_a_turn_undone_by_the_first_version_last(
+    memory: MemoryManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its names have local time, here nine hours ahead of the others."""
+    try:
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        await memory.undo()
+        [path] = undone(memory)
+        moment = read_mark(path.name.split("-")[1].removesuffix(".yaml")).astimezone()
+        path.rename(path.with_name(f"session.undone-{moment:%Y%m%dT%H%M%S.%f}.yaml"))
+        await memory.undo()
+        assert (await memory.redo()).brought == ONE
+        assert (await memory.redo()).brought == TWO
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+LARGE = {
+    "blank lines": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + "\n" * 29_000 + "b")],
+    "blank lines at the end": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + "\n" * 29_000)],
+    "lines of spaces": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + " \n" * 29_000 + "b")],
+    "carriage returns": [LLMMessage("user", "q"), LLMMessage("assistant", "a" + "\r\n" * 29_000 + "b")],
+    "equal messages": [LLMMessage("user", "q"), LLMMessage("assistant", "a")] * 5_000,
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+async def test_undo_takes_linear_time(sessions_dir: Path, kind: str) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await say(memory, *LARGE[kind], *ONE)
+    began = time.process_time()
+    await memory.undo()
+    await memory.undo()
+    await memory.redo()
+    assert time.process_time() - began < 5
+    assert memory.messages == tuple(LARGE[kind])

@@ -88,6 +88,38 @@ def test_inaccessible_folder_is_skipped(work: Path, monkeypatch: pytest.MonkeyPa
     assert resolve_sessions_dir() == work / FOLDER
 
 
+@pytest.mark.parametrize("link", [".aloop", ".aloop/sessions"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_link_in_place_of_the_folder_is_an_error(work: Path, link: str, exists: bool) -> None:
+    """A clone can contain a link that leads anywhere."""
+    target = work.parent / "elsewhere"
+    if exists:
+        (target / "sessions").mkdir(parents=True)
+    (work / link).parent.mkdir(exist_ok=True)
+    (work / link).symlink_to(target)
+    with pytest.raises(StorageError, match=f"{work / link} is a link, which aloop does not follow"):
+        resolve_sessions_dir()
+    assert resolve_sessions_dir("mine") == work / "mine"
+
+
+def test_link_in_a_parent_folder_is_an_error(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (work.parent / "elsewhere" / "sessions").mkdir(parents=True)
+    (work.parent / ".aloop").symlink_to("elsewhere")
+    deep = work / "a"
+    deep.mkdir()
+    monkeypatch.chdir(deep)
+    with pytest.raises(StorageError, match="is a link"):
+        resolve_sessions_dir()
+
+
+def test_given_link_is_followed_if_its_target_exists(work: Path) -> None:
+    (work / "link").symlink_to("target")
+    with pytest.raises(StorageError, match="is a link to a folder that does not exist"):
+        resolve_sessions_dir("link")
+    (work / "target").mkdir()
+    assert resolve_sessions_dir("link") == work / "link"
+
+
 def test_removed_working_directory_is_an_error(work: Path) -> None:
     work.rmdir()
     with pytest.raises(StorageError, match="working directory no longer exists"):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from aloop.errors import SessionFileError
+from aloop.errors import AloopError, SessionFileError, UsageError
 from aloop.memory import SessionLibrary
 from aloop.memory.codec.serialization import dump_session
+from aloop.memory.sessions_dir import preview
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.preview import (
     ENDING_SIZE,
@@ -34,6 +36,49 @@ FOLDER = "2025-01-31_a1b2c3d4"
 def path(tmp_path: Path) -> Path:
     (tmp_path / FOLDER).mkdir()
     return tmp_path / FOLDER / "session.yaml"
+
+
+def test_row_of_a_large_session_equals_the_parsed_one(
+    fs: FaultyFileSystem, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = [user("Why?\n  - role: user\nmessages:\n"), user("b")] * 20
+    path.write_bytes(dump_session(session(*talk, system="Be\nkind.")))
+    header = head(fs, path)
+    assert header
+    parsed = read_summary(fs, path.parents[1], header)
+    monkeypatch.setattr(preview, "_LARGE", 100)
+    monkeypatch.setattr(preview, "load_session", None)
+    assert read_summary(fs, path.parents[1], header) == parsed
+    assert parsed.message_count == 40
+
+
+@pytest.mark.parametrize("start", ["", "title: mine\n"])
+async def test_too_large_session_is_listed_with_the_limit_and_not_read(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    """A file of 1 GB takes 1 MB in a clone, and 9 GB of memory when it is read."""
+    path = save(sessions_dir, FIRST)
+    path.write_text(start + path.read_text())
+    os.truncate(path, 1_000_000_000)
+    library = SessionLibrary(sessions_dir)
+    tracemalloc.start()
+    (row,) = await library.list_sessions()
+    for read in (library.load, library.load_ending, library.stats):
+        with pytest.raises(AloopError, match="it has 1,000 MB, more than the limit of 256 MB") as error:
+            await read(row.id)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+    assert str(error.value).endswith("Set ALOOP_MAX_SESSION_MB=1000 to read it.")
+    assert row.problem
+    assert "more than the limit" in row.problem
+    assert "more than the limit" in (await library.check())[-1].message
+    os.truncate(path, 2_000_000)
+    monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "1")
+    with pytest.raises(AloopError, match="it has 2 MB, more than the limit of 1 MB"):
+        await library.load(row.id)
+    monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "many")
+    with pytest.raises(UsageError, match="ALOOP_MAX_SESSION_MB must be a number of megabytes, not 'many'"):
+        await library.load(row.id)
 
 
 def head(fs: FaultyFileSystem, path: Path) -> SessionHeader | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +105,31 @@ async def test_restore_takes_the_version_deleted_last(sessions_dir: Path) -> Non
     assert (await SessionLibrary(sessions_dir).restore(FIRST)).title == "later"
     with pytest.raises(SessionExists):
         await SessionLibrary(sessions_dir).restore(FIRST)
+
+
+async def test_restore_takes_the_version_deleted_last_in_any_time_zone(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        for zone, says in (("Asia/Tokyo", "older"), ("America/New_York", "newer")):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            save(sessions_dir, FIRST, says=says)
+            await delete(sessions_dir, FIRST)
+        assert (await SessionLibrary(sessions_dir).restore(FIRST)).title == "newer"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+async def test_folder_deleted_by_the_first_version_keeps_its_time(sessions_dir: Path) -> None:
+    """Its name has local time, and no mark of a zone."""
+    save(sessions_dir, FIRST)
+    (folder,) = await delete(sessions_dir, FIRST)
+    folder.rename(folder.with_name(f"{folder.name.split('.')[0]}.20260131T143000.250000"))
+    (item,) = await SessionLibrary(sessions_dir).list_trash()
+    assert item.deleted_at == datetime(2026, 1, 31, 14, 30, 0, 250_000).astimezone()
+    assert (await SessionLibrary(sessions_dir).restore(FIRST)).path.parent.name == "2025-01-01_a1b2c3d4"
 
 
 async def test_restore_of_an_id_in_use_is_an_error(sessions_dir: Path) -> None:
