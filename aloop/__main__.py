@@ -151,7 +151,7 @@ def _prepare_streams() -> None:
 
 
 def _ignore_modules_of_the_working_directory() -> None:
-    """Undo the search path that ``python -m aloop`` adds, unless aloop itself is there.
+    """Undo what ``python -m aloop`` adds to the search path, unless aloop is there.
 
     Later imports would otherwise run files of a cloned project, such as its ``yaml.py``.
     """

@@ -13,11 +13,13 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
 from aloop.errors import ToolError
 from aloop.text import quantity
+from aloop.tools.files.folder_descriptor import opened_folder
 
 State = tuple[int, int]
 """The index of an alternative, and the number of its parts that have matched."""
@@ -147,18 +149,21 @@ class Walk:
 
     def _entries(self, folder: Path, prefix: str, states: frozenset[State]) -> Iterator[tuple[Entry, frozenset[State]]]:
         try:
-            with os.scandir(folder) as scan:
-                found = sorted(scan, key=lambda entry: entry.name)
+            with opened_folder(folder, to_list=True) as descriptor, os.scandir(descriptor) as scan:
+                found = sorted(
+                    (entry.name, _kind(entry)) for entry in takewhile(lambda _: not self._stop.is_set(), scan)
+                )
         except OSError:
             self.unreadable += 1
             return
-        for item in found:
+        self.exhausted = self.exhausted and not self._stop.is_set()
+        for name, kind in found:
             self._visited += 1
             if self._stop.is_set() or self._visited > MOST_VISITED:
                 self.exhausted = False
                 return
-            if after := self._glob.advance(states, item.name):
-                yield Entry(Path(item.path), prefix + item.name, _kind(item)), after
+            if after := self._glob.advance(states, name):
+                yield Entry(folder / name, prefix + name, kind), after
 
 
 def _kind(entry: os.DirEntry[str]) -> Literal["file", "folder", "link", "other"]:

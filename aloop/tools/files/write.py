@@ -94,7 +94,7 @@ class WritingFileTool(Tool):
     def _plan(self, arguments: Mapping[str, Any]) -> Action:
         named = arguments["path"]
         path = self._workspace.locate(named)
-        if self._workspace.escapes_by_link(named) and not self._workspace.allow_outside:
+        if self._workspace.escapes_by_link(named, path) and not self._workspace.allow_outside:
             raise ToolError(
                 f"{named!r} leads out of the working directory by a link. Use the path {str(path)!r} if you mean that "
                 "file."
