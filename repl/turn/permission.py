@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from aloop.permissions import Kind, PermissionDecision, PermissionRequest
-from aloop.sanitize import safe_line
+from aloop.sanitize import exact_line, safe_line
 from repl.output.styled import Line, Style, line
 
 PERMISSION_PROMPT = "allow? "
@@ -15,37 +17,73 @@ SHOW_ALL = "v"
 MOST_LINES = 100
 """Lines of a request that are shown with the question."""
 
+_LAST_LINES = 40  # of MOST_LINES
+_LONGEST_ROW = 4_000  # characters of a line that are shown with the question
+_MOST_BLANK_ROWS = 5
+_BLANK_ROWS = frozenset({"", " ", "+", "-"})
+
 _NAMES: dict[Kind, str] = {"write": "file changes", "shell": "commands", "outside": "outside paths"}
 _NO = re.compile(r"(?:no|n)(?:[\s:,]+(.*))?", re.IGNORECASE | re.DOTALL)
 _DIFF_STYLES = {"+": Style.GOOD, "-": Style.BAD, "@": Style.ACCENT, "\\": Style.QUIET}
 
 
 def question_lines(request: PermissionRequest) -> list[Line]:
-    """Return the question with the details of the request, at most MOST_LINES lines."""
-    shown = detail_lines(request)
-    head = line((Style.STRONG, f"● {safe_line(request.summary)}"))
+    """Return the question with the details of the request.
+
+    Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end.
+    """
+    shown = [_shortened(row) for row in detail_lines(request)]
+    head = line((Style.STRONG, f"● {exact_line(request.summary)}"))
     if len(shown) <= MOST_LINES:
         return [head, *shown]
-    more = f"  … {len(shown) - MOST_LINES:,} more lines; {SHOW_ALL} shows all of them"
-    return [head, *shown[:MOST_LINES], line((Style.STRONG, more))]
+    more = f"  … {len(shown) - MOST_LINES:,} more lines here; {SHOW_ALL} shows all of them"
+    return [head, *shown[:-_LAST_LINES][: MOST_LINES - _LAST_LINES], line((Style.STRONG, more)), *shown[-_LAST_LINES:]]
 
 
 def detail_lines(request: PermissionRequest) -> list[Line]:
-    """Return all details of a request."""
+    """Return all details of a request, with every character visible."""
     rows = request.detail.split("\n")
     if request.form == "diff":
-        return diff_lines(rows)
+        return diff_lines(rows, exact=True)
     mark = "$ " if "shell" in request.kinds else ""
     return [
-        line((Style.ACCENT, f"  {mark if number == 0 else ' ' * len(mark)}"), row) for number, row in enumerate(rows)
+        line((Style.ACCENT, f"  {mark if number == 0 else ' ' * len(mark)}"), row)
+        for number, row in enumerate(_folded(map(exact_line, rows)))
     ]
 
 
-def diff_lines(rows: list[str]) -> list[Line]:
+def diff_lines(rows: list[str], *, exact: bool = False) -> list[Line]:
     """Return the lines of a unified diff, indented so that its end is visible."""
+    if exact:
+        # The first character marks the kind of a line, so it does not count as a blank at its end.
+        rows = list(_folded(row[:1] + exact_line(row[1:]) for row in rows))
     head, body = rows[:2], rows[2:]
     named = [line((Style.QUIET, f"  {row}")) for row in head]
     return [*named, *(line((_DIFF_STYLES.get(row[:1], Style.PLAIN), f"  {row}")) for row in body)]
+
+
+def _folded(rows: Iterable[str]) -> Iterator[str]:
+    """Replace long runs of equal blank rows by their number.
+
+    A row is blank if it is empty or has only the mark of a diff.
+    """
+    for row, run in groupby(rows):
+        count = sum(1 for _ in run)
+        if count > _MOST_BLANK_ROWS and row in _BLANK_ROWS:
+            yield f"{row}<{count:,} blank lines>"
+        else:
+            yield from [row] * count
+
+
+def _shortened(spans: Line) -> Line:
+    return tuple((style, _without_middle(text)) for style, text in spans)
+
+
+def _without_middle(text: str) -> str:
+    if len(text) <= _LONGEST_ROW:
+        return text
+    half = _LONGEST_ROW // 2
+    return f"{text[:half]}<{len(text) - 2 * half:,} more characters here; {SHOW_ALL} shows all of them>{text[-half:]}"
 
 
 def choices(request: PermissionRequest) -> str:

@@ -13,7 +13,7 @@ from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.glob import Entry, Glob, Walk
 from aloop.tools.files.text_file import MOST_LINES, excerpt, open_plain
-from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.workspace import Workspace, one_line, quoted
 
 MOST_LISTED = 500
 
@@ -35,7 +35,7 @@ class ReadOnlyFileTool(Tool):
         path = await asyncio.to_thread(self._workspace.locate, arguments.get("path", "."))
         if self._workspace.admits(path):
             return await super().prepare(arguments)
-        request = PermissionRequest(("outside",), f"{self.name} outside the working directory", str(path))
+        request = PermissionRequest(("outside",), f"{self.name} outside the working directory", quoted(str(path)))
         # Only the real path that the user saw is admitted: if a link changes before the call, the call is refused.
         admitted = self._workspace.admitting(path)
         return Action(lambda _on_output: self.read(admitted, arguments), request)
@@ -154,6 +154,4 @@ def _listing(walk: Walk, shown: str) -> str:
 
 
 def _line(entry: Entry) -> str:
-    # A line break in a name would look like two names.
-    name = entry.relative.replace("\n", "\\n").replace("\r", "\\r")
-    return name + _MARKS[entry.kind]
+    return one_line(entry.relative) + _MARKS[entry.kind]  # a line break in a name would look like two names

@@ -19,7 +19,7 @@ from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool
 from aloop.tools.files.text_file import BINARY_PROBE, OPEN_FLAGS
-from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.workspace import Workspace, one_line
 
 MOST_MATCHES = 200
 MOST_BYTES = 4_000_000
@@ -178,7 +178,7 @@ class SearchFiles(ReadOnlyFileTool):
 
 
 def _lines(matches: Matches, files: list[Path], workspace: Workspace) -> list[str]:
-    return [f"{workspace.show(files[index])}:{line}: {text}" for index, line, text in matches.lines]
+    return [f"{one_line(workspace.show(files[index]))}:{line}: {text}" for index, line, text in matches.lines]
 
 
 def _candidates(start: Path, glob: Glob, stop: threading.Event) -> tuple[list[Path], list[str]]:

@@ -106,6 +106,20 @@ class Workspace:
         return [repr(self.show(folder / names[match])) for match in close]
 
 
+_ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
+
+
+def one_line(name: str) -> str:
+    """Return ``name`` with control characters and line breaks as escapes: ``\\n``."""
+    return name.translate(_ESCAPES)
+
+
+def quoted(name: str) -> str:
+    """Return ``name`` in quotes if it has blanks that are easily overlooked, or other invisible characters."""
+    is_plain = name.isprintable() and name == name.strip() and "  " not in name
+    return name if is_plain else repr(name)
+
+
 def describe_os_error(error: OSError, shown: str) -> str:
     """Return a message for the failure to read ``shown``."""
     if isinstance(error, PermissionError):

@@ -14,7 +14,7 @@ from aloop.text import quantity
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.diff import Diff, make_diff
 from aloop.tools.files.text_file import TextFile
-from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.workspace import Workspace, quoted
 
 _LINES_NAMED = 5
 
@@ -104,7 +104,7 @@ class WritingFileTool(Tool):
         if "\0" in text:
             raise ToolError("The text contains a NUL character, which would make the file binary. Remove it.")
         before = None if file.text is None else _normalize(file.text)
-        diff = make_diff(before, _normalize(text), self._workspace.show(path))
+        diff = make_diff(before, _normalize(text), quoted(self._workspace.show(path)))
         data = file.encode(text)
         if data == file.raw:
             result = ToolResult(f"{named} already has exactly these contents; nothing was changed.")
@@ -192,8 +192,8 @@ def _normalize(text: str) -> str:
 
 def _summary(file: TextFile, diff: Diff) -> str:
     if file.raw is None:
-        return f"{file.shown} (new, {quantity(diff.added, 'line')})"
-    return f"{file.shown} (+{diff.added:,} −{diff.removed:,})"
+        return f"{quoted(file.shown)} (new, {quantity(diff.added, 'line')})"
+    return f"{quoted(file.shown)} (+{diff.added:,} −{diff.removed:,})"
 
 
 def _report(file: TextFile, diff: Diff) -> ToolResult:

@@ -167,6 +167,13 @@ async def test_file_whose_owner_cannot_be_set_is_overwritten(
     assert (work / "README.md").read_text() == "new\n"
 
 
+@pytest.mark.parametrize("name", ["a\r", "a ", " a", "a  b", "a\n+++ b", "a\u200db"])
+async def test_request_quotes_a_name_with_hidden_characters(workspace: Workspace, name: str) -> None:
+    _, request = await prepared(WriteFile(workspace), {"path": name, "content": "x\n"})
+    assert request.summary == f"write_file {name!r} (new, 1 line)"
+    assert request.detail.split("\n")[:2] == ["--- /dev/null", f"+++ {name!r}"]
+
+
 @pytest.mark.parametrize("name", ["n" * 255, "ü" * 127], ids=["ASCII", "UTF-8"])
 async def test_longest_name_is_written_and_replaced(workspace: Workspace, work: Path, name: str) -> None:
     await written(workspace, name, "one\n")
