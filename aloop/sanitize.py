@@ -80,7 +80,7 @@ _EXACT = _Exact(REPLACEMENTS | {ord("\n"): "^J"})
 
 
 def exact_line(text: str) -> str:
-    """Return ``text`` as one line in which nothing is invisible, for permission questions.
+    """Return ``text`` as one line in which every character is visible.
 
     Joiners, blanks other than the space, and unassigned characters become ``<U+200D>``. Blanks at the end, and runs of
     at least 40, become their number: ``<200 spaces>``.

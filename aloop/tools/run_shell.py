@@ -12,14 +12,12 @@ from aloop.permissions import PermissionRequest
 from aloop.text import quantity
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
 from aloop.tools.files.workspace import Workspace
-from aloop.tools.process import CommandResult, describe_exit, run_command
+from aloop.tools.process import NO_TERMINAL, CommandResult, describe_exit, run_command
 
 SECONDS = 120
 MOST_SECONDS = 1_800
 
 _PRIVATE = "ANTHROPIC_"
-# No terminal is attached: nothing may wait in a pager or for a password.
-_SETTINGS = {"TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0"}
 
 
 class RunShell(Tool):
@@ -84,7 +82,7 @@ class RunShell(Tool):
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return ``env`` without credentials, with settings for use without a terminal."""
-    return {name: value for name, value in env.items() if not name.startswith(_PRIVATE)} | _SETTINGS
+    return {name: value for name, value in env.items() if not name.startswith(_PRIVATE)} | dict(NO_TERMINAL)
 
 
 def _ending(result: CommandResult, seconds: int) -> str:

@@ -20,6 +20,7 @@ from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool
 from aloop.tools.files.text_file import BINARY_PROBE, OPEN_FLAGS
 from aloop.tools.files.workspace import Workspace, one_line
+from aloop.tools.process import kill
 
 MOST_MATCHES = 200
 MOST_BYTES = 4_000_000
@@ -74,9 +75,7 @@ async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool
                 "pattern: nested repeats such as (a+)+ can take forever."
             ) from None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await kill(process)
     return matches
 
 

@@ -115,7 +115,7 @@ def one_line(name: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return ``name`` in quotes if it has blanks that are easily overlooked, or other invisible characters."""
+    """Return ``name``, in quotes if it has hidden characters or unusual blanks."""
     is_plain = name.isprintable() and name == name.strip() and "  " not in name
     return name if is_plain else repr(name)
 

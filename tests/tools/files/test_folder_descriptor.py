@@ -15,7 +15,7 @@ from tests.reliability.swaps import count_escapes
 
 @pytest.fixture(params=["openat2", "steps"])
 def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each way to open a folder: with one system call, where the kernel has it, and step by step."""
+    """Each way to open a folder: with one system call, and step by step."""
     if request.param == "steps":
         monkeypatch.setattr(folder_descriptor, "_openat2", lambda: None)
     return str(request.param)

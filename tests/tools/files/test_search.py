@@ -159,5 +159,5 @@ async def test_worker_that_dies_raises_a_tool_error(workspace: Workspace, monkey
 
 async def test_name_with_control_characters_stays_on_one_line(workspace: Workspace) -> None:
     (workspace.root / "two\nlines\x1b.txt").write_text("unique words\n")
-    found = await SearchFiles(workspace).run({"pattern": "unique"})
+    found = await SearchFiles(workspace).run({"pattern": "unique", "glob": "*.txt"})
     assert found.text == "two\\nlines\\x1b.txt:1: unique words"
