@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from itertools import groupby
 
 from aloop.permissions import Kind, PermissionDecision, PermissionRequest
@@ -32,51 +32,52 @@ def question_lines(request: PermissionRequest) -> list[Line]:
 
     Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end.
     """
-    shown = [_shortened(row) for row in detail_lines(request)]
     head = line((Style.STRONG, f"● {exact_line(request.summary)}"))
-    if len(shown) <= MOST_LINES:
-        return [head, *shown]
-    more = f"  … {len(shown) - MOST_LINES:,} more lines here; {SHOW_ALL} shows all of them"
-    return [head, *shown[:-_LAST_LINES][: MOST_LINES - _LAST_LINES], line((Style.STRONG, more)), *shown[-_LAST_LINES:]]
+    rows = _folded(request.detail)
+    left_out = len(rows) - MOST_LINES
+    if left_out <= 0:
+        return [head, *_styled(request, rows, _without_middle)]
+    # Only the rows that are shown are prepared: a diff can have a million.
+    last = len(rows) - _LAST_LINES
+    shown = _styled(request, [*rows[: MOST_LINES - _LAST_LINES], *rows[last:]], _without_middle)
+    more = f"  … {left_out:,} more lines here; {SHOW_ALL} shows all of them"
+    return [head, *shown[:-_LAST_LINES], line((Style.STRONG, more)), *shown[-_LAST_LINES:]]
 
 
 def detail_lines(request: PermissionRequest) -> list[Line]:
     """Return all details of a request, with every character visible."""
-    rows = request.detail.split("\n")
+    return _styled(request, _folded(request.detail))
+
+
+def _styled(request: PermissionRequest, rows: list[str], shorten: Callable[[str], str] = str) -> list[Line]:
     if request.form == "diff":
-        return diff_lines(rows, exact=True)
+        # The first character marks the kind of a line, so it does not count as a blank at its end.
+        return diff_lines([row[:1] + shorten(exact_line(row[1:])) for row in rows])
     mark = "$ " if "shell" in request.kinds else ""
     return [
-        line((Style.ACCENT, f"  {mark if number == 0 else ' ' * len(mark)}"), row)
-        for number, row in enumerate(_folded(map(exact_line, rows)))
+        line((Style.ACCENT, f"  {mark if number == 0 else ' ' * len(mark)}"), shorten(exact_line(row)))
+        for number, row in enumerate(rows)
     ]
 
 
-def diff_lines(rows: list[str], *, exact: bool = False) -> list[Line]:
+def diff_lines(rows: list[str]) -> list[Line]:
     """Return the lines of a unified diff, indented so that its end is visible."""
-    if exact:
-        # The first character marks the kind of a line, so it does not count as a blank at its end.
-        rows = list(_folded(row[:1] + exact_line(row[1:]) for row in rows))
     head, body = rows[:2], rows[2:]
     named = [line((Style.QUIET, f"  {row}")) for row in head]
     return [*named, *(line((_DIFF_STYLES.get(row[:1], Style.PLAIN), f"  {row}")) for row in body)]
 
 
-def _folded(rows: Iterable[str]) -> Iterator[str]:
-    """Replace long runs of equal blank rows by their number.
+def _folded(detail: str) -> list[str]:
+    """Return the rows, with the number of blank ones in place of a long run of them.
 
     A row is blank if it is empty or has only the mark of a diff.
     """
-    for row, run in groupby(rows):
+    rows: list[str] = []
+    for row, run in groupby(detail.split("\n")):
         count = sum(1 for _ in run)
-        if count > _MOST_BLANK_ROWS and row in _BLANK_ROWS:
-            yield f"{row}<{count:,} blank lines>"
-        else:
-            yield from [row] * count
-
-
-def _shortened(spans: Line) -> Line:
-    return tuple((style, _without_middle(text)) for style, text in spans)
+        is_long = count > _MOST_BLANK_ROWS and row in _BLANK_ROWS
+        rows += [f"{row}<{count:,} blank lines>"] if is_long else [row] * count
+    return rows
 
 
 def _without_middle(text: str) -> str:

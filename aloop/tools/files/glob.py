@@ -27,6 +27,7 @@ State = tuple[int, int]
 IGNORED = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".aloop"})
 """Folders that are listed but not entered: their contents are generated and rarely wanted."""
 
+LONGEST_PATTERN = 1_000
 MOST_VISITED = 200_000
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -40,6 +41,11 @@ class Glob:
     """
 
     def __init__(self, pattern: str, *, hidden: bool = False) -> None:
+        if len(pattern) > LONGEST_PATTERN:
+            raise ToolError(
+                f"The pattern is too long: it has {len(pattern):,} characters, and at most {LONGEST_PATTERN:,} are "
+                "allowed."
+            )
         if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
             raise ToolError(f"The pattern {pattern!r} leaves its folder. Pass that folder as `path` instead.")
         self._hidden = hidden

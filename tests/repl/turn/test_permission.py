@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from aloop.permissions import PermissionDecision, PermissionRequest
@@ -94,6 +96,13 @@ def test_question_shows_both_ends_of_a_long_line() -> None:
     assert "<46,015 more characters here; v shows all of them>" in shown
     assert shown.endswith("; rm -rf ~\n")
     assert "a" * 50_000 in to_text(detail_lines(request))
+
+
+def test_question_about_a_huge_diff_is_fast() -> None:
+    request = PermissionRequest(("write",), "write_file a", "\n".join(f"+ line {n}" for n in range(1_000_000)), "diff")
+    began = time.monotonic()
+    assert len(question_lines(request)) == MOST_LINES + 2
+    assert time.monotonic() - began < 5
 
 
 def test_question_keeps_the_summary_on_one_line_as_it_is() -> None:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from aloop.errors import ToolError
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool
+from aloop.tools.files.replace import replace_text
 from aloop.tools.files.workspace import Workspace
-from aloop.tools.files.write import EditFile, WriteFile, replace_text
+from aloop.tools.files.write import EditFile, WriteFile
 
 
 @pytest.fixture
@@ -103,6 +104,21 @@ async def test_mode_line_ends_and_byte_order_mark_are_kept(workspace: Workspace,
     await written(workspace, "run.bat", "echo e\n")
     assert path.read_bytes() == b"\xef\xbb\xbfecho e\r\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o750
+
+
+async def test_mixed_line_ends_are_kept_and_the_diff_shows_each_change(workspace: Workspace, work: Path) -> None:
+    (work / "mixed.txt").write_bytes(b"a\r\nb\nc\r\nd\r\n")
+    _, request = await prepared(WriteFile(workspace), {"path": "mixed.txt", "content": "a\nb\nx\nd\n"})
+    assert request.detail.split("\n")[3:] == [" a\r", " b", "-c\r", "+x\r", " d\r"]
+    await written(workspace, "mixed.txt", "a\nb\nx\nd\n")
+    assert (work / "mixed.txt").read_bytes() == b"a\r\nb\nx\r\nd\r\n"
+    await edited(workspace, "mixed.txt", "a\nb\nx\n", "a\nb\ny\n")
+    assert (work / "mixed.txt").read_bytes() == b"a\r\nb\ny\r\nd\r\n"
+
+
+async def test_contents_that_are_too_large_are_refused(workspace: Workspace) -> None:
+    with pytest.raises(ToolError, match="at most 5,000,000 bytes"):
+        await written(workspace, "new.txt", "x" * 5_000_001)
 
 
 async def test_hard_links_are_kept(workspace: Workspace, work: Path) -> None:
