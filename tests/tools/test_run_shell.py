@@ -17,7 +17,7 @@ from aloop.errors import ToolError
 from aloop.tools import process as processes
 from aloop.tools.base import ToolResult
 from aloop.tools.files.workspace import Workspace
-from aloop.tools.run_shell import RunShell, environment
+from aloop.tools.run_shell import RunShell, environment, secret_names
 from tests.processes import is_running
 
 
@@ -85,6 +85,61 @@ async def test_credentials_are_not_passed_to_the_command(shell: RunShell, monkey
     assert "secret" not in text
     assert "HARMLESS=yes" in text
     assert environment({"ANTHROPIC_BASE_URL": "x", "TERM": "xterm"})["TERM"] == "dumb"
+
+
+SECRETS = {
+    "GITHUB_TOKEN": "x",
+    "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "OPENAI_API_KEY": "x",
+    "PGPASSWORD": "x",
+    "SSHPASS": "x",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/x",
+    "npm_config__auth": "x",
+    "DATABASE_URL": "postgres://me:secret@host/db",
+}
+HARMLESS = {
+    "PATH": "/bin",
+    "SSH_AUTH_SOCK": "/run/x",
+    "XAUTHORITY": "/x",
+    "KEYBOARD": "de",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MONKEY": "x",
+    "PWD": "/work",
+    "HTTPS_PROXY": "http://me:secret@proxy:1",
+    "HOMEPAGE": "https://example.com/a:b@c",
+}
+
+
+def test_variables_that_look_like_secrets_are_not_passed() -> None:
+    assert secret_names(SECRETS | HARMLESS | {"ANTHROPIC_API_KEY": "x"}) == sorted(SECRETS)
+    passed = environment(SECRETS | HARMLESS | {"ANTHROPIC_API_KEY": "x"})
+    assert not passed.keys() & (SECRETS.keys() | {"ANTHROPIC_API_KEY"})
+    assert passed.items() >= HARMLESS.items()
+
+
+def test_variables_named_by_the_user_are_passed() -> None:
+    env = SECRETS | {"ANTHROPIC_API_KEY": "x", "ALOOP_PASS_ENV": "GITHUB_TOKEN, AWS_*"}
+    assert environment(env).keys() & SECRETS.keys() == {"GITHUB_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert environment(env | {"ALOOP_PASS_ENV": "*"}).keys() >= SECRETS.keys()
+    assert "ANTHROPIC_API_KEY" not in environment(env | {"ALOOP_PASS_ENV": "*"})
+
+
+async def test_request_names_the_variables_that_are_not_passed(
+    shell: RunShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALOOP_PASS_ENV", "*")
+    monkeypatch.setenv("A_TOKEN", "x")
+    action = await shell.prepare({"command": "ls"})
+    assert action.request is not None
+    assert action.request.summary.endswith("120 s")
+    monkeypatch.setenv("ALOOP_PASS_ENV", "B*")
+    for name in ("A_KEY", "A_PASSWORD", "A_SECRET", "B_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    action = await shell.prepare({"command": "ls"})
+    assert action.request is not None
+    assert ", without A_KEY, A_PASSWORD, A_SECRET and " in action.request.summary
+    assert "B_TOKEN" not in action.request.summary
 
 
 async def test_output_is_streamed_while_the_command_runs(shell: RunShell, workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Replacing a text in the contents of a file, and explaining why a text was not found.
+"""Replacing a text in a file, and the nearest text if it is not found.
 
 All steps take time in proportion to the length of the file, whatever the texts are.
 """
@@ -64,7 +64,7 @@ def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bo
 
 
 def _with_line_ends(before: str, after: str, line_end: str) -> str:
-    """Return ``after`` with ``line_end``, except in lines that ``before`` has at the same end."""
+    """Return ``after`` with ``line_end``, except in lines at an end of ``before``."""
     if line_end == "\n" and "\r\n" not in before:
         return after
     old, new = before.split("\n"), after.split("\n")

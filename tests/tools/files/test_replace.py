@@ -1,4 +1,4 @@
-"""Replacing a text: hostile sizes, line ends, and the explanation when nothing matches."""
+"""Replacing a text: hostile sizes, line ends, and explanations."""
 
 from __future__ import annotations
 
