@@ -24,6 +24,7 @@ from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, lef
 from aloop.memory.disk.locks import write_lock
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
+from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
 from aloop.memory.session_folder.recovery import IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import dated_name, unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
@@ -180,6 +181,8 @@ class Checker:
         folder = self._dir / name
         path = folder / FILE_NAME
         findings = [*self._modes(folder, FOLDER_MODE), *self._leftovers(folder)]
+        if OUTPUTS in self._fs.folders(folder):
+            findings += self._leftovers(folder / OUTPUTS)
         try:
             status = self._fs.lstat(path)
         except FileNotFoundError:
