@@ -102,8 +102,8 @@ class ListFiles(ReadOnlyFileTool):
         "List the files and folders in a folder, sorted by name. Folders end with a slash; links are marked and not "
         "followed. Use it to explore a project or to find files by name; to find files by their contents, use "
         "search_files. Without `pattern` it lists only the folder itself, not its subfolders. Folders such as .git and "
-        f"node_modules are listed but not entered. Returns at most {MOST_LISTED} names. A path outside the working "
-        "directory needs the user's permission."
+        "node_modules are listed but not entered, and names that .gitignore excludes are left out. Returns at most "
+        f"{MOST_LISTED} names. A path outside the working directory needs the user's permission."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -122,6 +122,10 @@ class ListFiles(ReadOnlyFileTool):
                 "type": "boolean",
                 "description": "Include names that begin with a dot. Default false.",
             },
+            "ignored": {
+                "type": "boolean",
+                "description": "Include what `.gitignore` files exclude. Default false.",
+            },
         },
         "additionalProperties": False,
     }
@@ -135,7 +139,7 @@ class ListFiles(ReadOnlyFileTool):
             folder = workspace.resolve(shown)
             if not folder.is_dir():
                 raise ToolError(f"{shown!r} is a file, not a folder. Use read_file to read it.")
-            return _listing(Walk(folder, glob, stop), shown)
+            return _listing(Walk(folder, glob, stop, ignored=arguments.get("ignored", False)), shown)
 
         return ToolResult(await in_thread(work))
 

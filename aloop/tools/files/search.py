@@ -121,7 +121,7 @@ class SearchFiles(ReadOnlyFileTool):
         "Search text files for lines that match a regular expression (Python syntax) or plain text. Returns matching "
         "lines as `path:line: text`. Use it to find where something is defined or used; to find files by name, use "
         "list_files. Matching is line by line, so a pattern cannot span lines. Hidden files, binary files, files over "
-        "4 MB, links, and folders such as .git and node_modules are skipped. Returns at most "
+        "4 MB, links, what .gitignore excludes, and folders such as .git and node_modules are skipped. Returns at most "
         f"{MOST_MATCHES} matches and stops after {SECONDS:g} seconds. A path outside the working directory needs the "
         "user's permission."
     )
@@ -152,6 +152,10 @@ class SearchFiles(ReadOnlyFileTool):
                 "type": "boolean",
                 "description": "Include files and folders whose names begin with a dot. Default false.",
             },
+            "ignored": {
+                "type": "boolean",
+                "description": "Include what `.gitignore` files exclude. Default false.",
+            },
         },
         "required": ["pattern"],
         "additionalProperties": False,
@@ -166,7 +170,8 @@ class SearchFiles(ReadOnlyFileTool):
         shown = arguments.get("path", ".")
         pattern = arguments.get("glob", "*")
         glob = Glob(pattern if "/" in pattern else f"**/{pattern}", hidden=arguments.get("hidden", False))
-        files, notes = await in_thread(lambda stop: _candidates(workspace.resolve(shown), glob, stop))
+        ignored = arguments.get("ignored", False)
+        files, notes = await in_thread(lambda stop: _candidates(workspace.resolve(shown), glob, stop, ignored=ignored))
         matches = await find_matches(
             re.escape(arguments["pattern"]) if arguments.get("literal") else arguments["pattern"],
             files,
@@ -180,11 +185,11 @@ def _lines(matches: Matches, files: list[Path], workspace: Workspace) -> list[st
     return [f"{one_line(workspace.show(files[index]))}:{line}: {text}" for index, line, text in matches.lines]
 
 
-def _candidates(start: Path, glob: Glob, stop: threading.Event) -> tuple[list[Path], list[str]]:
+def _candidates(start: Path, glob: Glob, stop: threading.Event, *, ignored: bool) -> tuple[list[Path], list[str]]:
     """Return the files to search, and notes about the walk that found them."""
     if not start.is_dir():
         return [start], []
-    walk = Walk(start, glob, stop)
+    walk = Walk(start, glob, stop, ignored=ignored)
     files = [entry.path for entry in walk if entry.kind == "file"]
     return files, walk.notes()
 
