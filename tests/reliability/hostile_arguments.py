@@ -1,4 +1,4 @@
-"""Call the tools with hostile arguments, and measure the slowest call and the longest pause of the event loop.
+"""Call the tools with hostile arguments, and measure the slowest call and pause.
 
 Run ``python -m tests.reliability.hostile_arguments --tries 200000``; it prints a row for each tool. While the event
 loop pauses, Ctrl-C waits. Paths outside the working directory are refused: a walk through all files takes longer, and

@@ -1,4 +1,4 @@
-"""Try the file tools while another process swaps a folder for a link that leads out.
+"""Try the file tools while another process swaps a folder for a link.
 
 Run ``python -m tests.reliability.swaps --tries 100000`` for all tools; it prints the number of escapes of each. The
 tests run a few thousand tries.
@@ -34,7 +34,7 @@ INSIDE, OUTSIDE = "kept inside", "kept outside"
 
 @contextmanager
 def swapping(base: Path) -> Iterator[Workspace]:
-    """Yield a workspace whose folder ``sub`` a child process swaps for a link to ``outside``."""
+    """Yield a workspace in which a child process swaps ``sub`` for a link out."""
     work, outside = base / "work", base / "outside"
     for folder, text in ((work / "sub" / "deep", INSIDE), (outside / "deep", OUTSIDE)):
         folder.mkdir(parents=True)
