@@ -163,6 +163,16 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _ignore_modules_of_the_working_directory() -> None:
+    """Undo what ``python -m aloop`` adds to the search path, unless aloop is there.
+
+    Later imports would otherwise run files of a cloned project, such as its ``yaml.py``.
+    """
+    added = None if sys.flags.safe_path else sys.path[0]
+    if added is not None and not __file__.startswith(os.path.join(added, "aloop", "")):  # noqa: PTH118  # for start-up time
+        del sys.path[0]
+
+
 def _settle_stdout() -> None:
     """Flush output or drop it, so that the interpreter does not fail at exit."""
     try:
@@ -172,4 +182,5 @@ def _settle_stdout() -> None:
 
 
 if __name__ == "__main__":
+    _ignore_modules_of_the_working_directory()
     sys.exit(main())

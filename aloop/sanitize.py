@@ -7,6 +7,10 @@ title or an error passes through this module; afterward only aloop's own styles 
 
 from __future__ import annotations
 
+import re
+
+from aloop.text import quantity
+
 _KEPT = "\n\t"
 _REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _LINE_BREAKS = (0x2028, 0x2029)
@@ -14,7 +18,7 @@ _LINE_BREAKS = (0x2028, 0x2029)
 # need them, and so is U+FE0F, without which some emoji lose their color.
 _INVISIBLE = (0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x200B, *range(0x2060, 0x2066))
 _MORE_INVISIBLE = (*range(0x206A, 0x2070), 0x3164, 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4))
-_TAGS = (*range(0x1D173, 0x1D17B), *range(0xE0000, 0xE0200))
+_TAGS = (*range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000))
 
 
 def _table() -> dict[int, str]:
@@ -49,3 +53,42 @@ def safe_text(text: str) -> str:
 def safe_line(text: str) -> str:
     """Return ``text`` as one line, with a space for each run of white space."""
     return visible(" ".join(text.split()))
+
+
+# Not shown by terminals, or shown as a blank, although they are letters, marks or symbols: Khmer vowels, the braille
+# blank and a blank note. The others are in REPLACEMENTS.
+_BLANK_LETTERS = frozenset((0x17B4, 0x17B5, 0x2800, 0xFFFC, 0x1D159, *range(0xFE00, 0xFE10)))
+# Control and format characters, unassigned and private ones, and all separators (blanks) except the space.
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Zl", "Zp", "Zs"})
+_LONGEST_BLANK = 40
+_FOLDED = re.compile(rf"[ \t]{{{_LONGEST_BLANK},}}|[ \t]+$")
+
+
+class _Exact(dict[int, str]):
+    """REPLACEMENTS for all characters that could hide something, found as needed."""
+
+    def __missing__(self, code: int) -> str:
+        import unicodedata  # imported here for start-up time
+
+        character = chr(code)
+        is_hidden = code in _BLANK_LETTERS or unicodedata.category(character) in _HIDDEN_CATEGORIES
+        self[code] = f"<U+{code:04X}>" if is_hidden and character not in " \t" else character
+        return self[code]
+
+
+_EXACT = _Exact(REPLACEMENTS | {ord("\n"): "^J"})
+
+
+def exact_line(text: str) -> str:
+    """Return ``text`` as one line in which every character is visible.
+
+    Joiners, blanks other than the space, and unassigned characters become ``<U+200D>``. Blanks at the end, and runs of
+    at least 40, become their number: ``<200 spaces>``.
+    """
+    return _FOLDED.sub(_count_blanks, text.translate(_EXACT))
+
+
+def _count_blanks(found: re.Match[str]) -> str:
+    kinds = {" ": "space", "\t": "tab"}
+    noun = kinds[found[0][0]] if len(set(found[0])) == 1 else "blank"
+    return f"<{quantity(len(found[0]), noun)}>"

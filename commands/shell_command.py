@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 50_000
 """Kept for the model from the start of the output, and as many from its end."""
 
-# The output goes through a pipe: nothing may wait in a pager, and color codes would be noise.
-_SETTINGS = {"TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat"}
-
 
 async def run_typed(context: Context, parsed: Run) -> Outcome:
     """Run a command in the working directory and offer its output; raise AloopError."""
@@ -45,10 +42,10 @@ async def run_typed(context: Context, parsed: Run) -> Outcome:
 
 async def _capture(context: Context, typed: str, command: list[str]) -> None:
     # Imported late for start-up time.
-    from aloop.tools.process import run_command
+    from aloop.tools.process import NO_TERMINAL, run_command
 
     kept, began, ending = HeadAndTail(MOST_CHARACTERS), time.monotonic(), "stopped"
-    env = os.environ | _SETTINGS
+    env = os.environ | dict(NO_TERMINAL)
     try:
         with context.view.printing(typed) as show:
 

@@ -73,6 +73,7 @@ SILENT = ("aloop.agent*", "aloop.export*", "aloop.llm*", "aloop.local_model*", "
 CHILDREN = (
     "aloop.local_model.server_worker",
     "aloop.memory.search.prefilter_worker",
+    "aloop.tools.command_supervisor",
     "aloop.tools.files.search_worker",
 )  # separate programs, which use their standard streams
 LAZY_DOORS = {"aloop.memory"}  # looks up its names on first use, so its imports for types load nothing

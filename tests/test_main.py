@@ -211,3 +211,12 @@ def test_characters_missing_from_the_output_encoding_become_question_marks(sessi
     done = run(["--sessions-dir", str(sessions_dir), "sessions", "list"], PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert "Gr??e" in done.stdout
+
+
+def test_module_run_imports_nothing_from_the_working_directory(tmp_path: Path) -> None:
+    for name in ("argparse", "yaml", "aloop_probe"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')")
+    done = subprocess.run(
+        [sys.executable, "-m", "aloop", "sessions", "list"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "planted" not in done.stdout + done.stderr

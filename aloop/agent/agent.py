@@ -161,7 +161,7 @@ class ReActAgent:
         try:
             self._emit(TurnStarted(self.llm.model))
             self._set_system_prompt()
-            self._permissions.enter(self.memory.session_id)
+            self._permissions.enter(self.memory.visit)
             async with self.memory.turn() as turn:
                 await turn.add(self._with_news(question))
                 self._report_repairs()

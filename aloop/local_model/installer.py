@@ -10,17 +10,18 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
-import importlib.util
 import json
 import os
 import secrets
 import shutil
 import signal
+import site
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from aloop.errors import LocalModelError
@@ -42,12 +43,18 @@ def require_prerequisites(paths: InstallPaths) -> None:
 
 
 def find_installer() -> list[str]:
-    """Return the command that installs packages; raises LocalModelError."""
-    if importlib.util.find_spec("pip"):
+    """Return the command that installs packages; raises LocalModelError.
+
+    It runs no code of the working directory: pip is looked up in the folders of this environment only, and Python adds
+    neither the working directory (-P) nor PYTHONPATH (-E) to them.
+    """
+    users = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    if PathFinder.find_spec("pip", [*site.getsitepackages(), *users]):
         # No cache, which would keep a second copy of these large packages.
-        pip = [sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
-        return [*pip, "--retries", "2", "--timeout", "20", "--progress-bar", "off"]
-    if uv := shutil.which("uv"):
+        pip = [sys.executable, "-P", "-E", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        return [*pip, "--no-cache-dir", "--retries", "2", "--timeout", "20", "--progress-bar", "off"]
+    # A relative path comes from a PATH that contains the working directory.
+    if (uv := shutil.which("uv")) and os.path.isabs(uv):  # noqa: PTH117  # of a string
         return [uv, "pip", "install", "--no-progress", "--link-mode", "copy", "--python", sys.executable]
     raise LocalModelError(
         "This environment has neither pip nor uv, and the installation needs one of them. "
@@ -180,6 +187,7 @@ def _download(
     folder: Path, command: Sequence[str], wanted: Sequence[Package], on_progress: Callable[[Progress], None]
 ) -> None:
     """Run the installer into ``folder`` and report its progress."""
+    folder = folder.absolute()  # the installer has another working directory
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
     list_file = folder / "requirements.txt"
@@ -193,6 +201,7 @@ def _download(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=_environment(scratch),
+            cwd=scratch,  # not the working directory, whose configuration files uv would read
             # Ctrl-C must reach only this process, which then stops the installer and cleans up.
             start_new_session=True,
         )
@@ -236,9 +245,9 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def require_loadable(site: Path) -> None:
+def require_loadable(packages: Path) -> None:
     """Import the packages in a child process; raises LocalModelError if that fails."""
-    process = start_worker({"site": str(site), "file": "", "key": "", "window": 0, "threads": 1, "sampling": {}})
+    process = start_worker({"site": str(packages), "file": "", "key": "", "window": 0, "threads": 1, "sampling": {}})
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     with process.stdout as stdout:
         answer = stdout.readline()

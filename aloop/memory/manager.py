@@ -51,6 +51,7 @@ class MemoryManager:
         self._hold = hold
         self._writer = SessionWriter(self.library.backend, hold)
         self._conversation = Conversation.new()
+        self._visits = 0
         self._measured: tuple[object, tuple[int, bool]] = (None, (0, True))
         self._disk_lock = asyncio.Lock()
 
@@ -87,6 +88,11 @@ class MemoryManager:
     @property
     def session_id(self) -> str:
         return self._conversation.head.id
+
+    @property
+    def visit(self) -> tuple[str, int]:
+        """A value that changes with each switch to a session, also to the same one."""
+        return self.session_id, self._visits
 
     @property
     def sessions_dir(self) -> Path:
@@ -222,6 +228,7 @@ class MemoryManager:
         self._writer.release()
         self._writer = SessionWriter(self.library.backend, self._hold)
         self._conversation = Conversation.new()
+        self._visits += 1
 
     async def resume(self, session_id: str, *, admit: Admit | None = None) -> Session:
         """Switch to a stored session, named by its ID or a unique ID prefix.
@@ -248,6 +255,7 @@ class MemoryManager:
         self._writer.release()
         self._writer = writer
         self._conversation = Conversation.of(file.session)
+        self._visits += 1
         for notice in notices:
             self._notify(notice)
         return replace(file.session, warnings=(*file.session.warnings, *await self._find_leftovers()))

@@ -24,13 +24,13 @@ class PermissionGate:
         self.ask = ask
         self._allowed = frozenset(allowed)
         self._granted: frozenset[Kind] = frozenset()
-        self._session_id = ""
+        self._visit: object = None
         self._asking = asyncio.Lock()
 
-    def enter(self, session_id: str) -> None:
-        """Forget the grants if this is a different session."""
-        if session_id != self._session_id:
-            self._session_id = session_id
+    def enter(self, visit: object) -> None:
+        """Forget the grants if this is another session, or the same one resumed."""
+        if visit != self._visit:
+            self._visit = visit
             self._granted = frozenset()
 
     async def require(self, request: PermissionRequest) -> None:

@@ -1,4 +1,4 @@
-"""Commands in their own process group, which ends with the command."""
+"""Commands that end with everything they started."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import asyncio
 import codecs
 import os
 import signal
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from aloop.text import HeadAndTail
@@ -16,9 +19,30 @@ from aloop.text import HeadAndTail
 MOST_CHARACTERS = 5_000_000
 """Kept from the start of a command's output, and as many from its end."""
 
+NO_TERMINAL: Mapping[str, str] = {
+    "TERM": "dumb",
+    **dict.fromkeys(("PAGER", "MANPAGER", "GIT_PAGER", "GH_PAGER", "SYSTEMD_PAGER", "BAT_PAGER", "DELTA_PAGER"), "cat"),
+    "AWS_PAGER": "",
+    # An editor that ends at once accepts the text that it was given.
+    **dict.fromkeys(("EDITOR", "VISUAL", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "HGEDITOR", "SVN_EDITOR"), "true"),
+    **dict.fromkeys(("GIT_ASKPASS", "SSH_ASKPASS", "SUDO_ASKPASS"), "false"),
+    "SSH_ASKPASS_REQUIRE": "never",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GCM_INTERACTIVE": "never",
+    "GH_PROMPT_DISABLED": "1",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PIP_NO_INPUT": "1",
+    "COMPOSER_NO_INTERACTION": "1",
+    "TF_INPUT": "0",
+}
+"""Environment variables with which no pager, editor or password prompt waits for the user."""
+
+_SUPERVISOR = Path(__file__).with_name("command_supervisor.py")
+_PR_SET_DUMPABLE = 4
 _CHUNK = 1 << 16
 _CANCEL_WAIT = 0.03  # seconds that a cancelled caller waits for a command that ends promptly
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
+_MARGIN = 1.0  # seconds more for the supervisor than for the command
 _DRAIN = 1.0  # seconds to read what is left in the pipe if a process outside the group holds it open
 
 
@@ -73,7 +97,7 @@ async def run_command(
 ) -> CommandResult:
     """Run ``command`` for at most ``seconds`` (None: no limit); raise OSError.
 
-    Standard input is empty. When it ends, times out or is cancelled, every process in its group is ended too. A
+    Standard input is empty. When it ends, times out or is cancelled, every process that it started is ended too. A
     cancelled caller does not wait for that: processes that ignore SIGTERM are killed a moment later, or when the event
     loop ends.
     """
@@ -103,18 +127,28 @@ def _forget(running: asyncio.Future[CommandResult]) -> None:
 async def _run(
     command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float | None, output: _Output
 ) -> CommandResult:
+    _hide_environment()
     async with _pipe() as (reader, write_end):
+        ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-I", "-S", "-X", "utf8", "-W", "ignore", str(_SUPERVISOR)),
+                *(str(theirs.fileno()), str(_GRACE), env.get("LC_CTYPE", "")),
                 *command,
                 cwd=folder,
                 env=env,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
-                start_new_session=True,  # no terminal to prompt on, and one group to end
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C in the terminal reaches the shell only
             )
+        except BaseException:
+            ours.close()
+            raise
         finally:
+            theirs.close()
             os.close(write_end)
         listening = asyncio.ensure_future(_listen(reader, output))
         timed_out = False
@@ -124,10 +158,24 @@ async def _run(
         except TimeoutError:
             timed_out = True
         finally:
-            await _end(process)
+            await _end(process, ours)
             await asyncio.wait([listening], timeout=_DRAIN)
             listening.cancel()
     return CommandResult(output.finish(), process.returncode or 0, timed_out)
+
+
+@cache
+def _hide_environment() -> None:
+    """Prevent other processes of this user from reading the environment of this one.
+
+    Commands could otherwise find the keys in /proc. Only root can read the environment of a process that is not
+    dumpable.
+    """
+    if sys.platform == "linux":
+        # Imported late for start-up time.
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 async def _listen(reader: asyncio.StreamReader, output: _Output) -> None:
@@ -135,23 +183,59 @@ async def _listen(reader: asyncio.StreamReader, output: _Output) -> None:
         output.add(data)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the whole group: SIGTERM first if its leader still runs, then SIGKILL."""
+async def _end(process: asyncio.subprocess.Process, line: socket.socket) -> None:
+    """End the command and everything it started.
+
+    SIGTERM first if it still runs, then SIGKILL. Raises OSError if it could not be started.
+    """
     try:
         if process.returncode is None:
-            _signal(process, signal.SIGTERM)
+            _signal(process.pid, signal.SIGTERM)
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _GRACE)
+                await asyncio.wait_for(process.wait(), _GRACE + _MARGIN)
     finally:
-        _signal(process, signal.SIGKILL)
         # Also when this is cancelled, for example by the end of the event loop: it is quick and leaves nothing open.
-        await process.wait()
+        leader, error = _reported(line)  # closing the line makes the supervisor kill the rest at once
+        try:
+            await asyncio.wait_for(process.wait(), _GRACE + _MARGIN)
+        except TimeoutError:
+            _signal_group(process.pid, signal.SIGKILL)
+            await process.wait()
+        if process.returncode == -signal.SIGKILL and leader:
+            _signal_group(leader, signal.SIGKILL)  # the command may have killed its supervisor
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+def _reported(line: socket.socket) -> tuple[int, int]:
+    """Return the process ID of the command and the error of starting it, or zeros."""
+    with line:
+        line.setblocking(False)
+        try:
+            numbers = [int(word) for word in line.recv(64).split()]
+        except OSError:
+            numbers = []
+    leader, error, *_ = [*numbers, 0, 0]
+    return leader, error
+
+
+def _signal(process: int, number: signal.Signals) -> None:
+    # Not Process.send_signal: it may collect the exit status, which asyncio then reports as missing.
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(process, number)
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
     # The group may be gone; macOS raises PermissionError for zombies.
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        os.killpg(leader, number)
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a process that is the leader of its group, and wait for it."""
+    if process.returncode is None:
+        _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 @asynccontextmanager

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
 from aloop.permissions import PermissionRequest
 from aloop.text import quantity
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
-from aloop.tools.files.workspace import Workspace
-from aloop.tools.process import CommandResult, describe_exit, run_command
+from aloop.tools.files.workspace import Workspace, quoted
+from aloop.tools.process import NO_TERMINAL, CommandResult, describe_exit, run_command
 
 SECONDS = 120
 MOST_SECONDS = 1_800
 
+# Names of variables that are never passed, and patterns of those and of values that are passed only on request.
 _PRIVATE = "ANTHROPIC_"
-# No terminal is attached: nothing may wait in a pager or for a password.
-_SETTINGS = {"TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0"}
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:[A-Z0-9]*(?:PASSWORD|PASSWD|PASSPHRASE|PASS|TOKEN|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)KEY)S?"
+    r"|KEYS?|PAT|DSN|COOKIES?)(?:_|$)|_AUTH$|^MYSQL_PWD$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
+_PROXY = re.compile(r"_proxy$", re.IGNORECASE)
+_PASSED = "ALOOP_PASS_ENV"
+_NAMES_SHOWN = 3
 
 
 class RunShell(Tool):
@@ -29,11 +39,11 @@ class RunShell(Tool):
     description = (
         "Run a shell command in the working directory. Returns its output (stdout and stderr together) and its exit "
         "code. Use it to build, test, run programs and use version control. Do not use it to read, list, search or "
-        "edit files: read_file, list_files, search_files, write_file and edit_file do that better. Each call starts a "
-        "new shell, so `cd` and variables do not carry over; chain steps with `&&`. No terminal is attached, and "
-        "standard input is empty, so pass flags that avoid prompts, such as `-y`. Background processes are killed when "
-        f"the command ends. A command is stopped after {SECONDS} seconds unless `seconds` allows more. The user sees "
-        "the command first and may deny it."
+        "edit files: read_file, list_files, search_files, write_file and edit_file do that better. Each call starts "
+        "a new shell, so `cd` and variables do not carry over; chain steps with `&&`. No terminal is attached, and "
+        "standard input is empty, so pass flags that avoid prompts, such as `-y`. Environment variables that look "
+        "like secrets are not passed. Background processes are killed when the command ends. A command is stopped "
+        f"after {SECONDS} seconds unless `seconds` allows more. The user sees the command first and may deny it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -63,7 +73,8 @@ class RunShell(Tool):
         if not command.strip() or "\0" in command:
             raise ToolError("The command is empty or contains a NUL character.")
         seconds = int(arguments.get("seconds", SECONDS))
-        request = PermissionRequest(("shell",), f"{self.name} in {self._folder}, for at most {seconds:,} s", command)
+        summary = f"{self.name} in {quoted(str(self._folder))}, for at most {seconds:,} s{_without(os.environ)}"
+        request = PermissionRequest(("shell",), summary, command)
         return Action(lambda on_output: self._run(command, seconds, on_output), request)
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
@@ -83,8 +94,34 @@ class RunShell(Tool):
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return ``env`` without credentials, with settings for use without a terminal."""
-    return {name: value for name, value in env.items() if not name.startswith(_PRIVATE)} | _SETTINGS
+    """Return ``env`` without secrets, with settings for use without a terminal."""
+    withheld = secret_names(env)
+    passed = {name: value for name, value in env.items() if name not in withheld and not name.startswith(_PRIVATE)}
+    return passed | dict(NO_TERMINAL)
+
+
+def secret_names(env: Mapping[str, str]) -> list[str]:
+    """Return the variables that look like secrets by their name or value, sorted.
+
+    Those named in ALOOP_PASS_ENV, separated by commas and perhaps with ``*``, are not among them, nor are the
+    credentials of aloop itself.
+    """
+    passed = [pattern.strip() for pattern in env.get(_PASSED, "").split(",")]
+    return sorted(
+        name
+        for name, value in env.items()
+        if (_SECRET_NAME.search(name) or (_SECRET_VALUE.search(value) and not _PROXY.search(name)))
+        and not name.startswith((_PRIVATE, _PASSED))
+        and name not in NO_TERMINAL
+        and not any(fnmatchcase(name, pattern) for pattern in passed)
+    )
+
+
+def _without(env: Mapping[str, str]) -> str:
+    names = secret_names(env)
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return f", without {shown}{more}" if names else ""
 
 
 def _ending(result: CommandResult, seconds: int) -> str:

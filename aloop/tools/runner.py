@@ -19,6 +19,8 @@ from aloop.tools.base import Tool, ToolResult
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
+_LONGEST_ARGUMENTS = 10_000_000  # enough to write the largest file that can be changed
+_LONGEST_NAME = 100  # of an unknown tool, as shown and compared
 _LONGEST_COMPLAINT = 300
 _LONGEST_HEADLINE = 120
 _KINDS: Mapping[type, str] = {
@@ -35,6 +37,11 @@ _log = logging.getLogger(__name__)
 
 def read_arguments(text: str) -> dict[str, Any]:
     """Return the JSON object in ``text``, empty for blank text; raise ToolError."""
+    if len(text) > _LONGEST_ARGUMENTS:
+        raise ToolError(
+            f"The arguments are too long: they have {len(text):,} characters, and at most {_LONGEST_ARGUMENTS:,} are "
+            "allowed. Do the work in several calls."
+        )
     if not text.strip():
         return {}
     try:
@@ -132,7 +139,7 @@ class ToolRunner:
         except ToolError:
             return ""  # running the call reports the error
         text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
-        line = " ".join(text.split())
+        line = " ".join(text[: 10 * _LONGEST_HEADLINE].split())
         return line if len(line) <= _LONGEST_HEADLINE else line[: _LONGEST_HEADLINE - 1] + "…"
 
     def only_reads(self, call: ToolCall) -> bool:
@@ -166,6 +173,7 @@ class ToolRunner:
         return await action.run(watch.output)
 
     def _unknown(self, name: str) -> str:
+        name = name[:_LONGEST_NAME]
         guess = closest_match(name, self._tools)
         hint = f" Did you mean {guess}?" if guess else ""
         return f"Unknown tool {name!r}.{hint} Available tools: {', '.join(self._tools) or 'none'}."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from itertools import groupby
 
 from aloop.permissions import Kind, PermissionDecision, PermissionRequest
-from aloop.sanitize import safe_line
+from aloop.sanitize import exact_line, safe_line
 from repl.output.styled import Line, Style, line
 
 PERMISSION_PROMPT = "allow? "
@@ -15,29 +17,46 @@ SHOW_ALL = "v"
 MOST_LINES = 100
 """Lines of a request that are shown with the question."""
 
+_LAST_LINES = 40  # of MOST_LINES
+_LONGEST_ROW = 4_000  # characters of a line that are shown with the question
+_MOST_BLANK_ROWS = 5
+_BLANK_ROWS = frozenset({"", " ", "+", "-"})
+
 _NAMES: dict[Kind, str] = {"write": "file changes", "shell": "commands", "outside": "outside paths"}
 _NO = re.compile(r"(?:no|n)(?:[\s:,]+(.*))?", re.IGNORECASE | re.DOTALL)
 _DIFF_STYLES = {"+": Style.GOOD, "-": Style.BAD, "@": Style.ACCENT, "\\": Style.QUIET}
 
 
 def question_lines(request: PermissionRequest) -> list[Line]:
-    """Return the question with the details of the request, at most MOST_LINES lines."""
-    shown = detail_lines(request)
-    head = line((Style.STRONG, f"● {safe_line(request.summary)}"))
-    if len(shown) <= MOST_LINES:
-        return [head, *shown]
-    more = f"  … {len(shown) - MOST_LINES:,} more lines; {SHOW_ALL} shows all of them"
-    return [head, *shown[:MOST_LINES], line((Style.STRONG, more))]
+    """Return the question with the details of the request.
+
+    Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end.
+    """
+    head = line((Style.STRONG, f"● {exact_line(request.summary)}"))
+    rows = _folded(request.detail)
+    left_out = len(rows) - MOST_LINES
+    if left_out <= 0:
+        return [head, *_styled(request, rows, _without_middle)]
+    # Only the rows that are shown are prepared: a diff can have a million.
+    last = len(rows) - _LAST_LINES
+    shown = _styled(request, [*rows[: MOST_LINES - _LAST_LINES], *rows[last:]], _without_middle)
+    more = f"  … {left_out:,} more lines here; {SHOW_ALL} shows all of them"
+    return [head, *shown[:-_LAST_LINES], line((Style.STRONG, more)), *shown[-_LAST_LINES:]]
 
 
 def detail_lines(request: PermissionRequest) -> list[Line]:
-    """Return all details of a request."""
-    rows = request.detail.split("\n")
+    """Return all details of a request, with every character visible."""
+    return _styled(request, _folded(request.detail))
+
+
+def _styled(request: PermissionRequest, rows: list[str], shorten: Callable[[str], str] = str) -> list[Line]:
     if request.form == "diff":
-        return diff_lines(rows)
+        # The first character marks the kind of a line, so it does not count as a blank at its end.
+        return diff_lines([row[:1] + shorten(exact_line(row[1:])) for row in rows])
     mark = "$ " if "shell" in request.kinds else ""
     return [
-        line((Style.ACCENT, f"  {mark if number == 0 else ' ' * len(mark)}"), row) for number, row in enumerate(rows)
+        line((Style.ACCENT, f"  {mark if number == 0 else ' ' * len(mark)}"), shorten(exact_line(row)))
+        for number, row in enumerate(rows)
     ]
 
 
@@ -46,6 +65,26 @@ def diff_lines(rows: list[str]) -> list[Line]:
     head, body = rows[:2], rows[2:]
     named = [line((Style.QUIET, f"  {row}")) for row in head]
     return [*named, *(line((_DIFF_STYLES.get(row[:1], Style.PLAIN), f"  {row}")) for row in body)]
+
+
+def _folded(detail: str) -> list[str]:
+    """Return the rows, with the number of blank ones in place of a long run of them.
+
+    A row is blank if it is empty or has only the mark of a diff.
+    """
+    rows: list[str] = []
+    for row, run in groupby(detail.split("\n")):
+        count = sum(1 for _ in run)
+        is_long = count > _MOST_BLANK_ROWS and row in _BLANK_ROWS
+        rows += [f"{row}<{count:,} blank lines>"] if is_long else [row] * count
+    return rows
+
+
+def _without_middle(text: str) -> str:
+    if len(text) <= _LONGEST_ROW:
+        return text
+    half = _LONGEST_ROW // 2
+    return f"{text[:half]}<{len(text) - 2 * half:,} more characters here; {SHOW_ALL} shows all of them>{text[-half:]}"
 
 
 def choices(request: PermissionRequest) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from aloop.errors import LocalModelError
-from aloop.local_model.installer import Progress, install, remove, require_prerequisites
+from aloop.local_model.installer import Progress, find_installer, install, remove, require_prerequisites
 from aloop.local_model.models import InstallPaths, size_of
 from aloop.local_model.packages import packages_for
 from tests.local_model.installation import ROOT, install_fake
@@ -155,7 +156,7 @@ def test_unwritable_folder_is_named(tmp_path: Path) -> None:
 def test_install_uses_uv_without_pip_and_raises_without_both(
     paths: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(PathFinder, "find_spec", lambda *_: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalModelError, match="neither pip nor uv"):
         install(paths, lambda _: None)
@@ -191,12 +192,46 @@ def test_size_of_ignores_a_vanishing_folder(tmp_path: Path, monkeypatch: pytest.
     assert size_of(tmp_path) == 5
 
 
+@pytest.mark.parametrize("name", ["pip.py", "pip/__main__.py"])
+def test_installer_runs_no_pip_of_the_working_directory(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = tmp_path / name
+    planted.parent.mkdir(exist_ok=True)
+    planted.write_text("print('planted')")
+    (planted.parent / "__init__.py").write_text("print('planted')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(PathFinder, "find_spec", lambda *_: object())
+    done = subprocess.run([*find_installer(), "--help"], capture_output=True, text=True, check=False)
+    assert "planted" not in done.stdout
+
+
+def test_planted_pip_is_not_found_as_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pip.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("site.getsitepackages", list)
+    monkeypatch.setattr("site.ENABLE_USER_SITE", False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LocalModelError, match="neither pip nor uv"):
+        find_installer()
+
+
+def test_installer_has_a_neutral_working_directory(paths: InstallPaths, tmp_path: Path) -> None:
+    script = tmp_path / "pip.sh"
+    script.write_text(f'#!/bin/sh\npwd > {tmp_path}/where\nexec {" ".join(FAKE_PIP)} "$@"\n')
+    script.chmod(0o755)
+    install(paths, lambda _: None, [str(script)])
+    assert (tmp_path / "where").read_text().startswith(str(paths.data_dir))
+
+
 @pytest.fixture
 def preflight_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallPaths:
     """The paths on a machine that meets all prerequisites."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="x86_64"))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(PathFinder, "find_spec", lambda *_: object())
     monkeypatch.setattr(ctypes, "CDLL", lambda _: None)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
     return InstallPaths(tmp_path / "deep" / "data")
@@ -216,7 +251,7 @@ def test_prerequisites_name_an_unknown_platform(preflight_paths: InstallPaths, m
 def test_prerequisites_need_pip_or_uv(
     preflight_paths: InstallPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(PathFinder, "find_spec", lambda *_: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalModelError, match="neither pip nor uv"):
         require_prerequisites(preflight_paths)

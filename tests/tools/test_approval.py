@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from aloop.errors import ToolError
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.tools.approval import PermissionGate
 
@@ -67,6 +70,26 @@ async def test_grants_are_forgotten_in_another_session() -> None:
     gate.enter("two")
     await gate.require(WRITE)
     assert len(user.asked) == 2
+
+
+async def test_grants_are_forgotten_when_the_same_session_is_resumed(tmp_path: Path) -> None:
+    user = User(SESSION, SESSION, ONCE)
+    gate = PermissionGate(ask=user)
+    memory = MemoryManager(sessions_dir=tmp_path)
+    await memory.add_message(LLMMessage("user", "hello"))
+    await memory.save_memory()
+    first = memory.session_id
+    for _ in range(2):
+        gate.enter(memory.visit)
+        await gate.require(WRITE)
+    memory.start_new()
+    await memory.resume(first)
+    gate.enter(memory.visit)
+    await gate.require(WRITE)
+    await memory.resume(first)
+    gate.enter(memory.visit)
+    await gate.require(WRITE)
+    assert len(user.asked) == 3
 
 
 async def test_refusal_reaches_the_model_with_its_reason() -> None:

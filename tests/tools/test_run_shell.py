@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
-import signal
+import sys
+import textwrap
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +17,7 @@ from aloop.errors import ToolError
 from aloop.tools import process as processes
 from aloop.tools.base import ToolResult
 from aloop.tools.files.workspace import Workspace
-from aloop.tools.run_shell import RunShell, environment
+from aloop.tools.run_shell import RunShell, environment, secret_names
 from tests.processes import is_running
 
 
@@ -30,6 +34,17 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # other processes have no event to wait for
+
+
+def marked(root: Path) -> list[int]:
+    """Return the processes that have MARK in their environment."""
+    mark = f"MARK={root}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes().split(b"\0") and is_running(int(folder.name)):
+                found.append(int(folder.name))
+    return found
 
 
 async def test_result_has_the_output_and_the_exit_code(shell: RunShell) -> None:
@@ -70,6 +85,61 @@ async def test_credentials_are_not_passed_to_the_command(shell: RunShell, monkey
     assert "secret" not in text
     assert "HARMLESS=yes" in text
     assert environment({"ANTHROPIC_BASE_URL": "x", "TERM": "xterm"})["TERM"] == "dumb"
+
+
+SECRETS = {
+    "GITHUB_TOKEN": "x",
+    "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "OPENAI_API_KEY": "x",
+    "PGPASSWORD": "x",
+    "SSHPASS": "x",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/x",
+    "npm_config__auth": "x",
+    "DATABASE_URL": "postgres://me:secret@host/db",
+}
+HARMLESS = {
+    "PATH": "/bin",
+    "SSH_AUTH_SOCK": "/run/x",
+    "XAUTHORITY": "/x",
+    "KEYBOARD": "de",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MONKEY": "x",
+    "PWD": "/work",
+    "HTTPS_PROXY": "http://me:secret@proxy:1",
+    "HOMEPAGE": "https://example.com/a:b@c",
+}
+
+
+def test_variables_that_look_like_secrets_are_not_passed() -> None:
+    assert secret_names(SECRETS | HARMLESS | {"ANTHROPIC_API_KEY": "x"}) == sorted(SECRETS)
+    passed = environment(SECRETS | HARMLESS | {"ANTHROPIC_API_KEY": "x"})
+    assert not passed.keys() & (SECRETS.keys() | {"ANTHROPIC_API_KEY"})
+    assert passed.items() >= HARMLESS.items()
+
+
+def test_variables_named_by_the_user_are_passed() -> None:
+    env = SECRETS | {"ANTHROPIC_API_KEY": "x", "ALOOP_PASS_ENV": "GITHUB_TOKEN, AWS_*"}
+    assert environment(env).keys() & SECRETS.keys() == {"GITHUB_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert environment(env | {"ALOOP_PASS_ENV": "*"}).keys() >= SECRETS.keys()
+    assert "ANTHROPIC_API_KEY" not in environment(env | {"ALOOP_PASS_ENV": "*"})
+
+
+async def test_request_names_the_variables_that_are_not_passed(
+    shell: RunShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALOOP_PASS_ENV", "*")
+    monkeypatch.setenv("A_TOKEN", "x")
+    action = await shell.prepare({"command": "ls"})
+    assert action.request is not None
+    assert action.request.summary.endswith("120 s")
+    monkeypatch.setenv("ALOOP_PASS_ENV", "B*")
+    for name in ("A_KEY", "A_PASSWORD", "A_SECRET", "B_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    action = await shell.prepare({"command": "ls"})
+    assert action.request is not None
+    assert ", without A_KEY, A_PASSWORD, A_SECRET and " in action.request.summary
+    assert "B_TOKEN" not in action.request.summary
 
 
 async def test_output_is_streamed_while_the_command_runs(shell: RunShell, workspace: Workspace) -> None:
@@ -163,13 +233,94 @@ async def test_background_processes_end_with_the_command(shell: RunShell, worksp
     await until(lambda: not is_running(process))
 
 
-async def test_process_outside_the_group_that_holds_the_pipe_is_not_awaited(
-    shell: RunShell, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "start",
+    [
+        "setsid sleep 1000 &",
+        "setsid -f sleep 1000",
+        "timeout 1000 sleep 1000 &",
+        "set -m; sleep 1000 &",
+        "(setsid sh -c 'sleep 1000 & exec sleep 1000' &)",
+        f'{sys.executable} -c \'import subprocess as s; s.Popen(["sleep", "1000"], start_new_session=True)\'',
+    ],
+)
+async def test_process_in_another_group_or_session_ends_with_the_command(
+    shell: RunShell, workspace: Workspace, start: str
 ) -> None:
-    monkeypatch.setattr(processes, "_DRAIN", 0.1)
-    result = await run(shell, "setsid sh -c 'echo $$ > pid; exec sleep 1000' & until [ -s pid ]; do :; done; echo done")
+    result = await run(shell, f"export MARK={workspace.root}; {start}\nsleep 0.2; echo done")
     assert result.text == "done\n[exit code 0]"
-    os.kill(int((workspace.root / "pid").read_text()), signal.SIGKILL)
+    assert not marked(workspace.root)
+
+
+async def test_process_in_another_session_ends_at_the_timeout(shell: RunShell, workspace: Workspace) -> None:
+    await run(shell, f"export MARK={workspace.root}; setsid -f sleep 1000; sleep 1000", seconds=1)
+    assert not marked(workspace.root)
+
+
+async def test_process_in_another_session_ends_without_a_subreaper(
+    shell: RunShell, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = tmp_path / "supervisor.py"
+    supervisor.write_text(
+        f"import os, sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from aloop.tools import command_supervisor as program\n"
+        "program._prctl = lambda *_: False\nprogram._TABLE_INTERVAL = 0.1\nos._exit(program.main())\n"
+    )
+    monkeypatch.setattr(processes, "_SUPERVISOR", supervisor)
+    result = await run(shell, f"export MARK={workspace.root}; setsid sleep 1000 & sleep 1; echo done")
+    assert result.text == "done\n[exit code 0]"
+    assert not marked(workspace.root)
+
+
+async def test_command_that_kills_its_supervisor_ends(shell: RunShell, workspace: Workspace) -> None:
+    result = await run(shell, f"export MARK={workspace.root}; kill -9 $PPID; sleep 1000")
+    assert result.is_error
+    await until(lambda: not marked(workspace.root))
+
+
+async def test_command_ends_when_aloop_is_killed(workspace: Workspace) -> None:
+    program = """
+        import asyncio, sys
+        from aloop.tools import RunShell, Workspace
+        command = f"export MARK={sys.argv[1]}; setsid -f sleep 1000; touch ready; sleep 1000"
+        asyncio.run(RunShell(Workspace(sys.argv[1])).run({"command": command}))
+    """
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", textwrap.dedent(program), str(workspace.root))
+    await until((workspace.root / "ready").exists)
+    assert marked(workspace.root)
+    process.kill()
+    await process.wait()
+    await until(lambda: not marked(workspace.root))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is part of Linux")
+async def test_parent_of_a_command_has_no_credentials(shell: RunShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    text = (await run(shell, "tr '\\0' '\\n' < /proc/$PPID/environ")).text
+    assert "PAGER=cat" in text
+    assert "secret" not in text
+    assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0  # PR_GET_DUMPABLE: only root can read the environment of aloop
+
+
+async def test_command_has_the_environment_that_it_was_given(shell: RunShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.delenv("LC_CTYPE", raising=False)
+    monkeypatch.setenv("ODD", "\udcff")
+    lines = (await run(shell, "env; printf '%s' \"$ODD\" | od -An -tx1; ls /proc/self/fd 2>/dev/null | wc -l")).text
+    assert "LC_CTYPE" not in lines
+    assert "\n ff\n" in lines
+
+
+async def test_command_that_is_missing_raises_an_error(workspace: Workspace) -> None:
+    with pytest.raises(FileNotFoundError):
+        await processes.run_command(["/missing"], workspace.root, {}, None, lambda _text: None)
+
+
+async def test_no_editor_or_pager_waits_for_the_user(shell: RunShell) -> None:
+    command = "git init -q . && git config user.name a && git config user.email a@b && git add . && git commit -q -m x"
+    await run(shell, command)
+    result = await run(shell, "git commit -q --amend && git rebase -q -i --root && git log -p | tail -1", seconds=30)
+    assert result.text.endswith("[exit code 0]")
 
 
 async def test_long_output_loses_its_middle(shell: RunShell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,3 +209,11 @@ def test_error_for_a_long_value_is_short() -> None:
 def test_importing_the_tools_does_not_import_the_validator() -> None:
     code = "import sys, aloop.tools; assert 'jsonschema' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=__file__.rsplit("/tests/", 1)[0])
+
+
+async def test_arguments_that_are_too_long_are_refused() -> None:
+    result = await ToolRunner([]).run(ToolCall("1", "x" * 1_000_000, "{}"))
+    assert result.is_error
+    assert len(result.text) < 300
+    with pytest.raises(ToolError, match="at most 10,000,000"):
+        read_arguments("[" * 10_000_001)

@@ -29,6 +29,7 @@ from aloop.memory.disk.locks import write_lock
 from aloop.memory.pairing import Pairing, pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
+from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
 from aloop.memory.session_folder.recovery import IS_JOURNAL_KEPT, IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import dated_name, unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
@@ -248,6 +249,8 @@ class Checker:
     def _check_contents(self, folder: Path) -> list[Finding]:
         path = folder / FILE_NAME
         findings = [*self._leftovers(folder)]
+        if OUTPUTS in self._fs.folders(folder):
+            findings += self._leftovers(folder / OUTPUTS)
         try:
             status = self._fs.lstat(path)
         except FileNotFoundError:

@@ -30,6 +30,7 @@ from aloop.memory.session import (
     normal_title,
     require_prefix_length,
 )
+from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
 from aloop.memory.session_folder.recovery import fold_in, journals, with_recovered_names
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
@@ -162,6 +163,9 @@ class YamlBackend:
         folder = self.sessions_dir / name
         with self._explained("recover an interrupted turn"), contextlib.suppress(SessionBusy):  # its writer is alive
             self._sweep(folder)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                if not (folder / OUTPUTS).is_symlink():
+                    self._sweep(folder / OUTPUTS)
             notices = self.recover(Entry(short_name(name), name))
             self._sweep_unused(folder)
             return notices

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 _CONTEXT = 3
+_MOST_WORK = 3_000_000  # steps of difflib, which take about a second
 _NO_LINE_END = "\\ No newline at end of file\n"
 _Code = tuple[str, int, int, int, int]
 
@@ -24,13 +26,49 @@ class Diff:
 def make_diff(before: str | None, after: str, name: str) -> Diff:
     """Return the diff from ``before`` (None for a new file) to ``after``."""
     # Split at line feeds only: str.splitlines would also split at a form feed or U+2028.
-    old, new = list(io.StringIO(before or "")), list(io.StringIO(after))
+    old, new = list(io.StringIO(before or "", newline="\n")), list(io.StringIO(after, newline="\n"))
     lines = [line for hunk in _hunks(old, new) for line in hunk]
     added = sum(line.startswith("+") for line in lines)
     removed = sum(line.startswith("-") for line in lines)
     head = f"--- {'/dev/null' if before is None else name}\n+++ {name}\n" if lines else ""
     text = "".join(line if line.endswith("\n") else f"{line}\n{_NO_LINE_END}" for line in lines)
     return Diff(head + text.removesuffix("\n"), added, removed)
+
+
+def with_kept_line_ends(before: str, after: str, line_end: str) -> str:
+    """Return ``after``, whose lines end with LF, with the line ends of ``before``.
+
+    Lines that ``before`` does not have end with ``line_end``.
+    """
+    if "\r\n" not in before:
+        return after.replace("\n", line_end)
+    old, new = list(io.StringIO(before, newline="\n")), list(io.StringIO(after, newline="\n"))
+    flat = [f"{line[:-2]}\n" if line.endswith("\r\n") else line for line in old]
+    lines: list[str] = []
+    for tag, a, b, c, d in _Matcher(flat, new).get_opcodes():
+        lines += old[a:b] if tag == "equal" else [line.replace("\n", line_end) for line in new[c:d]]
+    return "".join(lines)
+
+
+class _Bounded(difflib.SequenceMatcher[str]):
+    """Compares until the work is done or too much; what is left counts as different.
+
+    The work of one comparison is known in advance: the number of pairs of equal lines, except frequent ones.
+    """
+
+    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+        super().__init__(None, old, new)
+        places: Mapping[str, Sequence[int]] = self.b2j  # type: ignore[attr-defined]  # documented, but not in the stubs
+        self._work = [0, *accumulate(1 + len(places.get(line, ())) for line in old)]
+        self._left = _MOST_WORK
+
+    def find_longest_match(
+        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
+    ) -> difflib.Match:
+        self._left -= self._work[-1 if ahi is None else ahi] - self._work[alo]
+        if self._left < 0:
+            return difflib.Match(alo, blo, 0)
+        return super().find_longest_match(alo, ahi, blo, bhi)
 
 
 class _Matcher(difflib.SequenceMatcher[str]):
@@ -48,7 +86,7 @@ class _Matcher(difflib.SequenceMatcher[str]):
         first = _count_equal(old, new)
         last = _count_equal(old[first:][::-1], new[first:][::-1])
         old_end, new_end = len(old) - last, len(new) - last
-        between = difflib.SequenceMatcher(None, old[first:old_end], new[first:new_end])
+        between = _Bounded(old[first:old_end], new[first:new_end])
         codes: list[_Code] = [
             (tag, a + first, b + first, c + first, d + first) for tag, a, b, c, d in between.get_opcodes()
         ]

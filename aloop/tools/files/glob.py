@@ -13,11 +13,14 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
 from aloop.errors import ToolError
 from aloop.text import quantity
+from aloop.tools.files.folder_descriptor import opened_folder
+from aloop.tools.files.gitignore import IgnoreRules, load_rules, outer_rules
 
 State = tuple[int, int]
 """The index of an alternative, and the number of its parts that have matched."""
@@ -25,6 +28,7 @@ State = tuple[int, int]
 IGNORED = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".aloop"})
 """Folders that are listed but not entered: their contents are generated and rarely wanted."""
 
+LONGEST_PATTERN = 1_000
 MOST_VISITED = 200_000
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -38,6 +42,11 @@ class Glob:
     """
 
     def __init__(self, pattern: str, *, hidden: bool = False) -> None:
+        if len(pattern) > LONGEST_PATTERN:
+            raise ToolError(
+                f"The pattern is too long: it has {len(pattern):,} characters, and at most {LONGEST_PATTERN:,} are "
+                "allowed."
+            )
         if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
             raise ToolError(f"The pattern {pattern!r} leaves its folder. Pass that folder as `path` instead.")
         self._hidden = hidden
@@ -111,54 +120,90 @@ class Entry:
 class Walk:
     """Iterates over the entries below ``start`` that match ``glob``; follows no links.
 
-    Entries come in order of name. ``unreadable`` counts the folders that could not be opened. ``exhausted`` is False
+    Entries come in order of name, without those that ``.gitignore`` files exclude unless ``ignored`` is set.
+    ``unreadable`` counts the folders that could not be opened, ``left_out`` the excluded names. ``exhausted`` is False
     if the walk ended early, because ``stop`` was set or after MOST_VISITED names.
     """
 
-    def __init__(self, start: Path, glob: Glob, stop: threading.Event) -> None:
+    def __init__(self, start: Path, glob: Glob, stop: threading.Event, *, ignored: bool = False) -> None:
         self._start = start
         self._glob = glob
         self._stop = stop
+        self._ignored = ignored
         self._visited = 0
         self.unreadable = 0
+        self.left_out = 0
         self.exhausted = True
 
     def __iter__(self) -> Iterator[Entry]:
         # A stack, not recursion: a tree can be deeper than Python's recursion limit.
-        folders = [self._entries(self._start, "", self._glob.start)]
+        outer = [] if self._ignored else outer_rules(self._start)
+        rules = tuple(_PlacedRules(lead, 0, found) for lead, found in outer)
+        folders = [self._entries(self._start, "", self._glob.start, rules)]
         while folders:
             if (found := next(folders[-1], None)) is None:
                 folders.pop()
                 continue
-            entry, states = found
+            entry, states, rules = found
             if self._glob.accepts(states):
                 yield entry
             if entry.kind == "folder" and entry.path.name not in IGNORED and self._glob.can_match_below(states):
-                folders.append(self._entries(entry.path, f"{entry.relative}/", states))
+                folders.append(self._entries(entry.path, f"{entry.relative}/", states, rules))
 
     def notes(self) -> list[str]:
         """Return notes about the finished walk for the reader of the result."""
         notes = []
         if self.unreadable:
             notes.append(f"[Skipped {quantity(self.unreadable, 'folder')} that could not be read.]")
+        if self.left_out:
+            names = quantity(self.left_out, "name")
+            notes.append(f"[Left out {names} that .gitignore excludes. Set `ignored` to include them.]")
         if not self.exhausted:
             notes.append(f"[Stopped after {MOST_VISITED:,} names. Pass a deeper folder as `path`.]")
         return notes
 
-    def _entries(self, folder: Path, prefix: str, states: frozenset[State]) -> Iterator[tuple[Entry, frozenset[State]]]:
+    def _entries(
+        self, folder: Path, prefix: str, states: frozenset[State], rules: tuple[_PlacedRules, ...]
+    ) -> Iterator[tuple[Entry, frozenset[State], tuple[_PlacedRules, ...]]]:
         try:
-            with os.scandir(folder) as scan:
-                found = sorted(scan, key=lambda entry: entry.name)
+            with opened_folder(folder, to_list=True) as descriptor, os.scandir(descriptor) as scan:
+                found = sorted(
+                    (entry.name, _kind(entry)) for entry in takewhile(lambda _: not self._stop.is_set(), scan)
+                )
+                if not self._ignored and (own := load_rules(descriptor)):
+                    rules = (*rules, _PlacedRules("", len(prefix), own))
         except OSError:
             self.unreadable += 1
             return
-        for item in found:
+        self.exhausted = self.exhausted and not self._stop.is_set()
+        for name, kind in found:
             self._visited += 1
             if self._stop.is_set() or self._visited > MOST_VISITED:
                 self.exhausted = False
                 return
-            if after := self._glob.advance(states, item.name):
-                yield Entry(Path(item.path), prefix + item.name, _kind(item)), after
+            if after := self._glob.advance(states, name):
+                relative = prefix + name
+                if _is_ignored(rules, relative, is_folder=kind == "folder"):
+                    self.left_out += 1
+                else:
+                    yield Entry(folder / name, relative, kind), after, rules
+
+
+@dataclass(frozen=True, slots=True)
+class _PlacedRules:
+    """Rules, and how to get a path for them from one below the start of the walk."""
+
+    lead: str
+    cut: int
+    rules: IgnoreRules
+
+
+def _is_ignored(rules: tuple[_PlacedRules, ...], relative: str, *, is_folder: bool) -> bool:
+    for placed in reversed(rules):  # inner files override outer ones
+        verdict = placed.rules.ignores(placed.lead + relative[placed.cut :], is_folder=is_folder)
+        if verdict is not None:
+            return verdict
+    return False
 
 
 def _kind(entry: os.DirEntry[str]) -> Literal["file", "folder", "link", "other"]:

@@ -13,7 +13,7 @@ from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.glob import Entry, Glob, Walk
 from aloop.tools.files.text_file import MOST_LINES, excerpt, open_plain
-from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.workspace import Workspace, one_line, quoted
 
 MOST_LISTED = 500
 
@@ -35,7 +35,7 @@ class ReadOnlyFileTool(Tool):
         path = await asyncio.to_thread(self._workspace.locate, arguments.get("path", "."))
         if self._workspace.admits(path):
             return await super().prepare(arguments)
-        request = PermissionRequest(("outside",), f"{self.name} outside the working directory", str(path))
+        request = PermissionRequest(("outside",), f"{self.name} outside the working directory", quoted(str(path)))
         # Only the real path that the user saw is admitted: if a link changes before the call, the call is refused.
         admitted = self._workspace.admitting(path)
         return Action(lambda _on_output: self.read(admitted, arguments), request)
@@ -102,8 +102,8 @@ class ListFiles(ReadOnlyFileTool):
         "List the files and folders in a folder, sorted by name. Folders end with a slash; links are marked and not "
         "followed. Use it to explore a project or to find files by name; to find files by their contents, use "
         "search_files. Without `pattern` it lists only the folder itself, not its subfolders. Folders such as .git and "
-        f"node_modules are listed but not entered. Returns at most {MOST_LISTED} names. A path outside the working "
-        "directory needs the user's permission."
+        "node_modules are listed but not entered, and names that .gitignore excludes are left out. Returns at most "
+        f"{MOST_LISTED} names. A path outside the working directory needs the user's permission."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -122,6 +122,10 @@ class ListFiles(ReadOnlyFileTool):
                 "type": "boolean",
                 "description": "Include names that begin with a dot. Default false.",
             },
+            "ignored": {
+                "type": "boolean",
+                "description": "Include what `.gitignore` files exclude. Default false.",
+            },
         },
         "additionalProperties": False,
     }
@@ -135,7 +139,7 @@ class ListFiles(ReadOnlyFileTool):
             folder = workspace.resolve(shown)
             if not folder.is_dir():
                 raise ToolError(f"{shown!r} is a file, not a folder. Use read_file to read it.")
-            return _listing(Walk(folder, glob, stop), shown)
+            return _listing(Walk(folder, glob, stop, ignored=arguments.get("ignored", False)), shown)
 
         return ToolResult(await in_thread(work))
 
@@ -154,6 +158,4 @@ def _listing(walk: Walk, shown: str) -> str:
 
 
 def _line(entry: Entry) -> str:
-    # A line break in a name would look like two names.
-    name = entry.relative.replace("\n", "\\n").replace("\r", "\\r")
-    return name + _MARKS[entry.kind]
+    return one_line(entry.relative) + _MARKS[entry.kind]  # a line break in a name would look like two names

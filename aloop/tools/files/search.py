@@ -19,7 +19,8 @@ from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool
 from aloop.tools.files.text_file import BINARY_PROBE, OPEN_FLAGS
-from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.workspace import Workspace, one_line
+from aloop.tools.process import kill
 
 MOST_MATCHES = 200
 MOST_BYTES = 4_000_000
@@ -74,9 +75,7 @@ async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool
                 "pattern: nested repeats such as (a+)+ can take forever."
             ) from None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await kill(process)
     return matches
 
 
@@ -122,7 +121,7 @@ class SearchFiles(ReadOnlyFileTool):
         "Search text files for lines that match a regular expression (Python syntax) or plain text. Returns matching "
         "lines as `path:line: text`. Use it to find where something is defined or used; to find files by name, use "
         "list_files. Matching is line by line, so a pattern cannot span lines. Hidden files, binary files, files over "
-        "4 MB, links, and folders such as .git and node_modules are skipped. Returns at most "
+        "4 MB, links, what .gitignore excludes, and folders such as .git and node_modules are skipped. Returns at most "
         f"{MOST_MATCHES} matches and stops after {SECONDS:g} seconds. A path outside the working directory needs the "
         "user's permission."
     )
@@ -153,6 +152,10 @@ class SearchFiles(ReadOnlyFileTool):
                 "type": "boolean",
                 "description": "Include files and folders whose names begin with a dot. Default false.",
             },
+            "ignored": {
+                "type": "boolean",
+                "description": "Include what `.gitignore` files exclude. Default false.",
+            },
         },
         "required": ["pattern"],
         "additionalProperties": False,
@@ -167,7 +170,8 @@ class SearchFiles(ReadOnlyFileTool):
         shown = arguments.get("path", ".")
         pattern = arguments.get("glob", "*")
         glob = Glob(pattern if "/" in pattern else f"**/{pattern}", hidden=arguments.get("hidden", False))
-        files, notes = await in_thread(lambda stop: _candidates(workspace.resolve(shown), glob, stop))
+        ignored = arguments.get("ignored", False)
+        files, notes = await in_thread(lambda stop: _candidates(workspace.resolve(shown), glob, stop, ignored=ignored))
         matches = await find_matches(
             re.escape(arguments["pattern"]) if arguments.get("literal") else arguments["pattern"],
             files,
@@ -178,14 +182,14 @@ class SearchFiles(ReadOnlyFileTool):
 
 
 def _lines(matches: Matches, files: list[Path], workspace: Workspace) -> list[str]:
-    return [f"{workspace.show(files[index])}:{line}: {text}" for index, line, text in matches.lines]
+    return [f"{one_line(workspace.show(files[index]))}:{line}: {text}" for index, line, text in matches.lines]
 
 
-def _candidates(start: Path, glob: Glob, stop: threading.Event) -> tuple[list[Path], list[str]]:
+def _candidates(start: Path, glob: Glob, stop: threading.Event, *, ignored: bool) -> tuple[list[Path], list[str]]:
     """Return the files to search, and notes about the walk that found them."""
     if not start.is_dir():
         return [start], []
-    walk = Walk(start, glob, stop)
+    walk = Walk(start, glob, stop, ignored=ignored)
     files = [entry.path for entry in walk if entry.kind == "file"]
     return files, walk.notes()
 

@@ -14,9 +14,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import signal
 import stat
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 
@@ -30,9 +34,11 @@ def main() -> None:
     except (re.error, OverflowError, RecursionError) as error:
         _write({"error": str(error)})
         return
+    # Run by its path, because this process cannot import aloop.
+    opened_folder = runpy.run_path(str(Path(__file__).with_name("folder_descriptor.py")))["opened_folder"]
     skipped = found = 0
     for index, path in enumerate(request["files"]):
-        text = _read(path, request)
+        text = _read(path, request, opened_folder)
         if text is None:
             skipped += 1
             continue
@@ -46,10 +52,14 @@ def main() -> None:
     _write({"skipped": skipped, "more": False})
 
 
-def _read(path: str, request: dict[str, Any]) -> str | None:
+def _read(
+    path: str, request: dict[str, Any], opened_folder: Callable[[str], AbstractContextManager[int]]
+) -> str | None:
     """Return the text; None if the file is too large, binary or unreadable."""
     try:
-        descriptor = os.open(path, request["open_flags"])
+        parent, name = os.path.split(path)
+        with opened_folder(parent) as folder:
+            descriptor = os.open(name, request["open_flags"], dir_fd=folder)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > request["most_bytes"]:

@@ -6,17 +6,20 @@ Only regular files are opened, and opening never blocks.
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import secrets
 import stat
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from aloop.errors import ToolError
+from aloop.tools.files.folder_descriptor import opened_folder
 from aloop.tools.files.workspace import describe_os_error
 
 MOST_LINES = 2_000
@@ -37,14 +40,17 @@ _SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 OPEN_FLAGS = os.O_RDONLY | _SAFE
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE
 
-_LONGEST_STEM = 100  # characters of a temporary file's name; most file systems allow 255 bytes
+_LONGEST_STEM = 100  # bytes of a temporary file's name; most file systems allow 255
 
 
 def open_plain(path: Path, shown: str) -> BinaryIO:
     """Open a text file past its byte order mark; raise ToolError for anything else."""
     try:
-        _require_plain(path.lstat().st_mode, shown)  # before opening it: opening some devices has side effects
-        descriptor = os.open(path, OPEN_FLAGS)
+        with opened_folder(path.parent) as folder:
+            name = path.name or "."
+            # Before opening it: opening some devices has side effects.
+            _require_plain(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode, shown)
+            descriptor = os.open(name, OPEN_FLAGS, dir_fd=folder)
     except OSError as error:
         raise ToolError(describe_os_error(error, shown)) from error
     file = os.fdopen(descriptor, "rb")
@@ -118,22 +124,25 @@ def _require_plain(mode: int, shown: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A file at a real path; ``raw`` and ``mode`` are None if it does not exist yet."""
+    """A file at a real path; ``raw`` is None if it does not exist yet."""
 
     path: Path
     shown: str
     raw: bytes | None = None
-    mode: int | None = None
 
     @classmethod
     def read(cls, path: Path, shown: str) -> TextFile:
         """Read the whole file; raise ToolError if it is not one that can be changed."""
-        if not os.path.lexists(path):
+        try:
+            with opened_folder(path.parent) as folder:
+                os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
             return cls(path, shown)
+        except OSError as error:
+            raise ToolError(describe_os_error(error, shown)) from error
         with open_plain(path, shown) as file:
             file.seek(0)
             raw = file.read(MOST_BYTES + 1)
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if len(raw) > MOST_BYTES:
             raise ToolError(f"{shown!r} is too large to change: it has more than {MOST_BYTES:,} bytes.")
         if not os.access(path, os.W_OK):
@@ -142,7 +151,7 @@ class TextFile:
             raw.decode()
         except UnicodeDecodeError as error:
             raise ToolError(f"{shown!r} is not UTF-8 text: byte {error.start:,} cannot be decoded.") from error
-        return cls(path, shown, raw, mode)
+        return cls(path, shown, raw)
 
     @property
     def text(self) -> str | None:
@@ -161,38 +170,109 @@ class TextFile:
         return (codecs.BOM_UTF8 if has_mark else b"") + text.encode()
 
     def replace(self, data: bytes) -> None:
-        """Replace the file atomically and keep its mode.
+        """Replace the contents and keep the attributes and hard links of the file.
 
-        Raises ToolError if the file has changed since it was read.
+        The attributes are mode, owner, group and extended attributes. Atomic, unless the file has several names or an
+        owner that this user cannot set. Raises ToolError if the file has changed since it was read.
         """
-        temporary = self.path.with_name(f".{self.path.name[:_LONGEST_STEM]}.{secrets.token_hex(4)}.tmp")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                _write(temporary, data, self.mode)
-                self._require_unchanged()
-                temporary.replace(self.path)
-            except BaseException:
-                with suppress(OSError):  # the first error is the one to report
-                    temporary.unlink()
-                raise
+            with opened_folder(self.path.parent, create=self.raw is None) as folder:
+                self._replace_in(folder, data)
         except OSError as error:
             raise ToolError(f"{self.shown!r} cannot be written: {error.strerror or type(error).__name__}.") from error
 
-    def _require_unchanged(self) -> None:
-        now = self.path.read_bytes() if self.path.is_file() else None
-        if now != self.raw or (now is None and os.path.lexists(self.path)):
+    def _replace_in(self, folder: int, data: bytes) -> None:
+        name = self.path.name
+        stem = name.encode(errors="replace")[:_LONGEST_STEM].decode(errors="ignore")
+        temporary = f".{stem}.{secrets.token_hex(4)}.tmp"
+        try:
+            with _open_to_write(temporary, _CREATE_FLAGS, folder, 0o666 if self.raw is None else 0o600) as new:
+                new.write(data)
+                with self._opened(folder) as old:
+                    keeps_all = old is None or _copy_attributes(old.fileno(), new.fileno())
+                new.flush()
+                os.fsync(new.fileno())
+            self._require_unchanged(folder)
+            if keeps_all:
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            else:
+                self._overwrite(folder, data)
+                os.unlink(temporary, dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):  # the first error is the one to report
+                os.unlink(temporary, dir_fd=folder)
+            raise
+
+    def _overwrite(self, folder: int, data: bytes) -> None:
+        """Write into the existing file; restore it if that fails."""
+        with _open_to_write(self.path.name, os.O_WRONLY | _SAFE, folder) as file:
+            try:
+                _write_all(file, data)
+            except OSError:
+                with suppress(OSError):  # the first error is the one to report
+                    _write_all(file, self.raw or b"")
+                raise
+
+    @contextmanager
+    def _opened(self, folder: int) -> Iterator[BinaryIO | None]:
+        """Yield the present file, or None if it is missing or not a regular file."""
+        try:
+            descriptor = os.open(self.path.name, OPEN_FLAGS, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                raise
+            yield None
+            return
+        with os.fdopen(descriptor, "rb") as file:
+            yield file if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+    def _require_unchanged(self, folder: int) -> None:
+        with self._opened(folder) as file:
+            now = None if file is None else file.read(MOST_BYTES + 1)
+        if now != self.raw or (now is None and _exists(self.path.name, folder)):
             raise ToolError(
                 f"{self.shown!r} was changed by another program in the meantime. Nothing was written. Read it again, "
                 "then repeat the change."
             )
 
 
-def _write(path: Path, data: bytes, mode: int | None) -> None:
-    descriptor = os.open(path, _CREATE_FLAGS, 0o666 if mode is None else 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        if mode is not None:
-            os.fchmod(descriptor, mode)
-        file.flush()
-        os.fsync(descriptor)
+def _open_to_write(name: str, flags: int, folder: int, mode: int = 0) -> BinaryIO:
+    return os.fdopen(os.open(name, flags, mode, dir_fd=folder), "wb")
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    file.seek(0)
+    file.write(data)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _exists(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _copy_attributes(old: int, new: int) -> bool:
+    """Copy owner, group, extended attributes and mode.
+
+    Return False if replacing the file would lose its owner, its group or another of its names.
+    """
+    status, fresh = os.fstat(old), os.fstat(new)
+    if status.st_nlink > 1:
+        return False
+    if (status.st_uid, status.st_gid) != (fresh.st_uid, fresh.st_gid):
+        try:
+            os.fchown(new, status.st_uid, status.st_gid)
+        except OSError:
+            return False
+    if sys.platform == "linux":
+        with suppress(OSError):  # the file system has none
+            for name in os.listxattr(old):
+                with suppress(OSError):  # some need privileges, such as security labels
+                    os.setxattr(new, name, os.getxattr(old, name))
+    os.fchmod(new, stat.S_IMODE(status.st_mode))
+    return True

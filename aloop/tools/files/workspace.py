@@ -10,6 +10,7 @@ from pathlib import Path
 from aloop.errors import ToolError
 from aloop.llm.message_types import clean_text
 from aloop.suggestions import closest_matches
+from aloop.tools.files.folder_descriptor import opened_folder
 
 _LONGEST_PATH = 4096
 _SIBLINGS = 5_000  # names compared to find a suggestion
@@ -36,17 +37,17 @@ class Workspace:
 
         Raises ToolError if ``text`` cannot be a path.
         """
-        return Path(os.path.realpath(self._candidate(text)))
+        return _real(self._candidate(text), text)
 
     def admits(self, real: Path) -> bool:
         """Return True if a real path may be used without permission."""
         is_inside = real.is_relative_to(self.root)
         return self.allow_outside or is_inside or (self._admitted is not None and real.is_relative_to(self._admitted))
 
-    def escapes_by_link(self, text: str) -> bool:
-        """Return True if ``text`` names a path inside that a link leads out of."""
+    def escapes_by_link(self, text: str, real: Path) -> bool:
+        """Return True if ``text`` names a path inside, but its real path is outside."""
         named = Path(os.path.normpath(self._candidate(text)))
-        return named.is_relative_to(self.root) and not self.locate(text).is_relative_to(self.root)
+        return named.is_relative_to(self.root) and not real.is_relative_to(self.root)
 
     def resolve(self, text: str) -> Path:
         """Return the real path that ``text`` names, without links.
@@ -59,7 +60,7 @@ class Workspace:
             real = Path(os.path.realpath(candidate, strict=True))
         except OSError as error:
             # Check the boundary first, so that the error does not reveal if a path outside exists.
-            self._confine(Path(os.path.realpath(candidate)), text)
+            self._confine(_real(candidate, text), text)
             raise ToolError(
                 self._missing(candidate, text) if _is_missing(error) else describe_os_error(error, text)
             ) from error
@@ -97,7 +98,7 @@ class Workspace:
         try:
             folder = Path(os.path.realpath(parent, strict=True))
             self._confine(folder, parent)
-            with os.scandir(folder) as entries:
+            with opened_folder(folder, to_list=True) as descriptor, os.scandir(descriptor) as entries:
                 names = {entry.name.casefold(): entry.name for entry in islice(entries, _SIBLINGS)}
         except (OSError, ToolError):
             return []  # the folder is missing too, so there is nothing to suggest
@@ -105,15 +106,36 @@ class Workspace:
         return [repr(self.show(folder / names[match])) for match in close]
 
 
+_ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
+
+
+def one_line(name: str) -> str:
+    """Return ``name`` with control characters and line breaks as escapes: ``\\n``."""
+    return name.translate(_ESCAPES)
+
+
+def quoted(name: str) -> str:
+    """Return ``name``, in quotes if it has hidden characters or unusual blanks."""
+    is_plain = name.isprintable() and name == name.strip() and "  " not in name
+    return name if is_plain else repr(name)
+
+
 def describe_os_error(error: OSError, shown: str) -> str:
     """Return a message for the failure to read ``shown``."""
     if isinstance(error, PermissionError):
         return f"Permission denied: {shown!r} cannot be read."
     if error.errno == errno.ELOOP:
-        return f"{shown!r} is a link that leads back to itself."
+        return f"{shown!r} cannot be read: a link on its path leads back to itself, or has just changed."
     if error.errno == errno.ENAMETOOLONG:
         return f"{shown[:60]!r}… is too long for a file name."
     return f"{shown!r} cannot be read: {error.strerror or type(error).__name__}."
+
+
+def _real(candidate: str, text: str) -> Path:
+    try:
+        return Path(os.path.realpath(candidate))
+    except OSError as error:  # another process has just replaced a link
+        raise ToolError(describe_os_error(error, text)) from error
 
 
 def _is_missing(error: OSError) -> bool:

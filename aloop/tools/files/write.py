@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,10 @@ from aloop.errors import ToolError
 from aloop.permissions import Kind, PermissionRequest
 from aloop.text import quantity
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
-from aloop.tools.files.diff import Diff, make_diff
-from aloop.tools.files.text_file import TextFile
-from aloop.tools.files.workspace import Workspace
-
-_LINES_NAMED = 5
+from aloop.tools.files.diff import Diff, make_diff, with_kept_line_ends
+from aloop.tools.files.replace import replace_text
+from aloop.tools.files.text_file import MOST_BYTES, TextFile
+from aloop.tools.files.workspace import Workspace, quoted
 
 # Permission to write does not cover these: git runs programs from its folder, and sessions belong to the user.
 _GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
@@ -25,50 +23,6 @@ _PATH = {
     "type": "string",
     "description": "The file, relative to the working directory or absolute. Example: `src/app.py`",
 }
-
-
-def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bool = False) -> str:
-    """Return ``text`` with ``old`` replaced by ``new``.
-
-    Raises ToolError unless ``old`` occurs exactly once; ``everywhere`` replaces every occurrence. The model sees all
-    files with ``\\n``, so a line end in ``old`` matches either kind, and in ``new`` it becomes ``line_end``. Every
-    other byte stays.
-    """
-    old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
-    if not old:
-        raise ToolError("old_text is empty. Pass the text to replace, or use write_file to write a whole file.")
-    if old == new:
-        raise ToolError("old_text and new_text are the same, so nothing would change.")
-    pattern = "\r?\n".join(map(re.escape, old.split("\n")))
-    # The lookahead also finds overlapping matches: in "aaa", "aa" is ambiguous.
-    places = [found.start() for found in re.finditer(f"(?={pattern})", text)]
-    if not places:
-        raise ToolError(_no_match(text, old))
-    if len(places) > 1 and not everywhere:
-        raise ToolError(
-            f"old_text occurs {len(places):,} times ({_line_numbers(text, places)}). Add surrounding lines until it is "
-            "unique, or set replace_all."
-        )
-    return re.sub(pattern, lambda _: new.replace("\n", line_end), text)
-
-
-def _no_match(text: str, old: str) -> str:
-    """Return the error message for a text without a match, with near matches."""
-    first = next((line.strip() for line in old.split("\n") if line.strip()), "")
-    near = [number for number, line in enumerate(text.split("\n"), 1) if first and line.strip() == first]
-    if not near:
-        return "old_text is not in the file. Use read_file to see its current contents."
-    named = ", ".join(map(str, near[:_LINES_NAMED]))
-    return (
-        f"old_text is not in the file. Its first line is at line {named}, but the whitespace or the lines after it "
-        "differ. Use read_file to see the exact text."
-    )
-
-
-def _line_numbers(text: str, places: list[int]) -> str:
-    numbers = [text.count("\n", 0, place) + 1 for place in places[:_LINES_NAMED]]
-    more = ", …" if len(places) > _LINES_NAMED else ""
-    return f"lines {', '.join(map(str, numbers))}{more}"
 
 
 class WritingFileTool(Tool):
@@ -94,7 +48,7 @@ class WritingFileTool(Tool):
     def _plan(self, arguments: Mapping[str, Any]) -> Action:
         named = arguments["path"]
         path = self._workspace.locate(named)
-        if self._workspace.escapes_by_link(named) and not self._workspace.allow_outside:
+        if self._workspace.escapes_by_link(named, path) and not self._workspace.allow_outside:
             raise ToolError(
                 f"{named!r} leads out of the working directory by a link. Use the path {str(path)!r} if you mean that "
                 "file."
@@ -103,8 +57,9 @@ class WritingFileTool(Tool):
         text = self.change(file, arguments)
         if "\0" in text:
             raise ToolError("The text contains a NUL character, which would make the file binary. Remove it.")
-        before = None if file.text is None else _normalize(file.text)
-        diff = make_diff(before, _normalize(text), self._workspace.show(path))
+        if len(text) > MOST_BYTES:
+            raise ToolError(f"The new contents are too large: at most {MOST_BYTES:,} bytes can be written.")
+        diff = _diff(file.text, text, quoted(self._workspace.show(path)))
         data = file.encode(text)
         if data == file.raw:
             result = ToolResult(f"{named} already has exactly these contents; nothing was changed.")
@@ -146,7 +101,7 @@ class WriteFile(WritingFileTool):
 
     def change(self, file: TextFile, arguments: Mapping[str, Any]) -> str:
         content: str = arguments["content"]
-        return content if file.raw is None else _normalize(content).replace("\n", file.line_end)
+        return content if file.text is None else with_kept_line_ends(file.text, _normalize(content), file.line_end)
 
 
 class EditFile(WritingFileTool):
@@ -186,14 +141,29 @@ class EditFile(WritingFileTool):
         return replace_text(file.text, old, new, file.line_end, everywhere=everywhere)
 
 
+def _diff(before: str | None, after: str, name: str) -> Diff:
+    """Return the diff from ``before`` to ``after``.
+
+    CRs are left out if all lines have one.
+    """
+    if before is None or not (_is_crlf(before) and _is_crlf(after)):
+        return make_diff(before, after, name)
+    return make_diff(_normalize(before), _normalize(after), name)
+
+
+def _is_crlf(text: str) -> bool:
+    """Return True if all lines end with CRLF."""
+    return text.count("\r\n") == text.count("\n")
+
+
 def _normalize(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
 def _summary(file: TextFile, diff: Diff) -> str:
     if file.raw is None:
-        return f"{file.shown} (new, {quantity(diff.added, 'line')})"
-    return f"{file.shown} (+{diff.added:,} −{diff.removed:,})"
+        return f"{quoted(file.shown)} (new, {quantity(diff.added, 'line')})"
+    return f"{quoted(file.shown)} (+{diff.added:,} −{diff.removed:,})"
 
 
 def _report(file: TextFile, diff: Diff) -> ToolResult:

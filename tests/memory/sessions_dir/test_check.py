@@ -16,6 +16,7 @@ from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.faults import FaultyFileSystem
 
 HEAD = """\
@@ -173,6 +174,27 @@ def test_temporary_files_are_removed_if_their_writers_are_dead(sessions_dir: Pat
     assert any(line.endswith("is intact (fixed)") for line in findings(sessions_dir, fix=True))
     assert living.exists()
     assert not dead.exists()
+
+
+@pytest.mark.parametrize("cleaner", ["check", "start"])
+def test_temporary_files_of_outputs_are_removed(sessions_dir: Path, tmp_path: Path, cleaner: str) -> None:
+    def clean() -> None:
+        if cleaner == "check":
+            findings(sessions_dir, fix=True)
+        else:
+            YamlBackend(sessions_dir).recover_all()
+
+    outputs = session_in(sessions_dir, SOUND).with_name("outputs")
+    outputs.mkdir(mode=0o700)
+    dead = outputs / ".0001-run_shell.txt.4194000-0123abcd.tmp"
+    dead.touch()
+    clean()
+    assert not dead.exists()
+    dead.touch()
+    outputs.rename(tmp_path / "aside")
+    outputs.symlink_to(tmp_path / "aside")
+    clean()
+    assert (tmp_path / "aside" / dead.name).exists()
 
 
 def test_recovered_files_are_reported(sessions_dir: Path) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from aloop.permissions import PermissionDecision, PermissionRequest
 from repl.output.styled import Style, to_ansi, to_text
 from repl.turn.permission import MOST_LINES, choices, decide, decision_line, detail_lines, question_lines
+
+# Default-ignorable characters, among them unassigned tags, and characters that terminals show as a blank.
+HIDDEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u180b\u180f\u200b\u200c\u200d\u2060\u2065\u3164\ufe00\ufe0f\ufeff\uffa0"
+HIDDEN += "\ufff0\U0001bca0\U0001d173\U000e0001\U000e0020\U000e0100\U000e01f0\U000e0fff\U0003ffff\ue000"
+BLANKS = "\u00a0\u1680\u2000\u2003\u200a\u202f\u205f\u2800\u3000\U0001d159"
 
 DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
 
@@ -53,11 +60,54 @@ def test_question_makes_control_characters_visible() -> None:
     assert "rm -rf /^[[2K^Mecho hello <U+202E>^G" in text
 
 
-def test_question_cuts_long_details_with_a_count() -> None:
+def test_question_leaves_out_the_middle_of_long_details_with_a_count() -> None:
     request = PermissionRequest(("write",), "write_file a", "\n".join(map(str, range(MOST_LINES + 5))), "diff")
     shown = to_text(question_lines(request)).splitlines()
     assert len(shown) == MOST_LINES + 2
-    assert shown[-1] == "  … 5 more lines; v shows all of them"
+    assert shown[61] == "  … 5 more lines here; v shows all of them"
+    assert (shown[60], shown[62], shown[-1]) == ("  59", "  65", f"  {MOST_LINES + 4}")
+
+
+@pytest.mark.parametrize("hidden", [*HIDDEN, *BLANKS], ids=lambda character: f"U+{ord(character):04X}")
+def test_question_shows_every_invisible_or_blank_character(hidden: str) -> None:
+    lines = question_lines(PermissionRequest(("shell",), f"run{hidden}it", f"rm{hidden}-rf"))
+    name = f"<U+{ord(hidden):04X}>"
+    assert to_text(lines) == f"● run{name}it\n  $ rm{name}-rf\n"
+
+
+def test_question_shows_the_number_of_many_blanks() -> None:
+    command = f"ls{' ' * 5_000}; rm -rf ~{' ' * 3}\n{chr(9) * 50}x"
+    text = to_text(question_lines(PermissionRequest(("shell",), "run_shell", command)))
+    assert text == "● run_shell\n  $ ls<5,000 spaces>; rm -rf ~<3 spaces>\n    <50 tabs>x\n"
+
+
+def test_question_shows_the_number_of_blank_lines() -> None:
+    text = to_text(question_lines(PermissionRequest(("shell",), "run_shell", "ls" + "\n" * 300 + "rm -rf ~")))
+    assert text == "● run_shell\n  $ ls\n    <299 blank lines>\n    rm -rf ~\n"
+    diff = "--- a\n+++ a\n@@ -1 +1,9 @@\n x\n" + "+\n" * 8 + "+y  "
+    text = to_text(question_lines(PermissionRequest(("write",), "edit_file a", diff, "diff")))
+    assert text.splitlines()[4:] == ["   x", "  +<8 blank lines>", "  +y<2 spaces>"]
+
+
+def test_question_shows_both_ends_of_a_long_line() -> None:
+    request = PermissionRequest(("shell",), "run_shell", f"echo {'a' * 50_000}; rm -rf ~")
+    shown = to_text(question_lines(request))
+    assert len(shown) < 5_000
+    assert "<46,015 more characters here; v shows all of them>" in shown
+    assert shown.endswith("; rm -rf ~\n")
+    assert "a" * 50_000 in to_text(detail_lines(request))
+
+
+def test_question_about_a_huge_diff_is_fast() -> None:
+    request = PermissionRequest(("write",), "write_file a", "\n".join(f"+ line {n}" for n in range(1_000_000)), "diff")
+    began = time.monotonic()
+    assert len(question_lines(request)) == MOST_LINES + 2
+    assert time.monotonic() - began < 5
+
+
+def test_question_keeps_the_summary_on_one_line_as_it_is() -> None:
+    text = to_text(question_lines(PermissionRequest(("shell",), "run in a  b\nc\r\n", "ls")))
+    assert text == "● run in a  b^Jc^M^J\n  $ ls\n"
 
 
 def test_choices_name_the_kinds_and_fit_the_screen() -> None:

@@ -74,6 +74,12 @@ def test_braces_with_too_many_alternatives_are_refused() -> None:
         Glob("{a,b}" * 20)
 
 
+@pytest.mark.parametrize("character", "[{*?!")
+def test_pattern_that_is_too_long_is_refused(character: str) -> None:
+    with pytest.raises(ToolError, match="at most 1,000"):
+        Glob(character * 200_000)
+
+
 def test_glob_knows_if_anything_below_can_match() -> None:
     glob = Glob("src/*.py")
     assert glob.can_match_below(glob.advance(glob.start, "src"))

@@ -156,3 +156,17 @@ async def test_worker_that_dies_raises_a_tool_error(workspace: Workspace, monkey
     monkeypatch.setattr(matching, "_WORKER", workspace.root / "absent.py")
     with pytest.raises(ToolError, match="stopped before it finished"):
         await search(workspace, "hello")
+
+
+async def test_end_of_the_worker_is_not_reported_as_unknown(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(8):
+        await SearchFiles(workspace).run({"pattern": "hello"})
+    assert not caplog.records
+
+
+async def test_name_with_control_characters_stays_on_one_line(workspace: Workspace) -> None:
+    (workspace.root / "two\nlines\x1b.txt").write_text("unique words\n")
+    found = await SearchFiles(workspace).run({"pattern": "unique", "glob": "*.txt"})
+    assert found.text == "two\\nlines\\x1b.txt:1: unique words"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from aloop.errors import ToolError
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool
+from aloop.tools.files.replace import replace_text
 from aloop.tools.files.workspace import Workspace
-from aloop.tools.files.write import EditFile, WriteFile, replace_text
+from aloop.tools.files.write import EditFile, WriteFile
 
 
 @pytest.fixture
@@ -102,6 +104,97 @@ async def test_mode_line_ends_and_byte_order_mark_are_kept(workspace: Workspace,
     await written(workspace, "run.bat", "echo e\n")
     assert path.read_bytes() == b"\xef\xbb\xbfecho e\r\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o750
+
+
+async def test_mixed_line_ends_are_kept_and_the_diff_shows_each_change(workspace: Workspace, work: Path) -> None:
+    (work / "mixed.txt").write_bytes(b"a\r\nb\nc\r\nd\r\n")
+    _, request = await prepared(WriteFile(workspace), {"path": "mixed.txt", "content": "a\nb\nx\nd\n"})
+    assert request.detail.split("\n")[3:] == [" a\r", " b", "-c\r", "+x\r", " d\r"]
+    await written(workspace, "mixed.txt", "a\nb\nx\nd\n")
+    assert (work / "mixed.txt").read_bytes() == b"a\r\nb\nx\r\nd\r\n"
+    await edited(workspace, "mixed.txt", "a\nb\nx\n", "a\nb\ny\n")
+    assert (work / "mixed.txt").read_bytes() == b"a\r\nb\ny\r\nd\r\n"
+
+
+async def test_contents_that_are_too_large_are_refused(workspace: Workspace) -> None:
+    with pytest.raises(ToolError, match="at most 5,000,000 bytes"):
+        await written(workspace, "new.txt", "x" * 5_000_001)
+
+
+async def test_hard_links_are_kept(workspace: Workspace, work: Path) -> None:
+    (work / "other.md").hardlink_to(work / "README.md")
+    await written(workspace, "README.md", "new\n")
+    assert (work / "other.md").read_text() == "new\n"
+    assert not temporary_files(work)
+
+
+async def test_failed_write_restores_a_file_with_hard_links(
+    workspace: Workspace, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (work / "README.md").read_bytes()
+    (work / "other.md").hardlink_to(work / "README.md")
+    real, calls = os.fsync, []
+
+    def full_later(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_later)
+    with pytest.raises(ToolError, match="cannot be written: No space left"):
+        await written(workspace, "README.md", "new\n")
+    assert (work / "README.md").read_bytes() == before
+    assert not temporary_files(work)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has extended attributes in the standard library")
+async def test_extended_attributes_are_kept(workspace: Workspace, work: Path) -> None:
+    try:
+        os.setxattr(work / "README.md", "user.origin", b"a download")
+    except OSError:
+        pytest.skip("the file system has no extended attributes")
+    await written(workspace, "README.md", "new\n")
+    assert os.getxattr(work / "README.md", "user.origin") == b"a download"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can set an owner")
+async def test_owner_and_group_are_kept(workspace: Workspace, work: Path) -> None:
+    os.chown(work / "README.md", 12345, 23456)
+    await written(workspace, "README.md", "new\n")
+    status = (work / "README.md").stat()
+    assert (status.st_uid, status.st_gid) == (12345, 23456)
+
+
+async def test_file_whose_owner_cannot_be_set_is_overwritten(
+    workspace: Workspace, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() == 0:
+        os.chown(work / "README.md", 12345, 23456)
+
+    def refuse(*_arguments: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    before = (work / "README.md").stat()
+    monkeypatch.setattr(os, "fchown", refuse)
+    await written(workspace, "README.md", "new\n")
+    after = (work / "README.md").stat()
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert (work / "README.md").read_text() == "new\n"
+
+
+@pytest.mark.parametrize("name", ["a\r", "a ", " a", "a  b", "a\n+++ b", "a\u200db"])
+async def test_request_quotes_a_name_with_hidden_characters(workspace: Workspace, name: str) -> None:
+    _, request = await prepared(WriteFile(workspace), {"path": name, "content": "x\n"})
+    assert request.summary == f"write_file {name!r} (new, 1 line)"
+    assert request.detail.split("\n")[:2] == ["--- /dev/null", f"+++ {name!r}"]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ü" * 127], ids=["ASCII", "UTF-8"])
+async def test_longest_name_is_written_and_replaced(workspace: Workspace, work: Path, name: str) -> None:
+    await written(workspace, name, "one\n")
+    await written(workspace, name, "two\n")
+    assert (work / name).read_text() == "two\n"
 
 
 async def test_new_file_has_the_mode_of_the_umask(workspace: Workspace, work: Path) -> None:
