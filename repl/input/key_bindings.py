@@ -57,6 +57,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
             prompt.submit()
 
     @keys.add("escape", "enter", filter=at_input)
+    @keys.add("c-j", filter=at_input)
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
 

@@ -264,7 +264,7 @@ def test_bracketed_paste_is_sent_once_by_enter(stub: StubServer) -> None:
         aloop.wait_for(">")
         aloop.send("\x1b[200~one\ntwo\x1b[201~")
         aloop.wait_for("two")
-        time.sleep(1.5)  # a user does not press Enter sooner, and the shell tells pastes by the time
+        time.sleep(1.5)  # longer than a paste
         aloop.send("\r")
         aloop.wait_for("Well\n>")
         aloop.send("\x1b[200~three\x1b[201~\r")

@@ -130,7 +130,9 @@ async def test_letters_are_inserted_after_ctrl_space(stage: SetStage) -> None:
 
 async def test_backslash_before_enter_inserts_a_line_feed(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
-        shell.type("one\\\rtwo\\\\\r")
+        shell.type("one\\\r")
+        await shell.see("> one\n\n")  # two lines at once would be a paste
+        shell.type("two\\\\\r")
         assert await first_saved(shell) == "one\ntwo\\\\"
 
 

@@ -71,7 +71,9 @@ async def test_closing_the_picker_changes_nothing_and_prints_the_rows(stage: Set
 
 async def test_text_typed_before_opening_is_the_filter_and_returns_with_esc(stage: SetStage) -> None:
     async with stage() as shell:
-        shell.type("/resume\rdonk")
+        shell.type("/resume\r")
+        await shell.see("> /resume")
+        shell.type("donk")
         await wait_for_row(shell, "find: donk")
         await shell.see("1 of 3")
         shell.type("dy")
@@ -82,7 +84,9 @@ async def test_text_typed_before_opening_is_the_filter_and_returns_with_esc(stag
 
 async def test_filter_typed_before_opening_is_not_left_on_the_prompt(stage: SetStage) -> None:
     async with stage() as shell:
-        shell.type("/resume\r/weather")
+        shell.type("/resume\r")
+        await shell.see("> /resume")
+        shell.type("/weather")
         await wait_for_row(shell, "find: weather")
         shell.type("\r")
         await shell.see("Resumed a1b2c3d4 · 4 messages")
