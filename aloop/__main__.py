@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aloop import __version__
 from aloop.errors import AloopError, InvalidPrefix, UsageError
@@ -148,6 +149,23 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = _LenientStderr(
+            sys.stderr.buffer, encoding=sys.stderr.encoding, errors="replace", line_buffering=True
+        )
+
+
+class _LenientStderr(io.TextIOWrapper):
+    """Standard error that drops what it cannot write: a note must never cost a result."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
 
 
 def _settle_stdout() -> None:
