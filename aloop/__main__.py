@@ -65,7 +65,10 @@ def _run(argv: Sequence[str]) -> int:
     options = parse_arguments(argv)
     if not isinstance(options, RunOptions):
         return options.run()
-    return _run_shell(options) if options.task is None else _run_task(options, options.task)
+    task = options.task
+    if task is None and options.question is not None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        task = options.question  # without a terminal there is no prompt
+    return _run_shell(options) if task is None else _run_task(options, task)
 
 
 def _run_shell(options: RunOptions) -> int:
@@ -92,6 +95,7 @@ def _run_shell(options: RunOptions) -> int:
             options.system,
             options.max_steps,
             options.plain,
+            options.question or "",
         )
     )
 

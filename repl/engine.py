@@ -62,11 +62,13 @@ async def resume_session(
     admit: Callable[[Session], Awaitable[None]] | None = None,
     keep_model: bool = False,
     system: str | None = None,
+    may_ask: bool = False,
 ) -> Session:
     """Load the session with the ID prefix ``wanted``, or the latest if it is empty.
 
     The agent then uses the session's own model unless ``keep_model`` is set, and its own system message unless
-    ``system`` replaces it. Raises SessionError, and what ``admit`` raises.
+    ``system`` replaces it. Raises SessionError, and what ``admit`` raises. ``may_ask`` lets SessionBusy through, so
+    that the caller can offer a copy.
     """
     memory = agent.memory
     # First recover: the wanted session, or the latest one, may be one that a crash interrupted.
@@ -81,7 +83,8 @@ async def resume_session(
     try:
         session = await memory.resume(found, admit=admit)
     except SessionBusy as error:
-        # The prompt is not running yet, so the user cannot be asked.
+        if may_ask:
+            raise
         short = error.session_id[:SHORT_ID]
         raise SessionError(f"{error} Close it there, or start aloop and enter /resume {short} for a copy.") from error
     if not keep_model:

@@ -228,3 +228,9 @@ def test_unwritable_standard_error_does_not_cost_the_answer(stderr: str, output_
     assert done.returncode == 0
     answer = json.loads(done.stdout)["answer"] if output_format == "json" else done.stdout
     assert "4" in answer
+
+
+def test_question_without_a_terminal_is_a_task() -> None:
+    done = run(["What is 2+2?", "--model", "offline"], stdin=subprocess.DEVNULL)
+    assert done.returncode == 0
+    assert "4" in done.stdout

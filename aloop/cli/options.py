@@ -17,7 +17,7 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """A conversation at the prompt, or a single ``task``.
+    """A conversation at the prompt, which may begin with a ``question``, or a ``task``.
 
     ``resume`` is None for a new session, empty for the latest one, otherwise a session ID or prefix. ``allow`` lists
     what tools may do without asking. ``system`` replaces the standard system message.
@@ -32,3 +32,4 @@ class RunOptions:
     max_steps: int = MAX_STEPS
     output_format: OutputFormat = "text"
     plain: bool = False
+    question: str | None = None
