@@ -67,7 +67,7 @@ def _run(argv: Sequence[str]) -> int:
         return options.run()
     task = options.task
     if task is None and options.question is not None and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        task = options.question  # without a terminal there is no prompt
+        task = options.question  # a prompt needs a terminal
     return _run_shell(options) if task is None else _run_task(options, task)
 
 

@@ -7,6 +7,8 @@ title or an error passes through this module; afterwards only aloop's own styles
 
 from __future__ import annotations
 
+import re
+
 _KEPT = "\n\t"
 _REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _LINE_BREAKS = (0x2028, 0x2029)
@@ -36,6 +38,16 @@ def visible(text: str) -> str:
     invisible characters become ``<U+202E>``. Lone surrogates, which cannot be encoded, become U+FFFD.
     """
     return text.translate(REPLACEMENTS)
+
+
+_ESCAPE_CODE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`a-z{|}~])"
+)
+
+
+def without_escape_codes(text: str) -> str:
+    """Return the output of a command without its colors and other escape codes."""
+    return _ESCAPE_CODE.sub("", text) if "\x1b" in text else text
 
 
 _TAB_WIDTH = 4

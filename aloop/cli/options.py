@@ -17,10 +17,11 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """A conversation at the prompt, which may begin with a ``question``, or a ``task``.
+    """A conversation at the prompt, or a single ``task``.
 
     ``resume`` is None for a new session, empty for the latest one, otherwise a session ID or prefix. ``allow`` lists
-    what tools may do without asking. ``system`` replaces the standard system message.
+    what tools may do without asking. ``system`` replaces the standard system message. ``question`` is the first message
+    at the prompt.
     """
 
     model: str | None = None

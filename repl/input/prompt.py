@@ -13,6 +13,7 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, DummyCompleter
+from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.history import History
@@ -21,6 +22,7 @@ from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
@@ -64,6 +66,12 @@ def feed_typed_ahead(source: Input, before: str) -> int:
     store_typeahead(source, keys)
     return len(keys)
 
+
+_VI_MARKS = {
+    InputMode.NAVIGATION: "NORMAL · ",
+    InputMode.REPLACE: "REPLACE · ",
+    InputMode.REPLACE_SINGLE: "REPLACE · ",
+}
 
 _MORE_SECONDS = 0.02
 """Wait for the rest of a paste that arrives in several pieces."""
@@ -151,6 +159,7 @@ class Prompt:
             editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
             erase_when_done=True,
+            cursor=ModalCursorShapeConfig() if editing_mode is EditingMode.VI else None,
             input=source,
             output=screen.output,
         )
@@ -246,6 +255,18 @@ class Prompt:
         source = self.app.input
         return isinstance(source, Vt100Input) and bool(select([source.fileno()], [], [], _MORE_SECONDS)[0])
 
+    def move_up(self) -> None:
+        """Move the cursor up by a row of the screen, or to the previous entry."""
+        self._buffer.move_up(self._row_width)
+
+    def move_down(self) -> None:
+        """Move the cursor down by a row of the screen, or to the next entry."""
+        self._buffer.move_down(self._row_width)
+
+    @property
+    def _row_width(self) -> int:
+        return max(1, self.app.output.get_size().columns - len(PROMPT))
+
     def paste(self, text: str) -> None:
         """Insert pasted ``text``."""
         self.paste_guard.paste()
@@ -335,7 +356,14 @@ class Prompt:
     def _toolbar_text(self, width: int) -> str:
         # Messages are wrapped, the permanent toolbar is cut.
         message = self._hint or (self._question.choices if self._question else "")
-        return "\n".join(flow(message, width - 1)) if message else fit(self._toolbar(), width - 1)
+        return "\n".join(flow(message, width - 1)) if message else fit(self._vi_mark + self._toolbar(), width - 1)
+
+    @property
+    def _vi_mark(self) -> str:
+        """The mode of vi, unless it inserts text."""
+        if self.app.editing_mode is not EditingMode.VI:
+            return ""
+        return _VI_MARKS.get(self.app.vi_state.input_mode, "")
 
     def _prompt_text(self) -> str:
         return self._question.prompt if self._question else PROMPT

@@ -247,8 +247,13 @@ def test_signal_at_the_prompt_restores_the_terminal_and_keeps_the_draft(number: 
 
 @pytest.mark.parametrize("mode", ["emacs", "vi"])
 @pytest.mark.parametrize("keys", ["\x15", "\x01\x0b", "\x1bS", "\x1bddi", "\r", "\x0f"])
-def test_paste_that_ends_its_own_bracket_runs_no_command(stub: StubServer, mode: str, keys: str) -> None:
-    with Shell("--plain", env=stub.env | {"ALOOP_EDITING_MODE": mode}) as aloop:
+def test_paste_that_ends_its_own_bracket_runs_no_command(
+    stub: StubServer, private_home: Path, mode: str, keys: str
+) -> None:
+    config = private_home / ".config" / "aloop" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f'editing_mode = "{mode}"\n')
+    with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
         aloop.send(f"\x1b[200~hello\x1b[201~{keys}!touch pwned\r!touch pwned\r\x1b[201~")
         aloop.wait_for("Pasted text is not sent until you press Enter.")
