@@ -54,15 +54,14 @@ async def test_enter_resumes_the_highlighted_session_that_is_previewed(stage: Se
 
 
 @pytest.mark.parametrize("key", ["\x1b", "\x03"])
-async def test_closing_the_picker_changes_nothing_and_prints_the_rows(stage: SetStage, key: str) -> None:
+async def test_closing_the_picker_changes_nothing_and_leaves_no_rows(stage: SetStage, key: str) -> None:
     async with stage() as shell:
         await open_picker(shell)
         shell.type("/don")
         await wait_for_row(shell, "find: don")
         shell.type(key)
         await shell.rest()
-        rows = [row.split()[:2] for row in shell.terminal.screen if "2025-01" in row]
-        assert rows == [["1", "0badcafe"], ["2", "a1b2ffff"], ["3", "a1b2c3d4"]]
+        assert [row for row in shell.terminal.screen if "2025-01" in row] == []
         assert "find:" not in "\n".join(shell.terminal.screen)
         assert "0 messages" in shell.terminal.screen[-1]
         shell.type("/resume 3\r")
