@@ -84,7 +84,7 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
 
 
 async def _pick(context: Context) -> Choice | None:
-    """Let the user pick a session; where there is no picker, list the recent ones."""
+    """Let the user pick a session; list the recent ones if the view has no picker."""
     browser = SessionBrowser(context.memory, RECENT)
     try:
         choice = await context.view.pick(browser)

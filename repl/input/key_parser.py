@@ -1,4 +1,4 @@
-"""Keys of the terminal: modified keys of all protocols, and reports that must not be typed as text.
+"""Parsing of the keys and reports that a terminal sends.
 
 A terminal sends keys and reports as escape sequences. prompt_toolkit types a sequence that it does not know as text.
 This parser runs before its parser: it translates the sequences of the kitty protocol and of xterm's modified keys, and
