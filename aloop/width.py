@@ -44,6 +44,8 @@ def clusters(text: str) -> Iterator[str]:
     for character in text:
         joined = cluster.endswith("\u200d") or _cells(character) == 0 or "\U0001f3fb" <= character <= "\U0001f3ff"
         # Two regional indicators are a flag.
+        # A control character, such as a line feed in the input, has no width but is a character.
+        joined = joined and not (character < " " or "\x7f" <= character <= "\x9f")
         joined = joined or (_is_flag_letter(character) and len(cluster) == 1 and _is_flag_letter(cluster))
         if cluster and not joined:
             yield cluster

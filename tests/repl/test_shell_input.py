@@ -243,6 +243,7 @@ async def test_commands_are_imported_with_the_first_line_that_may_need_them(
         ("a👍🏽", "a"),
         ("xก้", "x"),
         ("ab", "a"),
+        ("ab\x1b\r", "ab"),
     ],
 )
 async def test_backspace_deletes_what_looks_like_one_character(stage: SetStage, text: str, rest: str) -> None:
