@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aloop import __version__
 from aloop.errors import AloopError, InvalidPrefix, SessionNotFound, UsageError
@@ -69,7 +70,10 @@ def _run(argv: Sequence[str]) -> int:
     options = parse_arguments(argv)
     if not isinstance(options, RunOptions):
         return options.run()
-    return _run_shell(options) if options.task is None else _run_task(options, options.task)
+    task = options.task
+    if task is None and options.question is not None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        task = options.question  # a prompt needs a terminal
+    return _run_shell(options) if task is None else _run_task(options, task)
 
 
 def _run_shell(options: RunOptions) -> int:
@@ -96,6 +100,7 @@ def _run_shell(options: RunOptions) -> int:
             options.system,
             options.max_steps,
             options.plain,
+            options.question or "",
         )
     )
 
@@ -161,6 +166,23 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = _LenientStderr(
+            sys.stderr.buffer, encoding=sys.stderr.encoding, errors="replace", line_buffering=True
+        )
+
+
+class _LenientStderr(io.TextIOWrapper):
+    """Standard error that drops what it cannot write: a note must never cost a result."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
 
 
 def _ignore_modules_of_the_working_directory() -> None:

@@ -42,6 +42,16 @@ def visible(text: str) -> str:
     return text.translate(REPLACEMENTS)
 
 
+_ESCAPE_CODE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`a-z{|}~])"
+)
+
+
+def without_escape_codes(text: str) -> str:
+    """Return the output of a command without its colors and other escape codes."""
+    return _ESCAPE_CODE.sub("", text) if "\x1b" in text else text
+
+
 _TAB_WIDTH = 4
 
 

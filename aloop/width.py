@@ -43,12 +43,20 @@ def clusters(text: str) -> Iterator[str]:
     cluster = ""
     for character in text:
         joined = cluster.endswith("\u200d") or _cells(character) == 0 or "\U0001f3fb" <= character <= "\U0001f3ff"
+        # Two regional indicators are a flag.
+        # A control character, such as a line feed in the input, has no width but is a character.
+        joined = joined and not (character < " " or "\x7f" <= character <= "\x9f")
+        joined = joined or (_is_flag_letter(character) and len(cluster) == 1 and _is_flag_letter(cluster))
         if cluster and not joined:
             yield cluster
             cluster = ""
         cluster += character
     if cluster:
         yield cluster
+
+
+def _is_flag_letter(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def fit(text: str, width: int) -> str:

@@ -6,16 +6,19 @@ import codecs
 import os
 import re
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aloop.errors import ToolError
 from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
 
-# Excludes the @ of an email address, and one after a backslash.
-_MENTION = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]+)"|([^\s"]\S*))""")
-_CLOSING = ".,;:!?)]}>\"'`"
+# Excludes the @ of an email address, and one after a backslash. Chinese and Japanese have no spaces before it.
+_MENTION = re.compile(
+    r"""(?:^|(?<=[\s([{"',;:\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]))@(?:"([^"\n]+)"|((?:\\ |[^\s"])(?:\\ |\S)*))"""
+)
+_CLOSING = ".,;:!?)]}>\"'`。、，．！？）」』】"
+_LIKE_A_FILE = re.compile(r"\w[^()]*\.[A-Za-z0-9]{1,5}\Z")
 
 
 def find_mentions(text: str) -> list[tuple[str, ...]]:
@@ -33,6 +36,8 @@ def mention(path: str) -> str:
 
 
 def _readings(word: str) -> Iterator[str]:
+    if "\\ " in word:
+        yield from _readings(word.replace("\\ ", " "))
     yield word
     while word[-1:] and word[-1] in _CLOSING:
         word = word[:-1]
@@ -59,21 +64,24 @@ async def attach_mentions(typed: str, folder: Path, *, outside: bool = True) -> 
     # Imported late for start-up time.
     from aloop.tools.base import in_thread
 
-    known = [attachment.name for attachment in present]
+    known = {attachment.name for attachment in present}
     return await in_thread(lambda stop: read_mentioned(own, folder, stop, known, outside=outside))
 
 
 def read_mentioned(
-    text: str, folder: Path, stop: threading.Event, known: Collection[str] = (), *, outside: bool = True
+    text: str, folder: Path, stop: threading.Event, known: Set[str] = frozenset(), *, outside: bool = True
 ) -> MentionedFiles:
     """Read each file that ``text`` mentions once; relative paths start at ``folder``.
 
-    Mentions of paths that do not exist are ignored, and so are names in ``known``, which are already attached. Unless
-    ``outside`` is set, files outside ``folder`` are refused. Blocks; stops between two files when ``stop`` is set.
+    A mention of a path that does not exist is refused if it looks like a file, and otherwise ignored. Names in
+    ``known``, which are already attached, are ignored too. Unless ``outside`` is set, files outside ``folder`` are
+    refused. Blocks; stops between two files when ``stop`` is set.
     """
     found, seen, room = MentionedFiles(), set[Path](), MOST_MESSAGE_BYTES
     for readings in find_mentions(text):
         named = next(((name, path) for name in readings if (path := _existing(name, folder))), None)
+        if named is None and _is_meant_as_path(readings, folder) and known.isdisjoint(readings):
+            found.refusals.append(f"{readings[-1]} does not exist and was not attached.")
         if stop.is_set() or named is None or named[1] in seen or named[0] in known:
             continue
         name, path = named
@@ -98,6 +106,13 @@ def read_mentioned(
             found.attachments.append(attachment)
             room -= size
     return found
+
+
+def _is_meant_as_path(readings: tuple[str, ...], folder: Path) -> bool:
+    """Return True if a mention looks like a file and not like a user or a package."""
+    name = readings[-1]
+    above = name.partition("/")[0] if "/" in name else ""
+    return " " in name or _LIKE_A_FILE.match(name) is not None or (above != "" and _existing(above, folder) is not None)
 
 
 def _existing(name: str, folder: Path) -> Path | None:

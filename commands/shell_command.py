@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, UsageError
+from aloop.sanitize import without_escape_codes
 from aloop.text import HeadAndTail
 from commands.attachments import Attachment
 from commands.registry import Outcome
@@ -73,8 +74,8 @@ async def _capture(context: Context, typed: str, command: list[str]) -> None:
 
 
 def printed_lines(text: str) -> str:
-    """Return ``text`` with only the last state of overwritten lines (progress bars)."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    """Return ``text`` without colors, and with the last state of overwritten lines."""
+    lines = without_escape_codes(text).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines).strip("\n")
 
 

@@ -74,11 +74,13 @@ async def resume_session(
     admit: Callable[[Session], Awaitable[None]] | None = None,
     keep_model: bool = False,
     system: str | None = None,
+    may_ask: bool = False,
 ) -> Session:
     """Load the session with the ID prefix ``wanted``, or the user's latest one.
 
     The agent then uses the session's own model unless ``keep_model`` is set, and its own system message unless
-    ``system`` replaces it. Raises SessionError, and what ``admit`` raises.
+    ``system`` replaces it. Raises SessionError, and what ``admit`` raises. ``may_ask`` lets SessionBusy through, so
+    that the caller can offer a copy.
     """
     # Imported here: the prompt is drawn without the commands.
     from commands.builtin.model import follow
@@ -100,7 +102,8 @@ async def resume_session(
     except SessionNotFound as error:
         raise SessionNotFound(error.prefix, "Run `aloop sessions list` to list the sessions.") from error
     except SessionBusy as error:
-        # The prompt is not running yet, so the user cannot be asked.
+        if may_ask:
+            raise
         short = error.session_id[:SHORT_ID]
         raise SessionError(f"{error} Close it there, or start aloop and enter /resume {short} for a copy.") from error
     if not keep_model:

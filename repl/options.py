@@ -15,6 +15,7 @@ class ShellOptions:
 
     ``resume`` is None for a new session, empty for the latest one, or an ID prefix. ``allow`` names what tools may do
     without asking, ``system`` replaces the standard system message, and ``plain`` asks for the prompt that only prints.
+    ``question`` is the first message, never a command.
     """
 
     settings: Settings
@@ -25,6 +26,7 @@ class ShellOptions:
     system: str | None = None
     max_steps: int = MAX_STEPS
     plain: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

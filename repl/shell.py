@@ -14,7 +14,7 @@ from prompt_toolkit.completion import Completer, DynamicCompleter
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
-from aloop.errors import AloopError, SessionDeclined
+from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from commands.registry import Next, Outcome
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
@@ -76,6 +76,7 @@ class Shell:
         self._exit_code = 0
         self._resume_first = ""
         self._cost: tuple[str, Cost] | None = None
+        self._question = options.question
         self._prompt = Prompt(
             self,
             screen,
@@ -200,6 +201,7 @@ class Shell:
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._background.start(self._catalogs.refresh())
         self._background.start(self._update_cost())
+        self._ask_first()
 
     # Start and end.
 
@@ -256,8 +258,9 @@ class Shell:
                     admit=partial(require_trusted, context),
                     keep_model=context.keeps_model,
                     system=self._options.system,
+                    may_ask=True,
                 )
-            except SessionDeclined as error:
+            except (SessionDeclined, SessionBusy) as error:
                 self._resume_first = error.session_id
         if self._early and self._early.take_over():
             # Not flushed: it is sent together with the prompt, which is drawn over the early one.
@@ -273,6 +276,15 @@ class Shell:
         remember_start(self._options.settings)
         if self._resume_first and not self._turn:
             self._begin_turn(Entry(f"/resume {self._resume_first}"))
+        elif not self._turn:
+            self._ask_first()
+
+    def _ask_first(self) -> None:
+        """Send the question of the command line, if it was not sent yet."""
+        question, self._question = self._question, ""
+        if question:
+            # A space keeps it from being a command.
+            self.line_entered(Entry(f" {question}" if question.startswith(("/", "!")) else question))
 
     async def _start_engine(self) -> None:
         try:

@@ -41,7 +41,8 @@ ALL = " ".join(f"[{text}]" for text in PAYLOADS.values())
 # cursor, line wrap, bracketed paste, normal keypad mode, cursor shape.
 _COLOR = "(?:[0-479]|3[1-6])"
 _OURS = re.compile(
-    rf"\x1b\[(?:(?:{_COLOR}(?:;{_COLOR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|2004)[hl]|\?1l|[0-6] q)"
+    rf"\x1b\[(?:(?:{_COLOR}(?:;{_COLOR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|2004)[hl]|\?1l|[0-6] q"
+    r"|\?u|>1u|<u)"
 )
 _TRICKS = re.compile("over\r(?!\n)|\b{2}")
 _JOINERS = "\u200c\u200d"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -220,3 +221,25 @@ def test_module_run_imports_nothing_from_the_working_directory(tmp_path: Path) -
         [sys.executable, "-m", "aloop", "sessions", "list"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert "planted" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", "2> >(exec true)"])
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_unwritable_standard_error_does_not_cost_the_answer(stderr: str, output_format: str) -> None:
+    if "full" in stderr and not Path("/dev/full").exists():
+        pytest.skip("only Linux has a device that is always full")
+    # The variable makes progress verbose, so that much is written to standard error.
+    command = f"{shlex.quote(sys.executable)} -m aloop --output-format {output_format} --task 'What is 2+2?' {stderr}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ALOOP_VERBOSE": "1"}
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0
+    answer = json.loads(done.stdout)["answer"] if output_format == "json" else done.stdout
+    assert "4" in answer
+
+
+def test_question_without_a_terminal_is_a_task() -> None:
+    done = run(["What is 2+2?", "--model", "offline"], stdin=subprocess.DEVNULL)
+    assert done.returncode == 0
+    assert "4" in done.stdout

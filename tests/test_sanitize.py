@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.sanitize import safe_line, safe_text, visible
+from aloop.sanitize import safe_line, safe_text, visible, without_escape_codes
 from repl.output.markdown import render_markdown
 from repl.output.styled import Style, line, to_ansi, to_text
 from tests.hostile import PAYLOADS, obeyed
@@ -92,3 +92,17 @@ def test_safe_line_folds_white_space() -> None:
 
 def test_safe_text_keeps_emoji_and_other_scripts() -> None:
     assert safe_text("日本語 👩‍💻 é العربية") == "日本語 👩‍💻 é العربية"
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07a\x1b]8;;https://x\x1b\\b\x1b]8;;\x1b\\", "ab"),
+        ("\x1b(Ba\x1b[?25lb\x1bM", "ab"),
+        ("a\x1b", "a\x1b"),
+        ("[31m", "[31m"),
+    ],
+)
+def test_escape_codes_are_removed(output: str, text: str) -> None:
+    assert without_escape_codes(output) == text

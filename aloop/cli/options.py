@@ -25,6 +25,7 @@ class RunOptions:
 
     ``resume`` is None for a new session, empty for the latest one, otherwise a session ID or prefix. ``allow`` lists
     what tools may do without asking. ``system`` replaces the standard system message. ``max_cost`` is in dollars.
+    ``question`` is the first message at the prompt.
     """
 
     model: str | None = None
@@ -38,3 +39,4 @@ class RunOptions:
     plain: bool = False
     effort: Effort | None = None
     max_cost: Decimal | None = None
+    question: str | None = None

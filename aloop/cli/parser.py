@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from typing import Any
 
@@ -50,13 +50,14 @@ COMMANDS = {
 Options = RunOptions | CommandOptions
 
 _USAGE = """\
-aloop [OPTIONS]
+aloop [OPTIONS] ["QUESTION"]
        aloop [OPTIONS] --task TEXT
        aloop COMMAND ..."""
 
 _EPILOG = """\
 examples:
   aloop                                  open the prompt
+  aloop "Where is the parser?"           open the prompt with a question
   aloop --resume                         resume the latest session
   aloop --resume a1b2 --task "And now?"  add one turn to a session
   git diff | aloop --task "Review this"  append piped text to the task
@@ -99,6 +100,8 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     except UnknownCommand as error:
         if error.parser is not parser:
             raise
+        if len(error.name.split()) > 1 and (options := _with_question(error.name, arguments)):
+            return options
         raise _explain_unknown(parser, error.name, arguments) from None
     values = vars(parsed)
     innermost: Parser = values.pop("parser")
@@ -118,6 +121,19 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     return make(**{name: value for name, value in given.items() if name in known})
 
 
+def _with_question(question: str, arguments: Sequence[str]) -> RunOptions | None:
+    """Return the options with the ``question`` among ``arguments``.
+
+    None means that they leave no room for it. Raises UsageError if the others are wrong.
+    """
+    others = list(arguments)
+    others.remove(question)
+    options = parse_arguments(others)
+    if isinstance(options, RunOptions) and options.task is None and options.question is None:
+        return replace(options, question=question)
+    return None
+
+
 def program_help() -> str:
     """Return the text of ``aloop --help``."""
     return program_parser().format_help()
@@ -129,15 +145,18 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
     add = parser.add_argument
     add(
         "--resume",
+        "-r",
         nargs="?",
         const=_LATEST,
         type=_session_to_resume,
         metavar="ID",
         help="resume a session by ID or ID prefix, or the latest one",
     )
-    add("--task", type=non_empty, metavar="TEXT", help='run one task and exit; "-" reads it from standard input')
+    add("--continue", "-c", dest="resume", action="store_const", const=_LATEST, help="resume the latest session")
+    add("--task", "-p", type=non_empty, metavar="TEXT", help='run one task and exit; "-" reads it from standard input')
     add(
         "--model",
+        "-m",
         type=non_empty,
         metavar="MODEL",
         help='model to use: a name, an alias such as "opus", or ENDPOINT/MODEL; "local" and "offline" need no API key',
@@ -206,7 +225,7 @@ def _join_task(arguments: Sequence[str], options: Iterable[str]) -> list[str]:
     joined: list[str] = []
     for argument in arguments:
         dashed = argument.startswith("-") and argument not in (STDIN, "--")
-        if dashed and joined[-1:] == ["--task"] and argument.partition("=")[0] not in options:
+        if dashed and joined[-1:] in (["--task"], ["-p"]) and argument.partition("=")[0] not in options:
             joined[-1] = f"--task={argument}"
         else:
             joined.append(argument)

@@ -3,15 +3,16 @@
 Editors, CI runners and ``subprocess`` may leave open a pipe that no process will write to, and a program that reads it
 hangs. It looks the same as the pipe of ``make | aloop`` before ``make`` prints anything. Therefore:
 
-- only pipes and regular files are read, not terminals, sockets or ``/dev/null``;
-- a pipe has PATIENCE seconds to send its first byte, otherwise the task runs without it; a notice is printed after
-  NOTICE_AFTER seconds and another when the wait ends;
+- only pipes, sockets and regular files are read, not terminals or ``/dev/null``;
+- a pipe, or a socket as Node.js and many CI runners use instead, has PATIENCE seconds to send its first byte, otherwise
+  the task runs without it; a notice is printed after NOTICE_AFTER seconds and another when the wait ends;
 - after the first byte, the pipe is read to its end without a limit, and a pause is announced once;
 - ``--task -`` reads standard input to its end, whatever it is.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -37,7 +38,7 @@ def read_piped(fd: int, notify: Notify, *, patience: float = PATIENCE, notice_af
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
         return _read_to_end(fd)
-    if not stat.S_ISFIFO(mode):
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return ""
     if not _readable(fd, min(notice_after, patience)):
         notify("Waiting for piped text. To run without it, add < /dev/null.")
@@ -78,7 +79,12 @@ def _read_to_end(fd: int, notify: Notify | None = None, notice_after: float = NO
         if notify and not _readable(fd, notice_after):
             notify("Waiting for the piped text to end. Press Ctrl-C to stop.")
             notify = None
-        chunk = os.read(fd, _CHUNK)
+        try:
+            chunk = os.read(fd, _CHUNK)
+        except OSError as error:
+            if error.errno not in (errno.ENOTCONN, errno.ECONNRESET):
+                raise
+            chunk = b""  # the socket has no other end
         if not chunk:
             return received.decode("utf-8-sig", "replace")
         received += chunk

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from aloop.errors import ToolError
 from aloop.permissions import PermissionRequest
+from aloop.sanitize import without_escape_codes
 from aloop.text import quantity
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
 from aloop.tools.files.workspace import Workspace, quoted
@@ -88,7 +89,7 @@ class RunShell(Tool):
             result = await run_command(shell, self._folder, environment(os.environ), seconds, on_output)
         except OSError as error:
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
-        printed = result.output.rstrip("\n")
+        printed = without_escape_codes(result.output).rstrip("\n")
         is_error = result.timed_out or result.code != 0
         return ToolResult(f"{printed}\n[{_ending(result, seconds)}]".lstrip("\n"), is_error, "output")
 

@@ -84,7 +84,7 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
 
 
 async def _pick(context: Context) -> Choice | None:
-    """Let the user pick a session; if none is picked, list the recent ones as rows."""
+    """Let the user pick a session; list the recent ones if the view has no picker."""
     browser = SessionBrowser(context.memory, RECENT)
     try:
         choice = await context.view.pick(browser)
@@ -92,20 +92,20 @@ async def _pick(context: Context) -> Choice | None:
         # The picker shows each report only until the next key.
         for report in browser.reports:
             context.view.info(report)
-    if choice is None:
-        await _list_recent(context, [] if browser.reports else browser.rows)
-    else:
+    if browser.rows and browser.reports:
+        # The rows have changed since they were numbered.
+        context.rows = [row.id for row in await context.memory.library.list_sessions(RECENT)]
+    elif browser.rows:
+        # The picker showed the rows, and leaves nothing behind.
         context.rows = browser.rows
+    elif choice is None:
+        await _list_recent(context)
     return choice
 
 
-async def _list_recent(context: Context, known: Sequence[str]) -> None:
-    """List the recent sessions; their IDs in ``known``, if given, save a scan."""
+async def _list_recent(context: Context) -> None:
     memory = context.memory
-    if known:
-        rows = await memory.library.summarize(known)
-    else:
-        rows = await memory.library.list_sessions(RECENT)
+    rows = await memory.library.list_sessions(RECENT)
     context.rows = [row.id for row in rows]
     if not rows:
         context.view.info(f"No sessions are saved in {memory.sessions_dir} yet.")

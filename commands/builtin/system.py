@@ -10,12 +10,23 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
+_DEFAULT = "default"
+
+
 async def system(context: Context, argument: str) -> None:
-    """Show the system message, or replace it with ``argument`` and save the session."""
+    """Show the system message, or replace it and save the session.
+
+    ``default`` restores the standard message.
+    """
     if not argument:
         context.view.info(context.agent.system_text)
         return
     memory = context.memory
+    if argument == _DEFAULT:
+        # Imported late for start-up time.
+        from aloop.llm.prompts import system_prompt
+
+        argument = system_prompt(context.agent.working_dir, context.agent.tool_specs)
     memory.set_system_message(argument)
     if memory.path is not None:
         await memory.save_memory()
@@ -26,7 +37,7 @@ COMMAND = Command(
     name="system",
     summary="Show or set the system message",
     handler=system,
-    usage="[TEXT]",
+    usage="[TEXT or default]",
     argument=Argument.TEXT,
     group="Model",
     example="/system Answer in French, in one sentence.",

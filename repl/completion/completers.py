@@ -115,7 +115,9 @@ def _matching_name(command: Command[Context], typed: str) -> str | None:
 
 _MAX_PATHS = 50
 
-_MENTIONED = re.compile(r"""(?:^|(?<=[\s([{"',;:]))@(?:"([^"\n]*)|([^\s"]*))\Z""")
+_MENTIONED = re.compile(
+    r"""(?:^|(?<=[\s([{"',;:\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]))@(?:"([^"\n]*)|((?:\\ |[^\s"])*))\Z"""
+)
 # An argument or a redirection of a shell command, not its first word.
 _ARGUMENT = re.compile(r"""(?:(?<=\s)|(?<=[=<>]))(?:"([^"\n]*)|([^\s"]*))\Z""")
 
@@ -135,7 +137,7 @@ class FileCompleter(Completer):
             yield from self._paths(found, _argument)
 
     def _paths(self, found: re.Match[str], write: Callable[[str], str]) -> Iterable[Completion]:
-        typed = found[1] if found[1] is not None else found[2]
+        typed = found[1] if found[1] is not None else found[2].replace("\\ ", " ")
         above, slash, name = typed.rpartition("/")
         try:
             folder = self._folder() / Path(above + slash).expanduser()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from aloop.errors import AloopError
 
-MAX_NAMES = 10_000
+MAX_NAMES = 200_000
 """The most names that are read of one folder."""
 
 _MAX_AGE = 2.0  # seconds before a folder is read again
@@ -46,15 +47,20 @@ class FileCatalog:
     def find(self, folder: Path, prefix: str, most: int = MAX_NAMES) -> list[FileName]:
         """Return the names read so far that start with ``prefix``, in any case.
 
-        Hidden names are included only if ``prefix`` starts with a dot.
+        If there are none, return those that contain its letters in this order. Hidden names are included only if
+        ``prefix`` starts with a dot.
         """
         read_at, names = self._folders.get(folder, (None, []))
         if (read_at is None or self._clock() - read_at > _MAX_AGE) and folder not in self._threads:
             self._threads[folder] = thread = threading.Thread(target=self._read, args=(folder,), daemon=True)
             thread.start()
         wanted = prefix.casefold()
-        found = (entry for entry in names if entry.folded.startswith(wanted) and _is_wanted(entry.name, prefix))
-        return list(islice(found, most))
+        usual = (entry for entry in names if entry.folded.startswith(wanted) and _is_wanted(entry.name, prefix))
+        if found := list(islice(usual, most)):
+            return found
+        pattern = re.compile(".*?".join(map(re.escape, wanted)))
+        similar = (entry for entry in names if pattern.search(entry.folded) and _is_wanted(entry.name, prefix))
+        return sorted(islice(similar, most), key=lambda entry: wanted not in entry.folded)
 
     @property
     def is_reading(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
 from prompt_toolkit.document import Document
 
+from aloop.width import clusters, text_width
 from repl.input.pastes import Entry, Pastes, keep_markers_whole
 
 
@@ -53,6 +55,52 @@ class LineBuffer(Buffer):
     def put_text(self, text: str) -> None:
         """Replace the text by ``text``, and fold pastes in it that are unchanged."""
         self.put(Entry(self._pastes.fold_again(text)))
+
+    def move_up(self, width: int) -> None:
+        """Move the cursor up by a row of ``width`` cells, above the first to the history."""
+        rows, row, column = self._rows(width)
+        if self.complete_state or row == 0:
+            self.auto_up()
+        else:
+            self._go_to(rows[row - 1], column)
+
+    def move_down(self, width: int) -> None:
+        """Move the cursor down by a row of ``width`` cells, below the last to the history."""
+        rows, row, column = self._rows(width)
+        if self.complete_state or row == len(rows) - 1:
+            self.auto_down()
+        else:
+            self._go_to(rows[row + 1], column)
+
+    def _rows(self, width: int) -> tuple[list[tuple[int, str]], int, int]:
+        """Return the rows with their offsets, and the row and column of the cursor."""
+        rows: list[tuple[int, str]] = []
+        start = 0
+        for text in self.text.split("\n"):
+            row, used, begin = "", 0, start
+            for cluster in clusters(text):
+                cells = text_width(cluster)
+                if used + cells > width and row:
+                    rows.append((begin, row))
+                    begin += len(row)
+                    row, used = "", 0
+                row, used = row + cluster, used + cells
+            rows.append((begin, row))
+            start += len(text) + 1
+        at = bisect_right(rows, self.cursor_position, key=lambda row: row[0]) - 1
+        return rows, at, text_width(rows[at][1][: self.cursor_position - rows[at][0]])
+
+    def _go_to(self, row: tuple[int, str], column: int) -> None:
+        begin, text = row
+        used = 0
+        for cluster in clusters(text):
+            used += text_width(cluster)
+            if used > column:
+                break
+            begin += len(cluster)
+        # The end of a row that continues is the start of the next one.
+        is_continued = begin == row[0] + len(text) < len(self.text) and self.text[begin] != "\n"
+        self.cursor_position = begin - (len(list(clusters(text))[-1]) if is_continued else 0)
 
     def _keep_markers_whole(self) -> None:
         # Moving to another entry of the history does not change this one.

@@ -8,9 +8,22 @@ from prompt_toolkit.application.current import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import Condition, emacs_mode, has_focus, has_selection, is_searching, shift_selection_mode
+from prompt_toolkit.filters import (
+    Condition,
+    emacs_mode,
+    has_completions,
+    has_focus,
+    has_selection,
+    is_searching,
+    shift_selection_mode,
+    vi_navigation_mode,
+)
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
+
+from aloop.width import clusters
+
+_LONGEST_CLUSTERS = 1_000
 
 
 class Actions(Protocol):
@@ -27,6 +40,8 @@ class Actions(Protocol):
     def edit(self) -> None: ...
     def interrupt(self) -> None: ...
     def end_of_input(self) -> None: ...
+    def move_up(self) -> None: ...
+    def move_down(self) -> None: ...
 
 
 def is_continued(text: str) -> bool:
@@ -44,6 +59,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     keys = KeyBindings()
     at_input = has_focus(DEFAULT_BUFFER)
     empty = Condition(lambda: not get_app().current_buffer.text)
+    at_line_end = Condition(lambda: not get_app().current_buffer.document.current_line_after_cursor)
 
     @keys.add("enter", filter=at_input)
     # Ctrl-O submits in emacs mode, so the same conditions must hold for it.
@@ -57,6 +73,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
             prompt.submit()
 
     @keys.add("escape", "enter", filter=at_input)
+    @keys.add("c-j", filter=at_input)
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
 
@@ -66,6 +83,37 @@ def bind_keys(prompt: Actions) -> KeyBindings:
         event.current_buffer.exit_selection()
         if event.data.isprintable():
             event.current_buffer.insert_text(event.data)
+
+    # prompt_toolkit would split joined emoji, flags and letters with combining marks.
+    @keys.add("backspace", filter=at_input & ~has_selection)
+    def _delete_before(event: KeyPressEvent) -> None:
+        count = sum(map(len, _last_clusters(event.current_buffer.document.text_before_cursor, event.arg)))
+        if not event.current_buffer.delete_before_cursor(count):
+            event.app.output.bell()
+
+    @keys.add("left", filter=at_input & ~vi_navigation_mode)
+    @keys.add("c-b", filter=at_input & emacs_mode)
+    def _left(event: KeyPressEvent) -> None:
+        before = event.current_buffer.document.current_line_before_cursor
+        event.current_buffer.cursor_left(sum(map(len, _last_clusters(before, event.arg))))
+
+    @keys.add("right", filter=at_input & ~vi_navigation_mode & ~at_line_end)
+    @keys.add("c-f", filter=at_input & emacs_mode & ~at_line_end)
+    def _right(event: KeyPressEvent) -> None:
+        after = event.current_buffer.document.current_line_after_cursor
+        event.current_buffer.cursor_right(sum(map(len, list(clusters(after))[: event.arg])))
+
+    @keys.add("escape", filter=at_input & has_completions, eager=True)
+    def _close_menu(event: KeyPressEvent) -> None:
+        event.current_buffer.cancel_completion()
+
+    @keys.add("up", filter=at_input & ~has_completions & ~has_selection)
+    def _up(_event: KeyPressEvent) -> None:
+        prompt.move_up()
+
+    @keys.add("down", filter=at_input & ~has_completions & ~has_selection)
+    def _down(_event: KeyPressEvent) -> None:
+        prompt.move_down()
 
     @keys.add("tab", filter=at_input)
     def _complete(_event: KeyPressEvent) -> None:
@@ -93,6 +141,11 @@ def bind_keys(prompt: Actions) -> KeyBindings:
         event.app.suspend_to_background()
 
     return keys
+
+
+def _last_clusters(text: str, count: int) -> list[str]:
+    # A cluster is short; only the end of a long line is split.
+    return list(clusters(text[-_LONGEST_CLUSTERS:]))[-max(count, 1) :]
 
 
 def wants_new_line(document: Document) -> bool:

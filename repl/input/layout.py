@@ -38,6 +38,7 @@ from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
 from aloop.sanitize import REPLACEMENTS
+from aloop.width import unjoined
 from repl.output.styled import CONTINUATION
 
 _SHOWN = REPLACEMENTS | {ord("\t"): "    "}
@@ -48,17 +49,17 @@ class VisibleInput(Processor):
     """Spells out control characters as the rest of aloop does.
 
     prompt_toolkit spells out some of them, but only after measuring the line, and lets others through, such as bidi
-    marks.
+    marks. Joined emoji are shown in parts, because terminals disagree about the width of the whole.
     """
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         fragments = transformation_input.fragments
         text = fragment_list_to_text(fragments)
-        if text.isprintable():
+        if text.isprintable() and unjoined(text) == text:
             return Transformation(fragments)
         shown: StyleAndTextTuples = []
         for style, character, *_ in explode_text_fragments(fragments):
-            spelled = _SHOWN.get(ord(character))
+            spelled = _SHOWN.get(ord(character)) if unjoined(character) else ""
             shown.append((style, character) if spelled is None else (style + _STYLE, spelled))
         # The column of each character, and the end of the last one.
         columns = list(accumulate((len(part) for _, part, *_ in shown), initial=0))

@@ -117,6 +117,8 @@ def _common_length(one: str, other: str) -> int:
 PAUSE = 0.06
 """Seconds without a key that end a paste; rendering between two reads of a long one takes less."""
 
+_BURST = 0.01
+
 
 class PasteGuard:
     """Decides whether keys belong to a paste, from the times at which they come."""
@@ -125,13 +127,26 @@ class PasteGuard:
         self._clock = clock
         self._last_key = 0.0
         self._in_paste = False
+        self._is_burst = False
+        self._skipped = 0
 
     def key(self) -> None:
         """Record that a key is about to be handled."""
         now = self._clock()
         if now - self._last_key > PAUSE:
             self._in_paste = False
+        self._is_burst = now - self._last_key < _BURST and not self._skipped
+        self._skipped = max(0, self._skipped - 1)
         self._last_key = now
+
+    def skip(self, count: int) -> None:
+        """Record that the next ``count`` keys were typed earlier, at any speed."""
+        self._skipped = count
+
+    @property
+    def is_burst(self) -> bool:
+        """True if the key being handled came faster than anyone types."""
+        return self._is_burst
 
     def paste(self) -> None:
         """Record that the key being handled is a paste."""

@@ -13,6 +13,7 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, DummyCompleter
+from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.history import History
@@ -21,6 +22,8 @@ from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
+from prompt_toolkit.key_binding.vi_state import InputMode
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
@@ -28,9 +31,11 @@ from aloop.errors import AloopError
 from aloop.width import fit, flow
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
+from repl.input.key_parser import QUERY_KITTY, KeyParser
 from repl.input.layout import STYLE, build_layout
 from repl.input.pastes import Entry, PasteGuard
 from repl.output.live import Live
+from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT
 
@@ -38,11 +43,14 @@ _INCOMPLETE_KEY = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
 _REST_SECONDS = 0.05  # for the rest of a key, which arrives together with its start
 
 
-def feed_typed_ahead(source: Input, before: str) -> None:
-    """Let the first paint show the keys typed so far, rather than the second one.
+def feed_typed_ahead(source: Input, before: str) -> int:
+    """Let the first paint show the keys typed so far; return their number.
 
     ``before`` is what was read from ``source`` before the prompt was ready.
     """
+    parser = source.vt100_parser if isinstance(source, Vt100Input) else None
+    if isinstance(parser, KeyParser):
+        parser.is_early = True
     if isinstance(source, Vt100Input):
         # Through the parser of the source: a key may start in here and end in unread input.
         source.vt100_parser.feed(before)
@@ -52,8 +60,21 @@ def feed_typed_ahead(source: Input, before: str) -> None:
     while read := source.read_keys():
         keys += read
     # A single Escape is complete: the keys of a terminal arrive in one piece.
-    store_typeahead(source, keys + source.flush_keys())
+    keys += source.flush_keys()
+    if isinstance(parser, KeyParser):
+        parser.is_early = False
+    store_typeahead(source, keys)
+    return len(keys)
 
+
+_VI_MARKS = {
+    InputMode.NAVIGATION: "NORMAL · ",
+    InputMode.REPLACE: "REPLACE · ",
+    InputMode.REPLACE_SINGLE: "REPLACE · ",
+}
+
+_MORE_SECONDS = 0.02
+"""Wait for the rest of a paste that arrives in several pieces."""
 
 _ESCAPE_SECONDS = 0.1
 """Delay before Esc alone is a key where it closes something: an arrow key arrives in one piece."""
@@ -138,9 +159,13 @@ class Prompt:
             editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
             erase_when_done=True,
+            cursor=ModalCursorShapeConfig() if editing_mode is EditingMode.VI else None,
             input=source,
             output=screen.output,
         )
+        if isinstance(self.app.input, Vt100Input):
+            feed_key = self.app.input.vt100_parser.feed_key_callback
+            self.app.input.vt100_parser = KeyParser(feed_key, screen.use_kitty_keys)
         self.app.key_processor.before_key_press += lambda _: self.paste_guard.key()
         screen.attach(self.app, live.rows)
 
@@ -152,7 +177,9 @@ class Prompt:
             on_first_paint()
 
         self.app.after_render += painted
-        feed_typed_ahead(self.app.input, typed)
+        self.paste_guard.skip(feed_typed_ahead(self.app.input, typed))
+        if isinstance(self.app.input, Vt100Input) and isinstance(self.app.output, TerminalOutput):
+            self.app.output.write_raw(QUERY_KITTY)
         await self.app.run_async(set_exception_handler=False)
 
     def leave(self) -> None:
@@ -216,7 +243,29 @@ class Prompt:
     @property
     def in_paste(self) -> bool:
         """True if the key being handled came with a paste."""
-        return self.paste_guard.in_paste
+        guard = self.paste_guard
+        if not guard.in_paste and guard.is_burst and self._buffer.text.strip() and self._has_more_keys():
+            # Several lines that arrive at once are a paste, although the terminal did not mark it as such.
+            guard.paste()
+        return guard.in_paste
+
+    def _has_more_keys(self) -> bool:
+        if queue := self.app.key_processor.input_queue:
+            return any(press.key == Keys.ControlM or press.data.isprintable() for press in queue)
+        source = self.app.input
+        return isinstance(source, Vt100Input) and bool(select([source.fileno()], [], [], _MORE_SECONDS)[0])
+
+    def move_up(self) -> None:
+        """Move the cursor up by a row of the screen, or to the previous entry."""
+        self._buffer.move_up(self._row_width)
+
+    def move_down(self) -> None:
+        """Move the cursor down by a row of the screen, or to the next entry."""
+        self._buffer.move_down(self._row_width)
+
+    @property
+    def _row_width(self) -> int:
+        return max(1, self.app.output.get_size().columns - len(PROMPT))
 
     def paste(self, text: str) -> None:
         """Insert pasted ``text``."""
@@ -307,7 +356,14 @@ class Prompt:
     def _toolbar_text(self, width: int) -> str:
         # Messages are wrapped, the permanent toolbar is cut.
         message = self._hint or (self._question.choices if self._question else "")
-        return "\n".join(flow(message, width - 1)) if message else fit(self._toolbar(), width - 1)
+        return "\n".join(flow(message, width - 1)) if message else fit(self._vi_mark + self._toolbar(), width - 1)
+
+    @property
+    def _vi_mark(self) -> str:
+        """The mode of vi, unless it inserts text."""
+        if self.app.editing_mode is not EditingMode.VI:
+            return ""
+        return _VI_MARKS.get(self.app.vi_state.input_mode, "")
 
     def _prompt_text(self) -> str:
         return self._question.prompt if self._question else PROMPT

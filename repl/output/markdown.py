@@ -1,15 +1,22 @@
 """Markdown as text for the terminal, rendered by rich to a string.
 
 Unlike rich by default: code has no border, padding or background and is not cut, so that it can be copied; headings
-are aligned left; HTML is shown as source; and line breaks are kept. Colors are base colors, which are readable on
-dark and light backgrounds.
+are aligned left; HTML is shown as source; and line breaks are kept. No text is dropped: link reference definitions and
+footnotes are shown as they were written, and so are link titles and surplus table cells. Colors are base colors,
+which are readable on dark and light backgrounds.
 """
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import TYPE_CHECKING, ClassVar
 
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block.table import escapedSplit, getLine
+from markdown_it.rules_block.table import table as parse_table
+from markdown_it.rules_inline import StateInline
 from pygments import token as code  # type: ignore[import-untyped] # pygments ships no types
 from rich.box import SIMPLE_HEAD
 from rich.color import ColorSystem
@@ -25,6 +32,8 @@ from aloop.sanitize import safe_text
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
+
+_URL_REST = re.compile(r"""://[^\s<>"`|\[\]()\\]*[^\s<>"`|\[\]()\\*_~]""")
 
 _CODE_THEME = ANSISyntaxTheme(
     {
@@ -96,7 +105,8 @@ class _Answer(Markdown):
     }
 
     def __init__(self, markup: str) -> None:
-        super().__init__(markup, hyperlinks=False)
+        super().__init__("", hyperlinks=False)
+        self.markup, self.parsed = markup, _parser().parse(markup)
         for token in self.parsed:
             if token.type == "html_block":
                 token.type, token.tag = "code_block", "code"
@@ -112,9 +122,55 @@ def _simplify(token: Token) -> None:
         token.type = "text"
     elif token.type == "image":
         token.type, token.tag, token.children = "text", "", None
-        token.content = f"{token.content} ({token.attrs.get('src', '')})".lstrip()
+        token.content = f"{token.content} ({_titled(token, 'src')})".lstrip()
     elif token.type in {"link_open", "link_close"} and token.info == "auto":
         token.type, token.content = "text", ""
+    elif token.type == "link_open":
+        token.attrs["href"] = _titled(token, "href")
+
+
+def _titled(token: Token, address: str) -> str:
+    """Return the address of a link or an image, with its title if there is one."""
+    title = token.attrs.get("title")
+    return f"{token.attrs.get(address, '')}" + (f' "{title}"' if title else "")
+
+
+def _parser() -> MarkdownIt:
+    """Return a parser that drops no text."""
+    parser = MarkdownIt().enable(["strikethrough", "table"])
+    # An answer is printed block by block, so a link is usually shown before its definition arrives. Definitions stay
+    # on the screen as text instead, and a reference stays in brackets, so that the user can match the two.
+    parser.disable("reference")
+    parser.inline.ruler.after("text", "bare_url", _keep_url)
+    parser.block.ruler.at("table", _keep_all_cells, {"alt": ["paragraph", "reference"]})
+    return parser
+
+
+def _keep_url(state: StateInline, silent: bool) -> bool:
+    """Take the rest of a URL unchanged: ``_`` and ``*`` in it are not emphasis."""
+    found = _URL_REST.match(state.src, state.pos)
+    if found is None or not state.pending.endswith(("http", "https")):
+        return False
+    if not silent:
+        state.pending += found[0]
+    state.pos = found.end()
+    return True
+
+
+def _keep_all_cells(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Parse a table; add the cells that the header has no column for to the last cell."""
+    first = len(state.tokens)
+    if not parse_table(state, start, end, silent):
+        return False
+    tokens = state.tokens[first:]
+    columns = sum(token.type == "th_open" for token in tokens)
+    last_cells = {token.map[0]: token for token in tokens if token.type == "inline" and token.map}
+    for row, cell in last_cells.items():
+        cells = escapedSplit(getLine(state, row).strip())
+        cells = cells[1 if cells[:1] == [""] else 0 :]
+        surplus = [text.strip() for text in cells[columns:] if text.strip()]
+        cell.content = " | ".join([cell.content, *surplus])
+    return True
 
 
 def render_markdown(text: str, width: int, *, color: bool) -> str:

@@ -32,6 +32,10 @@ def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
     return sum(max(1, -(-text_width(row) // columns)) for row in above) + x // columns
 
 
+_PUSH_KITTY_KEYS, _POP_KITTY_KEYS = "\x1b[>1u", "\x1b[<u"
+"""Use the kitty protocol for keys that are ambiguous otherwise, and stop using it."""
+
+
 class TerminalOutput(Vt100_Output):
     """A terminal that receives each change in one piece, and may close at any time.
 
@@ -40,6 +44,7 @@ class TerminalOutput(Vt100_Output):
     """
 
     _held = False
+    _has_kitty_keys = _is_kitty_pushed = False
 
     @classmethod
     def of(cls, stdout: TextIO) -> TerminalOutput:
@@ -50,6 +55,28 @@ class TerminalOutput(Vt100_Output):
         # matter, and the first paint does not wait for an answer.
         output.enable_cpr = False
         return output
+
+    def use_kitty_keys(self) -> None:
+        """Use the kitty protocol while the prompt reads keys, and not in other programs."""
+        self._has_kitty_keys = True
+        self._push_kitty_keys()
+        self.flush()
+
+    # The prompt calls these two whenever it starts and stops reading keys.
+    def enable_bracketed_paste(self) -> None:
+        super().enable_bracketed_paste()
+        self._push_kitty_keys()
+
+    def disable_bracketed_paste(self) -> None:
+        super().disable_bracketed_paste()
+        if self._is_kitty_pushed:
+            self._is_kitty_pushed = False
+            self.write_raw(_POP_KITTY_KEYS)
+
+    def _push_kitty_keys(self) -> None:
+        if self._has_kitty_keys and not self._is_kitty_pushed:
+            self._is_kitty_pushed = True
+            self.write_raw(_PUSH_KITTY_KEYS)
 
     @contextmanager
     def one_piece(self) -> Iterator[None]:

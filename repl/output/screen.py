@@ -12,7 +12,7 @@ from prompt_toolkit.output import Output
 
 from aloop.sanitize import safe_text
 from aloop.width import wrap
-from repl.output.renderer import LiveRenderer, LiveRows, in_one_piece
+from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, in_one_piece
 from repl.output.styled import Line, Style, line, to_ansi
 
 
@@ -41,6 +41,11 @@ class Screen:
         """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
         self._app = app
         app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, color=self.color)
+
+    def use_kitty_keys(self) -> None:
+        """Let the terminal send keys by the kitty protocol, which it offers."""
+        if isinstance(self.output, TerminalOutput):
+            self.output.use_kitty_keys()
 
     def show(self, lines: Iterable[Line]) -> None:
         self.write(to_ansi(lines, color=self.color))

@@ -15,7 +15,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
 from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
-from aloop.width import wrap
+from aloop.width import fit, text_width, wrap
 from commands.attachments import folded
 from repl.output.styled import Line, Style, fit_line, line
 from repl.pages.listing import age
@@ -23,7 +23,12 @@ from repl.pages.listing import age
 REMINDER_LINES = 6
 """Lines of each message in a reminder."""
 
+MOST_ROWS = 1_000
+"""Screen rows of each message in a whole conversation; the rest is in the file."""
+
 _SYSTEM_LINES = 2
+_COLUMNS = 80  # of a screen row, where lines may have any length
+_LONGEST_LINE = 1_000  # characters of a tool call or its result in one line
 _NARROWEST = 20
 _STATES = (("skip", "(skipped: not sent to the model)"), ("summary", "(a summary: nothing above it is sent)"))
 _NEIGHBORS = 2
@@ -52,30 +57,31 @@ class Paper:
 
 
 def message_lines(message: LLMMessage, most: int | None = None, width: int | None = None) -> list[Line]:
-    """Return a message as lines, at most ``most`` lines of its text.
+    """Return a message as lines, at most ``most`` screen rows of its text.
 
     A tool result takes one line.
     """
     text = safe_text(message.content or "").strip("\n")
     if message.role == "user":
         text = safe_text(folded(message.content or "")).strip("\n")
-        return _prefixed(shortened(keep_words(text, width, 2), most), "> ", Style.STRONG)
+        return _prefixed(_wrapped(text, most or MOST_ROWS, width, 2), "> ", Style.STRONG)
     if message.role == "system":
-        return _prefixed(shortened(keep_words(text, width, 8), _SYSTEM_LINES), "system: ", Style.QUIET)
+        return _prefixed(_wrapped(text, _SYSTEM_LINES, width, 8), "system: ", Style.QUIET)
     if message.role == "tool":
         first, _, more = text.partition("\n")
         count = _more_lines(more.count("\n") + 1) if most is None else ""
         rest = f" … {count}".rstrip() if more else ""
         tone = Style.BAD if message.is_error else Style.QUIET
-        return _fitted([line((tone, f"  → {first}"), (Style.QUIET, rest))], width)
-    return [*(line(row) for row in shortened(text.split("\n"), most) if text), *after_answer(message)]
+        return _fitted([line((tone, f"  → {fit(first, _LONGEST_LINE)}"), (Style.QUIET, rest))], width)
+    shown = shortened(text.split("\n"), most or MOST_ROWS, width) if text else []
+    return [*(line(row) for row in shown), *after_answer(message)]
 
 
 def after_answer(message: LLMMessage) -> list[Line]:
     """Return the lines below an answer: a note if interrupted, and its tool calls."""
     lines = [line((Style.QUIET, "(interrupted)"))] if message.interrupted else []
     calls = (
-        ((Style.ACCENT, "● "), safe_line(call.name), (Style.QUIET, f" {safe_line(call.brief)}"))
+        ((Style.ACCENT, "● "), safe_line(call.name), (Style.QUIET, f" {fit(safe_line(call.brief), _LONGEST_LINE)}"))
         for call in message.tool_calls
     )
     return [*lines, *(line(*call) for call in calls)]
@@ -88,10 +94,11 @@ def reminder(messages: Sequence[LLMMessage], paper: Paper) -> Iterator[str]:
             yield "\n" if number else paper.gap
         text = (message.content or "").strip("\n")
         if message.role == "assistant" and text:
-            rows = shortened(text.split("\n"), REMINDER_LINES)
-            yield paper.answer("\n".join(rows), None) + paper.write(after_answer(message))
+            rows = shortened(text.split("\n"), REMINDER_LINES, paper.width)
+            yield paper.answer("\n".join(rows), None) + paper.write(_fitted(after_answer(message), paper.width))
         else:
-            yield paper.write(message_lines(message, REMINDER_LINES))
+            lines = message_lines(message, REMINDER_LINES, paper.width)
+            yield paper.write(lines)
     yield paper.gap
 
 
@@ -131,11 +138,43 @@ def search_context(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
     yield paper.gap
 
 
-def shortened(rows: list[str], most: int | None) -> list[str]:
-    """Return at most ``most`` rows; the last is the number of those left out, if any."""
-    if most is None or len(rows) <= most:
+def shortened(rows: list[str], most: int, width: int | None = None, *, left: int = 0) -> list[str]:
+    """Return at most ``most`` screen rows; the last is the number of those left out.
+
+    A row may be longer than the screen, which is ``width`` columns wide; the last one that is shown is then cut.
+    ``left`` is the number of screen rows that were left out before.
+    """
+    columns = max(width or _COLUMNS, _NARROWEST)
+    counts = [_screen_rows(row, columns) for row in rows]
+    total = sum(counts) + left
+    if total <= most:
         return rows
-    return [*rows[: most - 1], f"… ({_more_lines(len(rows) - most + 1)})"]
+    kept: list[str] = []
+    room = most - 1
+    for row, count in zip(rows, counts, strict=True):
+        if count > room:
+            if room:
+                kept.append(fit(row[: room * columns + 1], room * columns))
+            room = 0
+            break
+        kept.append(row)
+        room -= count
+    return [*kept, f"… ({_more_lines(total - (most - 1 - room))})"]
+
+
+def _screen_rows(row: str, columns: int) -> int:
+    # The width of a very long row is not worth the time it takes to measure.
+    cells = text_width(row) if len(row) <= MOST_ROWS * columns else len(row)
+    return max(1, -(-cells // columns))
+
+
+def _wrapped(text: str, most: int, width: int | None, indent: int) -> list[str]:
+    """Return ``text`` broken between words, at most ``most`` screen rows of it."""
+    columns = max(width or _COLUMNS, _NARROWEST)
+    most_characters = (most + 1) * columns * 4  # rows may be short
+    text, rest = text[:most_characters], text[most_characters:]
+    left = sum(_screen_rows(row, columns) for row in rest.split("\n")) if rest else 0
+    return shortened(keep_words(text, width, indent), most, width and max(width - indent, _NARROWEST), left=left)
 
 
 def keep_words(text: str, width: int | None, indent: int = 0) -> list[str]:
@@ -162,7 +201,8 @@ def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper) -> st
         return paper.write(_in_margin([*states, *message_lines(message, width=width)], margin, number))
     rows = paper.write(states).splitlines()
     if message.content and message.content.strip():
-        rows += paper.answer(message.content.strip("\n"), width).splitlines()
+        shown = shortened(message.content.strip("\n").split("\n"), MOST_ROWS, width)
+        rows += paper.answer("\n".join(shown), width).splitlines()
     rows += paper.write(_fitted(after_answer(message), width)).splitlines()
     leads = paper.write(_in_margin([line("")] * max(1, len(rows)), margin, number)).splitlines()
     return "".join(f"{lead}{row}\n" for lead, row in zip(leads, rows or [""], strict=True))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import AloopError
+from aloop.errors import AloopError, SessionBusy
 from aloop.terminal import is_dumb, is_terminal
 from commands.builtin import REGISTRY
 from commands.builtin.resume import report_resumed
@@ -56,21 +56,32 @@ async def _run(options: ShellOptions) -> int:
         context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
         lines.complete_with(PlainCompleter(lambda: agent.memory).complete)
         await recover(context)
+        first: list[str] = []
         if options.resume is not None:
-            session = await resume_session(
-                agent,
-                options.resume,
-                admit=partial(confirm_trust, context),
-                keep_model=context.keeps_model,
-                system=options.system,
-            )
-            await report_resumed(context, session)
+            try:
+                session = await resume_session(
+                    agent,
+                    options.resume,
+                    admit=partial(confirm_trust, context),
+                    keep_model=context.keeps_model,
+                    system=options.system,
+                    may_ask=is_terminal(),
+                )
+                await report_resumed(context, session)
+            except SessionBusy as error:
+                first.append(f"/resume {error.session_id}")  # offers a copy
     except AloopError as error:
         view.error(str(error))
         return 1
     if is_terminal():
         threading.Thread(target=_load_ahead, args=(agent,), name="loading ahead", daemon=True).start()
     shutdown = ShutdownSignals()
+    if options.question:
+        # A space keeps it from being a command.
+        first.append(f" {options.question}" if options.question.startswith(("/", "!")) else options.question)
+    for given in first:
+        view.info(f"{_PROMPT}{given}")
+        await _take_turn(given, context, lines, shutdown)
     while not shutdown.code and (line := await _next_line(lines, view, shutdown)) is not None:
         if not await _take_turn(line, context, lines, shutdown):
             break

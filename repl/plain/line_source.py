@@ -89,7 +89,7 @@ class PipedLines(LineSource):
 
 
 _CONTINUATION = "  "
-_PASTE_PAUSE = 0.05
+PASTE_PAUSE = 0.05
 """Seconds; lines that come faster are a paste."""
 
 _PASTED = "\nPasted. Press Enter to send it or Ctrl-C to discard it. "
@@ -162,7 +162,7 @@ def _confirmed(prompt: str, prefill: str) -> str:
         lines, question = [prefill], _TYPED
     else:
         lines, question = [input(prompt)], _PASTED
-    while select.select([sys.stdin], [], [], _PASTE_PAUSE)[0]:
+    while select.select([sys.stdin], [], [], PASTE_PAUSE)[0]:
         lines.append(input())
     if prefill or len(lines) > 1:
         lines.append(input(question))

@@ -6,22 +6,35 @@ Not imported elsewhere at start-up: loading readline changes how ``input`` behav
 from __future__ import annotations
 
 import readline
+import select
 import shutil
 import sys
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from aloop.sanitize import safe_text
+from aloop.sanitize import safe_text, visible
 from repl.input.history import HistoryFile
-from repl.plain.line_source import Complete, TerminalLines
-from repl.plain.tty import SignalGuard, Suspended
+from repl.plain.line_source import PASTE_PAUSE, Complete, TerminalLines
+from repl.plain.tty import SignalGuard, Suspended, without_keys
 
 # Tab is a macro of these two sequences, which no key sends: readline calls Python only to complete, and after our rows
 # have been printed it must draw the line again.
 _COMPLETE, _REDRAW = r"\C-x\e\C-t", r"\C-x\e\C-r"
 _DO_NOTHING = "set-mark"
+
+# The start of a bracketed paste is a macro, too: Python notes the time, and readline reads the paste.
+_NOTE_PASTE, _READ_PASTE = r"\C-x\e\C-n", r"\C-x\e\C-p"
+_PASTE_START = r"\e[200~"
+_NOTED = ord("?")  # the completion type of "possible-completions"
+
+_NOT_SENT = "Pasted text is not sent until you press Enter. Press Ctrl-C to discard it.\n"
+_NO_ANSWER = "Pasted text cannot answer a question.\n"
+
+_PASTE_REST = 0.4
+"""Seconds of waiting for keys, after which a key does not belong to a paste."""
 
 
 class ReadlineLines(TerminalLines):
@@ -32,6 +45,7 @@ class ReadlineLines(TerminalLines):
         self._history = HistoryFile(history)
         self._complete: Complete | None = None
         self._completes = False
+        self._paste_start: tuple[float, float] | None = None
         readline.set_auto_history(False)  # answers to questions stay out of it
         if "libedit" in (readline.__doc__ or ""):
             readline.parse_and_bind(f"bind -{editing_mode[0]}")
@@ -63,19 +77,57 @@ class ReadlineLines(TerminalLines):
     def _read(self, prompt: str, prefill: str = "", *, in_turn: bool = False) -> str | None:
         guard = SignalGuard(in_turn=in_turn, can_suspend=True)
         self._completes = not in_turn
+        self._paste_start = None
         try:
             with self._keyboard.unmuted(), guard.active():
                 while True:
                     readline.set_startup_hook(partial(readline.insert_text, prefill))
                     try:
-                        return input(prompt)
+                        line = input(prompt)
                     except Suspended:
                         prefill = readline.get_line_buffer()
                         guard.suspend()
+                        continue
+                    pasted = self._take_paste(line, in_turn=in_turn)
+                    if pasted is None:
+                        return line
+                    sys.stdout.write(_NO_ANSWER if in_turn else _NOT_SENT)
+                    prefill = "" if in_turn else pasted
         except EOFError:
             return None
         finally:
             readline.set_startup_hook(None)
+
+    def _take_paste(self, line: str, *, in_turn: bool) -> str | None:
+        """Return ``line`` with the text that came with it if it was pasted, else None.
+
+        Pasted text may contain the mark for its own end, and then keys. Without bracketed paste, each pasted line
+        enters itself. During a turn, lines that were typed ahead are not a paste.
+        """
+        is_pasted = self._came_with_paste()
+        rest = ""
+        while (is_pasted or not in_turn) and select.select([sys.stdin], [], [], PASTE_PAUSE)[0]:
+            read = self._keyboard.read_unread()
+            if not read:
+                break  # the terminal is closed
+            rest += read
+            is_pasted = True
+        if not is_pasted:
+            return None
+        # More of the paste may arrive.
+        self._note_paste()
+        return visible(without_keys(f"{line}\n{rest}").rstrip("\n"))
+
+    def _note_paste(self) -> None:
+        self._paste_start = time.monotonic(), time.process_time()
+
+    def _came_with_paste(self) -> bool:
+        """Return True if no time passed between the last paste and now, except to read it."""
+        start, self._paste_start = self._paste_start, None
+        if start is None:
+            return False
+        now, used = time.monotonic(), time.process_time()
+        return now - start[0] - (used - start[1]) < _PASTE_REST
 
     def _bind_keys(self, editing_mode: Literal["emacs", "vi"]) -> None:
         readline.set_completer_delims("")  # the completer gets the whole text before the cursor
@@ -83,12 +135,22 @@ class ReadlineLines(TerminalLines):
         for binding in (
             "set enable-bracketed-paste on",
             f"set editing-mode {editing_mode}",
+            "set bell-style none",  # readline would ring for each paste; Tab rings below
             "set disable-completion off",
             f'"{_COMPLETE}": complete',
             f'"{_REDRAW}": {_DO_NOTHING}',
             rf'"\t": "{_COMPLETE}{_REDRAW}"',
         ):
             readline.parse_and_bind(binding)
+        keymaps = ("emacs",) if editing_mode == "emacs" else ("vi-command", "vi-insert")
+        for keymap in keymaps:
+            for binding in (
+                f"set keymap {keymap}",
+                f'"{_NOTE_PASTE}": possible-completions',
+                f'"{_READ_PASTE}": bracketed-paste-begin',
+                f'"{_PASTE_START}": "{_NOTE_PASTE}{_READ_PASTE}"',
+            ):
+                readline.parse_and_bind(binding)
         if editing_mode == "emacs":  # in vi mode, Escape is a key by itself
             # Enter sends a line feed if it was pressed before readline set up the terminal.
             for enter in (r"\C-m", r"\C-j"):
@@ -96,11 +158,17 @@ class ReadlineLines(TerminalLines):
 
     def _called(self, before: str, number: int) -> str | None:
         """Return the only completion; readline asks for number 0, 1, … until None."""
+        if readline.get_completion_type() == _NOTED:
+            self._note_paste()
+            return None
         if number or not self._completes or self._complete is None:
             return None
         completed, rows = self._complete(before, shutil.get_terminal_size().columns - 1)
         readline.parse_and_bind(f'"{_REDRAW}": {"redraw-current-line" if rows else _DO_NOTHING}')
         if rows:
             sys.stdout.write("".join(f"\n{row}" for row in rows) + "\n")
+            sys.stdout.flush()
+        elif completed == before:
+            sys.stdout.write("\a")
             sys.stdout.flush()
         return completed if rows or completed != before else None

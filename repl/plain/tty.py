@@ -55,6 +55,11 @@ class Keyboard:
 
     def typed_ahead(self) -> str:
         """Take the text that was typed and not read yet, without waiting for Enter."""
+        text = without_keys(self.read_unread()).strip("\n")
+        return text if text.strip() else ""  # a space after the last word stays: another word may follow
+
+    def read_unread(self) -> str:
+        """Take all that was typed and not read yet, keys included."""
         before = termios.tcgetattr(sys.stdin)
         unread = termios.tcgetattr(sys.stdin)
         unread[_LFLAG] &= ~termios.ICANON
@@ -64,8 +69,12 @@ class Keyboard:
             typed = b"".join(iter(lambda: os.read(sys.stdin.fileno(), 4096), b""))
         finally:
             termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
-        text = _NOT_TEXT.sub("", typed.decode(errors="replace").replace("\r", "\n")).strip("\n")
-        return text if text.strip() else ""  # a space after the last word stays: another word may follow
+        return typed.decode(errors="replace").replace("\r", "\n")
+
+
+def without_keys(text: str) -> str:
+    """Return ``text`` without escape sequences and control characters."""
+    return _NOT_TEXT.sub("", text)
 
 
 _SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGHUP)

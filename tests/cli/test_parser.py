@@ -28,6 +28,14 @@ from aloop.errors import UsageError
         (["--resume", "--task", "Hello"], RunOptions(resume="", task="Hello")),
         (["--task", "Hello", "--resume"], RunOptions(resume="", task="Hello")),
         (["--resume", "a1b2", "--task", "Hello"], RunOptions(resume="a1b2", task="Hello")),
+        (["-r"], RunOptions(resume="")),
+        (["-r", "a1b2", "-p", "Hello"], RunOptions(resume="a1b2", task="Hello")),
+        (["-c"], RunOptions(resume="")),
+        (["--continue", "-p", "- Hello"], RunOptions(resume="", task="- Hello")),
+        (["-m", "offline"], RunOptions(model="offline")),
+        (["Who are you?"], RunOptions(question="Who are you?")),
+        (["-c", "Who are you?", "-m", "offline"], RunOptions(resume="", model="offline", question="Who are you?")),
+        (["-r", "a1b2", "Who are you?", "--plain"], RunOptions(resume="a1b2", plain=True, question="Who are you?")),
         (["--model", "offline"], RunOptions(model="offline")),
         (["--sessions-dir", "here"], RunOptions(sessions_dir=Path("here"))),
         (["--system", "Be brief."], RunOptions(system="Be brief.")),
@@ -147,7 +155,7 @@ def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[
         (["show", "a1b2"], "Did you mean `aloop sessions show a1b2`?"),
         (["history"], "Did you mean `aloop sessions list`?"),
         (["help"], "Did you mean `aloop --help`?"),
-        (["what is 2+2"], "To run a task, use `aloop --task 'what is 2+2'`."),
+        (["2+2?"], "To run a task, use `aloop --task '2+2?'`."),
         (["--modle", "x"], "Did you mean '--model'?"),
         (["--res"], "Did you mean '--resume'?"),
         (["--zzz"], "Run `aloop --help` for usage."),
@@ -242,3 +250,17 @@ def test_any_arguments_give_options_or_help_or_a_one_line_error(arguments: list[
         outcome = error
     assert isinstance(outcome, Options | UsageError) or (isinstance(outcome, SystemExit) and outcome.code == 0)
     assert "\n" not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["Who are you?", "And who am I?"], "Unknown command"),
+        (["Who are you?", "--task", "Hi"], "Unknown command"),
+        (["Who are you?", "--nope"], "Unknown option '--nope'"),
+        (["sessions", "Who are you?"], "Unknown command"),
+    ],
+)
+def test_question_with_other_work_is_wrong_usage(arguments: list[str], part: str) -> None:
+    with pytest.raises(UsageError, match=part):
+        parse_arguments(arguments)

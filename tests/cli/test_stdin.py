@@ -109,10 +109,23 @@ def test_null_device_gives_no_text(notices: list[str]) -> None:
         assert read_piped(stream.fileno(), notices.append) == ""
 
 
-def test_socket_is_not_read(notices: list[str]) -> None:
+def test_socket_is_read_like_a_pipe(notices: list[str]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(b"for us")
+        assert read_piped(ours.fileno(), notices.append) == "for us"
+
+
+def test_idle_socket_is_abandoned_with_a_notice(notices: list[str]) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.sendall(b"not for us")
+        assert read_piped(ours.fileno(), notices.append, patience=0.02, notice_after=0.01) == ""
+    assert len(notices) == 2
+
+
+def test_unconnected_socket_gives_no_text(notices: list[str]) -> None:
+    with socket.socket() as ours:
         assert read_piped(ours.fileno(), notices.append) == ""
 
 

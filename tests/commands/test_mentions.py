@@ -47,7 +47,7 @@ def test_mention_round_trips_a_path(path: str) -> None:
 
 
 def read(text: str, folder: Path, *known: str) -> MentionedFiles:
-    return read_mentioned(text, folder, threading.Event(), known)
+    return read_mentioned(text, folder, threading.Event(), set(known))
 
 
 def test_mentioned_file_is_attached_under_its_typed_name(tmp_path: Path) -> None:
@@ -59,6 +59,39 @@ def test_mentioned_file_is_attached_under_its_typed_name(tmp_path: Path) -> None
 
 def test_mention_of_a_missing_file_is_ignored(tmp_path: Path) -> None:
     assert read(f"@missing @property @{'x' * 5_000} @~no-such-user/x me@a.txt", tmp_path) == MentionedFiles()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("See @notes.txt.", "notes.txt"),
+        ('See @"my notes".', "my notes"),
+        ("@my\\ notes.txt", "my\\ notes.txt"),
+        ("@src/mian", "src/mian"),
+        ("見て@日本.txt。", "日本.txt"),
+    ],
+)
+def test_mention_of_a_missing_file_is_reported(tmp_path: Path, text: str, name: str) -> None:
+    (tmp_path / "src").mkdir()
+    assert read(text, tmp_path).refusals == [f"{name} does not exist and was not attached."]
+
+
+@pytest.mark.parametrize(
+    "text", ["@types/node", "@property", "@dataclass(slots=True)", "@ada", "me@a.txt", "@a.b(c.d)"]
+)
+def test_names_that_are_not_files_are_not_reported(tmp_path: Path, text: str) -> None:
+    assert read(text, tmp_path) == MentionedFiles()
+
+
+@pytest.mark.parametrize("text", ["@my\\ notes.txt", '@"my notes.txt"', "@my\\ notes.txt, please"])
+def test_mention_may_have_spaces(tmp_path: Path, text: str) -> None:
+    (tmp_path / "my notes.txt").write_text("text")
+    assert [one.name for one in read(text, tmp_path).attachments] == ["my notes.txt"]
+
+
+def test_mention_may_follow_chinese_or_japanese_text(tmp_path: Path) -> None:
+    (tmp_path / "日本.txt").write_text("text")
+    assert [one.name for one in read("見て@日本.txt。", tmp_path).attachments] == ["日本.txt"]
 
 
 def test_full_stop_after_a_path_is_not_part_of_it(tmp_path: Path) -> None:

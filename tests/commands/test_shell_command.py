@@ -42,6 +42,14 @@ async def test_output_is_not_sent_unless_accepted(bench: SetUp) -> None:
     assert stage.context.pending_output.taken == []  # the offer ended with the line that was entered after it
 
 
+async def test_colors_are_removed_from_the_output_that_is_sent(bench: SetUp) -> None:
+    stage = bench(answer("Hello."))
+    await dispatch(r"!printf '\033[31mred\033[0m\n'", stage.context)
+    await dispatch("", stage.context)
+    await dispatch("Why?", stage.context)
+    assert "\nred\n</output>" in (stage.memory.messages[0].content or "")
+
+
 async def test_empty_line_sends_the_output_with_the_next_message(bench: SetUp) -> None:
     stage = bench(answer("Hello."), answer("Again."))
     await dispatch("!echo one; exit 1", stage.context)

@@ -91,3 +91,57 @@ def test_completion_and_attachments_fit_60_columns(shell: Open) -> None:
     aloop.wait_for("2 messages")
     aloop.wait_for_prompt()
     assert all(len(line) <= 60 for line in aloop.scrollback().splitlines())
+
+
+def wait_for_keys(aloop: Shell) -> None:
+    """Wait until the prompt itself reads the keys, not the first screen."""
+    aloop.wait_until(lambda: b"\x1b[?u" in aloop.raw, "the question for the kitty protocol")
+
+
+@pytest.mark.parametrize("key", ["\x1b[13;2u", "\x1b[27;2;13~", "\n", "\x1b\r"])
+def test_modified_enter_makes_a_new_line(shell_with_key: Open, stub: StubServer, key: str) -> None:
+    aloop = shell_with_key()
+    wait_for_keys(aloop)
+    aloop.send("one")
+    aloop.send(key)
+    aloop.wait_for("> one\n")
+    aloop.send("two")
+    aloop.wait_for("> one\n  two")
+    aloop.send("\x1bOM")
+    aloop.wait_for("2 messages")
+    assert stub.requests[0].last_user_text == "one\ntwo"
+
+
+def test_reports_of_the_terminal_are_not_typed(shell: Open) -> None:
+    aloop = shell()
+    aloop.send("a\x1b[I\x1b[O\x1b]11;rgb:ffff/ffff/dddd\x1b\\\x1b[?62;22c\x1bP1+r544e=78\x1b\\\x1b_Gi=31;OK\x1b\\b")
+    aloop.wait_for("> ab\n")
+
+
+def test_lines_pasted_without_brackets_do_not_send_themselves(shell_with_key: Open, stub: StubServer) -> None:
+    aloop = shell_with_key()
+    wait_for_keys(aloop)
+    aloop.send("one\r!touch pwned\rthree\r")
+    aloop.wait_for("> one\n  !touch pwned\n  three\n")
+    assert stub.requests == []
+    time.sleep(0.5)  # longer than a paste
+    aloop.send("\x7f\r")
+    aloop.wait_for("2 messages")
+    assert stub.requests[0].last_user_text == "one\n!touch pwned\nthree"
+    assert not Path("pwned").exists()
+
+
+def test_kitty_protocol_is_used_where_offered_and_only_at_the_prompt(shell: Open) -> None:
+    aloop = shell()
+    wait_for_keys(aloop)
+    assert b"\x1b[>1u" not in aloop.raw
+    aloop.send("\x1b[?0u")
+    aloop.wait_until(lambda: b"\x1b[>1u" in aloop.raw, "the protocol")
+    aloop.send_line("!!echo be''gun; sleep 0.2; echo en''ded")
+    aloop.wait_until(lambda: b"ended" in aloop.raw, "the end of the program")
+    before = aloop.raw.split(b"begun")[0]
+    assert before.count(b"\x1b[>1u") == before.count(b"\x1b[<u")
+    aloop.wait_until(lambda: b"\x1b[>1u" in aloop.raw.split(b"ended")[-1], "the prompt")
+    aloop.send("\x1b[100;5u")  # Ctrl-D
+    assert aloop.wait_for_exit() == 0
+    assert aloop.raw.count(b"\x1b[>1u") == aloop.raw.count(b"\x1b[<u")

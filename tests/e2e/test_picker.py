@@ -25,12 +25,8 @@ def rows(aloop: Shell) -> list[str]:
     return [row[4:12] for row in aloop.screen().splitlines() if row[14:21] == "2025-01"]
 
 
-@pytest.mark.parametrize(
-    ("columns", "height", "listed", "left"), [(80, 24, 10, 20), (60, 20, 8, 15), (120, 40, 18, 20)]
-)
-def test_picker_fits_the_screen_and_disappears_on_escape(
-    shell: Open, columns: int, height: int, listed: int, left: int
-) -> None:
+@pytest.mark.parametrize(("columns", "height", "listed"), [(80, 24, 10), (60, 20, 8), (120, 40, 18)])
+def test_picker_fits_the_screen_and_disappears_on_escape(shell: Open, columns: int, height: int, listed: int) -> None:
     fill(25)
     aloop = shell(columns=columns, rows=height)
     aloop.send_line("/resume")
@@ -46,8 +42,8 @@ def test_picker_fits_the_screen_and_disappears_on_escape(
     aloop.send("\x1b")
     aloop.wait_for_prompt()
     assert "find:" not in aloop.screen()
-    assert len(rows(aloop)) == left
-    assert aloop.scrollback().count("#  id ") == 1
+    assert rows(aloop) == []
+    assert "#  id " not in aloop.scrollback()
 
 
 def test_resize_leaves_a_single_picker(shell: Open) -> None:

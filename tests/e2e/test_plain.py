@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,8 @@ def test_multiline_input_is_sent_restored_by_undo_and_kept_in_history(stub: Stub
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
         aloop.send_line("one\\")
+        # The next line asks for bracketed paste, too; two lines at once would be a paste.
+        aloop.wait_until(lambda: aloop.raw.count(b"\x1b[?2004h") > 1, "the next line")
         aloop.send_line("t\x1b\rwo")
         aloop.wait_for("Well\n>")
         assert stub.requests[0].last_user_text == "one\nt\nwo"
@@ -240,3 +243,62 @@ def test_signal_at_the_prompt_restores_the_terminal_and_keeps_the_draft(number: 
         aloop.wait_for(">")
         aloop.send("\x1b[A")
         aloop.wait_for("> a draft")
+
+
+@pytest.mark.parametrize("mode", ["emacs", "vi"])
+@pytest.mark.parametrize("keys", ["\x15", "\x01\x0b", "\x1bS", "\x1bddi", "\r", "\x0f"])
+def test_paste_that_ends_its_own_bracket_runs_no_command(
+    stub: StubServer, private_home: Path, mode: str, keys: str
+) -> None:
+    config = private_home / ".config" / "aloop" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f'editing_mode = "{mode}"\n')
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send(f"\x1b[200~hello\x1b[201~{keys}!touch pwned\r!touch pwned\r\x1b[201~")
+        aloop.wait_for("Pasted text is not sent until you press Enter.")
+        aloop.send("\x03")
+        aloop.wait_for("to quit.\n>")
+        assert not Path("pwned").exists()
+        assert stub.requests == []
+
+
+def test_bracketed_paste_is_sent_once_by_enter(stub: StubServer) -> None:
+    stub.script("Well", "Ill")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send("\x1b[200~one\ntwo\x1b[201~")
+        aloop.wait_for("two")
+        time.sleep(1.5)  # longer than a paste
+        aloop.send("\r")
+        aloop.wait_for("Well\n>")
+        aloop.send("\x1b[200~three\x1b[201~\r")
+        aloop.wait_for("discard it.\n> three")
+        time.sleep(1.5)
+        aloop.send("\r")
+        aloop.wait_for("Ill\n>")
+        assert [request.last_user_text for request in stub.requests] == ["one\ntwo", "three"]
+
+
+def test_lines_pasted_without_brackets_wait_for_enter(stub: StubServer) -> None:
+    stub.script("Well")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send("one\r!touch pwned\rthree\r")
+        aloop.wait_for("discard it.\n> one\n!touch pwned\nthree")
+        assert not Path("pwned").exists()
+        time.sleep(1.5)
+        aloop.send("\r")
+        aloop.wait_for("Well\n>")
+        assert stub.requests[0].last_user_text == "one\n!touch pwned\nthree"
+
+
+def test_pasted_answer_to_a_question_waits_for_enter(stub: StubServer) -> None:
+    stub.script(Answer("Well", WRITE), "As you wish.")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("write it")
+        aloop.wait_for("allow?")
+        aloop.send("\x1b[200~hello\x1b[201~\x15y\r")
+        aloop.wait_for("Pasted text cannot answer a question.")
+        assert not Path("notes.txt").exists()

@@ -44,7 +44,7 @@ def test_tab_completes_commands_and_sessions(shell: Open) -> None:
     aloop.wait_for("Resumed a1b2c3d4 · 4 messages")
 
 
-def test_resume_lists_sessions_and_accepts_a_row_number(shell: Open) -> None:
+def test_resume_takes_a_row_of_the_closed_picker(shell: Open) -> None:
     save(SESSIONS, FIRST, day=1, says="About the weather")
     save(SESSIONS, SECOND, day=2, says="About the sea")
     aloop = shell()
@@ -52,8 +52,7 @@ def test_resume_lists_sessions_and_accepts_a_row_number(shell: Open) -> None:
     aloop.wait_for("Enter resume")
     aloop.send("\x1b")
     aloop.wait_for_prompt()
-    rows = [line.split() for line in aloop.screen().splitlines() if "About the" in line]
-    assert [(row[0], row[1]) for row in rows] == [("1", "a1b2ffff"), ("2", "a1b2c3d4")]
+    assert "About the" not in aloop.screen()
     aloop.send_line("/resume 2")
     aloop.wait_for("Resumed a1b2c3d4 · 4 messages")
     assert "> About the weather" in aloop.screen()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Open
+from tests.e2e.shell import Shell
+from tests.saved_sessions import FIRST, open_elsewhere, save
 from tests.stub.parts import Answer, Drop, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
 from tests.stub.server import StubServer
@@ -140,3 +144,31 @@ def test_escape_sequences_in_answers_and_tool_results_are_shown_as_text(shell_wi
     assert b"\x1b[2J" not in aloop.raw
     assert "\x9b".encode() not in aloop.raw
     assert "\u202e".encode() not in aloop.raw
+
+
+@pytest.mark.parametrize("arguments", [(), ("--plain",)])
+@pytest.mark.parametrize("question", ["what is it", "/help me please"])
+def test_question_on_the_command_line_is_the_first_message(
+    stub: StubServer, arguments: tuple[str, ...], question: str
+) -> None:
+    stub.script("Well", "Indeed")
+    with Shell(*arguments, question, env=stub.env) as aloop:
+        aloop.wait_for("Well")
+        assert stub.requests[0].last_user_text.strip() == question
+        if arguments:
+            aloop.wait_for("Well\n>")
+        else:
+            aloop.wait_for_prompt()
+        aloop.send_line("and then")
+        aloop.wait_for("Indeed")
+        assert len(stub.requests) == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("--plain",)])
+def test_resume_of_a_session_open_elsewhere_offers_a_copy(arguments: tuple[str, ...]) -> None:
+    sessions_dir = Path(".aloop/sessions").absolute()
+    save(sessions_dir, FIRST)
+    with open_elsewhere(sessions_dir, FIRST), Shell("--resume", "a1b2", *arguments) as aloop:
+        aloop.wait_for("Open a copy?")
+        aloop.send_line("y")
+        aloop.wait_for("a copy of a1b2c3d4")

@@ -130,7 +130,9 @@ async def test_letters_are_inserted_after_ctrl_space(stage: SetStage) -> None:
 
 async def test_backslash_before_enter_inserts_a_line_feed(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
-        shell.type("one\\\rtwo\\\\\r")
+        shell.type("one\\\r")
+        await shell.see("> one\n\n")  # two lines at once would be a paste
+        shell.type("two\\\\\r")
         assert await first_saved(shell) == "one\ntwo\\\\"
 
 
@@ -230,3 +232,70 @@ async def test_commands_are_imported_with_the_first_line_that_may_need_them(
         shell.type("\x15/hist")
         await shell.see("/history")
         assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("a👨‍👩‍👧", "a"),
+        ("a🇩🇪🇫🇷", "a🇩🇪"),
+        ("ae\u0301", "a"),
+        ("a👍🏽", "a"),
+        ("xก้", "x"),
+        ("ab", "a"),
+        ("ab\x1b\r", "ab"),
+    ],
+)
+async def test_backspace_deletes_what_looks_like_one_character(stage: SetStage, text: str, rest: str) -> None:
+    async with stage(answer("Yes.")) as shell:
+        shell.type(f"{text}\x7f!\r")
+        assert await first_saved(shell) == f"{rest}!"
+
+
+async def test_arrow_keys_move_over_joined_emoji(stage: SetStage) -> None:
+    async with stage(answer("Yes.")) as shell:
+        shell.type("a👨‍👩‍👧b\x1b[D\x1b[Dx\x1b[Cy\r")
+        assert await first_saved(shell) == "ax👨‍👩‍👧yb"
+
+
+async def test_joined_emoji_are_shown_in_parts(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("a👨‍👩‍👧b")
+        await shell.see("a👨")
+        assert "\u200d" not in "".join(shell.terminal.writes)
+
+
+async def test_up_goes_to_the_previous_row_before_the_previous_entry(stage: SetStage) -> None:
+    async with stage(answer("Yes."), answer("No.")) as shell:
+        shell.type("first\r")
+        await shell.see("Yes.")
+        await shell.rest()
+        shell.type("b" * 100 + "\x1b[A!")
+        await shell.see("!")
+        shell.type("\r")
+        await shell.see("No.")
+        await shell.rest()
+        assert (await shell.saved())[2] == "b" * 22 + "!" + "b" * 78
+
+
+async def test_escape_closes_the_completion_menu(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("/re")
+        await shell.see("/resume")
+        shell.type("\x1b")
+        await shell.terminal.wait_until(
+            lambda: shell.terminal.screen[-2:-1] == ["> /re"], "the prompt without the menu"
+        )
+
+
+async def test_vi_mode_is_shown(stage: SetStage, private_home: Path) -> None:
+    config = private_home / ".config" / "aloop" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('editing_mode = "vi"\n')
+    async with stage() as shell:
+        shell.type("one\x1b")
+        await shell.see("NORMAL · ")
+        assert "\x1b[2 q" in "".join(shell.terminal.writes)
+        shell.type("i")
+        await shell.terminal.wait_until(lambda: "NORMAL" not in shell.terminal.screen[-1], "insert mode")
+        assert "".join(shell.terminal.writes).rstrip().rfind("\x1b[6 q") > 0

@@ -53,6 +53,10 @@ async def test_result_has_the_output_and_the_exit_code(shell: RunShell) -> None:
     assert (await run(shell, "kill -9 $$")).text == "[ended by SIGKILL]"
 
 
+async def test_colors_are_removed_from_the_output(shell: RunShell) -> None:
+    assert (await run(shell, r"printf '\033[1;31mred\033[0m\033]0;title\007\n'")).text == "red\n[exit code 0]"
+
+
 async def test_command_runs_in_the_working_directory(shell: RunShell, workspace: Workspace) -> None:
     assert (await run(shell, "pwd; cat README.md")).text.startswith(f"{workspace.root}\n# A project\n")
 

@@ -248,6 +248,15 @@ async def test_system_sets_the_message_and_saves_it_at_once(bench: SetUp) -> Non
     assert stage.view.of("info")[-1] == "You are a pirate."
 
 
+async def test_system_default_restores_the_standard_message(bench: SetUp) -> None:
+    stage = await talked(bench)
+    standard = stage.context.agent.system_text
+    await dispatch("/system You are a pirate.", stage.context)
+    await dispatch("/system default", stage.context)
+    assert stage.context.agent.system_text == standard
+    assert "You are aloop" in standard
+
+
 async def test_system_before_the_first_turn_writes_no_session(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/system You are a pirate.", stage.context)

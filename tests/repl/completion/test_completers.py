@@ -166,6 +166,10 @@ def test_at_sign_offers_folders_first_and_no_hidden_files(folder: Path) -> None:
         ("@node", ["@node_modules/"]),
         ('@"my', ['@"my files/']),
         ('@"my files/', ['@"my files/a.txt"']),
+        ("@my\\ f", ['@"my files/']),
+        ("見て@src/", ["見て@src/main.py"]),
+        ("@src/mnpy", ["@src/main.py"]),
+        ("@adme", ["@README.md"]),
         ("@nothing/", []),
         ("@~no-such-user/", []),
         ("me@R", []),
@@ -175,6 +179,14 @@ def test_at_sign_offers_folders_first_and_no_hidden_files(folder: Path) -> None:
 )
 def test_typed_text_completes_to_paths(folder: Path, typed: str, expected: list[str]) -> None:
     assert lines(folder, typed) == expected
+
+
+def test_completion_finds_a_name_in_a_large_folder(tmp_path: Path) -> None:
+    for number in range(12_000):
+        os.close(os.open(tmp_path / f"file{number:06}", os.O_CREAT))
+    (tmp_path / "zebra.txt").touch()
+    assert lines(tmp_path, "@zeb") == ["@zebra.txt"]
+    assert lines(tmp_path, "@zbrtxt") == ["@zebra.txt"]
 
 
 def test_tab_completes_arguments_of_a_shell_command(folder: Path) -> None:

@@ -148,7 +148,9 @@ async def test_new_line_starts_in_vi_insert_mode(stage: Stage, end: str) -> None
     stage.type("one")
     await stage.terminal.wait_for("> one")
     stage.prompt.app.vi_state.input_mode = InputMode.NAVIGATION
-    stage.type(f"{end}first")
+    stage.type(end)
+    await stage.terminal.wait_until(lambda: not stage.prompt.draft, "an empty line")
+    stage.type("first")
     await stage.terminal.wait_for("> first")
 
 

@@ -97,3 +97,60 @@ def test_markdown_never_loses_letters(text: str) -> None:
     """Markup may disappear, but no letter of the text."""
     letters = [character for character in plain("word " + re.sub(r"[^ab \n]", "", text), 20) if character in "ab"]
     assert letters == [character for character in text if character in "ab"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'see [docs][1] or [1]\n\n[1]: https://a.example/b_c_d*e*f "Title"',
+        "[Answer]: 42",
+        "[Answer]:\n42",
+        "> [q]: quoted\n\nSo[^1] it is.\n\n[^1]: a note",
+        "- [x]: item\n- [y]: item",
+        "**https://a.example/b_c_d** and [https://a.example/x_y](z) https://a.example/*b*/c",
+        '[a](b "title") ![c](d "other title")',
+        "| a | b |\n|---|---|\n| 1 | 2 | 3 | 4 |",
+    ],
+)
+def test_rendering_keeps_every_word(text: str) -> None:
+    words = re.findall(r"[\w/.:]*\w[\w/.]*", re.sub(r"(?<!/)\*\*", "", text))
+    shown = plain(text, 100)
+    assert [word for word in words if word not in shown] == []
+
+
+def test_link_reference_definition_is_shown_as_it_was_written() -> None:
+    text = "[1]: https://a.example/b_c*d*e\n[Answer]: 42"
+    assert plain(text) == f"{text}\n"
+
+
+_UNIT = st.sampled_from(
+    [
+        "[a]: w",
+        "[^1]: w",
+        "[w][a]",
+        "| w | w |",
+        "|---|---|",
+        "- w",
+        "> w",
+        "1. w",
+        "w",
+        "",
+        "    w",
+        "[w](w 'w')",
+        "![w](w)",
+        "# w",
+        "<b>w</b>",
+        "<!-- w -->",
+        "~~~\nw\n~~~",
+        "[a]:",
+        "**w** _w_ `w`",
+        "https://w/w_w*w",
+    ]
+)
+
+
+@given(st.lists(_UNIT, max_size=12))
+@settings(deadline=None)
+def test_no_word_of_an_answer_vanishes(units: list[str]) -> None:
+    text = "\n".join(units)
+    assert plain(text, 200).count("w") >= text.count("w")

@@ -5,21 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from prompt_toolkit.utils import get_cwidth
 
-from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.message_types import LLMMessage, Role, ToolCall
 from aloop.memory import Session, SessionTitle
 from aloop.memory.search.search import Hit
 from aloop.sanitize import safe_text
+from aloop.width import text_width
 from commands.attachments import Attachment, with_attachments
 from repl.output.styled import to_text
 from repl.pages.transcript import (
+    MOST_ROWS,
+    REMINDER_LINES,
     Paper,
     conversation,
     keep_words,
     message_lines,
     reminder,
     search_context,
+    shortened,
 )
 
 CALL = ToolCall("call_1", "calculator", '{"expression": "2+2"}')
@@ -37,6 +42,31 @@ def test_reminder_shortens_messages_and_separates_exchanges() -> None:
     assert shown[6:8] == ["line 4", "… (15 more lines)"]
     assert shown[8] == ""
     assert shown[-1] == "  → 4 …"
+
+
+@pytest.mark.parametrize("text", ["x" * 3_000_000, "long words " * 300_000, "\n" * 300_000 + "x", "界" * 1_000_000])
+@pytest.mark.parametrize("role", ["user", "assistant", "tool", "system"])
+@pytest.mark.parametrize("width", [None, 80])
+def test_very_long_line_takes_few_rows(text: str, role: Role, width: int | None) -> None:
+    message = LLMMessage(role, text, tool_call_id="call_1" if role == "tool" else None)
+    shown = "".join(reminder([message], paper(width)))
+    assert sum(-(-text_width(row) // 80) or 1 for row in shown.splitlines()) <= 2 * REMINDER_LINES + 7
+    whole = "".join(conversation(session(message), paper(width), NOW))
+    assert len(whole) < 2 * MOST_ROWS * 80
+
+
+@pytest.mark.parametrize("width", [None, 80])
+def test_very_long_tool_argument_takes_few_rows(width: int | None) -> None:
+    message = LLMMessage(
+        "assistant", "Well", tool_calls=(ToolCall("call_1", "write_file", f'{{"a": "{"x" * 229_000}"}}'),)
+    )
+    assert len("".join(reminder([message], paper(width)))) < 1_100
+    assert len("".join(conversation(session(message), paper(width), NOW))) < 1_200
+
+
+def test_shortened_cuts_a_long_row_and_counts_screen_rows() -> None:
+    assert shortened(["a" * 50, "b", "c"], 3, 20) == ["a" * 39 + "…", "… (3 more lines)"]
+    assert shortened(["a" * 50, "b"], 4, 20) == ["a" * 50, "b"]
 
 
 def test_interrupted_answer_is_marked() -> None:

@@ -1,0 +1,190 @@
+"""Parsing of the keys and reports that a terminal sends.
+
+A terminal sends keys and reports as escape sequences. prompt_toolkit types a sequence that it does not know as text.
+This parser runs before its parser: it translates the sequences of the kitty protocol and of xterm's modified keys, and
+drops unknown sequences and reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
+
+QUERY_KITTY = "\x1b[?u"
+"""Ask the terminal if it supports the kitty protocol."""
+
+_NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
+
+_PASTE_START = "\x1b[200~"
+_CSI = re.compile(r"\x1b\[(?:\[.|([0-?]*)[ -/]*([@-~]))", re.DOTALL)
+_CSI_START = re.compile(r"\x1b\[(?:\[|[0-?]*[ -/]*)\Z")
+# A user may press Alt-] and then type: a report has a digit or a sign next.
+_REPORT = re.compile(r"\x1b(?:\]\d|P[\d>!$+]|_G|\^\S|X\S)[^\x07\x1b]*(?:\x07|\x1b\\)")
+_REPORT_START = re.compile(
+    r"\x1b(?:\](?:\d[^\x07\x1b]*\x1b?)?|P(?:[\d>!$+][^\x07\x1b]*\x1b?)?|_(?:G[^\x07\x1b]*\x1b?)?)\Z"
+)
+_LONGEST_REPORT = 1 << 16
+_LONGEST_START = 4  # characters of an unfinished report that may be keys
+_KEYPAD = re.compile(r"\x1bO[MXj-y]")
+_KEYPAD_START = "\x1bO"
+_POSITION_OR_MOUSE = re.compile(r"\x1b\[(?:\d+;\d+R|<?[\d;]+[mM]|M)\Z")
+
+_SHIFT, _ALT, _CTRL, _LOCKS = 1, 2, 4, 64 + 128
+_ENTER, _TAB, _ESCAPE, _SPACE, _BACKSPACE = 13, 9, 27, 32, 127
+_RELEASED = "3"
+
+# Functional keys of the kitty protocol, from https://sw.kovidgoyal.net/kitty/keyboard-protocol/#functional-key-definitions
+_KEYPAD_TEXT = {57399 + number: character for number, character in enumerate("0123456789./*-+\r=,")}
+_KEYPAD_MOVES = {
+    57417 + number: final for number, final in enumerate(["D", "C", "A", "B", "5~", "6~", "H", "F", "2~", "3~"])
+}
+_PRIVATE = range(57344, 63744)
+
+# Control characters of keys that are not letters.
+_CONTROLS = {
+    "[": 27,
+    "3": 27,
+    "\\": 28,
+    "4": 28,
+    "]": 29,
+    "5": 29,
+    "^": 30,
+    "6": 30,
+    "~": 30,
+    "_": 31,
+    "7": 31,
+    "/": 31,
+}
+_CONTROLS |= {"-": 31, "?": 127, "8": 127, " ": 0, "@": 0, "2": 0}
+
+
+class KeyParser(Vt100Parser):
+    """Parses the input of a terminal.
+
+    While ``is_early`` is set, a line feed is Enter: the terminal converts carriage returns until it is in raw mode.
+    ``on_kitty`` is called when the terminal reports that it supports the kitty protocol.
+    """
+
+    def __init__(self, feed_key: Callable[[KeyPress], None], on_kitty: Callable[[], None]) -> None:
+        super().__init__(feed_key)
+        self._on_kitty = on_kitty
+        self._partial = ""
+        self.is_early = False
+
+    def feed(self, data: str) -> None:
+        data, self._partial = self._partial + data, ""
+        while data:
+            if self._in_bracketed_paste:
+                super().feed(data)  # calls this method with the text after the paste
+                return
+            before, escape, rest = data.partition("\x1b")
+            self._feed_text(before)
+            if not escape:
+                return
+            data = self._feed_sequence(escape + rest)
+
+    def flush(self) -> None:
+        partial, self._partial = self._partial, ""
+        # The start of a report that does not arrive is dropped; that of a key is keys.
+        if len(partial) <= _LONGEST_START or not _REPORT_START.match(partial):
+            self._feed_text(partial)
+        super().flush()
+
+    def _feed_text(self, text: str) -> None:
+        super().feed(text.replace("\n", "\r") if self.is_early else text)
+
+    def _feed_sequence(self, data: str) -> str:
+        """Handle the escape sequence at the start of ``data``, and return the rest."""
+        if data == "\x1b" or data == _KEYPAD_START or _CSI_START.match(data) or _REPORT_START.match(data):
+            self._partial = data if len(data) < _LONGEST_REPORT else ""
+            return ""
+        if data.startswith(_PASTE_START):
+            super().feed(data)
+            return ""
+        if found := _CSI.match(data):
+            self._feed_csi(found[0], found[1] or "", found[2] or "")
+        elif found := _KEYPAD.match(data):
+            self._feed_text(
+                "\r" if found[0][-1] == "M" else "=" if found[0][-1] == "X" else chr(ord(found[0][-1]) - 0x40)
+            )
+        elif not (found := _REPORT.match(data)):
+            super().feed("\x1b")
+            return data[1:]
+        return data[found.end() :]
+
+    def _feed_csi(self, sequence: str, parameters: str, final: str) -> None:
+        fields = parameters.split(";")
+        if final == "u" and parameters[:1].isdigit():
+            self._feed_key(fields[0], fields[1] if len(fields) > 1 else "1")
+        elif final == "~" and fields[0] == "27" and len(fields) == 3:
+            self._feed_key(fields[2], fields[1])
+        elif final == "u" and parameters.startswith("?"):
+            self._on_kitty()
+        elif len(fields) == 2 and parameters[:1].isdigit() and final in "ABCDEFHPQRS~" and not _is_known(sequence):
+            modifiers, _, event = fields[1].partition(":")
+            if modifiers.isdigit() and event != _RELEASED:
+                self._feed_move(fields[0], final, int(modifiers) - 1)
+        elif _is_known(sequence):
+            super().feed(sequence)
+
+    def _feed_move(self, number: str, final: str, modifiers: int) -> None:
+        """Handle a modified key such as an arrow; locks do not count."""
+        modifiers &= ~_LOCKS
+        # The forms without modifiers are ESC [ A and ESC [ 5 ~.
+        plain = f"\x1b[{number}~" if final == "~" else f"\x1bO{final}" if final in "PQRS" else f"\x1b[{final}"
+        sequence = f"\x1b[{number};{modifiers + 1}{final}" if modifiers else plain
+        if _is_known(sequence):
+            super().feed(sequence)
+
+    def _feed_key(self, codes: str, modifiers_text: str) -> None:
+        """Handle a key given by its code point and its modifiers."""
+        code_text = codes.partition(":")[0]
+        modifiers_text, _, event = modifiers_text.partition(":")
+        if not code_text.isdigit() or len(code_text) > 7 or event == _RELEASED:
+            return
+        code = int(code_text)
+        modifiers = (int(modifiers_text) - 1 if modifiers_text.isdigit() else 0) & ~_LOCKS
+        if code in _KEYPAD_MOVES:
+            move = _KEYPAD_MOVES[code]
+            self._feed_move(move[:-1] or "1", move[-1], modifiers)
+        elif code in _KEYPAD_TEXT:
+            self._feed_character(_KEYPAD_TEXT[code], modifiers)
+        elif code not in _PRIVATE and code < 0x110000 and not 0xD800 <= code < 0xE000:
+            self._feed_character(chr(code), modifiers)
+
+    def _feed_character(self, character: str, modifiers: int) -> None:
+        code = ord(character)
+        if modifiers & ~(_SHIFT | _ALT | _CTRL):
+            return  # shortcuts with Super belong to the desktop
+        if code == _ESCAPE:
+            self.feed_key_callback(KeyPress(Keys.Escape, "\x1b"))
+        elif code == _ENTER:
+            super().feed(_NEW_LINE if modifiers else "\r")
+        elif code == _TAB:
+            super().feed("\x1b[Z" if modifiers & _SHIFT else "\t")
+        elif code == _BACKSPACE:
+            super().feed("\x1b\x7f" if modifiers & _ALT else "\x17" if modifiers & _CTRL else "\x7f")
+        else:
+            if modifiers & _CTRL:
+                character = _control(character)
+            elif modifiers & _SHIFT:
+                character = character.upper()
+            super().feed(("\x1b" if modifiers & _ALT else "") + character)
+
+
+def _control(character: str) -> str:
+    lower = character.lower()
+    if "a" <= lower <= "z":
+        return chr(ord(lower) & 0x1F)
+    return chr(_CONTROLS[character]) if character in _CONTROLS else character
+
+
+def _is_known(sequence: str) -> bool:
+    """Return True if prompt_toolkit knows a key for ``sequence``."""
+    known = ANSI_SEQUENCES.get(sequence)
+    return (known is not None and known != Keys.Ignore) or _POSITION_OR_MOUSE.match(sequence) is not None
