@@ -1,4 +1,4 @@
-"""Servers of the Messages API that a model name can be sent to: ``ENDPOINT/MODEL``.
+"""Servers of the Messages API, named in ``ENDPOINT/MODEL``.
 
 Endpoints come from the user's settings (``[endpoints.NAME]``). The usual local servers are known by name and need no
 settings. A name without an endpoint is a model of the Anthropic API.
@@ -25,7 +25,7 @@ LOCAL_SERVERS: Mapping[str, Endpoint] = {
 
 
 def find_endpoint(model: str, endpoints: Mapping[str, Endpoint]) -> tuple[Endpoint, str] | None:
-    """Return the endpoint that ``model`` names before its first slash, and the model's name there; None if neither."""
+    """Return the endpoint before the first slash of ``model``, and the model's name there."""
     name, slash, rest = model.partition("/")
     if not slash or not rest:
         return None
@@ -34,6 +34,6 @@ def find_endpoint(model: str, endpoints: Mapping[str, Endpoint]) -> tuple[Endpoi
 
 
 def server_root(base_url: str) -> str:
-    """Return ``base_url`` as the SDK wants it: without the ``/v1`` or ``/v1/messages`` that it adds itself."""
+    """Return ``base_url`` without the path that the SDK adds, ``/v1`` or ``/v1/messages``."""
     root = base_url.rstrip("/")
     return root.removesuffix("/messages").rstrip("/").removesuffix("/v1").rstrip("/")
