@@ -1,4 +1,4 @@
-"""Servers of the Messages API, named by ``ENDPOINT/MODEL``.
+"""Servers of the Messages API, named in ``ENDPOINT/MODEL``.
 
 Endpoints come from the user's settings (``[endpoints.NAME]``). The usual local servers are known by name and need no
 settings. A name without an endpoint is a model of the Anthropic API.
@@ -25,9 +25,7 @@ LOCAL_SERVERS: Mapping[str, Endpoint] = {
 
 
 def find_endpoint(model: str, endpoints: Mapping[str, Endpoint]) -> tuple[Endpoint, str] | None:
-    """Return the endpoint named before the first slash, and the model's name there.
-
-    Returns None for a name without a known endpoint."""
+    """Return the endpoint named before the first slash, and its name of the model."""
     name, slash, rest = model.partition("/")
     if not slash or not rest:
         return None
@@ -36,6 +34,6 @@ def find_endpoint(model: str, endpoints: Mapping[str, Endpoint]) -> tuple[Endpoi
 
 
 def server_root(base_url: str) -> str:
-    """Return ``base_url`` without the ``/v1/messages`` that the SDK adds itself."""
+    """Return ``base_url`` without ``/v1`` or ``/v1/messages``, which the SDK adds."""
     root = base_url.rstrip("/")
     return root.removesuffix("/messages").rstrip("/").removesuffix("/v1").rstrip("/")

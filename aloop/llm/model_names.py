@@ -1,4 +1,4 @@
-"""Names of models: those of the SDK, aliases, and suggestions.
+"""Names of models in the SDK, aliases, and suggestions for unknown names.
 
 The SDK takes more than a second to import, so the list is read from its source file.
 """
@@ -19,10 +19,7 @@ LINES = ("fable", "mythos", "opus", "sonnet", "haiku")
 
 @cache
 def sdk_models() -> tuple[str, ...]:
-    """Return the models that the installed SDK names, newest first.
-
-    Empty if its source cannot be read.
-    """
+    """Return the models that the SDK names, newest first; none if it cannot be read."""
     spec = find_spec("anthropic")
     if spec is None or spec.origin is None:
         return ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from aloop.llm.ids import sendable
+from aloop.llm.call_ids import sendable
 from aloop.llm.layout import fits
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.pairing import in_call_order, pair_calls

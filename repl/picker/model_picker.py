@@ -73,7 +73,7 @@ class ModelRows:
         self._at = self._top = 0
 
     def replace(self, choices: Sequence[ModelChoice]) -> None:
-        """Show longer ``choices``, which begin with the old ones, and keep the highlighted one."""
+        """Show ``choices``, which begin with the old ones; keep the highlight."""
         place = self._found[self._at] if self._found else None
         self._choices = list(choices)
         self.set_filter(self._filter)
@@ -171,7 +171,10 @@ class _ModelPicker:
         return keys
 
     def _build_layout(self, control: BufferControl) -> Layout:
-        """Return the layout, with the cursor in its first row, so that all of it can be erased."""
+        """Return the layout, with the cursor in its first row.
+
+        So all of it can be erased after the window was made smaller.
+        """
         top = VSplit(
             [
                 Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", "find: ")]),

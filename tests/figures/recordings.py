@@ -2,8 +2,8 @@
 
     python -m tests.figures.recordings FOLDER
 
-Each file in FOLDER is a JSON object with ``status``, the raw ``body`` (server-sent events), the ``content`` blocks that
-the body stands for, ``stop_reason`` and ``model``. A recording is exact if the blocks that aloop would send back equal
+Each file in FOLDER is a JSON object with ``status``, the raw ``body`` (server-sent events), the ``content`` blocks of
+the answer, ``stop_reason`` and ``model``. A recording is exact if the blocks that aloop would send back equal
 ``content``, apart from what the API itself does not take back: blank text and thinking at the end.
 """
 

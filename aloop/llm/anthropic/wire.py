@@ -13,7 +13,7 @@ from typing import Any
 
 from aloop.llm.anthropic.binding import PrefixDigest
 from aloop.llm.base import ToolSpec
-from aloop.llm.ids import new_call_id, sendable
+from aloop.llm.call_ids import new_call_id, sendable
 from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, clean_text
 

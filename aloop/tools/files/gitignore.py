@@ -35,7 +35,7 @@ class IgnoreRules:
 
     @classmethod
     def parse(cls, text: str) -> IgnoreRules:
-        """Read the contents of a ``.gitignore`` file; rules that are not valid are skipped."""
+        """Read the contents of a ``.gitignore`` file, without invalid rules."""
         rules = [rule for line in text.split("\n")[:_MOST_RULES] if (rule := _read_rule(line))]
         groups = [
             (key, re.compile("|".join(source for _, source in group), re.DOTALL))
@@ -53,7 +53,7 @@ class IgnoreRules:
 
 
 def load_rules(folder: int) -> IgnoreRules | None:
-    """Return the rules in the folder with this descriptor, None if it has no readable ones."""
+    """Return the rules in the folder of a descriptor, None if it has none."""
     with suppress(OSError):
         descriptor = os.open(NAME, OPEN_FLAGS, dir_fd=folder)
         with os.fdopen(descriptor, "rb") as file:
@@ -63,7 +63,7 @@ def load_rules(folder: int) -> IgnoreRules | None:
 
 
 def outer_rules(start: Path) -> list[tuple[str, IgnoreRules]]:
-    """Return the rules of the folders above ``start`` in its git repository, the outermost first.
+    """Return the rules of the folders above ``start``, the outermost first.
 
     Each comes with the path of ``start`` from its folder, which ends with a slash.
     """

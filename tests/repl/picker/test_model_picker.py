@@ -1,4 +1,4 @@
-"""Tests of the model picker: its rows, and its keys in a running shell on a terminal in memory."""
+"""Tests of the model picker: its rows, and its keys in a running shell."""
 
 from __future__ import annotations
 

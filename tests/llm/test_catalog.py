@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from aloop.llm.discovery import find_servers
+from aloop.llm.catalog import find_servers
 from aloop.llm.endpoints import Endpoint
 
 
