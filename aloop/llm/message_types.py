@@ -110,7 +110,7 @@ class ThinkingBlock:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        for attribute in ("thinking", "signature", "redacted"):
+        for attribute in ("thinking", "signature", "redacted", "prefix"):
             object.__setattr__(self, attribute, clean_text(getattr(self, attribute)))
 
 
@@ -145,7 +145,7 @@ class LLMMessage:
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise ValueError(f"unknown role {self.role!r}: must be one of {', '.join(sorted(ROLES))}")
-        for attribute in ("content", "tool_call_id", "name", "model", "output_file"):
+        for attribute in ("content", "tool_call_id", "name", "model", "output_file", "provider", "stop_reason"):
             value = getattr(self, attribute)
             if value is None:
                 continue
@@ -157,3 +157,4 @@ class LLMMessage:
         object.__setattr__(self, "tool_calls", records)
         object.__setattr__(self, "thinking", tuple(self.thinking))
         object.__setattr__(self, "blocks", tuple(map(clean_text, self.blocks)))
+        object.__setattr__(self, "layout", clean_text(self.layout))

@@ -98,7 +98,7 @@ async def test_turns_are_saved_and_the_weakness_is_reported_once(
     assert "--sessions-dir" in notices[0]
     assert not trashed.exists()
     names = {path.name for path in sessions_dir.rglob("*") if path.is_file()}
-    assert names <= {"session.yaml", ".lock", ".open", ".index.yaml", ".session.schema.json"}
+    assert names <= {"session.yaml", ".lock", ".open", ".index.yaml", ".session.schema.json", ".gitignore"}
 
 
 def test_weakness_is_reported_once_per_process() -> None:
@@ -146,6 +146,8 @@ async def test_journal_of_a_dead_process_is_recovered_without_locks(
     sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_locks(monkeypatch, errno.ENOLCK)
+    # The copy below has another name, so without this it would count as written by someone else.
+    monkeypatch.setattr("aloop.memory.session_folder.journal._load_key", lambda _: None)
     memory = MemoryManager(sessions_dir=sessions_dir)
     await take_turn(memory, "One?", "One.")
     turn = memory.turn()

@@ -115,7 +115,9 @@ async def test_closing_the_model_picker_changes_nothing(stage: SetStage, router:
 
 async def test_text_typed_before_the_model_picker_opens_is_its_filter(stage: SetStage, router: StubServer) -> None:
     async with stage() as shell:
-        shell.type("/model\roffl")
+        shell.type("/model\r")
+        await shell.see("> /model")  # two lines at once would be a paste
+        shell.type("offl")
         await wait_for_row(shell, "find: offl")
         shell.type("\r")
         await shell.see("The model is now offline.")
