@@ -268,6 +268,9 @@ class AnthropicLLM:
 
     def _bound(self, reply: Reply, request: WireRequest) -> Reply:
         message = bind_thinking(reply.message, request)
+        if self._profile.is_local or (message.model or "").startswith("/"):
+            # llama.cpp names the path of the model's file, which is of no use in a session.
+            message = replace(message, model=self.model)
         if message.blocks:
             message = replace(message, provider=self.provider)
         return replace(reply, message=message)
