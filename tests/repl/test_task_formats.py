@@ -91,11 +91,11 @@ def test_max_steps_limits_a_turn(stub: StubServer) -> None:
 def test_system_option_replaces_the_system_message(stub: StubServer) -> None:
     save_dir = ".aloop/sessions"
     assert run("--task", "Hi", "--system", "You are a pirate.", "--sessions-dir", save_dir, env=stub.env)[0] == 0
-    assert stub.requests[0].body["system"] == "You are a pirate."
+    assert stub.requests[0].body["system"][0]["text"] == "You are a pirate."
     assert run("--resume", "--task", "Hi", "--system", "Be brief.", "--sessions-dir", save_dir, env=stub.env)[0] == 0
-    assert stub.requests[1].body["system"] == "Be brief."
+    assert stub.requests[1].body["system"][0]["text"] == "Be brief."
     assert run("--resume", "--task", "Hi", "--sessions-dir", save_dir, env=stub.env)[0] == 0
-    assert stub.requests[2].body["system"] == "Be brief."
+    assert stub.requests[2].body["system"][0]["text"] == "Be brief."
 
 
 @pytest.mark.slow
