@@ -69,7 +69,7 @@ class ApiError:
 
 
 def no_credentials(model: str) -> MissingCredentials:
-    """Return the error for a model that there is no key for."""
+    """Return the error for a model without an API key."""
     return MissingCredentials(
         f"There is no API key for the model {model}. Set one with `export ANTHROPIC_API_KEY=…`, "
         "or use `--model offline`, which needs none."
