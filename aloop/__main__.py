@@ -17,6 +17,8 @@ from aloop.errors import AloopError, InvalidPrefix, SessionNotFound, UsageError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
     from aloop.cli.options import RunOptions
     from aloop.config import Settings
 
@@ -167,22 +169,21 @@ def _prepare_streams() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _LenientStderr(
-            sys.stderr.buffer, encoding=sys.stderr.encoding, errors="replace", line_buffering=True
-        )
+        buffer = io.BufferedWriter(_LenientFile(sys.stderr.fileno(), "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(buffer, encoding=sys.stderr.encoding, errors="replace", line_buffering=True)
 
 
-class _LenientStderr(io.TextIOWrapper):
-    """Standard error that drops what it cannot write: a note must never cost a result."""
+class _LenientFile(io.FileIO):
+    """A file that drops what it cannot write: a note on standard error must never cost a result.
 
-    def write(self, text: str) -> int:
+    ``flush`` stays free of Python code: ``input`` calls it and ignores its errors, so a KeyboardInterrupt that is
+    raised there would be lost.
+    """
+
+    def write(self, data: ReadableBuffer, /) -> int:
         with suppress(OSError):
-            return super().write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            super().flush()
+            return super().write(data) or len(memoryview(data))
+        return len(memoryview(data))
 
 
 def _ignore_modules_of_the_working_directory() -> None:

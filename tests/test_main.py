@@ -243,3 +243,20 @@ def test_question_without_a_terminal_is_a_task() -> None:
     done = run(["What is 2+2?", "--model", "offline"], stdin=subprocess.DEVNULL)
     assert done.returncode == 0
     assert "4" in done.stdout
+
+
+def test_flush_of_standard_error_runs_no_python_code() -> None:
+    # `input` flushes standard error and ignores errors: a Ctrl-C that Python code noticed there would be lost.
+    code = """
+import sys
+from aloop.__main__ import _prepare_streams
+
+_prepare_streams()
+called = []
+sys.setprofile(lambda frame, event, _argument: called.append(frame.f_code.co_name) if event == "call" else None)
+sys.stderr.flush()
+sys.setprofile(None)
+print(type(sys.stderr.buffer.raw).__name__, called)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "_LenientFile []\n"
