@@ -6,6 +6,7 @@ import pytest
 
 from tests.figures.session_format import HERE, PROMISES, ROOT
 from tests.figures.structure import import_cycles, line_counts, modules_per_folder
+from tests.figures.traces import TARGETS, trace_actions
 from tests.test_architecture import import_graph
 
 
@@ -27,3 +28,10 @@ def test_counts_cover_the_three_packages() -> None:
 @pytest.mark.parametrize("name", [name for promise in PROMISES for name in promise.files if name])
 def test_file_behind_a_promise_exists(name: str) -> None:
     assert (ROOT / HERE / name).is_file()
+
+
+@pytest.mark.slow
+async def test_every_action_is_traced() -> None:
+    traces = await trace_actions()
+    assert traces.keys() == TARGETS.keys()
+    assert all(trace.files for trace in traces.values())

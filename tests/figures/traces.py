@@ -26,6 +26,7 @@ from aloop.memory import MemoryManager
 from repl import engine
 from tests.agent.scripted import ONE_TRY, ScriptedLLM
 from tests.repl.conftest import Stage
+from tests.saved_sessions import trust
 
 ROOT = str(Path(__file__).parents[2]) + os.sep
 PRODUCT = tuple(f"{ROOT}{name}{os.sep}" for name in ("aloop", "commands", "repl"))
@@ -157,6 +158,7 @@ async def _trace_in(home: Path, tracer: Tracer) -> dict[str, Trace]:
 async def _store(sessions_dir: Path, question: str) -> str:
     memory = MemoryManager(sessions_dir=sessions_dir)
     await ReActAgent(OfflineLLM(), memory=memory).run(question)
+    trust(memory.session_id)  # /resume would ask about a session that no shell has written
     return memory.session_id
 
 
