@@ -174,10 +174,10 @@ def _prepare_streams() -> None:
 
 
 class _LenientFile(io.FileIO):
-    """A file that drops what it cannot write: a note on standard error must never cost a result.
+    """A file that drops what it cannot write.
 
-    ``flush`` stays free of Python code: ``input`` calls it and ignores its errors, so a KeyboardInterrupt that is
-    raised there would be lost.
+    A note on standard error must never cost a result. ``flush`` stays free of Python code: ``input`` calls it and
+    ignores its errors, so a KeyboardInterrupt that is raised there would be lost.
     """
 
     def write(self, data: ReadableBuffer, /) -> int:
