@@ -17,6 +17,7 @@ import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -146,6 +147,10 @@ class FileSystem:
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write ``data`` or part of it; return the number of bytes written."""
         return os.write(descriptor, data)
+
+    def set_modified(self, descriptor: int, moment: int) -> None:
+        """Set the modification time of an open file, in nanoseconds."""
+        os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, moment))
 
     def truncate(self, descriptor: int) -> None:
         """Empty an open file."""
@@ -284,6 +289,17 @@ def temporary_name(name: str) -> str:
     return f".{name}.{os.getpid()}-{_TOKEN}-{next(_numbers)}{TEMPORARY_SUFFIX}"
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The status of a file that ``write_atomic`` has written, before it was renamed.
+
+    With ``is_marked``, no later change leaves the same modification time.
+    """
+
+    status: os.stat_result
+    is_marked: bool
+
+
 def write_atomic(
     fs: FileSystem,
     path: Path,
@@ -291,21 +307,22 @@ def write_atomic(
     *,
     durable: bool = True,
     sync_folder: bool = True,
+    marked: bool = False,
     guard: Callable[[], None] | None = None,
-) -> os.stat_result:
+) -> Written:
     """Replace ``path`` atomically.
 
     Readers see the old or the new file, even after a power failure. After an OSError the old file is intact and no
     temporary file is left. ``durable=False``, for caches, skips both syncs; ``sync_folder=False`` leaves the second one
-    to the caller. ``guard`` is called just before the replacement and can prevent it by raising an exception. Returns
-    the status of the new file before it was renamed.
+    to the caller. ``marked`` gives the file a modification time that no later change leaves, if possible. ``guard`` is
+    called just before the replacement and can prevent it by raising an exception.
     """
     temporary = path.with_name(temporary_name(path.name))
     descriptor = fs.create(temporary)
     try:
         try:
             write_all(fs, descriptor, pieces)
-            written = fs.fstat(descriptor)
+            written = _mark(fs, descriptor) if marked else Written(fs.fstat(descriptor), is_marked=False)
             if durable:
                 # Never retry: after a failed fsync the kernel may mark the pages as clean.
                 fs.fsync(descriptor)
@@ -321,6 +338,25 @@ def write_atomic(
     if durable and sync_folder:
         fs.sync_folder(path.parent)
     return written
+
+
+_MARK_NS = 1_000
+
+
+def _mark(fs: FileSystem, descriptor: int) -> Written:
+    """Move the modification time of a file back by a microsecond.
+
+    The kernel's clock advances in ticks of some milliseconds. Without the mark, another change in the same tick would
+    leave the same time.
+    """
+    status = fs.fstat(descriptor)
+    moment = status.st_mtime_ns - _MARK_NS
+    try:
+        fs.set_modified(descriptor, moment)
+        status = fs.fstat(descriptor)
+    except OSError:
+        return Written(status, is_marked=False)
+    return Written(status, is_marked=status.st_mtime_ns == moment)
 
 
 def leftovers(fs: FileSystem, folder: Path) -> list[Path]:

@@ -256,16 +256,18 @@ class SessionFile:
 
         data = bytearray(text or dump_session(session))
         check_text(data, path, session)
-        written = write_atomic(fs, path, [memoryview(data)], guard=require_absent)
-        return cls(
+        written = write_atomic(fs, path, [memoryview(data)], marked=True, guard=require_absent)
+        stored = cls(
             fs,
             path,
             data,
-            seen_after(fs, path, written),
+            seen_after(fs, path, written.status),
             session,
             insertion_points=canonical_insertion_points(data),
             is_canonical=text is None,
         )
+        stored._is_settled = written.is_marked
+        return stored
 
     @classmethod
     def read(cls, fs: FileSystem, path: Path) -> SessionFile:
@@ -349,7 +351,9 @@ class SessionFile:
         descriptor = self.replaced.take(self.path)
         try:
             pieces = self._encoded(splice(data, edits))
-            written = write_atomic(self.fs, self.path, pieces, sync_folder=False, guard=self._require_unchanged)
+            written = write_atomic(
+                self.fs, self.path, pieces, sync_folder=False, marked=True, guard=self._require_unchanged
+            )
         except BaseException:
             if descriptor is not None:
                 self.fs.close(descriptor)
@@ -362,7 +366,7 @@ class SessionFile:
         self.is_canonical = self.is_canonical and not system_changed and (is_cut or is_addition)
         self.data, self.insertion_points, self.session = apply_edits(data, edits), following, session
         self.verbatim = None
-        self.seen, self._is_settled = seen_after(self.fs, self.path, written), False
+        self.seen, self._is_settled = seen_after(self.fs, self.path, written.status), written.is_marked
 
     def sync(self) -> None:
         """Make the last save durable; raises OSError, but the save counts as done."""
@@ -375,9 +379,6 @@ class SessionFile:
             self.is_new = False
             return
         try:
-            now = signature(self.fs.lstat(self.path))
-            if now == self.seen and not is_coarse(now):
-                return
             if not self.changed_on_disk():
                 return
         except FileNotFoundError:

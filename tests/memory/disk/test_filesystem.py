@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.memory.disk.filesystem import explain_error, leftovers, temporary_name, write_all, write_atomic
-from tests.memory.faults import FaultyFileSystem
+from tests.memory.faults import CoarseFileSystem, FaultyFileSystem
 
 
 @pytest.fixture
@@ -31,9 +31,22 @@ def test_write_atomic_writes_the_new_bytes(fs: FaultyFileSystem, target: Path) -
 
 
 def test_write_atomic_returns_the_status_of_the_new_file(fs: FaultyFileSystem, target: Path) -> None:
-    written = write_atomic(fs, target, [b"new"])
+    written = write_atomic(fs, target, [b"new"]).status
     assert os.path.samestat(written, target.stat())
     assert written.st_size == 3
+
+
+def test_marked_file_has_a_time_that_no_later_write_leaves(fs: FaultyFileSystem, target: Path) -> None:
+    for _ in range(50):
+        written = write_atomic(fs, target, [b"new"], marked=True)
+        assert written.is_marked
+        assert target.stat().st_mtime_ns == written.status.st_mtime_ns
+        target.write_bytes(b"own")
+        assert target.stat().st_mtime_ns > written.status.st_mtime_ns
+
+
+def test_file_is_not_marked_where_times_are_whole_seconds(target: Path) -> None:
+    assert not write_atomic(CoarseFileSystem(), target, [b"new"], marked=True).is_marked
 
 
 def test_write_atomic_creates_a_missing_file(fs: FaultyFileSystem, tmp_path: Path) -> None:

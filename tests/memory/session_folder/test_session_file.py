@@ -369,6 +369,23 @@ def test_late_edit_of_equal_length_right_after_a_save_is_noticed(path: Path, kin
             stored.forget_replaced()
 
 
+def test_saved_file_is_not_read_again(fs: FaultyFileSystem, path: Path) -> None:
+    stored = SessionFile.create(fs, path, session(*FIRST))
+    fs.calls.clear()
+    add(stored, user("Next?"))
+    assert not stored.changed_on_disk()
+    assert not {"read", "read_open"} & {name for name, _ in fs.calls}
+
+
+def test_edit_is_noticed_where_modification_times_cannot_be_set(fs: FaultyFileSystem, path: Path) -> None:
+    fs.fail("set_modified", number=errno.EPERM)
+    stored = SessionFile.create(fs, path, session(*FIRST))
+    add(stored, user("Next?"))
+    assert not stored.changed_on_disk()
+    edit_in_place(path, b"Hello", b"World")
+    assert stored.changed_on_disk()
+
+
 def test_settled_file_is_not_read_again(fs: FaultyFileSystem, path: Path, stored: SessionFile) -> None:
     os.utime(path, ns=(1_700_000_000_500_000_000, 1_700_000_000_500_000_000))
     time.sleep(0.03)  # longer than a tick of the kernel's clock
