@@ -19,11 +19,12 @@ _FOLDER, _SYSTEM, _WRITTEN, _ACCEPTED = "folder", "system", "session", "accepted
 
 
 class TrustFile:
-    """The file at ``path``, read on first use."""
+    """The file at ``path``, read on first use and when another process has changed it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: set[bytes] | None = None
+        self._known: set[bytes] = set()
+        self._size = -1
         self._is_torn = False
 
     @classmethod
@@ -67,13 +68,19 @@ class TrustFile:
             self._append(b"".join(line + b"\n" for line in sorted(fresh)))
 
     def _entries(self) -> set[bytes]:
-        if self._known is None:
+        # The file only grows, and another shell may have added the session that is asked for.
+        try:
+            size = self._path.stat().st_size
+        except OSError:
+            size = 0
+        if size != self._size:
+            self._size = size
             try:
                 data = self._path.read_bytes()
             except OSError:
                 data = b""  # without a readable file, nothing is trusted
             # Compared as lines, because decoding those of 10,000 sessions would delay the first turn.
-            self._known = set(data.splitlines())
+            self._known |= set(data.splitlines())
             self._is_torn = bool(data) and not data.endswith(b"\n")
         return self._known
 

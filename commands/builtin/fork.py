@@ -10,6 +10,7 @@ from commands.pages import Reminder
 from commands.registry import Argument, Command
 from commands.selection import read_number, require_in_range
 from commands.session_browser import save_before_leaving
+from commands.trust import remember_copy
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -27,8 +28,10 @@ async def fork(context: Context, argument: str) -> None:
     number = read_number(argument) if argument else memory.message_count
     require_in_range(number, memory.message_count)
     await save_before_leaving(memory)
-    original = memory.session_id[:SHORT_ID]
+    source = memory.session_id
+    original = source[:SHORT_ID]
     session = await memory.fork(upto=number)
+    remember_copy(context, source, session.id)
     here, count = session.id[:SHORT_ID], len(session.messages)
     await context.view.show(Reminder(last_exchanges(session.messages, 1)))
     more = f" ({count}, to keep a tool call with its results)" if count > number else ""

@@ -13,7 +13,7 @@ from commands.pages import Reminder, SearchContext, SessionList
 from commands.registry import Argument, Command
 from commands.selection import read_session
 from commands.session_browser import Choice, SessionBrowser, save_before_leaving
-from commands.trust import confirm_trust
+from commands.trust import confirm_trust, remember_copy
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
@@ -61,6 +61,7 @@ async def _fork(context: Context, wanted: str) -> None:
     await save_before_leaving(memory)
     await confirm_trust(context, await memory.library.load(wanted))
     session = await memory.fork(wanted)
+    remember_copy(context, session.forked_from or "", session.id)
     await context.view.show(Reminder(last_exchanges(session.messages, _REMINDER)))
     copy, original = session.id[:SHORT_ID], (session.forked_from or "")[:SHORT_ID]
     context.view.info(f"This is now {copy}, a copy of {original}. It will be saved with its first turn.")

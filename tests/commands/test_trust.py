@@ -92,6 +92,17 @@ async def test_declined_session_changes_nothing_and_is_not_trusted(bench: SetUp)
     assert stage.view.of("info")[-1] == "Nothing was changed."
 
 
+async def test_fork_that_is_saved_before_its_first_turn_is_resumed_without_a_warning(bench: SetUp) -> None:
+    stage = bench(answer("Hello."))
+    await dispatch("Hi", stage.context)
+    await dispatch("/fork", stage.context)
+    copy = stage.memory.session_id
+    await dispatch("/clear", stage.context)
+    await dispatch(f"/resume {copy}", stage.context)
+    assert stage.memory.session_id == copy
+    assert stage.view.of("announce") == []
+
+
 @pytest.mark.usefixtures("from_elsewhere")
 async def test_fork_of_an_unknown_session_is_announced(bench: SetUp) -> None:
     async def fork(_browser: SessionBrowser) -> Choice:

@@ -25,6 +25,13 @@ def test_remembered_entries_are_known_in_the_next_run(tmp_path: Path) -> None:
     assert not again.knows_text("Be brief")
 
 
+def test_entry_that_another_shell_adds_is_known_without_a_restart(tmp_path: Path) -> None:
+    trust = TrustFile(tmp_path / "trust")
+    assert not trust.wrote("a1b2c3d4")
+    TrustFile(tmp_path / "trust").remember(written=["a1b2c3d4"])
+    assert trust.wrote("a1b2c3d4")
+
+
 def test_trust_file_is_private_contains_no_text_and_has_no_duplicates(tmp_path: Path) -> None:
     path = tmp_path / "trust"
     for _ in range(3):
