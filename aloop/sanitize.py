@@ -18,19 +18,28 @@ _LINE_BREAKS = (0x2028, 0x2029)
 # need them, and so is U+FE0F, without which some emoji lose their color.
 _INVISIBLE = (0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x200B, *range(0x2060, 0x2066))
 _MORE_INVISIBLE = (*range(0x206A, 0x2070), 0x3164, 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4))
-_TAGS = (*range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000))
+_MUSIC = range(0x1D173, 0x1D17B)
+_NAMED = frozenset((*range(0x80, 0xA0), *_LINE_BREAKS, *_REORDERING, *_INVISIBLE, *_MORE_INVISIBLE, *_MUSIC))
+_TAGS = range(0xE0000, 0xE1000)
+_SURROGATES = range(0xD800, 0xE000)
 
 
-def _table() -> dict[int, str]:
-    table = {code: f"^{chr(code + 64)}" for code in range(0x20) if chr(code) not in _KEPT}
-    table[0x7F] = "^?"
-    named = (*range(0x80, 0xA0), *_LINE_BREAKS, *_REORDERING, *_INVISIBLE, *_MORE_INVISIBLE, *_TAGS)
-    table |= {code: f"<U+{code:04X}>" for code in named}
-    return table | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
+class _Shown(dict[int, str]):
+    """The replacement of each character, found as needed."""
+
+    def __missing__(self, code: int) -> str:
+        if code in _NAMED or code in _TAGS:
+            shown = f"<U+{code:04X}>"
+        elif code in _SURROGATES:
+            shown = "\N{REPLACEMENT CHARACTER}"
+        else:
+            shown = chr(code)
+        self[code] = shown
+        return shown
 
 
-REPLACEMENTS = _table()
-"""Replacements for characters that are not shown as they are, by code point."""
+_CONTROLS = {code: f"^{chr(code + 64)}" for code in range(0x20) if chr(code) not in _KEPT} | {0x7F: "^?"}
+_SHOWN = _Shown(_CONTROLS)
 
 
 def visible(text: str) -> str:
@@ -39,7 +48,7 @@ def visible(text: str) -> str:
     C0 controls and DEL become caret notation (``^[`` for ESC). C1 controls, Unicode line breaks, bidi marks and
     invisible characters become ``<U+202E>``. Lone surrogates, which cannot be encoded, become U+FFFD.
     """
-    return text.translate(REPLACEMENTS)
+    return text.translate(_SHOWN)
 
 
 _ESCAPE_CODE = re.compile(
@@ -66,7 +75,7 @@ def safe_line(text: str) -> str:
 
 
 # Not shown by terminals, or shown as a blank, although they are letters, marks or symbols: Khmer vowels, the braille
-# blank and a blank note. The others are in REPLACEMENTS.
+# blank and a blank note. The others are in _NAMED.
 _BLANK_LETTERS = frozenset((0x17B4, 0x17B5, 0x2800, 0xFFFC, 0x1D159, *range(0xFE00, 0xFE10)))
 # Control and format characters, unassigned and private ones, and all separators (blanks) except the space.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Zl", "Zp", "Zs"})
@@ -75,18 +84,21 @@ _FOLDED = re.compile(rf"[ \t]{{{_LONGEST_BLANK},}}|[ \t]+$")
 
 
 class _Exact(dict[int, str]):
-    """REPLACEMENTS for all characters that could hide something, found as needed."""
+    """As _Shown, with all characters that could hide something."""
 
     def __missing__(self, code: int) -> str:
         import unicodedata  # imported here for start-up time
 
-        character = chr(code)
+        character = _SHOWN[code]
+        if len(character) > 1 or code in _SURROGATES:
+            self[code] = character
+            return character
         is_hidden = code in _BLANK_LETTERS or unicodedata.category(character) in _HIDDEN_CATEGORIES
         self[code] = f"<U+{code:04X}>" if is_hidden and character not in " \t" else character
         return self[code]
 
 
-_EXACT = _Exact(REPLACEMENTS | {ord("\n"): "^J"})
+_EXACT = _Exact({ord("\n"): "^J"})
 
 
 def exact_line(text: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aloop.config import MAX_STEPS, OutputFormat, Settings
-from aloop.permissions import Kind
+
+if TYPE_CHECKING:
+    from aloop.permissions import Kind
 
 
 @dataclass(frozen=True, slots=True)

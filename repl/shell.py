@@ -15,7 +15,6 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
-from commands.registry import Next, Outcome
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from aloop.llm.cost.pricing import Cost
     from commands.context import Context, View
     from commands.model_browser import ModelBrowser
+    from commands.registry import Outcome
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
 
@@ -156,9 +156,13 @@ class Shell:
         self._turn = None
         self._live.end()
         self._report("Stopped.")
+        from commands.registry import Outcome  # here: the prompt is drawn without the commands
+
         self._settle(Outcome(prefill=entry.text), entry)
 
     async def _take_turn(self, entry: Entry) -> None:
+        from commands.registry import Outcome  # as above
+
         ticker = asyncio.create_task(self._screen.tick())
         outcome = Outcome()
         try:
@@ -190,6 +194,8 @@ class Shell:
         self._resume_first = ""
 
     def _settle(self, outcome: Outcome, entry: Entry) -> None:
+        from commands.registry import Next  # as above
+
         self._prompt.clear_hint()
         if self._is_leaving or outcome.next is Next.LEAVE:
             self._prompt.leave()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +35,9 @@ def json_line(record: Mapping[str, Any]) -> str:
 
     It is ASCII, which any locale and terminal can show; times are ISO 8601 with a zone.
     """
+    # Imported here: the prompt starts without it.
+    import json
+
     return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # json escapes all controls but DEL
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -153,6 +152,9 @@ def _take_server(model: str) -> Outcome:
     """Store ``model`` in new settings; use it for this run if there are settings."""
     path = config_path(os.environ, Path.home())
     # JSON strings are TOML strings, too.
+    # Imported here: the prompt starts without it.
+    import json
+
     line = f"model = {json.dumps(model, ensure_ascii=False)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

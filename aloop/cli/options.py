@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.config import MAX_STEPS, Effort, OutputFormat
-from aloop.permissions import Kind
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from aloop.permissions import Kind
 
 STDIN = "-"
 """The value of ``--task`` that reads the task from standard input."""

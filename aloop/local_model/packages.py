@@ -6,7 +6,6 @@ The check compares the installed files with the RECORD files that pip and uv wri
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 import os
 import sys
@@ -108,6 +107,9 @@ def find_damage(site: Path, *, thorough: bool = False) -> Path | None:
     Without ``thorough``, a file is damaged if it is missing or has another size. With it, the contents are compared
     too, which takes half a second.
     """
+    # Imported here: the prompt starts without it.
+    import csv
+
     for record in sorted(site.glob("*.dist-info/RECORD")):
         try:
             with record.open(encoding="utf-8", newline="") as text:

@@ -37,11 +37,11 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
-from aloop.sanitize import REPLACEMENTS
+from aloop.sanitize import visible
 from aloop.width import unjoined
 from repl.output.styled import CONTINUATION
 
-_SHOWN = REPLACEMENTS | {ord("\t"): "    "}
+_TAB = "    "
 _STYLE = " class:control-character"
 
 
@@ -59,8 +59,8 @@ class VisibleInput(Processor):
             return Transformation(fragments)
         shown: StyleAndTextTuples = []
         for style, character, *_ in explode_text_fragments(fragments):
-            spelled = _SHOWN.get(ord(character)) if unjoined(character) else ""
-            shown.append((style, character) if spelled is None else (style + _STYLE, spelled))
+            spelled = "" if not unjoined(character) else _TAB if character == "\t" else visible(character)
+            shown.append((style if spelled == character else style + _STYLE, spelled))
         # The column of each character, and the end of the last one.
         columns = list(accumulate((len(part) for _, part, *_ in shown), initial=0))
         return Transformation(
@@ -70,8 +70,20 @@ class VisibleInput(Processor):
         )
 
 
+class _Mappings(dict[str, str]):
+    """The replacements of ``visible``, and of prompt_toolkit for other characters."""
+
+    def __contains__(self, character: object) -> bool:
+        return super().__contains__(character) or (isinstance(character, str) and visible(character) != character)
+
+    def __missing__(self, character: str) -> str:
+        return visible(character)
+
+
 # For everything else that prompt_toolkit draws, such as the completion menu.
-Char.display_mappings |= {chr(code): shown for code, shown in REPLACEMENTS.items()}
+Char.display_mappings = _Mappings(
+    (char, shown) for char, shown in Char.display_mappings.items() if visible(char) == char
+)
 
 _MENU_ROWS = 8
 
