@@ -64,6 +64,8 @@ class Accumulator:
             case "message_delta":
                 self._stop(_mapping(event.get("delta")))
                 self._count(_mapping(event.get("usage")))
+            case "message_stop":
+                self._stop_reason = self._stop_reason or "end_turn"
         self._has_shown = self._has_shown or isinstance(shown, TextDelta)
         return shown
 
@@ -135,7 +137,9 @@ class Accumulator:
             case "signature_delta":
                 held["signature"] = delta.get("signature")
             case "input_json_delta":
-                _grow(held, "partial_json", delta.get("partial_json"))
+                piece = delta.get("partial_json")
+                # Some servers send the arguments as an object.
+                _grow(held, "partial_json", json.dumps(piece) if isinstance(piece, Mapping) else piece)
             case "citations_delta":
                 held["citations"] = [*(held.get("citations") or ()), delta.get("citation")]
             case _:

@@ -6,26 +6,25 @@ Importing this takes more than a second; ``aloop.llm.create_llm`` delays it unti
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 import anthropic
 import httpx2  # the HTTP library of the SDK
-from anthropic import BaseModel
 from anthropic.types import Model
 
 from aloop.config import DEFAULT_MODEL
-from aloop.errors import LLMError, MissingCredentials, RequestRejected, StreamBroken
+from aloop.errors import LLMError, MissingCredentials, RequestRejected
 from aloop.llm.anthropic.accumulator import Accumulator
 from aloop.llm.anthropic.caching import CacheTtl, with_breakpoints
 from aloop.llm.anthropic.connection import credential_name, explain_failure, failures_of, open_client
-from aloop.llm.anthropic.errors import is_about, no_credentials, page_title, words_of
+from aloop.llm.anthropic.errors import is_about, no_credentials
+from aloop.llm.anthropic.events import read_events, read_whole
 from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
 from aloop.llm.anthropic.wire import ThinkingRules, WireRequest, bind_thinking, to_message, to_request
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
@@ -45,7 +44,6 @@ logging.getLogger("anthropic").addHandler(logging.NullHandler())
 _API = ServerProfile()
 _LIMITS_SECONDS = 5.0
 """Time that a first question waits for the limits of its model; they are used from the next one on otherwise."""
-_MOST_PAGE_BYTES = 65_536
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
@@ -142,12 +140,11 @@ class AnthropicLLM:
             try:
                 stream = await client.messages.create(**self._parameters(request), stream=True)
                 async with stream:
-                    if whole := await self._whole_answer(stream.response):
-                        yield self._bound(whole, request)
+                    if whole := await read_whole(stream.response):
+                        yield self._bound(self._whole_reply(whole), request)
                         return
-                    async for event in stream:
-                        # The SDK passes on whatever JSON it gets, not only what its types promise.
-                        shown = answer.feed(event.to_dict(warnings=False)) if isinstance(event, BaseModel) else None
+                    async for event in read_events(stream, is_binary=self._profile.streams_binary):
+                        shown = answer.feed(event)
                         if shown is not None:
                             has_shown = True
                             yield shown
@@ -275,29 +272,12 @@ class AnthropicLLM:
             message = replace(message, provider=self.provider)
         return replace(reply, message=message)
 
-    async def _whole_answer(self, response: httpx2.Response) -> Reply | None:
-        """Return the answer of a server that does not stream; None for a stream of events.
-
-        Raises RequestRejected for a web page.
-        """
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind in ("text/html", "application/xhtml+xml"):
-            page = (await _read_some(response)).decode("utf-8", "replace")
-            if "<" not in page:
-                raise StreamBroken("The server sent an answer that cannot be read. Send the message again.")
-            title = page_title(page)
-            raise RequestRejected(
-                f"{response.url.host} answered with a web page{f' ({title})' if title else ''} instead of the Messages "
-                "API. Check ANTHROPIC_BASE_URL or base_url in the settings."
-            )
-        if kind != "application/json":
-            return None
-        body = json.loads(await response.aread())
-        if not isinstance(body, dict) or not isinstance(body.get("content"), list):
-            raise StreamBroken(f"The server sent an answer that cannot be read: {words_of(body) or 'no content'}.")
+    def _whole_reply(self, body: Mapping[str, Any]) -> Reply:
+        """Return the answer of a server that does not stream."""
         answer = Accumulator()
         answer.feed({"type": "message_start", "message": body})
         answer.feed({"type": "message_delta", "delta": body, "usage": body.get("usage")})
+        answer.feed({"type": "message_stop"})
         reply = answer.reply(self.model)
         return replace(reply, message=to_message(body["content"], model=reply.message.model, usage=reply.usage))
 
@@ -373,12 +353,3 @@ def _token_limit(words: str) -> int:
     """Return the largest ``max_tokens`` that a rejection names, or 0."""
     found = re.search(r"max_tokens: \d+ > (\d+)", words)
     return int(found[1]) if found else 0
-
-
-async def _read_some(response: httpx2.Response) -> bytes:
-    data = bytearray()
-    async for piece in response.aiter_bytes():
-        data += piece
-        if len(data) >= _MOST_PAGE_BYTES:
-            break
-    return bytes(data)

@@ -11,9 +11,16 @@ import anthropic
 import httpx2  # the HTTP library of the SDK; its errors escape from a running stream as they are
 
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
-from aloop.llm.anthropic.errors import ApiError, explain, mask
+from aloop.llm.anthropic.errors import ApiError, explain, kind_of, mask
+from aloop.llm.anthropic.events import ErrorSent
 from aloop.llm.anthropic.server_profile import ServerProfile
-from aloop.llm.anthropic.transport import environment_problem, is_loopback, open_http_client, patience_for
+from aloop.llm.anthropic.transport import (
+    RedirectRefused,
+    environment_problem,
+    is_loopback,
+    open_http_client,
+    patience_for,
+)
 from aloop.llm.endpoints import Endpoint, server_root
 
 # AssertionError and ValueError (bad JSON, bad UTF-8) are how the SDK fails on a server that breaks the format.
@@ -25,6 +32,7 @@ FAILURES = (
     TimeoutError,
     AssertionError,
     ValueError,
+    ErrorSent,
 )
 
 
@@ -90,6 +98,7 @@ def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile:
     # The clients of the platforms have other attributes.
     secrets = (getattr(client, "api_key", None), getattr(client, "auth_token", None))
     place = client.base_url.netloc.decode("ascii", "replace")
+    credential = credential_name(client, profile)
     match error:
         case anthropic.APIStatusError():
             reported = ApiError(
@@ -98,9 +107,12 @@ def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile:
                 body=error.body,
                 headers=error.response.headers,
                 model=model,
-                credential=credential_name(client, profile),
+                credential=credential,
                 server=place,
             )
+            return explain(reported, secrets)
+        case ErrorSent(body=body):
+            reported = ApiError(200, kind_of(body), body, {}, model=model, credential=credential, server=place)
             return explain(reported, secrets)
         case anthropic.APITimeoutError():
             return ConnectionFailed(f"{place} did not answer in time. Try again in a moment.")
@@ -157,7 +169,13 @@ def _connection_error(
 ) -> ConnectionFailed:
     """Return the error for a server that was not reached, with its cause."""
     cause = error.__cause__
-    shows = isinstance(cause, httpx2.NetworkError | httpx2.UnsupportedProtocol | httpx2.ProxyError) and str(cause)
+    if isinstance(cause, RedirectRefused):
+        return _wrong_address(
+            f"{place} redirects requests to {cause.target}, so nothing was sent there. "
+            "If that server is yours, set ANTHROPIC_BASE_URL or base_url in the settings to it."
+        )
+    told = httpx2.NetworkError | httpx2.UnsupportedProtocol | httpx2.ProxyError | httpx2.TooManyRedirects
+    shows = isinstance(cause, told) and str(cause)
     reason = mask(f" ({cause})", secrets) if shows else ""
     if "CERTIFICATE_VERIFY_FAILED" in str(cause):
         return _wrong_address(
@@ -171,7 +189,7 @@ def _connection_error(
     endpoint = profile.endpoint
     address = f"the base_url of the endpoint {endpoint.name}" if endpoint else "ANTHROPIC_BASE_URL if set"
     text = f"Could not reach {place}{reason}. Check the network, and {address}."
-    unusable = isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL)
+    unusable = isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL | httpx2.TooManyRedirects)
     return _wrong_address(text) if unusable else ConnectionFailed(text)
 
 

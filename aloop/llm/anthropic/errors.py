@@ -91,6 +91,20 @@ def words_of(body: object) -> str:
     return line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "…"
 
 
+def kind_of(body: object) -> str:
+    """Return the kind of the error in a body; an HTTP status there counts as one."""
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return ""
+    kind = error.get("type")
+    if isinstance(kind, str) and kind in _STATUS_OF_KIND:
+        return kind
+    for status in (error.get("code"), error.get("status")):
+        if str(status).isdecimal() and 400 <= int(str(status)) < 600:
+            return str(status)
+    return kind if isinstance(kind, str) else ""
+
+
 def page_title(page: str) -> str:
     """Return the title of a web page on one line, or an empty text."""
     title = re.search(r"<title[^>]*>(.*?)</title>", page, re.I | re.S)
@@ -144,7 +158,7 @@ def _find_text(body: object) -> str:
 
 def _explain(reported: ApiError, words: str) -> LLMError:
     streamed = reported.status < 400
-    status = _STATUS_OF_KIND.get(reported.kind, 0) if streamed else reported.status
+    status = _status_of_kind(reported.kind) if streamed else reported.status
     shown = reported.kind if streamed else str(status)
     said = _sentence(words)
     server = reported.server or "the API"
@@ -176,6 +190,10 @@ def _explain(reported: ApiError, words: str) -> LLMError:
                 return _final(RateLimited(f"The limit of this account is reached ({shown}){said}", None))
             return RequestRejected(f"The request was rejected ({shown}){said}")
     return StreamBroken(f"The server broke off its answer{said} Send the message again.")
+
+
+def _status_of_kind(kind: str) -> int:
+    return int(kind) if kind.isdecimal() else _STATUS_OF_KIND.get(kind, 0)
 
 
 def _not_found(reported: ApiError, shown: str, said: str) -> LLMError:

@@ -37,6 +37,11 @@ class ServerProfile:
         """True for the Anthropic API at the address that the SDK uses."""
         return self.endpoint is None and not self.is_local
 
+    @property
+    def streams_binary(self) -> bool:
+        """True for AWS, whose streams are not server-sent events."""
+        return self.endpoint is not None and self.endpoint.kind == "bedrock"
+
     def wants_unsigned_thinking(self, model: str) -> bool:
         """Return True if thinking without a signature is sent back to ``model``."""
         return self.endpoint is not None and bool(_UNSIGNED_THINKING.search(model))

@@ -54,7 +54,8 @@ def open_http_client(patience: Patience, *, use_proxies: bool = True, keep_alive
     Raises the errors of httpx2 for proxies and certificates that cannot be used.
     """
 
-    async def limit_silence(response: httpx2.Response) -> None:
+    async def check_response(response: httpx2.Response) -> None:
+        _require_safe_redirect(response)
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _SilenceLimit(response.stream, patience.body, response.request)
 
@@ -63,8 +64,31 @@ def open_http_client(patience: Patience, *, use_proxies: bool = True, keep_alive
         timeout=httpx2.Timeout(patience.headers, connect=CONNECT_SECONDS),
         limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20 if keep_alive else 0),
         follow_redirects=True,
-        event_hooks={"response": [limit_silence]},
+        event_hooks={"response": [check_response]},
     )
+
+
+class RedirectRefused(httpx2.RequestError):
+    """A redirect that would lose the request or send it to another server."""
+
+    def __init__(self, target: str, request: httpx2.Request) -> None:
+        super().__init__(f"redirected to {target}", request=request)
+        self.target = target
+
+
+def _require_safe_redirect(response: httpx2.Response) -> None:
+    """Raise RedirectRefused unless the same request may go to the new address.
+
+    The conversation and the key must not go to a host that the user did not name, and 301, 302 and 303 drop the body.
+    """
+    if not response.has_redirect_location:
+        return
+    before, after = response.request.url, response.request.url.join(response.headers["location"])
+    is_upgrade = (before.scheme, after.scheme) == ("http", "https") and before.host == after.host
+    is_near = before.host == after.host and before.port == after.port and before.scheme == after.scheme
+    keeps_body = response.request.method == "GET" or response.status_code in (307, 308)
+    if not (keeps_body and (is_near or is_upgrade)):
+        raise RedirectRefused(str(after.copy_with(query=None, userinfo=b"")), response.request)
 
 
 class _SilenceLimit(httpx2.AsyncByteStream):
