@@ -25,6 +25,7 @@ from aloop.memory.context import estimate_tokens
 from aloop.permissions import Ask, Kind
 from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
+from aloop.tools.jobs.table import JobTable
 
 
 class ReActAgent:
@@ -35,7 +36,8 @@ class ReActAgent:
     ``working_dir`` (by default the current directory); an empty sequence means no tools. ``on_event`` is called with
     each event; an exception from it ends the turn. Writing files, running commands and leaving the directory need
     permission: ``ask`` is called for each request, except for the kinds in ``allow``. Without ``ask``, requests are
-    denied. ``budget`` counts the cost of all requests and may limit it.
+    denied. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the commands that the standard
+    tools have started in the background.
     """
 
     def __init__(
@@ -66,7 +68,10 @@ class ReActAgent:
         self.budget = budget or Budget()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
         self._permissions = PermissionGate(allow, ask)
-        self._runner = ToolRunner(default_tools(self._working_dir) if tools is None else tools, self._permissions)
+        self.jobs = JobTable()
+        if tools is None:
+            tools = default_tools(self._working_dir, jobs=self.jobs)
+        self._runner = ToolRunner(tools, self._permissions)
         self._overhead = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()
         self._is_running = False

@@ -11,17 +11,22 @@ from aloop.tools.files.read import ListFiles, ReadFile
 from aloop.tools.files.search import SearchFiles
 from aloop.tools.files.workspace import Workspace
 from aloop.tools.files.write import EditFile, WriteFile
+from aloop.tools.jobs.table import JobTable
+from aloop.tools.jobs.tools import JobOutput, StopJob
 from aloop.tools.run_shell import RunShell
 from aloop.tools.runner import ToolRunner, warm
+from aloop.tools.todo import Todo
 
 __all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "tool", "warm"]
 
 
-def default_tools(working_dir: Path, *, allow_outside: bool = False) -> list[Tool]:
+def default_tools(working_dir: Path, *, allow_outside: bool = False, jobs: JobTable | None = None) -> list[Tool]:
     """Return the built-in tools, in the order in which the model sees them.
 
     The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set.
+    ``jobs`` keeps the commands that run in the background.
     """
+    jobs = jobs or JobTable()
     workspace = Workspace(working_dir, allow_outside=allow_outside)
     return [
         Calculator(),
@@ -30,5 +35,8 @@ def default_tools(working_dir: Path, *, allow_outside: bool = False) -> list[Too
         SearchFiles(workspace),
         WriteFile(workspace),
         EditFile(workspace),
-        RunShell(workspace),
+        RunShell(workspace, jobs),
+        JobOutput(jobs),
+        StopJob(jobs),
+        Todo(),
     ]

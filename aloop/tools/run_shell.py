@@ -15,6 +15,8 @@ from aloop.sanitize import without_escape_codes
 from aloop.text import quantity
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
 from aloop.tools.files.workspace import Workspace, quoted
+from aloop.tools.jobs.table import JobTable
+from aloop.tools.jobs.tools import report
 from aloop.tools.process import NO_TERMINAL, CommandResult, describe_exit, run_command
 
 SECONDS = 120
@@ -43,8 +45,10 @@ class RunShell(Tool):
         "edit files: read_file, list_files, search_files, write_file and edit_file do that better. Each call starts "
         "a new shell, so `cd` and variables do not carry over; chain steps with `&&`. No terminal is attached, and "
         "standard input is empty, so pass flags that avoid prompts, such as `-y`. Environment variables that look "
-        "like secrets are not passed. Background processes are killed when the command ends. A command is stopped "
-        f"after {SECONDS} seconds unless `seconds` allows more. The user sees the command first and may deny it."
+        "like secrets are not passed. Processes that a command leaves behind are killed when it ends. A command is "
+        f"stopped after {SECONDS} seconds unless `seconds` allows more. For a server, a watcher or anything else that "
+        "should continue while you work, set `background`: the call returns a job number at once, for job_output and "
+        "stop_job. The user sees the command first and may deny it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -58,7 +62,12 @@ class RunShell(Tool):
                 "type": "integer",
                 "minimum": 1,
                 "maximum": MOST_SECONDS,
-                "description": f"Time limit in seconds. Default {SECONDS}, at most {MOST_SECONDS}.",
+                "description": f"Time limit in seconds. Default {SECONDS}, at most {MOST_SECONDS}. Ignored with "
+                "`background`.",
+            },
+            "background": {
+                "type": "boolean",
+                "description": "Return at once and let the command continue, without a time limit. Default false.",
             },
         },
         "required": ["command"],
@@ -66,16 +75,21 @@ class RunShell(Tool):
     }
     headline = "command"
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, jobs: JobTable | None = None) -> None:
         self._folder = workspace.root
+        self._jobs = jobs or JobTable()
 
     async def prepare(self, arguments: Mapping[str, Any]) -> Action:
         command: str = arguments["command"]
         if not command.strip() or "\0" in command:
             raise ToolError("The command is empty or contains a NUL character.")
         seconds = int(arguments.get("seconds", SECONDS))
-        summary = f"{self.name} in {quoted(str(self._folder))}, for at most {seconds:,} s{_without(os.environ)}"
+        in_background = arguments.get("background", False)
+        limit = "in the background" if in_background else f"for at most {seconds:,} s"
+        summary = f"{self.name} in {quoted(str(self._folder))}, {limit}{_without(os.environ)}"
         request = PermissionRequest(("shell",), summary, command)
+        if in_background:
+            return Action(lambda _on_output: self._start(command), request)
         return Action(lambda on_output: self._run(command, seconds, on_output), request)
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
@@ -83,15 +97,21 @@ class RunShell(Tool):
         action = await self.prepare(arguments)
         return await action.run(lambda _text: None)
 
+    async def _start(self, command: str) -> ToolResult:
+        return report(await self._jobs.start(_shell(), command, self._folder, environment(os.environ)))
+
     async def _run(self, command: str, seconds: int, on_output: OutputCallback) -> ToolResult:
-        shell = [shutil.which("bash") or "/bin/sh", "-c", command]
         try:
-            result = await run_command(shell, self._folder, environment(os.environ), seconds, on_output)
+            result = await run_command([*_shell(), command], self._folder, environment(os.environ), seconds, on_output)
         except OSError as error:
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
         printed = without_escape_codes(result.output).rstrip("\n")
         is_error = result.timed_out or result.code != 0
         return ToolResult(f"{printed}\n[{_ending(result, seconds)}]".lstrip("\n"), is_error, "output")
+
+
+def _shell() -> list[str]:
+    return [shutil.which("bash") or "/bin/sh", "-c"]
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:

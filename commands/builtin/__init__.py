@@ -13,6 +13,7 @@ from commands.builtin import (
     fork,
     help,  # noqa: A004 # the module of /help
     history,
+    jobs,
     model,
     rename,
     resume,
@@ -47,6 +48,7 @@ REGISTRY = Registry(
         rename.COMMAND,
         model.COMMAND,
         effort.COMMAND,
+        jobs.COMMAND,
         system.COMMAND,
         compact.COMMAND,
         verbosity.VERBOSE,

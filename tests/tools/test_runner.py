@@ -125,10 +125,11 @@ def test_duplicate_tool_names_are_refused() -> None:
         ToolRunner([Probe(), Probe()])
 
 
-def test_default_tools_are_seven_in_a_fixed_order(tmp_path: Path) -> None:
+def test_default_tools_are_in_a_fixed_order(tmp_path: Path) -> None:
     specs = ToolRunner(default_tools(tmp_path)).specs
     reading = ["calculator", "read_file", "list_files", "search_files"]
-    assert [spec.name for spec in specs] == [*reading, "write_file", "edit_file", "run_shell"]
+    jobs = ["run_shell", "job_output", "stop_job"]
+    assert [spec.name for spec in specs] == [*reading, "write_file", "edit_file", *jobs, "todo"]
     assert all(spec.parameters["type"] == "object" for spec in specs)
 
 

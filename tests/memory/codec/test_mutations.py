@@ -34,7 +34,7 @@ def check_place(error: SessionFileError, data: bytes) -> None:
 def test_mutated_file_loads_or_is_rejected_with_line_and_column(cases: int) -> None:
     loaded, slowest = 0, 0.0
     for number in range(cases):
-        data, start = mutated(number), time.monotonic()
+        data, start = mutated(number), time.process_time()
         try:
             session = load_session(data, NOWHERE)
         except SessionFileError as error:
@@ -42,7 +42,7 @@ def test_mutated_file_loads_or_is_rejected_with_line_and_column(cases: int) -> N
         else:
             loaded += 1
             assert session.id
-        slowest = max(slowest, time.monotonic() - start)
+        slowest = max(slowest, time.process_time() - start)
     assert cases / 10 < loaded < cases
     assert slowest < 1, "the parser hangs"
 

@@ -100,9 +100,9 @@ def test_question_shows_both_ends_of_a_long_line() -> None:
 
 def test_question_about_a_huge_diff_is_fast() -> None:
     request = PermissionRequest(("write",), "write_file a", "\n".join(f"+ line {n}" for n in range(1_000_000)), "diff")
-    began = time.monotonic()
+    began = time.process_time()
     assert len(question_lines(request)) == MOST_LINES + 2
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_question_keeps_the_summary_on_one_line_as_it_is() -> None:

@@ -85,9 +85,9 @@ def test_walk_leaves_out_what_git_ignores(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("rule", ["*a" * 400 + "b", "**/" * 3 + "*a" * 300, "[" * 900, "?*" * 400 + "b"])
 def test_hostile_rule_is_fast(rule: str) -> None:
     rules = IgnoreRules.parse(f"{rule}\n" * 1_000)
-    began = time.monotonic()
+    began = time.process_time()
     rules.ignores("/".join(["a" * 250] * 10), is_folder=False)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_rules_above_the_start_apply_in_a_repository(workspace: Workspace) -> None:

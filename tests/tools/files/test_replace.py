@@ -17,13 +17,13 @@ SECONDS = 5.0  # far more than needed, far less than the quadratic time
 
 
 def replaced_quickly(text: str, old: str, *, everywhere: bool = False) -> str:
-    began = time.monotonic()
+    began = time.process_time()
     try:
         return replace_text(text, old, "new", "\n", everywhere=everywhere)
     except ToolError as error:
         return str(error)
     finally:
-        assert time.monotonic() - began < SECONDS
+        assert time.process_time() - began < SECONDS
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
@@ -66,9 +66,9 @@ BLANKS, LETTERS = "\n" * 300_000, "".join(f"{number % 89}\n" for number in range
 )
 @pytest.mark.parametrize("work", [make_diff, with_kept_line_ends])
 def test_diff_is_fast_for_repetitive_texts(work: Callable[[str, str, str], object], before: str, after: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     work(before.replace("\n", "\r\n", 1), after, "\n")
-    assert time.monotonic() - began < 2 * SECONDS
+    assert time.process_time() - began < 2 * SECONDS
 
 
 LINES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["\n", "\r\n"])), max_size=8)

@@ -1,0 +1,1 @@
+"""Commands that run in the background, and the tools that watch and stop them."""

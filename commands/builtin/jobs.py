@@ -1,0 +1,64 @@
+"""/jobs: the commands that run in the background."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aloop.errors import UsageError
+from commands.registry import Argument, Command
+
+if TYPE_CHECKING:
+    from aloop.tools.jobs.table import Job
+    from commands.context import Context
+
+_MOST_LINES = 40
+_STOP = "stop"
+
+
+async def jobs(context: Context, argument: str) -> None:
+    """List the background commands, show the output of one, or stop it.
+
+    Raises UsageError for an argument that is not the number of a job.
+    """
+    table, view = context.agent.jobs, context.view
+    verb, _, rest = argument.partition(" ")
+    if verb.lower() == _STOP:
+        job = _find(table.jobs, rest.strip())
+        await table.stop(job)
+        view.info(f"Job {job.number} is stopped.")
+    elif argument:
+        job = _find(table.jobs, argument)
+        lines = job.recent.rstrip("\n").split("\n")
+        if len(lines) > _MOST_LINES:
+            view.info(f"The last {_MOST_LINES} lines:")
+        view.info("\n".join(lines[-_MOST_LINES:]) if job.recent.strip() else f"Job {job.number} has printed nothing.")
+        view.info(_row(job))
+    elif table.jobs:
+        view.info("\n".join(map(_row, table.jobs)))
+        view.info(
+            "/jobs N shows the last output of job N, and /jobs stop N stops it. All jobs end when you leave aloop."
+        )
+    else:
+        view.info("No command runs in the background. The model starts one when you ask for it.")
+
+
+def _find(known: list[Job], text: str) -> Job:
+    for job in known:
+        if text == str(job.number):
+            return job
+    raise UsageError(f"There is no job {text!r}. /jobs lists the jobs.")
+
+
+def _row(job: Job) -> str:
+    return f"{job.number}  {job.state}, {job.seconds:.0f} s  {' '.join(job.command.split())}"
+
+
+COMMAND = Command(
+    name="jobs",
+    summary="List, show or stop the commands that run in the background",
+    handler=jobs,
+    usage="[N or stop N]",
+    argument=Argument.TEXT,
+    group="Model",
+    example="/jobs stop 1",
+)
