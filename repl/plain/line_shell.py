@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -15,7 +14,7 @@ from aloop.errors import AloopError, SessionBusy
 from aloop.terminal import is_dumb, is_terminal
 from commands.builtin import REGISTRY
 from commands.builtin.resume import report_resumed
-from commands.context import Context, Verbosity
+from commands.context import Context, Verbosity, View
 from commands.dispatch import dispatch
 from commands.registry import Next
 from commands.trust import confirm_trust
@@ -25,7 +24,7 @@ from repl.options import ShellOptions
 from repl.output.styled import to_text
 from repl.plain.completion import PlainCompleter
 from repl.plain.line_source import LineSource, PipedLines, TerminalLines
-from repl.plain.tty import ShutdownRequested, ShutdownSignals
+from repl.plain.signals import INTERRUPTED, Interrupted, ShutdownRequested, Signals
 from repl.plain.views import InteractiveView, PlainView
 from repl.startup.banner import banner_lines, farewell_lines
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from aloop.agent import ReActAgent
 
 _PROMPT = "> "
-_INTERRUPTED = 130
 
 
 def run_lines(options: ShellOptions) -> int:
@@ -44,50 +42,70 @@ def run_lines(options: ShellOptions) -> int:
     try:
         return asyncio.run(_run(options))
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 async def _run(options: ShellOptions) -> int:
+    signals = Signals()
     verbosity = Verbosity(options.settings.verbose, bool(options.settings.thinking))
-    lines, view = _on_terminal(options, verbosity) if is_terminal() else (PipedLines(), _piped(verbosity))
+    lines, view = (
+        _on_terminal(options, verbosity, signals) if is_terminal() else (PipedLines(signals), _piped(verbosity))
+    )
     try:
-        agent = build_agent(options)
-        agent.on_event, agent.ask = view.event, view.ask_permission
-        context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
-        lines.complete_with(PlainCompleter(lambda: agent.memory).complete)
-        await recover(context)
-        first: list[str] = []
-        if options.resume is not None:
-            try:
-                session = await resume_session(
-                    agent,
-                    options.resume,
-                    admit=partial(confirm_trust, context),
-                    keep_model=context.keeps_model,
-                    system=options.system,
-                    may_ask=is_terminal(),
-                )
-                await report_resumed(context, session)
-            except SessionBusy as error:
-                first.append(f"/resume {error.session_id}")  # offers a copy
+        start = asyncio.ensure_future(_start(options, lines, view))
+        with signals.cancelling(start):
+            context, first = await start
+        return await _take_turns(context, first, lines, signals)
+    except asyncio.CancelledError:
+        return signals.code or INTERRUPTED
     except AloopError as error:
         view.error(str(error))
         return 1
+    finally:
+        signals.close()
+
+
+async def _start(options: ShellOptions, lines: LineSource, view: PlainView) -> tuple[Context, list[str]]:
+    """Return the context, and the first lines to take."""
+    agent = build_agent(options)
+    agent.on_event, agent.ask = view.event, view.ask_permission
+    context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
+    lines.complete_with(PlainCompleter(lambda: agent.memory).complete)
+    await recover(context)
+    first: list[str] = []
+    if options.resume is not None:
+        try:
+            session = await resume_session(
+                agent,
+                options.resume,
+                admit=partial(confirm_trust, context),
+                keep_model=context.keeps_model,
+                system=options.system,
+                may_ask=is_terminal(),
+            )
+            await report_resumed(context, session)
+        except SessionBusy as error:
+            first.append(f"/resume {error.session_id}")  # offers a copy
     if is_terminal():
         threading.Thread(target=_load_ahead, args=(agent,), name="loading ahead", daemon=True).start()
-    shutdown = ShutdownSignals()
     if options.question:
         # A space keeps it from being a command.
         first.append(f" {options.question}" if options.question.startswith(("/", "!")) else options.question)
+    return context, first
+
+
+async def _take_turns(context: Context, first: list[str], lines: LineSource, signals: Signals) -> int:
+    """Take the ``first`` lines and those of the user; return the exit code."""
+    agent, view = context.agent, context.view
     for given in first:
         view.info(f"{_PROMPT}{given}")
-        await _take_turn(given, context, lines, shutdown)
-    while not shutdown.code and (line := await _next_line(lines, view, shutdown)) is not None:
-        if not await _take_turn(line, context, lines, shutdown):
+        await _take_turn(given, context, lines, signals)
+    while not signals.code and (line := await _next_line(lines, view, signals)) is not None:
+        if not await _take_turn(line, context, lines, signals):
             break
     if agent.memory.has_unsaved:
         # A save has failed, and the input ended without /exit: try again.
-        await _take_turn("/exit", context, lines, shutdown)
+        await _take_turn("/exit", context, lines, signals)
     is_saved = not agent.memory.has_unsaved
     if is_terminal():
         with suppress(OSError):  # the terminal is closed
@@ -95,7 +113,7 @@ async def _run(options: ShellOptions) -> int:
             sys.stdout.flush()
     agent.memory.close()
     await agent.llm.aclose()
-    return shutdown.code or (0 if is_saved else 1)
+    return signals.code or (0 if is_saved else 1)
 
 
 def _load_ahead(agent: ReActAgent) -> None:
@@ -108,57 +126,48 @@ def _piped(verbosity: Verbosity) -> PlainView:
     return PlainView(sys.stdout, sys.stderr, verbosity)
 
 
-def _on_terminal(options: ShellOptions, verbosity: Verbosity) -> tuple[LineSource, PlainView]:
+def _on_terminal(options: ShellOptions, verbosity: Verbosity, signals: Signals) -> tuple[LineSource, PlainView]:
     """Print the banner, and return the source of lines and the view for a terminal."""
-    lines = _terminal_lines(options)
+    lines = _terminal_lines(options, signals)
     width = shutil.get_terminal_size().columns
     sys.stdout.write(to_text(banner_lines(options.model, options.settings, width)))
     return lines, InteractiveView(lines, verbosity)
 
 
-def _terminal_lines(options: ShellOptions) -> TerminalLines:
+def _terminal_lines(options: ShellOptions, signals: Signals) -> TerminalLines:
     settings = options.settings
     if not is_dumb():
         with suppress(ImportError):  # some Pythons are built without readline
             # Imported here: merely loading readline changes how input() behaves.
             from repl.plain.readline_source import ReadlineLines
 
-            return ReadlineLines(settings.history_file, settings.editing_mode)
-    return TerminalLines()
+            return ReadlineLines(signals, settings.history_file, settings.editing_mode)
+    return TerminalLines(signals)
 
 
-async def _next_line(lines: LineSource, view: PlainView, shutdown: ShutdownSignals) -> str | None:
-    """Return the next line, None at the end; Ctrl-C only discards what was typed."""
+async def _next_line(lines: LineSource, view: View, signals: Signals) -> str | None:
+    """Return the next line, None at the end; Ctrl-C discards what was typed."""
     while True:
-        shutdown.work = waiting = asyncio.current_task()
         try:
             line = await lines.read_line(_PROMPT)
-        except asyncio.CancelledError:
-            if not shutdown.code or waiting is None:
-                raise
-            waiting.uncancel()
-            return None
         except ShutdownRequested as request:
-            view.info("")
-            shutdown.code = request.code
+            with suppress(OSError):  # the terminal is closed
+                view.info("")
+            signals.code = request.code
             return None
-        except KeyboardInterrupt:
+        except Interrupted:
             view.info("\nUse Ctrl-D or /exit to quit.")
             continue
-        finally:
-            shutdown.work = None
         if line is not None:
             lines.remember(line)
         return line
 
 
-async def _take_turn(line: str, context: Context, lines: LineSource, shutdown: ShutdownSignals) -> bool:
+async def _take_turn(line: str, context: Context, lines: LineSource, signals: Signals) -> bool:
     """Run the command or the chat turn of ``line``; return False to leave the shell."""
-    loop = asyncio.get_running_loop()
-    shutdown.work = turn = asyncio.ensure_future(dispatch(line, context))
-    loop.add_signal_handler(signal.SIGINT, lambda: None if lines.is_lent else turn.cancel())
+    turn = asyncio.ensure_future(dispatch(line, context))
     try:
-        with lines.hold_input():
+        with lines.hold_input(), signals.cancelling(turn):
             outcome = await turn
     except asyncio.CancelledError:
         context.view.error("Stopped.")
@@ -168,9 +177,6 @@ async def _take_turn(line: str, context: Context, lines: LineSource, shutdown: S
     except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the shell
         context.view.error(bug_text(error))
         return True
-    finally:
-        shutdown.work = None
-        loop.remove_signal_handler(signal.SIGINT)
     if outcome.prefill and not lines.prefill(outcome.prefill):
         context.view.info(f"Text to enter again:\n{outcome.prefill}")
     return outcome.next is not Next.LEAVE

@@ -10,11 +10,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Protocol
 
 from aloop.sanitize import visible
 from repl.input.key_bindings import is_continued, keeps_backslash
-from repl.plain.tty import Keyboard, ShutdownRequested, SignalGuard
+from repl.plain.signals import INTERRUPTED, Interrupted, ShutdownRequested, Signals
+from repl.plain.tty import Keyboard
 
 Complete = Callable[[str, int], tuple[str, list[str]]]
 """Takes the text before the cursor and a width in columns; see ``PlainCompleter.complete``."""
@@ -23,14 +25,11 @@ Complete = Callable[[str, int], tuple[str, list[str]]]
 class LineSource(ABC):
     """Provides input lines; by default without history, completion and prefill."""
 
-    is_lent = False
-    """True while another program has the terminal, and gets Ctrl-C."""
-
     @abstractmethod
     async def read_line(self, prompt: str) -> str | None:
         """Return the next line, None at the end of the input.
 
-        Raises KeyboardInterrupt for Ctrl-C, and ShutdownRequested for SIGTERM and SIGHUP.
+        Raises Interrupted for Ctrl-C, and ShutdownRequested for SIGTERM and SIGHUP.
         """
 
     def remember(self, line: str) -> None:  # noqa: B027 - a source may lack a history
@@ -70,13 +69,19 @@ class InteractiveSource(Protocol):
 class PipedLines(LineSource):
     """Lines from a pipe or a file, read in a daemon thread as a pipe may never end."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, name="standard input", daemon=True).start()
 
     async def read_line(self, prompt: str) -> str | None:  # noqa: ARG002 - there is no one to prompt
-        return await self._queue.get()
+        waiting = asyncio.ensure_future(self._queue.get())
+        try:
+            with self._signals.cancelling(waiting):
+                return await waiting
+        except asyncio.CancelledError:
+            raise ShutdownRequested(self._signals.code or INTERRUPTED) from None
 
     def prefill(self, text: str) -> bool:  # noqa: ARG002 - the author of the input has the text
         return True
@@ -99,7 +104,8 @@ _TYPED = "Typed earlier. Press Enter to send it or Ctrl-C to discard it. "
 class TerminalLines(LineSource):
     """Lines from a terminal that edits them itself, without history or completion."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
         self._keyboard = Keyboard()
         self._prefill = ""
 
@@ -112,7 +118,7 @@ class TerminalLines(LineSource):
             while line is not None and is_continued(line):
                 text += f"{line if keeps_backslash(text or line) else line[:-1]}\n"
                 line = self._read(_CONTINUATION)
-        except (KeyboardInterrupt, ShutdownRequested):
+        except (Interrupted, ShutdownRequested):
             self._remember_draft(text)
             raise
         return text + (line or "") if text else line
@@ -135,21 +141,20 @@ class TerminalLines(LineSource):
 
     @contextmanager
     def lend_terminal(self) -> Iterator[None]:
-        self.is_lent = True
+        self._signals.is_lent = True
         try:
             with self._keyboard.unmuted():
                 yield
         finally:
-            self.is_lent = False
+            self._signals.is_lent = False
 
     def _remember_draft(self, above: str) -> None:
         """Keep a line that Ctrl-C or a signal has cleared, below the lines it continues."""
 
     def _read(self, prompt: str, prefill: str = "", *, in_turn: bool = False) -> str | None:
-        guard = SignalGuard(in_turn=in_turn, can_suspend=False)
         try:
-            with self._keyboard.unmuted(), guard.active():
-                return _confirmed(prompt, prefill)
+            with self._keyboard.unmuted():
+                return self._signals.read(partial(_confirmed, prompt, prefill), in_turn=in_turn)
         except EOFError:
             sys.stdout.write("\n")  # the terminal shows nothing for Ctrl-D
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import readline
 import select
 import shutil
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -18,7 +19,8 @@ from typing import Literal
 from aloop.sanitize import safe_text, visible
 from repl.input.history import HistoryFile
 from repl.plain.line_source import PASTE_PAUSE, Complete, TerminalLines
-from repl.plain.tty import SignalGuard, Suspended, without_keys
+from repl.plain.signals import Interrupted, ShutdownRequested, Signals, Suspended
+from repl.plain.tty import without_keys
 
 # Tab is a macro of these two sequences, which no key sends: readline calls Python only to complete, and after our rows
 # have been printed it must draw the line again.
@@ -40,10 +42,12 @@ _PASTE_REST = 0.4
 class ReadlineLines(TerminalLines):
     """Lines edited by readline; with libedit, without completion and Alt-Enter."""
 
-    def __init__(self, history: Path, editing_mode: Literal["emacs", "vi"] = "emacs") -> None:
-        super().__init__()
+    def __init__(self, signals: Signals, history: Path, editing_mode: Literal["emacs", "vi"] = "emacs") -> None:
+        super().__init__(signals)
         self._history = HistoryFile(history)
         self._complete: Complete | None = None
+        self._draft = ""
+        self._is_open = False
         self._completes = False
         self._paste_start: tuple[float, float] | None = None
         readline.set_auto_history(False)  # answers to questions stay out of it
@@ -72,31 +76,51 @@ class ReadlineLines(TerminalLines):
         self._complete = complete
 
     def _remember_draft(self, above: str) -> None:
-        self.remember(above + readline.get_line_buffer())
+        self.remember(above + self._draft)
 
     def _read(self, prompt: str, prefill: str = "", *, in_turn: bool = False) -> str | None:
-        guard = SignalGuard(in_turn=in_turn, can_suspend=True)
         self._completes = not in_turn
         self._paste_start = None
+        ask = partial(input, prompt)
         try:
-            with self._keyboard.unmuted(), guard.active():
+            with self._keyboard.unmuted():
                 while True:
-                    readline.set_startup_hook(partial(readline.insert_text, prefill))
+                    self._draft = prefill
+                    self._is_open = False
+                    readline.set_startup_hook(partial(self._open, prefill))
                     try:
-                        line = input(prompt)
+                        line = self._signals.read(ask, in_turn=in_turn, can_suspend=True, tick=self._keep_draft)
                     except Suspended:
-                        prefill = readline.get_line_buffer()
-                        guard.suspend()
+                        self._keep_draft()
+                        prefill = self._draft
+                        self._signals.suspend()
                         continue
+                    except (Interrupted, ShutdownRequested):
+                        self._keep_draft()
+                        raise
+                    self._draft = line
                     pasted = self._take_paste(line, in_turn=in_turn)
                     if pasted is None:
                         return line
                     sys.stdout.write(_NO_ANSWER if in_turn else _NOT_SENT)
                     prefill = "" if in_turn else pasted
         except EOFError:
+            if self._keyboard.is_gone() and not in_turn:
+                # readline has dropped the line; SIGHUP may come later or, to a process of another program, never.
+                raise ShutdownRequested(128 + signal.SIGHUP) from None
             return None
         finally:
             readline.set_startup_hook(None)
+
+    def _open(self, prefill: str) -> None:
+        readline.insert_text(prefill)
+        self._is_open = True
+
+    def _keep_draft(self) -> None:
+        """Keep the text of the line, from when it is open until the terminal is gone."""
+        text = readline.get_line_buffer() if self._is_open else ""
+        if text or (self._is_open and not self._keyboard.is_gone()):
+            self._draft = text
 
     def _take_paste(self, line: str, *, in_turn: bool) -> str | None:
         """Return ``line`` with the text that came with it if it was pasted, else None.

@@ -38,6 +38,7 @@ from repl.output.styled import Line, line, to_text
 from repl.pages.render import render
 from repl.pages.transcript import Paper
 from repl.plain.line_source import InteractiveSource
+from repl.plain.signals import Interrupted
 from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
 from repl.turn.permission import (
     PERMISSION_PROMPT,
@@ -232,7 +233,7 @@ class InteractiveView(PlainView):
     async def _read(self, prompt: str) -> str:
         try:
             answer = await self._lines.read_answer(prompt)
-        except KeyboardInterrupt:
+        except Interrupted:
             self.info("")
             # Ctrl-C has cancelled the turn as well, which ends this wait.
             await asyncio.Event().wait()

@@ -245,6 +245,21 @@ def test_signal_at_the_prompt_restores_the_terminal_and_keeps_the_draft(number: 
         aloop.wait_for("> a draft")
 
 
+def test_closed_window_keeps_the_draft() -> None:
+    with Shell("--plain", "--model", "offline") as aloop:
+        aloop.wait_for(">")
+        aloop.send("a draft")
+        aloop.wait_for("a draft")
+        aloop.send("\x1a")
+        aloop.wait_until(lambda: aloop.raw.count(b"> a draft") == 2, "the line to be drawn again")
+        aloop.hang_up()
+        assert aloop.process.ptyproc.exitstatus == 128 + signal.SIGHUP  # type: ignore[attr-defined] # not in the stubs
+    with Shell("--plain", "--model", "offline") as aloop:
+        aloop.wait_for(">")
+        aloop.send("\x1b[A")
+        aloop.wait_for("> a draft")
+
+
 @pytest.mark.parametrize("mode", ["emacs", "vi"])
 @pytest.mark.parametrize("keys", ["\x15", "\x01\x0b", "\x1bS", "\x1bddi", "\r", "\x0f"])
 def test_paste_that_ends_its_own_bracket_runs_no_command(

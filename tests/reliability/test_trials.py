@@ -65,6 +65,10 @@ def test_repeated_ctrl_c_leaves_a_valid_file_and_a_running_shell(name: str) -> N
     require(name)
 
 
+def test_no_signal_at_a_plain_shell_is_lost() -> None:
+    require("signals")
+
+
 def test_sessions_created_concurrently_are_all_listed() -> None:
     require("creations")
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tests.reliability import clocks, deaths, faults, full_disk, hand_edits, interrupts, kills, power, processes
+from tests.reliability import (
+    clocks,
+    deaths,
+    faults,
+    full_disk,
+    hand_edits,
+    interrupts,
+    kills,
+    power,
+    processes,
+    signals,
+)
 from tests.reliability.row import Row
 
 
@@ -29,6 +40,7 @@ TRIALS: dict[str, Trial] = {
     "interrupted-turns": interrupts.interrupted_turns,
     "interrupted-resumes": interrupts.interrupted_resumes,
     "interrupted-shells": interrupts.interrupted_shells,
+    "signals": signals.signals_at_random,
     "creations": processes.creations,
     "two-writers": processes.two_writers,
     "second-shell": processes.second_shell,

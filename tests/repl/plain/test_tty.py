@@ -1,12 +1,9 @@
-"""Tests of the modes of a real terminal, and of signals during a read."""
+"""Tests of the modes of a real terminal."""
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
 import select
-import signal
 import sys
 import termios
 from collections.abc import Iterator
@@ -15,7 +12,8 @@ from contextlib import suppress
 import pytest
 
 from repl.plain.line_source import TerminalLines
-from repl.plain.tty import Keyboard, ShutdownRequested, SignalGuard
+from repl.plain.signals import Signals
+from repl.plain.tty import Keyboard
 
 
 @pytest.fixture
@@ -76,47 +74,12 @@ def test_typed_ahead_returns_only_text(keys: int, pressed: str, text: str) -> No
     assert Keyboard().typed_ahead() == text
 
 
-def test_control_characters_typed_ahead_are_spelled_out(keys: int) -> None:
-    lines = TerminalLines()
+async def test_control_characters_typed_ahead_are_spelled_out(keys: int) -> None:
+    signals = Signals()
+    lines = TerminalLines(signals)
+    signals.close()
     press(keys, "a\u202eb\r")
     lines.hold_typed_ahead()
     press(keys, "c\r")
     lines.hold_typed_ahead()
     assert lines._prefill == "a<U+202E>b\nc"
-
-
-_PATIENCE_MS = 20_000
-
-
-@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, ShutdownRequested)])
-def test_signal_just_before_the_wait_of_readline_ends_it(number: signal.Signals, error: type[BaseException]) -> None:
-    """readline looks for signals only when its wait is interrupted."""
-    libc = ctypes.PyDLL(None, use_errno=True)
-    previous = signal.getsignal(number)
-
-    def wait() -> None:
-        with SignalGuard(in_turn=False, can_suspend=True).active():
-            assert libc.poll(None, 0, _PATIENCE_MS) == -1
-            assert ctypes.get_errno() == errno.EINTR
-            signal.raise_signal(number)
-
-    with pytest.raises(error):
-        wait()
-    assert signal.getsignal(number) == previous
-    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
-    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
-
-
-@pytest.mark.parametrize(("in_turn", "error"), [(False, ShutdownRequested), (True, KeyboardInterrupt)])
-def test_sigterm_after_ctrl_c_in_one_wait_is_not_lost(in_turn: bool, error: type[BaseException]) -> None:
-    """In a turn, the event loop gets the signal too, and handles it."""
-
-    def wait() -> None:
-        with SignalGuard(in_turn=in_turn, can_suspend=True).active():
-            try:
-                signal.raise_signal(signal.SIGINT)
-            finally:
-                signal.raise_signal(signal.SIGTERM)
-
-    with pytest.raises(error):
-        wait()
