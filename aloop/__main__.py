@@ -1,7 +1,7 @@
 """The composition root: from arguments to an exit code.
 
 The only file in ``aloop`` that imports ``repl``. Each run imports only what it needs: ``aloop --version`` and
-``aloop sessions list`` load neither prompt_toolkit nor rich nor the SDK.
+``aloop sessions list`` load neither prompt_toolkit nor the SDK.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Make control characters visible, so that no text can control the terminal.
 
-Neither rich nor ``print`` filters escape codes that move the cursor, set the title or write to the clipboard, their
+``print`` does not filter escape codes that move the cursor, set the title or write to the clipboard, their
 one-character C1 forms, or marks that reverse the reading order. Therefore every text from a model, a tool, a file, a
 title or an error passes through this module; afterward only aloop's own styles are added.
 """

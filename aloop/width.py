@@ -9,7 +9,11 @@ from functools import lru_cache
 _NARROW = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e]*")
 """Text in which each character takes one cell: Latin letters and common punctuation."""
 
-_PIECE = re.compile(r" *[^ ]+| +")
+_CJK = "\u2e80-\u3021\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff"
+# Chinese and Japanese are broken between characters, but not before or after these.
+_OPENING = "「『（［｛〈《【〔〘〖“‘"
+_CLOSING = "、。，．・：；？！ー〜～」』）］｝〉》】〕〙〗”’々ゝゞヽヾ…‥％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
+_PIECE = re.compile(rf" *(?:[{_OPENING}]*[{_CJK}][{_CLOSING}]*|[^ {_CJK}]+[{_CLOSING}]*)| +")
 _JOINERS = dict.fromkeys((0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 _STEP = 4096
 _SEPARATOR = " · "
@@ -106,6 +110,32 @@ def rows(text: str, width: int) -> Iterator[str]:
         else:
             row, used = row + piece, used + taken
     yield row
+
+
+def row_ends(text: str, width: int) -> list[int]:
+    """Return where the rows of safe ``text`` end, broken like ``rows`` does.
+
+    A row may end with spaces, which the next row does not start with.
+    """
+    ends: list[int] = []
+    at = used = 0
+    for piece in _PIECE.findall(text):
+        taken = text_width(piece)
+        if used and used + taken > width:
+            spaces = len(piece) - len(piece.lstrip(" "))
+            ends.append(at + spaces)
+            taken -= spaces
+            used = 0
+        used += taken
+        if used > width:
+            start = at + len(piece) - len(piece.lstrip(" ")) if ends and ends[-1] > at else at
+            *whole, rest = _chopped(text[start : at + len(piece)], width)
+            for chopped in whole:
+                start += len(chopped)
+                ends.append(start)
+            used = text_width(rest)
+        at += len(piece)
+    return [*ends, at]
 
 
 def wrap(text: str, width: int) -> list[str]:

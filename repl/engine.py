@@ -198,8 +198,8 @@ def warm_up(agent: ReActAgent) -> None:
     # An import that fails here fails again, and is reported, when the module is needed.
     with suppress(Exception):
         load_ahead(agent)
-        # Imported here: rich takes longer to load than the prompt.
-        from repl.output.markdown import render_markdown
+        # Imported here: the parser and the highlighter take longer to load than the prompt.
+        from repl.output.markdown import markdown_lines
 
         for language in _LANGUAGES:
-            render_markdown(f"```{language}\n```", width=80, color=False)
+            markdown_lines(f"```{language}\n```", width=80)

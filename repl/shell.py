@@ -24,7 +24,8 @@ from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.live import Live
 from repl.output.screen import Screen
-from repl.output.styled import Style, echo_lines, line, to_text
+from repl.output.styled import echo_lines, line, to_text
+from repl.output.theme import Style
 from repl.startup.banner import farewell_lines, greeting, remember_start
 from repl.startup.first_paint import EarlyScreen
 
@@ -222,7 +223,7 @@ class Shell:
         return make_completer(self._catalogs, self._more_to_offer)
 
     def _make_view(self) -> View:
-        # Imported here, in the engine's thread, with rich.
+        # Imported here, in the engine's thread, with the parser of Markdown.
         from commands.context import Verbosity
         from repl.terminal_view import TerminalView
 

@@ -1,6 +1,6 @@
 """The View on a terminal, which prints into the scrollback above the prompt.
 
-It imports rich, so it is loaded with the engine, after the first prompt is drawn.
+It imports the parser of Markdown and the highlighter, so it is loaded with the engine, after the first prompt is drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.pager import run_pager
 from repl.output.screen import Screen
-from repl.output.styled import Line, Style, echo_lines, to_ansi
+from repl.output.styled import Line, echo_lines, to_ansi
+from repl.output.theme import Style
 from repl.pages.render import render
 from repl.pages.transcript import Paper
 from repl.turn.permission import PERMISSION_PROMPT, SHOW_ALL, choices, decide, decision_line, detail_lines, is_yes
@@ -172,10 +173,10 @@ class TerminalView:
         return Paper(width, width, self._ansi, self._markdown, gap="\n")
 
     def _markdown(self, text: str, width: int | None) -> str:
-        return render_markdown(text, width or self._screen.text_width, color=self._screen.color)
+        return render_markdown(text, width or self._screen.text_width, self._screen.theme)
 
     def _ansi(self, lines: Iterable[Line]) -> str:
-        return to_ansi(lines, color=self._screen.color)
+        return to_ansi(lines, self._screen.theme)
 
 
 async def _joined(first: str, pieces: AsyncIterator[str] | None = None) -> AsyncIterator[str]:

@@ -39,7 +39,7 @@ ALL = " ".join(f"[{text}]" for text in PAYLOADS.values())
 
 # The codes that aloop sends: colors, short cursor moves, erasing, inserting and removing rows, showing and hiding the
 # cursor, line wrap, bracketed paste, normal keypad mode, cursor shape.
-_COLOR = "(?:[0-479]|3[1-6])"
+_COLOR = "(?:[0-479]|3[1-6]|48;5;[0-9]{1,3}|48;2(?:;[0-9]{1,3}){3})"
 _OURS = re.compile(
     rf"\x1b\[(?:(?:{_COLOR}(?:;{_COLOR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|2004)[hl]|\?1l|[0-6] q"
     r"|\?u|>1u|<u)"

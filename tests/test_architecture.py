@@ -67,7 +67,7 @@ SINGLE_IMPORTERS = {
     "markdown_it": ("aloop.export.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),
     "wcwidth": ("aloop.width",),
-    "rich": ("repl*",),
+    "pygments": ("repl.output.highlight",),
 }
 SILENT = ("aloop.agent*", "aloop.export*", "aloop.llm*", "aloop.local_model*", "aloop.memory*", "aloop.tools*")
 CHILDREN = (

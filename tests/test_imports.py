@@ -11,7 +11,7 @@ import pytest
 from tests.saved_sessions import FIRST, save
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"anthropic", "genai_prices", "prompt_toolkit", "rich", "pygments", "jsonschema", "pydantic"}
+HEAVY = {"anthropic", "genai_prices", "prompt_toolkit", "markdown_it", "pygments", "jsonschema", "pydantic"}
 
 
 def imported_by(code: str) -> set[str]:
@@ -47,7 +47,13 @@ def test_import_aloop_loads_no_heavy_package() -> None:
 
 @pytest.mark.parametrize("name", ["MemoryManager", "LLMMessage", "create_llm", "ReActAgent"])
 def test_library_imports_no_terminal_package(name: str) -> None:
-    assert not imported_by(f"from aloop import {name}") & {"prompt_toolkit", "rich", "repl", "commands", "anthropic"}
+    assert not imported_by(f"from aloop import {name}") & {
+        "prompt_toolkit",
+        "markdown_it",
+        "repl",
+        "commands",
+        "anthropic",
+    }
 
 
 def test_version_does_not_import_argparse() -> None:

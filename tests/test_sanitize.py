@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from aloop.sanitize import safe_line, safe_text, visible, without_escape_codes
 from repl.output.markdown import render_markdown
-from repl.output.styled import Style, line, to_ansi, to_text
+from repl.output.styled import line, to_ansi, to_text
+from repl.output.theme import Style, Theme
 from tests.hostile import PAYLOADS, obeyed
 
 
@@ -65,7 +66,7 @@ def test_safe_text_and_line_disarm_any_text(text: str) -> None:
 
 @given(st.text(st.characters(), max_size=60))
 def test_styled_lines_contain_only_our_own_codes(text: str) -> None:
-    assert obeyed(OURS.sub("", to_ansi([line((Style.BAD, text), text)], color=True))) == []
+    assert obeyed(OURS.sub("", to_ansi([line((Style.BAD, text), text)], Theme()))) == []
     assert obeyed(to_text([line((Style.BAD, text), text)])) == []
 
 
@@ -75,7 +76,7 @@ MARKUP = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 @given(MARKUP)
 def test_rendered_markdown_contains_only_our_own_codes(text: str) -> None:
-    assert obeyed(OURS.sub("", render_markdown(text, 40, color=True))) == []
+    assert obeyed(OURS.sub("", render_markdown(text, 40, Theme()))) == []
 
 
 def test_safe_text_keeps_replaced_codes_readable() -> None:

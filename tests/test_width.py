@@ -7,7 +7,8 @@ from prompt_toolkit.utils import get_cwidth
 
 from aloop.sanitize import visible
 from aloop.width import clusters, fit, flow, last_rows, pad, rows, text_width, unjoined, wrap
-from repl.output.styled import Style, fit_line, line
+from repl.output.styled import fit_line, line
+from repl.output.theme import Style
 
 TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
 

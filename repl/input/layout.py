@@ -40,6 +40,7 @@ from prompt_toolkit.widgets import SearchToolbar
 from aloop.sanitize import visible
 from aloop.width import unjoined
 from repl.output.styled import CONTINUATION
+from repl.output.theme import PROMPT_STYLES
 
 _TAB = "    "
 _STYLE = " class:control-character"
@@ -87,22 +88,7 @@ Char.display_mappings = _Mappings(
 
 _MENU_ROWS = 8
 
-STYLE = Style.from_dict(
-    {
-        "prompt": "bold",
-        "toolbar": "dim",
-        "control-character": "noinherit reverse",
-        "auto-suggestion": "dim",
-        # Reverse video instead of colors: readable on dark and light backgrounds, and without colors.
-        "completion-menu": "noinherit",
-        "completion-menu.completion": "noinherit",
-        "completion-menu.completion.current": "noinherit reverse",
-        "completion-menu.meta.completion": "noinherit dim",
-        "completion-menu.meta.completion.current": "noinherit reverse",
-        "scrollbar.background": "noinherit",
-        "scrollbar.button": "noinherit reverse",
-    }
-)
+STYLE = Style.from_dict(PROMPT_STYLES)
 
 
 def build_layout(buffer: Buffer, toolbar: Callable[[int], str], prompt: Callable[[], str]) -> Layout:

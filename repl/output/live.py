@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, last_rows, unjoined
-from repl.output.styled import Line, Style, line
+from repl.output.styled import Line, line
+from repl.output.theme import Style
 
 _MOST_ROWS = 12
 

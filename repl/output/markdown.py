@@ -1,140 +1,223 @@
-"""Markdown as text for the terminal, rendered by rich to a string.
+"""Markdown as lines for the terminal.
 
-Unlike rich by default: code has no border, padding or background and is not cut, so that it can be copied; headings
-are aligned left; HTML is shown as source; and line breaks are kept. No text is dropped: link reference definitions and
-footnotes are shown as they were written, and so are link titles and surplus table cells. Colors are base colors,
-which are readable on dark and light backgrounds.
+Code has no border or background and is not cut, so that it can be copied; HTML is shown as source; and line breaks are
+kept. No text is dropped: link reference definitions and footnotes are shown as they were written, and so are link
+titles and surplus table cells.
 """
 
 from __future__ import annotations
 
 import re
-from io import StringIO
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.table import escapedSplit, getLine
 from markdown_it.rules_block.table import table as parse_table
 from markdown_it.rules_inline import StateInline
-from pygments import token as code  # type: ignore[import-untyped] # pygments ships no types
-from rich.box import SIMPLE_HEAD
-from rich.color import ColorSystem
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, TableElement
-from rich.segment import Segment
-from rich.style import Style
-from rich.syntax import ANSISyntaxTheme, Syntax
-from rich.table import Table
-from rich.theme import Theme
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
 
 from aloop.sanitize import safe_text
-
-if TYPE_CHECKING:
-    from markdown_it.token import Token
+from repl.output.diff import diff_lines, is_diff_language
+from repl.output.highlight import highlight
+from repl.output.styled import Line, Span, line, to_ansi
+from repl.output.table import Alignment, Cell, Columns
+from repl.output.theme import Look, Style, Theme
+from repl.output.wrapping import wrap_spans
 
 _URL_REST = re.compile(r"""://[^\s<>"`|\[\]()\\]*[^\s<>"`|\[\]()\\*_~]""")
+_TASK = re.compile(r"\[([ xX])\] ")
+_NARROWEST = 8
+_WIDEST_RULE = 72
 
-_CODE_THEME = ANSISyntaxTheme(
-    {
-        code.Token: Style(),
-        code.Comment: Style(dim=True),
-        code.Keyword: Style(color="magenta"),
-        code.Operator.Word: Style(color="magenta"),
-        code.Name.Function: Style(bold=True),
-        code.Name.Class: Style(bold=True),
-        code.Name.Builtin: Style(color="cyan"),
-        code.Name.Decorator: Style(color="cyan"),
-        code.Number: Style(color="cyan"),
-        code.String: Style(color="green"),
-    }
-)
-
-_THEME = Theme(
-    {
-        "markdown.code": Style(color="cyan"),
-        "markdown.code_block": Style(),
-        "markdown.block_quote": Style(dim=True),
-        "markdown.item.bullet": Style(dim=True),
-        "markdown.item.number": Style(dim=True),
-        "markdown.h1": Style(bold=True, underline=True),
-        "markdown.h2": Style(bold=True, underline=True),
-        "markdown.h3": Style(bold=True),
-        "markdown.h4": Style(bold=True),
-        "markdown.link": Style(underline=True),
-        "markdown.link_url": Style(dim=True),
-        "markdown.table.border": Style(dim=True),
-        "markdown.table.header": Style(bold=True),
-    }
-)
+_HEADINGS: dict[str, tuple[Style, ...]] = {
+    "h1": (Style.STRONG, Style.ACCENT, Style.UNDERLINED),
+    "h2": (Style.STRONG, Style.ACCENT),
+    "h3": (Style.STRONG,),
+}
+_EMPHASIS = {"strong": Style.STRONG, "em": Style.ITALIC, "s": Style.STRUCK, "link": Style.UNDERLINED}
+_BULLETS = "•◦"
 
 
-class _PlainHeading(Heading):
-    LEVEL_ALIGN: ClassVar[dict[str, JustifyMethod]] = {f"h{level}": "left" for level in range(1, 7)}
+def render_markdown(text: str, width: int, theme: Theme) -> str:
+    """Return ``text`` as safe text for ``width`` columns, ending with a line feed."""
+    return to_ansi(markdown_lines(text, width), theme)
 
 
-class _CleanCode(CodeBlock):
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        text = Syntax("", self.lexer_name, theme=_CODE_THEME).highlight(str(self.text).rstrip("\n"))
-        text.rstrip()
-        # At the margin the terminal wraps a long line, which is still copied as one. Inside a list, rich must fold it.
-        text.no_wrap = options.max_width >= console.width
-        text.overflow = "ignore" if text.no_wrap else "fold"
-        yield text
+def markdown_lines(text: str, width: int, *, number: int | None = None) -> list[Line]:
+    """Return ``text`` as lines for ``width`` columns.
+
+    ``number`` is that of the first item, if the text is part of a numbered list.
+    """
+    clean = safe_text(text).strip("\n")
+    try:
+        tree = SyntaxTreeNode(_parser().parse(clean))
+        lines = _Blocks(max(width, _NARROWEST), number).lines(tree.children)
+    except Exception:  # noqa: BLE001 - if the third-party parser fails for any reason, show the source
+        return [line(row) for row in clean.split("\n")]
+    return [_without_spaces_at_end(row) for row in lines]
 
 
-class _FoldedTable(TableElement):
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, style="markdown.table.border")
-        for cell in self.header.row.cells if self.header and self.header.row else ():
-            heading = cell.content.copy()
-            heading.stylize("markdown.table.header")
-            table.add_column(heading, overflow="fold")
-        for row in self.body.rows if self.body else ():
-            table.add_row(*(cell.content for cell in row.cells))
-        yield table
+def _without_spaces_at_end(row: Line) -> Line:
+    kept = list(row)
+    while kept and kept[-1][0] is Style.PLAIN and not kept[-1][1].strip(" "):
+        kept.pop()
+    if kept and kept[-1][0] is Style.PLAIN:
+        kept[-1] = (Style.PLAIN, kept[-1][1].rstrip(" "))
+    return tuple(kept)
 
 
-class _Answer(Markdown):
-    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
-        **Markdown.elements,
-        "heading_open": _PlainHeading,
-        "fence": _CleanCode,
-        "code_block": _CleanCode,
-        "table_open": _FoldedTable,
-    }
+class _Blocks:
+    """Renders blocks for a width."""
 
-    def __init__(self, markup: str) -> None:
-        super().__init__("", hyperlinks=False)
-        self.markup, self.parsed = markup, _parser().parse(markup)
-        for token in self.parsed:
-            if token.type == "html_block":
-                token.type, token.tag = "code_block", "code"
-            for child in token.children or ():
-                _simplify(child)
+    def __init__(self, width: int, number: int | None = None, depth: int = 0, *, is_nested: bool = False) -> None:
+        self._width = width
+        self._number = number
+        self._depth = depth
+        self._is_nested = is_nested
+
+    def lines(self, nodes: Sequence[SyntaxTreeNode]) -> list[Line]:
+        """Return the lines of blocks, with a blank one between two blocks."""
+        lines: list[Line] = []
+        for place, node in enumerate(nodes):
+            found = self._block(node)
+            # A list belongs to the paragraph before it if the list is in an item of another.
+            if lines and found and not (self._is_nested and node.type.endswith("_list") and place):
+                lines.append(())
+            lines += found
+        return lines
+
+    def _block(self, node: SyntaxTreeNode) -> list[Line]:
+        match node.type:
+            case "paragraph":
+                return wrap_spans(inline_spans(node), self._width)
+            case "heading":
+                looks = _HEADINGS.get(node.tag, (Style.STRONG, Style.ITALIC))
+                return wrap_spans([(_merged(look, looks), text) for look, text in inline_spans(node)], self._width)
+            case "fence" | "code_block":
+                return self._code(node.content.removesuffix("\n"), node.info.split(" ")[0] if node.info else "")
+            case "bullet_list":
+                return self._items(node, None)
+            case "ordered_list":
+                start = int(node.attrs.get("start", 1))
+                return self._items(node, start if self._number is None else self._number)
+            case "blockquote":
+                return [line((Style.QUIET, "▌ "), *row) for row in self._inside(2).lines(node.children)]
+            case "hr":
+                return [line((Style.QUIET, "─" * min(self._width, _WIDEST_RULE)))]
+            case "table":
+                headings, alignments, rows = table_cells(node)
+                columns = Columns.fitting(headings, alignments, rows, self._width)
+                return [*columns.head(), *columns.rows(rows, self._width)]
+            case _:
+                return [line(row) for row in node.content.rstrip("\n").split("\n")]
+
+    def _inside(self, indent: int) -> _Blocks:
+        return _Blocks(max(self._width - indent, _NARROWEST), depth=self._depth, is_nested=True)
+
+    def _code(self, text: str, language: str) -> list[Line]:
+        if is_diff_language(language):
+            return diff_lines(text.split("\n"), self._width)
+        lines = highlight(text, language)
+        # At the margin the terminal wraps a long line, which is still copied as one.
+        return [row for text in lines for row in wrap_spans(text, self._width)] if self._is_nested else lines
+
+    def _items(self, node: SyntaxTreeNode, number: int | None) -> list[Line]:
+        lines: list[Line] = []
+        for place, item in enumerate(node.children):
+            mark: Span = (Style.QUIET, f"{_BULLETS[self._depth % 2]} " if number is None else f"{number + place}. ")
+            children = item.children
+            first = children[0] if children else None
+            if first is not None and first.type == "paragraph" and first.children and (done := _take_task(first)):
+                mark = (Style.GOOD, "☑ ") if done != " " else (Style.QUIET, "☐ ")
+            indent = len(mark[1])
+            inner = _Blocks(max(self._width - indent, _NARROWEST), depth=self._depth + 1, is_nested=True)
+            rows = inner.lines(children) or [()]
+            lines += [line(mark if row == 0 else " " * indent, *spans) for row, spans in enumerate(rows)]
+        return lines
 
 
-def _simplify(token: Token) -> None:
-    """Change an inline token that rich would render badly, or not at all."""
-    if token.type == "softbreak":
-        token.type = "hardbreak"
-    elif token.type == "html_inline":
-        token.type = "text"
-    elif token.type == "image":
-        token.type, token.tag, token.children = "text", "", None
-        token.content = f"{token.content} ({_titled(token, 'src')})".lstrip()
-    elif token.type in {"link_open", "link_close"} and token.info == "auto":
-        token.type, token.content = "text", ""
-    elif token.type == "link_open":
-        token.attrs["href"] = _titled(token, "href")
+def _take_task(paragraph: SyntaxTreeNode) -> str:
+    """Remove the box of a task from the start of its text, and return its mark."""
+    inline = paragraph.children[0]
+    if not inline.children or inline.children[0].type != "text" or inline.children[0].token is None:
+        return ""
+    token = inline.children[0].token
+    found = _TASK.match(token.content)
+    if not found:
+        return ""
+    token.content = token.content[found.end() :]
+    return found[1]
 
 
-def _titled(token: Token, address: str) -> str:
+def table_cells(node: SyntaxTreeNode) -> tuple[list[Cell], list[Alignment], list[list[Cell]]]:
+    """Return the headings, the alignments of columns, and the rows of a table."""
+    head = node.children[0].children[0].children
+    alignments: list[Alignment] = [_alignment(cell) for cell in head]
+    rows: list[list[Cell]] = [
+        [inline_spans(cell) for cell in row.children] for part in node.children[1:] for row in part.children
+    ]
+    return [inline_spans(cell) for cell in head], alignments, rows
+
+
+def parse_table_block(text: str) -> tuple[list[Cell], list[Alignment], list[list[Cell]]] | None:
+    """Return the same for a text that is only a table, or None if it is not."""
+    nodes = SyntaxTreeNode(_parser().parse(safe_text(text))).children
+    return table_cells(nodes[0]) if len(nodes) == 1 and nodes[0].type == "table" else None
+
+
+def _alignment(cell: SyntaxTreeNode) -> Alignment:
+    style = str(cell.attrs.get("style", ""))
+    return "right" if style.endswith("right") else "center" if style.endswith("center") else "left"
+
+
+def inline_spans(node: SyntaxTreeNode) -> list[Span]:
+    """Return the text of a block in spans; line breaks are line feeds."""
+    spans: list[Span] = []
+    for child in node.children:
+        _add_inline(child, (), spans)
+    # The text is made safe again because parsing has decoded HTML entities.
+    return [(look, safe_text(text)) for look, text in spans]
+
+
+def _add_inline(node: SyntaxTreeNode, looks: tuple[Style, ...], spans: list[Span]) -> None:
+    look: Look = looks[0] if len(looks) == 1 else looks or Style.PLAIN
+    match node.type:
+        case "inline":
+            for child in node.children:
+                _add_inline(child, looks, spans)
+        case "softbreak" | "hardbreak":
+            spans.append((look, "\n"))
+        case "code_inline":
+            spans.append((_merged(look, (Style.CODE,)), node.content))
+        case "image":
+            spans.append((look, f"{node.content} ({_titled(node, 'src')})".lstrip()))
+        case "link" if node.info == "auto":
+            spans.append((look, "".join(child.content for child in node.children)))
+        case "strong" | "em" | "s" | "link":
+            for child in node.children:
+                _add_inline(child, (*looks, _EMPHASIS[node.type]), spans)
+            if node.type == "link":
+                spans += [(look, " ("), (_merged(look, (Style.QUIET,)), _titled(node, "href")), (look, ")")]
+        case _:
+            spans.append((look, node.content))
+
+
+def _merged(look: Look, more: tuple[Style, ...]) -> Look:
+    looks = look if isinstance(look, tuple) else () if look is Style.PLAIN else (look,)
+    merged = tuple(dict.fromkeys((*more, *looks)))
+    return merged[0] if len(merged) == 1 else merged
+
+
+def _titled(node: SyntaxTreeNode, address: str) -> str:
     """Return the address of a link or an image, with its title if there is one."""
-    title = token.attrs.get("title")
-    return f"{token.attrs.get(address, '')}" + (f' "{title}"' if title else "")
+    title = node.attrs.get("title")
+    return f"{node.attrs.get(address, '')}" + (f' "{title}"' if title else "")
 
 
+@cache
 def _parser() -> MarkdownIt:
     """Return a parser that drops no text."""
     parser = MarkdownIt().enable(["strikethrough", "table"])
@@ -162,7 +245,7 @@ def _keep_all_cells(state: StateBlock, start: int, end: int, silent: bool) -> bo
     first = len(state.tokens)
     if not parse_table(state, start, end, silent):
         return False
-    tokens = state.tokens[first:]
+    tokens: list[Token] = state.tokens[first:]
     columns = sum(token.type == "th_open" for token in tokens)
     last_cells = {token.map[0]: token for token in tokens if token.type == "inline" and token.map}
     for row, cell in last_cells.items():
@@ -171,39 +254,3 @@ def _keep_all_cells(state: StateBlock, start: int, end: int, silent: bool) -> bo
         surplus = [text.strip() for text in cells[columns:] if text.strip()]
         cell.content = " | ".join([cell.content, *surplus])
     return True
-
-
-def render_markdown(text: str, width: int, *, color: bool) -> str:
-    """Return ``text`` as safe text for ``width`` columns, ending with a line feed."""
-    clean = safe_text(text)
-    console = Console(file=StringIO(), width=width, color_system=None, theme=_THEME, highlight=False, markup=False)
-    try:
-        segments = list(console.render(_Answer(clean), console.options))
-    except Exception:  # noqa: BLE001 - if the third-party renderer fails for any reason, show the source
-        segments = [Segment(clean)]
-    return "\n".join(_lines(segments, color=color)).strip("\n") + "\n"
-
-
-def _lines(segments: list[Segment], *, color: bool) -> list[str]:
-    """Return segments as lines of safe text.
-
-    They are made safe again because rendering has decoded HTML entities.
-    """
-    lines = []
-    for row in Segment.split_lines(segment for segment in segments if not segment.control):
-        # rich pads each line to the full width, which should not end up in copied text.
-        while row and not row[-1].text.strip():
-            row.pop()
-        if row:
-            row[-1] = Segment(row[-1].text.rstrip(), row[-1].style)
-        lines.append("".join(_written(segment, color=color) for segment in row))
-    return lines
-
-
-def _written(segment: Segment, *, color: bool) -> str:
-    safe = safe_text(segment.text).replace("\n", " ")
-    style = segment.style
-    if style is None or not safe:
-        return safe
-    style = style.update_link(None)
-    return (style if color else style.without_color).render(safe, color_system=ColorSystem.STANDARD)

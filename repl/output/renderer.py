@@ -22,6 +22,7 @@ from prompt_toolkit.styles import BaseStyle
 
 from aloop.width import text_width
 from repl.output.styled import Line, to_ansi, to_text
+from repl.output.theme import Theme
 
 
 def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
@@ -115,9 +116,9 @@ LiveRows = Callable[[int, int, int], list[Line]]
 class LiveRenderer(Renderer):
     """The renderer of the prompt, with live rows on top."""
 
-    def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, *, color: bool) -> None:
+    def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, theme: Callable[[], Theme]) -> None:
         self._rows = rows
-        self._color = color
+        self._theme = theme
         self._drawn: list[Line] = []
         super().__init__(style, output)
 
@@ -184,7 +185,7 @@ class LiveRenderer(Renderer):
         self._resize(len(wanted) - len(self._drawn))
         for number, row in enumerate(wanted):
             if row != self._drawn[number]:
-                output.write_raw("\r" + to_ansi([row], color=self._color).rstrip("\n"))
+                output.write_raw("\r" + to_ansi([row], self._theme()).rstrip("\n"))
                 output.erase_end_of_line()
             output.cursor_down(1)
         self._drawn = wanted

@@ -13,7 +13,8 @@ from prompt_toolkit.output import Output
 from aloop.sanitize import safe_text
 from aloop.width import wrap
 from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, in_one_piece
-from repl.output.styled import Line, Style, line, to_ansi
+from repl.output.styled import Line, line, to_ansi
+from repl.output.theme import Style, Theme
 
 
 class Screen:
@@ -21,7 +22,7 @@ class Screen:
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self.color = not os.environ.get("NO_COLOR")
+        self.theme = Theme.from_env(os.environ)
         self._app: Application[Any] | None = None
 
     @property
@@ -40,7 +41,7 @@ class Screen:
     def attach(self, app: Application[Any], live_rows: LiveRows) -> None:
         """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
         self._app = app
-        app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, color=self.color)
+        app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, lambda: self.theme)
 
     def use_kitty_keys(self) -> None:
         """Let the terminal send keys by the kitty protocol, which it offers."""
@@ -48,7 +49,7 @@ class Screen:
             self.output.use_kitty_keys()
 
     def show(self, lines: Iterable[Line]) -> None:
-        self.write(to_ansi(lines, color=self.color))
+        self.write(to_ansi(lines, self.theme))
 
     def say(self, style: Style, text: str) -> None:
         """Print sentences, wrapped between words."""

@@ -6,34 +6,20 @@ codes for styles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from enum import Enum
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from aloop.sanitize import safe_text
 from aloop.width import fit, text_width
+from repl.output.theme import Look, Style, Theme
 
+Span = tuple[Look, str]
+"""A text with its style. An empty text with a background fills the rest of the row."""
 
-class Style(Enum):
-    """The style of a span, with its SGR code.
-
-    Only base colors, because every theme keeps these readable.
-    """
-
-    PLAIN = ""
-    STRONG = "1"
-    QUIET = "2"
-    BAD = "31"
-    GOOD = "32"
-    ACCENT = "36"
-
-
-Span = tuple[Style, str]
 Line = tuple[Span, ...]
 
 PROMPT = "> "
 CONTINUATION = "  "
-
-_COLORS = frozenset({Style.BAD, Style.GOOD, Style.ACCENT})
 
 
 def line(*parts: Span | str) -> Line:
@@ -41,9 +27,9 @@ def line(*parts: Span | str) -> Line:
     return tuple((Style.PLAIN, part) if isinstance(part, str) else part for part in parts)
 
 
-def to_ansi(lines: Iterable[Line], *, color: bool) -> str:
-    """Return ``lines`` for a terminal; without ``color``, bold and dim remain."""
-    return "".join("".join(_styled(span, color) for span in spans) + "\n" for spans in lines)
+def to_ansi(lines: Iterable[Line], theme: Theme) -> str:
+    """Return ``lines`` for a terminal."""
+    return "".join("".join(_styled(spans, theme)) + "\n" for spans in lines)
 
 
 def to_text(lines: Iterable[Line]) -> str:
@@ -63,12 +49,16 @@ def fit_line(spans: Line, width: int) -> Line:
     return tuple(kept)
 
 
-def _styled(span: Span, color: bool) -> str:
-    style, text = span
-    safe = safe_text(text)
-    if not safe or style is Style.PLAIN or (style in _COLORS and not color):
-        return safe
-    return f"\x1b[{style.value}m{safe}\x1b[0m"
+_FILL = "\x1b[K"
+
+
+def _styled(spans: Line, theme: Theme) -> Iterator[str]:
+    """Yield the texts of ``spans``, neighbors of the same style as one."""
+    for codes, alike in groupby(spans, lambda span: theme.codes(span[0])):
+        found = list(alike)
+        safe = "".join(safe_text(text) for _, text in found)
+        fill = _FILL if not found[-1][1] and theme.has_ground(found[-1][0]) else ""
+        yield f"\x1b[{codes}m{safe}{fill}\x1b[0m" if codes and (safe or fill) else safe
 
 
 def echo_lines(entered: str) -> list[Line]:

@@ -21,7 +21,8 @@ from aloop.width import fit, pad, text_width, wrap
 from commands.context import Context
 from commands.registry import Command
 from repl.input.toolbar import thousands
-from repl.output.styled import Line, Span, Style, fit_line, line
+from repl.output.styled import Line, Span, fit_line, line
+from repl.output.theme import Style
 
 if TYPE_CHECKING:
     from aloop.llm.catalog import ModelChoice

@@ -17,7 +17,8 @@ from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, text_width, wrap
 from commands.attachments import folded
-from repl.output.styled import Line, Style, fit_line, line
+from repl.output.styled import Line, fit_line, line
+from repl.output.theme import Style
 from repl.pages.listing import age
 
 REMINDER_LINES = 6

@@ -19,6 +19,7 @@ from commands.model_browser import ModelBrowser
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
+from repl.output.theme import Style, prompt_style
 from repl.pages.listing import model_cells, model_row
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class _ModelPicker:
         fragments: StyleAndTextTuples = []
         for number, choice, is_highlighted in self._rows.window(self._height()):
             row = f"{number:>3}  {model_row(*model_cells(choice), self._browser.choices, width - 5)}"
-            fragments += [("reverse" if is_highlighted else "", pad(row, width)), ("", "\n")]
+            fragments += [(prompt_style(Style.SELECTED) if is_highlighted else "", pad(row, width)), ("", "\n")]
         return fragments[:-1] or [("class:toolbar", "No models match.")]
 
     def _legend(self) -> StyleAndTextTuples:

@@ -17,7 +17,8 @@ from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
 from aloop.width import fit, last_rows, pad, text_width, wrap
 from commands.session_browser import SessionBrowser
-from repl.output.styled import Line, Style, line
+from repl.output.styled import Line, line
+from repl.output.theme import Look, Style, prompt_style
 from repl.pages.listing import age
 from repl.pages.transcript import message_lines
 from repl.picker.state import Mode, Picker
@@ -29,7 +30,7 @@ _CACHED = 64
 _MESSAGES = 12
 _MESSAGE_CHARACTERS = 4_000  # more than a screen shows
 
-Row = tuple[Style, str]
+Row = tuple[Look, str]
 
 
 class Pane:
@@ -99,14 +100,6 @@ _MIN_PANE_ROWS = 2
 _OTHER_ROWS = 3
 """The filter, the rule and the legend."""
 
-_STYLES = {
-    Style.PLAIN: "",
-    Style.STRONG: "bold",
-    Style.QUIET: "class:toolbar",
-    Style.BAD: "fg:ansired",
-    Style.GOOD: "fg:ansigreen",
-    Style.ACCENT: "fg:ansicyan",
-}
 _LEGENDS = {
     Mode.BROWSE: "Enter resume · d trash · r rename · f fork · / filter · Esc",
     Mode.FILTER: "Enter resume · ^D trash · ^R rename · ^F fork · Esc",
@@ -185,7 +178,7 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
     for session, is_highlighted in shown.picker.window(_heights(shown.picker)[0]):
         start = f"{numbers.get(session.id, ''):>2}  "
         text = pad(start + _row(session, now, width - len(start)), width)
-        fragments += [("reverse" if is_highlighted else "", text), ("", "\n")]
+        fragments += [(prompt_style(Style.SELECTED) if is_highlighted else "", text), ("", "\n")]
     if not fragments:
         return [("class:toolbar", _placeholder(shown))]
     return fragments[:-1]
@@ -212,7 +205,7 @@ def _rule(picker: Picker) -> StyleAndTextTuples:
 def _pane(shown: Shown) -> StyleAndTextTuples:
     height = _heights(shown.picker)[1]
     rows = shown.pane.rows(_width(), height)
-    return [(_STYLES[style], text + "\n") for style, text in rows]
+    return [(prompt_style(style), text + "\n") for style, text in rows]
 
 
 def _legend(shown: Shown) -> str:

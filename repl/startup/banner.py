@@ -17,7 +17,8 @@ from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.sanitize import safe_line
 from repl.options import ShellOptions
-from repl.output.styled import Line, Style, line
+from repl.output.styled import Line, line
+from repl.output.theme import Style
 
 if TYPE_CHECKING:
     from commands.context import Context

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.styled import PROMPT, to_ansi
+from repl.output.theme import Theme
 from repl.startup.banner import greeting
 
 _REST_SECONDS = 0.05
@@ -175,7 +176,7 @@ def first_screen(options: ShellOptions, columns: int) -> str:
     # cells, cannot be measured without more imports.
     if options.resume is not None or len(toolbar) >= columns or max(toolbar) > "\u02ff":
         return ""
-    banner = to_ansi(greeting(options, columns), color=not os.environ.get("NO_COLOR"))
+    banner = to_ansi(greeting(options, columns), Theme.from_env(os.environ))
     prompt = f"\x1b[0;1m{PROMPT.rstrip()}\x1b[0m\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
     return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
 

@@ -12,7 +12,8 @@ from aloop.permissions import Form
 from aloop.sanitize import safe_line, safe_text
 from aloop.tools.base import ToolResult
 from aloop.width import wrap
-from repl.output.styled import Line, Style, line
+from repl.output.styled import Line, line
+from repl.output.theme import Style
 from repl.turn.permission import diff_lines
 
 MOST_ARGUMENT_LINES = 40

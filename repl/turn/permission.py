@@ -8,7 +8,8 @@ from itertools import groupby
 
 from aloop.permissions import Kind, PermissionDecision, PermissionRequest
 from aloop.sanitize import exact_line, safe_line
-from repl.output.styled import Line, Style, line
+from repl.output.styled import Line, line
+from repl.output.theme import Style
 
 PERMISSION_PROMPT = "allow? "
 SHOW_ALL = "v"

@@ -11,7 +11,8 @@ from aloop.sanitize import safe_text
 from aloop.width import wrap
 from repl.output.live import Live
 from repl.output.screen import Screen
-from repl.output.styled import Line, Style, line
+from repl.output.styled import Line, line
+from repl.output.theme import Style
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)")

@@ -28,7 +28,8 @@ from repl.input.toolbar import thousands
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.screen import Screen
-from repl.output.styled import Line, Style, fit_line, line
+from repl.output.styled import Line, fit_line, line
+from repl.output.theme import Style
 from repl.turn.lines import argument_lines, finished_line, result_lines, retrying_text, started_text, whole_result_lines
 from repl.turn.permission import question_lines
 from repl.turn.streams import AnswerStream, OutputTail, ThinkingStream
@@ -197,7 +198,7 @@ class TurnDisplay:
         self._last = "block"
         self._live.leave_gap = True
         screen = self._screen
-        screen.write(gap + "\n".join(render_markdown(block, screen.text_width, color=screen.color) for block in blocks))
+        screen.write(gap + "\n".join(render_markdown(block, screen.text_width, screen.theme) for block in blocks))
 
     def _print_thinking(self, lines: list[Line]) -> None:
         gap = [line("")] if self._last not in {"", "thinking"} else []

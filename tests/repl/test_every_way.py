@@ -42,6 +42,7 @@ from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import echo_lines, to_ansi, to_text
+from repl.output.theme import Theme
 from repl.plain.views import InteractiveView, PlainView
 from repl.task_report import Progress, write_note
 from repl.terminal_view import TerminalView
@@ -138,7 +139,7 @@ async def on_terminal(text: str) -> str:
     answers = Answers(text)
 
     async def read(lead: str, choices: str) -> str:
-        terminal.output.write_raw(to_ansi(echo_lines(lead + choices), color=True))
+        terminal.output.write_raw(to_ansi(echo_lines(lead + choices), Theme()))
         return await answers.read_answer(lead)
 
     screen = Screen(terminal.output)
@@ -154,7 +155,7 @@ async def above_the_prompt(text: str) -> str:
     live = Live()
     live.begin(text)
     live.set_tail(text.split("\n"))
-    return to_ansi(live.rows(60, 24, 24), color=True)
+    return to_ansi(live.rows(60, 24, 24), Theme())
 
 
 async def in_plain_lines(text: str) -> str:

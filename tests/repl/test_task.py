@@ -154,6 +154,7 @@ def test_closed_standard_output_prints_no_traceback() -> None:
     assert "BrokenPipe" not in err
 
 
-def test_task_loads_neither_prompt_toolkit_nor_rich() -> None:
-    code = "import sys, repl.task; sys.exit(any(name in sys.modules for name in ('prompt_toolkit', 'rich')))"
+def test_task_loads_neither_prompt_toolkit_nor_a_parser_of_markdown() -> None:
+    names = ("prompt_toolkit", "markdown_it", "pygments")
+    code = f"import sys, repl.task; sys.exit(any(name in sys.modules for name in {names}))"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

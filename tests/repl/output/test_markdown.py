@@ -5,18 +5,19 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from prompt_toolkit.utils import get_cwidth
-from rich.markdown import Markdown
 
 from repl.output.markdown import render_markdown
+from repl.output.theme import Depth, Theme
 
 
 def plain(text: str, width: int = 60) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", render_markdown(text, width, color=True))
+    return re.sub(r"\x1b\[[0-9;]*m", "", render_markdown(text, width, Theme()))
 
 
 def test_emphasis_is_styled_without_its_marks() -> None:
-    assert render_markdown("a **b** c", 60, color=True) == "a \x1b[1mb\x1b[0m c\n"
+    assert render_markdown("a **b** c", 60, Theme()) == "a \x1b[1mb\x1b[0m c\n"
 
 
 def test_code_block_is_rendered_without_decoration() -> None:
@@ -54,7 +55,7 @@ def test_html_is_shown_as_source() -> None:
 
 
 def test_links_show_their_url_without_hyperlink_codes() -> None:
-    shown = render_markdown("[a](https://b.example) <https://c.example> ![d](e.png)", 80, color=True)
+    shown = render_markdown("[a](https://b.example) <https://c.example> ![d](e.png)", 80, Theme())
     assert "\x1b]8" not in shown
     assert plain("[a](https://b.example)") == "a (https://b.example)\n"
     assert plain("<https://c.example>") == "https://c.example\n"
@@ -62,7 +63,32 @@ def test_links_show_their_url_without_hyperlink_codes() -> None:
 
 
 def test_ordered_list_keeps_its_first_number() -> None:
-    assert plain("7. seven").split() == ["7", "seven"]
+    assert plain("7. seven\n8. eight") == "7. seven\n8. eight\n"
+
+
+def test_list_of_tasks_shows_boxes() -> None:
+    assert plain("- [ ] one\n- [x] two\n- three") == "☐ one\n☑ two\n• three\n"
+
+
+def test_text_of_an_item_is_aligned_on_every_row() -> None:
+    assert plain("- one two three\n  - four five\n\n  six", 12) == "• one two\n  three\n  ◦ four\n    five\n\n  six\n"
+
+
+def test_japanese_is_broken_between_characters_but_not_before_a_comma() -> None:
+    assert plain("text 日本語、文章", 11) == "text 日本\n語、文章\n"
+
+
+def test_diff_in_an_answer_has_line_numbers() -> None:
+    assert plain("```diff\n@@ -4 +4 @@\n-old\n+new\n```") == "  4 - old\n  4 + new\n"
+
+
+def test_table_has_aligned_columns() -> None:
+    assert plain("| a | b |\n|--:|:-:|\n| 1 | two |\n| 10 | x |") == " a │  b\n───┼────\n 1 │ two\n10 │  x\n"
+
+
+def test_table_on_a_very_narrow_screen_is_a_list() -> None:
+    shown = plain("| name | size | made by |\n|---|---|---|\n| one two | 20 MB | Ada Lovelace |", 20)
+    assert shown == "────────\nname one two\nsize 20 MB\nmade by Ada Lovelace\n"
 
 
 def test_table_cells_are_folded_not_cut() -> None:
@@ -76,7 +102,7 @@ def test_rich_markup_is_shown_as_text() -> None:
 
 
 def test_markdown_without_color_has_no_color_codes() -> None:
-    assert "\x1b[3" not in render_markdown("`code`\n\n```python\nreturn 'x'\n```", 60, color=False)
+    assert "\x1b[3" not in render_markdown("`code`\n\n```python\nreturn 'x'\n```", 60, Theme(Depth.NONE))
 
 
 def test_wide_characters_wrap_by_cells() -> None:
@@ -87,7 +113,7 @@ def test_renderer_failure_shows_the_source(monkeypatch: pytest.MonkeyPatch) -> N
     def trip(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Markdown, "__rich_console__", trip)
+    monkeypatch.setattr(MarkdownIt, "parse", trip)
     assert plain("**text** stays") == "**text** stays\n"
 
 

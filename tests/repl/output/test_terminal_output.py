@@ -7,7 +7,7 @@ from prompt_toolkit.output import DummyOutput
 
 from repl.output.renderer import in_one_piece
 from repl.output.screen import Screen
-from repl.output.styled import Style
+from repl.output.theme import Style
 from tests.repl.terminal import Terminal
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-SLOW = ("aloop.agent", "aloop.memory", "aloop.llm", "anthropic", "jsonschema", "rich", "yaml")
+SLOW = ("aloop.agent", "aloop.memory", "aloop.llm", "anthropic", "jsonschema", "markdown_it", "pygments", "yaml")
 NOT_YET = ("argparse", "commands.builtin", "difflib", "json")
 
 

@@ -10,7 +10,8 @@ from aloop.agent.events import AnswerDelta, ThoughtDelta, ToolFinished, ToolStar
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
-from repl.output.styled import Line, Style, to_text
+from repl.output.styled import Line, to_text
+from repl.output.theme import Style
 from repl.plain.views import PlainView
 from repl.task_report import Progress
 from repl.turn.lines import (

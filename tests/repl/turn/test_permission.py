@@ -7,7 +7,8 @@ import time
 import pytest
 
 from aloop.permissions import PermissionDecision, PermissionRequest
-from repl.output.styled import Style, to_ansi, to_text
+from repl.output.styled import to_ansi, to_text
+from repl.output.theme import Depth, Style, Theme
 from repl.turn.permission import MOST_LINES, choices, decide, decision_line, detail_lines, question_lines
 
 # Default-ignorable characters, among them unassigned tags, and characters that terminals show as a blank.
@@ -54,7 +55,7 @@ def test_question_shows_a_command_with_its_line_breaks() -> None:
 
 def test_question_makes_control_characters_visible() -> None:
     request = PermissionRequest(("shell",), "run_shell\x1b[2J", "rm -rf /\x1b[2K\recho hello \u202e\x07")
-    text = to_ansi(question_lines(request), color=False)
+    text = to_ansi(question_lines(request), Theme(Depth.NONE))
     for control in ("\x1b[2", "\r", "\u202e", "\x07"):
         assert control not in text
     assert "rm -rf /^[[2K^Mecho hello <U+202E>^G" in text

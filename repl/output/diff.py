@@ -1,0 +1,191 @@
+"""Unified diffs with line numbers, colors of the code and marks on changed words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from aloop.sanitize import safe_text
+from aloop.text import quantity
+from repl.output.highlight import Highlighter
+from repl.output.styled import Line, Span, line
+from repl.output.theme import Look, Style
+from repl.output.wrapping import wrap_spans
+
+_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+_WORD = re.compile(r"\w+|\s+|.")
+_LANGUAGES = frozenset({"diff", "patch", "udiff"})
+_NO_FILE = "/dev/null"
+_LONGEST_COMPARED = 400  # characters of a line whose words are compared
+_LEAST_ALIKE = 0.4
+_FEWEST_DIGITS = 3
+
+_GROUNDS = {"+": Style.ADDED, "-": Style.REMOVED}
+_WORDS = {"+": Style.ADDED_WORD, "-": Style.REMOVED_WORD}
+
+
+def is_diff_language(language: str) -> bool:
+    """Return True if a code block in ``language`` is a diff."""
+    return language.lower() in _LANGUAGES
+
+
+def diff_lines(rows: Sequence[str], width: int | None) -> list[Line]:
+    """Return the lines of a unified diff, in ``width`` cells if that is not None."""
+    diff = DiffLines(width)
+    return [*diff.add(rows), *diff.finish()]
+
+
+class DiffLines:
+    """Renders a unified diff that arrives row by row.
+
+    Rows without the usual marks, such as those that replace a long middle, are shown as they are.
+    """
+
+    def __init__(self, width: int | None) -> None:
+        self._width = width
+        self._numbers: tuple[int, int] | None = None  # of the next old and new line
+        self._digits = _FEWEST_DIGITS
+        self._removed: list[str] = []
+        self._added: list[str] = []
+        self._before, self._after = Highlighter(""), Highlighter("")
+        self._old_name = ""
+        self._is_new = False
+        self._count = 0  # of hunks
+
+    def add(self, rows: Sequence[str]) -> list[Line]:
+        """Return the lines that ``rows`` complete."""
+        return [found for row in rows for found in self._add(safe_text(row))]
+
+    def finish(self) -> list[Line]:
+        """Return the rest."""
+        return self._changes()
+
+    def _add(self, row: str) -> list[Line]:
+        mark = row[:1]
+        if self._numbers is None and row.startswith(("--- ", "+++ ")):
+            return self._name(row)
+        if found := _HUNK.match(row):
+            return [*self._changes(), *self._hunk(found)]
+        if mark == "+":
+            self._added.append(row[1:])
+            return []
+        if mark == "-":
+            # A removal after an addition begins the next change.
+            done = self._changes() if self._added else []
+            self._removed.append(row[1:])
+            return done
+        done = self._changes()
+        if mark == "\\":
+            return [*done, self._row("", " ", [(Style.QUIET, row[2:] or row)])]
+        if mark not in {" ", ""} or self._numbers is None:
+            return [*done, line((Style.QUIET, row))]
+        text = row[1:]
+        [spans] = self._before.add([text])
+        self._after.add([text])
+        number = self._take(old=1, new=1)[1]
+        return [*done, *self._wrapped(number, " ", list(spans))]
+
+    def _name(self, row: str) -> list[Line]:
+        name = row[4:].split("\t")[0].strip()
+        if row.startswith("---"):
+            self._old_name = name
+            self._count = 0
+            return self._changes()
+        self._is_new = self._old_name == _NO_FILE
+        shown = self._old_name if name == _NO_FILE else name
+        shown = shown.removeprefix("b/") if self._old_name.startswith("a/") or self._is_new else shown
+        self._before, self._after = Highlighter.for_file(shown), Highlighter.for_file(shown)
+        state = "new file" if self._is_new else "deleted file" if name == _NO_FILE else ""
+        return [line((Style.QUIET, f"{shown} · {state}" if state else shown))]
+
+    def _hunk(self, found: re.Match[str]) -> list[Line]:
+        self._numbers = int(found[1]), int(found[2])
+        self._digits = max(_FEWEST_DIGITS, len(found[1]), len(found[2]))
+        self._count += 1
+        if self._count == 1:
+            return []
+        return [self._row("", " ", [(Style.QUIET, f"⋯ {found[3]}".rstrip())])]
+
+    def _changes(self) -> list[Line]:
+        """Return the rows of the change so far, each removed line above all added ones."""
+        removed, added = self._removed, self._added
+        self._removed, self._added = [], []
+        if not removed and not added:
+            return []
+        marks = _changed_words(removed, added)
+        lines: list[Line] = []
+        for mark, rows, highlighter in (("-", removed, self._before), ("+", added, self._after)):
+            for place, spans in enumerate(highlighter.add(rows)):
+                number = self._take(old=mark == "-", new=mark == "+")[mark == "+"]
+                styled = _on_ground(spans, mark, marks.get((mark, place), []))
+                lines += self._wrapped(number, mark, styled)
+        return lines
+
+    def _take(self, *, old: int, new: int) -> tuple[str, str]:
+        """Return the numbers of the next lines, and count the lines."""
+        if self._numbers is None:
+            return "", ""
+        numbers = self._numbers
+        self._numbers = numbers[0] + old, numbers[1] + new
+        return str(numbers[0]), str(numbers[1])
+
+    def _wrapped(self, number: str, mark: str, spans: list[Span]) -> list[Line]:
+        """Return one line of the file, in several rows if it is wider than the screen."""
+        if self._width is None:
+            return [self._row(number, mark, spans)]
+        room = max(self._width - self._gutter - 2, 1)
+        rows = wrap_spans(spans, room, keep_spaces=True)
+        return [self._row("" if place else number, mark, list(row)) for place, row in enumerate(rows)]
+
+    @property
+    def _gutter(self) -> int:
+        return self._digits + 1 if self._numbers else 0
+
+    def _row(self, number: str, mark: str, spans: list[Span]) -> Line:
+        ground = _GROUNDS.get(mark)
+        gutter = f"{number:>{self._digits}} " if self._numbers else ""
+        if ground is None:
+            return line((Style.QUIET, gutter), f"{mark} ", *spans)
+        return line(((ground, Style.QUIET), gutter), (ground, f"{mark} "), *spans, (ground, ""))
+
+
+def new_file_text(rows: Sequence[str]) -> str:
+    """Return what a diff from nothing creates, empty for another diff."""
+    if not rows or not rows[0].startswith(f"--- {_NO_FILE}"):
+        return ""
+    return f"new file · {quantity(sum(row.startswith('+') for row in rows[2:]), 'line')}"
+
+
+def _on_ground(spans: Line, mark: str, changed: list[tuple[int, int]]) -> list[Span]:
+    """Return the spans of a changed line, with its changed words marked."""
+    found: list[Span] = []
+    start = 0
+    for look, text in spans:
+        end = start + len(text)
+        cuts = sorted({start, end, *(cut for pair in changed for cut in pair if start < cut < end)})
+        for begin, stop in pairwise(cuts):
+            is_changed = any(first <= begin and stop <= last for first, last in changed)
+            ground = _WORDS[mark] if is_changed else _GROUNDS[mark]
+            part: Look = (ground, *look) if isinstance(look, tuple) else (ground, look)
+            found.append((part, text[begin - start : stop - start]))
+        start = end
+    return found
+
+
+def _changed_words(removed: Sequence[str], added: Sequence[str]) -> dict[tuple[str, int], list[tuple[int, int]]]:
+    """Return the changed parts of each pair of a removed and an added line."""
+    marks: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    for place, (old, new) in enumerate(zip(removed, added, strict=False)):
+        if max(len(old), len(new)) > _LONGEST_COMPARED:
+            continue
+        one, other = _WORD.findall(old), _WORD.findall(new)
+        matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+        if matcher.ratio() < _LEAST_ALIKE:
+            continue
+        for tag, a, b, c, d in matcher.get_opcodes():
+            if tag != "equal":
+                marks.setdefault(("-", place), []).append((len("".join(one[:a])), len("".join(one[:b]))))
+                marks.setdefault(("+", place), []).append((len("".join(other[:c])), len("".join(other[:d]))))
+    return marks

@@ -1,0 +1,71 @@
+"""Styled text broken into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aloop.width import row_ends
+from repl.output.styled import Line, Span
+from repl.output.theme import Look, Style
+
+
+def joined_text(spans: Iterable[Span]) -> str:
+    """Return the text of spans."""
+    return "".join(text for _, text in spans)
+
+
+def with_style(spans: Iterable[Span], style: Style) -> list[Span]:
+    """Return ``spans`` with one more style each."""
+    return [(_combined(look, style), text) for look, text in spans]
+
+
+def strong(spans: Iterable[Span]) -> list[Span]:
+    """Return ``spans`` in bold."""
+    return with_style(spans, Style.STRONG)
+
+
+def _combined(look: Look, style: Style) -> Look:
+    if look is Style.PLAIN:
+        return style
+    return (*look, style) if isinstance(look, tuple) else (look, style)
+
+
+def wrap_spans(spans: Sequence[Span], width: int, *, keep_spaces: bool = False) -> list[Line]:
+    """Return safe ``spans`` in rows of at most ``width`` cells, at least one.
+
+    Rows are broken at line feeds, between words, and inside a word that is too long. Unless ``keep_spaces`` is set,
+    they do not end with spaces.
+    """
+    text = joined_text(spans)
+    cuts: list[tuple[int, int]] = []
+    start = 0
+    for paragraph in text.split("\n"):
+        at = 0
+        for end in row_ends(paragraph, max(width, 1)):
+            row = paragraph[at:end]
+            kept = len(row) if keep_spaces else len(row.rstrip(" "))
+            cuts.append((start + at, start + at + kept))
+            at = end
+        start += len(paragraph) + 1
+    return _sliced(spans, cuts)
+
+
+def _sliced(spans: Sequence[Span], cuts: Sequence[tuple[int, int]]) -> list[Line]:
+    """Return the parts of ``spans`` between the places in ``cuts``, which ascend."""
+    lines: list[Line] = []
+    number = at = 0
+    for start, end in cuts:
+        row: list[Span] = []
+        while number < len(spans) and at + len(spans[number][1]) <= start:
+            at += len(spans[number][1])
+            number += 1
+        place, begin = number, at
+        while place < len(spans) and begin < end:
+            look, text = spans[place]
+            part = text[max(0, start - begin) : end - begin]
+            if part:
+                row.append((look, part))
+            begin += len(text)
+            place += 1
+        lines.append(tuple(row))
+    return lines

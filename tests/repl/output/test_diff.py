@@ -1,0 +1,91 @@
+"""Unified diffs as lines."""
+
+from __future__ import annotations
+
+from repl.output.diff import DiffLines, diff_lines, is_diff_language, new_file_text
+from repl.output.styled import to_ansi, to_text
+from repl.output.theme import Depth, Style, Theme
+
+DIFF = """\
+--- greet.py
++++ greet.py
+@@ -9,4 +9,4 @@
+ def greet(name):
+-    print("Hello, " + name)
++    print(f"Hello, {name}!")
+     return None
+@@ -99 +99,2 @@ def other
++one
+ two
+\\ No newline at end of file""".splitlines()
+
+
+def shown(rows: list[str], width: int | None = 60) -> list[str]:
+    return to_text(diff_lines(rows, width)).splitlines()
+
+
+def test_diff_has_the_numbers_of_the_lines_that_it_shows() -> None:
+    assert shown(DIFF) == [
+        "greet.py",
+        "  9   def greet(name):",
+        ' 10 -     print("Hello, " + name)',
+        ' 10 +     print(f"Hello, {name}!")',
+        " 11       return None",
+        "      ⋯ def other",
+        " 99 + one",
+        "100   two",
+        "      No newline at end of file",
+    ]
+
+
+def test_changed_words_are_marked() -> None:
+    lines = diff_lines(["@@ -1 +1 @@", "-one two three", "+one 2 three"], 60)
+    marked = ["".join(text for look, text in row if isinstance(look, tuple) and look[0] in WORDS) for row in lines]
+    assert marked == ["two", "2"]
+
+
+WORDS = {Style.ADDED_WORD, Style.REMOVED_WORD}
+
+
+def test_lines_without_much_in_common_have_no_marked_words() -> None:
+    lines = diff_lines(["@@ -1 +1 @@", "-alpha(beta)", "+x = {7: 'seven'}"], 60)
+    assert not any(isinstance(look, tuple) and look[0] in WORDS for row in lines for look, _ in row)
+
+
+def test_changed_row_is_filled_to_its_end_if_there_is_a_background() -> None:
+    row = diff_lines(["@@ -0,0 +1 @@", "+one"], 60)
+    assert to_ansi(row, Theme(Depth.TRUE, "dark")).endswith("\x1b[K\x1b[0m\n")
+    assert to_ansi(row, Theme()) == "\x1b[32m  1 + one\x1b[0m\n"
+
+
+def test_long_line_is_wrapped_beside_its_number() -> None:
+    rows = ["@@ -0,0 +1 @@", "+" + "word " * 5]
+    assert [row.rstrip() for row in shown(rows, 20)] == ["  1 + word word word", "    + word word"]
+    assert [row.rstrip() for row in shown(rows, None)] == ["  1 + word word word word word"]
+
+
+def test_new_file_is_named_in_words() -> None:
+    rows = ["--- /dev/null", "+++ notes.txt", "@@ -0,0 +1 @@", "+one"]
+    assert shown(rows)[0] == "notes.txt · new file"
+    assert new_file_text(rows) == "new file · 1 line"
+    assert new_file_text(DIFF) == ""
+
+
+def test_no_row_of_any_text_vanishes() -> None:
+    rows = ["diff --git a/x b/x", "index 1..2", "not a diff", "+added", "-removed", "", " context", "\\ No newline"]
+    text = "\n".join(shown(rows))
+    for word in ("git", "index", "not a diff", "added", "removed", "context", "No newline"):
+        assert word in text
+
+
+def test_rows_are_complete_as_soon_as_a_change_ends() -> None:
+    diff = DiffLines(60)
+    assert diff.add(["@@ -1,2 +1,2 @@", "-old"]) == []
+    assert diff.add(["+new"]) == []
+    assert to_text(diff.add([" same"])).splitlines() == ["  1 - old", "  1 + new", "  2   same"]
+    assert diff.finish() == []
+
+
+def test_diff_languages_are_known() -> None:
+    assert is_diff_language("Diff")
+    assert not is_diff_language("python")
