@@ -7,8 +7,9 @@ numbers; system messages have none.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aloop.llm.message_types import LLMMessage
@@ -33,6 +34,7 @@ _LONGEST_LINE = 1_000  # characters of a tool call or its result in one line
 _NARROWEST = 20
 _STATES = (("skip", "(skipped: not sent to the model)"), ("summary", "(a summary: nothing above it is sent)"))
 _NEIGHBORS = 2
+_EXCERPT = 20_000  # characters of a message of which the context of a search result is made
 _CONTEXT_LINES = 4
 """Lines shown of a search result, before and after its best line, and of each neighboring message."""
 
@@ -127,15 +129,9 @@ def search_context(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
     for number in range(first, last + 1):
         message = session.messages[number - 1]
         if number == hit.message:
-            marked = list(dict.fromkeys(hit.context[start:end] for start, end in hit.marks))
-            found = _around(keep_words(safe_text(said_in(message)).strip("\n"), paper.inside(margin)), marked)
-            yield paper.write(_in_margin(found, margin, number))
+            yield paper.write(_in_margin(_found(said_in(message), hit, paper.inside(margin)), margin, number))
         else:
-            rows = _numbered(message, number, margin, paper).splitlines(keepends=True)
-            if len(rows) > _CONTEXT_LINES:
-                left_out = _left_out(len(rows) - _CONTEXT_LINES + 1)
-                rows[_CONTEXT_LINES - 1 :] = [paper.write(_in_margin(left_out, margin))]
-            yield "".join(rows)
+            yield _beginning(message, number, margin, paper)
     yield paper.gap
 
 
@@ -224,13 +220,57 @@ def _fitted(lines: Iterable[Line], width: int | None) -> list[Line]:
     return [spans if width is None else fit_line(spans, width) for spans in lines]
 
 
-def _around(rows: Sequence[str], marked: Sequence[str]) -> list[Line]:
-    """Return the rows around the one with most of the ``marked`` words, with marks."""
+def _beginning(message: LLMMessage, number: int, margin: int, paper: Paper) -> str:
+    """Return the first rows of a message as text."""
+    text = message.content or ""
+    if len(text) > _EXCERPT:
+        message = replace(message, content=text[:_EXCERPT])
+    rows = _numbered(message, number, margin, paper).splitlines(keepends=True)
+    if paper.width is None:
+        rows = [f"{fit(row[:-1], _CONTEXT_LINES * _COLUMNS)}\n" for row in rows]
+    count = len(rows) + _count_rows(text[_EXCERPT:], paper.inside(margin))
+    if count > _CONTEXT_LINES:
+        left_out = _left_out(count - _CONTEXT_LINES + 1)
+        rows[_CONTEXT_LINES - 1 :] = [paper.write(_in_margin(left_out, margin))]
+    return "".join(rows)
+
+
+def _found(text: str, hit: Hit, width: int | None) -> list[Line]:
+    """Return the rows around the one with most of the words of ``hit``, with marks."""
+    marked = list(dict.fromkeys(hit.context[start:end] for start, end in hit.marks))
+    pattern = re.compile("|".join(f"({re.escape(word)})" for word in marked) or r"(?!)")
+    first = _densest(text, pattern, _EXCERPT) if len(text) > _EXCERPT else 0
+    last = first + _EXCERPT
+    rows = keep_words(safe_text(text[first:last]).strip("\n"), width)
     best = max(range(len(rows)), key=lambda place: sum(word in rows[place] for word in marked), default=0)
     start, end = max(0, best - _CONTEXT_LINES), min(len(rows), best + _CONTEXT_LINES + 1)
-    pattern = re.compile("|".join(f"({re.escape(word)})" for word in marked) or r"(?!)")
-    shown = [_with_marks(row, pattern) for row in rows[start:end]]
-    return [*_left_out(start), *shown, *_left_out(len(rows) - end)]
+    shown = [_with_marks(_excerpt(row, pattern), pattern) for row in rows[start:end]]
+    before = start + _count_rows(text[:first], width)
+    after = len(rows) - end + _count_rows(text[last:], width)
+    return [*_left_out(before), *shown, *_left_out(after)]
+
+
+def _count_rows(text: str, width: int | None) -> int:
+    """Return about how many screen rows a text left out would take."""
+    columns = max(width or _COLUMNS, _NARROWEST)
+    return sum(max(1, -(-len(row) // columns)) for row in text.split("\n")) if text else 0
+
+
+def _excerpt(row: str, pattern: re.Pattern[str]) -> str:
+    """Return the part of a very long row that has most marks."""
+    if len(row) <= _LONGEST_LINE:
+        return row
+    start = _densest(row, pattern, _LONGEST_LINE)
+    end = start + _LONGEST_LINE
+    return f"{'… ' if start else ''}{row[start:end]}{' …' if end < len(row) else ''}"
+
+
+def _densest(text: str, pattern: re.Pattern[str], length: int) -> int:
+    """Return the start of the part of ``text`` that has most marks in its second half."""
+    places = [match.start() for match in pattern.finditer(text)]
+    ends = [bisect_left(places, place + length // 2) for place in places]
+    best = max(range(len(places)), key=lambda number: ends[number] - number, default=None)
+    return 0 if best is None else max(0, places[best] - length // 2)
 
 
 def _with_marks(row: str, pattern: re.Pattern[str]) -> Line:

@@ -1,8 +1,8 @@
 """Call the tools with hostile arguments, and measure the slowest call and pause.
 
-Run ``python -m tests.reliability.hostile_arguments --tries 200000``; it prints a row for each tool. While the event
-loop pauses, Ctrl-C waits. Paths outside the working directory are refused: a walk through all files takes longer, and
-Ctrl-C ends it.
+Run ``python -m tests.reliability.hostile_arguments --full`` for 200,000 calls; it prints a row for each tool. While the
+event loop pauses, Ctrl-C waits. Paths outside the working directory are refused: a walk through all files takes longer,
+and Ctrl-C ends it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from aloop.tools.files.workspace import Workspace
 from aloop.tools.files.write import EditFile, WriteFile
 from aloop.tools.runner import ToolRunner
 
+QUICK, FULL = 600, 200_000
+_REPORTED = 2_000
 MOST_SECONDS = 2.0
 SEARCH_SECONDS = 1.0  # the time limit of search_files in these runs
 _TICK = 0.005
@@ -50,6 +52,11 @@ class Slowest:
     call: float = 0.0
     pause: float = 0.0
     arguments: str = ""
+
+    def merged(self, other: Slowest) -> Slowest:
+        """Return the longest times of both."""
+        slower = max(self, other, key=lambda one: one.call)
+        return Slowest(slower.call, max(self.pause, other.pause), slower.arguments)
 
 
 def hostile_text(chance: random.Random) -> str:
@@ -113,18 +120,25 @@ async def attempt(tool: Tool, tries: int, chance: random.Random, root: Path) -> 
 def main() -> int:
     """Print a row for each tool; return 1 if a call or a pause takes too long."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tries", type=int, default=600, help="calls of all tools together")
+    parser.add_argument("--full", action="store_true", help=f"{FULL:,} calls instead of {QUICK:,}")
+    parser.add_argument("--tries", type=int, help="calls of all tools together")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("tools", nargs="*", help="only these tools")
     options = parser.parse_args()
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
-        for tool in all_tools(root):
-            chance = random.Random(options.seed)
-            slowest = asyncio.run(attempt(tool, options.tries // len(all_tools(root)), chance, root))
+        tools = [tool for tool in all_tools(root) if not options.tools or tool.name in options.tools]
+        tries = (options.tries or (FULL if options.full else QUICK)) // len(tools)
+        for tool in tools:
+            chance, slowest = random.Random(options.seed), Slowest()
             limit = MOST_SECONDS + (SEARCH_SECONDS if tool.name == "search_files" else 0)
+            for done in range(0, tries, _REPORTED):
+                now = min(_REPORTED, tries - done)
+                slowest = slowest.merged(asyncio.run(attempt(tool, now, chance, root)))
+                times = f"slowest call {slowest.call:.2f} s, longest pause {slowest.pause:.2f} s"
+                print(f"{tool.name}: {done + now:,} calls, {times}", flush=True)
             failed |= slowest.call > limit or slowest.pause > MOST_SECONDS
-            print(f"{tool.name}: slowest call {slowest.call:.2f} s, longest pause {slowest.pause:.2f} s", flush=True)
             if slowest.call > limit:
                 print(f"  {slowest.arguments[:300]!r}")
     return failed

@@ -1,6 +1,6 @@
 """Try the file tools while another process swaps a folder for a link.
 
-Run ``python -m tests.reliability.swaps --tries 100000`` for all tools; it prints the number of escapes of each. The
+Run ``python -m tests.reliability.swaps --full`` for 100,000 tries of each tool; it prints the number of escapes. The
 tests run a few thousand tries.
 """
 
@@ -20,6 +20,8 @@ from aloop.tools.files.read import ListFiles, ReadFile
 from aloop.tools.files.search import SearchFiles
 from aloop.tools.files.workspace import Workspace
 from aloop.tools.files.write import WriteFile
+
+QUICK, FULL = 2_000, 100_000
 
 # Exchanges both names in one system call (RENAME_EXCHANGE), so that one of them always leads out. Linux only.
 _SWAP = """
@@ -100,14 +102,16 @@ def count_escapes(tool: str, base: Path, tries: int) -> tuple[int, int]:
 def main() -> int:
     """Print a row for each tool; return 1 if any call left the workspace."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tries", type=int, default=2_000)
+    parser.add_argument("--full", action="store_true", help=f"{FULL:,} tries instead of {QUICK:,}")
+    parser.add_argument("--tries", type=int, help="this many tries of each tool")
     parser.add_argument("tools", nargs="*", default=list(ATTEMPTS))
     options = parser.parse_args()
     failed = 0
+    tries = options.tries or (FULL if options.full else QUICK)
     for tool in options.tools:
         with tempfile.TemporaryDirectory() as folder:
-            succeeded, escaped = count_escapes(tool, Path(folder).resolve(), options.tries)
-        print(f"{tool}: {options.tries:,} tries, {succeeded:,} succeeded, {escaped:,} escaped", flush=True)
+            succeeded, escaped = count_escapes(tool, Path(folder).resolve(), tries)
+        print(f"{tool}: {tries:,} tries, {succeeded:,} succeeded, {escaped:,} escaped", flush=True)
         failed |= escaped > 0
     return failed
 

@@ -176,3 +176,14 @@ def test_search_context_shows_the_match_and_its_neighbors() -> None:
 def test_search_context_at_the_end_has_fewer_neighbors() -> None:
     shown = "".join(search_context(session(*LONG_TALK), hit(6, "We talked of 4.", (3, 9)), paper(60))).splitlines()
     assert shown[-1] == "6  We talked of 4."
+
+
+@pytest.mark.parametrize("width", [None, 60])
+def test_search_context_of_very_long_lines_takes_few_rows(width: int | None) -> None:
+    long = "many words " * 100_000
+    stored = session(
+        LLMMessage("user", long), LLMMessage("tool", f"{long} the needle {long}"), LLMMessage("user", long)
+    )
+    shown = "".join(search_context(stored, hit(2, "… the needle …", (6, 12)), paper(width)))
+    assert "needle" in shown
+    assert sum(-(-len(row) // 80) for row in shown.splitlines()) < 40
