@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import InvalidPrefix, StorageError
+from aloop.errors import InvalidPrefix, SessionFileError, StorageError
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, OTHER_ID, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import WRITING, FaultyFileSystem
@@ -103,7 +103,10 @@ def test_linked_folder_and_file_are_not_followed(
     linked.mkdir()
     (linked / "session.yaml").symlink_to(outside / "session.yaml")
     assert set(ids(backend.list_sessions(20))) == {OTHER_ID, "0badcafe"}
-    assert backend.find("a1b2") == []
+    for prefix in ("a1b2", "a1b2c3d4-5678-40ab-8def-1234567890ab", "2025-01-31_A1"):
+        with pytest.raises(SessionFileError, match=r"/2025-01-31_a1b2c3d4: the folder is a link, and links are not"):
+            backend.open(prefix)
+    assert backend.find("ffff") == []
     with pytest.raises(StorageError):
         backend.open("0badcafe")
     gone = backend.delete("0badcafe")

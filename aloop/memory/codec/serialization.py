@@ -35,15 +35,30 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONFLICT_START = re.compile(r"^<{7}(?= |$)", re.MULTILINE)
 _CONFLICT_END = re.compile(r"^>{7}(?= |$)", re.MULTILINE)
 
-# A character in JSON as two escapes, which YAML does not have. In a file in braces, a backslash is always in quotes.
-_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+# A character in JSON as two escapes, which YAML does not have, or half of one. In a file in braces, a backslash is
+# always in quotes.
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u(?:(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|d[89a-f][0-9a-f]{2})", re.IGNORECASE
+)
 
 _HINTS = {
     "found character that cannot start any token": "a tab in the indentation, or missing quotes?",
-    "mapping values are not allowed in this context": "missing quotes, or wrong indentation?",
+    "mapping values are not allowed in this context": (
+        "missing quotes, wrong indentation, or a missing colon in the line above?"
+    ),
     "could not find expected ':'": "missing quotes, or wrong indentation?",
-    "did not find expected key": "wrong indentation?",
+    "did not find expected key": "wrong indentation, or missing quotes?",
+    "did not find expected '-' indicator": "wrong indentation?",
+    "did not find expected <document start>": "a line above that starts with %?",
+    "did not find expected comment or line break": "missing quotes?",
+    "did not find expected node content": "missing quotes?",
+    "block sequence entries are not allowed in this context": "missing quotes?",
+    "mapping keys are not allowed in this context": "missing quotes?",
 }
+_ALIAS = "aliases (*name) are not allowed; repeat the text, or quote it"
+_ANCHOR = "anchors (&name) are not allowed; if this is text, quote it"
+_TAG = "tags (!name) are not allowed; if this is text, quote it"
+_WORDS = {"while scanning an alias": _ALIAS, "while scanning an anchor": _ANCHOR, "while scanning a tag": _TAG}
 
 
 _SECOND_DOCUMENT = "a second document is not allowed in a session file"
@@ -148,6 +163,8 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
 
 
 def _join_surrogates(match: re.Match[str]) -> str:
+    if not match[2]:
+        return f"{match[1]}\\ufffd"
     high, low = int(match[2], 16), int(match[3], 16)
     return f"{match[1]}\\U{0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF):08x}"
 
@@ -177,7 +194,7 @@ def _assemble(source: Source) -> ParsedDocument:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.feed(event)
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, source, builder.last_scalar) from None
+        raise _syntax_error(error, source, builder) from None
     if not builder.documents:
         raise InvalidValue("the file is empty", 0)
     root, *more = builder.documents
@@ -193,21 +210,26 @@ def _assemble(source: Source) -> ParsedDocument:
     return ParsedDocument(source, root, builder.ended, below)
 
 
-def _syntax_error(error: yaml.MarkedYAMLError, source: Source, before: ScalarNode | None) -> InvalidValue:
-    """Return a syntax error at its cause; ``before`` is the last value before it.
+def _syntax_error(error: yaml.MarkedYAMLError, source: Source, builder: _Builder) -> InvalidValue:
+    """Return a syntax error at its cause, with what ``builder`` has read before it.
 
     A missing quote or bracket is noticed only where the following text makes no sense.
     """
+    before = builder.last_scalar
+    # In brackets, "key: value" is a mapping without braces.
+    bracket = next((start for start in builder.open_collections if source.text[start] in "[{"), None)
     context = error.context or ""
     problem = _offset(error.problem_mark or error.context_mark)
     cause = _offset(error.context_mark or error.problem_mark)
     if context == "while scanning a quoted scalar":
         return InvalidValue("the text in quotes that starts here has no closing quote", cause)
-    if (
-        context in {"while parsing a flow sequence", "while parsing a flow mapping"}
-        and "\n" in source.text[cause:problem]
-    ):
-        return InvalidValue("the bracket that opens here is not closed", cause)
+    if context in _WORDS:
+        return InvalidValue(_WORDS[context], cause)
+    if bracket is not None and "\n" in source.text[bracket:problem]:
+        reason = "the bracket that opens here is not closed"
+        if (error.problem or "").startswith("did not find expected ','"):
+            reason += f", or a comma is missing before line {source.place(problem)[0]}"
+        return InvalidValue(reason, bracket)
     if before is not None and not before.plain and source.text[before.start : before.start + 1] in {'"', "'"}:
         first, last = source.place(before.start)[0], source.place(before.end)[0]
         if first < last == source.place(problem)[0]:
@@ -240,6 +262,11 @@ class _Builder:
         self._stack: list[SequenceNode | MappingNode] = []
         self._key: list[ScalarNode | None] = []
 
+    @property
+    def open_collections(self) -> list[int]:
+        """The offsets of the open lists and mappings in brackets, innermost first."""
+        return [node.start for node in reversed(self._stack) if node.flow]
+
     def feed(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.ScalarEvent):
             start = _offset(event.start_mark)
@@ -252,9 +279,7 @@ class _Builder:
             self._stack.pop().end = _offset(event.end_mark)
             self._key.pop()
         elif isinstance(event, yaml.AliasEvent):
-            raise InvalidValue(
-                "aliases (*name) are not allowed; repeat the text, or quote it", _offset(event.start_mark)
-            )
+            raise InvalidValue(_ALIAS, _offset(event.start_mark))
         elif isinstance(event, yaml.DocumentStartEvent):
             if self.documents and event.explicit and _offset(event.start_mark) != self._marker:
                 raise InvalidValue(_SECOND_DOCUMENT, _offset(event.start_mark))
@@ -306,6 +331,6 @@ def _offset(mark: Any) -> int:
 def _require_plain_node(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
     """Raise InvalidValue for anchors and tags, which a session does not need."""
     if event.anchor is not None:
-        raise InvalidValue("anchors (&name) are not allowed; if this is text, quote it", _offset(event.start_mark))
+        raise InvalidValue(_ANCHOR, _offset(event.start_mark))
     if event.tag is not None:
-        raise InvalidValue("tags (!name) are not allowed; if this is text, quote it", _offset(event.start_mark))
+        raise InvalidValue(_TAG, _offset(event.start_mark))

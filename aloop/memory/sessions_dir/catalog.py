@@ -7,7 +7,9 @@ that no operation reaches the wrong session.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import stat
 import time
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -146,6 +148,15 @@ class Catalog:
         return self._matching(snapshot, prefix) or [
             entry for entry in unreadable if may_mean(prefix, entry.folder, entry.written_id or "")
         ]
+
+    def find_link(self, prefix: str) -> str | None:
+        """Return the name of a link that looks like the folder of the session, or None."""
+        with contextlib.suppress(FileNotFoundError):
+            for name in self._fs.names(self._dir):
+                is_similar = name.lower().startswith(prefix) or may_mean(prefix, name, short_name(name))
+                if is_similar and stat.S_ISLNK(self._fs.lstat(self._dir / name).st_mode):
+                    return name
+        return None
 
     def has(self, name: str) -> bool:
         """Return True if exactly this ID or name reaches a session."""

@@ -14,7 +14,15 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from aloop.errors import SHORT_ID, AmbiguousPrefix, DuplicateSessionId, SessionBusy, SessionNotFound, StorageError
+from aloop.errors import (
+    SHORT_ID,
+    AmbiguousPrefix,
+    DuplicateSessionId,
+    SessionBusy,
+    SessionFileError,
+    SessionNotFound,
+    StorageError,
+)
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explained, leftovers, write_atomic
@@ -201,10 +209,17 @@ class YamlBackend:
         return hits[0]
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
-        """Return all sessions with this ID prefix, in any case; raises InvalidPrefix."""
+        """Return all sessions with this ID prefix, in any case.
+
+        Raises InvalidPrefix, and SessionFileError if only the name of a linked folder matches.
+        """
         with self._explained("look for sessions"):
             wanted = normal_prefix(prefix, self._catalog.has)
-            return self._catalog.find(wanted, ask_files=ask_files)
+            hits = self._catalog.find(wanted, ask_files=ask_files)
+            if not hits and (link := self._catalog.find_link(wanted)):
+                reason = "the folder is a link, and links are not followed; replace it with the folder itself"
+                raise SessionFileError(self.sessions_dir / link, 0, 0, reason)
+            return hits
 
     def duplicate_ids(self) -> dict[str, str]:
         """Return, by folder, the substitute IDs of sessions whose own IDs mean others."""

@@ -408,6 +408,11 @@ def test_json_with_surrogate_escapes_is_read_and_continued(
     assert on_disk(path).messages == (user(content), answer("Hello"))
 
 
+def test_half_of_a_surrogate_pair_in_json_is_read_as_a_replacement_character(fs: FaultyFileSystem, path: Path) -> None:
+    path.write_text(json.dumps({"id": ID, "messages": [{"role": "user", "content": "\ud800 \udc00\\ud800 😀"}]}))
+    assert SessionFile.read(fs, path).session.messages == (user("\ufffd \ufffd\\ud800 😀"),)
+
+
 LINE_ENDS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")
 """The line ends of YAML 1.1."""
 
