@@ -45,7 +45,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.tools*",
     ),
     ("aloop.memory.codec*", "aloop.memory.conversation", "aloop.memory.turn"),
-    ("aloop.memory.session_folder*", "aloop.memory.sessions_dir.ids", "aloop.memory.search*"),
+    (
+        "aloop.memory.merging*",
+        "aloop.memory.session_folder*",
+        "aloop.memory.sessions_dir.ids",
+        "aloop.memory.search*",
+    ),
     ("aloop.memory.sessions_dir*",),
     ("aloop.memory.session_writer",),
     ("aloop.memory*",),

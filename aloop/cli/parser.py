@@ -38,12 +38,13 @@ class Command:
     module: str
 
 
-_SESSIONS = "Manage sessions: list, search, show, stats, export, check, delete, trash, restore, purge"
+_SESSIONS = "Manage sessions: list, search, show, stats, export, check, delete, trash, restore, purge, git-setup"
 
 COMMANDS = {
     "sessions": Command(_SESSIONS, "aloop.cli.sessions"),
     "doctor": Command("Check that aloop can run here", "aloop.cli.doctor"),
     "completions": Command("Print the completion script for bash, zsh or fish", "aloop.cli.completion"),
+    "merge-driver": Command("Merge two versions of a session for git", "aloop.cli.git.merge_driver"),
     "local": Command("Install, inspect or remove the local model", "aloop.cli.local"),
 }
 

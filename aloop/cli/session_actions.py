@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.cli.console import confirm, json_line, output_width, print_line, print_marked, print_note
+from aloop.cli.git.setup import set_up
 from aloop.cli.sessions import SessionsAction, SessionsOptions
 from aloop.config import Settings
 from aloop.errors import SessionNotFound
@@ -255,6 +256,17 @@ def _verdict(findings: Sequence[Finding]) -> str:
     return f"{outcome} The previous text is kept as session.before-….yaml." if copied else outcome
 
 
+def _git_setup(_: SessionsOptions, library: SessionLibrary, __: asyncio.Runner) -> int:
+    done = set_up(library.sessions_dir)
+    for sentence in done:
+        print_line(sentence)
+    if done:
+        print_note("Sessions contain everything that you and the tools wrote: read them before you commit them.")
+    else:
+        print_line("git was already set up for these sessions.")
+    return 0
+
+
 _ACTIONS: dict[SessionsAction, Callable[[SessionsOptions, SessionLibrary, asyncio.Runner], int]] = {
     "list": _list,
     "show": _show,
@@ -266,4 +278,5 @@ _ACTIONS: dict[SessionsAction, Callable[[SessionsOptions, SessionLibrary, asynci
     "trash": _list_trash,
     "restore": _restore,
     "purge": _purge,
+    "git-setup": _git_setup,
 }

@@ -12,7 +12,9 @@ from typing import Literal
 from aloop.cli.arguments import CommandOptions, Parser, non_empty, positive_integer, session_prefix
 from aloop.export.formats import EXPORT_FORMATS
 
-SessionsAction = Literal["list", "search", "show", "stats", "export", "check", "delete", "trash", "restore", "purge"]
+SessionsAction = Literal[
+    "list", "search", "show", "stats", "export", "check", "delete", "trash", "restore", "purge", "git-setup"
+]
 
 ACTIONS: dict[SessionsAction, str] = {
     "list": "List sessions, newest first",
@@ -25,6 +27,7 @@ ACTIONS: dict[SessionsAction, str] = {
     "trash": "List the deleted sessions, the last deleted first",
     "restore": "Restore a deleted session",
     "purge": "Permanently delete sessions in the trash, after confirmation",
+    "git-setup": "Let git commit the sessions, and merge them with aloop",
 }
 
 _EPILOG = """\
@@ -32,6 +35,14 @@ ID is a session ID or a unique prefix of one; delete and purge need at least
 four characters. The trash is the folder .trash in the sessions folder.
 
 Run `aloop sessions COMMAND --help` for the options of a command."""
+
+_GIT_SETUP = """\
+Writes .gitattributes and .gitignore in the sessions folder, stops
+.aloop/.gitignore from hiding the sessions, and sets merge.aloop.name and
+merge.aloop.driver in the configuration of this clone. Each change is printed;
+a second run changes nothing. Nothing is added or committed.
+
+Sessions contain everything that you and the tools wrote, secrets included."""
 
 _TRASH_ID = "ID or unique prefix of a session in the trash"
 _ID_HELP: dict[SessionsAction, str] = {
@@ -83,6 +94,9 @@ def add_arguments(parser: Parser) -> None:
 
 def _add_action_arguments(action: SessionsAction, parser: Parser) -> None:
     add = parser.add_argument
+    if action == "git-setup":
+        parser.epilog = _GIT_SETUP
+        return
     if action in ("show", "stats", "export", "delete", "restore"):
         add("id", type=session_prefix, metavar="ID", help=_ID_HELP.get(action, "session ID or unique prefix"))
     if action in ("check", "purge"):

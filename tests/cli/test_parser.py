@@ -159,7 +159,7 @@ def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[
         (["--modle", "x"], "Did you mean '--model'?"),
         (["--res"], "Did you mean '--resume'?"),
         (["--zzz"], "Run `aloop --help` for usage."),
-        (["sessions"], "trash, restore or purge."),
+        (["sessions"], "trash, restore, purge or git-setup."),
         (["sessions", "frobnicate"], "Run `aloop sessions --help` for usage."),
         (["sessions", "show"], "Run `aloop sessions show --help` for usage."),
         (["sessions", "show", "a1b2", "c3d4"], "Run `aloop sessions show --help` for usage."),

@@ -26,6 +26,7 @@ from aloop.memory.codec.text_layout import TextLayout
 from aloop.memory.context import answer_for, project
 from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, leftovers, write_atomic
 from aloop.memory.disk.locks import write_lock
+from aloop.memory.merging.markers import join_marked
 from aloop.memory.pairing import Pairing, pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
@@ -63,12 +64,14 @@ class Finding:
 class Report:
     """Findings about one text, and the edits that fix the fixable ones.
 
-    The edits are of the text without NULs at its end. ``is_valid`` is False if it is not a session.
+    The edits are of the text without NULs at its end. ``is_valid`` is False if it is not a session. ``joined`` is the
+    text without conflict markers, if both versions can be joined.
     """
 
     findings: list[Finding] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     is_valid: bool = True
+    joined: bytes | None = None
 
     @property
     def is_fixable(self) -> bool:
@@ -103,7 +106,9 @@ def _check_text(data: bytes, path: Path) -> Report:
         parsed = parse(data, path)
         session = interpret(parsed, path)
     except SessionFileError as error:
-        return Report([Finding(path, error.line, error.column, error.reason)], is_valid=False)
+        joined = join_marked(data, path)
+        fixable = joined is not None
+        return Report([Finding(path, error.line, error.column, error.reason, fixable)], is_valid=False, joined=joined)
     return _TextCheck(parsed, session, path).run()
 
 
@@ -283,6 +288,10 @@ class Checker:
         """Fix the file as it is now; called under the write lock."""
         data = self._fs.read(path)
         report = check_text(data, path)
+        if report.joined is not None:
+            write_atomic(self._fs, path.with_name(dated_name("before")), [data])
+            write_atomic(self._fs, path, [report.joined])
+            return [report.findings[0].as_fixed(), *check_text(report.joined, path).findings]
         if not report.is_fixable:
             return report.findings
         source = Source.decode(without_final_nuls(data))

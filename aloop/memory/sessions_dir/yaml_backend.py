@@ -63,6 +63,7 @@ _COMMITTED = """\
 # Without the file of this name in the parent folder, git sees the sessions, but not aloop's caches and locks.
 *
 !/.gitignore
+!/.gitattributes
 !/*/
 !/*/session.yaml
 !/*/outputs/
@@ -70,6 +71,11 @@ _COMMITTED = """\
 /.*/
 """
 _OTHERS = 0o077
+
+
+def committed_rules() -> str:
+    """Return the ignore rules of a sessions folder that is committed."""
+    return _COMMITTED
 
 
 class YamlBackend:

@@ -1,0 +1,1 @@
+"""Sessions in git: the merge driver, and its set-up."""

@@ -1,0 +1,1 @@
+"""Merge two versions of one session, as a git merge driver needs it."""
