@@ -42,3 +42,15 @@ class HeadAndTail:
         tail = self._tail.getvalue()[-self._most :]
         note = f"\n[… {self.dropped:,} characters left out …]\n" if self.dropped else ""
         return f"{self._head.getvalue()}{note}{tail}"
+
+
+def clean_text(text: str) -> str:
+    """Return ``text`` without surrogates: pairs are joined, lone ones become U+FFFD.
+
+    Surrogates come from JSON escapes, command-line arguments and file names. UTF-8 and every API reject them.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

@@ -25,6 +25,7 @@ def to_json(session: Session) -> str:
     }
     record |= {name: value for name in ("title", "model", "forked_from") if (value := getattr(session, name))}
     record["version"] = session.version
+    record |= session.extra.as_dict()
     record["system_messages"] = [message_record(message) for message in session.system_messages]
     record["messages"] = [message_record(message) for message in session.messages]
     text = json.dumps(record, ensure_ascii=False, indent=2)

@@ -19,7 +19,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, clean_text
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
+from aloop.text import clean_text
 
 Block = dict[str, Any]
 

@@ -1,39 +1,48 @@
 """The records of a conversation, in the format of session.yaml.
 
 It is the OpenAI chat format (roles, ``tool_calls`` with JSON text in ``arguments``, ``tool_call_id``) with a few more
-optional fields. All records are immutable.
+optional fields. All records are immutable. ``extra`` of a record holds the keys of the file that aloop does not know.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
+
+from aloop.llm.json_values import EMPTY, JsonObject
+from aloop.text import clean_text
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: frozenset[str] = frozenset(get_args(Role))
 
 
-def clean_text(text: str) -> str:
-    """Return ``text`` without surrogates: pairs are joined, lone ones become U+FFFD.
+def _keep_extra(record: ToolCall | ThinkingBlock | LLMMessage, reserved: Collection[str], has_parts: str = "") -> None:
+    """Make ``extra`` a JsonObject; raise ValueError for a key that is a field.
 
-    Surrogates come from JSON escapes, command-line arguments and file names. UTF-8 and every API reject them.
+    ``has_parts`` is a field that may be in it as an object, with the unknown keys of that field.
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+    extra: Mapping[str, Any] = record.extra
+    if not isinstance(extra, JsonObject):
+        extra = JsonObject(extra)
+        object.__setattr__(record, "extra", extra)
+    for key in extra:
+        if key in reserved and not (key == has_parts and isinstance(extra[key], dict)):
+            raise ValueError(f"extra cannot hold the key {key!r}, because it is a field of the record")
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool call; ``arguments`` is the JSON text exactly as the model wrote it."""
+    """One tool call; ``arguments`` is JSON text.
+
+    ``extra`` has the shape of the file: unknown keys beside the name are in its ``function``.
+    """
 
     id: str
     name: str
     arguments: str = "{}"
+    extra: JsonObject = field(default=EMPTY, repr=False)
 
     def __post_init__(self) -> None:
         for attribute in ("id", "name", "arguments"):
@@ -41,12 +50,15 @@ class ToolCall:
             if not isinstance(value, str):
                 raise TypeError(f"{attribute} of a tool call must be text, not {type(value).__name__}")
             object.__setattr__(self, attribute, clean_text(value))
+        if self.extra is not EMPTY:
+            _keep_extra(self, CALL_KEYS - {"type"}, "function")
 
     @classmethod
     def from_mapping(cls, value: Mapping[str, Any]) -> ToolCall:
         """Read the OpenAI format: ``{"id", "function": {"name", "arguments"}}``."""
         function = value["function"]
-        return cls(value["id"], function["name"], function.get("arguments", "{}"))
+        more = {key: each for key, each in value.items() if key not in CALL_KEYS}
+        return cls(value["id"], function["name"], function.get("arguments", "{}"), JsonObject(more) if more else EMPTY)
 
     @property
     def brief(self) -> str:
@@ -108,10 +120,13 @@ class ThinkingBlock:
     after_chars: int = 0
     after_calls: int = 0
     prefix: str = ""
+    extra: JsonObject = field(default=EMPTY, repr=False)
 
     def __post_init__(self) -> None:
         for attribute in ("thinking", "signature", "redacted", "prefix"):
             object.__setattr__(self, attribute, clean_text(getattr(self, attribute)))
+        if self.extra is not EMPTY:
+            _keep_extra(self, THINKING_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +136,8 @@ class LLMMessage:
     ``interrupted`` marks an answer that was cut short, ``is_error`` a tool result that reports a failure, ``skip`` a
     message that is not sent to the model, and ``summary`` one that replaces all earlier messages. ``output_file`` is
     the path of a complete tool result whose content was shortened, relative to the session folder. ``model`` is the
-    model that gave the answer.
+    model that gave the answer. ``extra`` are the keys that aloop does not know; those within ``usage`` are in its
+    ``usage``. They are stored and never sent.
     """
 
     role: Role
@@ -141,6 +157,7 @@ class LLMMessage:
     blocks: tuple[str, ...] = field(default=(), repr=False)
     provider: str | None = None
     stop_reason: str | None = None
+    extra: JsonObject = field(default=EMPTY, repr=False)
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -158,3 +175,15 @@ class LLMMessage:
         object.__setattr__(self, "thinking", tuple(self.thinking))
         object.__setattr__(self, "blocks", tuple(map(clean_text, self.blocks)))
         object.__setattr__(self, "layout", clean_text(self.layout))
+        if self.extra is not EMPTY:
+            _keep_extra(self, MESSAGE_KEYS, "usage")
+
+
+def _fields_of(record: type[LLMMessage | ThinkingBlock | Usage]) -> frozenset[str]:
+    return frozenset(each.name for each in fields(record)) - {"extra"}
+
+
+CALL_KEYS = frozenset({"id", "type", "function", "name", "arguments"})
+USAGE_KEYS = _fields_of(Usage)
+THINKING_KEYS = _fields_of(ThinkingBlock)
+MESSAGE_KEYS = _fields_of(LLMMessage)

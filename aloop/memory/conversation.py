@@ -113,7 +113,9 @@ class Conversation:
         if upto is not None and 0 < upto <= len(session.messages):
             upto = expand_to_tool_calls(session.messages, 0, upto - 1)[1] + 1
         conversation = cls.new()
-        conversation.head = replace(conversation.head, title=session.title, model=session.model, forked_from=session.id)
+        conversation.head = replace(
+            conversation.head, title=session.title, model=session.model, forked_from=session.id, extra=session.extra
+        )
         conversation.system[:] = session.system_messages
         conversation.messages[:] = session.messages[:upto]
         conversation.fork_source = source

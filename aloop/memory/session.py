@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aloop.errors import InvalidPrefix, UsageError
 from aloop.llm.cost.pricing import Cost, PriceList
+from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage, Usage
 
 FILE_NAME = "session.yaml"
@@ -31,6 +32,7 @@ class Session:
 
     Times have a time zone; naive times in the file are local time. ``title`` is that of the header, or the first user
     line. Each of ``warnings`` is a sentence about a problem that did not prevent reading, such as a missing end marker.
+    ``extra`` are the keys of the header that aloop does not know.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Session:
     forked_from: str | None = None
     version: int = 1
     warnings: tuple[str, ...] = ()
+    extra: JsonObject = field(default=EMPTY, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

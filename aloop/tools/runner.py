@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from aloop.errors import ToolError
 from aloop.llm.base import ToolSpec
-from aloop.llm.message_types import ToolCall, clean_text
+from aloop.llm.message_types import ToolCall
 from aloop.suggestions import closest_match
+from aloop.text import clean_text
 from aloop.tools.approval import PermissionGate
 from aloop.tools.base import Tool, ToolResult
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import strategies as st
 
+from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session
 
@@ -67,20 +69,39 @@ def session(*messages: LLMMessage, identity: str = ID, updated_at: datetime = NO
     return Session(identity, NOON, updated_at, system_messages, messages, Path())
 
 
+UNKNOWN = JsonObject(
+    {
+        "note": "Two\nlines\n",
+        "tags": ["a", "b c", "é", "yes"],
+        "x-score": [-1.5, 1e-07, 10**30, True, None, [], {}, [[1], ["2"]]],
+        "deep": {"a b": {"yes": {"": "- x: y"}}, "list": [{"one": 1, "two": [{"three": 3}]}, "four\nfive"]},
+    }
+)
+"""Keys that aloop does not know, with values of every type."""
+
 # Messages that together use every field.
 RICH = (
     user("What is 2 + 2?\n\n\tAnd why? 🎈\n"),
     LLMMessage(
         "assistant",
         "Let me see.\n",
-        tool_calls=(call(), call("call 2", '{"expression":\n"é"}')),
+        tool_calls=(
+            replace(call(), extra=JsonObject({"type": "custom", "function": {"strict": True}, "index": 0})),
+            call("call 2", '{"expression":\n"é"}'),
+        ),
         thinking=(
-            ThinkingBlock("First I think.\nThen I act. ", signature="EqQB/+==", prefix="1234567890123456"),
+            ThinkingBlock(
+                "First I think.\nThen I act. ",
+                signature="EqQB/+==",
+                prefix="1234567890123456",
+                extra=JsonObject({"mood": "calm"}),
+            ),
             ThinkingBlock(redacted="opaque==", after_chars=4, after_calls=1),
             ThinkingBlock(),
         ),
         usage=Usage(12, 34, 5, 0),
         model="claude-test",
+        extra=JsonObject({"usage": {"server_tool_use": {"web_search_requests": 1}}}),
     ),
     result("4"),
     LLMMessage("tool", None, tool_call_id="call 2", name="yes", is_error=True, output_file="outputs/call.txt"),
@@ -95,6 +116,7 @@ RICH = (
     ),
     LLMMessage("user", "A summary: of all\n\n\n", summary=True),
     LLMMessage("assistant", "", skip=True),
+    LLMMessage("user", "And?", extra=UNKNOWN),
 )
 
 # Texts that YAML parsers may misread.
@@ -169,8 +191,15 @@ texts = st.lists(st.one_of(st.sampled_from(_TRICKS), st.text(any_char, max_size=
 
 words = st.one_of(st.sampled_from(("call_1", "a.b/c:d-e", "null", "No", "y", "123", "")), texts)
 
-calls = st.builds(ToolCall, words, words, texts)
-thoughts = st.builds(ThinkingBlock, texts, words, words, st.integers(0, 10**6), st.integers(0, 9), words)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+extras = st.just(EMPTY) | st.dictionaries(words.map("x-{}".format), json_values, max_size=3).map(JsonObject)
+
+calls = st.builds(ToolCall, words, words, texts, extras)
+thoughts = st.builds(ThinkingBlock, texts, words, words, st.integers(0, 10**6), st.integers(0, 9), words, extras)
 usages = st.builds(Usage, *[st.integers(0, 10**9)] * 5)
 
 messages = st.builds(
@@ -192,5 +221,6 @@ messages = st.builds(
     blocks=st.lists(texts, max_size=2).map(tuple),
     provider=st.none() | words,
     stop_reason=st.none() | words,
+    extra=extras,
 )
 """Messages with arbitrary fields."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, Role
 from tests.memory.examples import ID
 
@@ -82,7 +83,7 @@ class _Writer:
         return LLMMessage(self.rng.choice(_ROLES), text)
 
     def flow_item(self) -> str:
-        message = self.message()
+        message = replace(self.message(), extra=JsonObject({"mood": ["x", "y"]}))
         self.messages.append(message)
         content = json.dumps(message.content, ensure_ascii=False)
         if self.chance(0.5):
@@ -93,15 +94,19 @@ class _Writer:
         if self.chance(0.15):
             return f"{' ' * self.column}- {self.flow_item()}{self.aside()}\n"
         message = self.message()
-        self.messages.append(message)
+        extra: dict[str, object] = {}
         gap = self.rng.choice((1, 1, 1, 2, 4))
         inner = self.column + 1 + gap
         pairs = [f"role: {message.role}{self.aside()}\n", self.content(message.content or "", inner)]
         if self.chance(0.3):
             pairs.append(f"x-mood:{self.aside()}\n{' ' * (inner + 2)}- [calm, {{deep: yes}}]\n{' ' * (inner + 2)}- z\n")
+            extra["x-mood"] = [["calm", {"deep": "yes"}], "z"]
         if self.chance(0.2):
             pairs.append(f"x-nothing:{self.aside()}\n")
+            extra["x-nothing"] = None
         self.rng.shuffle(pairs)
+        order = [key for pair in pairs if (key := pair.partition(":")[0]) in extra]
+        self.messages.append(replace(message, extra=JsonObject({key: extra[key] for key in order})))
         margin = " " * inner
         start = f"{' ' * self.column}-" + (f"\n{margin}" if self.chance(0.1) else " " * gap)
         return self.comment(start + margin.join(pairs), self.column)

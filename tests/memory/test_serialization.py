@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import SessionFileError
+from aloop.llm.json_values import EMPTY
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
@@ -76,9 +77,12 @@ def test_missing_keys_have_defaults() -> None:
     assert loaded.created_at == loaded.updated_at == datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def test_unknown_keys_are_ignored() -> None:
+def test_unknown_keys_are_kept_as_extra() -> None:
     extra = "color: green\nnested: {a: [1, {b: c}]}\nmessages:\n  - role: user\n    content: Hi\n    mood:\n      - x\n"
-    assert load(HEAD + extra.encode()).messages == (user("Hi"),)
+    loaded = load(HEAD + extra.encode())
+    assert loaded.extra == {"color": "green", "nested": {"a": [1, {"b": "c"}]}}
+    assert loaded.messages[0].extra == {"mood": ["x"]}
+    assert replace(loaded.messages[0], extra=EMPTY) == user("Hi")
 
 
 @pytest.mark.parametrize(

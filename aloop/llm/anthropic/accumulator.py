@@ -10,7 +10,8 @@ from aloop.errors import StreamBroken
 from aloop.llm.anthropic.wire import to_message
 from aloop.llm.base import ModelNote, Reply, StopReason, TextDelta, ThinkingDelta
 from aloop.llm.layout import Block, sources_of
-from aloop.llm.message_types import Usage, clean_text
+from aloop.llm.message_types import Usage
+from aloop.text import clean_text
 
 Shown = TextDelta | ThinkingDelta | ModelNote
 

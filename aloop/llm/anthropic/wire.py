@@ -15,7 +15,8 @@ from aloop.llm.anthropic.binding import PrefixDigest
 from aloop.llm.base import ToolSpec
 from aloop.llm.call_ids import new_call_id, sendable
 from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
-from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, clean_text
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.text import clean_text
 
 
 @dataclass(frozen=True, slots=True)

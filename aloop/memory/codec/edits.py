@@ -7,11 +7,12 @@ layouts to one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from aloop.llm.json_values import JsonObject, to_json_text
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_text
+from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_pairs, emit_text
 from aloop.memory.codec.nodes import MappingNode, Node, SequenceNode
 from aloop.memory.codec.serialization import ParsedDocument, parse
 from aloop.memory.codec.splice import Edit, emit_node
@@ -84,6 +85,42 @@ class MessageEdits:
             return self._edit(item.values[flag].start, item.values[flag].end, "false")
         return self._edit(self._layout.line_start(key.start), self._layout.end_of(item.values[flag]), "")
 
+    def can_edit(self, number: int) -> bool:
+        """Return False for a message in braces, which can only be replaced as a whole."""
+        return not self._mapping(number).flow
+
+    def set_keys(self, number: int, before: JsonObject, after: JsonObject) -> Iterator[Edit]:
+        """Change the unknown keys of a message from ``before`` to ``after``."""
+        item = self._mapping(number)
+        column = self._layout.column(item.start)
+        added = ""
+        for key, lines in _changed_pairs(before, after, column):
+            present = item.keys.get(key)
+            if present is None:
+                added += lines
+            elif lines or next(iter(item.keys)) != key:
+                # The first key has the dash of the list item before it.
+                is_first = next(iter(item.keys)) == key
+                start = present.start if is_first else self._layout.line_start(present.start)
+                yield self._edit(start, self._layout.end_of(item.values[key]), lines[column if is_first else 0 :])
+            else:
+                yield self._edit(item.values[key].start, item.values[key].end, "null")
+        if added:
+            end = self._end(number)
+            yield self._edit(end, end, added)
+
+    def set_header_keys(self, before: JsonObject, after: JsonObject) -> Iterator[Edit]:
+        """Change the unknown keys of the header from ``before`` to ``after``."""
+        layout = self._layout
+        for key, lines in _changed_pairs(before, after, 0):
+            present = self._root.keys.get(key)
+            lines = layout.indented(lines)
+            if present is not None:
+                yield self._edit(layout.line_start(present.start), layout.end_of(self._root.values[key]), lines)
+            else:
+                end = self._end_of_header()
+                yield self._edit(end, end, lines)
+
     def header(self, key: str, text: str) -> Edit:
         """Set a header field to a text; line breaks become spaces."""
         return self.header_value(key, emit_text(" ".join(text.split()), 2))
@@ -94,9 +131,12 @@ class MessageEdits:
         present = self._root.keys.get(key)
         if present is not None:
             return self._edit(present.start, self._layout.end_of(self._root.values[key]), line)
-        known = [name for name in ("id", "created_at", "updated_at", "title", "model") if name in self._root.values]
-        end = max(self._layout.end_of(self._root.values[name]) for name in known)
+        end = self._end_of_header()
         return self._edit(end, end, self._layout.indented(line))
+
+    def _end_of_header(self) -> int:
+        known = [name for name in ("id", "created_at", "updated_at", "title", "model") if name in self._root.values]
+        return max(self._layout.end_of(self._root.values[name]) for name in known)
 
     def _mapping(self, number: int) -> MappingNode:
         item: Node = self._items[number]
@@ -117,6 +157,16 @@ class MessageEdits:
     def _edit(self, start: int, end: int, lines: str) -> Edit:
         gap = self._layout.gap_before(start) if start == end else ""
         return self._layout.edit(start, end, gap + lines)
+
+
+def _changed_pairs(before: JsonObject, after: JsonObject, column: int) -> Iterator[tuple[str, str]]:
+    """Yield each key whose value differs, and its new lines, empty for a removed key."""
+    old, new = before.frozen(), after.frozen()
+    for key in {**old, **new}:
+        if key not in new:
+            yield key, ""
+        elif key not in old or to_json_text(old[key]) != to_json_text(new[key]):
+            yield key, "".join(emit_pairs(JsonObject.of({key: new[key]}), column))
 
 
 _DEEP = re.compile(r"^[ \t]+(?=#)", re.MULTILINE)

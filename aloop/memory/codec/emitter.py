@@ -12,13 +12,15 @@ two columns to the right of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
-from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, clean_text
+from aloop.llm.json_values import JsonObject, Plain
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session
+from aloop.text import clean_text
 
 # The printable characters of YAML, except those that some readers take for a line break (NEL, LS, PS) or a byte order
 # mark. All others are escaped.
@@ -93,10 +95,48 @@ END_MARKER = "...\n"
 ITEM_COLUMN = 2
 FLAGS = ("is_error", "interrupted", "skip", "summary")
 """The boolean keys of a message, in the order of the file."""
+_THINKING = ("thinking", "signature", "redacted", "after_chars", "after_calls", "prefix")
 _FIGURES = tuple(figure.name for figure in fields(Usage))
 _ALWAYS_SHOWN = ("input_tokens", "output_tokens")
 MAX_DIGITS = 15
 """The greatest length of a whole number; others are written as the nearest one that can be read."""
+
+
+def emit_value(value: Any, column: int) -> str:
+    """Return a frozen JSON value as the value after ``key:`` or a dash.
+
+    ``column`` is that of the key or the dash. Starts with a space or a newline; texts are never plain.
+    """
+    margin = " " * (column + 2)
+    if isinstance(value, Plain):
+        # A plain text of several lines is folded, so only quotes keep its line ends.
+        return f" {value or 'null'}" if value.isprintable() else f" {emit_text(value, column + 2)}"
+    if isinstance(value, str):
+        return f" {emit_text(value, column + 2)}"
+    if isinstance(value, tuple):
+        items = [f"{margin}-{_behind_dash(emit_value(item, column + 2))}" for item in value]
+        return "\n" + "\n".join(items) if items else " []"
+    lines = "".join(emit_pairs(value, column + 2))
+    return f"\n{lines[:-1]}" if lines else " {}"
+
+
+def _behind_dash(text: str) -> str:
+    """Move the first line of a nested collection to the line of the dash."""
+    return " " + text.lstrip("\n ") if text.startswith("\n") else text
+
+
+def emit_pairs(values: JsonObject, column: int) -> Iterator[str]:
+    """Yield the lines of each key, at ``column``, and its value."""
+    margin = " " * column
+    for key, value in values.frozen().items():
+        word = emit_word(key, column + 2)
+        if "\n" in word or len(word) > MAX_KEY:
+            word = f"? {word}\n{margin}"
+        yield f"{margin}{word}:{emit_value(value, column)}\n"
+
+
+MAX_KEY = 1_000
+"""In YAML, a simple key is at most 1,024 characters long and on one line."""
 
 
 def emit_session(session: Session) -> str:
@@ -115,6 +155,7 @@ def emit_session(session: Session) -> str:
         header.append(f"forked_from: {emit_word(session.forked_from, 2)}\n")
     if session.version != 1:
         header.append(f"version: {session.version}\n")
+    header.extend(emit_pairs(session.extra, 0))
     system = emit_section("system_messages", session.system_messages)
     messages = emit_section("messages", session.messages)
     return "".join(header) + _gap(header[-1]) + system + _gap(system) + messages + END_MARKER
@@ -178,18 +219,23 @@ def _message_lines(message: LLMMessage, column: int) -> str:
         lines.append(f"{margin}thinking:\n")
         lines.extend(_thinking(block, inner) for block in message.thinking)
     if message.usage is not None:
-        lines.append(f"{margin}usage: {_usage(message.usage)}\n")
+        lines.append(f"{margin}usage:{_usage(message, column)}\n")
+    if message.extra:
+        lines.extend(emit_pairs(message.extra.with_values(usage=None), column))
     return "".join(lines)
 
 
 def _tool_call(call: ToolCall, column: int) -> str:
     margin = " " * (column + 2)
+    extra = call.extra.frozen()
+    function = "".join(emit_pairs(extra["function"], column + 4)) if "function" in extra else ""
+    more = "".join(emit_pairs(call.extra.with_values(type=None, function=None), column + 2)) if extra else ""
     return (
         f"{' ' * column}- id: {emit_word(call.id, column + 4)}\n"
-        f"{margin}type: function\n"
+        f"{margin}type:{emit_value(extra['type'], column + 2) if 'type' in extra else ' function'}\n"
         f"{margin}function:\n"
         f"{margin}  name: {emit_word(call.name, column + 6)}\n"
-        f"{margin}  arguments: {emit_text(call.arguments, column + 6)}\n"
+        f"{margin}  arguments: {emit_text(call.arguments, column + 6)}\n{function}{more}"
     )
 
 
@@ -205,13 +251,18 @@ def _thinking(block: ThinkingBlock, column: int) -> str:
             lines.append(f"{margin}{key}: {number}\n")
     if block.prefix:
         lines.append(f"{margin}prefix: {emit_word(block.prefix, column + 4)}\n")
+    lines.extend(emit_pairs(block.extra, column + 2))
     return _item("".join(lines), column)
 
 
-def _usage(usage: Usage) -> str:
+def _usage(message: LLMMessage, column: int) -> str:
     """Return the numbers on one line, as the least interesting part of a message."""
-    shown = [f"{key}: {number}" for key, number in _numbers(usage).items() if number or key in _ALWAYS_SHOWN]
-    return "{" + ", ".join(shown) + "}"
+    numbers = _numbers(message.usage or Usage())
+    shown = {key: number for key, number in numbers.items() if number or key in _ALWAYS_SHOWN}
+    unknown = message.extra.frozen().get("usage")
+    if unknown:
+        return emit_value(JsonObject.of({**JsonObject(shown).frozen(), **unknown.frozen()}), column)
+    return " {" + ", ".join(f"{key}: {number}" for key, number in shown.items()) + "}"
 
 
 def _numbers(usage: Usage) -> dict[str, int]:
@@ -230,6 +281,8 @@ def storable_number(value: object) -> int:
 
 def storable(message: LLMMessage) -> LLMMessage:
     """Return the message as it is read back, with the numbers that were written."""
+    if message.usage is None and "usage" in message.extra:
+        message = replace(message, extra=message.extra.with_values(usage=None))
     usage = message.usage and Usage(**_numbers(message.usage))
     thinking = tuple(
         replace(block, after_chars=storable_number(block.after_chars), after_calls=storable_number(block.after_calls))
@@ -244,17 +297,27 @@ def message_record(message: LLMMessage) -> dict[str, Any]:
     """Return a message as JSON data; of the empty keys, only ``content`` is included."""
     record: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
-        record["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
+        record["tool_calls"] = list(map(_call_record, message.tool_calls))
     for name in ("tool_call_id", "name", "model", "output_file", "stop_reason", "layout", "provider", *FLAGS):
         if value := getattr(message, name):
             record[name] = value
     if message.blocks:
         record["blocks"] = [{"json": block} for block in message.blocks]
     if message.thinking:
-        record["thinking"] = [asdict(block) for block in message.thinking]
+        record["thinking"] = [_thinking_record(block) for block in message.thinking]
+    extra = message.extra.as_dict()
     if message.usage:
-        record["usage"] = asdict(message.usage)
-    return record
+        record["usage"] = asdict(message.usage) | extra.get("usage", {})
+    return record | {key: value for key, value in extra.items() if key != "usage"}
+
+
+def _call_record(call: ToolCall) -> dict[str, Any]:
+    extra = call.extra.as_dict()
+    function: dict[str, Any] = {"name": call.name, "arguments": call.arguments} | extra.get("function", {})
+    known: dict[str, Any] = {"id": call.id, "type": "function"}
+    return known | extra | {"function": function}
+
+
+def _thinking_record(block: ThinkingBlock) -> dict[str, Any]:
+    known: dict[str, Any] = {name: getattr(block, name) for name in _THINKING}
+    return known | block.extra.as_dict()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN
+from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, MAX_KEY
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 # All bytes that a canonical file may contain: not the control characters except tab and LF.
@@ -22,21 +22,26 @@ _REJECTED = tuple(
     for pattern in (rb"\xc2[\x80-\x9f]", rb"\xe2\x80[\xa8\xa9]", rb"\xef\xbb\xbf", rb"\xef\xbf[\xbe\xbf]")
 )
 
-_MAX_COLUMN = 16
+_MAX_COLUMN = 64
 _HEAD_COMMENT = re.compile(r"#[^\n]*\n")
 # Each repetition of a group takes memory, and before Python 3.11.5 a possessive group keeps a wrong start after a
 # failed match. Therefore quoted text with escapes is matched in pieces.
-_LINE = re.compile(
-    r"([a-z_]+):(?: (?:"
-    r"(?P<plain>[A-Za-z0-9_]+(?:[./:-][A-Za-z0-9_]+){0,99})"
+_VALUE = (
+    r"(?P<plain>-?[A-Za-z0-9_]+(?:[./:+-][A-Za-z0-9_]+){0,99})"
     r'|"(?P<double>[^"\\\n]*)"'
     r"|'(?P<single>[^'\n]*)'"
     r"|\|(?P<block>2?[-+]?)"
     r"|\{(?P<flow>[a-z_]+: [0-9]+(?:, [a-z_]+: [0-9]+)*)\}"
-    r"|(?P<empty>\[\])"
+    r"|(?P<empty>\[\]|\{\})"
     r"|(?P<quoted>[\"'][^\n]*)"
-    r"))?\n"
 )
+_LINE = re.compile(rf"([a-z_]+):(?: (?:{_VALUE}))?\n")
+# Keys that are not aloop's own, such as those of tool arguments.
+_OTHER_KEY = re.compile(
+    r"([A-Za-z0-9_]+(?:[./:-][A-Za-z0-9_]+){0,99}"
+    rf"|\"[^\"\\\n]{{0,999}}\"|'[^'\n]{{0,999}}'):(?: (?:{_VALUE}))?\n"
+)
+_ITEM = re.compile(rf"(?:{_VALUE})\n")
 _IN_QUOTES = {
     '"': re.compile(r'(?:[^"\\\n]+|\\(?:[^\n]|\n +(?![ \t]))){0,999}'),
     "'": re.compile(r"(?:[^'\n]+|''){0,999}"),
@@ -81,30 +86,54 @@ class _Reader:
             raise _NotCanonical
         return root
 
-    def _mapping(self, column: int) -> MappingNode:
+    def _mapping(self, column: int, first: re.Match[str] | None = None) -> MappingNode:
         """Read a mapping with its first key here and the others at ``column``."""
         text, margin = self._text, " " * column
         mapping = MappingNode()
-        self._pair(mapping, column)
+        self._pair(mapping, column, first)
         while text.startswith(margin, self._position):
             self._position += column
             self._pair(mapping, column)
         return mapping
 
-    def _sequence(self, column: int) -> SequenceNode:
+    def _sequence(self, column: int, *, is_inline: bool = False) -> SequenceNode:
+        """Read a list with its dashes at ``column``; the first may be here."""
         text, dash = self._text, " " * column + "- "
         items: list[Node] = []
+        if is_inline:
+            self._position += 2
+            items.append(self._item(column))
         while text.startswith(dash, self._position):
             self._position += column + 2
-            items.append(self._mapping(column + 2))
+            items.append(self._item(column))
         return SequenceNode(items)
 
-    def _pair(self, mapping: MappingNode, column: int) -> None:
-        match = _LINE.match(self._text, self._position)
-        if match is None or match.group(1) in mapping.values:
+    def _item(self, column: int) -> Node:
+        """Read the item here, behind a dash at ``column``."""
+        text, position = self._text, self._position
+        pair = _LINE.match(text, position) or _OTHER_KEY.match(text, position)
+        if pair:
+            return self._mapping(column + 2, pair)
+        if text.startswith("- ", position) and column < _MAX_COLUMN:
+            return self._sequence(column + 2, is_inline=True)
+        match = _ITEM.match(text, position)
+        if match is None:
             raise _NotCanonical
         self._position = match.end()
-        mapping.values[match.group(1)] = self._value(match, column)
+        return self._value(match, column)
+
+    def _pair(self, mapping: MappingNode, column: int, match: re.Match[str] | None = None) -> None:
+        if match is None:
+            match = _LINE.match(self._text, self._position) or _OTHER_KEY.match(self._text, self._position)
+        if match is None:
+            raise _NotCanonical
+        key = match.group(1)
+        if key[0] in "\"'":
+            key = key[1:-1]
+        if key in mapping.values or len(key) > MAX_KEY:
+            raise _NotCanonical
+        self._position = match.end()
+        mapping.values[key] = self._value(match, column)
 
     def _value(self, match: re.Match[str], column: int) -> Node:
         kind, text = match.lastgroup, match.group(match.lastindex or 0)
@@ -121,7 +150,7 @@ class _Reader:
         if kind == "flow":
             return _flow(text)
         if kind == "empty":
-            return SequenceNode(flow=True)
+            return SequenceNode(flow=True) if text == "[]" else MappingNode(flow=True)
         inner = column + ITEM_COLUMN
         if inner > _MAX_COLUMN:
             raise _NotCanonical

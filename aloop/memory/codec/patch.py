@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
+from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits, as_block
 from aloop.memory.codec.emitter import FLAGS, ITEM_COLUMN, emit_messages, storable
@@ -22,18 +23,19 @@ from aloop.memory.session import Session
 
 def is_revised(before: Session, after: Session, kept: Sequence[LLMMessage]) -> bool:
     """Return True if the header or the ``kept`` messages have changed."""
-    return bool(_headers(before, after)) or tuple(kept) != before.messages
+    return bool(_headers(before, after)) or before.extra != after.extra or tuple(kept) != before.messages
 
 
 def revise(data: bytes, path: Path, before: Session, after: Session, kept: Sequence[LLMMessage]) -> bytearray:
     """Return a text with the header of ``after`` and the messages ``kept``.
 
-    ``data`` is the text of ``before``. Unchanged parts stay identical; setting or clearing a flag changes one line. A
-    list in brackets becomes a block list, and messages below the end marker move above it.
+    ``data`` is the text of ``before``. Unchanged parts stay identical; a flag, or an unknown key, changes its own
+    lines only. A list in brackets becomes a block list, and messages below the end marker move above it.
     """
     parsed = as_block(parse(data, path), path)
     edits = MessageEdits(parsed)
     changes = [edits.header(key, text) for key, text in _headers(before, after).items()]
+    changes += edits.set_header_keys(before.extra, after.extra)
     changes += _changes(edits, before.messages, kept)
     return bytearray(b"".join(splice(parsed.source.text.encode(), changes)))
 
@@ -62,23 +64,25 @@ def _runs(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> Iterator
     """Yield matching half-open ranges of ``before`` and ``after`` that may differ."""
     head, tail = common_ends(before, after)
     names: dict[LLMMessage, int] = {}
-    # Compare without flags, so that a message with another flag is edited instead of replaced.
+    # Compare without flags and unknown keys, so that a message with others is edited instead of replaced.
     old, new = (
-        [names.setdefault(_without_flags(message), len(names)) for message in side[head : len(side) - tail]]
+        [names.setdefault(_without_marks(message), len(names)) for message in side[head : len(side) - tail]]
         for side in (before, after)
     )
     for _, first, end, start, stop in align(old, new):
         yield first + head, end + head, start + head, stop + head
 
 
-def _without_flags(message: LLMMessage) -> LLMMessage:
-    return replace(message, skip=False, summary=False, interrupted=False, is_error=False)
+def _without_marks(message: LLMMessage) -> LLMMessage:
+    usage = message.extra.frozen().get("usage")
+    extra = JsonObject.of({"usage": usage}) if usage is not None else EMPTY
+    return replace(message, skip=False, summary=False, interrupted=False, is_error=False, extra=extra)
 
 
 def _change(edits: MessageEdits, number: int, was: LLMMessage, becomes: LLMMessage) -> Iterator[Edit]:
     if was == becomes:
         return
-    if _without_flags(was) != _without_flags(becomes):
+    if _without_marks(was) != _without_marks(becomes) or not edits.can_edit(number):
         yield edits.replace(number, number, [becomes])
         return
     for flag in FLAGS:
@@ -88,6 +92,8 @@ def _change(edits: MessageEdits, number: int, was: LLMMessage, becomes: LLMMessa
             cleared = edits.clear_flag(number, flag)
             if cleared is not None:
                 yield cleared
+    if was.extra != becomes.extra:
+        yield from edits.set_keys(number, was.extra, becomes.extra)
 
 
 def check_text(data: bytes | bytearray, path: Path, session: Session) -> None:
@@ -97,7 +103,7 @@ def check_text(data: bytes | bytearray, path: Path, session: Session) -> None:
     """
     found = load_session(bytes(data), path)
     messages, system = map(_storable, (session.messages, session.system_messages))
-    if found.messages != messages or found.system_messages != system:
+    if found.messages != messages or found.system_messages != system or found.extra != session.extra:
         raise UnstorableValue(
             f"{path} would not be read back as it was written. Nothing was saved. Please report this as a bug."
         )

@@ -1,4 +1,4 @@
-"""Convert the syntax tree of a session file to records; ignore unknown keys."""
+"""Convert the syntax tree of a session file to records."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from aloop.errors import NewerVersion, SessionFileError
-from aloop.llm.message_types import ROLES, LLMMessage, Role, ThinkingBlock, ToolCall, Usage
+from aloop.llm.json_values import EMPTY, JsonObject, Plain
+from aloop.llm.message_types import (
+    CALL_KEYS,
+    MESSAGE_KEYS,
+    ROLES,
+    THINKING_KEYS,
+    USAGE_KEYS,
+    LLMMessage,
+    Role,
+    ThinkingBlock,
+    ToolCall,
+    Usage,
+)
 from aloop.memory.codec.emitter import MAX_DIGITS
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.session import Session, make_title
@@ -18,6 +30,12 @@ from aloop.memory.session import Session, make_title
 KNOWN_VERSION = 1
 UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 EPOCH = datetime.fromtimestamp(0, UTC)
+
+_HEADER_KEYS = frozenset(
+    {"id", "created_at", "updated_at", "title", "model", "forked_from", "version", "system_messages", "messages"}
+)
+_CALL_KEYS = frozenset({"id", "type", "function"})
+_FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _YES = frozenset({"true", "yes", "on"})
@@ -66,6 +84,7 @@ def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = 
         forked_from=header.text("forked_from"),
         version=header.number("version", 1),
         warnings=tuple(warnings),
+        extra=header.unknown(_HEADER_KEYS),
     )
 
 
@@ -167,6 +186,22 @@ class _Fields:
     def mappings(self, key: str) -> list[_Fields]:
         return [_Fields(_mapping(item, key)) for item in self.items(key)]
 
+    def unknown(self, known: frozenset[str]) -> JsonObject:
+        """Return the values of all keys but the ``known`` ones."""
+        values = self.node.values
+        if values.keys() <= known:
+            return EMPTY
+        return JsonObject.of({key: to_value(node) for key, node in values.items() if key not in known})
+
+
+def to_value(node: Node) -> Any:
+    """Return a node as a frozen JSON value."""
+    if isinstance(node, ScalarNode):
+        return Plain(node.text) if node.plain else node.text
+    if isinstance(node, SequenceNode):
+        return tuple(map(to_value, node.items))
+    return JsonObject.of({key: to_value(each) for key, each in node.values.items()})
+
 
 def _kind(node: Node) -> str:
     return "list" if isinstance(node, SequenceNode) else "mapping" if isinstance(node, MappingNode) else "text"
@@ -204,7 +239,14 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
         blocks=tuple(_read_block(block) for block in fields.mappings("blocks")) if "blocks" in values else (),
         provider=fields.text("provider"),
         stop_reason=fields.text("stop_reason"),
+        extra=_read_extra(fields),
     )
+
+
+def _read_extra(fields: _Fields) -> JsonObject:
+    extra, usage = fields.unknown(MESSAGE_KEYS), fields.node.values.get("usage")
+    inner = _Fields(usage).unknown(USAGE_KEYS) if isinstance(usage, MappingNode) else EMPTY
+    return JsonObject.of({**extra.frozen(), "usage": inner}) if inner else extra
 
 
 def _optional(fields: _Fields, key: str, read: Callable[[_Fields], Usage]) -> Usage | None:
@@ -215,11 +257,18 @@ def _optional(fields: _Fields, key: str, read: Callable[[_Fields], Usage]) -> Us
 
 
 def _read_call(fields: _Fields) -> ToolCall:
-    function = _Fields(_mapping(fields.node.values.get("function") or fields.node, "tool_calls"))
+    nested = fields.node.values.get("function")
+    function = _Fields(_mapping(nested or fields.node, "tool_calls"))
     name, call_id, arguments = function.text("name"), fields.text("id"), function.text("arguments")
     if name is None or call_id is None:
         raise InvalidValue("a tool call needs an id and a function with a name", fields.node.start)
-    return ToolCall(call_id, name, "{}" if arguments is None else arguments)
+    more = fields.unknown(CALL_KEYS if nested is None else _CALL_KEYS).frozen()
+    kind, inner = fields.text("type"), function.unknown(_FUNCTION_KEYS) if nested else EMPTY
+    if kind is not None and kind != "function":
+        more = {"type": kind, **more}
+    if inner:
+        more = {**more, "function": inner}
+    return ToolCall(call_id, name, "{}" if arguments is None else arguments, JsonObject.of({**more}) if more else EMPTY)
 
 
 def _read_block(fields: _Fields) -> str:
@@ -234,6 +283,7 @@ def _read_thinking(fields: _Fields) -> ThinkingBlock:
         after_chars=fields.number("after_chars"),
         after_calls=fields.number("after_calls"),
         prefix=fields.text("prefix") or "",
+        extra=fields.unknown(THINKING_KEYS),
     )
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aloop.memory.codec.emitter import emit_text, emit_word
+from aloop.memory.codec.emitter import MAX_KEY, emit_text, emit_word
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
-# In YAML a simple key is at most 1,024 characters long and on one line.
-_MAX_KEY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ def _pairs(node: MappingNode, column: int) -> list[str]:
     pairs = []
     for key, value in node.values.items():
         word = emit_word(key, column + 2)
-        if "\n" in word or len(word) > _MAX_KEY:
+        if "\n" in word or len(word) > MAX_KEY:
             word = f"? {word}\n{margin}"
         pairs.append(f"{margin}{word}:{emit_node(value, column + 2)}")
     return pairs

@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,15 @@ from pathlib import Path
 from aloop.config import state_dir
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_section, emit_text, emit_time
+from aloop.memory.codec.emitter import (
+    END_MARKER,
+    ITEM_COLUMN,
+    emit_messages,
+    emit_pairs,
+    emit_section,
+    emit_text,
+    emit_time,
+)
 from aloop.memory.codec.nodes import ScalarNode
 from aloop.memory.codec.serialization import interpret, parse
 from aloop.memory.disk.filesystem import FileSystem, is_running, temporary_name, write_all
@@ -150,7 +158,7 @@ def read_journal(data: bytes, path: Path) -> JournalRecord | None:
     expected = _proof(path.name, session.id)
     # Without a key, nothing can be proved, and a turn must not be lost for that.
     is_own = not expected or (isinstance(proof, ScalarNode) and proof.text == expected)
-    return JournalRecord(session, number, is_own)
+    return JournalRecord(replace(session, extra=session.extra.with_values(base=None, proof=None)), number, is_own)
 
 
 _KEY_SIZE = 32
@@ -199,10 +207,11 @@ def _load_key(path: Path) -> bytes | None:
 def _header(session: Session, base: int, proof: str) -> str:
     system = emit_section("system_messages", session.system_messages)
     title = f"title: {emit_text(session.title, 2)}\n" if session.title else ""
+    extra = "".join(emit_pairs(session.extra.with_values(base=None, proof=None), 0))
     return (
         f"{_NOTE}id: {session.id}\ncreated_at: {emit_time(session.created_at)}\n"
         f"updated_at: {emit_time(datetime.now().astimezone())}\n{title}base: {base}\n"
-        f'proof: "{proof}"\n{system}messages:\n'
+        f'proof: "{proof}"\n{extra}{system}messages:\n'
     )
 
 

@@ -13,9 +13,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloop.llm.message_types import LLMMessage, clean_text
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import emit_messages, emit_section, emit_session, emit_text, emit_time, emit_word
 from aloop.memory.codec.serialization import load_session, parse, read_quickly
+from aloop.text import clean_text
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, answer, call, messages, result, session, texts, user
 
 

@@ -147,6 +147,6 @@ def test_invalid_canonical_file_is_rejected_with_its_reason() -> None:
 
 
 def test_deep_nesting_is_not_read() -> None:
-    deep = "".join(f"{' ' * column}a:\n" for column in range(0, 40, 2))
-    assert read_canonical(f"{deep}{' ' * 40}a: b\n...\n".encode()) is None
+    deep = "".join(f"{' ' * column}a:\n" for column in range(0, 70, 2))
+    assert read_canonical(f"{deep}{' ' * 70}a: b\n...\n".encode()) is None
     assert read_canonical(dump_session(session(user("x")))) is not None

@@ -7,10 +7,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloop.llm.message_types import clean_text
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.codec.serialization import parse
 from aloop.memory.codec.splice import Edit, apply_edits, emit_node, splice
+from aloop.text import clean_text
 from tests.memory.examples import NOWHERE, texts
 
 DATA = b"0123456789"
