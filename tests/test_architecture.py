@@ -56,6 +56,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.memory*",),
     ("aloop.export*",),
     ("aloop.agent*",),
+    ("aloop.importers*",),
     ("aloop.cli*", "aloop.formatting"),
     ("aloop",),
     ("commands*",),
@@ -68,13 +69,21 @@ SEPARATE = (("aloop.memory", "aloop.tools"),)  # on the same floor, but may not 
 SINGLE_IMPORTERS = {
     "anthropic": ("aloop.llm.anthropic.*",),
     "genai_prices": ("aloop.llm.cost.pricing",),
-    "yaml": ("aloop.memory.codec.serialization",),
+    "yaml": ("aloop.memory.codec.serialization", "aloop.importers.plain.ouro"),
     "markdown_it": ("aloop.export.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),
     "wcwidth": ("aloop.width",),
     "pygments": ("repl.output.highlight",),
 }
-SILENT = ("aloop.agent*", "aloop.export*", "aloop.llm*", "aloop.local_model*", "aloop.memory*", "aloop.tools*")
+SILENT = (
+    "aloop.agent*",
+    "aloop.export*",
+    "aloop.importers*",
+    "aloop.llm*",
+    "aloop.local_model*",
+    "aloop.memory*",
+    "aloop.tools*",
+)
 CHILDREN = (
     "aloop.local_model.server_worker",
     "aloop.memory.search.prefilter_worker",

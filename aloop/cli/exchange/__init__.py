@@ -1,0 +1,1 @@
+"""``aloop import`` and ``aloop export``: conversations of other tools, in and out."""

@@ -1,0 +1,188 @@
+"""``aloop import``: the list, the import, and its report.
+
+Results go to standard output; the progress bar and notes go to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from aloop.cli.console import json_line, print_line, print_note
+from aloop.cli.exchange.importing import ImportOptions
+from aloop.cli.exchange.progress import ProgressBar
+from aloop.errors import SHORT_ID, UsageError
+from aloop.importers.draft import Imported
+from aloop.importers.formats import FORMATS
+from aloop.importers.places import files_of, notes_folders
+from aloop.importers.run import Scan, Selection, find_files
+from aloop.importers.source import Source
+from aloop.importers.store import ImportStore, Outcome, title_of
+from aloop.suggestions import closest_match
+from aloop.text import quantity
+
+_STOPPED = 130
+_STDIN = "-"
+_KINDS = {"branch": ("branch", "branches"), "subagent": ("run of a sub-agent", "runs of sub-agents")}
+
+
+def run_import(options: ImportOptions) -> int:
+    """Import what ``options`` name, or list what is there; raises AloopError."""
+    if not options.what:
+        return _list_here(options)
+    selection = Selection(options.form, options.session, options.since, options.branches)
+    scan = Scan(selection)
+    if options.what == _STDIN:
+        return _import(options, scan, scan.read_source(Source(None, sys.stdin.buffer.read())), 0)
+    paths = _paths(options, selection)
+    if not paths:
+        print_note(f"{FORMATS[options.what].label} has no sessions {'' if options.all else 'for this folder '}here.")
+        return 0
+    total = sum(path.stat().st_size for path in paths)
+    return _import(options, scan, scan.read(paths), total)
+
+
+def _paths(options: ImportOptions, selection: Selection) -> list[Path]:
+    """Return the files to read; a tool's are limited to this folder."""
+    path = Path(options.what).expanduser()
+    if options.what in FORMATS and not path.exists():
+        here = Path.cwd()
+        if not options.all and notes_folders(options.what):
+            selection.folder = here
+        return files_of(options.what, here, everywhere=options.all)
+    if not path.exists() and (guess := closest_match(options.what, FORMATS)):
+        raise UsageError(f"{options.what} does not exist. Did you mean the tool '{guess}'?")
+    return find_files(path)
+
+
+def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total: int) -> int:
+    store = ImportStore(options.sessions_dir, dry=options.dry_run)
+    done: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    code = 0
+    with ProgressBar("Reading", total, shown=not options.as_json) as bar:
+        scan.on_read = bar.advance
+        try:
+            for imported in found:
+                outcome = store.put(imported)
+                done[outcome.action] += 1
+                lost.update(imported.losses)
+                bar.clear()
+                _report(options, imported, outcome)
+        except KeyboardInterrupt:
+            bar.clear()
+            print_note(
+                "Stopped. All conversations imported so far are complete; run the same command again for the rest."
+            )
+            code = _STOPPED
+    _summarize(options, scan, store, done, lost)
+    return code
+
+
+def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> None:
+    """Print one line for a conversation."""
+    if options.as_json:
+        print_line(json_line(_record(imported, outcome)))
+        return
+    if outcome.action == "unchanged" and not options.dry_run:
+        return
+    action: str = outcome.action
+    if options.dry_run:
+        action = {"imported": "would import", "updated": "would update"}.get(action, action)
+    elif action == "continued":
+        action = "left alone"
+    counts = [quantity(len(imported.messages), "message")]
+    if imported.call_count:
+        counts.append(quantity(imported.call_count, "tool call"))
+    if outcome.action == "updated":
+        counts = [quantity(outcome.added, "new message")]
+    title = title_of(imported)[:60]
+    kind = f" ({_KINDS[imported.kind][0]})" if imported.kind in _KINDS else ""
+    print_line(f"{action}  {outcome.session_id[:SHORT_ID]}  {', '.join(counts)}  {title}{kind}")
+    if options.dry_run and imported.losses:
+        print_line(f"    has no place in a session: {_listed(imported.losses)}")
+    if outcome.action == "continued":
+        print_line("    you changed or continued it in aloop, so nothing was added")
+    elif outcome.reason:
+        print_line(f"    {outcome.reason}")
+
+
+def _record(imported: Imported, outcome: Outcome) -> dict[str, object]:
+    return {
+        "action": outcome.action,
+        "id": outcome.session_id,
+        "from": imported.tool,
+        "foreign_id": imported.foreign_id,
+        "kind": imported.kind,
+        "branch": imported.branch,
+        "title": title_of(imported),
+        "cwd": imported.cwd,
+        "created_at": imported.created_at,
+        "updated_at": imported.updated_at,
+        "messages": len(imported.messages),
+        "tool_calls": imported.call_count,
+        "results": imported.result_count,
+        "added": outcome.added,
+        "lost": dict(imported.losses),
+        "path": imported.path,
+    }
+
+
+def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Counter[str], lost: Counter[str]) -> None:
+    """Print the totals, and what was not taken over, to standard error."""
+    new = {"imported": "would be imported" if options.dry_run else "imported", "in trash": "in the trash"}
+    parts = [f"{count:,} {new.get(action, action)}" for action, count in done.items()]
+    if parts:
+        print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")
+    else:
+        print_note("No conversations were found.")
+    if left := [f"{count:,} {_KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
+        print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
+    if lost and not options.dry_run:
+        print_note(f"Without a place in a session: {_listed(lost)}.")
+    if scan.problems:
+        print_note(f"Not readable: {_listed(scan.problems)}.")
+    if scan.unknown:
+        more = f" and {len(scan.unknown) - 1:,} more" if len(scan.unknown) > 1 else ""
+        print_note(f"Not recognized: {scan.unknown[0]}{more}. --from names the format of a file.")
+    if done["imported"] and not options.dry_run:
+        print_note(f"They are in {store.sessions_dir}; /resume lists them.")
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{what} ({count:,})" for what, count in counts.most_common())
+
+
+def _list_here(options: ImportOptions) -> int:
+    """List the tools that have sessions for this folder."""
+    rows = list(_count_here())
+    for name, count, size in rows:
+        if options.as_json:
+            print_line(json_line({"tool": name, "files": count, "bytes": size}))
+        else:
+            print_line(f"{name:<13} {FORMATS[name].label:<14} {quantity(count, 'file')}, {size / 1e6:,.1f} MB")
+    if not rows:
+        print_note("No other tool has sessions for this folder. `aloop import --help` shows what can be imported.")
+    elif not options.as_json:
+        print_note(f"Run `aloop import {rows[0][0]}` to import them.")
+    return 0
+
+
+def _count_here() -> Iterator[tuple[str, int, int]]:
+    here = Path.cwd()
+    for name in FORMATS:
+        found = files_of(name, here)
+        if notes_folders(name):
+            found = [path for path in found if _may_be_here(path, here)]
+        if found:
+            yield name, len(found), sum(path.stat().st_size for path in found)
+
+
+def _may_be_here(path: Path, here: Path) -> bool:
+    """Return True if the beginning of a file names the folder, as JSON writes it."""
+    if path.suffix == ".db":
+        return True
+    head = Source(path).head
+    return str(here).encode() in head or b'"cwd"' not in head

@@ -1,0 +1,93 @@
+"""The arguments of ``aloop import``."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from aloop.cli.arguments import CommandOptions, Parser, non_empty
+
+_AGO = re.compile(r"(\d{1,5})([hdw])")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+_EPILOG = """\
+WHAT is a file, a folder, the name of a tool, or - for standard input. The name
+of a tool means its sessions for this folder; add --all for those of every
+folder. Formats are recognized by content.
+
+tools:
+  claude-code  codex  pi  opencode  gemini-cli  cline  kimi  mistral-vibe
+  aider  llm  goose  crush
+other formats:
+  chatgpt  claude-ai  openai  anthropic  sharegpt  ouro
+
+A conversation is imported once. Importing it again adds what it has gained;
+a session that you have continued or changed in aloop, or moved to the trash,
+is left alone. The files of other tools are only read.
+
+examples:
+  aloop import                      list the sessions of other tools here
+  aloop import claude-code          import those of Claude Code
+  aloop import codex --all --since 30d
+  aloop import conversations.json   import an export of ChatGPT or Claude.ai
+  aloop import ~/backup --dry-run   say what would be imported"""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions(CommandOptions):
+    """The options of ``aloop import``; ``what`` is empty if nothing was named."""
+
+    what: str = ""
+    form: str = ""
+    session: str = ""
+    all: bool = False
+    since: datetime | None = None
+    branches: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+    sessions_dir: Path | None = None
+
+    def run(self) -> int:
+        # Imported here for start-up time: completion needs the arguments only.
+        from aloop.cli.exchange.import_actions import run_import
+
+        return run_import(self)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Complete the parser of ``aloop import``."""
+    parser.set_defaults(options=ImportOptions)
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("what", nargs="?", type=non_empty, metavar="WHAT", help="a file, a folder, a tool, or -")
+    add("--from", dest="form", type=_format, metavar="FORMAT", help="the format, if it is not recognized")
+    add("--session", type=non_empty, metavar="ID", help="only the conversation with this ID in the other tool")
+    add("--all", action="store_true", help="with a tool: the sessions of every folder")
+    add("--since", type=_since, metavar="TIME", help="only those changed since a date, or 12h, 30d or 8w ago")
+    add("--branches", action="store_true", help="also other branches, and runs of sub-agents, as linked sessions")
+    add("--dry-run", action="store_true", help="write nothing, and say what would be imported")
+    add("--json", dest="as_json", action="store_true", help="print one JSON object per line")
+    parser.add_sessions_dir()
+    parser.add_help_option()
+
+
+def _format(name: str) -> str:
+    # Imported late: the names are needed only for this option.
+    from aloop.importers.formats import FORMATS
+
+    if name not in FORMATS:
+        raise ArgumentTypeError(f"{name!r} is not one of {', '.join(FORMATS)}")
+    return name
+
+
+def _since(text: str) -> datetime:
+    now = datetime.now().astimezone()
+    if found := _AGO.fullmatch(text):
+        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31, or a time such as 30d") from None

@@ -1,0 +1,1 @@
+"""Read conversations of other tools, and write them as aloop sessions."""

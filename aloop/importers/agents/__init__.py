@@ -1,0 +1,1 @@
+"""Conversations of coding agents: one module for each."""

@@ -1,0 +1,312 @@
+"""Claude Code: one file of JSON lines for each session, in ``~/.claude/projects``.
+
+The lines are a tree, but its branches come mostly from parallel tool calls. They are therefore read in the order of the
+file, and results are matched with calls by ID. Only a prompt that the user typed again at the same place is a branch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
+from aloop.importers.draft import Builder, Imported
+from aloop.importers.source import Source
+from aloop.importers.values import items, mapping, moment, objects, text
+
+TOOL = "claude-code"
+_INTERRUPTED = "[Request interrupted"
+_LOCAL = ("<local-command-", "Caveat: The messages below were generated")
+_COMMAND = ("<command-name>", "<command-message>", "<bash-input>", "<bash-stdout>", "<bash-stderr>")
+_SYNTHETIC = "<synthetic>"
+_ENDINGS = frozenset({"max_tokens", "refusal"})
+_PERSISTED = re.compile(r"Full output saved to: (.+?)\s*\n")
+_IGNORED = {
+    "file-history-snapshot": "snapshots of files",
+    "progress": "progress lines",
+    "queue-operation": "queue entries",
+    "attachment": "reminders and hook output",
+}
+_SCREEN = b',"toolUseResult":'
+_PROGRESS = b'"type":"progress"'
+_PLACE = re.compile(rb'\{"parentUuid":(?:null|"([^"\\]*)")')
+_UUID = re.compile(rb',"uuid":"([^"\\]*)"')
+_NEEDED = frozenset({"message", "uuid", "timestamp", "type"})
+_KEPT_KEYS = frozenset(
+    [
+        "type",
+        "uuid",
+        "parentUuid",
+        "timestamp",
+        "message",
+        "isMeta",
+        "isSidechain",
+        "isCompactSummary",
+        "isApiErrorMessage",
+        "agentId",
+    ]
+)
+
+
+@dataclass(slots=True)
+class _Line:
+    """The part of a line that is used; ``parent`` and ``uuid`` place it in the tree."""
+
+    type: str
+    uuid: str
+    parent: str
+    data: dict[str, Any]
+    is_typed: bool = False
+
+    @property
+    def at(self) -> datetime | None:
+        return moment(self.data.get("timestamp"))
+
+
+@dataclass(slots=True)
+class _Transcript:
+    """All lines of a file, without what is only for the screen."""
+
+    lines: list[_Line] = field(default_factory=list)
+    sidechains: list[_Line] = field(default_factory=list)
+    session_id: str = ""
+    agent_id: str = ""
+    cwd: str = ""
+    version: str = ""
+    titles: dict[str, str] = field(default_factory=dict)
+    summaries: list[tuple[str, str]] = field(default_factory=list)
+    losses: Counter[str] = field(default_factory=Counter)
+    queued: set[str] = field(default_factory=set)
+
+
+def read(source: Source) -> Iterator[Imported]:
+    """Yield the session of a file, then its branches and sub-agents."""
+    transcript = _collect(source)
+    folder = source.path.parent if source.path else None
+    if transcript.lines:
+        session_id = _file_id(source.path) or transcript.session_id
+        main, branches = _split_branches(transcript.lines)
+        yield _build(transcript, main, session_id, source.path, folder)
+        for head, lines in branches:
+            imported = _build(transcript, lines, session_id, source.path, folder)
+            imported.kind, imported.branch, imported.parent = "branch", head, session_id
+            yield imported
+    for agent_id, lines in _by_agent(transcript):
+        parent = transcript.session_id
+        imported = _build(transcript, lines, f"{parent}/{agent_id}", source.path, folder)
+        imported.kind, imported.parent = "subagent", parent
+        if not transcript.lines:
+            imported.losses.update(transcript.losses)
+        yield imported
+
+
+def _decode(raw: bytes) -> Any:
+    """Return the object of a line, as far as it is used; most of the bytes are not.
+
+    Quotes within a JSON text are escaped, so the marks are keys. A line that was cut at one is taken only if it is a
+    whole object with all that is needed; in any other case the whole line is decoded.
+    """
+    if _PROGRESS in raw and b'"message":' not in raw:
+        place, uuid = _PLACE.match(raw), _UUID.search(raw)
+        if place and uuid:
+            return {"type": "progress", "uuid": uuid[1].decode(), "parentUuid": (place[1] or b"").decode()}
+    cut = raw.find(_SCREEN)
+    if cut > 0:
+        try:
+            value = json.loads(raw[:cut] + b"}")
+        except ValueError:
+            value = {}
+        if value.keys() >= _NEEDED:
+            return value
+    return json.loads(raw)
+
+
+def _file_id(path: Path | None) -> str:
+    stem = path.stem if path else ""
+    return stem if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", stem) else ""
+
+
+def _collect(source: Source) -> _Transcript:
+    found, seen = _Transcript(), set[str]()
+    for data in source.lines(_decode):
+        kind, uuid = text(data.get("type")), text(data.get("uuid"))
+        found.session_id = found.session_id or text(data.get("sessionId"))
+        found.cwd = text(data.get("cwd")) or found.cwd
+        found.version = text(data.get("version")) or found.version
+        found.agent_id = found.agent_id or text(data.get("agentId"))
+        key = f"{uuid} {kind} {data.get('timestamp')}"
+        if uuid and key in seen and kind != "attachment":
+            found.losses["repeated lines"] += 1
+            continue
+        seen.add(key)
+        line = _Line(kind, uuid, text(data.get("parentUuid") or data.get("logicalParentUuid")), data)
+        _note(found, line)
+    return found
+
+
+def _note(found: _Transcript, line: _Line) -> None:
+    """Take what is used of a line."""
+    data, kind = line.data, line.type
+    if kind in ("custom-title", "ai-title", "agent-name"):
+        title = data.get("customTitle") or data.get("aiTitle") or data.get("title")
+        found.titles[kind] = text(title) or found.titles.get(kind, "")
+        return
+    if kind == "summary":
+        found.summaries.append((text(data.get("leafUuid")), text(data.get("summary"))))
+        return
+    if kind == "attachment" and mapping(data.get("attachment")).get("type") == "queued_command":
+        data = {**data, "message": {"role": "user", "content": mapping(data["attachment"]).get("prompt")}}
+        found.queued.add(texts_of(data["message"]["content"]))
+    elif kind == "queue-operation" and data.get("operation") == "remove" and text(data.get("content")).strip():
+        data = {**data, "message": {"role": "user", "content": data["content"]}}
+    elif kind not in ("user", "assistant"):
+        found.losses[_IGNORED.get(kind, "records that are not messages")] += 1
+        # Its place in the tree is still needed.
+        data = {}
+    line.data = {key: value for key, value in data.items() if key in _KEPT_KEYS}
+    line.is_typed = kind == "user" and _is_typed(data)
+    (found.sidechains if data.get("isSidechain") is True else found.lines).append(line)
+
+
+def _is_typed(data: dict[str, Any]) -> bool:
+    """Return True for a prompt that the user typed."""
+    if data.get("isMeta") or data.get("isCompactSummary"):
+        return False
+    content = mapping(data.get("message")).get("content")
+    if any(part.get("type") == "tool_result" for part in objects(content)):
+        return False
+    words = texts_of(content).lstrip()
+    return bool(words) and not words.startswith((*_LOCAL, *_COMMAND, _INTERRUPTED))
+
+
+def _split_branches(lines: Sequence[_Line]) -> tuple[list[_Line], list[tuple[str, list[_Line]]]]:
+    """Return the lines of the session, and of each branch that the user left."""
+    forks: dict[str, list[int]] = defaultdict(list)
+    for index, line in enumerate(lines):
+        if line.is_typed and line.parent and line.uuid:
+            forks[line.parent].append(index)
+    heads = {
+        lines[index].uuid
+        for places in forks.values()
+        if len({lines[place].data.get("timestamp") for place in places}) > 1
+        for index in places
+    }
+    if not heads:
+        return list(lines), []
+    # The innermost of the heads above each line, in the order of the file: parents come first.
+    branch_of: dict[str, str] = {}
+    above: dict[str, str] = {}
+    owners = []
+    for line in lines:
+        owner = branch_of.get(line.parent, "")
+        if line.uuid in heads:
+            above[line.uuid] = owner
+            owner = line.uuid
+        if line.uuid:
+            branch_of[line.uuid] = owner
+        owners.append(owner if line.uuid else None)
+
+    def chain(owner: str) -> set[str]:
+        found = {""}
+        while owner and owner not in found:
+            found.add(owner)
+            owner = above.get(owner, "")
+        return found
+
+    def lines_of(owner: str) -> list[_Line]:
+        used = chain(owner)
+        return [line for line, each in zip(lines, owners, strict=True) if each is None or each in used]
+
+    last = next((owner for owner in reversed(owners) if owner is not None), "")
+    # A branch that another one continues is part of that one.
+    leaves = heads - {above[head] for head in heads} - {last}
+    used = chain(last)
+    order = [line.uuid for line in lines if line.uuid in leaves and line.uuid not in used]
+    return lines_of(last), [(head, lines_of(head)) for head in order]
+
+
+def _by_agent(found: _Transcript) -> Iterator[tuple[str, list[_Line]]]:
+    """Yield the lines of each sub-agent with its ID."""
+    groups: dict[str, list[_Line]] = {}
+    roots: dict[str, str] = {}
+    for line in found.sidechains:
+        agent = text(line.data.get("agentId"))
+        root = f"agent-{agent}" if agent else roots.get(line.parent) or f"side-{line.uuid}"
+        roots[line.uuid] = root
+        groups.setdefault(root, []).append(line)
+    yield from groups.items()
+
+
+def _build(
+    found: _Transcript, lines: Iterable[_Line], foreign_id: str, path: Path | None, folder: Path | None
+) -> Imported:
+    builder = Builder(TOOL, foreign_id, path)
+    imported = builder.imported
+    imported.cwd, imported.version = found.cwd, found.version
+    lines = list(lines)
+    for line in lines:
+        if line.type == "assistant":
+            _add_answer(builder, line)
+        elif line.data.get("message"):
+            _add_user(builder, line, found, folder)
+    uuids = {line.uuid for line in lines}
+    summary = next((words for leaf, words in reversed(found.summaries) if leaf in uuids), "")
+    imported.title = found.titles.get("custom-title") or found.titles.get("ai-title") or summary
+    if lines and lines[0].data.get("isSidechain") is not True:
+        imported.losses.update(found.losses)
+    return builder.build()
+
+
+def _add_answer(builder: Builder, line: _Line) -> None:
+    message = mapping(line.data.get("message"))
+    model = text(message.get("model"))
+    draft = builder.answer(line.at, text(message.get("id")) or line.uuid, model=model or None, separator="")
+    add_answer_blocks(builder, draft, message.get("content"), line.at)
+    if model == _SYNTHETIC or line.data.get("isApiErrorMessage"):
+        draft.skip, draft.model = True, None
+    draft.usage = usage_of(message.get("usage")) or draft.usage
+    ending = text(message.get("stop_reason"))
+    draft.stop_reason = ending if ending in _ENDINGS else draft.stop_reason
+
+
+def _add_user(builder: Builder, line: _Line, found: _Transcript, folder: Path | None) -> None:
+    data = line.data
+    content = mapping(data.get("message")).get("content")
+    words = texts_of(content)
+    if line.type == "queue-operation" and (words in found.queued or words.startswith("/")):
+        return
+    answer = builder.last_answer
+    if words.startswith(_INTERRUPTED) and answer and not any(map(_is_result, items(content))):
+        answer.interrupted = True
+        return
+    for part in filter(_is_result, items(content)):
+        part["content"] = _with_saved_output(builder, part.get("content"), folder)
+    facts: dict[str, Any] = {"foreign": {"queued": True}} if line.type != "user" else {}
+    facts["summary"] = data.get("isCompactSummary") is True
+    facts["skip"] = words.startswith(_LOCAL)
+    add_user_content(builder, content, line.at, **facts)
+
+
+def _is_result(part: object) -> bool:
+    return mapping(part).get("type") == "tool_result"
+
+
+def _with_saved_output(builder: Builder, content: object, folder: Path | None) -> object:
+    """Return a result with its full text, if a file of the session has that."""
+    words = content_text(builder, content) if isinstance(content, str) else ""
+    if not words.startswith("<persisted-output>") or not (saved := _PERSISTED.search(words)):
+        return content
+    path = Path(saved[1])
+    inside = folder / builder.imported.foreign_id / "tool-results" / path.name if folder else path
+    try:
+        # Only the session's own folder: a line of a transcript must not make aloop read any other file.
+        return inside.read_text("utf-8", "replace") if folder and not inside.is_symlink() else content
+    except OSError:
+        builder.lose("long results whose file is gone")
+        return content

@@ -1,0 +1,212 @@
+"""Codex CLI: one file of JSON lines for each session, in ``~/.codex/sessions``.
+
+Each item is there twice, as the model saw it and as an event for the screen. The former are read; the events tell
+only which of the user's texts were typed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from aloop.importers.blocks import content_text, texts_of
+from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.source import Source
+from aloop.importers.values import arguments_text, joined, json_text, mapping, moment, number, objects, text
+from aloop.llm.message_types import Usage
+
+TOOL = "codex"
+_EXIT_CODE = re.compile(r"\A(?:.*\n)*?.*\bexited with code (-?\d+)\b")
+_CALLS = ("function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call")
+_OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "tool_search_output")
+_INJECTED = ("<environment_context>", "<user_instructions>", "# AGENTS.md instructions", "<turn_aborted>")
+
+
+def read(source: Source) -> Iterator[Imported]:
+    """Yield the session of a file."""
+    reader = _Reader(source)
+    for data in source.lines():
+        reader.add(data)
+    if reader.builder and not reader.builder.is_empty:
+        yield reader.finish()
+
+
+class _Reader:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.builder: Builder | None = None
+        self._answer: Draft | None = None
+        self._model: str | None = None
+        self._typed: set[str] = set()
+        self._users: list[Draft] = []
+        self._turns = 0
+
+    def add(self, data: Mapping[str, Any]) -> None:
+        kind, payload, at = text(data.get("type")), mapping(data.get("payload")), moment(data.get("timestamp"))
+        if kind == "session_meta":
+            self._begin(payload, at)
+            return
+        if not kind and data.get("id") and self.builder is None:
+            # The first layout: bare items behind a line with the ID.
+            self._begin(data, at)
+            return
+        if self.builder is None:
+            self._begin({"id": self._source.path.stem if self._source.path else "unnamed"}, at)
+        if kind in ("message", "reasoning", *_CALLS, *_OUTPUTS):
+            self._item(data, kind, at)
+        elif kind == "response_item":
+            self._item(payload, text(payload.get("type")), at)
+        elif kind == "event_msg":
+            self._event(payload, at)
+        elif kind == "turn_context":
+            self._model = text(payload.get("model")) or self._model
+            self._place(payload)
+        elif kind == "compacted":
+            self._compacted(payload, at)
+        else:
+            self._builder.lose("records about the state of the program")
+
+    def finish(self) -> Imported:
+        builder = self._builder
+        if self._typed:
+            for draft in self._users:
+                # A text without an event was inserted by the program.
+                draft.skip |= draft.text.strip() not in self._typed
+        else:
+            for draft in self._users:
+                draft.skip |= draft.text.lstrip().startswith(_INJECTED)
+        return builder.build()
+
+    @property
+    def _builder(self) -> Builder:
+        return cast("Builder", self.builder)  # the first line has made it
+
+    def _begin(self, meta: Mapping[str, Any], at: datetime | None) -> None:
+        if self.builder is not None:
+            return  # a fork begins with the lines of its parent; the first ones are its own
+        self.builder = Builder(TOOL, text(meta.get("id")), self._source.path)
+        imported = self.builder.imported
+        imported.created_at = moment(meta.get("timestamp")) or at
+        imported.version = text(meta.get("cli_version"))
+        imported.parent = text(meta.get("forked_from_id"))
+        spawned = mapping(mapping(mapping(meta.get("source")).get("subagent")).get("thread_spawn"))
+        if spawned:
+            imported.kind, imported.parent = "subagent", text(spawned.get("parent_thread_id"))
+        self._place(meta)
+        instructions = meta.get("base_instructions") or meta.get("instructions")
+        if words := text(mapping(instructions).get("text")) or text(instructions):
+            self.builder.system(words, at)
+
+    def _place(self, value: Mapping[str, Any]) -> None:
+        self._builder.imported.cwd = self._builder.imported.cwd or text(value.get("cwd"))
+
+    def _item(self, item: Mapping[str, Any], kind: str, at: datetime | None) -> None:
+        builder = self._builder
+        if kind == "message":
+            self._message(item, at)
+        elif kind == "reasoning":
+            answer = self._current(at)
+            thoughts = [
+                text(part.get("text")) for part in (*objects(item.get("summary")), *objects(item.get("content")))
+            ]
+            answer.add_thinking(joined(thoughts))
+            if sealed := text(item.get("encrypted_content")):
+                answer.foreign.setdefault("encrypted_content", []).append(sealed)
+        elif kind in _CALLS:
+            self._call(item, kind, at)
+        elif kind in _OUTPUTS:
+            self._answer = None
+            content, is_error = _output(builder, item.get("output"))
+            builder.result(text(item.get("call_id") or item.get("id")), content, at, is_error=is_error)
+        else:
+            builder.lose("records about the state of the program")
+
+    def _message(self, item: Mapping[str, Any], at: datetime | None) -> None:
+        role, words = text(item.get("role")), content_text(self._builder, item.get("content"))
+        if role == "assistant":
+            self._current(at).add_text(words)
+        elif role in ("developer", "system"):
+            self._answer = None
+            self._builder.system(words, at)
+        elif words:
+            self._answer = None
+            self._users.append(self._builder.user(words, at))
+
+    def _call(self, item: Mapping[str, Any], kind: str, at: datetime | None) -> None:
+        call_id = text(item.get("call_id") or item.get("id")) or self._builder.new_id()
+        if kind == "custom_tool_call":
+            arguments = json.dumps({"input": text(item.get("input"))}, ensure_ascii=False)
+        else:
+            arguments = arguments_text(item.get("arguments") or item.get("action"))
+        self._current(at).add_call(call_id, text(item.get("name")) or kind.removesuffix("_call"), arguments)
+
+    def _current(self, at: datetime | None) -> Draft:
+        """Return the answer that is being written."""
+        if self._answer is None:
+            self._answer = self._builder.answer(at, model=self._model)
+        return self._answer
+
+    def _event(self, payload: Mapping[str, Any], at: datetime | None) -> None:
+        kind = text(payload.get("type"))
+        item = mapping(payload.get("item"))
+        if kind == "user_message":
+            self._typed.add(text(payload.get("message")).strip())
+        elif kind == "item_completed" and item.get("type") == "UserMessage":
+            self._typed.add(texts_of(item.get("content")).strip())
+        elif kind == "token_count":
+            self._count(mapping(mapping(payload.get("info")).get("last_token_usage")))
+        elif kind == "turn_aborted":
+            answer = self._answer or self._builder.answer(at, model=self._model)
+            answer.interrupted = True
+            self._answer = None
+        elif kind == "thread_rolled_back":
+            self._roll_back(number(payload.get("num_turns")))
+
+    def _count(self, tokens: Mapping[str, Any]) -> None:
+        answer = self._builder.last_answer
+        if answer is None or not tokens:
+            return
+        cached = number(tokens.get("cached_input_tokens"))
+        answer.usage = Usage(
+            max(number(tokens.get("input_tokens")) - cached, 0),
+            number(tokens.get("output_tokens")),
+            number(tokens.get("cache_write_input_tokens")),
+            cached,
+        )
+
+    def _compacted(self, payload: Mapping[str, Any], at: datetime | None) -> None:
+        self._answer = None
+        replaced = (
+            content_text(self._builder, each.get("content")) for each in objects(payload.get("replacement_history"))
+        )
+        words = text(payload.get("message")) or joined(replaced)
+        if words:
+            self._builder.user(words, at, summary=True)
+
+    def _roll_back(self, turns: int) -> None:
+        """Mark the last turns as skipped, from their question on."""
+        for draft in reversed(self._builder.drafts):
+            if turns <= 0:
+                return
+            draft.skip = True
+            turns -= draft in self._users
+
+
+def _output(builder: Builder, value: object) -> tuple[str, bool]:
+    """Return the text of a result, and True if its command failed."""
+    if isinstance(value, Mapping):
+        value = value.get("content") if "content" in value else json_text(dict(value))
+    words = content_text(builder, value)
+    if words.startswith("{"):
+        try:
+            wrapped = json.loads(words)
+        except (ValueError, RecursionError):
+            wrapped = None
+        if isinstance(wrapped, dict) and isinstance(wrapped.get("output"), str) and "metadata" in wrapped:
+            return wrapped["output"], bool(mapping(wrapped["metadata"]).get("exit_code"))
+    head, found, _ = words.partition("\nOutput:\n")
+    code = _EXIT_CODE.match(head) if found else None
+    return words, bool(code and code[1] != "0")

@@ -1,0 +1,184 @@
+"""opencode: its database, the files of older versions, or its export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aloop.importers.blocks import data_url
+from aloop.importers.databases.sqlite import SQLITE, loaded, opened, rows
+from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.source import Source
+from aloop.importers.values import arguments_text, items, json_text, mapping, moment, number, objects, text
+from aloop.llm.message_types import Usage
+
+TOOL = "opencode"
+Message = tuple[Mapping[str, Any], list[dict[str, Any]]]
+
+
+def read(source: Source) -> Iterator[Imported]:
+    """Yield the sessions of a source."""
+    if source.head.startswith(SQLITE):
+        yield from _from_database(source)
+        return
+    for value in source.elements():
+        document = mapping(value)
+        info = mapping(document.get("info"))
+        if info:
+            messages = [
+                (mapping(each.get("info")), objects(each.get("parts"))) for each in objects(document.get("messages"))
+            ]
+            yield _build(info, messages, source.path)
+        elif source.path:
+            yield _build(document, _from_files(source, text(document.get("id"))), source.path)
+
+
+def _from_database(source: Source) -> Iterator[Imported]:
+    with opened(source.file) as connection:
+        sessions = list(rows(source, connection, "SELECT * FROM session ORDER BY time_created, id"))
+        for session in sessions:
+            parts: dict[str, list[dict[str, Any]]] = {}
+            for row in rows(source, connection, "SELECT * FROM part WHERE session_id = ? ORDER BY id", session["id"]):
+                parts.setdefault(row["message_id"], []).append({**mapping(loaded(row["data"])), "id": row["id"]})
+            messages: list[Message] = []
+            for row in rows(
+                source, connection, "SELECT * FROM message WHERE session_id = ? ORDER BY id", session["id"]
+            ):
+                info = {**mapping(loaded(row["data"])), "id": row["id"]}
+                info.setdefault("time", {"created": row["time_created"]})
+                messages.append((info, parts.get(row["id"], [])))
+            info = {
+                "id": session["id"],
+                "title": session.get("title"),
+                "directory": session.get("directory"),
+                "version": session.get("version"),
+                "parentID": session.get("parent_id"),
+                "revert": loaded(session.get("revert")),
+                "time": {"created": session.get("time_created"), "updated": session.get("time_updated")},
+            }
+            yield _build(info, messages, source.path)
+
+
+def _from_files(source: Source, session_id: str) -> list[Message]:
+    """Return the messages of a session that has a file for each message and part."""
+    storage = source.file.parents[2]
+    found: list[Message] = []
+    # Some versions name the folder of the messages without the prefix of the ID.
+    names = {session_id, source.file.stem, source.file.stem.removeprefix("ses_"), session_id.removeprefix("ses_")}
+    folders = [storage / "message" / name for name in sorted(names) if name]
+    for path in sorted(path for folder in folders if folder.is_dir() for path in folder.glob("*.json")):
+        info = mapping(_load(source, path))
+        part_folder = storage / "part" / (text(info.get("id")) or path.stem)
+        parts = [mapping(_load(source, each)) for each in sorted(part_folder.glob("*.json"))]
+        found.append((info, [dict(part) for part in parts]))
+    return found
+
+
+def _load(source: Source, path: Path) -> Any:
+    raw = path.read_bytes()
+    source.on_read(len(raw))
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        source.problems["files that are not JSON"] += 1
+        return None
+
+
+def _build(info: Mapping[str, Any], messages: Sequence[Message], path: Path | None) -> Imported:
+    builder = Builder(TOOL, text(info.get("id")), path)
+    imported = builder.imported
+    imported.title, imported.cwd = text(info.get("title")), text(info.get("directory"))
+    imported.version, imported.parent = text(info.get("version")), text(info.get("parentID"))
+    imported.kind = "subagent" if imported.parent else "session"
+    imported.created_at = moment(mapping(info.get("time")).get("created"))
+    imported.updated_at = moment(mapping(info.get("time")).get("updated"))
+    reverted = text(mapping(info.get("revert")).get("messageID"))
+    is_summary_next = is_reverted = False
+    for message, parts in messages:
+        start = len(builder.drafts)
+        is_reverted = is_reverted or bool(reverted and message.get("id") == reverted)
+        if message.get("role") == "assistant":
+            _add_answer(builder, message, parts, is_summary=is_summary_next or message.get("summary") is True)
+            is_summary_next = False
+        else:
+            is_summary_next = _add_user(builder, message, parts)
+        for draft in builder.drafts[start:]:
+            draft.skip = draft.skip or is_reverted
+    return builder.build()
+
+
+def _add_user(builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> bool:
+    """Append a question; return True if it asks for a summary."""
+    at = moment(mapping(message.get("time")).get("created"))
+    shown = Draft("user", at)
+    for part in parts:
+        if part.get("type") == "text" and (part.get("synthetic") is True or part.get("ignored") is True):
+            builder.user(text(part.get("text")), at, skip=True)
+        elif part.get("type") == "text":
+            shown.add_text(text(part.get("text")))
+        elif part.get("type") == "file":
+            shown.add_text(_file(builder, part))
+        elif part.get("type") not in ("compaction", "step-start", "snapshot", "patch"):
+            shown.foreign.setdefault("parts", []).append(dict(part))
+    if shown.text:
+        builder.user(shown.text, at, foreign=shown.foreign)
+    return any(part.get("type") == "compaction" for part in parts)
+
+
+def _file(builder: Builder, part: Mapping[str, Any]) -> str:
+    url = text(part.get("url"))
+    name = text(part.get("filename"))
+    return f"[file: {name}]\n{data_url(builder, url)}" if url.startswith("data:") else f"[file: {name or url}]"
+
+
+def _add_answer(
+    builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, is_summary: bool
+) -> None:
+    at = moment(mapping(message.get("time")).get("created"))
+    draft = builder.answer(at, model=text(message.get("modelID")) or None)
+    draft.summary = is_summary
+    for part in parts:
+        kind = part.get("type")
+        if kind == "text":
+            draft.add_text(text(part.get("text")))
+        elif kind == "reasoning":
+            draft.add_thinking(text(part.get("text")))
+            if sealed := part.get("metadata"):
+                draft.foreign.setdefault("reasoning", []).append(sealed)
+        elif kind == "tool":
+            _add_tool(builder, draft, part)
+        elif kind == "file":
+            draft.add_text(_file(builder, part))
+        elif kind in ("snapshot", "patch"):
+            builder.lose("snapshots of files")
+    tokens = mapping(message.get("tokens"))
+    if tokens:
+        cache = mapping(tokens.get("cache"))
+        written, reading = number(cache.get("write")), number(cache.get("read"))
+        draft.usage = Usage(number(tokens.get("input")), number(tokens.get("output")), written, reading)
+    error = mapping(message.get("error"))
+    draft.interrupted = error.get("name") == "MessageAbortedError"
+    draft.foreign["error"] = dict(error) if error and not draft.interrupted else None
+    draft.foreign["provider"] = message.get("providerID")
+
+
+def _add_tool(builder: Builder, draft: Draft, part: Mapping[str, Any]) -> None:
+    state = mapping(part.get("state"))
+    call_id = text(part.get("callID")) or text(part.get("id")) or builder.new_id()
+    draft.add_call(call_id, text(part.get("tool")), arguments_text(state.get("input", part.get("input"))))
+    status = state.get("status")
+    if status in ("pending", "running") or (not status and "output" not in state):
+        return
+    ended = moment(mapping(state.get("time")).get("end"))
+    failed = status == "error"
+    words = text(state.get("error")) if failed else _output(builder, state)
+    builder.result(call_id, words, ended or draft.at, is_error=failed)
+
+
+def _output(builder: Builder, state: Mapping[str, Any]) -> str:
+    output = state.get("output")
+    words = output if isinstance(output, str) else json_text(output) if output is not None else ""
+    files = [_file(builder, each) for each in objects(items(state.get("attachments")))]
+    return "\n\n".join([words, *files]) if files else words

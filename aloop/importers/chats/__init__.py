@@ -1,0 +1,1 @@
+"""Conversations of chat programs and their exports: one module for each."""

@@ -1,0 +1,1 @@
+"""Tools that keep their conversations in SQLite: one module for each."""

@@ -1,0 +1,69 @@
+"""SQLite files of other programs, which are only read."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from aloop.errors import StorageError
+from aloop.importers.source import Source
+
+SQLITE = b"SQLite format 3\x00"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database for reading, including its write-ahead log.
+
+    Raises StorageError.
+    """
+    try:
+        # Reading in this mode sees the log (-wal) and changes nothing; a folder without write permission needs the
+        # second one, which is safe because then no program can write there.
+        for mode in ("mode=ro", "mode=ro&immutable=1"):
+            connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True, timeout=10)
+            connection.row_factory = sqlite3.Row
+            try:
+                connection.execute("SELECT name FROM sqlite_master").fetchone()
+                break
+            except sqlite3.OperationalError:
+                connection.close()
+                if "immutable" in mode:
+                    raise
+        with closing(connection):
+            yield connection
+    except sqlite3.Error as error:
+        raise StorageError(
+            f"Could not read {path}: {error}. Close the program that uses it, and try again.", path
+        ) from error
+
+
+def table_names(path: Path) -> frozenset[str]:
+    """Return the names of the tables; none if the database cannot be read."""
+    try:
+        with opened(path) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            return frozenset(str(row[0]) for row in rows)
+    except StorageError:
+        return frozenset()
+
+
+def rows(source: Source, connection: sqlite3.Connection, query: str, *values: object) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a query as dicts."""
+    for row in connection.execute(query, values):
+        found = dict(row)
+        source.on_read(sum(len(each) for each in found.values() if isinstance(each, str | bytes)))
+        yield found
+
+
+def loaded(value: object) -> Any:
+    """Return the JSON value in a column, or None."""
+    try:
+        return json.loads(value) if isinstance(value, str | bytes) and value else None
+    except (ValueError, RecursionError):
+        return None

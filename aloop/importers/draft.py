@@ -1,0 +1,268 @@
+"""Collect a foreign conversation, whose answers come in pieces."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import mimetypes
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from aloop.importers.values import json_text
+from aloop.llm.json_values import MAX_DEPTH, JsonObject
+from aloop.llm.layout import default_layout
+from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
+
+Kind = Literal["session", "branch", "subagent"]
+FILES = "files"
+"""The folder of images and other files beside a session."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """One conversation of another tool.
+
+    ``foreign_id`` and ``branch`` identify it among those of ``tool``. ``parent`` is the foreign ID of the conversation
+    from which a branch or a sub-agent started. ``losses`` counts what has no place in a session; ``files`` are stored
+    beside it, by their relative path.
+    """
+
+    tool: str
+    foreign_id: str
+    messages: tuple[LLMMessage, ...]
+    kind: Kind = "session"
+    branch: str = ""
+    parent: str = ""
+    title: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    cwd: str = ""
+    version: str = ""
+    model: str | None = None
+    path: Path | None = None
+    losses: Counter[str] = field(default_factory=Counter)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def call_count(self) -> int:
+        return sum(len(message.tool_calls) for message in self.messages)
+
+    @property
+    def result_count(self) -> int:
+        return sum(message.role == "tool" for message in self.messages)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message while it is read. An answer gets its parts in order, in several steps."""
+
+    role: Role
+    at: datetime | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    skip: bool = False
+    summary: bool = False
+    interrupted: bool = False
+    is_error: bool = False
+    stop_reason: str | None = None
+    call_id: str | None = None
+    name: str | None = None
+    separator: str = "\n\n"
+    foreign: dict[str, Any] = field(default_factory=dict)
+    calls: list[ToolCall] = field(default_factory=list)
+    thoughts: list[ThinkingBlock] = field(default_factory=list)
+    _content: str = ""
+    _layout: list[str] = field(default_factory=list)
+    _seen: set[tuple[str, ...]] = field(default_factory=set)
+
+    @property
+    def text(self) -> str:
+        return self._content
+
+    def add_text(self, piece: str) -> None:
+        """Append a text; one that was added before is dropped."""
+        if not piece or self._is_repeated("text", piece):
+            return
+        last = self._layout[-1] if self._layout else ""
+        previous = self._content[-int(last[5:]) :] if last.startswith("text:") else ""
+        if previous and len(previous) < len(piece) and piece.startswith(previous):
+            # A later version of the same text, which has grown.
+            self._content = self._content[: -len(previous)]
+            self._layout.pop()
+        elif self._content:
+            piece = self.separator + piece
+        self._content += piece
+        self._layout.append(f"text:{len(piece)}")
+
+    def add_call(self, call_id: str, name: str, arguments: str) -> None:
+        """Append a tool call; one that was added before is dropped."""
+        if self._is_repeated("call", call_id, name, arguments):
+            return
+        self.calls.append(ToolCall(call_id, name, arguments))
+        self._layout.append("call")
+
+    def add_thinking(self, thinking: str = "", *, signature: str = "", redacted: str = "") -> None:
+        """Append the model's thinking; one that was added before is dropped."""
+        if not (thinking or redacted or signature) or self._is_repeated("thinking", thinking, signature, redacted):
+            return
+        self.thoughts.append(ThinkingBlock(thinking, signature, redacted, len(self._content), len(self.calls)))
+        self._layout.append("thinking")
+
+    def _is_repeated(self, *piece: str) -> bool:
+        if piece in self._seen:
+            return True
+        self._seen.add(piece)
+        return False
+
+    def message(self) -> LLMMessage:
+        """Return the finished record."""
+        extra: dict[str, Any] = {}
+        if self.at:
+            extra["at"] = self.at.isoformat(timespec="milliseconds")
+        if foreign := _storable({key: value for key, value in self.foreign.items() if value not in (None, "", [], {})}):
+            extra["foreign"] = foreign
+        message = LLMMessage(
+            self.role,
+            self._content or (None if self.calls else ""),
+            tool_calls=tuple(self.calls),
+            tool_call_id=self.call_id,
+            name=self.name,
+            thinking=tuple(self.thoughts),
+            usage=self.usage,
+            model=self.model,
+            interrupted=self.interrupted,
+            is_error=self.is_error,
+            skip=self.skip,
+            summary=self.summary,
+            stop_reason=self.stop_reason,
+            extra=JsonObject(extra),
+        )
+        layout = " ".join(self._layout)
+        return message if layout == default_layout(message) else replace(message, layout=layout)
+
+
+def _storable(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a session can hold; one that is nested too deep, as JSON."""
+    return {str(key): each if _is_storable(each, MAX_DEPTH - 2) else json_text(each) for key, each in value.items()}
+
+
+def _is_storable(value: object, depth: int) -> bool:
+    if isinstance(value, Mapping):
+        return depth > 0 and all(_is_storable(each, depth - 1) for each in value.values())
+    if isinstance(value, list):
+        return depth > 0 and all(_is_storable(each, depth - 1) for each in value)
+    return not isinstance(value, float) or abs(value) < float("inf")
+
+
+class Builder:
+    """Collects the messages of one conversation, in the order of the source.
+
+    A result is placed behind the answer with its call, wherever the source has it.
+    """
+
+    def __init__(self, tool: str, foreign_id: str, path: Path | None = None) -> None:
+        self.imported = Imported(tool, foreign_id, (), path=path)
+        self.drafts: list[Draft] = []
+        self._by_key: dict[str, Draft] = {}
+        self._made_ids = 0
+
+    @property
+    def last_answer(self) -> Draft | None:
+        return next((draft for draft in reversed(self.drafts) if draft.role == "assistant"), None)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.drafts
+
+    def user(self, content: str, at: datetime | None = None, **facts: Any) -> Draft:
+        """Append a user message."""
+        return self._append(Draft("user", at, **facts), content)
+
+    def system(self, content: str, at: datetime | None = None, **facts: Any) -> Draft:
+        """Append a system message of the other tool; it is kept and not sent."""
+        return self._append(Draft("system", at, skip=True, **facts), content)
+
+    def answer(self, at: datetime | None = None, key: str = "", **facts: Any) -> Draft:
+        """Return the answer with this key, or a new one."""
+        known = self._by_key.get(key) if key else None
+        if known is not None:
+            return known
+        draft = self._append(Draft("assistant", at, **facts), "")
+        if key:
+            self._by_key[key] = draft
+        return draft
+
+    def result(self, call_id: str, content: str, at: datetime | None = None, **facts: Any) -> Draft:
+        """Append the result of a call."""
+        return self._append(Draft("tool", at, call_id=call_id or self.new_id(), **facts), content)
+
+    def new_id(self) -> str:
+        """Return an ID for a call that has none; the same one at each import."""
+        self._made_ids += 1
+        return f"call_{self._made_ids}"
+
+    def image(self, media_type: str, data: str) -> str:
+        """Keep an image in base64 and return the mark for its place in the text."""
+        try:
+            raw = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError):
+            self.lose("images that cannot be decoded")
+            return f"[image: {media_type or 'unknown type'}, not readable]"
+        return self.file(media_type, raw)
+
+    def file(self, media_type: str, raw: bytes) -> str:
+        """Keep a file beside the session and return the mark for its place in the text."""
+        ending = mimetypes.guess_extension(media_type.partition(";")[0]) or ".bin"
+        name = f"{FILES}/{hashlib.sha256(raw).hexdigest()[:16]}{ending}"
+        self.imported.files[name] = raw
+        kind = "image" if media_type.startswith("image/") else "file"
+        return f"[{kind}: {name}, {media_type}, {len(raw):,} bytes]"
+
+    def lose(self, what: str, count: int = 1) -> None:
+        """Count something that has no place in a session."""
+        self.imported.losses[what] += count
+
+    def build(self) -> Imported:
+        """Return the conversation, with the results behind their calls."""
+        imported = self.imported
+        imported.messages = tuple(draft.message() for draft in self._ordered() if not _is_blank(draft))
+        times = [draft.at for draft in self.drafts if draft.at]
+        imported.created_at = imported.created_at or min(times, default=None)
+        # Not the time of the source, which also changes with a new title.
+        imported.updated_at = max(times, default=imported.updated_at or imported.created_at)
+        models = [draft.model for draft in self.drafts if draft.model and not draft.skip]
+        imported.model = models[-1] if models else imported.model
+        return imported
+
+    def _ordered(self) -> Iterator[Draft]:
+        homes: dict[str, list[int]] = defaultdict(list)
+        for index, draft in enumerate(self.drafts):
+            for call in draft.calls:
+                homes[call.id].append(index)
+        results: dict[int, list[Draft]] = defaultdict(list)
+        for draft in self.drafts:
+            if draft.role == "tool" and (places := homes.get(draft.call_id or "")):
+                place = places.pop(0) if len(places) > 1 else places[0]
+                calls = (call for call in self.drafts[place].calls if call.id == draft.call_id)
+                draft.name = draft.name or next(calls).name
+                results[place].append(draft)
+        placed = {id(draft) for group in results.values() for draft in group}
+        for index, draft in enumerate(self.drafts):
+            if id(draft) not in placed:
+                yield draft
+                yield from results[index]
+
+    def _append(self, draft: Draft, content: str) -> Draft:
+        draft.add_text(content)
+        self.drafts.append(draft)
+        return draft
+
+
+def _is_blank(draft: Draft) -> bool:
+    """Return True for a message without content, as after a failed request."""
+    return draft.role != "tool" and not (draft.text or draft.calls or draft.thoughts or draft.interrupted)

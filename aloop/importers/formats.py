@@ -1,0 +1,47 @@
+"""The formats that can be imported, by name; a reader is loaded on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+from aloop.importers.draft import Imported
+from aloop.importers.source import Source
+
+Reader = Callable[[Source], Iterator[Imported]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format: its label for users, and the module with its ``read``."""
+
+    label: str
+    module: str
+
+    def reader(self) -> Reader:
+        """Return the function that yields the conversations of a source."""
+        read: Reader = import_module(f"aloop.importers.{self.module}").read
+        return read
+
+
+FORMATS: dict[str, Format] = {
+    "claude-code": Format("Claude Code", "agents.claude_code"),
+    "codex": Format("Codex", "agents.codex"),
+    "pi": Format("pi", "agents.pi"),
+    "opencode": Format("opencode", "agents.opencode"),
+    "gemini-cli": Format("Gemini CLI", "agents.gemini"),
+    "cline": Format("Cline or Roo", "agents.cline"),
+    "kimi": Format("Kimi", "agents.kimi"),
+    "mistral-vibe": Format("Mistral Vibe", "agents.vibe"),
+    "aider": Format("aider", "agents.aider"),
+    "llm": Format("llm", "databases.llm_logs"),
+    "goose": Format("goose", "databases.goose"),
+    "crush": Format("Crush", "databases.crush"),
+    "chatgpt": Format("ChatGPT", "chats.chatgpt"),
+    "claude-ai": Format("Claude.ai", "chats.claude_ai"),
+    "openai": Format("OpenAI messages", "plain.openai"),
+    "anthropic": Format("Anthropic messages", "plain.anthropic"),
+    "sharegpt": Format("ShareGPT", "plain.sharegpt"),
+    "ouro": Format("ouro", "plain.ouro"),
+}

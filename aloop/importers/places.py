@@ -1,0 +1,135 @@
+"""The folders in which each tool keeps its conversations."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.importers.values import mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Files of a tool: those below ``root`` that match a pattern.
+
+    ``here`` are the patterns for the sessions of one folder; None if the files do not tell it by their paths, so that
+    each has to be looked into. ``is_shared`` is True if the tool does not note folders at all.
+    """
+
+    root: Path
+    patterns: tuple[str, ...]
+    here: Callable[[Path], tuple[str, ...]] | None = None
+    is_shared: bool = False
+
+
+def _home(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / default).expanduser()
+
+
+def _data() -> Path:
+    return _home("XDG_DATA_HOME", ".local/share")
+
+
+def _config() -> Path:
+    return _home("XDG_CONFIG_HOME", ".config")
+
+
+def claude_slug(folder: Path) -> str:
+    """Return the name of the folder that Claude Code makes for a project."""
+    return re.sub(r"[^A-Za-z0-9]", "-", str(folder))
+
+
+def _pi_slug(folder: Path) -> str:
+    return f"--{str(folder).strip('/').replace('/', '-')}--"
+
+
+def _gemini_names(folder: Path) -> tuple[str, ...]:
+    names = [hashlib.sha256(str(folder).encode()).hexdigest()]
+    try:
+        known = json.loads((Path.home() / ".gemini/projects.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    slug = mapping(mapping(known).get("projects")).get(str(folder))
+    if isinstance(slug, str) and slug and "/" not in slug:
+        names.append(slug)
+    return tuple(f"{name}/chats/*.json*" for name in names)
+
+
+def _editor_tasks(extension: str) -> Iterator[Place]:
+    bases = [_config() / "Code", _config() / "VSCodium", _config() / "Cursor", Path.home() / ".vscode-server/data"]
+    bases.append(Path.home() / "Library/Application Support/Code")
+    for base in bases:
+        root = base / "User/globalStorage" / extension / "tasks"
+        yield Place(root, ("*/api_conversation_history.json",))
+
+
+def places_of(tool: str, folder: Path) -> list[Place]:
+    """Return the places of a tool; some keep their files in the project ``folder``."""
+    home = Path.home()
+    match tool:
+        case "claude-code":
+            root = _home("CLAUDE_CONFIG_DIR", ".claude") / "projects"
+            return [Place(root, ("**/*.jsonl",), lambda here: (f"{claude_slug(here)}/**/*.jsonl",))]
+        case "codex":
+            root = _home("CODEX_HOME", ".codex")
+            return [Place(root, ("sessions/**/rollout-*.jsonl*", "archived_sessions/**/rollout-*.jsonl*"))]
+        case "pi":
+            return [Place(home / ".pi/agent/sessions", ("*/*.jsonl",), lambda here: (f"{_pi_slug(here)}/*.jsonl",))]
+        case "opencode":
+            root = _data() / "opencode"
+            return [Place(root, ("opencode.db", "storage/session/*/*.json"))]
+        case "gemini-cli":
+            return [Place(home / ".gemini/tmp", ("*/chats/*.json*", "*/checkpoint-*.json"), _gemini_names)]
+        case "cline":
+            new = Place(home / ".cline/data/sessions", ("*/*.messages.json",))
+            return [new, *_editor_tasks("saoudrizwan.claude-dev"), *_editor_tasks("rooveterinaryinc.roo-cline")]
+        case "kimi":
+            return [
+                Place(
+                    home / ".kimi/sessions",
+                    ("*/*/context*.jsonl",),
+                    lambda here: (
+                        f"{hashlib.md5(str(here).encode(), usedforsecurity=False).hexdigest()}/*/context.jsonl",
+                    ),
+                ),
+                Place(home / ".kimi-code/sessions", ("*/*/agents/*/wire.jsonl",)),
+            ]
+        case "mistral-vibe":
+            return [Place(home / ".vibe/logs/session", ("*/messages.jsonl", "session_*.json"))]
+        case "aider":
+            return [Place(folder, (".aider.chat.history.md",), is_shared=True)]
+        case "llm":
+            roots = (
+                _home("LLM_USER_PATH", ".config/io.datasette.llm"),
+                home / "Library/Application Support/io.datasette.llm",
+            )
+            return [Place(root, ("logs.db",), is_shared=True) for root in roots]
+        case "goose":
+            return [Place(_data() / "goose/sessions", ("sessions.db", "*.jsonl"))]
+        case "crush":
+            return [Place(folder / ".crush", ("crush.db",), is_shared=True)]
+    return []
+
+
+def files_of(tool: str, folder: Path, *, everywhere: bool = False) -> list[Path]:
+    """Return the files in which a tool keeps conversations of ``folder``, or of all.
+
+    They may also hold others, unless the paths tell.
+    """
+    found: dict[Path, None] = {}
+    for place in places_of(tool, folder):
+        patterns = place.patterns if everywhere or place.here is None else place.here(folder)
+        for pattern in patterns:
+            if place.root.is_dir():
+                found.update(dict.fromkeys(sorted(path for path in place.root.glob(pattern) if path.is_file())))
+    return list(found)
+
+
+def notes_folders(tool: str) -> bool:
+    """Return True if a tool notes in which folder a conversation took place."""
+    return not any(place.is_shared for place in places_of(tool, Path())) and bool(places_of(tool, Path()))

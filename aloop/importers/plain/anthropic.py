@@ -1,0 +1,50 @@
+"""Messages in the format of Anthropic's API: a request, or a list of its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, usage_of
+from aloop.importers.draft import Builder, Imported
+from aloop.importers.plain.openai import digest_of
+from aloop.importers.source import Source
+from aloop.importers.values import mapping, moment, objects, text
+
+TOOL = "anthropic"
+
+
+def read(source: Source) -> Iterator[Imported]:
+    """Yield each conversation."""
+    for value in source.lines() if source.is_lines else source.elements():
+        if messages := objects(mapping(value).get("messages")):
+            yield build(source.path, messages, mapping(value))
+    if source.loose:
+        yield build(source.path, source.loose, {})
+
+
+def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
+    """Return a conversation; ``around`` is the request with the list."""
+    builder = Builder(TOOL, text(around.get("id")) or digest_of(messages), path)
+    builder.imported.model = text(around.get("model")) or None
+    builder.imported.title = text(around.get("title"))
+    if system := content_text(builder, around.get("system")):
+        builder.system(system).skip = False
+    add_messages(builder, messages, builder.imported.model)
+    return builder.build()
+
+
+def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model: str | None) -> None:
+    """Append messages in Anthropic's format."""
+    for message in messages:
+        at = moment(message.get("ts") or message.get("timestamp"))
+        if message.get("role") == "assistant":
+            own = text(mapping(message.get("modelInfo")).get("id")) or text(message.get("model")) or model
+            draft = builder.answer(at, model=own, separator="")
+            add_answer_blocks(builder, draft, message.get("content"), at)
+            draft.usage = usage_of(message.get("usage"))
+        elif message.get("role") == "system":
+            builder.system(content_text(builder, message.get("content")), at).skip = False
+        else:
+            add_user_content(builder, message.get("content"), at)

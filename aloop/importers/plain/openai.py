@@ -1,0 +1,101 @@
+"""Messages in OpenAI's chat format: a list, a request, or JSON Lines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aloop.importers.blocks import content_text
+from aloop.importers.draft import Builder, Imported
+from aloop.importers.source import Source
+from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
+from aloop.llm.message_types import Usage
+
+TOOL = "openai"
+_LISTS = ("messages", "chosen_messages", "rejected_messages", "chosen", "rejected")
+
+
+def read(source: Source) -> Iterator[Imported]:
+    """Yield each conversation."""
+    for value in source.lines() if source.is_lines else source.elements():
+        for part, messages in _conversations(value):
+            imported = build(source.path, messages, mapping(value))
+            imported.branch = part
+            if messages:
+                yield imported
+    loose = source.loose
+    if loose:
+        yield build(source.path, loose, {})
+
+
+def _conversations(value: object) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for key in _LISTS:
+        found = objects(mapping(value).get(key))
+        if found and "role" in found[0]:
+            yield ("" if key == "messages" else key), found
+
+
+def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
+    """Return a conversation; ``around`` is the object with the list."""
+    builder = Builder(TOOL, text(around.get("id")) or digest_of(messages), path)
+    builder.imported.model = text(around.get("model")) or None
+    builder.imported.title = text(around.get("title"))
+    builder.imported.created_at = moment(around.get("created") or around.get("created_at"))
+    add_messages(builder, messages, builder.imported.model)
+    return builder.build()
+
+
+def digest_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return an ID for a conversation without one, made from its first messages."""
+    first = json.dumps(list(messages[:2]), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(first.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model: str | None) -> None:
+    """Append messages in OpenAI's format."""
+    waiting: deque[str] = deque()
+    for message in messages:
+        role, at = text(message.get("role")), moment(message.get("timestamp") or message.get("created_at"))
+        words = content_text(builder, message.get("content"))
+        if role in ("system", "developer"):
+            builder.system(words, at).skip = False
+        elif role in ("tool", "function"):
+            call_id = text(message.get("tool_call_id")) or (waiting.popleft() if waiting else "")
+            builder.result(call_id, words, at, name=text(message.get("name")) or None)
+        elif role == "assistant":
+            _answer(builder, message, words, at, model, waiting)
+        else:
+            builder.user(words, at, skip=message.get("injected") is True)
+
+
+def _answer(
+    builder: Builder,
+    message: Mapping[str, Any],
+    words: str,
+    at: datetime | None,
+    model: str | None,
+    waiting: deque[str],
+) -> None:
+    draft = builder.answer(at, model=text(message.get("model")) or model)
+    draft.add_thinking(text(message.get("reasoning_content") or message.get("reasoning")))
+    draft.add_text(words or text(message.get("refusal")))
+    calls = objects(message.get("tool_calls"))
+    old = mapping(message.get("function_call"))
+    for call in [*calls, *([{"function": old}] if old else [])]:
+        call_id = text(call.get("id"))
+        if not call_id:
+            call_id = builder.new_id()
+            waiting.append(call_id)
+        function = mapping(call.get("function")) or call
+        arguments = function.get("arguments", function.get("input"))
+        draft.add_call(call_id, text(function.get("name")), arguments_text(arguments))
+    usage = mapping(message.get("usage"))
+    if usage:
+        draft.usage = Usage(number(usage.get("prompt_tokens")), number(usage.get("completion_tokens")))
+    if sealed := message.get("reasoning_signature"):
+        draft.foreign["reasoning_signature"] = sealed

@@ -1,0 +1,59 @@
+"""ouro, and other files with the keys of a session: YAML, with anchors and lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from aloop.importers.draft import Builder, Imported
+from aloop.importers.plain import openai
+from aloop.importers.source import Source
+from aloop.importers.values import mapping, objects, text
+
+TOOL = "ouro"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_VALUES = 2_000_000
+
+
+def read(source: Source) -> Iterator[Imported]:
+    """Yield the session of a file."""
+    whole = source.text()
+    try:
+        # A safe loader: it makes plain values only.
+        document = mapping(json.loads(whole) if whole.lstrip().startswith("{") else yaml.load(whole, _LOADER))  # noqa: S506
+        _require_few_values(document, _MAX_VALUES)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        source.problems["files that are not YAML"] += 1
+        return
+    builder = Builder(TOOL, text(document.get("id")), source.path)
+    imported = builder.imported
+    imported.title, imported.model = text(document.get("title")), text(document.get("model")) or None
+    imported.created_at, imported.updated_at = (_local(document.get(key)) for key in ("created_at", "updated_at"))
+    for message in objects(document.get("system_messages")):
+        builder.system(text(message.get("content"))).skip = False
+    openai.add_messages(builder, objects(document.get("messages")), imported.model)
+    if not builder.is_empty:
+        yield builder.build()
+
+
+def _local(value: object) -> datetime | None:
+    """Return a time; one without a zone is local."""
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found.astimezone()
+
+
+def _require_few_values(value: Any, left: int) -> int:
+    """Raise ValueError if aliases expand a document beyond all measure."""
+    if left <= 0:
+        raise ValueError("too many values")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        left = _require_few_values(each, left - 1)
+    return left

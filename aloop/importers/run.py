@@ -1,0 +1,139 @@
+"""Find the conversations in files and folders, and read them one at a time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from aloop.errors import StorageError, UsageError
+from aloop.importers.detect import COMPANION, recognize
+from aloop.importers.draft import Imported
+from aloop.importers.formats import FORMATS
+from aloop.importers.source import Source
+
+_ENDINGS = frozenset({".json", ".jsonl", ".md", ".db", ".sqlite", ".yaml", ".yml", ".zip", ".zst"})
+_MAX_MEMBER = 4 << 30
+_SKIPPED_FOLDERS = frozenset({"node_modules", ".git", ".venv", "tool-results"})
+
+
+@dataclass(slots=True)
+class Selection:
+    """Which conversations are wanted; the default is all but branches and sub-agents."""
+
+    form: str = ""
+    session: str = ""
+    since: datetime | None = None
+    branches: bool = False
+    folder: Path | None = None
+
+    def admits(self, imported: Imported) -> bool:
+        """Return True if a conversation is wanted."""
+        if self.session and not imported.foreign_id.startswith(self.session):
+            return False
+        if self.since and imported.updated_at and imported.updated_at < self.since:
+            return False
+        return self.folder is None or not imported.cwd or _is_below(imported.cwd, self.folder)
+
+
+@dataclass(slots=True)
+class Scan:
+    """Reads conversations from files.
+
+    ``problems`` counts what could not be read, ``left_out`` the branches and sub-agents that were not asked for,
+    ``unknown`` are files of no known format. ``on_read`` is called with the bytes read.
+    """
+
+    selection: Selection
+    on_read: Callable[[int], None] = lambda _size: None
+    problems: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unknown: list[Path] = field(default_factory=list)
+    files: Counter[str] = field(default_factory=Counter)
+
+    def read(self, paths: Iterable[Path]) -> Iterator[Imported]:
+        """Yield the wanted conversations in ``paths``; raises StorageError, UsageError."""
+        for path in paths:
+            for source in self._sources(path):
+                yield from self.read_source(source)
+
+    def read_source(self, source: Source) -> Iterator[Imported]:
+        """Yield the wanted conversations of one source."""
+        try:
+            form = self.selection.form or recognize(source)
+            if form is None:
+                if source.path:
+                    self.unknown.append(source.path)
+                return
+            if form == COMPANION:
+                return
+            self.files[form] += 1
+            for imported in FORMATS[form].reader()(source):
+                if not imported.messages or not self.selection.admits(imported):
+                    continue
+                if imported.kind == "session" or self.selection.branches or self.selection.session:
+                    yield imported
+                else:
+                    self.left_out[imported.kind] += 1
+        except OSError as error:
+            self.problems[f"files that cannot be read: {source.name}: {error.strerror or error}"] += 1
+        except sqlite3.Error as error:
+            raise StorageError(f"Could not read {source.path}: {error}.", source.path or Path()) from error
+        finally:
+            self.problems.update(source.problems)
+
+    def _sources(self, path: Path) -> Iterator[Source]:
+        if path.suffix == ".zip":
+            yield from self._members(path)
+        elif path.suffix == ".zst":
+            yield from self._decompressed(path)
+        else:
+            yield Source(path, on_read=self.on_read)
+
+    def _members(self, path: Path) -> Iterator[Source]:
+        """Yield the lists of conversations in the archive of an export."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.infolist():
+                    name = member.filename.rpartition("/")[2]
+                    if name.startswith("conversations") and name.endswith(".json") and member.file_size < _MAX_MEMBER:
+                        yield Source(path, archive.read(member), self.on_read)
+        except zipfile.BadZipFile:
+            self.problems[f"archives that cannot be read: {path.name}"] += 1
+
+    def _decompressed(self, path: Path) -> Iterator[Source]:
+        plain = path.with_suffix("")
+        if plain.exists():
+            return  # the same session, not compressed
+        try:
+            # Only there in newer versions of Python.
+            from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            self.problems[f"files that need Python 3.14 to be decompressed: {path.name}"] += 1
+            return
+        yield Source(plain, zstd.decompress(path.read_bytes()), self.on_read)
+
+
+def find_files(path: Path) -> list[Path]:
+    """Return a file, or the files below a folder that may hold conversations.
+
+    Raises UsageError if there is no such path.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UsageError(f"{path} does not exist. Give a file, a folder, or one of the tools: {', '.join(FORMATS)}.")
+    found = []
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS)
+        found += [Path(folder) / name for name in sorted(files) if Path(name).suffix in _ENDINGS]
+    return found
+
+
+def _is_below(cwd: str, folder: Path) -> bool:
+    return cwd == str(folder) or cwd.startswith(f"{str(folder).rstrip('/')}/")

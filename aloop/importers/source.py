@@ -1,0 +1,175 @@
+"""Foreign files, read in pieces, because they can have gigabytes."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aloop.errors import UsageError
+
+HEAD = 262_144
+"""Bytes at the start of a file by which its format is recognized."""
+_CHUNK = 1 << 20
+_SPACE = " \t\r\n"
+_decode = json.JSONDecoder(strict=False).raw_decode
+
+
+class Source:
+    """One file, or standard input in memory.
+
+    ``on_read`` is called with the number of bytes as they are read. ``problems`` counts lines and values that could
+    not be read.
+    """
+
+    def __init__(
+        self, path: Path | None, data: bytes | None = None, on_read: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        self.path = path
+        self.on_read = on_read
+        self.problems: Counter[str] = Counter()
+        self._data = data
+
+    @property
+    def name(self) -> str:
+        return self.path.name if self.path else "standard input"
+
+    @property
+    def file(self) -> Path:
+        """The path, for formats that are more than a stream; raises UsageError if none."""
+        if self.path is None:
+            raise UsageError("This format cannot be read from standard input. Give the path of the file.")
+        return self.path
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes."""
+        with self.open() as stream:
+            return stream.read(HEAD)
+
+    @cached_property
+    def is_lines(self) -> bool:
+        """True if the first line is one JSON object, and more follow or none."""
+        first, newline, _ = self.head.lstrip().partition(b"\n")
+        try:
+            return isinstance(json.loads(first), dict) and bool(newline or len(self.head) < HEAD)
+        except (ValueError, RecursionError):
+            return False
+
+    @cached_property
+    def loose(self) -> list[dict[str, Any]]:
+        """The messages of a file that is only a list of messages, or one per line."""
+        first = next(iter(self.lines() if self.is_lines else self.elements()), None)
+        if not isinstance(first, dict) or "role" not in first:
+            return []
+        values = self.lines() if self.is_lines else self.elements()
+        return [value for value in values if isinstance(value, dict)]
+
+    def open(self) -> BinaryIO:
+        """Open the file; raises OSError."""
+        return BytesIO(self._data) if self._data is not None else self.file.open("rb")
+
+    def lines(self, decode: Callable[[bytes], Any] = json.loads) -> Iterator[dict[str, Any]]:
+        """Yield the object of each line; ``decode`` raises ValueError for a broken one."""
+        with self.open() as stream:
+            for raw in stream:
+                self.on_read(len(raw))
+                try:
+                    value = decode(raw)
+                except (ValueError, RecursionError):
+                    value = None
+                if isinstance(value, dict):
+                    yield value
+                elif not raw.isspace():
+                    self.problems["lines that are not JSON objects"] += 1
+
+    def document(self) -> Any:
+        """Return the whole file as one JSON value; None if it is none."""
+        with self.open() as stream:
+            raw = stream.read()
+        self.on_read(len(raw))
+        try:
+            return json.loads(raw.decode("utf-8-sig", "replace"), strict=False)
+        except (ValueError, RecursionError):
+            self.problems["files that are not JSON"] += 1
+            return None
+
+    def elements(self) -> Iterator[Any]:
+        """Yield the elements of a JSON array one at a time, or any other value."""
+        with self.open() as stream:
+            yield from _Elements(stream, self).read()
+
+    def text(self) -> str:
+        """Return the whole file as text."""
+        with self.open() as stream:
+            raw = stream.read()
+        self.on_read(len(raw))
+        return raw.decode("utf-8-sig", "replace")
+
+
+class _Elements:
+    """Decodes one element at a time from a buffer that grows only as needed."""
+
+    def __init__(self, stream: BinaryIO, source: Source) -> None:
+        self._stream, self._source = stream, source
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._buffer, self._start, self._is_over = "", 0, False
+
+    def read(self) -> Iterator[Any]:
+        first = self._next_character()
+        if first != "[":
+            value = self._value()
+            if value is not None:
+                yield value
+            return
+        self._start += 1
+        while (character := self._next_character()) not in ("", "]"):
+            if character == ",":
+                self._start += 1
+                continue
+            value = self._value()
+            if value is None:
+                return
+            yield value
+
+    def _next_character(self) -> str:
+        while True:
+            while self._start < len(self._buffer) and self._buffer[self._start] in _SPACE:
+                self._start += 1
+            if self._start < len(self._buffer):
+                return self._buffer[self._start]
+            if not self._fill(_CHUNK):
+                return ""
+
+    def _value(self) -> Any:
+        while True:
+            try:
+                value, end = _decode(self._buffer, self._start)
+            except RecursionError:
+                self._source.problems["values that are nested too deep"] += 1
+                return None
+            except ValueError:
+                # Twice as much each time, so that a large element is not decoded over and over.
+                if not self._fill(max(_CHUNK, len(self._buffer) - self._start)):
+                    self._source.problems["values that are cut off or not JSON"] += 1
+                    return None
+                continue
+            if end == len(self._buffer) and self._fill(_CHUNK):
+                continue  # a number may continue in the next chunk
+            self._start = end
+            return value
+
+    def _fill(self, size: int) -> bool:
+        if self._is_over:
+            return False
+        raw = self._stream.read(size)
+        self._source.on_read(len(raw))
+        self._is_over = not raw
+        more = self._decoder.decode(raw, final=not raw)
+        self._buffer, self._start = self._buffer[self._start :] + more, 0
+        return bool(raw)

@@ -1,0 +1,218 @@
+"""Write imported conversations as sessions, each only once.
+
+The ID of a session derives from the tool and the foreign ID. At a later import, a copy that was not changed gets the
+messages that the original has gained; every other copy is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
+from aloop.errors import SessionError, SessionNotFound
+from aloop.importers.draft import FILES, Imported
+from aloop.importers.formats import FORMATS
+from aloop.importers.values import moment
+from aloop.llm.json_values import JsonObject
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.disk.filesystem import explained, write_atomic
+from aloop.memory.disk.locks import OpenLock, write_lock
+from aloop.memory.session import FILE_NAME, MAX_TITLE, Session, make_title
+from aloop.memory.session_folder.outputs import keep_output
+from aloop.memory.sessions_dir.location import resolve_sessions_dir
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
+from aloop.text import clean_text
+
+Action = Literal["imported", "updated", "unchanged", "continued", "in trash", "in use", "unreadable"]
+_NAMESPACE = uuid.UUID("2c4b6f0a-9d0c-5e0b-8a37-6f1d5a1c70aa")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result for one conversation; ``added`` is the number of new messages."""
+
+    action: Action
+    session_id: str
+    added: int = 0
+    reason: str = ""
+
+
+def session_id_of(tool: str, foreign_id: str, branch: str = "") -> str:
+    """Return the ID of the session that an imported conversation has."""
+    return str(uuid.uuid5(_NAMESPACE, ":".join(filter(None, (tool, foreign_id, branch)))))
+
+
+class ImportStore:
+    """Puts conversations into a sessions folder; with ``dry``, only plans to."""
+
+    def __init__(self, sessions_dir: str | Path | None = None, *, dry: bool = False) -> None:
+        self.backend = YamlBackend(resolve_sessions_dir(sessions_dir))
+        self._dry = dry
+        # Read once: a lookup for each conversation would read the folder again after each new session.
+        self._known = {title.id for title in self.backend.list_titles()}
+        self._trashed = {trashed.id for trashed in self.backend.trashed(None)}
+
+    @property
+    def sessions_dir(self) -> Path:
+        return self.backend.sessions_dir
+
+    def put(self, imported: Imported) -> Outcome:
+        """Write a conversation, or the part that is new; raises StorageError."""
+        session_id = session_id_of(imported.tool, imported.foreign_id, imported.branch)
+        if session_id in self._trashed:
+            return Outcome("in trash", session_id)
+        if session_id in self._known:
+            return self._update(session_id, imported)
+        if not self._dry:
+            self._create(session_id, imported)
+            self._known.add(session_id)
+        return Outcome("imported", session_id, len(imported.messages))
+
+    def _create(self, session_id: str, imported: Imported) -> None:
+        session = to_session(session_id, imported)
+        with explained("write the session", self.sessions_dir):
+            folder = self.backend.make_folder(session)
+            with write_lock(self.backend.fs, folder, session_id):
+                self._write_files(folder, imported)
+                messages = tuple(self._kept(folder, message) for message in session.messages)
+                self.backend.create(replace(session, messages=messages), folder)
+
+    def _update(self, session_id: str, imported: Imported) -> Outcome:
+        try:
+            entry = self.backend.locate(session_id)
+            folder = self.backend.sessions_dir / entry.folder
+            stored = self.backend.read(entry)
+        except SessionNotFound:
+            return Outcome("in trash", session_id)
+        except SessionError as error:
+            return Outcome("unreadable", session_id, reason=str(error))
+        fresh = to_session(session_id, imported).messages
+        kept = stored.session.messages
+        if not is_start_of(kept, fresh) or _was_continued(stored.session):
+            return Outcome("continued" if len(kept) > 1 else "unchanged", session_id)
+        added = fresh[len(kept) :]
+        if not added:
+            return Outcome("unchanged", session_id)
+        if self._dry:
+            return Outcome("updated", session_id, len(added))
+        with explained("write the session", folder):
+            try:
+                held = OpenLock(self.backend.fs, folder, session_id, sign=False)
+            except SessionError:
+                return Outcome("in use", session_id)
+            try:
+                with write_lock(self.backend.fs, folder, session_id):
+                    self._write_files(folder, imported)
+                    new = tuple(self._kept(folder, message) for message in added)
+                    moment_of_end = imported.updated_at or stored.session.updated_at
+                    session = replace(stored.session, messages=(*kept, *new), updated_at=moment_of_end.astimezone())
+                    stored.save(session, new)
+                    stored.sync()
+            finally:
+                held.release()
+        return Outcome("updated", session_id, len(added))
+
+    def _write_files(self, folder: Path, imported: Imported) -> None:
+        if not imported.files:
+            return
+        fs = self.backend.fs
+        with contextlib.suppress(FileExistsError):
+            fs.mkdir(folder / FILES)
+        for name, data in imported.files.items():
+            if not fs.exists(folder / name):
+                write_atomic(fs, folder / name, [data])
+
+    def _kept(self, folder: Path, message: LLMMessage) -> LLMMessage:
+        """Return the message; a long result is shortened, and stored in full in a file."""
+        text = message.content or ""
+        if message.role != "tool" or len(text) <= MAX_RESULT_BYTES // 4 or len(text.encode()) <= MAX_RESULT_BYTES:
+            return message
+        kept = keep_output(self.backend.fs, folder, message.name or "tool", text)
+        short = shorten(text, f"the complete output is in {kept.path}")
+        return replace(message, content=short, output_file=kept.relative)
+
+
+def to_session(session_id: str, imported: Imported) -> Session:
+    """Return the session, with a message about its origin and no files yet."""
+    created = (imported.created_at or imported.updated_at or datetime.now().astimezone()).astimezone()
+    updated = max(created, (imported.updated_at or created).astimezone())
+    origin = {
+        "from": imported.tool,
+        "id": imported.foreign_id,
+        "branch": imported.branch or None,
+        "kind": imported.kind if imported.kind != "session" else None,
+        "version": imported.version or None,
+        "cwd": imported.cwd or None,
+        "path": str(imported.path) if imported.path else None,
+        "lost": dict(imported.losses) or None,
+    }
+    parent = session_id_of(imported.tool, imported.parent) if imported.parent else None
+    return Session(
+        id=session_id,
+        created_at=created,
+        updated_at=updated,
+        system_messages=(),
+        messages=(LLMMessage("system", describe_origin(imported)), *imported.messages),
+        path=Path(FILE_NAME),
+        title=title_of(imported),
+        model=imported.model,
+        forked_from=parent,
+        extra=JsonObject({"imported": {key: value for key, value in origin.items() if value is not None}}),
+    )
+
+
+def title_of(imported: Imported) -> str:
+    """Return the title, or the first line that the user typed."""
+    title = " ".join(clean_text(imported.title).split())[:MAX_TITLE]
+    sent = tuple(message for message in imported.messages if not message.skip)
+    return title or make_title(sent)
+
+
+def describe_origin(imported: Imported) -> str:
+    """Return the message for the model about the origin of the conversation."""
+    label = FORMATS[imported.tool].label
+    place = f", where it took place in {imported.cwd}" if imported.cwd else ""
+    kind = {"session": "conversation", "branch": "branch of a conversation", "subagent": "run of a sub-agent"}
+    return (
+        f"This {kind[imported.kind]} was imported from {label}{place}. Its tool calls are a record: "
+        "tools with other names than yours are not available here, and files may have changed since."
+    )
+
+
+def is_start_of(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> bool:
+    """Return True if the messages of a session are the first ones of an import."""
+    return len(kept) <= len(fresh) and all(map(_is_same, kept, fresh))
+
+
+def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
+    if (kept.role, kept.tool_call_id, kept.is_error) != (fresh.role, fresh.tool_call_id, fresh.is_error):
+        return False
+    if kept.role == "system":
+        return True  # the wording about the origin may change with the version
+    if kept.output_file:
+        return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
+    calls = ([(call.id, call.name, _plain(call.arguments)) for call in each.tool_calls] for each in (kept, fresh))
+    return (kept.content or "") == (fresh.content or "") and next(calls) == next(calls)
+
+
+def _plain(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def _was_continued(session: Session) -> bool:
+    """Return True if aloop saved the session after the import.
+
+    An import leaves the time of the last message as that of the session; a save writes the present time.
+    """
+    times = [found for message in session.messages if (found := moment(message.extra.get("at")))]
+    return bool(times) and session.updated_at.timestamp() > max(times).timestamp() + 1

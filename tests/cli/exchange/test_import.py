@@ -1,0 +1,140 @@
+"""``aloop import``."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aloop.cli.parser import parse_arguments
+from aloop.errors import UsageError
+from aloop.importers.draft import Imported
+from aloop.importers.places import claude_slug
+from aloop.importers.run import Scan
+from tests.importers.reading import AT, write_json, write_lines
+
+
+def run(*arguments: str) -> int:
+    options = parse_arguments(["import", *arguments])
+    code: int = options.run()  # type: ignore[union-attr] # only the prompt has no run
+    return code
+
+
+def claude_session(folder: Path, home: Path, name: str = "11111111-2222-4333-8444-555555555555") -> Path:
+    """Write a session of Claude Code that took place in ``folder``."""
+    user = {"type": "user", "uuid": "u1", "parentUuid": None, "sessionId": name, "cwd": str(folder), "timestamp": AT}
+    path = home / ".claude" / "projects" / claude_slug(folder) / f"{name}.jsonl"
+    return write_lines(path, {**user, "message": {"role": "user", "content": f"Asked in {folder.name}"}})
+
+
+def chat(path: Path, count: int = 1) -> Path:
+    values: list[dict[str, Any]] = [{"messages": [{"role": "user", "content": f"Question {n}"}]} for n in range(count)]
+    return write_json(path, values)
+
+
+def test_tool_name_imports_the_sessions_of_this_folder(
+    private_home: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claude_session(Path.cwd(), private_home)
+    claude_session(private_home / "other", private_home, "21111111-2222-4333-8444-555555555555")
+    assert run("claude-code", "--sessions-dir", str(sessions_dir)) == 0
+    out, err = capsys.readouterr()
+    assert out.split()[2:] == ["1", "message", "Asked", "in", "work"]
+    assert "other" not in out
+    assert "1 conversation: 1 imported." in err
+    assert run("claude-code", "--all", "--sessions-dir", str(sessions_dir)) == 0
+    assert "Asked in other" in capsys.readouterr().out
+
+
+def test_without_a_name_the_tools_with_sessions_here_are_listed(
+    private_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run() == 0
+    assert "No other tool has sessions for this folder." in capsys.readouterr().err
+    claude_session(Path.cwd(), private_home)
+    assert run() == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("claude-code")
+    assert "aloop import claude-code" in err
+    assert not Path(".aloop").exists()
+
+
+def test_dry_run_names_what_has_no_place_and_writes_nothing(
+    tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turns = {"conversations": [{"from": "human", "value": "Hi"}], "tools": "[]"}
+    path = write_json(tmp_path / "s.json", [turns])
+    assert run(str(path), "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
+    out = capsys.readouterr().out
+    assert "would import" in out
+    assert "has no place in a session: descriptions of tools (1)" in out
+    assert not sessions_dir.exists()
+
+
+def test_json_has_a_record_for_each_conversation(
+    tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(str(chat(tmp_path / "c.json", 2)), "--json", "--sessions-dir", str(sessions_dir)) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["action"], first["from"], first["messages"], first["title"]) == (
+        "imported",
+        "openai",
+        1,
+        "Question 0",
+    )
+    assert first["id"] != second["id"]
+
+
+def test_standard_input_is_read(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.dumps([{"role": "user", "content": "From a pipe"}]).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert run("-", "--sessions-dir", str(sessions_dir)) == 0
+    assert "From a pipe" in capsys.readouterr().out
+
+
+def test_session_and_since_select(tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ("--sessions-dir", str(sessions_dir))
+    path = claude_session(tmp_path, tmp_path)
+    assert run(str(path), "--since", "2026-02-01", *folder) == 0
+    assert "No conversations were found." in capsys.readouterr().err
+    assert run(str(path), "--session", "2222", *folder) == 0
+    assert "No conversations were found." in capsys.readouterr().err
+    assert run(str(path), "--session", "1111", "--since", "2026-01-01", *folder) == 0
+    assert "1 imported" in capsys.readouterr().err
+
+
+def test_unknown_files_are_named(tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_json(tmp_path / "package.json", {"name": "x"})
+    assert run(str(tmp_path), "--sessions-dir", str(sessions_dir)) == 0
+    assert f"Not recognized: {tmp_path / 'package.json'}" in capsys.readouterr().err
+
+
+def test_unknown_names_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Did you mean the tool 'codex'"):
+        run("codx")
+    with pytest.raises(UsageError, match="'nonsense' is not one of"):
+        run("x", "--from", "nonsense")
+    with pytest.raises(UsageError, match="is not a date such as"):
+        run("codex", "--since", "soon")
+
+
+def test_ctrl_c_keeps_what_was_imported(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = Scan.read
+
+    def interrupted(scan: Scan, paths: list[Path]) -> Iterator[Imported]:
+        yield next(read(scan, paths))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Scan, "read", interrupted)
+    assert run(str(chat(tmp_path / "c.json", 3)), "--sessions-dir", str(sessions_dir)) == 130
+    assert "run the same command again" in capsys.readouterr().err
+    assert len(list(sessions_dir.glob("2*"))) == 1

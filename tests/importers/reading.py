@@ -1,0 +1,50 @@
+"""Read conversations from made files, for the tests of all formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aloop.importers.detect import recognize
+from aloop.importers.draft import Imported
+from aloop.importers.run import Scan, Selection
+from aloop.importers.source import Source
+from aloop.llm.message_types import LLMMessage
+
+AT = "2026-01-22T17:51:04.982Z"
+
+
+def write_lines(path: Path, *values: object) -> Path:
+    """Write a file with one JSON value in each line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(value) + "\n" for value in values), "utf-8")
+    return path
+
+
+def write_json(path: Path, value: object) -> Path:
+    """Write a file with one JSON value."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1), "utf-8")
+    return path
+
+
+def read_all(path: Path, form: str) -> list[Imported]:
+    """Return all conversations of a file whose format must be recognized as ``form``."""
+    assert recognize(Source(path)) == form
+    return list(Scan(Selection(branches=True)).read([path]))
+
+
+def read_one(path: Path, form: str) -> Imported:
+    """Return the only conversation of a file."""
+    [imported] = read_all(path, form)
+    return imported
+
+
+def outline(imported: Imported) -> list[Any]:
+    """Return role and text of each message, with the names of calls."""
+    return [_entry(message) for message in imported.messages]
+
+
+def _entry(message: LLMMessage) -> tuple[str, ...]:
+    return (message.role, message.content or "", *(call.name for call in message.tool_calls))

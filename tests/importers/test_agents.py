@@ -1,0 +1,223 @@
+"""Sessions of the other coding agents: one made file for each."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from tests.importers.reading import AT, outline, read_all, read_one, write_json, write_lines
+
+PIXEL = base64.b64encode(b"\x89PNG pixel").decode()
+
+
+def test_pi_tree_has_the_path_to_its_last_entry_and_a_branch(tmp_path: Path) -> None:
+    def entry(own: str, parent: str | None, role: str, content: object, **values: Any) -> dict[str, Any]:
+        message = {"role": role, "content": content, **values}
+        return {"type": "message", "id": own, "parentId": parent, "timestamp": AT, "message": message}
+
+    call = {"type": "toolCall", "id": "c1", "name": "bash", "arguments": {"command": "ls"}}
+    path = write_lines(
+        tmp_path / "s.jsonl",
+        {"type": "session", "version": 3, "id": "s1", "timestamp": AT, "cwd": "/work"},
+        entry("1", None, "user", [{"type": "text", "text": "List"}]),
+        entry("2", "1", "assistant", [{"type": "text", "text": "Old"}], stopReason="aborted"),
+        entry("3", "1", "assistant", [call], usage={"input": 2, "output": 3}, model="m", provider="openai"),
+        entry("4", "3", "toolResult", [{"type": "text", "text": "a b"}], toolCallId="c1", toolName="bash"),
+    )
+    main, branch = read_all(path, "pi")
+    assert outline(main) == [("user", "List"), ("assistant", "", "bash"), ("tool", "a b")]
+    assert branch.messages[-1].interrupted
+    assert branch.parent == "s1"
+
+
+def test_pi_compaction_is_before_the_messages_that_it_keeps(tmp_path: Path) -> None:
+    def user(words: str) -> dict[str, Any]:
+        return {"type": "message", "timestamp": AT, "message": {"role": "user", "content": words}}
+
+    path = write_lines(
+        tmp_path / "s.jsonl",
+        {"type": "session", "id": "s1", "timestamp": AT, "cwd": "/work"},
+        user("One"),
+        user("Two"),
+        {"type": "compaction", "timestamp": AT, "summary": "So far.", "firstKeptEntryIndex": 2},
+        user("Three"),
+    )
+    imported = read_one(path, "pi")
+    assert [message.content for message in imported.messages] == ["One", "So far.", "Two", "Three"]
+
+
+def test_opencode_export_pairs_tools_and_skips_inserted_text(tmp_path: Path) -> None:
+    state = {"status": "completed", "input": {"command": "ls"}, "output": "a b", "time": {"end": 1795905879910}}
+    tokens = {"input": 5, "output": 2, "cache": {"read": 3, "write": 1}}
+    path = write_json(
+        tmp_path / "export.json",
+        {
+            "info": {"id": "ses_1", "title": "List", "directory": "/work", "revert": {"messageID": "msg_3"}},
+            "messages": [
+                {
+                    "info": {"id": "msg_1", "role": "user", "time": {"created": 1795905872189}},
+                    "parts": [
+                        {"type": "text", "text": "List"},
+                        {"type": "text", "text": "<reminder>", "synthetic": True},
+                        {
+                            "type": "file",
+                            "filename": "p.png",
+                            "mime": "image/png",
+                            "url": f"data:image/png;base64,{PIXEL}",
+                        },
+                    ],
+                },
+                {
+                    "info": {"id": "msg_2", "role": "assistant", "modelID": "m", "tokens": tokens},
+                    "parts": [
+                        {"type": "reasoning", "text": "Hm."},
+                        {"type": "tool", "callID": "c1", "tool": "bash", "state": state},
+                        {"type": "tool", "callID": "c2", "tool": "bash", "state": {"status": "running"}},
+                    ],
+                },
+                {"info": {"id": "msg_3", "role": "user"}, "parts": [{"type": "text", "text": "Gone"}]},
+            ],
+        },
+    )
+    imported = read_one(path, "opencode")
+    reminder, question, answer, result, gone = imported.messages
+    assert (reminder.skip, gone.skip) == (True, True)
+    assert (question.content or "").startswith("List")
+    assert [call.id for call in answer.tool_calls] == ["c1", "c2"]
+    assert answer.thinking[0].thinking == "Hm."
+    assert (result.content, result.tool_call_id) == ("a b", "c1")
+    assert list(imported.files.values()) == [b"\x89PNG pixel"]
+
+
+def test_gemini_lines_replace_rewind_and_tell_results_once(tmp_path: Path) -> None:
+    response = {"functionResponse": {"id": "c1", "name": "shell", "response": {"output": "a b"}}}
+    call = {"id": "c1", "name": "shell", "args": {"command": "ls"}, "status": "success", "result": [response]}
+    answer = {"id": "2", "timestamp": AT, "type": "gemini", "content": "I look.", "model": "g"}
+    path = write_lines(
+        tmp_path / "session.jsonl",
+        {"sessionId": "s1", "projectHash": "h", "startTime": AT},
+        {"$set": {"messages": [{"id": "0", "type": "user", "content": [{"text": "<session_context>"}]}]}},
+        {"id": "1", "timestamp": AT, "type": "user", "content": [{"text": "List"}]},
+        answer,
+        {**answer, "toolCalls": [call], "tokens": {"input": 40, "cached": 7, "output": 8, "thoughts": 2}},
+        {"id": "3", "type": "user", "content": [response]},
+        {"id": "4", "type": "user", "content": "Wrong"},
+        {"$rewindTo": "4"},
+        {"id": "5", "type": "gemini", "content": "Done."},
+    )
+    imported = read_one(path, "gemini-cli")
+    assert outline(imported) == [
+        ("user", "<session_context>"),
+        ("user", "List"),
+        ("assistant", "I look.", "shell"),
+        ("tool", "a b"),
+        ("assistant", "Done."),
+    ]
+    usage = imported.messages[2].usage
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens) == (33, 10, 7)
+
+
+def test_gemini_checkpoint_pairs_calls_without_ids_by_name(tmp_path: Path) -> None:
+    calls: list[dict[str, Any]] = [{"functionCall": {"name": name, "args": {}}} for name in ("a", "b")]
+    results = [{"functionResponse": {"name": name, "response": {"output": name}}} for name in ("b", "a")]
+    path = write_json(
+        tmp_path / "checkpoint-x.json",
+        [
+            {"role": "user", "parts": [{"text": "Both"}]},
+            {"role": "model", "parts": calls},
+            {"role": "user", "parts": results},
+        ],
+    )
+    imported = read_one(path, "gemini-cli")
+    names = {call.id: call.name for call in imported.messages[1].tool_calls}
+    assert [(names[each.tool_call_id or ""], each.content) for each in imported.messages[2:]] == [
+        ("b", "b"),
+        ("a", "a"),
+    ]
+
+
+def test_kimi_loop_events_make_answers_and_results(tmp_path: Path) -> None:
+    def event(**values: Any) -> dict[str, Any]:
+        return {"type": "context.append_loop_event", "event": values, "time": 1784950605097}
+
+    message = {"role": "user", "content": [{"type": "text", "text": "List"}], "origin": {"kind": "user"}}
+    path = write_lines(
+        tmp_path / "wd" / "session_1" / "agents" / "main" / "wire.jsonl",
+        {"type": "metadata", "protocol_version": "1.4", "created_at": 1784950509920},
+        {"type": "config.update", "modelAlias": "k2", "systemPrompt": "You are Kimi.", "time": 1784950509920},
+        {"type": "turn.prompt", "input": [{"type": "text", "text": "List"}], "time": 1784950605093},
+        {"type": "context.append_message", "message": message, "time": 1784950605094},
+        event(type="step.begin", uuid="s1"),
+        event(type="content.part", stepUuid="s1", part={"type": "think", "think": "Hm."}),
+        event(type="tool.call", stepUuid="s1", toolCallId="c1", name="Bash", args={"command": "ls"}),
+        event(type="tool.result", toolCallId="c1", result={"output": "no", "isError": True}),
+        event(type="step.end", uuid="s1", usage={"inputOther": 9, "output": 4, "inputCacheRead": 5}),
+    )
+    write_json(tmp_path / "wd" / "session_1" / "state.json", {"title": "Listing", "workDir": "/work", "agents": {}})
+    imported = read_one(path, "kimi")
+    assert outline(imported) == [
+        ("system", "You are Kimi."),
+        ("user", "List"),
+        ("assistant", "", "Bash"),
+        ("tool", "no"),
+    ]
+    assert imported.messages[3].is_error
+    assert (imported.title, imported.cwd, imported.foreign_id, imported.model) == (
+        "Listing",
+        "/work",
+        "session_1",
+        "k2",
+    )
+
+
+def test_vibe_arguments_are_read_as_text_or_object(tmp_path: Path) -> None:
+    calls = [
+        {"id": f"c{n}", "function": {"name": "read", "arguments": arguments}}
+        for n, arguments in enumerate(({"p": 1}, '{"p": 2}'))
+    ]
+    path = write_lines(
+        tmp_path / "session_x" / "messages.jsonl",
+        {"role": "user", "content": "Context", "injected": True},
+        {"role": "user", "content": "Read"},
+        {"role": "assistant", "content": None, "tool_calls": calls, "reasoning_content": "Hm."},
+        {"role": "tool", "content": "text", "tool_call_id": "c0"},
+    )
+    write_json(path.with_name("meta.json"), {"session_id": "v1", "title": "Reading", "model": "mm", "environment": {}})
+    imported = read_one(path, "mistral-vibe")
+    assert [call.arguments for call in imported.messages[2].tool_calls] == ['{"p": 1}', '{"p": 2}']
+    assert imported.messages[0].skip
+    assert imported.title == "Reading"
+
+
+def test_cline_hides_condensed_messages_while_their_marker_lives(tmp_path: Path) -> None:
+    path = write_json(
+        tmp_path / "1780000000000" / "api_conversation_history.json",
+        [
+            {"role": "user", "content": "Old", "ts": 1780000000001, "condenseParent": "k1"},
+            {"role": "user", "content": "Summary", "ts": 1780000000002, "condenseId": "k1", "isSummary": True},
+            {"role": "assistant", "content": [{"type": "text", "text": "Yes"}], "ts": 1780000000003},
+        ],
+    )
+    old, summary, _answer = read_one(path, "cline").messages
+    assert (old.skip, summary.summary) == (True, True)
+
+
+def test_aider_file_has_a_session_for_each_start(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "\n# aider chat started at 2024-05-01 10:00:00\n\n> Aider v0.30\n> Model: gpt-4o\n\n"
+        "#### rename it\n#### please\n\nHere is **the** change.\n\n## Heading\n\n> Applied edit\n"
+        "\n# aider chat started at 2024-05-02 10:00:00\n\n#### again\n\nDone.\n"
+    )
+    first, second = read_all(path, "aider")
+    assert [(each.role, each.content, each.skip) for each in first.messages] == [
+        ("user", "Aider v0.30\nModel: gpt-4o", True),
+        ("user", "rename it\nplease", False),
+        ("assistant", "Here is **the** change.\n\n## Heading", False),
+        ("user", "Applied edit", True),
+    ]
+    assert first.model == "gpt-4o"
+    assert len(second.messages) == 2
+    assert first.foreign_id != second.foreign_id

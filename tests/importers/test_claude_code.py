@@ -1,0 +1,212 @@
+"""Sessions of Claude Code."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from aloop.importers.run import Scan, Selection
+from tests.importers.reading import outline, read_all, read_one, write_lines
+
+FORM = "claude-code"
+SESSION = "11111111-2222-4333-8444-555555555555"
+
+
+class Lines:
+    """Makes lines with rising times."""
+
+    def __init__(self) -> None:
+        self._seconds = count(10)
+
+    def line(self, kind: str, uuid: str, parent: str | None, **values: Any) -> dict[str, Any]:
+        at = f"2026-01-22T17:51:{next(self._seconds)}.000Z"
+        around = {"parentUuid": parent, "sessionId": SESSION, "version": "2.1.7", "cwd": "/work/project"}
+        return {**around, "type": kind, "uuid": uuid, "timestamp": at, **values}
+
+    def user(self, uuid: str, parent: str | None, content: object, **values: Any) -> dict[str, Any]:
+        return self.line("user", uuid, parent, message={"role": "user", "content": content}, **values)
+
+    def answer(self, uuid: str, parent: str, message_id: str, *blocks: dict[str, Any]) -> dict[str, Any]:
+        usage = {"input_tokens": 3, "output_tokens": 5, "cache_read_input_tokens": 7}
+        message = {"id": message_id, "role": "assistant", "model": "claude-x", "content": list(blocks), "usage": usage}
+        return self.line("assistant", uuid, parent, message=message)
+
+
+def call(number: int) -> dict[str, Any]:
+    return {"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {"command": f"echo {number}"}}
+
+
+def result(number: int, **values: Any) -> list[dict[str, Any]]:
+    return [{"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": f"out {number}", **values}]
+
+
+def said(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def test_pieces_of_an_answer_are_merged_and_parallel_results_follow_it(tmp_path: Path) -> None:
+    make = Lines()
+    path = write_lines(
+        tmp_path / f"{SESSION}.jsonl",
+        {"type": "file-history-snapshot", "messageId": "a", "snapshot": {}},
+        make.user("u1", None, "Run both"),
+        make.answer("a1", "u1", "m1", {"type": "thinking", "thinking": "Both.", "signature": "sig"}),
+        make.answer("a2", "a1", "m1", said("I run them.")),
+        make.answer("a3", "a2", "m1", call(1)),
+        make.user("r1", "a3", result(1), toolUseResult={"stdout": "out 1"}),
+        make.answer("a4", "a2", "m1", call(2)),
+        make.user("r2", "a4", result(2, is_error=True)),
+        make.answer("a5", "r1", "m2", said("Done.")),
+    )
+    imported = read_one(path, FORM)
+    assert outline(imported) == [
+        ("user", "Run both"),
+        ("assistant", "I run them.", "Bash", "Bash"),
+        ("tool", "out 1"),
+        ("tool", "out 2"),
+        ("assistant", "Done."),
+    ]
+    answer, first, second = imported.messages[1:4]
+    assert [call.arguments for call in answer.tool_calls] == ['{"command": "echo 1"}', '{"command": "echo 2"}']
+    assert answer.thinking[0].signature == "sig"
+    assert answer.usage is not None
+    assert answer.usage.cache_read_tokens == 7
+    assert (first.name, first.is_error, second.is_error) == ("Bash", False, True)
+    assert (imported.foreign_id, imported.cwd, imported.model) == (SESSION, "/work/project", "claude-x")
+    assert imported.losses == {"snapshots of files": 1}
+
+
+def test_repeated_and_growing_blocks_are_taken_once(tmp_path: Path) -> None:
+    make = Lines()
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        make.user("u1", None, "Hi"),
+        make.answer("a1", "u1", "m1", said("Hel")),
+        make.answer("a2", "a1", "m1", said("Hello")),
+        make.answer("a3", "a2", "m1", said("Hello"), call(1)),
+        make.answer("a4", "a3", "m1", call(1)),
+    )
+    assert outline(read_one(path, FORM)) == [("user", "Hi"), ("assistant", "Hello", "Bash")]
+
+
+def test_prompt_typed_again_at_the_same_place_makes_a_branch(tmp_path: Path) -> None:
+    make = Lines()
+    path = write_lines(
+        tmp_path / f"{SESSION}.jsonl",
+        make.user("u1", None, "One"),
+        make.answer("a1", "u1", "m1", said("First.")),
+        make.user("u2", "a1", "Old"),
+        make.answer("a2", "u2", "m2", said("Old answer.")),
+        make.user("u3", "a1", "New"),
+        make.answer("a3", "u3", "m3", said("New answer.")),
+    )
+    main, branch = read_all(path, FORM)
+    assert [entry[1] for entry in outline(main)] == ["One", "First.", "New", "New answer."]
+    assert [entry[1] for entry in outline(branch)] == ["One", "First.", "Old", "Old answer."]
+    assert (branch.kind, branch.branch, branch.parent) == ("branch", "u2", SESSION)
+
+
+def test_results_and_command_lines_at_one_place_are_no_branches(tmp_path: Path) -> None:
+    make = Lines()
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        make.user("u1", None, "One"),
+        make.answer("a1", "u1", "m1", call(1), call(2)),
+        make.user("r1", "a1", result(1)),
+        make.user("r2", "a1", result(2)),
+        make.user("c1", "r2", "<command-name>/model</command-name>"),
+        make.user("u2", "r2", "Next"),
+    )
+    assert len(read_all(path, FORM)) == 1
+
+
+def test_inserted_caveats_are_skipped_and_give_no_title(tmp_path: Path) -> None:
+    make = Lines()
+    caveat = "<local-command-caveat>Caveat: The messages below were generated by the user"
+    path = write_lines(
+        tmp_path / "a.jsonl", make.user("u1", None, caveat, isMeta=True), make.user("u2", "u1", "A real question")
+    )
+    imported = read_one(path, FORM)
+    assert [message.skip for message in imported.messages] == [True, False]
+
+
+def test_interruption_marks_the_answer_before_and_a_compaction_is_a_summary(tmp_path: Path) -> None:
+    make = Lines()
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        make.user("u1", None, "One"),
+        make.answer("a1", "u1", "m1", said("Begun")),
+        make.user("u2", "a1", [said("[Request interrupted by user]")]),
+        make.line("system", "s1", None, subtype="compact_boundary", logicalParentUuid="u2"),
+        make.user("u3", "s1", "This session is being continued", isCompactSummary=True),
+    )
+    question, answer, summary = read_one(path, FORM).messages
+    assert (question.content, answer.interrupted, summary.summary) == ("One", True, True)
+
+
+def test_prompt_queued_during_work_is_taken_once(tmp_path: Path) -> None:
+    make = Lines()
+    queued = {"type": "queued_command", "prompt": "And this"}
+    remove = {"type": "queue-operation", "operation": "remove", "content": "And this", "sessionId": SESSION}
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        make.user("u1", None, "One"),
+        remove,
+        make.line("attachment", "q1", "u1", attachment=queued),
+        make.line("attachment", "q2", "q1", attachment={"type": "hook_success"}),
+    )
+    imported = read_one(path, FORM)
+    assert [entry[1] for entry in outline(imported)] == ["One", "And this"]
+    assert imported.losses == {"reminders and hook output": 1}
+
+
+def test_sub_agent_is_a_session_of_its_own(tmp_path: Path) -> None:
+    make = Lines()
+    path = write_lines(
+        tmp_path / SESSION / "subagents" / "agent-abc.jsonl",
+        make.user("u1", None, "Search", isSidechain=True, agentId="abc"),
+        {**make.answer("a1", "u1", "m1", said("Found.")), "isSidechain": True, "agentId": "abc"},
+    )
+    imported = read_one(path, FORM)
+    assert (imported.kind, imported.parent, imported.foreign_id) == ("subagent", SESSION, f"{SESSION}/agent-abc")
+    assert list(Scan(Selection()).read([path])) == []
+
+
+def test_long_result_is_read_from_the_folder_of_the_session_only(tmp_path: Path) -> None:
+    saved = tmp_path / SESSION / "tool-results" / "x.txt"
+    saved.parent.mkdir(parents=True)
+    saved.write_text("the whole output")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("private")
+    make = Lines()
+    mark = "<persisted-output>\nOutput too large. Full output saved to: {}\n\nPreview"
+    path = write_lines(
+        tmp_path / f"{SESSION}.jsonl",
+        make.user("u1", None, "One"),
+        make.answer("a1", "u1", "m1", call(1), call(2)),
+        make.user("r1", "a1", result(1, content=mark.format(saved))),
+        make.user("r2", "a1", result(2, content=mark.format(secret))),
+    )
+    results = [message.content or "" for message in read_one(path, FORM).messages if message.role == "tool"]
+    assert results[0] == "the whole output"
+    assert "private" not in results[1]
+    assert "Preview" in results[1]
+
+
+def test_broken_and_torn_lines_are_counted(tmp_path: Path) -> None:
+    make = Lines()
+    path = write_lines(tmp_path / "a.jsonl", make.user("u1", None, "One"), make.user("u2", "u1", "Two"))
+    path.write_bytes(path.read_bytes() + b'not json\n{"type": "user", "mess')
+    scan = Scan(Selection())
+    [imported] = scan.read([path])
+    assert len(imported.messages) == 2
+    assert scan.problems == {"lines that are not JSON objects": 2}
+
+
+def test_line_with_a_text_that_looks_like_a_key_is_read_whole(tmp_path: Path) -> None:
+    make = Lines()
+    words = 'A "quoted" text,"toolUseResult":{"type":"progress"} in the middle'
+    path = write_lines(tmp_path / "a.jsonl", make.user("u1", None, words))
+    path.write_text(path.read_text().replace(": ", ":").replace(", ", ","))
+    assert "in the middle" in (read_one(path, FORM).messages[0].content or "")

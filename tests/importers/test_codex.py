@@ -1,0 +1,120 @@
+"""Sessions of Codex."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.importers.reading import AT, outline, read_one, write_lines
+
+FORM = "codex"
+
+
+def line(kind: str, **payload: Any) -> dict[str, Any]:
+    return {"timestamp": AT, "type": kind, "payload": payload}
+
+
+def item(kind: str, **payload: Any) -> dict[str, Any]:
+    return line("response_item", type=kind, **payload)
+
+
+def event(kind: str, **payload: Any) -> dict[str, Any]:
+    return line("event_msg", type=kind, **payload)
+
+
+def words(role: str, text: str) -> dict[str, Any]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    return item("message", role=role, content=[{"type": kind, "text": text}])
+
+
+META = line("session_meta", id="0199-a", cwd="/work/project", cli_version="0.40.0", instructions="Be careful.")
+
+
+def test_items_up_to_the_next_result_are_one_answer(tmp_path: Path) -> None:
+    tokens = {"input_tokens": 100, "cached_input_tokens": 60, "output_tokens": 9}
+    wrapped = json.dumps({"output": "boom\n", "metadata": {"exit_code": 2}})
+    path = write_lines(
+        tmp_path / "rollout.jsonl",
+        META,
+        line("turn_context", model="gpt-x"),
+        words("user", "<environment_context>linux</environment_context>"),
+        words("user", "List the files"),
+        event("user_message", message="List the files"),
+        event("agent_reasoning", text="Looking"),
+        item("reasoning", summary=[{"type": "summary_text", "text": "Looking"}], encrypted_content="gAAA"),
+        words("assistant", "I look."),
+        item("function_call", name="shell", arguments='{"command": ["ls"]}', call_id="call_1"),
+        event("token_count", info={"last_token_usage": tokens}),
+        item("function_call_output", call_id="call_1", output=wrapped),
+        words("assistant", "It failed."),
+    )
+    imported = read_one(path, FORM)
+    assert outline(imported) == [
+        ("system", "Be careful."),
+        ("user", "<environment_context>linux</environment_context>"),
+        ("user", "List the files"),
+        ("assistant", "I look.", "shell"),
+        ("tool", "boom\n"),
+        ("assistant", "It failed."),
+    ]
+    system, injected, typed, answer, result, _last = imported.messages
+    assert (system.skip, injected.skip, typed.skip) == (True, True, False)
+    assert (answer.thinking[0].thinking, answer.thinking[0].signature) == ("Looking", "")
+    assert answer.extra["foreign"]["encrypted_content"] == ["gAAA"]
+    assert answer.usage is not None
+    assert (answer.usage.input_tokens, answer.usage.cache_read_tokens) == (40, 60)
+    assert (answer.model, result.is_error, result.name) == ("gpt-x", True, "shell")
+
+
+def test_free_text_call_newer_exit_code_and_abort(tmp_path: Path) -> None:
+    output = "Wall time: 0.1 seconds\nProcess exited with code 1\nOutput:\nno such file\n"
+    path = write_lines(
+        tmp_path / "rollout.jsonl",
+        META,
+        words("user", "Patch it"),
+        item("custom_tool_call", name="apply_patch", input="*** Begin Patch", call_id="c1"),
+        item("custom_tool_call_output", call_id="c1", output=output),
+        words("assistant", "Trying"),
+        event("turn_aborted", reason="interrupted"),
+    )
+    _system, _question, call, result, last = read_one(path, FORM).messages
+    assert json.loads(call.tool_calls[0].arguments) == {"input": "*** Begin Patch"}
+    assert result.is_error
+    assert "no such file" in (result.content or "")
+    assert last.interrupted
+
+
+def test_rolled_back_turns_are_skipped_and_a_compaction_is_a_summary(tmp_path: Path) -> None:
+    path = write_lines(
+        tmp_path / "rollout.jsonl",
+        META,
+        words("user", "One"),
+        words("assistant", "First"),
+        words("user", "Two"),
+        words("assistant", "Second"),
+        event("thread_rolled_back", num_turns=1),
+        line("compacted", message="So far: one."),
+        words("user", "Three"),
+    )
+    found = [(message.content, message.skip, message.summary) for message in read_one(path, FORM).messages[1:]]
+    assert found == [
+        ("One", False, False),
+        ("First", False, False),
+        ("Two", True, False),
+        ("Second", True, False),
+        ("So far: one.", False, True),
+        ("Three", False, False),
+    ]
+
+
+def test_fork_keeps_its_own_id_and_a_sub_agent_names_its_parent(tmp_path: Path) -> None:
+    source = {"subagent": {"thread_spawn": {"parent_thread_id": "0199-p"}}}
+    path = write_lines(
+        tmp_path / "rollout.jsonl",
+        line("session_meta", id="0199-b", cwd="/w", source=source),
+        META,
+        words("user", "Search"),
+    )
+    imported = read_one(path, FORM)
+    assert (imported.foreign_id, imported.kind, imported.parent) == ("0199-b", "subagent", "0199-p")

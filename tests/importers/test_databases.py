@@ -1,0 +1,150 @@
+"""Tools that keep their conversations in SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from tests.importers.reading import outline, read_all, read_one
+
+
+def database(path: Path, script: str, *rows: tuple[str, tuple[object, ...]]) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    connection.executescript(script)
+    for statement, values in rows:
+        connection.execute(statement, values)
+    connection.commit()
+    return connection
+
+
+def test_opencode_database_is_read_with_its_log_while_the_program_runs(tmp_path: Path) -> None:
+    path = tmp_path / "opencode.db"
+    state = {"status": "error", "input": {}, "error": "denied"}
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.executescript(
+        "CREATE TABLE session (id, parent_id, title, directory, version, revert, time_created, time_updated);"
+        "CREATE TABLE message (id, session_id, time_created, data);"
+        "CREATE TABLE part (id, message_id, session_id, data);"
+    )
+    connection.execute(
+        "INSERT INTO session VALUES ('ses_1', NULL, 'T', '/work', '1', NULL, 1795905871465, 1795905881103)"
+    )
+    connection.execute("INSERT INTO message VALUES ('msg_1', 'ses_1', 1, ?)", (json.dumps({"role": "user"}),))
+    connection.execute("INSERT INTO message VALUES ('msg_2', 'ses_1', 2, ?)", (json.dumps({"role": "assistant"}),))
+    connection.execute(
+        "INSERT INTO part VALUES ('p1', 'msg_1', 'ses_1', ?)", (json.dumps({"type": "text", "text": "Go"}),)
+    )
+    part = {"type": "tool", "callID": "c1", "tool": "bash", "state": state}
+    connection.execute("INSERT INTO part VALUES ('p2', 'msg_2', 'ses_1', ?)", (json.dumps(part),))
+    connection.commit()
+    before = path.read_bytes()
+    imported = read_one(path, "opencode")
+    assert outline(imported) == [("user", "Go"), ("assistant", "", "bash"), ("tool", "denied")]
+    assert imported.messages[2].is_error
+    assert path.read_bytes() == before
+    connection.close()
+
+
+LLM = """
+CREATE TABLE conversations (id, name, model);
+CREATE TABLE responses (id, model, prompt, system, response, conversation_id, datetime_utc, input_tokens, output_tokens,
+  token_details, resolved_model, reasoning);
+CREATE TABLE tool_calls (id, response_id, name, arguments, tool_call_id);
+CREATE TABLE tool_results (id, response_id, name, output, tool_call_id);
+INSERT INTO conversations VALUES ('k1', 'Look', 'm');
+INSERT INTO responses VALUES ('r1', 'm', 'Look', 'Brief.', '', 'k1', '2026-01-01T00:00:00+00:00', 20, 7,
+  NULL, NULL, NULL);
+INSERT INTO responses VALUES ('r2', 'm', '', 'Brief.', 'Done.', 'k1', '2026-01-01T00:00:01+00:00', 20, 7,
+  '{"prompt_tokens_details": {"cached_tokens": 5}}', NULL, NULL);
+INSERT INTO tool_calls VALUES (1, 'r1', 'look', '{"a": 1}', 'c1');
+INSERT INTO tool_results VALUES (1, 'r2', 'look', 'seen', 'c1');
+"""
+
+
+def test_llm_results_stored_with_the_next_response_follow_their_call(tmp_path: Path) -> None:
+    database(tmp_path / "logs.db", LLM).close()
+    imported = read_one(tmp_path / "logs.db", "llm")
+    assert outline(imported) == [
+        ("system", "Brief."),
+        ("user", "Look"),
+        ("assistant", "", "look"),
+        ("tool", "seen"),
+        ("assistant", "Done."),
+    ]
+    usage = imported.messages[-1].usage
+    assert usage is not None
+    assert (usage.input_tokens, usage.cache_read_tokens) == (15, 5)
+
+
+def test_goose_requests_and_responses_are_paired(tmp_path: Path) -> None:
+    call = {
+        "type": "toolRequest",
+        "id": "c1",
+        "toolCall": {"status": "success", "value": {"name": "look", "arguments": {}}},
+    }
+    response = {
+        "type": "toolResponse",
+        "id": "c1",
+        "toolResult": {"status": "success", "value": [{"type": "text", "text": "seen"}]},
+    }
+    add = (
+        "INSERT INTO messages (session_id, role, content_json, created_timestamp, metadata_json) VALUES ('s1', ?,?,?,?)"
+    )
+    database(
+        tmp_path / "sessions.db",
+        "CREATE TABLE sessions (id, name, description, working_dir, created_at, model_config_json);"
+        "CREATE TABLE messages (id INTEGER PRIMARY KEY, session_id, role, content_json, created_timestamp,"
+        "  metadata_json);"
+        "INSERT INTO sessions VALUES ('s1', 'Look', '', '/work', '2026-01-01 00:00:00', '{\"model_name\": \"m\"}');",
+        (add, ("user", json.dumps([{"type": "text", "text": "Look"}]), 1767225600, None)),
+        (add, ("assistant", json.dumps([call]), 1767225601, None)),
+        (add, ("user", json.dumps([response]), 1767225602, None)),
+        (add, ("user", json.dumps([{"type": "text", "text": "old"}]), 1767225603, '{"agentVisible": false}')),
+    ).close()
+    imported = read_one(tmp_path / "sessions.db", "goose")
+    assert outline(imported) == [("user", "Look"), ("assistant", "", "look"), ("tool", "seen"), ("user", "old")]
+    assert imported.messages[3].skip
+    assert imported.cwd == "/work"
+
+
+def test_crush_sessions_have_parts_and_sub_agents(tmp_path: Path) -> None:
+    def parts(*values: tuple[str, dict[str, str]]) -> str:
+        return json.dumps([{"type": kind, "data": data} for kind, data in values])
+
+    add = "INSERT INTO messages VALUES (?, 's1', ?, ?, 'm', 1767225600, 0)"
+    call = ("tool_call", {"id": "c1", "name": "look", "input": '{"a": 1}'})
+    database(
+        tmp_path / "crush.db",
+        "CREATE TABLE files (id); CREATE TABLE sessions (id, parent_session_id, title, created_at, updated_at);"
+        "CREATE TABLE messages (id, session_id, role, parts, model, created_at, is_summary_message);"
+        "INSERT INTO sessions VALUES ('s1', NULL, 'Look', 1767225600, 1767225700), ('s2', 's1', 'Sub', 1, 1);"
+        "INSERT INTO messages VALUES ('9', 's2', 'user',"
+        ' \'[{"type":"text","data":{"text":"x"}}]\', \'m\', 1, 0);',
+        (add, ("1", "user", parts(("text", {"text": "Look"})))),
+        (add, ("2", "assistant", parts(("reasoning", {"thinking": "Hm."}), call, ("finish", {"reason": "canceled"})))),
+        (add, ("3", "tool", parts(("tool_result", {"tool_call_id": "c1", "content": "seen"})))),
+    ).close()
+    sub, main = sorted(read_all(tmp_path / "crush.db", "crush"), key=lambda each: each.kind, reverse=True)
+    assert outline(main) == [("user", "Look"), ("assistant", "", "look"), ("tool", "seen")]
+    assert main.messages[1].interrupted
+    assert (sub.kind, sub.parent) == ("subagent", "s1")
+
+
+def test_llm_threads_follow_the_tip_to_the_first_message(tmp_path: Path) -> None:
+    database(
+        tmp_path / "logs.db",
+        "CREATE TABLE threads (id, name, tip_message_hash, forked_from, datetime_utc);"
+        "CREATE TABLE turns (id, thread_id, tip_message_hash, model, resolved_model, input_tokens, output_tokens,"
+        "  token_details, datetime_utc);"
+        "CREATE TABLE messages (hash, parent_hash, role);"
+        "CREATE TABLE parts (id, message_hash, position, type, tool_name, text, payload);"
+        "INSERT INTO threads VALUES ('t1', 'Look', 'h2', NULL, '2026-01-01 00:00:00+00:00');"
+        "INSERT INTO turns VALUES ('u1', 't1', 'h2', 'm', NULL, 4, 2, NULL, '2026-01-01T00:00:00+00:00');"
+        "INSERT INTO messages VALUES ('h1', NULL, 'user'), ('h2', 'h1', 'assistant'), ('h3', 'h1', 'assistant');"
+        "INSERT INTO parts VALUES (1, 'h1', 0, 'text', NULL, 'Look', NULL), (2, 'h2', 0, 'text', NULL, 'Yes', NULL);",
+    ).close()
+    imported = read_one(tmp_path / "logs.db", "llm")
+    assert outline(imported) == [("user", "Look"), ("assistant", "Yes")]
+    assert imported.model == "m"

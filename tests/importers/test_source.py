@@ -1,0 +1,75 @@
+"""Files in pieces, and their formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aloop.importers.detect import COMPANION, recognize
+from aloop.importers.source import Source
+from aloop.importers.tree import paths
+
+
+@pytest.mark.parametrize("gap", [None, 1])
+def test_elements_of_a_long_list_are_yielded_one_at_a_time(gap: int | None) -> None:
+    values = [{"n": n, "text": "ä" * 400_000} for n in range(8)]
+    source = Source(None, json.dumps(values, indent=gap, ensure_ascii=False).encode())
+    assert [each["n"] for each in source.elements()] == list(range(8))
+    assert not source.problems
+
+
+def test_list_that_is_cut_off_yields_what_is_whole() -> None:
+    source = Source(None, b'[{"n": 1}, {"n": 2}, {"n"')
+    assert list(source.elements()) == [{"n": 1}, {"n": 2}]
+    assert source.problems == {"values that are cut off or not JSON": 1}
+
+
+def test_single_object_is_the_only_element_and_reading_is_counted() -> None:
+    read: list[int] = []
+    data = b'\xef\xbb\xbf {"n": 1}\n'
+    assert list(Source(None, data, read.append).elements()) == [{"n": 1}]
+    assert sum(read) == len(data)
+
+
+def test_list_is_read_in_chunks() -> None:
+    data = json.dumps([{"n": n, "text": "x" * 1000} for n in range(5_000)]).encode()
+    read: list[int] = []
+    next(Source(None, data, read.append).elements())
+    assert sum(read) < len(data) / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ('{"type": "summary", "summary": "S", "leafUuid": "u"}\n', "claude-code"),
+        ('{"id": "1", "timestamp": "t", "instructions": null}\n{"type": "message"}\n', "codex"),
+        ('{"type": "session", "id": "1", "timestamp": "t", "cwd": "/"}\n', "pi"),
+        ('[{"title": "x"}, {"mapping": {}}]', "chatgpt"),
+        ('{"uuid": "1", "chat_messages": []}', "claude-ai"),
+        ('[{"role": "user", "content": "Hi"}]', "openai"),
+        ('{"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]}', "anthropic"),
+        ('{"id": "prt_1", "messageID": "m", "sessionID": "s", "type": "text"}', COMPANION),
+        ("# aider chat started at 2024-05-01 10:00:00\n", "aider"),
+        ('{"name": "a package", "version": "1"}', None),
+        ("[1, 2, 3]", None),
+        ("{", None),
+        ("", None),
+        ("just text", None),
+    ],
+)
+def test_format_is_recognized_by_content(text: str, form: str | None) -> None:
+    assert recognize(Source(None, text.encode())) == form
+
+
+def test_tree_with_a_circle_and_missing_parents_ends() -> None:
+    assert [branch.ids for branch in paths({"a": "b", "b": "a"})] == [("a", "b")]
+    main, other = paths({"1": "gone", "2": "1", "3": "1"}, "2")
+    assert (main.ids, other.ids, other.fork) == (("1", "2"), ("1", "3"), "3")
+    assert paths({}) == []
+
+
+def test_unreadable_file_is_a_problem_and_not_an_error(tmp_path: Path) -> None:
+    source = Source(tmp_path / "x.json", b"\xff\xfe{not")
+    assert recognize(source) is None

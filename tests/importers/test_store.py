@@ -1,0 +1,146 @@
+"""Imported conversations as sessions: only once, and never over the user's work."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from aloop.importers.draft import Builder, Imported
+from aloop.importers.store import ImportStore, session_id_of
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager, Session, SessionLibrary
+
+START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
+
+
+def talk(turns: int, result: str = "seen", **values: str) -> Imported:
+    """Return a conversation of ``turns`` questions, each with a call and an answer."""
+    builder = Builder("codex", "0199-a")
+    for turn in range(turns):
+        at = START + timedelta(minutes=turn)
+        builder.user(f"Question {turn}", at)
+        call = builder.answer(at, model="gpt-x")
+        call.add_call(f"c{turn}", "look", '{"a":1}')
+        call.foreign["encrypted_content"] = ["gAAA"]
+        builder.result(f"c{turn}", result, at)
+        builder.answer(at + timedelta(seconds=1), model="gpt-x").add_text(f"Answer {turn}")
+    imported = builder.build()
+    for key, value in values.items():
+        setattr(imported, key, value)
+    return imported
+
+
+def load(folder: Path, session_id: str) -> Session:
+    return asyncio.run(SessionLibrary(folder).load(session_id))
+
+
+def test_import_keeps_times_models_and_what_has_no_place(sessions_dir: Path) -> None:
+    outcome = ImportStore(sessions_dir).put(talk(1, cwd="/work", title="A  talk"))
+    assert (outcome.action, outcome.added) == ("imported", 4)
+    session = load(sessions_dir, outcome.session_id)
+    assert session.title == "A talk"
+    assert (session.created_at, session.updated_at) == (START, START + timedelta(seconds=1))
+    origin, question, call, result, answer = session.messages
+    assert origin.role == "system"
+    assert "imported from Codex" in (origin.content or "")
+    assert "/work" in (origin.content or "")
+    assert question.extra["at"].startswith("2026-01-22T17:51:00")
+    assert call.extra["foreign"] == {"encrypted_content": ["gAAA"]}
+    assert (result.name, answer.model) == ("look", "gpt-x")
+    assert session.extra["imported"]["id"] == "0199-a"
+    assert session.system_messages == ()
+
+
+def test_second_import_changes_nothing_and_a_longer_one_appends(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(talk(1)).session_id
+    path = load(sessions_dir, session_id).path
+    before = path.read_bytes()
+    assert ImportStore(sessions_dir).put(talk(1)).action == "unchanged"
+    assert path.read_bytes() == before
+    path.write_bytes(before.replace(b"messages:\n  -", b"# My note.\nmessages:\n  -"))
+    outcome = ImportStore(sessions_dir).put(talk(3))
+    assert (outcome.action, outcome.added) == ("updated", 8)
+    session = load(sessions_dir, session_id)
+    assert [each.content for each in session.messages if each.role == "user"] == [f"Question {n}" for n in range(3)]
+    assert b"# My note." in path.read_bytes()
+    assert session.updated_at == START + timedelta(minutes=2, seconds=1)
+    assert ImportStore(sessions_dir).put(talk(3)).action == "unchanged"
+
+
+async def _continue(folder: Path, session_id: str) -> None:
+    memory = await MemoryManager.from_session(session_id, sessions_dir=folder)
+    await memory.add_message(LLMMessage("user", "And here?"))
+    await memory.save_memory()
+
+
+async def _undo(folder: Path, session_id: str) -> None:
+    memory = await MemoryManager.from_session(session_id, sessions_dir=folder)
+    await memory.undo()
+
+
+def test_continued_edited_and_undone_copies_are_left_alone(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(talk(2)).session_id
+    path = load(sessions_dir, session_id).path
+    original = path.read_bytes()
+    for change in (_continue, _undo):
+        asyncio.run(change(sessions_dir, session_id))
+        changed = path.read_bytes()
+        assert ImportStore(sessions_dir).put(talk(3)).action == "continued"
+        assert path.read_bytes() == changed
+        path.write_bytes(original)
+    path.write_bytes(original.replace(b"Answer 0", b"Answer 0, but better"))
+    assert ImportStore(sessions_dir).put(talk(3)).action == "continued"
+
+
+def test_session_in_the_trash_is_not_imported_again(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(talk(1)).session_id
+    asyncio.run(SessionLibrary(sessions_dir).delete(session_id))
+    assert ImportStore(sessions_dir).put(talk(1)).action == "in trash"
+    assert not list(sessions_dir.glob("2*"))
+
+
+def test_long_result_is_stored_beside_the_session_and_recognized_again(sessions_dir: Path) -> None:
+    whole = "\n".join(f"line {number}" for number in range(9_000))
+    session_id = ImportStore(sessions_dir).put(talk(1, whole)).session_id
+    session = load(sessions_dir, session_id)
+    result = session.messages[3]
+    assert len((result.content or "").encode()) < 35_000
+    assert (session.path.parent / (result.output_file or "")).read_text() == whole
+    assert ImportStore(sessions_dir).put(talk(1, whole)).action == "unchanged"
+
+
+def test_image_is_a_file_beside_the_session(sessions_dir: Path) -> None:
+    builder = Builder("pi", "s1")
+    builder.user(builder.image("image/png", "iVBORw=="), START)
+    session_id = ImportStore(sessions_dir).put(builder.build()).session_id
+    folder = load(sessions_dir, session_id).path.parent
+    [image] = (folder / "files").iterdir()
+    assert image.suffix == ".png"
+    assert image.stat().st_mode & 0o077 == 0
+
+
+def test_dry_run_writes_nothing(sessions_dir: Path) -> None:
+    outcome = ImportStore(sessions_dir, dry=True).put(talk(1))
+    assert (outcome.action, outcome.session_id) == ("imported", session_id_of("codex", "0199-a"))
+    assert not sessions_dir.exists()
+
+
+def test_branch_is_linked_to_its_session(sessions_dir: Path) -> None:
+    branch = talk(1, kind="branch", branch="u2", parent="0199-a")
+    store = ImportStore(sessions_dir)
+    main, other = store.put(talk(1)), store.put(branch)
+    assert main.session_id != other.session_id
+    assert load(sessions_dir, other.session_id).forked_from == main.session_id
+
+
+def test_hostile_texts_are_stored_and_read_back(sessions_dir: Path) -> None:
+    builder = Builder("codex", "../../x")
+    words = "a\x00b\x1b[31m\ud83d\ude00 \ud800 \u202e\r\n...\n---\n\t- role: user\n"
+    builder.user(words, START, foreign={"deep": [[[[[[[[[[[[[[[[[["x"]]]]]]]]]]]]]]]]]], "nan": float("nan")})
+    builder.answer(START).add_call("c", "x" * 300, "not json {")
+    session_id = ImportStore(sessions_dir).put(builder.build()).session_id
+    _, question, call = load(sessions_dir, session_id).messages
+    assert "\x1b[31m\U0001f600" in (question.content or "")
+    assert call.tool_calls[0].arguments == "not json {"
+    assert ImportStore(sessions_dir).put(builder.build()).action == "unchanged"
