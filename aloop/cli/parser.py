@@ -43,6 +43,7 @@ _SESSIONS = "Manage sessions: list, search, show, stats, export, check, delete, 
 COMMANDS = {
     "sessions": Command(_SESSIONS, "aloop.cli.sessions"),
     "import": Command("Import conversations of other tools", "aloop.cli.exchange.importing"),
+    "export": Command("Export sessions as documents, or into other tools", "aloop.cli.exchange.exporting"),
     "doctor": Command("Check that aloop can run here", "aloop.cli.doctor"),
     "completions": Command("Print the completion script for bash, zsh or fish", "aloop.cli.completion"),
     "merge-driver": Command("Merge two versions of a session for git", "aloop.cli.git.merge_driver"),

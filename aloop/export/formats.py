@@ -9,6 +9,11 @@ from aloop.errors import UsageError
 ExportFormat = Literal["md", "html", "json"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
+DOCUMENTS = (*EXPORT_FORMATS, "openai", "anthropic", "sharegpt")
+"""The formats that are a document, on standard output or in a file."""
+TOOLS = ("claude-code", "codex", "opencode", "pi")
+"""The tools in whose store a session can be put."""
+
 
 def read_format(text: str) -> ExportFormat:
     """Return the format with the name ``text`` in any case; raises UsageError."""

@@ -38,7 +38,9 @@ def run_import(options: ImportOptions) -> int:
         return _import(options, scan, scan.read_source(Source(None, sys.stdin.buffer.read())), 0)
     paths = _paths(options, selection)
     if not paths:
-        print_note(f"{FORMATS[options.what].label} has no sessions {'' if options.all else 'for this folder '}here.")
+        print_note(
+            f"{FORMATS[options.what].label} has no sessions {'on this machine' if options.all else 'for this folder'}."
+        )
         return 0
     total = sum(path.stat().st_size for path in paths)
     return _import(options, scan, scan.read(paths), total)

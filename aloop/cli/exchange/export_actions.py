@@ -1,0 +1,83 @@
+"""``aloop export``: one session, or all."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+
+from aloop.cli.console import print_line, print_note
+from aloop.cli.exchange.exporting import ExportOptions
+from aloop.errors import SHORT_ID, SessionError, UsageError
+from aloop.export.document import ExportExists, write_export
+from aloop.export.formats import TOOLS
+from aloop.export.targets import deliver, ending_of, to_document, to_tool
+from aloop.memory import Session, SessionLibrary
+from aloop.memory.disk.filesystem import explained
+from aloop.text import quantity
+
+_STDOUT = Path("-")
+
+
+def run_export(options: ExportOptions) -> int:
+    """Export what ``options`` name; raises AloopError."""
+    if (options.all is None) == (not options.id):
+        raise UsageError("Give the ID of a session, or --all and a folder. Run `aloop export --help` for usage.")
+    if options.all is not None and options.to in TOOLS:
+        raise UsageError(f"--all writes documents, but {options.to} is a tool. Export its sessions one at a time.")
+    library = SessionLibrary(options.sessions_dir)
+    with asyncio.Runner() as runner:
+        if options.all is not None:
+            return _export_all(options, library, runner, options.all)
+        session = runner.run(library.load(options.id))
+    return _to_tool(options, session) if options.to in TOOLS else _to_document(options, session)
+
+
+def _to_document(options: ExportOptions, session: Session) -> int:
+    text = to_document(session, options.to)
+    if options.path in (None, _STDOUT):
+        sys.stdout.write(text)
+        return 0
+    path = options.path / _name(session, options.to) if options.path.is_dir() else options.path
+    write_export(path, text)
+    print_note(f"Exported to {path}")
+    return 0
+
+
+def _name(session: Session, form: str) -> str:
+    return f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{ending_of(form)}"
+
+
+def _to_tool(options: ExportOptions, session: Session) -> int:
+    exported = to_tool(session, options.to, Path.cwd())
+    path = deliver(exported, options.path)
+    print_note(f"Exported to {path}")
+    if exported.left_out:
+        listed = ", ".join(f"{what} ({count:,})" for what, count in exported.left_out.items())
+        print_note(f"Without a place there: {listed}.")
+    for command in exported.commands:
+        print_line(command.format(path=shlex.quote(str(path))))
+    return 0
+
+
+def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio.Runner, folder: Path) -> int:
+    done: Counter[str] = Counter()
+    with explained("write the export", folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for row in runner.run(library.list_sessions(None)):
+        try:
+            session = runner.run(library.load(row.id))
+            write_export(folder / _name(session, options.to), to_document(session, options.to))
+            done["exported"] += 1
+        except ExportExists:
+            done["already there"] += 1
+        except SessionError as error:
+            print_note(str(error))
+            done["not exported"] += 1
+    counts = ", ".join(f"{count:,} {what}" for what, count in done.items())
+    print_note(
+        f"{quantity(sum(done.values()), 'session')} to {folder}: {counts}." if done else "There are no sessions."
+    )
+    return 1 if done["not exported"] else 0

@@ -1,0 +1,54 @@
+"""The arguments of ``aloop export``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.cli.arguments import CommandOptions, Parser, directory, session_prefix
+from aloop.export.formats import DOCUMENTS, TOOLS
+
+_EPILOG = f"""\
+documents:  {"  ".join(DOCUMENTS)}
+tools:      {"  ".join(TOOLS)}
+
+A document goes to standard output, or to the new file that --output names. A
+session for a tool gets a new ID and goes where the tool looks for it, or to
+--output; the commands that resume it there are printed. Nothing is
+overwritten.
+
+examples:
+  aloop export a1b2 --to html -o talk.html
+  aloop export a1b2 --to claude-code
+  aloop export a1b2 --to openai | jq .messages
+  aloop export --all backup --to json   every session, a file for each"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions(CommandOptions):
+    """The options of ``aloop export``; ``all`` is the folder for every session."""
+
+    id: str = ""
+    path: Path | None = None
+    to: str = "md"
+    all: Path | None = None
+    sessions_dir: Path | None = None
+
+    def run(self) -> int:
+        # Imported here for start-up time: completion needs the arguments only.
+        from aloop.cli.exchange.export_actions import run_export
+
+        return run_export(self)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Complete the parser of ``aloop export``."""
+    parser.set_defaults(options=ExportOptions)
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("id", nargs="?", type=session_prefix, metavar="ID", help="session ID or unique prefix")
+    add("--to", choices=(*DOCUMENTS, *TOOLS), default="md", metavar="FORMAT", help="the format (default: md)")
+    add("--output", "-o", dest="path", type=directory, metavar="PATH", help="the file or folder to write to")
+    add("--all", type=directory, metavar="DIR", help="export every session to a file in this folder")
+    parser.add_sessions_dir()
+    parser.add_help_option()

@@ -1,0 +1,1 @@
+"""Export a session as messages in the formats of APIs and data sets."""

@@ -1,0 +1,43 @@
+"""Messages in the format of Anthropic's API."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aloop.export.tools.target import input_of
+from aloop.export.transcript import Entry, transcript
+from aloop.memory.session import Session
+
+
+def to_anthropic(session: Session) -> str:
+    """Return an object with the model, the system text and the messages."""
+    found = transcript(session, with_system=True)
+    system = [message.content or "" for message in session.system_messages]
+    messages: list[dict[str, Any]] = []
+    for entry in found.entries:
+        if entry.message.role == "system":
+            system.append(entry.text)
+            continue
+        role = "assistant" if entry.message.role == "assistant" else "user"
+        blocks = list(_blocks(entry))
+        if messages and messages[-1]["role"] == role == "user" and entry.message.role == "tool":
+            messages[-1]["content"] += blocks
+        else:
+            messages.append({"role": role, "content": blocks})
+    record: dict[str, Any] = {"model": session.model} if session.model else {}
+    record |= {"system": "\n\n".join(filter(None, system))} if any(system) else {}
+    return json.dumps(record | {"messages": messages}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _blocks(entry: Entry) -> list[dict[str, Any]]:
+    message = entry.message
+    if message.role == "tool":
+        result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": entry.text}
+        return [{**result, "is_error": True} if message.is_error else result]
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": entry.text}] if entry.text else []
+    calls = message.tool_calls
+    blocks += [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": input_of(call.arguments)} for call in calls
+    ]
+    return blocks

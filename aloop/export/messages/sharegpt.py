@@ -1,0 +1,29 @@
+"""A conversation in the format of ShareGPT data sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from aloop.export.tools.target import input_of
+from aloop.export.transcript import transcript
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.session import Session
+
+_AUTHORS = {"user": "human", "assistant": "gpt", "tool": "observation", "system": "system"}
+
+
+def to_sharegpt(session: Session) -> str:
+    """Return a list with one conversation."""
+    found = transcript(session, with_system=True)
+    messages = (*session.system_messages, *(entry.message for entry in found.entries))
+    turns = [{"from": author, "value": value} for message in messages for author, value in _turns(message)]
+    return json.dumps([{"id": session.id, "conversations": turns}], ensure_ascii=False, indent=2) + "\n"
+
+
+def _turns(message: LLMMessage) -> Iterator[tuple[str, str]]:
+    if message.content or not message.tool_calls:
+        yield _AUTHORS[message.role], message.content or ""
+    calls = [{"name": call.name, "arguments": input_of(call.arguments)} for call in message.tool_calls]
+    if calls:
+        yield "function_call", json.dumps(calls if len(calls) > 1 else calls[0], ensure_ascii=False)

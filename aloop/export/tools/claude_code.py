@@ -1,0 +1,105 @@
+"""Export for Claude Code: JSON lines in the project's folder in ``~/.claude``."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aloop.export.tools.target import ToolExport, input_of, json_lines, new_uuid
+from aloop.export.transcript import Entry, transcript
+from aloop.memory.session import Session
+
+_VERSION = "2.1.0"
+"""The version of the format."""
+
+
+def export(session: Session, folder: Path) -> ToolExport:
+    """Return a session that ``claude --resume`` continues in ``folder``."""
+    session_id = new_uuid()
+    found = transcript(session)
+    root = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude").expanduser() / "projects"
+    slug = re.sub(r"[^A-Za-z0-9]", "-", str(folder))
+    lines = list(_lines(session, found.entries, session_id, folder))
+    path = root / slug / f"{session_id}.jsonl"
+    return ToolExport(json_lines(lines), path, (f"claude --resume {session_id}",), found.left_out)
+
+
+def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
+    parent: str | None = None
+    for entry in entries:
+        around = {
+            "isSidechain": False,
+            "userType": "external",
+            "cwd": str(folder),
+            "sessionId": session_id,
+            "version": _VERSION,
+            "gitBranch": "",
+        }
+        if entry.is_summary:
+            boundary = new_uuid()
+            yield {
+                "parentUuid": None,
+                "logicalParentUuid": parent,
+                **around,
+                "type": "system",
+                "subtype": "compact_boundary",
+                "content": "Conversation compacted",
+                "isMeta": False,
+                "level": "info",
+                "compactMetadata": {"trigger": "manual", "preTokens": 0},
+                "uuid": boundary,
+                "timestamp": entry.stamp,
+            }
+            parent = boundary
+        uuid = new_uuid()
+        kind = "assistant" if entry.message.role == "assistant" else "user"
+        yield {
+            "parentUuid": parent,
+            **around,
+            "type": kind,
+            "message": _answer(entry, session) if kind == "assistant" else _question(entry),
+            **({"isCompactSummary": True, "isVisibleInTranscriptOnly": True} if entry.is_summary else {}),
+            "uuid": uuid,
+            "timestamp": entry.stamp,
+        }
+        parent = uuid
+    if session.title:
+        yield {"type": "custom-title", "customTitle": session.title, "sessionId": session_id}
+
+
+def _question(entry: Entry) -> dict[str, Any]:
+    message = entry.message
+    if message.role != "tool":
+        return {"role": "user", "content": entry.text}
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": entry.text}
+    if message.is_error:
+        result["is_error"] = True
+    return {"role": "user", "content": [result]}
+
+
+def _answer(entry: Entry, session: Session) -> dict[str, Any]:
+    message = entry.message
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": entry.text}] if entry.text else []
+    blocks += [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": input_of(call.arguments)}
+        for call in message.tool_calls
+    ]
+    usage = message.usage
+    return {
+        "id": f"msg_{new_uuid().replace('-', '')[:24]}",
+        "type": "message",
+        "role": "assistant",
+        "model": message.model or session.model or "unknown",
+        "content": blocks,
+        "stop_reason": "tool_use" if message.tool_calls else "end_turn",
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": usage.input_tokens if usage else 0,
+            "cache_creation_input_tokens": usage.cache_creation_tokens if usage else 0,
+            "cache_read_input_tokens": usage.cache_read_tokens if usage else 0,
+            "output_tokens": usage.output_tokens if usage else 0,
+        },
+    }

@@ -1,0 +1,76 @@
+"""Export for Codex: JSON lines in ``~/.codex/sessions``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aloop.export.tools.target import ToolExport, json_lines, timed_uuid
+from aloop.export.transcript import Entry, transcript
+from aloop.memory.session import Session
+
+_VERSION = "0.128.0"
+"""The version of the format."""
+
+
+def export(session: Session, folder: Path) -> ToolExport:
+    """Return a session that ``codex resume`` continues."""
+    found = transcript(session)
+    session_id = timed_uuid(session.created_at)
+    local = session.created_at.astimezone()
+    root = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex").expanduser() / "sessions"
+    name = f"rollout-{local:%Y-%m-%dT%H-%M-%S}-{session_id}.jsonl"
+    path = root / f"{local:%Y}" / f"{local:%m}" / f"{local:%d}" / name
+    lines = list(_lines(session, found.entries, session_id, folder))
+    return ToolExport(json_lines(lines), path, (f"codex resume {session_id}",), found.left_out)
+
+
+def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
+    begun = entries[0].stamp if entries else f"{session.created_at:%Y-%m-%dT%H:%M:%S}.000Z"
+    meta = {
+        "id": session_id,
+        "timestamp": begun,
+        "cwd": str(folder),
+        "originator": "aloop",
+        "cli_version": _VERSION,
+        "source": "cli",
+        "instructions": None,
+        "model_provider": "openai",
+    }
+    yield {"timestamp": begun, "type": "session_meta", "payload": meta}
+    for index, entry in enumerate(entries):
+        for kind, payload in _items(entry, entries[:index]):
+            yield {"timestamp": entry.stamp, "type": kind, "payload": payload}
+
+
+def _items(entry: Entry, before: tuple[Entry, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield an item for the model, and the event by which the program shows it."""
+    message = entry.message
+    if entry.is_summary:
+        typed = [_message("user", each.text) for each in before if each.message.role == "user" and not each.is_summary]
+        yield "compacted", {"message": entry.text, "replacement_history": [*typed, _message("user", entry.text)]}
+        return
+    if message.role == "tool":
+        yield (
+            "response_item",
+            {"type": "function_call_output", "call_id": message.tool_call_id, "output": entry.text},
+        )
+        return
+    if entry.text and message.role == "assistant":
+        yield "event_msg", {"type": "agent_message", "message": entry.text}
+        yield "response_item", _message("assistant", entry.text)
+    elif entry.text:
+        yield "response_item", _message(message.role, entry.text)
+        if message.role == "user":
+            yield "event_msg", {"type": "user_message", "message": entry.text, "kind": "plain"}
+    for call in message.tool_calls:
+        item = {"type": "function_call", "name": call.name, "arguments": call.arguments, "call_id": call.id}
+        yield "response_item", item
+
+
+def _message(role: str, text: str) -> dict[str, Any]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    name = "developer" if role == "system" else role
+    return {"type": "message", "role": name, "content": [{"type": kind, "text": text}]}

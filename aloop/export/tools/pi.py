@@ -1,0 +1,81 @@
+"""Export for pi: JSON lines in ``~/.pi/agent/sessions``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aloop.export.tools.target import ToolExport, input_of, json_lines, new_uuid, timed_uuid
+from aloop.export.transcript import Entry, transcript
+from aloop.memory.session import Session
+
+_FORMAT = 3
+
+
+def export(session: Session, folder: Path) -> ToolExport:
+    """Return a session that ``pi --session`` continues."""
+    found = transcript(session)
+    session_id = timed_uuid(session.created_at)
+    slug = f"--{str(folder).strip('/').replace('/', '-')}--"
+    stamp = f"{session.created_at.astimezone():%Y-%m-%dT%H-%M-%S}-000Z"
+    path = Path.home() / ".pi/agent/sessions" / slug / f"{stamp}_{session_id}.jsonl"
+    lines = list(_lines(session, found.entries, session_id, folder))
+    return ToolExport(json_lines(lines), path, ("pi --session {path}",), found.left_out)
+
+
+def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
+    begun = entries[0].stamp if entries else f"{session.created_at:%Y-%m-%dT%H:%M:%S}.000Z"
+    yield {"type": "session", "version": _FORMAT, "id": session_id, "timestamp": begun, "cwd": str(folder)}
+    parent: str | None = None
+    ids = [new_uuid().replace("-", "")[:16] for _ in entries]
+    for index, entry in enumerate(entries):
+        around = {"id": ids[index], "parentId": parent, "timestamp": entry.stamp}
+        parent = ids[index]
+        if entry.is_summary:
+            kept = {"firstKeptEntryId": ids[index + 1]} if index + 1 < len(ids) else {"firstKeptEntryId": ids[index]}
+            yield {"type": "compaction", **around, "summary": entry.text, **kept, "tokensBefore": 0}
+        else:
+            yield {"type": "message", **around, "message": _message(entry, session)}
+    if session.title:
+        end = entries[-1].stamp if entries else begun
+        name = {"id": new_uuid().replace("-", "")[:16], "parentId": parent, "timestamp": end, "name": session.title}
+        yield {"type": "session_info", **name}
+
+
+def _message(entry: Entry, session: Session) -> dict[str, Any]:
+    message = entry.message
+    parts: list[dict[str, Any]] = [{"type": "text", "text": entry.text}] if entry.text else []
+    if message.role == "tool":
+        return {
+            "role": "toolResult",
+            "toolCallId": message.tool_call_id,
+            "toolName": message.name or "tool",
+            "content": parts,
+            "isError": message.is_error,
+            "timestamp": entry.milliseconds,
+        }
+    if message.role != "assistant":
+        return {"role": "user", "content": parts, "timestamp": entry.milliseconds}
+    usage = message.usage
+    figures = {
+        "input": usage.input_tokens if usage else 0,
+        "output": usage.output_tokens if usage else 0,
+        "cacheRead": usage.cache_read_tokens if usage else 0,
+        "cacheWrite": usage.cache_creation_tokens if usage else 0,
+    }
+    free = dict.fromkeys(("input", "output", "cacheRead", "cacheWrite", "total"), 0)
+    parts += [
+        {"type": "toolCall", "id": call.id, "name": call.name, "arguments": input_of(call.arguments)}
+        for call in message.tool_calls
+    ]
+    return {
+        "role": "assistant",
+        "content": parts,
+        "api": "anthropic-messages",
+        "provider": "anthropic",
+        "model": message.model or session.model or "unknown",
+        "usage": {**figures, "totalTokens": sum(figures.values()), "cost": free},
+        "stopReason": "toolUse" if message.tool_calls else "stop",
+        "timestamp": entry.milliseconds,
+    }

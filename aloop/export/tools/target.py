@@ -1,0 +1,53 @@
+"""The file that an export for another tool consists of, and new IDs for it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ToolExport:
+    """A document for another tool.
+
+    ``path`` is where the tool looks for it. ``commands`` run in the folder of the project; ``{path}`` in them is the
+    file.
+    """
+
+    text: str
+    path: Path
+    commands: tuple[str, ...]
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def new_uuid() -> str:
+    """Return a new random ID."""
+    return str(uuid.uuid4())
+
+
+def timed_uuid(moment: datetime) -> str:
+    """Return a new ID that sorts by time (UUID version 7)."""
+    milliseconds = int(moment.timestamp() * 1000) & (2**48 - 1)
+    value = milliseconds << 80 | uuid.uuid4().int & (2**80 - 1)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return str(uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
+
+
+def json_lines(values: Iterable[Mapping[str, Any]]) -> str:
+    """Return the values as JSON Lines."""
+    return "".join(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n" for value in values)
+
+
+def input_of(arguments: str) -> dict[str, Any]:
+    """Return the arguments of a call as an object."""
+    try:
+        value = json.loads(arguments)
+    except (ValueError, RecursionError):
+        value = None
+    return value if isinstance(value, dict) else {"input": arguments if value is None else value}

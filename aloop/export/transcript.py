@@ -1,0 +1,97 @@
+"""The messages of a session that another program can continue from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.context import project
+from aloop.memory.session import Session
+
+_STEP = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message and its time; ``is_summary`` if it replaces all before it."""
+
+    message: LLMMessage
+    at: datetime
+    is_summary: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.message.content or ""
+
+    @property
+    def stamp(self) -> str:
+        """The time as most tools write it: in UTC, with milliseconds and Z."""
+        return self.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.at.microsecond // 1000:03}Z"
+
+    @property
+    def milliseconds(self) -> int:
+        return int(self.at.timestamp() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The entries of a session; ``left_out`` counts what an export does not contain."""
+
+    entries: tuple[Entry, ...]
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def transcript(session: Session, *, with_system: bool = False) -> Transcript:
+    """Return the messages of a session as a valid transcript, with rising times.
+
+    Skipped messages are left out, calls without a result get one, and results without a call are left out, as when
+    aloop sends the session. Unlike then, the messages before a summary are included.
+    """
+    left_out: Counter[str] = Counter()
+    kept = []
+    for message in session.messages:
+        if message.skip:
+            left_out["skipped messages"] += 1
+        elif message.role == "system" and not with_system:
+            left_out["system messages"] += 1
+        else:
+            kept.append(message)
+    left_out["thinking blocks"] = sum(len(message.thinking) for message in kept)
+    # Behind what was removed, so that the count is that of the source.
+    found = [entry for part in _parts(kept) for entry in part]
+    return Transcript(tuple(_timed(session, found)), +left_out)
+
+
+def _parts(messages: Sequence[LLMMessage]) -> Iterator[list[tuple[LLMMessage, bool]]]:
+    """Yield the messages up to each summary, repaired."""
+    starts = [index for index, message in enumerate(messages) if message.summary]
+    for start, end in pairwise(dict.fromkeys([0, *starts, len(messages)])):
+        part = list(messages[start:end])
+        begins = part[0].summary
+        if begins:
+            part[0] = LLMMessage("user", part[0].content, extra=part[0].extra)
+        sent = project((), part).messages
+        yield [(message, begins and index == 0) for index, message in enumerate(sent)]
+
+
+def _timed(session: Session, found: Sequence[tuple[LLMMessage, bool]]) -> Iterator[Entry]:
+    """Yield entries whose times rise: those of the messages where they have some."""
+    last = session.created_at.astimezone()
+    for message, is_summary in found:
+        last = max(last + _STEP, _time_of(message) or last)
+        yield Entry(replace(message, thinking=(), layout="", blocks=()), last.astimezone(UTC), is_summary)
+
+
+def _time_of(message: LLMMessage) -> datetime | None:
+    value: Any = getattr(message, "at", None) or message.extra.get("at")
+    if isinstance(value, datetime):
+        return value.astimezone()
+    try:
+        return datetime.fromisoformat(str(value)).astimezone()
+    except ValueError:
+        return None

@@ -1,0 +1,69 @@
+"""``aloop export``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aloop.cli.parser import parse_arguments
+from aloop.errors import StorageError, UsageError
+from tests.saved_sessions import FIRST, break_session, save
+
+
+def run(sessions_dir: Path, *arguments: str) -> int:
+    options = parse_arguments(["export", *arguments, "--sessions-dir", str(sessions_dir)])
+    code: int = options.run()  # type: ignore[union-attr] # only the prompt has no run
+    return code
+
+
+def test_session_goes_where_the_tool_looks_and_the_command_is_printed(
+    sessions_dir: Path, private_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST)
+    assert run(sessions_dir, "a1b2", "--to", "claude-code") == 0
+    out, err = capsys.readouterr()
+    [path] = (private_home / ".claude" / "projects").glob("*/*.jsonl")
+    assert out == f"claude --resume {path.stem}\n"
+    assert str(path) in err
+    assert path.stat().st_mode & 0o077 == 0
+    assert run(sessions_dir, "a1b2", "--to", "claude-code") == 0
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_document_goes_to_standard_output_or_a_new_file(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST)
+    assert run(sessions_dir, "a1b2", "--to", "openai") == 0
+    messages = json.loads(capsys.readouterr().out)["messages"]
+    assert [message["role"] for message in messages][:2] == ["system", "user"]
+    target = tmp_path / "talk.md"
+    assert run(sessions_dir, "a1b2", "-o", str(target)) == 0
+    text = target.read_text()
+    with pytest.raises(StorageError, match="already exists and was not changed"):
+        run(sessions_dir, "a1b2", "-o", str(target))
+    assert target.read_text() == text
+
+
+def test_all_sessions_are_written_once_and_a_broken_one_is_reported(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST)
+    break_session(sessions_dir)
+    target = tmp_path / "backup"
+    assert run(sessions_dir, "--all", str(target), "--to", "json") == 1
+    assert len(list(target.iterdir())) == 1
+    assert "1 exported" in capsys.readouterr().err
+    assert run(sessions_dir, "--all", str(target), "--to", "json") == 1
+    assert "1 already there" in capsys.readouterr().err
+
+
+def test_wrong_combinations_are_explained(sessions_dir: Path) -> None:
+    with pytest.raises(UsageError, match="Give the ID of a session, or --all"):
+        run(sessions_dir)
+    with pytest.raises(UsageError, match="--all writes documents"):
+        run(sessions_dir, "--all", "x", "--to", "pi")
+    with pytest.raises(UsageError, match="is not one of md, html"):
+        run(sessions_dir, "a1b2", "--to", "pdf")

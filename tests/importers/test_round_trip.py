@@ -1,0 +1,166 @@
+"""Exports that are imported again keep every message, call and result."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloop.export.formats import TOOLS
+from aloop.export.targets import to_document, to_tool
+from aloop.importers.draft import Imported
+from aloop.importers.run import Scan, Selection
+from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.memory.session import Session
+
+START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
+# The marks of programs in their own texts would be taken for what they are.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<[#\x00"), min_size=1, max_size=60).filter(
+    lambda text: text.strip() == text
+)
+ARGUMENTS = st.dictionaries(
+    st.text("abc_", min_size=1, max_size=5), st.one_of(TEXT, st.integers(), st.booleans()), max_size=3
+)
+
+
+@st.composite
+def talks(draw: st.DrawFn) -> tuple[LLMMessage, ...]:
+    """Return the messages of a conversation with parallel calls and failures."""
+    messages: list[LLMMessage] = []
+    number = 0
+    for _ in range(draw(st.integers(1, 4))):
+        messages.append(LLMMessage("user", draw(TEXT)))
+        for _ in range(draw(st.integers(0, 2))):
+            calls = []
+            for _ in range(draw(st.integers(1, 3))):
+                number += 1
+                calls.append(
+                    ToolCall(f"call_{number}", draw(st.sampled_from(("look", "run"))), json.dumps(draw(ARGUMENTS)))
+                )
+            text = draw(st.one_of(st.none(), TEXT))
+            messages.append(LLMMessage("assistant", text, tuple(calls), model="m", usage=Usage(3, 4, 5, 6)))
+            for call in draw(st.permutations(calls)):
+                failed = draw(st.booleans())
+                result = LLMMessage("tool", draw(TEXT), tool_call_id=call.id, name=call.name, is_error=failed)
+                messages.append(result)
+        messages.append(LLMMessage("assistant", draw(TEXT), model="m"))
+    return tuple(messages)
+
+
+def essence(messages: tuple[LLMMessage, ...], *, ids: bool = True, errors: bool = True) -> list[Any]:
+    """Return what a round trip has to keep; results of one answer may change places."""
+    found: list[Any] = []
+    names: dict[str | None, Any] = {}
+    for message in messages:
+        calls = [(call.id if ids else "", call.name, json.loads(call.arguments)) for call in message.tool_calls]
+        names |= {call.id: (number, call.name) for number, call in enumerate(message.tool_calls)}
+        call_id = message.tool_call_id if ids else names.get(message.tool_call_id)
+        found.append((message.role, message.content or "", calls, call_id, message.is_error and errors))
+    return found
+
+
+def session_of(messages: tuple[LLMMessage, ...]) -> Session:
+    return Session(
+        "a1b2c3d4-5678-40ab-8def-1234567890ab", START, START, (), messages, Path(), title="A talk", model="m"
+    )
+
+
+def back(text: str, name: str) -> Imported:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_text(text, "utf-8")
+        [imported] = Scan(Selection(branches=True)).read([path])
+    return imported
+
+
+def sorted_results(found: list[Any]) -> list[Any]:
+    """Return the entries with the results of each answer in the order of their IDs."""
+    ordered: list[Any] = []
+    group: list[Any] = []
+    for entry in [*found, None]:
+        if entry is not None and entry[0] == "tool":
+            group.append(entry)
+            continue
+        ordered += sorted(group, key=str)
+        group = []
+        ordered += [entry] if entry is not None else []
+    return ordered
+
+
+@pytest.mark.parametrize("form", [*TOOLS, "openai", "anthropic"])
+@given(messages=talks())
+@settings(max_examples=25)
+def test_messages_calls_and_results_survive(form: str, messages: tuple[LLMMessage, ...]) -> None:
+    session = session_of(messages)
+    if form in TOOLS:
+        exported = to_tool(session, form, Path("/work/project"))
+        imported = back(exported.text, exported.path.name)
+        assert imported.cwd == "/work/project"
+    else:
+        imported = back(to_document(session, form), "talk.json")
+    errors = form not in ("codex", "openai")  # formats without a mark for a failure
+    before, after = essence(messages, errors=errors), essence(imported.messages, errors=errors)
+    if form == "opencode":
+        # There a result is part of its call.
+        before, after = sorted_results(before), sorted_results(after)
+    assert after == before
+
+
+@given(messages=talks())
+@settings(max_examples=25)
+def test_sharegpt_keeps_all_but_ids_and_failures(messages: tuple[LLMMessage, ...]) -> None:
+    ordered = []
+    for message in messages:
+        if message.role == "tool":
+            continue
+        results = {each.tool_call_id: each for each in messages if each.role == "tool"}
+        ordered += [message, *(results[call.id] for call in message.tool_calls)]
+    imported = back(to_document(session_of(tuple(ordered)), "sharegpt"), "talk.json")
+    kept = essence(tuple(ordered), ids=False, errors=False)
+    assert essence(imported.messages, ids=False, errors=False) == kept
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_summary_replaces_the_messages_before_it(tool: str) -> None:
+    messages = (
+        LLMMessage("user", "One"),
+        LLMMessage("assistant", "First."),
+        LLMMessage("user", "So far: one.", summary=True),
+        LLMMessage("user", "Two"),
+        LLMMessage("assistant", "Second."),
+    )
+    exported = to_tool(session_of(messages), tool, Path("/work/project"))
+    imported = back(exported.text, exported.path.name)
+    contents = [(message.content, message.summary) for message in imported.messages if not message.skip]
+    assert [content for content, is_summary in contents if is_summary] == ["So far: one."]
+    start = next(index for index, (_, is_summary) in enumerate(contents) if is_summary)
+    assert [content for content, _ in contents[start + 1 :]] == ["Two", "Second."]
+    assert [content for content, _ in contents[:start]] == ["One", "First."]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_call_without_a_result_gets_one_and_skipped_messages_are_counted(tool: str) -> None:
+    messages = (
+        LLMMessage("user", "Secret", skip=True),
+        LLMMessage("user", "Look"),
+        LLMMessage("assistant", None, (ToolCall("c1", "look", "{}"),)),
+    )
+    exported = to_tool(session_of(messages), tool, Path("/work/project"))
+    assert exported.left_out == {"skipped messages": 1}
+    assert "Secret" not in exported.text
+    imported = back(exported.text, exported.path.name)
+    assert [message.role for message in imported.messages] == ["user", "assistant", "tool"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_each_export_has_new_ids(tool: str) -> None:
+    session = session_of((LLMMessage("user", "Hi"),))
+    first, second = (to_tool(session, tool, Path("/work/project")) for _ in range(2))
+    assert first.path != second.path
+    assert first.text != second.text
