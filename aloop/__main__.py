@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from aloop import __version__
-from aloop.errors import AloopError, InvalidPrefix, SessionNotFound, UsageError
+from aloop.errors import AloopError, InvalidPrefix, SessionError, SessionNotFound, UsageError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ def _run_shell(options: RunOptions) -> int:
     from aloop.cli.onboarding import choose, is_due
     from aloop.config import Settings
 
+    moved = _change_project(options)
+    if moved is None:
+        return SUCCESS
+    options = moved
     settings = _with_options(Settings.from_env(), options)
     if options.model is None and is_due(settings):
         chosen = choose(settings)
@@ -107,7 +111,35 @@ def _run_shell(options: RunOptions) -> int:
     )
 
 
+def _change_project(options: RunOptions) -> RunOptions | None:
+    """Offer to change to the project of the session to resume, if it is not here.
+
+    Returns the options to run with, or None if the user declined.
+    """
+    if not options.resume or options.sessions_dir is not None:
+        return options
+    # Imported here for start-up time: only --resume ID needs it.
+    from dataclasses import replace
+
+    from aloop.cli.console import agree
+    from commands.elsewhere import describe_place, find_elsewhere, require_project
+
+    place = find_elsewhere(options.resume)
+    if place is None:
+        return options
+    sentence = describe_place(place)
+    project = require_project(place)
+    if not sys.stdin.isatty():
+        raise SessionError(f"{sentence} Run aloop there, or add --sessions-dir {place.sessions_dir}.")
+    if not agree(f"{sentence} Change there and resume it?", is_default=True):
+        return None
+    os.chdir(project)
+    os.environ["PWD"] = str(project)
+    return replace(options, resume=place.session_id, sessions_dir=place.sessions_dir)
+
+
 def _run_task(options: RunOptions, task: str) -> int:
+    _require_here(options)
     full_task, typed = _read_full_task(task)
     # Imported here for start-up time, after an unusable standard input has been reported.
     from aloop.config import Settings
@@ -129,6 +161,18 @@ def _run_task(options: RunOptions, task: str) -> int:
             typed,
         )
     )
+
+
+def _require_here(options: RunOptions) -> None:
+    """Raise SessionError if the session to resume is in another project."""
+    if not options.resume or options.sessions_dir is not None:
+        return
+    # Imported here for start-up time, as above.
+    from commands.elsewhere import describe_place, find_elsewhere
+
+    if place := find_elsewhere(options.resume):
+        advice = f"Run aloop there, or add --sessions-dir {place.sessions_dir}."
+        raise SessionError(f"{describe_place(place)} {advice}")
 
 
 def _with_options(settings: Settings, options: RunOptions) -> Settings:

@@ -35,7 +35,7 @@ EFFORTS: tuple[Effort, ...] = get_args(Effort)
 EndpointKind = Literal["anthropic", "bedrock", "vertex", "foundry"]
 AuthScheme = Literal["bearer", "x-api-key"]
 
-_BOOLEANS = ("plain", "verbose", "thinking")  # keys of the config file
+_BOOLEANS = ("plain", "verbose", "thinking", "all_projects")  # keys of the config file
 _AMOUNTS = {"stall_timeout": "a positive number of seconds", "max_cost": "a positive number of dollars"}
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "editing_mode": get_args(EditingMode),
@@ -104,6 +104,7 @@ class FileSettings:
     verbose: bool | None = None
     thinking: bool | None = None
     plain: bool | None = None
+    all_projects: bool | None = None
     stall_timeout: float | None = None
     cache_ttl: CacheTtl | None = None
     effort: Effort | None = None
@@ -257,6 +258,7 @@ class Settings:
     verbose: bool = False
     thinking: bool | None = None
     plain: bool = False
+    all_projects: bool = True
     stall_timeout: float | None = None
     cache_ttl: CacheTtl = "5m"
     effort: Effort | None = None
@@ -288,6 +290,7 @@ class Settings:
             verbose=bool(file.verbose),
             thinking=file.thinking,
             plain=bool(file.plain),
+            all_projects=file.all_projects is not False,
             stall_timeout=file.stall_timeout,
             cache_ttl=file.cache_ttl or "5m",
             effort=file.effort,

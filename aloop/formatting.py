@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from aloop.errors import SHORT_ID
@@ -23,6 +24,7 @@ from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.ids import shown_id
+from aloop.memory.sessions_dir.registry import project_of
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
 from aloop.text import quantity
@@ -89,15 +91,29 @@ def describe(row: SessionSummary) -> str:
     return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
 
 
-def list_lines(rows: Iterable[SessionSummary], width: int | None) -> Iterator[str]:
-    """Yield a heading and a line for each session.
+def list_lines(rows: Iterable[SessionSummary], width: int | None, *, with_project: bool = False) -> Iterator[str]:
+    """Yield a heading and a line for each session, ``with_project`` also that of each.
 
     Lines are cut to ``width`` columns, unless it is None. A problem is never cut: it ends with the line and column of
     its cause.
     """
-    yield _row("ID", "UPDATED", "MESSAGES", "TITLE")
-    for row in rows:
-        yield _summary_line(row, row.updated_at, width)
+    listed = list(rows)
+    names = [project_name(row.path.parents[1]) for row in listed] if with_project else []
+    column = min(max(map(len, [*names, "PROJECT"])), _MAX_PROJECT)
+    heading = f"{'PROJECT':{column}}  TITLE" if with_project else "TITLE"
+    yield _row("ID", "UPDATED", "MESSAGES", heading)
+    for number, row in enumerate(listed):
+        lead = f"{fit(visible(names[number]), column):{column}}  " if with_project else ""
+        yield _summary_line(row, row.updated_at, width, lead)
+
+
+_MAX_PROJECT = 30
+
+
+def project_name(sessions_dir: Path) -> str:
+    """Return the path of a project as the user would type it, from the home folder on."""
+    project, home = project_of(sessions_dir), Path.home()
+    return f"~/{project.relative_to(home)}" if project.is_relative_to(home) and project != home else str(project)
 
 
 def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterator[str]:
@@ -107,10 +123,16 @@ def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterat
         yield _summary_line(session.summary, session.deleted_at, width)
 
 
-def hit_session_line(hit: Hit) -> str:
-    """Return a line for the session of a match, with its title or its problem."""
+def hit_session_line(hit: Hit, sessions_dir: Path | None = None) -> str:
+    """Return a line for the session of a match, with its title or its problem.
+
+    With ``sessions_dir``, the line also has the project.
+    """
     session = hit.session
-    return f"{shown_id(session.id)}  {format_time(session.updated_at)}  {hit.problem or _one_line(session.title)}"
+    project = f"{project_name(sessions_dir)}: " if sessions_dir else ""
+    return (
+        f"{shown_id(session.id)}  {format_time(session.updated_at)}  {project}{hit.problem or _one_line(session.title)}"
+    )
 
 
 def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
@@ -159,12 +181,12 @@ def stats_lines(stats: SessionStats, month: Cost) -> Iterator[str]:
     )
 
 
-def _summary_line(row: SessionSummary, moment: datetime, width: int | None) -> str:
+def _summary_line(row: SessionSummary, moment: datetime, width: int | None, lead: str = "") -> str:
     if row.problem is not None:
-        return _row(shown_id(row.id), format_time(moment), "?", row.problem)
-    title = _one_line(row.title)
+        return _row(shown_id(row.id), format_time(moment), "?", lead + row.problem)
+    title = lead + _one_line(row.title)
     if is_in_future(moment):
-        title = f"(dated in the future) {title}"
+        title = f"{lead}(dated in the future) {_one_line(row.title)}"
     line = _row(shown_id(row.id), format_time(moment), str(row.message_count), title)
     return line if width is None else fit(visible(line), width)
 
@@ -186,6 +208,11 @@ def _table(*rows: tuple[str, str]) -> Iterator[str]:
 def _details(counts: Iterable[tuple[str, int]]) -> str:
     parts = [f"{name} {count:,}" for name, count in counts if count]
     return f" ({', '.join(parts)})" if parts else ""
+
+
+def project_record(summary: SessionSummary) -> dict[str, Any]:
+    """Return the summary with the folder of its project."""
+    return summary_record(summary) | {"project": project_of(summary.path.parents[1])}
 
 
 def summary_record(summary: SessionSummary) -> dict[str, Any]:

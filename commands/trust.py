@@ -123,6 +123,9 @@ def remember_work(
     A sessions folder that was not used before is made private. Failures are passed to ``on_error``. Call it before the
     session is saved, so that it is still known after a crash.
     """
+    # Imported late for start-up time.
+    from aloop.memory.sessions_dir.registry import Registry
+
     folder = agent.memory.sessions_dir
     try:
         if not trust.knows_folder(folder):
@@ -130,6 +133,7 @@ def remember_work(
             for notice in agent.memory.library.make_private():
                 on_notice(notice)
         trust.remember(written=[agent.memory.session_id], folders=[folder], texts=[agent.system_text])
+        Registry.of_user().add(folder)
     except StorageError as error:
         on_error(str(error))
 

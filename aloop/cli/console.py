@@ -58,18 +58,19 @@ def confirm(question: str, doing: str, done: str) -> bool:
     if not sys.stdin.isatty():
         print_note(f"Nothing was {done}: standard input is not a terminal. Add --yes {doing} without confirmation.")
         return False
-    if not _agree(question):
+    if not agree(question):
         print_note(f"Nothing was {done}.")
         return False
     return True
 
 
-def _agree(question: str) -> bool:
-    """Ask, and return True only for "y" or "yes"."""
-    sys.stderr.write(visible(f"{question} [y/N] "))
+def agree(question: str, *, is_default: bool = False) -> bool:
+    """Ask, and return True only for "y" or "yes"; with ``is_default``, for Enter too."""
+    sys.stderr.write(visible(f"{question} {'[Y/n]' if is_default else '[y/N]'} "))
     sys.stderr.flush()
     with line_ended():
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        answer = sys.stdin.readline()
+    return answer.strip().lower() in ("y", "yes") or (is_default and answer == "\n")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from aloop.formatting import (
     hit_session_line,
     list_lines,
     message_lines,
+    project_record,
     session_record,
     show_lines,
     stats_lines,
@@ -36,10 +37,12 @@ from aloop.formatting import (
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.cost.spending import SpendingLog
 from aloop.memory import SessionLibrary
+from aloop.memory.projects import AllProjects
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
+from aloop.memory.sessions_dir.registry import Registry, project_of
 from aloop.sanitize import visible
 from aloop.text import quantity
 from aloop.width import fit
@@ -139,14 +142,15 @@ def _search(options: SessionsOptions, library: SessionLibrary, runner: asyncio.R
 
 async def _print_hits(options: SessionsOptions, library: SessionLibrary) -> int:
     shown, session = 0, ""
-    async for hit in library.search(_as_query(options.words)):
+    async for sessions_dir, hit in _find_hits(options, library):
         if shown == options.limit:
             print_note(_more_than(shown))
             return 0
         if options.as_json:
-            _print_records([hit_record(hit)])
+            project = {"project": project_of(sessions_dir)} if sessions_dir else {}
+            _print_records([hit_record(hit) | project])
         else:
-            _print_hit(hit, begins=hit.session.id != session)
+            _print_hit(hit, sessions_dir, begins=hit.session.id != session)
         sys.stdout.flush()
         shown, session = shown + 1, hit.session.id
     if not shown:
@@ -159,10 +163,21 @@ def _as_query(words: tuple[str, ...]) -> str:
     return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
 
 
-def _print_hit(hit: Hit, *, begins: bool) -> None:
+async def _find_hits(options: SessionsOptions, library: SessionLibrary) -> AsyncIterator[tuple[Path | None, Hit]]:
+    """Yield matches, and in a search of all projects their sessions folders."""
+    query = _as_query(options.words)
+    if options.all_projects:
+        async for sessions_dir, hit in _all_projects(library).search(query):
+            yield sessions_dir, hit
+    else:
+        async for hit in library.search(query):
+            yield None, hit
+
+
+def _print_hit(hit: Hit, sessions_dir: Path | None, *, begins: bool) -> None:
     width = output_width()
     if begins:
-        line = hit_session_line(hit)
+        line = hit_session_line(hit, sessions_dir)
         print_line(line if width is None or hit.problem else fit(visible(line), width))
     if hit.context:
         line, marks = hit_line(hit)
@@ -183,20 +198,36 @@ def run_sessions(options: SessionsOptions) -> int:
     """Run the action of ``options`` and return the exit code; raises AloopError."""
     # One loop for all calls, not running during a question: a running loop swallows the first Ctrl-C.
     with asyncio.Runner() as runner:
-        return _ACTIONS[options.action](options, SessionLibrary(options.sessions_dir), runner)
+        library = SessionLibrary(options.sessions_dir)
+        if options.sessions_dir is None and library.sessions_dir.is_dir():
+            Registry.of_user().add(library.sessions_dir)
+        return _ACTIONS[options.action](options, library, runner)
+
+
+def _all_projects(library: SessionLibrary) -> AllProjects:
+    if not Settings.from_env().all_projects:
+        print_note("The setting all_projects is off, so other projects are not remembered.")
+    return AllProjects(library.sessions_dir)
 
 
 def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     # One more than is shown, to know if there are more.
-    found = runner.run(library.list_sessions(options.limit + 1))
+    if options.all_projects:
+        projects = _all_projects(library)
+        found = runner.run(projects.list_sessions(options.limit + 1))
+    else:
+        found = runner.run(library.list_sessions(options.limit + 1))
     rows = found[: options.limit]
     if options.as_json:
-        _print_records(map(summary_record, rows))
+        _print_records(map(project_record if options.all_projects else summary_record, rows))
+        return 0
+    if not rows and options.all_projects:
+        print_note("No sessions are saved in your projects yet.")
         return 0
     if not rows:
         print_note(f"No sessions are saved in {library.sessions_dir} yet.")
         return 0
-    for line in list_lines(rows, output_width()):
+    for line in list_lines(rows, output_width(), with_project=options.all_projects):
         print_line(line)
     if len(found) > len(rows):
         print_note(_more_than(len(rows)))

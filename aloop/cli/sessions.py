@@ -56,7 +56,8 @@ _ID_HELP: dict[SessionsAction, str] = {
 class SessionsOptions(CommandOptions):
     """The options of ``aloop sessions``; an ``action`` uses only some of them.
 
-    ``id`` is empty if none was given. ``form`` and ``path`` are for ``export``; an empty path is standard output.
+    ``id`` is empty if none was given. ``all_projects`` is for ``list`` and ``search``. ``form`` and ``path`` are for
+    ``export``; an empty path is standard output.
     """
 
     action: SessionsAction
@@ -65,6 +66,7 @@ class SessionsOptions(CommandOptions):
     words: tuple[str, ...] = ()
     limit: int = 20
     messages: bool = False
+    all_projects: bool = False
     fix: bool = False
     yes: bool = False
     as_json: bool = False
@@ -104,6 +106,8 @@ def _add_action_arguments(action: SessionsAction, parser: Parser) -> None:
     if action == "search":
         add("words", type=non_empty, nargs="+", metavar="WORDS", help="words to find; quote a phrase")
         add("--limit", type=positive_integer, default=50, metavar="N", help="maximum number of matches (default: 50)")
+    if action in ("list", "search"):
+        add("--all", dest="all_projects", action="store_true", help="the sessions of all your projects")
     if action == "export":
         add("form", choices=EXPORT_FORMATS, metavar="FORMAT", help=", ".join(EXPORT_FORMATS))
         add("path", nargs="?", metavar="PATH", help="the file to write (default: -, standard output)")

@@ -9,10 +9,12 @@ import argparse
 import asyncio
 import gc
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
@@ -20,6 +22,7 @@ import yaml
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.serialization import dump_session
+from aloop.memory.projects import AllProjects
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.benchmarks.measure import Row, compare, table
 from tests.benchmarks.sample import conversation
@@ -135,6 +138,51 @@ def measure_lists(root: Path, count: int, runs: int) -> list[Row]:
     ]
 
 
+def fill_projects(root: Path, projects: int, sessions: int) -> list[Path]:
+    """Create ``projects`` folders of ``sessions`` small sessions.
+
+    Each file has the time of the session's last change.
+    """
+    folders = []
+    text = dump_session(conversation(500))
+    for project in range(projects):
+        base = root / f"project{project}" / ".aloop" / "sessions"
+        base.mkdir(parents=True)
+        folders.append(base)
+        for number in range(sessions):
+            moment = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=number * 7919 + project)
+            folder = base / f"{moment:%Y-%m-%d}_{number:08x}"
+            folder.mkdir()
+            path = folder / "session.yaml"
+            path.write_bytes(re.sub(rb'updated_at: "[^"]*"', f'updated_at: "{moment.isoformat()}"'.encode(), text))
+            os.utime(path, (moment.timestamp(), moment.timestamp()))
+    return folders
+
+
+def bare_status(folders: list[Path]) -> int:
+    """Scan each folder and stat each session file."""
+    size = 0
+    for base in folders:
+        with os.scandir(base) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    size += os.stat(f"{entry.path}/session.yaml").st_size  # noqa: PTH116 - as above
+    return size
+
+
+def measure_projects(root: Path, projects: int, sessions: int, runs: int) -> Row:
+    """List the newest sessions of all projects."""
+    folders = fill_projects(root, projects, sessions)
+    return compare(
+        f"list the newest 20, {projects * sessions:,} sessions in {projects} projects",
+        lambda: asyncio.run(AllProjects(folders=folders).list_sessions(20)),
+        "scandir + stat",
+        lambda: bare_status(folders),
+        bound=3,
+        runs=runs,
+    )
+
+
 def run(*, quick: bool) -> list[Row]:
     """Return all rows; ``quick`` measures small sizes and few runs."""
     sizes = (20_000, 200_000) if quick else (20_000, 200_000, MEGABYTE, 10 * MEGABYTE, 50 * MEGABYTE)
@@ -147,6 +195,7 @@ def run(*, quick: bool) -> list[Row]:
             gc.collect()
         rows.append(measure_load(root / "load", MEGABYTE // 5 if quick else 10 * MEGABYTE, runs))
         rows += measure_lists(root / "many", 200 if quick else 10_000, runs)
+        rows.append(measure_projects(root / "projects", *((4, 50) if quick else (200, 500)), runs))
     return rows
 
 
