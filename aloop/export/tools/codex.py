@@ -29,6 +29,7 @@ def export(session: Session, folder: Path) -> ToolExport:
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
     begun = entries[0].stamp if entries else f"{session.created_at:%Y-%m-%dT%H:%M:%S}.000Z"
+    # Without a provider of the model, because the program refuses to resume with another one than the recorded.
     meta = {
         "id": session_id,
         "timestamp": begun,
@@ -37,7 +38,6 @@ def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder
         "cli_version": _VERSION,
         "source": "cli",
         "instructions": None,
-        "model_provider": "openai",
     }
     yield {"timestamp": begun, "type": "session_meta", "payload": meta}
     for index, entry in enumerate(entries):
