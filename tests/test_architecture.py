@@ -70,10 +70,10 @@ SINGLE_IMPORTERS = {
     "anthropic": ("aloop.llm.anthropic.*",),
     "genai_prices": ("aloop.llm.cost.pricing",),
     "yaml": ("aloop.memory.codec.serialization", "aloop.importers.plain.ouro"),
-    "markdown_it": ("aloop.export.html", "repl.output.markdown"),
+    "markdown_it": ("aloop.export.page.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),
     "wcwidth": ("aloop.width",),
-    "pygments": ("repl.output.highlight",),
+    "pygments": ("aloop.export.page.highlight", "repl.output.highlight"),
 }
 SILENT = (
     "aloop.agent*",

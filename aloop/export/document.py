@@ -27,7 +27,7 @@ def render(session: Session, form: ExportFormat) -> str:
     if form == "json":
         return to_json(session)
     # Imported here for start-up time: only HTML needs the Markdown parser.
-    from aloop.export.html import to_html
+    from aloop.export.page.html import to_html
 
     return to_html(session)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import stat
@@ -103,7 +105,9 @@ def test_page_has_dark_colors_and_loads_nothing() -> None:
     text = render(session(LLMMessage("assistant", said)), "html")
     page = Page(text)
     assert "prefers-color-scheme: dark" in text
-    assert not {"script", "img", "link", "iframe", "b"} & {tag for tag, _ in page.tags}
+    tags = [tag for tag, _ in page.tags]
+    assert not {"img", "link", "iframe", "b"} & set(tags)
+    assert tags.count("script") == 1
     assert not any("src" in attributes for _, attributes in page.tags)
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     assert [link for link in links if not str(link).startswith("#")] == [
@@ -111,6 +115,26 @@ def test_page_has_dark_colors_and_loads_nothing() -> None:
         "https://example.org",
     ]
     assert "url(" not in text
+
+
+def test_policy_of_the_page_permits_its_own_script_only() -> None:
+    text = render(TALK, "html")
+    [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy.startswith("default-src 'none'; ")
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "unsafe-inline" not in policy.partition("script-src")[2]
+    assert not re.search(r"fetch|XMLHttp|WebSocket|import|innerHTML|https?:", script)
+
+
+def test_page_colors_code_arguments_and_diffs() -> None:
+    diff = "Changed a.py.\n--- a.py\n+++ a.py\n@@ -1 +1 @@\n-old\n+new"
+    result = LLMMessage("tool", diff, tool_call_id="call_1", name="edit")
+    text = render(session(LLMMessage("assistant", "```python\nimport os\n```"), CALL, result), "html")
+    assert '<span class="k">import</span>' in text
+    assert '<span class="s">&quot;2+2&quot;</span>' in text
+    assert '<span class="a">+new' in text
 
 
 @pytest.mark.parametrize("form", EXPORT_FORMATS)
@@ -122,15 +146,17 @@ def test_hostile_text_is_shown_as_text(form: ExportFormat, role: str) -> None:
     text = render(session(message, call, title=HOSTILE), form)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text)
     if form == "html":
-        tags = {tag for tag, _ in Page(text).tags}
-        assert not {"script", "img"} & tags
+        tags = [tag for tag, _ in Page(text).tags]
+        assert "img" not in tags
+        assert tags.count("script") == 1
         assert "alert('x\")" in Page(text).text.replace("\u201d", '"')
 
 
 @given(st.text(), st.text())
 def test_page_has_only_its_own_tags_for_any_text(said: str, answered: str) -> None:
     page = Page(render(session(LLMMessage("user", said), LLMMessage("tool", answered), title=said), "html"))
-    known = "html head meta title style body header h1 p main article h2 a pre details summary"
+    known = "html head meta title style body header h1 p main article h2 a pre details summary span"
+    known += " nav input output button script"
     assert {tag for tag, _ in page.tags} <= set(known.split())
 
 

@@ -49,7 +49,7 @@ def project(private_home: Path) -> Path:
 
 
 class Responses(BaseHTTPRequestHandler):
-    """Answers each request of the Responses API with one text, and records the requests."""
+    """Answers each request of the Responses API, and records it."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))

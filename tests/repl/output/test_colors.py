@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import repl
-from aloop.export.html import STYLE as PAGE
+from aloop.export.page.style import STYLE as PAGE
 from repl.output.markdown import render_markdown
 from repl.output.theme import Depth, Style, Theme, background_of, prompt_style
 from tests.figures.contrast import PALETTES, ROLES, contrast, contrast_of
@@ -118,5 +118,7 @@ def test_prompt_style_names_the_attributes_of_prompt_toolkit() -> None:
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_exported_page_has_enough_contrast(theme: int) -> None:
     colors = dict(re.findall(r"--(\w+): #(\w{6})", PAGE.split("@media")[theme]))
-    for text, ground in product(("text", "quiet", "accent", "bad"), ("page", "panel")):
+    for text, ground in product(
+        ("text", "quiet", "accent", "bad", "keyword", "string", "number", "comment", "name"), ("page", "panel")
+    ):
         assert contrast(colors[text], colors[ground]) >= 4.5, (text, ground)

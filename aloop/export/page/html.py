@@ -1,8 +1,8 @@
-"""Export a session as a self-contained web page, without scripts.
+"""Export a session as a self-contained web page.
 
 Tool calls are folded; the colors follow the reader's light or dark setting. Answers are rendered as Markdown, without
 raw HTML and without images, because text from a model or a file must not act on the reader. A content security policy
-in the page keeps the browser from loading anything as well.
+in the page keeps the browser from loading anything, and from running any other script than the page's search.
 """
 
 from __future__ import annotations
@@ -13,57 +13,27 @@ from html import escape
 from markdown_it import MarkdownIt
 
 from aloop.export.markdown import format_marks
+from aloop.export.page.highlight import highlight, looks_like_diff
+from aloop.export.page.script import DIGEST, SCRIPT
+from aloop.export.page.style import STYLE
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.session import Session
 from aloop.sanitize import visible
 
-STYLE = """\
-:root { color-scheme: light dark; --text: #1c1c1e; --page: #fdfdfc; --quiet: #6a6a70; --edge: #dcdce0;
-  --panel: #f2f2f4; --accent: #0b5cad; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e4e4e7; --page: #161618; --quiet: #9a9aa2; --edge: #36363c;
-    --panel: #222226; --accent: #7cb7f2; --bad: #ff8a80; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 48rem; padding: 1.5rem 1rem 4rem; color: var(--text); background: var(--page);
-  font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word; }
-header { border-bottom: 1px solid var(--edge); margin-bottom: 1.5rem; }
-h1 { font-size: 1.4rem; line-height: 1.3; margin: 0 0 .3rem; }
-header p, h2 a, summary { color: var(--quiet); font-size: .85rem; }
-h2 { font-size: .95rem; margin: 1.8rem 0 .4rem; }
-h2 a { font-weight: normal; text-decoration: none; margin-left: .3rem; }
-.answer h1, .answer h2, .answer h3, .answer h4 { font-size: 1.05rem; margin: 1.2rem 0 .4rem; }
-.answer { overflow-x: auto; }
-.answer > :first-child { margin-top: 0; }
-.answer > table, .answer > pre { margin: .8rem 0; }
-.user > pre { border-left: 3px solid var(--accent); }
-pre { margin: .4rem 0; padding: .6rem .8rem; background: var(--panel); border-radius: 4px; white-space: pre-wrap;
-  font: .9rem/1.45 ui-monospace, monospace; }
-.user > pre { font-family: inherit; }
-code { font: .9em ui-monospace, monospace; background: var(--panel); border-radius: 3px; padding: .1em .25em; }
-pre code { padding: 0; background: none; font-size: 1em; }
-blockquote { margin: .6rem 0; padding-left: .8rem; border-left: 3px solid var(--edge); color: var(--quiet); }
-table { border-collapse: collapse; }
-th, td { border: 1px solid var(--edge); padding: .25rem .6rem; text-align: left; }
-a { color: var(--accent); }
-details { margin: .4rem 0; }
-details > pre { max-height: 30rem; overflow: auto; }
-summary { cursor: pointer; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.error > summary { color: var(--bad); }
-@media print { details > pre { max-height: none; } }
-"""
-
-
-_HEAD = """\
+_HEAD = f"""\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'; base-uri 'none'; form-action 'none'">
 <meta name="color-scheme" content="light dark">
 """
+_BAR = """\
+<nav hidden><input type="search" placeholder="Search" aria-label="Search in the conversation"><output></output>\
+<button type="button" data-open>Unfold all</button><button type="button" data-close>Fold all</button></nav>"""
 _SUMMARY_LENGTH = 200
 _AUTHORS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
@@ -73,9 +43,9 @@ def to_html(session: Session) -> str:
     title = _text(" ".join(session.title.split())) or "Conversation"
     page = [
         f"{_HEAD}<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>",
-        f"<p>{' · '.join(_text(fact) for fact in _facts(session))}</p>\n</header>\n<main>",
+        f"<p>{' · '.join(_text(fact) for fact in _facts(session))}</p>\n</header>\n{_BAR}\n<main>",
         *_messages(session),
-        "</main>\n</body>\n</html>\n",
+        f"</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
     ]
     return "\n".join(page)
 
@@ -92,7 +62,9 @@ def _facts(session: Session) -> Iterator[str]:
 
 
 def _messages(session: Session) -> Iterator[str]:
-    markdown = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable("image")
+    markdown = (
+        MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _code}).enable("table").disable("image")
+    )
     for message in session.system_messages:
         yield _folded("system", "System message", message.content or "")
     for number, message in enumerate(session.messages, 1):
@@ -121,8 +93,12 @@ def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator
     yield from map(_call, message.tool_calls)
 
 
+def _code(text: str, language: str, _attributes: str) -> str:
+    return highlight(text, language)
+
+
 def _call(call: ToolCall) -> str:
-    return _folded("call", f"{call.name} {_first_line(call.brief)}".rstrip(), call.arguments)
+    return _folded("call", f"{call.name} {_first_line(call.brief)}".rstrip(), call.arguments, "json")
 
 
 def _first_line(text: str) -> str:
@@ -131,8 +107,9 @@ def _first_line(text: str) -> str:
     return f"{line[:_SUMMARY_LENGTH]} …" if more or len(line) > _SUMMARY_LENGTH else line
 
 
-def _folded(kind: str, summary: str, text: str) -> str:
-    return f'<details class="{kind}"><summary>{_text(summary)}</summary><pre>{_text(text)}</pre></details>'
+def _folded(kind: str, summary: str, text: str, language: str = "") -> str:
+    body = highlight(_safe(text), language or ("diff" if looks_like_diff(text) else ""))
+    return f'<details class="{kind}"><summary>{_text(summary)}</summary><pre>{body}</pre></details>'
 
 
 def _text(text: str) -> str:
