@@ -10,7 +10,6 @@ import select
 import shutil
 import signal
 import sys
-import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -35,8 +34,12 @@ _NOTED = ord("?")  # the completion type of "possible-completions"
 _NOT_SENT = "Pasted text is not sent until you press Enter. Press Ctrl-C to discard it.\n"
 _NO_ANSWER = "Pasted text cannot answer a question.\n"
 
-_PASTE_REST = 0.4
-"""Seconds of waiting for keys, after which a key does not belong to a paste."""
+_QUIET_SECONDS = 0.2
+_QUIET_TICKS = 2
+"""Ticks without a key, that many seconds apart, after which a key does not belong to a paste.
+
+Not a time between two keys: on a busy machine, the end of a paste may be read long after its start.
+"""
 
 
 class ReadlineLines(TerminalLines):
@@ -49,7 +52,7 @@ class ReadlineLines(TerminalLines):
         self._draft = ""
         self._is_open = False
         self._completes = False
-        self._paste_start: tuple[float, float] | None = None
+        self._ticks_in_paste = 0
         readline.set_auto_history(False)  # answers to questions stay out of it
         if "libedit" in (readline.__doc__ or ""):
             readline.parse_and_bind(f"bind -{editing_mode[0]}")
@@ -80,7 +83,7 @@ class ReadlineLines(TerminalLines):
 
     def _read(self, prompt: str, prefill: str = "", *, in_turn: bool = False) -> str | None:
         self._completes = not in_turn
-        self._paste_start = None
+        self._end_paste()
         ask = partial(input, prompt)
         try:
             with self._keyboard.unmuted():
@@ -89,7 +92,7 @@ class ReadlineLines(TerminalLines):
                     self._is_open = False
                     readline.set_startup_hook(partial(self._open, prefill))
                     try:
-                        line = self._signals.read(ask, in_turn=in_turn, can_suspend=True, tick=self._keep_draft)
+                        line = self._signals.read(ask, in_turn=in_turn, can_suspend=True, tick=self._tick)
                     except Suspended:
                         self._keep_draft()
                         prefill = self._draft
@@ -128,7 +131,7 @@ class ReadlineLines(TerminalLines):
         Pasted text may contain the mark for its own end, and then keys. Without bracketed paste, each pasted line
         enters itself. During a turn, lines that were typed ahead are not a paste.
         """
-        is_pasted = self._came_with_paste()
+        is_pasted = self._ticks_in_paste > 0
         rest = ""
         while (is_pasted or not in_turn) and select.select([sys.stdin], [], [], PASTE_PAUSE)[0]:
             read = self._keyboard.read_unread()
@@ -143,15 +146,19 @@ class ReadlineLines(TerminalLines):
         return visible(without_keys(f"{line}\n{rest}").rstrip("\n"))
 
     def _note_paste(self) -> None:
-        self._paste_start = time.monotonic(), time.process_time()
+        self._ticks_in_paste = _QUIET_TICKS
+        self._signals.tick_every(_QUIET_SECONDS)
 
-    def _came_with_paste(self) -> bool:
-        """Return True if no time passed between the last paste and now, except to read it."""
-        start, self._paste_start = self._paste_start, None
-        if start is None:
-            return False
-        now, used = time.monotonic(), time.process_time()
-        return now - start[0] - (used - start[1]) < _PASTE_REST
+    def _end_paste(self) -> None:
+        self._ticks_in_paste = 0
+        self._signals.tick_every()
+
+    def _tick(self) -> None:
+        self._keep_draft()
+        if self._ticks_in_paste and not select.select([sys.stdin], [], [], 0)[0]:
+            self._ticks_in_paste -= 1
+            if not self._ticks_in_paste:
+                self._end_paste()
 
     def _bind_keys(self, editing_mode: Literal["emacs", "vi"]) -> None:
         readline.set_completer_delims("")  # the completer gets the whole text before the cursor

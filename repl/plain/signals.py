@@ -56,6 +56,7 @@ class Signals:
         self._is_noted = self._is_suspended = False
         self._is_reading = self._in_turn = self._can_suspend = False
         self._tick: Callable[[], object] | None = None
+        self._tick_seconds = _WAKE_SECONDS
         self._work: asyncio.Future[Any] | None = None
         self._loop = asyncio.get_running_loop()
         for number in _CANCELLING:
@@ -98,7 +99,7 @@ class Signals:
         Interrupted for each signal, which cancels the work, too. ``tick`` is called now and then.
         """
         self._in_turn, self._can_suspend, self._tick = in_turn, can_suspend, tick
-        signal.setitimer(signal.ITIMER_REAL, _WAKE_SECONDS, _WAKE_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, self._tick_seconds, self._tick_seconds)
         try:
             self._is_reading = True
             self._end_read(None)
@@ -117,6 +118,12 @@ class Signals:
         if self._is_suspended:
             self.suspend()
         return result
+
+    def tick_every(self, seconds: float = _WAKE_SECONDS) -> None:
+        """Set the time between ticks, also of a running read."""
+        self._tick_seconds = seconds
+        if self._is_reading:
+            signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
 
     def suspend(self) -> None:
         """Stop the process, and return when it is resumed."""

@@ -71,6 +71,30 @@ class Shell:
         """Type ``text`` and press Enter."""
         self.process.send(text + "\r")
 
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """The row and the column of the cursor, counted from 0."""
+        return self._screen.cursor.y, self._screen.cursor.x
+
+    def pause(self, seconds: float) -> None:
+        """Press no key for a time, as a user does after a paste that is on the screen."""
+        end = time.monotonic() + seconds
+        self.wait_until(lambda: time.monotonic() > end, "the end of the pause")
+
+    def enter_paste(self, is_sent: Callable[[], bool]) -> None:
+        """Press Enter after a paste; if the pause was too short for a busy machine, again."""
+
+        def notices() -> int:
+            return self.scrollback().count("Pasted text is not sent")
+
+        pause = 1.0
+        while not is_sent():
+            self.pause(pause)
+            before = notices()
+            self.send("\r")
+            self.wait_until(lambda seen=before: is_sent() or notices() > seen, "an effect of Enter")  # type: ignore[misc]
+            pause *= 2
+
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal. The rendered screen cuts rows and does not rewrap them."""
         self._screen.resize(rows, columns)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from repl.input.pastes import PAUSE
 from tests.e2e.conftest import Open
 from tests.e2e.shell import Shell
 from tests.stub.parts import Answer, ToolUse
@@ -122,9 +123,11 @@ def test_lines_pasted_without_brackets_do_not_send_themselves(shell_with_key: Op
     aloop = shell_with_key()
     wait_for_keys(aloop)
     aloop.send("one\r!touch pwned\rthree\r")
-    aloop.wait_for("> one\n  !touch pwned\n  three\n")
+    aloop.wait_for("  three\n")
+    row = aloop.screen().splitlines().index("  three")
+    aloop.wait_until(lambda: aloop.cursor == (row + 1, 2), "the last line feed")
     assert stub.requests == []
-    time.sleep(0.5)  # longer than a paste
+    aloop.pause(2 * PAUSE)
     aloop.send("\x7f\r")
     aloop.wait_for("2 messages")
     assert stub.requests[0].last_user_text == "one\n!touch pwned\nthree"

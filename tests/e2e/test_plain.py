@@ -7,7 +7,6 @@ import shlex
 import signal
 import sys
 import termios
-import time
 from pathlib import Path
 
 import pytest
@@ -284,13 +283,11 @@ def test_bracketed_paste_is_sent_once_by_enter(stub: StubServer) -> None:
         aloop.wait_for(">")
         aloop.send("\x1b[200~one\ntwo\x1b[201~")
         aloop.wait_for("two")
-        time.sleep(1.5)  # longer than a paste
-        aloop.send("\r")
+        aloop.enter_paste(lambda: len(stub.requests) == 1)
         aloop.wait_for("Well\n>")
         aloop.send("\x1b[200~three\x1b[201~\r")
         aloop.wait_for("discard it.\n> three")
-        time.sleep(1.5)
-        aloop.send("\r")
+        aloop.enter_paste(lambda: len(stub.requests) == 2)
         aloop.wait_for("Ill\n>")
         assert [request.last_user_text for request in stub.requests] == ["one\ntwo", "three"]
 
@@ -302,8 +299,7 @@ def test_lines_pasted_without_brackets_wait_for_enter(stub: StubServer) -> None:
         aloop.send("one\r!touch pwned\rthree\r")
         aloop.wait_for("discard it.\n> one\n!touch pwned\nthree")
         assert not Path("pwned").exists()
-        time.sleep(1.5)
-        aloop.send("\r")
+        aloop.enter_paste(lambda: len(stub.requests) == 1)
         aloop.wait_for("Well\n>")
         assert stub.requests[0].last_user_text == "one\n!touch pwned\nthree"
 
