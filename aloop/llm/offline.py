@@ -131,6 +131,7 @@ _ABILITIES = {
 _MAX_QUOTE_LENGTH = 60
 _MAX_LINES_SHOWN = 5
 _LINE_END = "\n"
+_LINE_NUMBER = re.compile(r"^ *\d+\t")  # in the result of read_file
 _PIECES = 40
 
 
@@ -246,7 +247,7 @@ def _described(call: ToolCall) -> tuple[str, str]:
 
 
 def _about_file(path: str, content: str) -> str:
-    lines = content.splitlines()
+    lines = [_LINE_NUMBER.sub("", line) for line in content.splitlines()]
     if content.strip() in ("", "(the file is empty)"):  # the second is the result of read_file
         return f"{_code(path)} is **empty**."
     shown = "\n".join(lines[:_MAX_LINES_SHOWN])

@@ -53,7 +53,7 @@ class ReadFile(ReadOnlyFileTool):
 
     name = "read_file"
     description = (
-        "Read a text file. Returns its lines as they are, without line numbers. Use it before you edit a file, and "
+        "Read a text file. Returns its lines, each after its number and a tab. Use it before you edit a file, and "
         "when you know which file you need; to find text in several files, use search_files, and to see what a folder "
         f"contains, use list_files. Returns at most {MOST_LINES:,} lines or about 29 KB per call. A longer file ends "
         "with a note that gives the `offset` to continue at. Binary files are refused. A path outside the working "

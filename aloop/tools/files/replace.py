@@ -27,6 +27,7 @@ _LOOK_ALIKES = {
 }
 _FOLDED = str.maketrans(_LOOK_ALIKES)
 _WORD = re.compile(r"\w+")
+_NUMBERED = re.compile(r" *\d+\t")
 
 
 def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bool = False) -> str:
@@ -43,6 +44,8 @@ def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bo
         raise ToolError("old_text and new_text are the same, so nothing would change.")
     flat = text.replace("\r\n", "\n")
     first = flat.find(old)
+    if first < 0 and all(map(_NUMBERED.match, old.splitlines())):
+        raise ToolError("old_text begins with the line numbers that read_file shows. Leave out the numbers and tabs.")
     if first < 0:
         raise ToolError(f"old_text is not in the file. {_explain(flat, old)}")
     # From the next character, to find overlapping matches too: in "aaa", "aa" is ambiguous.

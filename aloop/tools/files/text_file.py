@@ -29,6 +29,8 @@ MOST_EXCERPT_BYTES = 29_000
 LONGEST_LINE = 5_000
 """Bytes of a line in an excerpt; longer lines are cut."""
 
+_NUMBER_WIDTH = 6
+
 MOST_BYTES = 5_000_000
 """Of a file that may be changed."""
 
@@ -69,7 +71,7 @@ def open_plain(path: Path, shown: str) -> BinaryIO:
 def excerpt(file: BinaryIO, offset: int, limit: int, stop: threading.Event) -> str:
     """Return up to ``limit`` lines, starting at line ``offset`` (counted from 1).
 
-    Notes about what is not shown follow in brackets.
+    Each line is after its number and a tab, as ``cat -n`` prints it. Notes about what is not shown follow in brackets.
     """
     lines: list[str] = []
     size = last = 0
@@ -77,7 +79,8 @@ def excerpt(file: BinaryIO, offset: int, limit: int, stop: threading.Event) -> s
     for last, (raw, is_cut) in enumerate(_lines(file, stop), 1):
         if last < offset:
             continue
-        line, has_replacements = _decode(raw, is_cut)
+        text, has_replacements = _decode(raw, is_cut)
+        line = f"{last:>{_NUMBER_WIDTH}}\t{text}"
         size += len(line.encode()) + len(b"\n")
         if len(lines) == limit or (lines and size > MOST_EXCERPT_BYTES):
             notes[f"Lines {offset:,} to {last - 1:,}. There is more: continue with offset={last}."] = None

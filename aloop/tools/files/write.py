@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +23,20 @@ _PATH = {
     "type": "string",
     "description": "The file, relative to the working directory or absolute. Example: `src/app.py`",
 }
+
+
+_REPLACEMENT = {
+    "old_text": {
+        "type": "string",
+        "description": "The exact text to replace. Include enough surrounding lines to make it unique.",
+    },
+    "new_text": {"type": "string", "description": "The replacement. Empty to delete `old_text`."},
+    "replace_all": {
+        "type": "boolean",
+        "description": "Replace every occurrence, for example to rename a variable. Default false.",
+    },
+}
+_MOST_EDITS = 100
 
 
 class WritingFileTool(Tool):
@@ -110,25 +124,30 @@ class EditFile(WritingFileTool):
     name = "edit_file"
     description = (
         "Replace text in an existing file. Read the file first. `old_text` must match exactly, "
-        "including whitespace and indentation, and must occur only once unless `replace_all` is true; otherwise "
-        "the call fails and nothing is changed. To create a file or rewrite most of it, use write_file. The user "
-        "sees the diff first and may deny it."
+        "including whitespace and indentation but without line numbers, and must occur only once unless `replace_all` "
+        "is true; otherwise the call fails and nothing is changed. To make several replacements in one file, pass them "
+        "in `edits` instead of `old_text` and `new_text`: they are made in order, all or none. To create a file or "
+        "rewrite most of it, use write_file. The user sees the diff first and may deny it."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
             "path": _PATH,
-            "old_text": {
-                "type": "string",
-                "description": "The exact text to replace. Include enough surrounding lines to make it unique.",
-            },
-            "new_text": {"type": "string", "description": "The replacement. Empty to delete `old_text`."},
-            "replace_all": {
-                "type": "boolean",
-                "description": "Replace every occurrence, for example to rename a variable. Default false.",
+            **_REPLACEMENT,
+            "edits": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": _MOST_EDITS,
+                "description": "Several replacements. Each one applies to the result of those before it.",
+                "items": {
+                    "type": "object",
+                    "properties": _REPLACEMENT,
+                    "required": ["old_text", "new_text"],
+                    "additionalProperties": False,
+                },
             },
         },
-        "required": ["path", "old_text", "new_text"],
+        "required": ["path"],
         "additionalProperties": False,
     }
 
@@ -136,9 +155,30 @@ class EditFile(WritingFileTool):
         if file.text is None:
             self._workspace.resolve(arguments["path"])  # raises an error that suggests similar names
             raise ToolError(f"{arguments['path']!r} does not exist.")
-        everywhere = arguments.get("replace_all", False)
-        old, new = arguments["old_text"], arguments["new_text"]
-        return replace_text(file.text, old, new, file.line_end, everywhere=everywhere)
+        text, edits = file.text, _edits(arguments)
+        for number, edit in enumerate(edits, 1):
+            everywhere = edit.get("replace_all", False)
+            try:
+                text = replace_text(text, edit["old_text"], edit["new_text"], file.line_end, everywhere=everywhere)
+            except ToolError as error:
+                if len(edits) == 1:
+                    raise
+                raise ToolError(f"Edit {number} of {len(edits)}: {error} None of the edits was made.") from error
+        return text
+
+
+def _edits(arguments: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the replacements; raise ToolError unless given in one of two ways."""
+    # In code, because the API does not accept a schema with alternatives.
+    single = [name for name in _REPLACEMENT if name in arguments]
+    if "edits" in arguments:
+        if single:
+            raise ToolError(f"Pass either `edits` or `{single[0]}`, not both.")
+        edits: Sequence[Mapping[str, Any]] = arguments["edits"]
+        return edits
+    if missing := [name for name in ("old_text", "new_text") if name not in arguments]:
+        raise ToolError(f"The argument `{missing[0]}` is missing. Pass `old_text` and `new_text`, or `edits`.")
+    return [arguments]
 
 
 def _diff(before: str | None, after: str, name: str) -> Diff:

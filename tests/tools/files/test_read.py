@@ -15,14 +15,14 @@ from aloop.tools.files.search import SearchFiles
 from aloop.tools.files.workspace import Workspace
 
 
-async def test_read_file_returns_the_lines(workspace: Workspace) -> None:
+async def test_read_file_returns_numbered_lines(workspace: Workspace) -> None:
     result = await ReadFile(workspace).run({"path": "src/app.py"})
-    assert result.text == "def main():\n    print('hello')"
+    assert result.text == "     1\tdef main():\n     2\t    print('hello')"
 
 
 async def test_read_file_accepts_whole_floats_as_offset_and_limit(workspace: Workspace) -> None:
     result = await ReadFile(workspace).run({"path": "README.md", "offset": 2.0, "limit": 1.0})
-    assert result.text == "hello world"
+    assert result.text == "     2\thello world"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def test_path_outside_asks_for_permission_with_the_real_path(workspace: Wo
         assert action.request is not None
         assert action.request.kinds == ("outside",)
         assert action.request.detail == str(beside / "secret.txt")
-        assert (await action.run(lambda _: None)).text == "hello from outside"
+        assert (await action.run(lambda _: None)).text.endswith("\thello from outside")
 
 
 async def test_path_outside_is_not_checked_before_permission(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -26,7 +27,13 @@ from aloop.tools.files.text_file import (
 
 
 def read(raw: bytes, offset: int = 1, limit: int = MOST_LINES) -> str:
-    return excerpt(io.BytesIO(raw), offset, limit, threading.Event())
+    """Return an excerpt without the line numbers."""
+    numbered = excerpt(io.BytesIO(raw), offset, limit, threading.Event())
+    return re.sub(r"^ *\d+\t", "", numbered, flags=re.MULTILINE)
+
+
+def test_lines_are_numbered_from_the_offset() -> None:
+    assert excerpt(io.BytesIO(b"a\n\nc\n"), 2, 9, threading.Event()) == "     2\t\n     3\tc"
 
 
 def test_short_text_is_returned_whole_without_a_note() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import stat
 import sys
@@ -15,8 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
+from aloop.llm.message_types import ToolCall
 from aloop.permissions import PermissionRequest
-from aloop.tools.base import Action, Tool
+from aloop.tools import ToolRunner
+from aloop.tools.approval import PermissionGate
+from aloop.tools.base import Action, Tool, ToolResult
 from aloop.tools.files.replace import replace_text
 from aloop.tools.files.workspace import Workspace
 from aloop.tools.files.write import EditFile, WriteFile
@@ -67,6 +72,44 @@ async def test_request_shows_the_diff_and_nothing_is_written_before_permission(
 async def test_edit_file_replaces_the_text(workspace: Workspace, work: Path) -> None:
     assert "-    print('hello')\n+    print('bye')" in await edited(workspace, "src/app.py", "'hello'", "'bye'")
     assert (work / "src/app.py").read_text() == "def main():\n    print('bye')\n"
+
+
+async def several(workspace: Workspace, *edits: tuple[str, str]) -> ToolResult:
+    """Make several replacements in README.md, as a model would call the tool."""
+    pairs = [{"old_text": old, "new_text": new} for old, new in edits]
+    arguments = json.dumps({"path": "README.md", "edits": pairs})
+    runner = ToolRunner([EditFile(workspace)], PermissionGate(["write"]))
+    return await runner.run(ToolCall("call_1", "edit_file", arguments))
+
+
+async def test_several_edits_are_made_in_order_with_one_diff(workspace: Workspace, work: Path) -> None:
+    result = await several(workspace, ("# A project", "# One"), ("hello world", "bye"), ("# One\nbye", "# Two\nbye"))
+    assert (work / "README.md").read_text() == "# Two\nbye\n"
+    assert result.text.startswith("Changed README.md: 2 lines added, 2 removed.")
+
+
+async def test_failed_edit_is_named_and_none_is_made(workspace: Workspace, work: Path) -> None:
+    result = await several(workspace, ("hello", "bye"), ("absent", "x"))
+    assert result.is_error
+    assert result.text.startswith("Edit 2 of 2: old_text is not in the file.")
+    assert result.text.endswith("None of the edits was made.")
+    assert (work / "README.md").read_text() == "# A project\nhello world\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"old_text": "a"}, "The argument `new_text` is missing."),
+        ({}, "The argument `old_text` is missing."),
+        ({"edits": [{"old_text": "a", "new_text": "b"}], "new_text": "c"}, "Pass either `edits` or `new_text`"),
+        ({"old_text": "     1\t# A project\n     2\thello", "new_text": ""}, "Leave out the numbers"),
+    ],
+)
+async def test_wrong_arguments_of_an_edit_are_explained(
+    workspace: Workspace, arguments: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ToolError, match=re.escape(complaint)):
+        await EditFile(workspace).run({"path": "README.md", **arguments})
 
 
 async def test_file_changed_before_permission_is_left_alone(workspace: Workspace, work: Path) -> None:
