@@ -1,14 +1,30 @@
-"""The saved sessions as a picker uses them: list, preview, rename and delete."""
+"""The sessions as a picker uses them: list, preview, rename and delete.
+
+The last row is for the sessions of other tools, which are in a second list, and imported when one is chosen.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aloop.errors import SHORT_ID, SessionNotFound, StorageError, UsageError
+from aloop.memory.session import SessionTitle
+from aloop.text import quantity
+
 if TYPE_CHECKING:
+    from aloop.importers.peek import Glimpse
     from aloop.llm.message_types import LLMMessage
-    from aloop.memory import MemoryManager, SessionTitle
+    from aloop.memory import MemoryManager
+
+
+ROW = "import"
+"""The ID of the row, which no session can have."""
+_WAIT = 0.5
+"""The longest wait for the files of other tools; later they are ready for the next use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,102 @@ class SessionBrowser:
             report += " This is a new session."
         self.reports.append(report)
         return report
+
+
+class BrowserWithImports(SessionBrowser):
+    """The saved sessions, and a last row for those of other tools."""
+
+    def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
+        super().__init__(memory, numbered)
+        self.found: list[Glimpse] = []
+
+    async def titles(self) -> Sequence[SessionTitle]:
+        own = await super().titles()
+        known = frozenset(title.id for title in own)
+        looking = asyncio.ensure_future(asyncio.to_thread(_look, known))
+        done, _ = await asyncio.wait({looking}, timeout=_WAIT)
+        self.found, summary = looking.result() if done else ([], "")
+        if not self.found:
+            return own
+        return [*own, SessionTitle(ROW, self.found[0].updated_at, f"{summary} here …")]
+
+    def number(self, titles: Sequence[SessionTitle]) -> None:
+        super().number([title for title in titles if title.id != ROW])
+
+    async def ending(self, session_id: str) -> Sequence[LLMMessage]:
+        return () if session_id == ROW else await super().ending(session_id)
+
+    async def rename(self, session_id: str, title: str) -> None:
+        _require_session(session_id)
+        await super().rename(session_id, title)
+
+    async def trash(self, session_id: str) -> str:
+        _require_session(session_id)
+        return await super().trash(session_id)
+
+
+def _look(known: frozenset[str]) -> tuple[list[Glimpse], str]:
+    # Imported late for start-up time.
+    from aloop.importers.peek import glimpses, summary
+
+    found = glimpses(Path.cwd(), known)
+    return found, summary(found)
+
+
+def _require_session(session_id: str) -> None:
+    if session_id == ROW:
+        raise UsageError("This row lists the sessions of other tools. Press Enter to open the list.")
+
+
+class ForeignBrowser(SessionBrowser):
+    """The sessions of other tools, which can only be opened."""
+
+    def __init__(self, memory: MemoryManager, found: Sequence[Glimpse]) -> None:
+        super().__init__(memory)
+        self._found = {glimpse.session_id: glimpse for glimpse in found}
+
+    async def titles(self) -> Sequence[SessionTitle]:
+        return [SessionTitle(each.session_id, each.updated_at, each.title) for each in self._found.values()]
+
+    async def first_questions(self) -> Mapping[str, str]:
+        return {}
+
+    async def ending(self, session_id: str) -> Sequence[LLMMessage]:
+        # Imported late for start-up time.
+        from aloop.importers.peek import ending
+
+        glimpse = self._found[session_id]
+        try:
+            return await asyncio.to_thread(ending, glimpse)
+        except OSError as error:
+            raise StorageError(f"Could not read {glimpse.path}: {error.strerror}.", glimpse.path, error) from error
+
+    async def rename(self, session_id: str, title: str) -> None:  # noqa: ARG002 - as in the base class
+        raise UsageError("This session belongs to another tool. Open it, and rename the copy.")
+
+    async def trash(self, session_id: str) -> str:  # noqa: ARG002 - as in the base class
+        raise UsageError("This session belongs to another tool, and aloop does not change its files.")
+
+    async def take_in(self, session_id: str) -> str:
+        """Import a session and return a sentence about it; raises SessionError."""
+        return await asyncio.to_thread(self._import, self._found[session_id])
+
+    def _import(self, glimpse: Glimpse) -> str:
+        # Imported late for start-up time.
+        from aloop.importers.formats import FORMATS
+        from aloop.importers.peek import read_whole
+        from aloop.importers.store import ImportStore
+
+        imported = read_whole(glimpse)
+        if imported is None:
+            raise SessionNotFound(glimpse.session_id, f"{glimpse.path} does not contain it any more.")
+        outcome = ImportStore(self._memory.sessions_dir).put(imported)
+        label = FORMATS[glimpse.tool].label
+        if outcome.action == "in trash":
+            short = glimpse.session_id[:SHORT_ID]
+            raise UsageError(f"This session was imported before and is in the trash. /restore {short} restores it.")
+        amount = quantity(len(imported.messages), "message")
+        return f"Imported {amount} from {label}. The file of the other tool was not changed."
 
 
 async def save_before_leaving(memory: MemoryManager) -> None:

@@ -12,7 +12,7 @@ from commands.builtin.model import follow
 from commands.pages import Reminder, SearchContext, SessionList
 from commands.registry import Argument, Command
 from commands.selection import read_session
-from commands.session_browser import Choice, SessionBrowser, save_before_leaving
+from commands.session_browser import ROW, BrowserWithImports, Choice, ForeignBrowser, save_before_leaving
 from commands.trust import confirm_trust, remember_copy
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
 
 async def _pick(context: Context) -> Choice | None:
     """Let the user pick a session; list the recent ones if the view has no picker."""
-    browser = SessionBrowser(context.memory, RECENT)
+    browser = BrowserWithImports(context.memory, RECENT)
     try:
         choice = await context.view.pick(browser)
     finally:
@@ -101,6 +101,15 @@ async def _pick(context: Context) -> Choice | None:
         context.rows = browser.rows
     elif choice is None:
         await _list_recent(context)
+    return await _import(context, browser) if choice is not None and choice.session_id == ROW else choice
+
+
+async def _import(context: Context, saved: BrowserWithImports) -> Choice | None:
+    """Let the user pick a session of another tool, and import it."""
+    browser = ForeignBrowser(context.memory, saved.found)
+    choice = await context.view.pick(browser)
+    if choice is not None:
+        context.view.info(await browser.take_in(choice.session_id))
     return choice
 
 

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage
 from commands.builtin.resume import last_exchanges
 from commands.dispatch import dispatch
+from commands.session_browser import ROW, BrowserWithImports, Choice, ForeignBrowser, SessionBrowser
 from tests.agent.scripted import answer
+from tests.cli.exchange.test_import import claude_session
 from tests.commands.conftest import SetUp, store
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, open_elsewhere, save
 
@@ -180,3 +183,50 @@ async def test_row_selects_among_sessions_with_the_same_id(bench: SetUp, session
     await dispatch(f"/delete {row}", stage.context)
     assert (original.exists(), copy.exists()) == (True, False)
     assert f"/restore {copy.name} restores it" in str(stage.view.of("info")[-1])
+
+
+@pytest.fixture
+def foreign(private_home: Path) -> Path:
+    """A session of Claude Code for the working directory."""
+    return claude_session(Path.cwd(), private_home)
+
+
+async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_resumed(
+    bench: SetUp, sessions_dir: Path, foreign: Path
+) -> None:
+    save(sessions_dir, FIRST)
+    rows: list[list[str]] = []
+    before = foreign.read_bytes()
+
+    async def last(browser: SessionBrowser) -> Choice:
+        titles = await browser.titles()
+        rows.append([title.title for title in titles])
+        return Choice(titles[-1].id)
+
+    stage = bench()
+    stage.view.picks = last
+    await dispatch("/resume", stage.context)
+    assert rows == [["What is 2+2?", "1 from Claude Code here …"], ["Asked in work"]]
+    assert "was not written by your aloop" in str(stage.view.of("announce")[0])
+    assert [message.content for message in stage.memory.messages][1:] == ["Asked in work"]
+    assert "Imported 1 message from Claude Code." in str(stage.view.of("info"))
+    assert foreign.read_bytes() == before
+    rows.clear()
+    stage.view.picks = last
+    await dispatch("/resume", stage.context)
+    assert "1 from Claude Code here …" not in rows[0]
+
+
+@pytest.mark.usefixtures("foreign")
+async def test_row_of_other_tools_can_be_neither_deleted_nor_renamed(bench: SetUp) -> None:
+    browser = BrowserWithImports(bench().memory, 20)
+    titles = await browser.titles()
+    browser.number(titles)
+    assert browser.rows == []
+    for action in (browser.trash(ROW), browser.rename(ROW, "x")):
+        with pytest.raises(UsageError, match="Press Enter to open the list"):
+            await action
+    others = ForeignBrowser(bench().memory, browser.found)
+    with pytest.raises(UsageError, match="does not change its files"):
+        await others.trash(browser.found[0].session_id)
+    assert [message.content for message in await others.ending(browser.found[0].session_id)] == ["Asked in work"]
