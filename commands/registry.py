@@ -85,7 +85,7 @@ class Registry(Generic[C]):
 
     def suggest(self, name: str) -> str | None:
         """Return the closest match for a mistyped name, or None."""
-        if guess := closest_match(name.lower(), self._by_name, cutoff=0.5):
+        if guess := closest_match(name.lower(), self._by_name):
             return guess
         starting = [known for known in self._by_name if name and known.startswith(name.lower())]
         return starting[0] if starting else None

@@ -26,12 +26,12 @@ Which model should answer?
 """
 _SERVER = "  {number}  {model}, on this machine\n"
 _SMALL = "no API key, often wrong"
-_NO_SMALL = "not available, see below"
+_NO_SMALL = "not available, see {where}"
 _PROMPT = "{numbers} [3]: "
-Outcome = Literal["done", "stopped", "failed"]
+Outcome = Literal["done", "once", "failed"]
 """The outcome of a choice.
 
-After "stopped", the demo answers and the next start asks again; after "failed", the question is repeated at once.
+After "once", it holds for this run and the next start asks again; after "failed", the question is repeated at once.
 """
 _MOST_SERVERS = 4
 _MODEL_COLUMNS = 36
@@ -54,8 +54,11 @@ def choose(settings: Settings) -> Settings | None:
     choices = dict(_CHOICES)
     for number, model in enumerate(models, len(_CHOICES) + 1):
         choices[str(number)] = partial(_take_server, model)
+    obstacle = _obstacle(settings)
+    is_repeated = False
     while True:
-        _ask(settings, models)
+        _ask(models, obstacle, is_repeated=is_repeated)
+        is_repeated = True
         answer = _answer(list(choices))
         if not answer:
             return None
@@ -79,13 +82,13 @@ def _found_models(settings: Settings) -> list[str]:
     return [models[0] for models in talking if models][:_MOST_SERVERS]
 
 
-def _ask(settings: Settings, models: Sequence[str]) -> None:
-    obstacle = _obstacle(settings)
-    sys.stderr.write(_QUESTION.format(small=_NO_SMALL if obstacle else _SMALL))
+def _ask(models: Sequence[str], obstacle: str, *, is_repeated: bool) -> None:
+    no_small = _NO_SMALL.format(where="above" if is_repeated else "below")
+    sys.stderr.write(_QUESTION.format(small=no_small if obstacle else _SMALL))
     for number, model in enumerate(models, len(_CHOICES) + 1):
         sys.stderr.write(_SERVER.format(number=number, model=fit(safe_line(model), _MODEL_COLUMNS)))
     sys.stderr.write("\n")
-    if obstacle:
+    if obstacle and not is_repeated:
         print_note(obstacle)
         sys.stderr.write("\n")
 
@@ -132,7 +135,7 @@ def _take_key() -> Outcome:
     if key:
         os.environ["ANTHROPIC_API_KEY"] = key
         print_note(_KEEP_IT)
-    return "done" if key else "failed"
+    return "once" if key else "failed"
 
 
 def _install() -> Outcome:
@@ -145,7 +148,7 @@ def _install() -> Outcome:
     except LocalModelError as error:
         print_note(str(error))
         return "failed"
-    return "done" if code == 0 else "stopped" if code == STOPPED else "failed"
+    return "done" if code == 0 else "once" if code == STOPPED else "failed"
 
 
 def _take_server(model: str) -> Outcome:
@@ -163,8 +166,8 @@ def _take_server(model: str) -> Outcome:
     except OSError:
         os.environ["ALOOP_MODEL"] = model
         print_note(f"To keep this model, add `{line}` to the top of {path}.")
-    else:
-        print_note(f"The model is stored in {path}.")
+        return "once"
+    print_note(f"The model is stored in {path}.")
     return "done"
 
 

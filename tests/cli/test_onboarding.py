@@ -117,11 +117,12 @@ def test_settings_that_exist_are_not_changed_by_the_choice_of_a_server(
     settings = onboarding.choose(Settings.from_env())
     assert settings is not None
     assert settings.model == "ollama/qwen3:8b"
+    assert not (home / ANSWER_FILE).exists()
     assert path.read_text() == "plain = true\n"
     assert 'add `model = "ollama/qwen3:8b"` to the top of' in " ".join(capsys.readouterr().err.split())
 
 
-def test_entered_api_key_is_used_and_not_stored(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entered_api_key_is_used_in_this_run_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "")
     monkeypatch.setattr("getpass.getpass", lambda _: "sk-typed ")
     type_in(monkeypatch, "1")
@@ -129,6 +130,8 @@ def test_entered_api_key_is_used_and_not_stored(home: Path, monkeypatch: pytest.
     assert settings is not None
     assert settings.has_credentials
     assert not any(b"sk-typed" in path.read_bytes() for path in home.rglob("*") if path.is_file())
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "")
+    assert is_due()
 
 
 def test_empty_key_and_invalid_answer_are_asked_again(
@@ -188,6 +191,21 @@ def test_unavailable_small_model_is_listed_with_the_reason(
     shown = capsys.readouterr().err
     assert "local model: not available, see below" in shown
     assert shown.index("pip is missing.\n") < shown.index("1, 2 or 3")
+
+
+def test_reason_against_the_small_model_is_given_once_for_each_time_it_is_chosen(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: object) -> None:
+        raise LocalModelError("pip is missing.")
+
+    monkeypatch.setattr("aloop.local_model.installer.require_prerequisites", refuse)
+    monkeypatch.setattr("aloop.cli.local.require_prerequisites", refuse)
+    type_in(monkeypatch, "2", "3")
+    assert onboarding.choose(Settings.from_env()) is not None
+    shown = capsys.readouterr().err
+    assert shown.count("pip is missing.") == 2
+    assert "local model: not available, see above" in shown
 
 
 def interrupt_install(*_: object) -> None:

@@ -27,6 +27,7 @@ def test_duplicate_command_names_are_refused() -> None:
 
 def test_suggest_returns_the_closest_match_or_none() -> None:
     assert REGISTRY.suggest("resum") == "resume"
+    assert REGISTRY.suggest("nosuch") is None
     assert REGISTRY.suggest("h") in {"help", "history"}
     assert REGISTRY.suggest("zzzzz") is None
 
