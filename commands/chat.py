@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import AloopError
 from commands.attachments import Attachment, with_attachments
 from commands.mentions import attach_mentions
-from commands.registry import Outcome
+from commands.registry import FAILED, Outcome
 from commands.trust import remember_work
 
 if TYPE_CHECKING:
@@ -42,9 +42,17 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         context.pending_output.taken.clear()
         return Outcome()
     if context.memory.message_count == before:
-        return Outcome(prefill=text)
+        return Outcome(prefill=text, is_done=False)
     context.pending_output.taken.clear()
-    return Outcome()
+    return FAILED
+
+
+async def steering_text(context: Context, text: str, typed: str) -> str:
+    """Return a message for the running turn, with the files that ``typed`` mentions."""
+    attachments = await _mentioned(context, typed)
+    for attachment in attachments:
+        context.view.info(f"attached {attachment.summary}")
+    return with_attachments(text, attachments)
 
 
 async def _mentioned(context: Context, text: str) -> list[Attachment]:

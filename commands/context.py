@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aloop.memory.search.search import Hit
     from aloop.permissions import PermissionDecision, PermissionRequest
     from commands.model_browser import ModelBrowser
-    from commands.pages import Page
+    from commands.pages import Page, Question, Questions
     from commands.registry import Registry
     from commands.session_browser import Choice, SessionBrowser
 
@@ -97,6 +97,13 @@ class View(Protocol):
 
     async def pick_model(self, browser: ModelBrowser) -> str | None:
         """Let the user pick a model; without a picker, load the list and return None."""
+        ...
+
+    async def pick_message(self, page: Questions) -> tuple[Question, bool] | None:
+        """Let the user pick a message to go back to; without a picker, list them.
+
+        True means to go back in a copy of the session.
+        """
         ...
 
     async def announce(self, notice: str, question: str) -> bool:

@@ -8,7 +8,7 @@ from aloop.errors import AloopError, AmbiguousPrefix, SessionNotFound
 from commands.chat import chat
 from commands.context import accept
 from commands.parse import Call, Chat, Run, parse_line
-from commands.registry import Argument, Outcome
+from commands.registry import FAILED, Argument, Outcome
 from commands.selection import show_candidates
 from commands.shell_command import run_typed
 
@@ -36,27 +36,27 @@ async def dispatch(line: str, context: Context, typed: str | None = None) -> Out
                 return await _call(parsed, context)
     except AloopError as error:
         context.view.error(str(error))
-    return Outcome()
+    return FAILED
 
 
 async def _call(call: Call, context: Context) -> Outcome:
     command = context.registry.find(call.name)
     if command is None:
         context.view.error(_unknown(call.name, context.registry.suggest(call.name)))
-        return Outcome()
+        return FAILED
     if command.argument is Argument.NONE and call.argument:
         context.view.error(f"/{command.name} takes no argument. Nothing was done.")
-        return Outcome()
+        return FAILED
     try:
         return await command.handler(context, call.argument) or Outcome()
     except SessionNotFound as error:
         context.view.error(f"{error} {'/trash' if error.in_trash else '/history'} lists the sessions.")
-        return Outcome()
+        return FAILED
     except AmbiguousPrefix as error:
         if command.argument is not Argument.SESSION:
             raise
         await show_candidates(context, error)
-        return Outcome()
+        return FAILED
 
 
 def _unknown(name: str, suggestion: str | None) -> str:

@@ -56,6 +56,21 @@ class Reminder:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A message of the user, with its number in the conversation."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The messages of the user, as rows with their numbers."""
+
+    rows: Sequence[Question]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """A search result as a numbered row.
 
@@ -110,6 +125,7 @@ Page = (
     | TrashList
     | Transcript
     | Reminder
+    | Questions
     | SearchHit
     | SearchContext
     | ToolCalls

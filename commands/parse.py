@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _CALL = re.compile(r"/([A-Za-z][A-Za-z_-]*|\?)?(?:\s+(.*))?\s*\Z", re.DOTALL)
 
+_LEAVING = ("exit", "quit")
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -31,8 +33,15 @@ class Chat:
     text: str
 
 
+def as_text(line: str) -> str:
+    """Return ``line`` with a space before it if it would not be text for the model."""
+    return line if isinstance(parse_line(line), Chat | None) else f" {line}"
+
+
 def parse_line(line: str) -> Call | Run | Chat | None:
     """Return the meaning of ``line``; None if it is blank.
+
+    ``exit`` and ``quit`` alone are commands too; a space before them sends them as text.
 
     A slash at the very start marks a command; text that begins with a slash is sent by typing a space before it. Only
     the first word is the name. ``/usr/bin`` is not a valid name, but still parses as an unknown command, never as text.
@@ -43,6 +52,8 @@ def parse_line(line: str) -> Call | Run | Chat | None:
     if line.startswith("!"):
         on_terminal = line.startswith("!!")
         return Run(line[1 + on_terminal :].strip(), on_terminal)
+    if line.rstrip().lower() in _LEAVING:
+        return Call(line.rstrip().lower(), "")
     if not line.startswith("/"):
         return Chat(line)
     match = _CALL.match(line)

@@ -22,10 +22,17 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of a line: the next step, and text to put back on the prompt."""
+    """The outcome of a line: the next step, and text to put back on the prompt.
+
+    ``is_done`` is False if the line failed or was stopped, so that lines that wait for it must not follow.
+    """
 
     next: Next = Next.READ
     prefill: str = ""
+    is_done: bool = True
+
+
+FAILED = Outcome(is_done=False)
 
 
 class Argument(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
@@ -15,11 +15,14 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
+from aloop.text import quantity
+from commands.parse import as_text
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
+from repl.input.queue import MessageQueue, QueuedLine
 from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.live import Live
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from aloop.llm.cost.pricing import Cost
     from commands.context import Context, View
     from commands.model_browser import ModelBrowser
+    from commands.pages import Question, Questions
     from commands.registry import Outcome
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
@@ -56,9 +60,6 @@ class Background:
             await asyncio.wait([task])
 
 
-_BUSY = "A turn is running. Press Enter after it to send this, or Ctrl-C to stop it."
-
-
 class Shell:
     """The prompt and the turn in progress."""
 
@@ -78,6 +79,7 @@ class Shell:
         self._resume_first = ""
         self._cost: tuple[str, Cost] | None = None
         self._question = options.question
+        self._queue = MessageQueue()
         self._prompt = Prompt(
             self,
             screen,
@@ -109,14 +111,34 @@ class Shell:
 
     # Methods of repl.input.prompt.Owner.
 
-    def why_busy(self) -> str:
-        return _BUSY if self._turn or self._resume_first else ""
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._turn or self._resume_first)
 
-    def line_entered(self, entry: Entry) -> None:
-        self._screen.show(echo_lines(entry.typed))
-        self._begin_turn(entry)
+    @property
+    def queued(self) -> Sequence[QueuedLine]:
+        return self._queue.lines
+
+    def line_entered(self, entry: Entry, *, steers: bool = False) -> None:
+        if self.is_busy:
+            self._queue.add(entry, steers=steers)
+            self._screen.redraw()
+        else:
+            self._screen.show(echo_lines(entry.typed))
+            self._begin_turn(entry)
+
+    def recall(self) -> Entry | None:
+        return self._queue.take_last()
+
+    def go_back(self) -> None:
+        if self._engine.context and not self._turn:
+            self._begin_turn(Entry("/rewind"))
 
     def blank_entered(self) -> None:
+        if self._queue:
+            self._queue.steer()
+            self._screen.redraw()
+            return
         from commands.context import accept  # here: the prompt is drawn without the commands
 
         if (context := self._engine.context) and not self._turn and accept(context):
@@ -144,6 +166,8 @@ class Shell:
             self._prompt.leave()
         elif self._turn is None:
             self._begin_turn(Entry("/exit"))
+        else:
+            self._prompt.hint("A turn is running. Press Ctrl-C to stop it.")
 
     # Turns.
 
@@ -156,10 +180,10 @@ class Shell:
         """End a turn that Ctrl-C, together with Enter, cancelled before its first step."""
         self._turn = None
         self._live.end()
-        self._report("Stopped.")
         from commands.registry import Outcome  # here: the prompt is drawn without the commands
 
-        self._settle(Outcome(prefill=entry.text), entry)
+        self._report("Stopped.")
+        self._settle(Outcome(prefill=entry.text, is_done=False), entry)
 
     async def _take_turn(self, entry: Entry) -> None:
         from commands.registry import Outcome  # as above
@@ -171,17 +195,19 @@ class Shell:
             from commands.dispatch import dispatch
 
             context = await self._engine.ready()
+            context.agent.steer = self._steer
             self._live.set_status("")
             outcome = await dispatch(entry.text, context, entry.own)
             self._apply_system_option(context)
         except asyncio.CancelledError:
             # A chat turn handles its cancellation itself; this is a command, or the wait for the engine.
             self._report("Stopped.")
-            outcome = Outcome(prefill=entry.text)
+            outcome = Outcome(prefill=entry.text, is_done=False)
         except AloopError:
             self._is_leaving = True  # the engine cannot be built: _start_engine reports it
         except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the shell
             self._report(bug_text(error))
+            outcome = Outcome(is_done=False)
         finally:
             ticker.cancel()
             self._turn = None
@@ -204,11 +230,32 @@ class Shell:
         self._screen.write("\n")
         # Unchanged text keeps its folded pastes.
         again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
-        if outcome.prefill and not self._prompt.prefill(again):
+        if not outcome.is_done and self._queue:
+            self._prompt.return_lines([again, *self._queue.take_all()])
+        elif outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._background.start(self._catalogs.refresh())
         self._background.start(self._update_cost())
         self._ask_first()
+        if not self._turn and (following := self._queue.take_next()):
+            self.line_entered(following)
+
+    async def _steer(self) -> str:
+        """Return the queued messages that steer the running turn, as one text."""
+        if (context := self._engine.context) is None or not (entries := self._queue.take_steering()):
+            return ""
+        from commands.chat import steering_text  # here: the prompt is drawn without the commands
+
+        try:
+            text, own = (
+                "\n\n".join(part) for part in zip(*((entry.text, entry.own) for entry in entries), strict=True)
+            )
+            text = await steering_text(context, text, own)
+        except BaseException:
+            self._queue.put_back(entries)
+            raise
+        self._screen.show([line(""), *(row for entry in entries for row in echo_lines(entry.typed))])
+        return text
 
     # Start and end.
 
@@ -231,7 +278,15 @@ class Shell:
         # Thinking is shown unless the settings say otherwise.
         verbosity = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
         return TerminalView(
-            self._screen, self._live, self._set_paging, self._prompt.ask, self._pick, verbosity, self._pick_model
+            self._screen,
+            self._live,
+            self._set_paging,
+            self._prompt.ask,
+            self._prompt.choose,
+            self._pick,
+            verbosity,
+            self._pick_model,
+            self._pick_message,
         )
 
     async def _pick(self, browser: SessionBrowser) -> Choice | None:
@@ -245,6 +300,12 @@ class Shell:
         from repl.picker.model_picker import pick_model
 
         return await pick_model(self._prompt, self._screen, browser)
+
+    async def _pick_message(self, page: Questions) -> tuple[Question, bool] | None:
+        # Imported here: needed only when the picker is opened.
+        from repl.picker.message_picker import pick_message
+
+        return await pick_message(self._prompt, self._screen, page)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging
@@ -291,7 +352,7 @@ class Shell:
         question, self._question = self._question, ""
         if question:
             # A space keeps it from being a command.
-            self.line_entered(Entry(f" {question}" if question.startswith(("/", "!")) else question))
+            self.line_entered(Entry(as_text(question)))
 
     async def _start_engine(self) -> None:
         try:
@@ -335,6 +396,10 @@ class Shell:
             self._turn.cancel()
             await asyncio.wait([self._turn])
         self._prompt.move_draft_to_history()
+        if self._queue:
+            # They have been in the history since they were entered.
+            count = quantity(len(self._queue.lines), "queued line")
+            self._report(f"Not sent: {count}. Press Up at the next start to bring it back.")
         context = self._engine.context
         if context:
             self._screen.show(farewell_lines(context))

@@ -16,8 +16,10 @@ from aloop.sanitize import safe_line
 from aloop.width import fit
 from commands.context import Verbosity
 from commands.model_browser import ModelBrowser
-from commands.pages import Page, SessionList, SessionStream, Transcript, TrashList
-from commands.session_browser import Choice, SessionBrowser
+from commands.pages import Page, Question, Questions, SessionList, SessionStream, Transcript, TrashList
+from commands.session_browser import Choice as SessionChoice
+from commands.session_browser import SessionBrowser
+from repl.input.choice import Choice
 from repl.input.editor import edit_file, hand_over
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
@@ -27,13 +29,27 @@ from repl.output.styled import Line, echo_lines, to_ansi
 from repl.output.theme import Style
 from repl.pages.render import render
 from repl.pages.transcript import Paper
-from repl.turn.permission import PERMISSION_PROMPT, SHOW_ALL, choices, decide, decision_line, detail_lines, is_yes
+from repl.turn.permission import (
+    SHOW_ALL,
+    decide_by_key,
+    decision_line,
+    detail_lines,
+    is_yes,
+    permission_choices,
+    permission_title,
+)
 from repl.turn.streams import CommandOutput
 from repl.turn.turn_view import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
-Pick = Callable[[SessionBrowser], Awaitable[Choice | None]]
+ChooseAnswer = Callable[[str, Sequence[Choice], str], Awaitable[str]]
+Pick = Callable[[SessionBrowser], Awaitable[SessionChoice | None]]
 PickModel = Callable[[ModelBrowser], Awaitable[str | None]]
+PickMessage = Callable[[Questions], Awaitable[tuple[Question, bool] | None]]
+
+_MORE = f" · {SHOW_ALL} shows all"
+_BECAUSE = "No, because: "
+_BECAUSE_HELP = "Enter sends the reason to the model; without one it is just no · Esc stops"
 
 _STATUS = 40
 """Cells for a running command, which leave room for the time and for how to stop."""
@@ -46,8 +62,8 @@ class TerminalView:
     """Shows the output of commands and turns, and asks questions.
 
     ``paging`` is called with True when another program takes the screen, and with False when it returns it. ``read``
-    reads an answer at the prompt, ``choose`` shows the session picker and
-    ``choose_model`` the model picker.
+    reads an answer at the prompt, and ``choose_answer`` the key of one of several choices. ``choose`` shows the session
+    picker, ``choose_model`` the model picker, and ``choose_message`` the picker of messages.
     """
 
     def __init__(
@@ -56,9 +72,11 @@ class TerminalView:
         live: Live,
         paging: Callable[[bool], None],
         read: Read,
+        choose_answer: ChooseAnswer,
         choose: Pick | None = None,
         verbosity: Verbosity | None = None,
         choose_model: PickModel | None = None,
+        choose_message: PickMessage | None = None,
     ) -> None:
         self.verbosity = verbosity or Verbosity(thinking=True)
         self._screen = screen
@@ -66,8 +84,10 @@ class TerminalView:
         self._paging = paging
         self._turn = TurnDisplay(screen, live, self.verbosity)
         self._read = read
+        self._choose_answer = choose_answer
         self._choose = choose
         self._choose_model = choose_model
+        self._choose_message = choose_message
 
     def info(self, text: str) -> None:
         self._screen.say(Style.QUIET, text)
@@ -101,7 +121,7 @@ class TerminalView:
             case _:
                 self._screen.write("".join([piece async for piece in pieces]))
 
-    async def pick(self, browser: SessionBrowser) -> Choice | None:
+    async def pick(self, browser: SessionBrowser) -> SessionChoice | None:
         return await self._choose(browser) if self._choose else None
 
     async def pick_model(self, browser: ModelBrowser) -> str | None:
@@ -109,6 +129,12 @@ class TerminalView:
             await browser.load()
             return None
         return await self._choose_model(browser)
+
+    async def pick_message(self, page: Questions) -> tuple[Question, bool] | None:
+        if self._choose_message is None:
+            await self.show(page)
+            return None
+        return await self._choose_message(page)
 
     async def announce(self, notice: str, question: str) -> bool:
         self._screen.say(Style.STRONG, notice)
@@ -119,14 +145,11 @@ class TerminalView:
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._turn.show_question(request)
-        decision = None
-        while decision is None:
-            answer = await self._read(PERMISSION_PROMPT, choices(request))
-            decision = decide(answer)
-            if answer.strip().lower() == SHOW_ALL:
-                await self._show_paged(_joined(self._ansi(detail_lines(request))))
-            elif decision is None:
-                self.info("Please answer y, a or n.")
+        offered = [Choice(key, label) for key, label in permission_choices(request)]
+        while (key := await self._choose_answer(permission_title(request), offered, _MORE)) == SHOW_ALL:
+            await self._show_paged(_joined(self._ansi(detail_lines(request))))
+        reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
+        decision = decide_by_key(key, reason)
         self._screen.show([decision_line(request, decision)])
         self._turn.end_question()
         return decision

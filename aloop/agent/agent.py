@@ -13,7 +13,7 @@ from typing import Literal
 from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.compaction import AutoCompactor, Compaction, Compactor
 from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
-from aloop.agent.loop import TurnLoop
+from aloop.agent.loop import TurnLoop, say_nothing
 from aloop.config import MAX_STEPS
 from aloop.errors import UsageError
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
@@ -38,6 +38,9 @@ class ReActAgent:
     permission: ``ask`` is called for each request, except for the kinds in ``allow``. Without ``ask``, requests are
     denied. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the commands that the standard
     tools have started in the background.
+
+    ``steer`` may be set to a coroutine function that is awaited after each step of tool calls. A text that it returns
+    becomes a message of the user, which the model gets with its next request.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class ReActAgent:
         self._overhead = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()
         self._is_running = False
+        self.steer = say_nothing
 
     @property
     def llm(self) -> LLM:
@@ -160,7 +164,7 @@ class ReActAgent:
         self.budget.begin_turn()
         compactor = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
         llm = MeteredLLM(self.llm, self.budget)
-        loop = TurnLoop(llm, self.memory, self._runner, self._emit, self._retry, compactor)
+        loop = TurnLoop(llm, self.memory, self._runner, self._emit, self._retry, compactor, self.steer)
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:

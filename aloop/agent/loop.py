@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aloop.agent.compaction import AutoCompactor
@@ -115,13 +115,23 @@ class _RepeatedCalls:
         return self._count
 
 
+Steer = Callable[[], Awaitable[str]]
+"""Returns what the user has to say before the next step, empty if nothing."""
+
+
+async def say_nothing() -> str:
+    """Return an empty text: the user has nothing to say."""
+    return ""
+
+
 _NO_ANSWER = "(The model ended its turn without an answer.)"
 
 
 class TurnLoop:
     """Takes the steps of one turn; each finished message is added to the turn at once.
 
-    ``usage`` is the sum over the answers and summaries so far, also after a failure.
+    ``steer`` is called after each step of tool calls; its text becomes a message of the user. ``usage`` is the sum over
+    the answers and summaries so far, also after a failure.
     """
 
     def __init__(
@@ -132,6 +142,7 @@ class TurnLoop:
         emit: Callable[[AgentEvent], None],
         policy: RetryPolicy,
         compactor: AutoCompactor,
+        steer: Steer = say_nothing,
     ) -> None:
         self._llm = llm
         self._policy = policy
@@ -139,6 +150,7 @@ class TurnLoop:
         self._runner = runner
         self._emit = emit
         self._compactor = compactor
+        self._steer = steer
         self._calls = ToolCallRunner(memory, runner, emit)
         self._usage = Usage()
 
@@ -176,7 +188,11 @@ class TurnLoop:
             if message is not None and message.tool_calls:
                 texts.clear()
                 await self._calls.run(turn, message.tool_calls)
-                if repeats.count(message.tool_calls, self._memory.messages) == MAX_REPEATS:
+                is_stuck = repeats.count(message.tool_calls, self._memory.messages) == MAX_REPEATS
+                if text := await self._steer():
+                    # No wait between the two calls: a cancellation cannot lose the text.
+                    await turn.add(LLMMessage("user", text))
+                elif is_stuck:
                     return await self._stop_repeating(turn)
         return await self._give_up(turn, max_steps)
 

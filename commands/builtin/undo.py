@@ -22,10 +22,10 @@ async def undo(context: Context, _argument: str) -> Outcome:
     left = context.memory.message_count
     removed = numbered(left + 1, left + len(taken))
     context.view.info(f"Removed the last turn ({removed}). /redo restores it.")
-    return Outcome(prefill=_as_typed(taken[0].content or ""))
+    return Outcome(prefill=as_typed(taken[0].content or ""))
 
 
-def _as_typed(content: str) -> str:
+def as_typed(content: str) -> str:
     """Return a message to enter again: mentioned files are reattached, output stays."""
     content = without_notes(content)
     typed, attachments = split_attachments(content)

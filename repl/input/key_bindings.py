@@ -22,6 +22,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
 from aloop.width import clusters
+from repl.input.key_parser import CTRL_ENTER
 
 _LONGEST_CLUSTERS = 1_000
 
@@ -34,7 +35,13 @@ class Actions(Protocol):
         """True if the key being handled came with a paste."""
         ...
 
-    def submit(self) -> None: ...
+    @property
+    def is_busy(self) -> bool:
+        """True while a turn runs."""
+        ...
+
+    def submit(self, *, steers: bool = False) -> None: ...
+    def escape(self) -> None: ...
     def complete(self) -> None: ...
     def paste(self, text: str) -> None: ...
     def edit(self) -> None: ...
@@ -72,6 +79,13 @@ def bind_keys(prompt: Actions) -> KeyBindings:
         else:
             prompt.submit()
 
+    @keys.add(CTRL_ENTER, filter=at_input)
+    def _steer(event: KeyPressEvent) -> None:
+        if prompt.in_paste:
+            event.current_buffer.insert_text("\n")
+        else:
+            prompt.submit(steers=True)
+
     @keys.add("escape", "enter", filter=at_input)
     @keys.add("c-j", filter=at_input)
     def _new_line(event: KeyPressEvent) -> None:
@@ -106,6 +120,14 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     @keys.add("escape", filter=at_input & has_completions, eager=True)
     def _close_menu(event: KeyPressEvent) -> None:
         event.current_buffer.cancel_completion()
+
+    # eager, because other keys begin with Escape; these arrive in one piece.
+    alone = Condition(lambda: all(press.key == Keys.Escape for press in get_app().key_processor.input_queue))
+    stops = at_input & ~has_completions & ~is_searching & (emacs_mode | vi_navigation_mode)
+
+    @keys.add("escape", filter=stops & alone & (Condition(lambda: prompt.is_busy) | empty), eager=True)
+    def _escape(_event: KeyPressEvent) -> None:
+        prompt.escape()
 
     @keys.add("up", filter=at_input & ~has_completions & ~has_selection)
     def _up(_event: KeyPressEvent) -> None:

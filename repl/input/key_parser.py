@@ -18,6 +18,9 @@ from prompt_toolkit.keys import Keys
 QUERY_KITTY = "\x1b[?u"
 """Ask the terminal if it supports the kitty protocol."""
 
+CTRL_ENTER = Keys.ControlF24
+"""Stands for Ctrl-Enter, for which prompt_toolkit has no key."""
+
 _NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
 
 _PASTE_START = "\x1b[200~"
@@ -163,6 +166,8 @@ class KeyParser(Vt100Parser):
             return  # shortcuts with Super belong to the desktop
         if code == _ESCAPE:
             self.feed_key_callback(KeyPress(Keys.Escape, "\x1b"))
+        elif code == _ENTER and modifiers == _CTRL:
+            self.feed_key_callback(KeyPress(CTRL_ENTER, "\r"))
         elif code == _ENTER:
             super().feed(_NEW_LINE if modifiers else "\r")
         elif code == _TAB:

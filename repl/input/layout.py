@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import has_completions, is_done
+from prompt_toolkit.filters import Condition, has_completions, is_done
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.formatted_text.utils import fragment_list_to_text
 from prompt_toolkit.layout import (
@@ -91,11 +91,17 @@ _MENU_ROWS = 8
 STYLE = Style.from_dict(PROMPT_STYLES)
 
 
-def build_layout(buffer: Buffer, toolbar: Callable[[int], str], prompt: Callable[[], str]) -> Layout:
+def build_layout(
+    buffer: Buffer,
+    toolbar: Callable[[int], str],
+    prompt: Callable[[], str],
+    queue: Callable[[int, int], list[str]],
+) -> Layout:
     """Return the layout around ``buffer``.
 
-    At each drawing, ``toolbar`` is called with the width for its text, and ``prompt`` for the text before the input. No
-    line is filled up to the right margin, so that there is nothing to wrap when the terminal gets narrower.
+    At each drawing, ``toolbar`` is called with the width for its text, ``prompt`` for the text before the input, and
+    ``queue`` with the width and the height of the screen for the rows above. No line is filled up to the right margin,
+    so that there is nothing to wrap when the terminal gets narrower.
     """
     search = SearchToolbar(ignore_case=True)
     control = BufferControl(
@@ -114,6 +120,7 @@ def build_layout(buffer: Buffer, toolbar: Callable[[int], str], prompt: Callable
     )
     body = HSplit(
         [
+            _queue(queue),
             input_window,
             ConditionalContainer(search, ~is_done),
             _menu(),
@@ -126,6 +133,19 @@ def build_layout(buffer: Buffer, toolbar: Callable[[int], str], prompt: Callable
         ]
     )
     return Layout(body, input_window)
+
+
+def _queue(rows: Callable[[int, int], list[str]]) -> ConditionalContainer:
+    """Return the lines that wait, above the input."""
+
+    def shown() -> list[str]:
+        return rows(_columns(), _rows())
+
+    window = Window(
+        FormattedTextControl(lambda: [("class:toolbar", "\n".join(shown()))]),
+        height=lambda: Dimension.exact(len(shown())),
+    )
+    return ConditionalContainer(window, Condition(lambda: bool(shown())) & ~is_done)
 
 
 def _menu() -> ConditionalContainer:

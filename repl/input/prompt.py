@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from select import select
 from typing import Protocol
@@ -28,12 +28,15 @@ from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
-from aloop.width import fit, flow
+from aloop.sanitize import safe_line
+from aloop.width import fit, flow, unjoined
 from repl.input.buffer import LineBuffer, complete
+from repl.input.choice import Choice, ChoiceQuestion
 from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import QUERY_KITTY, KeyParser
 from repl.input.layout import STYLE, build_layout
 from repl.input.pastes import Entry, PasteGuard
+from repl.input.queue import QueuedLine, joined
 from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
@@ -83,12 +86,26 @@ _ESCAPE_SECONDS = 0.1
 class Owner(Protocol):
     """The user of a prompt; its methods are called by keys, and must return at once."""
 
-    def why_busy(self) -> str:
-        """Return a sentence if no line is accepted now, else an empty string."""
+    @property
+    def is_busy(self) -> bool:
+        """True while a turn runs, so that lines have to wait."""
         ...
 
-    def line_entered(self, entry: Entry) -> None:
-        """Handle a line that is not blank."""
+    @property
+    def queued(self) -> Sequence[QueuedLine]:
+        """The lines that wait."""
+        ...
+
+    def line_entered(self, entry: Entry, *, steers: bool = False) -> None:
+        """Handle a line that is not blank; one that ``steers`` is for the running turn."""
+        ...
+
+    def recall(self) -> Entry | None:
+        """Take back the line that was queued last, None if none waits."""
+        ...
+
+    def go_back(self) -> None:
+        """Let the user choose an earlier message to go back to."""
         ...
 
     def blank_entered(self) -> None:
@@ -139,10 +156,12 @@ class Prompt:
     ) -> None:
         self.paste_guard = PasteGuard()
         self._owner = owner
+        self._screen = screen
         self._toolbar = toolbar
         self._hint = ""
         self._question: Question | None = None
         self._is_editing = False
+        self._armed = self._repeats = ""
         self._awaited: Document | None = None
         self._buffer = LineBuffer(
             name=DEFAULT_BUFFER,
@@ -154,7 +173,7 @@ class Prompt:
             on_text_changed=self._forget_hint,
         )
         self.app: Application[None] = Application(
-            layout=build_layout(self._buffer, self._toolbar_text, self._prompt_text),
+            layout=build_layout(self._buffer, self._toolbar_text, self._prompt_text, self._queue_rows),
             style=STYLE,
             editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
@@ -167,6 +186,7 @@ class Prompt:
             feed_key = self.app.input.vt100_parser.feed_key_callback
             self.app.input.vt100_parser = KeyParser(feed_key, screen.use_kitty_keys)
         self.app.key_processor.before_key_press += lambda _: self.paste_guard.key()
+        self.app.key_processor.before_key_press += lambda _: self._count_key()
         screen.attach(self.app, live.rows)
 
     async def run(self, on_first_paint: Callable[[], None], typed: str = "") -> None:
@@ -187,19 +207,17 @@ class Prompt:
         if self.app.is_running and not self.app.is_done:
             self.app.exit()
 
-    def submit(self) -> None:
-        """Pass the line to the owner; if it is busy, keep the line and show why."""
+    def submit(self, *, steers: bool = False) -> None:
+        """Pass the line to the owner, which queues it if it is busy."""
         if self._question is not None:
             answer = self._buffer.entry.text
             self._buffer.reset()
             self._question.answer(answer)
         elif not self._buffer.text.strip():
             self._owner.blank_entered()
-        elif busy := self._owner.why_busy():
-            self.hint(busy)
         else:
             self.app.vi_state.reset()
-            self._owner.line_entered(self._buffer.take())
+            self._owner.line_entered(self._buffer.take(), steers=steers)
 
     def interrupt(self) -> None:
         """Stop the turn and its question; without a turn, move the line to the history."""
@@ -209,9 +227,32 @@ class Prompt:
         if self._buffer.text.strip():
             self.move_draft_to_history()
             return
-        if not self._buffer.text and not self._owner.blank_interrupted():
-            self.hint("Use Ctrl-D or /exit to quit.")
+        if self._repeats == "interrupt" and not self._buffer.text:
+            self._owner.input_ended()
+        elif not self._buffer.text and not self._owner.blank_interrupted():
+            self.hint("Press Ctrl-C again to quit.")
+            self._armed = "interrupt"
         self._buffer.reset()
+
+    def escape(self) -> None:
+        """Stop the turn; the second Escape on an empty line goes back to a message."""
+        if self._is_editing or self._owner.interrupted() or self._buffer.text:
+            return
+        if self._repeats == "escape":
+            self.clear_hint()
+            self._owner.go_back()
+        else:
+            self.hint("Press Esc again to go back to an earlier message.")
+            self._armed = "escape"
+
+    def _count_key(self) -> None:
+        """Remember which key was the last one, for keys that must be pressed twice."""
+        self._repeats, self._armed = self._armed, ""
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a turn runs."""
+        return self._owner.is_busy
 
     def end_of_input(self) -> None:
         """Tell the owner that the user wants to leave."""
@@ -223,6 +264,10 @@ class Prompt:
             return False
         self._buffer.put(entry)
         return True
+
+    def return_lines(self, entries: list[Entry]) -> None:
+        """Put lines that were not sent back on the line, before the text that is on it."""
+        self._buffer.put(joined([*entries, self._buffer.entry]))
 
     @property
     def draft(self) -> str:
@@ -256,8 +301,14 @@ class Prompt:
         return isinstance(source, Vt100Input) and bool(select([source.fileno()], [], [], _MORE_SECONDS)[0])
 
     def move_up(self) -> None:
-        """Move the cursor up by a row of the screen, or to the previous entry."""
-        self._buffer.move_up(self._row_width)
+        """Move the cursor up by a row of the screen, or to the previous entry.
+
+        On an empty line, take back the line that was queued last.
+        """
+        if not self._buffer.text and self._question is None and (entry := self._owner.recall()):
+            self._buffer.put(entry)
+        else:
+            self._buffer.move_up(self._row_width)
 
     def move_down(self) -> None:
         """Move the cursor down by a row of the screen, or to the next entry."""
@@ -274,7 +325,7 @@ class Prompt:
 
     def edit(self) -> None:
         """Open the line in the user's editor, without sending it."""
-        if self._owner.why_busy():
+        if self._owner.is_busy:
             self.hint("Cannot open the editor while a turn is running.")
         elif not self._is_editing:
             self._is_editing = True
@@ -310,6 +361,28 @@ class Prompt:
             self._buffer.completer, self._buffer.auto_suggest = completer, suggest
             self._buffer.reset(draft)
             self.app.invalidate()
+
+    async def choose(self, title: str, choices: Sequence[Choice], more: str = "") -> str:
+        """Return the key of the choice that the user makes; ``more`` is shown below them.
+
+        Text typed before the question could be read is added to the draft.
+        """
+        question = ChoiceQuestion(title, choices, more, self.interrupt)
+        if self.app.layout.is_searching:
+            stop_search()
+        self.clear_hint()
+
+        def painted(_: object) -> None:
+            if self.app.layout is question.layout:
+                question.shown()
+
+        with self.lend(question.layout):
+            self.app.after_render += painted
+            try:
+                return await question.answered
+            finally:
+                self.app.after_render -= painted
+                self._buffer.insert_text(question.typed)
 
     def complete(self) -> None:
         """Complete the text before the cursor, now or as soon as there are completions."""
@@ -353,9 +426,33 @@ class Prompt:
     def _forget_hint(self, _: Buffer) -> None:
         self._hint = ""
 
+    def _queue_rows(self, width: int, height: int) -> list[str]:
+        """Return the rows of the lines that wait, the last ones if there are many."""
+        if self._question is not None or not (lines := self._owner.queued):
+            return []
+        most = max(1, height // 4)
+        shown = lines if len(lines) <= most else lines[len(lines) - most + 1 :]
+        rows = [f"  … and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
+        for line in shown:
+            label = "next step" if line.steers else "queued"
+            rows.append(fit(f"  {label}: {unjoined(safe_line(line.entry.typed))}", width - 1))
+        return rows
+
+    def _busy_help(self) -> str:
+        """Return what Enter does while a turn runs, if it matters now."""
+        if not self._owner.is_busy or self._question is not None:
+            return ""
+        if self._buffer.text.strip():
+            keys = " · Ctrl-Enter sends at the next step" if self._screen.has_kitty_keys else ""
+            return f"Enter queues{keys or ' · Enter twice sends at the next step'}"
+        if not self._owner.queued:
+            return ""
+        steer = "" if all(line.steers for line in self._owner.queued) else "Enter sends at the next step · "
+        return f"{steer}Up edits or removes"
+
     def _toolbar_text(self, width: int) -> str:
         # Messages are wrapped, the permanent toolbar is cut.
-        message = self._hint or (self._question.choices if self._question else "")
+        message = self._hint or (self._question.choices if self._question else self._busy_help())
         return "\n".join(flow(message, width - 1)) if message else fit(self._vi_mark + self._toolbar(), width - 1)
 
     @property

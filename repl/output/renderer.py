@@ -57,6 +57,10 @@ class TerminalOutput(Vt100_Output):
         output.enable_cpr = False
         return output
 
+    @property
+    def has_kitty_keys(self) -> bool:
+        return self._has_kitty_keys
+
     def use_kitty_keys(self) -> None:
         """Use the kitty protocol while the prompt reads keys, and not in other programs."""
         self._has_kitty_keys = True

@@ -43,6 +43,11 @@ class Screen:
         self._app = app
         app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, lambda: self.theme)
 
+    @property
+    def has_kitty_keys(self) -> bool:
+        """True if the terminal sends keys by the kitty protocol."""
+        return isinstance(self.output, TerminalOutput) and self.output.has_kitty_keys
+
     def use_kitty_keys(self) -> None:
         """Let the terminal send keys by the kitty protocol, which it offers."""
         if isinstance(self.output, TerminalOutput):

@@ -205,6 +205,9 @@ def prompt_style(look: Look) -> str:
 PROMPT_STYLES = {
     "prompt": prompt_style(Style.STRONG),
     "toolbar": prompt_style(Style.QUIET),
+    "frame": prompt_style(Style.ACCENT),
+    "question": prompt_style(Style.STRONG),
+    "key": prompt_style((Style.STRONG, Style.ACCENT)),
     "control-character": f"noinherit {prompt_style(Style.HIDDEN)}",
     "auto-suggestion": prompt_style(Style.QUIET),
     # Reverse video instead of colors: readable on dark and light backgrounds, and without colors.

@@ -26,6 +26,7 @@ from repl.output.theme import Style
 
 if TYPE_CHECKING:
     from aloop.llm.catalog import ModelChoice
+    from commands.pages import Question
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -187,6 +188,11 @@ def _fact(name: str, value: str, width: int) -> list[Line]:
     glued = _BESIDE_NUMBER.sub("\0", value)  # safe text has no NUL
     first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - _LABEL, _NARROWEST)))
     return [line((Style.QUIET, f"{name:<{_LABEL}}"), first), *(line(" " * _LABEL + row) for row in more)]
+
+
+def question_lines(rows: Sequence[Question], width: int) -> list[Line]:
+    """Return messages of the user, one in each row, with their numbers."""
+    return [fit_line(line((Style.QUIET, f"{row.number:>4}  "), safe_line(row.text)), width) for row in rows]
 
 
 def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:

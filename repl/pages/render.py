@@ -10,6 +10,7 @@ from commands.pages import (
     Help,
     ModelList,
     Page,
+    Questions,
     Reminder,
     SearchContext,
     SearchHit,
@@ -25,6 +26,7 @@ from repl.pages.listing import (
     hit_lines,
     listing_lines,
     model_lines,
+    question_lines,
     session_lines,
     stats_lines,
     trash_lines,
@@ -47,6 +49,8 @@ async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
                 await asyncio.sleep(0)
         case Reminder(messages):
             yield "".join(reminder(messages, paper))
+        case Questions(rows):
+            yield paper.write(question_lines(rows, paper.list_width))
         case SearchContext(session, hit):
             yield "".join(search_context(session, hit, paper))
         case SessionList(rows):

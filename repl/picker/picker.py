@@ -18,41 +18,19 @@ from commands.session_browser import Choice, SessionBrowser
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
+from repl.picker.list_picker import bind_list_keys
 from repl.picker.state import Mode, Picker, entry_of
 from repl.picker.view import Pane, Shown, build_picker_layout, heights
-
-_ALL_ROWS = 10**9
 
 
 def bind_picker_keys(picking: PickerSession) -> KeyBindings:
     """Return the key bindings; a letter that came with a paste is never a command."""
-    keys = KeyBindings()
     picker, guard = picking.picker, picking.paste_guard
     browsing = Condition(lambda: picker.mode is Mode.BROWSE and not guard.in_paste)
     listing = Condition(lambda: picker.mode in {Mode.BROWSE, Mode.FILTER})
     asking = Condition(lambda: picker.mode in {Mode.TRASH, Mode.FORK})
+    keys = bind_list_keys(picking, moves=listing)
     empty_filter = Condition(lambda: picker.mode is Mode.FILTER and not picker.filter)
-
-    def move(key: str, rows: int, *, pages: bool = False) -> None:
-        @keys.add(key, filter=listing)
-        def _move(_event: KeyPressEvent) -> None:
-            picking.move(rows * (picking.page_rows if pages else 1))
-
-    for key, rows in (("up", -1), ("c-p", -1), ("down", 1), ("c-n", 1), ("home", -_ALL_ROWS), ("end", _ALL_ROWS)):
-        move(key, rows)
-    move("pageup", -1, pages=True)
-    move("pagedown", 1, pages=True)
-
-    @keys.add("enter", eager=True)
-    def _enter(_event: KeyPressEvent) -> None:
-        if not guard.in_paste:
-            picking.enter()
-
-    # eager: the picker binds no key sequence that starts with Escape.
-    @keys.add("escape", eager=True)
-    @keys.add("c-c")
-    def _back(_event: KeyPressEvent) -> None:
-        picking.back()
 
     @keys.add("d", filter=browsing)
     @keys.add("c-d", filter=listing)
@@ -81,15 +59,6 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
     def _continue_filter(event: KeyPressEvent) -> None:
         # The letter that asked the question was probably the start of a word.
         picking.continue_filter(_text(event))
-
-    @keys.add(Keys.BracketedPaste)
-    def _paste(event: KeyPressEvent) -> None:
-        guard.paste()
-        text = " ".join(event.data.split())
-        if asking():
-            picking.continue_filter(text)
-        else:
-            event.current_buffer.insert_text(text)
 
     return keys
 
@@ -185,6 +154,12 @@ class PickerSession:
         self._note, self._is_question_gone = "", False
         self.picker.move(rows)
         self._show_highlighted()
+
+    def paste(self, buffer: Buffer, text: str) -> None:
+        if self.picker.mode in {Mode.TRASH, Mode.FORK}:
+            self.continue_filter(text)
+        else:
+            buffer.insert_text(text)
 
     def enter(self) -> None:
         """Choose the highlighted session, or answer yes to the question."""

@@ -16,6 +16,7 @@ from commands.builtin import REGISTRY
 from commands.builtin.resume import report_resumed
 from commands.context import Context, Verbosity, View
 from commands.dispatch import dispatch
+from commands.parse import as_text
 from commands.registry import Next
 from commands.trust import confirm_trust
 from repl.crash_report import bug_text
@@ -90,7 +91,7 @@ async def _start(options: ShellOptions, lines: LineSource, view: PlainView) -> t
         threading.Thread(target=_load_ahead, args=(agent,), name="loading ahead", daemon=True).start()
     if options.question:
         # A space keeps it from being a command.
-        first.append(f" {options.question}" if options.question.startswith(("/", "!")) else options.question)
+        first.append(as_text(options.question))
     return context, first
 
 

@@ -31,7 +31,7 @@ from aloop.tools.approval import unattended
 from aloop.width import flow, rows, wrap
 from commands.context import Verbosity
 from commands.model_browser import ModelBrowser
-from commands.pages import Page
+from commands.pages import Page, Question, Questions
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.styled import Line, line, to_text
@@ -99,6 +99,11 @@ class PlainView:
 
     async def pick_model(self, browser: ModelBrowser) -> str | None:
         await browser.load()
+        return None
+
+    async def pick_message(self, page: Questions) -> tuple[Question, bool] | None:
+        await self.show(page)
+        self.info("/rewind N goes back to message N.")
         return None
 
     async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - there is no one to answer

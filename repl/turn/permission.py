@@ -88,6 +88,35 @@ def _without_middle(text: str) -> str:
     return f"{text[:half]}<{len(text) - 2 * half:,} more characters here; {SHOW_ALL} shows all of them>{text[-half:]}"
 
 
+def permission_title(request: PermissionRequest) -> str:
+    """Return the question above the choices."""
+    if "shell" in request.kinds:
+        what = "Run this command"
+    elif "write" in request.kinds:
+        what = "Make this change"
+    else:
+        what = "Allow this"
+    return f"{what}{' outside the working directory' if 'outside' in request.kinds else ''}?"
+
+
+def permission_choices(request: PermissionRequest) -> list[tuple[str, str]]:
+    """Return the keys that answer, and what they mean; the last one has no label."""
+    return [
+        ("y", "Yes"),
+        ("a", f"Yes, and to all {_kinds(request)} in this session"),
+        ("n", "No, because …"),
+        (SHOW_ALL, ""),
+    ]
+
+
+def decide_by_key(key: str, reason: str = "") -> PermissionDecision:
+    """Return the decision of a key; a ``reason`` may begin with the rest of "no"."""
+    if key == "n":
+        found = _NO.fullmatch(f"n{reason}") if reason.lower().startswith("o") else None
+        return PermissionDecision("no", ((found[1] or "") if found else reason).strip())
+    return PermissionDecision("once" if key == "y" else "session")
+
+
 def choices(request: PermissionRequest) -> str:
     """Return the possible answers, for the line below the prompt."""
     return f"y yes · a yes to all {_kinds(request)} in this session · n no, or n and a reason"

@@ -20,6 +20,8 @@ from commands.pages import (
     Help,
     ModelList,
     Page,
+    Question,
+    Questions,
     Reminder,
     SearchContext,
     SearchHit,
@@ -53,6 +55,7 @@ class RecordingView:
         self.editor: list[Callable[[Path, int], bool]] = []
         self.verbosity = Verbosity()
         self.picks_model: str | None = None
+        self.picks_message: tuple[Question, bool] | None = None
         self.picks: Callable[[SessionBrowser], Awaitable[Choice | None]] = pick_nothing
 
     def info(self, text: str) -> None:
@@ -79,6 +82,10 @@ class RecordingView:
     async def pick_model(self, browser: ModelBrowser) -> str | None:
         await browser.load()
         return self.picks_model
+
+    async def pick_message(self, page: Questions) -> tuple[Question, bool] | None:
+        await self.show(page)
+        return self.picks_message
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))
@@ -118,6 +125,8 @@ async def described(page: Page) -> tuple[str, object]:
             return "conversation", session.id
         case Reminder(messages):
             return "exchanges", [message.content for message in messages]
+        case Questions(rows):
+            return "questions", [(row.number, row.text) for row in rows]
         case SearchHit(number, hit, is_first):
             return "hit", (number, hit.session.id, hit.message, is_first)
         case SearchContext(session, hit):

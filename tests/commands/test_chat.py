@@ -8,7 +8,7 @@ import pytest
 from aloop.errors import ConnectionFailed, StorageError
 from aloop.llm.base import TextDelta
 from commands.chat import chat
-from commands.registry import Outcome
+from commands.registry import FAILED, Outcome
 from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import SetUp
 
@@ -23,14 +23,14 @@ async def test_turn_is_shown_as_events_and_saved(bench: SetUp) -> None:
 
 async def test_failed_turn_without_an_answer_returns_the_text(bench: SetUp) -> None:
     stage = bench([ConnectionFailed("No network.")])
-    assert await chat(stage.context, "Hi") == Outcome(prefill="Hi")
+    assert await chat(stage.context, "Hi") == Outcome(prefill="Hi", is_done=False)
     assert stage.view.of("error") == ["No network."]
     assert stage.memory.message_count == 0
 
 
 async def test_turn_that_fails_midway_keeps_the_partial_answer(bench: SetUp) -> None:
     stage = bench([TextDelta("Half of"), ConnectionFailed("No network.")])
-    assert await chat(stage.context, "Hi") == Outcome()
+    assert await chat(stage.context, "Hi") == FAILED
     assert stage.view.of("error") == ["No network."]
     assert [message.content for message in stage.memory.messages] == ["Hi", "Half of"]
 
@@ -41,7 +41,7 @@ async def test_cancelling_before_any_answer_returns_the_text(bench: SetUp) -> No
     turn = asyncio.create_task(chat(stage.context, "Hi"))
     await hang.reached.wait()
     turn.cancel()
-    assert await turn == Outcome(prefill="Hi")
+    assert await turn == Outcome(prefill="Hi", is_done=False)
     assert "before any answer arrived" in str(stage.view.of("info")[0])
 
 
@@ -51,7 +51,7 @@ async def test_cancelling_midway_keeps_the_partial_answer(bench: SetUp) -> None:
     turn = asyncio.create_task(chat(stage.context, "Hi"))
     await hang.reached.wait()
     turn.cancel()
-    assert await turn == Outcome()
+    assert await turn == FAILED
     assert stage.memory.messages[-1].interrupted
     assert "is kept" in str(stage.view.of("info")[0])
 
@@ -65,7 +65,7 @@ async def test_turn_that_cannot_be_saved_is_reported_and_stays_in_memory(
         raise StorageError("The disk is full.", Path("session.yaml"))
 
     monkeypatch.setattr(stage.memory, "save_memory", refuse)
-    assert await chat(stage.context, "Hi") == Outcome()
+    assert await chat(stage.context, "Hi") == FAILED
     assert stage.view.of("error") == [
         "The disk is full. The messages are still in memory; the next save includes them."
     ]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from commands.dispatch import dispatch
-from commands.registry import Next, Outcome
+from commands.registry import FAILED, Next, Outcome
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
 
@@ -22,7 +22,7 @@ async def test_blank_line_does_nothing(bench: SetUp) -> None:
 
 async def test_unknown_command_gets_a_suggestion_and_does_nothing(bench: SetUp) -> None:
     stage = bench()
-    assert await dispatch("/resum a1b2", stage.context) == Outcome()
+    assert await dispatch("/resum a1b2", stage.context) == FAILED
     [(kind, text)] = stage.view.shown
     assert kind == "error"
     assert "Did you mean /resume?" in str(text)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from commands.parse import Call, Chat, Run, parse_line
+from commands.parse import Call, Chat, Run, as_text, parse_line
 
 
 @pytest.mark.parametrize("line", ["", "   ", "\n\t"])
@@ -36,3 +36,19 @@ def test_exclamation_mark_makes_a_shell_command() -> None:
     assert parse_line("!!vim a.txt") == Run("vim a.txt", on_terminal=True)
     assert parse_line("!") == Run("")
     assert parse_line(" !important") == Chat(" !important")
+
+
+@pytest.mark.parametrize("line", ["exit", "quit", "Exit ", "QUIT"])
+def test_exit_and_quit_alone_are_commands(line: str) -> None:
+    assert parse_line(line) == Call(line.strip().lower(), "")
+
+
+@pytest.mark.parametrize("line", [" exit", "exit now", "quit\nthat", "exits"])
+def test_other_lines_with_these_words_are_text(line: str) -> None:
+    assert parse_line(line) == Chat(line)
+
+
+@pytest.mark.parametrize(("line", "text"), [("/help", " /help"), ("!ls", " !ls"), ("exit", " exit"), ("hi", "hi")])
+def test_line_as_text_is_never_a_command(line: str, text: str) -> None:
+    assert as_text(line) == text
+    assert parse_line(text) == Chat(text)

@@ -28,16 +28,16 @@ def ask(shell: Shell, line: str) -> None:
     """Enter ``line`` and wait for the permission prompt."""
     shell.wait_for_prompt()
     shell.send_line(line)
-    shell.wait_until(lambda: "\nallow?\n" in shell.screen(), "the question")
+    shell.wait_until(lambda: "\n╰ y/a/n" in shell.screen(), "a question that can be answered")
 
 
 def test_write_file_writes_after_the_diff_is_approved() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: hello")
         assert "  +hello\n" in shell.screen()
-        assert "y yes · a yes to all file changes" in shell.screen().splitlines()[-1]
+        assert "\n│   a  Yes, and to all file changes in this session\n" in shell.screen()
         assert not Path("notes.txt").exists()
-        shell.send_line("y")
+        shell.send("y")
         shell.wait_for("Created notes.txt (1 line).")
         shell.wait_for_prompt()
         assert Path("notes.txt").read_text() == "hello\n"
@@ -46,7 +46,9 @@ def test_write_file_writes_after_the_diff_is_approved() -> None:
 def test_denied_command_does_not_run() -> None:
     with Shell() as shell:
         ask(shell, "run touch made")
-        shell.send_line("n I would rather not")
+        shell.send("n")
+        shell.wait_for("No, because:")
+        shell.send_line("I would rather not")
         shell.wait_for("The user denied this call: I would rather not")
         shell.wait_for_prompt()
         assert not Path("made").exists()
@@ -55,7 +57,7 @@ def test_denied_command_does_not_run() -> None:
 def test_ctrl_c_during_a_command_kills_its_process_group() -> None:
     with Shell() as shell:
         ask(shell, "run sh -c 'echo $$ > child; echo started; exec sleep 1000' & wait")
-        shell.send_line("y")
+        shell.send("y")
         shell.wait_for("\nstarted\n")
         child = int(Path("child").read_text())
         assert is_running(child)
@@ -76,7 +78,7 @@ def test_hangup_at_a_permission_prompt_grants_nothing() -> None:
 def test_resumed_session_does_not_keep_granted_permissions() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: one")
-        shell.send_line("a")
+        shell.send("a")
         shell.wait_for("allowed for all file changes in this session")
         shell.wait_for_prompt()
         shell.send("\x04")

@@ -25,10 +25,17 @@ from tests.repl.terminal import PATIENCE, Terminal
 class Stage:
     """A running shell: the keys into it, the terminal under it, the model behind it."""
 
-    def __init__(self, llm: ScriptedLLM, keys: PipeInput, sessions_dir: Path, resume: str | None) -> None:
+    def __init__(
+        self,
+        llm: ScriptedLLM,
+        keys: PipeInput,
+        sessions_dir: Path,
+        resume: str | None,
+        size: tuple[int, int] = (80, 24),
+    ) -> None:
         self.llm = llm
         self.sessions_dir = sessions_dir
-        self.terminal = Terminal()
+        self.terminal = Terminal(*size)
         self._keys = keys
         options = ShellOptions(Settings.from_env(), None, sessions_dir, resume)
         self.running = asyncio.create_task(Shell(options, Screen(self.terminal.output), keys).run())
@@ -63,7 +70,10 @@ SetStage = Callable[..., AbstractAsyncContextManager[Stage]]
 def stage(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SetStage:
     @asynccontextmanager
     async def set_stage(
-        *scripts: Sequence[Line], resume: str | None = None, tools: Sequence[Tool] | None = ()
+        *scripts: Sequence[Line],
+        resume: str | None = None,
+        tools: Sequence[Tool] | None = (),
+        size: tuple[int, int] = (80, 24),
     ) -> AsyncIterator[Stage]:
         llm = ScriptedLLM(*scripts)
 
@@ -72,7 +82,7 @@ def stage(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SetStage:
 
         monkeypatch.setattr(engine, "build_agent", build)
         with create_pipe_input() as keys:
-            stage = Stage(llm, keys, sessions_dir, resume)
+            stage = Stage(llm, keys, sessions_dir, resume, size)
             try:
                 if resume is None:
                     await stage.see("0 messages")

@@ -38,6 +38,7 @@ from aloop.tools.base import ToolResult
 from commands.context import Verbosity, View
 from commands.pages import Reminder, SessionList, Stats, Transcript, TrashList
 from repl.crash_report import bug_text
+from repl.input.choice import Choice
 from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
@@ -142,8 +143,13 @@ async def on_terminal(text: str) -> str:
         terminal.output.write_raw(to_ansi(echo_lines(lead + choices), Theme()))
         return await answers.read_answer(lead)
 
+    async def choose(title: str, choices: Sequence[Choice], more: str) -> str:
+        labels = "".join(choice.label for choice in choices)
+        terminal.output.write_raw(to_ansi(echo_lines(title + labels + more), Theme()))
+        return "n"
+
     screen = Screen(terminal.output)
-    view = TerminalView(screen, Live(), lambda _: None, read)
+    view = TerminalView(screen, Live(), lambda _: None, read, choose)
     await show_everything(view, text)
     await ask_everything(view, text)
     screen.show(echo_lines(text))

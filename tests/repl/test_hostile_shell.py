@@ -58,8 +58,10 @@ async def test_hostile_calls_questions_and_results_are_safe(play: SetStage) -> N
     ]
     async with play(calls(*asked, text=ALL), [LLMError(ALL)]) as shell:
         shell.type("go\r")
-        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2:-1] == ["allow?"], "the question")
-        shell.type(f"n {PASTE}")
+        await shell.see("╰ y/a/n")
+        shell.type("n")
+        await shell.see("No, because:")
+        shell.type(PASTE)
         await shell.see("no<U+200B>space")
         shell.type("\x03")
         await shell.rest()

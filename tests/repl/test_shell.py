@@ -35,23 +35,6 @@ async def test_line_is_answered_and_the_session_is_saved(stage: SetStage) -> Non
         assert await shell.saved() == ["Hi", "Hello **you**."]
 
 
-async def test_enter_during_a_turn_sends_nothing_and_keeps_the_draft(stage: SetStage) -> None:
-    hang = Hang()
-    async with stage([TextDelta("Half"), hang], answer("Done.")) as shell:
-        shell.type("one\r")
-        await hang.reached.wait()
-        shell.type("two\r")
-        await shell.see("A turn is running.")
-        assert shell.terminal.screen[-2] == "> two"
-        assert len(shell.llm.requests) == 1
-        shell.type("\x03")
-        await shell.see("Stopped. The partial answer is kept.")
-        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["", "> two"], "the end of the turn")
-        shell.type("\r")
-        await shell.see("Done.")
-        assert [message.content for message in shell.llm.requests[1] if message.role == "user"][-1] == "two"
-
-
 async def test_second_ctrl_c_does_not_end_the_shell(stage: SetStage) -> None:
     hang = Hang()
     async with stage([TextDelta("Half"), hang], answer("Still here.")) as shell:
@@ -109,7 +92,7 @@ async def test_ctrl_c_between_turns_moves_the_line_to_the_history(stage: SetStag
         shell.type("a draft")
         await shell.see("> a draft")
         shell.type("\x03\x03")
-        await shell.see("Use Ctrl-D or /exit to quit.")
+        await shell.see("Press Ctrl-C again to quit.")
         assert "> a draft" not in shell.terminal.screen
         shell.type("\x1b[A")
         await shell.see("> a draft")

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import ToolCall
+from repl.input import choice
 from tests.agent.scripted import Line, answer, calls
 from tests.repl.conftest import SetStage, Stage
+
+HELP = "╰ y/a/n or ↑↓ Enter · v shows all · Esc stops"
 
 
 def writing(text: str, identity: str = "call_1") -> list[Line]:
@@ -45,8 +48,14 @@ def let_go(name: str) -> None:
     Path(name).write_text("go\n")
 
 
+@pytest.fixture(autouse=True)
+def readable_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let keys answer a question as soon as it is on the screen."""
+    monkeypatch.setattr(choice, "READABLE_SECONDS", 0)
+
+
 async def asked(shell: Stage) -> None:
-    await shell.terminal.wait_until(lambda: shell.terminal.screen[-2:-1] == ["allow?"], "the question")
+    await shell.terminal.wait_until(lambda: shell.terminal.screen[-1:] == [HELP], "the question")
 
 
 async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
@@ -56,9 +65,10 @@ async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
         assert "● write_file a.txt (new, 1 line)\n" in shell.terminal.scrollback
         assert "+hello" in shell.terminal.scrollback
         assert content("a.txt") is None
-        shell.type("y\r")
+        shell.type("y")
         await shell.see("Done.")
-        assert "  allowed\n● write_file a.txt … 0.0s → Created a.txt (1 line).\n" in shell.terminal.scrollback
+        assert "  allowed\n● write_file a.txt … " in shell.terminal.scrollback
+        assert "s → Created a.txt (1 line).\n" in shell.terminal.scrollback
         assert content("a.txt") == "hello\n"
 
 
@@ -66,7 +76,9 @@ async def test_refusal_and_its_reason_reach_the_model(play: SetStage) -> None:
     async with play(writing("hello\n"), answer("As you like.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        shell.type("n, use b.txt\r")
+        shell.type("n")
+        await shell.see("No, because:")
+        shell.type("use b.txt\r")
         await shell.see("As you like.")
         await shell.rest()
         assert "  denied: use b.txt" in shell.terminal.scrollback
@@ -78,7 +90,7 @@ async def allow_for_the_session(shell: Stage) -> None:
     """Send a message, and allow the call it leads to for the session."""
     shell.type("go\r")
     await asked(shell)
-    shell.type("a\r")
+    shell.type("a")
     await shell.see("Done.")
     await shell.rest()
 
@@ -109,38 +121,93 @@ async def test_draft_is_not_an_answer_and_returns(play: SetStage, gate: None) ->
     async with play(running("read go < gate"), writing("hello\n", "call_2"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        shell.type("y\r")
+        shell.type("y")
         await shell.see("● run_shell read go")
         shell.type("y")
         await shell.terminal.wait_until(lambda: "> y" in shell.terminal.screen, "the draft")
         let_go("gate")
         await asked(shell)
-        shell.type("\r")
-        await shell.see("Please answer y, a or n.")
         assert content("a.txt") is None
-        shell.type("n\r")
+        shell.type("n")
+        await shell.see("No, because:")
+        shell.type("\r")
         await shell.see("Done.")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> y", "the draft again")
+        assert "  denied\n" in shell.terminal.scrollback
 
 
-async def test_unclear_answer_is_asked_for_again(play: SetStage) -> None:
+async def test_keys_typed_before_the_question_was_readable_belong_to_the_draft(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await shell.see("╰ …")
+        shell.type("yes\ra\x1b[200~y\r\x1b[201~n")
+        shell.type("\x1b[27u")
+        await shell.see("Stopped.")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["> yesay", "  n"], "the draft")
+        assert content("a.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "decision"),
+    [("\r", "allowed"), ("1", "allowed"), ("\x1b[B\r", "allowed for all"), ("\x1b[A\x1b[A2", "allowed for all")],
+)
+async def test_arrows_digits_and_enter_choose(play: SetStage, keys: str, decision: str) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        shell.type("yes please\r")
-        await shell.see("Please answer y, a or n.")
+        shell.type(keys)
+        await shell.see("Done.")
+        assert f"  {decision}" in shell.terminal.scrollback
+        assert content("a.txt") == "hello\n"
+
+
+@pytest.mark.parametrize("keys", ["x", "4", "\x1b[200~y\x1b[201~", " "])
+async def test_other_keys_and_pastes_answer_nothing(play: SetStage, keys: str) -> None:
+    async with play(writing("hello\n"), answer("Done.")) as shell:
+        shell.type("go\r")
         await asked(shell)
+        shell.type(f"{keys}\x1b[B\x1b[B")
+        await shell.see("│ › n  No, because …")
         assert content("a.txt") is None
-        shell.type("\x1b[200~y\r\x1b[201~")
-        await shell.see("allow? y")
-        assert content("a.txt") is None
+
+
+async def test_whole_request_can_be_shown_before_the_answer(play: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", "no-such-pager")
+    async with play(writing("".join(f"line {number}\n" for number in range(200))), answer("Done.")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        assert "+line 100\n" not in shell.terminal.scrollback
+        shell.type("v")
+        await shell.see("+line 100\n")
+        await asked(shell)
+        shell.type("y")
+        await shell.see("Done.")
+
+
+async def test_question_fits_a_small_screen_below_the_end_of_the_command(play: SetStage) -> None:
+    async with play(running(f"echo {'x' * 900}; rm -rf end"), size=(40, 10)) as shell:
+        shell.type("go\r")
+        await shell.terminal.wait_until(lambda: any(row.startswith("╰ y/a/n") for row in shell.terminal.screen), "it")
+        rows = shell.terminal.screen
+        assert len(rows) <= 10
+        assert "rm -rf end" in "".join(rows)
+        assert [row for row in rows if row[:2] in ("╭ ", "│ ")] == [
+            "╭ Run this command?",
+            "│ › y  Yes",
+            "│   a  Yes, and to all commands in this",
+            "│      session",
+            "│   n  No, because …",
+        ]
 
 
 async def test_ctrl_c_at_the_question_stops_the_turn_without_the_call(play: SetStage) -> None:
     async with play(writing("hello\n"), answer("Fine.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        shell.type("y\x03")
+        shell.type("\x03")
         await shell.see("Stopped. The partial answer is kept.")
         await shell.rest()
         assert content("a.txt") is None
@@ -154,7 +221,7 @@ async def test_command_output_is_shown_while_it_runs(play: SetStage, gate: None)
     async with play(running("echo begun; read go < gate; seq 12; exit 3"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        shell.type("y\r")
+        shell.type("y")
         await shell.terminal.wait_until(lambda: "begun" in shell.terminal.screen, "output of the command")
         assert "Done." not in shell.terminal.scrollback
         let_go("gate")

@@ -25,7 +25,10 @@ class Stage:
         self.terminal = Terminal()
         self.paging: list[bool] = []
         self.answer = ""
-        self.view = TerminalView(Screen(self.terminal.output), Live(), self.paging.append, self._ask)
+        self.view = TerminalView(Screen(self.terminal.output), Live(), self.paging.append, self._ask, self._choose)
+
+    async def _choose(self, title: str, choices: object, more: str) -> str:
+        return self.answer
 
     async def _ask(self, lead: str, choices: str) -> str:
         return self.answer

@@ -9,7 +9,7 @@ from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
-from repl.input.key_parser import KeyParser
+from repl.input.key_parser import CTRL_ENTER, KeyParser
 
 
 def parse(*pieces: str) -> list[str]:
@@ -34,10 +34,10 @@ NEW_LINE = ["escape", "c-m"]
     ("sequence", "keys"),
     [
         ("\x1b[13;2u", NEW_LINE),
-        ("\x1b[13;5u", NEW_LINE),
         ("\x1b[13;130u", NEW_LINE),  # with Num Lock
         ("\x1b[27;2;13~", NEW_LINE),
-        ("\x1b[27;5;13~", NEW_LINE),
+        ("\x1b[27;5;13~", [CTRL_ENTER.value]),
+        ("\x1b[13;5u", [CTRL_ENTER.value]),
         ("\x1b[57414u", ["c-m"]),
         ("\x1bOM", ["c-m"]),
         ("\x1bOk\x1bOr", ["+", "2"]),

@@ -19,6 +19,7 @@ from prompt_toolkit.key_binding.vi_state import InputMode
 from repl.input import prompt as prompt_module
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
+from repl.input.queue import QueuedLine
 from repl.output.live import Live
 from repl.output.screen import Screen
 from tests.e2e.shell import unread
@@ -29,12 +30,19 @@ class Owner:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.interruptions = 0
+        self.is_busy = False
+        self.queued: list[QueuedLine] = []
+        self.steering: list[str] = []
+        self.went_back = 0
 
-    def why_busy(self) -> str:
-        return ""
+    def line_entered(self, entry: Entry, *, steers: bool = False) -> None:
+        (self.steering if steers else self.lines).append(entry.text)
 
-    def line_entered(self, entry: Entry) -> None:
-        self.lines.append(entry.text)
+    def recall(self) -> Entry | None:
+        return self.queued.pop().entry if self.queued else None
+
+    def go_back(self) -> None:
+        self.went_back += 1
 
     def blank_entered(self) -> None:
         self.lines.append("")

@@ -1,0 +1,167 @@
+"""A question with choices, shown in place of the prompt until one of them is made.
+
+A key acts at once, but never one that was typed before the question could be read: keys count only after the question
+has been on the screen, without any key, for a moment. Text typed before that belongs to the draft.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import Dimension, FormattedTextControl, HSplit, Layout, Window
+
+from aloop.width import fit, flow
+
+READABLE_SECONDS = 0.5
+"""How long a question must have been on the screen, without a key, before a key answers it."""
+
+_TOP, _SIDE, _BOTTOM, _HERE = "╭ ", "│ ", "╰ ", "› "
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer: the key that gives it, and its label, empty if it is not in the list."""
+
+    key: str
+    label: str = ""
+
+
+class ChoiceQuestion:
+    """One question, created on the event loop that waits for the answer."""
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        more: str,
+        stop: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.typed = ""
+        """The text typed before the question could be read."""
+        self._title = title
+        self._choices = choices
+        self._listed = [choice for choice in choices if choice.label]
+        self._more = more
+        self._stop = stop
+        self._clock = clock
+        self._at = 0
+        self._quiet_since: float | None = None
+        self._is_ready = False
+        control = FormattedTextControl(self._text, focusable=True, show_cursor=False, key_bindings=self._bind_keys())
+        window = Window(control, height=lambda: Dimension.exact(len(self._rows())))
+        self.layout = Layout(HSplit([window, Window()]), control)
+
+    def shown(self) -> None:
+        """Start to wait for keys: the question is on the screen."""
+        if self._quiet_since is None:
+            self._quiet_since = self._clock()
+            self._check()
+
+    def _check(self) -> None:
+        if self._is_ready or self._quiet_since is None or self.answered.done():
+            return
+        left = self._quiet_since + READABLE_SECONDS - self._clock()
+        if left > 0:
+            asyncio.get_running_loop().call_later(left, self._check)
+        else:
+            self._is_ready = True
+            get_app().invalidate()
+
+    def _bind_keys(self) -> KeyBindings:
+        keys = KeyBindings()
+        ready = Condition(lambda: self._is_ready)
+
+        @keys.add("up", filter=ready)
+        @keys.add("c-p", filter=ready)
+        @keys.add("s-tab", filter=ready)
+        def _up(_event: KeyPressEvent) -> None:
+            self._at = (self._at - 1) % len(self._listed)
+
+        @keys.add("down", filter=ready)
+        @keys.add("c-n", filter=ready)
+        @keys.add("tab", filter=ready)
+        def _down(_event: KeyPressEvent) -> None:
+            self._at = (self._at + 1) % len(self._listed)
+
+        @keys.add("enter", filter=ready, eager=True)
+        def _enter(_event: KeyPressEvent) -> None:
+            self._answer(self._listed[self._at].key)
+
+        # eager: no key sequence that starts with Escape is bound here.
+        @keys.add("escape", eager=True)
+        def _escape(_event: KeyPressEvent) -> None:
+            self._stop()
+
+        @keys.add("backspace", filter=~ready)
+        def _backspace(_event: KeyPressEvent) -> None:
+            self._keep(self.typed[:-1])
+
+        @keys.add(Keys.BracketedPaste)
+        def _paste(event: KeyPressEvent) -> None:
+            self._keep(self.typed + event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+        @keys.add(Keys.Any)
+        def _any(event: KeyPressEvent) -> None:
+            if not self._is_ready:
+                self._keep(self.typed + (event.data if event.data.isprintable() else ""))
+            else:
+                self._press(event.data.lower())
+
+        return keys
+
+    def _keep(self, typed: str) -> None:
+        """Keep what was typed for the draft, and wait again until no key is typed."""
+        self.typed = typed
+        if self._quiet_since is not None:
+            self._quiet_since = self._clock()
+
+    def _press(self, key: str) -> None:
+        if key.isdecimal() and 0 < int(key) <= len(self._listed):
+            self._answer(self._listed[int(key) - 1].key)
+        elif any(choice.key == key for choice in self._choices):
+            self._answer(key)
+
+    def _answer(self, key: str) -> None:
+        if not self.answered.done():
+            self.answered.set_result(key)
+
+    def _text(self) -> StyleAndTextTuples:
+        fragments: StyleAndTextTuples = []
+        for row in self._rows():
+            fragments += [*row, ("", "\n")]
+        return fragments[:-1]
+
+    def _rows(self) -> list[StyleAndTextTuples]:
+        # No row is filled up to the right margin, so that there is nothing to wrap when the terminal gets narrower.
+        width = get_app().output.get_size().columns - 1
+        frame = "class:frame"
+        rows: list[StyleAndTextTuples] = [
+            [(frame, _SIDE if number else _TOP), ("class:question", text)]
+            for number, text in enumerate(flow(self._title, width - len(_TOP)))
+        ]
+        for place, choice in enumerate(self._listed):
+            is_here = place == self._at
+            indent = len(_SIDE) + len(_HERE) + 3
+            first, *others = flow(choice.label, max(width - indent, 10))
+            style = "class:question" if is_here else ""
+            rows.append(
+                [
+                    (frame, _SIDE),
+                    ("class:key", f"{_HERE if is_here else '  '}{choice.key}  "),
+                    (style, first),
+                ]
+            )
+            rows += [[(frame, _SIDE), (style, f"{'':<{indent - len(_SIDE)}}{text}")] for text in others]
+        help_text = f"{'/'.join(choice.key for choice in self._listed)} or ↑↓ Enter{self._more} · Esc stops"
+        rows.append([(frame, _BOTTOM), ("class:toolbar", fit(help_text if self._is_ready else "…", width - 2))])
+        return rows
