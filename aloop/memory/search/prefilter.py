@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aloop.config import max_session_size
+from aloop.llm.message_types import MESSAGE_KEYS, USAGE_KEYS
 from aloop.memory.codec.emitter import END_MARKER, SCHEMA_LINE
 from aloop.memory.codec.nodes import Source
 from aloop.memory.search.prefilter_worker import EMPTY, TAKEN, UNSEEN, Matcher, may_hide
@@ -37,7 +38,11 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}
 _START, _END = SCHEMA_LINE.encode(), b"\n" + END_MARKER.encode()
 _SYSTEM, _MESSAGES = b"\nsystem_messages:", b"\nmessages:\n  - role: "
 # The keys of a message, and values that are aloop's own words. In a file made by aloop, texts are indented further.
-_KEYS = re.compile(rb"\n  (?:- role: [a-z]+|  (?:model|usage|tool_call_id): .*|  [a-z_]+:)")
+_COUNTS = rb"(?:\n      (?:%s): [0-9]+)*" % "|".join(sorted(USAGE_KEYS)).encode()
+_KEYS = re.compile(
+    rb"\n  (?:- role: [a-z]+|  (?:model|usage|tool_call_id): .*|  usage:%s|  (?:%s):)"
+    % (_COUNTS, "|".join(sorted(MESSAGE_KEYS)).encode())
+)
 
 
 class Prefilter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.codec.comments import find_comments
 from aloop.memory.codec.schema import EPOCH
-from aloop.memory.codec.serialization import load_session
+from aloop.memory.codec.serialization import interpret, parse, read_quickly
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.search.prefilter import Prefilter, decode, start_worker
 from aloop.memory.search.query import Mark, Query, fold, snippet
@@ -27,8 +28,9 @@ from aloop.memory.sessions_dir.ids import short_name
 class Hit:
     """A match in a session.
 
-    ``message`` counts from 1; 0 means the title, or a file that cannot be read, with the reason in ``problem``.
-    ``context`` is one line around the match, ``marks`` are the terms in it.
+    ``message`` counts from 1; 0 means the title, the header, or a file that cannot be read, with the reason in
+    ``problem``. ``role`` is that of the message, or title, comment, or key (one that aloop does not know). ``context``
+    is one line around the match, ``marks`` are the terms in it.
     """
 
     session: SessionTitle
@@ -122,8 +124,13 @@ def _read(fs: FileSystem, file: _File) -> bytes:
 
 def _search_file(data: bytes, file: _File, query: Query) -> list[Hit]:
     """Return the hits in one file; one that is not a session is searched as text."""
+    path = Path(file.path)
+    comments: list[tuple[int, str]] = []
     try:
-        session = load_session(data, Path(file.path))
+        session = read_quickly(data, path)
+        if session is None:  # only then can it have comments
+            parsed = parse(data, path)
+            session, comments = interpret(parsed, path), find_comments(parsed)
     except SessionFileError as error:
         text = decode(data)
         if query.missing(fold(text)):
@@ -132,7 +139,7 @@ def _search_file(data: bytes, file: _File, query: Query) -> list[Hit]:
     if session.updated_at == EPOCH:
         # A file written by hand may have no time.
         session = replace(session, updated_at=datetime.fromtimestamp(file.written).astimezone())
-    return find_hits(session, query)
+    return [*find_hits(session, query), *_find_additions(session, comments, query)]
 
 
 def find_hits(session: Session, query: Query) -> list[Hit]:
@@ -159,6 +166,18 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
     if said and not set(not_in_title).intersection(*missing):
         return [hit(*min(zip(missing, said, strict=True), key=lambda pair: len(pair[0]))[1])]
     return []
+
+
+def _find_additions(session: Session, comments: Sequence[tuple[int, str]], query: Query) -> Iterator[Hit]:
+    """Yield comments and unknown keys that contain all terms of ``query``."""
+    title = SessionTitle(session.id, session.updated_at, session.title)
+    extras = enumerate((session.extra, *(message.extra for message in session.messages)))
+    added = [
+        (number, "key", f"{key}: {' '.join(_texts(value))}") for number, extra in extras for key, value in extra.items()
+    ]
+    for number, kind, text in (*added, *((number, "comment", text) for number, text in comments)):
+        if query.terms and not query.missing(fold(text)):
+            yield Hit(title, number, kind, *snippet(text, query))
 
 
 def said_in(message: LLMMessage) -> str:

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from itertools import zip_longest
 
 from aloop.errors import ToolError
+from aloop.tools.files.text_file import MOST_BYTES, TOO_LARGE
 
 _LINES_NAMED = 5
 _SHOWN = 60  # characters of a line in an error message
@@ -57,6 +58,9 @@ def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bo
     # The place of each CRLF in `flat`. A place in `text` is further by the number of those before it.
     ends = [found.start() - number for number, found in enumerate(re.finditer("\r\n", text))]
     pieces, done = [], 0
+    # Before anything is built: a long text in many places would use up the memory.
+    if len(flat) + flat.count(old) * (len(new) - len(old)) > MOST_BYTES:
+        raise ToolError(TOO_LARGE)
     while first >= 0:
         last = first + len(old)
         start, stop = first + bisect_left(ends, first), last + bisect_left(ends, last)

@@ -32,6 +32,7 @@ LONGEST_LINE = 5_000
 _NUMBER_WIDTH = 6
 
 MOST_BYTES = 5_000_000
+TOO_LARGE = f"The new contents are too large: at most {MOST_BYTES:,} bytes can be written."
 """Of a file that may be changed."""
 
 BINARY_PROBE = 8_192

@@ -13,7 +13,7 @@ from aloop.text import quantity
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.diff import Diff, make_diff, with_kept_line_ends
 from aloop.tools.files.replace import replace_text
-from aloop.tools.files.text_file import MOST_BYTES, TextFile
+from aloop.tools.files.text_file import MOST_BYTES, TOO_LARGE, TextFile
 from aloop.tools.files.workspace import Workspace, quoted
 
 # Permission to write does not cover these: git runs programs from its folder, and sessions belong to the user.
@@ -72,7 +72,7 @@ class WritingFileTool(Tool):
         if "\0" in text:
             raise ToolError("The text contains a NUL character, which would make the file binary. Remove it.")
         if len(text) > MOST_BYTES:
-            raise ToolError(f"The new contents are too large: at most {MOST_BYTES:,} bytes can be written.")
+            raise ToolError(TOO_LARGE)
         diff = _diff(file.text, text, quoted(self._workspace.show(path)))
         data = file.encode(text)
         if data == file.raw:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import SessionLibrary
 from aloop.memory.search import prefilter
@@ -162,3 +163,46 @@ async def test_abandoned_search_stops_reading(sessions_dir: Path) -> None:
         put(sessions_dir, identity(number), number, user("needle"))
     hits = SessionLibrary(sessions_dir).search("needle")
     assert (await anext(hits)).session.id == identity(2)
+
+
+@pytest.mark.parametrize("ending", ["", "...\n"])
+async def test_comments_and_unknown_keys_are_found_with_their_message(sessions_dir: Path, ending: str) -> None:
+    text = f"""\
+# Ask Mary about this
+id: {ID}
+topic: gardening   # in spring
+messages:
+  # the first question
+  - role: user
+    content: "Not # a comment"
+    mood: curious
+  - role: assistant # an odd answer
+    content: |
+      # Heading
+      Text
+    rating: {{stars: four}}
+# the end
+{ending}"""
+    path = sessions_dir / "2025-01-31_a1b2c3d4" / "session.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+    async def places(words: str) -> list[tuple[int, str, str]]:
+        return [(hit.message, hit.role, hit.context) async for hit in SessionLibrary(sessions_dir).search(words)]
+
+    assert await places("mary") == [(0, "comment", "Ask Mary about this")]
+    assert await places("topic gardening") == [(0, "key", "topic: gardening")]
+    assert await places("spring") == [(0, "comment", "in spring")]
+    assert await places("first") == [(1, "comment", "the first question")]
+    assert await places("a comment") == [(1, "user", "Not # a comment")]
+    assert await places("mood") == [(1, "key", "mood: curious")]
+    assert await places("odd") == [(2, "comment", "an odd answer")]
+    assert await places("heading") == [(2, "assistant", "# Heading Text")]
+    assert await places("four") == [(2, "key", "rating: stars four")]
+    assert await places("end") == [(2, "comment", "the end")]
+
+
+async def test_unknown_key_that_aloop_wrote_is_found_by_its_name(sessions_dir: Path) -> None:
+    put(sessions_dir, ID, 9, replace(user("Hi"), extra=JsonObject({"mood": "curious"})))
+    hits = [(hit.message, hit.role) async for hit in SessionLibrary(sessions_dir).search("mood")]
+    assert hits == [(1, "key")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -119,3 +120,13 @@ def test_kept_line_ends_change_nothing_else(before: list[tuple[str, str]], after
 def test_missing_text_is_refused_with_its_difference(text: str, old: str, message: str) -> None:
     with pytest.raises(ToolError, match=message):
         replace_text(text, old, "new", "\n")
+
+
+def test_long_text_in_many_places_is_refused_before_it_is_built() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ToolError, match="too large"):
+            replace_text("\n" * 400_000, "\n", "x" * 10_000, "\n", everywhere=True)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
