@@ -102,8 +102,9 @@ def load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = N
     Blocks for the import of the SDK.
     """
     # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
-    from aloop.llm.anthropic.client import AnthropicLLM, load_transport
+    from aloop.llm.anthropic.client import AnthropicLLM
     from aloop.llm.anthropic.server_profile import ServerProfile
+    from aloop.llm.anthropic.transport import load_transport
     from aloop.llm.limits import LimitsCache
 
     load_transport()

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 import anthropic
-import httpx2  # the HTTP library of the SDK
 from anthropic.types import Model
 
 from aloop.config import DEFAULT_MODEL
@@ -45,11 +44,6 @@ _API = ServerProfile()
 _LIMITS_SECONDS = 5.0
 """Time that a first question waits for the limits of its model; they are used from the next one on otherwise."""
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
-
-
-def load_transport() -> None:
-    """Load HTTP and certificates, about half a second, before the first request."""
-    httpx2.AsyncHTTPTransport()  # opens nothing, so there is nothing to close
 
 
 class AnthropicLLM:
