@@ -129,8 +129,10 @@ class ReActAgent:
         """Replace the older messages by a summary; None if there are too few.
 
         ``focus`` is what the summary must keep above all. Raises the same errors as ``run``, and then changes nothing.
+        A session that cannot be written is refused before the model is asked.
         """
         async with self._busy():
+            await self.memory.require_writable()
             return await self._compactor().compact(focus)
 
     def _compactor(self) -> Compactor:

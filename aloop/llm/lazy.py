@@ -94,5 +94,7 @@ class LazyLLM:
 
 
 def _unsupported(model: str, effort: str, levels: Sequence[str]) -> str:
-    known = f" Its levels are {', '.join(levels)}." if levels else ""
+    if not levels:
+        return f"The model {model} has no effort setting, so the effort {effort!r} is not used."
+    known = f" Its levels are {', '.join(levels)}."
     return f"The model {model} does not support the effort {effort!r}, so its default is used.{known}"

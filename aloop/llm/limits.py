@@ -23,12 +23,13 @@ _MOST_MODELS = 500
 class ModelLimits:
     """``window`` and ``max_tokens`` in tokens.
 
-    0 if unknown. ``asked_at`` is seconds since the epoch.
+    0 if unknown. ``efforts`` are the levels that the model supports, None if unknown. ``asked_at`` is seconds since the
+    epoch.
     """
 
     window: int = 0
     max_tokens: int = 0
-    efforts: tuple[str, ...] = ()
+    efforts: tuple[str, ...] | None = None
     adaptive_thinking: bool = False
     asked_at: float = 0.0
 
@@ -88,7 +89,8 @@ def _key(server: str, model: str) -> str:
 def _parsed(record: dict[str, Any]) -> ModelLimits | None:
     try:
         values = {field.name: record[field.name] for field in fields(ModelLimits) if field.name in record}
-        values["efforts"] = tuple(map(str, values.get("efforts", ())))
+        if values.get("efforts") is not None:
+            values["efforts"] = tuple(map(str, values["efforts"]))
         limits = ModelLimits(**values)
         numbers = (limits.window, limits.max_tokens, limits.asked_at)
         return limits if all(isinstance(number, int | float) and number >= 0 for number in numbers) else None

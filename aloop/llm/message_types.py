@@ -77,7 +77,8 @@ class Usage:
     """The tokens of one answer, as counted by the API.
 
     The whole input is the sum of the three input figures. ``duration_ms`` is the time that the answer took, measured
-    here; comparisons ignore it.
+    here; comparisons ignore it. ``cache_creation_1h_tokens`` are those of ``cache_creation_tokens`` that are cached for
+    an hour, at a higher price. ``web_searches`` are those that the server made.
     """
 
     input_tokens: int = 0
@@ -85,6 +86,8 @@ class Usage:
     cache_creation_tokens: int = 0
     cache_read_tokens: int = 0
     duration_ms: int = field(default=0, compare=False)
+    cache_creation_1h_tokens: int = 0
+    web_searches: int = 0
 
     @property
     def sent_tokens(self) -> int:
@@ -103,6 +106,8 @@ class Usage:
             self.cache_creation_tokens + other.cache_creation_tokens,
             self.cache_read_tokens + other.cache_read_tokens,
             self.duration_ms + other.duration_ms,
+            self.cache_creation_1h_tokens + other.cache_creation_1h_tokens,
+            self.web_searches + other.web_searches,
         )
 
 

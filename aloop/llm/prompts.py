@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from aloop.llm.base import ToolSpec
@@ -53,19 +54,41 @@ BRIEF = "You are a helpful AI assistant. Answer clearly and briefly."
 """For the smallest models. Without a system prompt they invent who they are."""
 
 
+_EARLIER = {
+    "684d445abdb5fd43": "identity",
+    "af4fc058d75b53b8": "style",
+    "67799f1e20f26ccf": "tools",
+}
+"""Digests of the paragraphs of earlier versions; a conversation keeps the text that it began with."""
+
+
+def _kind(paragraph: str) -> str:
+    """Return the part of a standard prompt that ``paragraph`` is, or an empty text.
+
+    The prompt may be one of an earlier version.
+    """
+    if paragraph == NO_TOOLS:
+        return "tools"
+    tools = re.match(rf"{TOOLS}(\w{{1,40}}(?:, \w{{1,40}})*)\. ", paragraph)
+    if tools:
+        paragraph = paragraph.replace(tools[1], "TOOLS", 1)
+    current = {IDENTITY: "identity", STYLE: "style", _advice("TOOLS"): "tools"}
+    digest = sha256(paragraph.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return current.get(paragraph) or _EARLIER.get(digest, "")
+
+
 def briefly(text: str) -> str:
     """Return ``text`` with its standard paragraphs replaced by BRIEF.
 
     Paragraphs that the user wrote stay. A text without the first standard paragraph is returned unchanged.
     """
     paragraphs = text.split("\n\n")
-    if IDENTITY not in paragraphs:
+    if "identity" not in map(_kind, paragraphs):
         return text
-    return "\n\n".join([BRIEF, *(paragraph for paragraph in paragraphs if not _is_standard(paragraph))])
-
-
-def _is_standard(paragraph: str) -> bool:
-    return paragraph in (IDENTITY, STYLE, NO_TOOLS) or paragraph.startswith((DIRECTORY, TOOLS))
+    own = (
+        paragraph for paragraph in paragraphs if not paragraph.startswith((DIRECTORY, TOOLS)) and not _kind(paragraph)
+    )
+    return "\n\n".join([BRIEF, *own])
 
 
 OPENING = "Summarize the conversation below."
@@ -112,15 +135,16 @@ def system_prompt(working_dir: Path, tools: Sequence[ToolSpec]) -> str:
 
 
 def is_system_prompt(text: str) -> bool:
-    """Return True if ``system_prompt`` made ``text``, for any directory and any tools."""
+    """Return True if this or an earlier version made ``text``.
+
+    The directory and the tools may be any.
+    """
     identity, _, rest = text.partition("\n\n")
     style, _, rest = rest.partition("\n\n")
     directory, _, advice = rest.partition("\n\n")
     # A path with white space in it could be a sentence.
-    if (identity, style) != (IDENTITY, STYLE) or not re.fullmatch(rf"{DIRECTORY}/\S{{0,300}}", directory):
-        return False
-    tools = re.match(rf"{TOOLS}(\w{{1,40}}(?:, \w{{1,40}})*)\. ", advice)
-    return advice == (_advice(tools[1]) if tools else NO_TOOLS)
+    is_path = re.fullmatch(rf"{DIRECTORY}/\S{{0,300}}", directory) is not None
+    return is_path and [_kind(part) for part in (identity, style, advice)] == ["identity", "style", "tools"]
 
 
 def _tool_advice(tools: Sequence[ToolSpec]) -> str:

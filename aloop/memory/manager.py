@@ -282,6 +282,14 @@ class MemoryManager:
 
     # Changing the conversation and its file.
 
+    async def require_writable(self) -> None:
+        """Raise the error that a change of the session would raise when it is saved.
+
+        Raises NewerVersion, SessionFileError, or StorageError without permission to write.
+        """
+        for notice in await self._on_disk(lambda: self._writer.require_writable(self._conversation)):
+            self._notify(notice)
+
     async def edit(self, change: Change) -> None:
         """Replace the messages with the result of ``change``, in memory and in the file.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import stat
 import threading
 from collections.abc import Callable
@@ -100,6 +101,23 @@ class SessionWriter:
             if removed:
                 notices.append(f"{removed} had been removed. aloop created it again for the session.")
         return [*notices, *new_limits()]
+
+    def require_writable(self, conversation: Conversation) -> list[str]:
+        """Reload the file if it changed, and return notices.
+
+        Raises NewerVersion, SessionFileError, or StorageError without permission to write, if a change could not be
+        saved.
+        """
+        if self.file is None or self._journal is not None:
+            return []
+        folder, notices = self.file.path.parent, list[str]()
+        with explained("save the session", folder):
+            with contextlib.suppress(FileNotFoundError):  # a save creates it again
+                notices = self._pull(conversation)
+            self.file.require_known_version()
+            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return notices
 
     def _start_journal(self, session: Session, base: int) -> None:
         folder = self._ensure_folder(session)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aloop.agent.agent import ReActAgent
 from aloop.agent.compaction import choose_cut, undo_summary
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice
-from aloop.errors import ContextOverflow, ServerFailed, StreamBroken, UsageError
+from aloop.errors import ContextOverflow, NewerVersion, ServerFailed, StreamBroken, UsageError
 from aloop.llm.base import ModelNote, Reply
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.offline import OfflineLLM
@@ -95,6 +95,16 @@ async def test_model_notes_during_compaction_are_reported(sessions_dir: Path) ->
     talk = await Talk(sessions_dir, [ModelNote("It is small."), *answer("They counted.")]).had("one", "two", "three")
     await talk.agent.compact()
     assert talk.events == [Compacting(2), Notice("It is small.")]
+
+
+async def test_session_that_cannot_be_written_is_refused_before_the_model_is_asked(sessions_dir: Path) -> None:
+    talk = await Talk(sessions_dir, answer("They counted.")).had("one", "two", "three")
+    path = talk.memory.path
+    assert path is not None
+    path.write_text(path.read_text().replace("id: ", "version: 2\nid: ", 1))
+    with pytest.raises(NewerVersion):
+        await talk.agent.compact()
+    assert talk.llm.requests == []
 
 
 async def test_short_conversation_is_not_compacted(sessions_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Start-up time, compared with a bare PromptSession and with ``python -c pass``.
+"""Start-up time, compared with bare scripts and with ``python -c pass``.
 
 ``python -m tests.benchmarks.startup`` prints the table; ``--quick`` measures two runs of each.
 """
@@ -19,7 +19,20 @@ import pexpect
 
 from tests.benchmarks.measure import Row, compare, table
 from tests.homes import settle
+from tests.stub import StubServer
 
+_BARE_REQUEST = """
+import asyncio
+from anthropic import AsyncAnthropic
+
+async def main():
+    async with AsyncAnthropic() as client:
+        await client.messages.create(
+            model="claude-test", max_tokens=1000, messages=[{"role": "user", "content": "Hi"}], stream=True
+        )
+
+asyncio.run(main())
+"""
 _BARE = 'from prompt_toolkit import PromptSession; PromptSession().prompt("> ")'
 ROOT = Path(__file__).parents[2]
 _PATIENCE = 30.0
@@ -70,13 +83,32 @@ def _command(arguments: Sequence[str], home: Path) -> Callable[[], None]:
     return run
 
 
+def _until_request(arguments: Sequence[str], home: Path, stub: StubServer) -> Callable[[], None]:
+    """Return a run that ends when ``stub`` has read the whole request."""
+
+    def run() -> None:
+        before = len(stub.requests)
+        command = [sys.executable, *arguments]
+        quiet = subprocess.DEVNULL
+        child = subprocess.Popen(
+            command, env=_environment(home) | stub.env, cwd=home, stdin=quiet, stdout=quiet, stderr=quiet
+        )
+        try:
+            stub.wait_for_requests(before + 1)
+        finally:
+            child.kill()
+            child.wait()
+
+    return run
+
+
 def run(*, quick: bool) -> list[Row]:
     """Return all rows. The home holds only the state of an earlier first start."""
     runs = 2 if quick else 15
     for package in ("aloop", "commands", "repl"):
         # Installation compiles too. Otherwise each start would compile if bytecode cannot be written.
         compileall.compile_dir(ROOT / package, quiet=1)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, StubServer() as stub:
         home = Path(folder)
         settle(home)
         aloop, bare = ["-m", "aloop"], ["-c", _BARE]
@@ -86,6 +118,8 @@ def run(*, quick: bool) -> list[Row]:
         # A non-ASCII key is echoed only once the prompt itself reads it.
         read = [_on_terminal(arguments, home, "é", "é") for arguments in (aloop, bare)]
         nothing = "python -c pass"
+        task = _until_request([*aloop, "--task", "Hi", "--model", "claude-test"], home, stub)
+        request = _until_request(["-c", _BARE_REQUEST], home, stub)
         return [
             compare("prompt on screen", prompt[0], "bare PromptSession", prompt[1], bound=1.3, runs=runs),
             compare("a typed key echoed", typed[0], "bare PromptSession", typed[1], bound=1.1, runs=runs),
@@ -99,6 +133,7 @@ def run(*, quick: bool) -> list[Row]:
                 bound=20,
                 runs=runs,
             ),
+            compare("--task until its request", task, "bare script with the SDK", request, bound=1.15, runs=runs),
         ]
 
 

@@ -30,6 +30,14 @@ def test_damaged_cache_knows_nothing_and_is_replaced(tmp_path: Path, text: str) 
     assert cache.find("s", "m") == LIMITS
 
 
+def test_no_effort_levels_differ_from_unknown_ones(tmp_path: Path) -> None:
+    cache = LimitsCache(tmp_path)
+    cache.store("server", "none", ModelLimits(efforts=(), asked_at=1.0))
+    cache.store("server", "unknown", ModelLimits(asked_at=1.0))
+    found = [cache.find("server", model) for model in ("none", "unknown")]
+    assert [limits and limits.efforts for limits in found] == [(), None]
+
+
 def test_cache_without_a_folder_stores_nothing() -> None:
     cache = LimitsCache(None)
     cache.store("s", "m", LIMITS)

@@ -322,6 +322,13 @@ async def test_newer_session_is_not_renamed(memory: MemoryManager) -> None:
     assert names_beside(path) == ["session.yaml"]
 
 
+async def test_newer_session_is_not_writable(memory: MemoryManager) -> None:
+    await memory.require_writable()
+    edit(file_of(memory), "id: ", "version: 2\nid: ")
+    with pytest.raises(NewerVersion):
+        await memory.require_writable()
+
+
 async def test_turn_is_saved_beside_a_session_that_became_newer_during_the_turn(
     memory: MemoryManager, notices: list[str]
 ) -> None:

@@ -25,6 +25,8 @@ _USAGE_FIELDS = {
     "output_tokens": "output_tokens",
     "cache_creation_input_tokens": "cache_creation_tokens",
     "cache_read_input_tokens": "cache_read_tokens",
+    "ephemeral_1h_input_tokens": "cache_creation_1h_tokens",
+    "web_search_requests": "web_searches",
 }
 _MOST_TOKENS = 1_000_000_000
 """More than any model can take or give; a larger count is an error of the server."""
@@ -162,8 +164,9 @@ class Accumulator:
 
         Later ones are totals and replace earlier ones, and nonsense is ignored.
         """
+        flat = {**usage, **_mapping(usage.get("cache_creation")), **_mapping(usage.get("server_tool_use"))}
         for key in _USAGE_FIELDS:
-            count = usage.get(key)
+            count = flat.get(key)
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS:
                 self._counts[key] = count
 

@@ -96,11 +96,9 @@ class AnthropicLLM:
 
     @property
     def efforts(self) -> tuple[str, ...]:
-        """The effort levels that this model supports, as far as they are known.
-
-        All levels otherwise.
-        """
-        return (self._limits.efforts if self._limits else ()) or _EFFORTS
+        """The effort levels that this model supports; all levels if that is unknown."""
+        known = self._limits.efforts if self._limits else None
+        return _EFFORTS if known is None else known
 
     async def learn_limits(self) -> ModelLimits | None:
         """Return the limits of the model from the cache or the server.
@@ -291,11 +289,12 @@ class AnthropicLLM:
             _log.debug("no limits of %s: %s", self.model, type(error).__name__)
             return
         capabilities = found.capabilities
-        efforts: tuple[str, ...] = ()
+        efforts: tuple[str, ...] | None = None
         thinks = self._profile.is_api and may_think_adaptively(self.model)
         if capabilities is not None:
             levels = ((level, getattr(capabilities.effort, level, None)) for level in _EFFORTS)
-            efforts = tuple(level for level, support in levels if support and support.supported)
+            named = tuple(level for level, support in levels if support and support.supported)
+            efforts = named if named or not capabilities.effort.supported else None
             thinks = bool(capabilities.thinking.types.adaptive.supported)
         self._limits = ModelLimits(
             found.max_input_tokens or 0, found.max_tokens or 0, efforts, adaptive_thinking=thinks, asked_at=time.time()

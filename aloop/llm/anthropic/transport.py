@@ -26,20 +26,20 @@ _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 def load_transport() -> None:
     """Load HTTP and certificates, about half a second, before the first request."""
-    httpx2.AsyncHTTPTransport(verify=_certificates(trust_env=True))  # opens nothing, so there is nothing to close
+    httpx2.AsyncHTTPTransport(verify=_certificates())  # opens nothing, so there is nothing to close
 
 
-def _certificates(*, trust_env: bool) -> ssl.SSLContext:
+def _certificates() -> ssl.SSLContext:
     """Return the certificates to trust, which take some 25 ms to load.
 
     Raises the errors of httpx2 for files that cannot be used.
     """
-    return _load_certificates(trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    return _load_certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 @cache
-def _load_certificates(trust_env: bool, _file: str | None, _folder: str | None) -> ssl.SSLContext:
-    return httpx2.create_ssl_context(trust_env=trust_env)
+def _load_certificates(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    return httpx2.create_ssl_context()  # reads the two variables
 
 
 class Patience(NamedTuple):
@@ -80,7 +80,7 @@ def open_http_client(patience: Patience, *, use_proxies: bool = True, keep_alive
             response.stream = _SilenceLimit(response.stream, patience.body, response.request)
 
     return httpx2.AsyncClient(
-        verify=_certificates(trust_env=use_proxies),
+        verify=_certificates(),
         trust_env=use_proxies,
         timeout=httpx2.Timeout(patience.headers, connect=CONNECT_SECONDS),
         limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20 if keep_alive else 0),

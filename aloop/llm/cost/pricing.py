@@ -132,6 +132,8 @@ def _listed(usage: Usage, model: str) -> Decimal | None:
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_tokens,
             cache_write_tokens=usage.cache_creation_tokens,
+            cache_write_1h_tokens=min(usage.cache_creation_1h_tokens, usage.cache_creation_tokens),
+            web_searches=usage.web_searches,
         )
         return price.calc_price(counts)["total_price"]
     except ValueError:

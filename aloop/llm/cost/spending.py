@@ -16,7 +16,14 @@ from pathlib import Path
 from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.message_types import Usage
 
-_COUNTS = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
+_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_tokens",
+    "cache_read_tokens",
+    "cache_creation_1h_tokens",
+    "web_searches",
+)
 
 
 class SpendingLog:

@@ -294,4 +294,6 @@ def _read_usage(fields: _Fields) -> Usage:
         fields.number("cache_creation_tokens"),
         fields.number("cache_read_tokens"),
         fields.number("duration_ms"),
+        fields.number("cache_creation_1h_tokens"),
+        fields.number("web_searches"),
     )

@@ -311,6 +311,16 @@ def test_later_token_counts_replace_earlier_ones() -> None:
     assert reply.message.usage == reply.usage
 
 
+def test_hour_of_cache_and_searches_are_counted() -> None:
+    usage = {
+        "cache_creation_input_tokens": 8,
+        "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 5},
+    }
+    end = stop() | {"usage": {"output_tokens": 7, "server_tool_use": {"web_search_requests": 2}}}
+    reply = reply_of({"type": "message_start", "message": {"usage": usage}}, end)
+    assert reply.usage == Usage(0, 7, 8, cache_creation_1h_tokens=5, web_searches=2)
+
+
 def test_feed_returns_text_and_thinking_deltas() -> None:
     answer = Accumulator()
     assert answer.feed(start(0, type="thinking", thinking="", signature="")) is None

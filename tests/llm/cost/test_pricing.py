@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -112,3 +113,19 @@ def test_month_prices_each_answer_by_itself(tmp_path: Path) -> None:
         [LLMMessage("assistant", "a", model=model, usage=Usage(100_000))] * 4
     )
     assert log.month(PriceList(), NOVEMBER).dollars < PriceList().cost(Usage(400_000), model).dollars
+
+
+def test_hour_of_cache_and_searches_have_their_own_prices() -> None:
+    model, prices = "claude-opus-4-5", PriceList()
+    short = Usage(cache_creation_tokens=1_000_000)
+    assert prices.cost(short, model) == Cost(Decimal("6.25"))
+    assert prices.cost(replace(short, cache_creation_1h_tokens=1_000_000), model) == Cost(Decimal(10))
+    # An edited file may contain more of one part than of the whole.
+    assert prices.cost(replace(short, cache_creation_1h_tokens=2_000_000), model) == Cost(Decimal(10))
+    assert prices.cost(Usage(1_000_000, web_searches=100), "claude-sonnet-5-5").dollars > Decimal(2)
+
+
+def test_hour_of_cache_is_in_the_log_of_the_month(tmp_path: Path) -> None:
+    log = SpendingLog(tmp_path)
+    log.add(Usage(cache_creation_tokens=1_000_000, cache_creation_1h_tokens=1_000_000), "claude-opus-4-5", NOVEMBER)
+    assert log.month(PriceList(), NOVEMBER) == Cost(Decimal(10))
