@@ -44,6 +44,7 @@ class Argument(Enum):
     COMMAND = "command"
     MODEL = "model"
     EFFORT = "effort"
+    TAG = "tag"
     TEXT = "text"
 
 

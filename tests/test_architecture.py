@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.local_model*",),
     ("aloop.llm*",),
     (
+        "aloop.memory.annotations",
         "aloop.memory.pairing",
         "aloop.memory.context",
         "aloop.memory.session",

@@ -44,6 +44,7 @@ COMMANDS = {
     "sessions": Command(_SESSIONS, "aloop.cli.sessions"),
     "import": Command("Import conversations of other tools", "aloop.cli.exchange.importing"),
     "export": Command("Export sessions as documents, or into other tools", "aloop.cli.exchange.exporting"),
+    "notes": Command("List the notes, tags and pins in all sessions", "aloop.cli.notes"),
     "doctor": Command("Check that aloop can run here", "aloop.cli.doctor"),
     "completions": Command("Print the completion script for bash, zsh or fish", "aloop.cli.completion"),
     "merge-driver": Command("Merge two versions of a session for git", "aloop.cli.git.merge_driver"),

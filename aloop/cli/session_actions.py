@@ -36,7 +36,7 @@ from aloop.formatting import (
 )
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.cost.spending import SpendingLog
-from aloop.memory import SessionLibrary
+from aloop.memory import SessionLibrary, SessionSummary
 from aloop.memory.projects import AllProjects
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
@@ -212,7 +212,9 @@ def _all_projects(library: SessionLibrary) -> AllProjects:
 
 def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     # One more than is shown, to know if there are more.
-    if options.all_projects:
+    if options.tag:
+        found = runner.run(_list_tagged(options, library))
+    elif options.all_projects:
         projects = _all_projects(library)
         found = runner.run(projects.list_sessions(options.limit + 1))
     else:
@@ -220,6 +222,9 @@ def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
     rows = found[: options.limit]
     if options.as_json:
         _print_records(map(project_record if options.all_projects else summary_record, rows))
+        return 0
+    if not rows and options.tag:
+        print_note(f"No session has the tag {options.tag!r}.")
         return 0
     if not rows and options.all_projects:
         print_note("No sessions are saved in your projects yet.")
@@ -232,6 +237,17 @@ def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
     if len(found) > len(rows):
         print_note(_more_than(len(rows)))
     return 0
+
+
+async def _list_tagged(options: SessionsOptions, library: SessionLibrary) -> list[SessionSummary]:
+    folders = _all_projects(library).folders if options.all_projects else [library.sessions_dir]
+    tag, found = options.tag.removeprefix("#"), []
+    for folder in folders:
+        async for row, _ in SessionLibrary(folder).list_annotated(tag):
+            found.append(row)
+            if len(found) > options.limit and len(folders) == 1:
+                break
+    return sorted(found, key=lambda row: row.updated_at, reverse=True)
 
 
 def _show(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:

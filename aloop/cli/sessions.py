@@ -56,8 +56,8 @@ _ID_HELP: dict[SessionsAction, str] = {
 class SessionsOptions(CommandOptions):
     """The options of ``aloop sessions``; an ``action`` uses only some of them.
 
-    ``id`` is empty if none was given. ``all_projects`` is for ``list`` and ``search``. ``form`` and ``path`` are for
-    ``export``; an empty path is standard output.
+    ``id`` is empty if none was given. ``all_projects`` is for ``list`` and ``search``, ``tag`` for ``list``. ``form``
+    and ``path`` are for ``export``; an empty path is standard output.
     """
 
     action: SessionsAction
@@ -67,6 +67,7 @@ class SessionsOptions(CommandOptions):
     limit: int = 20
     messages: bool = False
     all_projects: bool = False
+    tag: str = ""
     fix: bool = False
     yes: bool = False
     as_json: bool = False
@@ -114,6 +115,7 @@ def _add_action_arguments(action: SessionsAction, parser: Parser) -> None:
         return
     if action == "list":
         add("--limit", type=positive_integer, metavar="N", help="maximum number of sessions (default: 20)")
+        add("--tag", type=non_empty, metavar="TAG", help="only sessions with this tag, also of one of their messages")
     if action == "show":
         add("--messages", action="store_true", help="print the messages too")
     if action == "check":

@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator
 
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.annotations import is_pinned, note_of, tags_of
 from aloop.memory.session import Session
 from aloop.sanitize import visible
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 _RUN_OF_TICKS = re.compile("`+")
 _MARKS = {"interrupted": "interrupted", "skip": "skipped", "summary": "summary", "is_error": "failed"}
+_BACKSLASHED = r"\\\1"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
@@ -34,6 +36,7 @@ def _parts(session: Session) -> Iterator[str]:
             ("updated", f"{session.updated_at:%Y-%m-%d %H:%M %z}"),
             ("model", session.model),
             ("forked from", session.forked_from),
+            ("tags", ", ".join(tags_of(session.extra))),
         )
         if value
     )
@@ -44,21 +47,35 @@ def _parts(session: Session) -> Iterator[str]:
 def _message(message: LLMMessage) -> Iterator[str]:
     text = (message.content or "").replace("\r\n", "\n").strip("\n")
     if message.role == "tool":
-        yield f"### Tool result: {_code(message.name or 'tool')}{format_marks(message)}"
+        yield f"### Tool result: {_code(message.name or 'tool')}{_escaped_marks(message)}"
         yield _fenced(text)
+        yield from _note(message)
         return
     if text or not message.tool_calls:
-        yield f"## {message.role.capitalize()}{format_marks(message)}"
+        yield f"## {message.role.capitalize()}{_escaped_marks(message)}"
     if text:
         yield _closed(text) if message.role == "assistant" else _quoted(text)
     for call in message.tool_calls:
         yield f"### Tool call: {_code(call.name)}"
         yield _fenced(call.arguments, "json")
+    yield from _note(message)
+
+
+def _note(message: LLMMessage) -> Iterator[str]:
+    note = " ".join(note_of(message).split())
+    if note:
+        yield f"**Note:** {_SPECIAL.sub(_BACKSLASHED, note)}"
+
+
+def _escaped_marks(message: LLMMessage) -> str:
+    return _SPECIAL.sub(_BACKSLASHED, format_marks(message))
 
 
 def format_marks(message: LLMMessage) -> str:
     """Return the marks of a message in parentheses after a space, or an empty text."""
     marks = [label for name, label in _MARKS.items() if getattr(message, name)]
+    marks += ["pinned"] if is_pinned(message) else []
+    marks += [f"#{tag}" for tag in tags_of(message.extra)]
     return f" ({', '.join(marks)})" if marks else ""
 
 

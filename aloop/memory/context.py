@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from aloop.llm.call_ids import sendable
 from aloop.llm.layout import fits
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.annotations import pinned_text
 from aloop.memory.pairing import in_call_order, pair_calls
 
 UNANSWERED = "[No result: this call was interrupted before it finished.]"
@@ -64,9 +65,14 @@ def project(
 
 
 def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return the messages in use: from the last summary on, without skipped ones."""
+    """Return the messages in use: from the last summary on, without skipped ones.
+
+    Pinned messages before the summary are added to its text.
+    """
     start = max((index for index, message in enumerate(messages) if message.summary and not message.skip), default=-1)
-    used = messages[max(start, 0) :]
+    used = list(messages[max(start, 0) :])
+    if start >= 0 and (pinned := pinned_text(messages[:start])):
+        used[0] = replace(used[0], content=f"{used[0].content or ''}\n\n{pinned}")
     live = [message for message in used if not message.skip and message.stop_reason != "refusal"]
     if start >= 0 and live[0].role in {"assistant", "tool"}:
         # A transcript must start with a user message.

@@ -77,6 +77,13 @@ class SessionLibrary:
         """
         return in_slices(self.backend.search(Query.parse(words)))
 
+    def list_annotated(self, tag: str = "") -> AsyncIterator[tuple[SessionSummary, Session]]:
+        """Yield the sessions with a note, a tag or a pin, newest first.
+
+        With ``tag``, yield those that have this tag. Sessions that cannot be read are left out.
+        """
+        return in_slices(self.backend.annotated(tag))
+
     async def find_latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
         """Return the ID of the session written last, or None if there are none.
 

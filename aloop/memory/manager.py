@@ -12,6 +12,7 @@ from typing import TypeVar
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.base import LLM
 from aloop.llm.cost.pricing import PriceList
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import ContextUse, Projection, measure, project
 from aloop.memory.conversation import Change, Conversation
@@ -310,6 +311,26 @@ class MemoryManager:
         self._conversation.rename(title)
         if self._writer.file is not None:
             self._report(await self._on_disk(lambda: self._writer.save(self._conversation, None)))
+
+    @property
+    def header(self) -> JsonObject:
+        """The keys of the header that only people read, such as ``tags``."""
+        return self._conversation.head.extra
+
+    async def edit_header(self, change: Callable[[JsonObject], JsonObject]) -> None:
+        """Replace ``header`` with the result of ``change``, in memory and in the file.
+
+        ``change`` may be called more than once. Before the first turn there is no file, and the first save writes the
+        result. Raises as ``edit`` does.
+        """
+
+        def amend(conversation: Conversation, _: object = None) -> None:
+            conversation.head = replace(conversation.head, extra=change(conversation.head.extra))
+
+        if self._writer.file is None:
+            amend(self._conversation)
+        else:
+            await self._amend(amend)
 
     async def undo(self) -> tuple[LLMMessage, ...]:
         """Remove the last turn and return its messages.

@@ -45,6 +45,10 @@ class SessionCatalogs(Protocol):
         """Return the deleted sessions."""
         ...
 
+    def tags(self) -> Iterable[str]:
+        """Return the tags of the open session and its messages."""
+        ...
+
 
 class CommandCompleter(Completer):
     """Completes the names of commands after a slash, and their arguments."""
@@ -76,6 +80,14 @@ class CommandCompleter(Completer):
             yield from self._session_ids(self._catalogs.sessions(), argument.lstrip())
         elif command.argument is Argument.DELETED:
             yield from self._session_ids(self._catalogs.trash(), argument.lstrip())
+        elif command.argument is Argument.TAG:
+            typed = argument.rpartition(" ")[2]
+            sign = typed[:1] if typed[:1] in ("-", "#") else ""
+            yield from (
+                Completion(sign + tag, -len(typed))
+                for tag in self._catalogs.tags()
+                if tag.startswith(typed[len(sign) :])
+            )
         elif " " in argument.lstrip():
             return
         elif command.argument is Argument.MODEL:

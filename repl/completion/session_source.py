@@ -167,6 +167,17 @@ class SessionSources:
             self._start(self._load_trash())
         return self._trash
 
+    def tags(self) -> Sequence[str]:
+        """Return the tags of the open session and its messages, sorted."""
+        memory = self._memory()
+        if memory is None:
+            return ()
+        # Imported here: the prompt is drawn without the engine.
+        from aloop.memory.annotations import tags_of
+
+        keys = (memory.header, *(message.extra for message in memory.messages))
+        return sorted({tag for extra in keys for tag in tags_of(extra)})
+
     def titles(self) -> Sequence[SessionTitle]:
         """Return the saved sessions, as last read, newest first."""
         return self._sessions.titles

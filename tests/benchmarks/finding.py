@@ -92,6 +92,9 @@ class _Sources:
 
     trash = sessions
 
+    def tags(self) -> tuple[str, ...]:
+        return ()
+
 
 def measure_keys(root: Path, count: int, runs: int) -> Row:
     """Return the row of the slowest key."""

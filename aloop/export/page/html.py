@@ -17,6 +17,7 @@ from aloop.export.page.highlight import highlight, looks_like_diff
 from aloop.export.page.script import DIGEST, SCRIPT
 from aloop.export.page.style import STYLE
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.annotations import note_of, tags_of
 from aloop.memory.session import Session
 from aloop.sanitize import visible
 
@@ -57,6 +58,8 @@ def _facts(session: Session) -> Iterator[str]:
     yield f"{count:,} {'message' if count == 1 else 'messages'}"
     if session.model:
         yield session.model
+    if tags := tags_of(session.extra):
+        yield " ".join(f"#{tag}" for tag in tags)
     if session.forked_from:
         yield f"forked from {session.forked_from}"
 
@@ -70,6 +73,8 @@ def _messages(session: Session) -> Iterator[str]:
     for number, message in enumerate(session.messages, 1):
         yield f'<article class="{message.role}" id="m{number}">'
         yield from _message(message, number, markdown)
+        if note := note_of(message):
+            yield f"<aside>{_text(note)}</aside>"
         yield "</article>"
 
 

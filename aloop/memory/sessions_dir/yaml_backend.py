@@ -24,6 +24,8 @@ from aloop.errors import (
     StorageError,
 )
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.annotations import find_annotated, tags_of
+from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explained, leftovers, write_atomic
 from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
@@ -240,6 +242,26 @@ class YamlBackend:
         """Yield the rows of all sessions, newest first, in lists of one."""
         for header in self._headers():
             yield [self._summary(header)]
+
+    def annotated(self, tag: str) -> Iterator[list[tuple[SessionSummary, Session]]]:
+        """Yield sessions with annotations, each with its row, in lists of at most one."""
+        for header in self._headers():
+            session = None if header.problem else self._annotated_session(header, tag)
+            yield [] if session is None else [(self._summary(header), session)]
+
+    def _annotated_session(self, header: SessionHeader, tag: str) -> Session | None:
+        path = self.sessions_dir / header.folder / FILE_NAME
+        try:
+            data = self.fs.read(path)
+            # Most sessions have no annotations, and need not be parsed.
+            if not any(key in data for key in (b"note", b"tags", b"pinned")):
+                return None
+            session = load_session(data, path)
+        except (OSError, SessionFileError):
+            return None
+        tags = tags_of(session.extra)
+        is_wanted = (tag in tags if tag else bool(tags)) or bool(find_annotated(session.messages, tag))
+        return session if is_wanted else None
 
     def summarize(self, session_ids: Iterable[str]) -> list[SessionSummary]:
         """Return the rows of the sessions with these IDs that exist."""

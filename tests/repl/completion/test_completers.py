@@ -44,12 +44,23 @@ class Catalogs:
     def trash(self) -> SessionCatalog:
         return self.deleted
 
+    def tags(self) -> list[str]:
+        return ["bug", "build", "parser"]
+
 
 @pytest.fixture
 def completer() -> CommandCompleter:
     catalogs = Catalogs([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
     catalogs.saved.counted([SessionSummary(NEWEST, NOW, NOW - timedelta(hours=1), 1234, "", Path())])
     return CommandCompleter(REGISTRY, catalogs, MODELS, lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("/tag b", ["bug", "build"]), ("/tag 3 parser bu", ["bug", "build"]), ("/tag -p", ["-parser"]), ("/tag x", [])],
+)
+def test_tags_are_completed(completer: CommandCompleter, typed: str, expected: list[str]) -> None:
+    assert [each.text for each in complete(completer, typed)] == expected
 
 
 def complete(completer: CommandCompleter, text: str) -> list[Completion]:

@@ -1,0 +1,102 @@
+"""``aloop notes``: the notes, tags and pins in all sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aloop.cli.arguments import CommandOptions, Parser, non_empty
+from aloop.cli.console import json_line, output_width, print_line, print_note
+
+if TYPE_CHECKING:
+    from aloop.memory import Session
+    from aloop.memory.annotations import Annotated
+
+_EPILOG = """\
+Notes, tags and pins are made with /note, /tag and /pin at the prompt, or as the
+keys note, tags and pinned in a session file. The model does not get them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotesOptions(CommandOptions):
+    """The options of ``aloop notes``; an empty ``tag`` means all."""
+
+    sessions_dir: Path | None = None
+    tag: str = ""
+    all_projects: bool = False
+    as_json: bool = False
+
+    def run(self) -> int:
+        """Print the annotated messages of each session, newest session first."""
+        return asyncio.run(self._print())
+
+    async def _print(self) -> int:
+        # Imported here for start-up time: completion needs the arguments only.
+        from aloop.memory import SessionLibrary
+        from aloop.memory.annotations import find_annotated
+        from aloop.memory.projects import AllProjects
+
+        library, tag, is_empty = SessionLibrary(self.sessions_dir), self.tag.removeprefix("#"), True
+        folders = AllProjects(library.sessions_dir).folders if self.all_projects else [library.sessions_dir]
+        for folder in folders:
+            async for _, session in SessionLibrary(folder).list_annotated(tag):
+                is_empty = False
+                _print_session(session, find_annotated(session.messages, tag), as_json=self.as_json)
+        if is_empty and not self.as_json:
+            what = f"No session has the tag {self.tag!r}." if tag else "There are no notes, tags or pins yet."
+            print_note(f"{what} /note 3 TEXT at the prompt adds a note to message 3.")
+        return 0
+
+
+def _print_session(session: Session, annotated: list[Annotated], *, as_json: bool) -> None:
+    # Imported here for start-up time, as above.
+    from aloop.errors import SHORT_ID
+    from aloop.formatting import format_time
+    from aloop.memory.annotations import annotation_text, tags_of
+    from aloop.sanitize import visible
+    from aloop.width import fit
+
+    tags = tags_of(session.extra)
+    if as_json:
+        head = {"id": session.id, "title": session.title, "path": session.path}
+        if tags:
+            print_line(json_line(head | {"message": 0, "tags": tags, "note": "", "pinned": False}))
+        for each in annotated:
+            print_line(json_line(head | _record(each)))
+        return
+    width = output_width()
+
+    def show(line: str) -> None:
+        print_line(line if width is None else fit(visible(line), width))
+
+    shown = " ".join(["", *(f"#{tag}" for tag in tags)])
+    show(f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {session.title}{shown}")
+    for each in annotated:
+        show(f"{f'#{each.number}':>8}  {each.message.role:<9}  {annotation_text(each.message)}")
+
+
+def _record(each: Annotated) -> dict[str, Any]:
+    # Imported here for start-up time, as above.
+    from aloop.memory.annotations import is_pinned, note_of, tags_of
+
+    message = each.message
+    return {
+        "message": each.number,
+        "tags": tags_of(message.extra),
+        "note": note_of(message),
+        "pinned": is_pinned(message),
+    }
+
+
+def add_arguments(parser: Parser) -> None:
+    """Complete the parser of ``aloop notes``."""
+    parser.set_defaults(options=NotesOptions)
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("--tag", type=non_empty, metavar="TAG", help="only messages and sessions with this tag")
+    add("--all", dest="all_projects", action="store_true", help="the sessions of all your projects")
+    add("--json", dest="as_json", action="store_true", help="print one JSON object per line")
+    parser.add_sessions_dir()
+    parser.add_help_option()

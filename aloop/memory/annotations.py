@@ -1,0 +1,102 @@
+"""Notes, tags and pins that the user gives to messages and sessions.
+
+They are keys of the file that only people and aloop read: ``note``, ``tags`` and ``pinned`` of a message, and ``tags``
+of a session. The model never gets them, except for a pinned message in front of a summary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aloop.errors import UsageError
+from aloop.llm.json_values import JsonObject
+from aloop.llm.message_types import LLMMessage
+
+_TAG = re.compile(r"[^\s,\[\]{}\"'#:]+")
+_MAX_TAG = 50
+_PINNED = "Messages pinned by the user, from the conversation before the summary:"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """A message with a note, tags or a pin; ``number`` counts from 1."""
+
+    number: int
+    message: LLMMessage
+
+
+def note_of(message: LLMMessage) -> str:
+    """Return the note of a message, or an empty text."""
+    note = message.extra.get("note")
+    return "" if note is None or isinstance(note, dict | list) else str(note)
+
+
+def tags_of(extra: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tags among unknown keys; a list written as text counts too."""
+    tags = extra.get("tags")
+    if isinstance(tags, str):
+        tags = tags.replace(",", " ").split()
+    if not isinstance(tags, list | tuple):
+        return ()
+    return tuple(dict.fromkeys(str(tag) for tag in tags if not isinstance(tag, dict | list) and tag is not None))
+
+
+def is_pinned(message: LLMMessage) -> bool:
+    return message.extra.get("pinned") in (True, "yes", "on")
+
+
+def find_annotated(messages: Sequence[LLMMessage], tag: str = "") -> list[Annotated]:
+    """Return the messages with a note, a tag or a pin, or those with ``tag``."""
+    return [
+        Annotated(number, message)
+        for number, message in enumerate(messages, 1)
+        if (tag in tags_of(message.extra) if tag else annotation_text(message))
+    ]
+
+
+def annotation_text(message: LLMMessage) -> str:
+    """Return pin, tags and note on one line, or an empty text."""
+    pin = ["pinned"] if is_pinned(message) else []
+    return " ".join([*pin, *(f"#{tag}" for tag in tags_of(message.extra)), *note_of(message).split()])
+
+
+def with_note(message: LLMMessage, note: str) -> LLMMessage:
+    """Return the message with a note, or without one if ``note`` is empty."""
+    values = message.extra.with_values(note=None).as_dict()
+    return replace(message, extra=JsonObject({**values, "note": note} if note else values))
+
+
+def with_pin(message: LLMMessage, *, pinned: bool) -> LLMMessage:
+    """Return the message with a pin, or without one."""
+    values = message.extra.with_values(pinned=None).as_dict()
+    return replace(message, extra=JsonObject({**values, "pinned": True} if pinned else values))
+
+
+def with_tags(extra: JsonObject, added: Iterable[str], removed: Iterable[str]) -> JsonObject:
+    """Return unknown keys with other tags."""
+    gone = set(removed)
+    tags = [tag for tag in dict.fromkeys((*tags_of(extra), *added)) if tag not in gone]
+    values = extra.with_values(tags=None).as_dict()
+    return JsonObject({**values, "tags": tags} if tags else values)
+
+
+def read_tag(word: str) -> str:
+    """Return a tag as the user typed it, without ``#``; raises UsageError."""
+    tag = word.removeprefix("#")
+    if not _TAG.fullmatch(tag) or len(tag) > _MAX_TAG or tag.isdecimal():
+        raise UsageError(f"{word!r} is not a tag. A tag is one word that is not a number, such as bug or to-do.")
+    return tag
+
+
+def pinned_text(messages: Iterable[LLMMessage]) -> str:
+    """Return the pinned ones of ``messages`` as text for the model, empty without any."""
+    parts = [
+        f"[{message.role}] {(message.content or '').strip()}"
+        + (f"\n(note: {note_of(message)})" if note_of(message) else "")
+        for message in messages
+        if is_pinned(message) and not message.skip and (message.content or "").strip()
+    ]
+    return "\n\n".join([_PINNED, *parts]) if parts else ""

@@ -1,0 +1,159 @@
+"""/note, /tag, /pin and /unpin: remarks about messages that stay in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aloop.errors import UsageError
+from commands.registry import Argument, Command
+from commands.selection import read_number, require_in_range
+
+if TYPE_CHECKING:
+    from aloop.llm.message_types import LLMMessage
+    from commands.context import Context
+
+_REMOVE = "-"
+_SHOWN = 60
+
+
+async def note(context: Context, argument: str) -> None:
+    """Set, show or remove the note of a message; without a number, list all."""
+    # Imported late for start-up time.
+    from aloop.memory.annotations import note_of, with_note
+
+    if not argument:
+        _list(context)
+        return
+    first, _, text = argument.partition(" ")
+    number, text = read_number(first), text.strip()
+    if not text:
+        require_in_range(number, context.memory.message_count)
+        found = note_of(context.memory.messages[number - 1])
+        context.view.info(f"Note of message {number}: {found}" if found else f"Message {number} has no note.")
+        return
+    wanted = "" if text == _REMOVE else text
+    await context.memory.edit(_Change(number, lambda message: with_note(message, wanted)))
+    context.view.info(f"Message {number} {'has a note' if wanted else 'has no note any more'}.")
+
+
+async def tag(context: Context, argument: str) -> None:
+    """Add or remove tags of a message or the session; without words, list them."""
+    # Imported late for start-up time.
+    from dataclasses import replace
+
+    from aloop.memory.annotations import read_tag, tags_of, with_tags
+
+    words = argument.replace(",", " ").split()
+    if not words:
+        _list(context)
+        return
+    number = read_number(words.pop(0)) if words[0].isdecimal() else None
+    removed = [read_tag(word[1:]) for word in words if word.startswith(_REMOVE)]
+    added = [read_tag(word) for word in words if not word.startswith(_REMOVE)]
+    memory = context.memory
+    if number is None:
+        await memory.edit_header(lambda extra: with_tags(extra, added, removed))
+        name, extra = "This session", memory.header
+    else:
+        if words:
+            await memory.edit(
+                _Change(number, lambda message: replace(message, extra=with_tags(message.extra, added, removed)))
+            )
+        require_in_range(number, memory.message_count)
+        name, extra = f"Message {number}", memory.messages[number - 1].extra
+    tags = " ".join(f"#{each}" for each in tags_of(extra))
+    context.view.info(f"{name} has the tags {tags}." if tags else f"{name} has no tags.")
+
+
+async def pin(context: Context, argument: str) -> None:
+    """Keep a message in the model's context when older messages are summarized."""
+    await _pin(context, argument, pinned=True)
+
+
+async def unpin(context: Context, argument: str) -> None:
+    """Remove a pin."""
+    await _pin(context, argument, pinned=False)
+
+
+async def _pin(context: Context, argument: str, *, pinned: bool) -> None:
+    # Imported late for start-up time.
+    from aloop.memory.annotations import with_pin
+
+    if not argument:
+        raise UsageError(
+            f"Type a message number, such as /{'' if pinned else 'un'}pin 3. /history ID shows the numbers."
+        )
+    number = read_number(argument)
+    await context.memory.edit(_Change(number, lambda message: with_pin(message, pinned=pinned)))
+    done = "is pinned: it stays in the context after /compact" if pinned else "is not pinned"
+    context.view.info(f"Message {number} {done}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Changes one message, named by its number."""
+
+    number: int
+    change: Callable[[LLMMessage], LLMMessage]
+
+    def __call__(self, messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
+        require_in_range(self.number, len(messages))
+        place = self.number - 1
+        return [*messages[:place], self.change(messages[place]), *messages[place + 1 :]]
+
+
+def _list(context: Context) -> None:
+    # Imported late for start-up time.
+    from aloop.memory.annotations import annotation_text, find_annotated, tags_of
+
+    memory = context.memory
+    tags = tags_of(memory.header)
+    if tags:
+        context.view.info(f"Tags of this session: {' '.join(f'#{each}' for each in tags)}")
+    found = find_annotated(memory.messages)
+    for each in found:
+        said = " ".join((each.message.content or "").split())
+        shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
+        context.view.info(f"{each.number}  {annotation_text(each.message)}  ({each.message.role}: {shown})")
+    if not found and not tags:
+        context.view.info("This session has no notes, tags or pins. /note 3 TEXT adds a note to message 3.")
+
+
+NOTE = Command(
+    name="note",
+    summary="Add a note to message N, remove it with -, or list all notes, tags and pins",
+    handler=note,
+    usage="[N [TEXT]]",
+    argument=Argument.TEXT,
+    group="Editing",
+    example="/note 4 This was wrong",
+)
+TAG = Command(
+    name="tag",
+    summary="Add tags to this session or to message N, or remove those with a - before them",
+    handler=tag,
+    usage="[N] TAGS",
+    argument=Argument.TAG,
+    group="Editing",
+    example="/tag 4 bug parser",
+)
+PIN = Command(
+    name="pin",
+    summary="Keep message N in the model's context when older messages are summarized",
+    handler=pin,
+    usage="N",
+    argument=Argument.TEXT,
+    group="Editing",
+    example="/pin 4",
+)
+UNPIN = Command(
+    name="unpin",
+    summary="Remove the pin of message N",
+    handler=unpin,
+    usage="N",
+    argument=Argument.TEXT,
+    group="Editing",
+    example="/unpin 4",
+)

@@ -1,0 +1,91 @@
+"""Notes, tags and pins of messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aloop.errors import UsageError
+from aloop.llm.json_values import JsonObject
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.annotations import (
+    annotation_text,
+    find_annotated,
+    is_pinned,
+    note_of,
+    read_tag,
+    tags_of,
+    with_note,
+    with_pin,
+    with_tags,
+)
+from aloop.memory.codec.serialization import load_session
+from aloop.memory.context import estimate, live, project
+from tests.memory.examples import ID, NOWHERE, answer, user
+
+HAND = f"""\
+id: {ID}
+tags: work, two
+messages:
+  - role: user
+    content: "Hi"
+    note: 3
+    tags:
+      - bug
+      - 7
+  - role: assistant
+    content: "Hello"
+    pinned: yes
+    tags: [a, a]
+""".encode()
+
+
+def test_annotations_written_by_hand_are_read() -> None:
+    session = load_session(HAND, NOWHERE)
+    first, second = session.messages
+    assert tags_of(session.extra) == ("work", "two")
+    assert (note_of(first), tags_of(first.extra)) == ("3", ("bug", "7"))
+    assert is_pinned(second)
+    assert annotation_text(second) == "pinned #a"
+    assert [each.number for each in find_annotated(session.messages, "a")] == [2]
+
+
+def test_annotations_are_added_and_removed_without_a_trace() -> None:
+    plain = LLMMessage("user", "Hi", extra=JsonObject({"x-mood": "calm"}))
+    full = with_pin(with_note(replace(plain, extra=with_tags(plain.extra, ["b", "a"], [])), "why"), pinned=True)
+    assert annotation_text(full) == "pinned #b #a why"
+    assert full.extra["x-mood"] == "calm"
+    bare = with_pin(with_note(replace(full, extra=with_tags(full.extra, [], ["a", "b"])), ""), pinned=False)
+    assert bare == plain
+
+
+@pytest.mark.parametrize("word", ["7", "a b", "a:b", "#", "x" * 51, "[a]"])
+def test_invalid_tag_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="is not a tag"):
+        read_tag(word)
+
+
+def test_annotations_are_not_sent() -> None:
+    noted = with_note(with_pin(user("Hi"), pinned=True), "secret")
+    assert estimate([noted]) == estimate([user("Hi")])
+    (sent,) = project((), [noted]).messages
+    assert sent.content == "Hi"
+
+
+def test_pinned_message_before_a_summary_is_sent_with_it() -> None:
+    pinned = with_note(with_pin(answer("Use tabs."), pinned=True), "agreed")
+    skipped = replace(with_pin(user("not this"), pinned=True), skip=True)
+    summary = LLMMessage("user", "So far.", summary=True)
+    sent = live([user("Hi"), pinned, skipped, summary, answer("Yes.")])
+    assert sent[0].content == (
+        "So far.\n\nMessages pinned by the user, from the conversation before the summary:"
+        "\n\n[assistant] Use tabs.\n(note: agreed)"
+    )
+    assert sent[1:] == [answer("Yes.")]
+
+
+def test_pinned_message_after_a_summary_is_sent_once() -> None:
+    pinned = with_pin(user("Use tabs."), pinned=True)
+    sent = live([user("Hi"), LLMMessage("user", "So far.", summary=True), pinned])
+    assert [message.content for message in sent] == ["So far.", "Use tabs."]
