@@ -116,7 +116,7 @@ async def test_turn_of_an_unreadable_session_is_saved_beside_it(sessions_dir: Pa
     assert memory.path
     memory.path.write_text("id: [\n")
     (notice,) = await SessionLibrary(sessions_dir).recover()
-    assert f"{memory.path}:2:1:" in notice
+    assert f"{memory.path}:1:5:" in notice
     assert memory.path.read_text() == "id: [\n"
     (recovered,) = memory.path.parent.glob("session.recovered-*.yaml")
     assert "Again?" in recovered.read_text()

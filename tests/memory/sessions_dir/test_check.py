@@ -75,7 +75,7 @@ async def test_sessions_written_by_aloop_have_no_findings(sessions_dir: Path) ->
 
 def test_invalid_yaml_is_reported_with_line_and_column(sessions_dir: Path) -> None:
     session_in(sessions_dir, "id: [\n")
-    assert findings(sessions_dir)[0].startswith("2025-01-31_a1b2c3d4/session.yaml:2:1: ")
+    assert findings(sessions_dir)[0].startswith("2025-01-31_a1b2c3d4/session.yaml:1:5: ")
 
 
 def test_unknown_role_is_reported_with_line_and_column(sessions_dir: Path) -> None:
@@ -253,7 +253,7 @@ def test_unreadable_folder_is_reported_and_the_others_are_checked(
         str(finding).removeprefix(f"{sessions_dir}/") for finding in Checker(fs, sessions_dir, fix=fix).check_all()
     ]
     assert found[0] == "2025-01-30_0badcafe: cannot be checked: Permission denied"
-    assert found[1].startswith("2025-01-31_a1b2c3d4/session.yaml:2:1: ")
+    assert found[1].startswith("2025-01-31_a1b2c3d4/session.yaml:1:5: ")
 
 
 def test_mode_that_cannot_be_changed_is_reported_as_not_fixed(sessions_dir: Path, fs: FaultyFileSystem) -> None:
