@@ -5,8 +5,10 @@ Settings are never read from the working directory, because a project must not c
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -113,6 +115,29 @@ class FileSettings:
     prices: Mapping[str, Prices] | None = None
 
 
+def read_regular(path: Path) -> bytes:
+    """Return the contents of a regular file; raises OSError for others.
+
+    Opening a named pipe would wait for a writer.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        require_regular(descriptor)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def require_regular(descriptor: int) -> None:
+    """Raise OSError unless an open file is a regular one."""
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+
+
 def config_path(env: Mapping[str, str], home: Path) -> Path:
     """Return the path of the config file."""
     return _xdg_dir(env, "XDG_CONFIG_HOME", home / ".config") / "aloop" / "config.toml"
@@ -121,8 +146,8 @@ def config_path(env: Mapping[str, str], home: Path) -> Path:
 def read_config_file(path: Path) -> FileSettings:
     """Read the config file, which need not exist; raises UsageError if it is invalid."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+        text = read_regular(path).decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):  # the latter if HOME is not a folder
         return FileSettings()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
@@ -135,6 +160,8 @@ def read_config_file(path: Path) -> FileSettings:
         return _checked(tomllib.loads(text, parse_float=Decimal))
     except (tomllib.TOMLDecodeError, InvalidOperation) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is not valid: its lists or tables are nested too deeply.") from error
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from aloop.config import state_dir
+from aloop.config import read_regular, require_regular, state_dir
 from aloop.errors import StorageError
 
 _FOLDER, _SYSTEM, _WRITTEN, _ACCEPTED = "folder", "system", "session", "accepted"
@@ -76,7 +76,7 @@ class TrustFile:
         if size != self._size:
             self._size = size
             try:
-                data = self._path.read_bytes()
+                data = read_regular(self._path)
             except OSError:
                 data = b""  # without a readable file, nothing is trusted
             # Compared as lines, because decoding those of 10,000 sessions would delay the first turn.
@@ -87,8 +87,10 @@ class TrustFile:
     def _append(self, lines: bytes) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+            file = os.open(self._path, flags, 0o600)
             try:
+                require_regular(file)
                 # One call, so that entries from another shell come before or after it.
                 os.write(file, b"\n" + lines if self._is_torn else lines)
                 self._is_torn = False

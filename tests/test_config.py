@@ -126,6 +126,20 @@ def test_unreadable_config_file_is_a_usage_error(config: Path) -> None:
     config.write_bytes(b"model = '\xff'")
     with pytest.raises(UsageError, match="not UTF-8"):
         Settings.from_env()
+    config.unlink()
+    os.mkfifo(config)
+    with pytest.raises(UsageError, match="cannot be read: it is not a regular file"):
+        Settings.from_env()
+
+
+def test_deeply_nested_config_file_is_a_usage_error(config: Path) -> None:
+    config.write_text(f"model = {'[' * 5_000}{']' * 5_000}")
+    with pytest.raises(UsageError, match="nested too deeply"):
+        Settings.from_env()
+
+
+def test_home_that_is_not_a_folder_has_no_config_file() -> None:
+    assert read_config_file(Path("/dev/null/.config/aloop/config.toml")) == FileSettings()
 
 
 def test_settings_of_servers_and_costs_are_read_with_their_units(config: Path) -> None:

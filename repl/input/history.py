@@ -15,6 +15,8 @@ from pathlib import Path
 
 from prompt_toolkit.history import History
 
+from aloop.config import read_regular, require_regular
+
 KEPT = 2000
 """Entries that are loaded; a file with more than twice as many is truncated to them."""
 
@@ -33,7 +35,7 @@ class HistoryFile:
     def read(self) -> list[str]:
         """Return the last entries, oldest first; invalid lines are skipped."""
         try:
-            data = self._path.read_bytes()
+            data = read_regular(self._path)
         except FileNotFoundError:
             return []
         lines = data.splitlines()
@@ -66,8 +68,10 @@ class HistoryFile:
         """Open the file for appending, and lock it during the body."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+            file = os.open(self._path, flags, 0o600)
             try:
+                require_regular(file)
                 with _optional():
                     fcntl.flock(file, fcntl.LOCK_EX)
                 if not self._is_current(file):

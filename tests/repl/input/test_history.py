@@ -141,3 +141,12 @@ async def test_unwritable_history_is_reported_once(tmp_path: Path) -> None:
     assert await load(history) == ["two", "one"]
     assert len(reports) == 1
     assert "Cannot save the input history" in reports[0]
+
+
+def test_named_pipe_is_an_error_instead_of_a_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "history")
+    file = HistoryFile(tmp_path / "history")
+    with pytest.raises(OSError, match="not a regular file"):
+        file.read()
+    with pytest.raises(OSError, match="not a regular file"):
+        file.append("x")
