@@ -106,6 +106,10 @@ class View(Protocol):
         """
         ...
 
+    def send_to_clipboard(self, text: str) -> bool:
+        """Send ``text`` to the clipboard of the terminal; False if that is impossible."""
+        ...
+
     async def announce(self, notice: str, question: str) -> bool:
         """Show ``notice``, then ask ``question`` unless it is empty; True to continue."""
         ...

@@ -113,6 +113,13 @@ class ModelList:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyHelp:
+    """The keys and marks of the prompt."""
+
+    keys: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """Commands by group, or a single command in detail."""
 
@@ -131,5 +138,6 @@ Page = (
     | ToolCalls
     | Stats
     | ModelList
+    | KeyHelp
     | Help
 )

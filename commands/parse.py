@@ -41,7 +41,7 @@ def as_text(line: str) -> str:
 def parse_line(line: str) -> Call | Run | Chat | None:
     """Return the meaning of ``line``; None if it is blank.
 
-    ``exit`` and ``quit`` alone are commands too; a space before them sends them as text.
+    ``exit``, ``quit`` and ``?`` alone are commands too; a space before them sends them as text.
 
     A slash at the very start marks a command; text that begins with a slash is sent by typing a space before it. Only
     the first word is the name. ``/usr/bin`` is not a valid name, but still parses as an unknown command, never as text.
@@ -52,6 +52,8 @@ def parse_line(line: str) -> Call | Run | Chat | None:
     if line.startswith("!"):
         on_terminal = line.startswith("!!")
         return Run(line[1 + on_terminal :].strip(), on_terminal)
+    if line.rstrip() == "?":
+        return Call("help", "keys")
     if line.rstrip().lower() in _LEAVING:
         return Call(line.rstrip().lower(), "")
     if not line.startswith("/"):

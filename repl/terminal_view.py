@@ -136,6 +136,9 @@ class TerminalView:
             return None
         return await self._choose_message(page)
 
+    def send_to_clipboard(self, text: str) -> bool:
+        return self._screen.send_to_clipboard(text)
+
     async def announce(self, notice: str, question: str) -> bool:
         self._screen.say(Style.STRONG, notice)
         return not question or await self.confirm(question)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from commands.builtin import (
     clear,
     compact,
+    copy,
     delete,
     edit,
     effort,
@@ -58,6 +59,7 @@ REGISTRY = Registry(
         jobs.COMMAND,
         system.COMMAND,
         compact.COMMAND,
+        copy.COMMAND,
         verbosity.VERBOSE,
         verbosity.THINKING,
         help.COMMAND,

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.pages import Help
+from commands.pages import Help, KeyHelp
 from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 
+KEYS = (
+    ("Enter", "send; during a turn, queue the line"),
+    ("Enter Enter, Ctrl-Enter", "during a turn, send at the model's next step"),
+    ("Up", "take a queued line back; otherwise earlier lines"),
+    ("Esc, Ctrl-C", "stop the turn"),
+    ("Esc Esc", "go back to an earlier message"),
+    ("Alt-Enter, Ctrl-J", "new line"),
+    ("Tab", "complete"),
+    ("Ctrl-R", "search earlier lines"),
+    ("Ctrl-X Ctrl-E", "open your editor"),
+    ("Ctrl-D, Ctrl-C twice", "leave"),
+    ("/", "command"),
+    ("@", "file"),
+    ("!", "run a command"),
+)
+"""The keys and marks with their effect, the most useful first."""
+
+
 async def show_help(context: Context, argument: str) -> None:
-    """Show all commands, or the one named in ``argument``, with or without slash."""
+    """Show all commands, the one named in ``argument``, or the keys of the prompt."""
     if not argument:
         await context.view.show(Help(context.registry.commands))
+        return
+    if argument.lower() == "keys":
+        await context.view.show(KeyHelp(KEYS))
         return
     name = argument.removeprefix("/")
     command = context.registry.find(name)
@@ -28,9 +49,9 @@ async def show_help(context: Context, argument: str) -> None:
 
 COMMAND = Command(
     name="help",
-    summary="Show the commands, or details about one",
+    summary="Show the commands, details about one, or the keys",
     handler=show_help,
-    usage="[COMMAND]",
+    usage="[COMMAND or keys]",
     argument=Argument.COMMAND,
     aliases=("?",),
     group="Shell",

@@ -438,6 +438,14 @@ class Prompt:
             rows.append(fit(f"  {label}: {unjoined(safe_line(line.entry.typed))}", width - 1))
         return rows
 
+    def _key_help(self) -> str:
+        """Return the keys and marks while the line is a question mark."""
+        if self._buffer.text != "?":
+            return ""
+        from commands.builtin.help import KEYS  # here: the prompt is drawn without the commands
+
+        return " · ".join(f"{key} {effect}" for key, effect in KEYS)
+
     def _busy_help(self) -> str:
         """Return what Enter does while a turn runs, if it matters now."""
         if not self._owner.is_busy or self._question is not None:
@@ -452,7 +460,7 @@ class Prompt:
 
     def _toolbar_text(self, width: int) -> str:
         # Messages are wrapped, the permanent toolbar is cut.
-        message = self._hint or (self._question.choices if self._question else self._busy_help())
+        message = self._hint or (self._question.choices if self._question else self._key_help() or self._busy_help())
         return "\n".join(flow(message, width - 1)) if message else fit(self._vi_mark + self._toolbar(), width - 1)
 
     @property

@@ -16,6 +16,9 @@ from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, in_one_
 from repl.output.styled import Line, line, to_ansi
 from repl.output.theme import Style, Theme
 
+_LONGEST_COPY = 74_994
+"""The most characters of Base64 that xterm copies; others copy more."""
+
 
 class Screen:
     """The scrollback of a terminal, with the application of the prompt attached later."""
@@ -47,6 +50,18 @@ class Screen:
     def has_kitty_keys(self) -> bool:
         """True if the terminal sends keys by the kitty protocol."""
         return isinstance(self.output, TerminalOutput) and self.output.has_kitty_keys
+
+    def send_to_clipboard(self, text: str) -> bool:
+        """Let the terminal copy ``text`` (OSC 52); False if it is too long for that."""
+        # Imported here: the prompt is drawn without it.
+        from base64 import b64encode
+
+        encoded = b64encode(text.encode(errors="replace")).decode()
+        if len(encoded) > _LONGEST_COPY:
+            return False
+        self.output.write_raw(f"\x1b]52;c;{encoded}\x07")
+        self.output.flush()
+        return True
 
     def use_kitty_keys(self) -> None:
         """Let the terminal send keys by the kitty protocol, which it offers."""

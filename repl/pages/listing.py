@@ -195,6 +195,17 @@ def question_lines(rows: Sequence[Question], width: int) -> list[Line]:
     return [fit_line(line((Style.QUIET, f"{row.number:>4}  "), safe_line(row.text)), width) for row in rows]
 
 
+def key_lines(keys: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    """Return keys with their effects, in two columns."""
+    indent = max(len(key) for key, _ in keys) + 2
+    lines: list[Line] = []
+    for key, effect in keys:
+        first, *more = wrap(effect, max(width - indent, _NARROWEST))
+        lines.append(line((Style.ACCENT, f"{key:<{indent}}"), first))
+        lines += [line(" " * indent + row) for row in more]
+    return lines
+
+
 def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
     """Return commands by group, or a single command with its aliases and an example."""
     if len(commands) == 1:

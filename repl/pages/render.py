@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from commands.pages import (
     Help,
+    KeyHelp,
     ModelList,
     Page,
     Questions,
@@ -24,6 +25,7 @@ from commands.pages import (
 from repl.pages.listing import (
     help_lines,
     hit_lines,
+    key_lines,
     listing_lines,
     model_lines,
     question_lines,
@@ -65,5 +67,7 @@ async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
             yield paper.write(stats_lines(stats, month, paper.list_width))
         case ModelList(choices):
             yield paper.write(model_lines(choices, paper.list_width))
+        case KeyHelp(keys):
+            yield paper.write(key_lines(keys, paper.list_width))
         case Help(commands):
             yield paper.write(help_lines(commands, paper.list_width))

@@ -106,6 +106,9 @@ class PlainView:
         self.info("/rewind N goes back to message N.")
         return None
 
+    def send_to_clipboard(self, text: str) -> bool:  # noqa: ARG002 - no escape codes are printed
+        return False
+
     async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - there is no one to answer
         self._write(self._err, [line(row) for row in notice.split("\n")])
         return True

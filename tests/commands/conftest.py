@@ -18,6 +18,7 @@ from commands.context import Context, Verbosity
 from commands.model_browser import ModelBrowser
 from commands.pages import (
     Help,
+    KeyHelp,
     ModelList,
     Page,
     Question,
@@ -52,6 +53,7 @@ class RecordingView:
         self.shown: list[tuple[str, object]] = []
         self.pages: list[Page] = []
         self.agrees = True
+        self.has_clipboard = True
         self.editor: list[Callable[[Path, int], bool]] = []
         self.verbosity = Verbosity()
         self.picks_model: str | None = None
@@ -86,6 +88,10 @@ class RecordingView:
     async def pick_message(self, page: Questions) -> tuple[Question, bool] | None:
         await self.show(page)
         return self.picks_message
+
+    def send_to_clipboard(self, text: str) -> bool:
+        self.shown.append(("clipboard", text))
+        return self.has_clipboard
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))
@@ -137,6 +143,8 @@ async def described(page: Page) -> tuple[str, object]:
             return "stats", stats
         case ModelList(choices):
             return "models", [choice.name for choice in choices]
+        case KeyHelp(keys):
+            return "keys", [key for key, _ in keys]
         case Help(commands):
             return "help", [command.name for command in commands]
 

@@ -43,6 +43,11 @@ def test_exit_and_quit_alone_are_commands(line: str) -> None:
     assert parse_line(line) == Call(line.strip().lower(), "")
 
 
+def test_question_mark_alone_asks_for_the_keys() -> None:
+    assert parse_line("?") == Call("help", "keys")
+    assert parse_line("?x") == Chat("?x")
+
+
 @pytest.mark.parametrize("line", [" exit", "exit now", "quit\nthat", "exits"])
 def test_other_lines_with_these_words_are_text(line: str) -> None:
     assert parse_line(line) == Chat(line)

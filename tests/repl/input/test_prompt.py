@@ -186,3 +186,10 @@ def test_key_read_in_two_parts_is_one_key(
         source = Vt100Input(terminal)
         prompt_module.feed_typed_ahead(source, before)
         assert [press.key for press in get_typeahead(source)] == keys
+
+
+async def test_question_mark_alone_shows_the_keys_until_more_is_typed(stage: Stage) -> None:
+    stage.type("?")
+    await stage.terminal.wait_for("Esc Esc go back to an earlier message")
+    stage.type("x")
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
