@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import is_pinned, note_of, tags_of
 from aloop.memory.session import Session
@@ -45,7 +46,7 @@ def _parts(session: Session) -> Iterator[str]:
 
 
 def _message(message: LLMMessage) -> Iterator[str]:
-    text = (message.content or "").replace("\r\n", "\n").strip("\n")
+    text = text_with_sources(message).replace("\r\n", "\n").strip("\n")
     if message.role == "tool":
         yield f"### Tool result: {_code(message.name or 'tool')}{_escaped_marks(message)}"
         yield _fenced(text)

@@ -82,15 +82,34 @@ def describe(blocks: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]]
 
 def sources_of(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the cited sources, numbered in the order of their first use."""
-    found: dict[str, None] = {}
-    for block in blocks:
-        for citation in block.get("citations") or () if block.get("type") == "text" else ():
-            if not isinstance(citation, Mapping):
-                continue
-            title = citation.get("title") or citation.get("document_title") or citation.get("source")
-            parts = [str(part) for part in (title, citation.get("url")) if part]
-            found.setdefault(" - ".join(parts) or "document", None)
+    found = dict.fromkeys(source for block in blocks for source in _cited(block))
     return [f"[{number}] {source}" for number, source in enumerate(found, 1)]
+
+
+def text_with_sources(message: LLMMessage) -> str:
+    """Return the text of an answer with a marker such as [1] behind each cited part.
+
+    The numbered sources are below it. A message that cites nothing keeps its text.
+    """
+    if not message.blocks:
+        return message.content or ""
+    numbers: dict[str, int] = {}
+    text = ""
+    for part in parts_of(message):
+        markers = (numbers.setdefault(source, len(numbers) + 1) for source in _cited(part.block or {}))
+        text += part.text + "".join(f"[{number}]" for number in dict.fromkeys(markers))
+    if not numbers:
+        return message.content or ""
+    sources = "\n".join(f"- [{number}] {source}" for source, number in numbers.items())
+    return f"{text.rstrip()}\n\nSources:\n\n{sources}"
+
+
+def _cited(block: Mapping[str, Any]) -> Iterator[str]:
+    for citation in block.get("citations") or () if block.get("type") == "text" else ():
+        if isinstance(citation, Mapping):
+            title = citation.get("title") or citation.get("document_title") or citation.get("source")
+            parts = [" ".join(str(part).split()) for part in (title, citation.get("url")) if part]
+            yield clean_text(" - ".join(parts)) or "document"
 
 
 def default_layout(message: LLMMessage) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
 from aloop.memory.search.search import Hit, said_in
@@ -95,7 +96,7 @@ def reminder(messages: Sequence[LLMMessage], paper: Paper) -> Iterator[str]:
     for number, message in enumerate(messages):
         if message.role in {"user", "system"}:
             yield "\n" if number else paper.gap
-        text = (message.content or "").strip("\n")
+        text = text_with_sources(message).strip("\n")
         if message.role == "assistant" and text:
             rows = shortened(text.split("\n"), REMINDER_LINES, paper.width)
             yield paper.answer("\n".join(rows), None) + paper.write(_fitted(after_answer(message), paper.width))
@@ -198,7 +199,7 @@ def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper) -> st
         return paper.write(_in_margin([*states, *message_lines(message, width=width)], margin, number))
     rows = paper.write(states).splitlines()
     if message.content and message.content.strip():
-        shown = shortened(message.content.strip("\n").split("\n"), MOST_ROWS, width)
+        shown = shortened(text_with_sources(message).strip("\n").split("\n"), MOST_ROWS, width)
         rows += paper.answer("\n".join(shown), width).splitlines()
     rows += paper.write(_fitted(after_answer(message), width)).splitlines()
     leads = paper.write(_in_margin([line("")] * max(1, len(rows)), margin, number)).splitlines()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.llm.anthropic.wire import assistant_blocks, to_message
-from aloop.llm.layout import Block, fits
+from aloop.llm.layout import Block, fits, text_with_sources
 
 SEARCH: Block = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "aloop"}}
 FOUND: Block = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "https://a.example"}]}
@@ -61,6 +61,17 @@ def test_text_remains_readable_in_the_content() -> None:
         "web_search_tool_result",
         "text",
     ]
+
+
+def test_cited_text_has_markers_and_numbered_sources() -> None:
+    one, two = ({"type": "web", "title": name, "url": f"https://{name}.example"} for name in ("One", "Two"))
+    cited = [CITED | {"citations": [one]}, text(" And "), CITED | {"citations": [two, one, one]}]
+    message = to_message(cited)
+    assert text_with_sources(message) == (
+        "It is.[1] And It is.[2][1]\n\nSources:\n\n- [1] One - https://One.example\n- [2] Two - https://Two.example"
+    )
+    assert text_with_sources(replace(message, content="It was edited.")) == "It was edited."
+    assert text_with_sources(to_message([SEARCH, FOUND, text("So.")])) == "So."
 
 
 def test_edited_text_ignores_the_layout_and_keeps_the_message_valid() -> None:

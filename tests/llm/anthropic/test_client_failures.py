@@ -171,6 +171,20 @@ async def test_pings_keep_a_slow_answer_alive(stub: StubServer) -> None:
     await llm.aclose()
 
 
+@pytest.mark.stress
+async def test_more_than_five_minutes_of_pings_are_one_request(stub: StubServer, llm: AnthropicLLM) -> None:
+    gate = PingingGate()
+    stub.script(Text("half ", gate, "whole"))
+    events = llm.stream(HELLO)
+    assert await anext(events) == TextDelta("half ")
+    waiting = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(330)  # longer than the default limit of silence
+    assert not waiting.done()
+    gate.open()
+    assert await waiting == TextDelta("whole")
+    assert len(stub.requests) == 1
+
+
 async def test_stalled_answer_is_cancelled(stub: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stub.env.items():
         monkeypatch.setenv(name, value)
