@@ -62,6 +62,11 @@ class DiffLines:
         """Return the rest."""
         return self._changes()
 
+    def pending(self) -> list[Line]:
+        """Return the lines that are not complete, as they were written."""
+        removed = [line((Style.REMOVED, f"-{text}")) for text in self._removed]
+        return [*removed, *(line((Style.ADDED, f"+{text}")) for text in self._added)]
+
     def _add(self, row: str) -> list[Line]:
         mark = row[:1]
         if self._numbers is None and row.startswith(("--- ", "+++ ")):

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, last_rows, unjoined
 from repl.output.styled import Line, line
 from repl.output.theme import Style
 
-_MOST_ROWS = 12
+Tail = Callable[[int, int], list[Line]]
+"""Returns the last rows of unfinished text, for a width and at most a number of rows."""
+
+_STATUS_ROWS = 1
+_PROMPT_ROWS = 3
+_FEWEST_ROWS = 3
+
+
+def tail_of(texts: Sequence[str]) -> Tail:
+    """Return the tail for lines that are neither safe nor wrapped."""
+    safe = unjoined(safe_text("\n".join(texts))).split("\n") if texts else []
+    return lambda width, count: [line(row) for row in last_rows(safe, width, count)]
 
 
 class Live:
@@ -18,7 +29,7 @@ class Live:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._tail: list[str] = []
+        self._tail: Tail | None = None
         self._status = ""
         self._since = 0.0
         self.tokens = ""
@@ -28,22 +39,22 @@ class Live:
 
     def begin(self, status: str) -> None:
         """Show ``status``, and count the seconds from now."""
-        self._status, self._since, self._tail, self.tokens = status, self._clock(), [], ""
+        self._status, self._since, self._tail, self.tokens = status, self._clock(), None, ""
 
     def set_status(self, status: str) -> None:
         self._status = status
 
-    def set_tail(self, lines: list[str]) -> None:
-        """Show the end of ``lines``, which need not be safe."""
-        self._tail = unjoined(safe_text("\n".join(lines))).split("\n") if lines else []
+    def set_tail(self, tail: Tail | None) -> None:
+        """Show ``tail`` above the status; None for nothing."""
+        self._tail = tail
 
     @property
     def has_tail(self) -> bool:
-        return bool(self._tail)
+        return self._tail is not None
 
     def end(self) -> None:
         """Show nothing."""
-        self._status, self._tail = "", []
+        self._status, self._tail = "", None
 
     @property
     def status(self) -> str:
@@ -65,12 +76,13 @@ class Live:
     @staticmethod
     def tail_rows(height: int) -> int:
         """Return the number of rows for unfinished text on a screen of ``height`` rows."""
-        return max(3, min(_MOST_ROWS, height // 2 - 2))
+        return max(_FEWEST_ROWS, height - _STATUS_ROWS - _PROMPT_ROWS)
 
     def rows(self, width: int, height: int, room: int) -> list[Line]:
         """Return the last rows of the text and the status, at most ``room`` rows."""
         status = [line((Style.ACCENT, self.status_in(width - 1)))] if self._status else []
-        newest = last_rows(self._tail, width - 1, self.tail_rows(height))
-        tail = ["", *newest] if newest and self.leave_gap else newest
-        rows = [*map(line, tail), *status]
+        free = min(self.tail_rows(height), room - len(status))
+        newest = self._tail(width - 1, free) if self._tail and free > 0 else []
+        tail = [(), *newest] if newest and self.leave_gap else newest
+        rows = [*tail, *status]
         return rows[max(len(rows) - room, 0) :]

@@ -16,6 +16,7 @@ Cell = Sequence[Span]
 
 _SEPARATOR = " │ "
 _CROSSING = "─┼─"
+_MORE = 6  # cells of a column
 _NARROWEST = 8
 """Cells of a column; on a screen that is too narrow for that, each row is a list of its cells."""
 
@@ -44,6 +45,14 @@ class Columns:
         if sum(natural) > room and room < _NARROWEST * len(natural):
             return Columns(headings, alignments, ())
         return Columns(headings, alignments, _shrunk(natural, room))
+
+    def with_space(self, width: int) -> Columns:
+        """Return the columns with some more space, for rows that are not known yet."""
+        if not self.widths:
+            return self
+        spare = width - sum(self.widths) - len(_SEPARATOR) * (len(self.widths) - 1)
+        more = min(_MORE, spare // len(self.widths))
+        return Columns(self.headings, self.alignments, [column + max(more, 0) for column in self.widths])
 
     def head(self) -> list[Line]:
         """Return the rows of the headings."""

@@ -50,6 +50,31 @@ def wrap_spans(spans: Sequence[Span], width: int, *, keep_spaces: bool = False) 
     return _sliced(spans, cuts)
 
 
+def after_text(lines: Sequence[Line], printed: str) -> list[Line]:
+    """Return the part of ``lines`` after the text ``printed``.
+
+    That may have been wrapped for another width. Only letters and digits are compared, because the marks of Markdown
+    may have changed. From the first difference on, everything counts as not printed.
+    """
+    wanted = [character for character in printed if character.isalnum()]
+    if not wanted:
+        return list(lines)
+    at = 0
+    for number, row in enumerate(lines):
+        text = joined_text(row)
+        for place, character in enumerate(text):
+            if not character.isalnum():
+                continue
+            if at == len(wanted) or character != wanted[at]:
+                # A period or the like after the last word belongs to it.
+                first = text.rfind(" ", 0, place) + 1 if place else 0
+                return [*_sliced(row, [(first, len(text))]), *lines[number + 1 :]]
+            at += 1
+        if at == len(wanted):
+            return list(lines[number + 1 :])
+    return []
+
+
 def _sliced(spans: Sequence[Span], cuts: Sequence[tuple[int, int]]) -> list[Line]:
     """Return the parts of ``spans`` between the places in ``cuts``, which ascend."""
     lines: list[Line] = []

@@ -20,6 +20,7 @@ MOST_ARGUMENT_LINES = 40
 MOST_RESULT_LINES = 200
 
 _INDENT = "  "
+_MINUTE = 60  # seconds
 _LONGEST_LINE = 1_000
 _LONGEST_ARGUMENT = 60
 _LONGEST_RUNNING = 40  # leaves room for the time and for how to stop
@@ -55,6 +56,14 @@ def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
         return [finished_line(event)]
     result = event.result
     return [finished_line(event), *argument_lines(event.call), *whole_result_lines(result.text, result.form)]
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration as in ``0.3 s``, ``4 s`` or ``2 min 5 s``."""
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < _MINUTE else f"{whole // _MINUTE} min {whole % _MINUTE} s"
 
 
 def waiting_text(what: str) -> str:

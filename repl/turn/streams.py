@@ -3,121 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from aloop.sanitize import safe_text
-from aloop.width import wrap
-from repl.output.live import Live
+from aloop.width import last_rows, unjoined
+from repl.output.live import Live, tail_of
 from repl.output.screen import Screen
 from repl.output.styled import Line, line
 from repl.output.theme import Style
-
-_FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
-_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)")
-_HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
+from repl.turn.answer_text import AnswerText
 
 MOST_LINES = 2_000
 """Lines of a command that are printed as they arrive; of the lines after that only the last are printed."""
 
 _FRAME = 1 / 10  # seconds
+_INDENT = "  "
 _LAST_LINES = 20
 _MOST_CHARACTERS = 8_000  # of a line that is printed, and of the output that is shown live
 _MOST_WAITING = 1 << 17  # characters, until the next frame
-
-
-class BlockSplitter:
-    """Splits Markdown that arrives in pieces into blocks.
-
-    Nothing that follows a finished block changes how it looks, so it is rendered once. A block ends at a blank line, a
-    code block at its closing fence, and a list before the first line that does not belong to it.
-    """
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._partial: list[str] = []
-        self._fence = ""
-        self._in_list = False
-        self._finished: list[str] = []
-
-    def feed(self, text: str) -> list[str]:
-        """Add ``text`` and return the blocks that it completes."""
-        *whole, rest = text.split("\n")
-        for piece in whole:
-            self._partial.append(piece)
-            line = "".join(self._partial).removesuffix("\r")
-            self._partial = []
-            self._add(line)
-        if rest:
-            self._partial.append(rest)
-        return self._take()
-
-    def finish(self) -> list[str]:
-        """Return the rest as blocks, complete or not, and start over."""
-        if self._partial:
-            self._add("".join(self._partial))
-            self._partial = []
-        self._close()
-        return self._take()
-
-    def tail(self, count: int) -> list[str]:
-        """Return the last ``count`` lines of the open block, with the unfinished line."""
-        partial = "".join(self._partial)
-        if len(self._partial) > 1:
-            self._partial = [partial]
-        lines = self._lines[-count:]
-        return [*lines, partial][-count:] if partial else lines
-
-    def _take(self) -> list[str]:
-        blocks, self._finished = self._finished, []
-        return blocks
-
-    def _add(self, line: str) -> None:
-        if self._fence:
-            self._add_inside_fence(line)
-        elif not line.strip():
-            self._add_blank(line)
-        else:
-            self._add_text(line)
-
-    def _add_inside_fence(self, line: str) -> None:
-        self._lines.append(line)
-        found = _FENCE.match(line)
-        if found and found[1].startswith(self._fence) and not found[2].strip():
-            self._fence = ""
-            if not self._in_list:
-                self._close()
-
-    def _add_blank(self, line: str) -> None:
-        if self._in_list:
-            self._lines.append(line)
-        else:
-            self._close()
-
-    def _add_text(self, line: str) -> None:
-        item = bool(_ITEM.match(line))
-        after_blank = bool(self._lines) and not self._lines[-1].strip()
-        if self._in_list and after_blank and not item and not line.startswith((" ", "\t")):
-            self._close()
-        found = _FENCE.match(line)
-        heading = bool(_HEADING.match(line))
-        if (found or heading) and not (self._in_list and line.startswith((" ", "\t"))):
-            self._close()
-        self._lines.append(line)
-        self._in_list = self._in_list or (item and not found)
-        if found and not (found[1].startswith("`") and "`" in found[2]):
-            self._fence = found[1]
-        elif heading and not self._in_list:
-            self._close()
-
-    def _close(self) -> None:
-        block = "\n".join(self._lines).strip("\n")
-        if block.strip():
-            self._finished.append(block)
-        self._lines = []
-        self._fence = ""
-        self._in_list = False
 
 
 class _LiveStream(ABC):
@@ -154,62 +59,66 @@ class _LiveStream(ABC):
 
 
 class AnswerStream(_LiveStream):
-    """An answer: ``show`` prints its finished blocks, at least one per call."""
-
-    def __init__(self, screen: Screen, live: Live, show: Callable[[list[str]], None]) -> None:
-        super().__init__(screen, live)
-        self._show = show
-        self._splitter = BlockSplitter()
-
-    def finish(self) -> None:
-        """Print the rest at once."""
-        self._stop_timer()
-        blocks = [*self._take(), *self._splitter.finish()]
-        self._live.set_tail([])
-        if blocks:
-            self._show(blocks)
-
-    def _update(self) -> None:
-        blocks = self._take()
-        # The tail changes before a block is printed, because printing draws both: nothing appears twice.
-        self._live.set_tail(self._splitter.tail(self._tail_rows))
-        if blocks:
-            self._show(blocks)
-        else:
-            self._screen.refresh()
-
-    def _take(self) -> list[str]:
-        text, self._text = self._text, ""
-        return self._splitter.feed(text) if text else []
-
-
-class ThinkingStream(_LiveStream):
-    """The thinking of a model: ``show`` prints its finished lines."""
+    """An answer: ``show`` prints its finished lines, at least one per call."""
 
     def __init__(self, screen: Screen, live: Live, show: Callable[[list[Line]], None]) -> None:
         super().__init__(screen, live)
         self._show = show
+        self._answer = AnswerText(lambda: screen.text_width, lambda: self._tail_rows)
 
     def finish(self) -> None:
         """Print the rest at once."""
         self._stop_timer()
-        if self._text:
-            text, self._text = self._text.rstrip(), ""
-            self._live.set_tail([])
-            self._print(text)
+        lines = [*self._take(), *self._answer.finish()]
+        self._live.set_tail(None)
+        if lines:
+            self._show(lines)
 
     def _update(self) -> None:
-        whole, feed, self._text = self._text.rpartition("\n")
-        self._live.set_tail([f"  {self._text}"] if self._text else [])
-        if feed and whole.strip():
-            self._print(whole)
+        lines = self._take()
+        # The tail changes before lines are printed, because printing draws both: nothing appears twice.
+        self._live.set_tail(self._answer.rest)
+        if lines:
+            self._show(lines)
         else:
             self._screen.refresh()
 
-    def _print(self, text: str) -> None:
-        rows = [row for row in wrap(safe_text(text).strip("\n"), self._screen.width - 3) if row.strip()]
-        if rows:
-            self._show([line((Style.QUIET, f"  {row}")) for row in rows])
+    def _take(self) -> list[Line]:
+        text, self._text = self._text, ""
+        return self._answer.feed(text) if text else []
+
+
+class ThinkingStream(_LiveStream):
+    """The thinking of a model, which is shown live and folds to the time that it took."""
+
+    def __init__(self, screen: Screen, live: Live, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(screen, live)
+        self._clock = clock
+        self._began: float | None = None
+
+    def add(self, text: str) -> None:
+        if self._began is None:
+            self._began = self._clock()
+        super().add(text)
+
+    def finish(self) -> tuple[str, float] | None:
+        """Show nothing more; return the text and its seconds if there was any."""
+        self._stop_timer()
+        text, self._text = self._text.strip(), ""
+        began, self._began = self._began, None
+        if began is None:
+            return None
+        self._live.set_tail(None)
+        return (text, self._clock() - began) if text else None
+
+    def _update(self) -> None:
+        rows = unjoined(safe_text(self._text.strip()[-_MOST_CHARACTERS:])).split("\n")
+
+        def tail(width: int, count: int) -> list[Line]:
+            return [line((Style.QUIET, f"{_INDENT}{row}")) for row in last_rows(rows, width - len(_INDENT), count)]
+
+        self._live.set_tail(tail if self._text.strip() else None)
+        self._screen.refresh()
 
 
 class OutputTail(_LiveStream):
@@ -229,10 +138,10 @@ class OutputTail(_LiveStream):
         self._stop_timer()
         if self._text:
             self._text = ""
-            self._live.set_tail([])
+            self._live.set_tail(None)
 
     def _update(self) -> None:
-        self._live.set_tail(self.lines(self._tail_rows))
+        self._live.set_tail(tail_of(self.lines(self._tail_rows)))
         self._screen.refresh()
 
 
@@ -255,16 +164,17 @@ class CommandOutput(_LiveStream):
         self._stop_timer()
         if self._text and not self._text.endswith("\n"):
             self._text += "\n"
-        self._live.set_tail([])
+        self._live.set_tail(None)
         self._print_whole_lines()
         if self._left_out:
             self._screen.write(f"… {self._left_out:,} lines are not shown …\n")
         self._print(self._held)
 
     def _update(self) -> None:
-        self._live.set_tail([])
+        self._live.set_tail(None)
         self._print_whole_lines()
-        self._live.set_tail([_last_state(text) for text in [*self._held[-self._tail_rows :], self._text] if text])
+        shown = [_last_state(text) for text in [*self._held[-self._tail_rows :], self._text] if text]
+        self._live.set_tail(tail_of(shown) if shown else None)
         self._screen.refresh()
 
     def _print_whole_lines(self) -> None:

@@ -22,15 +22,23 @@ from aloop.agent.events import (
 )
 from aloop.llm.message_types import Usage
 from aloop.permissions import PermissionRequest
-from aloop.sanitize import safe_line
+from aloop.sanitize import safe_line, safe_text
+from aloop.width import wrap
 from commands.context import Verbosity
 from repl.input.toolbar import thousands
 from repl.output.live import Live
-from repl.output.markdown import render_markdown
 from repl.output.screen import Screen
 from repl.output.styled import Line, fit_line, line
 from repl.output.theme import Style
-from repl.turn.lines import argument_lines, finished_line, result_lines, retrying_text, started_text, whole_result_lines
+from repl.turn.lines import (
+    argument_lines,
+    finished_line,
+    result_lines,
+    retrying_text,
+    seconds_text,
+    started_text,
+    whole_result_lines,
+)
 from repl.turn.permission import question_lines
 from repl.turn.streams import AnswerStream, OutputTail, ThinkingStream
 
@@ -77,11 +85,11 @@ class TurnDisplay:
     def __init__(self, screen: Screen, live: Live, verbosity: Verbosity | None = None) -> None:
         self._verbosity = verbosity or Verbosity()
         self._tokens = TokenCount()
-        self._thinking = ThinkingStream(screen, live, self._print_thinking)
+        self._thinking = ThinkingStream(screen, live)
         self._screen = screen
         self._live = live
-        self._answer = AnswerStream(screen, live, self._print_blocks)
-        self._last: Literal["", "block", "step", "thinking"] = ""
+        self._answer = AnswerStream(screen, live, self._print_answer)
+        self._last: Literal["", "turn", "answer", "block", "step"] = ""
         self._output = OutputTail(screen, live)
         self._running: dict[str, str] = {}
         self._has_shown_diff = False
@@ -91,27 +99,28 @@ class TurnDisplay:
         """Show an event of the turn."""
         self._count(event)
         if not isinstance(event, ThoughtDelta):
-            self._thinking.finish()
+            self._fold_thinking()
         match event:
             case TurnStarted():
-                self._last = ""
-                self._live.leave_gap = False
+                self._last = "turn"
+                self._live.leave_gap = True
                 self._waiting = _WAITING
                 self._set_status(_WAITING)
             case AnswerDelta(text):
                 self._live.set_status("answering")
+                self._live.leave_gap = self._last != "answer"
                 self._answer.add(text)
             case ThoughtDelta(text):
                 self._set_status("thinking")
                 if self._verbosity.thinking:
-                    self._answer.finish()
-                    self._live.leave_gap = self._last not in {"", "thinking"}
+                    self._end_answer()
+                    self._live.leave_gap = self._last != ""
                     self._thinking.add(text)
             case AnswerFinished():
-                self._answer.finish()
+                self._end_answer()
                 self._set_status(_WAITING)
             case ToolStarted():
-                self._answer.finish()
+                self._end_answer()
                 self._running[event.call.id] = started_text(event)
                 self._show_running()
             case ToolOutput(_, text):
@@ -119,19 +128,20 @@ class TurnDisplay:
             case ToolFinished():
                 self._finish_tool(event)
             case Retrying():
-                self._answer.finish()
+                self._end_answer()
                 self._set_status(retrying_text(event) or self._waiting)
             case Waiting(what):
                 self._set_status(what or self._waiting)
             case ReadingQuestion(share):
                 self._set_status(f"reading the conversation, {share:.0%}" if share < 1 else self._waiting)
             case Compacting(messages):
-                self._answer.finish()
+                self._end_answer()
                 self._waiting = f"summarizing {messages} older messages"
                 self._set_status(self._waiting)
             case Notice(text):
-                self._answer.finish()
+                self._end_answer()
                 self._waiting = _WAITING
+                self._screen.show([()] if self._last == "turn" else [])
                 self._screen.say(Style.QUIET, text)
                 self._last = "step"
             case TurnEnded():
@@ -139,8 +149,8 @@ class TurnDisplay:
 
     def show_question(self, request: PermissionRequest) -> None:
         """Show the request of a tool, and a status that asks for an answer."""
-        self._answer.finish()
-        gap = [line("")] if self._last else []
+        self._end_answer()
+        gap: list[Line] = [()] if self._last else []
         self._last = "step"
         self._screen.show([*gap, *question_lines(request)])
         self._has_shown_diff = True
@@ -179,7 +189,7 @@ class TurnDisplay:
         self._show_running()
 
     def _end(self) -> None:
-        self._answer.finish()
+        self._end_answer()
         printed = self._output.lines(_STOPPED_LINES)
         self._output.clear()
         for running in self._running.values():
@@ -193,21 +203,31 @@ class TurnDisplay:
         self._live.set_status(status)
         self._screen.refresh()
 
-    def _print_blocks(self, blocks: list[str]) -> None:
-        gap = "\n" if self._last else ""
-        self._last = "block"
-        self._live.leave_gap = True
-        screen = self._screen
-        screen.write(gap + "\n".join(render_markdown(block, screen.text_width, screen.theme) for block in blocks))
-
-    def _print_thinking(self, lines: list[Line]) -> None:
-        gap = [line("")] if self._last not in {"", "thinking"} else []
-        self._last = "thinking"
+    def _print_answer(self, lines: list[Line]) -> None:
+        gap: list[Line] = [()] if self._last not in {"", "answer"} else []
+        self._last = "answer"
         self._live.leave_gap = False
         self._screen.show([*gap, *lines])
 
+    def _end_answer(self) -> None:
+        self._answer.finish()
+        if self._last == "answer":
+            self._last = "block"
+            self._live.leave_gap = True
+
+    def _fold_thinking(self) -> None:
+        """Leave a line of the thinking that ends, or all of it in verbose mode."""
+        thought = self._thinking.finish()
+        if thought is None:
+            return
+        text, seconds = thought
+        self._print_step(line((Style.QUIET, f"Thought for {seconds_text(seconds)}")))
+        if self._verbosity.verbose:
+            rows = wrap(safe_text(text), self._screen.text_width - 2)
+            self._screen.show([line((Style.QUIET, f"  {row}".rstrip())) for row in rows])
+
     def _print_step(self, step: Line) -> None:
-        gap = [line("")] if self._last == "block" else []
+        gap: list[Line] = [()] if self._last in {"turn", "answer", "block"} else []
         self._last = "step"
         self._live.leave_gap = True
         self._screen.show([*gap, fit_line(step, self._screen.text_width)])

@@ -39,7 +39,7 @@ from commands.context import Verbosity, View
 from commands.pages import Reminder, SessionList, Stats, Transcript, TrashList
 from repl.crash_report import bug_text
 from repl.input.choice import Choice
-from repl.output.live import Live
+from repl.output.live import Live, tail_of
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import echo_lines, to_ansi, to_text
@@ -160,7 +160,7 @@ async def on_terminal(text: str) -> str:
 async def above_the_prompt(text: str) -> str:
     live = Live()
     live.begin(text)
-    live.set_tail(text.split("\n"))
+    live.set_tail(tail_of(text.split("\n")))
     return to_ansi(live.rows(60, 24, 24), Theme())
 
 

@@ -31,7 +31,7 @@ async def test_line_is_answered_and_the_session_is_saved(stage: SetStage) -> Non
         shell.type("Hi\r")
         await shell.see("2 messages")
         await shell.rest()
-        assert "> Hi\nHello you.\n" in shell.terminal.scrollback
+        assert "> Hi\n\nHello you.\n" in shell.terminal.scrollback
         assert await shell.saved() == ["Hi", "Hello **you**."]
 
 

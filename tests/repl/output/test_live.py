@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from repl.output.live import Live
+from repl.output.live import Live, tail_of
 from repl.output.styled import to_text
 
 
@@ -19,7 +19,7 @@ def test_live_is_empty_before_and_after_a_turn() -> None:
     live = Live()
     assert (live.status, live.has_tail) == ("", False)
     live.begin("waiting")
-    live.set_tail(["text"])
+    live.set_tail(tail_of(["text"]))
     live.end()
     assert (live.status, live.has_tail) == ("", False)
 
@@ -36,27 +36,27 @@ def test_status_shows_the_seconds_of_the_turn() -> None:
 
 def test_long_tail_shows_its_last_rows() -> None:
     live = Live()
-    live.set_tail([f"line {number}" for number in range(50)])
+    live.set_tail(tail_of([f"line {number}" for number in range(50)]))
     rows = shown(live)
     assert rows[-1] == "line 49"
     assert len(rows) == Live.tail_rows(24)
 
 
 def test_tail_rows_leave_room_for_the_prompt() -> None:
-    assert Live.tail_rows(10) == 3
-    assert Live.tail_rows(100) == 12
+    assert Live.tail_rows(5) == 3
+    assert Live.tail_rows(24) == 20
 
 
 def test_tail_shows_escape_codes_as_text() -> None:
     live = Live()
-    live.set_tail(["\x1b[2Jtext"])
+    live.set_tail(tail_of(["\x1b[2Jtext"]))
     assert shown(live) == ["^[[2Jtext"]
 
 
 def test_leave_gap_adds_a_blank_row_above_the_tail() -> None:
     live = Live()
     live.leave_gap = True
-    live.set_tail(["text"])
+    live.set_tail(tail_of(["text"]))
     assert shown(live) == ["", "text"]
 
 

@@ -13,7 +13,7 @@ from prompt_toolkit.input import create_pipe_input
 
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
-from repl.output.live import Live
+from repl.output.live import Live, tail_of
 from repl.output.renderer import rows_when_narrower
 from repl.output.screen import Screen
 from tests.repl.input.test_prompt import Owner
@@ -29,7 +29,7 @@ class Stage:
 
     def stream(self, *lines: str) -> list[str]:
         """Show the end of an unfinished answer, and return the screen."""
-        self.live.set_tail(list(lines))
+        self.live.set_tail(tail_of(lines) if lines else None)
         self.screen.refresh()
         return self.terminal.screen
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aloop.agent.events import (
     AnswerDelta,
@@ -18,107 +16,14 @@ from aloop.agent.events import (
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
-from repl.output.live import Live
+from repl.output.live import Live, Tail
 from repl.output.screen import Screen
 from repl.output.styled import line, to_text
+from repl.output.theme import Style
 from repl.turn import streams
-from repl.turn.streams import BlockSplitter, CommandOutput, OutputTail
+from repl.turn.streams import CommandOutput, OutputTail
 from repl.turn.turn_view import TurnDisplay
 from tests.repl.terminal import Terminal
-
-
-def split(text: str) -> list[str]:
-    splitter = BlockSplitter()
-    return splitter.feed(text) + splitter.finish()
-
-
-def test_splitter_ends_a_paragraph_at_a_blank_line() -> None:
-    assert split("one\ntwo\n\n\nthree") == ["one\ntwo", "three"]
-
-
-def test_splitter_returns_a_block_once_it_is_complete() -> None:
-    splitter = BlockSplitter()
-    assert splitter.feed("one") == []
-    assert splitter.feed("\n") == []
-    assert splitter.feed("\ntwo") == ["one"]
-    assert splitter.tail(5) == ["two"]
-
-
-def test_splitter_keeps_a_fence_with_blank_lines_as_one_block() -> None:
-    splitter = BlockSplitter()
-    assert splitter.feed("text\n```python\na\n\nb\n```\n") == ["text", "```python\na\n\nb\n```"]
-
-
-def test_splitter_keeps_a_short_fence_inside_a_longer_one() -> None:
-    text = "````\n```\ninside\n```\n````"
-    assert split(text) == [text]
-
-
-def test_splitter_returns_an_unclosed_fence_at_the_end() -> None:
-    assert split("```\ncode\n\nmore") == ["```\ncode\n\nmore"]
-
-
-def test_splitter_ignores_backticks_inside_a_line() -> None:
-    assert split("```code``` here\n\nnext") == ["```code``` here", "next"]
-
-
-def test_splitter_makes_a_heading_a_separate_block() -> None:
-    assert split("# One\ntext\n## Two\nmore") == ["# One", "text", "## Two", "more"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "- one\n\n- two",
-        "1. one\n\n2. two\n\n   more of two",
-        "Steps:\n1. one\n\n2. two",
-        "- a\n  ```\n  code\n\n  ```\n- b",
-    ],
-)
-def test_splitter_keeps_a_list_with_blank_lines_as_one_block(text: str) -> None:
-    assert split(text) == [text]
-
-
-def test_splitter_ends_a_list_before_other_text() -> None:
-    assert split("- one\n- two\n\nafter") == ["- one\n- two", "after"]
-    assert split("- one\n\n```\ncode\n```") == ["- one", "```\ncode\n```"]
-    assert split("- one\n# Heading") == ["- one", "# Heading"]
-
-
-def test_splitter_keeps_a_table_as_one_block() -> None:
-    table = "| a | b |\n|---|---|\n| 1 | 2 |"
-    assert split(table + "\n\nafter") == [table, "after"]
-
-
-def test_splitter_accepts_crlf_line_ends() -> None:
-    assert split("one\r\n\r\ntwo") == ["one", "two"]
-
-
-def test_splitter_tail_is_the_end_of_the_open_block() -> None:
-    splitter = BlockSplitter()
-    splitter.feed("```\n1\n2\n3\nun")
-    splitter.feed("fin")
-    assert splitter.tail(3) == ["2", "3", "unfin"]
-
-
-LINES = st.sampled_from(
-    ["text", "- item", "1. item", "  more", "```", "~~~", "# head", "", "| a |", "> quote", "````py"]
-)
-
-
-@given(st.lists(LINES, max_size=14), st.integers(1, 9))
-def test_splitter_result_does_not_depend_on_piece_size(lines: list[str], size: int) -> None:
-    text = "\n".join(lines)
-    splitter = BlockSplitter()
-    blocks = [block for start in range(0, len(text), size) for block in splitter.feed(text[start : start + size])]
-    assert blocks + splitter.finish() == split(text)
-
-
-@given(st.lists(LINES, max_size=14))
-def test_splitter_neither_loses_nor_repeats_lines(lines: list[str]) -> None:
-    shown = [line for block in split("\n".join(lines)) for line in block.split("\n") if line.strip()]
-    assert shown == [line for line in lines if line.strip()]
-
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text", usage=Usage(10, 300)))
 ENDED = TurnEnded("completed", kept=True, usage=Usage(), seconds=1.0)
@@ -139,20 +44,27 @@ async def stage() -> Stage:
     return Stage()
 
 
-async def test_thinking_is_dim_and_separate_from_the_answer(stage: Stage) -> None:
+async def test_thinking_folds_to_its_time(stage: Stage) -> None:
     for event in (TurnStarted("m"), ThoughtDelta("Let me\nsee."), AnswerDelta("It is **so**."), FINISHED, ENDED):
         stage.display.show(event)
-    assert stage.terminal.screen == ["  Let me", "  see.", "", "It is so."]
-    assert any("\\x1b[2m  Let me" in repr(written) for written in stage.terminal.writes)
+    assert stage.terminal.screen == ["", "Thought for 0.0 s", "", "It is so."]
 
 
-async def test_thinking_is_shown_while_it_arrives(stage: Stage) -> None:
+async def test_thinking_is_shown_dim_while_it_arrives(stage: Stage) -> None:
     stage.display.show(TurnStarted("m"))
     stage.display.show(ThoughtDelta("one\n\ntwo is not"))
-    await stage.terminal.wait_for("one")
-    assert stage.live.rows(80, 24, 24)[0] == line("  two is not")
+    stage.display._thinking._flush()  # like the timer of the frame
+    dim = [line((Style.QUIET, f"  {row}")) for row in ("one", "", "two is not")]
+    assert stage.live.rows(80, 24, 24)[:4] == [(), *dim]
     stage.display.show(ENDED)
-    assert stage.terminal.screen == ["  one", "  two is not"]
+    assert not stage.live.has_tail
+
+
+async def test_verbose_shows_the_whole_thinking(stage: Stage) -> None:
+    stage.verbosity.verbose = True
+    for event in (TurnStarted("m"), ThoughtDelta("one\ntwo"), ENDED):
+        stage.display.show(event)
+    assert stage.terminal.screen == ["", "Thought for 0.0 s", "  one", "  two"]
 
 
 async def test_hidden_thinking_shows_in_the_status_only(stage: Stage) -> None:
@@ -176,7 +88,7 @@ async def test_verbose_shows_arguments_and_results(stage: Stage) -> None:
     stage.verbosity.verbose = True
     for event in (TurnStarted("m"), ToolStarted(CALL, "a.txt"), RESULT, ENDED):
         stage.display.show(event)
-    assert stage.terminal.screen == ["● read_file a.txt … 0.1s → one …", "  path: a.txt", "  one", "  two"]
+    assert stage.terminal.screen == ["", "● read_file a.txt … 0.1s → one …", "  path: a.txt", "  one", "  two"]
 
 
 class Watched(Live):
@@ -186,9 +98,9 @@ class Watched(Live):
         super().__init__()
         self.tails: list[list[str]] = []
 
-    def set_tail(self, lines: list[str]) -> None:
-        super().set_tail(lines)
-        self.tails.append(lines)
+    def set_tail(self, tail: Tail | None) -> None:
+        super().set_tail(tail)
+        self.tails.append(to_text(tail(80, 12)).splitlines() if tail else [])
 
 
 @pytest.fixture

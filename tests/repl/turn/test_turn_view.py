@@ -39,6 +39,12 @@ class Stage:
         self.live = Live()
         self.display = TurnDisplay(Screen(self.terminal.output), self.live)
 
+    @property
+    def rows(self) -> list[str]:
+        """The rows on the screen without the blank one that begins a turn."""
+        screen = self.terminal.screen
+        return screen[1:] if screen[:1] == [""] else screen
+
     def show(self, *events: AgentEvent) -> None:
         for event in events:
             self.display.show(event)
@@ -52,9 +58,9 @@ async def stage() -> Stage:
 async def test_answer_is_rendered_once_complete(stage: Stage) -> None:
     stage.live.begin("")
     stage.show(TurnStarted("m"), AnswerDelta("**one**\n\ntw"), AnswerDelta("o"))
-    assert stage.terminal.screen == []
+    assert stage.rows == []
     stage.show(FINISHED, ENDED)
-    assert stage.terminal.screen == ["one", "", "two"]
+    assert stage.rows == ["one", "", "two"]
 
 
 async def test_status_shows_the_reason_for_a_wait_until_it_ends(stage: Stage) -> None:
@@ -72,10 +78,10 @@ async def test_status_shows_the_reason_for_a_wait_until_it_ends(stage: Stage) ->
 async def test_finished_block_is_printed_and_the_rest_is_live(stage: Stage) -> None:
     stage.show(TurnStarted("m"), AnswerDelta("one\n\ntwo is not"))
     await stage.terminal.wait_for("one")
-    assert stage.terminal.screen == ["one"]
+    assert stage.rows == ["one"]
     assert to_text(stage.live.rows(80, 24, 24)).startswith("\ntwo is not\n")
     stage.show(AnswerDelta(" whole yet"), FINISHED)
-    assert stage.terminal.screen == ["one", "", "two is not whole yet"]
+    assert stage.rows == ["one", "", "two is not whole yet"]
     assert not stage.live.has_tail
 
 
@@ -83,7 +89,7 @@ async def test_status_counts_down_to_a_retry_below_the_partial_answer(stage: Sta
     stage.live.begin("")
     error = ServerFailed("The API is overloaded (529). Try again in a minute.")
     stage.show(TurnStarted("m"), AnswerDelta("Once upon"), Retrying(error, 2, 5, 4.0, 2.3))
-    assert stage.terminal.screen == ["Once upon"]
+    assert stage.rows == ["Once upon"]
     assert stage.live.status == "The API is overloaded (529): retry in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
     stage.show(Retrying(error, 2, 5, 4.0, 0))
     assert stage.live.status.startswith("waiting for the answer")
@@ -104,7 +110,7 @@ async def test_tool_lines_are_separated_from_text(stage: Stage) -> None:
     stage.show(TurnStarted("m"), AnswerDelta("Let me see."), FINISHED, ToolStarted(CALL, "2+2"), result, result)
     stage.show(AnswerDelta("It is 4."), FINISHED, ENDED)
     step = "● calculator 2+2 … 0.1s → 4"
-    assert stage.terminal.screen == ["Let me see.", "", step, step, "", "It is 4."]
+    assert stage.rows == ["Let me see.", "", step, step, "", "It is 4."]
 
 
 async def test_status_follows_the_events_of_a_turn(stage: Stage) -> None:
@@ -119,17 +125,17 @@ async def test_status_follows_the_events_of_a_turn(stage: Stage) -> None:
 
 async def test_stopped_tool_leaves_a_line(stage: Stage) -> None:
     stage.show(TurnStarted("m"), ToolStarted(CALL, "2+2"), ENDED)
-    assert stage.terminal.screen == ["● calculator 2+2 … stopped"]
+    assert stage.rows == ["● calculator 2+2 … stopped"]
 
 
 async def test_tool_line_wider_than_the_screen_is_cut(stage: Stage) -> None:
     stage.show(TurnStarted("m"), ToolFinished(CALL, "2+2", ToolResult("日本" * 90), 0.1))
-    assert len(stage.terminal.screen) == 1
+    assert len(stage.rows) == 1
 
 
 async def test_notice_is_printed_after_the_text_before_it(stage: Stage) -> None:
     stage.show(TurnStarted("m"), AnswerDelta("text"), Notice("Something was repaired."))
-    assert stage.terminal.screen == ["text", "Something was repaired."]
+    assert stage.rows == ["text", "Something was repaired."]
 
 
 def test_token_count_is_estimated_until_counted() -> None:

@@ -32,7 +32,7 @@ async def stage() -> Stage:
 
 async def test_unasked_change_is_shown_when_finished(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF, "diff"))
-    assert stage.terminal.screen == [
+    assert stage.rows == [
         "● edit_file a.txt … 0.1s → Changed a.txt: 1 line added, 1 removed.",
         *("  --- a.txt", "  +++ a.txt", "  @@ -1 +1 @@", "  -old", "  +new"),
     ]
@@ -43,21 +43,21 @@ async def test_diff_shown_in_the_question_is_not_repeated(stage: Stage) -> None:
         PermissionRequest(("write",), "edit_file a.txt (+1 −1)", DIFF.partition("\n")[2], "diff")
     )
     stage.show(finished("edit_file", DIFF, "diff"))
-    assert sum("+new" in row for row in stage.terminal.screen) == 1
+    assert sum("+new" in row for row in stage.rows) == 1
     stage.show(finished("edit_file", DIFF, "diff"))
-    assert sum("+new" in row for row in stage.terminal.screen) == 2
+    assert sum("+new" in row for row in stage.rows) == 2
 
 
 async def test_large_diff_is_cut_to_its_start(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF + "\n+x" * 100, "diff"))
-    rows = stage.terminal.scrollback.splitlines()
+    rows = stage.terminal.scrollback.splitlines()[1:]
     assert (len(rows), rows[-1]) == (41, "  … 66 more lines")
 
 
 async def test_command_shows_exit_code_and_last_lines(stage: Stage) -> None:
     printed = "\n".join(map(str, range(30)))
     stage.show(finished("run_shell", f"{printed}\n[exit code 1]", "output", is_error=True))
-    assert stage.terminal.screen == [
+    assert stage.rows == [
         "● run_shell a.txt … 0.1s → exit code 1",
         "  … 20 earlier lines",
         *(f"  {number}" for number in range(20, 30)),
@@ -66,7 +66,7 @@ async def test_command_shows_exit_code_and_last_lines(stage: Stage) -> None:
 
 async def test_command_without_output_is_one_line(stage: Stage) -> None:
     stage.show(finished("run_shell", "[exit code 0]", "output"))
-    assert stage.terminal.screen == ["● run_shell a.txt … 0.1s → exit code 0"]
+    assert stage.rows == ["● run_shell a.txt … 0.1s → exit code 0"]
 
 
 async def test_status_counts_parallel_tools(stage: Stage) -> None:
@@ -79,13 +79,13 @@ async def test_status_counts_parallel_tools(stage: Stage) -> None:
 
 async def test_each_stopped_tool_leaves_a_line(stage: Stage) -> None:
     stage.show(ToolStarted(call("read_file", 1), "a"), ToolStarted(call("read_file", 2), "b"), ENDED)
-    assert stage.terminal.screen == ["● read_file a … stopped", "● read_file b … stopped"]
+    assert stage.rows == ["● read_file a … stopped", "● read_file b … stopped"]
 
 
 async def test_output_of_a_stopped_tool_is_printed(stage: Stage) -> None:
     output = "".join(f"{number}\n" for number in range(20)) + "10%\r20%\x1b[2J"
     stage.show(ToolStarted(call("run_shell"), "make"), ToolOutput(call("run_shell"), output), ENDED)
-    assert stage.terminal.screen == [
+    assert stage.rows == [
         "● run_shell make … stopped",
         *(f"  {number}" for number in range(11, 20)),
         "  20%^[[2J",
