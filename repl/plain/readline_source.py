@@ -180,6 +180,8 @@ class ReadlineLines(TerminalLines):
                 f'"{_NOTE_PASTE}": possible-completions',
                 f'"{_READ_PASTE}": bracketed-paste-begin',
                 f'"{_PASTE_START}": "{_NOTE_PASTE}{_READ_PASTE}"',
+                r'"\e[": skip-csi-sequence',  # keys and reports that readline does not know would be typed as text
+                r'"\eOM": accept-line',  # Enter of the keypad
             ):
                 readline.parse_and_bind(binding)
         if editing_mode == "emacs":  # in vi mode, Escape is a key by itself

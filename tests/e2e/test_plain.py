@@ -208,6 +208,17 @@ def test_tab_completes_and_prints_choices_in_rows() -> None:
         aloop.wait_for("attached notes.txt")
 
 
+def test_unknown_keys_and_reports_are_not_typed_and_keypad_enter_sends(stub: StubServer) -> None:
+    stub.script("Well")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send("a\x1b[I\x1b[O\x1b[?62;22c\x1b[97;5u\x1b[27;2;9~\x1b[Db")
+        aloop.wait_for("> ba")
+        aloop.send("\x1bOM")
+        aloop.wait_for("Well\n>")
+        assert stub.requests[0].last_user_text == "ba"
+
+
 def test_tab_does_nothing_at_a_question(stub: StubServer) -> None:
     stub.script(Answer("Well", WRITE), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
