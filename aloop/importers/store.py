@@ -33,6 +33,9 @@ from aloop.text import clean_text
 Action = Literal["imported", "updated", "unchanged", "continued", "in trash", "in use", "unreadable"]
 _NAMESPACE = uuid.UUID("2c4b6f0a-9d0c-5e0b-8a37-6f1d5a1c70aa")
 
+_OWN_MODELS = "claude-"
+"""The start of the names of models that a session can be resumed with here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -150,6 +153,7 @@ def to_session(session_id: str, imported: Imported) -> Session:
         "kind": imported.kind if imported.kind != "session" else None,
         "version": imported.version or None,
         "cwd": imported.cwd or None,
+        "model": imported.model,
         "path": str(imported.path) if imported.path else None,
         "lost": dict(imported.losses) or None,
     }
@@ -162,7 +166,8 @@ def to_session(session_id: str, imported: Imported) -> Session:
         messages=(LLMMessage("system", describe_origin(imported)), *imported.messages),
         path=Path(FILE_NAME),
         title=title_of(imported),
-        model=imported.model,
+        # Resuming a session switches to its model; the messages keep theirs in any case.
+        model=imported.model if (imported.model or "").startswith(_OWN_MODELS) else None,
         forked_from=parent,
         extra=JsonObject({"imported": {key: value for key, value in origin.items() if value is not None}}),
     )

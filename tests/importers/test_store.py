@@ -52,6 +52,14 @@ def test_import_keeps_times_models_and_what_has_no_place(sessions_dir: Path) -> 
     assert session.system_messages == ()
 
 
+def test_only_a_claude_model_is_the_model_of_the_session(sessions_dir: Path) -> None:
+    other = load(sessions_dir, ImportStore(sessions_dir).put(talk(1)).session_id)
+    assert other.model is None
+    assert (other.messages[2].model, other.extra["imported"]["model"]) == ("gpt-x", "gpt-x")
+    claude = talk(1, foreign_id="0199-b", model="claude-sonnet-4-5")
+    assert load(sessions_dir, ImportStore(sessions_dir).put(claude).session_id).model == "claude-sonnet-4-5"
+
+
 def test_second_import_changes_nothing_and_a_longer_one_appends(sessions_dir: Path) -> None:
     session_id = ImportStore(sessions_dir).put(talk(1)).session_id
     path = load(sessions_dir, session_id).path
