@@ -39,7 +39,7 @@ class SessionBrowser:
     """The saved sessions. Methods raise SessionError.
 
     ``rows`` are the IDs of the newest sessions shown, at most ``numbered``; row numbers refer to them. ``reports`` has
-    a message for each session that was moved to the trash.
+    a message for each session that was moved to the trash. ``was_shown`` is set by a picker that was opened.
     """
 
     def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
@@ -47,6 +47,7 @@ class SessionBrowser:
         self._numbered = numbered
         self.rows: list[str] = []
         self.reports: list[str] = []
+        self.was_shown = False
 
     async def titles(self) -> Sequence[SessionTitle]:
         """Return all sessions, newest first."""

@@ -93,8 +93,8 @@ async def _pick(context: Context) -> Choice | None:
         # The picker shows each report only until the next key.
         for report in browser.reports:
             context.view.info(report)
-    if browser.rows and browser.reports:
-        # The rows have changed since they were numbered.
+    if (browser.rows and browser.reports) or (browser.was_shown and not browser.rows):
+        # The rows have changed since they were numbered, or the picker was closed before they were read.
         context.rows = [row.id for row in await context.memory.library.list_sessions(RECENT)]
     elif browser.rows:
         # The picker showed the rows, and leaves nothing behind.

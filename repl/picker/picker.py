@@ -83,6 +83,7 @@ async def pick(
     try:
         if not await picking.open(known):
             return await picking.run()
+        browser.was_shown = True
         with prompt.lend(picking.layout):
             # Text typed while the list was read is the start of the filter.
             picking.begin(prompt.draft)

@@ -230,3 +230,16 @@ async def test_row_of_other_tools_can_be_neither_deleted_nor_renamed(bench: SetU
     with pytest.raises(UsageError, match="does not change its files"):
         await others.trash(browser.found[0].session_id)
     assert [message.content for message in await others.ending(browser.found[0].session_id)] == ["Asked in work"]
+
+
+async def test_picker_closed_before_the_sessions_were_read_leaves_no_list(bench: SetUp, sessions_dir: Path) -> None:
+    session_id = await store(sessions_dir, "one")
+    stage = bench()
+
+    async def close_at_once(browser: SessionBrowser) -> None:
+        browser.was_shown = True
+
+    stage.view.picks = close_at_once
+    await dispatch("/resume", stage.context)
+    assert stage.view.shown == []
+    assert stage.context.rows == [session_id]
