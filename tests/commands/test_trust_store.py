@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -75,3 +76,11 @@ def test_failure_to_save_is_raised_once(tmp_path: Path) -> None:
         trust.remember(folders=[tmp_path])
     trust.remember(folders=[tmp_path])
     assert trust.knows_folder(tmp_path)
+
+
+def test_named_pipe_in_place_of_the_file_trusts_nothing_and_does_not_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trust")
+    store = TrustFile(tmp_path / "trust")
+    assert not store.knows_folder(tmp_path)
+    with pytest.raises(StorageError, match="Could not save what you trust"):
+        store.remember(folders=[tmp_path])
