@@ -16,7 +16,6 @@ from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from aloop.text import quantity
-from commands.parse import as_text
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory
@@ -351,6 +350,8 @@ class Shell:
         """Send the question of the command line, if it was not sent yet."""
         question, self._question = self._question, ""
         if question:
+            from commands.parse import as_text  # here: the prompt is drawn without the commands
+
             # A space keeps it from being a command.
             self.line_entered(Entry(as_text(question)))
 

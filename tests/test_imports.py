@@ -70,4 +70,4 @@ def test_shell_imports_no_command_json_or_csv_before_its_prompt() -> None:
     script = "import sys, repl.shell\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert not loaded & {"json", "csv", "commands.registry", "aloop.permissions", "rich", "yaml"}
+    assert not loaded & {"json", "csv", "commands.registry", "commands.parse", "aloop.permissions", "rich", "yaml"}

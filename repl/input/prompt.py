@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from select import select
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -31,7 +31,6 @@ from aloop.errors import AloopError
 from aloop.sanitize import safe_line
 from aloop.width import fit, flow, unjoined
 from repl.input.buffer import LineBuffer, complete
-from repl.input.choice import Choice, ChoiceQuestion
 from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import QUERY_KITTY, KeyParser
 from repl.input.layout import STYLE, build_layout
@@ -41,6 +40,9 @@ from repl.output.live import Live
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT
+
+if TYPE_CHECKING:
+    from repl.input.choice import Choice
 
 _INCOMPLETE_KEY = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
 _REST_SECONDS = 0.05  # for the rest of a key, which arrives together with its start
@@ -367,6 +369,8 @@ class Prompt:
 
         Text typed before the question could be read is added to the draft.
         """
+        from repl.input.choice import ChoiceQuestion  # here: needed only for a question
+
         question = ChoiceQuestion(title, choices, more, self.interrupt)
         if self.app.layout.is_searching:
             stop_search()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from commands.parse import Chat, parse_line
 from repl.input.pastes import Entry
 
 
@@ -65,6 +64,8 @@ class MessageQueue:
 
 
 def _is_message(entry: Entry) -> bool:
+    from commands.parse import Chat, parse_line  # here: the prompt is drawn without the commands
+
     return isinstance(parse_line(entry.text), Chat)
 
 
