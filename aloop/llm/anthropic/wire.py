@@ -14,6 +14,7 @@ from typing import Any
 from aloop.llm.anthropic.binding import PrefixDigest
 from aloop.llm.base import ToolSpec
 from aloop.llm.call_ids import new_call_id, sendable
+from aloop.llm.json_values import normal_json
 from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.text import clean_text
@@ -261,5 +262,5 @@ def _thinking(block: Mapping[str, Any], after_chars: int, after_calls: int) -> T
 
 def _arguments(value: object) -> str:
     if isinstance(value, str):
-        return value if value.strip() else "{}"
+        return normal_json(value) if value.strip() else "{}"
     return json.dumps(value or {}, ensure_ascii=False)

@@ -17,7 +17,7 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
-from aloop.llm.json_values import JsonObject, Plain
+from aloop.llm.json_values import JsonObject, Plain, read_object
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session
 from aloop.text import clean_text
@@ -139,6 +139,56 @@ MAX_KEY = 1_000
 """In YAML, a simple key is at most 1,024 characters long and on one line."""
 
 
+_SHORT = 100
+"""The length up to which JSON in one line stays JSON."""
+_MAX_JSON_DEPTH = 12
+# The numbers that every YAML reader takes for the same number: YAML 1.1 reads 1e5 as text, and some readers have
+# integers of 64 bits only.
+_SHARED_NUMBER = re.compile(r"-?[0-9]{1,18}|-?[0-9]+\.[0-9]+(?:[eE][-+][0-9]+)?")
+
+
+def _emit_json(text: str, column: int) -> str:
+    """Return JSON text as the value after ``key:`` at ``column``.
+
+    An object that is long or has text of several lines is written as a mapping, if reading that gives exactly ``text``.
+    """
+    # A short text without an escaped line end has nothing to gain, and most are such.
+    if text.startswith("{") and (len(text) > _SHORT or "\\n" in text):
+        value = read_object(text)
+        is_worth_it = value and (len(text) > _SHORT or any(map(_has_lines, value.frozen().values())))
+        if value and is_worth_it and value.json == text and _is_shared(value):
+            return emit_value(value, column)
+    return f" {emit_text(text, column + 2)}"
+
+
+def _has_lines(value: Any) -> bool:
+    """Return True if a frozen value has a text of several lines."""
+    if isinstance(value, str):
+        return "\n" in value
+    return any(map(_has_lines, value if isinstance(value, tuple) else value.frozen().values()))
+
+
+def _is_shared(value: Any, depth: int = _MAX_JSON_DEPTH) -> bool:
+    """Return True if all YAML readers read the same value from its mapping."""
+    if isinstance(value, Plain):
+        return value in _JSON_WORDS or _SHARED_NUMBER.fullmatch(value) is not None
+    if isinstance(value, str):
+        return True
+    if depth == 0:
+        return False
+    if isinstance(value, tuple):
+        return all(_is_shared(each, depth - 1) for each in value)
+    return all(_is_simple_key(key) and _is_shared(each, depth - 1) for key, each in value.frozen().items())
+
+
+_JSON_WORDS = frozenset({"null", "true", "false"})
+
+
+def _is_simple_key(key: str) -> bool:
+    word = emit_word(key, 0)
+    return "\n" not in word and len(word) <= _SHORT
+
+
 def emit_session(session: Session) -> str:
     """Return the complete text of a new session file."""
     header = [
@@ -193,8 +243,11 @@ def _item(lines: str, column: int) -> str:
 def _message_lines(message: LLMMessage, column: int) -> str:
     margin, inner = " " * column, column + 2
     lines = [f"{margin}role: {message.role}\n"]
-    content = "null" if message.content is None else emit_text(message.content, inner)
-    lines.append(f"{margin}content: {content}\n")
+    if message.role == "tool" and message.content is not None:
+        lines.append(f"{margin}content:{_emit_json(message.content, column)}\n")
+    else:
+        content = "null" if message.content is None else emit_text(message.content, inner)
+        lines.append(f"{margin}content: {content}\n")
     if message.tool_calls:
         lines.append(f"{margin}tool_calls:\n")
         lines.extend(_tool_call(call, inner) for call in message.tool_calls)
@@ -235,7 +288,7 @@ def _tool_call(call: ToolCall, column: int) -> str:
         f"{margin}type:{emit_value(extra['type'], column + 2) if 'type' in extra else ' function'}\n"
         f"{margin}function:\n"
         f"{margin}  name: {emit_word(call.name, column + 6)}\n"
-        f"{margin}  arguments: {emit_text(call.arguments, column + 6)}\n{function}{more}"
+        f"{margin}  arguments:{_emit_json(call.arguments, column + 4)}\n{function}{more}"
     )
 
 

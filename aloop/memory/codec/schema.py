@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aloop.errors import NewerVersion, SessionFileError
-from aloop.llm.json_values import EMPTY, JsonObject, Plain
+from aloop.llm.json_values import EMPTY, JsonObject, Plain, to_json_text
 from aloop.llm.message_types import (
     CALL_KEYS,
     MESSAGE_KEYS,
@@ -150,6 +150,11 @@ class _Fields:
         node = self.scalar(key)
         return None if node is None else node.text
 
+    def json(self, key: str) -> str | None:
+        """Return a text, or the JSON text of a mapping."""
+        node = self.node.values.get(key)
+        return to_json_text(to_value(node)) if isinstance(node, MappingNode) else self.text(key)
+
     def number(self, key: str, default: int = 0) -> int:
         node = self.scalar(key)
         if node is None:
@@ -223,7 +228,7 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
     values = fields.node.values
     return LLMMessage(
         role=cast("Role", role),
-        content=fields.text("content"),
+        content=fields.json("content") if role == "tool" else fields.text("content"),
         tool_calls=tuple(map(_read_call, fields.mappings("tool_calls"))) if "tool_calls" in values else (),
         tool_call_id=fields.text("tool_call_id"),
         name=fields.text("name"),
@@ -259,7 +264,7 @@ def _optional(fields: _Fields, key: str, read: Callable[[_Fields], Usage]) -> Us
 def _read_call(fields: _Fields) -> ToolCall:
     nested = fields.node.values.get("function")
     function = _Fields(_mapping(nested or fields.node, "tool_calls"))
-    name, call_id, arguments = function.text("name"), fields.text("id"), function.text("arguments")
+    name, call_id, arguments = function.text("name"), fields.text("id"), function.json("arguments")
     if name is None or call_id is None:
         raise InvalidValue("a tool call needs an id and a function with a name", fields.node.start)
     more = fields.unknown(CALL_KEYS if nested is None else _CALL_KEYS).frozen()

@@ -54,12 +54,12 @@ async def test_request_without_system_and_tools_omits_both(stub: StubServer, llm
     assert not {"system", "tools"} & set(stub.requests[0].body)
 
 
-async def test_tool_call_arguments_are_kept_verbatim(stub: StubServer, llm: AnthropicLLM) -> None:
+async def test_tool_call_arguments_get_the_usual_spaces_and_escapes(stub: StubServer, llm: AnthropicLLM) -> None:
     stub.script(Answer(Text("Let me add."), ToolUse("add", '{"a":  "é\\u0041"}', Ping(), call_id="toolu_1")))
     reply = await reply_to(llm)
     assert reply.stop_reason == "tool_use"
     assert reply.message.content == "Let me add."
-    assert reply.message.tool_calls == (ToolCall("toolu_1", "add", '{"a":  "é\\u0041"}'),)
+    assert reply.message.tool_calls == (ToolCall("toolu_1", "add", '{"a": "éA"}'),)
 
 
 async def test_malformed_arguments_are_kept_verbatim(stub: StubServer, llm: AnthropicLLM) -> None:
