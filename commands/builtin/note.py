@@ -123,7 +123,7 @@ def _list(context: Context) -> None:
 
 NOTE = Command(
     name="note",
-    summary="Add a note to message N, remove it with -, or list all notes, tags and pins",
+    summary="Add a note to message N, or list notes, tags and pins",
     handler=note,
     usage="[N [TEXT]]",
     argument=Argument.TEXT,
