@@ -132,7 +132,7 @@ NOTE = Command(
 )
 TAG = Command(
     name="tag",
-    summary="Add tags to this session or to message N, or remove those with a - before them",
+    summary="Tag this session or message N; a - before a tag removes it",
     handler=tag,
     usage="[N] TAGS",
     argument=Argument.TAG,
@@ -141,7 +141,7 @@ TAG = Command(
 )
 PIN = Command(
     name="pin",
-    summary="Keep message N in the model's context when older messages are summarized",
+    summary="Keep message N in the context, also after a compaction",
     handler=pin,
     usage="N",
     argument=Argument.TEXT,

@@ -138,7 +138,9 @@ async def test_default_tools_stay_in_the_directory_unless_allowed_outside(tmp_pa
     (tmp_path / "secret").write_text("s")
     reading = ToolCall("call_1", "read_file", '{"path": "../secret"}')
     assert (await ToolRunner(default_tools(tmp_path / "work")).run(reading)).is_error
-    assert await ToolRunner(default_tools(tmp_path / "work", allow_outside=True)).run(reading) == ToolResult("     1\ts")
+    assert await ToolRunner(default_tools(tmp_path / "work", allow_outside=True)).run(reading) == ToolResult(
+        "     1\ts"
+    )
 
 
 SCHEMA = {
