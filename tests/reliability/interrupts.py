@@ -146,13 +146,15 @@ def _ask_again(shell: Shell, question: str) -> None:
     """Clear the prompt, which may hold the interrupted question, and send another."""
     answer = f"You said: {question}"
     shell.send(f"\x15{question}\r")
-    typed = ["", f"> {question}"]
     shell.wait_until(
-        lambda: answer in shell.scrollback() or shell.screen().splitlines()[-3:-1] == typed,
-        "the question to be sent or kept",
+        lambda: answer in shell.scrollback() or shell.screen().splitlines()[-2].endswith(question),
+        "the question to be sent or to return to the prompt",
     )
     if answer not in shell.scrollback():
-        shell.send("\r")  # Enter came before the end of the turn
+        # Enter came before the end of the turn, and the stopped turn has put the question behind its own text.
+        shell.send("\x03")
+        shell.wait_for_prompt()
+        shell.send(f"{question}\r")
     shell.wait_for(answer)
     shell.wait_for_prompt()
 
