@@ -19,7 +19,7 @@ QUERY_KITTY = "\x1b[?u"
 """Ask the terminal if it supports the kitty protocol."""
 
 CTRL_ENTER = Keys.ControlF24
-"""Stands for Ctrl-Enter, for which prompt_toolkit has no key."""
+"""The key used for Ctrl-Enter, which prompt_toolkit does not name."""
 
 _NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
 
