@@ -17,12 +17,31 @@ from aloop.errors import AloopError, InvalidPrefix, SessionError, SessionNotFoun
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from _typeshed import ReadableBuffer
 
     from aloop.cli.options import RunOptions
     from aloop.config import Settings
 
 SUCCESS, FAILURE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def run() -> NoReturn:
+    """Run aloop with the arguments of the process, and end the process.
+
+    Daemon threads end with the process. Otherwise the interpreter would unwind the stack of each, before Python 3.14,
+    and that aborts the process if the thread is in an extension written in Rust, as while it imports the SDK.
+    """
+    code = main()
+    threading = sys.modules.get("threading")
+    others = [] if threading is None else [t for t in threading.enumerate() if t is not threading.main_thread()]
+    if others and all(thread.daemon for thread in others):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -250,4 +269,4 @@ def _settle_stdout() -> None:
 
 if __name__ == "__main__":
     _ignore_modules_of_the_working_directory()
-    sys.exit(main())
+    run()

@@ -260,3 +260,32 @@ print(type(sys.stderr.buffer.raw).__name__, called)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "_LenientFile []\n"
+
+
+def test_thread_inside_a_rust_extension_does_not_abort_the_process_at_its_end() -> None:
+    # The interpreter ends a daemon thread at its next step in Python, here in a function that Rust code calls.
+    code = """
+import sys, threading, time
+from pydantic_core import SchemaValidator, core_schema
+
+def step(value):
+    started.set()
+    time.sleep(0.001)
+    return value
+
+def work():
+    while True:
+        validator.validate_python(1)
+
+validator = SchemaValidator(core_schema.no_info_plain_validator_function(step))
+started = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+started.wait()
+from aloop.__main__ import run
+
+sys.argv[1:] = ["--version"]
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("aloop ")
