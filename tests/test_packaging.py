@@ -50,8 +50,8 @@ def test_wheel_contains_the_data_files(wheel: zipfile.ZipFile) -> None:
     assert data <= set(wheel.namelist())
 
 
-def test_entry_point_is_main_of_the_aloop_package(wheel: zipfile.ZipFile) -> None:
-    assert "aloop = aloop.__main__:main" in wheel.read(f"aloop-{__version__}.dist-info/entry_points.txt").decode()
+def test_entry_point_is_run_of_the_aloop_package(wheel: zipfile.ZipFile) -> None:
+    assert "aloop = aloop.__main__:run" in wheel.read(f"aloop-{__version__}.dist-info/entry_points.txt").decode()
 
 
 def test_wheel_contains_the_license(wheel: zipfile.ZipFile) -> None:
