@@ -6,6 +6,11 @@ The only file in ``aloop`` that imports ``repl``. Each run imports only what it 
 
 from __future__ import annotations
 
+from aloop.interrupts import INTERRUPTED, exit_on_interrupt, raise_on_interrupt
+
+if __name__ == "__main__":
+    exit_on_interrupt()
+
 import io
 import os
 import sys
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from aloop.cli.options import RunOptions
     from aloop.config import Settings
 
-SUCCESS, FAILURE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+SUCCESS, FAILURE, WRONG_USAGE = 0, 1, 2
 
 
 def run() -> NoReturn:
@@ -34,6 +39,7 @@ def run() -> NoReturn:
     and that aborts the process if the thread is in an extension written in Rust, as while it imports the SDK.
     """
     code = main()
+    exit_on_interrupt()
     threading = sys.modules.get("threading")
     others = [] if threading is None else [t for t in threading.enumerate() if t is not threading.main_thread()]
     if others and all(thread.daemon for thread in others):
@@ -48,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run aloop with ``argv``, by default those of the process; return the exit code."""
     _prepare_streams()
     try:
+        raise_on_interrupt()
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except KeyboardInterrupt:

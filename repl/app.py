@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
+from aloop.interrupts import restore_interrupts
 from aloop.terminal import is_dumb, is_terminal
 from repl.options import ShellOptions
 
@@ -34,4 +35,5 @@ def run_shell(options: ShellOptions) -> int:
         from repl.output.screen import Screen
         from repl.shell import Shell
 
+        restore_interrupts()
         return asyncio.run(Shell(options, Screen(TerminalOutput.of(sys.stdout)), early=early).run())

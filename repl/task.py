@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, StorageError
+from aloop.interrupts import restore_interrupts
 from commands.attachments import with_attachments
 from commands.context import Verbosity
 from commands.mentions import attach_mentions
@@ -71,6 +72,7 @@ class _Stop:
 
 def _attempt(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskResult:
     try:
+        restore_interrupts()
         return asyncio.run(_run(options, report, stop))
     except AloopError as error:
         return TaskResult("failed", error=str(error))

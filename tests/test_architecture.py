@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "aloop.errors",
         "aloop.config",
+        "aloop.interrupts",
         "aloop.permissions",
         "aloop.sanitize",
         "aloop.suggestions",
@@ -63,6 +64,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("commands*",),
     ("repl*",),
     ("aloop.__main__",),
+    ("aloop.entry",),
 )
 SEPARATE = (("aloop.memory", "aloop.tools"),)  # on the same floor, but may not import each other
 

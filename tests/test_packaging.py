@@ -51,7 +51,7 @@ def test_wheel_contains_the_data_files(wheel: zipfile.ZipFile) -> None:
 
 
 def test_entry_point_is_run_of_the_aloop_package(wheel: zipfile.ZipFile) -> None:
-    assert "aloop = aloop.__main__:run" in wheel.read(f"aloop-{__version__}.dist-info/entry_points.txt").decode()
+    assert "aloop = aloop.entry:run" in wheel.read(f"aloop-{__version__}.dist-info/entry_points.txt").decode()
 
 
 def test_wheel_contains_the_license(wheel: zipfile.ZipFile) -> None:

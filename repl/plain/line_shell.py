@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, SessionBusy
+from aloop.interrupts import INTERRUPTED, restore_interrupts
 from aloop.terminal import is_dumb, is_terminal
 from commands.builtin import REGISTRY
 from commands.builtin.resume import report_resumed
@@ -25,7 +26,7 @@ from repl.options import ShellOptions
 from repl.output.styled import to_text
 from repl.plain.completion import PlainCompleter
 from repl.plain.line_source import LineSource, PipedLines, TerminalLines
-from repl.plain.signals import INTERRUPTED, Interrupted, ShutdownRequested, Signals
+from repl.plain.signals import Interrupted, ShutdownRequested, Signals
 from repl.plain.views import InteractiveView, PlainView
 from repl.startup.banner import banner_lines, farewell_lines
 
@@ -41,6 +42,7 @@ def run_lines(options: ShellOptions) -> int:
     That is 0, 1 after a failed start or save, or 128 + the number of a signal.
     """
     try:
+        restore_interrupts()
         return asyncio.run(_run(options))
     except KeyboardInterrupt:
         return INTERRUPTED

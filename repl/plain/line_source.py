@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import partial
 from typing import Protocol
 
+from aloop.interrupts import INTERRUPTED
 from aloop.sanitize import visible
 from repl.input.key_bindings import is_continued, keeps_backslash
-from repl.plain.signals import INTERRUPTED, Interrupted, ShutdownRequested, Signals
+from repl.plain.signals import Interrupted, ShutdownRequested, Signals
 from repl.plain.tty import Keyboard
 
 Complete = Callable[[str, int], tuple[str, list[str]]]

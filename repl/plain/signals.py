@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-INTERRUPTED = 130
-
 _CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _WAKE_SECONDS = 0.5

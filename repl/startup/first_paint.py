@@ -19,6 +19,7 @@ from select import select  # not poll, which does not support terminals on macOS
 from types import FrameType
 from typing import Any, NoReturn
 
+from aloop.interrupts import is_importing
 from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
 from repl.output.styled import PROMPT, to_ansi
@@ -158,8 +159,22 @@ def early_screen(options: ShellOptions) -> Iterator[EarlyScreen]:
     Standard input and output must be a terminal that is not dumb.
     """
     text = first_screen(options, os.get_terminal_size(sys.stdout.fileno()).columns)
-    handlers = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
     screen = EarlyScreen(sys.stdin.fileno())
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        """Exit, and so restore the terminal; the shell later sets handlers of signals."""
+        if is_importing(frame):
+            try:
+                screen.end()
+            finally:
+                os._exit(128 + number)
+        raise SystemExit(128 + number)
+
+    handlers = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         screen.paint(text)
         yield screen
@@ -193,11 +208,6 @@ def _keys_kept(attributes: list[Any], *, signals: bool) -> list[Any]:
     if not signals:
         kept[_LFLAG] &= ~termios.ISIG
     return kept
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    """Exit, and so restore the terminal; the shell later sets handlers of signals."""
-    raise SystemExit(128 + number)
 
 
 def _write(text: str) -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import select
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -54,6 +55,39 @@ def signals_at_random(*, full: bool) -> Row:
             child.close(force=True)
     result = ", ".join(f"{times} {name}" for name, times in lost.items())
     return Row("Signals at random microseconds of a plain shell", count, f"{result or 0} lost", "0 lost", not lost)
+
+
+def interrupts_at_start(*, full: bool) -> Row:
+    """Send SIGINT a random time after the start: the program prints no traceback.
+
+    Python itself prints one in the moments before it runs the first line of aloop.
+    """
+    count = 500 if full else 12
+    chance = random.Random(12)
+    results: Counter[str] = Counter()
+    for _ in range(count):
+        results[_interrupt_start(chance.choice((["sessions", "list"], ["--task", "Hi"])), chance.random() * 0.3)] += 1
+    wrong = results["wrong"]
+    return Row("Ctrl-C at random microseconds of the start", count, f"{wrong} wrong exits", "0 wrong exits", not wrong)
+
+
+def _interrupt_start(arguments: list[str], seconds: float) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "from aloop.entry import run; run()", *arguments, "--sessions-dir", folder],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "ALOOP_MODEL": "offline"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        _spin(seconds)
+        child.send_signal(signal.SIGINT)
+        errors = child.communicate()[1].decode()
+    is_early = bool(errors) or child.returncode == -signal.SIGINT  # Python itself was starting
+    if "__main__.py" in errors or "Exception ignored" in errors:
+        return "wrong"
+    return "early" if is_early else "right" if child.returncode in (0, 130) else "wrong"
 
 
 def _spin(seconds: float) -> None:

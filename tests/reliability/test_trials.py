@@ -12,6 +12,7 @@ from tests.reliability.trials import TRIALS
 
 SLOW = {
     "dead-shells",
+    "early-interrupts",
     "interrupted-shells",
     "kill-at-every-call",
     "kill-in-recovery",
@@ -62,6 +63,11 @@ def test_finished_steps_are_recovered_after_death_in_a_turn(name: str) -> None:
 
 @trials("interrupted-turns", "interrupted-resumes", "interrupted-shells")
 def test_repeated_ctrl_c_leaves_a_valid_file_and_a_running_shell(name: str) -> None:
+    require(name)
+
+
+@trials("early-interrupts")
+def test_interrupted_start_prints_no_traceback(name: str) -> None:
     require(name)
 
 

@@ -41,6 +41,7 @@ TRIALS: dict[str, Trial] = {
     "interrupted-resumes": interrupts.interrupted_resumes,
     "interrupted-shells": interrupts.interrupted_shells,
     "signals": signals.signals_at_random,
+    "early-interrupts": signals.interrupts_at_start,
     "creations": processes.creations,
     "two-writers": processes.two_writers,
     "second-shell": processes.second_shell,

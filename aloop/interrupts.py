@@ -1,0 +1,66 @@
+"""Ctrl-C at the start and end of the program, and during imports: exit at once.
+
+Python raises KeyboardInterrupt between any two statements, also where nothing can catch it, and where other code turns
+it into another error, such as an ImportError or a SyntaxError.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+    from typing import NoReturn
+else:
+    import _signal as signal  # signal imports enum, and until these functions run, Ctrl-C prints a traceback
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 + the number of SIGINT."""
+
+
+def exit_on_interrupt() -> None:
+    """Let Ctrl-C exit at once, unless it is ignored, as with ``nohup``."""
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _raise):
+        signal.signal(signal.SIGINT, _exit)
+        sys.unraisablehook = _handle_unraisable
+
+
+def raise_on_interrupt() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, except during an import."""
+    if signal.getsignal(signal.SIGINT) is _exit:
+        signal.signal(signal.SIGINT, _raise)
+
+
+def restore_interrupts() -> None:
+    """Restore the default, which ``asyncio.run`` needs to cancel its main task."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def is_importing(frame: FrameType | None) -> bool:
+    """Return True if ``frame`` runs for an import, which may replace an exception."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(INTERRUPTED)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    if is_importing(frame):
+        os._exit(INTERRUPTED)
+    signal.default_int_handler(number, frame)
+
+
+def _handle_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Exit if Ctrl-C was pressed in a callback, where its exception is only printed."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(unraisable)

@@ -1,0 +1,56 @@
+"""Ctrl-C at moments at which Python would print a traceback, or lose it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+_INTERRUPT = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+_IMPORTED = f"try:\n    {_INTERRUPT}\nexcept KeyboardInterrupt:\n    raise SyntaxError\n"
+_DROPPED = f"class Dropped:\n    def __del__(self):\n        {_INTERRUPT}\nDropped()\n"
+
+
+def run(code: str, folder: Path, *, is_ignored: bool = False) -> tuple[int, str]:
+    """Return the exit code and the errors of ``code`` after the start of the program."""
+    (folder / "interrupting.py").write_text(_IMPORTED)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import aloop.entry\nfrom aloop.interrupts import *\n{code}\nprint('end')"],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"},
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if is_ignored else None,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        _INTERRUPT,
+        "import interrupting",
+        "raise_on_interrupt()\nimport interrupting",
+        f"raise_on_interrupt()\n{_DROPPED}",
+        f"raise_on_interrupt()\nexit_on_interrupt()\n{_INTERRUPT}",
+        "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGINT)",
+    ],
+)
+def test_interrupt_exits_without_a_traceback(code: str, tmp_path: Path) -> None:
+    assert run(code, tmp_path) == (130, "")
+
+
+def test_interrupt_of_a_running_command_can_be_caught(tmp_path: Path) -> None:
+    code = f"raise_on_interrupt()\ntry:\n    {_INTERRUPT}\nexcept KeyboardInterrupt:\n    raise SystemExit(7)"
+    assert run(code, tmp_path) == (7, "")
+
+
+def test_ignored_interrupt_stays_ignored(tmp_path: Path) -> None:
+    code = f"raise_on_interrupt()\nrestore_interrupts()\n{_INTERRUPT}"
+    assert run(code, tmp_path, is_ignored=True) == (0, "")
