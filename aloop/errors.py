@@ -170,7 +170,12 @@ class ModelNotFound(LLMError):
 
 
 class RequestRejected(LLMError):
-    """The API rejected the request; sending it again fails the same way."""
+    """The API rejected the request; sending it again fails the same way.
+
+    ``parameter`` is the part of the request that the server blames, if it names one apart from its words.
+    """
+
+    parameter = ""
 
 
 class ContextOverflow(RequestRejected):

@@ -15,6 +15,7 @@ from aloop.llm.base import (
     ModelNote,
     PromptProgress,
     Reply,
+    SourceMarker,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
@@ -38,6 +39,8 @@ class StreamCollector:
                 match event:
                     case TextDelta(text):
                         self._pieces.append(text)
+                        self._emit(AnswerDelta(text))
+                    case SourceMarker(text):
                         self._emit(AnswerDelta(text))
                     case ThinkingDelta(text):
                         self._emit(ThoughtDelta(text))

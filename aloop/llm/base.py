@@ -40,6 +40,16 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMarker:
+    """The numbers of the sources that the text before it cites, such as "[1][3]".
+
+    It is shown behind that text, and not part of it.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ThinkingDelta:
     """A piece of the model's thinking, in order."""
 
@@ -82,7 +92,7 @@ class Reply:
     recommended_model: str = ""
 
 
-StreamEvent = TextDelta | ThinkingDelta | Loading | PromptProgress | ModelNote | Reply
+StreamEvent = TextDelta | SourceMarker | ThinkingDelta | Loading | PromptProgress | ModelNote | Reply
 
 
 @runtime_checkable

@@ -80,10 +80,20 @@ def describe(blocks: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]]
     return " ".join(words), tuple(kept)
 
 
-def sources_of(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the cited sources, numbered in the order of their first use."""
-    found = dict.fromkeys(source for block in blocks for source in _cited(block))
-    return [f"[{number}] {source}" for number, source in enumerate(found, 1)]
+class SourceNumbers:
+    """The sources that an answer cites, numbered in the order of their first use."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def markers(self, block: Mapping[str, Any]) -> str:
+        """Return the numbers of the sources that ``block`` cites, such as "[1][3]"."""
+        numbers = (self._numbers.setdefault(source, len(self._numbers) + 1) for source in _cited(block))
+        return "".join(f"[{number}]" for number in dict.fromkeys(numbers))
+
+    def lines(self) -> list[str]:
+        """Return one line for each source so far."""
+        return [f"[{number}] {source}" for source, number in self._numbers.items()]
 
 
 def text_with_sources(message: LLMMessage) -> str:
@@ -93,14 +103,11 @@ def text_with_sources(message: LLMMessage) -> str:
     """
     if not message.blocks:
         return message.content or ""
-    numbers: dict[str, int] = {}
-    text = ""
-    for part in parts_of(message):
-        markers = (numbers.setdefault(source, len(numbers) + 1) for source in _cited(part.block or {}))
-        text += part.text + "".join(f"[{number}]" for number in dict.fromkeys(markers))
-    if not numbers:
+    numbers = SourceNumbers()
+    text = "".join(part.text + numbers.markers(part.block or {}) for part in parts_of(message))
+    if not numbers.lines():
         return message.content or ""
-    sources = "\n".join(f"- [{number}] {source}" for source, number in numbers.items())
+    sources = "\n".join(f"- {line}" for line in numbers.lines())
     return f"{text.rstrip()}\n\nSources:\n\n{sources}"
 
 

@@ -10,7 +10,7 @@ from anthropic import AsyncAnthropic
 from aloop.errors import RequestRejected, StreamBroken
 from aloop.llm.anthropic.client import AnthropicLLM
 from tests.agent.stubbed_agent import StubbedAgent
-from tests.stub import Answer, Raw, Redacted, Text, Thinking, ToolUse
+from tests.stub import Answer, Cited, Foreign, HTTPError, Raw, Redacted, Text, Thinking, ToolUse
 from tests.stub.server import KEY
 
 ADD = ToolUse("calculator", {"expression": "2+2"})
@@ -28,6 +28,38 @@ async def test_unknown_block_types_are_kept_and_sent_back(stubbed: StubbedAgent)
     stubbed.stub.script(Answer(Raw("content_block_start", json.dumps(block)), Text("Here.")))
     assert await stubbed.ask() == "Here."
     await stubbed.check_next_turn()
+
+
+SEARCH = (
+    Foreign({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "2+2"}}),
+    Foreign({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}),
+)
+SOURCE = {"type": "web_search_result_location", "title": "Sums", "url": "https://sums.example"}
+
+
+@pytest.mark.parametrize("words", ["messages.1.content.1: `encrypted_content` cannot be decrypted", "Bad Request"])
+async def test_refused_content_of_the_server_is_left_out_and_remembered(stubbed: StubbedAgent, words: str) -> None:
+    stubbed.stub.script(Answer(*SEARCH, Cited("It is 4.", SOURCE)), HTTPError(400, words))
+    await stubbed.ask()
+    assert await stubbed.ask("Sure?") == "You said: Sure?"
+    await stubbed.check_next_turn()
+    sent = [request.body["messages"] for request in stubbed.stub.requests[1:]]
+    answers = [[(block["type"], "citations" in block) for block in messages[1]["content"]] for messages in sent]
+    plain = [("text", False)]
+    assert answers == [[("server_tool_use", False), ("web_search_tool_result", False), ("text", True)], plain, plain]
+    notices = [notice for notice in stubbed.notices if "does not accept" in notice]
+    assert notices == ["The server does not accept some content of earlier answers, so it is asked without that."]
+    assert len(stubbed.agent.memory.messages[1].blocks) == 3  # the session keeps them
+
+
+async def test_another_rejection_keeps_the_content_of_the_server(stubbed: StubbedAgent) -> None:
+    refused = HTTPError(400, "tools.0: a name is missing")
+    stubbed.stub.script(Answer(*SEARCH, Text("It is 4.")), refused, refused)
+    await stubbed.ask()
+    with pytest.raises(RequestRejected, match="a name is missing"):
+        await stubbed.ask("Sure?")
+    await stubbed.check_next_turn()
+    assert len(stubbed.stub.requests[-1].body["messages"][1]["content"]) == 3
 
 
 async def test_malformed_arguments_are_reported_to_the_model(stubbed: StubbedAgent) -> None:

@@ -21,9 +21,11 @@ from __future__ import annotations
 
 from tests.stub.parts import (
     Answer,
+    Cited,
     Cut,
     Drop,
     ErrorEvent,
+    Foreign,
     Gate,
     Ping,
     PingingGate,
@@ -39,9 +41,11 @@ from tests.stub.server import Request, StubServer
 
 __all__ = [
     "Answer",
+    "Cited",
     "Cut",
     "Drop",
     "ErrorEvent",
+    "Foreign",
     "Gate",
     "HTTPError",
     "NoResponse",

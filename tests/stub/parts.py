@@ -139,6 +139,35 @@ class Text(Block):
                 yield piece
 
 
+class Cited(Block):
+    """Text with the sources that it cites, each a citation of the API."""
+
+    def __init__(self, text: str, *citations: Mapping[str, Any]) -> None:
+        self._text = text
+        self._citations = citations
+
+    def start(self, call_id: str) -> dict[str, Any]:
+        return {"type": "text", "text": "", "citations": []}
+
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        yield {"type": "text_delta", "text": self._text}
+        for citation in self._citations:
+            yield {"type": "citations_delta", "citation": dict(citation)}
+
+
+class Foreign(Block):
+    """A block of any type, such as the result of a search by the server."""
+
+    def __init__(self, block: Mapping[str, Any]) -> None:
+        self._block = dict(block)
+
+    def start(self, call_id: str) -> dict[str, Any]:
+        return self._block
+
+    def pieces(self) -> Iterator[Piece | dict[str, Any]]:
+        return iter(())
+
+
 class Thinking(Block):
     """Thinking with a signature; an empty one leaves the block unsigned."""
 
@@ -234,15 +263,18 @@ class Answer:
                 for key in ("text", "thinking", "signature", "partial_json"):
                     if joined := "".join(piece[key] for piece in pieces if key in piece):
                         block[key] = joined
+                if citations := [piece["citation"] for piece in pieces if "citation" in piece]:
+                    block["citations"] = citations
                 if "partial_json" in block:
                     block["input"] = json.loads(block.pop("partial_json"))
                 blocks.append(block)
         return blocks
 
     def foreign_types(self) -> set[str]:
-        """Return the types of content blocks that the answer starts with raw events."""
+        """Return the types of content blocks that are foreign or started with raw events."""
         events = [json.loads(part.data) for part in self._parts if isinstance(part, Raw) and _is_start(part)]
-        return {event["content_block"]["type"] for event in events}
+        blocks = [part.start("") for part in self._parts if isinstance(part, Foreign)]
+        return {block["type"] for block in (*blocks, *(event["content_block"] for event in events))}
 
     def steps(self, number: int, model: str) -> Iterator[Step]:
         """Yield the events of the answer to request ``number``."""

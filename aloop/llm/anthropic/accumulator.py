@@ -8,12 +8,12 @@ from typing import Any, cast, get_args
 
 from aloop.errors import StreamBroken
 from aloop.llm.anthropic.wire import to_message
-from aloop.llm.base import ModelNote, Reply, StopReason, TextDelta, ThinkingDelta
-from aloop.llm.layout import Block, sources_of
+from aloop.llm.base import ModelNote, Reply, SourceMarker, StopReason, TextDelta, ThinkingDelta
+from aloop.llm.layout import Block, SourceNumbers
 from aloop.llm.message_types import Usage
 from aloop.text import clean_text
 
-Shown = TextDelta | ThinkingDelta | ModelNote
+Shown = TextDelta | SourceMarker | ThinkingDelta | ModelNote
 
 RESTARTED = "The server started its answer again. The text above is not part of the session."
 
@@ -46,6 +46,8 @@ class Accumulator:
     def _begin(self) -> None:
         self._blocks: dict[object, Block] = {}
         self._last: object = None
+        self._sources = SourceNumbers()
+        self._marked: set[object] = set()
         self._counts: dict[str, int] = {}
         self._stop_reason: str | None = None
         self._detail = ""
@@ -64,6 +66,8 @@ class Accumulator:
                 shown = self._start_block(event.get("index"), _mapping(event.get("content_block")))
             case "content_block_delta":
                 shown = self._extend(event.get("index"), _mapping(event.get("delta")))
+            case "content_block_stop":
+                shown = self._mark(event.get("index"))
             case "message_delta":
                 self._stop(_mapping(event.get("delta")))
                 self._count(_mapping(event.get("usage")))
@@ -74,7 +78,9 @@ class Accumulator:
 
     def sources(self) -> str:
         """Return the sources that the answer cites as a numbered list, or an empty text."""
-        lines = sources_of(map(_finished, self._blocks.values()))
+        for block in self._blocks.values():  # also those whose end the server did not report
+            self._sources.markers(block)
+        lines = self._sources.lines()
         return "\n".join(["Sources:", *lines]) if lines else ""
 
     def reply(self, model: str) -> Reply:
@@ -149,6 +155,15 @@ class Accumulator:
                 for key in delta.keys() - {"type"}:
                     held[key] = _joined(held.get(key), delta[key])
         return None
+
+    def _mark(self, index: object) -> Shown | None:
+        """Return the markers of the block that has ended, once."""
+        index = self._last if index not in self._blocks or (index, "again") in self._blocks else index
+        if index not in self._blocks or index in self._marked:
+            return None
+        self._marked.add(index)
+        markers = self._sources.markers(self._blocks[index])
+        return SourceMarker(markers) if markers else None
 
     def _stop(self, delta: Mapping[str, Any]) -> None:
         reason = delta.get("stop_reason")

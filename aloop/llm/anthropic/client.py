@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
@@ -18,14 +17,15 @@ import anthropic
 from anthropic.types import Model
 
 from aloop.config import DEFAULT_MODEL
-from aloop.errors import LLMError, MissingCredentials, RequestRejected
+from aloop.errors import LLMError, MissingCredentials
 from aloop.llm.anthropic.accumulator import Accumulator
+from aloop.llm.anthropic.adaptation import Adaptation, Offered
 from aloop.llm.anthropic.caching import CacheTtl, with_breakpoints
 from aloop.llm.anthropic.connection import credential_name, explain_failure, failures_of, open_client
-from aloop.llm.anthropic.errors import is_about, no_credentials
-from aloop.llm.anthropic.events import read_events, read_whole
+from aloop.llm.anthropic.errors import no_credentials
+from aloop.llm.anthropic.events import read_answer
 from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
-from aloop.llm.anthropic.wire import ThinkingRules, WireRequest, bind_thinking, to_message, to_request
+from aloop.llm.anthropic.wire import WireRequest, bind_thinking, to_request
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
 from aloop.llm.limits import LimitsCache, ModelLimits
 from aloop.llm.message_types import LLMMessage
@@ -54,8 +54,8 @@ class AnthropicLLM:
     ``base_url`` and ``api_key`` configure that client; None leaves them to the environment. ``profile`` describes a
     server that is not the API itself. The SDK's own retries are off: the caller decides when to ask again.
 
-    A server that rejects an optional part of a request (old thinking, cache breakpoints, the thinking or effort
-    setting) is asked again without it, and does not get that part again from this object.
+    A server that rejects an optional part of a request (old thinking, provider blocks, cache breakpoints, the thinking
+    or effort setting) is asked again without it, and does not get that part again from this object.
     """
 
     def __init__(
@@ -84,10 +84,8 @@ class AnthropicLLM:
         self._given = client.with_options(max_retries=0) if client else None
         self._made: anthropic.AsyncAnthropic | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._refused: set[str] = set()
+        self._adaptation = Adaptation()
         self._reported: set[str] = set()
-        self._without: set[str] = set()
-        self._longest = 0
 
     @property
     def context_window(self) -> int:
@@ -132,23 +130,24 @@ class AnthropicLLM:
             try:
                 stream = await client.messages.create(**self._parameters(request), stream=True)
                 async with stream:
-                    if whole := await read_whole(stream.response):
-                        yield self._bound(self._whole_reply(whole), request)
-                        return
-                    async for event in read_events(stream, is_binary=self._profile.streams_binary):
+                    async for event in read_answer(stream, is_binary=self._profile.streams_binary):
                         shown = answer.feed(event)
                         if shown is not None:
                             has_shown = True
                             yield shown
+            except LLMError:
+                raise
             except self._failures as error:
                 # No cause: some of the SDK's errors quote the header that carries the key.
                 explained = explain_failure(error, client, self._profile, self.model)
-                note = None if has_shown else self._adapt(explained, request)
+                note = None if has_shown else self._adaptation.learn(explained, request, self._offered(), self.model)
                 if note is None:
+                    self._adaptation.settle(accepted=False)
                     raise explained from None
                 if note:
                     yield ModelNote(note)
                 continue
+            self._adaptation.settle(accepted=True)
             reply = self._bound(answer.reply(self.model), request)
             if sources := answer.sources():
                 yield ModelNote(sources)
@@ -193,18 +192,19 @@ class AnthropicLLM:
     # --- the request ---
 
     def _wire_request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> WireRequest:
-        rules = ThinkingRules(frozenset(self._refused), self._profile.wants_unsigned_thinking(self.model))
-        return to_request(messages, tools, rules)
+        unsigned = self._profile.wants_unsigned_thinking(self.model)
+        return to_request(messages, tools, self._adaptation.rules(unsigned=unsigned))
 
     def _parameters(self, request: WireRequest) -> dict[str, Any]:
         parameters = _question(self.model, request) | {"max_tokens": self._max_tokens()}
         if not self._profile.is_local:
-            if "cache" not in self._without:
+            without, offered = self._adaptation.without, self._offered()
+            if "cache" not in without:
                 parameters = with_breakpoints(parameters, self._cache_ttl)
-            if "thinking" not in self._without and self._thinks():
+            if "thinking" not in without and offered.thinking:
                 parameters["thinking"] = {"type": "adaptive", "display": "summarized"}
-            if self.effort and "effort" not in self._without:
-                parameters["output_config"] = {"effort": self.effort}
+            if "effort" not in without and offered.effort:
+                parameters["output_config"] = {"effort": offered.effort}
         if self._profile.extra_body:
             parameters["extra_body"] = self._profile.extra_body
         return parameters
@@ -212,7 +212,11 @@ class AnthropicLLM:
     def _max_tokens(self) -> int:
         known = self._limits.max_tokens if self._limits else 0
         longest = self._profile.max_tokens or known or MAX_TOKENS
-        return min(longest, self._longest) if self._longest else longest
+        named = self._adaptation.longest
+        return min(longest, named) if named else longest
+
+    def _offered(self) -> Offered:
+        return Offered(self._thinks(), self.effort, self._max_tokens())
 
     def _thinks(self) -> bool:
         if self._limits is not None:
@@ -228,31 +232,6 @@ class AnthropicLLM:
         blocks = "1 thinking block is" if len(new) == 1 else f"{len(new)} thinking blocks are"
         return f"{blocks} not sent to the model, because the history before has changed."
 
-    def _adapt(self, error: LLMError, request: WireRequest) -> str | None:
-        """Change what is sent after a rejection.
-
-        Return a note for the user (it may be empty), or None to give up.
-        """
-        if not isinstance(error, RequestRejected):
-            return None
-        words = str(error)
-        if request.signatures and is_about(words, "thinking", "signature"):
-            self._refused |= request.signatures
-            return "The server does not accept the earlier thinking of this session, so it is no longer sent."
-        if "cache" not in self._without and is_about(words, "cache_control", "cache control"):
-            self._without.add("cache")
-            return ""
-        if "effort" not in self._without and self.effort and is_about(words, "effort", "output_config"):
-            self._without.add("effort")
-            return f"The model {self.model} does not support the effort {self.effort!r}, so its default is used."
-        if "thinking" not in self._without and self._thinks() and is_about(words, "thinking", "adaptive", "display"):
-            self._without.add("thinking")
-            return ""
-        if (limit := _token_limit(words)) and limit < self._max_tokens():
-            self._longest = limit
-            return ""
-        return None
-
     # --- the answer ---
 
     def _bound(self, reply: Reply, request: WireRequest) -> Reply:
@@ -263,15 +242,6 @@ class AnthropicLLM:
         if message.blocks:
             message = replace(message, provider=self.provider)
         return replace(reply, message=message)
-
-    def _whole_reply(self, body: Mapping[str, Any]) -> Reply:
-        """Return the answer of a server that does not stream."""
-        answer = Accumulator()
-        answer.feed({"type": "message_start", "message": body})
-        answer.feed({"type": "message_delta", "delta": body, "usage": body.get("usage")})
-        answer.feed({"type": "message_stop"})
-        reply = answer.reply(self.model)
-        return replace(reply, message=to_message(body["content"], model=reply.message.model, usage=reply.usage))
 
     # --- limits ---
 
@@ -340,9 +310,3 @@ def _question(model: str, request: WireRequest) -> dict[str, Any]:
     if request.tools:
         question["tools"] = request.tools
     return question
-
-
-def _token_limit(words: str) -> int:
-    """Return the largest ``max_tokens`` that a rejection names, or 0."""
-    found = re.search(r"max_tokens: \d+ > (\d+)", words)
-    return int(found[1]) if found else 0

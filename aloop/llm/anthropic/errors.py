@@ -105,6 +105,13 @@ def kind_of(body: object) -> str:
     return kind if isinstance(kind, str) else ""
 
 
+def _parameter_of(body: object) -> str:
+    """Return the ``param`` of an error, which some gateways name, or an empty text."""
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    parameter = error.get("param") if isinstance(error, Mapping) else None
+    return parameter if isinstance(parameter, str) else ""
+
+
 def page_title(page: str) -> str:
     """Return the title of a web page on one line, or an empty text."""
     title = re.search(r"<title[^>]*>(.*?)</title>", page, re.I | re.S)
@@ -118,6 +125,8 @@ def explain(reported: ApiError, secrets: Iterable[str | None] = ()) -> LLMError:
     """
     error = _explain(reported, mask(words_of(reported.body), secrets))
     error.retry_after = _retry_after(reported.headers)
+    if isinstance(error, RequestRejected):
+        error.parameter = _parameter_of(reported.body)
     match reported.headers.get("x-should-retry", ""):
         case "true":
             error.is_transient = True

@@ -61,11 +61,26 @@ async def read_events(stream: AsyncStream[Any], *, is_binary: bool = False) -> A
                 pass
 
 
-async def read_whole(response: httpx2.Response) -> dict[str, Any] | None:
-    """Return the answer of a server that does not stream; None for a stream of events.
+async def read_answer(stream: AsyncStream[Any], *, is_binary: bool = False) -> AsyncIterator[Event]:
+    """Yield the events of an answer, also of a server that does not stream.
 
-    Raises RequestRejected for a web page and ErrorSent for an error.
+    Raises as ``read_events`` does, and RequestRejected for a web page and ErrorSent for an error.
     """
+    whole = await _read_whole(stream.response)
+    if whole is None:
+        async for event in read_events(stream, is_binary=is_binary):
+            yield event
+        return
+    yield {"type": "message_start", "message": whole}
+    for index, block in enumerate(whole["content"]):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": whole, "usage": whole.get("usage")}
+    yield {"type": "message_stop"}
+
+
+async def _read_whole(response: httpx2.Response) -> dict[str, Any] | None:
+    """Return the answer of a server that does not stream; None for a stream of events."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
         page = (await _read_some(response)).decode("utf-8", "replace")

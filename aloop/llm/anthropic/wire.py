@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from aloop.llm.anthropic.binding import PrefixDigest
 from aloop.llm.base import ToolSpec
@@ -21,14 +21,16 @@ from aloop.text import clean_text
 
 
 @dataclass(frozen=True, slots=True)
-class ThinkingRules:
-    """The thinking blocks that may be sent back.
+class SendRules:
+    """The parts of earlier answers that may be sent back.
 
-    ``refused`` holds the signatures that the server has refused before. ``unsigned`` sends thinking without a
-    signature too, which servers of other vendors' models want.
+    ``refused`` holds the signatures of thinking that the server has refused before, ``refused_blocks`` the refused
+    provider blocks, as ``block_key`` names them. ``unsigned`` sends thinking without a signature too, which servers of
+    other vendors' models want.
     """
 
     refused: Collection[str] = frozenset()
+    refused_blocks: Collection[str] = frozenset()
     unsigned: bool = False
 
 
@@ -37,7 +39,7 @@ class WireRequest:
     """A conversation as it is sent.
 
     ``dropped`` holds the signatures of thinking blocks that are left out because the history before them has changed.
-    ``prefix`` covers everything in the request.
+    ``prefix`` covers everything in the request. ``provider_blocks`` are the keys of the provider blocks that are sent.
     """
 
     system: str
@@ -45,6 +47,7 @@ class WireRequest:
     tools: list[Block]
     prefix: PrefixDigest
     dropped: tuple[str, ...] = ()
+    provider_blocks: frozenset[str] = frozenset()
 
     @property
     def signatures(self) -> frozenset[str]:
@@ -54,54 +57,58 @@ class WireRequest:
 
 
 def to_request(
-    messages: Iterable[LLMMessage], tools: Sequence[ToolSpec] = (), rules: ThinkingRules | None = None
+    messages: Iterable[LLMMessage], tools: Sequence[ToolSpec] = (), rules: SendRules | None = None
 ) -> WireRequest:
     """Return what to send; neighboring messages of one role become one turn."""
-    rules = rules or ThinkingRules()
+    rules = rules or SendRules()
     system: list[str] = []
-    turns: list[tuple[str, list[tuple[Block, ThinkingBlock | None]]]] = []
+    turns: list[_Turn] = []
     for message in messages:
         match message.role:
             case "system":
                 system += [block["text"] for block in _text_blocks(message.content)]
             case "user":
-                _append(turns, "user", [(block, None) for block in _text_blocks(message.content)])
+                _append(turns, "user", [_Sent(block) for block in _text_blocks(message.content)])
             case "tool":
-                _append(turns, "user", [(block, None) for block in _result_blocks(message)])
+                _append(turns, "user", [_Sent(block) for block in _result_blocks(message)])
             case "assistant":
                 _append(turns, "assistant", _assistant_blocks(message, rules))
+    if turns and turns[-1][0] == "assistant":
+        _strip_end(turns[-1][1])
     params = tool_params(tools)
     prefix = PrefixDigest("\n\n".join(system), params)
     dropped: list[str] = []
     sent: list[Block] = []
+    own: set[str] = set()
     for role, blocks in turns:
         kept: list[Block] = []
-        for block, thinking in blocks:
+        for block, thinking, own_block in blocks:
             if thinking is not None and thinking.prefix and prefix.digest_with(block) != thinking.prefix:
                 dropped.append(_signature(block))
                 continue
             prefix.add(role, block)
             kept.append(block)
+            if own_block is not None:
+                own.add(block_key(own_block))
         if kept:
             sent.append({"role": role, "content": kept})
-    _close(sent)
-    return WireRequest("\n\n".join(system), sent, params, prefix, tuple(dropped))
+    return WireRequest("\n\n".join(system), sent, params, prefix, tuple(dropped), frozenset(own))
 
 
 def bind_thinking(message: LLMMessage, request: WireRequest) -> LLMMessage:
     """Return the answer to ``request`` with prefix digests on its thinking."""
     prefix, bound = request.prefix.copy(), list[ThinkingBlock]()
     for part in parts_of(message):
-        for block in _blocks_of(part, ThinkingRules(unsigned=True)):
+        for block in _blocks_of(part, SendRules(unsigned=True)):
             if part.thinking is not None:
                 bound.append(replace(part.thinking, prefix=prefix.digest_with(block)))
             prefix.add("assistant", block)
     return replace(message, thinking=tuple(bound)) if len(bound) == len(message.thinking) else message
 
 
-def assistant_blocks(message: LLMMessage, rules: ThinkingRules | None = None) -> list[Block]:
+def assistant_blocks(message: LLMMessage, rules: SendRules | None = None) -> list[Block]:
     """Return the blocks of one answer in the order in which the model wrote them."""
-    return [block for block, _ in _assistant_blocks(message, rules or ThinkingRules())]
+    return [sent.block for sent in _assistant_blocks(message, rules or SendRules())]
 
 
 def to_message(
@@ -160,21 +167,45 @@ def input_object(arguments: str) -> Block:
     return value if cleaned == text else dict(json.loads(cleaned))
 
 
-def _assistant_blocks(message: LLMMessage, rules: ThinkingRules) -> list[tuple[Block, ThinkingBlock | None]]:
-    blocks = [(block, part.thinking) for part in parts_of(message) for block in _blocks_of(part, rules)]
-    while blocks and blocks[-1][0]["type"] in THINKING_TYPES:  # the API refuses an answer that ends in thinking
+class _Sent(NamedTuple):
+    """A block to send, and the record of the message that it comes from, if any."""
+
+    block: Block
+    thinking: ThinkingBlock | None = None
+    provider_block: Block | None = None
+
+
+_Turn = tuple[str, list[_Sent]]
+
+
+def block_key(block: Mapping[str, Any]) -> str:
+    """Return a text that identifies a provider block."""
+    return json.dumps(block, ensure_ascii=False, sort_keys=True)
+
+
+def _assistant_blocks(message: LLMMessage, rules: SendRules) -> list[_Sent]:
+    parts = (_without_refused(part, rules) for part in parts_of(message))
+    blocks = [_Sent(block, part.thinking, part.block) for part in parts for block in _blocks_of(part, rules)]
+    while blocks and blocks[-1].block["type"] in THINKING_TYPES:  # the API refuses an answer that ends in thinking
         blocks.pop()
     return blocks
 
 
-def _blocks_of(part: Part, rules: ThinkingRules) -> list[Block]:
+def _without_refused(part: Part, rules: SendRules) -> Part:
+    """Return ``part`` with its text or call only, if its provider block was refused."""
+    is_refused = part.block is not None and rules.refused_blocks and block_key(part.block) in rules.refused_blocks
+    return part._replace(block=None) if is_refused else part
+
+
+def _blocks_of(part: Part, rules: SendRules) -> list[Block]:
     """Return the block of ``part``, or nothing if it may not be sent."""
     if part.thinking is not None:
         return _thinking_blocks(part.thinking, rules)
     if part.call is not None:
         return [(part.block or {}) | _call_block(part.call)]
     if part.block is not None and (not part.text or part.block.get("text") == part.text):
-        return [part.block]
+        is_blank = part.block["type"] == "text" and not _shows(part.text)
+        return [] if is_blank else [part.block]
     return _text_blocks(part.text)
 
 
@@ -187,27 +218,28 @@ def _without_empty(layout: str) -> str:
     return " ".join(word for word in layout.split() if word != "text:0")
 
 
-def _append(
-    turns: list[tuple[str, list[tuple[Block, ThinkingBlock | None]]]],
-    role: str,
-    blocks: list[tuple[Block, ThinkingBlock | None]],
-) -> None:
+def _append(turns: list[_Turn], role: str, blocks: list[_Sent]) -> None:
     if not blocks:
         return
     if not turns or turns[-1][0] != role:
         turns.append((role, blocks))
         return
+    if role == "assistant":
+        _strip_end(turns[-1][1])  # as when it was the end of the request that ``blocks`` answer
     turns[-1][1].extend(blocks)
     if role == "user":
         # A turn that answers tool calls must begin with the results.
-        turns[-1][1].sort(key=lambda pair: pair[0]["type"] != "tool_result")
+        turns[-1][1].sort(key=lambda sent: sent.block["type"] != "tool_result")
 
 
-def _close(turns: list[Block]) -> None:
-    """Strip the end of a final assistant turn, because the API rejects white space."""
-    if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1]["type"] == "text":
-        last = turns[-1]["content"][-1] = dict(turns[-1]["content"][-1])
-        last["text"] = last["text"].rstrip()
+def _strip_end(blocks: list[_Sent]) -> None:
+    """Strip the end of an assistant turn that the model continues.
+
+    The API rejects white space there.
+    """
+    last = blocks[-1]
+    if last.block["type"] == "text":
+        blocks[-1] = last._replace(block={**last.block, "text": last.block["text"].rstrip()})
 
 
 def _text_blocks(text: str | None) -> list[Block]:
@@ -235,7 +267,7 @@ def _call_block(call: ToolCall) -> Block:
     }
 
 
-def _thinking_blocks(thinking: ThinkingBlock, rules: ThinkingRules) -> list[Block]:
+def _thinking_blocks(thinking: ThinkingBlock, rules: SendRules) -> list[Block]:
     block: Block
     if thinking.redacted:
         block = {"type": "redacted_thinking", "data": thinking.redacted}

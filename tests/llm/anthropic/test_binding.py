@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from aloop.llm.anthropic.wire import ThinkingRules, bind_thinking, to_message, to_request
+from aloop.llm.anthropic.wire import SendRules, bind_thinking, to_message, to_request
 from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import LLMMessage
 
@@ -114,11 +114,28 @@ def test_block_without_digest_is_sent_as_before() -> None:
 
 
 def test_refused_signatures_are_never_sent() -> None:
-    request = to_request(conversation(2), TOOLS, ThinkingRules(refused={"sig1"}))
+    request = to_request(conversation(2), TOOLS, SendRules(refused={"sig1"}))
     assert "sig1" not in request.signatures
 
 
 def test_unsigned_thinking_is_sent_only_to_servers_that_want_it() -> None:
     history = [user("q"), to_message([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}])]
     assert len(to_request(history).turns[1]["content"]) == 1
-    assert len(to_request(history, (), ThinkingRules(unsigned=True)).turns[1]["content"]) == 2
+    assert len(to_request(history, (), SendRules(unsigned=True)).turns[1]["content"]) == 2
+
+
+def test_white_space_at_a_pause_does_not_change_the_prefix_of_later_thinking() -> None:
+    # The end of a paused answer is stripped, because the model continues it.
+    paused = to_message([{"type": "text", "text": "Let me search. \n"}])
+    history = [SYSTEM, user("Why?"), paused]
+    first = to_request(history, TOOLS)
+    assert first.turns[-1]["content"][-1]["text"] == "Let me search."
+    going_on = answer(1, history)
+    later = to_request([*history, going_on, user("next")], TOOLS)
+    assert later.signatures == {"sig1"}
+    assert later.turns[1]["content"][0] == first.turns[-1]["content"][-1]
+
+
+def test_white_space_at_the_end_of_an_answered_turn_is_sent_unchanged() -> None:
+    request = to_request([user("Why?"), LLMMessage("assistant", "So. \n"), user("next")])
+    assert request.turns[1]["content"] == [{"type": "text", "text": "So. \n"}]

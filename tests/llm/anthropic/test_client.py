@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,10 +14,10 @@ from anthropic import AsyncAnthropic
 
 from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.anthropic.server_profile import ServerProfile
-from aloop.llm.base import Reply, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.base import ModelNote, Reply, SourceMarker, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from tests.llm.asking import HELLO, collect, reply_to
-from tests.stub import Answer, Gate, Ping, Raw, Redacted, StubServer, Text, Thinking, ToolUse
+from tests.stub import Answer, Cited, Gate, Ping, Plain, Raw, Redacted, StubServer, Text, Thinking, ToolUse
 from tests.stub.server import KEY
 
 ADD = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": {"type": "number"}}})
@@ -110,6 +111,35 @@ async def test_refusal_detail_has_the_category(stub: StubServer, llm: AnthropicL
     stub.script(Answer(stop_reason="refusal", stop_details=details))
     reply = await reply_to(llm)
     assert (reply.stop_reason, reply.detail) == ("refusal", "cyber: No.")
+
+
+ONE, TWO = ({"type": "web", "title": name, "url": f"https://{name}.example"} for name in ("one", "two"))
+CITED_EVENTS: list[StreamEvent] = [
+    TextDelta("It is."),
+    SourceMarker("[1]"),
+    TextDelta("And so?"),
+    TextDelta("It is!"),
+    SourceMarker("[2][1]"),
+    ModelNote("Sources:\n[1] one - https://one.example\n[2] two - https://two.example"),
+]
+
+
+async def test_cited_text_is_marked_as_it_streams(stub: StubServer, llm: AnthropicLLM) -> None:
+    stub.script(Answer(Cited("It is.", ONE), Cited("And so?"), Cited("It is!", TWO, ONE, ONE)))
+    *events, reply = await collect(llm)
+    assert events == CITED_EVENTS
+    assert cast("Reply", reply).message.content == "It is.And so?It is!"
+
+
+async def test_whole_answer_is_shown_as_a_streamed_one(stub: StubServer, llm: AnthropicLLM) -> None:
+    texts = [("It is.", [ONE]), ("And so?", None), ("It is!", [TWO, ONE, ONE])]
+    content = [{"type": "text", "text": text, "citations": cited} for text, cited in texts]
+    body: dict[str, Any] = {"type": "message", "role": "assistant", "model": "claude-test", "content": content}
+    body |= {"stop_reason": "end_turn", "usage": {"input_tokens": 9, "output_tokens": 7}}
+    stub.script(Plain(200, json.dumps(body), {"content-type": "application/json"}))
+    *events, reply = await collect(llm)
+    assert events == CITED_EVENTS
+    assert cast("Reply", reply).usage == Usage(9, 7)
 
 
 async def test_pings_and_unknown_events_are_ignored(stub: StubServer, llm: AnthropicLLM) -> None:
