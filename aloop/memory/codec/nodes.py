@@ -83,6 +83,15 @@ class Source:
                 return cls(data[len(bom) :].decode(encoding), encoding, bom)
         return cls(data.decode())
 
+    @classmethod
+    def decode_start(cls, data: bytes) -> Source:
+        """Decode the first bytes of a file, without a character cut at their end.
+
+        Raises UnicodeDecodeError.
+        """
+        bom, encoding = next((pair for pair in _BOMS if data.startswith(pair[0])), (b"", "utf-8"))
+        return cls(codecs.getincrementaldecoder(encoding)().decode(data[len(bom) :]), encoding, bom)
+
     def encode(self, text: str) -> bytes:
         """Encode ``text`` as this file is encoded."""
         return self.bom + text.encode(self.encoding)

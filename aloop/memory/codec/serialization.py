@@ -7,6 +7,7 @@ have a line and a column.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,6 +129,42 @@ def peek_title(data: bytes) -> str | None:
             if isinstance(event, yaml.MappingEndEvent) and (title := title_so_far(builder.documents[0])):
                 return title
     return None
+
+
+def peek_header(data: bytes) -> dict[str, str]:
+    """Return the texts of the header in the first part of a session file.
+
+    Keys that come after the end of ``data`` or after an error are missing.
+    """
+    builder = _Builder(None)
+    # The text is incomplete or not a session. A reader of the whole file reports errors.
+    with contextlib.suppress(yaml.YAMLError, InvalidValue, UnicodeDecodeError):
+        source = Source.decode_start(data)
+        if source.text.lstrip().startswith("{"):
+            return _peek_json(source.text)
+        # libyaml rejects a buffer with such a character before it returns what precedes it.
+        for event in yaml.parse(source.text[: source.first_unreadable() or None], Loader=_LOADER):
+            builder.feed(event)
+    root = builder.documents[0] if builder.documents else None
+    values = root.values.items() if isinstance(root, MappingNode) else ()
+    return {key: node.text for key, node in values if isinstance(node, ScalarNode)}
+
+
+_JSON_PAIR = re.compile(r'[\s{,]*("(?:[^"\\]|\\.)*")\s*:\s*(?=("(?:[^"\\]|\\.)*")?)')
+
+
+def _peek_json(text: str) -> dict[str, str]:
+    """Return the leading pairs of a JSON object that are texts.
+
+    libyaml returns nothing of one that is cut in a long text.
+    """
+    found: dict[str, str] = {}
+    match = _JSON_PAIR.match(text)
+    with contextlib.suppress(ValueError):
+        while match and match[2]:
+            found.setdefault(json.loads(match[1]), json.loads(match[2]))
+            match = _JSON_PAIR.match(text, match.end(2))
+    return found
 
 
 def interpret(parsed: ParsedDocument, path: Path) -> Session:

@@ -273,6 +273,15 @@ class FileSystem:
         finally:
             os.close(descriptor)
 
+    def read_end(self, path: Path, limit: int) -> bytes:
+        """Return the last bytes of a file, at most ``limit``."""
+        descriptor = os.open(path, _READING)
+        try:
+            os.lseek(descriptor, max(0, os.fstat(descriptor).st_size - limit), os.SEEK_SET)
+            return os.read(descriptor, limit)
+        finally:
+            os.close(descriptor)
+
 
 SYSTEM = FileSystem()
 

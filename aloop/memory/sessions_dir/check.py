@@ -161,13 +161,13 @@ class _TextCheck:
         pairing = pair_calls(messages)
         asked, can_edit = False, self._edits is not None
         for number, (item, message) in enumerate(zip(self._items, messages, strict=False)):
+            asked = asked or message.role == "user"  # also if it is skipped
             if message.skip:
                 continue
             if message.role == "tool":
                 self._check_result(number, item, message, pairing)
                 continue
             self._check_comment(item)
-            asked = asked or message.role == "user"
             if message.role == "assistant" and not asked:
                 self._found(item.start, "an answer comes before any question")
             elif message.role != "system" and not message.tool_calls and not (message.content or "").strip():

@@ -1,7 +1,7 @@
 """Parts of a session: header, title, listing row, first question, last messages.
 
 Listings and searches need these of thousands of sessions. Except for the row, each is read from the start or the end
-of the file, and the whole file is parsed only if that is not enough.
+of the file, and the whole file is parsed only if that is not enough and it is small.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from aloop.errors import SessionFileError
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.codec.schema import EPOCH, parse_time
-from aloop.memory.codec.serialization import load_session, peek_title
+from aloop.memory.codec.schema import EPOCH, UUID_PATTERN, parse_time
+from aloop.memory.codec.serialization import load_session, peek_header, peek_title
 from aloop.memory.disk.filesystem import FileSystem
-from aloop.memory.session import FILE_NAME, SessionSummary
+from aloop.memory.session import FILE_NAME, SessionSummary, make_title
 from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.sessions_dir.ids import short_name
 
@@ -24,10 +24,14 @@ HEADER_SIZE = 512
 """Bytes that hold the header of a file written by aloop."""
 _TITLE_SIZE = 16_384
 _QUESTION_SIZE = 8_192
+WHOLE_SIZE = 1_000_000
+"""Bytes up to which a file with another layout than aloop's is read whole for its header."""
+_EDGE_SIZE = 64_000
+"""Bytes at the start and at the end of a larger file in which its header is looked for."""
 ENDING_SIZE = 128_000
 """Bytes read for the last messages: more than a screen shows, and parsed in a few milliseconds."""
 
-# The first lines of every file that aloop writes. Other files are read whole.
+# The first lines of every file that aloop writes.
 _HEADER = re.compile(
     rb"(?:#[^\n]*\n)*"
     rb"id: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n"
@@ -67,7 +71,7 @@ def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader
             if updated is not None:
                 title = double or (single or b"").replace(b"''", b"'")
                 return SessionHeader(folder, session_id.decode(), updated, title.decode(errors="replace"))
-        return _read_whole(fs, Path(path), folder)
+        return _read_other_layout(fs, Path(path), folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -75,9 +79,11 @@ def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader
         return SessionHeader(folder, short_name(folder), _modified(fs, Path(path)), problem=problem)
 
 
-def _read_whole(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
-    data = fs.read(path)
+def _read_other_layout(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
+    data = fs.read(path, WHOLE_SIZE)
     try:
+        if len(data) == WHOLE_SIZE:
+            return _find_in_large(fs, path, folder, data)
         session = load_session(data, path)
     except SessionFileError as error:
         written = _WRITTEN_ID.search(data, 0, _TITLE_SIZE)
@@ -86,6 +92,27 @@ def _read_whole(fs: FileSystem, path: Path, folder: str) -> SessionHeader:
     # A file written by hand may have no time; 1970 would make it the last of the list.
     updated_at = _modified(fs, path) if session.updated_at == EPOCH else session.updated_at
     return SessionHeader(folder, session.id, updated_at, session.title)
+
+
+_LAST_ID = re.compile(rb"^id:[ \t]*[\"']?([0-9a-fA-F-]{36})\b", re.MULTILINE)
+_LAST_TIME = re.compile(rb"^updated_at:[ \t]*[\"']?([^\"'\n]+)", re.MULTILINE)
+
+
+def _find_in_large(fs: FileSystem, path: Path, folder: str, data: bytes) -> SessionHeader:
+    """Return the header of a large file from its start, or from its end.
+
+    Other programs may write the keys in another order. Raises SessionFileError if the ID is in neither.
+    """
+    header, end = peek_header(data[:_EDGE_SIZE]), fs.read_end(path, _EDGE_SIZE)
+    session_id, time = header.get("id"), header.get("updated_at")
+    if session_id is None and (match := _LAST_ID.search(end)):
+        session_id = match[1].decode()
+    if time is None and (match := _LAST_TIME.search(end)):
+        time = match[1].decode(errors="replace")
+    if session_id is None or not UUID_PATTERN.fullmatch(session_id):
+        raise SessionFileError(path, 1, 1, "no id was found near the start or the end of this large file; put it first")
+    updated_at = parse_time(time.strip()) if time else None
+    return SessionHeader(folder, session_id.lower(), updated_at or _modified(fs, path), header.get("title") or "")
 
 
 def _modified(fs: FileSystem, path: Path) -> datetime:
@@ -126,23 +153,32 @@ def read_summary(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> S
     return SessionSummary(session.id, created_at, updated_at, len(session.messages), session.title, path)
 
 
-_MESSAGES, _ITEM, _END = b"\nmessages:\n", b"\n  - role: ", b"\n...\n"
+_ITEM = b"\n  - role: "
 _LARGE = 8_000_000
 """Bytes from which on a row is made without parsing, which takes seconds and nine times the memory."""
+# The key of the messages, lines without content, and the indentation of the first message.
+_LIST = re.compile(rb"^messages:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)- ", re.MULTILINE)
+_NEXT_KEY = re.compile(rb"\n[^\s#-]")
 
 
 def _summarize_large(data: bytes, path: Path, header: SessionHeader) -> SessionSummary | None:
-    """Return the row of a large file that is laid out as aloop does it, else None.
+    """Return the row of a large file, or None if its messages are not a block list.
 
     Errors in the middle of the file are not noticed.
     """
-    match, messages = _HEADER.match(data[:HEADER_SIZE]), data.find(_MESSAGES)
-    created_at = parse_time(match[2].decode(errors="replace")) if match else None
-    title = header.title or peek_title(data[:_TITLE_SIZE])
-    if created_at is None or title is None or messages < 0 or not data.endswith(_END):
+    found = _LIST.search(data)
+    end = _NEXT_KEY.search(data, found.end()) if found else None
+    if found is None or end is None:
         return None
-    count = data.count(_ITEM, messages)
+    start = peek_header(data[:_EDGE_SIZE])
+    title = header.title or peek_title(data[:_TITLE_SIZE]) or _title_of(find_first_question(data[:_QUESTION_SIZE]))
+    created_at = parse_time(start.get("created_at", "")) or header.updated_at
+    count = data.count(b"\n" + found[1] + b"- ", found.start(), end.start())
     return SessionSummary(header.id, created_at, header.updated_at, count, title, path)
+
+
+def _title_of(question: str) -> str:
+    return make_title((LLMMessage("user", question),))
 
 
 _MAX_QUESTION = 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tracemalloc
 from datetime import UTC, datetime
@@ -79,6 +80,57 @@ async def test_too_large_session_is_listed_with_the_limit_and_not_read(
     monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "many")
     with pytest.raises(UsageError, match="ALOOP_MAX_SESSION_MB must be a number of megabytes, not 'many'"):
         await library.load(row.id)
+
+
+_KEYS = f'id: {ID}\ncreated_at: "{NOON.isoformat()}"\nupdated_at: "{NOON.isoformat()}"\n'
+_TALK = "messages:\n" + ("- role: user\n  content: |\n    - Why?\n" + "    Because.\n" * 50) * 400
+_LARGE_FILES = {
+    "first": f"# mine\ntitle: Long\n{_KEYS}{_TALK}",
+    "last": f"title: Long\n{_TALK}{_KEYS}",
+    "around": f"title: Long\n{_KEYS.replace('updated_at', 'x')}{_TALK}updated_at: {NOON.isoformat()}\n",
+    "one line": json.dumps(
+        {"id": ID, "title": "Long", "updated_at": NOON.isoformat(), "messages": [], "x": "é" * 99_999}
+    ),
+    "UTF-16": f"\ufeff{_KEYS}title: Long\n{_TALK}",
+}
+
+
+@pytest.mark.parametrize("kind", _LARGE_FILES)
+def test_header_of_a_large_file_in_another_layout_is_read_without_the_rest(
+    fs: FaultyFileSystem, path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path.write_bytes(_LARGE_FILES[kind].encode("utf-16-le" if kind == "UTF-16" else "utf-8"))
+    monkeypatch.setattr(preview, "WHOLE_SIZE", 50_000)
+    monkeypatch.setattr(preview, "_EDGE_SIZE", 3_000)
+    monkeypatch.setattr(preview, "load_session", None)
+    assert head(fs, path) == SessionHeader(FOLDER, ID, NOON, "Long")
+
+
+@pytest.mark.parametrize("kind", ["first", "last", "around"])
+def test_row_of_a_large_file_in_another_layout_equals_the_parsed_one(
+    fs: FaultyFileSystem, path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path.write_text(_LARGE_FILES[kind])
+    header = head(fs, path)
+    assert header
+    parsed = read_summary(fs, path.parents[1], header)
+    monkeypatch.setattr(preview, "_LARGE", 100)
+    if kind != "around":  # without a key after the list
+        path.write_text(f"{_LARGE_FILES[kind]}z: end\n")
+    monkeypatch.setattr(preview, "load_session", None)
+    assert read_summary(fs, path.parents[1], header) == parsed
+    assert parsed.message_count == 400
+
+
+def test_large_file_without_a_header_near_its_ends_is_reported(
+    fs: FaultyFileSystem, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(f"{_TALK}{_KEYS}note: |\n" + "  more\n" * 1_000)
+    monkeypatch.setattr(preview, "WHOLE_SIZE", 50_000)
+    monkeypatch.setattr(preview, "_EDGE_SIZE", 3_000)
+    header = head(fs, path)
+    assert header
+    assert "put it first" in str(header.problem)
 
 
 def head(fs: FaultyFileSystem, path: Path) -> SessionHeader | None:
