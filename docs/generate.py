@@ -23,6 +23,8 @@ from aloop import MemoryManager, ReActAgent, create_llm
 from aloop.__main__ import main as run_program
 from aloop.tools import default_tools
 from commands.builtin import REGISTRY
+from repl.output.styled import to_text
+from repl.turn.permission import question_lines
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -93,8 +95,7 @@ def permission_example() -> str:
         request = asyncio.run(tool.prepare({"path": "notes.txt", "content": "hello\n"})).request
     if request is None:
         raise RuntimeError("write_file does not ask for permission")
-    lines = ["> write notes.txt: hello", f"● {request.summary}", *(f"  {line}" for line in request.detail.split("\n"))]
-    return "\n".join(["```text", *lines, "```"])
+    return f"```text\n> write notes.txt: hello\n{to_text(question_lines(request))}```"
 
 
 def edit_session() -> str:

@@ -150,7 +150,7 @@ class TerminalView:
         self._turn.show_question(request)
         offered = [Choice(key, label) for key, label in permission_choices(request)]
         while (key := await self._choose_answer(permission_title(request), offered, _MORE)) == SHOW_ALL:
-            await self._show_paged(_joined(self._ansi(detail_lines(request))))
+            await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
         reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
         decision = decide_by_key(key, reason)
         self._screen.show([decision_line(request, decision)])

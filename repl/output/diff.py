@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from aloop.sanitize import safe_text
@@ -14,7 +14,7 @@ from repl.output.styled import Line, Span, line
 from repl.output.theme import Look, Style
 from repl.output.wrapping import wrap_spans
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
 _WORD = re.compile(r"\w+|\s+|.")
 _LANGUAGES = frozenset({"diff", "patch", "udiff"})
 _NO_FILE = "/dev/null"
@@ -31,57 +31,90 @@ def is_diff_language(language: str) -> bool:
     return language.lower() in _LANGUAGES
 
 
-def diff_lines(rows: Sequence[str], width: int | None) -> list[Line]:
+def diff_lines(rows: Sequence[str], width: int | None, visible: Callable[[str], str] = safe_text) -> list[Line]:
     """Return the lines of a unified diff, in ``width`` cells if that is not None."""
-    diff = DiffLines(width)
+    diff = DiffLines(width, visible)
     return [*diff.add(rows), *diff.finish()]
 
 
 class DiffLines:
     """Renders a unified diff that arrives row by row.
 
-    Rows without the usual marks, such as those that replace a long middle, are shown as they are.
+    Rows without the usual marks, such as those that replace a long middle, are shown as they are. ``visible`` returns
+    the text of a row with its control characters visible.
     """
 
-    def __init__(self, width: int | None) -> None:
+    def __init__(self, width: int | None, visible: Callable[[str], str] = safe_text) -> None:
         self._width = width
+        self._visible = visible
         self._numbers: tuple[int, int] | None = None  # of the next old and new line
+        self._ends = (0, 0)  # the numbers after the last lines of the hunk
         self._digits = _FEWEST_DIGITS
         self._removed: list[str] = []
         self._added: list[str] = []
+        self._name = ""
         self._before, self._after = Highlighter(""), Highlighter("")
-        self._old_name = ""
-        self._is_new = False
-        self._count = 0  # of hunks
+        self._held = ""  # a row that is the name of the old file if that of the new file follows
+        self._title = ""  # of the file, until its first hunk
 
     def add(self, rows: Sequence[str]) -> list[Line]:
         """Return the lines that ``rows`` complete."""
-        return [found for row in rows for found in self._add(safe_text(row))]
+        return [found for row in rows for found in self._add(row[:1] + self._visible(row[1:]))]
+
+    def skip(self, rows: Sequence[str]) -> list[Line]:
+        """Return the lines before ``rows``, which are counted but not shown."""
+        done = [*self._changes(), *self._titled()]
+        for place in range(len(rows) - 1, -1, -1):
+            if found := _HUNK.match(rows[place]):
+                self._begin(found)
+                rows = rows[place + 1 :]
+                break
+        self._take(old=sum(row[:1] in "- " for row in rows), new=sum(row[:1] in "+ " for row in rows))
+        self._before, self._after = Highlighter.for_file(self._name), Highlighter.for_file(self._name)
+        return done
 
     def finish(self) -> list[Line]:
         """Return the rest."""
-        return self._changes()
+        held, self._held = self._held, ""
+        return [*(self._add_row(held) if held else []), *self._changes(), *self._titled()]
 
     def pending(self) -> list[Line]:
         """Return the lines that are not complete, as they were written."""
+        title = [line((Style.QUIET, text)) for text in (self._title or self._held,) if text]
         removed = [line((Style.REMOVED, f"-{text}")) for text in self._removed]
-        return [*removed, *(line((Style.ADDED, f"+{text}")) for text in self._added)]
+        return [*title, *removed, *(line((Style.ADDED, f"+{text}")) for text in self._added)]
 
     def _add(self, row: str) -> list[Line]:
+        held, self._held = self._held, ""
+        if held and row.startswith("+++ "):
+            return self._open(held, row)
+        done = self._add_row(held) if held else []
+        if self._is_between_hunks and row.startswith("--- "):
+            self._held = row
+            return [*done, *self._changes()]
+        return [*done, *self._add_row(row)]
+
+    @property
+    def _is_between_hunks(self) -> bool:
+        if self._numbers is None:
+            return True
+        (old, new), (old_end, new_end) = self._numbers, self._ends
+        return old + len(self._removed) >= old_end and new + len(self._added) >= new_end
+
+    def _add_row(self, row: str) -> list[Line]:
         mark = row[:1]
-        if self._numbers is None and row.startswith(("--- ", "+++ ")):
-            return self._name(row)
         if found := _HUNK.match(row):
             return [*self._changes(), *self._hunk(found)]
+        title = self._titled()
         if mark == "+":
             self._added.append(row[1:])
-            return []
+            return title
         if mark == "-":
             # A removal after an addition begins the next change.
             done = self._changes() if self._added else []
             self._removed.append(row[1:])
-            return done
-        done = self._changes()
+            return [*title, *done]
+        done = [*title, *self._changes()]
         if mark == "\\":
             return [*done, self._row("", " ", [(Style.QUIET, row[2:] or row)])]
         if mark not in {" ", ""} or self._numbers is None:
@@ -92,26 +125,34 @@ class DiffLines:
         number = self._take(old=1, new=1)[1]
         return [*done, *self._wrapped(number, " ", list(spans))]
 
-    def _name(self, row: str) -> list[Line]:
-        name = row[4:].split("\t")[0].strip()
-        if row.startswith("---"):
-            self._old_name = name
-            self._count = 0
-            return self._changes()
-        self._is_new = self._old_name == _NO_FILE
-        shown = self._old_name if name == _NO_FILE else name
-        shown = shown.removeprefix("b/") if self._old_name.startswith("a/") or self._is_new else shown
-        self._before, self._after = Highlighter.for_file(shown), Highlighter.for_file(shown)
-        state = "new file" if self._is_new else "deleted file" if name == _NO_FILE else ""
-        return [line((Style.QUIET, f"{shown} · {state}" if state else shown))]
+    def _open(self, old_row: str, new_row: str) -> list[Line]:
+        """Begin with a file."""
+        old, new = (row[4:].split("\t")[0].strip() for row in (old_row, new_row))
+        self._numbers = None
+        is_prefixed = old.startswith("a/") and new.startswith("b/")
+        self._name = old if new == _NO_FILE else new.removeprefix("b/") if is_prefixed else new
+        self._before, self._after = Highlighter.for_file(self._name), Highlighter.for_file(self._name)
+        state = "new file" if old == _NO_FILE else "deleted file" if new == _NO_FILE else ""
+        self._title = f"{self._name} · {state}" if state else self._name
+        return []
+
+    def _titled(self, count: str = "") -> list[Line]:
+        """Return the title of the file, if it is not shown yet."""
+        title, self._title = self._title, ""
+        return [line((Style.QUIET, title + count))] if title else []
 
     def _hunk(self, found: re.Match[str]) -> list[Line]:
-        self._numbers = int(found[1]), int(found[2])
-        self._digits = max(_FEWEST_DIGITS, len(found[1]), len(found[2]))
-        self._count += 1
-        if self._count == 1:
-            return []
-        return [self._row("", " ", [(Style.QUIET, f"⋯ {found[3]}".rstrip())])]
+        is_first = self._numbers is None
+        self._begin(found)
+        is_new_or_deleted = self._title.startswith(f"{self._name} · ")
+        count = quantity(max(int(found[2] or 1), int(found[4] or 1)), "line")
+        title = self._titled(f" · {count}" if is_new_or_deleted else "")
+        return title if is_first else [*title, self._row("", " ", [(Style.QUIET, f"⋯ {found[5]}".rstrip())])]
+
+    def _begin(self, found: re.Match[str]) -> None:
+        self._numbers = old, new = int(found[1]), int(found[3])
+        self._ends = old + int(found[2] or 1), new + int(found[4] or 1)
+        self._digits = max(_FEWEST_DIGITS, *(len(str(end - 1)) for end in self._ends))
 
     def _changes(self) -> list[Line]:
         """Return the rows of the change so far, each removed line above all added ones."""
@@ -154,13 +195,6 @@ class DiffLines:
         if ground is None:
             return line((Style.QUIET, gutter), f"{mark} ", *spans)
         return line(((ground, Style.QUIET), gutter), (ground, f"{mark} "), *spans, (ground, ""))
-
-
-def new_file_text(rows: Sequence[str]) -> str:
-    """Return what a diff from nothing creates, empty for another diff."""
-    if not rows or not rows[0].startswith(f"--- {_NO_FILE}"):
-        return ""
-    return f"new file · {quantity(sum(row.startswith('+') for row in rows[2:]), 'line')}"
 
 
 def _on_ground(spans: Line, mark: str, changed: list[tuple[int, int]]) -> list[Span]:

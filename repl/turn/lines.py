@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolStarted
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
-from aloop.sanitize import safe_line, safe_text
+from aloop.sanitize import exact_line, safe_line, safe_text
 from aloop.tools.base import ToolResult
 from aloop.width import wrap
 from repl.output.styled import Line, line
 from repl.output.theme import Style
-from repl.turn.permission import diff_lines
 
 MOST_ARGUMENT_LINES = 40
 MOST_RESULT_LINES = 200
@@ -82,11 +81,14 @@ def retrying_text(event: Retrying) -> str:
     return f"{reason}: retry in {math.ceil(event.left)} s ({event.number}/{event.tries})"
 
 
-def result_lines(result: ToolResult) -> list[Line]:
-    """Return the lines below a call: the start of a diff, or the end of an output."""
+def result_lines(result: ToolResult, width: int | None = None) -> list[Line]:
+    """Return the lines below a call: the start of a diff, or the end of an output.
+
+    A diff is wrapped in ``width`` cells if that is not None.
+    """
     rows = result.text.strip("\n").split("\n")
     if result.form == "diff":
-        return _capped(diff_lines(rows[1:]), _DIFF_LINES)
+        return _diff(rows[1:], width, _DIFF_LINES)
     if result.form != "output":
         return []
     printed = rows[:-1]
@@ -112,12 +114,23 @@ def argument_lines(call: ToolCall) -> list[Line]:
     return _capped(lines, MOST_ARGUMENT_LINES)
 
 
-def whole_result_lines(text: str, form: Form = "text") -> list[Line]:
+def whole_result_lines(text: str, form: Form = "text", width: int | None = None) -> list[Line]:
     """Return a whole result, or its start if it is very long."""
     rows = text.strip("\n").split("\n")
     if form == "diff":
-        return _capped(diff_lines(rows[1:]), MOST_RESULT_LINES)
+        return _diff(rows[1:], width, MOST_RESULT_LINES)
     return _capped([line((Style.QUIET, f"{_INDENT}{row}")) for row in _rows("\n".join(rows))], MOST_RESULT_LINES)
+
+
+def _diff(rows: list[str], width: int | None, most: int) -> list[Line]:
+    # Imported here: it takes as long as the rest of the shell, which --plain need not wait for.
+    from repl.output.diff import diff_lines
+
+    left_out = len(rows) - most
+    if left_out <= 0:
+        return diff_lines(rows, width, exact_line)
+    more = line((Style.QUIET, f"{_INDENT}… {left_out:,} more lines"))
+    return [*diff_lines(rows[:most], width, exact_line), more]
 
 
 def call_lines(messages: Sequence[LLMMessage]) -> list[Line]:

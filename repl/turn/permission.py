@@ -25,60 +25,84 @@ _BLANK_ROWS = frozenset({"", " ", "+", "-"})
 
 _NAMES: dict[Kind, str] = {"write": "file changes", "shell": "commands", "outside": "outside paths"}
 _NO = re.compile(r"(?:no|n)(?:[\s:,]+(.*))?", re.IGNORECASE | re.DOTALL)
-_DIFF_STYLES = {"+": Style.GOOD, "-": Style.BAD, "@": Style.ACCENT, "\\": Style.QUIET}
 
 
-def question_lines(request: PermissionRequest) -> list[Line]:
+def question_lines(request: PermissionRequest, width: int | None = None) -> list[Line]:
     """Return the question with the details of the request.
 
-    Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end.
+    Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end. A diff is
+    wrapped in ``width`` cells if that is not None.
     """
     head = line((Style.STRONG, f"● {exact_line(request.summary)}"))
     rows = _folded(request.detail)
     left_out = len(rows) - MOST_LINES
     if left_out <= 0:
-        return [head, *_styled(request, rows, _without_middle)]
+        return [head, *_detail(request, [rows], width, _without_middle)]
     # Only the rows that are shown are prepared: a diff can have a million.
-    last = len(rows) - _LAST_LINES
-    shown = _styled(request, [*rows[: MOST_LINES - _LAST_LINES], *rows[last:]], _without_middle)
-    more = f"  … {left_out:,} more lines here; {SHOW_ALL} shows all of them"
-    return [head, *shown[:-_LAST_LINES], line((Style.STRONG, more)), *shown[-_LAST_LINES:]]
+    first, last = MOST_LINES - _LAST_LINES, len(rows) - _LAST_LINES
+    note = line((Style.STRONG, f"  … {left_out:,} more lines here; {SHOW_ALL} shows all of them"))
+    return [head, *_detail(request, [rows[:first], rows[first:last], rows[last:]], width, _without_middle, note)]
 
 
-def detail_lines(request: PermissionRequest) -> list[Line]:
+def detail_lines(request: PermissionRequest, width: int | None = None) -> list[Line]:
     """Return all details of a request, with every character visible."""
-    return _styled(request, _folded(request.detail))
+    return _detail(request, [_folded(request.detail)], width)
 
 
-def _styled(request: PermissionRequest, rows: list[str], shorten: Callable[[str], str] = str) -> list[Line]:
+_Rows = list[tuple[str, int]]
+"""Rows with how often each is repeated."""
+
+
+def _detail(
+    request: PermissionRequest,
+    parts: list[_Rows],
+    width: int | None,
+    shorten: Callable[[str], str] = str,
+    note: Line = (),
+) -> list[Line]:
+    """Return the lines of the first and last part, and ``note`` between them."""
     if request.form == "diff":
-        # The first character marks the kind of a line, so it does not count as a blank at its end.
-        return diff_lines([row[:1] + shorten(exact_line(row[1:])) for row in rows])
+        return _diff(parts, width, shorten, note)
     mark = "$ " if "shell" in request.kinds else ""
-    return [
-        line((Style.ACCENT, f"  {mark if number == 0 else ' ' * len(mark)}"), shorten(exact_line(row)))
-        for number, row in enumerate(rows)
-    ]
+    blank = " " * len(mark)
+    shown = [[shorten(_counted(exact_line(row), count)) for row, count in part] for part in (parts[0], *parts[2:])]
+    first, *others = [[line((Style.ACCENT, f"  {blank}"), row) for row in part] for part in shown]
+    first[0] = line((Style.ACCENT, f"  {mark}"), shown[0][0])
+    return [*first, *(row for part in others for row in (note, *part))]
 
 
-def diff_lines(rows: list[str]) -> list[Line]:
-    """Return the lines of a unified diff, indented so that its end is visible."""
-    head, body = rows[:2], rows[2:]
-    named = [line((Style.QUIET, f"  {row}")) for row in head]
-    return [*named, *(line((_DIFF_STYLES.get(row[:1], Style.PLAIN), f"  {row}")) for row in body)]
+def _diff(parts: list[_Rows], width: int | None, shorten: Callable[[str], str], note: Line) -> list[Line]:
+    # Imported here: it takes as long as the rest of the shell, which --plain need not wait for.
+    from repl.output.diff import DiffLines
+
+    diff = DiffLines(width, lambda text: shorten(exact_line(text)))
+    lines: list[Line] = []
+    for number, part in enumerate(parts):
+        if number == 1:
+            lines += [*diff.skip([row for row, count in part for _ in range(count)]), note]
+            continue
+        for row, count in part:
+            lines += diff.add([_counted(row, count)])
+            if count > 1:
+                lines += diff.skip([row] * (count - 1))
+    return [*lines, *diff.finish()]
 
 
-def _folded(detail: str) -> list[str]:
-    """Return the rows, with the number of blank ones in place of a long run of them.
+def _folded(detail: str) -> _Rows:
+    """Return the rows, with a long run of blank ones as one row.
 
     A row is blank if it is empty or has only the mark of a diff.
     """
-    rows: list[str] = []
+    rows: _Rows = []
     for row, run in groupby(detail.split("\n")):
         count = sum(1 for _ in run)
         is_long = count > _MOST_BLANK_ROWS and row in _BLANK_ROWS
-        rows += [f"{row}<{count:,} blank lines>"] if is_long else [row] * count
+        rows += [(row, count)] if is_long else [(row, 1)] * count
     return rows
+
+
+def _counted(row: str, count: int) -> str:
+    return f"{row}<{count:,} blank lines>" if count > 1 else row
 
 
 def _without_middle(text: str) -> str:

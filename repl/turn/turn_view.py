@@ -152,7 +152,7 @@ class TurnDisplay:
         self._end_answer()
         gap: list[Line] = [()] if self._last else []
         self._last = "step"
-        self._screen.show([*gap, *question_lines(request)])
+        self._screen.show([*gap, *question_lines(request, self._screen.text_width)])
         self._has_shown_diff = True
         self._set_status("waiting for your decision")
 
@@ -183,8 +183,11 @@ class TurnDisplay:
             self._screen.show(argument_lines(event.call))
         # The question whether to change the file has shown the diff already.
         if not (self._has_shown_diff and event.result.form == "diff"):
-            result, verbose = event.result, self._verbosity.verbose
-            self._screen.show(whole_result_lines(result.text, result.form) if verbose else result_lines(result))
+            result, width = event.result, self._screen.text_width
+            is_whole = self._verbosity.verbose
+            self._screen.show(
+                whole_result_lines(result.text, result.form, width) if is_whole else result_lines(result, width)
+            )
         self._has_shown_diff = False
         self._show_running()
 

@@ -34,7 +34,7 @@ def ask(shell: Shell, line: str) -> None:
 def test_write_file_writes_after_the_diff_is_approved() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: hello")
-        assert "  +hello\n" in shell.screen()
+        assert "\nnotes.txt · new file · 1 line\n  1 + hello\n" in shell.screen()
         assert "\n│   a  Yes, and to all file changes in this session\n" in shell.screen()
         assert not Path("notes.txt").exists()
         shell.send("y")

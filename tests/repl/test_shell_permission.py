@@ -63,7 +63,7 @@ async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
         shell.type("go\r")
         await asked(shell)
         assert "● write_file a.txt (new, 1 line)\n" in shell.terminal.scrollback
-        assert "+hello" in shell.terminal.scrollback
+        assert "  1 + hello" in shell.terminal.scrollback
         assert content("a.txt") is None
         shell.type("y")
         await shell.see("Done.")
@@ -103,7 +103,7 @@ async def test_permission_for_the_session_shows_later_calls_without_asking(play:
         await shell.see("Again.")
         assert content("a.txt") == "two\n"
         # Not asked for, it is shown when it is done.
-        assert "  -one\n  +two\n" in shell.terminal.scrollback
+        assert "  1 - one\n  1 + two\n" in shell.terminal.scrollback
 
 
 async def test_new_session_asks_again(play: SetStage) -> None:
@@ -179,9 +179,9 @@ async def test_whole_request_can_be_shown_before_the_answer(play: SetStage, monk
     async with play(writing("".join(f"line {number}\n" for number in range(200))), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        assert "+line 100\n" not in shell.terminal.scrollback
+        assert "+ line 100\n" not in shell.terminal.scrollback
         shell.type("v")
-        await shell.see("+line 100\n")
+        await shell.see("+ line 100\n")
         await asked(shell)
         shell.type("y")
         await shell.see("Done.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repl.output.diff import DiffLines, diff_lines, is_diff_language, new_file_text
+from repl.output.diff import DiffLines, diff_lines, is_diff_language
 from repl.output.styled import to_ansi, to_text
 from repl.output.theme import Depth, Style, Theme
 
@@ -66,9 +66,31 @@ def test_long_line_is_wrapped_beside_its_number() -> None:
 
 def test_new_file_is_named_in_words() -> None:
     rows = ["--- /dev/null", "+++ notes.txt", "@@ -0,0 +1 @@", "+one"]
-    assert shown(rows)[0] == "notes.txt · new file"
-    assert new_file_text(rows) == "new file · 1 line"
-    assert new_file_text(DIFF) == ""
+    assert shown(rows) == ["notes.txt · new file · 1 line", "  1 + one"]
+
+
+def test_deleted_file_is_named_in_words() -> None:
+    rows = ["--- notes.txt", "+++ /dev/null", "@@ -1,2 +0,0 @@", "-one", "-two"]
+    assert shown(rows) == ["notes.txt · deleted file · 2 lines", "  1 - one", "  2 - two"]
+
+
+def test_each_file_of_a_diff_has_a_title() -> None:
+    rows = ["--- a/x", "+++ b/x", "@@ -1 +1 @@", "-a", "+b", "--- a/y", "+++ b/y", "@@ -3 +3 @@", "-c", "+d"]
+    assert shown(rows) == ["x", "  1 - a", "  1 + b", "y", "  3 - c", "  3 + d"]
+
+
+def test_removed_line_that_looks_like_a_name_is_shown() -> None:
+    assert shown(["--- a comment", "-more"]) == ["- -- a comment", "- more"]
+    assert shown(["@@ -1,2 +1 @@", "--- a comment", "+++ b"]) == ["  1 - -- a comment", "  1 + ++ b"]
+
+
+def test_skipped_rows_are_counted() -> None:
+    diff = DiffLines(60)
+    assert to_text(diff.add(["@@ -1,9 +1,9 @@", " same"])).splitlines() == ["  1   same"]
+    assert diff.skip([" same", "-old", "-old", "+new"]) == []
+    assert to_text(diff.add([" same"])).splitlines() == ["  4   same"]
+    assert diff.skip([" same", "@@ -97,4 +99,4 @@", " same"]) == []
+    assert to_text(diff.add([" same"])).splitlines() == ["100   same"]
 
 
 def test_no_row_of_any_text_vanishes() -> None:

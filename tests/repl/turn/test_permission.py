@@ -42,10 +42,22 @@ def test_decide_returns_none_for_unclear_answers(answer: str) -> None:
     assert decide(answer) is None
 
 
-def test_diff_lines_are_colored_by_their_first_character() -> None:
+def test_question_about_a_change_shows_the_numbers_and_colors_of_lines() -> None:
     lines = detail_lines(PermissionRequest(("write",), "edit_file a", DIFF, "diff"))
-    assert [span[0] for (span,) in lines] == [Style.QUIET] * 2 + [Style.ACCENT, Style.BAD, Style.GOOD, Style.QUIET]
-    assert to_text(lines).splitlines()[3:5] == ["  -old", "  +new"]
+    assert to_text(lines).splitlines() == ["a", "  1 - old", "  1 + new", "      No newline at end of file"]
+    assert [span[0] for span in (lines[1][-1], lines[2][-1])] == [Style.REMOVED, Style.ADDED]
+
+
+def test_question_names_a_new_file_as_one_with_its_length() -> None:
+    diff = "--- /dev/null\n+++ a b.txt\n@@ -0,0 +1,2 @@\n+one\n+two"
+    text = to_text(detail_lines(PermissionRequest(("write",), "write_file", diff, "diff")))
+    assert text.splitlines() == ["a b.txt · new file · 2 lines", "  1 + one", "  2 + two"]
+
+
+def test_question_shows_carriage_returns_and_invisible_characters_of_a_change() -> None:
+    diff = "--- a\u200b\n+++ a\u200b\n@@ -1 +1 @@\n-one\r\n+one\u3164 \t"
+    text = to_text(detail_lines(PermissionRequest(("write",), "edit_file", diff, "diff"), 60))
+    assert text.splitlines() == ["a<U+200B>", "  1 - one^M", "  1 + one<U+3164><2 blanks>"]
 
 
 def test_question_shows_a_command_with_its_line_breaks() -> None:
@@ -66,7 +78,16 @@ def test_question_leaves_out_the_middle_of_long_details_with_a_count() -> None:
     shown = to_text(question_lines(request)).splitlines()
     assert len(shown) == MOST_LINES + 2
     assert shown[61] == "  … 5 more lines here; v shows all of them"
-    assert (shown[60], shown[62], shown[-1]) == ("  59", "  65", f"  {MOST_LINES + 4}")
+    assert (shown[60], shown[62], shown[-1]) == ("59", "65", f"{MOST_LINES + 4}")
+
+
+def test_lines_after_the_middle_of_a_diff_keep_their_numbers() -> None:
+    rows = [f"+line {number}" for number in range(1, 1_001)]
+    diff = "\n".join(["--- /dev/null", "+++ a", "@@ -0,0 +1,1000 @@", *rows])
+    shown = to_text(question_lines(PermissionRequest(("write",), "write_file a", diff, "diff"))).splitlines()
+    assert shown[1:3] == ["a · new file · 1,000 lines", "   1 + line 1"]
+    assert shown[-1] == "1000 + line 1000"
+    assert shown[-41:-39] == ["  … 903 more lines here; v shows all of them", " 961 + line 961"]
 
 
 @pytest.mark.parametrize("hidden", [*HIDDEN, *BLANKS], ids=lambda character: f"U+{ord(character):04X}")
@@ -87,7 +108,7 @@ def test_question_shows_the_number_of_blank_lines() -> None:
     assert text == "● run_shell\n  $ ls\n    <299 blank lines>\n    rm -rf ~\n"
     diff = "--- a\n+++ a\n@@ -1 +1,9 @@\n x\n" + "+\n" * 8 + "+y  "
     text = to_text(question_lines(PermissionRequest(("write",), "edit_file a", diff, "diff")))
-    assert text.splitlines()[4:] == ["   x", "  +<8 blank lines>", "  +y<2 spaces>"]
+    assert text.splitlines()[2:] == ["  1   x", "  2 + <8 blank lines>", " 10 + y<2 spaces>"]
 
 
 def test_question_shows_both_ends_of_a_long_line() -> None:

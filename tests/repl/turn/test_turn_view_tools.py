@@ -34,7 +34,7 @@ async def test_unasked_change_is_shown_when_finished(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF, "diff"))
     assert stage.rows == [
         "● edit_file a.txt … 0.1s → Changed a.txt: 1 line added, 1 removed.",
-        *("  --- a.txt", "  +++ a.txt", "  @@ -1 +1 @@", "  -old", "  +new"),
+        *("a.txt", "  1 - old", "  1 + new"),
     ]
 
 
@@ -43,15 +43,15 @@ async def test_diff_shown_in_the_question_is_not_repeated(stage: Stage) -> None:
         PermissionRequest(("write",), "edit_file a.txt (+1 −1)", DIFF.partition("\n")[2], "diff")
     )
     stage.show(finished("edit_file", DIFF, "diff"))
-    assert sum("+new" in row for row in stage.rows) == 1
+    assert sum("+ new" in row for row in stage.rows) == 1
     stage.show(finished("edit_file", DIFF, "diff"))
-    assert sum("+new" in row for row in stage.rows) == 2
+    assert sum("+ new" in row for row in stage.rows) == 2
 
 
 async def test_large_diff_is_cut_to_its_start(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF + "\n+x" * 100, "diff"))
     rows = stage.terminal.scrollback.splitlines()[1:]
-    assert (len(rows), rows[-1]) == (41, "  … 66 more lines")
+    assert (len(rows), rows[-2:]) == (40, [" 36 + x", "  … 65 more lines"])
 
 
 async def test_command_shows_exit_code_and_last_lines(stage: Stage) -> None:
