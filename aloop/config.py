@@ -115,8 +115,10 @@ class FileSettings:
     prices: Mapping[str, Prices] | None = None
 
 
-def read_regular(path: Path) -> bytes:
-    """Return the contents of a regular file; raises OSError for others.
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """Return the contents of a regular file, or its first ``most`` bytes.
+
+    Raises OSError for others.
 
     Opening a named pipe would wait for a writer.
     """
@@ -124,7 +126,7 @@ def read_regular(path: Path) -> bytes:
     try:
         require_regular(descriptor)
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read()
+            return file.read(most)
     finally:
         os.close(descriptor)
 

@@ -1,13 +1,35 @@
-"""Wording of counts, and long texts with their middle left out."""
+"""Wording of counts and times, and long texts with their middle left out."""
 
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def quantity(count: int, noun: str) -> str:
     """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def age(then: datetime, now: datetime) -> str:
+    """Return the age of ``then``, as in ``5 min ago``; its date after two weeks."""
+    seconds = (now - then).total_seconds()
+    if -_MINUTE < seconds < _MINUTE:
+        return "just now"
+    if 0 < seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min ago"
+    if 0 < seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h ago"
+    days = int(seconds // _DAY)
+    if 0 < days <= 14:
+        return "1 day ago" if days == 1 else f"{days} days ago"
+    return then.astimezone().date().isoformat()
 
 
 class HeadAndTail:

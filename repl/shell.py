@@ -123,7 +123,7 @@ class Shell:
             self._queue.add(entry, steers=steers)
             self._screen.redraw()
         else:
-            self._screen.show(echo_lines(entry.typed))
+            self._screen.show(echo_lines(entry.typed, self._screen.text_width))
             self._begin_turn(entry)
 
     def recall(self) -> Entry | None:
@@ -253,7 +253,9 @@ class Shell:
         except BaseException:
             self._queue.put_back(entries)
             raise
-        self._screen.show([line(""), *(row for entry in entries for row in echo_lines(entry.typed))])
+        self._screen.show(
+            [line(""), *(row for entry in entries for row in echo_lines(entry.typed, self._screen.text_width))]
+        )
         return text
 
     # Start and end.

@@ -98,7 +98,7 @@ class TerminalView:
     async def confirm(self, question: str) -> bool:
         self._screen.say(Style.STRONG, f"{question} [y/N]")
         answer = await self._read("> ", "y yes · n no")
-        self._screen.show(echo_lines(answer))
+        self._screen.show(echo_lines(answer, self._screen.text_width))
         return is_yes(answer)
 
     async def edit(self, path: Path, line: int) -> bool:

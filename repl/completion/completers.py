@@ -17,6 +17,7 @@ from prompt_toolkit.document import Document
 
 from aloop.config import EFFORTS
 from aloop.sanitize import safe_line
+from aloop.text import age
 from aloop.width import unjoined
 from commands.builtin import REGISTRY
 from commands.context import Context
@@ -24,7 +25,6 @@ from commands.mentions import mention
 from commands.registry import Argument, Command, Registry
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_endpoint_models, load_models
 from repl.completion.session_source import Entry, SessionCatalog, SessionSources
-from repl.pages.listing import age
 
 _AGE_COLUMNS = 11
 _COUNT_COLUMNS = 5

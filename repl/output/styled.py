@@ -6,11 +6,11 @@ codes for styles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from aloop.sanitize import safe_text
-from aloop.width import fit, text_width
+from aloop.width import fit, rows, text_width
 from repl.output.theme import Look, Style, Theme
 
 Span = tuple[Look, str]
@@ -20,6 +20,8 @@ Line = tuple[Span, ...]
 
 PROMPT = "> "
 CONTINUATION = "  "
+BAR = "│ "
+"""The mark of all rows of a message after the first."""
 
 
 def line(*parts: Span | str) -> Line:
@@ -61,7 +63,18 @@ def _styled(spans: Line, theme: Theme) -> Iterator[str]:
         yield f"\x1b[{codes}m{safe}{fill}\x1b[0m" if codes and (safe or fill) else safe
 
 
-def echo_lines(entered: str) -> list[Line]:
-    """Return ``entered`` as it looked at the prompt."""
-    rows = safe_text(entered).rstrip().split("\n")
-    return [line((Style.STRONG, CONTINUATION if number else PROMPT), row) for number, row in enumerate(rows)]
+def echo_lines(entered: str, width: int) -> list[Line]:
+    """Return what was ``entered`` at the prompt, in rows of ``width`` cells."""
+    text = safe_text(entered).rstrip()
+    return user_lines([part for row in text.split("\n") for part in rows(row, max(width - len(PROMPT), 1))])
+
+
+def user_lines(texts: Sequence[str], bar: str = BAR) -> list[Line]:
+    """Return a message of the user, set apart down all its rows.
+
+    The mark of the first row is that of the prompt, where a turn begins; ``bar`` is that of the others.
+    """
+    return [
+        line(((Style.USER, Style.ACCENT), bar if place else PROMPT), (Style.USER, text), (Style.USER, ""))
+        for place, text in enumerate(texts)
+    ]

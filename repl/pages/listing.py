@@ -17,6 +17,7 @@ from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
+from aloop.text import age
 from aloop.width import fit, pad, text_width, wrap
 from commands.context import Context
 from commands.registry import Command
@@ -27,24 +28,6 @@ from repl.output.theme import Style
 if TYPE_CHECKING:
     from aloop.llm.catalog import ModelChoice
     from commands.pages import Question
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-
-
-def age(then: datetime, now: datetime) -> str:
-    """Return the age of ``then``, as in ``5 min ago``; its date after two weeks."""
-    seconds = (now - then).total_seconds()
-    if -_MINUTE < seconds < _MINUTE:
-        return "just now"
-    if 0 < seconds < _HOUR:
-        return f"{int(seconds // _MINUTE)} min ago"
-    if 0 < seconds < _DAY:
-        return f"{int(seconds // _HOUR)} h ago"
-    days = int(seconds // _DAY)
-    if 0 < days <= 14:
-        return "1 day ago" if days == 1 else f"{days} days ago"
-    return then.astimezone().date().isoformat()
-
 
 _ROW_DIGITS = 3
 """Most digits of a row number after /resume; a longer number is an ID prefix."""

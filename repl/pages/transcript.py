@@ -17,11 +17,11 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
 from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
+from aloop.text import age
 from aloop.width import fit, text_width, wrap
 from commands.attachments import folded
-from repl.output.styled import Line, fit_line, line
+from repl.output.styled import BAR, CONTINUATION, PROMPT, Line, fit_line, line, user_lines
 from repl.output.theme import Style
-from repl.pages.listing import age
 
 REMINDER_LINES = 6
 """Lines of each message in a reminder."""
@@ -68,7 +68,9 @@ def message_lines(message: LLMMessage, most: int | None = None, width: int | Non
     text = safe_text(message.content or "").strip("\n")
     if message.role == "user":
         text = safe_text(folded(message.content or "")).strip("\n")
-        return _prefixed(_wrapped(text, most or MOST_ROWS, width, 2), "> ", Style.STRONG)
+        # A screen reader would read the bar aloud.
+        bar = CONTINUATION if width is None else BAR
+        return user_lines(_wrapped(text, most or MOST_ROWS, width, len(PROMPT)), bar)
     if message.role == "system":
         return _prefixed(_wrapped(text, _SYSTEM_LINES, width, 8), "system: ", Style.QUIET)
     if message.role == "tool":

@@ -15,11 +15,11 @@ from aloop.errors import SHORT_ID, AloopError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
+from aloop.text import age
 from aloop.width import fit, last_rows, pad, text_width, wrap
 from commands.session_browser import SessionBrowser
 from repl.output.styled import Line, line
 from repl.output.theme import Look, Style, prompt_style
-from repl.pages.listing import age
 from repl.pages.transcript import message_lines
 from repl.picker.state import Mode, Picker
 

@@ -133,7 +133,7 @@ def _on_terminal(options: ShellOptions, verbosity: Verbosity, signals: Signals) 
     """Print the banner, and return the source of lines and the view for a terminal."""
     lines = _terminal_lines(options, signals)
     width = shutil.get_terminal_size().columns
-    sys.stdout.write(to_text(banner_lines(options.model, options.settings, width)))
+    sys.stdout.write(to_text(banner_lines(options, width)))
     return lines, InteractiveView(lines, verbosity)
 
 

@@ -16,15 +16,20 @@ from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.sanitize import safe_line
+from aloop.text import age
+from aloop.width import fit
+from repl.git_branch import find_branch
 from repl.options import ShellOptions
-from repl.output.styled import Line, line
+from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style
 
 if TYPE_CHECKING:
+    from aloop.memory.sessions_dir.header import Latest
     from commands.context import Context
 
 
 _MARK_NAME = "welcomed"
+_SHORTEST_TITLE = 8  # cells of a title in the banner
 
 
 def is_first_start(settings: Settings) -> bool:
@@ -64,12 +69,63 @@ def expected_model(model: str | None, settings: Settings) -> str:
     return chosen
 
 
-def banner_lines(model: str | None, settings: Settings, width: int) -> list[Line]:
-    """Return the banner, with a note if the API key is missing."""
-    lines = [line((Style.STRONG, f"aloop {__version__}"), (Style.QUIET, " · /help for commands · Ctrl-D to quit"))]
-    if model is None and expected_model(model, settings) == OFFLINE_MODEL:
+_HELP = "/ commands · ? keys · Ctrl-D quits"
+
+
+def banner_lines(options: ShellOptions, width: int) -> list[Line]:
+    """Return the banner, with a note if the API key is missing.
+
+    Its three lines are aligned: the model; the folder with its branch; the session to resume.
+    """
+    model, settings = options.model, options.settings
+    name = f"aloop {__version__}"
+    indent = len(name) + 2
+    answering = expected_model(model, settings)
+    lines = [
+        line((Style.STRONG, f"{name:<{indent}}"), safe_line(title_of(answering))),
+        line((Style.QUIET, f"{'folder':<{indent}}"), *_folder()),
+        line(*_last(options, indent, width - 1)),
+    ]
+    lines = [fit_line(row, width - 1) for row in lines]
+    if model is None and answering == OFFLINE_MODEL:
         lines += [line(row) for row in wrap(_NO_KEY, max(20, width - 1))]
     return lines
+
+
+def _folder() -> list[Span]:
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed; the engine reports it
+        return [(Style.PLAIN, "?")]
+    branch = safe_line(find_branch(here))
+    return [(Style.PLAIN, safe_line(display_path(here))), (Style.QUIET, f" ({branch})" if branch else "")]
+
+
+def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:
+    """Return the newest session and how to resume it, or the keys if there is none."""
+    latest = _latest(options) if options.resume is None else None
+    if latest is None:
+        return [(Style.QUIET, f"{'help':<{indent}}"), (Style.PLAIN, _HELP)]
+    # Imported here for start-up time: needed only if there is a session.
+    from datetime import UTC, datetime
+
+    when = age(datetime.fromtimestamp(latest.changed, UTC), datetime.now(UTC))
+    command = f"/resume {latest.id[:SHORT_ID]}"
+    room = width - indent - len(f"{when} · {command}")
+    title = fit(safe_line(latest.title), room - len(" · ")) if room >= _SHORTEST_TITLE else ""
+    about = f"{title} · {when} · " if title else f"{when} · " if room >= 0 else ""
+    return [(Style.QUIET, f"{'last':<{indent}}"), (Style.PLAIN, about), (Style.ACCENT, command)]
+
+
+def _latest(options: ShellOptions) -> Latest | None:
+    # Imported here for start-up time: needed only for a new session.
+    from aloop.memory.sessions_dir.header import peek_latest
+    from aloop.memory.sessions_dir.location import resolve_sessions_dir
+
+    try:
+        return peek_latest(resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir))
+    except (OSError, StorageError):  # the engine reports it
+        return None
 
 
 def welcome_lines(model: str | None, settings: Settings, sessions: str) -> list[Line]:
@@ -93,7 +149,7 @@ def greeting(options: ShellOptions, width: int) -> list[Line]:
     settings = options.settings
     if options.resume is None and is_first_start(settings):
         return welcome_lines(options.model, settings, _sessions_folder(options))
-    return banner_lines(options.model, settings, width)
+    return banner_lines(options, width)
 
 
 def _sessions_folder(options: ShellOptions) -> str:

@@ -140,19 +140,19 @@ async def on_terminal(text: str) -> str:
     answers = Answers(text)
 
     async def read(lead: str, choices: str) -> str:
-        terminal.output.write_raw(to_ansi(echo_lines(lead + choices), Theme()))
+        terminal.output.write_raw(to_ansi(echo_lines(lead + choices, 79), Theme()))
         return await answers.read_answer(lead)
 
     async def choose(title: str, choices: Sequence[Choice], more: str) -> str:
         labels = "".join(choice.label for choice in choices)
-        terminal.output.write_raw(to_ansi(echo_lines(title + labels + more), Theme()))
+        terminal.output.write_raw(to_ansi(echo_lines(title + labels + more, 79), Theme()))
         return "n"
 
     screen = Screen(terminal.output)
     view = TerminalView(screen, Live(), lambda _: None, read, choose)
     await show_everything(view, text)
     await ask_everything(view, text)
-    screen.show(echo_lines(text))
+    screen.show(echo_lines(text, 79))
     terminal.output.flush()
     return terminal.getvalue()
 
@@ -228,4 +228,4 @@ def test_terminal_parser_of_the_tests_finds_every_payload() -> None:
 
 
 def test_unstyled_text_contains_no_codes() -> None:
-    assert obeyed(to_text(echo_lines(ALL))) == []
+    assert obeyed(to_text(echo_lines(ALL, 79))) == []

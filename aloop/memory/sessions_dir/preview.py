@@ -18,10 +18,9 @@ from aloop.memory.codec.serialization import load_session, peek_header, peek_tit
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME, SessionSummary, make_title
 from aloop.memory.session_folder.session_file import unreadable
+from aloop.memory.sessions_dir.header import HEADER, HEADER_SIZE, header_title
 from aloop.memory.sessions_dir.ids import short_name
 
-HEADER_SIZE = 512
-"""Bytes that hold the header of a file written by aloop."""
 _TITLE_SIZE = 16_384
 _QUESTION_SIZE = 8_192
 WHOLE_SIZE = 1_000_000
@@ -31,14 +30,6 @@ _EDGE_SIZE = 64_000
 ENDING_SIZE = 128_000
 """Bytes read for the last messages: more than a screen shows, and parsed in a few milliseconds."""
 
-# The first lines of every file that aloop writes.
-_HEADER = re.compile(
-    rb"(?:#[^\n]*\n)*"
-    rb"id: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n"
-    rb'created_at: "([^"\\\n]+)"\n'
-    rb'updated_at: "([^"\\\n]+)"\n'
-    rb"(?:title: (?:\"([^\"\\\n]*)\"|'((?:[^'\n]|'')*)')\n)?"
-)
 _WRITTEN_ID = re.compile(
     rb"^[ \t]*[\"']?id[\"']?[ \t]*:[ \t]*[\"']?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b", re.MULTILINE
 )
@@ -64,13 +55,11 @@ def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader
     # A str, not a Path: a listing may make 10,000 of these.
     path = f"{sessions_dir}/{folder}/{FILE_NAME}"
     try:
-        match = _HEADER.match(fs.read(path, HEADER_SIZE))
+        match = HEADER.match(fs.read(path, HEADER_SIZE))
         if match:
-            session_id, _, updated_at, double, single = match.groups()
-            updated = parse_time(updated_at.decode(errors="replace"))
+            updated = parse_time(match[3].decode(errors="replace"))
             if updated is not None:
-                title = double or (single or b"").replace(b"''", b"'")
-                return SessionHeader(folder, session_id.decode(), updated, title.decode(errors="replace"))
+                return SessionHeader(folder, match[1].decode(), updated, header_title(match))
         return _read_other_layout(fs, Path(path), folder)
     except (FileNotFoundError, NotADirectoryError):
         return None

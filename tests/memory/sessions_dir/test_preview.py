@@ -15,10 +15,10 @@ from aloop.errors import AloopError, SessionFileError, UsageError
 from aloop.memory import SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir import preview
+from aloop.memory.sessions_dir.header import HEADER_SIZE
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.preview import (
     ENDING_SIZE,
-    HEADER_SIZE,
     SessionHeader,
     find_first_question,
     read_ending,

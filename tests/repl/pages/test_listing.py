@@ -15,9 +15,10 @@ from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import Usage
 from aloop.memory import SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
+from aloop.text import age
 from commands.builtin import REGISTRY
 from repl.output.styled import to_text
-from repl.pages.listing import age, help_lines, hit_lines, listing_lines, session_lines, stats_lines
+from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 COST = Cost(Decimal("1.5"))

@@ -113,7 +113,7 @@ def test_conversation_has_message_numbers_in_the_margin() -> None:
         "           … (2 more lines)",
         "",
         "1  > What is",
-        "     2+2?",
+        "   │ 2+2?",
         "2  Let me see.",
         "   ● calculator 2+2",
         "3    → 4 … 2 more lines",
@@ -167,7 +167,7 @@ def test_search_context_shows_the_match_and_its_neighbors() -> None:
     long = LLMMessage("tool", "\n".join(f"line {number}" for number in range(40)), tool_call_id="call_1")
     stored = session(*LONG_TALK[:2], long, *LONG_TALK[3:])
     shown = "".join(search_context(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
-    assert shown[:4] == ["1  > What is", "     2+2?", "2  Let me see.", "   ● calculator 2+2"]
+    assert shown[:4] == ["1  > What is", "   │ 2+2?", "2  Let me see.", "   ● calculator 2+2"]
     assert shown[4:7] == ["3  … (16 more lines)", "   line 16", "   line 17"]
     assert shown[14] == "   … (15 more lines)"
     assert shown[15:17] == ["4  It is 4.", "   (interrupted)"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import time
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from aloop import __version__
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
 from aloop.llm.message_types import LLMMessage
@@ -16,7 +20,8 @@ from commands.context import Context
 from repl.crash_report import bug_text
 from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
-from repl.output.styled import echo_lines, to_text
+from repl.output.styled import echo_lines, to_ansi, to_text
+from repl.output.theme import Depth, Theme
 from repl.startup.banner import (
     banner_lines,
     expected_model,
@@ -29,6 +34,7 @@ from repl.startup.banner import (
 from tests.agent.scripted import ScriptedLLM
 from tests.commands.conftest import RecordingView
 from tests.local_model.installation import install_fake
+from tests.saved_sessions import FIRST, SECOND, save
 
 NO_KEY = Settings.from_env({"HOME": "/nowhere"})
 WITH_KEY = replace(NO_KEY, has_credentials=True)
@@ -93,21 +99,53 @@ def test_welcome_names_the_sessions_folder_in_use(private_home: Path, monkeypatc
     assert "are saved in .aloop/sessions\n" in to_text(greeting(options, 80))
 
 
-def test_banner_with_a_key_is_one_line() -> None:
-    assert len(banner_lines(None, WITH_KEY, 80)) == 1
+def banner(settings: Settings, width: int = 80, model: str | None = None) -> list[str]:
+    return to_text(banner_lines(ShellOptions(settings, model, None, None), width)).splitlines()
+
+
+def test_banner_shows_model_folder_and_keys_in_aligned_columns(private_home: Path) -> None:
+    (private_home / "project" / ".git").mkdir(parents=True)
+    (private_home / "project" / ".git" / "HEAD").write_text("ref: refs/heads/feature/x\n")
+    with chdir(private_home / "project"):
+        rows = banner(WITH_KEY)
+    start = len(f"aloop {__version__}  ")
+    assert [row[start:] for row in rows] == [
+        DEFAULT_MODEL,
+        "~/project (feature/x)",
+        "/ commands · ? keys · Ctrl-D quits",
+    ]
+    assert [row[:start].strip() for row in rows[1:]] == ["folder", "help"]
+
+
+def test_banner_offers_the_session_that_was_changed_last(tmp_path: Path) -> None:
+    settings = replace(WITH_KEY, sessions_dir=tmp_path)
+    save(tmp_path, FIRST)
+    path = save(tmp_path, SECOND)
+    os.utime(path.parent, (time.time() + 1, time.time() + 1))
+    assert banner(settings)[2].endswith(f"  just now · /resume {SECOND[:8]}")
+    title = "A plan\x1b[2J with a title that is longer than the row has room for"
+    path.write_text(path.read_text().replace("system_messages:", f"title: '{title}'\nsystem_messages:"))
+    last = banner(settings, 60)[2]
+    assert last.startswith("last")
+    assert "A plan^[[2J wi" in last
+    assert last.endswith(f"… · just now · /resume {SECOND[:8]}")
+    assert len(last) <= 59
+    assert banner(settings, 44)[2].endswith(f"  just now · /resume {SECOND[:8]}")
+    assert banner(settings, 40)[2].endswith(f"  /resume {SECOND[:8]}")
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_banner_without_a_key_names_the_offline_demo_and_the_remedy(width: int) -> None:
-    lines = to_text(banner_lines(None, NO_KEY, width))
-    assert "offline demo" in lines
-    assert "ANTHROPIC_API_KEY" in lines
-    assert len(lines.splitlines()) <= 3
-    assert all(len(line) <= width for line in lines.splitlines())
+    lines = banner(NO_KEY, width)
+    note = "\n".join(lines[3:])
+    assert "offline demo" in note
+    assert "ANTHROPIC_API_KEY" in note
+    assert len(lines) <= 6
+    assert all(len(line) <= width for line in lines)
 
 
 def test_banner_of_the_chosen_offline_model_does_not_mention_keys() -> None:
-    assert "ANTHROPIC_API_KEY" not in to_text(banner_lines("offline", NO_KEY, 80))
+    assert "ANTHROPIC_API_KEY" not in "\n".join(banner(NO_KEY, model="offline"))
 
 
 def test_expected_model_follows_options_settings_and_key() -> None:
@@ -123,7 +161,7 @@ def test_local_model_is_shown_by_its_title(tmp_path: Path) -> None:
     assert expected_model(None, installed) == "local:SmolLM2-135M"
     assert expected_model("local", replace(WITH_KEY, data_dir=tmp_path)) == "local:SmolLM2-135M"
     assert expected_model("local:nonsense", installed) == "local:nonsense"
-    assert len(banner_lines(None, installed, 80)) == 1
+    assert len(banner(installed)) == 3
     toolbar = toolbar_text(ShellOptions(installed, None, None, None), None)
     assert toolbar == "local · SmolLM2-135M · new session · 0 messages"
 
@@ -146,8 +184,11 @@ async def test_farewell_names_the_file_of_recovered_turns() -> None:
     assert str(recovered) in to_text(farewell_lines(context))
 
 
-def test_echo_shows_the_input_as_at_the_prompt() -> None:
-    assert to_text(echo_lines("one\ntwo\n")) == "> one\n  two\n"
+def test_echo_sets_the_message_apart_down_all_its_rows() -> None:
+    lines = echo_lines("one two three\nfour\n", 11)
+    assert to_text(lines) == "> one two\n│ three\n│ four\n"
+    on_dark = to_ansi(lines, Theme(Depth.INDEXED, "dark")).splitlines()
+    assert all("48;5;236" in row and "\x1b[K" in row for row in on_dark)
 
 
 def test_crash_report_names_error_and_place() -> None:
