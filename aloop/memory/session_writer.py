@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,6 +50,8 @@ class SessionWriter:
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
     """Journals of turns that ended without a successful save."""
+    _notices: list[str] = field(default_factory=list)
+    """Sentences for the user, to be reported by the next save or turn."""
 
     @property
     def path(self) -> Path | None:
@@ -89,7 +91,6 @@ class SessionWriter:
             self.file.require_known_version()
         session = conversation.snapshot(None)
         base = len(conversation.messages)
-        removed = self.backend.missing_project()
         try:
             _retry_missing_folder(lambda: self._start_journal(session, base))
         except OSError as error:
@@ -97,10 +98,11 @@ class SessionWriter:
                 raise explain_error(error, "continue the session", self.file.path.parent) from error
             reason = explain_error(error, "write the turn's journal", self.backend.sessions_dir)
             notices.append(f"{reason} If aloop crashes during this turn, the turn is lost.")
-        else:
-            if removed:
-                notices.append(f"{removed} had been removed. aloop created it again for the session.")
-        return [*notices, *new_limits()]
+        return [*notices, *self._take_notices(), *new_limits()]
+
+    def _take_notices(self) -> list[str]:
+        notices, self._notices = self._notices, []
+        return notices
 
     def require_writable(self, conversation: Conversation) -> list[str]:
         """Reload the file if it changed, and return notices.
@@ -201,7 +203,9 @@ class SessionWriter:
     def _save_locked(self, conversation: Conversation, model: str | None, amendment: Amendment | None) -> SaveReport:
         folder = self._ensure_folder(conversation.head)
         with write_lock(self.backend.fs, folder, conversation.head.id):
-            return self._save(conversation, model, folder, amendment)
+            report = self._save(conversation, model, folder, amendment)
+        notices = self._take_notices()
+        return replace(report, notice=" ".join([*notices, report.notice or ""]).strip()) if notices else report
 
     def _keep_journal(self) -> None:
         """End the turn, but keep its journal until the next successful save."""
@@ -227,7 +231,11 @@ class SessionWriter:
         for _ in range(TRIES):
             try:
                 if self.file is None:
-                    return self._create(conversation, model, folder)
+                    report = self._create(conversation, model, folder)
+                    if amendment is None:
+                        return report
+                    unsaved = conversation.unsaved
+                    continue
                 if amendment is not None:
                     # Start again from the file, which may have changed since the previous attempt.
                     conversation.reset(self.file.session, unsaved)
@@ -310,6 +318,9 @@ class SessionWriter:
                 self._unlock_open()
                 self._folder = None
         if self._folder is None:
+            if notice := self.backend.leave_removed_project():
+                self._notices.append(notice)
+                self.file = None  # the next save writes all of the session
             self._folder = self.backend.make_folder(session)
         self._lock_open(session.id)
         return self._folder

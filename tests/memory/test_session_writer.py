@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from aloop.config import state_dir
 from aloop.errors import NewerVersion, SessionBusy, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session_folder import session_file
+from aloop.memory.sessions_dir.registry import Registry
 from tests.memory.conversations import file_of, stored, take_turn
 
 
@@ -187,16 +189,75 @@ async def test_removed_folder_is_created_again(memory: MemoryManager) -> None:
     assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
 
 
-async def test_removed_project_is_created_again_with_a_notice(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
     project = tmp_path / "project"
     project.mkdir()
-    memory = MemoryManager(sessions_dir=project / ".aloop" / "sessions")
-    notices: list[str] = []
-    memory.on_notice = notices.append
+    return project
+
+
+@pytest.fixture
+def in_project(project: Path, notices: list[str]) -> MemoryManager:
+    manager = MemoryManager(sessions_dir=project / ".aloop" / "sessions")
+    manager.on_notice = notices.append
+    return manager
+
+
+def require_kept_elsewhere(manager: MemoryManager, project: Path, notices: list[str]) -> None:
+    assert not project.exists()
+    assert notices == [f"{project} was removed, so the session is now saved in {manager.sessions_dir}."]
+    assert manager.sessions_dir.is_relative_to(state_dir())
+    assert manager.sessions_dir in Registry.of_user().folders()
+    assert file_of(manager).parent.parent == manager.sessions_dir
+
+
+async def test_session_of_a_project_removed_before_the_first_turn_is_kept_elsewhere(
+    in_project: MemoryManager, project: Path, notices: list[str]
+) -> None:
     project.rmdir()
-    await take_turn(memory, "Hello", "Hi")
-    assert notices == [f"{project} had been removed. aloop created it again for the session."]
-    assert file_of(memory).exists()
+    await take_turn(in_project, "Hello", "Hi")
+    require_kept_elsewhere(in_project, project, notices)
+
+
+@pytest.mark.parametrize("has_output", [False, True])
+async def test_session_of_a_project_removed_in_mid_turn_is_kept_elsewhere(
+    in_project: MemoryManager, project: Path, notices: list[str], has_output: bool
+) -> None:
+    await take_turn(in_project, "Hello", "Hi")
+    async with in_project.turn() as turn:
+        await turn.add(LLMMessage("user", "And?"))
+        shutil.rmtree(project)
+        if has_output:
+            await in_project.keep_output("read_file", "text")
+        await turn.add(LLMMessage("assistant", "So."))
+    assert await stored_contents(in_project) == ["Hello", "Hi", "And?", "So."]
+    require_kept_elsewhere(in_project, project, notices)
+    await take_turn(in_project, "More?", "No.")
+    assert await stored_contents(in_project) == ["Hello", "Hi", "And?", "So.", "More?", "No."]
+    assert len(notices) == 1
+
+
+async def test_undo_after_the_project_was_removed_is_made_in_the_kept_session(
+    in_project: MemoryManager, project: Path, notices: list[str]
+) -> None:
+    await take_turn(in_project, "Hello", "Hi")
+    await take_turn(in_project, "And?", "So.")
+    shutil.rmtree(project)
+    await in_project.undo()
+    assert await stored_contents(in_project) == ["Hello", "Hi"]
+    require_kept_elsewhere(in_project, project, notices)
+    await in_project.redo()
+    assert await stored_contents(in_project) == ["Hello", "Hi", "And?", "So."]
+
+
+async def test_removed_project_is_created_again_without_a_folder_of_the_user(
+    in_project: MemoryManager, project: Path, notices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
+    project.rmdir()
+    await take_turn(in_project, "Hello", "Hi")
+    assert notices[0] == f"{project} was removed, and aloop created it again for the session."
+    assert await stored_contents(in_project) == ["Hello", "Hi"]
 
 
 async def test_new_folder_removed_by_other_processes_is_created_again(

@@ -9,11 +9,13 @@ import contextlib
 import errno
 import os
 import stat
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from aloop.config import state_dir
 from aloop.errors import (
     SHORT_ID,
     AmbiguousPrefix,
@@ -55,6 +57,7 @@ from aloop.memory.sessions_dir.preview import (
     read_summary,
     read_title,
 )
+from aloop.memory.sessions_dir.registry import Registry
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
 
 ALOOP_FOLDER = ".aloop"
@@ -87,10 +90,18 @@ class YamlBackend:
     """
 
     def __init__(self, sessions_dir: Path, fs: filesystem.FileSystem | None = None) -> None:
-        self.sessions_dir = sessions_dir
         self.fs = fs or filesystem.SYSTEM
+        self._use(sessions_dir)
+
+    def _use(self, sessions_dir: Path) -> None:
+        self.sessions_dir = sessions_dir
         self._catalog = Catalog(self.fs, sessions_dir)
         self._trash = Trash(self.fs, sessions_dir)
+        self._had_project = self._project is not None and self.fs.exists(self._project)
+
+    @property
+    def _project(self) -> Path | None:
+        return self.sessions_dir.parent.parent if self.sessions_dir.parent.name == ALOOP_FOLDER else None
 
     def make_folder(self, session: Session) -> Path:
         """Make the folder of a new session; raises OSError.
@@ -101,14 +112,29 @@ class YamlBackend:
         self._put_schema()
         self._put_gitignore()
         folder = self._make_folder(session)
+        self._had_project = True
         self.fs.sync_folder(self.sessions_dir)
         return folder
 
-    def missing_project(self) -> Path | None:
-        """Return the folder of the project if it was removed, else None."""
-        project = self.sessions_dir.parent.parent
-        is_removed = self.sessions_dir.parent.name == ALOOP_FOLDER and not self.fs.exists(project)
-        return project if is_removed else None
+    def leave_removed_project(self) -> str | None:
+        """Move to a folder of the user's own if the project was removed.
+
+        Return a sentence for the user, or None. The project is not created again: it would be in the way of git and of
+        a disk that was unmounted.
+        """
+        project = self._project
+        if project is None or not self._had_project or self.fs.exists(project):
+            return None
+        mark = f"{zlib.crc32(os.fsencode(project)):08x}"
+        folder = state_dir() / "aloop" / "removed-projects" / f"{project.name}-{mark}"
+        try:
+            folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        except OSError:
+            self._had_project = False
+            return f"{project} was removed, and aloop created it again for the session."
+        self._use(folder)
+        Registry.of_user().add(folder)
+        return f"{project} was removed, so the session is now saved in {folder}."
 
     def create(
         self, session: Session, folder: Path | None = None, *, again: bool = False, text: bytes | None = None
