@@ -16,12 +16,14 @@ from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
 from aloop.agent.loop import TurnLoop, say_nothing
 from aloop.config import MAX_STEPS
 from aloop.errors import UsageError
+from aloop.llm.anthropic.binding import digest_of
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.prompts import known_directory, system_prompt, with_directory_note
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import ContextUse, MemoryManager, Turn
 from aloop.memory.context import estimate_tokens
+from aloop.memory.conversation import SentDigests
 from aloop.permissions import Ask, Kind
 from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
@@ -174,6 +176,7 @@ class ReActAgent:
             self._set_system_prompt()
             self._permissions.enter(self.memory.visit)
             async with self.memory.turn() as turn:
+                self._report_changes()
                 await turn.add(self._with_news(question))
                 self._report_repairs()
                 answer = await loop.run(turn, self._max_steps)
@@ -199,6 +202,16 @@ class ReActAgent:
             return question
         self._emit(Notice(f"The model is told that the working directory is now {self._working_dir}."))
         return replace(question, content=with_directory_note(question.content or "", self._working_dir))
+
+    def _report_changes(self) -> None:
+        """Report if the system message or the tools differ from those of the last turn."""
+        tools = [(spec.name, spec.description, dict(spec.parameters)) for spec in self._runner.specs]
+        sent = SentDigests(digest_of(self.system_text), digest_of(tools))
+        before = self.memory.record_sent(sent)
+        if before.system not in ("", sent.system):
+            self._emit(Notice("The system message has changed since the last turn. The model gets the new one."))
+        if before.tools not in ("", sent.tools):
+            self._emit(Notice("The tools have changed since the last turn. The model gets the new ones."))
 
     def _report_repairs(self) -> None:
         """Report each repair in the sent copy of this session once."""

@@ -15,6 +15,8 @@ from aloop.memory.session import Session
 # Characters in texts that YAML forbids or reads as line ends, and those that control a terminal.
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
+_OPTIONAL = ("title", "model", "forked_from", "system_digest", "tools_digest")
+
 
 def to_json(session: Session) -> str:
     """Return ``session`` as JSON, without the optional keys that have no value."""
@@ -23,7 +25,7 @@ def to_json(session: Session) -> str:
         "created_at": session.created_at.isoformat(),
         "updated_at": session.updated_at.isoformat(),
     }
-    record |= {name: value for name in ("title", "model", "forked_from") if (value := getattr(session, name))}
+    record |= {name: value for name in _OPTIONAL if (value := getattr(session, name))}
     record["version"] = session.version
     record |= session.extra.as_dict()
     record["system_messages"] = [message_record(message) for message in session.system_messages]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk.filesystem import FileSystem
@@ -69,6 +69,13 @@ class ForkSource(Protocol):
         ...
 
 
+class SentDigests(NamedTuple):
+    """Digests of the system text and the tools of a request; empty if unknown."""
+
+    system: str = ""
+    tools: str = ""
+
+
 @dataclass(slots=True)
 class Conversation:
     """The messages of one session.
@@ -89,6 +96,8 @@ class Conversation:
     """The source of a fork, until its first save."""
     new_title: str = ""
     """The title for the next save to write into the header; empty if the header is up to date."""
+    sent: SentDigests | None = None
+    """The digests of the last request, until a save has written them."""
 
     @classmethod
     def new(cls) -> Conversation:
@@ -114,7 +123,13 @@ class Conversation:
             upto = expand_to_tool_calls(session.messages, 0, upto - 1)[1] + 1
         conversation = cls.new()
         conversation.head = replace(
-            conversation.head, title=session.title, model=session.model, forked_from=session.id, extra=session.extra
+            conversation.head,
+            title=session.title,
+            model=session.model,
+            forked_from=session.id,
+            system_digest=session.system_digest,
+            tools_digest=session.tools_digest,
+            extra=session.extra,
         )
         conversation.system[:] = session.system_messages
         conversation.messages[:] = session.messages[:upto]
@@ -169,6 +184,7 @@ class Conversation:
     def mark_saved(self, session: Session) -> None:
         """Record that the snapshot ``session`` was written to the file."""
         self.new_title = ""
+        self.sent = None
         self._saved_as(session)
 
     def _saved_as(self, session: Session) -> None:
@@ -182,8 +198,12 @@ class Conversation:
         A time in the future, from a wrong clock, is not kept: the session would be the latest one for good.
         """
         messages, now, before = tuple(self.messages), datetime.now().astimezone(), self.head.updated_at
+        is_bound = any(block.prefix for message in messages for block in message.thinking)
+        sent = self.sent if self.sent and is_bound else SentDigests(self.head.system_digest, self.head.tools_digest)
         return replace(
             self.head,
+            system_digest=sent.system,
+            tools_digest=sent.tools,
             updated_at=now if is_in_future(before) else max(now, before + _TICK),
             system_messages=tuple(self.system),
             messages=messages,

@@ -15,7 +15,7 @@ from aloop.llm.cost.pricing import PriceList
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import ContextUse, Projection, measure, project
-from aloop.memory.conversation import Change, Conversation
+from aloop.memory.conversation import Change, Conversation, SentDigests
 from aloop.memory.disk.filesystem import explained
 from aloop.memory.library import SessionLibrary
 from aloop.memory.session import SaveReport, Session, SessionStats, SessionSummary, count
@@ -163,8 +163,21 @@ class MemoryManager:
 
     def set_system_message(self, text: str) -> None:
         """Replace all system messages with one."""
-        self._conversation.system[:] = [LLMMessage(role="system", content=text)]
-        self._conversation.version += 1
+        conversation = self._conversation
+        conversation.system[:] = [LLMMessage(role="system", content=text)]
+        conversation.head, conversation.sent = replace(conversation.head, system_digest=""), None
+        conversation.version += 1
+
+    def record_sent(self, sent: SentDigests) -> SentDigests:
+        """Record the digests of the requests of this turn, and return those before.
+
+        The next save writes them if the session has thinking that is bound to them. The digest of a system message that
+        was set here is empty, because its change is known.
+        """
+        conversation = self._conversation
+        before = conversation.sent or SentDigests(conversation.head.system_digest, conversation.head.tools_digest)
+        conversation.sent = sent
+        return before
 
     def get_context_for_llm(self) -> list[LLMMessage]:
         """Return the messages to send, system first, repaired into a valid transcript."""

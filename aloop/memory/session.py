@@ -32,7 +32,8 @@ class Session:
 
     Times have a time zone; naive times in the file are local time. ``title`` is that of the header, or the first user
     line. Each of ``warnings`` is a sentence about a problem that did not prevent reading, such as a missing end marker.
-    ``extra`` are the keys of the header that aloop does not know.
+    ``extra`` are the keys of the header that aloop does not know. ``system_digest`` and ``tools_digest`` identify the
+    system text and the tools that the last request had; a session without thinking has none.
     """
 
     id: str
@@ -46,6 +47,8 @@ class Session:
     forked_from: str | None = None
     version: int = 1
     warnings: tuple[str, ...] = ()
+    system_digest: str = ""
+    tools_digest: str = ""
     extra: JsonObject = field(default=EMPTY, repr=False)
 
 

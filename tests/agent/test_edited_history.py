@@ -19,7 +19,7 @@ from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager
 from aloop.tools import Tool, default_tools
 from tests.agent.scripted import no_pause
-from tests.stub import Answer, HTTPError, StubServer, Text, Thinking, ToolUse
+from tests.stub import Answer, Cited, Foreign, HTTPError, StubServer, Text, Thinking, ToolUse
 from tests.stub.server import KEY
 
 ADD = ToolUse("calculator", {"expression": "2+2"})
@@ -143,12 +143,81 @@ async def test_moved_directory_is_told_in_the_next_message_only(talk: BoundTalk,
     assert talk.sent_thinking() == ["s1", "s2"]
 
 
+async def test_upgrade_that_changes_a_tool_is_noticed_from_the_file(
+    talk: BoundTalk, stub: StubServer, sessions_dir: Path
+) -> None:
+    await talk.take_turn()
+    memory = talk.agent.memory
+    assert memory.path is not None
+    written = memory.path.read_text()
+    system_line, tools_line = (line for line in written.splitlines() if "_digest: " in line)
+    assert system_line.startswith("system_digest: ")
+    assert tools_line.startswith("tools_digest: ")
+
+    later = BoundTalk(stub, talk._client, sessions_dir)
+    await later.agent.memory.resume(memory.session_id)
+    later.upgrade("Now faster.")
+    later._number = 1
+    await later.take_turn()
+    assert later.notices == [
+        "The tools have changed since the last turn. The model gets the new ones.",
+        "1 thinking block is not sent to the model, because the history before has changed.",
+    ]
+    await later.take_turn()
+    assert len(later.notices) == 2
+    digests = [line.replace('"', "") for line in memory.path.read_text().splitlines() if "_digest: " in line]
+    assert digests[0] == system_line.replace('"', "")
+    assert digests[1] != tools_line.replace('"', "")
+
+
+async def test_system_message_edited_in_the_file_is_reported_and_one_set_here_is_not(talk: BoundTalk) -> None:
+    await talk.take_turn()
+    talk.agent.memory.set_system_message("Be brief.")
+    await talk.agent.memory.save_memory()
+    await talk.take_turn()
+    message = "The system message has changed since the last turn. The model gets the new one."
+    assert message not in talk.notices
+    path = talk.agent.memory.path
+    assert path is not None
+    path.write_text(path.read_text().replace("Be brief.", "Be long."))
+    await talk.take_turn()
+    await talk.take_turn()
+    assert talk.notices.count(message) == 1
+    assert talk.sent_thinking() == ["s3"]
+
+
+async def test_session_without_thinking_has_no_digests(talk: BoundTalk) -> None:
+    await talk.agent.run("Hi")
+    path = talk.agent.memory.path
+    assert path is not None
+    assert "_digest" not in path.read_text()
+
+
 Step = Callable[[BoundTalk, random.Random], Awaitable[None]]
 
 
 async def _edit_text(talk: BoundTalk, chance: random.Random) -> None:
     index = chance.randrange(len(talk.agent.memory.messages))
     await talk.edit(index, lambda message: replace(message, content=f"Edited {chance.random()}"))
+
+
+async def _edit_file(talk: BoundTalk, chance: random.Random) -> None:
+    path = talk.agent.memory.path
+    if path is not None and path.exists():
+        text = path.read_text()
+        old = chance.choice(["Question", "Answer", "thought", "2+2", "Be ", "You are"])
+        path.write_text(text.replace(old, f"{old}{chance.randrange(10)}", chance.randrange(1, 4)))
+
+
+async def _pause(talk: BoundTalk, chance: random.Random) -> None:
+    found = Foreign({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []})
+    search = Foreign({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}})
+    paused = Answer(Thinking("hm", signature=f"h{chance.random()}"), Text("I search. \n"), stop_reason="pause_turn")
+    talk.stub.script(paused, Answer(search, found, Thinking("so", signature=f"f{chance.random()}"), Cited("It is.")))
+    await talk.agent.run("Search for it")
+    if chance.random() < 0.5:
+        talk.stub.script(HTTPError(400, "messages.1: this content is no longer accepted"))
+        await talk.agent.run("Sure?")
 
 
 async def _skip(talk: BoundTalk, chance: random.Random) -> None:
@@ -199,6 +268,8 @@ async def _undo(talk: BoundTalk, chance: random.Random) -> None:
 
 CHANGES: tuple[Step, ...] = (
     _edit_text,
+    _edit_file,
+    _pause,
     _skip,
     _remove,
     _edit_thinking,

@@ -39,5 +39,10 @@ class PrefixDigest:
         return with_block.hexdigest()[:DIGEST_LENGTH]
 
 
+def digest_of(value: object) -> str:
+    """Return the digest of a JSON value."""
+    return hashlib.sha256(_canonical(value)).hexdigest()[:DIGEST_LENGTH]
+
+
 def _canonical(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")

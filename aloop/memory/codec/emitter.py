@@ -203,6 +203,8 @@ def emit_session(session: Session) -> str:
         header.append(f"model: {emit_word(session.model, 2)}\n")
     if session.forked_from:
         header.append(f"forked_from: {emit_word(session.forked_from, 2)}\n")
+    digests = (("system_digest", session.system_digest), ("tools_digest", session.tools_digest))
+    header.extend(f"{key}: {emit_word(digest, 2)}\n" for key, digest in digests if digest)
     if session.version != 1:
         header.append(f"version: {session.version}\n")
     header.extend(emit_pairs(session.extra, 0))

@@ -20,6 +20,8 @@ from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.conversation import align, common_ends
 from aloop.memory.session import Session
 
+_HEADER_FIELDS = ("title", "model", "system_digest", "tools_digest")
+
 
 def is_revised(before: Session, after: Session, kept: Sequence[LLMMessage]) -> bool:
     """Return True if the header or the ``kept`` messages have changed."""
@@ -42,7 +44,7 @@ def revise(data: bytes, path: Path, before: Session, after: Session, kept: Seque
 
 def _headers(before: Session, after: Session) -> dict[str, str]:
     """Return the header fields that have a new value."""
-    fields = (("title", before.title, after.title), ("model", before.model, after.model))
+    fields = ((key, getattr(before, key), getattr(after, key)) for key in _HEADER_FIELDS)
     return {key: new for key, old, new in fields if new and new != old}
 
 

@@ -32,7 +32,19 @@ UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 _HEADER_KEYS = frozenset(
-    {"id", "created_at", "updated_at", "title", "model", "forked_from", "version", "system_messages", "messages"}
+    {
+        "id",
+        "created_at",
+        "updated_at",
+        "title",
+        "model",
+        "forked_from",
+        "version",
+        "system_digest",
+        "tools_digest",
+        "system_messages",
+        "messages",
+    }
 )
 _CALL_KEYS = frozenset({"id", "type", "function"})
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
@@ -84,6 +96,8 @@ def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = 
         forked_from=header.text("forked_from"),
         version=header.number("version", 1),
         warnings=tuple(warnings),
+        system_digest=header.text("system_digest") or "",
+        tools_digest=header.text("tools_digest") or "",
         extra=header.unknown(_HEADER_KEYS),
     )
 

@@ -60,7 +60,9 @@ def test_session_without_messages_has_empty_lists() -> None:
 def test_empty_optional_keys_are_omitted() -> None:
     assert emit_messages([user("Hi")], 2) == '  - role: user\n    content: "Hi"\n'
     rich = replace(session(), title="A title", model="claude-test", forked_from=ID, version=2)
-    assert f'title: "A title"\nmodel: claude-test\nforked_from: {ID}\nversion: 2\n' in emit_session(rich)
+    rich = replace(rich, system_digest="1234567890123456", tools_digest="a1b2c3d4e5f67890")
+    lines = 'system_digest: "1234567890123456"\ntools_digest: a1b2c3d4e5f67890\nversion: 2\n'
+    assert f'title: "A title"\nmodel: claude-test\nforked_from: {ID}\n{lines}' in emit_session(rich)
 
 
 def test_column_is_that_of_the_dash() -> None:

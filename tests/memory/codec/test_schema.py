@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,7 @@ def test_json_schema_is_valid() -> None:
 def test_samples_match_the_json_schema() -> None:
     check(SPEC_SAMPLE)
     check(dump_session(session(*RICH, system="Be kind.\n")))
+    check(dump_session(replace(session(*RICH), system_digest="1234567890123456", tools_digest="12345678e1234567")))
 
 
 async def test_saved_session_matches_and_refers_to_its_json_schema(sessions_dir: Path) -> None:

@@ -123,11 +123,11 @@ def test_call_without_result_in_the_middle_gets_a_placeholder() -> None:
 
 
 def test_header_is_that_of_the_later_version() -> None:
-    ours = replace(added(*OURS), title="Ours", model="one")
-    theirs = replace(added(*THEIRS), title="Theirs", updated_at=LATER)
+    ours = replace(added(*OURS), title="Ours", model="one", tools_digest="1")
+    theirs = replace(added(*THEIRS), title="Theirs", tools_digest="2", updated_at=LATER)
     base = replace(BASE, title="Base", model="zero")
     done = merged(base, ours, replace(theirs, model="zero"))
-    assert (done.title, done.model, done.updated_at) == ("Theirs", "one", LATER)
+    assert (done.title, done.model, done.updated_at, done.tools_digest) == ("Theirs", "one", LATER, "2")
 
 
 def test_system_message_of_the_branch_that_changed_it_is_kept() -> None:
