@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         raise_on_interrupt()
         code = _run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
+        _flush(code)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -264,6 +264,19 @@ def _ignore_modules_of_the_working_directory() -> None:
     added = None if sys.flags.safe_path else sys.path[0]
     if added is not None and not __file__.startswith(os.path.join(added, "aloop", "")):  # noqa: PTH118  # for start-up time
         del sys.path[0]
+
+
+def _flush(code: int) -> None:
+    """Flush output, and drop it if a signal ended the run.
+
+    A closed terminal is such a signal, and takes no output.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        if code <= 128:
+            raise
+        _settle_stdout()
 
 
 def _settle_stdout() -> None:

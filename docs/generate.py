@@ -53,15 +53,11 @@ def cli_reference() -> str:
 
 def subcommands(prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the subcommands below ``prefix``, in the order of its help text."""
-    seen = set(prefix)
-    text = help_text(prefix)
-    # The rows of a list of subcommands first, because prose may name them in another order.
-    for word in (*re.findall(r"(?m)^ {2}([a-z]+) {2}", text), *re.findall(r"(?<![\w./-])[a-z]+\b(?![./-])", text)):
+    for word in re.findall(r"(?m)^ {2}([a-z-]+) ", help_text(prefix)):
         words = (*prefix, word)
-        if word not in seen and re.match(rf"usage: aloop {' '.join(words)}\b", help_text(words)):
+        if re.match(rf"usage: aloop {' '.join(words)}\b", help_text(words)):  # the row is a command
             yield words
             yield from subcommands(words)
-        seen.add(word)
 
 
 @cache

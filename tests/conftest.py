@@ -36,8 +36,9 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
     for name in ("FEDERATION_RULE_ID", "ORGANIZATION_ID", "IDENTITY_TOKEN", "IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
-    # Otherwise each of a hundred child processes compiles every module.
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    # Otherwise each of a hundred child processes compiles every module, and none has the buffers of a user's.
+    for name in ("DONTWRITEBYTECODE", "UNBUFFERED"):
+        monkeypatch.delenv(f"PYTHON{name}", raising=False)
     settle(home)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(work)

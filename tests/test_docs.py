@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aloop import ReActAgent, __version__
-from aloop.cli.parser import Options, parse_arguments
+from aloop.cli.parser import COMMANDS, Options, parse_arguments
 from aloop.config import read_config_file
 from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
@@ -131,7 +131,8 @@ def test_module_in_a_command_example_exists(module: str) -> None:
 def test_command_line_reference_covers_every_subcommand() -> None:
     text = CLI.read_text(encoding="utf-8")
     found = [" ".join(words) for words in subcommands()]
-    assert {"sessions list", "local install", "doctor", "completions"} <= set(found)
+    assert {"sessions list", "sessions git-setup", "local install", "doctor", "completions"} <= set(found)
+    assert set(COMMANDS) <= set(found)
     assert not [name for name in found if f"### `aloop {name}`" not in text]
 
 

@@ -115,6 +115,10 @@ def test_success_exits_with_0(arguments: list[str]) -> None:
     assert run(arguments).returncode == 0
 
 
+def test_wrong_usage_exits_the_process_with_2() -> None:
+    assert run(["--frobnicate"]).returncode == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -128,12 +132,12 @@ def test_success_exits_with_0(arguments: list[str]) -> None:
         ["--resume", "zz!", "--task", "x"],
     ],
 )
-def test_wrong_usage_exits_with_2_and_one_line(arguments: list[str]) -> None:
-    done = run(arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("aloop: ")
+def test_wrong_usage_exits_with_2_and_one_line(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith("aloop: ")
 
 
 def test_failure_exits_with_1_and_one_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,13 +171,15 @@ def test_control_characters_in_an_argument_are_not_printed(capsys: pytest.Captur
 @pytest.mark.parametrize(
     "arguments", [["list"], ["show", "a1b2"], ["check"], ["delete", "a1b2", "--yes"], ["trash"], ["purge", "--yes"]]
 )
-def test_sessions_folder_that_is_a_file_is_a_one_line_error(arguments: list[str], tmp_path: Path) -> None:
+def test_sessions_folder_that_is_a_file_is_a_one_line_error(
+    arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "file"
     path.write_text("")
-    done = run(["--sessions-dir", str(path), "sessions", *arguments])
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert str(path) in done.stderr
+    assert main(["--sessions-dir", str(path), "sessions", *arguments]) == 1
+    _, err = capfd.readouterr()
+    assert len(err.splitlines()) == 1
+    assert str(path) in err
 
 
 def test_deleted_working_directory_is_a_one_line_error(tmp_path: Path) -> None:

@@ -15,13 +15,19 @@ from pathlib import Path
 import pexpect
 import pyte
 
+from tests.e2e.loaded import LoadedProgram, is_forkable
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 """Seconds to wait for expected output; only a failing test waits this long."""
 
 
 class Shell:
-    """One run of aloop, ended on exit from its context."""
+    """One run of aloop, ended on exit from its context.
+
+    With ``is_loaded``, the process is forked from one that has imported the program, which is what takes longest. Tests
+    of the start itself turn it off.
+    """
 
     def __init__(
         self,
@@ -31,12 +37,14 @@ class Shell:
         rows: int = 24,
         program: str = "aloop",
         patience: float = PATIENCE,
+        is_loaded: bool = True,
     ) -> None:
         self._patience = patience
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
-        self.process: pexpect.spawn[bytes] = pexpect.spawn(
+        spawn = LoadedProgram if is_loaded and is_forkable(program, env or {}) else pexpect.spawn
+        self.process: pexpect.spawn[bytes] = spawn(
             sys.executable,
             ["-m", program, *arguments],
             env={

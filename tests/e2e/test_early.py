@@ -9,7 +9,7 @@ _PAINTED = "offline · new session · 0 messages".encode()
 
 def test_keys_typed_during_startup_appear_exactly_once() -> None:
     typed = "I type on and on"
-    with Shell() as shell:
+    with Shell(is_loaded=False) as shell:
         shell.wait_until(lambda: _PAINTED in shell.raw, "the first paint")
         for key in typed:
             shell.send(key)
@@ -22,7 +22,7 @@ def test_keys_typed_during_startup_appear_exactly_once() -> None:
 
 
 def test_enter_and_ctrl_c_during_startup_act_as_at_the_prompt() -> None:
-    with Shell() as shell:
+    with Shell(is_loaded=False) as shell:
         shell.wait_until(lambda: _PAINTED in shell.raw, "the first paint")
         shell.send("not this\x03What is 6*7?\r")
         shell.wait_for("6*7 = 42")

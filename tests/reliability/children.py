@@ -2,71 +2,38 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import multiprocessing
 import os
-import pickle
 import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from multiprocessing.connection import Connection
 from typing import Any
 
-from tests.reliability.fork_server import STARTED, STATUS
+from tests.fork_server import ForkServer
 from tests.reliability.scenario import Event
 
-_ROOT = Path(__file__).parents[2]
-
-
-class _ForkServer:
-    """The fork server, and the exit statuses it has reported."""
-
-    def __init__(self) -> None:
-        self._control, theirs = socket.socketpair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.reliability.fork_server"],
-            stdin=theirs.fileno(),
-            cwd=_ROOT,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
-        )
-        theirs.close()
-        self._ends: dict[int, int] = {}
-        atexit.register(self.close)
-
-    def start(self, request: bytes, descriptor: int) -> int:
-        """Start a child and return its process ID."""
-        socket.send_fds(self._control, [request], [descriptor])
-        while True:
-            process, status = self._answer()
-            if status == STARTED:
-                return process
-            self._ends[process] = status
-
-    def exit_code_of(self, process: int) -> int:
-        """Wait for a child to exit and return its exit code, negative for a signal."""
-        while process not in self._ends:
-            other, status = self._answer()
-            self._ends[other] = status
-        # Removed, because process IDs are reused.
-        status = self._ends.pop(process)
-        return status - 0x10000 if status > 0x7FFF else status
-
-    def _answer(self) -> tuple[int, int]:
-        process, status = STATUS.unpack(self._control.recv(STATUS.size, socket.MSG_WAITALL))
-        return process, status
-
-    def close(self) -> None:
-        self._control.close()
-        self._process.wait()
+_LOADED = ("kills", "power", "full_disk", "processes", "deaths")
 
 
 @functools.cache
-def _fork_server() -> _ForkServer:
-    return _ForkServer()
+def _fork_server() -> ForkServer:
+    return ForkServer(*(f"tests.reliability.{name}" for name in _LOADED))
+
+
+def _run(descriptor: int, home: str, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    code = 1
+    try:
+        # The fork server keeps the home of the first test, and journals are proved by a key in it.
+        os.environ["HOME"] = home
+        work(*arguments, Connection(descriptor, readable=False).send)
+        code = 0
+    except BaseException:  # noqa: BLE001 - no caller in this child could report it
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
 
 
 class Child:
@@ -74,7 +41,7 @@ class Child:
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
         self._events, theirs = multiprocessing.Pipe(duplex=False)
-        self.pid = _fork_server().start(pickle.dumps((os.environ["HOME"], work, arguments)), theirs.fileno())
+        self.pid = _fork_server().start(theirs.fileno(), _run, os.environ["HOME"], work, arguments)
         self._has_ended = False
         theirs.close()
 

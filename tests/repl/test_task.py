@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
+from unittest import mock
 
 import pytest
 
+from aloop.__main__ import main
 from aloop.config import state_dir
 from tests.saved_sessions import FIRST, save
 from tests.stub.parts import Answer, Gate, Text, ToolUse
@@ -20,10 +25,11 @@ from tests.stub.server import StubServer
 ROOT = Path(__file__).parents[2]
 
 
-def start(*arguments: str, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+def start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start aloop in a new process."""
     return subprocess.Popen(
         [sys.executable, "-m", "aloop", *arguments],
-        stdin=stdin,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -32,9 +38,19 @@ def start(*arguments: str, env: dict[str, str] | None = None, stdin: int = subpr
 
 
 def run(*arguments: str, env: dict[str, str] | None = None, piped: str | None = None) -> tuple[int, str, str]:
-    with start(*arguments, env=env, stdin=subprocess.DEVNULL if piped is None else subprocess.PIPE) as process:
-        out, err = process.communicate(piped, timeout=60)
-        return process.returncode, out, err
+    """Run aloop in this process; return its exit code, its output and its errors."""
+    with (
+        mock.patch.dict(os.environ, env or {}),
+        TemporaryFile("w+") if piped is not None else Path(os.devnull).open() as given,
+        mock.patch.object(sys, "stdin", given),
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        if piped is not None:
+            given.write(piped)
+            given.seek(0)
+        code = main(arguments)
+    return code, out.getvalue(), err.getvalue()
 
 
 def test_task_prints_only_the_answer_on_standard_output(stub: StubServer) -> None:
@@ -52,7 +68,6 @@ def test_task_attaches_and_reports_mentioned_files(stub: StubServer) -> None:
     assert stub.requests[0].last_user_text == 'Explain @notes.txt\n\n<file path="notes.txt">\none\ntwo\n</file>'
 
 
-@pytest.mark.slow
 def test_task_attaches_no_files_mentioned_in_piped_text(stub: StubServer) -> None:
     stub.script("I see.", "I see.")
     Path("notes.txt").write_text("one\n")
@@ -62,7 +77,6 @@ def test_task_attaches_no_files_mentioned_in_piped_text(stub: StubServer) -> Non
     assert stub.requests[1].last_user_text == "see @notes.txt"
 
 
-@pytest.mark.slow
 def test_task_attaches_outside_files_only_if_allowed(stub: StubServer) -> None:
     stub.script("I see.", "I see.")
     Path("../keys.txt").write_text("secret\n")

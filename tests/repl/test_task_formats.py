@@ -8,8 +8,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.repl.test_task import run, start
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
@@ -87,7 +85,6 @@ def test_max_steps_limits_a_turn(stub: StubServer) -> None:
     assert "2 steps" in out
 
 
-@pytest.mark.slow
 def test_system_option_replaces_the_system_message(stub: StubServer) -> None:
     save_dir = ".aloop/sessions"
     assert run("--task", "Hi", "--system", "You are a pirate.", "--sessions-dir", save_dir, env=stub.env)[0] == 0
@@ -98,7 +95,6 @@ def test_system_option_replaces_the_system_message(stub: StubServer) -> None:
     assert stub.requests[2].body["system"][0]["text"] == "Be brief."
 
 
-@pytest.mark.slow
 def test_resumed_task_keeps_the_model_of_its_session(stub: StubServer) -> None:
     assert run("--task", "Hi", "--model", "claude-mine", env=stub.env)[0] == 0
     assert run("--resume", "--task", "Hi", env=stub.env)[0] == 0

@@ -1,0 +1,145 @@
+"""A fork server with modules loaded, so that short-lived children are cheap.
+
+The standard input of the server is a socket. A request is a pickled function with its arguments, sent with a descriptor
+that the function gets, too. A reply is a process ID with STARTED or an exit status.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+_ROOT = Path(__file__).parents[1]
+_MAX_REQUEST = 65_536
+_STATUS = struct.Struct("!ii")
+_STARTED = -1
+"""Sent instead of an exit status when a process has started."""
+
+
+class ForkServer:
+    """A running fork server, and the exit statuses it has reported."""
+
+    def __init__(self, *modules: str) -> None:
+        self._control, theirs = socket.socketpair()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fork_server", *modules],
+            stdin=theirs.fileno(),
+            cwd=_ROOT,
+            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        )
+        theirs.close()
+        self._ends: dict[int, int] = {}
+        atexit.register(self.close)
+
+    def start(self, descriptor: int, work: Callable[..., None], *arguments: Any) -> int:
+        """Start ``work(descriptor, *arguments)`` in a child; return its process ID.
+
+        It has the environment and the working directory of the server.
+        """
+        socket.send_fds(self._control, [pickle.dumps((work, arguments))], [descriptor])
+        while True:
+            process, status = self._answer()
+            if status == _STARTED:
+                return process
+            self._ends[process] = status
+
+    def has_exited(self, process: int) -> bool:
+        """Return True if a child has exited and ``exit_code_of`` returns at once."""
+        self._control.setblocking(False)
+        try:
+            while process not in self._ends:
+                try:
+                    self._control.recv(_STATUS.size, socket.MSG_PEEK)
+                except BlockingIOError:
+                    return False
+                self._control.setblocking(True)
+                other, status = self._answer()
+                self._ends[other] = status
+                self._control.setblocking(False)
+        finally:
+            self._control.setblocking(True)
+        return True
+
+    def exit_code_of(self, process: int) -> int:
+        """Wait for a child to exit and return its exit code, negative for a signal."""
+        while process not in self._ends:
+            other, status = self._answer()
+            self._ends[other] = status
+        # Removed, because process IDs are reused.
+        status = self._ends.pop(process)
+        return status - 0x10000 if status > 0x7FFF else status
+
+    def _answer(self) -> tuple[int, int]:
+        process, status = _STATUS.unpack(self._control.recv(_STATUS.size, socket.MSG_WAITALL))
+        return process, status
+
+    def close(self) -> None:
+        self._control.close()
+        self._process.wait()
+
+
+def _serve(control: socket.socket) -> Callable[[], None] | None:
+    """Fork for each request until the other side closes the socket.
+
+    Returns the work in the child, and None in the server.
+    """
+
+    def reap(_number: int, _frame: FrameType | None) -> None:
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not process:
+                return
+            control.sendall(_STATUS.pack(process, os.waitstatus_to_exitcode(status) & 0xFFFF))
+
+    signal.signal(signal.SIGCHLD, reap)
+    while True:
+        try:
+            request, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST, 1)
+        except ConnectionResetError:  # the other side exited with unread replies
+            return None
+        if not request:
+            return None
+        # The start must be reported before the exit.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        process = os.fork()
+        if not process:
+            for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)  # nohup, for example, leaves them ignored
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            control.close()
+            work, arguments = pickle.loads(request)
+            return lambda: work(descriptors[0], *arguments)
+        os.close(descriptors[0])
+        control.sendall(_STATUS.pack(process, _STARTED))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+
+def _main() -> None:
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    # The children share what is loaded, and no collection of theirs scans it.
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as requests:
+        work = _serve(requests)
+    if work:
+        work()
+
+
+if __name__ == "__main__":
+    _main()
