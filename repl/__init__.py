@@ -1,1 +1,1 @@
-"""The terminal: the only importer of prompt_toolkit."""
+"""The terminal: the only importer of prompt_toolkit and rich."""

@@ -75,6 +75,7 @@ SINGLE_IMPORTERS = {
     "yaml": ("aloop.memory.codec.serialization", "aloop.importers.plain.ouro"),
     "markdown_it": ("aloop.export.page.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),
+    "rich": ("repl*",),
     "wcwidth": ("aloop.width",),
     "pygments": ("aloop.export.page.highlight", "repl.output.highlight"),
 }

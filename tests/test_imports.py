@@ -11,7 +11,7 @@ import pytest
 from tests.saved_sessions import FIRST, save
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"anthropic", "genai_prices", "prompt_toolkit", "markdown_it", "pygments", "jsonschema", "pydantic"}
+HEAVY = {"anthropic", "genai_prices", "prompt_toolkit", "rich", "markdown_it", "pygments", "jsonschema", "pydantic"}
 
 
 def imported_by(code: str) -> set[str]:
@@ -49,6 +49,7 @@ def test_import_aloop_loads_no_heavy_package() -> None:
 def test_library_imports_no_terminal_package(name: str) -> None:
     assert not imported_by(f"from aloop import {name}") & {
         "prompt_toolkit",
+        "rich",
         "markdown_it",
         "repl",
         "commands",
@@ -71,3 +72,8 @@ def test_shell_imports_no_command_json_or_csv_before_its_prompt() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"json", "csv", "commands.registry", "commands.parse", "aloop.permissions", "rich", "yaml"}
+
+
+def test_plain_shell_imports_no_rich() -> None:
+    loaded = imported_by("import repl.plain.line_shell, repl.plain.views, repl.task, repl.task_report")
+    assert not loaded & {"rich", "markdown_it", "pygments"}

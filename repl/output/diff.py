@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+
+from rich.text import Text
 
 from aloop.sanitize import safe_text
 from aloop.text import quantity
 from repl.output.highlight import Highlighter
-from repl.output.styled import Line, Span, line
-from repl.output.theme import Look, Style
-from repl.output.wrapping import wrap_spans
+from repl.output.rich_lines import line_of, rich_style, wrapped
+from repl.output.styled import Line, line
+from repl.output.theme import Style
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
 _WORD = re.compile(r"\w+|\s+|.")
@@ -116,14 +117,14 @@ class DiffLines:
             return [*title, *done]
         done = [*title, *self._changes()]
         if mark == "\\":
-            return [*done, self._row("", " ", [(Style.QUIET, row[2:] or row)])]
+            return [*done, self._row("", " ", Text(row[2:] or row, rich_style(Style.QUIET)))]
         if mark not in {" ", ""} or self._numbers is None:
             return [*done, line((Style.QUIET, row))]
         text = row[1:]
-        [spans] = self._before.add([text])
+        [shown] = self._before.add([text])
         self._after.add([text])
         number = self._take(old=1, new=1)[1]
-        return [*done, *self._wrapped(number, " ", list(spans))]
+        return [*done, *self._wrapped(number, " ", shown)]
 
     def _open(self, old_row: str, new_row: str) -> list[Line]:
         """Begin with a file."""
@@ -147,7 +148,9 @@ class DiffLines:
         is_new_or_deleted = self._title.startswith(f"{self._name} · ")
         count = quantity(max(int(found[2] or 1), int(found[4] or 1)), "line")
         title = self._titled(f" · {count}" if is_new_or_deleted else "")
-        return title if is_first else [*title, self._row("", " ", [(Style.QUIET, f"⋯ {found[5]}".rstrip())])]
+        return (
+            title if is_first else [*title, self._row("", " ", Text(f"⋯ {found[5]}".rstrip(), rich_style(Style.QUIET)))]
+        )
 
     def _begin(self, found: re.Match[str]) -> None:
         self._numbers = old, new = int(found[1]), int(found[3])
@@ -163,10 +166,12 @@ class DiffLines:
         marks = _changed_words(removed, added)
         lines: list[Line] = []
         for mark, rows, highlighter in (("-", removed, self._before), ("+", added, self._after)):
-            for place, spans in enumerate(highlighter.add(rows)):
+            for place, shown in enumerate(highlighter.add(rows)):
                 number = self._take(old=mark == "-", new=mark == "+")[mark == "+"]
-                styled = _on_ground(spans, mark, marks.get((mark, place), []))
-                lines += self._wrapped(number, mark, styled)
+                shown.stylize_before(rich_style(_GROUNDS[mark]))
+                for start, end in marks.get((mark, place), ()):
+                    shown.stylize(rich_style(_WORDS[mark]), start, end)
+                lines += self._wrapped(number, mark, shown)
         return lines
 
     def _take(self, *, old: int, new: int) -> tuple[str, str]:
@@ -177,40 +182,21 @@ class DiffLines:
         self._numbers = numbers[0] + old, numbers[1] + new
         return str(numbers[0]), str(numbers[1])
 
-    def _wrapped(self, number: str, mark: str, spans: list[Span]) -> list[Line]:
+    def _wrapped(self, number: str, mark: str, text: Text) -> list[Line]:
         """Return one line of the file, in several rows if it is wider than the screen."""
-        if self._width is None:
-            return [self._row(number, mark, spans)]
-        room = max(self._width - self._gutter - 2, 1)
-        rows = wrap_spans(spans, room, keep_spaces=True)
-        return [self._row("" if place else number, mark, list(row)) for place, row in enumerate(rows)]
+        rows = [text] if self._width is None else wrapped(text, self._width - self._gutter - 2)
+        return [self._row("" if place else number, mark, row) for place, row in enumerate(rows)]
 
     @property
     def _gutter(self) -> int:
         return self._digits + 1 if self._numbers else 0
 
-    def _row(self, number: str, mark: str, spans: list[Span]) -> Line:
+    def _row(self, number: str, mark: str, text: Text) -> Line:
         ground = _GROUNDS.get(mark)
         gutter = f"{number:>{self._digits}} " if self._numbers else ""
         if ground is None:
-            return line((Style.QUIET, gutter), f"{mark} ", *spans)
-        return line(((ground, Style.QUIET), gutter), (ground, f"{mark} "), *spans, (ground, ""))
-
-
-def _on_ground(spans: Line, mark: str, changed: list[tuple[int, int]]) -> list[Span]:
-    """Return the spans of a changed line, with its changed words marked."""
-    found: list[Span] = []
-    start = 0
-    for look, text in spans:
-        end = start + len(text)
-        cuts = sorted({start, end, *(cut for pair in changed for cut in pair if start < cut < end)})
-        for begin, stop in pairwise(cuts):
-            is_changed = any(first <= begin and stop <= last for first, last in changed)
-            ground = _WORDS[mark] if is_changed else _GROUNDS[mark]
-            part: Look = (ground, *look) if isinstance(look, tuple) else (ground, look)
-            found.append((part, text[begin - start : stop - start]))
-        start = end
-    return found
+            return line((Style.QUIET, gutter), f"{mark} ", *line_of(text))
+        return line(((ground, Style.QUIET), gutter), (ground, f"{mark} "), *line_of(text), (ground, ""))
 
 
 def _changed_words(removed: Sequence[str], added: Sequence[str]) -> dict[tuple[str, int], list[tuple[int, int]]]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
-from pygments.lexer import Lexer  # type: ignore[import-untyped] # pygments ships no types
-from pygments.lexers import get_lexer_by_name, get_lexer_for_filename  # type: ignore[import-untyped] # as above
-from pygments.token import (  # type: ignore[import-untyped] # as above
+from pygments.token import (  # type: ignore[import-untyped] # pygments ships no types
     Comment,
     Keyword,
     Name,
@@ -16,9 +12,10 @@ from pygments.token import (  # type: ignore[import-untyped] # as above
     Operator,
     String,
 )
-from pygments.util import ClassNotFound  # type: ignore[import-untyped] # as above
+from rich.syntax import ANSISyntaxTheme, Syntax
+from rich.text import Text
 
-from repl.output.styled import Line, Span
+from repl.output.rich_lines import rich_style
 from repl.output.theme import Style
 
 _STYLES = {
@@ -34,6 +31,7 @@ _STYLES = {
     Number: Style.NUMBER,
     String: Style.STRING,
 }
+_THEME = ANSISyntaxTheme({token: rich_style(style) for token, style in _STYLES.items()})
 
 _LONGEST_LINE = 2_000
 """Characters of a line that is highlighted."""
@@ -46,7 +44,7 @@ _COMMENTS = (("/*", "*/"), ("<!--", "-->"), ("{-", "-}"), ("(*", "*)"))
 _PROBES = ("x\n", "'x' 1\n")
 
 
-def highlight(text: str, language: str) -> list[Line]:
+def highlight(text: str, language: str) -> list[Text]:
     """Return the lines of safe ``text``, with colors if the language is known."""
     highlighter = Highlighter(language)
     return highlighter.add(text.split("\n"))
@@ -60,19 +58,15 @@ class Highlighter:
     """
 
     def __init__(self, language: str) -> None:
-        self._lexer = _lexer_of(language)
+        self._syntax = _syntax_of(language)
         self._held: list[str] = []
 
     @staticmethod
     def for_file(name: str) -> Highlighter:
         """Return the highlighter for a file, by its name."""
-        try:
-            language = str(get_lexer_for_filename(name).aliases[0])
-        except (ClassNotFound, IndexError):
-            language = ""
-        return Highlighter(language)
+        return Highlighter(Syntax.guess_lexer(name, " "))
 
-    def add(self, lines: list[str]) -> list[Line]:
+    def add(self, lines: list[str]) -> list[Text]:
         """Return ``lines`` with their colors."""
         found = self._highlighted(lines)
         self._held += lines
@@ -80,19 +74,20 @@ class Highlighter:
             self._held = []
         return found
 
-    def preview(self, text: str) -> Line:
+    def preview(self, text: str) -> Text:
         """Return the start of the next line, which is not complete."""
         return self._highlighted([text])[0]
 
-    def _highlighted(self, lines: list[str]) -> list[Line]:
-        if self._lexer is None or any(len(text) > _LONGEST_LINE for text in lines):
-            return [((Style.PLAIN, text),) if text else () for text in lines]
+    def _highlighted(self, lines: list[str]) -> list[Text]:
+        if self._syntax.lexer is None or any(len(text) > _LONGEST_LINE for text in lines):
+            return [Text(text) for text in lines]
         text = "\n".join([*self._held, *lines]) + "\n"
-        return list(_lines(self._lexer, text + _closing(text)))[len(self._held) :][: len(lines)]
+        found = self._syntax.highlight(text + _closing(text)).split("\n")
+        return list(found)[len(self._held) :][: len(lines)]
 
     def _is_closed(self) -> bool:
         """Return True if the next line is highlighted alike without the held lines."""
-        lexer, before = self._lexer, "\n".join(self._held) + "\n"
+        lexer, before = self._syntax.lexer, "\n".join(self._held) + "\n"
         if lexer is None:
             return True
         if _closing(before):
@@ -109,35 +104,6 @@ def _closing(text: str) -> str:
     return "".join(end for start, end in _COMMENTS if text.rfind(start) > text.rfind(end))
 
 
-def _lines(lexer: Lexer, text: str) -> Iterator[Line]:
-    spans: list[Span] = []
-    for token, value in lexer.get_tokens(text):
-        style = _style_of(token)
-        first, *others = value.split("\n")
-        if first:
-            spans.append((style, first))
-        for part in others:
-            yield tuple(spans)
-            spans = [(style, part)] if part else []
-    if spans:
-        yield tuple(spans)
-
-
-@lru_cache(maxsize=512)
-def _style_of(token: Any) -> Style:
-    while token is not None:
-        if token in _STYLES:
-            return _STYLES[token]
-        token = token.parent
-    return Style.PLAIN
-
-
 @lru_cache(maxsize=32)
-def _lexer_of(language: str) -> Lexer | None:
-    if not language:
-        return None
-    try:
-        # Nothing may be added or removed: not every text ends in a line feed, or begins without blank lines.
-        return get_lexer_by_name(language, stripnl=False, ensurenl=True)
-    except ClassNotFound:
-        return None
+def _syntax_of(language: str) -> Syntax:
+    return Syntax("", language, theme=_THEME, tab_size=0)

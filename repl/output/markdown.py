@@ -18,26 +18,37 @@ from markdown_it.rules_block.table import table as parse_table
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
+from rich.rule import Rule
+from rich.style import Style as RichStyle
 
 from aloop.sanitize import safe_text
 from repl.output.diff import diff_lines, is_diff_language
 from repl.output.highlight import highlight
+from repl.output.rich_lines import WrappedText, line_of, lines_of, rich_style, wrapped
 from repl.output.styled import Line, Span, line, to_ansi
-from repl.output.table import Alignment, Cell, Columns
-from repl.output.theme import Look, Style, Theme
-from repl.output.wrapping import wrap_spans
+from repl.output.table import Alignment, Cells
+from repl.output.theme import Style, Theme
 
 _URL_REST = re.compile(r"""://[^\s<>"`|\[\]()\\]*[^\s<>"`|\[\]()\\*_~]""")
 _TASK = re.compile(r"\[([ xX])\] ")
 _NARROWEST = 8
 _WIDEST_RULE = 72
 
-_HEADINGS: dict[str, tuple[Style, ...]] = {
-    "h1": (Style.STRONG, Style.ACCENT, Style.UNDERLINED),
-    "h2": (Style.STRONG, Style.ACCENT),
-    "h3": (Style.STRONG,),
+_HEADINGS = {
+    "h1": rich_style(Style.STRONG, Style.ACCENT, Style.UNDERLINED),
+    "h2": rich_style(Style.STRONG, Style.ACCENT),
+    "h3": rich_style(Style.STRONG),
 }
-_EMPHASIS = {"strong": Style.STRONG, "em": Style.ITALIC, "s": Style.STRUCK, "link": Style.UNDERLINED}
+_LOWER_HEADING = rich_style(Style.STRONG, Style.ITALIC)
+_EMPHASIS = {
+    "strong": rich_style(Style.STRONG),
+    "em": rich_style(Style.ITALIC),
+    "s": rich_style(Style.STRUCK),
+    "link": rich_style(Style.UNDERLINED),
+}
+_CODE = rich_style(Style.CODE)
+_QUIET = rich_style(Style.QUIET)
+_PLAIN = RichStyle.null()
 _BULLETS = "•◦"
 
 
@@ -57,16 +68,7 @@ def markdown_lines(text: str, width: int, *, number: int | None = None) -> list[
         lines = _Blocks(max(width, _NARROWEST), number).lines(tree.children)
     except Exception:  # noqa: BLE001 - if the third-party parser fails for any reason, show the source
         return [line(row) for row in clean.split("\n")]
-    return [_without_spaces_at_end(row) for row in lines]
-
-
-def _without_spaces_at_end(row: Line) -> Line:
-    kept = list(row)
-    while kept and kept[-1][0] is Style.PLAIN and not kept[-1][1].strip(" "):
-        kept.pop()
-    if kept and kept[-1][0] is Style.PLAIN:
-        kept[-1] = (Style.PLAIN, kept[-1][1].rstrip(" "))
-    return tuple(kept)
+    return lines
 
 
 class _Blocks:
@@ -92,10 +94,9 @@ class _Blocks:
     def _block(self, node: SyntaxTreeNode) -> list[Line]:
         match node.type:
             case "paragraph":
-                return wrap_spans(inline_spans(node), self._width)
+                return lines_of(inline_text(node), self._width)
             case "heading":
-                looks = _HEADINGS.get(node.tag, (Style.STRONG, Style.ITALIC))
-                return wrap_spans([(_merged(look, looks), text) for look, text in inline_spans(node)], self._width)
+                return lines_of(inline_text(node, _HEADINGS.get(node.tag, _LOWER_HEADING)), self._width)
             case "fence" | "code_block":
                 return self._code(node.content.removesuffix("\n"), node.info.split(" ")[0] if node.info else "")
             case "bullet_list":
@@ -106,11 +107,9 @@ class _Blocks:
             case "blockquote":
                 return [line((Style.QUIET, "▌ "), *row) for row in self._inside(2).lines(node.children)]
             case "hr":
-                return [line((Style.QUIET, "─" * min(self._width, _WIDEST_RULE)))]
+                return lines_of(Rule(style=_QUIET), min(self._width, _WIDEST_RULE))
             case "table":
-                headings, alignments, rows = table_cells(node)
-                columns = Columns.fitting(headings, alignments, rows, self._width)
-                return [*columns.head(), *columns.rows(rows, self._width)]
+                return table_cells(node).lines(self._width)
             case _:
                 return [line(row) for row in node.content.rstrip("\n").split("\n")]
 
@@ -122,7 +121,8 @@ class _Blocks:
             return diff_lines(text.split("\n"), self._width)
         lines = highlight(text, language)
         # At the margin the terminal wraps a long line, which is still copied as one.
-        return [row for text in lines for row in wrap_spans(text, self._width)] if self._is_nested else lines
+        rows = [row for text in lines for row in wrapped(text, self._width)] if self._is_nested else lines
+        return [line_of(row) for row in rows]
 
     def _items(self, node: SyntaxTreeNode, number: int | None) -> list[Line]:
         lines: list[Line] = []
@@ -135,7 +135,8 @@ class _Blocks:
             indent = len(mark[1])
             inner = _Blocks(max(self._width - indent, _NARROWEST), depth=self._depth + 1, is_nested=True)
             rows = inner.lines(children) or [()]
-            lines += [line(mark if row == 0 else " " * indent, *spans) for row, spans in enumerate(rows)]
+            lines.append(line(mark, *rows[0]))
+            lines += [line(" " * indent, *row) if row else () for row in rows[1:]]
         return lines
 
 
@@ -152,18 +153,18 @@ def _take_task(paragraph: SyntaxTreeNode) -> str:
     return found[1]
 
 
-def table_cells(node: SyntaxTreeNode) -> tuple[list[Cell], list[Alignment], list[list[Cell]]]:
-    """Return the headings, the alignments of columns, and the rows of a table."""
-    head = node.children[0].children[0].children
-    alignments: list[Alignment] = [_alignment(cell) for cell in head]
-    rows: list[list[Cell]] = [
-        [inline_spans(cell) for cell in row.children] for part in node.children[1:] for row in part.children
-    ]
-    return [inline_spans(cell) for cell in head], alignments, rows
+def table_cells(node: SyntaxTreeNode) -> Cells:
+    """Return the cells of a table."""
+    head, *rows = (row.children for part in node.children for row in part.children)
+    return Cells(
+        [inline_text(cell) for cell in head],
+        [_alignment(cell) for cell in head],
+        [[inline_text(cell) for cell in row] for row in rows],
+    )
 
 
-def parse_table_block(text: str) -> tuple[list[Cell], list[Alignment], list[list[Cell]]] | None:
-    """Return the same for a text that is only a table, or None if it is not."""
+def parse_table_block(text: str) -> Cells | None:
+    """Return the cells of a text that is only a table, or None if it is not."""
     nodes = SyntaxTreeNode(_parser().parse(safe_text(text))).children
     return table_cells(nodes[0]) if len(nodes) == 1 and nodes[0].type == "table" else None
 
@@ -173,42 +174,33 @@ def _alignment(cell: SyntaxTreeNode) -> Alignment:
     return "right" if style.endswith("right") else "center" if style.endswith("center") else "left"
 
 
-def inline_spans(node: SyntaxTreeNode) -> list[Span]:
-    """Return the text of a block in spans; line breaks are line feeds."""
-    spans: list[Span] = []
+def inline_text(node: SyntaxTreeNode, style: RichStyle = _PLAIN) -> WrappedText:
+    """Return the text of a block; line breaks are line feeds."""
+    text = WrappedText()
     for child in node.children:
-        _add_inline(child, (), spans)
-    # The text is made safe again because parsing has decoded HTML entities.
-    return [(look, safe_text(text)) for look, text in spans]
+        _add_inline(child, style, text)
+    return text
 
 
-def _add_inline(node: SyntaxTreeNode, looks: tuple[Style, ...], spans: list[Span]) -> None:
-    look: Look = looks[0] if len(looks) == 1 else looks or Style.PLAIN
+def _add_inline(node: SyntaxTreeNode, style: RichStyle, text: WrappedText) -> None:
     match node.type:
         case "inline":
             for child in node.children:
-                _add_inline(child, looks, spans)
+                _add_inline(child, style, text)
         case "softbreak" | "hardbreak":
-            spans.append((look, "\n"))
-        case "code_inline":
-            spans.append((_merged(look, (Style.CODE,)), node.content))
+            text.append("\n")
         case "image":
-            spans.append((look, f"{node.content} ({_titled(node, 'src')})".lstrip()))
+            text.append(safe_text(f"{node.content} ({_titled(node, 'src')})".lstrip()), style)
         case "link" if node.info == "auto":
-            spans.append((look, "".join(child.content for child in node.children)))
+            text.append(safe_text("".join(child.content for child in node.children)), style)
         case "strong" | "em" | "s" | "link":
             for child in node.children:
-                _add_inline(child, (*looks, _EMPHASIS[node.type]), spans)
+                _add_inline(child, style + _EMPHASIS[node.type], text)
             if node.type == "link":
-                spans += [(look, " ("), (_merged(look, (Style.QUIET,)), _titled(node, "href")), (look, ")")]
+                text.append(" (", style).append(safe_text(_titled(node, "href")), style + _QUIET).append(")", style)
         case _:
-            spans.append((look, node.content))
-
-
-def _merged(look: Look, more: tuple[Style, ...]) -> Look:
-    looks = look if isinstance(look, tuple) else () if look is Style.PLAIN else (look,)
-    merged = tuple(dict.fromkeys((*more, *looks)))
-    return merged[0] if len(merged) == 1 else merged
+            # The text is made safe again because parsing has decoded HTML entities.
+            text.append(safe_text(node.content), style + _CODE if node.type == "code_inline" else style)
 
 
 def _titled(node: SyntaxTreeNode, address: str) -> str:

@@ -1,121 +1,85 @@
-"""Tables of Markdown, whose cells are wrapped in columns."""
+"""Tables of Markdown, laid out by rich."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
-from aloop.width import text_width
-from repl.output.styled import Line, Span, line
+from rich.box import MINIMAL
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from repl.output.rich_lines import WrappedText, lines_of, natural_width, rich_style
+from repl.output.styled import Line
 from repl.output.theme import Style
-from repl.output.wrapping import joined_text, strong, wrap_spans
 
 Alignment = Literal["left", "center", "right"]
-Cell = Sequence[Span]
 
-_SEPARATOR = " │ "
-_CROSSING = "─┼─"
-_MORE = 6  # cells of a column
+_QUIET = rich_style(Style.QUIET)
+_STRONG = rich_style(Style.STRONG)
+_BETWEEN = 3  # cells between two columns
+_MORE = 6  # cells of a column, for rows that are not known yet
 _NARROWEST = 8
 """Cells of a column; on a screen that is too narrow for that, each row is a list of its cells."""
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """The columns of a table: their headings, alignments and widths in cells.
+class Cells:
+    """The cells of a table."""
 
-    Without widths, the screen is too narrow for columns.
-    """
-
-    headings: Sequence[Cell]
+    headings: Sequence[Text]
     alignments: Sequence[Alignment]
-    widths: Sequence[int]
+    rows: Sequence[Sequence[Text]]
 
-    @staticmethod
-    def fitting(
-        headings: Sequence[Cell], alignments: Sequence[Alignment], rows: Sequence[Sequence[Cell]], width: int
-    ) -> Columns:
-        """Return columns for ``rows`` on ``width`` cells; only the widest are wrapped."""
-        natural = [
-            max(1, *(_cell_width(row[place]) for row in (headings, *rows) if place < len(row)))
-            for place in range(len(headings))
-        ]
-        room = width - len(_SEPARATOR) * (len(natural) - 1)
-        if sum(natural) > room and room < _NARROWEST * len(natural):
-            return Columns(headings, alignments, ())
-        return Columns(headings, alignments, _shrunk(natural, room))
+    def lines(self, width: int) -> list[Line]:
+        """Return the table in ``width`` cells."""
+        return self._lines(width, None)
 
-    def with_space(self, width: int) -> Columns:
-        """Return the columns with some more space, for rows that are not known yet."""
-        if not self.widths:
-            return self
-        spare = width - sum(self.widths) - len(_SEPARATOR) * (len(self.widths) - 1)
-        more = min(_MORE, spare // len(self.widths))
-        return Columns(self.headings, self.alignments, [column + max(more, 0) for column in self.widths])
-
-    def head(self) -> list[Line]:
-        """Return the rows of the headings."""
-        if not self.widths:
+    def fixed_widths(self, width: int) -> list[int]:
+        """Return widths of the columns for these rows and others; empty for a list."""
+        lines = self.lines(width)
+        columns = len(self.headings)
+        if self._is_list(width):
             return []
-        rule = _CROSSING.join("─" * width for width in self.widths)
-        return [*self._row([strong(heading) for heading in self.headings]), line((Style.QUIET, rule))]
+        rule = "".join(text for _, text in next(line for line in lines if line and line[0][1][:1] == "─"))
+        widths = [len(part) - 2 for part in f"─{rule}─".split("┼")]
+        spare = width - sum(widths) - _BETWEEN * (columns - 1)
+        return [column + max(0, min(_MORE, spare // columns)) for column in widths]
 
-    def rows(self, rows: Sequence[Sequence[Cell]], width: int) -> list[Line]:
-        """Return the rows of the screen for ``rows`` of the table."""
-        if self.widths:
-            return [shown for row in rows for shown in self._row(row)]
-        return [shown for row in rows for shown in self._record(row, width)]
+    def head(self, widths: Sequence[int], width: int) -> list[Line]:
+        """Return the headings and the rule below them."""
+        return lines_of(self._table((), widths), width) if widths else []
 
-    def _row(self, cells: Sequence[Cell]) -> list[Line]:
-        padded = [*cells, *[()] * (len(self.widths) - len(cells))]
-        columns = [wrap_spans(cell, width) for cell, width in zip(padded, self.widths, strict=False)]
-        lines = []
-        for number in range(max(map(len, columns))):
-            spans: list[Span] = []
-            for place, (column, width) in enumerate(zip(columns, self.widths, strict=True)):
-                text = column[number] if number < len(column) else ()
-                if place:
-                    spans.append((Style.QUIET, _SEPARATOR))
-                spans += _aligned(text, width, self.alignments[place], is_last=place == len(columns) - 1)
-            lines.append(tuple(spans))
+    def body(self, widths: Sequence[int], width: int) -> list[Line]:
+        """Return the rows below the headings."""
+        return self._lines(width, widths, with_head=False)
+
+    def _lines(self, width: int, widths: Sequence[int] | None, *, with_head: bool = True) -> list[Line]:
+        if not widths and (widths is not None or self._is_list(width)):
+            return [line for row in self.rows for line in self._record(row, width)]
+        return lines_of(self._table(self.rows, widths or (), with_head=with_head), width)
+
+    def _is_list(self, width: int) -> bool:
+        """Return True if the screen is too narrow for columns."""
+        columns = len(self.headings)
+        room = width - _BETWEEN * (columns - 1)
+        return room < _NARROWEST * columns and natural_width(self._table(self.rows, ())) > width
+
+    def _table(self, rows: Sequence[Sequence[Text]], widths: Sequence[int], *, with_head: bool = True) -> Table:
+        table = Table(
+            box=MINIMAL, show_edge=False, pad_edge=False, show_header=with_head, style=_QUIET, header_style=_STRONG
+        )
+        for heading, alignment, column in zip_longest(self.headings, self.alignments, widths):
+            table.add_column(heading, justify=alignment, width=column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        return table
+
+    def _record(self, cells: Sequence[Text], width: int) -> list[Line]:
+        lines = lines_of(Rule(style=_QUIET), min(width, _NARROWEST))
+        for heading, cell in zip(self.headings, cells, strict=False):
+            lines += lines_of(WrappedText.assemble((heading.plain, _STRONG), " ", cell), width)
         return lines
-
-    def _record(self, cells: Sequence[Cell], width: int) -> list[Line]:
-        lines: list[Line] = [line((Style.QUIET, "─" * min(width, _NARROWEST)))]
-        for place, cell in enumerate(cells):
-            heading = strong(self.headings[place]) if place < len(self.headings) else ()
-            lead = [*heading, (Style.PLAIN, " ")] if heading else []
-            lines += wrap_spans([*lead, *cell], width)
-        return lines
-
-
-def _cell_width(cell: Cell) -> int:
-    return max(text_width(part) for part in joined_text(cell).split("\n"))
-
-
-def _shrunk(natural: list[int], room: int) -> list[int]:
-    """Return the widths, with the widest reduced to one common width that fits."""
-    if sum(natural) <= room:
-        return natural
-    most = max(natural)
-    while most > 1 and sum(min(width, most) for width in natural) > room:
-        most -= 1
-    widths = [min(width, most) for width in natural]
-    spare = room - sum(widths)
-    for place, width in enumerate(natural):
-        if width > most and spare > 0:
-            widths[place] += 1
-            spare -= 1
-    return widths
-
-
-def _aligned(text: Line, width: int, alignment: Alignment, *, is_last: bool) -> list[Span]:
-    spare = width - text_width(joined_text(text))
-    before = {"left": 0, "center": spare // 2, "right": spare}[alignment]
-    after = 0 if is_last else spare - before
-    return [
-        *([(Style.PLAIN, " " * before)] if before > 0 else []),
-        *text,
-        *([(Style.PLAIN, " " * after)] if after > 0 else []),
-    ]

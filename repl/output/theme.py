@@ -127,6 +127,8 @@ GROUNDS: Mapping[tuple[Style, Background], _Ground] = {
 }
 """The background of whole rows."""
 
+GROUND_STYLES = frozenset(style for style, _ in GROUNDS)
+
 
 @dataclass(frozen=True, slots=True)
 class Theme:

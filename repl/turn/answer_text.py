@@ -12,14 +12,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
 
+from rich.text import Text
+
 from aloop.sanitize import safe_text
 from aloop.width import last_rows
 from repl.output.diff import DiffLines, is_diff_language
 from repl.output.highlight import Highlighter
 from repl.output.markdown import markdown_lines, parse_table_block
-from repl.output.styled import Line, line
-from repl.output.table import Alignment, Cell, Columns
-from repl.output.wrapping import after_text, joined_text, wrap_spans
+from repl.output.rich_lines import line_of, wrapped
+from repl.output.styled import Line, Span, line
+from repl.output.table import Cells
 
 _FENCE = re.compile(r"(\s*)(`{3,}|~{3,})(.*)")
 _ITEM = re.compile(r"(\s*)([-*+]|\d{1,9}[.)])(?:\s|$)")
@@ -77,7 +79,7 @@ class _Text(_Block):
     def end(self) -> list[Line]:
         text = "\n".join(self.lines).strip("\n")
         lines = _rendered(text, self._width(), self.number) if text.strip() else []
-        return after_text(lines, self._printed)
+        return _after_text(lines, self._printed)
 
     def rest(self, partial: str, width: int, count: int) -> list[Line]:
         text = "\n".join([*self.lines, partial]).strip("\n")
@@ -85,18 +87,18 @@ class _Text(_Block):
             return []
         if len(text) > _LONGEST_RENDERED:
             return [line(row) for row in last_rows(safe_text(text).split("\n"), width, count // 2)]
-        return after_text(_rendered(_closed(text), width, self.number), self._printed)
+        return _after_text(_rendered(_closed(text), width, self.number), self._printed)
 
     def overflow(self, width: int, room: int) -> list[Line]:
         text = "\n".join(self.lines).strip("\n")
         # Most texts are short; a row needs a character.
         if not room <= len(text) <= _LONGEST_RENDERED:
             return []
-        rows = after_text(_rendered(_closed(text), width, self.number), self._printed)
+        rows = _after_text(_rendered(_closed(text), width, self.number), self._printed)
         if len(rows) <= room:
             return []
         done = rows[: len(rows) - room // 2]
-        self._printed += "".join(joined_text(row) for row in done)
+        self._printed += "".join(text for row in done for _, text in row)
         return done
 
 
@@ -115,7 +117,7 @@ class _Code(_Block):
 
     def add(self, text: str) -> list[Line]:
         shown = self._without_indent(text)
-        return self._diff.add([shown]) if self._diff else self._highlighter.add([shown])
+        return self._diff.add([shown]) if self._diff else [line_of(row) for row in self._highlighter.add([shown])]
 
     def end(self) -> list[Line]:
         return self._diff.finish() if self._diff else []
@@ -125,8 +127,8 @@ class _Code(_Block):
             return self._diff.pending() if self._diff else []
         shown = self._without_indent(partial)
         if self._diff:
-            return [*self._diff.pending(), *wrap_spans(line(shown), width, keep_spaces=True)]
-        return wrap_spans(self._highlighter.preview(shown), width, keep_spaces=True)
+            return [*self._diff.pending(), *map(line_of, wrapped(Text(shown), width))]
+        return [line_of(row) for row in wrapped(self._highlighter.preview(shown), width)]
 
     def _without_indent(self, text: str) -> str:
         safe = safe_text(text)
@@ -139,7 +141,7 @@ class _Table(_Block):
     def __init__(self, head: str, width: Callable[[], int], room: Callable[[], int]) -> None:
         self._head = head
         self._rows: list[str] = []
-        self._columns: Columns | None = None
+        self._columns: list[int] | None = None  # their widths
         self._fixed_for = 0
         self._width = width
         self._room = room
@@ -150,15 +152,11 @@ class _Table(_Block):
         if self._columns is None and len(self._shown(self._rows, width)) <= self._room():
             return []
         cells = _cells(self._head, self._rows)
-        lines: list[Line] = []
-        if self._columns is None:
-            self._columns = Columns.fitting(*cells, width).with_space(width)
-            lines = self._columns.head()
-        elif self._fixed_for != width:
-            self._columns = Columns.fitting(*cells, width).with_space(width)
-        self._fixed_for = width
-        self._rows = []
-        return [*lines, *self._columns.rows(cells[2], width)]
+        is_first, self._rows = self._columns is None, []
+        if self._columns is None or self._fixed_for != width:
+            self._columns, self._fixed_for = cells.fixed_widths(width), width
+        head = cells.head(self._columns, width) if is_first else []
+        return [*head, *cells.body(self._columns, width)]
 
     def end(self) -> list[Line]:
         return self._shown(self._rows, self._width()) if self._columns is None else []
@@ -166,7 +164,7 @@ class _Table(_Block):
     def rest(self, partial: str, width: int, count: int) -> list[Line]:  # noqa: ARG002 - not taller than the screen
         if self._columns is None:
             return self._shown([*self._rows, partial] if partial.strip(" |") else self._rows, width)
-        return self._columns.rows(_cells(self._head, [partial])[2], width) if partial.strip(" |") else []
+        return _cells(self._head, [partial]).body(self._columns, width) if partial.strip(" |") else []
 
     def _shown(self, rows: list[str], width: int) -> list[Line]:
         return _rendered("\n".join([self._head, *rows]), width, None)
@@ -361,13 +359,48 @@ def _rendered(text: str, width: int, number: int | None) -> list[Line]:
     return list(_rendered_once(text, width, number))
 
 
-def _cells(head: str, rows: list[str]) -> tuple[list[Cell], list[Alignment], list[list[Cell]]]:
+def _cells(head: str, rows: list[str]) -> Cells:
     found = parse_table_block("\n".join([head, *rows]))
     if found is not None:
         return found
     # A row that the parser does not take as one is shown as it is.
-    headings, alignments, _ = parse_table_block(head) or ([], [], [])
-    return headings, alignments, [[line(safe_text(row))] for row in rows]
+    titles = parse_table_block(head) or Cells([], [], [])
+    return Cells(titles.headings, titles.alignments, [[Text(safe_text(row))] for row in rows])
+
+
+def _after_text(lines: list[Line], printed: str) -> list[Line]:
+    """Return the part of ``lines`` after the text ``printed``.
+
+    That may have been wrapped for another width. Only letters and digits are compared, because the marks of Markdown
+    may have changed. From the first difference on, everything counts as not printed.
+    """
+    wanted = [character for character in printed if character.isalnum()]
+    if not wanted:
+        return lines
+    at = 0
+    for number, row in enumerate(lines):
+        text = "".join(part for _, part in row)
+        for place, character in enumerate(text):
+            if not character.isalnum():
+                continue
+            if at == len(wanted) or character != wanted[at]:
+                # A period or the like after the last word belongs to it.
+                first = text.rfind(" ", 0, place) + 1 if place else 0
+                return [_from(row, first), *lines[number + 1 :]]
+            at += 1
+        if at == len(wanted):
+            return lines[number + 1 :]
+    return []
+
+
+def _from(row: Line, start: int) -> Line:
+    """Return ``row`` without its first ``start`` characters."""
+    kept: list[Span] = []
+    for look, text in row:
+        if part := text[start:]:
+            kept.append((look, part))
+        start = max(0, start - len(text))
+    return tuple(kept)
 
 
 def _closed(text: str) -> str:

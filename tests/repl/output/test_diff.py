@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from repl.output.diff import DiffLines, diff_lines, is_diff_language
-from repl.output.styled import to_ansi, to_text
+from repl.output.styled import Line, to_ansi, to_text
 from repl.output.theme import Depth, Style, Theme
 
 DIFF = """\
@@ -40,16 +40,17 @@ def test_diff_has_the_numbers_of_the_lines_that_it_shows() -> None:
 
 def test_changed_words_are_marked() -> None:
     lines = diff_lines(["@@ -1 +1 @@", "-one two three", "+one 2 three"], 60)
-    marked = ["".join(text for look, text in row if isinstance(look, tuple) and look[0] in WORDS) for row in lines]
-    assert marked == ["two", "2"]
+    assert [marked(row) for row in lines] == ["two", "2"]
 
 
-WORDS = {Style.ADDED_WORD, Style.REMOVED_WORD}
+def marked(row: Line) -> str:
+    words = {Style.ADDED_WORD, Style.REMOVED_WORD}
+    return "".join(text for look, text in row if words & set(look if isinstance(look, tuple) else (look,)))
 
 
 def test_lines_without_much_in_common_have_no_marked_words() -> None:
     lines = diff_lines(["@@ -1 +1 @@", "-alpha(beta)", "+x = {7: 'seven'}"], 60)
-    assert not any(isinstance(look, tuple) and look[0] in WORDS for row in lines for look, _ in row)
+    assert not any(map(marked, lines))
 
 
 def test_changed_row_is_filled_to_its_end_if_there_is_a_background() -> None:

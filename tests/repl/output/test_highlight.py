@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from rich.text import Text
 
 from repl.output.highlight import Highlighter, highlight
-from repl.output.styled import Line, to_ansi
+from repl.output.rich_lines import line_of
+from repl.output.styled import to_ansi
 from repl.output.theme import Theme
 
 SAMPLES = {
@@ -20,8 +22,8 @@ SAMPLES = {
 }
 
 
-def ansi(lines: list[Line]) -> str:
-    return to_ansi(lines, Theme())
+def ansi(lines: list[Text]) -> str:
+    return to_ansi(map(line_of, lines), Theme())
 
 
 @pytest.mark.parametrize("language", SAMPLES)
