@@ -55,12 +55,13 @@ class SessionLibrary:
         """Return the summaries of those of the given sessions that exist."""
         return await self._run(lambda backend: backend.summarize(session_ids))
 
-    async def list_titles(self) -> list[SessionTitle]:
+    async def list_titles(self, last_made: int | None = None) -> list[SessionTitle]:
         """Return the ID, time and title of all sessions, newest first.
 
-        Fast for any number of sessions, because only the first lines of each file are read.
+        Only the first lines of each file are read. With ``last_made``, return only so many, probably the newest: this
+        takes a moment however many sessions there are.
         """
-        return await self._run(YamlBackend.list_titles)
+        return await self._run(lambda backend: backend.list_titles(last_made))
 
     async def list_first_questions(self) -> dict[str, str]:
         """Return the first user message of each session, by ID.

@@ -92,6 +92,11 @@ class SessionCatalog:
         self._uncounted = uncounted
         self._counts: dict[str, tuple[datetime, int | None]] = {}
 
+    @property
+    def is_read(self) -> bool:
+        """True if there is a table."""
+        return self._table is not None
+
     def replace(self, table: SessionTable) -> None:
         """Replace the table."""
         self._table = table
@@ -187,6 +192,11 @@ class SessionSources:
         self._is_trash_stale = True
         if memory := self._memory():
             with suppress(AloopError):
+                if not self._sessions.is_read:
+                    # All of 100,000 sessions take some seconds.
+                    titles = await memory.library.list_titles(OFFERED)
+                    self._sessions.replace(SessionTable(titles))
+                    self._changed()
                 titles = await memory.library.list_titles()
                 self._sessions.replace(await asyncio.to_thread(SessionTable, titles))
         self._changed()

@@ -47,7 +47,8 @@ class PlainCompleter:
         return before + shared, [] if shared else _rows(found, width)
 
     def _find(self, document: Document) -> list[Completion]:
-        if document.text.startswith("/"):
+        if document.text.startswith("/") and " " in document.text:
+            # Not for the name of a command: this takes a second with 100,000 sessions.
             _run(self._catalogs.refresh())
         event = CompleteEvent(completion_requested=True)
         list(self._completer.get_completions(document, event))  # starts the reading

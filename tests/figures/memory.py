@@ -18,20 +18,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from aloop.memory.codec.serialization import dump_session
+from tests.memory.examples import ID, session, user
 from tests.saved_sessions import ROOT
 
 MEGABYTE = 1_000_000
-_ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"
-_HEAD = f'id: {_ID}\ncreated_at: "2025-01-31T14:30:00+00:00"\nupdated_at: "2025-01-31T15:45:00+00:00"\n'
-_TITLE = "title: A long talk\n"
+_HEAD = f'id: {ID}\ncreated_at: "2025-01-31T14:30:00+00:00"\nupdated_at: "2025-01-31T15:45:00+00:00"\n'
 _LINE = "The quick brown fox jumps over the lazy dog, and does so again.\n"
 _LINES = 160  # of a long message
 LAYOUTS = ("aloop", "hand")
 COMMANDS = {
     "list": ["sessions", "list"],
     "search": ["sessions", "search", "needle"],
-    "show": ["sessions", "show", _ID],
-    "resume": ["--resume", _ID, "--task", "Hello", "--model", "offline"],
+    "show": ["sessions", "show", ID],
+    "resume": ["--resume", ID, "--task", "Hello", "--model", "offline"],
 }
 
 
@@ -53,7 +53,7 @@ def _messages(size: int, count: int, layout: str) -> Iterator[bytes]:
         if lines:
             body = f"{gap}- role: {role}\n{gap}  content: |\n" + f"{gap}    {_LINE}" * lines
         else:
-            body = f"{gap}- role: {role}\n{gap}  content: Message {number}.\n"
+            body = f'{gap}- role: {role}\n{gap}  content: "Message {number}."\n'
         text = body.encode()
         written, number = written + len(text), number + 1
         yield text
@@ -67,11 +67,11 @@ def write_session(path: Path, size: int, count: int, layout: str) -> int:
     path.parent.mkdir(mode=0o700, parents=True)
     with path.open("wb") as file:
         if layout == "aloop":
-            file.write(b"# yaml-language-server: $schema=../.session.schema.json\n" + (_HEAD + _TITLE).encode())
+            file.write(dump_session(session(user("A question"))).partition(b"messages:\n")[0])
         file.write(b"messages:\n")
         file.writelines(_messages(size, count, layout))
         if layout == "aloop":
-            file.write(b"  - role: user\n    content: The needle.\n...\n")
+            file.write(b'  - role: user\n    content: "The needle."\n...\n')
         else:
             file.write(b"- role: user\n  content: The needle.\n" + _HEAD.encode())
     path.chmod(0o600)
@@ -111,7 +111,7 @@ def measure(size: int, count: int, layout: str, commands: list[str]) -> None:
     """Print a row for each command on one session."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
-        path = project / ".aloop" / "sessions" / f"2025-01-31_{_ID[:8]}" / "session.yaml"
+        path = project / ".aloop" / "sessions" / f"2025-01-31_{ID[:8]}" / "session.yaml"
         actual = write_session(path, size, count, layout)
         name = f"{count:,} messages" if count else f"{size // MEGABYTE:,} MB"
         for command in commands:

@@ -319,3 +319,14 @@ def test_session_dated_in_the_future_is_the_latest_only_without_others(backend: 
     assert backend.latest() == ID
     put(backend, OTHER_ID, 2)
     assert backend.latest() == OTHER_ID
+
+
+def test_titles_of_the_last_folders_are_read_without_the_others(backend: YamlBackend, sessions_dir: Path) -> None:
+    for day in range(1, 10):
+        identity = f"{day}{ID[1:]}"
+        made = NOON.replace(month=2, day=day)
+        backend.create(replace(session(user("Hello"), identity=identity), created_at=made, updated_at=made))
+    break_(backend)
+    (sessions_dir / ".index.yaml").unlink()
+    assert [row.id[0] for row in backend.list_titles(3)] == ["9", "8", "7"]
+    assert not (sessions_dir / ".index.yaml").exists()

@@ -197,8 +197,34 @@ def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool
 
     Other processes may have added messages before it, and a compaction may have put a summary into it.
     """
-    later = [message for message in later if not message.summary]
-    return any(list(later[start : start + len(form)]) == list(form) for form in forms for start in range(len(later)))
+    spoken = [message for message in later if not message.summary]
+    return any(_contains(spoken, form) for form in forms)
+
+
+def _contains(whole: Sequence[LLMMessage], part: Sequence[LLMMessage]) -> bool:
+    """Return True if ``part`` is a contiguous part of ``whole``, in linear time.
+
+    This is the algorithm of Knuth, Morris and Pratt: a turn may have thousands of equal messages.
+    """
+    numbers: dict[LLMMessage, int] = {}
+    wanted = [numbers.setdefault(message, len(numbers)) for message in part]
+    found = [numbers.get(message, -1) for message in whole]
+    # For each end of a part, the length of the longest other part that ends there too.
+    borders = [0] * len(wanted)
+    length = 0
+    for place in range(1, len(wanted)):
+        while length and wanted[place] != wanted[length]:
+            length = borders[length - 1]
+        length += wanted[place] == wanted[length]
+        borders[place] = length
+    length = 0
+    for number in found:
+        while length and number != wanted[length]:
+            length = borders[length - 1]
+        length += number == wanted[length]
+        if length == len(wanted):
+            return True
+    return False
 
 
 def close_turn(messages: Sequence[LLMMessage]) -> tuple[LLMMessage, ...]:

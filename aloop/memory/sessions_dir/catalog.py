@@ -8,6 +8,7 @@ that no operation reaches the wrong session.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import re
 import stat
 import time
@@ -125,6 +126,16 @@ class Catalog:
         headers.sort(key=attrgetter("folder"), reverse=True)
         headers.sort(key=attrgetter("updated_at"), reverse=True)
         return headers
+
+    def last_made(self, count: int) -> list[SessionHeader]:
+        """Return the headers in the last ``count`` folders by name, newest first.
+
+        The names that aloop gives start with a date, so these are probably the newest sessions. Only their files are
+        read, however many there are.
+        """
+        names = heapq.nlargest(count, self._names())
+        headers = [header for name in names if (header := read_header(self._fs, str(self._dir), name))]
+        return sorted(headers, key=attrgetter("updated_at"), reverse=True)
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
         """Return the sessions whose ID starts with ``prefix``, one for each ID.

@@ -295,9 +295,17 @@ class YamlBackend:
         found = ((entry, read_header(self.fs, str(self.sessions_dir), entry.folder)) for entry in entries)
         return [self._summary(distinct_id(header, entry.duplicate)) for entry, header in found if header]
 
-    def list_titles(self) -> list[SessionTitle]:
-        """Return all sessions, newest first, each read only as far as its title."""
-        return [SessionTitle(head.id, head.updated_at, head.title or self._title(head)) for head in self._headers()]
+    def list_titles(self, last_made: int | None = None) -> list[SessionTitle]:
+        """Return all sessions, newest first, each read only as far as its title.
+
+        With ``last_made``, only those in so many folders, the last ones by name.
+        """
+        if last_made is None:
+            headers = self._headers()
+        else:
+            with self._explained("list the sessions"):
+                headers = self._catalog.last_made(last_made)
+        return [SessionTitle(head.id, head.updated_at, head.title or self._title(head)) for head in headers]
 
     def _title(self, header: SessionHeader) -> str:
         """Return a title not in the first lines; empty for an unreadable session."""

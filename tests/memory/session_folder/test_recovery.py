@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -262,3 +263,25 @@ async def test_session_can_be_opened_on_a_full_disk(sessions_dir: Path, fs: Faul
     await shell.resume(memory.session_id)
     assert shell.messages == memory.messages
     shell.close()
+
+
+async def test_turn_of_equal_messages_is_looked_for_in_linear_time(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, compared = 150, 0
+    memory = await saved_session(sessions_dir)
+    await crash_in_a_turn(memory, *[TURN[0]] * count, LLMMessage("assistant", "No."))
+    stored, later = memory.library.backend.open(memory.session_id), TURN[:1] * count * 3
+    stored.save(replace(stored.session, messages=(*stored.session.messages, *later)), later)
+    compare = LLMMessage.__eq__
+
+    def counting(one: LLMMessage, another: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return compare(one, another)
+
+    monkeypatch.setattr(LLMMessage, "__eq__", counting)
+    (notice,) = await SessionLibrary(sessions_dir).recover()
+    monkeypatch.undo()
+    assert f"recovered {count + 1} messages" in notice
+    assert compared < 20 * count

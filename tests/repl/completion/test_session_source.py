@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import SHORT_ID
-from aloop.memory import SessionSummary, SessionTitle
-from repl.completion.session_source import OFFERED, SessionCatalog, SessionTable
+from aloop.memory import MemoryManager, SessionSummary, SessionTitle
+from repl.completion.session_source import OFFERED, SessionCatalog, SessionSources, SessionTable
+from tests.saved_sessions import save
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
 
@@ -89,3 +91,22 @@ def test_messages_of_a_session_are_counted_again_after_a_change() -> None:
     sessions.replace(SessionTable([later]))
     sessions.find("a1")
     assert (sessions.count(later), len(asked)) == (None, 2)
+
+
+async def test_newest_sessions_are_offered_before_all_have_been_read(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        save(sessions_dir, f"{number}1b2c3d4-5678-40ab-8def-1234567890ab", day=number + 1)
+    monkeypatch.setattr("repl.completion.session_source.OFFERED", 2)
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    seen: list[list[str]] = []
+
+    def changed() -> None:
+        seen.append([title.id[0] for title in sources.titles()])
+
+    sources = SessionSources(lambda: memory, lambda work: work.close(), changed, lambda: None)
+    await sources.refresh()
+    assert seen == [["2", "1"], ["2", "1", "0"]]
+    await sources.refresh()
+    assert seen[2:] == [["2", "1", "0"]]
