@@ -15,9 +15,6 @@ from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
-QUERY_KITTY = "\x1b[?u"
-"""Ask the terminal if it supports the kitty protocol."""
-
 CTRL_ENTER = Keys.ControlF24
 """The key used for Ctrl-Enter, which prompt_toolkit does not name."""
 
@@ -70,12 +67,12 @@ class KeyParser(Vt100Parser):
     """Parses the input of a terminal.
 
     While ``is_early`` is set, a line feed is Enter: the terminal converts carriage returns until it is in raw mode.
-    ``on_kitty`` is called when the terminal reports that it supports the kitty protocol.
+    ``on_report`` is called with each report of the terminal, which is not a key.
     """
 
-    def __init__(self, feed_key: Callable[[KeyPress], None], on_kitty: Callable[[], None]) -> None:
+    def __init__(self, feed_key: Callable[[KeyPress], None], on_report: Callable[[str], None]) -> None:
         super().__init__(feed_key)
-        self._on_kitty = on_kitty
+        self._on_report = on_report
         self._partial = ""
         self.is_early = False
 
@@ -118,6 +115,8 @@ class KeyParser(Vt100Parser):
         elif not (found := _REPORT.match(data)):
             super().feed("\x1b")
             return data[1:]
+        else:
+            self._on_report(found[0])
         return data[found.end() :]
 
     def _feed_csi(self, sequence: str, parameters: str, final: str) -> None:
@@ -126,8 +125,8 @@ class KeyParser(Vt100Parser):
             self._feed_key(fields[0], fields[1] if len(fields) > 1 else "1")
         elif final == "~" and fields[0] == "27" and len(fields) == 3:
             self._feed_key(fields[2], fields[1])
-        elif final == "u" and parameters.startswith("?"):
-            self._on_kitty()
+        elif parameters.startswith("?"):
+            self._on_report(sequence)
         elif len(fields) == 2 and parameters[:1].isdigit() and final in "ABCDEFHPQRS~" and not _is_known(sequence):
             modifiers, _, event = fields[1].partition(":")
             if modifiers.isdigit() and event != _RELEASED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from select import select
@@ -32,12 +33,11 @@ from aloop.sanitize import safe_line
 from aloop.width import fit, flow, unjoined
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
-from repl.input.key_parser import QUERY_KITTY, KeyParser
+from repl.input.key_parser import KeyParser
 from repl.input.layout import STYLE, build_layout
 from repl.input.pastes import Entry, PasteGuard
 from repl.input.queue import QueuedLine, joined
 from repl.output.live import Live
-from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _INCOMPLETE_KEY = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
 _REST_SECONDS = 0.05  # for the rest of a key, which arrives together with its start
+_LATE_SECONDS = 0.2  # for reports of the terminal at the end
 
 
 def feed_typed_ahead(source: Input, before: str) -> int:
@@ -186,7 +187,7 @@ class Prompt:
         )
         if isinstance(self.app.input, Vt100Input):
             feed_key = self.app.input.vt100_parser.feed_key_callback
-            self.app.input.vt100_parser = KeyParser(feed_key, screen.use_kitty_keys)
+            self.app.input.vt100_parser = KeyParser(feed_key, screen.take_report)
         self.app.key_processor.before_key_press += lambda _: self.paste_guard.key()
         self.app.key_processor.before_key_press += lambda _: self._count_key()
         screen.attach(self.app, live.rows)
@@ -200,9 +201,18 @@ class Prompt:
 
         self.app.after_render += painted
         self.paste_guard.skip(feed_typed_ahead(self.app.input, typed))
-        if isinstance(self.app.input, Vt100Input) and isinstance(self.app.output, TerminalOutput):
-            self.app.output.write_raw(QUERY_KITTY)
+        if isinstance(self.app.input, Vt100Input):
+            self._screen.ask_terminal()
         await self.app.run_async(set_exception_handler=False)
+        self._take_late_reports()
+
+    def _take_late_reports(self) -> None:
+        """Wait a moment for reports, which would be typed into the next program."""
+        source, end = self.app.input, time.monotonic() + _LATE_SECONDS
+        with source.raw_mode():
+            while self._screen.awaits_reports and not source.closed and (left := end - time.monotonic()) > 0:
+                if select([source.fileno()], [], [], left)[0]:
+                    source.read_keys()
 
     def leave(self) -> None:
         """Make ``run`` return."""

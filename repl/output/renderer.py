@@ -37,12 +37,18 @@ _PUSH_KITTY_KEYS, _POP_KITTY_KEYS = "\x1b[>1u", "\x1b[<u"
 """Use the kitty protocol for keys that are ambiguous otherwise, and stop using it."""
 
 
+_BEGIN_FRAME, _END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
+
+
 class TerminalOutput(Vt100_Output):
     """A terminal that receives each change in one piece, and may close at any time.
 
     prompt_toolkit erases the prompt, prints above it and draws it again in three steps with a flush each. A terminal
     that shows the state between two flushes flickers.
     """
+
+    is_synchronized = False
+    """Whether the terminal can show all changes of a frame at once, in mode 2026."""
 
     _held = False
     _has_kitty_keys = _is_kitty_pushed = False
@@ -96,6 +102,8 @@ class TerminalOutput(Vt100_Output):
     def flush(self) -> None:
         if self._held:
             return
+        if self.is_synchronized and self._buffer:
+            self._buffer = [_BEGIN_FRAME, *self._buffer, _END_FRAME]
         try:
             super().flush()
         except OSError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -14,8 +16,10 @@ from aloop.sanitize import safe_text
 from aloop.width import wrap
 from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, in_one_piece
 from repl.output.styled import Line, line, to_ansi
+from repl.output.terminal_reports import has_kitty_keys, is_last, queries, reported_background, synchronizes
 from repl.output.theme import Style, Theme
 
+_SLOWEST_REPORT = 1.0  # seconds
 _LONGEST_COPY = 74_994
 """The most characters of Base64 that xterm copies; others copy more."""
 
@@ -27,6 +31,7 @@ class Screen:
         self.output = output
         self.theme = Theme.from_env(os.environ)
         self._app: Application[Any] | None = None
+        self._asked_at: float | None = None
 
     @property
     def width(self) -> int:
@@ -63,10 +68,30 @@ class Screen:
         self.output.flush()
         return True
 
-    def use_kitty_keys(self) -> None:
-        """Let the terminal send keys by the kitty protocol, which it offers."""
+    def ask_terminal(self) -> None:
+        """Ask the terminal what it can do; ``take_report`` gets its answers, if any."""
         if isinstance(self.output, TerminalOutput):
+            self._asked_at = time.monotonic()
+            self.output.write_raw(queries(os.environ))
+
+    @property
+    def awaits_reports(self) -> bool:
+        """True if the terminal was asked just now and has not answered everything."""
+        return self._asked_at is not None and time.monotonic() - self._asked_at < _SLOWEST_REPORT
+
+    def take_report(self, report: str) -> None:
+        """Use what the terminal reports, unless the prompt has ended."""
+        if is_last(report):
+            self._asked_at = None
+        if not isinstance(self.output, TerminalOutput) or (self._app and not self._app.is_running):
+            return
+        if has_kitty_keys(report):
             self.output.use_kitty_keys()
+        elif synchronizes(report):
+            self.output.is_synchronized = True
+        elif background := reported_background(report):
+            self.theme = replace(self.theme, background=background)
+            self.redraw()
 
     def show(self, lines: Iterable[Line]) -> None:
         self.write(to_ansi(lines, self.theme))

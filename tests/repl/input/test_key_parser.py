@@ -14,7 +14,7 @@ from repl.input.key_parser import CTRL_ENTER, KeyParser
 
 def parse(*pieces: str) -> list[str]:
     pressed: list[KeyPress] = []
-    parser = KeyParser(pressed.append, lambda: None)
+    parser = KeyParser(pressed.append, lambda _: None)
     for piece in pieces:
         parser.feed(piece)
     parser.flush()
@@ -109,16 +109,19 @@ def test_bracketed_paste_is_not_parsed() -> None:
     assert parse("\x1b[200~a\x1b[13;2u\nb\x1b[201~\x1b[13;2u") == ["<bracketed-paste>", *NEW_LINE]
 
 
-def test_kitty_protocol_is_noticed() -> None:
-    answers: list[bool] = []
-    parser = KeyParser(lambda _: None, lambda: answers.append(True))
-    parser.feed("\x1b[?1u\x1b[?62c")
-    assert answers == [True]
+def test_reports_are_passed_on_and_not_typed() -> None:
+    reports: list[str] = []
+    pressed: list[KeyPress] = []
+    parser = KeyParser(pressed.append, reports.append)
+    sent = ["\x1b[?1u", "\x1b[?2026;2$y", "\x1b]11;rgb:ffff/ffff/ffff\x1b\\", "\x1b[?62;4c"]
+    for character in "a" + "".join(sent) + "b":
+        parser.feed(character)
+    assert (reports, [press.key for press in pressed]) == (sent, ["a", "b"])
 
 
 def test_early_line_feed_is_enter() -> None:
     pressed: list[KeyPress] = []
-    parser = KeyParser(pressed.append, lambda: None)
+    parser = KeyParser(pressed.append, lambda _: None)
     parser.is_early = True
     parser.feed("a\n")
     parser.is_early = False

@@ -1,0 +1,54 @@
+"""Questions to the terminal about what it can do, and its reports.
+
+The shell asks when the prompt starts, and never waits: a report may arrive at any time, or never.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from repl.output.theme import Background, background_of
+
+_KITTY_KEYS = "\x1b[?u"
+_SYNCHRONIZED = "\x1b[?2026$p"
+_BACKGROUND = "\x1b]11;?\x1b\\"
+_ATTRIBUTES = "\x1b[c"
+"""Every terminal answers this one, after the others: no report is on its way then."""
+
+_SYNCHRONIZED_REPORT = re.compile(r"\x1b\[\?2026;[12]\$y")
+_BACKGROUND_REPORT = re.compile(r"\x1b\]11;rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})")
+_KITTY_REPORT = re.compile(r"\x1b\[\?\d+u")
+_ATTRIBUTES_REPORT = re.compile(r"\x1b\[\?[\d;]+c")
+
+
+def queries(env: Mapping[str, str]) -> str:
+    """Return the questions for the terminal that ``env`` describes."""
+    # Other terminals ignore a question that they do not know; these two print a part of it.
+    is_console, is_apple = env.get("TERM") == "linux", env.get("TERM_PROGRAM") == "Apple_Terminal"
+    asked = (_KITTY_KEYS, "" if is_console or is_apple else _SYNCHRONIZED, "" if is_console else _BACKGROUND)
+    return "".join(asked) + _ATTRIBUTES
+
+
+def has_kitty_keys(report: str) -> bool:
+    """Return True if the terminal sends keys by the kitty protocol."""
+    return _KITTY_REPORT.match(report) is not None
+
+
+def synchronizes(report: str) -> bool:
+    """Return True if the terminal can show all changes of a frame at once."""
+    return _SYNCHRONIZED_REPORT.match(report) is not None
+
+
+def is_last(report: str) -> bool:
+    """Return True if no other report will arrive."""
+    return _ATTRIBUTES_REPORT.match(report) is not None
+
+
+def reported_background(report: str) -> Background:
+    """Return the background in ``report``, empty if that is another report."""
+    found = _BACKGROUND_REPORT.match(report)
+    if found is None:
+        return ""
+    red, green, blue = (int(part, 16) / (16 ** len(part) - 1) for part in found.groups())
+    return background_of(red, green, blue)
