@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import AloopError
 from commands.attachments import Attachment, with_attachments
 from commands.mentions import attach_mentions
+from commands.project.instructions import refresh_instructions
 from commands.registry import FAILED, Outcome
 from commands.trust import remember_work
 
@@ -23,6 +24,11 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
     outermost coroutine of the turn's task, so it does not re-raise the cancellation.
     """
     before = context.memory.message_count
+    try:
+        await refresh_instructions(context)
+    except asyncio.CancelledError:
+        context.view.info("Stopped before any answer arrived.")
+        return Outcome(prefill=text, is_done=False)
     remember_work(context.agent, context.trust, context.view.error, context.view.info)
     try:
         attachments = [*await _mentioned(context, text if typed is None else typed), *context.pending_output.taken]

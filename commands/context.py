@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from commands.attachments import Attachment
+from commands.project.state import ProjectState
 from commands.trust_store import TrustFile
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class Context:
     trust: TrustFile = field(default_factory=TrustFile.of_user)
     is_typed: bool = True
     pending_output: PendingOutput = field(default_factory=PendingOutput)
+    project: ProjectState = field(default_factory=ProjectState)
 
     @property
     def rows(self) -> list[str]:

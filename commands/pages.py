@@ -106,6 +106,13 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """Names with values, one in each row."""
+
+    rows: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelList:
     """Models as numbered rows: number, name, server, context window."""
 
@@ -137,6 +144,7 @@ Page = (
     | SearchContext
     | ToolCalls
     | Stats
+    | Facts
     | ModelList
     | KeyHelp
     | Help

@@ -1,4 +1,4 @@
-"""The sessions and system messages that the user trusts.
+"""The sessions, system messages and projects that the user trusts.
 
 They are kept in a private file in the user's state directory, outside every project, so that no project can add to it.
 Each line is a JSON list: the kind of entry, and an ID, a folder or the hash of a text. Two shells may append at the
@@ -15,7 +15,7 @@ from pathlib import Path
 from aloop.config import read_regular, require_regular, state_dir
 from aloop.errors import StorageError
 
-_FOLDER, _SYSTEM, _WRITTEN, _ACCEPTED = "folder", "system", "session", "accepted"
+_FOLDER, _SYSTEM, _WRITTEN, _ACCEPTED, _PROJECT = "folder", "system", "session", "accepted", "project"
 
 
 class TrustFile:
@@ -47,6 +47,10 @@ class TrustFile:
         """Return True if the user gave or accepted exactly this text."""
         return _text(text) in self._entries()
 
+    def knows_project(self, root: Path) -> bool:
+        """Return True if the user accepted the instructions and commands of a project."""
+        return _project(root) in self._entries()
+
     def remember(
         self,
         *,
@@ -54,6 +58,7 @@ class TrustFile:
         accepted: Iterable[str] = (),
         folders: Iterable[Path] = (),
         texts: Iterable[str] = (),
+        projects: Iterable[Path] = (),
     ) -> None:
         """Add new entries; raise StorageError if the file cannot be written.
 
@@ -62,7 +67,7 @@ class TrustFile:
         """
         known = self._entries()
         sessions = {_line(_WRITTEN, each) for each in written} | {_line(_ACCEPTED, each) for each in accepted}
-        fresh = {*sessions, *map(_folder, folders), *map(_text, texts)} - known
+        fresh = {*sessions, *map(_folder, folders), *map(_text, texts), *map(_project, projects)} - known
         known |= fresh
         if fresh:
             self._append(b"".join(line + b"\n" for line in sorted(fresh)))
@@ -103,6 +108,10 @@ class TrustFile:
 
 def _folder(folder: Path) -> bytes:
     return _line(_FOLDER, os.path.realpath(folder))
+
+
+def _project(root: Path) -> bytes:
+    return _line(_PROJECT, os.path.realpath(root))
 
 
 def _text(text: str) -> bytes:

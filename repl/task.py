@@ -15,6 +15,7 @@ from aloop.interrupts import restore_interrupts
 from commands.attachments import with_attachments
 from commands.context import Verbosity
 from commands.mentions import attach_mentions
+from commands.project.instructions import load_instructions, untrusted_notice
 from commands.trust import find_concerns, remember_work
 from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
@@ -102,6 +103,7 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
             )
             for warning in session.warnings:
                 write_note(warning)
+        _use_instructions(agent, trust)
         remember_work(agent, trust, write_note, write_note)
         report.begin(agent)
         before = agent.memory.message_count
@@ -123,6 +125,16 @@ async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
     for attachment in found.attachments:
         write_note(f"attached {attachment.summary}")
     return with_attachments(options.task, found.attachments)
+
+
+def _use_instructions(agent: ReActAgent, trust: TrustFile) -> None:
+    """Give the agent the instructions of trusted folders, and report the others."""
+    loaded = load_instructions(agent.working_dir, trust)
+    agent.instructions = loaded.instructions
+    for notice in loaded.notices:
+        write_note(notice)
+    if loaded.untrusted and (root := loaded.untrusted[0].project):
+        write_note(untrusted_notice(root, ", ".join(file.shown for file in loaded.untrusted)))
 
 
 async def _print_concerns(sessions_dir: Path, trust: TrustFile, session: Session) -> None:

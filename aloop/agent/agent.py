@@ -13,16 +13,25 @@ from typing import Literal
 from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.compaction import AutoCompactor, Compaction, Compactor
 from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
+from aloop.agent.instructions import Instructions
 from aloop.agent.loop import TurnLoop, say_nothing
+from aloop.agent.notes import (
+    directory_note,
+    instructions_note,
+    known_directory,
+    known_instructions,
+    with_notes,
+)
 from aloop.config import MAX_STEPS
-from aloop.errors import UsageError
+from aloop.errors import SessionError, UsageError
 from aloop.llm.anthropic.binding import digest_of
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.prompts import known_directory, system_prompt, with_directory_note
+from aloop.llm.prompts import system_prompt
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import ContextUse, MemoryManager, Turn
-from aloop.memory.context import estimate_tokens
+from aloop.memory.context import estimate_tokens, live
 from aloop.memory.conversation import SentDigests
 from aloop.permissions import Ask, Kind
 from aloop.tools import Tool, ToolRunner, default_tools
@@ -40,6 +49,9 @@ class ReActAgent:
     permission: ``ask`` is called for each request, except for the kinds in ``allow``. Without ``ask``, requests are
     denied. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the commands that the standard
     tools have started in the background.
+
+    ``instructions`` are those of the user and the project, None if they are not managed. They are part of the system
+    prompt of a new conversation; if they change, the next message has the new ones.
 
     ``steer`` may be set to a coroutine function that is awaited after each step of tool calls. A text that it returns
     becomes a message of the user, which the model gets with its next request.
@@ -77,10 +89,11 @@ class ReActAgent:
         if tools is None:
             tools = default_tools(self._working_dir, jobs=self.jobs)
         self._runner = ToolRunner(tools, self._permissions)
-        self._overhead = estimate_tokens(str(self._runner.specs))
+        self.tools_tokens = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()
         self._is_running = False
         self.steer = say_nothing
+        self.instructions: Instructions | None = None
 
     @property
     def llm(self) -> LLM:
@@ -114,7 +127,7 @@ class ReActAgent:
     @property
     def context_use(self) -> ContextUse:
         """The part of the context window that the next request will take."""
-        return self.memory.measure_context(self._overhead)
+        return self.memory.measure_context(self.tools_tokens)
 
     @property
     def tool_specs(self) -> tuple[ToolSpec, ...]:
@@ -125,7 +138,14 @@ class ReActAgent:
     def system_text(self) -> str:
         """The stored system prompt, or the one that the first turn will store."""
         stored = [message.content or "" for message in self.memory.system_messages]
-        return "\n\n".join(stored) or self._system or system_prompt(self._working_dir, self._runner.specs)
+        return "\n\n".join(stored) or self._system or self.standard_system_text
+
+    @property
+    def standard_system_text(self) -> str:
+        """The standard system prompt, with the instructions."""
+        standard = system_prompt(self._working_dir, self._runner.specs)
+        section = self.instructions.section if self.instructions else ""
+        return f"{standard}\n\n{section}" if section else standard
 
     async def compact(self, focus: str = "") -> Compaction | None:
         """Replace the older messages by a summary; None if there are too few.
@@ -174,12 +194,15 @@ class ReActAgent:
         try:
             self._emit(TurnStarted(self.llm.model))
             self._set_system_prompt()
+            if self.memory.path is None:
+                await self._record_instructions()
             self._permissions.enter(self.memory.visit)
             async with self.memory.turn() as turn:
                 self._report_changes()
                 await turn.add(self._with_news(question))
                 self._report_repairs()
                 answer = await loop.run(turn, self._max_steps)
+            await self._record_instructions()
             status = "completed"
             return answer
         except asyncio.CancelledError:
@@ -194,14 +217,31 @@ class ReActAgent:
             self.memory.set_system_message(self.system_text)
 
     def _with_news(self, question: LLMMessage) -> LLMMessage:
-        """Return ``question`` with a note if the working directory has changed."""
+        """Return ``question`` with notes about changes that the model does not know."""
         system = "\n".join(message.content or "" for message in self.memory.system_messages)
-        texts = (message.content or "" for message in self.memory.messages if message.role == "user")
-        known = known_directory(system, texts)
-        if known is None or known == str(self._working_dir):
-            return question
-        self._emit(Notice(f"The model is told that the working directory is now {self._working_dir}."))
-        return replace(question, content=with_directory_note(question.content or "", self._working_dir))
+        notes = []
+        known = known_directory(system, _user_texts(self.memory.messages))
+        if known not in (None, str(self._working_dir)):
+            self._emit(Notice(f"The model is told that the working directory is now {self._working_dir}."))
+            notes.append(directory_note(self._working_dir))
+        # A note before a summary is not sent any more.
+        sent = _user_texts(live(self.memory.messages))
+        if self.instructions is not None and known_instructions(system, sent) != self.instructions.digest:
+            names = ", ".join(file.name for file in self.instructions.files)
+            self._emit(Notice(f"The model is told the current instructions: {names or 'there are none'}."))
+            notes.append(instructions_note(self.instructions))
+        return replace(question, content=with_notes(question.content or "", notes)) if notes else question
+
+    async def _record_instructions(self) -> None:
+        """Write the digest of the instructions into the header if it is another one."""
+        key, digest = "instructions", self.instructions.digest if self.instructions else ""
+        before = self.memory.header.get(key, Instructions().digest)
+        if not digest or digest == before or self.memory.recovered_path is not None:
+            return
+        try:
+            await self.memory.edit_header(lambda extra: JsonObject({**extra.as_dict(), key: digest}))
+        except SessionError as error:
+            self._emit(Notice(f"The digest of the instructions was not saved: {error}"))
 
     def _report_changes(self) -> None:
         """Report if the system message or the tools differ from those of the last turn."""
@@ -223,3 +263,7 @@ class ReActAgent:
     def _emit(self, event: AgentEvent) -> None:
         if self.on_event is not None:
             self.on_event(event)
+
+
+def _user_texts(messages: Iterable[LLMMessage]) -> list[str]:
+    return [message.content or "" for message in messages if message.role == "user"]

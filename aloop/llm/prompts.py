@@ -7,7 +7,7 @@ local models answer a request for a summary in their own way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,29 +26,8 @@ DIRECTORY = "Working directory: "
 TOOLS = "Tools: "
 NO_TOOLS = "You have no tools in this conversation."
 
-_MOVED = "[The working directory is now {}.]"
-_MOVED_NOTE = re.compile(r"\n\n\[The working directory is now ([^\n]*)\.\]\Z")
-"""A note at the end of a user message: what was sent before never changes, so news goes into the next message."""
-
-
-def with_directory_note(text: str, directory: Path) -> str:
-    """Return a user message with the note that the working directory has changed."""
-    return f"{text}\n\n{_MOVED.format(directory)}"
-
-
-def without_notes(text: str) -> str:
-    """Return a user message without the note that aloop added to it."""
-    return _MOVED_NOTE.sub("", text)
-
-
-def known_directory(system: str, user_texts: Iterable[str]) -> str | None:
-    """Return the working directory that the model was told last, or None."""
-    known = next((line.removeprefix(DIRECTORY) for line in system.splitlines() if line.startswith(DIRECTORY)), None)
-    for text in user_texts:
-        if found := _MOVED_NOTE.search(text):
-            known = found[1]
-    return known
-
+PROJECT_INSTRUCTIONS = "Project instructions"
+"""Starts the last section of the system prompt, if there are instructions."""
 
 BRIEF = "You are a helpful AI assistant. Answer clearly and briefly."
 """For the smallest models. Without a system prompt they invent who they are."""
@@ -80,9 +59,10 @@ def _kind(paragraph: str) -> str:
 def briefly(text: str) -> str:
     """Return ``text`` with its standard paragraphs replaced by BRIEF.
 
-    Paragraphs that the user wrote stay. A text without the first standard paragraph is returned unchanged.
+    Paragraphs that the user wrote stay, except for the instructions of projects, which a small model cannot follow. A
+    text without the first standard paragraph is returned unchanged.
     """
-    paragraphs = text.split("\n\n")
+    paragraphs = text.partition(f"\n\n{PROJECT_INSTRUCTIONS} (digest ")[0].split("\n\n")
     if "identity" not in map(_kind, paragraphs):
         return text
     own = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from commands.builtin import (
     clear,
     compact,
+    context,
     copy,
     delete,
     edit,
@@ -14,6 +15,7 @@ from commands.builtin import (
     fork,
     help,  # noqa: A004 # the module of /help
     history,
+    init,
     jobs,
     model,
     note,
@@ -58,6 +60,8 @@ REGISTRY = Registry(
         effort.COMMAND,
         jobs.COMMAND,
         system.COMMAND,
+        init.COMMAND,
+        context.COMMAND,
         compact.COMMAND,
         copy.COMMAND,
         verbosity.VERBOSE,

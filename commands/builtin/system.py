@@ -23,10 +23,7 @@ async def system(context: Context, argument: str) -> None:
         return
     memory = context.memory
     if argument == _DEFAULT:
-        # Imported late for start-up time.
-        from aloop.llm.prompts import system_prompt
-
-        argument = system_prompt(context.agent.working_dir, context.agent.tool_specs)
+        argument = context.agent.standard_system_text
     memory.set_system_message(argument)
     if memory.path is not None:
         await memory.save_memory()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aloop.agent.notes import without_notes
 from aloop.errors import UsageError
-from aloop.llm.prompts import without_notes
 from commands.attachments import split_attachments
 from commands.chat import chat
 from commands.pages import Reminder

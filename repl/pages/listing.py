@@ -166,11 +166,17 @@ def stats_lines(stats: SessionStats, month: Cost, width: int) -> list[Line]:
     return [*chain.from_iterable(below), line((Style.QUIET, f"{'path':<{_LABEL}}"), path)]
 
 
-def _fact(name: str, value: str, width: int) -> list[Line]:
+def fact_lines(facts: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    """Return names with their values, wrapped to ``width``."""
+    label = max((len(name) for name, _ in facts), default=0) + 2
+    return [row for name, value in facts for row in _fact(name, safe_line(value), width, label)]
+
+
+def _fact(name: str, value: str, width: int, label: int = _LABEL) -> list[Line]:
     """Return a name and its value, wrapped, with each number beside its noun."""
     glued = _BESIDE_NUMBER.sub("\0", value)  # safe text has no NUL
-    first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - _LABEL, _NARROWEST)))
-    return [line((Style.QUIET, f"{name:<{_LABEL}}"), first), *(line(" " * _LABEL + row) for row in more)]
+    first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - label, _NARROWEST)))
+    return [line((Style.QUIET, f"{name:<{label}}"), first), *(line(" " * label + row) for row in more)]
 
 
 def question_lines(rows: Sequence[Question], width: int) -> list[Line]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from commands.pages import (
+    Facts,
     Help,
     KeyHelp,
     ModelList,
@@ -23,6 +24,7 @@ from commands.pages import (
     TrashList,
 )
 from repl.pages.listing import (
+    fact_lines,
     help_lines,
     hit_lines,
     key_lines,
@@ -65,6 +67,8 @@ async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
             yield paper.write(call_lines(messages))
         case Stats(stats, month):
             yield paper.write(stats_lines(stats, month, paper.list_width))
+        case Facts(facts):
+            yield paper.write(fact_lines(facts, paper.list_width))
         case ModelList(choices):
             yield paper.write(model_lines(choices, paper.list_width))
         case KeyHelp(keys):

@@ -18,6 +18,7 @@ from aloop.local_model.models import TOY, default_model, display_path, full_name
 from aloop.sanitize import safe_line
 from aloop.text import age
 from aloop.width import fit
+from commands.project.folders import find_instruction_files
 from repl.git_branch import find_branch
 from repl.options import ShellOptions
 from repl.output.styled import Line, Span, fit_line, line
@@ -75,7 +76,7 @@ _HELP = "/ commands · ? keys · Ctrl-D quits"
 def banner_lines(options: ShellOptions, width: int) -> list[Line]:
     """Return the banner, with a note if the API key is missing.
 
-    Its three lines are aligned: the model; the folder with its branch; the session to resume.
+    Its lines are aligned: the model; the folder with its branch; the instruction files, if any; the session to resume.
     """
     model, settings = options.model, options.settings
     name = f"aloop {__version__}"
@@ -86,6 +87,8 @@ def banner_lines(options: ShellOptions, width: int) -> list[Line]:
         line((Style.QUIET, f"{'folder':<{indent}}"), *_folder()),
         line(*_last(options, indent, width - 1)),
     ]
+    if instructions := _instructions():
+        lines.insert(2, line((Style.QUIET, f"{'reads':<{indent}}"), safe_line(instructions)))
     lines = [fit_line(row, width - 1) for row in lines]
     if model is None and answering == OFFLINE_MODEL:
         lines += [line(row) for row in wrap(_NO_KEY, max(20, width - 1))]
@@ -99,6 +102,22 @@ def _folder() -> list[Span]:
         return [(Style.PLAIN, "?")]
     branch = safe_line(find_branch(here))
     return [(Style.PLAIN, safe_line(display_path(here))), (Style.QUIET, f" ({branch})" if branch else "")]
+
+
+def _instructions() -> str:
+    """Return the names of the instruction files, with a mark if the project is new."""
+    try:
+        found = find_instruction_files(Path.cwd())
+    except OSError:  # the folder was removed; the engine reports it
+        return ""
+    if not found:
+        return ""
+    # Imported here for start-up time: most folders have no instructions.
+    from commands.trust_store import TrustFile
+
+    project = next((file.project for file in found if file.project), None)
+    is_new = project is not None and not TrustFile.of_user().knows_project(project)
+    return ", ".join(file.shown for file in found) + (" (asks first)" if is_new else "")
 
 
 def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:

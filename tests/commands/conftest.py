@@ -17,6 +17,7 @@ from commands.builtin import REGISTRY
 from commands.context import Context, Verbosity
 from commands.model_browser import ModelBrowser
 from commands.pages import (
+    Facts,
     Help,
     KeyHelp,
     ModelList,
@@ -141,6 +142,8 @@ async def described(page: Page) -> tuple[str, object]:
             return "calls", [call.name for message in messages for call in message.tool_calls]
         case Stats(stats, _):
             return "stats", stats
+        case Facts(facts):
+            return "facts", list(facts)
         case ModelList(choices):
             return "models", [choice.name for choice in choices]
         case KeyHelp(keys):

@@ -15,6 +15,7 @@ from aloop.memory.search.search import Hit
 from aloop.memory.sessions_dir.trash import TrashedSession
 from commands.builtin import REGISTRY
 from commands.pages import (
+    Facts,
     Help,
     Page,
     Reminder,
@@ -65,6 +66,7 @@ async def rendered(page: Page, gap: str = "") -> list[str]:
         (SearchContext(SESSION, HIT), "4  It is 4."),
         (ToolCalls(MESSAGES), "  4"),
         (Stats(SessionStats("id-1", NOW, NOW, 0, {}, {}), Cost()), "not saved yet"),
+        (Facts([("tools", "1,200"), ("messages", "34")]), "messages  34"),
         (Help(REGISTRY.commands[:1]), REGISTRY.commands[0].example),
     ],
     ids=lambda value: type(value).__name__,

@@ -17,6 +17,7 @@ from aloop.config import DEFAULT_MODEL, Settings
 from aloop.llm.message_types import LLMMessage
 from commands.builtin import REGISTRY
 from commands.context import Context
+from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
 from repl.input.toolbar import toolbar_text
 from repl.options import ShellOptions
@@ -115,6 +116,15 @@ def test_banner_shows_model_folder_and_keys_in_aligned_columns(private_home: Pat
         "/ commands · ? keys · Ctrl-D quits",
     ]
     assert [row[:start].strip() for row in rows[1:]] == ["folder", "help"]
+
+
+def test_banner_names_the_instruction_files_and_asks_about_a_new_project(private_home: Path) -> None:
+    (private_home / "project" / ".git").mkdir(parents=True)
+    (private_home / "project" / "AGENTS.md").touch()
+    with chdir(private_home / "project"):
+        assert banner(WITH_KEY)[2].split() == ["reads", "AGENTS.md", "(asks", "first)"]
+        TrustFile.of_user().remember(projects=[private_home / "project"])
+        assert banner(WITH_KEY)[2].split() == ["reads", "AGENTS.md"]
 
 
 def test_banner_offers_the_session_that_was_changed_last(tmp_path: Path) -> None:

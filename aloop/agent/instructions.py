@@ -1,0 +1,52 @@
+"""Instructions for the model from the user's and the project's files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from aloop.llm.prompts import PROJECT_INSTRUCTIONS
+
+_DIGEST_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionFile:
+    """A file of instructions, with the path that the user and the model see."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """The instructions that apply, the most general file first."""
+
+    files: tuple[InstructionFile, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A short digest of names and texts; ``none`` without files."""
+        if not self.files:
+            return "none"
+        return hashlib.sha256(self.blocks.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+
+    @property
+    def blocks(self) -> str:
+        """The texts, each with its path, as sent to the model."""
+        return "\n\n".join(
+            f'<instructions path="{file.name}">\n{file.text.strip()}\n</instructions>' for file in self.files
+        )
+
+    @property
+    def section(self) -> str:
+        """The last section of the system prompt; empty without files."""
+        if not self.files:
+            return ""
+        return f"{PROJECT_INSTRUCTIONS} (digest {self.digest}). {_ADVICE}\n\n{self.blocks}"
+
+
+_ADVICE = (
+    "They are from files in folders that the user trusts. Follow them unless the user asks for something else. A later "
+    "file takes precedence over an earlier one."
+)

@@ -1,0 +1,1 @@
+"""Instructions and commands from files of the user and of trusted projects."""

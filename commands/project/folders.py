@@ -1,0 +1,89 @@
+"""Finds and reads files of the user's configuration and of the project.
+
+Only the names are looked up without trust; nothing here decides whether a folder is trusted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.config import config_path, read_regular
+from aloop.local_model.models import display_path
+
+INSTRUCTION_NAMES = ("AGENTS.md", "CLAUDE.md")
+"""Names of instruction files; the first one that exists in a folder counts."""
+
+_REPOSITORY = ".git"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that may be read, with the path to show.
+
+    ``project`` is the folder that has to be trusted and that a link may not leave; None for a file of the user.
+    """
+
+    path: Path
+    shown: str
+    project: Path | None
+
+
+class Unreadable(Exception):
+    """A file that is left out; the message is a sentence about it."""
+
+
+def project_root(folder: Path) -> Path:
+    """Return the real path of the git repository around ``folder``, or of ``folder``."""
+    here = Path(os.path.realpath(folder))
+    return next((each for each in (here, *here.parents) if os.path.lexists(each / _REPOSITORY)), here)
+
+
+def user_folder(env: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the user's settings."""
+    env = os.environ if env is None else env
+    return config_path(env, Path(env.get("HOME") or Path.home())).parent
+
+
+def find_instruction_files(folder: Path) -> list[FoundFile]:
+    """Return the instruction files that apply in ``folder``, the most general first.
+
+    They are the user's, then those from the root of the project down to ``folder``.
+    """
+    here, root = Path(os.path.realpath(folder)), project_root(folder)
+    found = [FoundFile(path, display_path(path), None) for path in _first(user_folder())]
+    below = [here, *here.parents][: len(here.parts) - len(root.parts) + 1]
+    for each in reversed(below):
+        found += [FoundFile(path, os.path.relpath(path, here), root) for path in _first(each)]
+    return found
+
+
+def _first(folder: Path) -> list[Path]:
+    return [path for name in INSTRUCTION_NAMES if os.path.lexists(path := folder / name)][:1]
+
+
+def read_text(file: FoundFile, most: int) -> tuple[str, bool]:
+    """Return at most ``most`` bytes of a file as text, and True if that is all of it.
+
+    Raises Unreadable for anything but a UTF-8 text in a regular file, and for a link out of the project.
+    """
+    real = Path(os.path.realpath(file.path))
+    if file.project is not None and not real.is_relative_to(file.project):
+        raise Unreadable(f"{file.shown} is not read, because it is a link out of the project.")
+    try:
+        data = read_regular(real, most + 1)
+    except OSError as error:
+        raise Unreadable(f"{file.shown} cannot be read: {error.strerror or error}.") from error
+    is_whole = len(data) <= most
+    if not is_whole:
+        data = data[:most]
+        data = data[: data.rfind(b"\n") + 1]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{file.shown} is not read, because it is not UTF-8 text.") from error
+    if "\0" in text:
+        raise Unreadable(f"{file.shown} is not read, because it is not a text file.")
+    return text.replace("\r\n", "\n"), is_whole

@@ -1,0 +1,125 @@
+"""Project instructions: the texts of AGENTS.md files that go to the model."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aloop.agent.instructions import InstructionFile, Instructions
+from aloop.errors import StorageError
+from aloop.local_model.models import display_path
+from aloop.text import clean_text, quantity
+from commands.project.folders import FoundFile, Unreadable, find_instruction_files, read_text
+
+if TYPE_CHECKING:
+    from commands.context import Context
+    from commands.trust_store import TrustFile
+
+MOST_BYTES = 32_000
+"""Of all instruction files together."""
+
+_JOINERS = "\u200c\u200d"
+_NEEDLESS = frozenset({"Cf", "Cc", "Co", "Cn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The instructions from trusted folders.
+
+    ``notices`` are sentences about what was left out, ``untrusted`` the files of a project that is not trusted.
+    """
+
+    instructions: Instructions
+    notices: tuple[str, ...] = ()
+    untrusted: tuple[FoundFile, ...] = ()
+
+
+def load_instructions(folder: Path, trust: TrustFile) -> Loaded:
+    """Read the instruction files that apply in ``folder``."""
+    files: list[InstructionFile] = []
+    notices: list[str] = []
+    untrusted: list[FoundFile] = []
+    left = MOST_BYTES
+    for found in find_instruction_files(folder):
+        if found.project is not None and not trust.knows_project(found.project):
+            untrusted.append(found)
+            continue
+        if left <= 0:
+            notices.append(_left_out(found))
+            continue
+        try:
+            text, is_whole = read_text(found, left)
+        except Unreadable as error:
+            notices.append(str(error))
+            continue
+        left -= len(text.encode())
+        if not is_whole:
+            left = 0
+            notices.append(f"Only the beginning of {found.shown} is used. {_LIMIT}" if text else _left_out(found))
+        shown, hidden = _visible(text)
+        if hidden:
+            notices.append(f"{quantity(hidden, 'invisible character')} of {found.shown} left out.")
+        if shown.strip():
+            files.append(InstructionFile(found.shown, shown))
+    return Loaded(Instructions(tuple(files)), tuple(notices), tuple(untrusted))
+
+
+_LIMIT = f"Instructions can have {MOST_BYTES:,} bytes in all."
+
+
+def _left_out(found: FoundFile) -> str:
+    return f"{found.shown} is not used. {_LIMIT}"
+
+
+def _visible(text: str) -> tuple[str, int]:
+    """Return ``text`` without invisible characters, and their number."""
+    text = clean_text(text)
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text, 0
+    kept = "".join(each for each in text if each in _KEPT or unicodedata.category(each) not in _NEEDLESS)
+    return kept, len(text) - len(kept)
+
+
+_KEPT = f"\n\t{_JOINERS}"
+
+
+async def refresh_instructions(context: Context) -> None:
+    """Read the instructions for the next turn; ask once about a project that is new."""
+    folder, state = context.agent.working_dir, context.project
+    loaded = await asyncio.to_thread(load_instructions, folder, context.trust)
+    if loaded.untrusted and (root := loaded.untrusted[0].project) is not None and root not in state.declined:
+        if await _trusts(context, root, loaded.untrusted):
+            loaded = await asyncio.to_thread(load_instructions, folder, context.trust)
+        else:
+            state.declined.add(root)
+    for notice in loaded.notices:
+        if notice not in state.reported:
+            state.reported.add(notice)
+            context.view.info(notice)
+    context.agent.instructions = loaded.instructions
+
+
+async def _trusts(context: Context, root: Path, files: Iterable[FoundFile]) -> bool:
+    """Ask if the user trusts a project, and remember a yes outside of it."""
+    names = ", ".join(file.shown for file in files)
+    if not context.is_typed:
+        context.view.info(untrusted_notice(root, names))
+        return False
+    context.view.info(f"This project has instructions for the model: {names}")
+    if not await context.view.confirm(f"Trust the files in {display_path(root)} and use them?"):
+        context.view.info("They are not used. The next start asks again.")
+        return False
+    try:
+        context.trust.remember(projects=[root])
+    except StorageError as error:
+        context.view.error(str(error))
+    return True
+
+
+def untrusted_notice(root: Path, names: str) -> str:
+    """Return the sentence for a run in which no one can be asked."""
+    return f"Not used, because you have not trusted {display_path(root)} yet: {names}. Start aloop there to be asked."

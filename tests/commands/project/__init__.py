@@ -1,0 +1,1 @@
+"""Tests of instructions and commands from files."""
