@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from aloop.errors import SHORT_ID
+from aloop.export.facts import message_facts
 from aloop.export.markdown import format_marks
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
+from aloop.memory.annotations import note_of
 from aloop.memory.codec.emitter import message_record
 from aloop.memory.search.query import Mark
 from aloop.memory.search.search import Hit
@@ -27,7 +29,7 @@ from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.registry import project_of
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
-from aloop.text import quantity
+from aloop.text import duration_text, quantity
 from aloop.width import fit
 
 _INDENT = " " * 4
@@ -43,6 +45,11 @@ def usage_text(usage: Usage) -> str:
     cached = f" ({usage.cached_share:.0%} from the cache)" if usage.cache_read_tokens else ""
     time = f", {duration_text(usage.duration_ms)}" if usage.duration_ms else ""
     return f"{usage.sent_tokens:,} in{cached}, {usage.output_tokens:,} out{time}"
+
+
+def changed_text(stats: SessionStats) -> str:
+    """Return the number of files that tools have changed, empty if none."""
+    return f"{quantity(stats.changed_files, 'file')} changed" if stats.changed_files else ""
 
 
 def cost_text(stats: SessionStats, month: Cost) -> str:
@@ -62,17 +69,6 @@ def model_rows(usages: Mapping[str, Usage]) -> Iterator[str]:
     """Yield the usage of each model, if there are several."""
     if len(usages) > 1:
         yield from (f"{model}: {usage_text(usage) or 'no tokens counted'}" for model, usage in usages.items())
-
-
-def duration_text(milliseconds: int) -> str:
-    """Return a duration with its two largest units, or in tenths of a second."""
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def format_time(moment: datetime) -> str:
@@ -158,7 +154,10 @@ def show_lines(session: Session) -> Iterator[str]:
 def message_lines(message: LLMMessage) -> Iterator[str]:
     """Yield a heading, and the message indented so that it cannot imitate a heading."""
     heading = message.role if message.name is None else f"{message.role} {message.name}"
-    yield heading + format_marks(message)
+    facts = ", ".join(message_facts(message))
+    yield heading + format_marks(message) + (f"  {' '.join(facts.split())}" if facts else "")
+    for row in note_of(message).splitlines():
+        yield f"{_INDENT}note: {row}"
     for line in (message.content or "").splitlines():
         yield _INDENT + line
     for call in message.tool_calls:
@@ -173,6 +172,8 @@ def stats_lines(stats: SessionStats, month: Cost) -> Iterator[str]:
         ("updated", format_time(stats.updated_at)),
         ("messages", f"{stats.message_count:,}{_details(stats.messages_by_role.items())}"),
         ("tool calls", f"{sum(stats.tool_calls.values()):,}{_details(stats.tool_calls.items())}"),
+        ("tool time", duration_text(stats.tool_ms) if stats.tool_ms else ""),
+        ("files", changed_text(stats)),
         ("tokens", usage_text(stats.usage)),
         *(("  by model", row) for row in model_rows(stats.usage_by_model)),
         ("cost", cost_text(stats, month)),

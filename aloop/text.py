@@ -32,6 +32,17 @@ def age(then: datetime, now: datetime) -> str:
     return then.astimezone().date().isoformat()
 
 
+def duration_text(milliseconds: int) -> str:
+    """Return a duration with its two largest units, or in tenths of a second."""
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
 class HeadAndTail:
     """Keeps the first and last ``most`` characters of text that arrives in pieces."""
 

@@ -11,7 +11,6 @@ import pytest
 
 from aloop.formatting import (
     describe,
-    duration_text,
     format_time,
     list_lines,
     message_lines,
@@ -25,6 +24,7 @@ from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.trash import TrashedSession
+from aloop.text import duration_text
 
 NOON = datetime(2025, 1, 31, 12, tzinfo=UTC)
 ROW = SessionSummary("a1b2c3d4-5678-40ab-8def-1234567890ab", NOON, NOON, 12, "A title", Path("session.yaml"))

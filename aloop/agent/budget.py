@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import cast
@@ -131,7 +132,10 @@ class MeteredLLM:
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Reply):
-                    self._budget.add(event.usage, event.message.model or self.model, self.provider)
+                    model = event.message.model or self.model
+                    self._budget.add(event.usage, model, self.provider)
+                    cost = self._budget.prices.known_cost(event.usage, model, self.provider)
+                    event = replace(event, message=replace(event.message, cost=cost))
                 yield event
 
     async def learn_limits(self) -> None:

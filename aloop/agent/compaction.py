@@ -12,6 +12,7 @@ from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, Thou
 from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits
+from aloop.llm.details.provenance import present_time
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.prompts import INSTRUCTIONS, summary_request
 from aloop.llm.retry import RetryPolicy
@@ -157,8 +158,10 @@ class Compactor:
             raise StreamBroken("The model did not write a summary. Nothing was changed. Try /compact again.")
         if reply.stop_reason == "max_tokens":
             text += "\n\n(This summary was cut off at the model's length limit.)"
+        content = f"{_HEADING}\n\n{text}"
+        made = reply.message
         return LLMMessage(
-            "user", f"{_HEADING}\n\n{text}", summary=True, model=reply.message.model, usage=reply.message.usage
+            "user", content, summary=True, model=made.model, usage=made.usage, at=present_time(), cost=made.cost
         )
 
     def _emit_progress(self, event: AgentEvent) -> None:

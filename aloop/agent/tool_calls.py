@@ -55,7 +55,7 @@ class ToolCallRunner:
             try:
                 for item, task in zip(running, tasks, strict=True):
                     result = await task
-                    await turn.add(await self._message(item.call, result))
+                    await turn.add(await self._message(item, result))
                     self._emit(ToolFinished(item.call, item.headline, result, item.seconds))
             finally:
                 for task in tasks:
@@ -78,8 +78,9 @@ class ToolCallRunner:
         running.end()
         return result
 
-    async def _message(self, call: ToolCall, result: ToolResult) -> LLMMessage:
+    async def _message(self, running: _RunningCall, result: ToolResult) -> LLMMessage:
         """Return the result as a message; a long one is shortened and saved in a file."""
+        call = running.call
         text, output_file = result.text, None
         if len(text.encode()) > MAX_RESULT_BYTES:
             try:
@@ -95,6 +96,9 @@ class ToolCallRunner:
             name=call.name,
             is_error=result.is_error,
             output_file=output_file,
+            duration_ms=running.milliseconds,
+            permission=result.permission,
+            files=result.changes,
         )
 
 
@@ -114,6 +118,11 @@ class _RunningCall:
     def end(self) -> None:
         # A call that was denied permission never began.
         self.seconds = 0.0 if self._began is None else time.monotonic() - self._began
+
+    @property
+    def milliseconds(self) -> int | None:
+        """The run time; None for a call that never began."""
+        return None if self._began is None else round(self.seconds * 1000)
 
     def output(self, text: str) -> None:
         self._emit(ToolOutput(self.call, text))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from aloop.export.facts import message_facts
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import is_pinned, note_of, tags_of
@@ -49,17 +50,25 @@ def _message(message: LLMMessage) -> Iterator[str]:
     text = text_with_sources(message).replace("\r\n", "\n").strip("\n")
     if message.role == "tool":
         yield f"### Tool result: {_code(message.name or 'tool')}{_escaped_marks(message)}"
+        yield from _facts(message)
         yield _fenced(text)
         yield from _note(message)
         return
     if text or not message.tool_calls:
         yield f"## {message.role.capitalize()}{_escaped_marks(message)}"
+    yield from _facts(message)
     if text:
         yield _closed(text) if message.role == "assistant" else _quoted(text)
     for call in message.tool_calls:
         yield f"### Tool call: {_code(call.name)}"
         yield _fenced(call.arguments, "json")
     yield from _note(message)
+
+
+def _facts(message: LLMMessage) -> Iterator[str]:
+    facts = " · ".join(" ".join(fact.split()) for fact in message_facts(message))
+    if facts:
+        yield f"*{_SPECIAL.sub(_BACKSLASHED, facts)}*"
 
 
 def _note(message: LLMMessage) -> Iterator[str]:

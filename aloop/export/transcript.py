@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import project
@@ -74,7 +73,7 @@ def _parts(messages: Sequence[LLMMessage]) -> Iterator[list[tuple[LLMMessage, bo
         part = list(messages[start:end])
         begins = part[0].summary
         if begins:
-            part[0] = LLMMessage("user", part[0].content, extra=part[0].extra)
+            part[0] = LLMMessage("user", part[0].content, at=part[0].at, extra=part[0].extra)
         sent = project((), part).messages
         yield [(message, begins and index == 0) for index, message in enumerate(sent)]
 
@@ -83,15 +82,5 @@ def _timed(session: Session, found: Sequence[tuple[LLMMessage, bool]]) -> Iterat
     """Yield entries whose times rise: those of the messages where they have some."""
     last = session.created_at.astimezone()
     for message, is_summary in found:
-        last = max(last + _STEP, _time_of(message) or last)
+        last = max(last + _STEP, message.at or last)
         yield Entry(replace(message, thinking=(), layout="", blocks=()), last.astimezone(UTC), is_summary)
-
-
-def _time_of(message: LLMMessage) -> datetime | None:
-    value: Any = getattr(message, "at", None) or message.extra.get("at")
-    if isinstance(value, datetime):
-        return value.astimezone()
-    try:
-        return datetime.fromisoformat(str(value)).astimezone()
-    except ValueError:
-        return None

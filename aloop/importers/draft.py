@@ -122,8 +122,6 @@ class Draft:
     def message(self) -> LLMMessage:
         """Return the finished record."""
         extra: dict[str, Any] = {}
-        if self.at:
-            extra["at"] = self.at.isoformat(timespec="milliseconds")
         if foreign := _storable({key: value for key, value in self.foreign.items() if value not in (None, "", [], {})}):
             extra["foreign"] = foreign
         message = LLMMessage(
@@ -140,6 +138,7 @@ class Draft:
             skip=self.skip,
             summary=self.summary,
             stop_reason=self.stop_reason,
+            at=self.at,
             extra=JsonObject(extra),
         )
         layout = " ".join(self._layout)

@@ -19,7 +19,6 @@ from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import SessionError, SessionNotFound
 from aloop.importers.draft import FILES, Imported
 from aloop.importers.formats import FORMATS
-from aloop.importers.values import moment
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk.filesystem import explained, write_atomic
@@ -219,5 +218,5 @@ def _was_continued(session: Session) -> bool:
 
     An import leaves the time of the last message as that of the session; a save writes the present time.
     """
-    times = [found for message in session.messages if (found := moment(message.extra.get("at")))]
+    times = [message.at for message in session.messages if message.at]
     return bool(times) and session.updated_at.timestamp() > max(times).timestamp() + 1

@@ -9,8 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
+from aloop.llm.details.provenance import (
+    PROVENANCE_KEYS,
+    FileChange,
+    Permission,
+    read_provenance,
+    storable_cost,
+    storable_duration,
+    storable_time,
+)
 from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.text import clean_text
 
@@ -27,7 +38,10 @@ def _keep_extra(record: ToolCall | ThinkingBlock | LLMMessage, reserved: Collect
     if not isinstance(extra, JsonObject):
         extra = JsonObject(extra)
         object.__setattr__(record, "extra", extra)
-    for key in extra:
+    for key, value in extra.frozen().items():
+        # A value that cannot be read as the field has no other place.
+        if key in PROVENANCE_KEYS and not getattr(record, key, None) and read_provenance(key, value) is None:
+            continue
         if key in reserved and not (key == has_parts and isinstance(extra[key], dict)):
             raise ValueError(f"extra cannot hold the key {key!r}, because it is a field of the record")
 
@@ -141,8 +155,12 @@ class LLMMessage:
     ``interrupted`` marks an answer that was cut short, ``is_error`` a tool result that reports a failure, ``skip`` a
     message that is not sent to the model, and ``summary`` one that replaces all earlier messages. ``output_file`` is
     the path of a complete tool result whose content was shortened, relative to the session folder. ``model`` is the
-    model that gave the answer. ``extra`` are the keys that aloop does not know; those within ``usage`` are in its
-    ``usage``. They are stored and never sent.
+    model that gave the answer.
+
+    ``at`` is the time when the message was complete; a naive one is taken as local time. ``cost`` is in US dollars,
+    None if unknown. ``duration_ms``, ``permission`` and ``files`` belong to a tool result: the run time of the call,
+    the decision about it, and what it changed. ``extra`` are the keys that aloop does not know; those within ``usage``
+    are in its ``usage``. All these are stored and never sent.
     """
 
     role: Role
@@ -162,6 +180,11 @@ class LLMMessage:
     blocks: tuple[str, ...] = field(default=(), repr=False)
     provider: str | None = None
     stop_reason: str | None = None
+    at: datetime | None = field(default=None, repr=False)
+    cost: Decimal | None = field(default=None, repr=False)
+    duration_ms: int | None = field(default=None, repr=False)
+    permission: Permission | None = field(default=None, repr=False)
+    files: tuple[FileChange, ...] = field(default=(), repr=False)
     extra: JsonObject = field(default=EMPTY, repr=False)
 
     def __post_init__(self) -> None:
@@ -180,6 +203,14 @@ class LLMMessage:
         object.__setattr__(self, "thinking", tuple(self.thinking))
         object.__setattr__(self, "blocks", tuple(map(clean_text, self.blocks)))
         object.__setattr__(self, "layout", clean_text(self.layout))
+        if self.at is not None:
+            object.__setattr__(self, "at", storable_time(self.at))
+        if self.cost is not None:
+            object.__setattr__(self, "cost", storable_cost(self.cost))
+        if self.duration_ms is not None:
+            object.__setattr__(self, "duration_ms", storable_duration(self.duration_ms))
+        if self.files:
+            object.__setattr__(self, "files", tuple(self.files))
         if self.extra is not EMPTY:
             _keep_extra(self, MESSAGE_KEYS, "usage")
 

@@ -87,7 +87,8 @@ class SessionStats:
     """Counts over one session; ``size`` is the size of session.yaml in bytes.
 
     ``usage`` is the sum over all answers and summaries, ``usage_by_model`` the same per model. ``cost`` is the cost of
-    all answers and summaries, ``turn_cost`` that of the last turn; both are None if it was not asked for.
+    all answers and summaries, ``turn_cost`` that of the last turn; both are None if it was not asked for. ``tool_ms``
+    is the run time of all tool calls, ``changed_files`` the number of files that they changed.
     """
 
     id: str
@@ -102,6 +103,8 @@ class SessionStats:
     usage_by_model: Mapping[str, Usage] = field(default_factory=dict)
     cost: Cost | None = None
     turn_cost: Cost | None = None
+    tool_ms: int = 0
+    changed_files: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,8 @@ def count(session: Session, size: int, prices: PriceList | None = None) -> Sessi
         by_model,
         prices.cost_of(messages) if prices else None,
         prices.cost_of(last_turn(messages)) if prices else None,
+        sum(message.duration_ms or 0 for message in messages),
+        len({change.path for message in messages for change in message.files}),
     )
 
 

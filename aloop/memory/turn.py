@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, TypeVar
 
+from aloop.llm.details.provenance import present_time
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.session import SaveReport
@@ -53,10 +55,12 @@ class Turn:
         self.kept = False
 
     async def add(self, message: LLMMessage) -> None:
-        """Append a finished message: the question, an answer or a tool result.
+        """Append a finished message, with the time: the question, an answer or a result.
 
         When this returns, the message is on disk and survives a crash.
         """
+        if message.at is None:
+            message = replace(message, at=present_time())
         self._new.append(message)
         self._messages.append(message)
         # Even if cancelled, the write must be complete before the next step.

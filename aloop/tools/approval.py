@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from aloop.errors import ToolError
+from aloop.llm.details.provenance import Permission
 from aloop.permissions import Ask, Kind, PermissionRequest
 
 
@@ -33,29 +34,45 @@ class PermissionGate:
             self._visit = visit
             self._granted = frozenset()
 
-    async def require(self, request: PermissionRequest) -> None:
-        """Return once the request is granted; raise ToolError if it is denied.
+    async def require(self, request: PermissionRequest) -> Permission:
+        """Return the decision once the request is granted; raise Refused if it is denied.
 
         Parallel calls wait for each other here, so the user sees one question at a time.
         """
         async with self._asking:
             missing = [kind for kind in request.kinds if kind not in self._allowed | self._granted]
             if not missing:
-                return
+                return self._without_asking(request.kinds)
             if self.ask is None:
                 raise unattended(request, missing)
             decision = await self.ask(request)
         if decision.answer == "no":
-            raise ToolError(_refusal(decision.reason))
+            raise Refused(_refusal(decision.reason), Permission("refused", "user", decision.reason.strip()))
         if decision.answer == "session":
             self._granted |= set(missing)
+        return Permission(decision.answer, "user")
+
+    def _without_asking(self, kinds: Sequence[Kind]) -> Permission:
+        """Return the earlier decision that covers a request."""
+        if granted := [kind for kind in kinds if kind not in self._allowed]:
+            return Permission("session", "user", f"{', '.join(granted)} in this session")
+        return Permission("allowed", "rule", f"--allow {','.join(kinds)}")
 
 
-def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> ToolError:
+class Refused(ToolError):
+    """A call that was denied permission; ``permission`` is the decision to be stored."""
+
+    def __init__(self, message: str, permission: Permission) -> None:
+        super().__init__(message)
+        self.permission = permission
+
+
+def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> Refused:
     """Return the error for a request that no one can be asked about."""
-    return ToolError(
+    return Refused(
         f"Refused: {request.summary}. No one can be asked for permission in this run; "
-        f"--allow {','.join(missing)} would allow it."
+        f"--allow {','.join(missing)} would allow it.",
+        Permission("refused", "rule", "no one can be asked in this run"),
     )
 
 

@@ -10,16 +10,22 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from aloop.llm.base import ToolSpec
+from aloop.llm.details.provenance import FileChange, Permission
 from aloop.permissions import Form, PermissionRequest
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The result for the model; ``form`` is a hint for display."""
+    """The result for the model; ``form`` is a hint for display.
+
+    ``changes`` are the files that the call has changed, ``permission`` is the decision about it; both are only stored.
+    """
 
     text: str
     is_error: bool = False
     form: Form = "text"
+    changes: tuple[FileChange, ...] = ()
+    permission: Permission | None = None
 
 
 OutputCallback = Callable[[str], None]

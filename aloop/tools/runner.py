@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -14,7 +15,7 @@ from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import ToolCall
 from aloop.suggestions import closest_match
 from aloop.text import clean_text
-from aloop.tools.approval import PermissionGate
+from aloop.tools.approval import PermissionGate, Refused
 from aloop.tools.base import Tool, ToolResult
 
 if TYPE_CHECKING:
@@ -153,12 +154,14 @@ class ToolRunner:
         try:
             result = await self._run(call, watch or _NoWatch())
             text = clean_text(result.text)
+        except Refused as error:
+            return ToolResult(clean_text(str(error)), is_error=True, permission=error.permission)
         except ToolError as error:
             return ToolResult(clean_text(str(error)), is_error=True)
         except Exception as error:  # noqa: BLE001  # a bug in one tool must not end the turn: the model gets it as a result
             _log.debug("tool %s failed", call.name, exc_info=True)
             return ToolResult(clean_text(f"The tool failed: {type(error).__name__}: {error}"), is_error=True)
-        return ToolResult(text or "(no output)", result.is_error, result.form)
+        return replace(result, text=text or "(no output)")
 
     async def _run(self, call: ToolCall, watch: Watch) -> ToolResult:
         tool = self._tools.get(call.name)
@@ -168,10 +171,13 @@ class ToolRunner:
         # In a thread, because the first check imports the validator, and no keystroke should wait for that.
         await asyncio.to_thread(check_arguments, tool.parameters, arguments)
         action = await tool.prepare(arguments)
-        if action.request is not None:
-            await self._approval.require(action.request)
+        permission = None if action.request is None else await self._approval.require(action.request)
         watch.begin()
-        return await action.run(watch.output)
+        try:
+            result = await action.run(watch.output)
+        except ToolError as error:
+            result = ToolResult(str(error), is_error=True)
+        return replace(result, permission=permission)
 
     def _unknown(self, name: str) -> str:
         name = name[:_LONGEST_NAME]

@@ -13,6 +13,9 @@ from commands.registry import Command, Outcome
 from commands.selection import numbered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aloop.llm.message_types import LLMMessage
     from commands.context import Context
 
 
@@ -62,10 +65,15 @@ async def retry(context: Context, _argument: str) -> None:
     if memory.message_count == before:
         await memory.redo()
         view.info("The previous answer is unchanged.")
-    elif memory.messages[before:] == taken:
+    elif _said(memory.messages[before:]) == _said(taken):
         view.info("The new answer is the same as the previous one.")
     else:
         view.info("The previous answer is kept; /redo switches between the two.")
+
+
+def _said(messages: Sequence[LLMMessage]) -> list[object]:
+    """Return the texts and tool calls, without times and counts."""
+    return [(each.role, each.content, [(call.name, call.arguments) for call in each.tool_calls]) for each in messages]
 
 
 UNDO = Command(

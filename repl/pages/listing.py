@@ -10,14 +10,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
-from aloop.formatting import cost_text, format_time, model_rows, usage_text
+from aloop.formatting import changed_text, cost_text, format_time, model_rows, usage_text
 from aloop.llm.cost.pricing import Cost
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
-from aloop.text import age
+from aloop.text import age, duration_text
 from aloop.width import fit, pad, text_width, wrap
 from commands.context import Context
 from commands.registry import Command
@@ -155,6 +155,8 @@ def stats_lines(stats: SessionStats, month: Cost, width: int) -> list[Line]:
         ("updated", format_time(stats.updated_at)),
         ("messages", f"{stats.message_count:,}" + (f" ({roles})" if roles else "")),
         ("tool calls", tools or "none"),
+        *([("tool time", duration_text(stats.tool_ms))] if stats.tool_ms else []),
+        *([("files", changed)] if (changed := changed_text(stats)) else []),
         ("tokens", usage_text(stats.usage) or "none counted"),
         *(("", row) for row in model_rows(stats.usage_by_model)),
         *([("cost", cost)] if (cost := cost_text(stats, month)) else []),

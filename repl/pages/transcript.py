@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aloop.export.facts import time_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
+from aloop.memory.annotations import annotation_text
 from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
 from aloop.text import age
@@ -196,7 +198,7 @@ def keep_words(text: str, width: int | None, indent: int = 0) -> list[str]:
 def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper) -> str:
     """Return a message as text with its number in the margin."""
     width = paper.inside(margin)
-    states = [line((Style.QUIET, text)) for state, text in _STATES if getattr(message, state)]
+    states = [line((Style.QUIET, text)) for text in _states(message)]
     if message.role != "assistant":
         return paper.write(_in_margin([*states, *message_lines(message, width=width)], margin, number))
     rows = paper.write(states).splitlines()
@@ -206,6 +208,15 @@ def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper) -> st
     rows += paper.write(_fitted(after_answer(message), width)).splitlines()
     leads = paper.write(_in_margin([line("")] * max(1, len(rows)), margin, number)).splitlines()
     return "".join(f"{lead}{row}\n" for lead, row in zip(leads, rows or [""], strict=True))
+
+
+def _states(message: LLMMessage) -> Iterator[str]:
+    """Yield the lines above a message: the time of a question, marks and notes."""
+    if message.role == "user" and message.at is not None:
+        yield time_text(message.at)
+    yield from (text for state, text in _STATES if getattr(message, state))
+    if annotation := annotation_text(message):
+        yield fit(f"({safe_line(annotation)})", _LONGEST_LINE)
 
 
 def _in_margin(lines: Iterable[Line], margin: int, number: int | None = None) -> list[Line]:

@@ -17,6 +17,7 @@ from aloop.agent.agent import ReActAgent
 from aloop.agent.events import Notice, ToolFinished, ToolOutput, ToolStarted
 from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import StorageError
+from aloop.llm.details.provenance import FileChange, Permission, short_digest
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
@@ -153,6 +154,30 @@ async def test_permission_wait_is_not_counted_as_run_time(make_agent: MakeAgent)
     scripted.agent.ask = refuse
     await scripted.agent.run("Go")
     assert [event.seconds for event in scripted.events if isinstance(event, ToolFinished)] == [0.0]
+
+
+async def test_results_record_permission_run_time_and_changes(tmp_path: Path, sessions_dir: Path) -> None:
+    content = json.dumps({"path": "a.txt", "content": "one"})
+    llm = ScriptedLLM(calls(ToolCall("1", "write_file", content)), answer("Done."))
+
+    async def decide(_request: PermissionRequest) -> PermissionDecision:
+        return PermissionDecision("once")
+
+    agent = ReActAgent(llm, sessions_dir=sessions_dir, working_dir=tmp_path, ask=decide)
+    await agent.run("Write")
+    done = [message for message in agent.memory.messages if message.role == "tool"]
+    assert done[0].permission == Permission("once", "user")
+    assert done[0].files == (FileChange("a.txt", "", short_digest(b"one")),)
+    assert done[0].duration_ms is not None
+    assert [message for message in agent.memory.messages if message.at is None] == []
+
+
+async def test_refused_call_records_the_reason(make_agent: MakeAgent) -> None:
+    scripted = make_agent(calls(ToolCall("1", "run_shell", '{"command": "ls"}')), answer("So."))
+    await scripted.agent.run("List")
+    refused = scripted.agent.memory.messages[-2]
+    assert refused.permission == Permission("refused", "rule", "no one can be asked in this run")
+    assert (refused.duration_ms, refused.files) == (None, ())
 
 
 async def test_interrupt_at_a_permission_request_runs_nothing(make_agent: MakeAgent) -> None:

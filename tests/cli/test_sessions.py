@@ -96,7 +96,7 @@ def test_show_messages_prints_the_conversation(sessions_dir: Path, capsys: pytes
         "user\n    What is 2+2?\n\n"
         'assistant\n    → calculator {"expression": "2+2"}\n\n'
         "tool calculator\n    4\n\n"
-        "assistant\n    It is\n    4.\n"
+        "assistant  1,200 tokens in, 34 out\n    It is\n    4.\n"
     )
 
 

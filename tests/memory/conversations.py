@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from aloop.llm.message_types import LLMMessage
@@ -24,6 +25,11 @@ async def take_turn(
         await turn.add(LLMMessage("user", question))
         between()
         await turn.add(LLMMessage("assistant", answer))
+
+
+def timeless(messages: Iterable[LLMMessage]) -> list[LLMMessage]:
+    """Return messages without the time that a turn gives them."""
+    return [replace(message, at=None) for message in messages]
 
 
 def file_of(manager: MemoryManager) -> Path:

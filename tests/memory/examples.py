@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 from hypothesis import strategies as st
 
+from aloop.llm.details.provenance import FileChange, Permission
 from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session
@@ -101,10 +103,25 @@ RICH = (
         ),
         usage=Usage(12, 34, 5, 0),
         model="claude-test",
+        at=LATER,
+        cost=Decimal("0.000012"),
         extra=JsonObject({"usage": {"server_tool_use": {"web_search_requests": 1}}}),
     ),
-    result("4"),
-    LLMMessage("tool", None, tool_call_id="call 2", name="yes", is_error=True, output_file="outputs/call.txt"),
+    replace(
+        result("4"),
+        duration_ms=12,
+        permission=Permission("once", "user"),
+        files=(FileChange("a b.py", "sha256:0123456789abcdef", "sha256:1123456789abcdef"), FileChange("new.py")),
+    ),
+    LLMMessage(
+        "tool",
+        None,
+        tool_call_id="call 2",
+        name="yes",
+        is_error=True,
+        output_file="outputs/call.txt",
+        permission=Permission("refused", "user", "Not now:\nlater"),
+    ),
     LLMMessage("assistant", "Four, bec", interrupted=True),
     LLMMessage(
         "assistant",
@@ -200,6 +217,12 @@ extras = st.just(EMPTY) | st.dictionaries(words.map("x-{}".format), json_values,
 
 calls = st.builds(ToolCall, words, words, texts, extras)
 thoughts = st.builds(ThinkingBlock, texts, words, words, st.integers(0, 10**6), st.integers(0, 9), words, extras)
+moments = st.datetimes(
+    datetime(1, 2, 3), datetime(9998, 1, 1), timezones=st.just(UTC) | st.just(timezone(timedelta(hours=-9, minutes=30)))
+)
+amounts = st.decimals(0, 10**6, allow_nan=False, allow_infinity=False) | st.just(Decimal("NaN"))
+permissions = st.builds(Permission, st.sampled_from(("once", "no", "")) | words, words, texts)
+changes = st.builds(FileChange, texts, words, words)
 usages = st.builds(Usage, *[st.integers(0, 10**9)] * 5)
 
 messages = st.builds(
@@ -221,6 +244,11 @@ messages = st.builds(
     blocks=st.lists(texts, max_size=2).map(tuple),
     provider=st.none() | words,
     stop_reason=st.none() | words,
+    at=st.none() | moments,
+    cost=st.none() | amounts,
+    duration_ms=st.none() | st.integers(-1, 10**16),
+    permission=st.none() | permissions,
+    files=st.lists(changes, max_size=2).map(tuple),
     extra=extras,
 )
 """Messages with arbitrary fields."""

@@ -135,7 +135,7 @@ async def test_unknown_keys_survive_a_crash(sessions_dir: Path) -> None:
     assert len(await SessionLibrary(sessions_dir).recover()) == 1
     recovered = await reread(memory)
     assert recovered.extra == {"project": {"name": "x", "budget": 1.5}}
-    assert recovered.messages == (replace(noted, interrupted=True),)
+    assert recovered.messages == (replace(noted, interrupted=True, at=recovered.messages[0].at),)
 
 
 async def test_unknown_keys_survive_an_unreadable_file(sessions_dir: Path) -> None:

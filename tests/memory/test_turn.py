@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from aloop.errors import LLMError, StorageError
+from aloop.llm.details.provenance import present_time
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for
 from aloop.memory.session import SaveReport
 from aloop.memory.turn import Turn, finish_shielded
+from tests.memory.conversations import timeless
 from tests.memory.examples import answer, call, result, user
 
 BEFORE = [user("Earlier"), answer("Yes.")]
@@ -33,7 +37,7 @@ class Disk:
         pass
 
     async def note(self, message: LLMMessage) -> None:
-        self.journal.append(message)
+        self.journal += timeless([message])
 
     async def drop(self) -> None:
         self.dropped += 1
@@ -43,7 +47,7 @@ class Disk:
         await self.may_save.wait()
         if self.error:
             raise self.error
-        self.saved.append(list(self.messages))
+        self.saved.append(timeless(self.messages))
         return SaveReport(Path("session.yaml"))
 
 
@@ -69,8 +73,8 @@ async def test_completed_turn_is_saved_unchanged(messages: list[LLMMessage], dis
     turn = Turn(messages, disk)
     exchange = [user("2+2?"), answer(None, call()), result("4"), answer("Four.")]
     await run(turn, *exchange)
-    assert messages == BEFORE + exchange
-    assert disk.saved == [messages]
+    assert timeless(messages) == BEFORE + exchange
+    assert disk.saved == [timeless(messages)]
     assert disk.journal == exchange
     assert turn.kept
     assert turn.report == SaveReport(Path("session.yaml"))
@@ -96,8 +100,8 @@ async def test_failure_after_an_answer_keeps_finished_messages(messages: list[LL
     half = LLMMessage("assistant", "It is fo", interrupted=True)
     with pytest.raises(LLMError, match="broken"):
         await run(turn, user("2+2?"), half, error=LLMError("broken"))
-    assert messages == [*BEFORE, user("2+2?"), half]
-    assert disk.saved == [messages]
+    assert timeless(messages) == [*BEFORE, user("2+2?"), half]
+    assert disk.saved == [timeless(messages)]
     assert turn.kept
 
 
@@ -105,13 +109,13 @@ async def test_interrupted_calls_get_placeholder_results(messages: list[LLMMessa
     asked = answer("Both.", call("a"), call("b"))
     with pytest.raises(KeyboardInterrupt):
         await run(Turn(messages, disk), user("Go"), asked, result("1", "a"), error=KeyboardInterrupt())
-    assert messages[-3:] == [asked, result("1", "a"), answer_for(call("b"))]
-    assert disk.saved == [messages]
+    assert timeless(messages[-3:]) == [asked, result("1", "a"), answer_for(call("b"))]
+    assert disk.saved == [timeless(messages)]
 
 
 async def test_completed_turn_without_a_result_gets_a_placeholder(messages: list[LLMMessage], disk: Disk) -> None:
     await run(Turn(messages, disk), user("Go"), answer(None, call()))
-    assert messages[-1] == answer_for(call())
+    assert timeless(messages[-1:]) == [answer_for(call())]
 
 
 async def test_failed_save_keeps_the_messages(messages: list[LLMMessage], disk: Disk) -> None:
@@ -119,7 +123,7 @@ async def test_failed_save_keeps_the_messages(messages: list[LLMMessage], disk: 
     turn = Turn(messages, disk)
     with pytest.raises(StorageError):
         await run(turn, user("Hi"), answer("Hello"))
-    assert messages == [*BEFORE, user("Hi"), answer("Hello")]
+    assert timeless(messages) == [*BEFORE, user("Hi"), answer("Hello")]
     assert turn.report is None
 
 
@@ -141,7 +145,7 @@ async def test_cancellation_does_not_interrupt_the_save(messages: list[LLMMessag
     disk.may_save.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert disk.saved == [messages]
+    assert disk.saved == [timeless(messages)]
 
 
 async def test_cancelled_turn_is_saved(messages: list[LLMMessage], disk: Disk) -> None:
@@ -190,3 +194,13 @@ async def test_turns_follow_each_other(messages: list[LLMMessage], disk: Disk) -
         await run(Turn(messages, disk), user("Lost"), error=LLMError("no"))
     assert len(messages) == len(BEFORE) + 6
     assert [len(saved) for saved in disk.saved] == [4, 6, 8]
+
+
+async def test_turn_gives_each_message_its_time_once(messages: list[LLMMessage], disk: Disk) -> None:
+    before = present_time()
+    dated = replace(answer("Hello"), at=datetime(2025, 1, 1, tzinfo=UTC))
+    await run(Turn(messages, disk), user("Hi"), dated)
+    question = messages[-2]
+    assert question.at
+    assert before <= question.at <= present_time()
+    assert messages[-1] == dated

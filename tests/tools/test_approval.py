@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import ToolError
+from aloop.llm.details.provenance import Permission
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
-from aloop.tools.approval import PermissionGate
+from aloop.tools.approval import PermissionGate, Refused
 
 WRITE = PermissionRequest(("write",), "write_file notes.txt", "+hello", "diff")
 SHELL = PermissionRequest(("shell",), "run_shell", "make")
@@ -137,3 +138,17 @@ async def test_cancelled_request_does_not_block_the_next() -> None:
         await task
     gate.ask = User(ONCE)
     await gate.require(WRITE)
+
+
+async def test_decision_is_returned_to_be_stored() -> None:
+    gate = PermissionGate(allowed=["shell"], ask=User(ONCE, SESSION, PermissionDecision("no", " Not now. ")))
+    assert await gate.require(SHELL) == Permission("allowed", "rule", "--allow shell")
+    assert await gate.require(WRITE) == Permission("once", "user")
+    assert await gate.require(WRITE) == Permission("session", "user")
+    assert await gate.require(WRITE) == Permission("session", "user", "write in this session")
+    with pytest.raises(Refused) as refused:
+        await gate.require(FAR)
+    assert refused.value.permission == Permission("refused", "user", "Not now.")
+    with pytest.raises(Refused) as refused:
+        await PermissionGate().require(SHELL)
+    assert refused.value.permission == Permission("refused", "rule", "no one can be asked in this run")

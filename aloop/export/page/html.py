@@ -12,6 +12,7 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
+from aloop.export.facts import message_facts
 from aloop.export.markdown import format_marks
 from aloop.export.page.highlight import highlight, looks_like_diff
 from aloop.export.page.script import DIGEST, SCRIPT
@@ -73,6 +74,8 @@ def _messages(session: Session) -> Iterator[str]:
     for number, message in enumerate(session.messages, 1):
         yield f'<article class="{message.role}" id="m{number}">'
         yield from _message(message, number, markdown)
+        if facts := " · ".join(message_facts(message)):
+            yield f"<small>{_text(facts)}</small>"
         if note := note_of(message):
             yield f"<aside>{_text(note)}</aside>"
         yield "</article>"

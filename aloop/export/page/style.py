@@ -16,7 +16,7 @@ body { margin: 0 auto; max-width: 48rem; padding: 1.5rem 1rem 4rem; color: var(-
   font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word; }
 header { border-bottom: 1px solid var(--edge); margin-bottom: 1.5rem; }
 h1 { font-size: 1.4rem; line-height: 1.3; margin: 0 0 .3rem; }
-header p, h2 a, summary { color: var(--quiet); font-size: .85rem; }
+header p, h2 a, summary, article > small { color: var(--quiet); font-size: .85rem; }
 h2 { font-size: .95rem; margin: 1.8rem 0 .4rem; }
 h2 a { font-weight: normal; text-decoration: none; margin-left: .3rem; }
 .answer h1, .answer h2, .answer h3, .answer h4 { font-size: 1.05rem; margin: 1.2rem 0 .4rem; }

@@ -73,22 +73,44 @@ class PriceList:
             return Cost(unknown_models=("unnamed model",)) if usage.sent_tokens or usage.output_tokens else Cost()
         if not usage.sent_tokens and not usage.output_tokens:
             return Cost()
-        names = (model, _DATE.sub("", model))
-        for name in (*(f"{provider}/{name}" for name in names), *names):
-            if (prices := self._own.get(name)) is not None:
-                return Cost(_own_cost(prices, usage))
+        if (prices := self._find_own(model, provider)) is not None:
+            return Cost(_own_cost(prices, usage))
         if _is_free(model, provider):
             return Cost()
-        found = _listed(usage, model.rpartition("/")[2])
+        found = _listed(usage, _listed_name(model))
         return Cost(unknown_models=(model,)) if found is None else Cost(found)
 
+    def known_cost(self, usage: Usage, model: str | None, provider: str | None = None) -> Decimal | None:
+        """Return the dollars of one answer if they are known without a wait.
+
+        None for a model without a price or without costs, and until the public list has been asked for this model.
+        """
+        if model is None or (self._find_own(model, provider) is None and _listed_name(model) not in _asked):
+            return None
+        cost = self.cost(usage, model, provider)
+        return cost.dollars if cost.is_known and cost.dollars else None
+
     def cost_of(self, messages: Iterable[LLMMessage]) -> Cost:
-        """Return the cost of all answers in ``messages``."""
+        """Return the cost of all answers in ``messages``.
+
+        A cost that was stored with an answer counts as it is: prices change.
+        """
         total = Cost()
         for message in messages:
-            if message.usage is not None:
+            if message.cost is not None:
+                total += Cost(message.cost)
+            elif message.usage is not None:
                 total += self.cost(message.usage, message.model, message.provider)
         return total
+
+    def _find_own(self, model: str, provider: str | None) -> Prices | None:
+        names = (model, _DATE.sub("", model))
+        found = (self._own.get(name) for name in (*(f"{provider}/{name}" for name in names), *names))
+        return next((prices for prices in found if prices is not None), None)
+
+
+def _listed_name(model: str) -> str:
+    return model.rpartition("/")[2]
 
 
 def _is_free(model: str, provider: str | None) -> bool:
@@ -151,3 +173,9 @@ def _find_price(model: str) -> ModelPrice | None:
         return calc_price(PricedUsage(input_tokens=1), model_ref=model, provider_id=provider).model_price
     except (LookupError, ImportError):  # a conversation is worth more than its price
         return None
+    finally:
+        _asked.add(model)
+
+
+_asked: set[str] = set()
+"""The models that ``_find_price`` has been asked for, so that their cost is known at once."""

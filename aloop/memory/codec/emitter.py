@@ -17,6 +17,7 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
+from aloop.llm.details.provenance import Permission
 from aloop.llm.json_values import JsonObject, Plain, read_object
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session
@@ -275,9 +276,46 @@ def _message_lines(message: LLMMessage, column: int) -> str:
         lines.extend(_thinking(block, inner) for block in message.thinking)
     if message.usage is not None:
         lines.append(f"{margin}usage:{_usage(message, column)}\n")
+    lines.extend(_provenance(message, column))
     if message.extra:
         lines.extend(emit_pairs(message.extra.with_values(usage=None), column))
     return "".join(lines)
+
+
+def _provenance(message: LLMMessage, column: int) -> Iterator[str]:
+    """Yield the lines of when, who and what it cost."""
+    margin = " " * column
+    if message.at is not None:
+        yield f'{margin}at: "{_time_text(message.at)}"\n'
+    if message.cost is not None:
+        yield f"{margin}cost: {message.cost:f}\n"
+    if message.duration_ms is not None:
+        yield f"{margin}duration_ms: {message.duration_ms}\n"
+    if message.permission is not None:
+        yield f"{margin}permission:{_permission(message.permission, column)}\n"
+    if message.files:
+        yield f"{margin}files:\n"
+        for change in message.files:
+            yield f"{margin}  - path: {emit_text(change.path, column + 6)}\n"
+            for key, digest in (("before", change.before), ("after", change.after)):
+                if digest:
+                    yield f"{margin}    {key}: {emit_word(digest, column + 6)}\n"
+
+
+def _time_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds" if moment.microsecond % 1000 else "milliseconds")
+
+
+_FLOW_WORD = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _permission(permission: Permission, column: int) -> str:
+    """Return the decision on one line, unless a reason or an unusual word needs more."""
+    texts = {key: text for key, text in asdict(permission).items() if text or key == "answer"}
+    if all(_FLOW_WORD.fullmatch(text) and text not in _WORDS for text in texts.values()):
+        return " {" + ", ".join(f"{key}: {text}" for key, text in texts.items()) + "}"
+    lines = (f"{' ' * (column + 2)}{key}: {emit_word(text, column + 4)}" for key, text in texts.items())
+    return "\n" + "\n".join(lines)
 
 
 def _tool_call(call: ToolCall, column: int) -> str:
@@ -361,9 +399,26 @@ def message_record(message: LLMMessage) -> dict[str, Any]:
     if message.thinking:
         record["thinking"] = [_thinking_record(block) for block in message.thinking]
     extra = message.extra.as_dict()
+    record |= _provenance_record(message)
     if message.usage:
         record["usage"] = asdict(message.usage) | extra.get("usage", {})
     return record | {key: value for key, value in extra.items() if key != "usage"}
+
+
+def _provenance_record(message: LLMMessage) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "at": message.at and _time_text(message.at),
+        "cost": None if message.cost is None else float(message.cost),
+        "duration_ms": message.duration_ms,
+        "permission": message.permission and _without_blanks(asdict(message.permission)),
+        "files": [_without_blanks(asdict(change)) for change in message.files] or None,
+    }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _without_blanks(texts: dict[str, str]) -> dict[str, str]:
+    first = next(iter(texts))
+    return {key: text for key, text in texts.items() if text or key == first}
 
 
 def _call_record(call: ToolCall) -> dict[str, Any]:

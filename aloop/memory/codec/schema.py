@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from aloop.errors import NewerVersion, SessionFileError
+from aloop.llm.details.provenance import PROVENANCE_KEYS, parse_time, read_provenance
 from aloop.llm.json_values import EMPTY, JsonObject, Plain, to_json_text
 from aloop.llm.message_types import (
     CALL_KEYS,
@@ -127,17 +128,6 @@ def require_known_version(root: MappingNode) -> None:
         raise InvalidValue(reason, root.values["version"].start, NewerVersion)
 
 
-def parse_time(text: str) -> datetime | None:
-    """Return an ISO 8601 time, taking a naive one as local time; None if invalid."""
-    try:
-        moment = datetime.fromisoformat(text)
-        if not MINYEAR < moment.year < MAXYEAR:  # another time zone could exceed the limits of datetime
-            return None
-        return moment if moment.tzinfo else moment.astimezone()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def is_null(node: ScalarNode) -> bool:
     """Return True for a plain ``null``, ``~`` or empty scalar."""
     return node.plain and node.text in _NULL
@@ -240,6 +230,7 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
     if role not in ROLES:
         raise InvalidValue(f"unknown role {role!r} (user, assistant, tool or system)", fields.offset("role"))
     values = fields.node.values
+    provenance, unread = _read_provenance(values)
     return LLMMessage(
         role=cast("Role", role),
         content=fields.json("content") if role == "tool" else fields.text("content"),
@@ -258,12 +249,30 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
         blocks=tuple(_read_block(block) for block in fields.mappings("blocks")) if "blocks" in values else (),
         provider=fields.text("provider"),
         stop_reason=fields.text("stop_reason"),
-        extra=_read_extra(fields),
+        extra=_read_extra(fields, unread),
+        **provenance,
     )
 
 
-def _read_extra(fields: _Fields) -> JsonObject:
-    extra, usage = fields.unknown(MESSAGE_KEYS), fields.node.values.get("usage")
+def _read_provenance(values: Mapping[str, Node]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the fields that can be read, and the keys that stay unknown keys."""
+    present = PROVENANCE_KEYS & values.keys()
+    if not present:
+        return {}, present
+    read = {}
+    for key in present:
+        node = values[key]
+        if not (isinstance(node, ScalarNode) and is_null(node)):
+            read[key] = read_provenance(key, to_value(node))
+    return (
+        {key: value for key, value in read.items() if value is not None},
+        frozenset(key for key, value in read.items() if value is None),
+    )
+
+
+def _read_extra(fields: _Fields, unread: frozenset[str]) -> JsonObject:
+    known = MESSAGE_KEYS - unread if unread else MESSAGE_KEYS
+    extra, usage = fields.unknown(known), fields.node.values.get("usage")
     inner = _Fields(usage).unknown(USAGE_KEYS) if isinstance(usage, MappingNode) else EMPTY
     return JsonObject.of({**extra.frozen(), "usage": inner}) if inner else extra
 

@@ -157,7 +157,7 @@ def _join_apart(
         return
     one, other = ours[0], theirs[0]
     shorter = min(len(one), len(other))
-    if [item.identity for item in one[:shorter]] == [item.identity for item in other[:shorter]]:
+    if list(map(_mark, one[:shorter])) == list(map(_mark, other[:shorter])):
         # One version has more of the same turn.
         yield from (_same(a, b, combine) for a, b in zip(one[:shorter], other[:shorter], strict=True))
         yield from (*one[shorter:], *other[shorter:])
@@ -195,15 +195,20 @@ def _turns(items: Sequence[Item]) -> list[list[Item]]:
     return turns
 
 
+def _mark(item: Item) -> tuple[object, ...]:
+    """Return what is the same for one message on two branches, and only for one."""
+    return item.identity, item.message.at
+
+
 def _named(turns: list[list[Item]], names: dict[object, int]) -> list[int]:
     """Return a number for each turn, the same for the same turn.
 
-    A question alone may have been asked twice, so it is the same only if its time is.
+    The same words may be said twice, so messages with different times differ. A question alone needs a time.
     """
     numbers = []
     for turn in turns:
         is_marked = len(turn) > 1 or "at" in turn[0].node.values or turn[0].message.role != "user"
-        key = tuple(item.identity for item in turn) if is_marked else object()
+        key = tuple(map(_mark, turn)) if is_marked else object()
         if len(turn) == 1 and "at" in turn[0].node.values:
             key = turn[0].meaning
         numbers.append(names.setdefault(key, len(names)))

@@ -40,7 +40,8 @@ _SYSTEM, _MESSAGES = b"\nsystem_messages:", b"\nmessages:\n  - role: "
 # The keys of a message, and values that are aloop's own words. In a file made by aloop, texts are indented further.
 _COUNTS = rb"(?:\n      (?:%s): [0-9]+)*" % "|".join(sorted(USAGE_KEYS)).encode()
 _KEYS = re.compile(
-    rb"\n  (?:- role: [a-z]+|  (?:model|usage|tool_call_id): .*|  usage:%s|  (?:%s):)"
+    rb"\n  (?:- role: [a-z]+|  (?:model|usage|tool_call_id|at|cost|duration_ms|permission): .*|"
+    rb"  permission:(?:\n      (?:answer|by): .*)*|  usage:%s|  (?:%s):)"
     % (_COUNTS, "|".join(sorted(MESSAGE_KEYS)).encode())
 )
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.errors import SessionFileError
+from aloop.llm.details.provenance import parse_time
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.codec.schema import EPOCH, UUID_PATTERN, parse_time
+from aloop.memory.codec.schema import EPOCH, UUID_PATTERN
 from aloop.memory.codec.serialization import load_session, peek_header, peek_title
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME, SessionSummary, make_title

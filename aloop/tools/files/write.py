@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
+from aloop.llm.details.provenance import FileChange, short_digest
 from aloop.permissions import Kind, PermissionRequest
 from aloop.text import quantity
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
@@ -84,7 +86,8 @@ class WritingFileTool(Tool):
             if self._workspace.locate(named) != path:
                 raise ToolError(f"{named!r} now leads to another file because a link changed. Nothing was written.")
             file.replace(data)
-            return _report(file, diff)
+            change = FileChange(self._workspace.show(path), short_digest(file.raw), short_digest(data))
+            return replace(_report(file, diff), changes=(change,))
 
         return Action(lambda _on_output: in_thread(lambda _stop: work()), request)
 

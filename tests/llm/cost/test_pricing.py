@@ -129,3 +129,18 @@ def test_hour_of_cache_is_in_the_log_of_the_month(tmp_path: Path) -> None:
     log = SpendingLog(tmp_path)
     log.add(Usage(cache_creation_tokens=1_000_000, cache_creation_1h_tokens=1_000_000), "claude-opus-4-5", NOVEMBER)
     assert log.month(PriceList(), NOVEMBER) == Cost(Decimal(10))
+
+
+def test_cost_is_known_at_once_only_after_the_list_was_asked() -> None:
+    prices, usage = PriceList(OWN), Usage(1_000_000, 1_000)
+    assert prices.known_cost(usage, "gw/special") == Decimal("2.01")
+    assert prices.known_cost(usage, "claude-never-asked-before") is None
+    assert prices.known_cost(usage, None) is None
+    assert prices.known_cost(usage, "SmolLM2-135M", "local") is None
+    known = prices.cost(usage, "claude-opus-5-5").dollars
+    assert prices.known_cost(usage, "claude-opus-5-5") == known
+
+
+def test_stored_cost_counts_as_it_is() -> None:
+    message = LLMMessage("assistant", "", usage=Usage(10, 10), model="no-such-model", cost=Decimal("0.25"))
+    assert PriceList().cost_of([message, replace(message, cost=None)]) == Cost(Decimal("0.25"), ("no-such-model",))

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from aloop.errors import NewerVersion
+from aloop.llm.details.provenance import parse_time
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from aloop.memory.codec.schema import InvalidValue, is_null, parse_time, read_session, require_known_version
+from aloop.memory.codec.schema import InvalidValue, is_null, read_session, require_known_version
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.session import Session
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user

@@ -13,7 +13,7 @@ from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.context import UNANSWERED
 from aloop.memory.merging.merge import CannotMerge, Merged, merge_sessions
 from aloop.memory.session import Session
-from tests.memory.examples import LATER, NOWHERE, OTHER_ID, SPEC_SAMPLE, answer, call, result, session, user
+from tests.memory.examples import LATER, NOON, NOWHERE, OTHER_ID, SPEC_SAMPLE, answer, call, result, session, user
 from tests.memory.merging.branches import faults, handwritten_branches, random_branches
 
 BASE = session(user("Hi"), answer("Hello"))
@@ -46,6 +46,12 @@ def test_turns_of_both_branches_follow_each_other() -> None:
 def test_turn_on_both_branches_is_kept_once() -> None:
     ours, theirs = added(*OURS, *THEIRS), added(*OURS, user("C?"), answer("C."))
     assert merged(BASE, ours, theirs).messages == (*BASE.messages, *OURS, *THEIRS, user("C?"), answer("C."))
+
+
+def test_equal_turns_at_different_times_are_both_kept() -> None:
+    first, second = ([replace(message, at=at) for message in OURS] for at in (NOON, LATER))
+    assert merged(BASE, added(*first), added(*second)).messages == (*BASE.messages, *first, *second)
+    assert merged(BASE, added(*first), added(*first)).messages == (*BASE.messages, *first)
 
 
 def test_turns_on_both_branches_are_joined_without_a_common_ancestor() -> None:

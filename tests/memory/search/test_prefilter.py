@@ -75,7 +75,10 @@ def test_files_written_by_hand_pass_if_they_match() -> None:
 
 def test_words_of_keys_and_system_messages_do_not_pass() -> None:
     data = dump_session(session(*RICH, system="You are a helpful assistant.\n"))
-    assert not any(passes(data, word) for word in ("helpful", "assistant", "user", "claude", "role", "input_tok"))
+    assert not any(
+        passes(data, word)
+        for word in ("helpful", "assistant", "user", "claude", "role", "input_tok", "duration", "permission")
+    )
     assert passes(data, "user summary") is False
     assert passes(data, "calculator")
 

@@ -17,10 +17,11 @@ from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import temporary_name
 from aloop.memory.session_folder.recovery import close_turn
 from tests.memory.conversations import take_turn
+from tests.memory.examples import NOON
 from tests.memory.faults import FaultyFileSystem
 
 CALL = ToolCall("call_1", "calculator", "{}")
-TURN = (LLMMessage("user", "Again?"), LLMMessage("assistant", None, (CALL,)))
+TURN = (LLMMessage("user", "Again?", at=NOON), LLMMessage("assistant", None, (CALL,), at=NOON))
 
 
 async def crash_in_a_turn(memory: MemoryManager, *messages: LLMMessage) -> None:

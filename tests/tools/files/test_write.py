@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
+from aloop.llm.details.provenance import FileChange, short_digest
 from aloop.llm.message_types import ToolCall
 from aloop.permissions import PermissionRequest
 from aloop.tools import ToolRunner
@@ -53,6 +54,14 @@ async def edited(workspace: Workspace, path: str, old: str, new: str, **more: bo
 async def test_write_file_creates_missing_folders(workspace: Workspace, work: Path) -> None:
     assert await written(workspace, "new/deep/a.txt", "one\ntwo\n") == "Created new/deep/a.txt (2 lines)."
     assert (work / "new/deep/a.txt").read_text() == "one\ntwo\n"
+
+
+async def test_result_names_the_changed_file_with_its_digests(workspace: Workspace, work: Path) -> None:
+    created = await WriteFile(workspace).run({"path": "a.txt", "content": "one\n"})
+    edit = await EditFile(workspace).run({"path": str(work / "a.txt"), "old_text": "one", "new_text": "two"})
+    assert created.changes == (FileChange("a.txt", "", short_digest(b"one\n")),)
+    assert edit.changes == (FileChange("a.txt", short_digest(b"one\n"), short_digest(b"two\n")),)
+    assert (await WriteFile(workspace).run({"path": "a.txt", "content": "two\n"})).changes == ()
 
 
 async def test_request_shows_the_diff_and_nothing_is_written_before_permission(

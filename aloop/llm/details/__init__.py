@@ -1,0 +1,1 @@
+"""Details of messages: times, permissions and changed files."""
