@@ -104,6 +104,8 @@ def edit_session() -> str:
         (path,) = Path(folder, "sessions").glob("*/session.yaml")
         text = path.read_text(encoding="utf-8")
     shown = text[text.index("messages:\n  - role: user") : text.rindex("  - role: assistant")]
+    shown = re.sub(r'at: ".*"', 'at: "2026-11-29T14:30:00.250+01:00"', shown)
+    shown = re.sub(r"duration_ms: \d+", "duration_ms: 3", shown)
     return f"```yaml\n{shown}```"
 
 
