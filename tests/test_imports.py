@@ -36,9 +36,14 @@ def test_sessions_commands_import_no_terminal_or_model_package(arguments: list[s
     assert not loaded & {*HEAVY, "repl", "commands"}
 
 
+def test_doctor_imports_no_event_loop_http_or_model_package(sessions_dir: Path) -> None:
+    loaded = imported_by(f"from aloop.__main__ import main; main(['--sessions-dir', {str(sessions_dir)!r}, 'doctor'])")
+    assert not loaded & {*HEAVY, "asyncio", "httpx2", "repl", "commands"}
+
+
 def test_local_commands_import_no_terminal_or_model_package() -> None:
     loaded = imported_by("from aloop.__main__ import main; main(['local', 'status'])")
-    assert not loaded & {*HEAVY, "yaml", "repl", "commands"}
+    assert not loaded & {*HEAVY, "asyncio", "yaml", "repl", "commands"}
 
 
 def test_import_aloop_loads_no_heavy_package() -> None:

@@ -10,6 +10,7 @@ import os
 import re
 from argparse import Action
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,8 +18,8 @@ from typing import Literal, get_args
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import print_line
 from aloop.cli.parser import program_parser
-from aloop.config import DEFAULT_MODEL, OFFLINE_MODEL
-from aloop.errors import SHORT_ID, StorageError
+from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
+from aloop.errors import SHORT_ID, AloopError, StorageError
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.sessions_dir.index import read_index
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
@@ -28,8 +29,8 @@ ShellName = Literal["bash", "zsh", "fish"]
 SHELLS: tuple[ShellName, ...] = get_args(ShellName)
 
 _EPILOG = """\
-The script completes options, commands and session IDs. Add one of these lines
-to the start-up file of your shell:
+The script completes options, commands, models and session IDs. Add one of these
+lines to the start-up file of your shell:
 
   bash  eval "$(aloop completions bash)"        ~/.bashrc
   zsh   eval "$(aloop completions zsh)"         ~/.zshrc, below compinit
@@ -40,12 +41,23 @@ to the start-up file of your shell:
 
 _BASH = r"""
 _aloop() {
-    local IFS=$'\n' line lines typed=("${COMP_WORDS[@]:1:COMP_CWORD}")
+    local IFS=$'\n' line lines word before= typed=()
+    # Bash splits words at colons, which names of models have, and replaces only the part behind the last one.
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+        if (( ${#typed[@]} )) && [[ $word == :* || ${typed[${#typed[@]}-1]} == *: ]]; then
+            typed[${#typed[@]}-1]+=$word
+        else
+            typed+=("$word")
+        fi
+    done
+    word=${typed[${#typed[@]}-1]}
+    [[ $COMP_WORDBREAKS == *:* ]] && before=${word%"${word##*:}"}
     # The words are as typed: quotes are removed, and nothing in them is evaluated.
     lines=$("${1/#\~/$HOME}" completions --words "${typed[@]//[\\\"\']/}" 2>/dev/null </dev/null)
     COMPREPLY=()
     for line in $lines; do
-        COMPREPLY+=("${line%%$'\t'*}")
+        line=${line%%$'\t'*}
+        COMPREPLY+=("${line#"$before"}")
     done
     if [[ $COMPREPLY == */ ]]; then
         COMPREPLY=("${COMPREPLY[@]%/}")
@@ -200,12 +212,23 @@ class _Line:
             in_trash = self._parser.prog.endswith((" restore", " purge"))
             yield from session_words(self._sessions_dir, current, in_trash=in_trash)
         elif action.metavar == "MODEL":
-            yield from ((model, "") for model in (DEFAULT_MODEL, OFFLINE_MODEL))
+            yield from ((model, "") for model in _models())
         elif action.metavar == "KINDS":
             named, comma, _ = current.rpartition(",")
             yield from ((f"{named}{comma}{kind}", "") for kind in KINDS if kind not in named.split(","))
         elif action.metavar == "DIR":
             yield from _folders(current)
+
+
+def _models() -> Iterable[str]:
+    """Return the names that are known without asking a server, each once."""
+    # Imported late for start-up time: few completions need it.
+    from aloop.llm.model_names import LINES, listed_models, sdk_models
+
+    listed: tuple[str, ...] = ()
+    with suppress(AloopError):  # the settings cannot be read; starting aloop reports why
+        listed = listed_models(Settings.from_env().state_folder)
+    return dict.fromkeys((*LINES, *sdk_models(), *listed, LOCAL_MODEL, OFFLINE_MODEL))
 
 
 def _summary(parser: Parser) -> str:

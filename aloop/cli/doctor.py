@@ -23,6 +23,7 @@ from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import json_line, output_width, print_line, print_note
 from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
+from aloop.llm.anthropic.environment import environment_problem
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, NO_LOCKS, explain_error, temporary_name, write_all
@@ -208,9 +209,6 @@ def check_endpoints(here: Environment) -> Verdict:
 
 def check_network(here: Environment) -> Verdict:
     """Check the variables for proxies and certificates, without using the network."""
-    # Imported here because it loads the HTTP client.
-    from aloop.llm.anthropic.transport import environment_problem
-
     if problem := environment_problem(here.env):
         return Verdict("fail", problem)
     return Verdict("ok", "proxy and certificate variables are valid (the network was not tried)")

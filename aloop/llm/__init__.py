@@ -13,10 +13,8 @@ from aloop.errors import MissingCredentials, ModelNotFound, UsageError
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
 from aloop.llm.endpoints import find_endpoint
-from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.llm.model_names import LINES, resolve_alias, sdk_models
-from aloop.llm.offline import OfflineLLM
 from aloop.local_model.models import InstallPaths, default_model, find_model, is_local
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LLM",
     "LLMMessage",
-    "OfflineLLM",
     "Reply",
     "StopReason",
     "StreamEvent",
@@ -57,6 +54,10 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
     if not chosen.strip():
         raise UsageError("The model name is empty. Name a model, or use `offline`.")
     chosen = resolve_alias(chosen)
+    # Imported here for start-up time: they load asyncio, and sessions are listed without it.
+    from aloop.llm.lazy import LazyLLM
+    from aloop.llm.offline import OfflineLLM
+
     if chosen == OFFLINE_MODEL:
         return OfflineLLM()
     if is_local(chosen):

@@ -137,6 +137,6 @@ class SupportsEffort(LearnsLimits, Protocol):
     effort: str | None
 
     @property
-    def efforts(self) -> tuple[str, ...]:
-        """The levels that the model supports, as far as they are known."""
+    def efforts(self) -> tuple[str, ...] | None:
+        """The levels that the model supports, None if that is unknown."""
         ...

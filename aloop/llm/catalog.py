@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from aloop.errors import AuthenticationFailed, ConnectionFailed, LLMError, Missi
 from aloop.llm import load_anthropic, missing_key
 from aloop.llm.endpoints import LOCAL_SERVERS, find_endpoint
 from aloop.llm.limits import LimitsCache
-from aloop.llm.model_names import LINES, closest_model, resolve_alias, sdk_models
+from aloop.llm.model_names import LINES, closest_model, resolve_alias, sdk_models, store_listed
 from aloop.local_model.models import InstallPaths, is_local
 from aloop.suggestions import closest_match
 
@@ -70,7 +70,7 @@ async def ask_servers(settings: Settings) -> AsyncGenerator[Offer, None]:
     if settings.has_credentials:
         asked.append(None)
     tasks = [asyncio.create_task(_offer(endpoint, settings)) for endpoint in asked]
-    tasks.append(asyncio.create_task(_offer_of_this_machine(near)))
+    tasks.append(asyncio.create_task(_offer_of_this_machine(near, settings)))
     try:
         for answer in asyncio.as_completed(tasks):
             yield await answer
@@ -131,16 +131,29 @@ async def _offer(endpoint: Endpoint | None, settings: Settings) -> Offer:
     return Offer(tuple(ModelChoice(model, server, window or windows.find(model)) for model, window in models.items()))
 
 
-async def _offer_of_this_machine(endpoints: dict[str, Endpoint]) -> Offer:
+async def _offer_of_this_machine(endpoints: dict[str, Endpoint], settings: Settings) -> Offer:
     servers = await find_servers(endpoints)
+    for server in servers:
+        _store(server.endpoint.name, server.models, settings)
     return Offer(tuple(ModelChoice(model, _THIS_MACHINE) for server in servers for model in server.models))
 
 
 async def _list_models(endpoint: Endpoint | None, settings: Settings) -> dict[str, int]:
     """Return the names of a server's models with their windows; None is the API.
 
-    Raises LLMError if they cannot be listed.
+    They are stored for the completion of the shell. Raises LLMError if they cannot be listed.
     """
+    models = await _ask_models(endpoint, settings)
+    if models:
+        _store(endpoint.name if endpoint else "", models, settings)
+    return models
+
+
+def _store(name: str, models: Iterable[str], settings: Settings) -> None:
+    store_listed(settings.state_folder, name, models, {*settings.endpoints, *LOCAL_SERVERS})
+
+
+async def _ask_models(endpoint: Endpoint | None, settings: Settings) -> dict[str, int]:
     if endpoint is not None and endpoint.name in local_endpoints(settings):
         servers = await find_servers({endpoint.name: endpoint})
         if not servers:

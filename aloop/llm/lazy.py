@@ -61,7 +61,7 @@ class LazyLLM:
         llm = await asyncio.to_thread(self.preload) if self._llm is None else self._llm
         if isinstance(llm, SupportsEffort) and not self.effort == self._checked_effort == llm.effort:
             await llm.learn_limits()
-            if self.effort is not None and self.effort not in llm.efforts:
+            if self.effort is not None and llm.efforts is not None and self.effort not in llm.efforts:
                 yield ModelNote(_unsupported(self.model, self.effort, llm.efforts))
                 self.effort = None
             llm.effort = self._checked_effort = self.effort
@@ -77,8 +77,10 @@ class LazyLLM:
         return replace(event, message=replace(event.message, model=self._prefix + event.message.model))
 
     @property
-    def efforts(self) -> tuple[str, ...]:
-        """The effort levels of the model, none while it is not loaded."""
+    def efforts(self) -> tuple[str, ...] | None:
+        """The effort levels of the model, None while it is not loaded."""
+        if self._llm is None:
+            return None
         return self._llm.efforts if isinstance(self._llm, SupportsEffort) else ()
 
     async def learn_limits(self) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -66,20 +67,28 @@ class LimitsCache:
         records[_key(server, model)] = asdict(limits)
         while len(records) > _MOST_MODELS:
             del records[next(iter(records))]
-        temporary = self._path.with_name(f"{FILE_NAME}.{os.getpid()}.tmp")
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_text(json.dumps(records, indent=1), encoding="utf-8")
-            temporary.replace(self._path)
+        write_cache(self._path, records)
 
     def _read(self) -> dict[str, Any]:
-        if self._path is None:
-            return {}
-        try:
-            records = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return records if isinstance(records, dict) else {}
+        return {} if self._path is None else read_cache(self._path)
+
+
+def read_cache(path: Path) -> dict[str, Any]:
+    """Return the records of a cache file, none if it cannot be read."""
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return records if isinstance(records, dict) else {}
+
+
+def write_cache(path: Path, records: Mapping[str, Any]) -> None:
+    """Replace a cache file atomically; an error only means that it stays as it is."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary.write_text(json.dumps(records, indent=1), encoding="utf-8")
+        temporary.replace(path)
 
 
 def _key(server: str, model: str) -> str:

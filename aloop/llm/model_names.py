@@ -1,4 +1,4 @@
-"""Names of models in the SDK, aliases, and suggestions for unknown names.
+"""Names of models: of the SDK, of endpoints, aliases, and suggestions.
 
 The SDK takes more than a second to import, so the list is read from its source file.
 """
@@ -6,13 +6,16 @@ The SDK takes more than a second to import, so the list is read from its source 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from aloop.llm.limits import read_cache, write_cache
 from aloop.suggestions import closest_match
 
+_LISTS = "model-lists.json"
+_MOST_LISTED = 1000
 LINES = ("fable", "mythos", "opus", "sonnet", "haiku")
 """Model lines that work as an alias for their newest model."""
 
@@ -29,6 +32,23 @@ def sdk_models() -> tuple[str, ...]:
         return ()
     literal = re.search(r"Literal\[(.*?)\]", source, re.S)
     return tuple(re.findall(r'"([^"]+)"', literal[1])) if literal else ()
+
+
+def listed_models(state_folder: Path) -> tuple[str, ...]:
+    """Return the models that servers listed when they were asked last."""
+    lists = read_cache(state_folder / _LISTS).values()
+    return tuple(str(name) for names in lists if isinstance(names, list) for name in names)
+
+
+def store_listed(state_folder: Path, endpoint: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Store the models that ``endpoint`` lists.
+
+    Endpoints that are not ``known`` are forgotten. ``endpoint`` is empty for the API. The names include the endpoint.
+    """
+    lists = {name: names for name, names in read_cache(state_folder / _LISTS).items() if not name or name in known}
+    listed = list(names)[:_MOST_LISTED]
+    if lists.get(endpoint) != listed:
+        write_cache(state_folder / _LISTS, lists | {endpoint: listed})
 
 
 def resolve_alias(name: str, models: Sequence[str] | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
@@ -75,6 +74,9 @@ class LocalServer:
 
     async def endpoint(self) -> ServerAddress:
         """Start the server and wait until it is ready; raises LocalModelError."""
+        # Imported late for start-up time: the status of the model is shown without it.
+        import asyncio
+
         # Shielded, so that loading continues when a waiting turn is cancelled.
         return await asyncio.shield(asyncio.wrap_future(self.start()))
 

@@ -15,6 +15,8 @@ from aloop.__main__ import main
 from aloop.cli.completion import words
 from aloop.cli.parser import program_parser
 from aloop.cli.sessions import ACTIONS
+from aloop.config import Settings
+from aloop.llm.model_names import store_listed
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,9 @@ def script(name: str, capsys: pytest.CaptureFixture[str]) -> str:
         (["--sessions-dir", ".al"], [".aloop"]),
         (["--sessions-dir", r"a\ folder/i"], ["a folder/in"]),
         (["--sessions-dir", "$(touch ran)"], [""]),
+        (["--model", "near/lla"], ["near/llama:8b", "near/llama:70b"]),
+        (["--model", "near/llama", ":", "7"], ["70b"]),
+        (["--model", "near/llama", ":"], ["8b", "70b"]),
     ],
 )
 def test_bash_script_offers_matching_words(
@@ -58,6 +63,7 @@ def test_bash_script_offers_matching_words(
 ) -> None:
     save(Path(".aloop/sessions"), FIRST, day=1)
     save(Path(".aloop/sessions"), SECOND, day=2)
+    store_listed(Settings.from_env().state_folder, "near", ["near/llama:8b", "near/llama:70b"], {"near"})
     Path("a folder/in").mkdir(parents=True)
     code = f"""{script("bash", capsys)}
 COMP_WORDS=({shlex.join(["aloop", *typed])})
@@ -110,6 +116,8 @@ def test_options_of_the_parser_are_offered_with_their_help() -> None:
         (["s"], ["sessions"]),
         (["--task", ""], []),
         (["--model", "off"], ["offline"]),
+        (["--model", "o"], ["opus", "offline"]),
+        (["--model", "claude-sonnet-5-5"], ["claude-sonnet-5-5"]),
         (["--output-format", "j"], ["json"]),
         (["--allow", "write,s"], ["write,shell"]),
         (["sessions", ""], list(ACTIONS)),
@@ -127,6 +135,27 @@ def test_options_of_the_parser_are_offered_with_their_help() -> None:
 )
 def test_matching_words_are_offered(typed: list[str], expected: list[str]) -> None:
     assert offered(*typed) == expected
+
+
+def test_models_that_servers_listed_are_offered_while_their_endpoint_is_known() -> None:
+    folder = Settings.from_env().state_folder
+    store_listed(folder, "", ["claude-sonnet-5-5", "claude-new"], set())
+    store_listed(folder, "old", ["old/one"], {"old"})
+    store_listed(folder, "gateway", ["gateway/two", "gateway/three"], {"gateway"})
+    assert offered("--model", "old/") == []
+    assert offered("--model", "gateway/") == ["gateway/two", "gateway/three"]
+    assert offered("--model", "claude-new") == ["claude-new"]
+    assert offered("--model", "claude-sonnet-5-5") == ["claude-sonnet-5-5"]
+
+
+def test_unreadable_settings_and_lists_leave_the_known_models(private_home: Path) -> None:
+    folder = Settings.from_env().state_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model-lists.json").write_text('{"gateway": 7, "')
+    assert offered("--model", "off") == ["offline"]
+    (private_home / ".config" / "aloop").mkdir(parents=True)
+    (private_home / ".config" / "aloop" / "config.toml").write_text("model = [")
+    assert offered("--model", "off") == ["offline"]
 
 
 def test_sessions_are_offered_newest_first_with_their_dates() -> None:
@@ -156,9 +185,17 @@ def test_folders_are_offered_in_the_form_of_the_typed_path(private_home: Path) -
     assert offered("--sessions-dir", "nowhere/") == []
 
 
+def slow_imports(*typed: str) -> set[str]:
+    script = f"import sys; from aloop.__main__ import main; main(['completions', '--words', *{typed}]);"
+    script += " print('', *({'anthropic', 'asyncio', 'yaml', 'jsonschema', 'aloop.llm', 'repl'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
 @pytest.mark.parametrize("typed", [["--resume", ""], ["sessions", "show", ""]])
 def test_session_completion_imports_nothing_slow(typed: list[str]) -> None:
-    script = f"import sys; from aloop.__main__ import main; main(['completions', '--words', *{typed}]);"
-    script += " print(*({'asyncio', 'yaml', 'jsonschema', 'aloop.llm', 'repl'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    assert not slow_imports(*typed)
+
+
+def test_model_completion_imports_no_sdk_or_event_loop() -> None:
+    assert slow_imports("--model", "off") == {"aloop.llm"}

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import Open
 from tests.e2e.shell import Shell
 from tests.saved_sessions import FIRST, open_elsewhere, save
-from tests.stub.parts import Answer, Drop, Gate, Text, ToolUse
+from tests.stub.parts import Answer, Drop, Gate, Text, Thinking, ToolUse
 from tests.stub.replies import HTTPError
 from tests.stub.server import StubServer
 
@@ -33,6 +33,42 @@ def test_streamed_answer_is_shown_before_it_is_complete(shell_with_key: Open, st
     aloop.wait_for_prompt()
     assert "answering" not in aloop.screen()
     assert "The **second** is" not in aloop.scrollback()
+
+
+@pytest.mark.slow
+def test_summarized_thinking_is_shown_live_until_the_thinking_command_hides_it(
+    shell_with_key: Open, stub: StubServer
+) -> None:
+    shown, hidden, again = Gate(), Gate(), Gate()
+    for gate in (shown, hidden, again):
+        stub.script(Answer(Thinking("First weigh ", "both sides. ", gate, "Then decide."), "It is decided."))
+    aloop = shell_with_key()
+    aloop.send_line("Decide")
+    aloop.wait_for("First weigh both sides.")
+    assert stub.requests[0].body["thinking"] == {"type": "adaptive", "display": "summarized"}
+    shown.open()
+    aloop.wait_for("Thought for")
+    aloop.wait_for_prompt()
+    assert "weigh" not in aloop.screen()
+
+    aloop.send_line("/thinking")
+    aloop.wait_for("The model's thinking is now hidden.")
+    aloop.send_line("Decide again")
+    aloop.wait_for("thinking · ")
+    hidden.wait_until_reached()
+    aloop.wait_for("tokens")
+    assert "weigh" not in aloop.screen()
+    hidden.open()
+    aloop.wait_for_prompt()
+    assert aloop.scrollback().count("Thought for") == 1
+
+    aloop.send_line("/thinking")
+    aloop.wait_for("The model's thinking is now shown")
+    aloop.send_line("And again")
+    aloop.wait_for("First weigh both sides.")
+    again.open()
+    aloop.wait_for_prompt()
+    assert saved().count("First weigh both sides. Then decide.") == 3
 
 
 def test_answer_taller_than_the_screen_shows_each_line_once(shell_with_key: Open, stub: StubServer) -> None:

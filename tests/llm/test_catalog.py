@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from aloop.llm.catalog import find_servers
+from aloop.config import Settings
+from aloop.llm.catalog import find_servers, require_known
 from aloop.llm.endpoints import Endpoint
+from aloop.llm.model_names import listed_models
 
 
 class _Models(BaseHTTPRequestHandler):
@@ -44,6 +47,15 @@ async def test_server_is_found_with_its_models(server: HTTPServer, monkeypatch: 
     endpoints = {"ollama": _endpoint("ollama", server.server_port), "vllm": _endpoint("vllm", 1)}
     (found,) = await find_servers(endpoints, seconds=5)
     assert found.models == ("ollama/llama3:8b", "ollama/qwen")
+
+
+async def test_listed_models_are_stored_for_the_shell_while_their_endpoint_is_known(
+    server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Models, "body", json.dumps({"data": [{"id": "llama3:8b"}]}).encode())
+    near = replace(Settings.from_env(), endpoints={"ollama": _endpoint("ollama", server.server_port)})
+    await require_known("ollama/llama3:8b", near)
+    assert listed_models(near.state_folder) == ("ollama/llama3:8b",)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"data": [5]}', b'{"data": []}', b"\xff"])

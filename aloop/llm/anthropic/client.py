@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_args
 import anthropic
 from anthropic.types import Model
 
-from aloop.config import DEFAULT_MODEL
+from aloop.config import DEFAULT_MODEL, EFFORTS
 from aloop.errors import LLMError, MissingCredentials
 from aloop.llm.anthropic.accumulator import Accumulator
 from aloop.llm.anthropic.adaptation import Adaptation, Offered
@@ -43,7 +43,6 @@ logging.getLogger("anthropic").addHandler(logging.NullHandler())
 _API = ServerProfile()
 _LIMITS_SECONDS = 5.0
 """Time that a first question waits for the limits of its model; they are used from the next one on otherwise."""
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 class AnthropicLLM:
@@ -93,10 +92,9 @@ class AnthropicLLM:
         return (self._limits.window if self._limits else 0) or DEFAULT_CONTEXT_WINDOW
 
     @property
-    def efforts(self) -> tuple[str, ...]:
-        """The effort levels that this model supports; all levels if that is unknown."""
-        known = self._limits.efforts if self._limits else None
-        return _EFFORTS if known is None else known
+    def efforts(self) -> tuple[str, ...] | None:
+        """The effort levels that this model supports, None if that is unknown."""
+        return self._limits.efforts if self._limits else None
 
     async def learn_limits(self) -> ModelLimits | None:
         """Return the limits of the model from the cache or the server.
@@ -262,7 +260,7 @@ class AnthropicLLM:
         efforts: tuple[str, ...] | None = None
         thinks = self._profile.is_api and may_think_adaptively(self.model)
         if capabilities is not None:
-            levels = ((level, getattr(capabilities.effort, level, None)) for level in _EFFORTS)
+            levels = ((level, getattr(capabilities.effort, level, None)) for level in EFFORTS)
             named = tuple(level for level, support in levels if support and support.supported)
             efforts = named if named or not capabilities.effort.supported else None
             thinks = bool(capabilities.thinking.types.adaptive.supported)

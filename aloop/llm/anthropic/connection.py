@@ -11,12 +11,12 @@ import anthropic
 import httpx2  # the HTTP library of the SDK; its errors escape from a running stream as they are
 
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
+from aloop.llm.anthropic.environment import environment_problem
 from aloop.llm.anthropic.errors import ApiError, explain, kind_of, mask
 from aloop.llm.anthropic.events import ErrorSent
 from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.anthropic.transport import (
     RedirectRefused,
-    environment_problem,
     is_loopback,
     open_http_client,
     patience_for,

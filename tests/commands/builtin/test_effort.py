@@ -13,10 +13,11 @@ class ThinkingLLM(ScriptedLLM):
     """A scripted model with three levels, which it knows only after ``learn_limits``."""
 
     effort: str | None = None
-    efforts: tuple[str, ...] = ()
+    efforts: tuple[str, ...] | None = None
+    levels: tuple[str, ...] | None = ("low", "medium", "high")
 
     async def learn_limits(self) -> None:
-        self.efforts = ("low", "medium", "high")
+        self.efforts = self.levels
 
 
 @pytest.fixture
@@ -55,6 +56,23 @@ async def test_unsupported_effort_is_refused_and_the_levels_are_named(stage: Ben
         "The model scripted-1 does not support the effort 'max'. Its levels are: low, medium, high, default."
     ]
     assert effort(stage) == "high"
+
+
+async def test_unknown_levels_are_named_as_such_and_all_are_accepted(
+    stage: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThinkingLLM, "levels", None)
+    await dispatch("/effort", stage.context)
+    assert stage.view.of("info")[1] == (
+        "The server does not report which levels scripted-1 supports. "
+        "/effort LEVEL tries one of: low, medium, high, xhigh, max, default."
+    )
+    await dispatch("/effort max", stage.context)
+    assert effort(stage) == "max"
+    await dispatch("/effort most", stage.context)
+    assert stage.view.of("error") == [
+        "'most' is not an effort level. The levels are: low, medium, high, xhigh, max, default."
+    ]
 
 
 async def test_model_without_effort_is_reported(bench: SetUp) -> None:

@@ -257,6 +257,21 @@ async def test_system_default_restores_the_standard_message(bench: SetUp) -> Non
     assert "You are aloop" in standard
 
 
+async def test_system_default_replaces_the_standard_message_of_an_earlier_version(bench: SetUp) -> None:
+    old = Path(__file__).parents[2].joinpath("llm", "system_prompt_0.1.0.txt").read_text(encoding="utf-8").strip()
+    stage = await talked(bench, answer("Yes."))
+    standard = stage.context.agent.system_text
+    stage.memory.set_system_message(old)
+    await stage.memory.save_memory()
+    await dispatch("Still there?", stage.context)
+    assert stage.llm.requests[-1][0].content == old  # a conversation keeps the text that it began with
+    await dispatch("/system default", stage.context)
+    memory = stage.memory
+    stored = await SessionLibrary(memory.sessions_dir).load(memory.session_id)
+    assert [message.content for message in stored.system_messages] == [standard]
+    assert standard != old
+
+
 async def test_system_before_the_first_turn_writes_no_session(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/system You are a pirate.", stage.context)
