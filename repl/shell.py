@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from commands.registry import Outcome
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
+    from repl.terminal_view import TerminalView
 
 
 class Background:
@@ -73,6 +74,7 @@ class Shell:
         self._engine = Engine(options, self._make_view)
         self._turn: asyncio.Task[None] | None = None
         self._is_paging = False
+        self._view: TerminalView | None = None
         self._is_leaving = False
         self._exit_code = 0
         self._resume_first = ""
@@ -159,6 +161,17 @@ class Shell:
             self._live.set_status("stopping")
             self._screen.refresh()
         return self._turn is not None
+
+    def expand(self) -> None:
+        view = self._view
+        if view is None or not (view.has_block or view.has_running_tools):
+            self._prompt.hint("There is no more tool output to show.")
+        elif view.has_running_tools:
+            view.expand()
+        elif self._turn:
+            self._prompt.hint("Press Ctrl-O after the turn to show the whole output.")
+        else:
+            self._background.start(view.show_block())
 
     def input_ended(self) -> None:
         if self._turn is None and self._engine.context is None:
@@ -278,7 +291,7 @@ class Shell:
         settings = self._options.settings
         # Thinking is shown unless the settings say otherwise.
         verbosity = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
-        return TerminalView(
+        self._view = TerminalView(
             self._screen,
             self._live,
             self._set_paging,
@@ -289,6 +302,7 @@ class Shell:
             self._pick_model,
             self._pick_message,
         )
+        return self._view
 
     async def _pick(self, browser: SessionBrowser) -> Choice | None:
         # Imported here: needed only when the picker is opened.

@@ -29,6 +29,7 @@ from repl.output.styled import Line, echo_lines, to_ansi
 from repl.output.theme import Style
 from repl.pages.render import render
 from repl.pages.transcript import Paper
+from repl.turn.lines import block_lines
 from repl.turn.permission import (
     SHOW_ALL,
     decide_by_key,
@@ -145,6 +146,25 @@ class TerminalView:
 
     def event(self, event: AgentEvent) -> None:
         self._turn.show(event)
+
+    @property
+    def has_running_tools(self) -> bool:
+        """True while a tool runs, whose output ``expand`` shows."""
+        return self._turn.has_running_tools
+
+    def expand(self) -> None:
+        """Show more of what the running tools print, or less again."""
+        self._turn.expand()
+
+    @property
+    def has_block(self) -> bool:
+        """True if a part of the last tool's result was left out."""
+        return self._turn.block is not None
+
+    async def show_block(self) -> None:
+        """Show all of the last tool call."""
+        if self._turn.block is not None:
+            await self._show_paged(_joined(self._ansi(block_lines(self._turn.block, self._screen.text_width)) + "\n"))
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._turn.show_question(request)

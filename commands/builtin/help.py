@@ -20,6 +20,7 @@ KEYS = (
     ("Alt-Enter, Ctrl-J", "new line"),
     ("Tab", "complete"),
     ("Ctrl-R", "search earlier lines"),
+    ("Ctrl-O", "show all of the last tool's output"),
     ("Ctrl-X Ctrl-E", "open your editor"),
     ("Ctrl-D, Ctrl-C twice", "leave"),
     ("/", "command"),

@@ -45,6 +45,7 @@ class Actions(Protocol):
     def complete(self) -> None: ...
     def paste(self, text: str) -> None: ...
     def edit(self) -> None: ...
+    def expand(self) -> None: ...
     def interrupt(self) -> None: ...
     def end_of_input(self) -> None: ...
     def move_up(self) -> None: ...
@@ -69,8 +70,6 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     at_line_end = Condition(lambda: not get_app().current_buffer.document.current_line_after_cursor)
 
     @keys.add("enter", filter=at_input)
-    # Ctrl-O submits in emacs mode, so the same conditions must hold for it.
-    @keys.add("c-o", filter=at_input)
     def _submit(event: KeyPressEvent) -> None:
         if prompt.in_paste:
             event.current_buffer.insert_text("\n")
@@ -144,6 +143,10 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     @keys.add(Keys.BracketedPaste, filter=at_input)
     def _paste(event: KeyPressEvent) -> None:
         prompt.paste(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+    @keys.add("c-o", filter=at_input)
+    def _expand(_event: KeyPressEvent) -> None:
+        prompt.expand()
 
     @keys.add("c-x", "c-e", filter=at_input)
     def _edit(_event: KeyPressEvent) -> None:

@@ -119,6 +119,10 @@ class Owner(Protocol):
         """Handle Ctrl-C on an empty line; return False if it has no meaning now."""
         ...
 
+    def expand(self) -> None:
+        """Show all of the output of the last tool."""
+        ...
+
     def interrupted(self) -> bool:
         """Stop the running turn; return False if there is none."""
         ...
@@ -342,6 +346,11 @@ class Prompt:
         elif not self._is_editing:
             self._is_editing = True
             self.app.create_background_task(self._edit())
+
+    def expand(self) -> None:
+        """Show all of the output of the last tool."""
+        if not self._is_editing:
+            self._owner.expand()
 
     async def _edit(self) -> None:
         # Imported here: few lines need it.

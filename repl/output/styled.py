@@ -51,6 +51,11 @@ def fit_line(spans: Line, width: int) -> Line:
     return tuple(kept)
 
 
+def line_width(spans: Line) -> int:
+    """Return the width of a line in cells; its texts must be safe single lines."""
+    return sum(text_width(text) for _, text in spans)
+
+
 _FILL = "\x1b[K"
 
 

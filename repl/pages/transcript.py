@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from aloop.width import fit, text_width, wrap
 from commands.attachments import folded
 from repl.output.styled import BAR, CONTINUATION, PROMPT, Line, fit_line, line, user_lines
 from repl.output.theme import Style
+from repl.turn.lines import stored_call, stored_lines, stored_result
 
 REMINDER_LINES = 6
 """Lines of each message in a reminder."""
@@ -65,7 +66,7 @@ class Paper:
 def message_lines(message: LLMMessage, most: int | None = None, width: int | None = None) -> list[Line]:
     """Return a message as lines, at most ``most`` screen rows of its text.
 
-    A tool result takes one line.
+    A tool result takes a few lines.
     """
     text = safe_text(message.content or "").strip("\n")
     if message.role == "user":
@@ -76,38 +77,60 @@ def message_lines(message: LLMMessage, most: int | None = None, width: int | Non
     if message.role == "system":
         return _prefixed(_wrapped(text, _SYSTEM_LINES, width, 8), "system: ", Style.QUIET)
     if message.role == "tool":
-        first, _, more = text.partition("\n")
-        count = _more_lines(more.count("\n") + 1) if most is None else ""
-        rest = f" … {count}".rstrip() if more else ""
-        tone = Style.BAD if message.is_error else Style.QUIET
-        return _fitted([line((tone, f"  → {fit(first, _LONGEST_LINE)}"), (Style.QUIET, rest))], width)
+        return stored_result(message, width)
     shown = shortened(text.split("\n"), most or MOST_ROWS, width) if text else []
-    return [*(line(row) for row in shown), *after_answer(message)]
+    return [*(line(row) for row in shown), *_after_answer(message)]
 
 
-def after_answer(message: LLMMessage) -> list[Line]:
+def _after_answer(message: LLMMessage) -> list[Line]:
     """Return the lines below an answer: a note if interrupted, and its tool calls."""
-    lines = [line((Style.QUIET, "(interrupted)"))] if message.interrupted else []
-    calls = (
-        ((Style.ACCENT, "● "), safe_line(call.name), (Style.QUIET, f" {fit(safe_line(call.brief), _LONGEST_LINE)}"))
-        for call in message.tool_calls
-    )
-    return [*lines, *(line(*call) for call in calls)]
+    return [*_interrupted(message), *(stored_call(call, None) for call in message.tool_calls)]
+
+
+def _interrupted(message: LLMMessage) -> list[Line]:
+    return [line((Style.QUIET, "(interrupted)"))] if message.interrupted else []
 
 
 def reminder(messages: Sequence[LLMMessage], paper: Paper) -> Iterator[str]:
-    """Yield messages, each shortened, with a blank line between exchanges."""
-    for number, message in enumerate(messages):
-        if message.role in {"user", "system"}:
-            yield "\n" if number else paper.gap
-        text = text_with_sources(message).strip("\n")
-        if message.role == "assistant" and text:
-            rows = shortened(text.split("\n"), REMINDER_LINES, paper.width)
-            yield paper.answer("\n".join(rows), None) + paper.write(_fitted(after_answer(message), paper.width))
-        else:
-            lines = message_lines(message, REMINDER_LINES, paper.width)
-            yield paper.write(lines)
+    """Yield messages, each shortened, as they looked when they were new.
+
+    A blank line separates the text of an answer from all else.
+    """
+    results = {message.tool_call_id: message for message in messages if message.role == "tool"}
+    calls = {call.id for message in messages for call in message.tool_calls}
     yield paper.gap
+    last = ""
+    for message in messages:
+        if message.role == "tool" and message.tool_call_id in calls:
+            continue  # it is below its call
+        kind = _kind(message)
+        yield _gap(last, kind)
+        last = kind
+        if message.role != "assistant":
+            yield paper.write(message_lines(message, REMINDER_LINES, paper.width))
+            continue
+        if text := text_with_sources(message).strip("\n"):
+            yield paper.answer("\n".join(shortened(text.split("\n"), REMINDER_LINES, paper.width)), None)
+        yield paper.write(_interrupted(message))
+        for call in message.tool_calls:
+            yield _gap(last, _STEP)
+            last = _STEP
+            yield paper.write(_fitted(stored_lines(call, results.get(call.id), paper.width), paper.width))
+    yield paper.gap
+
+
+_USER, _TEXT, _STEP = "user", "text", "step"
+
+
+def _kind(message: LLMMessage) -> str:
+    if message.role == "assistant":
+        return _TEXT if (message.content or "").strip() or message.interrupted else _STEP
+    return _STEP if message.role == "tool" else _USER
+
+
+def _gap(last: str, kind: str) -> str:
+    """Return a blank line if one separates the two: all but consecutive tool calls."""
+    return "\n" if last and not last == kind == _STEP else ""
 
 
 def conversation(session: Session, paper: Paper, now: datetime) -> Iterator[str]:
@@ -121,9 +144,11 @@ def conversation(session: Session, paper: Paper, now: datetime) -> Iterator[str]
     margin = len(str(count)) + 2
     for message in session.system_messages:
         yield "\n" + paper.write(_in_margin(message_lines(message, width=paper.inside(margin)), margin))
+    results = {message.tool_call_id: message for message in session.messages if message.role == "tool"}
+    last = _TEXT
     for number, message in enumerate(session.messages, 1):
-        starts_exchange = message.role == "user" or message.summary or number == 1
-        yield ("\n" if starts_exchange else "") + _numbered(message, number, margin, paper)
+        yield _gap(last, _kind(message)) + _numbered(message, number, margin, paper, results)
+        last = _STEP if message.tool_calls else _kind(message)
 
 
 def search_context(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
@@ -131,12 +156,13 @@ def search_context(session: Session, hit: Hit, paper: Paper) -> Iterator[str]:
     first = max(1, hit.message - _NEIGHBORS)
     last = min(len(session.messages), hit.message + _NEIGHBORS)
     margin = len(str(last)) + 2
+    results = {message.tool_call_id: message for message in session.messages if message.role == "tool"}
     for number in range(first, last + 1):
         message = session.messages[number - 1]
         if number == hit.message:
             yield paper.write(_in_margin(_found(said_in(message), hit, paper.inside(margin)), margin, number))
         else:
-            yield _beginning(message, number, margin, paper)
+            yield _beginning(message, number, margin, paper, results)
     yield paper.gap
 
 
@@ -195,7 +221,11 @@ def keep_words(text: str, width: int | None, indent: int = 0) -> list[str]:
     return rows
 
 
-def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper) -> str:
+Results = Mapping[str | None, LLMMessage]
+"""The results of tool calls by the ID of the call."""
+
+
+def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper, results: Results) -> str:
     """Return a message as text with its number in the margin."""
     width = paper.inside(margin)
     states = [line((Style.QUIET, text)) for text in _states(message)]
@@ -205,9 +235,12 @@ def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper) -> st
     if message.content and message.content.strip():
         shown = shortened(text_with_sources(message).strip("\n").split("\n"), MOST_ROWS, width)
         rows += paper.answer("\n".join(shown), width).splitlines()
-    rows += paper.write(_fitted(after_answer(message), width)).splitlines()
+    rows += paper.write(_interrupted(message)).splitlines()
+    calls = [stored_call(call, results.get(call.id)) for call in message.tool_calls]
+    rows += ([""] if rows and calls else []) + paper.write(_fitted(calls, width)).splitlines()
     leads = paper.write(_in_margin([line("")] * max(1, len(rows)), margin, number)).splitlines()
-    return "".join(f"{lead}{row}\n" for lead, row in zip(leads, rows or [""], strict=True))
+    placed = zip(range(len(leads)), leads, rows or [""], strict=True)
+    return "".join(f"{lead if row or not place else ''}{row}\n" for place, lead, row in placed)
 
 
 def _states(message: LLMMessage) -> Iterator[str]:
@@ -234,12 +267,12 @@ def _fitted(lines: Iterable[Line], width: int | None) -> list[Line]:
     return [spans if width is None else fit_line(spans, width) for spans in lines]
 
 
-def _beginning(message: LLMMessage, number: int, margin: int, paper: Paper) -> str:
+def _beginning(message: LLMMessage, number: int, margin: int, paper: Paper, results: Results) -> str:
     """Return the first rows of a message as text."""
     text = message.content or ""
     if len(text) > _EXCERPT:
         message = replace(message, content=text[:_EXCERPT])
-    rows = _numbered(message, number, margin, paper).splitlines(keepends=True)
+    rows = _numbered(message, number, margin, paper, results).splitlines(keepends=True)
     if paper.width is None:
         rows = [f"{fit(row[:-1], _CONTEXT_LINES * _COLUMNS)}\n" for row in rows]
     count = len(rows) + _count_rows(text[_EXCERPT:], paper.inside(margin))

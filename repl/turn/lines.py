@@ -4,57 +4,176 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 
 from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolStarted
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
 from aloop.sanitize import exact_line, safe_line, safe_text
+from aloop.text import quantity
 from aloop.tools.base import ToolResult
-from aloop.width import wrap
-from repl.output.styled import Line, line
+from aloop.width import fit, wrap
+from repl.output.styled import Line, Span, fit_line, line, line_width
 from repl.output.theme import Style
 
 MOST_ARGUMENT_LINES = 40
 MOST_RESULT_LINES = 200
 
 _INDENT = "  "
+_RUNNING = (Style.ACCENT, "● ")
 _MINUTE = 60  # seconds
 _LONGEST_LINE = 1_000
 _LONGEST_ARGUMENT = 60
-_LONGEST_RUNNING = 40  # leaves room for the time and for how to stop
 _LONGEST_RESULT = 200
+_LONGEST_EXIT = 40
+_WIDE = 60  # cells of a screen with room for the key
+_SHOWS_ALL = " · Ctrl-O"
+_SHORTEST_RESULT = 8  # cells of a result beside its call
 _LONGEST_REASON = 38  # leaves room, in 80 columns, for how to stop
-_DIFF_LINES = 40
-_OUTPUT_LINES = 10
+DIFF_LINES = 40
+OUTPUT_LINES = 5
+"""The last lines of an output that are shown below its call."""
 
 
-def started_text(event: ToolStarted) -> str:
-    """Return the name of a running tool and its main argument, as safe text."""
-    return f"{safe_line(event.call.name)} {_cut(safe_line(event.headline), _LONGEST_RUNNING)}".rstrip()
+_VERBS = {
+    "run_shell": "run",
+    "read_file": "read",
+    "write_file": "write",
+    "edit_file": "edit",
+    "list_files": "list",
+    "search_files": "search",
+    "calculator": "calculate",
+}
+"""The first word of a row about a call; for other tools, their name."""
 
 
-def finished_line(event: ToolFinished) -> Line:
-    """Return a tool call, its duration and the start of its result as one safe line."""
-    argument = _cut(safe_line(event.headline), _LONGEST_ARGUMENT)
-    rows = event.result.text.strip().split("\n")
-    # The result of a command ends with its exit code in brackets.
-    first = rows[-1].strip("[]") if event.result.form == "output" else rows[0]
-    shown = _cut(safe_line(first), _LONGEST_RESULT) + (" …" if len(rows) > 1 and event.result.form == "text" else "")
-    return line(
-        (Style.BAD if event.result.is_error else Style.ACCENT, "● "),
-        safe_line(event.call.name) + (f" {argument}" if argument else ""),
-        (Style.QUIET, f" … {event.seconds:.1f}s → "),
-        (Style.BAD if event.result.is_error else Style.PLAIN, shown or "(no output)"),
-    )
+def started_line(event: ToolStarted) -> Line:
+    """Return the action of a call and its main argument, as safe spans."""
+    return _named(event.call, event.headline, _LONGEST_LINE)
+
+
+def finished_line(event: ToolFinished, width: int | None = None) -> Line:
+    """Return a finished call, its duration and the start of its result as one line.
+
+    If it is wider than ``width`` cells, only the result and then the argument are cut.
+    """
+    named = _named(event.call, event.headline, _LONGEST_ARGUMENT)
+    key = _SHOWS_ALL if width and width >= _WIDE else ""
+    return _finished(event.result, line(*named, (Style.QUIET, f"  {event.seconds:.1f}s")), width, key)
+
+
+def stored_lines(call: ToolCall, result: LLMMessage | None, width: int | None) -> list[Line]:
+    """Return a call of a stored conversation, and below it the start of its result.
+
+    It looks as when it ran, without the time, which is not stored.
+    """
+    if result is None:
+        return [stored_call(call, None)]
+    stored = _stored(result)
+    return [_finished(stored, _named(call, call.brief, _LONGEST_ARGUMENT), width), *result_lines(stored, width)]
+
+
+def stored_call(call: ToolCall, result: LLMMessage | None) -> Line:
+    """Return only the call, with the mark of its result."""
+    mark = _RUNNING if result is None else _mark(is_error=result.is_error)
+    return line(mark, *_named(call, call.brief, _LONGEST_LINE))
+
+
+def stored_result(result: LLMMessage, width: int | None) -> list[Line]:
+    """Return only the start of the result of a call, for the rows below that call."""
+    stored = _stored(result)
+    first = _outcome(stored)
+    head = line(" ", *first)
+    shown = [head if width is None else fit_line(head, width)] if "".join(text for _, text in first) else []
+    return [*shown, *result_lines(stored, width)]
+
+
+def finished_text(event: ToolFinished) -> str:
+    """Return a finished call in words, for a screen reader and for files."""
+    result = event.result
+    named = "".join(text for _, text in _named(event.call, event.headline, _LONGEST_ARGUMENT))
+    return f"{named}{' failed' if result.is_error else ''}: {_first_row(result)} ({event.seconds:.1f} s)"
 
 
 def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
-    """Return a finished call, if ``verbose`` with its arguments and whole result."""
+    """Return a finished call in words, if ``verbose`` with its arguments and result."""
+    head = line(finished_text(event))
     if not verbose:
-        return [finished_line(event)]
+        return [head]
     result = event.result
-    return [finished_line(event), *argument_lines(event.call), *whole_result_lines(result.text, result.form)]
+    return [head, *argument_lines(event.call), *whole_result_lines(result.text, result.form)]
+
+
+def has_more(result: ToolResult) -> bool:
+    """Return True if ``finished_line`` and ``result_lines`` leave a part of it out."""
+    return _left_out(result) > 0
+
+
+def _named(call: ToolCall, argument: str, longest: int) -> Line:
+    """Return the action of a call and its argument."""
+    shown = _cut(safe_line(argument), longest)
+    return line((Style.STRONG, safe_line(_VERBS.get(call.name, call.name))), f" {shown}" if shown else "")
+
+
+def _mark(*, is_error: bool) -> Span:
+    return (Style.BAD, "✗ ") if is_error else (Style.GOOD, "✓ ")
+
+
+def _finished(result: ToolResult, named: Line, width: int | None, key: str = "") -> Line:
+    """Return the line of a call: mark, name, start of the result, lines left out.
+
+    ``key`` is shown beside the number of these lines.
+    """
+    *outcome, count = _outcome(result)
+    count = (count[0], f"{count[1]}{key}") if count[1] else count
+    head = line(_mark(is_error=result.is_error), *named)
+    if width is None:
+        return (*head, *outcome, count)
+    # An exit code is short, and matters more than the end of the command.
+    kept = (*outcome, count) if result.form == "output" else (count,)
+    head = fit_line(head, width - line_width(kept))
+    room = width - line_width(head) - line_width(kept)
+    fits = result.form != "output" and room >= _SHORTEST_RESULT
+    return (*head, *(fit_line(tuple(outcome), room) if fits else ()), *kept)
+
+
+def _outcome(result: ToolResult) -> list[Span]:
+    """Return the first row of a result, and last the number of the lines left out."""
+    more = _left_out(result)
+    count = (Style.QUIET, f"  +{quantity(more, 'line')}" if more else "")
+    tone = Style.BAD if result.is_error else Style.PLAIN
+    if result.form != "output":
+        return [(Style.QUIET, " → "), (tone, _first_row(result)), count]
+    return [(tone, f"  {_first_row(result)}"), count] if result.is_error else [count]
+
+
+def _first_row(result: ToolResult) -> str:
+    """Return the first row of a result, or its exit code, as safe text."""
+    rows = result.text.strip().split("\n")
+    # The result of a command ends with its exit code in brackets.
+    row = rows[-1].strip("[]") if result.form == "output" else rows[0]
+    return _cut(safe_line(row), _LONGEST_RESULT) or "(no output)"
+
+
+def _left_out(result: ToolResult) -> int:
+    """Return the number of lines of a result that are not shown when its call ends."""
+    count = result.text.strip("\n").count("\n")  # without the first line, or that of the exit code
+    return max(0, count - {"diff": DIFF_LINES, "output": OUTPUT_LINES, "text": 0}[result.form])
+
+
+_EXIT = re.compile(r"\[exit code -?\d+\]\Z")
+
+
+def _stored(message: LLMMessage) -> ToolResult:
+    """Return a stored result with its form, which is not stored."""
+    text = (message.content or "").rstrip("\n")
+    form: Form = "text"
+    if message.name == "run_shell" and _EXIT.search(text[-_LONGEST_EXIT:]):
+        form = "output"
+    elif message.name in {"write_file", "edit_file"} and text.partition("\n")[2].startswith("--- "):
+        form = "diff"
+    return ToolResult(text, bool(message.is_error), form)
 
 
 def seconds_text(seconds: float) -> str:
@@ -88,14 +207,14 @@ def result_lines(result: ToolResult, width: int | None = None) -> list[Line]:
     """
     rows = result.text.strip("\n").split("\n")
     if result.form == "diff":
-        return _diff(rows[1:], width, _DIFF_LINES)
+        return _diff(rows[1:], width, DIFF_LINES)
     if result.form != "output":
         return []
-    printed = rows[:-1]
-    shown = [row.rpartition("\r")[2] for row in printed[-_OUTPUT_LINES:]]  # progress bars overwrite their line
-    if len(printed) > _OUTPUT_LINES:
-        shown.insert(0, f"… {len(printed) - _OUTPUT_LINES:,} earlier lines")
-    return [line((Style.QUIET, f"{_INDENT}{_cut(row, _LONGEST_RESULT)}")) for row in shown]
+    shown = [row.rpartition("\r")[2] for row in rows[:-1][-OUTPUT_LINES:]]  # progress bars overwrite their line
+    return [
+        line((Style.QUIET, f"{_INDENT}{fit(safe_text(row), (width or _LONGEST_RESULT) - len(_INDENT))}"))
+        for row in shown
+    ]
 
 
 def argument_lines(call: ToolCall) -> list[Line]:
@@ -114,12 +233,23 @@ def argument_lines(call: ToolCall) -> list[Line]:
     return _capped(lines, MOST_ARGUMENT_LINES)
 
 
-def whole_result_lines(text: str, form: Form = "text", width: int | None = None) -> list[Line]:
-    """Return a whole result, or its start if it is very long."""
+def block_lines(event: ToolFinished, width: int | None) -> list[Line]:
+    """Return all of a call: its line, its arguments and its whole result."""
+    result = event.result
+    whole = whole_result_lines(result.text, result.form, width, result.text.count("\n") + 1)
+    named = _named(event.call, event.headline, _LONGEST_ARGUMENT)
+    head = line(_mark(is_error=result.is_error), *named, (Style.QUIET, f"  {event.seconds:.1f}s"))
+    return [head, *argument_lines(event.call), *whole]
+
+
+def whole_result_lines(
+    text: str, form: Form = "text", width: int | None = None, most: int = MOST_RESULT_LINES
+) -> list[Line]:
+    """Return a whole result, or its start if it is longer than ``most`` lines."""
     rows = text.strip("\n").split("\n")
     if form == "diff":
-        return _diff(rows[1:], width, MOST_RESULT_LINES)
-    return _capped([line((Style.QUIET, f"{_INDENT}{row}")) for row in _rows("\n".join(rows))], MOST_RESULT_LINES)
+        return _diff(rows[1:], width, most)
+    return _capped([line((Style.QUIET, f"{_INDENT}{row}")) for row in _rows("\n".join(rows))], most)
 
 
 def _diff(rows: list[str], width: int | None, most: int) -> list[Line]:
@@ -138,10 +268,11 @@ def call_lines(messages: Sequence[LLMMessage]) -> list[Line]:
     results = {message.tool_call_id: message for message in messages if message.role == "tool"}
     lines: list[Line] = []
     for call in (call for message in messages for call in message.tool_calls):
-        lines += [line((Style.ACCENT, "● "), safe_line(call.name)), *argument_lines(call)]
-        if (result := results.get(call.id)) is not None:
-            tone = Style.BAD if result.is_error else Style.QUIET
-            lines += [line((tone, "  →")), *whole_result_lines(result.content or "")]
+        result = results.get(call.id)
+        mark = _RUNNING if result is None else _mark(is_error=result.is_error)
+        lines += [line(mark, safe_line(call.name)), *argument_lines(call)]
+        if result is not None:
+            lines += [line((Style.QUIET, "  →")), *whole_result_lines(result.content or "")]
     return lines
 
 

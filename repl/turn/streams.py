@@ -18,14 +18,16 @@ from repl.turn.answer_text import AnswerText
 MOST_LINES = 2_000
 """Lines of a command that are printed as they arrive; of the lines after that only the last are printed."""
 
+MOST_CHARACTERS = 8_000
+"""Characters of a line that is printed, and of the output that is shown live."""
+
 _FRAME = 1 / 10  # seconds
 _INDENT = "  "
 _LAST_LINES = 20
-_MOST_CHARACTERS = 8_000  # of a line that is printed, and of the output that is shown live
 _MOST_WAITING = 1 << 17  # characters, until the next frame
 
 
-class _LiveStream(ABC):
+class LiveStream(ABC):
     """A stream of text whose changes are shown once per frame."""
 
     def __init__(self, screen: Screen, live: Live) -> None:
@@ -58,7 +60,7 @@ class _LiveStream(ABC):
         return self._live.tail_rows(self._screen.height)
 
 
-class AnswerStream(_LiveStream):
+class AnswerStream(LiveStream):
     """An answer: ``show`` prints its finished lines, at least one per call."""
 
     def __init__(self, screen: Screen, live: Live, show: Callable[[list[Line]], None]) -> None:
@@ -88,7 +90,7 @@ class AnswerStream(_LiveStream):
         return self._answer.feed(text) if text else []
 
 
-class ThinkingStream(_LiveStream):
+class ThinkingStream(LiveStream):
     """The thinking of a model, which is shown live and folds to the time that it took."""
 
     def __init__(self, screen: Screen, live: Live, clock: Callable[[], float] = time.monotonic) -> None:
@@ -112,7 +114,7 @@ class ThinkingStream(_LiveStream):
         return (text, self._clock() - began) if text else None
 
     def _update(self) -> None:
-        rows = unjoined(safe_text(self._text.strip()[-_MOST_CHARACTERS:])).split("\n")
+        rows = unjoined(safe_text(self._text.strip()[-MOST_CHARACTERS:])).split("\n")
 
         def tail(width: int, count: int) -> list[Line]:
             return [line((Style.QUIET, f"{_INDENT}{row}")) for row in last_rows(rows, width - len(_INDENT), count)]
@@ -121,31 +123,7 @@ class ThinkingStream(_LiveStream):
         self._screen.refresh()
 
 
-class OutputTail(_LiveStream):
-    """The last lines of a tool's output, which are only shown live."""
-
-    def add(self, text: str) -> None:
-        super().add(text)
-        self._text = self._text[-_MOST_CHARACTERS:]
-
-    def lines(self, most: int) -> list[str]:
-        """Return the last lines of the output, which are not made safe."""
-        lines = self._text.rstrip("\n").split("\n")[-most:] if self._text.strip() else []
-        return [_last_state(text) for text in lines]
-
-    def clear(self) -> None:
-        """Drop the output and show nothing."""
-        self._stop_timer()
-        if self._text:
-            self._text = ""
-            self._live.set_tail(None)
-
-    def _update(self) -> None:
-        self._live.set_tail(tail_of(self.lines(self._tail_rows)))
-        self._screen.refresh()
-
-
-class CommandOutput(_LiveStream):
+class CommandOutput(LiveStream):
     """The output of a command of the user: whole lines are printed as they arrive."""
 
     def __init__(self, screen: Screen, live: Live) -> None:
@@ -173,7 +151,7 @@ class CommandOutput(_LiveStream):
     def _update(self) -> None:
         self._live.set_tail(None)
         self._print_whole_lines()
-        shown = [_last_state(text) for text in [*self._held[-self._tail_rows :], self._text] if text]
+        shown = [last_state(text) for text in [*self._held[-self._tail_rows :], self._text] if text]
         self._live.set_tail(tail_of(shown) if shown else None)
         self._screen.refresh()
 
@@ -189,15 +167,15 @@ class CommandOutput(_LiveStream):
             surplus = max(0, len(self._held) - _LAST_LINES)
             self._left_out += count - len(lines[-_LAST_LINES:]) + surplus
             del self._held[:surplus]
-        if len(self._text) > _MOST_CHARACTERS:
-            self._text = _last_state(self._text) + ("\r" if self._text.endswith("\r") else "")
+        if len(self._text) > MOST_CHARACTERS:
+            self._text = last_state(self._text) + ("\r" if self._text.endswith("\r") else "")
 
     def _print(self, lines: list[str]) -> None:
         if lines:
-            self._screen.write(safe_text("\n".join(map(_last_state, lines))) + "\n")
+            self._screen.write(safe_text("\n".join(map(last_state, lines))) + "\n")
 
 
-def _last_state(text: str) -> str:
+def last_state(text: str) -> str:
     """Return a line as it looks after its carriage returns, as of progress bars."""
     state = text.rstrip("\r").rpartition("\r")[2]
-    return state if len(state) <= _MOST_CHARACTERS else f"{state[:_MOST_CHARACTERS]}…"
+    return state if len(state) <= MOST_CHARACTERS else f"{state[:MOST_CHARACTERS]}…"

@@ -22,7 +22,7 @@ from aloop.agent.events import (
 )
 from aloop.llm.message_types import Usage
 from aloop.permissions import PermissionRequest
-from aloop.sanitize import safe_line, safe_text
+from aloop.sanitize import safe_text
 from aloop.width import wrap
 from commands.context import Verbosity
 from repl.input.toolbar import thousands
@@ -33,19 +33,18 @@ from repl.output.theme import Style
 from repl.turn.lines import (
     argument_lines,
     finished_line,
+    has_more,
     result_lines,
     retrying_text,
     seconds_text,
-    started_text,
     whole_result_lines,
 )
 from repl.turn.permission import question_lines
-from repl.turn.streams import AnswerStream, OutputTail, ThinkingStream
+from repl.turn.running_tools import RunningTools
+from repl.turn.streams import AnswerStream, ThinkingStream
 
 _CHARACTERS_PER_TOKEN = 4
 _WAITING = "waiting for the answer"
-_STOPPED_LINES = 10
-"""Lines of output that stay on the screen if a tool is stopped."""
 
 
 class TokenCount:
@@ -90,8 +89,8 @@ class TurnDisplay:
         self._live = live
         self._answer = AnswerStream(screen, live, self._print_answer)
         self._last: Literal["", "turn", "answer", "block", "step"] = ""
-        self._output = OutputTail(screen, live)
-        self._running: dict[str, str] = {}
+        self._tools = RunningTools(screen, live)
+        self._block: ToolFinished | None = None
         self._has_shown_diff = False
         self._waiting = _WAITING
 
@@ -121,10 +120,12 @@ class TurnDisplay:
                 self._set_status(_WAITING)
             case ToolStarted():
                 self._end_answer()
-                self._running[event.call.id] = started_text(event)
+                self._block = None
+                self._live.leave_gap = self._last != "step"
+                self._tools.start(event)
                 self._show_running()
-            case ToolOutput(_, text):
-                self._output.add(text)
+            case ToolOutput(call, text):
+                self._tools.print(call, text)
             case ToolFinished():
                 self._finish_tool(event)
             case Retrying():
@@ -158,7 +159,23 @@ class TurnDisplay:
 
     def end_question(self) -> None:
         """Show the running tools again."""
+        self._live.leave_gap = False
+        self._tools.restart_clocks()
         self._show_running()
+
+    @property
+    def has_running_tools(self) -> bool:
+        """True while a tool runs."""
+        return bool(self._tools)
+
+    def expand(self) -> None:
+        """Show more of what the running tools print, or less again."""
+        self._tools.expand()
+
+    @property
+    def block(self) -> ToolFinished | None:
+        """The last call, if a part of its result was left out and none came after it."""
+        return self._block
 
     def _count(self, event: AgentEvent) -> None:
         match event:
@@ -171,18 +188,18 @@ class TurnDisplay:
         self._live.tokens = self._tokens.text
 
     def _show_running(self) -> None:
-        first, *others = self._running.values() or [""]
-        more = f" and {len(others)} more" if others else ""
-        self._set_status(f"● {first}{more}" if first else _WAITING)
+        self._set_status("working" if self._tools else _WAITING)
 
     def _finish_tool(self, event: ToolFinished) -> None:
-        self._running.pop(event.call.id, None)
-        self._output.clear()
-        self._print_step(finished_line(event))
+        self._tools.end(event.call)
+        is_shown = self._has_shown_diff and event.result.form == "diff"
+        self._block = event if has_more(event.result) and not is_shown and not self._verbosity.verbose else None
+        self._print_step(finished_line(event, self._screen.text_width))
+        self._live.leave_gap = not self._tools
         if self._verbosity.verbose:
             self._screen.show(argument_lines(event.call))
         # The question whether to change the file has shown the diff already.
-        if not (self._has_shown_diff and event.result.form == "diff"):
+        if not is_shown:
             result, width = event.result, self._screen.text_width
             is_whole = self._verbosity.verbose
             self._screen.show(
@@ -193,13 +210,8 @@ class TurnDisplay:
 
     def _end(self) -> None:
         self._end_answer()
-        printed = self._output.lines(_STOPPED_LINES)
-        self._output.clear()
-        for running in self._running.values():
-            self._print_step(line((Style.BAD, "● "), running, (Style.QUIET, " … stopped")))
-        # The output was on the screen, and may be why the user stopped the tool.
-        self._screen.show(line((Style.QUIET, f"  {safe_line(row)}")) for row in printed)
-        self._running.clear()
+        for row in self._tools.stop():
+            self._print_step(row)
         self._has_shown_diff = False
 
     def _set_status(self, status: str) -> None:

@@ -41,7 +41,7 @@ def test_undo_restores_the_prompt_text_and_redo_restores_the_turn_after_a_restar
     again.send_line("/redo")
     again.wait_for("Restored the turn that was undone last (messages 3-6).")
     again.wait_for_prompt()
-    assert "● calculator 2+2" in again.screen()
+    assert "✓ calculate 2+2" in again.screen()
     assert again.screen().splitlines()[-1].endswith(" · 6 messages")
     again.send_line("/undo")
     again.wait_for("> What is 2+2?")

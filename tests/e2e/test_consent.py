@@ -49,7 +49,7 @@ def test_denied_command_does_not_run() -> None:
         shell.send("n")
         shell.wait_for("No, because:")
         shell.send_line("I would rather not")
-        shell.wait_for("The user denied this call: I would rather not")
+        shell.wait_for("denied: I would rather not")
         shell.wait_for_prompt()
         assert not Path("made").exists()
 
@@ -58,7 +58,7 @@ def test_ctrl_c_during_a_command_kills_its_process_group() -> None:
     with Shell() as shell:
         ask(shell, "run sh -c 'echo $$ > child; echo started; exec sleep 1000' & wait")
         shell.send("y")
-        shell.wait_for("\nstarted\n")
+        shell.wait_for("\n  started\n")
         child = int(Path("child").read_text())
         assert is_running(child)
         shell.send("\x03")
@@ -107,8 +107,7 @@ def test_task_allow_option_grants_only_the_named_permissions() -> None:
 
 def test_task_shows_command_output_and_exit_code() -> None:
     done = task("run echo out; echo err >&2; exit 3", "--allow", "shell")
-    assert "out\nerr\n● run_shell echo out; echo err >&2; exit 3" in done.stderr
-    assert "→ exit code 3" in done.stderr
+    assert "out\nerr\nrun echo out; echo err >&2; exit 3 failed: exit code 3" in done.stderr
     assert "failed for" in done.stdout
 
 

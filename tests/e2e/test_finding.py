@@ -23,7 +23,7 @@ def test_search_finds_a_message_and_resume_shows_it_in_context(shell: Open) -> N
     assert "  1  #1    user       About the weather in Zanzibar" in aloop.screen()
     aloop.send_line("/resume 1")
     aloop.wait_for("Resumed a1b2c3d4 · 4 messages")
-    assert "1  About the weather\n   in Zanzibar\n2  ● calculator 2+2" in aloop.screen()
+    assert "1  About the weather\n   in Zanzibar\n2  ✓ calculate 2+2" in aloop.screen()
 
 
 def test_tab_completes_a_session_by_words_of_its_title(shell: Open) -> None:
@@ -65,7 +65,7 @@ def test_history_shows_numbered_wrapped_messages(shell: Open) -> None:
     question = [row for row in shown if "wonderful" in row and "·" not in row]
     assert question[0].startswith("1  > wonderful")
     assert all(row.endswith("wonderful") for row in question)
-    assert "2  ● calculator 2+2" in shown
+    assert "2  ✓ calculate 2+2" in shown
     assert "3    → 4" in shown
 
 

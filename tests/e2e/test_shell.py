@@ -20,7 +20,7 @@ def test_first_conversation_is_answered_and_saved(shell: Open) -> None:
     aloop = shell()
     assert "offline demo" in aloop.screen()
     aloop.send_line("What is 2+2?")
-    aloop.wait_for("● calculator 2+2")
+    aloop.wait_for("✓ calculate 2+2")
     aloop.wait_for("2+2 = 4")
     aloop.wait_for_prompt()
     [path] = SESSIONS.glob("*/session.yaml")

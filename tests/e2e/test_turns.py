@@ -94,8 +94,8 @@ def test_tool_call_and_result_are_shown_on_one_line(shell_with_key: Open, stub: 
     aloop.send_line("6*7?")
     aloop.wait_for("It is 42.")
     aloop.wait_for_prompt()
-    [line] = [line for line in aloop.screen().splitlines() if "calculator" in line]
-    assert line.startswith("● calculator 6*7 … ")
+    [line] = [line for line in aloop.screen().splitlines() if "calculate" in line]
+    assert line.startswith("✓ calculate 6*7  ")
     assert line.endswith("s → 42")
 
 

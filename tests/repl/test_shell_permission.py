@@ -67,7 +67,7 @@ async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
         assert content("a.txt") is None
         shell.type("y")
         await shell.see("Done.")
-        assert "  allowed\n● write_file a.txt … " in shell.terminal.scrollback
+        assert "  allowed\n✓ write a.txt  " in shell.terminal.scrollback
         assert "s → Created a.txt (1 line).\n" in shell.terminal.scrollback
         assert content("a.txt") == "hello\n"
 
@@ -122,7 +122,7 @@ async def test_draft_is_not_an_answer_and_returns(play: SetStage, gate: None) ->
         shell.type("go\r")
         await asked(shell)
         shell.type("y")
-        await shell.see("● run_shell read go")
+        await shell.see("● run read go")
         shell.type("y")
         await shell.terminal.wait_until(lambda: "> y" in shell.terminal.screen, "the draft")
         let_go("gate")
@@ -222,10 +222,10 @@ async def test_command_output_is_shown_while_it_runs(play: SetStage, gate: None)
         shell.type("go\r")
         await asked(shell)
         shell.type("y")
-        await shell.terminal.wait_until(lambda: "begun" in shell.terminal.screen, "output of the command")
+        await shell.terminal.wait_until(lambda: "  begun" in shell.terminal.screen, "output of the command")
         assert "Done." not in shell.terminal.scrollback
         let_go("gate")
         await shell.see("Done.")
-        end = shell.terminal.scrollback.partition("→ exit code 3\n")[2]
-        assert end.startswith("  … 3 earlier lines\n  3\n")
+        end = shell.terminal.scrollback.partition("exit code 3  +8 lines · Ctrl-O\n")[2]
+        assert end.startswith("  8\n")
         assert "\n  12\n" in end

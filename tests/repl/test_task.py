@@ -58,7 +58,7 @@ def test_task_prints_only_the_answer_on_standard_output(stub: StubServer) -> Non
     code, out, err = run("--task", "2+2?", env=stub.env)
     assert (code, out) == (0, "It is **4**.\n")
     assert "Let me see." in err
-    assert "● calculator 2+2" in err
+    assert "calculate 2+2: " in err
 
 
 def test_task_attaches_and_reports_mentioned_files(stub: StubServer) -> None:

@@ -34,7 +34,7 @@ def test_json_format_prints_only_the_result(stub: StubServer) -> None:
     assert result["usage"]["output_tokens"] == 10
     assert result["steps"] == 2
     assert len(result["session_id"]) == 36
-    assert "● calculator" in err
+    assert "calculate " in err
 
 
 def test_stream_json_format_prints_a_line_per_step(stub: StubServer) -> None:

@@ -34,6 +34,7 @@ class Owner:
         self.queued: list[QueuedLine] = []
         self.steering: list[str] = []
         self.went_back = 0
+        self.expanded = 0
 
     def line_entered(self, entry: Entry, *, steers: bool = False) -> None:
         (self.steering if steers else self.lines).append(entry.text)
@@ -53,6 +54,9 @@ class Owner:
     def interrupted(self) -> bool:
         self.interruptions += 1
         return False
+
+    def expand(self) -> None:
+        self.expanded += 1
 
     def input_ended(self) -> None:
         """Ignore the end of the input."""

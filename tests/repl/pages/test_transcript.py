@@ -39,9 +39,25 @@ TALK = (
 def test_reminder_shortens_messages_and_separates_exchanges() -> None:
     long = LLMMessage("assistant", "\n".join(f"line {number}" for number in range(20)))
     shown = "".join(reminder([TALK[0], long, TALK[0], TALK[2]], paper(None))).splitlines()
-    assert shown[6:8] == ["line 4", "… (15 more lines)"]
-    assert shown[8] == ""
-    assert shown[-1] == "  → 4 …"
+    assert shown[:4] == ["> What is", "  2+2?", "", "line 0"]
+    assert shown[7:9] == ["line 4", "… (15 more lines)"]
+    assert shown[9] == ""
+    assert shown[-2:] == ["", "  → 4  +1 line"]
+
+
+def test_reminder_shows_a_call_with_its_result_as_it_ran() -> None:
+    output = "\n".join(map(str, range(8))) + "\n[exit code 1]"
+    call = ToolCall("call_2", "run_shell", '{"command": "make"}')
+    failed = LLMMessage("tool", output, tool_call_id="call_2", name="run_shell", is_error=True)
+    talk = [*TALK, LLMMessage("user", "Make"), LLMMessage("assistant", tool_calls=(call, CALL)), failed]
+    assert "".join(reminder(talk, paper(60))).splitlines() == [
+        *("> What is", "│ 2+2?", ""),
+        *("✓ calculate 2+2 → 4  +1 line", ""),
+        *("It is 4.", ""),
+        *("> Make", ""),
+        *("✗ run make  exit code 1  +3 lines", "  3", "  4", "  5", "  6", "  7"),
+        "✓ calculate 2+2 → 4  +1 line",
+    ]
 
 
 @pytest.mark.parametrize("text", ["x" * 3_000_000, "long words " * 300_000, "\n" * 300_000 + "x", "界" * 1_000_000])
@@ -114,9 +130,12 @@ def test_conversation_has_message_numbers_in_the_margin() -> None:
         "",
         "1  > What is",
         "   │ 2+2?",
+        "",
         "2  Let me see.",
-        "   ● calculator 2+2",
-        "3    → 4 … 2 more lines",
+        "",
+        "   ✓ calculate 2+2",
+        "3    → 4  +2 lines",
+        "",
         "4  It is 4.",
         "   (interrupted)",
         "",
@@ -130,7 +149,7 @@ def test_conversation_has_message_numbers_in_the_margin() -> None:
 
 def test_single_omitted_line_is_counted_in_the_singular() -> None:
     talk = (LLMMessage("user", "List."), LLMMessage("tool", "a\nb", tool_call_id="call_1"))
-    assert read(session(*talk))[-1] == "2    → a … 1 more line"
+    assert read(session(*talk))[-1] == "2    → a  +1 line"
 
 
 def test_conversation_rows_break_between_words_and_fit() -> None:
@@ -139,7 +158,7 @@ def test_conversation_rows_break_between_words_and_fit() -> None:
     rows = read(session(*talk), 40)[4:]
     assert all(get_cwidth(row) <= 40 for row in rows)
     assert " ".join(" ".join(rows).split()).count("wonderful") > 60
-    assert all(row.split()[-1] in {"wonderful", "…"} or row.endswith("…") for row in rows)
+    assert all(row.split()[-1] in {"wonderful", "…"} or row.endswith("…") for row in rows if row)
 
 
 def test_keep_words_keeps_indentation() -> None:
@@ -167,10 +186,11 @@ def test_search_context_shows_the_match_and_its_neighbors() -> None:
     long = LLMMessage("tool", "\n".join(f"line {number}" for number in range(40)), tool_call_id="call_1")
     stored = session(*LONG_TALK[:2], long, *LONG_TALK[3:])
     shown = "".join(search_context(stored, hit(3, "… line 20 …", (2, 9)), paper(60))).splitlines()
-    assert shown[:4] == ["1  > What is", "   │ 2+2?", "2  Let me see.", "   ● calculator 2+2"]
-    assert shown[4:7] == ["3  … (16 more lines)", "   line 16", "   line 17"]
-    assert shown[14] == "   … (15 more lines)"
-    assert shown[15:17] == ["4  It is 4.", "   (interrupted)"]
+    assert shown[:4] == ["1  > What is", "   │ 2+2?", "2  Let me see.", ""]
+    assert shown[4] == "   ✓ calculate 2+2"
+    assert shown[5:8] == ["3  … (16 more lines)", "   line 16", "   line 17"]
+    assert shown[15] == "   … (15 more lines)"
+    assert shown[16:18] == ["4  It is 4.", "   (interrupted)"]
 
 
 def test_search_context_at_the_end_has_fewer_neighbors() -> None:

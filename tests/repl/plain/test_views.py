@@ -63,7 +63,7 @@ def test_progress_and_errors_go_to_stderr(streams: Streams) -> None:
     streams.view.event(Notice("Something was fixed."))
     streams.view.error("It failed.")
     assert streams.out.getvalue() == ""
-    assert streams.err.getvalue() == "● calculator 2+2 … 0.1s → 4\nLoading Toy …\nSomething was fixed.\nIt failed.\n"
+    assert streams.err.getvalue() == "calculate 2+2: 4 (0.1 s)\nLoading Toy …\nSomething was fixed.\nIt failed.\n"
 
 
 def test_message_during_an_answer_starts_on_a_new_line(streams: Streams) -> None:

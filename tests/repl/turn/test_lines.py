@@ -19,7 +19,8 @@ from repl.turn.lines import (
     argument_lines,
     call_lines,
     finished_line,
-    started_text,
+    finished_text,
+    started_line,
     whole_result_lines,
 )
 
@@ -31,11 +32,18 @@ def finished(text: str, headline: str = "2+2", *, is_error: bool = False) -> Too
 
 
 def test_finished_line_shows_argument_time_and_result() -> None:
-    assert to_text([finished_line(finished("4"))]) == "● calculator 2+2 … 0.1s → 4\n"
+    assert to_text([finished_line(finished("4"))]) == "✓ calculate 2+2  0.1s → 4\n"
 
 
 def test_finished_line_shows_the_first_line_of_a_long_result() -> None:
-    assert to_text([finished_line(finished("4\nand more"))]) == "● calculator 2+2 … 0.1s → 4 …\n"
+    assert to_text([finished_line(finished("4\nand more"))]) == "✓ calculate 2+2  0.1s → 4  +1 line\n"
+
+
+def test_finished_line_on_a_narrow_screen_keeps_the_number_of_lines() -> None:
+    event = finished("a long result " * 9 + "\nand more", headline="a long argument " * 3)
+    shown = to_text([finished_line(event, 40)])
+    assert shown == "✓ calculate a long argument a…  +1 line\n"
+    assert to_text([finished_line(finished("4 " * 40 + "\nx"), 40)]) == "✓ calculate 2+2  0.1s → 4 4 4…  +1 line\n"
 
 
 def test_finished_line_shows_escape_codes_as_text_on_one_line() -> None:
@@ -46,15 +54,23 @@ def test_finished_line_shows_escape_codes_as_text_on_one_line() -> None:
 
 
 def test_finished_line_of_an_empty_result_shows_no_output() -> None:
-    assert to_text([finished_line(finished("", headline=""))]) == "● calculator … 0.1s → (no output)\n"
+    assert to_text([finished_line(finished("", headline=""))]) == "✓ calculate  0.1s → (no output)\n"
 
 
 def test_finished_line_of_a_failure_is_styled_bad() -> None:
-    assert finished_line(finished("no", is_error=True))[-1] == (Style.BAD, "no")
+    line = finished_line(finished("no", is_error=True))
+    assert (line[0], (Style.BAD, "no") in line) == ((Style.BAD, "✗ "), True)
 
 
-def test_started_text_shows_name_and_argument() -> None:
-    assert started_text(ToolStarted(CALL, "2+2")) == "calculator 2+2"
+def test_started_line_shows_action_and_argument() -> None:
+    assert to_text([started_line(ToolStarted(CALL, "2+2"))]) == "calculate 2+2\n"
+    own = ToolCall("call_1", "my_tool", "{}")
+    assert to_text([started_line(ToolStarted(own, ""))]) == "my_tool\n"
+
+
+def test_finished_text_has_words_in_place_of_marks() -> None:
+    assert finished_text(finished("4")) == "calculate 2+2: 4 (0.1 s)"
+    assert finished_text(finished("no", is_error=True)) == "calculate 2+2 failed: no (0.1 s)"
 
 
 def rows(lines: list[Line]) -> list[str]:
@@ -92,7 +108,7 @@ def test_call_lines_shows_calls_with_their_results() -> None:
         LLMMessage("assistant", tool_calls=calls),
         LLMMessage("tool", "done\nall", tool_call_id="1"),
     ]
-    assert rows(call_lines(messages)) == ["● first", "  a: b", "  →", "  done", "  all", "● second"]
+    assert rows(call_lines(messages)) == ["✓ first", "  a: b", "  →", "  done", "  all", "● second"]
 
 
 THINKING_CALL = ToolCall("call_1", "read_file", '{"path": "a.txt"}')
@@ -103,7 +119,7 @@ EVENTS = (
     AnswerDelta("So."),
     TurnEnded("completed", kept=True, usage=Usage(), seconds=1.0),
 )
-VERBOSE_LINES = "● read_file a.txt … 0.1s → one …\n  path: a.txt\n  one\n  two\n"
+VERBOSE_LINES = "read a.txt: one (0.1 s)\n  path: a.txt\n  one\n  two\n"
 
 
 @pytest.mark.parametrize("thinking", [True, False])

@@ -21,7 +21,8 @@ from repl.output.screen import Screen
 from repl.output.styled import line, to_text
 from repl.output.theme import Style
 from repl.turn import streams
-from repl.turn.streams import CommandOutput, OutputTail
+from repl.turn.running_tools import RunningTools
+from repl.turn.streams import CommandOutput
 from repl.turn.turn_view import TurnDisplay
 from tests.repl.terminal import Terminal
 
@@ -88,7 +89,13 @@ async def test_verbose_shows_arguments_and_results(stage: Stage) -> None:
     stage.verbosity.verbose = True
     for event in (TurnStarted("m"), ToolStarted(CALL, "a.txt"), RESULT, ENDED):
         stage.display.show(event)
-    assert stage.terminal.screen == ["", "● read_file a.txt … 0.1s → one …", "  path: a.txt", "  one", "  two"]
+    assert stage.terminal.screen == [
+        "",
+        "✓ read a.txt  0.1s → one  +1 line · Ctrl-O",
+        "  path: a.txt",
+        "  one",
+        "  two",
+    ]
 
 
 class Watched(Live):
@@ -109,51 +116,57 @@ def live() -> Watched:
 
 
 @pytest.fixture
-def tail(live: Watched, monkeypatch: pytest.MonkeyPatch) -> OutputTail:
-    return OutputTail(Screen(Terminal().output), live)
+def tools(live: Watched) -> RunningTools:
+    tools = RunningTools(Screen(Terminal().output), live)
+    tools.start(ToolStarted(CALL, "a.txt"))
+    return tools
 
 
-async def seen(live: Watched, tail: OutputTail, *pieces: str) -> list[str]:
-    """Return the live lines after adding ``pieces``."""
+async def seen(live: Watched, tools: RunningTools, *pieces: str) -> list[str]:
+    """Return the live lines below the row of the call after adding ``pieces``."""
     for piece in pieces:
-        tail.add(piece)
-    tail._flush()  # like the timer of the frame
-    return live.tails[-1]
+        tools.print(CALL, piece)
+    tools._flush()  # like the timer of the frame
+    assert live.tails[-1][0] == "● read a.txt"
+    return live.tails[-1][1:]
 
 
-async def test_output_tail_joins_pieces_into_lines(live: Watched, tail: OutputTail) -> None:
-    assert await seen(live, tail, "one\ntw", "o\n") == ["one", "two"]
-    assert await seen(live, tail, "three") == ["one", "two", "three"]
+async def test_output_of_a_tool_joins_pieces_into_lines(live: Watched, tools: RunningTools) -> None:
+    assert await seen(live, tools, "one\n  tw", "o\n") == ["  one", "    two"]
+    assert await seen(live, tools, "three") == ["  one", "    two", "  three"]
 
 
-async def test_output_tail_shows_only_the_end(live: Watched, tail: OutputTail) -> None:
-    lines = await seen(live, tail, *(f"{number}\n" for number in range(1_000)))
-    assert lines == [str(number) for number in range(1_000 - len(lines), 1_000)]
-    assert 3 <= len(lines) <= 12
+async def test_output_of_a_tool_shows_only_its_end(live: Watched, tools: RunningTools) -> None:
+    lines = await seen(live, tools, *(f"{number}\n" for number in range(1_000)))
+    assert lines == [f"  {number}" for number in range(995, 1_000)]
+    tools.expand()
+    assert live.tails[-1][1:] == [f"  {number}" for number in range(989, 1_000)]
 
 
-async def test_output_tail_shows_the_last_state_of_an_overwritten_line(live: Watched, tail: OutputTail) -> None:
-    assert await seen(live, tail, "10 %\r50 %\r", "90 %\r") == ["90 %"]
-    assert await seen(live, tail, "done\r\n") == ["done"]
+async def test_output_of_a_tool_shows_the_last_state_of_an_overwritten_line(live: Watched, tools: RunningTools) -> None:
+    assert await seen(live, tools, "10 %\r50 %\r", "90 %\r") == ["  90 %"]
+    assert await seen(live, tools, "done\r\n") == ["  done"]
 
 
-async def test_output_tail_is_drawn_once_per_frame(live: Watched, tail: OutputTail) -> None:
+async def test_output_of_a_tool_is_drawn_once_per_frame(live: Watched, tools: RunningTools) -> None:
+    before = len(live.tails)
     for _ in range(1_000):
-        tail.add("x\n")
-    assert live.tails == []
+        tools.print(CALL, "x\n")
+    assert len(live.tails) == before
 
 
-async def test_output_tail_shows_escape_codes_as_text(live: Watched, tail: OutputTail) -> None:
-    await seen(live, tail, "a\x1b[2Jb\x07")
-    assert to_text(live.rows(80, 24, 24)) == "a^[[2Jb^G\n"
+async def test_output_of_a_tool_shows_escape_codes_as_text(live: Watched, tools: RunningTools) -> None:
+    await seen(live, tools, "a\x1b[2Jb\x07")
+    assert to_text(live.rows(80, 24, 24)) == "● read a.txt\n  a^[[2Jb^G\n"
 
 
-async def test_output_tail_is_empty_after_clear(live: Watched, tail: OutputTail) -> None:
-    await seen(live, tail, "old\n")
-    tail.add("late")
-    tail.clear()
+async def test_rows_of_running_tools_disappear_at_their_end(live: Watched, tools: RunningTools) -> None:
+    await seen(live, tools, "old\n")
+    tools.print(CALL, "late")
+    tools.end(CALL)
     assert not live.has_tail
-    assert await seen(live, tail, "new") == ["new"]
+    tools.start(ToolStarted(CALL, "a.txt"))
+    assert await seen(live, tools, "new") == ["  new"]
 
 
 class CommandStage:
@@ -218,7 +231,7 @@ async def test_very_long_command_output_prints_its_start_and_end(
 async def test_very_long_line_of_command_output_is_cut(
     command_stage: CommandStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "_MOST_CHARACTERS", 5)
+    monkeypatch.setattr(streams, "MOST_CHARACTERS", 5)
     monkeypatch.setattr(streams, "_MOST_WAITING", 5)
     for piece in ("old\rabc", "def", "ghi"):
         command_stage.output.add(piece)

@@ -109,7 +109,7 @@ async def test_tool_lines_are_separated_from_text(stage: Stage) -> None:
     result = ToolFinished(CALL, "2+2", ToolResult("4"), 0.1)
     stage.show(TurnStarted("m"), AnswerDelta("Let me see."), FINISHED, ToolStarted(CALL, "2+2"), result, result)
     stage.show(AnswerDelta("It is 4."), FINISHED, ENDED)
-    step = "● calculator 2+2 … 0.1s → 4"
+    step = "✓ calculate 2+2  0.1s → 4"
     assert stage.rows == ["Let me see.", "", step, step, "", "It is 4."]
 
 
@@ -120,12 +120,12 @@ async def test_status_follows_the_events_of_a_turn(stage: Stage) -> None:
         stage.show(event)
         seen.append(stage.live.status.partition(" · ")[0])
     waiting = "waiting for the answer"
-    assert seen == [waiting, "thinking", "answering", waiting, "● calculator 2+2"]
+    assert seen == [waiting, "thinking", "answering", waiting, "working"]
 
 
 async def test_stopped_tool_leaves_a_line(stage: Stage) -> None:
     stage.show(TurnStarted("m"), ToolStarted(CALL, "2+2"), ENDED)
-    assert stage.rows == ["● calculator 2+2 … stopped"]
+    assert stage.rows == ["✗ calculate 2+2  stopped"]
 
 
 async def test_tool_line_wider_than_the_screen_is_cut(stage: Stage) -> None:

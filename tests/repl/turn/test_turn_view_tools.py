@@ -8,6 +8,7 @@ from aloop.agent.events import ToolFinished, ToolOutput, ToolStarted, TurnEnded,
 from aloop.llm.message_types import ToolCall, Usage
 from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
+from repl.output.styled import to_text
 from tests.repl.turn.test_turn_view import Stage
 
 ENDED = TurnEnded("completed", kept=True, usage=Usage(), seconds=1.0)
@@ -33,7 +34,7 @@ async def stage() -> Stage:
 async def test_unasked_change_is_shown_when_finished(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF, "diff"))
     assert stage.rows == [
-        "● edit_file a.txt … 0.1s → Changed a.txt: 1 line added, 1 removed.",
+        "✓ edit a.txt  0.1s → Changed a.txt: 1 line added, 1 removed.",
         *("a.txt", "  1 - old", "  1 + new"),
     ]
 
@@ -58,35 +59,62 @@ async def test_command_shows_exit_code_and_last_lines(stage: Stage) -> None:
     printed = "\n".join(map(str, range(30)))
     stage.show(finished("run_shell", f"{printed}\n[exit code 1]", "output", is_error=True))
     assert stage.rows == [
-        "● run_shell a.txt … 0.1s → exit code 1",
-        "  … 20 earlier lines",
-        *(f"  {number}" for number in range(20, 30)),
+        "✗ run a.txt  0.1s  exit code 1  +25 lines · Ctrl-O",
+        *(f"  {number}" for number in range(25, 30)),
     ]
 
 
 async def test_command_without_output_is_one_line(stage: Stage) -> None:
     stage.show(finished("run_shell", "[exit code 0]", "output"))
-    assert stage.rows == ["● run_shell a.txt … 0.1s → exit code 0"]
+    assert stage.rows == ["✓ run a.txt  0.1s"]
 
 
-async def test_status_counts_parallel_tools(stage: Stage) -> None:
+def live_rows(stage: Stage, height: int = 24) -> list[str]:
+    """Return the live rows above the status."""
+    return to_text(stage.live.rows(80, height, height)).splitlines()[:-1]
+
+
+async def test_parallel_tools_have_a_row_each(stage: Stage) -> None:
     for number in range(3):
         stage.show(ToolStarted(call("read_file", number), f"{number}.txt"))
-    assert stage.live.status.startswith("● read_file 0.txt and 2 more · ")
+    assert live_rows(stage) == ["", "● read 0.txt", "● read 1.txt", "● read 2.txt"]
     stage.show(ToolFinished(call("read_file", 0), "0.txt", ToolResult("x"), 0.1))
-    assert stage.live.status.startswith("● read_file 1.txt and 1 more · ")
+    assert live_rows(stage) == ["● read 1.txt", "● read 2.txt"]
+    assert stage.rows == ["✓ read 0.txt  0.1s → x"]
+    stage.show(ToolFinished(call("read_file", 1), "1.txt", ToolResult("no", is_error=True), 0.1))
+    assert stage.rows[-1] == "✗ read 1.txt  0.1s → no"
+
+
+async def test_output_of_a_running_tool_is_below_its_row_and_can_be_expanded(stage: Stage) -> None:
+    stage.show(ToolStarted(call("run_shell", 1), "a"), ToolStarted(call("run_shell", 2), "b"))
+    stage.show(ToolOutput(call("run_shell", 1), "".join(f"{number}\n" for number in range(30))))
+    stage.display.expand()
+    assert live_rows(stage)[1] == "● run a"
+    assert live_rows(stage)[-2:] == ["  29", "● run b"]
+    assert len(live_rows(stage)) > 12
+    stage.display.expand()
+    assert live_rows(stage) == ["", "● run a", *(f"  {number}" for number in range(25, 30)), "● run b"]
+
+
+async def test_last_block_with_more_lines_is_kept_until_the_next_call(stage: Stage) -> None:
+    long, short = (finished("run_shell", "x\n" * count + "[exit code 0]", "output") for count in (30, 1))
+    kept = []
+    for event in (long, ToolStarted(call("run_shell"), "make"), short):
+        stage.show(event)
+        kept.append(stage.display.block)
+    assert kept == [long, None, None]
 
 
 async def test_each_stopped_tool_leaves_a_line(stage: Stage) -> None:
     stage.show(ToolStarted(call("read_file", 1), "a"), ToolStarted(call("read_file", 2), "b"), ENDED)
-    assert stage.rows == ["● read_file a … stopped", "● read_file b … stopped"]
+    assert stage.rows == ["✗ read a  stopped", "✗ read b  stopped"]
 
 
 async def test_output_of_a_stopped_tool_is_printed(stage: Stage) -> None:
     output = "".join(f"{number}\n" for number in range(20)) + "10%\r20%\x1b[2J"
     stage.show(ToolStarted(call("run_shell"), "make"), ToolOutput(call("run_shell"), output), ENDED)
     assert stage.rows == [
-        "● run_shell make … stopped",
+        "✗ run make  stopped",
         *(f"  {number}" for number in range(11, 20)),
         "  20%^[[2J",
     ]
@@ -103,4 +131,4 @@ async def test_status_asks_for_the_answer_to_a_question(stage: Stage) -> None:
     stage.display.show_question(PermissionRequest(("shell",), "run_shell", "make"))
     assert stage.live.status.startswith("waiting for your decision")
     stage.display.end_question()
-    assert stage.live.status.startswith("● run_shell make")
+    assert live_rows(stage) == ["● run make"]
