@@ -15,6 +15,8 @@ from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
+from repl.input.reports import LONGEST_START, REPORT, REPORT_START
+
 CTRL_ENTER = Keys.ControlF24
 """The key used for Ctrl-Enter, which prompt_toolkit does not name."""
 
@@ -23,13 +25,7 @@ _NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
 _PASTE_START = "\x1b[200~"
 _CSI = re.compile(r"\x1b\[(?:\[.|([0-?]*)[ -/]*([@-~]))", re.DOTALL)
 _CSI_START = re.compile(r"\x1b\[(?:\[|[0-?]*[ -/]*)\Z")
-# A user may press Alt-] and then type: a report has a digit or a sign next.
-_REPORT = re.compile(r"\x1b(?:\]\d|P[\d>!$+]|_G|\^\S|X\S)[^\x07\x1b]*(?:\x07|\x1b\\)")
-_REPORT_START = re.compile(
-    r"\x1b(?:\](?:\d[^\x07\x1b]*\x1b?)?|P(?:[\d>!$+][^\x07\x1b]*\x1b?)?|_(?:G[^\x07\x1b]*\x1b?)?)\Z"
-)
 _LONGEST_REPORT = 1 << 16
-_LONGEST_START = 4  # characters of an unfinished report that may be keys
 _KEYPAD = re.compile(r"\x1bO[MXj-y]")
 _KEYPAD_START = "\x1bO"
 _POSITION_OR_MOUSE = re.compile(r"\x1b\[(?:\d+;\d+R|<?[\d;]+[mM]|M)\Z")
@@ -91,7 +87,7 @@ class KeyParser(Vt100Parser):
     def flush(self) -> None:
         partial, self._partial = self._partial, ""
         # The start of a report that does not arrive is dropped; that of a key is keys.
-        if len(partial) <= _LONGEST_START or not _REPORT_START.match(partial):
+        if len(partial) <= LONGEST_START or not REPORT_START.match(partial):
             self._feed_text(partial)
         super().flush()
 
@@ -100,7 +96,7 @@ class KeyParser(Vt100Parser):
 
     def _feed_sequence(self, data: str) -> str:
         """Handle the escape sequence at the start of ``data``, and return the rest."""
-        if data == "\x1b" or data == _KEYPAD_START or _CSI_START.match(data) or _REPORT_START.match(data):
+        if data == "\x1b" or data == _KEYPAD_START or _CSI_START.match(data) or REPORT_START.match(data):
             self._partial = data if len(data) < _LONGEST_REPORT else ""
             return ""
         if data.startswith(_PASTE_START):
@@ -112,7 +108,7 @@ class KeyParser(Vt100Parser):
             self._feed_text(
                 "\r" if found[0][-1] == "M" else "=" if found[0][-1] == "X" else chr(ord(found[0][-1]) - 0x40)
             )
-        elif not (found := _REPORT.match(data)):
+        elif not (found := REPORT.match(data)):
             super().feed("\x1b")
             return data[1:]
         else:

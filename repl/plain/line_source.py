@@ -17,7 +17,7 @@ from aloop.interrupts import INTERRUPTED
 from aloop.sanitize import visible
 from repl.input.key_bindings import is_continued, keeps_backslash
 from repl.plain.signals import Interrupted, ShutdownRequested, Signals
-from repl.plain.tty import Keyboard
+from repl.plain.tty import Keyboard, without_keys
 
 Complete = Callable[[str, int], tuple[str, list[str]]]
 """Takes the text before the cursor and a width in columns; see ``PlainCompleter.complete``."""
@@ -172,4 +172,4 @@ def _confirmed(prompt: str, prefill: str) -> str:
         lines.append(input())
     if prefill or len(lines) > 1:
         lines.append(input(question))
-    return "\n".join(lines).rstrip("\n")
+    return without_keys("\n".join(lines)).rstrip("\n")  # the terminal passes on keys that it does not know

@@ -17,9 +17,10 @@ from typing import Literal
 
 from aloop.sanitize import safe_text, visible
 from repl.input.history import HistoryFile
+from repl.input.reports import STARTS
 from repl.plain.line_source import PASTE_PAUSE, Complete, TerminalLines
 from repl.plain.signals import Interrupted, ShutdownRequested, Signals, Suspended
-from repl.plain.tty import without_keys
+from repl.plain.tty import discard_report, without_keys
 
 # Tab is a macro of these two sequences, which no key sends: readline calls Python only to complete, and after our rows
 # have been printed it must draw the line again.
@@ -30,6 +31,9 @@ _DO_NOTHING = "set-mark"
 _NOTE_PASTE, _READ_PASTE = r"\C-x\e\C-n", r"\C-x\e\C-p"
 _PASTE_START = r"\e[200~"
 _NOTED = ord("?")  # the completion type of "possible-completions"
+
+# The start of a report of the terminal calls Python, which reads the rest of it.
+_DISCARD = ord("*")  # the completion type of "insert-completions"
 
 _NOT_SENT = "Pasted text is not sent until you press Enter. Press Ctrl-C to discard it.\n"
 _NO_ANSWER = "Pasted text cannot answer a question.\n"
@@ -182,6 +186,7 @@ class ReadlineLines(TerminalLines):
                 f'"{_PASTE_START}": "{_NOTE_PASTE}{_READ_PASTE}"',
                 r'"\e[": skip-csi-sequence',  # keys and reports that readline does not know would be typed as text
                 r'"\eOM": accept-line',  # Enter of the keypad
+                *(f'"\\e{start[1:]}": insert-completions' for start in STARTS),
             ):
                 readline.parse_and_bind(binding)
         if editing_mode == "emacs":  # in vi mode, Escape is a key by itself
@@ -193,6 +198,9 @@ class ReadlineLines(TerminalLines):
         """Return the only completion; readline asks for number 0, 1, … until None."""
         if readline.get_completion_type() == _NOTED:
             self._note_paste()
+            return None
+        if readline.get_completion_type() == _DISCARD:
+            discard_report()
             return None
         if number or not self._completes or self._complete is None:
             return None

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from repl.input.reports import LONGEST_START, REPORT, REPORT_START
+
 _LFLAG, _CC = 3, 6
 _Modes = list[Any]
 
 _NOT_TEXT = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?|[\x00-\x08\x0b-\x1f\x7f]", re.DOTALL)
 """Escape sequences, as arrow keys send them, and control characters."""
+
+_REPORT_SECONDS = 1.0
+"""Wait for the rest of a report, which a slow connection may cut anywhere."""
+
+_LONGEST_REPORT = 1 << 16
 
 
 class Keyboard:
@@ -71,12 +79,36 @@ class Keyboard:
         unread[_CC][termios.VMIN] = unread[_CC][termios.VTIME] = 0
         try:
             termios.tcsetattr(sys.stdin, termios.TCSANOW, unread)
-            typed = b"".join(iter(lambda: os.read(sys.stdin.fileno(), 4096), b""))
+            typed = ""
+            while data := b"".join(iter(lambda: os.read(sys.stdin.fileno(), 4096), b"")):
+                typed += data.decode(errors="replace")
+                if not (_cut_report(typed) < len(typed) and select.select([sys.stdin], [], [], _REPORT_SECONDS)[0]):
+                    break
         finally:
             termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
-        return typed.decode(errors="replace").replace("\r", "\n")
+        return typed.replace("\r", "\n")
+
+
+def discard_report() -> None:
+    """Read the rest of a report of the terminal, of which the start was read."""
+    last = b""
+    for _ in range(_LONGEST_REPORT):
+        if not select.select([sys.stdin], [], [], _REPORT_SECONDS)[0]:
+            return
+        byte = os.read(sys.stdin.fileno(), 1)
+        # Any other control character is a key that was pressed after a report that does not end.
+        if last + byte == b"\x1b\\" or (byte < b" " and byte != b"\x1b"):
+            return
+        last = byte
+
+
+def _cut_report(text: str) -> int:
+    """Return where a report starts that ``text`` cuts, or the length of ``text``."""
+    start = REPORT_START.search(text)
+    return start.start() if start and len(start[0]) > LONGEST_START else len(text)
 
 
 def without_keys(text: str) -> str:
-    """Return ``text`` without escape sequences and control characters."""
-    return _NOT_TEXT.sub("", text)
+    """Return ``text`` without escape sequences, reports and control characters."""
+    text = REPORT.sub("", text)
+    return _NOT_TEXT.sub("", text[: _cut_report(text)])

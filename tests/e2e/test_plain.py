@@ -192,7 +192,7 @@ def test_without_readline_the_terminal_edits_the_line(stub: StubServer, tmp_path
         aloop.wait_for(">")
         aloop.send("no\x03")
         aloop.wait_for("to quit.\n>")
-        aloop.send_line("Hx\x7fi")
+        aloop.send_line("Hx\x7fi\x1b[D\x1b]11;rgb:ffff/ffff/dddd\x1b\\")
         aloop.wait_for("As you wish.\n>")
         assert stub.requests[0].last_user_text == "Hi"
 
@@ -214,6 +214,7 @@ def test_unknown_keys_and_reports_are_not_typed_and_keypad_enter_sends(stub: Stu
         aloop.wait_for(">")
         aloop.send("a\x1b[I\x1b[O\x1b[?62;22c\x1b[97;5u\x1b[27;2;9~\x1b[Db")
         aloop.wait_for("> ba")
+        aloop.send("\x1b]11;rgb:ffff/ffff/dddd\x1b\\\x1bP1+r544e=78\x1b\\\x1b_Gi=31;OK\x1b\\\x1b]52;c;aGk=\x07")
         aloop.send("\x1bOM")
         aloop.wait_for("Well\n>")
         assert stub.requests[0].last_user_text == "ba"

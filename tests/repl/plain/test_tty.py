@@ -6,6 +6,7 @@ import os
 import select
 import sys
 import termios
+import tty
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -13,7 +14,7 @@ import pytest
 
 from repl.plain.line_source import TerminalLines
 from repl.plain.signals import Signals
-from repl.plain.tty import Keyboard
+from repl.plain.tty import Keyboard, discard_report
 
 
 @pytest.fixture
@@ -30,10 +31,13 @@ def is_echoing() -> bool:
     return bool(termios.tcgetattr(sys.stdin)[3] & termios.ECHO)
 
 
+_select = select.select
+
+
 def press(keys: int, text: str) -> None:
-    """Type ``text``, which ends with Enter, and wait until it can be read."""
+    """Type ``text`` and wait until it can be read: until Enter, unless the terminal is in raw mode."""
     os.write(keys, text.encode())
-    select.select([sys.stdin], [], [])
+    _select([sys.stdin], [], [])
 
 
 def test_text_typed_while_muted_is_neither_shown_nor_lost(keys: int) -> None:
@@ -67,11 +71,33 @@ def test_terminal_modes_are_restored_after_an_error() -> None:
         ("\x1b[Aone\x1b[1;5D\x1bOP\x07 two\x1bf\r", "one two"),
         ("won\x7f\x7fne\r", "wne"),
         ("a\tb\r", "a\tb"),
+        ("a\x1b]11;rgb:ffff/ffff/dddd\x1b\\b\x1bP1+r544e=78\x1b\\c\x1b_Gi=31;OK\x1b\\d\x1b]52;c;aGk=\x07e\r", "abcde"),
     ],
 )
 def test_typed_ahead_returns_only_text(keys: int, pressed: str, text: str) -> None:
     press(keys, pressed)
     assert Keyboard().typed_ahead() == text
+
+
+def test_report_that_arrives_in_pieces_is_not_text(keys: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = iter(["f/ffff\x1b", "\\and more\r"])
+
+    def arrive(*_: object) -> tuple[list[int], list[int], list[int]]:
+        press(keys, next(pieces))
+        return [keys], [], []
+
+    tty.setraw(sys.stdin)
+    press(keys, "one \x1b]11;rgb:ff")
+    monkeypatch.setattr("repl.plain.tty.select.select", arrive)
+    assert Keyboard().typed_ahead() == "one and more"
+
+
+@pytest.mark.parametrize(("rest", "left"), [("1;ab\x07c", "c"), ("1;ab\x1b\\c", "c"), ("1;ab\rc", "c")])
+def test_report_is_discarded_to_its_end(keys: int, rest: str, left: str) -> None:
+    tty.setraw(sys.stdin)
+    press(keys, rest)
+    discard_report()
+    assert Keyboard().read_unread() == left
 
 
 async def test_control_characters_typed_ahead_are_spelled_out(keys: int) -> None:
