@@ -103,7 +103,8 @@ class Shell:
         try:
             # A closed terminal ends the shell as Ctrl-D does.
             with suppress(EOFError):
-                await self._prompt.run(self._painted, self._early.typed if self._early else "")
+                typed, is_pasted = (self._early.typed, self._early.is_pasted) if self._early else ("", False)
+                await self._prompt.run(self._painted, typed, is_pasted=is_pasted)
         finally:
             if self._early:
                 self._early.restore()

@@ -106,8 +106,12 @@ class ChoiceQuestion:
         def _backspace(_event: KeyPressEvent) -> None:
             self._keep(self.typed[:-1])
 
+        # Pasted text may contain the mark for its own end, and then keys, so it makes the question wait again.
         @keys.add(Keys.BracketedPaste)
         def _paste(event: KeyPressEvent) -> None:
+            if self._is_ready:
+                self._is_ready = False
+                asyncio.get_running_loop().call_soon(self._check)
             self._keep(self.typed + event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
         @keys.add(Keys.Any)

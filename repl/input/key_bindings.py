@@ -31,8 +31,8 @@ class Actions(Protocol):
     """The actions that keys trigger."""
 
     @property
-    def in_paste(self) -> bool:
-        """True if the key being handled came with a paste."""
+    def ends_pasted_line(self) -> bool:
+        """True if the key being handled, Enter, came with a paste."""
         ...
 
     @property
@@ -71,7 +71,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
 
     @keys.add("enter", filter=at_input)
     def _submit(event: KeyPressEvent) -> None:
-        if prompt.in_paste:
+        if prompt.ends_pasted_line:
             event.current_buffer.insert_text("\n")
         elif wants_new_line(event.current_buffer.document):
             _continue(event.current_buffer)
@@ -80,7 +80,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
 
     @keys.add(CTRL_ENTER, filter=at_input)
     def _steer(event: KeyPressEvent) -> None:
-        if prompt.in_paste:
+        if prompt.ends_pasted_line:
             event.current_buffer.insert_text("\n")
         else:
             prompt.submit(steers=True)

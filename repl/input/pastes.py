@@ -4,13 +4,12 @@ A large paste is shown as a marker, ``[pasted 120 lines]``. An edit that would c
 typed into it goes behind it, so that a paste is sent whole or not at all.
 
 The terminal marks the end of a paste, but pasted text may contain that mark, and what follows it arrives as keys,
-Enter included. No user presses a key within milliseconds of a paste, so keys belong to it until they pause.
+Enter included. Therefore keys belong to a paste until no more of them arrive.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from os.path import commonprefix
@@ -114,46 +113,70 @@ def _common_length(one: str, other: str) -> int:
     return len(commonprefix((one, other)))  # noqa: RUF071 - characters are compared, not parts of a path
 
 
-PAUSE = 0.06
-"""Seconds without a key that end a paste; rendering between two reads of a long one takes less."""
+TICK_SECONDS = 0.05
+_QUIET_TICKS = 2
+"""Ticks without input, that many seconds apart, after which a paste has ended."""
 
-_BURST = 0.01
+_SETTLE_SECONDS = 0.02
+"""Wait behind Enter for the rest of a paste that arrives in pieces."""
 
 
 class PasteGuard:
-    """Decides whether keys belong to a paste, from the times at which they come."""
+    """Decides whether keys belong to a paste.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._last_key = 0.0
+    On a busy machine, a program handles keys late and at any distance, so the time between two keys means nothing. Only
+    the input itself does: text that is already there behind an Enter was not typed by a user who saw its effect, and a
+    paste lasts until no input has arrived for some ticks, which a busy machine can only delay.
+
+    ``has_input`` waits that many seconds for input, and returns True if there is any.
+    """
+
+    def __init__(
+        self,
+        has_input: Callable[[float], bool],
+        call_later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self._has_input = has_input
+        self._call_later = call_later
         self._in_paste = False
-        self._is_burst = False
+        self._is_ticking = False
+        self._quiet_ticks = 0
         self._skipped = 0
+        self._is_skipped = False
 
     def key(self) -> None:
         """Record that a key is about to be handled."""
-        now = self._clock()
-        if now - self._last_key > PAUSE:
-            self._in_paste = False
-        self._is_burst = now - self._last_key < _BURST and not self._skipped
-        self._skipped = max(0, self._skipped - 1)
-        self._last_key = now
+        self._is_skipped = self._skipped > 0
+        self._skipped -= self._is_skipped
+        self._quiet_ticks = 0
 
     def skip(self, count: int) -> None:
-        """Record that the next ``count`` keys were typed earlier, at any speed."""
+        """Record that the next ``count`` keys were typed one by one before they could be handled."""
         self._skipped = count
-
-    @property
-    def is_burst(self) -> bool:
-        """True if the key being handled came faster than anyone types."""
-        return self._is_burst
 
     def paste(self) -> None:
         """Record that the key being handled is a paste."""
         self._in_paste = True
-        self._last_key = self._clock()
+        self._quiet_ticks = 0
+        if not self._is_ticking:
+            self._is_ticking = True
+            self._call_later(TICK_SECONDS, self._tick)
 
     @property
     def in_paste(self) -> bool:
-        """True if the key being handled came with a paste."""
+        """True if the key being handled came with a marked paste, or with one that was noticed."""
         return self._in_paste
+
+    @property
+    def ends_pasted_line(self) -> bool:
+        """True if the key being handled, Enter, came with a paste, which the terminal may not have marked."""
+        if not self._in_paste and not self._is_skipped and self._has_input(_SETTLE_SECONDS):
+            self.paste()
+        return self._in_paste
+
+    def _tick(self) -> None:
+        self._quiet_ticks = 0 if self._has_input(0) else self._quiet_ticks + 1
+        if self._quiet_ticks < _QUIET_TICKS:
+            self._call_later(TICK_SECONDS, self._tick)
+        else:
+            self._in_paste = self._is_ticking = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from asyncio import get_running_loop
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from select import select
@@ -78,9 +79,6 @@ _VI_MARKS = {
     InputMode.REPLACE: "REPLACE · ",
     InputMode.REPLACE_SINGLE: "REPLACE · ",
 }
-
-_MORE_SECONDS = 0.02
-"""Wait for the rest of a paste that arrives in several pieces."""
 
 _ESCAPE_SECONDS = 0.1
 """Delay before Esc alone is a key where it closes something: an arrow key arrives in one piece."""
@@ -161,7 +159,7 @@ class Prompt:
         editing_mode: EditingMode = EditingMode.EMACS,
         source: Input | None = None,
     ) -> None:
-        self.paste_guard = PasteGuard()
+        self.paste_guard = PasteGuard(self._has_keys, lambda wait, tick: get_running_loop().call_later(wait, tick))
         self._owner = owner
         self._screen = screen
         self._toolbar = toolbar
@@ -196,15 +194,19 @@ class Prompt:
         self.app.key_processor.before_key_press += lambda _: self._count_key()
         screen.attach(self.app, live.rows)
 
-    async def run(self, on_first_paint: Callable[[], None], typed: str = "") -> None:
-        """Read ``typed`` and then keys until ``leave``; raises EOFError at the end."""
+    async def run(self, on_first_paint: Callable[[], None], typed: str = "", *, is_pasted: bool = False) -> None:
+        """Read ``typed`` and then keys until ``leave``; raises EOFError at the end.
+
+        Lines in ``typed`` were typed one by one unless ``is_pasted``.
+        """
 
         def painted(_: object) -> None:
             self.app.after_render -= painted
             on_first_paint()
 
         self.app.after_render += painted
-        self.paste_guard.skip(feed_typed_ahead(self.app.input, typed))
+        count = feed_typed_ahead(self.app.input, typed)
+        self.paste_guard.skip(0 if is_pasted else count)
         if isinstance(self.app.input, Vt100Input):
             self._screen.ask_terminal()
         await self.app.run_async(set_exception_handler=False)
@@ -302,19 +304,20 @@ class Prompt:
             self._buffer.take()
 
     @property
-    def in_paste(self) -> bool:
-        """True if the key being handled came with a paste."""
-        guard = self.paste_guard
-        if not guard.in_paste and guard.is_burst and self._buffer.text.strip() and self._has_more_keys():
-            # Several lines that arrive at once are a paste, although the terminal did not mark it as such.
-            guard.paste()
-        return guard.in_paste
+    def ends_pasted_line(self) -> bool:
+        """True if the key being handled, Enter, came with a paste."""
+        return self.paste_guard.ends_pasted_line
 
-    def _has_more_keys(self) -> bool:
-        if queue := self.app.key_processor.input_queue:
-            return any(press.key == Keys.ControlM or press.data.isprintable() for press in queue)
-        source = self.app.input
-        return isinstance(source, Vt100Input) and bool(select([source.fileno()], [], [], _MORE_SECONDS)[0])
+    def _has_keys(self, seconds: float) -> bool:
+        """Return True if keys wait to be handled or arrive within ``seconds``."""
+        source, processor = self.app.input, self.app.key_processor
+        if not processor.input_queue and isinstance(source, Vt100Input):
+            is_readable = bool(select([source.fileno()], [], [], seconds)[0])
+            if not (is_readable and seconds):
+                return is_readable
+            # Reports of the terminal are not keys.
+            processor.feed_multiple(source.read_keys())
+        return any(press.key in (press.data, Keys.ControlM) for press in processor.input_queue)
 
     def move_up(self) -> None:
         """Move the cursor up by a row of the screen, or to the previous entry.

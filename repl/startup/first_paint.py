@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import codecs
 import os
+import re
 import signal
 import sys
 import termios
@@ -30,6 +31,7 @@ _REST_SECONDS = 0.05
 """Wait for the rest of a character, which arrives at once unless the terminal does not use UTF-8."""
 
 _DELETE = 0x7F
+_LINES = re.compile(rb"[\r\n][^\x00-\x1f\x7f]")
 
 
 class EarlyKeys:
@@ -45,6 +47,8 @@ class EarlyKeys:
         self._shown = 0
         self._is_showing = True
         self._typed = bytearray()
+        self.is_pasted = False
+        """True if several lines were read at once, which no user can type."""
         self._wake_read, self._wake_write = os.pipe()
         self._ended = _thread.allocate_lock()
         self._ended.acquire()
@@ -68,6 +72,7 @@ class EarlyKeys:
                 if not data:
                     break  # the terminal is closed: the prompt will notice
                 self._typed += data
+                self.is_pasted = self.is_pasted or bool(_LINES.search(data))
                 self._show(data)
         finally:
             self._ended.release()
@@ -103,11 +108,12 @@ _CURSOR_UP = "\x1b[A"
 class EarlyScreen:
     """The first screen on the terminal ``fd``, until the prompt takes it over.
 
-    ``typed`` is the text that was typed and read until then.
+    ``typed`` is the text that was typed and read until then, ``is_pasted`` is True if it contains lines of a paste.
     """
 
     def __init__(self, fd: int) -> None:
         self.typed = ""
+        self.is_pasted = False
         self._is_painted = False
         self._keys: EarlyKeys | None = None
         self._fd = fd
@@ -136,6 +142,7 @@ class EarlyScreen:
         keys, self._keys = self._keys, None
         if keys is not None:
             self.typed = keys.stop()
+            self.is_pasted = keys.is_pasted
         return was_painted
 
     def restore(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from repl.input.pastes import PAUSE
+from repl.input.pastes import TICK_SECONDS
 from tests.e2e.conftest import Open
 from tests.e2e.shell import Shell
 from tests.stub.parts import Answer, ToolUse
@@ -122,12 +124,16 @@ def test_reports_of_the_terminal_are_not_typed(shell: Open) -> None:
 def test_lines_pasted_without_brackets_do_not_send_themselves(shell_with_key: Open, stub: StubServer) -> None:
     aloop = shell_with_key()
     wait_for_keys(aloop)
-    aloop.send("one\r!touch pwned\rthree\r")
+    # A stopped program handles the keys at other times than they are sent, as on a busy machine.
+    os.kill(aloop.pid, signal.SIGSTOP)
+    for piece in ("on", "e\r", "!touch pwned", "\rthree\r"):
+        aloop.send(piece)
+    os.kill(aloop.pid, signal.SIGCONT)
     aloop.wait_for("  three\n")
     row = aloop.screen().splitlines().index("  three")
     aloop.wait_until(lambda: aloop.cursor == (row + 1, 2), "the last line feed")
     assert stub.requests == []
-    aloop.pause(2 * PAUSE)
+    aloop.pause(10 * TICK_SECONDS)
     aloop.send("\x7f\r")
     aloop.wait_for("2 messages")
     assert stub.requests[0].last_user_text == "one\n!touch pwned\nthree"

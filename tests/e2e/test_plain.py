@@ -308,7 +308,10 @@ def test_lines_pasted_without_brackets_wait_for_enter(stub: StubServer) -> None:
     stub.script("Well")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
-        aloop.send("one\r!touch pwned\rthree\r")
+        os.kill(aloop.pid, signal.SIGSTOP)  # as on a busy machine
+        for piece in ("on", "e\r", "!touch pwned", "\rthree\r"):
+            aloop.send(piece)
+        os.kill(aloop.pid, signal.SIGCONT)
         aloop.wait_for("discard it.\n> one\n!touch pwned\nthree")
         assert not Path("pwned").exists()
         aloop.enter_paste(lambda: len(stub.requests) == 1)

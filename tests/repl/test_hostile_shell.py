@@ -11,7 +11,7 @@ import pytest
 from aloop.errors import LLMError
 from aloop.llm.base import TextDelta, ThinkingDelta
 from aloop.llm.message_types import ToolCall
-from repl.input import pastes as paste
+from repl.input.pastes import PasteGuard
 from tests.agent.scripted import Hang, ScriptedLLM, answer, calls
 from tests.commands.conftest import store
 from tests.hostile import ALL, PAYLOADS, obeyed_of
@@ -91,7 +91,7 @@ async def test_hostile_session_is_safe_in_lists_completion_and_transcript(
 
 
 async def test_hostile_paste_is_shown_and_waits_for_enter(play: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paste, "PAUSE", -1.0)  # as if every key came after a pause
+    monkeypatch.setattr(PasteGuard, "paste", lambda _: None)  # as if every key came after a pause
     async with play(answer("Thank you.")) as shell:
         shell.type(PASTE)
         await shell.see("no<U+200B>space")

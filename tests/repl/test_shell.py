@@ -14,8 +14,8 @@ from aloop.config import Settings, state_dir
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
 from repl import engine
-from repl.input import pastes as paste
 from repl.input.history import HistoryFile
+from repl.input.pastes import PasteGuard
 from repl.options import ShellOptions
 from repl.output.screen import Screen
 from repl.shell import Shell
@@ -120,7 +120,7 @@ async def test_ctrl_d_during_a_turn_or_on_text_does_not_leave(stage: SetStage) -
 
 
 async def test_paste_of_several_lines_is_one_input(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paste, "PAUSE", -1.0)  # as if every key came after a pause
+    monkeypatch.setattr(PasteGuard, "paste", lambda _: None)  # as if every key came after a pause
     async with stage(answer("Got it.")) as shell:
         shell.type("\x1b[200~one\r\ntwo\rthree\x1b[201~")
         await shell.see("three")
@@ -148,7 +148,8 @@ async def test_alt_enter_inserts_a_line_feed(stage: SetStage) -> None:
         assert (await shell.saved())[0] == "one\ntwo"
 
 
-async def test_blank_line_is_not_sent(stage: SetStage) -> None:
+async def test_blank_line_is_not_sent(stage: SetStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PasteGuard, "paste", lambda _: None)  # as if every key came after a pause
     async with stage(answer("Hello.")) as shell:
         shell.type("  \r")
         shell.type("Hi\r")

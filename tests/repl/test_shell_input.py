@@ -12,7 +12,7 @@ from prompt_toolkit.completion import Completer
 from aloop.errors import ConnectionFailed
 from repl.completion import completers
 from repl.completion.session_source import SessionSources
-from repl.input import pastes as paste
+from repl.input.pastes import PasteGuard
 from tests.agent.scripted import Hang, answer
 from tests.repl.conftest import SetStage, Stage
 
@@ -22,8 +22,8 @@ OTHER = LONG.replace("line", "row")
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Treat every key as typed after a pause."""
-    monkeypatch.setattr(paste, "PAUSE", -1.0)
+    """Treat every key as typed by itself."""
+    monkeypatch.setattr(PasteGuard, "paste", lambda _: None)
 
 
 def pasted(text: str) -> str:

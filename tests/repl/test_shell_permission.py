@@ -164,8 +164,19 @@ async def test_arrows_digits_and_enter_choose(play: SetStage, keys: str, decisio
         assert content("a.txt") == "hello\n"
 
 
-@pytest.mark.parametrize("keys", ["x", "4", "\x1b[200~y\x1b[201~", " "])
-async def test_other_keys_and_pastes_answer_nothing(play: SetStage, keys: str) -> None:
+async def test_paste_that_ends_its_own_bracket_answers_nothing(play: SetStage) -> None:
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        shell.type("\x1b[200~hello\x1b[201~y\r\x1b[201~")
+        shell.type("\x1b[27u")
+        await shell.see("Stopped.")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> helloy", "the draft")
+        assert content("a.txt") is None
+
+
+@pytest.mark.parametrize("keys", ["x", "4", " "])
+async def test_other_keys_answer_nothing(play: SetStage, keys: str) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)

@@ -14,8 +14,8 @@ from aloop.errors import ConnectionFailed
 from aloop.llm.base import TextDelta
 from aloop.llm.message_types import ToolCall
 from aloop.tools.base import Tool, ToolResult
-from repl.input import pastes as paste
 from repl.input.history import HistoryFile
+from repl.input.pastes import PasteGuard
 from tests.agent.scripted import Hang, Line, answer, calls
 from tests.repl.conftest import SetStage, Stage
 
@@ -24,8 +24,8 @@ UP, ESCAPE, CTRL_C, CTRL_ENTER = "\x1b[A", "\x1b[27u", "\x03", "\x1b[13;5u"
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Treat every key as typed after a pause."""
-    monkeypatch.setattr(paste, "_BURST", -1.0)
+    """Treat every key as typed by itself."""
+    monkeypatch.setattr(PasteGuard, "paste", lambda _: None)
 
 
 class Gate(Tool):

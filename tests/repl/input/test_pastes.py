@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, PasteGuard, Pastes, keep_markers_whole
@@ -98,41 +100,76 @@ def test_edit_removes_only_the_marker_it_cuts() -> None:
     assert keep_markers_whole(both, f"{MARKER}x{SECOND}", len(MARKER) + 1, [MARKER, SECOND])[0] == f"{MARKER}x{SECOND}"
 
 
-class Clock:
-    now = 100.0
+class Input:
+    """The input of a guard, and a clock that ticks when it is told to."""
 
-    def __call__(self) -> float:
-        return self.now
+    def __init__(self) -> None:
+        self.has_keys = False
+        self._ticks: list[Callable[[], None]] = []
+        self.guard = PasteGuard(lambda _: self.has_keys, lambda _, tick: self._ticks.append(tick))
+
+    def tick(self, times: int = 1) -> None:
+        for _ in range(times):
+            ticks, self._ticks = self._ticks, []
+            for tick in ticks:
+                tick()
+
+    def press_enter(self, *, with_more: bool) -> bool:
+        """Press Enter, and return True if it came with a paste."""
+        self.guard.key()
+        self.has_keys = with_more
+        ends = self.guard.ends_pasted_line
+        self.has_keys = False
+        return ends
 
 
 def test_key_right_after_a_paste_belongs_to_it() -> None:
-    guard = PasteGuard(Clock())
-    guard.key()
-    guard.paste()
-    guard.key()
-    assert guard.in_paste
+    keys = Input()
+    keys.guard.key()
+    keys.guard.paste()
+    keys.guard.key()
+    assert keys.guard.in_paste
 
 
-def test_key_after_a_pause_does_not_belong_to_the_paste() -> None:
-    clock = Clock()
-    guard = PasteGuard(clock)
-    guard.paste()
-    clock.now += 0.2
-    guard.key()
-    assert not guard.in_paste
+def test_paste_ends_when_no_input_arrives_for_two_ticks() -> None:
+    keys = Input()
+    keys.guard.paste()
+    keys.tick()
+    assert keys.guard.in_paste
+    keys.tick()
+    assert not keys.guard.in_paste
 
 
-def test_keys_without_a_pause_all_belong_to_the_paste() -> None:
-    clock = Clock()
-    guard = PasteGuard(clock)
-    guard.paste()
+def test_paste_lasts_as_long_as_input_waits_or_keys_come() -> None:
+    keys = Input()
+    keys.guard.paste()
+    keys.has_keys = True
+    keys.tick(1000)
+    keys.has_keys = False
     for _ in range(1000):
-        clock.now += 0.01
-        guard.key()
-    assert guard.in_paste
+        keys.tick()
+        keys.guard.key()
+    assert keys.guard.in_paste
+    keys.tick(2)
+    assert not keys.guard.in_paste
+
+
+def test_enter_with_text_behind_it_starts_a_paste_that_holds_the_last_enter() -> None:
+    keys = Input()
+    assert keys.press_enter(with_more=True)
+    assert keys.press_enter(with_more=False)
+    keys.tick(2)
+    assert not keys.press_enter(with_more=False)
+
+
+def test_enter_typed_before_the_prompt_was_ready_is_not_a_paste() -> None:
+    keys = Input()
+    keys.guard.skip(1)
+    assert not keys.press_enter(with_more=True)
+    assert keys.press_enter(with_more=True)
 
 
 def test_key_without_a_paste_belongs_to_none() -> None:
-    guard = PasteGuard(Clock())
-    guard.key()
-    assert not guard.in_paste
+    keys = Input()
+    assert not keys.press_enter(with_more=False)
+    assert not keys.guard.in_paste

@@ -14,6 +14,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
+from prompt_toolkit.key_binding.key_processor import KeyProcessor
 from prompt_toolkit.key_binding.vi_state import InputMode
 
 from repl.input import prompt as prompt_module
@@ -92,6 +93,21 @@ async def stage() -> AsyncIterator[Stage]:
 async def test_entered_line_goes_to_the_owner(stage: Stage) -> None:
     stage.type("hello\r")
     await stage.terminal.wait_until(lambda: stage.owner.lines == ["hello"], "the line")
+
+
+@pytest.mark.parametrize("pasted", ["one\rtwo\r", "\r!two\r"])
+async def test_lines_that_arrive_in_pieces_are_a_paste_however_late_they_are_handled(stage: Stage, pasted: str) -> None:
+    first, _, rest = pasted.partition("\r")
+
+    def send_rest(processor: KeyProcessor) -> None:
+        if not processor.input_queue:  # the first Enter is being handled
+            processor.before_key_press -= send_rest
+            stage.type(rest)
+
+    stage.prompt.app.key_processor.before_key_press += send_rest
+    stage.type(f"{first}\r")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == pasted.replace("\r", "\n"), "the whole paste")
+    assert stage.owner.lines == []
 
 
 async def test_answer_goes_to_the_question_and_the_draft_returns(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from select import select
 from unittest import mock
 
 import pytest
@@ -180,6 +181,20 @@ def test_partly_read_character_is_completed(cut: int, monkeypatch: pytest.Monkey
     while not typed.endswith(b"b"):
         typed += os.read(theirs, 1)
     assert typed.decode() == "a😀b"
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.parametrize(("typed", "is_pasted"), [("one\r", False), ("one\rtwo\r", True)])
+def test_lines_read_at_once_are_a_paste(typed: str, is_pasted: bool) -> None:
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    os.write(ours, typed.encode())
+    select([theirs], [], [])
+    keys = EarlyKeys(theirs, theirs, 10)
+    read_until(ours, b"one")
+    keys.stop()
+    assert keys.is_pasted == is_pasted
     os.close(ours)
     os.close(theirs)
 
