@@ -151,7 +151,7 @@ class PasteGuard:
         self._quiet_ticks = 0
 
     def skip(self, count: int) -> None:
-        """Record that the next ``count`` keys were typed one by one before they could be handled."""
+        """Record that the next ``count`` keys were typed one by one, at any time."""
         self._skipped = count
 
     def paste(self) -> None:
@@ -164,12 +164,12 @@ class PasteGuard:
 
     @property
     def in_paste(self) -> bool:
-        """True if the key being handled came with a marked paste, or with one that was noticed."""
+        """True if the key being handled came with a paste that was noticed before."""
         return self._in_paste
 
     @property
     def ends_pasted_line(self) -> bool:
-        """True if the key being handled, Enter, came with a paste, which the terminal may not have marked."""
+        """True if the key being handled, Enter, came with a paste, marked or not."""
         if not self._in_paste and not self._is_skipped and self._has_input(_SETTLE_SECONDS):
             self.paste()
         return self._in_paste

@@ -1,4 +1,4 @@
-"""Reports of a terminal that are not keys: replies to questions that some program asked."""
+"""Reports of a terminal that are not keys, such as replies to queries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STARTS = tuple(
 )
 """The first characters of each OSC, DCS and APC, which a user will not type behind Alt-]."""
 
-# Privacy messages and strings (ESC ^ and ESC X) are no replies of any terminal, but end in the same way.
+# No terminal sends privacy messages and strings (ESC ^ and ESC X), but they end in the same way.
 REPORT = re.compile(r"\x1b(?:\]\d|P[\d>!$+]|_G|\^\S|X\S)[^\x07\x1b]*(?:\x07|\x1b\\)")
 REPORT_START = re.compile(
     r"\x1b(?:\](?:\d[^\x07\x1b]*\x1b?)?|P(?:[\d>!$+][^\x07\x1b]*\x1b?)?|_(?:G[^\x07\x1b]*\x1b?)?)\Z"

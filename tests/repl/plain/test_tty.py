@@ -35,7 +35,7 @@ _select = select.select
 
 
 def press(keys: int, text: str) -> None:
-    """Type ``text`` and wait until it can be read: until Enter, unless the terminal is in raw mode."""
+    """Type ``text``, which ends with Enter except in raw mode; wait until it can be read."""
     os.write(keys, text.encode())
     _select([sys.stdin], [], [])
 
