@@ -359,7 +359,23 @@ def _data_dir(env: Mapping[str, str], home: Path) -> Path:
 def state_dir(env: Mapping[str, str] | None = None) -> Path:
     """Return the folder in which programs keep state, such as histories."""
     env = os.environ if env is None else env
-    return _xdg_dir(env, "XDG_STATE_HOME", _home(env) / ".local" / "state")
+    home = _home(env)
+    default = home / ".local" / "state"
+    # Services have homes such as /dev/null, in which nothing could be remembered.
+    has_home = home.is_dir() or (not home.exists() and os.access(home.parent, os.W_OK))
+    return _xdg_dir(env, "XDG_STATE_HOME", default if has_home else _temporary_state(env) or default)
+
+
+def _temporary_state(env: Mapping[str, str]) -> Path | None:
+    """Return a private folder for temporary files, None if others may control it."""
+    path = _xdg_dir(env, "TMPDIR", Path("/tmp")) / f"aloop-{os.getuid()}"  # noqa: S108 - its owner and mode are checked
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+    except OSError:
+        return None
+    is_private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+    return path if is_private else None
 
 
 def _xdg_dir(env: Mapping[str, str], variable: str, default: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Endpoint, FileSettings, Prices, Settings, config_path, read_config_file
+from aloop.config import Endpoint, FileSettings, Prices, Settings, config_path, read_config_file, state_dir
 from aloop.errors import UsageError
 from aloop.llm import create_llm
 from tests.stub import StubServer
@@ -27,6 +27,19 @@ def config(private_home: Path) -> Path:
 
 def test_missing_config_file_gives_no_settings(config: Path) -> None:
     assert read_config_file(config) == FileSettings()
+
+
+def test_home_that_is_not_a_folder_keeps_state_in_a_private_temporary_one(tmp_path: Path) -> None:
+    env = {"HOME": "/dev/null", "TMPDIR": str(tmp_path)}
+    folder = tmp_path / f"aloop-{os.getuid()}"
+    assert state_dir(env) == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o755)
+    assert state_dir(env) == Path("/dev/null/.local/state")
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    assert state_dir(env) == Path("/dev/null/.local/state")
+    assert state_dir(env | {"XDG_STATE_HOME": "/elsewhere"}) == Path("/elsewhere")
 
 
 def test_config_file_sets_values_that_the_environment_does_not(config: Path) -> None:

@@ -70,6 +70,18 @@ def test_shell_gets_the_options_of_the_command_line(started: list[ShellOptions |
     assert (options.model, options.sessions_dir, options.resume) == ("offline", Path("here"), "a1b2")
 
 
+@pytest.mark.usefixtures("piped")
+def test_own_session_is_known_again_without_a_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    for arguments in ([], ["--continue"]):
+        assert main(["--model", "offline", *arguments, "--task", "Hi"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_task_is_followed_by_piped_text(started: list[ShellOptions | TaskOptions], piped: TextIO) -> None:
     print("2+2", file=piped, flush=True)
     assert main(["--resume", "--task", "Work this out:"]) == 0

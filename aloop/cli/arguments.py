@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from argparse import PARSER, SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError
+from argparse import PARSER, SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from argparse import RawDescriptionHelpFormatter as HelpFormatter
 from collections.abc import Mapping
 from decimal import Decimal
@@ -109,6 +109,17 @@ class Parser(ArgumentParser):
         if action.nargs == PARSER:
             raise UnknownCommand(self, value)
         raise ArgumentError(action, f"{value!r} is not one of {', '.join(map(str, action.choices))}")
+
+
+class Once(Action):
+    """Stores a value or a constant, and rejects a second one that would replace it."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, _option: str | None = None) -> None:
+        if getattr(namespace, self.dest) is not None:
+            assert isinstance(parser, Parser)  # noqa: S101 - parsers of this module make only parsers of their class
+            names = [other.option_strings[0] for other in parser.arguments if other.dest == self.dest]
+            raise UsageError(f"{' or '.join(names)} can be given only once. {parser.see_help}")
+        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
 
 
 def non_empty(text: str) -> str:

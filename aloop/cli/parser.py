@@ -12,6 +12,7 @@ from typing import Any
 from aloop import __version__
 from aloop.cli.arguments import (
     CommandOptions,
+    Once,
     Parser,
     UnknownCommand,
     dollars,
@@ -150,14 +151,22 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
     add(
         "--resume",
         "-r",
+        action=Once,
         nargs="?",
         const=_LATEST,
         type=_session_to_resume,
         metavar="ID",
         help="resume a session by ID or ID prefix, or the latest one",
     )
-    add("--continue", "-c", dest="resume", action="store_const", const=_LATEST, help="resume the latest session")
-    add("--task", "-p", type=non_empty, metavar="TEXT", help='run one task and exit; "-" reads it from standard input')
+    add("--continue", "-c", dest="resume", action=Once, nargs=0, const=_LATEST, help="resume the latest session")
+    add(
+        "--task",
+        "-p",
+        action=Once,
+        type=non_empty,
+        metavar="TEXT",
+        help='run one task and exit; "-" reads it from standard input',
+    )
     add(
         "--model",
         "-m",
@@ -173,7 +182,7 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
         metavar="KINDS",
         help=f"what tools may do without asking, comma-separated: {', '.join(KINDS)}",
     )
-    add("--system", type=non_empty, metavar="TEXT", help="replace the standard system message")
+    add("--system", action=Once, type=non_empty, metavar="TEXT", help="replace the standard system message")
     add("--max-steps", type=positive_integer, metavar="N", help=f"maximum model calls per turn (default: {MAX_STEPS})")
     add(
         "--max-cost",

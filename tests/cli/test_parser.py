@@ -224,6 +224,10 @@ def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys:
     [
         (["--output-format", "json"], "needs --task"),
         (["--task", "Hi", "--output-format", "xml"], "is not one of text, json, stream-json"),
+        (["-p", "a", "-p", "b"], "^--task can be given only once"),
+        (["--task=a", "-p=b"], "^--task can be given only once"),
+        (["--system", "a", "--system", "b"], "^--system can be given only once"),
+        (["-c", "-r", "a1b2"], "^--resume or --continue can be given only once"),
         (["--max-steps", "0"], "not a positive integer"),
         (["sessions", "list", "--max-steps", "3"], "--max-steps cannot be used with `sessions`"),
     ],

@@ -35,7 +35,7 @@ _select = select.select
 
 
 def press(keys: int, text: str) -> None:
-    """Type ``text``, which ends with Enter except in raw mode; wait until it can be read."""
+    """Type ``text``, with Enter at its end unless in raw mode; wait for its arrival."""
     os.write(keys, text.encode())
     _select([sys.stdin], [], [])
 
