@@ -311,7 +311,7 @@ class Prompt:
     def _has_keys(self, seconds: float) -> bool:
         """Return True if keys wait to be handled or arrive within ``seconds``."""
         source, processor = self.app.input, self.app.key_processor
-        if not processor.input_queue and isinstance(source, Vt100Input):
+        if not processor.input_queue and isinstance(source, Vt100Input) and self.app.is_running:
             is_readable = bool(select([source.fileno()], [], [], seconds)[0])
             if not (is_readable and seconds):
                 return is_readable
