@@ -6,14 +6,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import is_hypothesis_test
 
 from tests.homes import settle
+from tests.properties import load_profile
 from tests.stub import StubServer
 
-# No deadlines, because the machine may be busy; no database of examples, because tests leave no files.
-settings.register_profile("aloop", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("aloop")
+SLOW = "slow"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    load_profile(is_quick=config.option.markexpr != SLOW)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let ``-m slow`` also run the tests of properties, with all of their examples."""
+    if config.option.markexpr == SLOW:
+        for item in items:
+            if is_hypothesis_test(getattr(item, "obj", None)) and not item.get_closest_marker("stress"):
+                item.add_marker(SLOW)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from aloop.config import Endpoint, FileSettings, Prices, Settings, config_path, read_config_file, state_dir
 from aloop.errors import UsageError
 from aloop.llm import create_llm
+from tests.program import run
 from tests.stub import StubServer
 
 ROOT = Path(__file__).parents[1]
@@ -62,16 +63,7 @@ def test_base_url_of_the_config_file_is_used_for_requests(
     stub.script("Hello.")
     monkeypatch.setenv("ANTHROPIC_API_KEY", stub.env["ANTHROPIC_API_KEY"])
     config.write_text(f'base_url = "{stub.env["ANTHROPIC_BASE_URL"]}"\n')
-    code = "from aloop.__main__ import main; raise SystemExit(main(['--task', 'Hi']))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "Hello.\n")
+    assert run("--task", "Hi")[:2] == (0, "Hello.\n")
 
 
 def test_settings_are_not_read_from_the_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from tests.memory.examples import SPEC_SAMPLE
+from tests.program import run
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_ID = "a1b2c3d4-5678-90ab-cdef-1234567890ab"
@@ -85,16 +84,9 @@ async def run_block(code: str, **names: Any) -> dict[str, Any]:
 
 def run_aloop(*arguments: str, stdin: str = "") -> str:
     """Run the program and return its standard output; it must succeed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "aloop", *arguments],
-        env={"PYTHONPATH": str(ROOT), "HOME": str(Path.home())},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    code, out, err = run(*arguments, piped=stdin)
+    assert code == 0, err
+    return out
 
 
 @pytest.fixture

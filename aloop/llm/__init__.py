@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
@@ -97,18 +101,36 @@ def known_models() -> tuple[str, ...]:
     return (*(line for line in LINES if resolve_alias(line) != line), *sdk_models(), LOCAL_MODEL, OFFLINE_MODEL)
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Collect no garbage during the first import of the SDK, and never scan it later.
+
+    Imported modules are never garbage, and collections would take a quarter of the time to import them.
+    """
+    if "anthropic" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = None) -> AnthropicLLM:
     """Return ``model`` of ``endpoint``, by default of the API.
 
     Blocks for the import of the SDK.
     """
-    # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
-    from aloop.llm.anthropic.client import AnthropicLLM
-    from aloop.llm.anthropic.server_profile import ServerProfile
-    from aloop.llm.anthropic.transport import load_transport
-    from aloop.llm.limits import LimitsCache
+    with _without_collections():
+        # Imported here because it loads the SDK, which takes over a second and would delay the prompt.
+        from aloop.llm.anthropic.client import AnthropicLLM
+        from aloop.llm.anthropic.server_profile import ServerProfile
+        from aloop.llm.anthropic.transport import load_transport
+        from aloop.llm.limits import LimitsCache
 
-    load_transport()
+        load_transport()
     provider = endpoint.name if endpoint else "anthropic"
     return AnthropicLLM(
         model,

@@ -15,6 +15,7 @@ from aloop.cli.options import STDIN, RunOptions
 from aloop.cli.parser import COMMANDS, Options, parse_arguments, program_help
 from aloop.cli.sessions import ACTIONS, SessionsAction, SessionsOptions
 from aloop.errors import UsageError
+from tests.properties import scaled
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ ARGUMENTS = st.lists(st.sampled_from(["", *WORDS.split(), *COMMANDS, *ACTIONS, "
 
 
 @given(ARGUMENTS)
-@settings(max_examples=100)
+@settings(max_examples=scaled(100))
 def test_any_arguments_give_options_or_help_or_a_one_line_error(arguments: list[str]) -> None:
     outcome: object = None
     try:

@@ -7,16 +7,11 @@ import pytest
 from tests.figures.session_format import HERE, PROMISES, ROOT
 from tests.figures.structure import import_cycles, line_counts, modules_per_folder
 from tests.figures.traces import TARGETS, trace_actions
-from tests.test_architecture import import_graph
 
 
 def test_import_cycles_are_found_at_any_length() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "e"}, "e": {"d"}, "f": {"a"}}
     assert list(import_cycles(graph)) == [{"a", "b", "c"}, {"d", "e"}]
-
-
-def test_product_has_no_import_cycle() -> None:
-    assert not list(import_cycles(import_graph()))
 
 
 def test_counts_cover_the_three_packages() -> None:

@@ -18,6 +18,7 @@ from aloop.importers.draft import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory.session import Session
+from tests.properties import scaled
 
 START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
 # The marks of programs in their own texts would be taken for what they are.
@@ -95,7 +96,7 @@ def sorted_results(found: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize("form", [*TOOLS, "openai", "anthropic"])
 @given(messages=talks())
-@settings(max_examples=25)
+@settings(max_examples=scaled(25))
 def test_messages_calls_and_results_survive(form: str, messages: tuple[LLMMessage, ...]) -> None:
     session = session_of(messages)
     if form in TOOLS:
@@ -113,7 +114,7 @@ def test_messages_calls_and_results_survive(form: str, messages: tuple[LLMMessag
 
 
 @given(messages=talks())
-@settings(max_examples=25)
+@settings(max_examples=scaled(25))
 def test_sharegpt_keeps_all_but_ids_and_failures(messages: tuple[LLMMessage, ...]) -> None:
     ordered = []
     for message in messages:

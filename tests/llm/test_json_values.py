@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from aloop.llm.json_values import EMPTY, JsonObject, Plain, normal_json, read_object
 from tests.memory.examples import json_values
+from tests.properties import scaled
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4))
-@settings(max_examples=200)
+@settings(max_examples=scaled(200))
 def test_any_object_comes_back_equal(value: dict[str, object]) -> None:
     made = JsonObject(value)
     read = read_object(made.json)

@@ -15,6 +15,7 @@ from aloop.memory import ContextUse, MemoryManager
 from aloop.memory.context import UNANSWERED, answer_for, estimate, measure, project, unanswered
 from tests.agent.scripted import ScriptedLLM
 from tests.memory.examples import answer, call, messages, result, user
+from tests.properties import scaled
 
 SYSTEM = (LLMMessage("system", "Be kind."),)
 WHOLE = (user("2+2?"), answer(None, call()), result("4"), answer("Four."))
@@ -189,7 +190,7 @@ likely = st.one_of(
 
 
 @given(st.lists(likely, max_size=12))
-@settings(max_examples=800)
+@settings(max_examples=scaled(800))
 def test_any_history_is_sent_as_a_valid_transcript(history: list[LLMMessage]) -> None:
     repaired = project((), history)
     assert_valid(repaired.messages)
@@ -197,7 +198,7 @@ def test_any_history_is_sent_as_a_valid_transcript(history: list[LLMMessage]) ->
 
 
 @given(st.lists(messages, max_size=6))
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 def test_history_with_arbitrary_fields_is_sent_as_a_valid_transcript(history: list[LLMMessage]) -> None:
     assert_valid(project((), history).messages)
 

@@ -17,6 +17,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager, SessionLibrary
 from tests.agent.scripted import ScriptedLLM
 from tests.memory.conversations import say, stored
+from tests.properties import scaled
 
 Messages = tuple[LLMMessage, ...]
 
@@ -224,7 +225,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | 
 talks = st.lists(st.builds(LLMMessage, st.sampled_from(("user", "assistant")), texts, skip=st.booleans()), max_size=6)
 
 
-@settings(max_examples=30)
+@settings(max_examples=scaled(30))
 @given(before=talks, after=st.data())
 async def test_any_edit_is_read_back_correctly(
     tmp_path_factory: pytest.TempPathFactory, before: list[LLMMessage], after: st.DataObject

@@ -15,6 +15,7 @@ from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.pairing import in_call_order, pair_calls
 from aloop.memory.sessions_dir.check import Checker
 from tests.memory.examples import answer, call, result, session, user
+from tests.properties import scaled
 
 
 def test_two_calls_with_one_id_have_a_result_each() -> None:
@@ -73,7 +74,7 @@ def results_in(messages: tuple[LLMMessage, ...] | list[LLMMessage]) -> Counter[s
     return Counter(message.content for message in messages if message.role == "tool" and message.content != UNANSWERED)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=scaled(150), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(talks)
 def test_repair_keeps_every_result_and_what_is_sent(tmp_path: Path, talk: list[LLMMessage]) -> None:
     path = tmp_path / "2025-01-31_a1b2c3d4" / "session.yaml"
@@ -94,7 +95,7 @@ def test_repair_keeps_every_result_and_what_is_sent(tmp_path: Path, talk: list[L
     assert "without a tool call" not in repairs
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(talks)
 def test_every_paired_result_in_use_is_sent(talk: list[LLMMessage]) -> None:
     start = max((number for number, message in enumerate(talk) if message.summary), default=0)

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryFile
-from unittest import mock
 
 import pytest
 
-from aloop.__main__ import main
 from aloop.config import state_dir
+from tests.program import ROOT, run, start
 from tests.saved_sessions import FIRST, save
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
 from tests.stub.server import StubServer
-
-ROOT = Path(__file__).parents[2]
-
-
-def start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start aloop in a new process."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "aloop", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-    )
-
-
-def run(*arguments: str, env: dict[str, str] | None = None, piped: str | None = None) -> tuple[int, str, str]:
-    """Run aloop in this process; return its exit code, its output and its errors."""
-    with (
-        mock.patch.dict(os.environ, env or {}),
-        TemporaryFile("w+") if piped is not None else Path(os.devnull).open() as given,
-        mock.patch.object(sys, "stdin", given),
-        redirect_stdout(io.StringIO()) as out,
-        redirect_stderr(io.StringIO()) as err,
-    ):
-        if piped is not None:
-            given.write(piped)
-            given.seek(0)
-        code = main(arguments)
-    return code, out.getvalue(), err.getvalue()
 
 
 def test_task_prints_only_the_answer_on_standard_output(stub: StubServer) -> None:

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.repl.test_task import run, start
+from tests.program import run, start
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
 from tests.stub.server import StubServer

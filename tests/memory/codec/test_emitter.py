@@ -19,6 +19,7 @@ from aloop.memory.codec.emitter import emit_messages, emit_section, emit_session
 from aloop.memory.codec.serialization import load_session, parse, read_quickly
 from aloop.text import clean_text
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, answer, call, messages, result, session, texts, user
+from tests.properties import scaled
 
 
 def test_new_session_has_the_layout_of_the_specification() -> None:
@@ -93,7 +94,7 @@ def test_messages_with_all_fields_round_trip() -> None:
 
 @pytest.mark.slow
 @given(st.lists(messages, max_size=5).map(tuple), st.none() | st.text(), st.integers(0, 8))
-@settings(max_examples=150)
+@settings(max_examples=scaled(150))
 def test_any_messages_round_trip(given_messages: tuple[LLMMessage, ...], title: str | None, column: int) -> None:
     meant = replace(session(*given_messages), title=LLMMessage("user", title).content or "")
     data = emit_session(meant).encode()

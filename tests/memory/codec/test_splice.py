@@ -12,6 +12,7 @@ from aloop.memory.codec.serialization import parse
 from aloop.memory.codec.splice import Edit, apply_edits, emit_node, splice
 from aloop.text import clean_text
 from tests.memory.examples import NOWHERE, texts
+from tests.properties import scaled
 
 DATA = b"0123456789"
 
@@ -57,7 +58,7 @@ def test_splice_and_apply_edits_agree() -> None:
     )
 
     @given(st.lists(edit, max_size=4))
-    @settings(max_examples=200)
+    @settings(max_examples=scaled(200))
     def agree(edits: list[Edit]) -> None:
         data = bytearray(range(26))
         try:
@@ -98,7 +99,7 @@ trees = st.dictionaries(
 
 
 @given(trees, st.integers(0, 4))
-@settings(max_examples=100)
+@settings(max_examples=scaled(100))
 def test_any_tree_round_trips_in_block_style(tree: dict[str, object], column: int) -> None:
     """Including any keys, because unknown keys must be kept."""
     data = f"{' ' * column}root:{emit_node(build(tree), column + 2)}\n".encode()

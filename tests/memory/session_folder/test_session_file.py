@@ -31,6 +31,7 @@ from tests.memory import examples
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import CoarseFileSystem, FaultyFileSystem
 from tests.memory.handwritten import write_by_hand
+from tests.properties import scaled
 
 EVEN_LATER = LATER + timedelta(minutes=1)
 FIRST = (user("Hi"), answer("Hello"))
@@ -473,7 +474,7 @@ def test_system_message_in_an_unterminated_last_block_is_replaced(fs: FaultyFile
 
 
 @given(data=st.data(), talk=st.lists(examples.messages, min_size=2, max_size=6))
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 def test_messages_removed_at_the_end_leave_the_same_file_without_parsing(
     data: st.DataObject, talk: list[LLMMessage]
 ) -> None:
