@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,8 +68,12 @@ def write_session(path: Path, size: int, count: int, layout: str) -> int:
     path.parent.mkdir(mode=0o700, parents=True)
     with path.open("wb") as file:
         if layout == "aloop":
-            file.write(dump_session(session(user("A question"))).partition(b"messages:\n")[0])
-        file.write(b"messages:\n")
+            file.write(
+                dump_session(
+                    replace(session(user("Hi"), system="Be kind."), title="A long talk", model="offline")
+                ).partition(b"\nmessages:\n")[0]
+            )
+        file.write(b"\nmessages:\n")
         file.writelines(_messages(size, count, layout))
         if layout == "aloop":
             file.write(b'  - role: user\n    content: "The needle."\n...\n')

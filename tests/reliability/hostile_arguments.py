@@ -142,7 +142,7 @@ def main() -> int:
             failed |= slowest.call > limit or slowest.pause > MOST_SECONDS
             if slowest.call > limit:
                 print(f"  {slowest.arguments[:300]!r}")
-        # write_file may have made thousands of nested folders, too many for shutil.
+        # write_file may have made many nested folders, too many for shutil.
         subprocess.run(["rm", "-rf", *root.iterdir()], check=True)
     return failed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +40,7 @@ _REPLACEMENT = {
     },
 }
 _MOST_EDITS = 100
+_MOST_FOLDERS = 32  # that a new file may need
 
 
 class WritingFileTool(Tool):
@@ -70,6 +72,11 @@ class WritingFileTool(Tool):
                 "file."
             )
         file = TextFile.read(path, named)
+        if file.raw is None and (missing := _count_missing(path)) > _MOST_FOLDERS:
+            raise ToolError(
+                f"This path would create {missing:,} nested folders, and at most {_MOST_FOLDERS} are allowed. Use a "
+                "shorter path."
+            )
         text = self.change(file, arguments)
         if "\0" in text:
             raise ToolError("The text contains a NUL character, which would make the file binary. Remove it.")
@@ -168,6 +175,11 @@ class EditFile(WritingFileTool):
                     raise
                 raise ToolError(f"Edit {number} of {len(edits)}: {error} None of the edits was made.") from error
         return text
+
+
+def _count_missing(path: Path) -> int:
+    """Return how many of the folders above ``path`` do not exist."""
+    return next((count for count, folder in enumerate(path.parents) if os.path.lexists(folder)), 0)
 
 
 def _edits(arguments: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
