@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
@@ -175,7 +176,12 @@ def _follow(message: LLMMessage) -> list[Part] | None:
     return None if chars != len(text) or calls or thinking or blocks else parts
 
 
+@lru_cache(maxsize=512)
 def _parsed(text: str) -> Block | None:
+    """Return the block in ``text``, which must not be changed; None if it is not one.
+
+    Cached, because each request needs all blocks of the history twice: to check that they fit, and to send them.
+    """
     try:
         block = json.loads(text)
     except (ValueError, RecursionError):

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from aloop.agent.agent import ReActAgent
-from aloop.agent.events import AgentEvent, Notice, ToolFinished
+from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ToolFinished
 from aloop.config import Endpoint
 from aloop.errors import AloopError
 from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.anthropic.server_profile import ServerProfile
 from aloop.llm.retry import RetryPolicy
 from tests.agent.scripted import no_pause
-from tests.stub import Answer, HTTPError, NoResponse, Ping, Plain, StubServer, Text, Thinking, ToolUse
+from tests.stub import Answer, Foreign, HTTPError, NoResponse, Ping, Plain, StubServer, Text, Thinking, ToolUse
 from tests.stub.server import KEY
 
 HANDLED = "handled"
@@ -321,6 +321,7 @@ ERROR_HABITS = (
     Habit("overload twice", [HTTPError(529, retry=True), HTTPError(503, retry=True), DONE], requests=3),
     Habit("no response", [NoResponse(), DONE], requests=2),
 )
+_SEARCHED = Foreign({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "2+2"}})
 REQUEST_HABITS = (
     Habit(
         "refusal of cache_control",
@@ -348,6 +349,20 @@ REQUEST_HABITS = (
         requests=3,
         check=_omits('"hm"'),
     ),
+    Habit(
+        "refusal of the thinking setting behind a thought",
+        [Answer(Thinking("hm"), ToolUse("calculator", _SUM)), HTTPError(400, "thinking is not supported"), DONE],
+        requests=3,
+        make=_thinking,
+        check=_sends('"hm"'),
+    ),
+    Habit(
+        "refusal of content that only the server understands",
+        [Answer(_SEARCHED, ToolUse("calculator", _SUM)), HTTPError(400, "messages.1.content.0: unknown type"), DONE],
+        "The server does not accept some content of earlier answers, so it is asked without that.",
+        requests=3,
+        check=_omits("server_tool_use"),
+    ),
     Habit("a base URL that ends in /v1", [DONE], make=_api_under_v1),
     Habit("no list of models", [DONE], make=_without_list),
     Habit("a redirect within the server", [Plain(307, "", {"location": "/v1/messages?again"}), DONE], requests=2),
@@ -374,7 +389,8 @@ HABITS = (*CALL_HABITS, *STREAM_HABITS, *OTHER_API_HABITS, *ERROR_HABITS, *REQUE
 async def try_habit(habit: Habit) -> Row:
     """Play a habit to an agent, then take another turn.
 
-    Raises AssertionError if a tool call failed, the request is wrong, or the next turn needs a repair or fails.
+    Raises AssertionError if a tool call failed, the answer was not shown, the request is wrong, or the next turn needs
+    a repair or fails.
     """
     events: list[AgentEvent] = []
     with StubServer() as stub, tempfile.TemporaryDirectory() as folder:
@@ -385,6 +401,8 @@ async def try_habit(habit: Habit) -> Row:
         stub.script(*habit.replies)
         try:
             answer = await agent.run("What is 2+2?")
+            shown = "".join(event.text for event in events if isinstance(event, AnswerDelta))
+            assert shown.endswith(answer), "the answer was not shown"
             notices = [event.text for event in events if isinstance(event, Notice)]
             outcome = " ".join(notices) or (HANDLED if answer == DONE else f"answered {answer!r}")
         except AloopError as error:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.llm.anthropic.wire import assistant_blocks, to_message
+from aloop.llm.anthropic.caching import with_breakpoints
+from aloop.llm.anthropic.wire import assistant_blocks, to_message, to_request
 from aloop.llm.layout import Block, fits, text_with_sources
+from aloop.llm.message_types import LLMMessage
 
 SEARCH: Block = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "aloop"}}
 FOUND: Block = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "https://a.example"}]}
@@ -116,3 +118,24 @@ def test_any_order_of_blocks_comes_back(blocks: list[Block]) -> None:
     while expected and expected[-1]["type"] == "thinking":  # the API takes no answer that ends in thinking
         expected.pop()
     assert assistant_blocks(to_message(blocks)) == expected
+
+
+def test_blocks_are_parsed_once_and_not_changed_by_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    loads = json.loads
+
+    def counting_loads(found: str) -> Any:
+        parsed.append(found)
+        return loads(found)
+
+    monkeypatch.setattr(json, "loads", counting_loads)
+    unused = {"type": "text", "text": "It is so. ", "citations": [{"url": "https://once.example"}]}
+    message = to_message([unused])
+    question = LLMMessage("user", "Why?")
+    for _ in range(3):
+        assert fits(message)
+        request = to_request([question, message])
+        assert request.turns[-1]["content"][0]["text"] == "It is so."
+        with_breakpoints({"messages": request.turns})
+    assert assistant_blocks(message) == [unused]
+    assert len(parsed) == 1
