@@ -67,7 +67,7 @@ async def test_result_names_the_changed_file_with_its_digests(workspace: Workspa
 async def test_path_with_too_many_new_folders_is_refused(workspace: Workspace, work: Path) -> None:
     with pytest.raises(ToolError, match="would create 500 nested folders, and at most 32 are allowed"):
         await written(workspace, "a/" * 500 + "a.txt", "text")
-    assert list(work.iterdir()) == []
+    assert not (work / "a").exists()
     await written(workspace, "a/" * 32 + "a.txt", "text")
     assert (work / ("a/" * 32)).is_dir()
     await written(workspace, "a/" * 33 + "a.txt", "text")
