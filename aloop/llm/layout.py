@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -56,6 +57,12 @@ def parts_of(message: LLMMessage) -> list[Part]:
 def fits(message: LLMMessage) -> bool:
     """Return True if the message has no layout, or one that still describes it."""
     return not (message.layout or message.blocks) or _follow(message) is not None
+
+
+def without_thinking(message: LLMMessage) -> LLMMessage:
+    """Return ``message`` without its thinking, with a layout of the rest."""
+    words = (word for word in message.layout.split() if word != "thinking")
+    return replace(message, thinking=(), layout=" ".join(words))
 
 
 def describe(blocks: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from aloop.llm.call_ids import sendable
-from aloop.llm.layout import fits
+from aloop.llm.layout import fits, without_thinking
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.annotations import pinned_text
 from aloop.memory.pairing import in_call_order, pair_calls
@@ -59,7 +59,7 @@ def project(
         repairer.report("moved a tool result to its tool call")
     for message in ordered:
         is_foreign = message.thinking and model and message.model and not is_same_model(message.model, model)
-        repairer.add(replace(message, thinking=()) if is_foreign else message)
+        repairer.add(without_thinking(message) if is_foreign else message)
     repairer.close_calls()
     return Projection((*system, *repairer.sent), tuple(repairer.repairs))
 

@@ -110,6 +110,18 @@ async def test_resumed_session_sends_its_thinking(talk: BoundTalk, stub: StubSer
     assert again.sent_thinking() == ["s1"]
 
 
+async def test_switched_model_keeps_the_content_of_the_server_and_its_order(talk: BoundTalk) -> None:
+    search = Foreign({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}})
+    found = Foreign({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []})
+    talk.stub.script(Answer(Thinking("hm", signature="h1"), search, found, Text("It is."), ADD, Text("Wait.")), "Done.")
+    await talk.agent.run("Search")
+    talk.switch("claude-opus-5-5")
+    await talk.take_turn()
+    sent = [block["type"] for block in talk.stub.requests[-1].body["messages"][1]["content"]]
+    assert sent == ["server_tool_use", "web_search_tool_result", "text", "tool_use", "text"]
+    assert not [notice for notice in talk.notices if "left out" in notice]
+
+
 async def test_refused_thinking_is_left_out_and_remembered(talk: BoundTalk) -> None:
     # An old session has no digests, so only the server can detect that its thinking does not fit.
     await talk.take_turn()
@@ -210,8 +222,9 @@ async def _edit_file(talk: BoundTalk, chance: random.Random) -> None:
 
 
 async def _pause(talk: BoundTalk, chance: random.Random) -> None:
-    found = Foreign({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []})
-    search = Foreign({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}})
+    search_id = f"srvtoolu_{chance.random()}"
+    found = Foreign({"type": "web_search_tool_result", "tool_use_id": search_id, "content": []})
+    search = Foreign({"type": "server_tool_use", "id": search_id, "name": "web_search", "input": {}})
     paused = Answer(Thinking("hm", signature=f"h{chance.random()}"), Text("I search. \n"), stop_reason="pause_turn")
     talk.stub.script(paused, Answer(search, found, Thinking("so", signature=f"f{chance.random()}"), Cited("It is.")))
     await talk.agent.run("Search for it")
