@@ -8,6 +8,7 @@ differently. It also shows what to erase after a narrower terminal has wrapped t
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -32,6 +33,11 @@ def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
     """
     return sum(max(1, -(-text_width(row) // columns)) for row in above) + x // columns
 
+
+_RESIZING_SECONDS = 0.5
+"""The time after a change of the size in which another is likely."""
+
+_SHORT_ROW = 40  # cells
 
 _PUSH_KITTY_KEYS, _POP_KITTY_KEYS = "\x1b[>1u", "\x1b[<u"
 """Use the kitty protocol for keys that are ambiguous otherwise, and stop using it."""
@@ -129,8 +135,9 @@ class LiveRenderer(Renderer):
     """The renderer of the prompt, with live rows on top."""
 
     def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, theme: Callable[[], Theme]) -> None:
-        self._rows = rows
+        self._live_rows = rows
         self._theme = theme
+        self._resized_at = 0.0
         self._drawn: list[Line] = []
         super().__init__(style, output)
 
@@ -145,6 +152,15 @@ class LiveRenderer(Renderer):
                 self._draw(size, size.rows - max(wanted, self._prompt_height()))
             super().render(app, layout, is_done)
 
+    def _rows(self, columns: int, height: int, room: int) -> list[Line]:
+        """Return the live rows, or only the status while the window is being resized.
+
+        A terminal may have another size than it has told, and then wraps or cuts long rows in a way that is not known.
+        """
+        if time.monotonic() - self._resized_at < _RESIZING_SECONDS:
+            return self._live_rows(min(columns, _SHORT_ROW), height, min(room, 1))
+        return self._live_rows(columns, height, room)
+
     def refresh(self) -> None:
         """Draw the changed rows above the prompt, if there is a prompt."""
         size = self.output.get_size()
@@ -154,6 +170,8 @@ class LiveRenderer(Renderer):
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
         """Remove the live rows and the prompt, even if a resize has wrapped them."""
+        if self._last_size not in (None, self.output.get_size()):
+            self._resized_at = time.monotonic()
         output, up = self.output, self._rows_above_cursor()
         if up:
             output.cursor_backward(self._cursor_pos.x)
@@ -211,10 +229,10 @@ class LiveRenderer(Renderer):
         """Insert ``more`` rows, or remove some if negative; leave the cursor on the first."""
         output, y = self.output, self._cursor_pos.y
         if more > 0:
-            below = self._prompt_height() - y - 1
-            output.cursor_down(below)
-            output.write_raw("\n" * more)
-            output.cursor_up(below + more + y)
+            # Line feeds end the same number of rows below even if the terminal is less high by now.
+            below = self._prompt_height() - y - 1 + more
+            output.write_raw("\n" * below)
+            output.cursor_up(below + y)
             output.write_raw(f"\x1b[{more}L")
             output.cursor_up(len(self._drawn))
             self._drawn = self._drawn + [()] * more

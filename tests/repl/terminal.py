@@ -32,6 +32,12 @@ class Terminal(io.StringIO):
         self._written.set()
         return len(text)
 
+    def cut_below_cursor(self) -> None:
+        """Remove the rows below the cursor, so that the screen is less high."""
+        screen = self._screen
+        screen.erase_in_display(0)
+        screen.lines = screen.cursor.y + 1
+
     @property
     def screen(self) -> list[str]:
         """The rows on the screen, down to the last that is not empty."""

@@ -13,6 +13,7 @@ from prompt_toolkit.input import create_pipe_input
 
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
+from repl.output import renderer
 from repl.output.live import Live, tail_of
 from repl.output.renderer import rows_when_narrower
 from repl.output.screen import Screen
@@ -118,6 +119,27 @@ async def test_erase_counts_rows_wrapped_by_a_resize(
     seen = len(stage.terminal.writes)
     stage.prompt.app.renderer.erase()
     assert f"\x1b[{rows}A" in "".join(stage.terminal.writes[seen:])
+
+
+async def test_printed_rows_stay_if_the_terminal_is_less_high_than_it_has_reported(stage: Stage) -> None:
+    stage.screen.write("one\ntwo\nthree\n")
+    stage.stream("four")
+    # As tmux does, which removes the rows below the cursor first, and reports the size a quarter of a second later.
+    stage.terminal.cut_below_cursor()
+    stage.stream("four", "five")
+    assert stage.terminal.scrollback.splitlines() == ["one", "two", "three", "four", "five", STATUS, ">"]
+
+
+async def test_only_the_status_is_live_while_the_window_is_resized(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.stream("one", "two")
+    monkeypatch.setattr(stage.terminal.output, "_get_size", lambda: Size(rows=10, columns=39))
+    stage.prompt.app.renderer.erase()
+    stage.screen.write("printed\n")
+    assert stage.terminal.screen == ["printed", *PROMPT]
+    monkeypatch.setattr(renderer, "_RESIZING_SECONDS", 0)
+    assert stage.stream("one", "two") == ["printed", "one", "two", *PROMPT]
 
 
 def test_rows_when_narrower_counts_cells_and_the_cursor_line() -> None:
