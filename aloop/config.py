@@ -49,8 +49,9 @@ _ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 # Providers of aloop itself; sessions record which provider an answer came from.
 _RESERVED_NAMES = ("anthropic", LOCAL_MODEL, OFFLINE_MODEL)
 
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
 # Each of these variables is a complete credential. They are in the SDK's order.
-_CREDENTIAL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
+_CREDENTIAL_VARIABLES = (KEY_VARIABLE, "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
 # Workload identity federation needs both of the first and one of the second.
 _FEDERATION_VARIABLES = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID")
 _IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKEN")
@@ -310,7 +311,7 @@ class Settings:
             model=env.get("ALOOP_MODEL") or file.model,
             sessions_dir=sessions_dir(env),
             history_file=state_dir(env) / "aloop" / "history",
-            has_credentials=has_credentials(env),
+            has_credentials=has_credentials(env) or has_stored_key(env),
             data_dir=_data_dir(env, home),
             local_model=env.get("ALOOP_LOCAL_MODEL") or None,
             # The SDK reads the variable itself.
@@ -327,6 +328,16 @@ class Settings:
             endpoints=file.endpoints or {},
             prices=file.prices or {},
         )
+
+
+def stored_key_file(env: Mapping[str, str]) -> Path:
+    """Return the file that exists if there is an API key in the system keyring."""
+    return state_dir(env) / "aloop" / "key-in-keyring"
+
+
+def has_stored_key(env: Mapping[str, str]) -> bool:
+    """Return True if an API key was stored in the keyring, which is not opened."""
+    return stored_key_file(env).exists()
 
 
 def sessions_dir(env: Mapping[str, str] | None = None) -> Path | None:

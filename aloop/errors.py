@@ -161,6 +161,10 @@ class MissingCredentials(LLMError):
     """No API key, token or profile is configured."""
 
 
+class KeyringFailed(MissingCredentials):
+    """The system keyring is missing, cannot be opened, or lacks the API key."""
+
+
 class AuthenticationFailed(LLMError):
     """The API rejected the key."""
 

@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.interrupts",
         "aloop.permissions",
         "aloop.sanitize",
+        "aloop.stored_key",
         "aloop.suggestions",
         "aloop.terminal",
         "aloop.text",

@@ -21,7 +21,7 @@ from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import json_line, output_width, print_line, print_note
-from aloop.config import Settings, config_path, has_credentials, read_config_file, sessions_dir
+from aloop.config import Settings, config_path, has_credentials, has_stored_key, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
 from aloop.llm.anthropic.environment import environment_problem
 from aloop.local_model.status import local_status
@@ -177,7 +177,9 @@ def check_encoding(here: Environment) -> Verdict:
 def check_key(here: Environment) -> Verdict:
     if has_credentials(here.env):
         return Verdict("ok", "credentials for Claude found (not verified)")
-    advice = "To use Claude, set ANTHROPIC_API_KEY."
+    if has_stored_key(here.env):
+        return Verdict("ok", "an API key is in the system keyring (not verified)")
+    advice = "To use Claude, set ANTHROPIC_API_KEY, or run `aloop key set`."
     return Verdict("warn", "no credentials; the local model or the offline demo answers", advice)
 
 

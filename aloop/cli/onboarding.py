@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.cli.console import line_ended, print_note
-from aloop.config import OFFLINE_MODEL, Settings, config_path
-from aloop.errors import LocalModelError
+from aloop.config import KEY_VARIABLE, OFFLINE_MODEL, Settings, config_path
+from aloop.errors import AloopError, LocalModelError
 from aloop.local_model.models import default_model
 from aloop.sanitize import safe_line
 from aloop.width import fit
@@ -35,7 +35,7 @@ After "once", it holds for this run and the next start asks again; after "failed
 """
 _MOST_SERVERS = 4
 _MODEL_COLUMNS = 36
-_KEEP_IT = "To keep the key, add `export ANTHROPIC_API_KEY=…` to your shell's profile."
+_KEEP_IT = "To keep the key, run `aloop key set`, or add `export ANTHROPIC_API_KEY=…` to your shell's profile."
 
 
 def is_due(settings: Settings) -> bool:
@@ -122,20 +122,23 @@ def _answer(numbers: Sequence[str]) -> str:
 
 
 def _take_key() -> Outcome:
-    """Read an API key into the environment of this process."""
+    """Read an API key into the environment of this process, and offer to store it."""
     # Imported here for start-up time: each start checks whether to ask.
-    from getpass import getpass
+    from aloop.cli.key import offer_to_store, read_key
+    from aloop.stored_key import require_keyring
 
+    key = read_key("API key (not shown): ")
+    if not key:
+        return "failed"
+    os.environ[KEY_VARIABLE] = key
     try:
-        with line_ended():
-            key = getpass("API key (not shown and not stored): ").strip()
-    except EOFError:
-        sys.stderr.write("\n")
-        key = ""
-    if key:
-        os.environ["ANTHROPIC_API_KEY"] = key
+        require_keyring()
+        if offer_to_store(key):
+            return "done"
         print_note(_KEEP_IT)
-    return "once" if key else "failed"
+    except AloopError as error:
+        print_note(str(error))
+    return "once"
 
 
 def _install() -> Outcome:

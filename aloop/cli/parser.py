@@ -49,6 +49,7 @@ COMMANDS = {
     "doctor": Command("Check that aloop can run here", "aloop.cli.doctor"),
     "completions": Command("Print the completion script for bash, zsh or fish", "aloop.cli.completion"),
     "merge-driver": Command("Merge two versions of a session for git", "aloop.cli.git.merge_driver"),
+    "key": Command("Show where the API key comes from, or store it in the keyring", "aloop.cli.key"),
     "local": Command("Install, inspect or remove the local model", "aloop.cli.local"),
 }
 
@@ -281,7 +282,8 @@ def _explain_unknown(program: Parser, name: str, arguments: Sequence[str]) -> Us
     meant = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
     for command, parser in program_parser(COMMANDS).commands.items():
         meant[command] = shlex.join(["aloop", command, *after])
-        meant |= {action: shlex.join(["aloop", command, action, *after]) for action in parser.commands}
+        for action in parser.commands:  # the first command with such an action, of which sessions come first
+            meant.setdefault(action, shlex.join(["aloop", command, action, *after]))
     guess = closest_match(name, meant)
     hint = f"Did you mean `{meant[guess]}`?" if guess else f"To run a task, use `aloop --task {shlex.quote(name)}`."
     return UsageError(f"Unknown command {name!r}. {hint}")

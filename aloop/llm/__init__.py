@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
+from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings, has_credentials
 from aloop.errors import MissingCredentials, ModelNotFound, UsageError
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM, Reply, StopReason, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
@@ -20,6 +20,7 @@ from aloop.llm.endpoints import find_endpoint
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.llm.model_names import LINES, resolve_alias, sdk_models
 from aloop.local_model.models import InstallPaths, default_model, find_model, is_local
+from aloop.stored_key import stored_key
 
 if TYPE_CHECKING:
     from aloop.llm.anthropic.client import AnthropicLLM
@@ -131,10 +132,12 @@ def load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = N
         from aloop.llm.limits import LimitsCache
 
         load_transport()
+    needs_key = endpoint is None and not has_credentials(os.environ)
     provider = endpoint.name if endpoint else "anthropic"
     return AnthropicLLM(
         model,
         base_url=None if endpoint else settings.base_url,
+        api_key=stored_key() if needs_key else None,
         profile=ServerProfile(name=provider, stall_after=settings.stall_timeout, endpoint=endpoint),
         limits=LimitsCache(settings.state_folder),
         cache_ttl=settings.cache_ttl,

@@ -10,6 +10,7 @@ from typing import Any, cast
 import anthropic
 import httpx2  # the HTTP library of the SDK; its errors escape from a running stream as they are
 
+from aloop.config import KEY_VARIABLE
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
 from aloop.llm.anthropic.environment import environment_problem
 from aloop.llm.anthropic.errors import ApiError, explain, kind_of, mask
@@ -89,7 +90,7 @@ def credential_name(client: anthropic.AsyncAnthropic, profile: ServerProfile) ->
     if profile.endpoint is not None:
         return profile.endpoint.api_key_env or f"the credentials of the endpoint {profile.endpoint.name}"
     if client.api_key:
-        return "ANTHROPIC_API_KEY"
+        return KEY_VARIABLE if os.environ.get(KEY_VARIABLE) else "the API key in the system keyring"
     return "ANTHROPIC_AUTH_TOKEN" if client.auth_token else "the configured profile or federation"
 
 
