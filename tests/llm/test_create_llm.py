@@ -21,7 +21,7 @@ from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.model_names import resolve_alias
 from aloop.llm.offline import OfflineLLM
-from tests.stub import HTTPError, StubServer, Text
+from tests.stub import HTTPError, Plain, StubServer, Text
 
 FEDERATION = {
     "ANTHROPIC_FEDERATION_RULE_ID": "rule",
@@ -134,14 +134,25 @@ async def test_endpoint_of_a_platform_uses_its_own_paths_and_explains_a_rejectio
     assert "cloud-secret" in str(request.headers)
 
 
+@pytest.mark.parametrize("kind", ["bedrock", "vertex"])
 async def test_platform_without_its_package_is_explained(
+    kind: EndpointKind, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("botocore", "boto3", "google.auth"):
+        monkeypatch.setitem(sys.modules, name, None)
+    error = await failure_of(Endpoint("cloud", kind, stub.url, region="eu-west-1", project="p"), tmp_path)
+    assert str(error).startswith("The endpoint cloud needs a package that is not installed (")
+    assert str(error).endswith(f"Install it with `pip install 'anthropic[{kind}]'`.")
+    assert "\n" not in str(error)
+
+
+async def test_web_page_of_a_platform_is_explained(
     stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("botocore", "boto3"):
-        monkeypatch.setitem(sys.modules, name, None)
-    error = await failure_of(Endpoint("aws", "bedrock", stub.url, region="eu-west-1"), tmp_path)
-    assert str(error).startswith("The endpoint aws needs a package that is not installed (")
-    assert str(error).endswith("Install it with `pip install 'anthropic[bedrock]'`.")
+    monkeypatch.setenv("CLOUD_KEY", "cloud-secret")
+    stub.script(Plain(200, "<html><title>Sign in</title></html>"))
+    error = await failure_of(Endpoint("cloud", "foundry", stub.url, "CLOUD_KEY"), tmp_path)
+    assert "answered with a web page (Sign in)" in str(error)
 
 
 async def test_endpoint_that_cannot_be_reached_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -119,9 +120,11 @@ def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile:
             return ConnectionFailed(f"{place} did not answer in time. Try again in a moment.")
         case anthropic.APIConnectionError():
             return _connection_error(error, place, secrets, profile)
-        case ImportError() if profile.endpoint is not None:
+        case ImportError() | anthropic.AnthropicError() if profile.endpoint is not None and _is_missing(error):
+            words = _MISSING.search(str(error))  # the SDK's own sentence has several lines
             return RequestRejected(
-                f"The endpoint {profile.endpoint.name} needs a package that is not installed ({error}). "
+                f"The endpoint {profile.endpoint.name} needs a package that is not installed "
+                f"({words[1] if words else error}). "
                 f"Install it with `pip install 'anthropic[{profile.endpoint.kind}]'`."
             )
         case anthropic.CredentialsError():
@@ -159,6 +162,14 @@ def _endpoint_client(
             headers = {"x-api-key": secret} if endpoint.auth == "x-api-key" else {}
             made = anthropic.AsyncAnthropic(api_key=secret, default_headers=headers, **options)
     return cast("anthropic.AsyncAnthropic", made)
+
+
+_MISSING = re.compile(r"missing required dependency `([\w-]+)`")
+
+
+def _is_missing(error: Exception) -> bool:
+    """Return True if the SDK needs another package."""
+    return isinstance(error, ImportError) or _MISSING.search(str(error)) is not None
 
 
 def _given(values: Mapping[str, str | None]) -> dict[str, Any]:

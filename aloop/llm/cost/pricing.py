@@ -67,7 +67,7 @@ class PriceList:
     def cost(self, usage: Usage, model: str | None, provider: str | None = None) -> Cost:
         """Return the cost of one answer of ``model``.
 
-        The user's prices are looked up as ``PROVIDER/MODEL`` and as ``MODEL``, with the date at its end and without.
+        The user's prices are looked up as ``ENDPOINT/MODEL`` and as ``MODEL``, with the date at its end and without.
         """
         if model is None:
             return Cost(unknown_models=("unnamed model",)) if usage.sent_tokens or usage.output_tokens else Cost()
@@ -104,8 +104,10 @@ class PriceList:
         return total
 
     def _find_own(self, model: str, provider: str | None) -> Prices | None:
-        names = (model, _DATE.sub("", model))
-        found = (self._own.get(name) for name in (*(f"{provider}/{name}" for name in names), *names))
+        endpoint, _, rest = model.partition("/")  # recorded with the endpoint, if there is one
+        bare = rest if rest and endpoint == (provider or endpoint) else model
+        names = [name for each in (model, f"{provider}/{bare}", bare) for name in (each, _DATE.sub("", each))]
+        found = (self._own.get(name) for name in names)
         return next((prices for prices in found if prices is not None), None)
 
 

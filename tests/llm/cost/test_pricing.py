@@ -35,6 +35,14 @@ def test_own_prices_override_the_list() -> None:
     assert PriceList(OWN).cost(usage, "gw/special").dollars == Decimal(2) + 1 + 2 + Decimal("0.2")
 
 
+@pytest.mark.parametrize("model", ["special", "gw/special", "gw/special-20260901", "special-20260901"])
+def test_own_price_of_a_model_applies_behind_each_endpoint(model: str) -> None:
+    own = PriceList({"special": OWN["gw/special"]})
+    assert own.cost(Usage(1_000_000), model).dollars == 2
+    both = PriceList({"special": OWN["gw/special"], "gw/special": Prices(Decimal(7), Decimal(9))})
+    assert both.cost(Usage(1_000_000), model).dollars == (7 if model.startswith("gw/") else 2)
+
+
 def test_unlisted_model_is_unknown_and_never_free() -> None:
     cost = PriceList().cost(Usage(10, 10), "no-such-model")
     assert not cost.is_known
