@@ -64,7 +64,7 @@ class Highlighter:
     @staticmethod
     def for_file(name: str) -> Highlighter:
         """Return the highlighter for a file, by its name."""
-        return Highlighter(Syntax.guess_lexer(name, " "))
+        return Highlighter(_language_of(name))
 
     def add(self, lines: list[str]) -> list[Text]:
         """Return ``lines`` with their colors."""
@@ -79,7 +79,7 @@ class Highlighter:
         return self._highlighted([text])[0]
 
     def _highlighted(self, lines: list[str]) -> list[Text]:
-        if self._syntax.lexer is None or any(len(text) > _LONGEST_LINE for text in lines):
+        if self._syntax is None or any(len(text) > _LONGEST_LINE for text in lines):
             return [Text(text) for text in lines]
         text = "\n".join([*self._held, *lines]) + "\n"
         found = self._syntax.highlight(text + _closing(text)).split("\n")
@@ -87,7 +87,7 @@ class Highlighter:
 
     def _is_closed(self) -> bool:
         """Return True if the next line is highlighted alike without the held lines."""
-        lexer, before = self._syntax.lexer, "\n".join(self._held) + "\n"
+        lexer, before = self._syntax.lexer if self._syntax else None, "\n".join(self._held) + "\n"
         if lexer is None:
             return True
         if _closing(before):
@@ -105,5 +105,11 @@ def _closing(text: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _syntax_of(language: str) -> Syntax:
-    return Syntax("", language, theme=_THEME, tab_size=0)
+def _syntax_of(language: str) -> Syntax | None:
+    lexer = Syntax("", language, tab_size=0).lexer  # found by its name at each access
+    return Syntax("", lexer, theme=_THEME) if lexer else None
+
+
+@lru_cache(maxsize=32)
+def _language_of(name: str) -> str:
+    return Syntax.guess_lexer(name, " ")

@@ -16,6 +16,7 @@ Tail = Callable[[int, int], list[Line]]
 _STATUS_ROWS = 1
 _PROMPT_ROWS = 3
 _FEWEST_ROWS = 3
+_FEWEST_CELLS = 3  # of the text of the status
 
 
 def tail_of(texts: Sequence[str]) -> Tail:
@@ -59,19 +60,21 @@ class Live:
     @property
     def status(self) -> str:
         """The status with its time and its tokens; empty if there is none."""
-        return f"{self._status}{self._measures()}" if self._status else ""
+        return " · ".join([self._status, *self._measures()]) if self._status else ""
 
     def status_in(self, width: int) -> str:
-        """Return the status in ``width`` cells, with only its text cut.
-
-        Time and tokens are kept.
-        """
+        """Return the status in ``width`` cells; its text is cut before its measures are."""
+        if not self._status:
+            return ""
         measures = self._measures()
-        return f"{fit(unjoined(safe_line(self._status)), width - len(measures))}{measures}" if self._status else ""
+        while measures and _FEWEST_CELLS + len(" · ".join(["", *measures])) > width:
+            measures.pop()
+        end = " · ".join(["", *measures])
+        return fit(unjoined(safe_line(self._status)), width - len(end)) + end
 
-    def _measures(self) -> str:
+    def _measures(self) -> list[str]:
         seconds = int(self._clock() - self._since)
-        return "".join(f" · {part}" for part in (f"{seconds}s" if seconds else "", self.tokens, "Ctrl-C stops") if part)
+        return [part for part in (f"{seconds}s" if seconds else "", self.tokens, "Ctrl-C stops") if part]
 
     @staticmethod
     def tail_rows(height: int) -> int:

@@ -37,7 +37,7 @@ def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
 _RESIZING_SECONDS = 0.5
 """The time after a change of the size in which another is likely."""
 
-_SHORT_ROW = 40  # cells
+_SHORT_ROW = 20  # cells
 
 _PUSH_KITTY_KEYS, _POP_KITTY_KEYS = "\x1b[>1u", "\x1b[<u"
 """Use the kitty protocol for keys that are ambiguous otherwise, and stop using it."""

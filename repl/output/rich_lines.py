@@ -20,6 +20,7 @@ from repl.output.styled import Line
 from repl.output.theme import GROUND_STYLES, Look, Style
 
 _CONSOLE = Console(file=StringIO(), color_system=None, highlight=False, markup=False, emoji=False, legacy_windows=False)
+_OPTIONS = _CONSOLE.options
 
 
 @lru_cache
@@ -75,7 +76,7 @@ def line_of(text: Text) -> Line:
 
 def lines_of(renderable: RenderableType, width: int) -> list[Line]:
     """Return ``renderable`` in ``width`` cells, without spaces at the ends of lines."""
-    rows = _CONSOLE.render_lines(renderable, _CONSOLE.options.update(width=max(width, 1)), pad=False)
+    rows = _CONSOLE.render_lines(renderable, _OPTIONS.update(width=max(width, 1)), pad=False)
     lines = []
     for row in rows:
         spans = [(_look(segment.style), segment.text) for segment in row]
@@ -89,4 +90,4 @@ def lines_of(renderable: RenderableType, width: int) -> list[Line]:
 
 def natural_width(renderable: RenderableType) -> int:
     """Return the cells of the longest row of ``renderable`` if nothing is wrapped."""
-    return Measurement.get(_CONSOLE, _CONSOLE.options.update(width=1 << 20), renderable).maximum
+    return Measurement.get(_CONSOLE, _OPTIONS.update(width=1 << 20), renderable).maximum

@@ -1,6 +1,6 @@
 """Words lost or doubled while an answer streams into a window that is resized.
 
-    python -m tests.figures.resizes [--resizes 200] [--seed 1] [--narrowest 60] [--widest 120]
+    python -m tests.figures.resizes [--resizes 200] [--seed 1] [--narrowest 30] [--widest 120]
 
 tmux is the terminal, because it wraps the rows of a window again when its width changes, as most terminals do.
 """
@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--resizes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--narrowest", type=int, default=60)
+    parser.add_argument("--narrowest", type=int, default=30)
     parser.add_argument("--widest", type=int, default=120)
     chosen = parser.parse_args()
     if not shutil.which("tmux"):

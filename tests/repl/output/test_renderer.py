@@ -137,7 +137,7 @@ async def test_only_the_status_is_live_while_the_window_is_resized(
     monkeypatch.setattr(stage.terminal.output, "_get_size", lambda: Size(rows=10, columns=39))
     stage.prompt.app.renderer.erase()
     stage.screen.write("printed\n")
-    assert stage.terminal.screen == ["printed", *PROMPT]
+    assert stage.terminal.screen == ["printed", "ans… · Ctrl-C stops", *PROMPT[1:]]
     monkeypatch.setattr(renderer, "_RESIZING_SECONDS", 0)
     assert stage.stream("one", "two") == ["printed", "one", "two", *PROMPT]
 
