@@ -16,6 +16,7 @@ from aloop.errors import SHORT_ID
 from aloop.export.facts import message_facts
 from aloop.export.markdown import format_marks
 from aloop.llm.cost.pricing import Cost
+from aloop.llm.details.parts import marked_text
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.annotations import note_of
@@ -158,7 +159,7 @@ def message_lines(message: LLMMessage) -> Iterator[str]:
     yield heading + format_marks(message) + (f"  {' '.join(facts.split())}" if facts else "")
     for row in note_of(message).splitlines():
         yield f"{_INDENT}note: {row}"
-    for line in (message.content or "").splitlines():
+    for line in marked_text(message.content, message.parts).splitlines():
         yield _INDENT + line
     for call in message.tool_calls:
         yield f"{_INDENT}→ {call.name} {call.arguments}"

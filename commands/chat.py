@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from commands.attachments import Attachment, with_attachments
-from commands.mentions import attach_mentions
+from commands.attachments import with_attachments
+from commands.mentions import MentionedFiles, attach_mentions
 from commands.project.instructions import refresh_instructions
 from commands.registry import FAILED, Outcome
 from commands.trust import remember_work
@@ -31,10 +31,14 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         return Outcome(prefill=text, is_done=False)
     remember_work(context.agent, context.trust, context.view.error, context.view.info)
     try:
-        attachments = [*await _mentioned(context, text if typed is None else typed), *context.pending_output.taken]
-        for attachment in attachments:
-            context.view.info(f"attached {attachment.summary}")
-        await context.agent.run(with_attachments(text, attachments))
+        found = await _mentioned(context, text if typed is None else typed)
+        attachments = [*found.attachments, *context.pending_output.taken]
+        media = [*found.media, *context.pending_output.media]
+        for summary in (*(each.summary for each in attachments), *(each.summary for each in media)):
+            context.view.info(f"attached {summary}")
+        for note in found.notes:
+            context.view.info(note)
+        await context.agent.run(with_attachments(text, attachments), media)
     except asyncio.CancelledError:
         kept = context.memory.message_count != before
         context.view.info("Stopped. The partial answer is kept." if kept else "Stopped before any answer arrived.")
@@ -45,27 +49,30 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         )
         context.view.error(f"{error}{unsaved}")
     else:
-        context.pending_output.taken.clear()
+        context.pending_output.clear()
         return Outcome()
     if context.memory.message_count == before:
         return Outcome(prefill=text, is_done=False)
-    context.pending_output.taken.clear()
+    context.pending_output.clear()
     return FAILED
 
 
 async def steering_text(context: Context, text: str, typed: str) -> str:
     """Return a message for the running turn, with the files that ``typed`` mentions."""
-    attachments = await _mentioned(context, typed)
+    found = await _mentioned(context, typed)
+    attachments = found.attachments
+    for media in found.media:
+        context.view.error(f"{media.name} was not attached: images can be sent only after this turn.")
     for attachment in attachments:
         context.view.info(f"attached {attachment.summary}")
     return with_attachments(text, attachments)
 
 
-async def _mentioned(context: Context, text: str) -> list[Attachment]:
+async def _mentioned(context: Context, text: str) -> MentionedFiles:
     """Return the files that ``text`` mentions; report those that cannot be read."""
     if not context.is_typed:
-        return []
+        return MentionedFiles()
     found = await attach_mentions(text, context.agent.working_dir)
     for refusal in found.refusals:
         context.view.error(refusal)
-    return found.attachments
+    return found

@@ -15,6 +15,7 @@ from commands.trust_store import TrustFile
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
+    from aloop.llm.details.parts import MediaFile
     from aloop.memory import MemoryManager
     from aloop.memory.search.search import Hit
     from aloop.permissions import PermissionDecision, PermissionRequest
@@ -34,13 +35,20 @@ class Verbosity:
 
 @dataclass(slots=True)
 class PendingOutput:
-    """Command output for the next message.
+    """Command output and images for the next message.
 
-    ``offer`` waits for an empty line, which accepts it; any other line drops it. ``taken`` has been accepted.
+    ``offer`` waits for an empty line, which accepts it; any other line drops it. ``taken`` has been accepted, and so
+    have ``media``, the images of ``/paste``.
     """
 
     offer: Attachment | None = None
     taken: list[Attachment] = field(default_factory=list)
+    media: list[MediaFile] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Forget what was accepted."""
+        self.taken.clear()
+        self.media.clear()
 
 
 def accept(context: Context) -> bool:
@@ -57,10 +65,10 @@ def drop(context: Context) -> bool:
     """Drop all offered and accepted output; False if none was accepted."""
     pending = context.pending_output
     pending.offer = None
-    if not pending.taken:
+    if not pending.taken and not pending.media:
         return False
-    pending.taken.clear()
-    context.view.info("No output will be sent with your next message.")
+    pending.clear()
+    context.view.info("No output or image will be sent with your next message.")
     return True
 
 

@@ -9,9 +9,13 @@ import threading
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aloop.errors import ToolError
 from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
+
+if TYPE_CHECKING:
+    from aloop.llm.details.parts import MediaFile
 
 # Excludes the @ of an email address, and one after a backslash. Chinese and Japanese have no spaces before it.
 _MENTION = re.compile(
@@ -47,10 +51,15 @@ def _readings(word: str) -> Iterator[str]:
 
 @dataclass(slots=True)
 class MentionedFiles:
-    """The files that were read, and a message for each that exists but was not."""
+    """The files that were read, and a message for each that exists but was not.
+
+    ``notes`` are sentences about images that were made smaller.
+    """
 
     attachments: list[Attachment] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    media: list[MediaFile] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 async def attach_mentions(typed: str, folder: Path, *, outside: bool = True) -> MentionedFiles:
@@ -93,6 +102,8 @@ def read_mentioned(
             found.refusals.append(
                 f"{name} is outside the working directory and was not attached. Use --allow outside to attach it."
             )
+        elif _is_media(path):
+            _add_media(found, path, name)
         elif not room:
             found.refusals.append(
                 f"{name} was not attached: the limit of {MOST_MESSAGE_BYTES:,} bytes for one message is reached."
@@ -106,6 +117,35 @@ def read_mentioned(
             found.attachments.append(attachment)
             room -= size
     return found
+
+
+def _is_media(path: Path) -> bool:
+    """Return True for an image or a PDF document."""
+    # Imported late for start-up time.
+    from aloop.llm.details.images import HEAD, media_type_of
+
+    try:
+        return path.is_file() and bool(media_type_of(_start_of(path, HEAD)))
+    except OSError:
+        return False  # reading it reports the error
+
+
+def _start_of(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def _add_media(found: MentionedFiles, path: Path, name: str) -> None:
+    # Imported late for start-up time.
+    from aloop.llm.details.images import MAX_DOCUMENT_BYTES, prepare_media
+
+    try:
+        media, note = prepare_media(_start_of(path, MAX_DOCUMENT_BYTES + 1), name)
+    except (ToolError, OSError) as error:
+        found.refusals.append(f"Not attached: {error}")
+        return
+    found.media.append(media)
+    found.notes += [note] if note else []
 
 
 def _is_meant_as_path(readings: tuple[str, ...], folder: Path) -> bool:

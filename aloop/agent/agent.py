@@ -26,6 +26,7 @@ from aloop.config import MAX_STEPS
 from aloop.errors import SessionError, UsageError
 from aloop.llm.anthropic.binding import digest_of
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
+from aloop.llm.details.parts import MediaFile, reads_images
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.prompts import system_prompt
@@ -171,8 +172,10 @@ class ReActAgent:
         finally:
             self._is_running = False
 
-    async def run(self, task: str) -> str:
+    async def run(self, task: str, media: Sequence[MediaFile] = ()) -> str:
         """Take one turn: answer ``task``, save, and return the answer's text.
+
+        ``media`` are images and documents for the model, which are stored beside the session.
 
         Raises UsageError for an empty task, LLMError if the model does not answer, CostLimitReached if the budget
         allows no further request, and StorageError if the turn cannot be saved (it is still in memory). The turn is
@@ -181,9 +184,9 @@ class ReActAgent:
         if not task.strip():
             raise UsageError("The task is empty. Enter a task.")
         async with self._busy():
-            return await self._take_turn(LLMMessage("user", task))
+            return await self._take_turn(LLMMessage("user", task), media)
 
-    async def _take_turn(self, question: LLMMessage) -> str:
+    async def _take_turn(self, question: LLMMessage, media: Sequence[MediaFile]) -> str:
         began = time.monotonic()
         self.budget.begin_turn()
         compactor = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
@@ -199,7 +202,12 @@ class ReActAgent:
             self._permissions.enter(self.memory.visit)
             async with self.memory.turn() as turn:
                 self._report_changes()
-                await turn.add(self._with_news(question))
+                question = self._with_news(question)
+                parts = [await self.memory.keep_media(each) for each in media]
+                if parts and not reads_images(self.llm.model):
+                    self._emit(Notice(f"The model {self.llm.model} does not read images, so it gets their names only."))
+                end = len(question.content or "")
+                await turn.add(replace(question, parts=tuple(replace(part, after_chars=end) for part in parts)))
                 self._report_repairs()
                 answer = await loop.run(turn, self._max_steps)
             await self._record_instructions()

@@ -12,6 +12,7 @@ from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, Thou
 from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits
+from aloop.llm.details.parts import marked_text
 from aloop.llm.details.provenance import present_time
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.prompts import INSTRUCTIONS, summary_request
@@ -87,7 +88,7 @@ def render_transcript(messages: Sequence[LLMMessage], limit: int) -> str:
 
 def _text(message: LLMMessage) -> str:
     speaker = f"tool {message.name}" if message.role == "tool" and message.name else message.role
-    lines = [f"[{speaker}]", (message.content or "").strip()]
+    lines = [f"[{speaker}]", marked_text(message.content, message.parts).strip()]
     lines += [f"(calls {call.name} {call.arguments})" for call in message.tool_calls]
     return "\n".join(line for line in lines if line)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from aloop.agent.events import AgentEvent, Notice, ToolFinished, ToolOutput, ToolStarted
@@ -89,6 +90,7 @@ class ToolCallRunner:
             except StorageError as error:
                 self._emit(Notice(str(error)))
                 text = shorten(text, "the complete output could not be saved")
+        parts = tuple([replace(await self._memory.keep_media(media), after_chars=len(text)) for media in result.media])
         return LLMMessage(
             "tool",
             text,
@@ -99,6 +101,7 @@ class ToolCallRunner:
             duration_ms=running.milliseconds,
             permission=result.permission,
             files=result.changes,
+            parts=parts,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, StorageError
@@ -11,6 +12,7 @@ from aloop.export.markdown import to_markdown
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
+from aloop.memory.session_folder.outputs import read_media
 
 
 class ExportExists(StorageError):
@@ -29,7 +31,22 @@ def render(session: Session, form: ExportFormat) -> str:
     # Imported here for start-up time: only HTML needs the Markdown parser.
     from aloop.export.page.html import to_html
 
-    return to_html(session)
+    return to_html(session, _read_media(session))
+
+
+MAX_EMBEDDED = 20_000_000
+"""Bytes of images in an exported page; the rest is named only."""
+
+
+def _read_media(session: Session) -> Mapping[str, bytes]:
+    """Return the images of a stored session by their paths beside it."""
+    found: dict[str, bytes] = {}
+    folder = session.path.parent
+    for part in (part for message in session.messages for part in message.parts if part.kind == "image"):
+        data = None if part.file in found else read_media(filesystem.SYSTEM, folder, part)
+        if data is not None and sum(map(len, found.values())) + len(data) <= MAX_EMBEDDED:
+            found[part.file] = data
+    return found
 
 
 def export_path(session: Session, form: ExportFormat, wanted: str, folder: Path) -> Path:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from aloop.export.facts import message_facts
+from aloop.llm.details.parts import marked_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import is_pinned, note_of, tags_of
@@ -47,7 +48,8 @@ def _parts(session: Session) -> Iterator[str]:
 
 
 def _message(message: LLMMessage) -> Iterator[str]:
-    text = text_with_sources(message).replace("\r\n", "\n").strip("\n")
+    text = marked_text(message.content, message.parts) if message.parts else text_with_sources(message)
+    text = text.replace("\r\n", "\n").strip("\n")
     if message.role == "tool":
         yield f"### Tool result: {_code(message.name or 'tool')}{_escaped_marks(message)}"
         yield from _facts(message)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import mimetypes
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,13 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aloop.importers.values import json_text
+from aloop.llm.details.parts import FILES, MEDIA_TYPES, ContentPart, joined_text
 from aloop.llm.json_values import MAX_DEPTH, JsonObject
 from aloop.llm.layout import default_layout
 from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
 
 Kind = Literal["session", "branch", "subagent"]
-FILES = "files"
-"""The folder of images and other files beside a session."""
 
 
 @dataclass(slots=True)
@@ -216,7 +216,8 @@ class Builder:
 
     def file(self, media_type: str, raw: bytes) -> str:
         """Keep a file beside the session and return the mark for its place in the text."""
-        ending = mimetypes.guess_extension(media_type.partition(";")[0]) or ".bin"
+        plain = media_type.partition(";")[0]
+        ending = f".{MEDIA_TYPES[plain]}" if plain in MEDIA_TYPES else mimetypes.guess_extension(plain) or ".bin"
         name = f"{FILES}/{hashlib.sha256(raw).hexdigest()[:16]}{ending}"
         self.imported.files[name] = raw
         kind = "image" if media_type.startswith("image/") else "file"
@@ -229,7 +230,8 @@ class Builder:
     def build(self) -> Imported:
         """Return the conversation, with the results behind their calls."""
         imported = self.imported
-        imported.messages = tuple(draft.message() for draft in self._ordered() if not _is_blank(draft))
+        messages = (draft.message() for draft in self._ordered() if not _is_blank(draft))
+        imported.messages = tuple(_with_parts(message, imported.files) for message in messages)
         times = [draft.at for draft in self.drafts if draft.at]
         imported.created_at = imported.created_at or min(times, default=None)
         # Not the time of the source, which also changes with a new title.
@@ -260,6 +262,30 @@ class Builder:
         draft.add_text(content)
         self.drafts.append(draft)
         return draft
+
+
+_MARK = re.compile(rf"\n{{0,2}}\[(?:image|file): ({FILES}/[0-9a-f]{{16}}\.\w+), ([^,\]\n]+), [\d,]+ bytes\]\n{{0,2}}")
+
+
+def _with_parts(message: LLMMessage, files: Mapping[str, bytes]) -> LLMMessage:
+    """Return the message with parts in place of the marks of its images."""
+    text = message.content or ""
+    if message.role not in ("user", "tool") or "]" not in text:
+        return message
+    pieces: list[str] = []
+    parts: list[ContentPart] = []
+    start = 0
+    for mark in _MARK.finditer(text):
+        data = files.get(mark[1])
+        if data is None or mark[2] not in MEDIA_TYPES:
+            continue
+        pieces.append(text[start : mark.start()])
+        kind = "image" if mark[2].startswith("image/") else "document"
+        parts.append(ContentPart(kind, mark[1], mark[2], len(data), after_chars=len(joined_text(pieces))))
+        start = mark.end()
+    if not parts:
+        return message
+    return replace(message, content=joined_text([*pieces, text[start:]]), parts=tuple(parts))
 
 
 def _is_blank(draft: Draft) -> bool:

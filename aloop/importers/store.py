@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ from typing import Any, Literal
 
 from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import SessionError, SessionNotFound
-from aloop.importers.draft import FILES, Imported
+from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.llm.details.parts import FILES, marked_text
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk.filesystem import explained, write_atomic
@@ -203,7 +205,12 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
     if kept.output_file:
         return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
     calls = ([(call.id, call.name, _plain(call.arguments)) for call in each.tool_calls] for each in (kept, fresh))
-    return (kept.content or "") == (fresh.content or "") and next(calls) == next(calls)
+    # An image was a mark in the text before it was a part.
+    texts = {_MARKS.sub("", marked_text(each.content, each.parts)).replace("\n", "") for each in (kept, fresh)}
+    return len(texts) == 1 and next(calls) == next(calls)
+
+
+_MARKS = re.compile(r"\[(?:image|file|document): files/[^\]\n]*\]")
 
 
 def _plain(arguments: str) -> Any:

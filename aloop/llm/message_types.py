@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+from aloop.llm.details.parts import ContentPart, normal_parts
 from aloop.llm.details.provenance import (
     PROVENANCE_KEYS,
     FileChange,
@@ -157,6 +158,8 @@ class LLMMessage:
     the path of a complete tool result whose content was shortened, relative to the session folder. ``model`` is the
     model that gave the answer.
 
+    ``parts`` are the images and documents of the content, with their places in its text.
+
     ``at`` is the time when the message was complete; a naive one is taken as local time. ``cost`` is in US dollars,
     None if unknown. ``duration_ms``, ``permission`` and ``files`` belong to a tool result: the run time of the call,
     the decision about it, and what it changed. ``extra`` are the keys that aloop does not know; those within ``usage``
@@ -185,6 +188,7 @@ class LLMMessage:
     duration_ms: int | None = field(default=None, repr=False)
     permission: Permission | None = field(default=None, repr=False)
     files: tuple[FileChange, ...] = field(default=(), repr=False)
+    parts: tuple[ContentPart, ...] = field(default=(), repr=False)
     extra: JsonObject = field(default=EMPTY, repr=False)
 
     def __post_init__(self) -> None:
@@ -209,6 +213,10 @@ class LLMMessage:
             object.__setattr__(self, "cost", storable_cost(self.cost))
         if self.duration_ms is not None:
             object.__setattr__(self, "duration_ms", storable_duration(self.duration_ms))
+        if self.parts:
+            content, parts = normal_parts(self.content or "", self.parts)
+            object.__setattr__(self, "content", content)
+            object.__setattr__(self, "parts", parts)
         if self.files:
             object.__setattr__(self, "files", tuple(self.files))
         if self.extra is not EMPTY:
@@ -222,4 +230,4 @@ def _fields_of(record: type[LLMMessage | ThinkingBlock | Usage]) -> frozenset[st
 CALL_KEYS = frozenset({"id", "type", "function", "name", "arguments"})
 USAGE_KEYS = _fields_of(Usage)
 THINKING_KEYS = _fields_of(ThinkingBlock)
-MESSAGE_KEYS = _fields_of(LLMMessage)
+MESSAGE_KEYS = _fields_of(LLMMessage) - {"parts"}

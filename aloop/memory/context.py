@@ -6,10 +6,11 @@ only, never in the file, and every kind of repair is reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from aloop.llm.call_ids import sendable
+from aloop.llm.details.parts import ContentPart, joined_text, split_content
 from aloop.llm.layout import fits, without_thinking
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.annotations import pinned_text
@@ -64,6 +65,55 @@ def project(
     return Projection((*system, *repairer.sent), tuple(repairer.repairs))
 
 
+MOST_MEDIA = 100
+"""Images and documents in one request."""
+MOST_MEDIA_BYTES = 20_000_000
+"""Of all images and documents in one request, whose base64 may have 32 MB."""
+
+
+def with_media(messages: Sequence[LLMMessage], read: Callable[[ContentPart], bytes | None] | None) -> list[LLMMessage]:
+    """Return the messages with the bytes that ``read`` returns for their parts.
+
+    A part without bytes becomes words, and so does each one without ``read``. If there are too many for one request,
+    the oldest become words.
+    """
+    sent: list[LLMMessage] = []
+    count, size = 0, 0
+    for message in reversed(messages):
+        if not message.parts:
+            sent.append(message)
+            continue
+        parts: list[ContentPart] = []
+        for part in reversed(message.parts):
+            room = count < MOST_MEDIA and size + part.size <= MOST_MEDIA_BYTES
+            can_send = read is not None and room and message.role in ("user", "tool")
+            data = read(part) if can_send and read is not None and part.is_own else None
+            if data is not None:
+                count, size = count + 1, size + len(data)
+            parts.append(replace(part, data=data) if can_send else _in_words(part))
+        sent.append(_with_words(message, parts[::-1]))
+    return sent[::-1]
+
+
+def _in_words(part: ContentPart) -> ContentPart:
+    """Return a part of which only the mark can be sent."""
+    return replace(part, kind="words", name=part.mark, data=None)
+
+
+def _with_words(message: LLMMessage, parts: Sequence[ContentPart]) -> LLMMessage:
+    """Return the message with the parts in words as a part of its text."""
+    pieces: list[str] = []
+    kept: list[ContentPart] = []
+    for each in split_content(message.content or "", parts):
+        if isinstance(each, str):
+            pieces.append(each)
+        elif each.kind == "words":
+            pieces.append(each.name)
+        else:
+            kept.append(replace(each, after_chars=len(joined_text(pieces))))
+    return replace(message, content=joined_text(pieces), parts=tuple(kept))
+
+
 def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     """Return the messages in use: from the last summary on, without skipped ones.
 
@@ -107,7 +157,7 @@ class _Repairer:
             self.report("left out a tool call outside of an assistant message")
             message = replace(message, tool_calls=())
         message = self._with_sendable_blocks(message)
-        has_content = message.tool_calls or message.blocks or (message.content or "").strip()
+        has_content = message.tool_calls or message.blocks or message.parts or (message.content or "").strip()
         if message.role != "system" and not has_content:
             self.report("left out an empty message")
             return
@@ -163,6 +213,8 @@ class _Repairer:
 
 
 _BYTES_PER_TOKEN = 4
+_TOKENS_PER_IMAGE = 1_600  # the most that the API counts for one
+_BYTES_PER_DOCUMENT_TOKEN = 50
 _TOKENS_PER_MESSAGE = 4  # the role and the separators
 
 
@@ -205,7 +257,11 @@ def _estimate(message: LLMMessage) -> int:
     texts = [message.content or ""]
     texts += [part for call in message.tool_calls for part in (call.name, call.arguments)]
     texts += [part for block in message.thinking for part in (block.thinking, block.signature, block.redacted)]
-    return _TOKENS_PER_MESSAGE + sum(map(estimate_tokens, texts))
+    return sum(map(_estimate_part, message.parts)) + _TOKENS_PER_MESSAGE + sum(map(estimate_tokens, texts))
+
+
+def _estimate_part(part: ContentPart) -> int:
+    return max(_TOKENS_PER_IMAGE, part.size // _BYTES_PER_DOCUMENT_TOKEN if part.kind == "document" else 0)
 
 
 def estimate_tokens(text: str) -> int:

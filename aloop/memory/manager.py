@@ -12,9 +12,10 @@ from typing import TypeVar
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.base import LLM
 from aloop.llm.cost.pricing import PriceList
+from aloop.llm.details.parts import ContentPart, MediaFile, reads_images
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.context import ContextUse, Projection, measure, project
+from aloop.memory.context import ContextUse, Projection, measure, project, with_media
 from aloop.memory.conversation import Change, Conversation, SentDigests
 from aloop.memory.disk.filesystem import explained
 from aloop.memory.library import SessionLibrary
@@ -22,13 +23,16 @@ from aloop.memory.session import SaveReport, Session, SessionStats, SessionSumma
 from aloop.memory.session_folder import draft as drafts
 from aloop.memory.session_folder.draft import Draft
 from aloop.memory.session_folder.fork import ForkSource
-from aloop.memory.session_folder.outputs import KeptOutput
+from aloop.memory.session_folder.outputs import KeptOutput, read_media
 from aloop.memory.session_folder.recovery import recovered_files
 from aloop.memory.session_folder.undo import Redo, Redone, Undo
 from aloop.memory.session_writer import Amendment, SessionWriter
 from aloop.memory.turn import Turn, finish_shielded
 
 T = TypeVar("T")
+
+_MOST_MEDIA_BYTES = 50_000_000
+"""Of images and documents that are kept in memory."""
 
 Admit = Callable[[Session], Awaitable[None]]
 """Called with a session before it is resumed; raises an exception to prevent that."""
@@ -53,6 +57,7 @@ class MemoryManager:
         self._writer = SessionWriter(self.library.backend, hold)
         self._conversation = Conversation.new()
         self._visits = 0
+        self._media: dict[Path, bytes] = {}
         self._measured: tuple[object, tuple[int, bool]] = (None, (0, True))
         self._disk_lock = asyncio.Lock()
 
@@ -180,8 +185,30 @@ class MemoryManager:
         return before
 
     def get_context_for_llm(self) -> list[LLMMessage]:
-        """Return the messages to send, system first, repaired into a valid transcript."""
-        return list(self._project().messages)
+        """Return the messages to send, system first, repaired into a valid transcript.
+
+        Images and documents have their data, or are words if the model does not read them.
+        """
+        sees = self.llm is not None and reads_images(self.llm.model)
+        return with_media(self._project().messages, self._read_media if sees else None)
+
+    def _read_media(self, part: ContentPart) -> bytes | None:
+        """Return the bytes of a part.
+
+        They are read once, because each request of a turn needs them.
+        """
+        folder = self._writer.folder
+        if folder is None:
+            return None
+        key = folder / part.file
+        if key not in self._media:
+            data = read_media(self._writer.backend.fs, folder, part)
+            if data is None:
+                return None
+            if sum(map(len, self._media.values())) > _MOST_MEDIA_BYTES:
+                self._media.clear()
+            self._media[key] = data
+        return self._media[key]
 
     def get_repairs(self) -> tuple[str, ...]:
         """Return one sentence for each kind of repair that ``get_context_for_llm`` makes."""
@@ -234,6 +261,23 @@ class MemoryManager:
         """
         async with self._disk_lock:
             return await asyncio.to_thread(self._writer.keep_output, self._conversation.snapshot(None), tool, text)
+
+    async def keep_media(self, media: MediaFile) -> ContentPart:
+        """Write an image or document to a file in the session folder, for a message.
+
+        Raises StorageError, SessionBusy.
+        """
+        async with self._disk_lock:
+            return await asyncio.to_thread(self._writer.keep_media, self._conversation.snapshot(None), media)
+
+    async def load_media(self, message: LLMMessage) -> tuple[MediaFile, ...]:
+        """Return the images and documents of a message, to send them again."""
+
+        def load() -> tuple[MediaFile, ...]:
+            found = ((part, self._read_media(part)) for part in message.parts)
+            return tuple(MediaFile(part.name, part.media_type, data) for part, data in found if data is not None)
+
+        return await self._on_disk(load)
 
     # Switching to another session.
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from aloop.errors import AloopError, NewerVersion, SessionFileError, StorageError, UnstorableValue, UsageError
+from aloop.llm.details.parts import ContentPart, MediaFile
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.conversation import Change, Conversation, describe_changes
 from aloop.memory.disk.filesystem import explain_error, explained, new_limits
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.session_folder.journal import Journal
-from aloop.memory.session_folder.outputs import KeptOutput, keep_output
+from aloop.memory.session_folder.outputs import KeptOutput, keep_media, keep_output
 from aloop.memory.session_folder.recovery import RecoveredFile
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, time_mark
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
@@ -142,6 +143,18 @@ class SessionWriter:
             return keep_output(self.backend.fs, self._ensure_folder(session), tool, text)
         except OSError as error:
             raise explain_error(error, "save a long result", self._folder or self.backend.sessions_dir) from error
+
+    @property
+    def folder(self) -> Path | None:
+        """The session's folder, None if there is none yet."""
+        return self.file.path.parent if self.file else self._folder
+
+    def keep_media(self, session: Session, media: MediaFile) -> ContentPart:
+        """Write an image or document to a file; raises StorageError."""
+        try:
+            return keep_media(self.backend.fs, self._ensure_folder(session), media)
+        except OSError as error:
+            raise explain_error(error, "save an image", self._folder or self.backend.sessions_dir) from error
 
     def drop_turn(self) -> None:
         """Remove a turn's journal, and the session folder if nothing is in it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from aloop.llm.base import ToolSpec
+from aloop.llm.details.parts import MediaFile
 from aloop.llm.details.provenance import FileChange, Permission
 from aloop.permissions import Form, PermissionRequest
 
@@ -18,7 +19,8 @@ from aloop.permissions import Form, PermissionRequest
 class ToolResult:
     """The result for the model; ``form`` is a hint for display.
 
-    ``changes`` are the files that the call has changed, ``permission`` is the decision about it; both are only stored.
+    ``media`` are images and documents for the model. ``changes`` are the files that the call has changed,
+    ``permission`` is the decision about it; both are only stored.
     """
 
     text: str
@@ -26,6 +28,7 @@ class ToolResult:
     form: Form = "text"
     changes: tuple[FileChange, ...] = ()
     permission: Permission | None = None
+    media: tuple[MediaFile, ...] = ()
 
 
 OutputCallback = Callable[[str], None]

@@ -61,6 +61,7 @@ async def retry(context: Context, _argument: str) -> None:
     question, *_ = taken = await memory.undo()
     before = memory.message_count
     await view.show(Reminder([question]))
+    context.pending_output.media += await memory.load_media(question)
     await chat(context, question.content or "")
     if memory.message_count == before:
         await memory.redo()

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from os.path import commonprefix
+from pathlib import Path
+from urllib.parse import unquote
 
 MOST_LINES = 10
 MOST_CHARACTERS = 1_000
@@ -180,3 +182,27 @@ class PasteGuard:
             self._call_later(TICK_SECONDS, self._tick)
         else:
             self._in_paste = self._is_ticking = False
+
+
+_MEDIA_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
+
+
+def dropped_media(text: str) -> str:
+    """Return a mention for the pasted path of an image or a PDF.
+
+    Terminals paste the path of a dropped file. Empty for any other text, and for a path that does not exist.
+    """
+    line = text.strip()
+    if "\n" in line or not line.strip("'\"").lower().endswith(_MEDIA_ENDINGS):
+        return ""
+    if line.startswith("file://"):
+        path = unquote(line.removeprefix("file://"))
+    else:
+        quoted = line[0] in "'\"" and line[-1] == line[0]
+        path = line[1:-1] if quoted else re.sub(r"\\(.)", r"\1", line)
+    if not path.startswith(("/", "~/")) or not Path(path).expanduser().is_file():
+        return ""
+    # Imported here: no paste before the first prompt needs it.
+    from commands.mentions import mention
+
+    return f"{mention(path)} "

@@ -36,7 +36,7 @@ from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import KeyParser
 from repl.input.layout import STYLE, build_layout
-from repl.input.pastes import Entry, PasteGuard
+from repl.input.pastes import Entry, PasteGuard, dropped_media
 from repl.input.queue import QueuedLine, joined
 from repl.output.live import Live
 from repl.output.screen import Screen
@@ -340,7 +340,7 @@ class Prompt:
     def paste(self, text: str) -> None:
         """Insert pasted ``text``."""
         self.paste_guard.paste()
-        self._buffer.paste(text)
+        self._buffer.paste(dropped_media(text) or text)
 
     def edit(self) -> None:
         """Open the line in the user's editor, without sending it."""

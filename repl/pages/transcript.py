@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aloop.export.facts import time_text
+from aloop.llm.details.parts import marked_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session
@@ -68,9 +69,10 @@ def message_lines(message: LLMMessage, most: int | None = None, width: int | Non
 
     A tool result takes a few lines.
     """
-    text = safe_text(message.content or "").strip("\n")
+    content = marked_text(message.content, message.parts)
+    text = safe_text(content).strip("\n")
     if message.role == "user":
-        text = safe_text(folded(message.content or "")).strip("\n")
+        text = safe_text(folded(content)).strip("\n")
         # A screen reader would read the bar aloud.
         bar = CONTINUATION if width is None else BAR
         return user_lines(_wrapped(text, most or MOST_ROWS, width, len(PROMPT)), bar)

@@ -24,6 +24,7 @@ from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult
 from tests.agent.conftest import MakeAgent, ScriptedAgent
 from tests.agent.scripted import ScriptedLLM, answer, calls
+from tests.memory.test_parts import PIXEL
 
 
 class Meeting(Tool):
@@ -170,6 +171,16 @@ async def test_results_record_permission_run_time_and_changes(tmp_path: Path, se
     assert done[0].files == (FileChange("a.txt", "", short_digest(b"one")),)
     assert done[0].duration_ms is not None
     assert [message for message in agent.memory.messages if message.at is None] == []
+
+
+async def test_image_that_a_tool_reads_reaches_the_model(tmp_path: Path, sessions_dir: Path) -> None:
+    (tmp_path / "dot.png").write_bytes(PIXEL.data)
+    llm = ScriptedLLM(calls(ToolCall("1", "read_file", '{"path": "dot.png"}')), answer("A dot."))
+    llm.model = "claude-test"
+    agent = ReActAgent(llm, sessions_dir=sessions_dir, working_dir=tmp_path)
+    await agent.run("Look")
+    (part,) = llm.requests[1][-1].parts
+    assert (part.file, part.data) == (PIXEL.file, PIXEL.data)
 
 
 async def test_refused_call_records_the_reason(make_agent: MakeAgent) -> None:

@@ -11,6 +11,7 @@ from commands.chat import chat
 from commands.registry import FAILED, Outcome
 from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import SetUp
+from tests.memory.test_parts import PIXEL
 
 
 async def test_turn_is_shown_as_events_and_saved(bench: SetUp) -> None:
@@ -108,3 +109,17 @@ async def test_returned_text_does_not_attach_a_file_twice(bench: SetUp) -> None:
     assert content is not None
     await chat(stage.context, content)
     assert stage.memory.messages[2].content == content
+
+
+async def test_mentioned_image_is_sent_as_a_part(bench: SetUp) -> None:
+    stage = bench(answer("A dot."))
+    folder = stage.context.agent.working_dir
+    (folder / "dot.png").write_bytes(PIXEL.data)
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 5_000_000)
+    await chat(stage.context, "See @dot.png and @bad.png")
+    question = stage.memory.messages[0]
+    assert question.content == "See @dot.png and @bad.png"
+    assert [(part.name, part.file) for part in question.parts] == [("dot.png", PIXEL.file)]
+    assert stage.memory.path is not None
+    assert (stage.memory.path.parent / PIXEL.file).read_bytes() == PIXEL.data
+    assert str(stage.view.of("error")).count("Not attached") == 1

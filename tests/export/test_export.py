@@ -21,8 +21,10 @@ from aloop.errors import StorageError, UsageError
 from aloop.export.document import ExportExists, export_path, render, write_export
 from aloop.export.formats import EXPORT_FORMATS, ExportFormat, read_format
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.memory import MemoryManager
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.session import Session
+from tests.memory.test_parts import PIXEL
 
 NOW = datetime(2025, 1, 31, 14, 30, tzinfo=UTC)
 ID = "a1b2c3d4-5678-40ab-8def-1234567890ab"
@@ -211,3 +213,13 @@ def test_times_of_readable_exports_have_a_zone(form: ExportFormat) -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     session = replace(TALK, created_at=datetime(2025, 1, 31, 12, 0, tzinfo=zone))
     assert "2025-01-31 12:00 +0530" in render(session, form)
+
+
+async def test_html_has_the_image_and_markdown_its_name(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.add_message(LLMMessage("user", "Look", parts=(await memory.keep_media(PIXEL),)))
+    await memory.save_memory()
+    page = Page(render(memory.snapshot(), "html"))
+    (source,) = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
+    assert source == f"data:image/png;base64,{base64.b64encode(PIXEL.data).decode()}"
+    assert f"[image: dot.png, {PIXEL.file}" in render(memory.snapshot(), "md")

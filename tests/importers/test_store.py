@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from aloop.importers.draft import Builder, Imported
 from aloop.importers.store import ImportStore, session_id_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionLibrary
+from tests.memory.test_parts import PIXEL
 
 START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
 
@@ -126,6 +129,22 @@ def test_image_is_a_file_beside_the_session(sessions_dir: Path) -> None:
     [image] = (folder / "files").iterdir()
     assert image.suffix == ".png"
     assert image.stat().st_mode & 0o077 == 0
+
+
+def test_image_becomes_a_part_and_an_earlier_import_is_the_same_session(sessions_dir: Path) -> None:
+    def photo() -> Builder:
+        builder = Builder("pi", "s1")
+        mark = builder.image("image/png", base64.b64encode(PIXEL.data).decode())
+        builder.user(f"Look\n\n{mark}\n\nat this [image: files/0123456789abcdef.png, image/png, 1 bytes]", START)
+        return builder
+
+    fresh = photo().build()
+    (question,) = fresh.messages
+    assert [(part.kind, part.file) for part in question.parts] == [("image", PIXEL.file)]
+    assert (question.content or "").startswith("Look\nat this [image: files/0123")
+    old = replace(fresh, messages=(replace(question, content=photo().drafts[0].text, parts=()),))
+    assert ImportStore(sessions_dir).put(old).action == "imported"
+    assert ImportStore(sessions_dir).put(fresh).action == "unchanged"
 
 
 def test_dry_run_writes_nothing(sessions_dir: Path) -> None:

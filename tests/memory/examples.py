@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from aloop.llm.details.parts import ContentPart, read_part
 from aloop.llm.details.provenance import FileChange, Permission
 from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
@@ -223,6 +224,16 @@ moments = st.datetimes(
 amounts = st.decimals(0, 10**6, allow_nan=False, allow_infinity=False) | st.just(Decimal("NaN"))
 permissions = st.builds(Permission, st.sampled_from(("once", "no", "")) | words, words, texts)
 changes = st.builds(FileChange, texts, words, words)
+parts = st.builds(
+    ContentPart,
+    st.sampled_from(("image", "document")),
+    words.map("files/{}".format),
+    words,
+    st.integers(0, 10**9),
+    texts,
+    st.integers(0, 30),
+    extras,
+) | extras.map(lambda extra: read_part(extra.with_values(type="image_url"), 2))
 usages = st.builds(Usage, *[st.integers(0, 10**9)] * 5)
 
 messages = st.builds(
@@ -249,6 +260,7 @@ messages = st.builds(
     duration_ms=st.none() | st.integers(-1, 10**16),
     permission=st.none() | permissions,
     files=st.lists(changes, max_size=2).map(tuple),
+    parts=st.lists(parts, max_size=3).map(tuple),
     extra=extras,
 )
 """Messages with arbitrary fields."""

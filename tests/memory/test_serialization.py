@@ -163,7 +163,7 @@ def test_encodings_and_line_ends_of_editors_are_read(encode: Callable[[str], byt
         ("messages:\n  - text\n", (3, 5), "must be a mapping"),
         ("messages:\n  - content: x\n", (3, 5), "no role"),
         ("messages:\n  - role: robot\n", (3, 11), "unknown role 'robot'"),
-        ("messages:\n  - role: user\n    content: [a]\n", (4, 14), "content must be text"),
+        ("messages:\n  - role: user\n    content: [a]\n", (4, 15), "content must be text"),
         ("messages:\n  - role: user\n    skip: perhaps\n", (4, 11), "true or false"),
         ("messages:\n  - role: assistant\n    tool_calls:\n      - id: c\n", (5, 9), "function"),
         ("messages:\n  - role: assistant\n    usage: {input_tokens: many}\n", (4, 27), "whole number"),

@@ -7,7 +7,8 @@ in the page keeps the browser from loading anything, and from running any other 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from markdown_it import MarkdownIt
@@ -17,6 +18,7 @@ from aloop.export.markdown import format_marks
 from aloop.export.page.highlight import highlight, looks_like_diff
 from aloop.export.page.script import DIGEST, SCRIPT
 from aloop.export.page.style import STYLE
+from aloop.llm.details.parts import MEDIA_TYPES, ContentPart
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.annotations import note_of, tags_of
 from aloop.memory.session import Session
@@ -30,7 +32,7 @@ _HEAD = f"""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'; base-uri 'none'; form-action 'none'">
+style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{DIGEST}'; base-uri 'none'; form-action 'none'">
 <meta name="color-scheme" content="light dark">
 """
 _BAR = """\
@@ -40,13 +42,16 @@ _SUMMARY_LENGTH = 200
 _AUTHORS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 
-def to_html(session: Session) -> str:
-    """Return ``session`` as an HTML page."""
+def to_html(session: Session, media: Mapping[str, bytes] | None = None) -> str:
+    """Return ``session`` as an HTML page.
+
+    ``media`` are images by their paths beside the session, which become part of the page.
+    """
     title = _text(" ".join(session.title.split())) or "Conversation"
     page = [
         f"{_HEAD}<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>",
         f"<p>{' · '.join(_text(fact) for fact in _facts(session))}</p>\n</header>\n{_BAR}\n<main>",
-        *_messages(session),
+        *_messages(session, media or {}),
         f"</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
     ]
     return "\n".join(page)
@@ -65,7 +70,7 @@ def _facts(session: Session) -> Iterator[str]:
         yield f"forked from {session.forked_from}"
 
 
-def _messages(session: Session) -> Iterator[str]:
+def _messages(session: Session, media: Mapping[str, bytes]) -> Iterator[str]:
     markdown = (
         MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _code}).enable("table").disable("image")
     )
@@ -74,6 +79,7 @@ def _messages(session: Session) -> Iterator[str]:
     for number, message in enumerate(session.messages, 1):
         yield f'<article class="{message.role}" id="m{number}">'
         yield from _message(message, number, markdown)
+        yield from (_part(part, media) for part in message.parts)
         if facts := " · ".join(message_facts(message)):
             yield f"<small>{_text(facts)}</small>"
         if note := note_of(message):
@@ -99,6 +105,15 @@ def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator
     elif text:
         yield f"<pre>{_text(text)}</pre>"
     yield from map(_call, message.tool_calls)
+
+
+def _part(part: ContentPart, media: Mapping[str, bytes]) -> str:
+    """Return an image, or a document and a foreign part in words."""
+    data = media.get(part.file)
+    if data is None or part.media_type not in MEDIA_TYPES:
+        return f"<p>{_text(part.mark)}</p>"
+    source = f"data:{part.media_type};base64,{base64.b64encode(data).decode()}"
+    return f'<img src="{source}" alt="{_text(part.name or part.kind)}">'
 
 
 def _code(text: str, language: str, _attributes: str) -> str:

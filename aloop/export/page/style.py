@@ -33,6 +33,7 @@ blockquote { margin: .6rem 0; padding-left: .8rem; border-left: 3px solid var(--
 table { border-collapse: collapse; }
 th, td { border: 1px solid var(--edge); padding: .25rem .6rem; text-align: left; }
 a { color: var(--accent); }
+img { max-width: 100%; }
 details { margin: .4rem 0; }
 details > pre { max-height: 30rem; overflow: auto; }
 summary { cursor: pointer; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from aloop.llm.anthropic.binding import PrefixDigest
 from aloop.llm.base import ToolSpec
 from aloop.llm.call_ids import new_call_id, sendable
+from aloop.llm.details.parts import sendable_source, split_content
 from aloop.llm.json_values import normal_json
 from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
@@ -68,7 +69,7 @@ def to_request(
             case "system":
                 system += [block["text"] for block in _text_blocks(message.content)]
             case "user":
-                _append(turns, "user", [_Sent(block) for block in _text_blocks(message.content)])
+                _append(turns, "user", [_Sent(block) for block in _content_blocks(message)])
             case "tool":
                 _append(turns, "user", [_Sent(block) for block in _result_blocks(message)])
             case "assistant":
@@ -246,12 +247,32 @@ def _text_blocks(text: str | None) -> list[Block]:
     return [{"type": "text", "text": text}] if _shows(text) else []
 
 
+def _content_blocks(message: LLMMessage) -> list[Block]:
+    """Return the text, with images and documents in their places."""
+    if not message.parts:
+        return _text_blocks(message.content)
+    blocks: list[Block] = []
+    for each in split_content(message.content or "", message.parts):
+        if isinstance(each, str):
+            blocks += _text_blocks(each)
+            continue
+        source = sendable_source(each)
+        if source is None:
+            blocks.append({"type": "text", "text": each.mark})
+        else:
+            is_document = source.get("media_type") == "application/pdf" or each.kind in ("document", "file")
+            blocks.append({"type": "document" if is_document else "image", "source": source})
+    return blocks
+
+
 def _result_blocks(message: LLMMessage) -> list[Block]:
     if not message.tool_call_id:
-        return _text_blocks(message.content)
+        return _content_blocks(message)
     block: Block = {"type": "tool_result", "tool_use_id": sendable(message.tool_call_id)}
     if _shows(message.content):
         block["content"] = message.content
+    if message.parts:
+        block["content"] = _content_blocks(message)
     if message.is_error:
         block["is_error"] = True
         block.setdefault("content", "The tool failed and gave no reason.")  # an error without content is refused

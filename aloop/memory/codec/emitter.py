@@ -17,6 +17,7 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
+from aloop.llm.details.parts import ContentPart, split_content
 from aloop.llm.details.provenance import Permission
 from aloop.llm.json_values import JsonObject, Plain, read_object
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
@@ -246,7 +247,10 @@ def _item(lines: str, column: int) -> str:
 def _message_lines(message: LLMMessage, column: int) -> str:
     margin, inner = " " * column, column + 2
     lines = [f"{margin}role: {message.role}\n"]
-    if message.role == "tool" and message.content is not None:
+    if message.parts:
+        lines.append(f"{margin}content:\n")
+        lines.extend(_content_part(each, inner) for each in split_content(message.content or "", message.parts))
+    elif message.role == "tool" and message.content is not None:
         lines.append(f"{margin}content:{_emit_json(message.content, column)}\n")
     else:
         content = "null" if message.content is None else emit_text(message.content, inner)
@@ -280,6 +284,24 @@ def _message_lines(message: LLMMessage, column: int) -> str:
     if message.extra:
         lines.extend(emit_pairs(message.extra.with_values(usage=None), column))
     return "".join(lines)
+
+
+def _content_part(part: str | ContentPart, column: int) -> str:
+    """Return one item of a content that is a list."""
+    if isinstance(part, str):
+        return f"{' ' * column}- type: text\n{' ' * column}  text: {emit_text(part, column + 4)}\n"
+    margin = " " * (column + 2)
+    lines = []
+    if part.is_own:
+        lines = [f"{margin}type: {part.kind}\n", f"{margin}file: {emit_word(part.file, column + 4)}\n"]
+        if part.media_type:
+            lines.append(f"{margin}media_type: {emit_word(part.media_type, column + 4)}\n")
+        if part.size:
+            lines.append(f"{margin}size: {part.size}\n")
+        if part.name:
+            lines.append(f"{margin}name: {emit_text(part.name, column + 4)}\n")
+    lines.extend(emit_pairs(part.extra, column + 2))
+    return _item("".join(lines), column) if lines else f"{' ' * column}- {{}}\n"
 
 
 def _provenance(message: LLMMessage, column: int) -> Iterator[str]:
@@ -389,6 +411,8 @@ def storable(message: LLMMessage) -> LLMMessage:
 def message_record(message: LLMMessage) -> dict[str, Any]:
     """Return a message as JSON data; of the empty keys, only ``content`` is included."""
     record: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.parts:
+        record["content"] = list(map(_part_record, split_content(message.content or "", message.parts)))
     if message.tool_calls:
         record["tool_calls"] = list(map(_call_record, message.tool_calls))
     for name in ("tool_call_id", "name", "model", "output_file", "stop_reason", "layout", "provider", *FLAGS):
@@ -403,6 +427,17 @@ def message_record(message: LLMMessage) -> dict[str, Any]:
     if message.usage:
         record["usage"] = asdict(message.usage) | extra.get("usage", {})
     return record | {key: value for key, value in extra.items() if key != "usage"}
+
+
+def _part_record(part: str | ContentPart) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    known: dict[str, Any] = {}
+    if part.is_own:
+        known = {"type": part.kind, "file": part.file, "media_type": part.media_type, "size": part.size}
+        known |= {"name": part.name}
+        known = {key: value for key, value in known.items() if value or key in ("type", "file")}
+    return known | part.extra.as_dict()
 
 
 def _provenance_record(message: LLMMessage) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aloop.errors import NewerVersion, SessionFileError
+from aloop.llm.details.parts import TEXT_TYPES, ContentPart, joined_text, read_part
 from aloop.llm.details.provenance import PROVENANCE_KEYS, parse_time, read_provenance
 from aloop.llm.json_values import EMPTY, JsonObject, Plain, to_json_text
 from aloop.llm.message_types import (
@@ -231,9 +232,11 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
         raise InvalidValue(f"unknown role {role!r} (user, assistant, tool or system)", fields.offset("role"))
     values = fields.node.values
     provenance, unread = _read_provenance(values)
+    content, parts = _read_content(fields, role)
     return LLMMessage(
         role=cast("Role", role),
-        content=fields.json("content") if role == "tool" else fields.text("content"),
+        content=content,
+        parts=parts,
         tool_calls=tuple(map(_read_call, fields.mappings("tool_calls"))) if "tool_calls" in values else (),
         tool_call_id=fields.text("tool_call_id"),
         name=fields.text("name"),
@@ -252,6 +255,25 @@ def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
         extra=_read_extra(fields, unread),
         **provenance,
     )
+
+
+def _read_content(fields: _Fields, role: str) -> tuple[str | None, tuple[ContentPart, ...]]:
+    """Return the text of a message and the other parts of its content."""
+    node = fields.node.values.get("content")
+    if not isinstance(node, SequenceNode):
+        return (fields.json("content") if role == "tool" else fields.text("content")), ()
+    text, parts = "", []
+    for item in node.items:
+        value = to_value(item)
+        if isinstance(value, JsonObject) and not (
+            value.get("type") in TEXT_TYPES and isinstance(value.get("text"), str)
+        ):
+            parts.append(read_part(value, len(text)))
+        elif isinstance(value, JsonObject):
+            text = joined_text([text, str(value["text"])])
+        else:
+            raise InvalidValue("content must be text, or a list of mappings", item.start)
+    return text, tuple(parts)
 
 
 def _read_provenance(values: Mapping[str, Node]) -> tuple[dict[str, Any], frozenset[str]]:

@@ -14,7 +14,7 @@ from aloop.memory.codec.serialization import parse
 from aloop.memory.codec.splice import splice
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME, Session
-from aloop.memory.session_folder.outputs import copy_output
+from aloop.memory.session_folder.outputs import copy_media, copy_output
 from aloop.memory.session_folder.session_file import SessionFile
 
 
@@ -39,6 +39,8 @@ class ForkSource:
         for message in fork.messages:
             if message.output_file:
                 copy_output(fs, self.folder, folder, message.output_file)
+            for part in message.parts:
+                copy_media(fs, self.folder, folder, part)
         if fork.system_messages != self.session.system_messages:
             return None
         if self.session.version > KNOWN_VERSION:

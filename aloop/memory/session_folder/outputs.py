@@ -1,4 +1,4 @@
-"""Tool results too long for a conversation, in files beside session.yaml."""
+"""Files beside session.yaml: long tool results, images and documents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from aloop.llm.details.parts import FILES, ContentPart, MediaFile, file_digest, is_intact, part_of
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 
 FOLDER = "outputs"
@@ -36,6 +37,40 @@ def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutpu
     name = f"{max(numbers, default=0) + 1:04}-{safe}.txt"
     write_atomic(fs, outputs / name, [text.encode()])
     return KeptOutput(f"{FOLDER}/{name}", outputs / name)
+
+
+def keep_media(fs: FileSystem, folder: Path, media: MediaFile) -> ContentPart:
+    """Write an image or document to ``files/``, named by its digest; raises OSError."""
+    part = part_of(media)
+    files = folder / FILES
+    with contextlib.suppress(FileExistsError):
+        fs.mkdir(files)
+    if read_media(fs, folder, part) is None:
+        write_atomic(fs, folder / part.file, [media.data])
+    return part
+
+
+def read_media(fs: FileSystem, folder: Path, part: ContentPart) -> bytes | None:
+    """Return the bytes of a part; None if they are missing, altered or behind a link."""
+    if not file_digest(part.file):
+        return None
+    try:
+        if FILES not in fs.folders(folder):  # a link is not a folder
+            return None
+        data = fs.read(folder / part.file)
+    except OSError:
+        return None
+    return data if is_intact(part, data) else None
+
+
+def copy_media(fs: FileSystem, source: Path, target: Path, part: ContentPart) -> None:
+    """Copy the bytes of a part to another session's folder, if they are there."""
+    data = read_media(fs, source, part)
+    if data is None:
+        return
+    with contextlib.suppress(FileExistsError):
+        fs.mkdir(target / FILES)
+    write_atomic(fs, target / part.file, [data])
 
 
 def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> None:

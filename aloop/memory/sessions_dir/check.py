@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aloop.errors import SessionBusy, SessionFileError
+from aloop.llm.details.parts import ContentPart, file_digest
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER
@@ -31,6 +32,7 @@ from aloop.memory.pairing import Pairing, pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.draft import IS_DRAFT
 from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
+from aloop.memory.session_folder.outputs import read_media
 from aloop.memory.session_folder.recovery import IS_JOURNAL_KEPT, IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import dated_name, unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
@@ -170,7 +172,12 @@ class _TextCheck:
             self._check_comment(item)
             if message.role == "assistant" and not asked:
                 self._found(item.start, "an answer comes before any question")
-            elif message.role != "system" and not message.tool_calls and not (message.content or "").strip():
+            elif (
+                message.role != "system"
+                and not message.tool_calls
+                and not message.parts
+                and not (message.content or "").strip()
+            ):
                 self._found(item.start, "the message is empty and is not sent to the model")
             for call in pairing.open_calls.get(number, ()):
                 self._found(item.start, f"the tool call {call.id} ({call.name}) has no result", fixable=can_edit)
@@ -267,7 +274,25 @@ class Checker:
             what = "a link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
             return [*findings, Finding(path, 0, 0, f"is {what}, so it is not opened")]
         findings += self._modes(path, FILE_MODE)
-        return [*findings, *self._text(path), *self._set_aside(folder), *self._undone(folder)]
+        return [*findings, *self._text(path), *self._media(path), *self._set_aside(folder), *self._undone(folder)]
+
+    def _media(self, path: Path) -> Iterator[Finding]:
+        """Report images and documents of a valid session that are missing or altered."""
+        try:
+            messages = load_session(self._fs.read(path), path).messages
+        except (OSError, SessionFileError):
+            return  # reported for the text
+        parts = {part.file: part for message in messages for part in message.parts if part.is_own}
+        for part in parts.values():
+            if read_media(self._fs, path.parent, part) is None:
+                yield Finding(path.parent / part.file, 0, 0, self._lack(path.parent, part))
+
+    def _lack(self, folder: Path, part: ContentPart) -> str:
+        if not file_digest(part.file):
+            return "is not a path that aloop makes, so this image or document is not read"
+        if self._fs.exists(folder / part.file):
+            return "is altered: it is not the file that the message was sent with, so the model gets its name only"
+        return "is missing: the model gets the name of this image or document only"
 
     def _text(self, path: Path) -> list[Finding]:
         try:

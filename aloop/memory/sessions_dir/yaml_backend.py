@@ -25,6 +25,7 @@ from aloop.errors import (
     SessionNotFound,
     StorageError,
 )
+from aloop.llm.details.parts import FILES
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import find_annotated, tags_of
 from aloop.memory.codec.serialization import load_session
@@ -73,6 +74,8 @@ _COMMITTED = """\
 !/*/session.yaml
 !/*/outputs/
 !/*/outputs/*.txt
+!/*/files/
+!/*/files/*
 /.*/
 """
 _OTHERS = 0o077
@@ -150,9 +153,13 @@ class YamlBackend:
         return stored
 
     def remove_unused(self, folder: Path) -> None:
-        """Remove a session's folder if it holds nothing but lock files."""
+        """Remove a session's folder if it holds nothing but lock files and images."""
         with contextlib.suppress(OSError):  # an empty folder does no harm
-            if set(self.fs.names(folder)) <= LOCK_NAMES:
+            if set(self.fs.names(folder)) <= {*LOCK_NAMES, FILES}:
+                if FILES in self.fs.folders(folder):
+                    for name in self.fs.names(folder / FILES):
+                        self.fs.unlink(folder / FILES / name)
+                    self.fs.rmdir(folder / FILES)
                 for name in self.fs.names(folder):
                     self.fs.unlink(folder / name)
                 self.fs.rmdir(folder)

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
+from aloop.llm.details.images import HEAD, MAX_DOCUMENT_BYTES, media_type_of, prepare_media
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.glob import Entry, Glob, Walk
-from aloop.tools.files.text_file import MOST_LINES, excerpt, open_plain
+from aloop.tools.files.text_file import MOST_LINES, excerpt, open_plain, skip_mark
 from aloop.tools.files.workspace import Workspace, one_line, quoted
 
 MOST_LISTED = 500
@@ -53,11 +54,12 @@ class ReadFile(ReadOnlyFileTool):
 
     name = "read_file"
     description = (
-        "Read a text file. Returns its lines, each after its number and a tab. Use it before you edit a file, and "
-        "when you know which file you need; to find text in several files, use search_files, and to see what a folder "
-        f"contains, use list_files. Returns at most {MOST_LINES:,} lines or about 29 KB per call. A longer file ends "
-        "with a note that gives the `offset` to continue at. Binary files are refused. A path outside the working "
-        "directory needs the user's permission."
+        "Read a file. Returns the lines of a text file, each after its number and a tab. Use it before you edit a "
+        "file and when you know which file you need; to find text in several files, use search_files, and to see what "
+        f"a folder contains, use list_files. Returns at most {MOST_LINES:,} lines or about 29 KB per call. A longer "
+        "file ends with a note that gives the `offset` to continue at. You see an image (PNG, JPEG, GIF, WebP) or a "
+        "PDF as it is; other binary files are refused. A path outside the working directory needs the user's "
+        "permission."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -87,11 +89,18 @@ class ReadFile(ReadOnlyFileTool):
         # JSON has one kind of number: 2.0 is a valid integer for the schema.
         offset, limit = int(arguments.get("offset", 1)), int(arguments.get("limit", MOST_LINES))
 
-        def work(stop: threading.Event) -> str:
-            with open_plain(workspace.resolve(arguments["path"]), arguments["path"]) as file:
-                return excerpt(file, offset, limit, stop)
+        def work(stop: threading.Event) -> ToolResult:
+            path, named = workspace.resolve(arguments["path"]), arguments["path"]
+            with open_plain(path, named, media_as_is=True) as file:
+                if media_type_of(file.read(HEAD)):
+                    file.seek(0)
+                    media, note = prepare_media(file.read(MAX_DOCUMENT_BYTES + 1), named)
+                    return ToolResult(f"{media.summary} {note}".rstrip(), media=(media,))
+                file.seek(0)
+                skip_mark(file)
+                return ToolResult(excerpt(file, offset, limit, stop))
 
-        return ToolResult(await in_thread(work))
+        return await in_thread(work)
 
 
 class ListFiles(ReadOnlyFileTool):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aloop.errors import ToolError
+from aloop.llm.details.images import media_type_of
 from aloop.tools.files.folder_descriptor import opened_folder
 from aloop.tools.files.workspace import describe_os_error
 
@@ -46,8 +47,11 @@ _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE
 _LONGEST_STEM = 100  # bytes of a temporary file's name; most file systems allow 255
 
 
-def open_plain(path: Path, shown: str) -> BinaryIO:
-    """Open a text file past its byte order mark; raise ToolError for anything else."""
+def open_plain(path: Path, shown: str, *, media_as_is: bool = False) -> BinaryIO:
+    """Open a text file past its byte order mark; raise ToolError for anything else.
+
+    With ``media_as_is``, images and PDF documents are opened too, and every file at its start.
+    """
     try:
         with opened_folder(path.parent) as folder:
             name = path.name or "."
@@ -60,13 +64,22 @@ def open_plain(path: Path, shown: str) -> BinaryIO:
     try:
         _require_plain(os.fstat(descriptor).st_mode, shown)
         head = file.read(BINARY_PROBE)
-        if b"\0" in head:
+        is_media = media_as_is and bool(media_type_of(head))
+        if b"\0" in head and not is_media:
             raise ToolError(f"{shown!r} is a binary file of {os.fstat(descriptor).st_size:,} bytes, not text.")
-        file.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
+        file.seek(0)
+        if not media_as_is:
+            skip_mark(file)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def skip_mark(file: BinaryIO) -> None:
+    """Go from the start of a file past its byte order mark, if it has one."""
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
 
 
 def excerpt(file: BinaryIO, offset: int, limit: int, stop: threading.Event) -> str:

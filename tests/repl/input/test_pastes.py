@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from repl.input.pastes import MOST_CHARACTERS, MOST_KEPT, MOST_LINES, Entry, PasteGuard, Pastes, keep_markers_whole
+from repl.input.pastes import (
+    MOST_CHARACTERS,
+    MOST_KEPT,
+    MOST_LINES,
+    Entry,
+    PasteGuard,
+    Pastes,
+    dropped_media,
+    keep_markers_whole,
+)
 
 LONG = "\n".join(f"line {number}" for number in range(120))
 OTHER = LONG.replace("line", "row")
@@ -173,3 +184,12 @@ def test_key_without_a_paste_belongs_to_none() -> None:
     keys = Input()
     assert not keys.press_enter(with_more=False)
     assert not keys.guard.in_paste
+
+
+def test_path_of_a_dropped_image_becomes_a_mention(tmp_path: Path) -> None:
+    image = tmp_path / "a b.png"
+    image.write_bytes(b"")
+    for pasted in (f"{image}\n", f"'{image}'", str(image).replace(" ", "\\ "), f"file://{quote(str(image))}"):
+        assert dropped_media(pasted) == f'@"{image}" '
+    for text in (f"see {image}", f"{image}\n{image}", "a b.png", str(tmp_path / "missing.png"), "", "'"):
+        assert dropped_media(text) == ""

@@ -13,6 +13,7 @@ from aloop.tools.files import read as files_module
 from aloop.tools.files.read import ListFiles, ReadFile
 from aloop.tools.files.search import SearchFiles
 from aloop.tools.files.workspace import Workspace
+from tests.memory.test_parts import PIXEL
 
 
 async def test_read_file_returns_numbered_lines(workspace: Workspace) -> None:
@@ -123,3 +124,10 @@ async def test_permission_covers_only_the_path_that_was_shown(workspace: Workspa
     (workspace.root / "link").symlink_to("../beside/other.txt")
     with pytest.raises(ToolError, match="outside the working directory"):
         await action.run(lambda _: None)
+
+
+async def test_read_file_returns_an_image_as_it_is(workspace: Workspace) -> None:
+    (workspace.root / "dot.png").write_bytes(PIXEL.data)
+    result = await ReadFile(workspace).run({"path": "dot.png"})
+    assert result.media == (PIXEL,)
+    assert result.text == f"dot.png (image/png, {len(PIXEL.data)} bytes)"

@@ -1,0 +1,113 @@
+"""/paste: send the image in the clipboard with the next message."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aloop.errors import AloopError
+from commands.registry import Argument, Command, Outcome
+
+if TYPE_CHECKING:
+    from commands.context import Context
+
+_SECONDS = 5.0
+_NAME = "clipboard.png"
+
+# Each program with its arguments, after the variable that it needs. All write the image to their output.
+_PROGRAMS = (
+    ("WAYLAND_DISPLAY", ("wl-paste", "--no-newline", "--type", "image/png")),
+    ("DISPLAY", ("xclip", "-selection", "clipboard", "-target", "image/png", "-out")),
+    ("", ("pngpaste", "-")),
+)
+# For macOS without pngpaste. AppleScript cannot write to its output, so it writes to a file.
+_APPLE_SCRIPT = (
+    'set target to open for access POSIX file "{path}" with write permission\n'
+    "write (the clipboard as «class PNGf») to target\n"
+    "close access target"
+)
+
+
+async def paste(context: Context, argument: str) -> Outcome | None:
+    """Send the image with ``argument``, or keep it for the next message."""
+    # Imported here for start-up time.
+    from aloop.llm.details.images import prepare_media
+    from commands.chat import chat
+
+    data = await read_clipboard(os.environ)
+    media, note = await asyncio.to_thread(prepare_media, data, _NAME)
+    context.pending_output.media.append(media)
+    if note:
+        context.view.info(note)
+    if argument:
+        return await chat(context, argument)
+    context.view.info(f"{media.summary} will be sent with your next message.")
+    return None
+
+
+async def read_clipboard(env: Mapping[str, str]) -> bytes:
+    """Return the image in the clipboard; raises AloopError if there is none."""
+    command = next(
+        (
+            command
+            for variable, command in _PROGRAMS
+            if (not variable or env.get(variable)) and shutil.which(command[0], path=env.get("PATH"))
+        ),
+        None,
+    )
+    if command is not None:
+        data = await _output(*command)
+    elif shutil.which("osascript", path=env.get("PATH")):
+        data = await _from_apple_script()
+    else:
+        raise AloopError("Cannot read the clipboard: install wl-clipboard, xclip or pngpaste, or use @FILE.")
+    if not data:
+        raise AloopError("There is no image in the clipboard. To send an image file, write @ and its path.")
+    return data
+
+
+async def _from_apple_script() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="aloop-") as folder:
+        path = Path(folder, _NAME)
+        await _output("osascript", "-e", _APPLE_SCRIPT.format(path=path))
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:  # no image in the clipboard
+            return b""
+
+
+async def _output(*command: str) -> bytes:
+    """Return what a program writes; empty if it fails."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError:
+        return b""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return b""
+    return output if process.returncode == 0 else b""
+
+
+COMMAND = Command(
+    name="paste",
+    summary="Send the image in the clipboard with TEXT, or with your next message",
+    handler=paste,
+    usage="[TEXT]",
+    argument=Argument.TEXT,
+    group="Shell",
+    example="/paste What does this show?",
+)

@@ -1,0 +1,64 @@
+"""/paste sends the image in the clipboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from commands.builtin import paste as paste_module
+from commands.dispatch import dispatch
+from tests.agent.scripted import answer
+from tests.commands.conftest import SetUp
+from tests.memory.test_parts import PIXEL
+
+
+@pytest.fixture(autouse=True)
+def clipboard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the file whose contents are in the clipboard."""
+    program = tmp_path / "paste-program"
+    program.write_text('#!/bin/sh\ncat "$CLIPBOARD_FILE"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CLIPBOARD_FILE", str(tmp_path / "clipboard"))
+    monkeypatch.setattr(paste_module, "_PROGRAMS", [("CLIPBOARD_FILE", ("paste-program",))])
+    return tmp_path / "clipboard"
+
+
+async def test_image_is_sent_with_the_text(bench: SetUp, clipboard: Path) -> None:
+    clipboard.write_bytes(PIXEL.data)
+    stage = bench(answer("A dot."))
+    await dispatch("/paste What is this?", stage.context)
+    question = stage.memory.messages[0]
+    assert (question.content, [part.file for part in question.parts]) == ("What is this?", [PIXEL.file])
+    assert stage.context.pending_output.media == []
+
+
+async def test_image_waits_for_the_next_message(bench: SetUp, clipboard: Path) -> None:
+    clipboard.write_bytes(PIXEL.data)
+    stage = bench(answer("A dot."), answer("Still a dot."))
+    await dispatch("/paste", stage.context)
+    assert str(stage.view.of("info")[-1]).endswith("will be sent with your next message.")
+    await dispatch("And this?", stage.context)
+    assert [part.file for part in stage.memory.messages[0].parts] == [PIXEL.file]
+    await dispatch("/retry", stage.context)
+    assert [part.file for part in stage.memory.messages[0].parts] == [PIXEL.file]
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "no image in the clipboard"), (b"text", "is not an image")])
+async def test_clipboard_without_an_image_is_an_error(
+    bench: SetUp, clipboard: Path, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        clipboard.write_bytes(content)
+    stage = bench()
+    await dispatch("/paste", stage.context)
+    assert reason in str(stage.view.of("error")[-1])
+
+
+async def test_missing_program_is_an_error(bench: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paste_module, "_PROGRAMS", [])
+    monkeypatch.setenv("PATH", "")
+    stage = bench()
+    await dispatch("/paste", stage.context)
+    assert str(stage.view.of("error")[-1]).startswith("Cannot read the clipboard:")
