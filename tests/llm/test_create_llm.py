@@ -155,9 +155,25 @@ async def test_web_page_of_a_platform_is_explained(
     assert "answered with a web page (Sign in)" in str(error)
 
 
+@pytest.mark.parametrize("file", ["/nowhere/ca.pem", __file__])
+async def test_unusable_certificate_file_is_explained_and_not_raised_by_the_loading(
+    file: str, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", file)
+    error = await failure_of(Endpoint("near", base_url=stub.url), tmp_path)
+    assert str(error).startswith(f"SSL_CERT_FILE names {file!r}, which ")
+
+
 async def test_endpoint_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     error = await failure_of(Endpoint("router", base_url="http://127.0.0.1:9"), tmp_path)
     assert str(error).endswith("Check the network, and the base_url of the endpoint router.")
+
+
+async def test_proxy_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    error = await failure_of(Endpoint("router", base_url="https://router.example"), tmp_path)
+    assert str(error).endswith("Check the network, https_proxy, and the base_url of the endpoint router.")
 
 
 async def test_server_on_this_machine_needs_no_settings_and_no_key(stub: StubServer, tmp_path: Path) -> None:

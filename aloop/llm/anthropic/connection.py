@@ -13,7 +13,7 @@ import httpx2  # the HTTP library of the SDK; its errors escape from a running s
 
 from aloop.config import KEY_VARIABLE
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
-from aloop.llm.anthropic.environment import environment_problem
+from aloop.llm.anthropic.environment import environment_problem, proxy_variable
 from aloop.llm.anthropic.errors import ApiError, explain, kind_of, mask
 from aloop.llm.anthropic.events import ErrorSent
 from aloop.llm.anthropic.server_profile import ServerProfile
@@ -119,7 +119,7 @@ def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile:
         case anthropic.APITimeoutError():
             return ConnectionFailed(f"{place} did not answer in time. Try again in a moment.")
         case anthropic.APIConnectionError():
-            return _connection_error(error, place, secrets, profile)
+            return _connection_error(error, client.base_url, secrets, profile)
         case ImportError() | anthropic.AnthropicError() if profile.endpoint is not None and _is_missing(error):
             words = _MISSING.search(str(error))  # the SDK's own sentence has several lines
             return RequestRejected(
@@ -177,10 +177,11 @@ def _given(values: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def _connection_error(
-    error: anthropic.APIConnectionError, place: str, secrets: tuple[str | None, ...], profile: ServerProfile
+    error: anthropic.APIConnectionError, server: httpx2.URL, secrets: tuple[str | None, ...], profile: ServerProfile
 ) -> ConnectionFailed:
     """Return the error for a server that was not reached, with its cause."""
-    cause = error.__cause__
+    cause, place = error.__cause__, server.netloc.decode("ascii", "replace")
+    proxy = None if is_loopback(str(server)) else proxy_variable(server.scheme)
     if isinstance(cause, RedirectRefused):
         return _wrong_address(
             f"{place} redirects requests to {cause.target}, so nothing was sent there. "
@@ -195,12 +196,13 @@ def _connection_error(
             "If the server is yours, set SSL_CERT_FILE to the certificate of its authority."
         )
     if isinstance(cause, httpx2.ProxyError):
-        return ConnectionFailed(f"The proxy refused the connection to {place}{reason}. Check HTTPS_PROXY.")
+        return ConnectionFailed(f"The proxy refused the connection to {place}{reason}. Check {proxy or 'HTTPS_PROXY'}.")
     if problem := environment_problem():
         return _wrong_address(problem)
     endpoint = profile.endpoint
     address = f"the base_url of the endpoint {endpoint.name}" if endpoint else "ANTHROPIC_BASE_URL if set"
-    text = f"Could not reach {place}{reason}. Check the network, and {address}."
+    checks = f"the network, {proxy}," if proxy else "the network,"
+    text = f"Could not reach {place}{reason}. Check {checks} and {address}."
     unusable = isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL | httpx2.TooManyRedirects)
     return _wrong_address(text) if unusable else ConnectionFailed(text)
 

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Mapping
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 _PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+def proxy_variable(scheme: str, env: Mapping[str, str] = os.environ) -> str | None:
+    """Return the name of the variable whose proxy is used for ``scheme``, or None."""
+    upper = (f"{scheme.upper()}_PROXY", "ALL_PROXY")
+    return next((name for each in upper for name in (each.lower(), each) if env.get(name)), None)
 
 
 def environment_problem(env: Mapping[str, str] = os.environ) -> str | None:
@@ -30,7 +37,17 @@ def environment_problem(env: Mapping[str, str] = os.environ) -> str | None:
     for name, is_there in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
         if env.get(name) and not is_there(env[name]):
             return f"{name} names {env[name]!r}, which does not exist. Correct or unset it."
+    if (file := env.get("SSL_CERT_FILE")) and not _has_certificates(file):
+        return f"SSL_CERT_FILE names {file!r}, which has no certificates that can be read. Correct or unset it."
     return None
+
+
+def _has_certificates(file: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except OSError:  # those of ssl are among them
+        return False
+    return True
 
 
 def _proxy_problem(value: str) -> str | None:

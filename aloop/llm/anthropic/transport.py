@@ -7,6 +7,7 @@ import ipaddress
 import os
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,7 +23,8 @@ LOCAL_HEADERS_SECONDS = 600.0
 
 def load_transport() -> None:
     """Load HTTP and certificates, about half a second, before the first request."""
-    httpx2.AsyncHTTPTransport(verify=_certificates())  # opens nothing, so there is nothing to close
+    with suppress(OSError, ValueError):  # opening a client reports the reason
+        httpx2.AsyncHTTPTransport(verify=_certificates())  # opens nothing, so there is nothing to close
 
 
 def _certificates() -> ssl.SSLContext:

@@ -13,7 +13,7 @@ from aloop.llm.anthropic.environment import environment_problem
         {},
         {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "localhost,127.0.0.1,.example,::1,10.0.0.0/8"},
         {"https_proxy": "proxy.example:3128"},
-        {"SSL_CERT_FILE": __file__},
+        {"SSL_CERT_DIR": "/"},
     ],
 )
 def test_usable_environment_has_no_problem(env: dict[str, str]) -> None:
@@ -31,6 +31,7 @@ def test_usable_environment_has_no_problem(env: dict[str, str]) -> None:
         {"no_proxy": "[::1]"},
         {"SSL_CERT_FILE": "/nowhere/ca.pem"},
         {"SSL_CERT_DIR": "/nowhere"},
+        {"SSL_CERT_FILE": __file__},
     ],
 )
 def test_unusable_variable_is_named_in_one_sentence(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
