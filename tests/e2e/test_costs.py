@@ -44,7 +44,7 @@ def test_effort_of_the_shell_is_sent_and_can_be_changed(shell_with_key: Open, st
     aloop.wait_for("The effort is low.")
     aloop.wait_for_prompt()
     aloop.send_line("/effort huge")
-    aloop.wait_for("does not support the effort 'huge'")
+    aloop.wait_for("'huge' is not an effort level")
     aloop.wait_for_prompt()
     aloop.send_line("/effort high")
     aloop.wait_for("The effort is now high.")

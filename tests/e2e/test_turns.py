@@ -174,7 +174,8 @@ def test_escape_sequences_in_answers_and_tool_results_are_shown_as_text(shell_wi
     aloop.wait_for("done")
     aloop.wait_for_prompt()
     assert "^[]0;owned^G" in aloop.scrollback()
-    assert b"\x1b]" not in aloop.raw
+    assert b"\x1b]0" not in aloop.raw
+    assert b"\x1b]5" not in aloop.raw
     assert b"\x1b[2J" not in aloop.raw
     assert "\x9b".encode() not in aloop.raw
     assert "\u202e".encode() not in aloop.raw

@@ -178,7 +178,7 @@ async def test_resumed_session_is_shown_before_the_first_prompt(stage: SetStage,
     session_id = await store(sessions_dir, "What was it?")
     async with stage(resume="") as shell:
         await shell.see("2 messages\n")
-        assert "> What was it?\nanswer to What was it?" in shell.terminal.scrollback
+        assert "> What was it?\n\nanswer to What was it?" in shell.terminal.scrollback
         await shell.see(f"Resumed {session_id[:8]}")
 
 

@@ -55,7 +55,7 @@ async def test_confirm_accepts_only_a_clear_yes(stage: Stage, answer: str, *, is
 async def test_page_that_fits_is_printed(stage: Stage) -> None:
     await stage.view.show(Transcript(session(LLMMessage("user", "Hi"), LLMMessage("assistant", "**Hello**"))))
     assert stage.terminal.screen[0] == "id-1 · A title"
-    assert stage.terminal.screen[2:] == ["", "1  > Hi", "2  Hello"]
+    assert stage.terminal.screen[2:] == ["", "1  > Hi", "", "2  Hello"]
     assert stage.paging == []
 
 

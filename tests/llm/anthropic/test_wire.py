@@ -216,7 +216,7 @@ def test_to_message_without_blocks_has_empty_content() -> None:
 # --- both ways --------------------------------------------------------------------------------------------------
 
 _WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
-_NAMES = st.text("abcXYZ019_-", min_size=1)
+_NAMES = st.text("abcXYZ019_-", min_size=1, max_size=64)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),

@@ -30,7 +30,7 @@ def test_piped_lines_are_answered_in_plain_text_without_a_prompt() -> None:
     assert result.returncode == 0
     assert "4" in result.stdout
     assert "messages" in result.stdout
-    assert "calculator" in result.stderr
+    assert "calculate 2+2" in result.stderr
     assert "\x1b" not in result.stdout + result.stderr
     assert "> " not in result.stdout
 
