@@ -15,6 +15,9 @@ _OPENING = "「『（［｛〈《【〔〘〖“‘"
 _CLOSING = "、。，．・：；？！ー〜～」』）］｝〉》】〕〙〗”’々ゝゞヽヾ…‥％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
 _PIECE = re.compile(rf" *(?:[{_OPENING}]*[{_CJK}][{_CLOSING}]*|[^ {_CJK}]+[{_CLOSING}]*)| +")
 _JOINERS = dict.fromkeys((0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
+FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+"""The regional indicators; two of them are a flag."""
+
 _STEP = 4096
 _SEPARATOR = " · "
 
@@ -31,7 +34,8 @@ def _cells(character: str) -> int:
     # Imported here: it takes 15 ms, which a list of sessions with Latin titles need not wait for.
     from wcwidth import wcwidth
 
-    return max(wcwidth(character), 0)
+    # Terminals show a pair of flag letters in two cells, joined or not; wcwidth counts four.
+    return 1 if _is_flag_letter(character) else max(wcwidth(character), 0)
 
 
 def unjoined(text: str) -> str:
@@ -60,7 +64,7 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def _is_flag_letter(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
+    return FLAG_LETTERS[0] <= character <= FLAG_LETTERS[-1]
 
 
 def fit(text: str, width: int) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,3 +111,9 @@ def test_flow_breaks_between_parts_and_inside_long_parts() -> None:
     assert flow(choices, 40) == [choices]
     assert flow(choices, 26) == ["y yes · a yes to all of it", "n no"]
     assert flow(choices, 12) == ["y yes", "a yes to all", "of it", "n no"]
+
+
+def test_flag_takes_two_cells_also_in_the_prompt() -> None:
+    assert text_width("🇩🇪🇫🇷") == 4
+    import_module("repl.input.layout")  # corrects prompt_toolkit
+    assert get_cwidth("🇩🇪🇫🇷") == 4

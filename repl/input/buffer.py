@@ -52,6 +52,19 @@ class LineBuffer(Buffer):
         self._before = ""
         self.document = Document(entry.typed, len(entry.typed))
 
+    def history_backward(self, count: int = 1) -> None:
+        super().history_backward(count)
+        self._fold_entry()
+
+    def history_forward(self, count: int = 1) -> None:
+        super().history_forward(count)
+        self._fold_entry()
+
+    def _fold_entry(self) -> None:
+        """Fold the pastes in an entry of the history again."""
+        if (folded := self._pastes.fold_again(self.text)) != self.text:
+            self.document = Document(folded, len(folded))
+
     def put_text(self, text: str) -> None:
         """Replace the text by ``text``, and fold pastes in it that are unchanged."""
         self.put(Entry(self._pastes.fold_again(text)))

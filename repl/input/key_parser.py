@@ -8,6 +8,7 @@ drops unknown sequences and reports.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
@@ -15,7 +16,7 @@ from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
-from repl.input.reports import LONGEST_START, REPORT, REPORT_START
+from repl.input.reports import BROKEN_REPORT, LONGEST_START, REPORT, REPORT_START
 
 CTRL_ENTER = Keys.ControlF24
 """The key used for Ctrl-Enter, which prompt_toolkit does not name."""
@@ -26,6 +27,9 @@ _PASTE_START = "\x1b[200~"
 _CSI = re.compile(r"\x1b\[(?:\[.|([0-?]*)[ -/]*([@-~]))", re.DOTALL)
 _CSI_START = re.compile(r"\x1b\[(?:\[|[0-?]*[ -/]*)\Z")
 _LONGEST_REPORT = 1 << 16
+_REPORT_SECONDS = 1.0
+"""The longest gap in a report."""
+
 _KEYPAD = re.compile(r"\x1bO[MXj-y]")
 _KEYPAD_START = "\x1bO"
 _POSITION_OR_MOUSE = re.compile(r"\x1b\[(?:\d+;\d+R|<?[\d;]+[mM]|M)\Z")
@@ -66,13 +70,23 @@ class KeyParser(Vt100Parser):
     ``on_report`` is called with each report of the terminal, which is not a key.
     """
 
-    def __init__(self, feed_key: Callable[[KeyPress], None], on_report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        feed_key: Callable[[KeyPress], None],
+        on_report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(feed_key)
         self._on_report = on_report
+        self._clock = clock
         self._partial = ""
+        self._cut_at: float | None = None
         self.is_early = False
 
     def feed(self, data: str) -> None:
+        if self._cut_at is not None and self._clock() - self._cut_at > _REPORT_SECONDS:
+            self._partial = ""  # the rest of the report was lost
+        self._cut_at = None
         data, self._partial = self._partial + data, ""
         while data:
             if self._in_bracketed_paste:
@@ -85,9 +99,10 @@ class KeyParser(Vt100Parser):
             data = self._feed_sequence(escape + rest)
 
     def flush(self) -> None:
-        partial, self._partial = self._partial, ""
-        # The start of a report that does not arrive is dropped; that of a key is keys.
-        if len(partial) <= LONGEST_START or not REPORT_START.match(partial):
+        if len(self._partial) > LONGEST_START and REPORT_START.match(self._partial):
+            self._cut_at = self._clock()  # a slow connection may cut a report, but not a key
+        else:
+            partial, self._partial = self._partial, ""
             self._feed_text(partial)
         super().flush()
 
@@ -108,6 +123,8 @@ class KeyParser(Vt100Parser):
             self._feed_text(
                 "\r" if found[0][-1] == "M" else "=" if found[0][-1] == "X" else chr(ord(found[0][-1]) - 0x40)
             )
+        elif broken := BROKEN_REPORT.match(data):
+            return data[broken.end() :]
         elif not (found := REPORT.match(data)):
             super().feed("\x1b")
             return data[1:]

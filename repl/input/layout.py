@@ -35,10 +35,11 @@ from prompt_toolkit.layout.processors import (
 from prompt_toolkit.layout.screen import Char
 from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.styles import Style
+from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from prompt_toolkit.widgets import SearchToolbar
 
 from aloop.sanitize import visible
-from aloop.width import unjoined
+from aloop.width import FLAG_LETTERS, text_width, unjoined
 from repl.output.styled import CONTINUATION
 from repl.output.theme import PROMPT_STYLES
 
@@ -85,6 +86,10 @@ class _Mappings(dict[str, str]):
 Char.display_mappings = _Mappings(
     (char, shown) for char, shown in Char.display_mappings.items() if visible(char) == char
 )
+
+# prompt_toolkit measures each character with wcwidth. It has no public way to correct that.
+for letter in FLAG_LETTERS:
+    _CHAR_SIZES_CACHE[letter] = text_width(letter)
 
 _MENU_ROWS = 8
 

@@ -81,7 +81,7 @@ _VI_MARKS = {
 }
 
 _ESCAPE_SECONDS = 0.1
-"""Delay before Esc alone is a key where it closes something: an arrow key arrives in one piece."""
+"""Delay before Esc alone is a key: an arrow key arrives in one piece."""
 
 
 class Owner(Protocol):
@@ -187,6 +187,7 @@ class Prompt:
             input=source,
             output=screen.output,
         )
+        self.app.ttimeoutlen = _ESCAPE_SECONDS
         if isinstance(self.app.input, Vt100Input):
             feed_key = self.app.input.vt100_parser.feed_key_callback
             self.app.input.vt100_parser = KeyParser(feed_key, screen.take_report)
@@ -418,13 +419,13 @@ class Prompt:
     def lend(self, layout: Layout) -> Iterator[None]:
         """Show ``layout`` in place of the prompt during the body."""
         app = self.app
-        before = app.layout, app.editing_mode, app.ttimeoutlen
-        app.layout, app.editing_mode, app.ttimeoutlen = layout, EditingMode.EMACS, _ESCAPE_SECONDS
+        before = app.layout, app.editing_mode
+        app.layout, app.editing_mode = layout, EditingMode.EMACS
         app.invalidate()
         try:
             yield
         finally:
-            app.layout, app.editing_mode, app.ttimeoutlen = before
+            app.layout, app.editing_mode = before
             app.invalidate()
 
     def complete_again(self) -> None:

@@ -11,10 +11,13 @@ STARTS = tuple(
 )
 """The first characters of each OSC, DCS and APC, which a user will not type behind Alt-]."""
 
+_TEXT = r"[^\x00-\x1f\x7f]"
+
 # No terminal sends privacy messages and strings (ESC ^ and ESC X), but they end in the same way.
-REPORT = re.compile(r"\x1b(?:\]\d|P[\d>!$+]|_G|\^\S|X\S)[^\x07\x1b]*(?:\x07|\x1b\\)")
-REPORT_START = re.compile(
-    r"\x1b(?:\](?:\d[^\x07\x1b]*\x1b?)?|P(?:[\d>!$+][^\x07\x1b]*\x1b?)?|_(?:G[^\x07\x1b]*\x1b?)?)\Z"
-)
+REPORT = re.compile(rf"\x1b(?:\]\d|P[\d>!$+]|_G|\^\S|X\S){_TEXT}*(?:\x07|\x1b\\)")
+REPORT_START = re.compile(rf"\x1b(?:\](?:\d{_TEXT}*\x1b?)?|P(?:[\d>!$+]{_TEXT}*\x1b?)?|_(?:G{_TEXT}*\x1b?)?)\Z")
 LONGEST_START = 4
 """The most characters of an unfinished report that may be keys."""
+
+BROKEN_REPORT = re.compile(rf"\x1b(?:\]\d|P[\d>!$+]|_G){_TEXT}{{2,}}(?=[\x00-\x06\x08-\x1a\x1c-\x1f\x7f]|\x1b[^\\])")
+"""A report that does not end, before the next key."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from repl.input.reports import LONGEST_START, REPORT, REPORT_START
+from repl.input.reports import BROKEN_REPORT, LONGEST_START, REPORT, REPORT_START
 
 _LFLAG, _CC = 3, 6
 _Modes = list[Any]
@@ -110,5 +110,5 @@ def _cut_report(text: str) -> int:
 
 def without_keys(text: str) -> str:
     """Return ``text`` without escape sequences, reports and control characters."""
-    text = REPORT.sub("", text)
+    text = BROKEN_REPORT.sub("", REPORT.sub("", text))
     return _NOT_TEXT.sub("", text[: _cut_report(text)])

@@ -61,14 +61,30 @@ async def test_text_typed_into_a_marker_goes_behind_it(stage: SetStage) -> None:
         assert await first_saved(shell) == f"{LONG}!"
 
 
-async def test_history_holds_unfolded_pastes_after_ctrl_c(stage: SetStage) -> None:
+async def test_recalled_paste_stays_folded_and_is_sent_whole(stage: SetStage) -> None:
+    async with stage(answer("One."), answer("Two.")) as shell:
+        shell.type(f"see {pasted(LONG)} twice")
+        await shell.see("> see [pasted 120 lines] twice")
+        shell.type("\r")
+        await shell.see("One.")
+        await shell.rest()
+        shell.type("\x1b[A")
+        await shell.terminal.wait_until(
+            lambda: shell.terminal.screen[-2] == "> see [pasted 120 lines] twice", "the folded paste"
+        )
+        shell.type("\r")
+        await shell.see("Two.")
+        assert shell.llm.requests[1][-1].content == f"see {LONG} twice"
+
+
+async def test_folded_paste_comes_back_after_ctrl_c(stage: SetStage) -> None:
     async with stage(answer("Got it.")) as shell:
         shell.type(f"see {pasted(LONG)}")
         await shell.see("[pasted 120 lines]")
         shell.type("\x03")
         await shell.rest()
         shell.type("\x1b[A")
-        await shell.see("line 119")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> see [pasted 120 lines]", "the paste")
         shell.type("\r")
         assert await first_saved(shell) == f"see {LONG}"
 

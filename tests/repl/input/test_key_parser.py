@@ -96,6 +96,21 @@ def test_reports_are_not_typed_as_text(report: str) -> None:
 
 def test_unfinished_report_is_dropped() -> None:
     assert parse("a\x1b]11;rgb:ffff") == ["a"]
+    assert parse("a\x1b]11;rgb:ffff\rb") == ["a", "c-m", "b"]
+    assert parse("a\x1b]11;rgb:ffff\x1b[Ab") == ["a", "up", "b"]
+
+
+@pytest.mark.parametrize(("gap", "keys"), [(0.9, ["a", "b"]), (1.1, ["a", *"ff/ffff", "escape", *"\\b"])])
+def test_rest_of_a_report_belongs_to_it_unless_it_is_late(gap: float, keys: list[str]) -> None:
+    pressed: list[KeyPress] = []
+    now = 100.0
+    parser = KeyParser(pressed.append, lambda _: None, lambda: now)
+    parser.feed("a\x1b]11;rgb:ff")
+    parser.flush()
+    now += gap
+    parser.feed("ff/ffff\x1b\\b")
+    parser.flush()
+    assert [str(press.key.value if isinstance(press.key, Keys) else press.key) for press in pressed] == keys
 
 
 @pytest.mark.parametrize(
