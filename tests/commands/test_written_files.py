@@ -145,7 +145,7 @@ class Sequencer:
         return f"/{name} {chance.choice(arguments.get(name, ['']))}".rstrip(" ")
 
     def _prepare(self) -> None:
-        """Let the view pick a message, and the editor change or break the file."""
+        """Let the view pick a message, and the editor change the file."""
         chance, view = self._chance, self.bench.view
         questions = [n for n, message in enumerate(self.bench.memory.messages, 1) if message.role == "user"]
         view.picks_message = (Question(chance.choice(questions), ""), chance.random() < 0.5) if questions else None
@@ -155,13 +155,13 @@ class Sequencer:
                 [("Fine.", "Better."), ("content:", "content:  "), ("Hi", "Hi # there"), ("x", "é")]
             )
             path.write_text(path.read_text().replace(old, new))
-            return chance.random() < 0.9
+            return True
 
         view.editor = [change] * 5
 
 
 @pytest.mark.parametrize(
-    "runs", [pytest.param(12, marks=pytest.mark.slow), pytest.param(1_000, marks=pytest.mark.stress)]
+    "runs", [pytest.param(12, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.stress)]
 )
 async def test_every_file_that_commands_write_passes_the_check(bench: SetUp, sessions_dir: Path, runs: int) -> None:
     for seed in range(runs):

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from aloop.text import normalized
+
 _TERM = re.compile(r'["“”„]([^"“”„]*)(?:["“”„]|\Z)|([^\s"“”„]+)')
 
 
@@ -17,7 +19,7 @@ def fold(text: str) -> str:
     text = " ".join(text.split())
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return normalized("NFC", normalized("NFC", text).casefold())
 
 
 @dataclass(frozen=True, slots=True)

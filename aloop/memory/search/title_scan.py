@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import islice
 
+from aloop.text import normalized
+
 _WORD = re.compile(r"[^\W_]+")
 # For ASCII text a translation takes a third of the time: lower-case letters and digits, spaces for all else.
 _ASCII = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
@@ -16,7 +18,7 @@ def split_words(text: str) -> list[str]:
     """Return the words of ``text`` without case, with compatible characters equal."""
     if text.isascii():
         return text.translate(_ASCII).split()
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return _WORD.findall(normalized("NFKC", text).casefold())
 
 
 class TitleScan:

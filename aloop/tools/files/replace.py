@@ -6,15 +6,17 @@ All steps take time in proportion to the length of the file, whatever the texts 
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from itertools import zip_longest
 
 from aloop.errors import ToolError
+from aloop.text import normalized
 from aloop.tools.files.text_file import MOST_BYTES, TOO_LARGE
 
 _LINES_NAMED = 5
 _SHOWN = 60  # characters of a line in an error message
+_MOST_COMPARED = 500_000  # lines in which the nearest text is looked for
+_NO_HINT = "Use read_file to see its current contents."
 _LEAST_SHARE = 0.6  # of the words of a line, so that it is called similar
 
 _LOOK_ALIKES = {
@@ -55,19 +57,47 @@ def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bo
         raise ToolError(
             f"old_text occurs {count:,} times ({lines}). Add surrounding lines until it is unique, or set replace_all."
         )
-    # The place of each CRLF in `flat`. A place in `text` is further by the number of those before it.
-    ends = [found.start() - number for number, found in enumerate(re.finditer("\r\n", text))]
-    pieces, done = [], 0
+    places = _Places(text, flat)
+    pieces, done, ended = [], 0, dict[str, str]()
     # Before anything is built: a long text in many places would use up the memory.
     if len(flat) + flat.count(old) * (len(new) - len(old)) > MOST_BYTES:
         raise ToolError(TOO_LARGE)
     while first >= 0:
         last = first + len(old)
-        start, stop = first + bisect_left(ends, first), last + bisect_left(ends, last)
-        pieces += [text[done:start], _with_line_ends(text[start:stop], new, line_end)]
+        start, stop = places.original(first), places.original(last)
+        before = text[start:stop]
+        if before not in ended:
+            ended[before] = _with_line_ends(before, new, line_end)
+        pieces += [text[done:start], ended[before]]
         done = stop
         first = flat.find(old, last)
     return "".join([*pieces, text[done:]])
+
+
+class _Places:
+    """Finds places of a text without CRs in the original, in ascending order.
+
+    A place in the original is further by the number of CRLFs before it.
+    """
+
+    def __init__(self, text: str, flat: str) -> None:
+        self._flat = flat
+        self._at = self._before = 0
+        # Of a mixture, the place of each CRLF in the text without CRs; otherwise counting is many times faster.
+        is_mixed = 0 < text.count("\r\n") < text.count("\n")
+        ends = enumerate(re.finditer("\r\n", text)) if is_mixed else ()
+        self._ends = [found.start() - number for number, found in ends]
+        self._is_flat = len(text) == len(flat)
+
+    def original(self, place: int) -> int:
+        """Return the place in the original."""
+        if self._is_flat:
+            return place
+        if self._ends:
+            return place + bisect_left(self._ends, place)
+        self._before += self._flat.count("\n", self._at, place)
+        self._at = place
+        return place + self._before
 
 
 def _with_line_ends(before: str, after: str, line_end: str) -> str:
@@ -101,6 +131,8 @@ def _count(text: str, old: str, first: int) -> tuple[int, str]:
 
 def _explain(text: str, old: str) -> str:
     """Return where the nearest text is and how it differs."""
+    if text.count("\n") > _MOST_COMPARED:
+        return _NO_HINT
     lines, wanted = text.split("\n"), old.split("\n")
     looks = [_fold(line) for line in lines]
     for kind, fold in (("in look-alike characters", _fold), ("in spaces or tabs", _without_blanks)):
@@ -122,7 +154,7 @@ def _explain(text: str, old: str) -> str:
 
 def _fold(line: str) -> str:
     """Replace characters that look alike, and compose accents."""
-    return line if line.isascii() and "`" not in line else unicodedata.normalize("NFC", line).translate(_FOLDED)
+    return line if line.isascii() and "`" not in line else normalized("NFC", line).translate(_FOLDED)
 
 
 def _without_blanks(line: str) -> str:
@@ -157,7 +189,7 @@ def _most_similar(looks: list[str], lines: list[str], wanted: list[str]) -> str:
     shares = (len(words & set(_WORD.findall(look))) for look in looks)
     share, number = max(((share, -number) for number, share in enumerate(shares, 1)), default=(0, 0))
     if not words or len(words) < 2 or share < _LEAST_SHARE * len(words):
-        return "Use read_file to see its current contents."
+        return _NO_HINT
     return (
         f"The most similar line is line {-number:,}: the file has {_shown(lines[-number - 1], 0)}, but old_text has "
         f"{_shown(anchor, 0)}. Use read_file to see the exact text."

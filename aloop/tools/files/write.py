@@ -40,6 +40,7 @@ _REPLACEMENT = {
     },
 }
 _MOST_EDITS = 100
+_MOST_LINES = 1_000_000  # of the new contents: a diff takes a second
 _MOST_FOLDERS = 32  # that a new file may need
 
 
@@ -82,6 +83,8 @@ class WritingFileTool(Tool):
             raise ToolError("The text contains a NUL character, which would make the file binary. Remove it.")
         if len(text) > MOST_BYTES:
             raise ToolError(TOO_LARGE)
+        if (lines := text.count("\n")) > _MOST_LINES:
+            raise ToolError(f"The file would have {lines:,} lines, and at most {_MOST_LINES:,} are allowed.")
         diff = _diff(file.text, text, quoted(self._workspace.show(path)))
         data = file.encode(text)
         if data == file.raw:

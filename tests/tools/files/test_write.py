@@ -73,6 +73,12 @@ async def test_path_with_too_many_new_folders_is_refused(workspace: Workspace, w
     await written(workspace, "a/" * 33 + "a.txt", "text")
 
 
+async def test_result_of_more_than_a_million_lines_is_refused(workspace: Workspace, work: Path) -> None:
+    (work / "a.txt").write_text("\n" * 400_000)
+    with pytest.raises(ToolError, match="would have 1,200,000 lines, and at most 1,000,000 are allowed"):
+        await edited(workspace, "a.txt", "\n", "\n\n\n", replace_all=True)
+
+
 async def test_request_shows_the_diff_and_nothing_is_written_before_permission(
     workspace: Workspace, work: Path
 ) -> None:
