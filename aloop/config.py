@@ -146,6 +146,12 @@ def config_path(env: Mapping[str, str], home: Path) -> Path:
     return _xdg_dir(env, "XDG_CONFIG_HOME", home / ".config") / "aloop" / "config.toml"
 
 
+def settings_folder(env: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the user's settings."""
+    env = os.environ if env is None else env
+    return config_path(env, _home(env)).parent
+
+
 def read_config_file(path: Path) -> FileSettings:
     """Read the config file, which need not exist; raises UsageError if it is invalid."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
@@ -50,11 +51,35 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         context.view.error(f"{error}{unsaved}")
     else:
         context.pending_output.clear()
-        return Outcome()
+        return await carry_out_plan(context) if has_plan(context) else Outcome()
     if context.memory.message_count == before:
         return Outcome(prefill=text, is_done=False)
     context.pending_output.clear()
     return FAILED
+
+
+_PLAN = re.compile(r"^#{1,6} +(?:\*\*)?Plan\b", re.MULTILINE)
+
+
+def has_plan(context: Context) -> bool:
+    """Return True if plan mode is on and the last answer has a section with a plan."""
+    if context.agent.mode != "plan" or not context.memory.messages:
+        return False
+    return _PLAN.search(context.memory.messages[-1].content or "") is not None
+
+
+async def carry_out_plan(context: Context) -> Outcome:
+    """Ask if the plan is approved; if so, leave plan mode and send the next message."""
+    try:
+        is_approved = context.is_typed and await context.view.confirm("Carry out this plan?")
+    except asyncio.CancelledError:  # the answer to the last message is complete
+        is_approved = False
+    if not is_approved:
+        context.view.info("Plan mode stays on. Say what to change, or press Shift-Tab to leave it.")
+        return Outcome()
+    context.agent.mode = "ask"
+    context.view.info("Plan mode is off.")
+    return await chat(context, "Carry out the plan.", "")
 
 
 async def steering_text(context: Context, text: str, typed: str) -> str:

@@ -44,6 +44,7 @@ class Argument(Enum):
     COMMAND = "command"
     MODEL = "model"
     EFFORT = "effort"
+    MODE = "mode"
     TAG = "tag"
     TEXT = "text"
 

@@ -10,6 +10,7 @@ import gc
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
@@ -33,6 +34,9 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     from aloop.llm.cost.pricing import PriceList
     from aloop.llm.cost.spending import SpendingLog
     from aloop.memory import MemoryManager
+    from aloop.project import project_root
+    from aloop.tools.rules.rule_file import RuleFile
+    from aloop.tools.rules.rule_set import RuleSet
 
     settings = options.settings
 
@@ -45,6 +49,7 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
         llm,
         memory=memory,
         allow=options.allow,
+        rules=RuleSet(RuleFile.of_user(), project_root(Path.cwd())),
         system=options.system,
         max_steps=options.max_steps,
         budget=Budget(PriceList(settings.prices), settings.max_cost, SpendingLog(settings.history_file.parent)),

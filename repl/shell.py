@@ -174,6 +174,17 @@ class Shell:
         else:
             self._background.start(view.show_block())
 
+    def change_mode(self) -> None:
+        self._background.start(self._change_mode())
+
+    async def _change_mode(self) -> None:
+        from aloop.permissions import MODE_EFFECTS, next_mode  # here: the prompt is drawn without the commands
+
+        with suppress(AloopError):  # the engine cannot be built: _start_engine reports it
+            agent = (await self._engine.ready()).agent
+            agent.mode = next_mode(agent.mode)
+            self._prompt.hint(MODE_EFFECTS[agent.mode])
+
     def input_ended(self) -> None:
         if self._turn is None and self._engine.context is None:
             self._prompt.leave()

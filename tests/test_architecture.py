@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.config",
         "aloop.interrupts",
         "aloop.permissions",
+        "aloop.project",
         "aloop.sanitize",
         "aloop.stored_key",
         "aloop.suggestions",

@@ -20,6 +20,8 @@ from aloop.agent.notes import (
     instructions_note,
     known_directory,
     known_instructions,
+    knows_plan_mode,
+    plan_note,
     with_notes,
 )
 from aloop.config import MAX_STEPS
@@ -34,10 +36,11 @@ from aloop.llm.retry import RetryPolicy
 from aloop.memory import ContextUse, MemoryManager, Turn
 from aloop.memory.context import estimate_tokens, live
 from aloop.memory.conversation import SentDigests
-from aloop.permissions import Ask, Kind
+from aloop.permissions import Ask, Kind, Mode
 from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
 from aloop.tools.jobs.table import JobTable
+from aloop.tools.rules.rule_set import RuleSet
 
 
 class ReActAgent:
@@ -47,9 +50,9 @@ class ReActAgent:
     system prompt of new conversations. ``tools`` defaults to the standard tools, whose file tools are confined to
     ``working_dir`` (by default the current directory); an empty sequence means no tools. ``on_event`` is called with
     each event; an exception from it ends the turn. Writing files, running commands and leaving the directory need
-    permission: ``ask`` is called for each request, except for the kinds in ``allow``. Without ``ask``, requests are
-    denied. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the commands that the standard
-    tools have started in the background.
+    permission: ``ask`` is called for each request, except for the kinds in ``allow`` and those that ``rules`` decide.
+    Without ``ask``, requests are denied. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the
+    commands that the standard tools have started in the background.
 
     ``instructions`` are those of the user and the project, None if they are not managed. They are part of the system
     prompt of a new conversation; if they change, the next message has the new ones.
@@ -71,6 +74,7 @@ class ReActAgent:
         working_dir: str | Path | None = None,
         ask: Ask | None = None,
         allow: Iterable[Kind] = (),
+        rules: RuleSet | None = None,
         retry: RetryPolicy | None = None,
         budget: Budget | None = None,
     ) -> None:
@@ -85,7 +89,7 @@ class ReActAgent:
         self._retry = retry or RetryPolicy()
         self.budget = budget or Budget()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
-        self._permissions = PermissionGate(allow, ask)
+        self._permissions = PermissionGate(allow, ask, rules, lambda text: self._emit(Notice(text)))
         self.jobs = JobTable()
         if tools is None:
             tools = default_tools(self._working_dir, jobs=self.jobs)
@@ -119,6 +123,15 @@ class ReActAgent:
     @ask.setter
     def ask(self, ask: Ask | None) -> None:
         self._permissions.ask = ask
+
+    @property
+    def mode(self) -> Mode:
+        """The permission mode; may be set at any time, also during a turn."""
+        return self._permissions.mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self._permissions.mode = mode
 
     @property
     def working_dir(self) -> Path:
@@ -238,6 +251,9 @@ class ReActAgent:
             names = ", ".join(file.name for file in self.instructions.files)
             self._emit(Notice(f"The model is told the current instructions: {names or 'there are none'}."))
             notes.append(instructions_note(self.instructions))
+        is_planning = self.mode == "plan"
+        if is_planning != knows_plan_mode(sent):
+            notes.append(plan_note(is_on=is_planning))
         return replace(question, content=with_notes(question.content or "", notes)) if notes else question
 
     async def _record_instructions(self) -> None:

@@ -88,6 +88,8 @@ _READ = re.compile(
     r"(?:please\s+)?read\s+(?:the\s+)?(?:file\s+)?(\"[^\"]+\"|'[^']+'|`[^`]+`|\S+?)[\s?!,;]*(?:please)?[\s?!]*", re.I
 )
 _QUOTES = "\"'`"
+_NOTES = re.compile(r"\n\n\[(?:The working directory|Plan mode|Project instructions) .*\Z", re.DOTALL)
+"""Notes that aloop adds to a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,14 @@ class Intent:
 
 def find_intent(text: str) -> Intent | None:
     """Recognize ``write PATH: TEXT``, ``run COMMAND``, ``read PATH`` or arithmetic."""
-    request = text.strip()
+    request = _NOTES.sub("", text).strip()
     if found := _WRITE.fullmatch(request):
         return Intent("write_file", (_unquoted(found[1]), f"{found[2]}\n"))
     if found := _RUN.fullmatch(request):
         return Intent("run_shell", (found[1] or found[2],))
     if found := _READ.fullmatch(request):
         return Intent("read_file", (_unquoted(found[1]),))
-    expression = find_expression(text)
+    expression = find_expression(request)
     return Intent("calculator", (expression,)) if expression is not None else None
 
 

@@ -1,28 +1,43 @@
 """Permissions for tool calls: when to ask, and what has been granted.
 
-Grants are never stored, and only the user or the calling program can give them: no text from a session, a project or
-a tool's output can.
+Grants and rules come only from the user or the calling program: no text from a session, a project or a tool's output
+can give them. Rules are stored, if the user accepts them; grants never are.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from aloop.errors import ToolError
+from aloop.errors import AloopError, ToolError
 from aloop.llm.details.provenance import Permission
-from aloop.permissions import Ask, Kind, PermissionRequest
+from aloop.permissions import Ask, Kind, Mode, PermissionRequest
+from aloop.tools.rules.rule import Rule
+from aloop.tools.rules.rule_set import Decision, RuleSet
+
+_PLAN_REFUSES: frozenset[Kind] = frozenset({"write", "shell"})
 
 
 class PermissionGate:
     """The permissions of one agent.
 
     ``allowed`` kinds are never asked for; kinds granted by the user last for one session. If ``ask`` is None, no one
-    can be asked, and every other kind is denied.
+    can be asked, and every other kind is denied. ``rules`` are those of the user. ``report`` is called with a sentence
+    if an accepted rule cannot be stored.
     """
 
-    def __init__(self, allowed: Iterable[Kind] = (), ask: Ask | None = None) -> None:
+    def __init__(
+        self,
+        allowed: Iterable[Kind] = (),
+        ask: Ask | None = None,
+        rules: RuleSet | None = None,
+        report: Callable[[str], None] = lambda _sentence: None,
+    ) -> None:
         self.ask = ask
+        self.mode: Mode = "ask"
+        self._rules = rules
+        self._report = report
         self._allowed = frozenset(allowed)
         self._granted: frozenset[Kind] = frozenset()
         self._visit: object = None
@@ -40,23 +55,76 @@ class PermissionGate:
         Parallel calls wait for each other here, so the user sees one question at a time.
         """
         async with self._asking:
-            missing = [kind for kind in request.kinds if kind not in self._allowed | self._granted]
+            decided = self._decide(request)
+            if decided is not None and decided.verdict == "deny":
+                raise Refused(_FORBIDDEN.format(decided.reason), Permission("refused", "rule", decided.reason))
+            if self.mode == "plan" and _PLAN_REFUSES & set(request.kinds):
+                raise Refused(_PLANNING, Permission("refused", "rule", "plan mode"))
+            if decided is not None and decided.verdict == "allow":
+                return Permission("allowed", "rule", decided.reason)
+            must_ask = decided is not None and decided.verdict == "ask"
+            missing = [kind for kind in request.kinds if must_ask or kind not in self._silent]
             if not missing:
                 return self._without_asking(request.kinds)
             if self.ask is None:
                 raise unattended(request, missing)
-            decision = await self.ask(request)
+            offered = self._rules.offer(request) if self._rules and not must_ask else ()
+            decision = await self.ask(replace(request, offer=tuple(_offer_text(rule) for rule in offered)))
+            if decision.answer == "rule" and self._rules and offered:
+                self._remember(self._rules, offered)
         if decision.answer == "no":
             raise Refused(_refusal(decision.reason), Permission("refused", "user", decision.reason.strip()))
         if decision.answer == "session":
             self._granted |= set(missing)
+        if decision.answer == "rule":
+            return Permission("allowed", "user", ", ".join(map(str, offered)))
         return Permission(decision.answer, "user")
+
+    @property
+    def _silent(self) -> frozenset[Kind]:
+        """The kinds that need no question now."""
+        edits: frozenset[Kind] = frozenset({"write"}) if self.mode == "edits" else frozenset()
+        return self._allowed | self._granted | edits
+
+    def _decide(self, request: PermissionRequest) -> Decision | None:
+        """Return the decision of the rules; refuse everything if they cannot be read."""
+        if self._rules is None:
+            return None
+        try:
+            return self._rules.decide(request)
+        except AloopError as error:
+            message = f"Refused: {error} The user must correct that first."
+            raise Refused(message, Permission("refused", "rule", "unreadable rules")) from error
+
+    def _remember(self, rules: RuleSet, offered: Sequence[Rule]) -> None:
+        try:
+            rules.remember(offered)
+        except AloopError as error:
+            self._report(f"{error} The rule counts until you leave aloop.")
 
     def _without_asking(self, kinds: Sequence[Kind]) -> Permission:
         """Return the earlier decision that covers a request."""
-        if granted := [kind for kind in kinds if kind not in self._allowed]:
+        if asked := [kind for kind in kinds if kind not in self._allowed]:
+            granted = [kind for kind in asked if kind in self._granted]
+            if granted != asked:
+                return Permission("session", "user", "edits are accepted")
             return Permission("session", "user", f"{', '.join(granted)} in this session")
         return Permission("allowed", "rule", f"--allow {','.join(kinds)}")
+
+
+def _offer_text(rule: Rule) -> str:
+    """Return a rule as a question offers it."""
+    return rule.pattern.removesuffix("*") + "…" if rule.verb == "run" and rule.is_prefix else rule.pattern
+
+
+_FORBIDDEN = (
+    "Refused by a rule of the user: {}\nNothing was done. Do not try to do the same in another way. Continue without "
+    "it, or ask the user."
+)
+_PLANNING = (
+    "Refused, because plan mode is on: nothing may be changed or run yet. Read what you need, then describe the change "
+    "in a section “## Plan” at the end of your answer."
+)
 
 
 class Refused(ToolError):

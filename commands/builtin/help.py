@@ -19,6 +19,7 @@ KEYS = (
     ("Esc Esc", "go back to an earlier message"),
     ("Alt-Enter, Ctrl-J", "new line"),
     ("Tab", "complete"),
+    ("Shift-Tab", "ask first, accept edits, or plan"),
     ("Ctrl-R", "search earlier lines"),
     ("Ctrl-O", "show all of the last tool's output"),
     ("Ctrl-X Ctrl-E", "open your editor"),

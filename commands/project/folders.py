@@ -6,17 +6,15 @@ Only the names are looked up without trust; nothing here decides whether a folde
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.config import config_path, read_regular
+from aloop.config import read_regular, settings_folder
 from aloop.local_model.models import display_path
+from aloop.project import project_root
 
 INSTRUCTION_NAMES = ("AGENTS.md", "CLAUDE.md")
 """Names of instruction files; the first one that exists in a folder counts."""
-
-_REPOSITORY = ".git"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +33,13 @@ class Unreadable(Exception):
     """A file that is left out; the message is a sentence about it."""
 
 
-def project_root(folder: Path) -> Path:
-    """Return the real path of the git repository around ``folder``, or of ``folder``."""
-    here = Path(os.path.realpath(folder))
-    return next((each for each in (here, *here.parents) if os.path.lexists(each / _REPOSITORY)), here)
-
-
-def user_folder(env: Mapping[str, str] | None = None) -> Path:
-    """Return the folder of the user's settings."""
-    env = os.environ if env is None else env
-    return config_path(env, Path(env.get("HOME") or Path.home())).parent
-
-
 def find_instruction_files(folder: Path) -> list[FoundFile]:
     """Return the instruction files that apply in ``folder``, the most general first.
 
     They are the user's, then those from the root of the project down to ``folder``.
     """
     here, root = Path(os.path.realpath(folder)), project_root(folder)
-    found = [FoundFile(path, display_path(path), None) for path in _first(user_folder())]
+    found = [FoundFile(path, display_path(path), None) for path in _first(settings_folder())]
     below = [here, *here.parents][: len(here.parts) - len(root.parts) + 1]
     for each in reversed(below):
         found += [FoundFile(path, os.path.relpath(path, here), root) for path in _first(each)]

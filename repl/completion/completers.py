@@ -16,6 +16,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merg
 from prompt_toolkit.document import Document
 
 from aloop.config import EFFORTS
+from aloop.permissions import MODES
 from aloop.sanitize import safe_line
 from aloop.text import age
 from aloop.width import unjoined
@@ -96,6 +97,9 @@ class CommandCompleter(Completer):
         elif command.argument is Argument.EFFORT:
             typed = argument.lstrip()
             yield from (Completion(name, -len(typed)) for name in EFFORTS if name.startswith(typed.lower()))
+        elif command.argument is Argument.MODE:
+            typed = argument.lstrip()
+            yield from (Completion(name, -len(typed)) for name in MODES if name.startswith(typed.lower()))
         elif command.argument is Argument.COMMAND:
             yield from self._names(argument.lstrip().removeprefix("/"), "")
 

@@ -50,6 +50,7 @@ class Actions(Protocol):
     def end_of_input(self) -> None: ...
     def move_up(self) -> None: ...
     def move_down(self) -> None: ...
+    def change_mode(self) -> None: ...
 
 
 def is_continued(text: str) -> bool:
@@ -139,6 +140,11 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     @keys.add("tab", filter=at_input)
     def _complete(_event: KeyPressEvent) -> None:
         prompt.complete()
+
+    # In the menu of completions, the key goes back.
+    @keys.add("s-tab", filter=at_input & ~has_completions)
+    def _change_mode(_event: KeyPressEvent) -> None:
+        prompt.change_mode()
 
     @keys.add(Keys.BracketedPaste, filter=at_input)
     def _paste(event: KeyPressEvent) -> None:

@@ -125,6 +125,10 @@ class Owner(Protocol):
         """Stop the running turn; return False if there is none."""
         ...
 
+    def change_mode(self) -> None:
+        """Switch to the next permission mode."""
+        ...
+
     def input_ended(self) -> None:
         """Handle Ctrl-D on an empty line, or the end of the input."""
         ...
@@ -272,6 +276,10 @@ class Prompt:
     def is_busy(self) -> bool:
         """True while a turn runs."""
         return self._owner.is_busy
+
+    def change_mode(self) -> None:
+        """Let the owner switch the permission mode."""
+        self._owner.change_mode()
 
     def end_of_input(self) -> None:
         """Tell the owner that the user wants to leave."""

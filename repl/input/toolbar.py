@@ -24,13 +24,25 @@ def toolbar_text(options: ShellOptions, context: Context | None, cost: Cost | No
     model = context.agent.llm.model if context else expected_model(options.model, options.settings)
     count = context.memory.message_count if context else 0
     session = context.memory.session_id[:SHORT_ID] if context and count else "new session"
-    text = f"{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
+    text = (
+        f"{_mode(context)}{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
+    )
     # Before the meter, because a narrow screen cuts the end.
     text = f"{text} · {cost}" if cost and cost.dollars else text
     use = context.agent.context_use if context else None
     text = f"{text} · {_meter(use)}" if use and use.window else text
     taken = len(context.pending_output.taken) if context else 0
     return f"+ {taken} {'output' if taken == 1 else 'outputs'} · {text}" if taken else text
+
+
+def _mode(context: Context | None) -> str:
+    """Return the permission mode, except for the one that asks."""
+    if context is None or context.agent.mode == "ask":
+        return ""
+    # Imported here: the prompt is drawn without it.
+    from aloop.permissions import MODE_NAMES
+
+    return f"{MODE_NAMES[context.agent.mode]} · "
 
 
 def _meter(use: ContextUse) -> str:

@@ -223,7 +223,7 @@ class InteractiveView(PlainView):
         while decision is None:
             self.info("\n".join(flow(choices(request), self._width)))
             answer = await self._read(PERMISSION_PROMPT)
-            decision = decide(answer)
+            decision = decide(answer, request)
             if answer.strip().lower() == SHOW_ALL:
                 self._write(self._out, detail_lines(request))
         self._write(self._out, [decision_line(request, decision)])

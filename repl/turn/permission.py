@@ -15,6 +15,9 @@ PERMISSION_PROMPT = "allow? "
 SHOW_ALL = "v"
 """The answer that shows all of a long request."""
 
+_RULE = "d"
+"""The answer that accepts the rules that are offered."""
+
 MOST_LINES = 100
 """Lines of a request that are shown with the question."""
 
@@ -125,8 +128,10 @@ def permission_title(request: PermissionRequest) -> str:
 
 def permission_choices(request: PermissionRequest) -> list[tuple[str, str]]:
     """Return the keys that answer, and what they mean; the last one has no label."""
+    offer = [(_RULE, f"Yes, and don't ask again for {_offered(request)} here")] if request.offer else []
     return [
         ("y", "Yes"),
+        *offer,
         ("a", f"Yes, and to all {_kinds(request)} in this session"),
         ("n", "No, because …"),
         (SHOW_ALL, ""),
@@ -138,21 +143,24 @@ def decide_by_key(key: str, reason: str = "") -> PermissionDecision:
     if key == "n":
         found = _NO.fullmatch(f"n{reason}") if reason.lower().startswith("o") else None
         return PermissionDecision("no", ((found[1] or "") if found else reason).strip())
-    return PermissionDecision("once" if key == "y" else "session")
+    return PermissionDecision("once" if key == "y" else "rule" if key == _RULE else "session")
 
 
 def choices(request: PermissionRequest) -> str:
     """Return the possible answers, for the line below the prompt."""
-    return f"y yes · a yes to all {_kinds(request)} in this session · n no, or n and a reason"
+    offer = f" · {_RULE} yes, and don't ask again for {_offered(request)} here" if request.offer else ""
+    return f"y yes{offer} · a yes to all {_kinds(request)} in this session · n no, or n and a reason"
 
 
-def decide(answer: str) -> PermissionDecision | None:
+def decide(answer: str, request: PermissionRequest) -> PermissionDecision | None:
     """Return the decision in ``answer``, or None if it is unclear."""
     words = answer.strip()
     if words.lower() in {"y", "yes"}:
         return PermissionDecision("once")
     if words.lower() in {"a", "always"}:
         return PermissionDecision("session")
+    if request.offer and words.lower() == _RULE:
+        return PermissionDecision("rule")
     if found := _NO.fullmatch(words):
         return PermissionDecision("no", (found[1] or "").strip())
     return None
@@ -165,6 +173,8 @@ def decision_line(request: PermissionRequest, decision: PermissionDecision) -> L
             return line((Style.GOOD, "  allowed"))
         case "session":
             return line((Style.GOOD, f"  allowed for all {_kinds(request)} in this session"))
+        case "rule":
+            return line((Style.GOOD, f"  allowed, now and later: {_offered(request)}"))
         case "no":
             return line((Style.BAD, "  denied"), f": {safe_line(decision.reason)}" if decision.reason else "")
 
@@ -172,6 +182,10 @@ def decision_line(request: PermissionRequest, decision: PermissionDecision) -> L
 def is_yes(answer: str) -> bool:
     """Return True if ``answer`` is a clear yes; anything else counts as no."""
     return answer.strip().lower() in {"y", "yes"}
+
+
+def _offered(request: PermissionRequest) -> str:
+    return " and ".join(exact_line(f"`{each}`") for each in request.offer)
 
 
 def _kinds(request: PermissionRequest) -> str:

@@ -112,7 +112,21 @@ def test_options_of_the_parser_are_offered_with_their_help() -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ([], ["sessions", "import", "export", "notes", "doctor", "completions", "merge-driver", "local"]),
+        (
+            [],
+            [
+                "sessions",
+                "import",
+                "export",
+                "notes",
+                "doctor",
+                "completions",
+                "merge-driver",
+                "key",
+                "permissions",
+                "local",
+            ],
+        ),
         (["s"], ["sessions"]),
         (["--task", ""], []),
         (["--model", "off"], ["offline"]),

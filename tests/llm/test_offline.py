@@ -282,3 +282,7 @@ def test_find_expression_ignores_long_texts() -> None:
 @given(st.text(alphabet="0123456789 ()+-*/%^.,x=?ab", max_size=320) | st.text())
 def test_find_expression_accepts_any_text(text: str) -> None:
     find_expression(text)
+
+
+def test_notes_of_aloop_are_not_part_of_a_request() -> None:
+    assert find_intent("write a.txt: hello\n\n[Plan mode is off.]") == Intent("write_file", ("a.txt", "hello\n"))

@@ -259,3 +259,18 @@ async def test_command_output_is_shown_while_it_runs(play: SetStage, gate: None)
         end = shell.terminal.scrollback.partition("exit code 3  +8 lines · Ctrl-O\n")[2]
         assert end.startswith("  8\n")
         assert "\n  12\n" in end
+
+
+async def test_shift_tab_switches_the_mode_also_for_the_running_turn(play: SetStage) -> None:
+    async with play(running("echo one"), answer("Planned."), writing("new\n"), answer("Written.")) as shell:
+        shell.type("\x1b[Z\x1b[Z")
+        await shell.see("The model only looks")
+        shell.type("Look\r")
+        await shell.see("Planned.")
+        await shell.rest()
+        assert "plan · " in shell.terminal.screen[-1]
+        shell.type("\x1b[Z\x1b[Z")
+        await shell.see("File changes in the working directory need no question.")
+        shell.type("Write\r")
+        await shell.see("Written.")
+        assert content("a.txt") == "new\n"

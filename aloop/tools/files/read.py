@@ -36,7 +36,9 @@ class ReadOnlyFileTool(Tool):
         path = await asyncio.to_thread(self._workspace.locate, arguments.get("path", "."))
         if self._workspace.admits(path):
             return await super().prepare(arguments)
-        request = PermissionRequest(("outside",), f"{self.name} outside the working directory", quoted(str(path)))
+        summary = f"{self.name} outside the working directory"
+        paths = (path, self._workspace.named(arguments.get("path", ".")))
+        request = PermissionRequest(("outside",), summary, quoted(str(path)), paths=paths)
         # Only the real path that the user saw is admitted: if a link changes before the call, the call is refused.
         admitted = self._workspace.admitting(path)
         return Action(lambda _on_output: self.read(admitted, arguments), request)

@@ -44,10 +44,13 @@ class Workspace:
         is_inside = real.is_relative_to(self.root)
         return self.allow_outside or is_inside or (self._admitted is not None and real.is_relative_to(self._admitted))
 
+    def named(self, text: str) -> Path:
+        """Return the absolute path that ``text`` names, with its links."""
+        return Path(os.path.normpath(self._candidate(text)))
+
     def escapes_by_link(self, text: str, real: Path) -> bool:
         """Return True if ``text`` names a path inside, but its real path is outside."""
-        named = Path(os.path.normpath(self._candidate(text)))
-        return named.is_relative_to(self.root) and not real.is_relative_to(self.root)
+        return self.named(text).is_relative_to(self.root) and not real.is_relative_to(self.root)
 
     def resolve(self, text: str) -> Path:
         """Return the real path that ``text`` names, without links.

@@ -18,9 +18,7 @@ from aloop.tools.files.diff import Diff, make_diff, with_kept_line_ends
 from aloop.tools.files.replace import replace_text
 from aloop.tools.files.text_file import MOST_BYTES, TOO_LARGE, TextFile
 from aloop.tools.files.workspace import Workspace, quoted
-
-# Permission to write does not cover these: git runs programs from its folder, and sessions belong to the user.
-_GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
+from aloop.tools.rules.rule import GUARDED
 
 _PATH = {
     "type": "string",
@@ -90,7 +88,8 @@ class WritingFileTool(Tool):
         if data == file.raw:
             result = ToolResult(f"{named} already has exactly these contents; nothing was changed.")
             return Action(lambda _on_output: _at_once(result))
-        request = PermissionRequest(self._kinds(path), f"{self.name} {_summary(file, diff)}", diff.text, "diff")
+        summary, paths = f"{self.name} {_summary(file, diff)}", (path, self._workspace.named(named))
+        request = PermissionRequest(self._kinds(path), summary, diff.text, "diff", paths)
 
         def work() -> ToolResult:
             if self._workspace.locate(named) != path:
@@ -103,7 +102,7 @@ class WritingFileTool(Tool):
 
     def _kinds(self, path: Path) -> tuple[Kind, ...]:
         below = path.parts[len(self._workspace.root.parts) :]
-        is_guarded = any(part.casefold() in _GUARDED for part in below)
+        is_guarded = any(part.casefold() in GUARDED for part in below)
         return ("write",) if self._workspace.admits(path) and not is_guarded else ("write", "outside")
 
 

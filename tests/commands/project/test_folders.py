@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.project.folders import FoundFile, Unreadable, find_instruction_files, project_root, read_text
+from aloop.project import project_root
+from commands.project.folders import FoundFile, Unreadable, find_instruction_files, read_text
 
 
 @pytest.fixture

@@ -59,6 +59,9 @@ class Owner:
     def expand(self) -> None:
         self.expanded += 1
 
+    def change_mode(self) -> None:
+        self.lines.append("mode changed")
+
     def input_ended(self) -> None:
         """Ignore the end of the input."""
 

@@ -45,3 +45,12 @@ async def test_toolbar_shows_the_cost_of_the_session_once_it_is_known() -> None:
     assert toolbar_text(options, context, Cost(Decimal("1.5"), ("x",))).endswith("0 messages · $1.50 + unknown")
     for nothing in (None, Cost(), Cost(unknown_models=("x",))):
         assert toolbar_text(options, context, nothing).endswith("0 messages")
+
+
+async def test_toolbar_shows_a_mode_other_than_asking_first() -> None:
+    options = ShellOptions(NO_KEY, None, None, None)
+    context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
+    context.agent.mode = "edits"
+    assert toolbar_text(options, context).startswith("accept edits · scripted-1 · ")
+    context.agent.mode = "plan"
+    assert toolbar_text(options, context).startswith("plan · scripted-1 · ")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from aloop.permissions import PermissionDecision, PermissionRequest
 from repl.output.styled import Line, to_ansi, to_text
 from repl.output.theme import Depth, Style, Theme
-from repl.turn.permission import MOST_LINES, choices, decide, decision_line, detail_lines, question_lines
+from repl.turn.permission import (
+    MOST_LINES,
+    choices,
+    decide,
+    decide_by_key,
+    decision_line,
+    detail_lines,
+    permission_choices,
+    question_lines,
+)
 from tests.work import count_calls
 
 # Default-ignorable characters, among them unassigned tags, and characters that terminals show as a blank.
@@ -15,6 +26,8 @@ HIDDEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u180b\u180f\u200b\u200c\u200d\u20
 HIDDEN += "\ufff0\U0001bca0\U0001d173\U000e0001\U000e0020\U000e0100\U000e01f0\U000e0fff\U0003ffff\ue000"
 BLANKS = "\u00a0\u1680\u2000\u2003\u200a\u202f\u205f\u2800\u3000\U0001d159"
 
+SHELL = PermissionRequest(("shell",), "run_shell", "git diff -- src")
+OFFERED = replace(SHELL, offer=("git diff …", "head -5"))
 DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
 
 
@@ -24,6 +37,7 @@ DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
         ("y", PermissionDecision("once")),
         (" YES\n", PermissionDecision("once")),
         ("a", PermissionDecision("session")),
+        ("D", PermissionDecision("rule")),
         ("always", PermissionDecision("session")),
         ("n", PermissionDecision("no")),
         ("no", PermissionDecision("no")),
@@ -33,12 +47,12 @@ DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n\\ No newline at end of file"
     ],
 )
 def test_decide_reads_clear_answers(answer: str, decision: PermissionDecision) -> None:
-    assert decide(answer) == decision
+    assert decide(answer, OFFERED) == decision
 
 
-@pytest.mark.parametrize("answer", ["", " ", "yy", "yes please", "ya", "ok", "nope", "all", "v", "1"])
+@pytest.mark.parametrize("answer", ["", " ", "yy", "yes please", "ya", "ok", "nope", "all", "v", "1", "d"])
 def test_decide_returns_none_for_unclear_answers(answer: str) -> None:
-    assert decide(answer) is None
+    assert decide(answer, SHELL) is None
 
 
 def test_question_about_a_change_shows_the_numbers_and_colors_of_lines() -> None:
@@ -138,6 +152,15 @@ def test_choices_name_the_kinds_and_fit_the_screen() -> None:
     request = PermissionRequest(("write", "outside"), "write_file /x", "+x", "diff")
     assert "a yes to all file changes and outside paths in this session" in choices(request)
     assert len(choices(PermissionRequest(("shell",), "", ""))) < 80
+
+
+def test_question_offers_the_narrow_rules_by_name() -> None:
+    label = "Yes, and don't ask again for `git diff …` and `head -5` here"
+    assert ("d", label) in permission_choices(OFFERED)
+    assert "d yes, and don't ask again for `git diff …`" in choices(OFFERED)
+    assert "d" not in dict(permission_choices(SHELL))
+    assert decide_by_key("d") == PermissionDecision("rule")
+    assert "`git diff …`" in to_text([decision_line(OFFERED, PermissionDecision("rule"))])
 
 
 @pytest.mark.parametrize(

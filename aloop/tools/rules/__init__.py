@@ -1,0 +1,1 @@
+"""Rules about what tools may do, which the user writes or accepts."""

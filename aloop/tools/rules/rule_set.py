@@ -1,0 +1,155 @@
+"""The rules that apply in a project, and their decision about a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from aloop.permissions import PermissionRequest
+from aloop.tools.rules.command_words import Command, split_command
+from aloop.tools.rules.programs import is_runner, usual_beginning
+from aloop.tools.rules.rule import GUARDED, Rule, Verb, Verdict
+
+_MOST_OFFERED = 3
+_LONGEST_OFFER = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict and the rules that it is based on, as text."""
+
+    verdict: Verdict
+    reason: str
+
+
+class RuleSource(Protocol):
+    """A store of rules."""
+
+    def read(self) -> Sequence[Rule]:
+        """Return all rules; raise AloopError if they cannot be read."""
+        ...
+
+    def add(self, rules: Sequence[Rule]) -> None:
+        """Add rules; raise AloopError if they cannot be stored."""
+        ...
+
+
+@dataclass(slots=True)
+class RuleSet:
+    """The rules of the user that apply in the project at ``root``, a real path."""
+
+    source: RuleSource
+    root: Path
+    unsaved: list[Rule] = field(default_factory=list)
+
+    def decide(self, request: PermissionRequest) -> Decision | None:
+        """Return the decision of the rules, None if none applies; raises AloopError."""
+        rules = [rule for rule in self._all() if rule.verb == verb_of(request)]
+        if not rules:
+            return None
+        if verb_of(request) == "run":
+            return self._decide_command(rules, request.detail)
+        for verdict in ("deny", "ask", "allow"):
+            for rule in rules:
+                if rule.verdict == verdict and request.paths and rule.covers_path(request.paths, self.root):
+                    return Decision(rule.verdict, str(rule))
+        return None
+
+    def offer(self, request: PermissionRequest) -> tuple[Rule, ...]:
+        """Return narrow rules that would allow ``request``; raises AloopError."""
+        decision = self.decide(request)
+        if decision is not None and decision.verdict != "allow":
+            return ()
+        if verb_of(request) == "run":
+            offered = self._command_offers(request.detail)
+        elif request.kinds == ("write",) and request.paths:
+            offered = self._write_offers(request.paths[0])
+        else:
+            offered = []
+        is_short = sum(len(str(rule)) for rule in offered) <= _LONGEST_OFFER
+        return tuple(offered) if is_short and len(offered) <= _MOST_OFFERED else ()
+
+    def remember(self, rules: Sequence[Rule]) -> None:
+        """Store rules; they count in this run even if that raises AloopError."""
+        self.unsaved += rules
+        self.source.add(rules)
+        self.unsaved.clear()
+
+    def _all(self) -> list[Rule]:
+        return [rule for rule in (*self.source.read(), *self.unsaved) if rule.project in (None, self.root)]
+
+    def _decide_command(self, rules: Sequence[Rule], text: str) -> Decision | None:
+        commands = split_command(text)
+        for verdict in ("deny", "ask"):
+            for rule in rules:
+                if rule.verdict == verdict and _restricts(rule, commands, text):
+                    return Decision(rule.verdict, str(rule))
+        if commands is None:
+            return None
+        reasons: dict[str, None] = {}
+        for command in commands:
+            found = _find_allowing(rules, command, is_alone=len(commands) == 1)
+            if found is None:
+                return None
+            reasons[str(found)] = None
+        return Decision("allow", ", ".join(reasons))
+
+    def _command_offers(self, text: str) -> list[Rule]:
+        commands = split_command(text)
+        if commands is None:
+            return []
+        is_alone = len(commands) == 1
+        rules = [rule for rule in self._all() if rule.verb == "run"]
+        offered: dict[Rule, None] = {}
+        for command in commands:
+            if _find_allowing(rules, command, is_alone=is_alone):
+                continue
+            rule = _narrow_rule(command, self.root)
+            if rule is None or not rule.allows_command(command, is_alone=is_alone):
+                return []
+            offered[rule] = None
+        return list(offered)
+
+    def _write_offers(self, path: Path) -> list[Rule]:
+        if not path.is_relative_to(self.root) or GUARDED & {part.casefold() for part in path.parts}:
+            return []
+        folder = path.parent.relative_to(self.root)
+        pattern = f"{folder.as_posix()}/**" if folder.parts else path.name
+        rule = Rule("allow", "write", pattern, self.root)
+        # A name such as "[id].tsx" is not a pattern for itself.
+        return [rule] if pattern.isprintable() and rule.covers_path((path,), self.root) else []
+
+
+def verb_of(request: PermissionRequest) -> Verb:
+    """Return the verb of the rules about a request."""
+    return "run" if "shell" in request.kinds else "write" if "write" in request.kinds else "read"
+
+
+def _restricts(rule: Rule, commands: Sequence[Command] | None, text: str) -> bool:
+    """Return True if a rule covers a part of the line, or other syntax has its words."""
+    if commands is None or any(is_runner(command[0].text) for command in commands):
+        return rule.is_mentioned(text)
+    return any(rule.may_cover_command(command) for command in commands)
+
+
+def _find_allowing(rules: Sequence[Rule], command: Command, *, is_alone: bool) -> Rule | None:
+    return next(
+        (rule for rule in rules if rule.verdict == "allow" and rule.allows_command(command, is_alone=is_alone)), None
+    )
+
+
+def _narrow_rule(command: Command, root: Path) -> Rule | None:
+    """Return the rule that is offered for a simple command."""
+    texts = [word.text for word in command]
+    count = usual_beginning(texts)
+    words = texts[:count] if count else texts
+    if any(word.expands for word in command[: len(words)]) or not all(map(_is_plain, words)):
+        return None
+    return Rule("allow", "run", " ".join(words) + (" *" if count else ""), root)
+
+
+def _is_plain(word: str) -> bool:
+    """Return True for a word that needs no quotes."""
+    return split_command(f"x {word}") is not None and len(word.split()) == 1 and not {"'", '"', "#"} & set(word)

@@ -1,0 +1,54 @@
+"""/mode, and plan mode from the question to its approval."""
+
+from __future__ import annotations
+
+from aloop.agent.notes import without_notes
+from commands.dispatch import dispatch
+from tests.agent.scripted import answer
+from tests.commands.conftest import SetUp
+
+PLAN = "It is simple.\n\n## Plan\n\n1. Do it."
+
+
+async def test_mode_is_switched_and_shown(bench: SetUp) -> None:
+    stage = bench()
+    await dispatch("/mode EDITS", stage.context)
+    assert stage.context.agent.mode == "edits"
+    await dispatch("/mode", stage.context)
+    assert "The mode is edits." in str(stage.view.of("info")[-1])
+    await dispatch("/mode yolo", stage.context)
+    assert stage.view.of("error") == ["Unknown mode 'yolo'. The modes are ask, edits, plan."]
+
+
+async def test_model_is_told_about_plan_mode_once_and_when_it_ends(bench: SetUp) -> None:
+    stage = bench(*(answer("Fine.") for _ in range(4)))
+    texts = ["one", "two", "three", "four"]
+    for text, mode in zip(texts, ("plan", "plan", "ask", "ask"), strict=True):
+        await dispatch(f"/mode {mode}", stage.context)
+        await dispatch(text, stage.context)
+    sent = [message.content or "" for message in stage.memory.messages if message.role == "user"]
+    assert ["[Plan mode is on." in text for text in sent] == [True, False, False, False]
+    assert ["[Plan mode is off.]" in text for text in sent] == [False, False, True, False]
+    assert [without_notes(text) for text in sent] == texts
+
+
+async def test_approved_plan_is_carried_out_outside_of_plan_mode(bench: SetUp) -> None:
+    stage = bench(answer(PLAN), answer("Done."))
+    await dispatch("/mode plan", stage.context)
+    await dispatch("Fix it.", stage.context)
+    assert stage.view.of("confirm") == ["Carry out this plan?"]
+    assert stage.context.agent.mode == "ask"
+    sent = [message.content or "" for message in stage.memory.messages if message.role == "user"]
+    assert sent[1] == "Carry out the plan.\n\n[Plan mode is off.]"
+
+
+async def test_plan_mode_stays_on_without_approval_or_without_a_plan(bench: SetUp) -> None:
+    stage = bench(answer("Which file?"), answer(PLAN))
+    stage.view.agrees = False
+    await dispatch("/mode plan", stage.context)
+    await dispatch("Fix it.", stage.context)
+    assert stage.view.of("confirm") == []
+    await dispatch("a.py", stage.context)
+    assert stage.view.of("confirm") == ["Carry out this plan?"]
+    assert stage.context.agent.mode == "plan"
+    assert stage.memory.message_count == 4
