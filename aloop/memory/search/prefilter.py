@@ -12,7 +12,7 @@ never waits for it: if it is slow or dies, the search tests more files itself.
 from __future__ import annotations
 
 import contextlib
-import json
+import marshal
 import mmap
 import os
 import re
@@ -140,12 +140,12 @@ def _start(prefilter: Prefilter, paths: Sequence[str], stack: contextlib.ExitSta
     request = {
         "pieces": prefilter.pieces,
         "ascii": prefilter.is_ascii,
-        "files": paths,
+        "files": list(paths),
         "parent": os.getpid(),
         "largest": max_session_size(),
     }
     # Files, because a pipe would be full before the worker reads from it.
-    with _anonymous_file(json.dumps(request).encode()) as stdin, _anonymous_file(bytes(len(paths))) as stdout:
+    with _anonymous_file(marshal.dumps(request)) as stdin, _anonymous_file(bytes(len(paths))) as stdout:
         states = stack.enter_context(mmap.mmap(stdout.fileno(), len(paths)))
         process = subprocess.Popen(  # noqa: S603 - our own file, run by our own interpreter
             [sys.executable, "-I", "-S", "-X", "utf8", "-W", "ignore", str(_WORKER)],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import random
 import subprocess
@@ -190,5 +191,5 @@ def test_worker_ends_with_its_parent(tmp_path: Path) -> None:
         states.write(bytes([UNSEEN]))
         states.flush()
         program = prefilter_worker.__file__
-        subprocess.run([sys.executable, program], input=json.dumps(request).encode(), stdout=states, check=True)
+        subprocess.run([sys.executable, program], input=marshal.dumps(request), stdout=states, check=True)
         assert (tmp_path / "states").read_bytes() == bytes([UNSEEN])
