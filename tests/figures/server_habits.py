@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ToolFinished
@@ -393,7 +395,8 @@ async def try_habit(habit: Habit) -> Row:
     a repair or fails.
     """
     events: list[AgentEvent] = []
-    with StubServer() as stub, tempfile.TemporaryDirectory() as folder:
+    variables = patch.dict(os.environ, {"ANTHROPIC_API_KEY": KEY})
+    with variables, StubServer() as stub, tempfile.TemporaryDirectory() as folder:
         llm = habit.make(stub)
         agent = ReActAgent(
             llm, sessions_dir=Path(folder, "sessions"), on_event=events.append, retry=RetryPolicy(sleep=no_pause)

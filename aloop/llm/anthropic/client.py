@@ -219,7 +219,7 @@ class AnthropicLLM:
     def _thinks(self) -> bool:
         if self._limits is not None:
             return self._limits.adaptive_thinking
-        return self._profile.is_api and may_think_adaptively(self.model)
+        return may_think_adaptively(self.model)
 
     def _dropped_note(self, request: WireRequest) -> str:
         """Return a sentence about newly left out thinking, or an empty text."""
@@ -258,7 +258,7 @@ class AnthropicLLM:
             return
         capabilities = found.capabilities
         efforts: tuple[str, ...] | None = None
-        thinks = self._profile.is_api and may_think_adaptively(self.model)
+        thinks = may_think_adaptively(self.model)
         if capabilities is not None:
             levels = ((level, getattr(capabilities.effort, level, None)) for level in EFFORTS)
             named = tuple(level for level, support in levels if support and support.supported)

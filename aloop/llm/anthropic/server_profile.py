@@ -13,8 +13,10 @@ MAX_TOKENS = 32_000
 
 # Vendors whose models want their thinking back although it carries no signature.
 _UNSIGNED_THINKING = re.compile(r"deepseek|kimi|moonshot|minimax|glm", re.I)
-# Models of the API that cannot think adaptively; they are older than every model that the SDK lists first.
-_NO_ADAPTIVE_THINKING = re.compile(r"claude-(?:3|2|instant|(?:opus|sonnet|haiku)-4(?:-[015])?(?:-\d{8})?$)")
+# A gateway, AWS and Google Cloud have their own words around the name of a model.
+_CLAUDE = re.compile(r"(?:^|[/.])(claude-.*?)(?:[-@]\d{8})?(?:-v\d+(?::\d+)?)?$")
+# Models that cannot think adaptively; they are older than every model that the SDK lists first.
+_NO_ADAPTIVE_THINKING = re.compile(r"claude-(?:3|2|instant|(?:opus|sonnet|haiku)-4(?:-[015])?$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,6 @@ class ServerProfile:
     endpoint: Endpoint | None = None
 
     @property
-    def is_api(self) -> bool:
-        """True for the Anthropic API at the address that the SDK uses."""
-        return self.endpoint is None and not self.is_local
-
-    @property
     def streams_binary(self) -> bool:
         """True for AWS, whose streams are not server-sent events."""
         return self.endpoint is not None and self.endpoint.kind == "bedrock"
@@ -52,4 +49,5 @@ def may_think_adaptively(model: str) -> bool:
 
     The server has the last word.
     """
-    return model.startswith("claude-") and not _NO_ADAPTIVE_THINKING.match(model)
+    found = _CLAUDE.search(model)
+    return found is not None and not _NO_ADAPTIVE_THINKING.match(found[1])
