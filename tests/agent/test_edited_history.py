@@ -205,6 +205,29 @@ async def test_session_without_thinking_has_no_digests(talk: BoundTalk) -> None:
     assert "_digest" not in path.read_text()
 
 
+async def _fill(talk: BoundTalk, words: str) -> bool:
+    """Fill the window, so that the next turn begins with a summary; True if it did."""
+    talk.stub.script(Answer(Thinking("much", signature=f"w{words}"), Text("Much."), usage={"input_tokens": 199_000}))
+    await talk.agent.run("Fill it")
+    before = len(talk.stub.requests)
+    talk.stub.script(f"Summary {words}", Answer(Thinking("so", signature=f"x{words}"), Text("Shorter.")))
+    answer = await talk.agent.run("And now?")
+    talk.stub.drop_script()
+    return answer == "Shorter." and len(talk.stub.requests) == before + 2
+
+
+async def test_automatic_compaction_keeps_its_summary_and_later_thinking(talk: BoundTalk) -> None:
+    for _ in range(3):
+        await talk.take_turn(with_tool=True)
+    assert await _fill(talk, "one")
+    assert [message.content for message in talk.agent.memory.messages if message.summary] == [
+        "Summary of the conversation so far:\n\nSummary one"
+    ]
+    await talk.take_turn()
+    await talk.take_turn()
+    assert talk.sent_thinking() == ["xone", "s4"]
+
+
 Step = Callable[[BoundTalk, random.Random], Awaitable[None]]
 
 
@@ -264,6 +287,10 @@ async def _compact(talk: BoundTalk, chance: random.Random) -> None:
         talk.stub.drop_script()
 
 
+async def _fill_window(talk: BoundTalk, chance: random.Random) -> None:
+    await _fill(talk, str(chance.random()))
+
+
 async def _switch(talk: BoundTalk, chance: random.Random) -> None:
     talk.switch(chance.choice(["claude-fable-5-2", "claude-opus-5-5", "claude-haiku-5-5-20260901"]))
 
@@ -289,6 +316,7 @@ CHANGES: tuple[Step, ...] = (
     _remove_model,
     _change_system,
     _compact,
+    _fill_window,
     _switch,
     _upgrade,
     _undo,
