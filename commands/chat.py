@@ -39,7 +39,7 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
             context.view.info(f"attached {summary}")
         for note in found.notes:
             context.view.info(note)
-        await context.agent.run(with_attachments(text, attachments), media)
+        await context.agent.run(with_attachments(text, attachments) if attachments else text, media)
     except asyncio.CancelledError:
         kept = context.memory.message_count != before
         context.view.info("Stopped. The partial answer is kept." if kept else "Stopped before any answer arrived.")
@@ -95,7 +95,7 @@ async def steering_text(context: Context, text: str, typed: str) -> str:
 
 async def _mentioned(context: Context, text: str) -> MentionedFiles:
     """Return the files that ``text`` mentions; report those that cannot be read."""
-    if not context.is_typed:
+    if not context.is_typed or "@" not in text:
         return MentionedFiles()
     found = await attach_mentions(text, context.agent.working_dir)
     for refusal in found.refusals:

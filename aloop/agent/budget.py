@@ -56,7 +56,7 @@ class Budget:
     def add(self, usage: Usage, model: str | None, provider: str) -> None:
         """Count an answer, and log it in a thread."""
         self._answers.append((usage, model, provider))
-        if self.log.is_on and provider not in ("local", "offline"):
+        if provider not in ("local", "offline") and self.log.is_on:
             # Not awaited: an answer that has arrived must not be lost to a cancellation here.
             loop = asyncio.get_running_loop()
             write = loop.run_in_executor(None, self.log.add, usage, model, datetime.now().astimezone(), provider)
