@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from markdown_it import MarkdownIt
@@ -69,6 +70,54 @@ def markdown_lines(text: str, width: int, *, number: int | None = None) -> list[
     except Exception:  # noqa: BLE001 - if the third-party parser fails for any reason, show the source
         return [line(row) for row in clean.split("\n")]
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a text and its first line, counted from 0.
+
+    ``items`` are the first lines of the items of a list, whose first number is ``number``.
+    """
+
+    kind: str
+    start: int
+    items: Sequence[int] = ()
+    number: int | None = None
+    cells: Cells | None = None
+    fence: str = ""
+    language: str = ""
+
+    def is_done(self, rows: Sequence[str]) -> bool:
+        """Return True if no line that follows ``rows`` can belong to the block."""
+        ends_at_blank = self.kind in {"paragraph", "blockquote", "table"}
+        return self.kind in {"heading", "hr"} or (ends_at_blank and not rows[-1].strip())
+
+
+def blocks_of(text: str) -> list[Block]:
+    """Return the blocks of ``text``."""
+    try:
+        nodes = SyntaxTreeNode(_parser().parse(safe_text(text))).children
+        return [_block_of(node) for node in nodes]
+    except Exception:  # noqa: BLE001 - as above
+        return [Block("source", 0)]
+
+
+def _block_of(node: SyntaxTreeNode) -> Block:
+    start = _first_line(node)
+    match node.type:
+        case "bullet_list" | "ordered_list":
+            number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
+            return Block(node.type, start, [_first_line(item) for item in node.children], number)
+        case "table":
+            return Block(node.type, start, cells=table_cells(node))
+        case "fence":
+            return Block(node.type, start, fence=node.markup, language=node.info.strip().split(" ")[0])
+        case _:
+            return Block(node.type, start)
+
+
+def _first_line(node: SyntaxTreeNode) -> int:
+    return node.map[0] if node.map else 0
 
 
 class _Blocks:
@@ -161,12 +210,6 @@ def table_cells(node: SyntaxTreeNode) -> Cells:
         [_alignment(cell) for cell in head],
         [[inline_text(cell) for cell in row] for row in rows],
     )
-
-
-def parse_table_block(text: str) -> Cells | None:
-    """Return the cells of a text that is only a table, or None if it is not."""
-    nodes = SyntaxTreeNode(_parser().parse(safe_text(text))).children
-    return table_cells(nodes[0]) if len(nodes) == 1 and nodes[0].type == "table" else None
 
 
 def _alignment(cell: SyntaxTreeNode) -> Alignment:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repl.output.markdown import markdown_lines
 from repl.output.styled import to_text
 from repl.turn.answer_text import AnswerText
 
@@ -128,6 +129,15 @@ LINES = st.sampled_from(
 def test_rows_do_not_depend_on_the_size_of_pieces(lines: list[str], size: int) -> None:
     text = "\n".join(lines)
     assert streamed(text, size) == streamed(text, len(text) + 1)
+
+
+@given(st.lists(LINES, max_size=14))
+@settings(deadline=None)
+def test_streamed_rows_are_those_of_the_whole_text(lines: list[str]) -> None:
+    """Blank rows do not count: code without a line has none while it streams."""
+    text = "\n".join(lines)
+    whole = to_text(markdown_lines(text, WIDTH)).splitlines()
+    assert [row for row in streamed(text, 5) if row] == [row for row in whole if row]
 
 
 WORDS = ["- w", "1. w", "  w", "w", "", "# w", "> w", "    w", "| w | w |", "|---|---|", "**w** `w`", "w w w w"]
