@@ -211,6 +211,8 @@ class _Line:
         elif action.metavar == "ID":
             in_trash = self._parser.prog.endswith((" restore", " purge"))
             yield from session_words(self._sessions_dir, current, in_trash=in_trash)
+        elif action.metavar == "TAG":
+            yield from ((tag, "") for tag in sorted(_tags(self._sessions_dir)))
         elif action.metavar == "MODEL":
             yield from ((model, "") for model in _models())
         elif action.metavar == "KINDS":
@@ -218,6 +220,28 @@ class _Line:
             yield from ((f"{named}{comma}{kind}", "") for kind in KINDS if kind not in named.split(","))
         elif action.metavar == "DIR":
             yield from _folders(current)
+
+
+_TAGS = re.compile(r"^[ \t]*tags:[ \t]*(?:\[([^\]\n]*)\]|((?:\n[ \t]*- [^\n]*)+))", re.MULTILINE)
+_SESSION_FILE = "session.yaml"  # aloop.memory.session takes too long to import
+_MAX_SCANNED = 2_000_000
+
+
+def _tags(sessions_dir: Path | None) -> set[str]:
+    """Return the tags in the newest sessions, found without reading the files as YAML."""
+    found: set[str] = set()
+    try:
+        folder = resolve_sessions_dir(sessions_dir)
+        names = sorted(SYSTEM.folders(folder), reverse=True)[:_MAX_SESSIONS]
+    except (StorageError, OSError):
+        return found
+    for name in names:
+        with suppress(OSError):
+            text = SYSTEM.read(folder / name / _SESSION_FILE, _MAX_SCANNED).decode(errors="replace")
+            for flow, block in _TAGS.findall(text):
+                words = flow.split(",") if flow else [line.strip().removeprefix("- ") for line in block.split("\n")]
+                found |= {word.strip(" \t\"'") for word in words} - {""}
+    return found
 
 
 def _models() -> Iterable[str]:

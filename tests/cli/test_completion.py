@@ -190,6 +190,17 @@ def test_sessions_of_a_named_folder_and_of_the_trash_are_offered(sessions_dir: P
     assert offered(*named, "restore", "") == [SECOND[:8]]
 
 
+def test_tags_of_sessions_and_messages_are_offered(sessions_dir: Path) -> None:
+    folder = sessions_dir / "2025-01-31_a1b2c3d4"
+    folder.mkdir(parents=True)
+    (folder / "session.yaml").write_text(
+        f"id: {'a' * 8}\ntags:\n  - \"parser\"\n  - bug\nmessages:\n  - role: user\n    tags: [todo, 'bug']\n"
+    )
+    typed = ["sessions", "list", "--sessions-dir", str(sessions_dir), "--tag"]
+    assert [word for word, _ in words([*typed, ""])] == ["bug", "parser", "todo"]
+    assert [word for word, _ in words([*typed, "p"])] == ["parser"]
+
+
 def test_folders_are_offered_in_the_form_of_the_typed_path(private_home: Path) -> None:
     (private_home / "sub").mkdir()
     (private_home / ".hidden").mkdir()

@@ -164,7 +164,9 @@ def assert_valid(transcript: Sequence[LLMMessage]) -> None:
             open_calls.remove(message.tool_call_id)
             continue
         assert not open_calls, transcript
-        assert message.role == "system" or message.tool_calls or (message.content or "").strip(), transcript
+        assert message.role == "system" or message.tool_calls or message.parts or (message.content or "").strip(), (
+            transcript
+        )
         assert message.role != "assistant" or asked, transcript
         asked = asked or message.role == "user"
         open_calls = [tool_call.id for tool_call in message.tool_calls]

@@ -73,7 +73,7 @@ def test_committed_sessions_have_no_caches_and_locks(backend: YamlBackend, sessi
     """As documented: delete .aloop/.gitignore to commit sessions."""
     path = put(backend)
     (sessions_dir.parent / ".gitignore").unlink()
-    keep_output(backend.fs, path.parent, "run_shell", "long")
+    kept = keep_output(backend.fs, path.parent, "run_shell", "long")
     deleted = put(backend, OTHER_ID, 2)
     backend.delete(OTHER_ID)
     for name in (".lock", ".open", ".journal-1-abcdef01.yaml", "session.before-x.yaml", ".session.yaml.1-abcdef01.tmp"):
@@ -85,7 +85,7 @@ def test_committed_sessions_have_no_caches_and_locks(backend: YamlBackend, sessi
     folder = f".aloop/sessions/{path.parent.name}"
     assert listed.splitlines() == [
         ".aloop/sessions/.gitignore",
-        f"{folder}/outputs/0001-run_shell.txt",
+        f"{folder}/{kept.relative}",
         f"{folder}/session.yaml",
     ]
     assert not deleted.exists()

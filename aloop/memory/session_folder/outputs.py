@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from aloop.memory.disk.filesystem import FileSystem, write_atomic
 FOLDER = "outputs"
 _NUMBERED = re.compile(r"(\d{4,9})-.*")
 _MAX_NAME = 40
+_DIGEST_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,20 @@ class KeptOutput:
 
 
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:
-    """Write ``text`` to the next free ``outputs/NNNN-<tool>.txt``; raises OSError."""
+    """Write ``text`` to the next free file of ``outputs/``; raises OSError.
+
+    Its name is ``NNNN-<tool>-<digest>.txt``. Because of the digest, a merge of two branches in git never finds two results under one name.
+    """
     outputs = folder / FOLDER
     with contextlib.suppress(FileExistsError):
         fs.mkdir(outputs)
     numbers = (int(found[1]) for found in map(_NUMBERED.fullmatch, fs.names(outputs)) if found)
     # The name comes from a model, which may invent tools: it can be any text.
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", tool)[:_MAX_NAME] or "tool"
-    name = f"{max(numbers, default=0) + 1:04}-{safe}.txt"
-    write_atomic(fs, outputs / name, [text.encode()])
+    data = text.encode()
+    digest = hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]
+    name = f"{max(numbers, default=0) + 1:04}-{safe}-{digest}.txt"
+    write_atomic(fs, outputs / name, [data])
     return KeptOutput(f"{FOLDER}/{name}", outputs / name)
 
 

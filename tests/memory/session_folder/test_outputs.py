@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def mode(path: Path) -> int:
 
 async def test_output_is_kept_byte_for_byte_and_private(memory: MemoryManager) -> None:
     kept = await memory.keep_output("run_shell", "a\r\n\tb\x1b[0m ü\n")
-    assert kept.relative == "outputs/0001-run_shell.txt"
+    assert re.fullmatch("outputs/0001-run_shell-[0-9a-f]{8}.txt", kept.relative)
     assert kept.path.read_bytes() == "a\r\n\tb\x1b[0m ü\n".encode()
     assert (mode(kept.path), mode(kept.path.parent)) == (0o600, 0o700)
 
@@ -32,7 +33,13 @@ async def test_output_numbers_continue_after_the_highest(memory: MemoryManager) 
     first = await memory.keep_output("a", "1")
     first.path.with_name("0041-b.txt").touch()
     first.path.with_name("notes.txt").touch()
-    assert (await memory.keep_output("a", "2")).relative == "outputs/0042-a.txt"
+    assert (await memory.keep_output("a", "2")).relative.startswith("outputs/0042-a-")
+
+
+async def test_outputs_of_two_branches_have_different_names(memory: MemoryManager, tmp_path: Path) -> None:
+    other = MemoryManager(sessions_dir=tmp_path / "clone")
+    names = {(await each.keep_output("a", text)).relative for each, text in ((memory, "ours"), (other, "theirs"))}
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize("tool", ["../../x", "a/b", "", "\n", "é" * 200])
