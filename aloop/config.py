@@ -35,6 +35,8 @@ Effort = Literal["low", "medium", "high", "xhigh", "max"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 """The effort levels of the Messages API, from least to most; a model supports some of them, or none."""
 EndpointKind = Literal["anthropic", "bedrock", "vertex", "foundry"]
+Titles = Literal["words", "model"]
+"""The source of a session's title: the first words of the user, or a request to the model."""
 AuthScheme = Literal["bearer", "x-api-key"]
 
 _BOOLEANS = ("plain", "verbose", "thinking", "all_projects")  # keys of the config file
@@ -43,6 +45,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "editing_mode": get_args(EditingMode),
     "cache_ttl": get_args(CacheTtl),
     "effort": EFFORTS,
+    "titles": get_args(Titles),
 }
 _TABLES = ("endpoints", "prices")
 _ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -112,6 +115,8 @@ class FileSettings:
     cache_ttl: CacheTtl | None = None
     effort: Effort | None = None
     max_cost: Decimal | None = None
+    titles: Titles | None = None
+    title_model: str | None = None
     endpoints: Mapping[str, Endpoint] | None = None
     prices: Mapping[str, Prices] | None = None
 
@@ -299,6 +304,8 @@ class Settings:
     cache_ttl: CacheTtl = "5m"
     effort: Effort | None = None
     max_cost: Decimal | None = None
+    titles: Titles = "words"
+    title_model: str | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     prices: Mapping[str, Prices] = field(default_factory=dict)
 
@@ -331,6 +338,8 @@ class Settings:
             cache_ttl=file.cache_ttl or "5m",
             effort=file.effort,
             max_cost=file.max_cost,
+            titles=file.titles or "words",
+            title_model=file.title_model,
             endpoints=file.endpoints or {},
             prices=file.prices or {},
         )

@@ -260,6 +260,8 @@ class Shell:
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._background.start(self._catalogs.refresh())
         self._background.start(self._update_cost())
+        if self._options.settings.titles == "model":
+            self._background.start(self._update_title())
         self._ask_first()
         if not self._turn and (following := self._queue.take_next()):
             self.line_entered(following)
@@ -402,6 +404,14 @@ class Shell:
         cost = await asyncio.to_thread(prices.cost_of, memory.messages)
         self._cost = memory.session_id, cost
         self._screen.redraw()
+
+    async def _update_title(self) -> None:
+        """Let a model write the title of a new session, while the user can type."""
+        if (context := self._engine.context) is not None:
+            # Imported here: off by default.
+            from repl.engine import write_title
+
+            await write_title(context.agent, self._options)
 
     def _session_cost(self) -> Cost | None:
         context = self._engine.context

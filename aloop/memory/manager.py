@@ -363,10 +363,11 @@ class MemoryManager:
     async def rename(self, title: str) -> None:
         """Set the title, in memory and in the header of the file if there is one.
 
-        Raises UsageError for an empty or too long title, and as ``save_memory`` does; the next save then writes it.
+        During a turn, its end writes the title. Raises UsageError for an empty or too long title, and as
+        ``save_memory`` does; the next save then writes it.
         """
         self._conversation.rename(title)
-        if self._writer.file is not None:
+        if self._writer.file is not None and not self._writer.is_in_turn:
             self._report(await self._on_disk(lambda: self._writer.save(self._conversation, None)))
 
     @property

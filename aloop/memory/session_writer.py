@@ -145,6 +145,11 @@ class SessionWriter:
             raise explain_error(error, "save a long result", self._folder or self.backend.sessions_dir) from error
 
     @property
+    def is_in_turn(self) -> bool:
+        """True while a turn is written to its journal."""
+        return self._journal is not None
+
+    @property
     def folder(self) -> Path | None:
         """The session's folder, None if there is none yet."""
         return self.file.path.parent if self.file else self._folder

@@ -31,7 +31,8 @@ class KeptOutput:
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:
     """Write ``text`` to the next free file of ``outputs/``; raises OSError.
 
-    Its name is ``NNNN-<tool>-<digest>.txt``. Because of the digest, a merge of two branches in git never finds two results under one name.
+    Its name is ``NNNN-<tool>-<digest>.txt``. Because of the digest, a merge of two branches in git never finds two
+    results under one name.
     """
     outputs = folder / FOLDER
     with contextlib.suppress(FileExistsError):
