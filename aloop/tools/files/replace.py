@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Callable
 from itertools import zip_longest
 
 from aloop.errors import ToolError
@@ -135,7 +136,12 @@ def _explain(text: str, old: str) -> str:
         return _NO_HINT
     lines, wanted = text.split("\n"), old.split("\n")
     looks = [_fold(line) for line in lines]
-    for kind, fold in (("in look-alike characters", _fold), ("in spaces or tabs", _without_blanks)):
+    kinds: tuple[tuple[str, Callable[[str], str]], ...] = (
+        ("in look-alike characters", _fold),
+        ("in spaces or tabs", _without_blanks),
+        ("in upper and lower case", lambda line: _without_blanks(line).casefold()),
+    )
+    for kind, fold in kinds:
         place = "\n".join(map(fold, lines)).find("\n".join(map(fold, wanted)))
         if place >= 0:
             first = "\n".join(map(fold, lines)).count("\n", 0, place)

@@ -103,6 +103,7 @@ def test_kept_line_ends_change_nothing_else(before: list[tuple[str, str]], after
             r"line 1 and differs in look-alike .* has 'caf\\xe9', but old_text has 'cafe\\u0301'",
         ),
         ("a\nx =\u00a01\n", "x = 1", r"line 2 and differs in look-alike .* has 'x =\\xa01', but old_text has 'x = 1'"),
+        ("a\nHello World\n", "hello world", r"line 2 and differs in upper and lower case: .* has 'Hello World'"),
         ("a\n\tgo()\n", "    go()\n", r"line 2 and differs in spaces or tabs: .* has '\\tgo\(\)'"),
         ("if x:\n    go()\n    end\n", "go()\n  end", r"line 3 and differs in spaces or tabs: the file has '    end'"),
         (
