@@ -27,7 +27,9 @@ def read_session(context: Context, argument: str, lister: str = "/resume") -> st
         return argument.lower()
     row = int(argument)
     if not context.rows:
-        raise UsageError(f"Row {row} does not exist, because no list has been shown yet. Run {lister} to show one.")
+        raise UsageError(
+            f"Row {row} does not exist, because no list is shown, or the last one is empty. Run {lister} to show one."
+        )
     if not 1 <= row <= len(context.rows):
         raise UsageError(f"Row {row} does not exist: the last list has {quantity(len(context.rows), 'row')}.")
     return context.rows[row - 1]

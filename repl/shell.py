@@ -451,6 +451,7 @@ class Shell:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._shut_down, number)
+        self._prompt.handle_suspend()
         loop.set_exception_handler(self._handle_loop_error)
 
     def _shut_down(self, number: signal.Signals) -> None:

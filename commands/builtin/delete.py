@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.errors import SessionNotFound
+from aloop.errors import SHORT_ID, SessionNotFound, UsageError
 from commands.registry import Argument, Command
 from commands.selection import read_session
 from commands.session_browser import SessionBrowser, save_before_leaving
@@ -28,6 +28,10 @@ async def delete(context: Context, argument: str) -> None:
         # Messages left by a failed save go to the trash too, in case the session is restored.
         await save_before_leaving(memory)
     found = await memory.library.find_by_prefix(wanted)
+    if found is None and wanted != argument.lower():
+        # Names the session: the user may have meant a row of an earlier list.
+        gone = f"Row {argument} of the last list is session {wanted[:SHORT_ID]}, which is not among the saved sessions."
+        raise UsageError(f"{gone} /history lists them.")
     if found is None:
         raise SessionNotFound(wanted)
     await _delete(context, found)

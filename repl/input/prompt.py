@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import time
 from asyncio import get_running_loop
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +13,7 @@ from contextlib import contextmanager
 from select import select
 from typing import TYPE_CHECKING, Protocol
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, DummyCompleter
@@ -284,6 +286,27 @@ class Prompt:
     def end_of_input(self) -> None:
         """Tell the owner that the user wants to leave."""
         self._owner.input_ended()
+
+    def suspend(self) -> None:
+        """Restore the terminal and stop the process, until its shell resumes it."""
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
+            return  # no shell could resume it
+        loop = get_running_loop()
+
+        def stop() -> None:
+            loop.remove_signal_handler(signal.SIGTSTP)
+            os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does
+            self.handle_suspend()
+
+        if self.app._running_in_terminal:  # prompt_toolkit would wait for the program that has the terminal
+            stop()
+        else:
+            run_in_terminal(stop)
+
+    def handle_suspend(self) -> None:
+        """Let SIGTSTP of other processes restore the terminal, too."""
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            get_running_loop().add_signal_handler(signal.SIGTSTP, self.suspend)
 
     def prefill(self, entry: Entry) -> bool:
         """Put ``entry`` on the line to be edited; False if there is other text on it."""

@@ -127,6 +127,21 @@ def test_lines_pasted_without_brackets_do_not_send_themselves(shell_with_key: Op
     assert not Path("pwned").exists()
 
 
+@pytest.mark.parametrize("key", ["\x1b[122;5u", ""])
+def test_suspended_shell_restores_the_terminal(shell: Open, key: str) -> None:
+    aloop = shell()
+    wait_for_keys(aloop)
+    aloop.send("\x1b[?0u")
+    aloop.wait_until(lambda: b"\x1b[>1u" in aloop.raw, "the protocol")
+    # Without a parent shell the program is not stopped, and takes the terminal again at once.
+    if key:
+        aloop.send(key)
+    else:
+        os.kill(aloop.pid, signal.SIGTSTP)
+    aloop.wait_until(lambda: aloop.raw.count(b"\x1b[>1u") == 2, "the prompt")
+    assert aloop.raw.count(b"\x1b[<u") == aloop.raw.count(b"\x1b[?2004l") == 1
+
+
 def test_kitty_protocol_is_used_where_offered_and_only_at_the_prompt(shell: Open) -> None:
     aloop = shell()
     wait_for_keys(aloop)

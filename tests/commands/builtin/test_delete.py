@@ -39,6 +39,15 @@ async def test_delete_accepts_a_row_of_the_last_list(bench: SetUp, sessions_dir:
     assert kept.exists()
 
 
+async def test_delete_of_a_row_of_the_trash_names_its_session(bench: SetUp, sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch("/delete a1b2", stage.context)
+    await dispatch("/trash", stage.context)
+    await dispatch("/delete 1", stage.context)
+    assert str(stage.view.of("error")[-1]).startswith(f"Row 1 of the last list is session {FIRST[:8]}, which is not")
+
+
 async def test_delete_without_an_argument_replaces_the_open_session(bench: SetUp, sessions_dir: Path) -> None:
     stage = bench(answer("Hello."), answer("Hello again."), hold=True)
     await dispatch("Hi", stage.context)
