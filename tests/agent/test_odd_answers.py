@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from anthropic import AsyncAnthropic
 
+from aloop.agent.agent import ReActAgent
 from aloop.errors import RequestRejected, StreamBroken
 from aloop.llm.anthropic.client import AnthropicLLM
 from tests.agent.stubbed_agent import StubbedAgent
+from tests.memory.test_parts import PIXEL
 from tests.stub import Answer, Cited, Foreign, HTTPError, Raw, Redacted, Text, Thinking, ToolUse
 from tests.stub.server import KEY
 
@@ -50,6 +53,25 @@ async def test_refused_content_of_the_server_is_left_out_and_remembered(stubbed:
     notices = [notice for notice in stubbed.notices if "does not accept" in notice]
     assert notices == ["The server does not accept some content of earlier answers, so it is asked without that."]
     assert len(stubbed.agent.memory.messages[1].blocks) == 3  # the session keeps them
+
+
+async def test_refused_image_of_a_tool_does_not_make_the_session_unusable(
+    stubbed: StubbedAgent, tmp_path: Path
+) -> None:
+    stubbed.agent.llm = AnthropicLLM("claude-test", base_url=stubbed.stub.url, api_key=KEY)
+    (tmp_path / "dot.png").write_bytes(PIXEL.data)
+    agent = ReActAgent(stubbed.agent.llm, memory=stubbed.agent.memory, working_dir=tmp_path)
+    agent.on_event = stubbed.events.append
+    stubbed.stub.script(ToolUse("read_file", {"path": "dot.png"}), HTTPError(400, "Could not process image"), "A dot.")
+    assert await agent.run("Look") == "A dot."
+    assert await agent.run("And now?") == "You said: And now?"
+    kinds = [
+        [block["type"] for block in request.body["messages"][2]["content"][0]["content"]]
+        for request in stubbed.stub.requests[1:]
+    ]
+    assert kinds[0][-1] == "image"
+    assert not any("image" in each for each in kinds[1:])
+    await agent.llm.aclose()
 
 
 async def test_another_rejection_keeps_the_content_of_the_server(stubbed: StubbedAgent) -> None:

@@ -68,7 +68,8 @@ def _complaints(
 
 def _in_block(place: int, block: dict[str, Any], role: str, foreign: Collection[str]) -> Iterator[str]:
     kind = block["type"]
-    if kind not in (("text", "tool_result") if role == "user" else ("text", "tool_use", *_THOUGHTS, *foreign)):
+    asked, answered = ("text", "tool_result", "image", "document"), ("text", "tool_use", *_THOUGHTS, *foreign)
+    if kind not in (asked if role == "user" else answered):
         yield f"messages.{place}: a {kind} block cannot be sent by the {role}"
     if kind == "text" and not block["text"].strip():
         yield f"messages.{place}: text must hold more than white space"

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 
 from aloop.errors import ContextOverflow, LLMError, RequestRejected
 from aloop.llm.anthropic.errors import is_about
-from aloop.llm.anthropic.wire import SendRules, WireRequest
-from aloop.llm.layout import THINKING_TYPES
+from aloop.llm.anthropic.wire import SendRules, WireRequest, media_in
+from aloop.llm.layout import THINKING_TYPES, Block
 
 _PLACE = re.compile(r"\bmessages[.\[](\d+)\]?\.content[.\[](\d+)")
 _MAX_TOKENS = re.compile(r"max_tokens: \d+ > (\d+)")
 # A turn that must begin with thinking is one that was sent with the setting, but without its thinking.
 _WANTS_THINKING = re.compile(r"expected [`'\"]?thinking\b|must start with a thinking block", re.I)
 _BLOCK_WORDS = ("signature", "thinking block", "thinking` block", "redacted_thinking", "bound to", "messages.")
+_MEDIA_WORDS = ("image", "document", "pdf", "media_type", "base64", "vision", "multimodal")
 _SETTING_WORDS = ("thinking", "adaptive", "display", "budget_tokens")
 
 
@@ -56,7 +57,8 @@ class Adaptation:
         if not isinstance(error, RequestRejected) or isinstance(error, ContextOverflow):
             return None
         words = str(error)
-        place = _place_in(words, request)
+        named_block = _block_in(words, request)
+        place = str(named_block["type"]) if named_block else ""
         if place in THINKING_TYPES or is_about(f"{words} {error.parameter}", *_SETTING_WORDS, "signature"):
             note = self._without_thinking(words, error.parameter, request, offered, place)
             if note is not None:
@@ -70,7 +72,17 @@ class Adaptation:
         if (named := _MAX_TOKENS.search(words)) and int(named[1]) < offered.max_tokens:
             self.longest = int(named[1])
             return ""
-        return self._without_blocks(request)
+        blamed = media_in([named_block]) if named_block else frozenset[str]()
+        if blamed or is_about(words, *_MEDIA_WORDS):
+            note = self._without_media(request, blamed)
+            if note is not None:
+                return note
+        # Servers reject the rest in too many words to recognize, so these are the last resort.
+        if new := request.provider_blocks - self.refused_blocks:
+            self.refused_blocks |= new
+            self._guessed |= new
+            return "The server does not accept some content of earlier answers, so it is asked without that."
+        return self._without_media(request, guessed=True)
 
     def settle(self, *, accepted: bool) -> None:
         """Keep the blocks that were left out on a guess only if that helped."""
@@ -95,24 +107,25 @@ class Adaptation:
             return ""
         return None
 
-    def _without_blocks(self, request: WireRequest) -> str | None:
-        """Leave out what only this provider understands.
-
-        Servers reject that in too many words to recognize, so this is the last resort.
-        """
-        new = request.provider_blocks - self.refused_blocks
+    def _without_media(
+        self, request: WireRequest, blamed: frozenset[str] = frozenset(), *, guessed: bool = False
+    ) -> str | None:
+        """Send the names of the images and documents that are blamed, by default of all."""
+        sent = media_in(block for turn in request.turns if turn["role"] == "user" for block in turn["content"])
+        new = (blamed or sent) - self.refused_blocks
         if not new:
             return None
         self.refused_blocks |= new
-        self._guessed |= new
-        return "The server does not accept some content of earlier answers, so it is asked without that."
+        self._guessed |= new if guessed else frozenset()
+        which = "an image or a document" if len(new) == 1 else f"{len(new)} images or documents"
+        return f"The server does not accept {which} of this session, so it gets the name instead."
 
 
-def _place_in(words: str, request: WireRequest) -> str:
-    """Return the type of the block that a rejection names, or an empty text."""
+def _block_in(words: str, request: WireRequest) -> Block | None:
+    """Return the block that a rejection names, or None."""
     found = _PLACE.search(words)
     if not found:
-        return ""
+        return None
     turn, block = int(found[1]), int(found[2])
-    content = request.turns[turn]["content"] if turn < len(request.turns) else []
-    return str(content[block]["type"]) if block < len(content) else ""
+    content: list[Block] = request.turns[turn]["content"] if turn < len(request.turns) else []
+    return content[block] if block < len(content) else None

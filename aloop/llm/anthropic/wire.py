@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from aloop.llm.anthropic.binding import PrefixDigest
+from aloop.llm.anthropic.binding import PrefixDigest, digest_of
 from aloop.llm.base import ToolSpec
 from aloop.llm.call_ids import new_call_id, sendable
 from aloop.llm.details.parts import sendable_source, split_content
@@ -25,9 +25,9 @@ from aloop.text import clean_text
 class SendRules:
     """The parts of earlier answers that may be sent back.
 
-    ``refused`` holds the signatures of thinking that the server has refused before, ``refused_blocks`` the refused
-    provider blocks, as ``block_key`` names them. ``unsigned`` sends thinking without a signature too, which servers of
-    other vendors' models want.
+    ``refused`` holds the signatures of thinking that the server has refused before, ``refused_blocks`` the digests of
+    refused provider blocks, and of the sources of refused images and documents. ``unsigned`` sends thinking without a
+    signature too, which servers of other vendors' models want.
     """
 
     refused: Collection[str] = frozenset()
@@ -40,7 +40,8 @@ class WireRequest:
     """A conversation as it is sent.
 
     ``dropped`` holds the signatures of thinking blocks that are left out because the history before them has changed.
-    ``prefix`` covers everything in the request. ``provider_blocks`` are the keys of the provider blocks that are sent.
+    ``prefix`` covers everything in the request. ``provider_blocks`` are the digests of the provider blocks that are
+    sent.
     """
 
     system: str
@@ -57,6 +58,18 @@ class WireRequest:
         return frozenset(_signature(block) for block in blocks if block["type"] in THINKING_TYPES)
 
 
+def media_in(blocks: Iterable[Block]) -> frozenset[str]:
+    """Return the digests of the sources of images and documents.
+
+    Those in the results of tools are among them.
+    """
+    outer = list(blocks)
+    nested = [inner for block in outer if isinstance(block.get("content"), list) for inner in block["content"]]
+    return frozenset(
+        digest_of(block["source"]) for block in (*outer, *nested) if block["type"] in ("image", "document")
+    )
+
+
 def to_request(
     messages: Iterable[LLMMessage], tools: Sequence[ToolSpec] = (), rules: SendRules | None = None
 ) -> WireRequest:
@@ -69,9 +82,9 @@ def to_request(
             case "system":
                 system += [block["text"] for block in _text_blocks(message.content)]
             case "user":
-                _append(turns, "user", [_Sent(block) for block in _content_blocks(message)])
+                _append(turns, "user", [_Sent(block) for block in _content_blocks(message, rules)])
             case "tool":
-                _append(turns, "user", [_Sent(block) for block in _result_blocks(message)])
+                _append(turns, "user", [_Sent(block) for block in _result_blocks(message, rules)])
             case "assistant":
                 _append(turns, "assistant", _assistant_blocks(message, rules))
     if turns and turns[-1][0] == "assistant":
@@ -90,7 +103,7 @@ def to_request(
             prefix.add(role, block)
             kept.append(block)
             if own_block is not None:
-                own.add(block_key(own_block))
+                own.add(digest_of(own_block))
         if kept:
             sent.append({"role": role, "content": kept})
     return WireRequest("\n\n".join(system), sent, params, prefix, tuple(dropped), frozenset(own))
@@ -179,11 +192,6 @@ class _Sent(NamedTuple):
 _Turn = tuple[str, list[_Sent]]
 
 
-def block_key(block: Mapping[str, Any]) -> str:
-    """Return a text that identifies a provider block."""
-    return json.dumps(block, ensure_ascii=False, sort_keys=True)
-
-
 def _assistant_blocks(message: LLMMessage, rules: SendRules) -> list[_Sent]:
     parts = (_without_refused(part, rules) for part in parts_of(message))
     blocks = [_Sent(block, part.thinking, part.block) for part in parts for block in _blocks_of(part, rules)]
@@ -194,7 +202,7 @@ def _assistant_blocks(message: LLMMessage, rules: SendRules) -> list[_Sent]:
 
 def _without_refused(part: Part, rules: SendRules) -> Part:
     """Return ``part`` with its text or call only, if its provider block was refused."""
-    is_refused = part.block is not None and rules.refused_blocks and block_key(part.block) in rules.refused_blocks
+    is_refused = part.block is not None and rules.refused_blocks and digest_of(part.block) in rules.refused_blocks
     return part._replace(block=None) if is_refused else part
 
 
@@ -247,8 +255,11 @@ def _text_blocks(text: str | None) -> list[Block]:
     return [{"type": "text", "text": text}] if _shows(text) else []
 
 
-def _content_blocks(message: LLMMessage) -> list[Block]:
-    """Return the text, with images and documents in their places."""
+def _content_blocks(message: LLMMessage, rules: SendRules) -> list[Block]:
+    """Return the text, with images and documents in their places.
+
+    Those that were refused become words.
+    """
     if not message.parts:
         return _text_blocks(message.content)
     blocks: list[Block] = []
@@ -257,7 +268,7 @@ def _content_blocks(message: LLMMessage) -> list[Block]:
             blocks += _text_blocks(each)
             continue
         source = sendable_source(each)
-        if source is None:
+        if source is None or (rules.refused_blocks and digest_of(source) in rules.refused_blocks):
             blocks.append({"type": "text", "text": each.mark})
         else:
             is_document = source.get("media_type") == "application/pdf" or each.kind in ("document", "file")
@@ -265,14 +276,14 @@ def _content_blocks(message: LLMMessage) -> list[Block]:
     return blocks
 
 
-def _result_blocks(message: LLMMessage) -> list[Block]:
+def _result_blocks(message: LLMMessage, rules: SendRules) -> list[Block]:
     if not message.tool_call_id:
-        return _content_blocks(message)
+        return _content_blocks(message, rules)
     block: Block = {"type": "tool_result", "tool_use_id": sendable(message.tool_call_id)}
     if _shows(message.content):
         block["content"] = message.content
     if message.parts:
-        block["content"] = _content_blocks(message)
+        block["content"] = _content_blocks(message, rules)
     if message.is_error:
         block["is_error"] = True
         block.setdefault("content", "The tool failed and gave no reason.")  # an error without content is refused

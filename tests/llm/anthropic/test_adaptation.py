@@ -9,8 +9,9 @@ import pytest
 from aloop.errors import ContextOverflow, LLMError, RequestRejected
 from aloop.llm.anthropic.adaptation import Adaptation, Offered
 from aloop.llm.anthropic.wire import WireRequest, to_message, to_request
+from aloop.llm.details.parts import ContentPart
 from aloop.llm.layout import Block
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, ToolCall
 from tests.stub.binding import REFUSAL
 
 SEARCH: Block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
@@ -100,6 +101,46 @@ def test_provider_blocks_come_back_if_leaving_them_out_did_not_help() -> None:
     assert adaptation.learn(error, request_for(adaptation), OFFERED, "m") is None
     adaptation.settle(accepted=False)
     assert len(request_for(adaptation).provider_blocks) == 2
+
+
+PICTURE = ContentPart("image", "files/0123456789abcdef.png", "image/png", 3, "dot.png", after_chars=5, data=b"png")
+PAPER = replace(PICTURE, kind="document", name="a.pdf", media_type="application/pdf", data=b"pdf")
+
+
+def looking(adaptation: Adaptation) -> WireRequest:
+    read = LLMMessage("tool", "See: ", tool_call_id="toolu_1", name="read_file", parts=(PAPER,))
+    asked = LLMMessage("user", "Look ", parts=(PICTURE,))
+    call = LLMMessage("assistant", None, tool_calls=(ToolCall("toolu_1", "read_file"),))
+    return to_request([asked, call, read], (), adaptation.rules(unsigned=False))
+
+
+def kinds(request: WireRequest) -> list[str]:
+    return [block["type"] for block in (*request.turns[0]["content"], *request.turns[2]["content"][0]["content"])]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Could not process image", ["text", "text", "text", "text"]),
+        ("messages.0.content.1.image.source.base64: invalid", ["text", "text", "text", "document"]),
+        ("messages.2.content.0.tool_result.content.1: too many pages", ["text", "image", "text", "text"]),
+        ("Bad Request", ["text", "text", "text", "text"]),
+    ],
+)
+def test_rejected_images_and_documents_become_words(words: str, expected: list[str]) -> None:
+    adaptation = Adaptation()
+    assert kinds(looking(adaptation)) == ["text", "image", "text", "document"]
+    assert adaptation.learn(RequestRejected(words), looking(adaptation), OFFERED, "m")
+    adaptation.settle(accepted=True)
+    assert kinds(looking(adaptation)) == expected
+
+
+def test_images_come_back_if_leaving_them_out_did_not_help() -> None:
+    adaptation, error = Adaptation(), RequestRejected("Bad Request")
+    assert adaptation.learn(error, looking(adaptation), OFFERED, "m")
+    assert adaptation.learn(error, looking(adaptation), OFFERED, "m") is None
+    adaptation.settle(accepted=False)
+    assert kinds(looking(adaptation)) == ["text", "image", "text", "document"]
 
 
 def test_rejected_call_of_a_caller_is_sent_as_a_plain_call() -> None:
