@@ -91,9 +91,8 @@ def measured(resizes: int, seed: int, widths: tuple[int, int]) -> Counter[str]:
                 "-y",
                 str(chance.randint(*_HEIGHTS)),
             )
-        tmux.wait_for("2 messages")
         tmux.run("resize-window", "-x", "120", "-y", "40")
-        time.sleep(1)
+        tmux.wait_for("2 messages")
         shown = Counter(_WORD.findall(tmux.text()))
     return Counter({word: shown[word] for word in _WORD.findall("".join(answer(tokens)))})
 
