@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
-async def chat(context: Context, text: str, typed: str | None = None) -> Outcome:
+async def chat(context: Context, text: str, typed: str | None = None, *, outside: bool = True) -> Outcome:
     """Run a turn, which reaches the view as events.
 
-    Attaches the files that ``typed`` mentions (``text`` if None) and the accepted command output. If the turn left no
-    messages, the outcome returns the text to the prompt. Cancelling ends the turn but not the shell: this is the
-    outermost coroutine of the turn's task, so it does not re-raise the cancellation.
+    Attaches the files that ``typed`` mentions (``text`` if None) and the accepted command output. Unless ``outside`` is
+    set, files outside the working directory are refused. If the turn left no messages, the outcome returns the text to
+    the prompt. Cancelling ends the turn but not the shell: this is the outermost coroutine of the turn's task, so it
+    does not re-raise the cancellation.
     """
     before = context.memory.message_count
     try:
@@ -32,7 +33,7 @@ async def chat(context: Context, text: str, typed: str | None = None) -> Outcome
         return Outcome(prefill=text, is_done=False)
     remember_work(context.agent, context.trust, context.view.error, context.view.info)
     try:
-        found = await _mentioned(context, text if typed is None else typed)
+        found = await _mentioned(context, text if typed is None else typed, outside=outside)
         attachments = [*found.attachments, *context.pending_output.taken]
         media = [*found.media, *context.pending_output.media]
         for summary in (*(each.summary for each in attachments), *(each.summary for each in media)):
@@ -93,11 +94,11 @@ async def steering_text(context: Context, text: str, typed: str) -> str:
     return with_attachments(text, attachments)
 
 
-async def _mentioned(context: Context, text: str) -> MentionedFiles:
+async def _mentioned(context: Context, text: str, *, outside: bool = True) -> MentionedFiles:
     """Return the files that ``text`` mentions; report those that cannot be read."""
     if not context.is_typed or "@" not in text:
         return MentionedFiles()
-    found = await attach_mentions(text, context.agent.working_dir)
+    found = await attach_mentions(text, context.agent.working_dir, outside=outside)
     for refusal in found.refusals:
         context.view.error(refusal)
     return found

@@ -8,7 +8,9 @@ from aloop.errors import AloopError, AmbiguousPrefix, SessionNotFound
 from commands.chat import chat
 from commands.context import accept
 from commands.parse import Call, Chat, Run, parse_line
-from commands.registry import FAILED, Argument, Outcome
+from commands.project.instructions import ask_about_project
+from commands.project.templates import refresh_commands
+from commands.registry import FAILED, Argument, Command, Outcome
 from commands.selection import show_candidates
 from commands.shell_command import run_typed
 
@@ -39,8 +41,18 @@ async def dispatch(line: str, context: Context, typed: str | None = None) -> Out
     return FAILED
 
 
+async def _find(call: Call, context: Context) -> Command[Context] | None:
+    """Return the command, perhaps from a file of a project that the user trusts now."""
+    await refresh_commands(context)
+    if (command := context.registry.find(call.name)) is None:
+        await ask_about_project(context)
+        await refresh_commands(context)
+        command = context.registry.find(call.name)
+    return command
+
+
 async def _call(call: Call, context: Context) -> Outcome:
-    command = context.registry.find(call.name)
+    command = await _find(call, context)
     if command is None:
         context.view.error(_unknown(call.name, context.registry.suggest(call.name)))
         return FAILED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_CALL = re.compile(r"/([A-Za-z][A-Za-z_-]*|\?)?(?:\s+(.*))?\s*\Z", re.DOTALL)
+_CALL = re.compile(r"/([A-Za-z][A-Za-z0-9_-]*|\?)?(?:\s+(.*))?\s*\Z", re.DOTALL)
 
 _LEAVING = ("exit", "quit")
 

@@ -73,20 +73,33 @@ class Command(Generic[C]):
 
 
 class Registry(Generic[C]):
-    """Commands by name and alias, in the given order."""
+    """Commands by name and alias, in the given order.
 
-    def __init__(self, commands: Iterable[Command[C]]) -> None:
-        self._commands = tuple(commands)
+    ``more`` are commands from files. One whose name is taken is left out.
+    """
+
+    def __init__(self, commands: Iterable[Command[C]], more: Iterable[Command[C]] = ()) -> None:
+        self._builtin = tuple(commands)
         self._by_name: dict[str, Command[C]] = {}
-        for command in self._commands:
+        for command in self._builtin:
             for name in (command.name, *command.aliases):
                 if name in self._by_name:
                     raise ValueError(f"two commands are named /{name}")
                 self._by_name[name] = command
+        accepted: list[Command[C]] = []
+        for command in more:
+            if command.name not in self._by_name:
+                self._by_name[command.name] = command
+                accepted.append(command)
+        self._commands = (*self._builtin, *accepted)
 
     @property
     def commands(self) -> tuple[Command[C], ...]:
         return self._commands
+
+    def with_more(self, more: Iterable[Command[C]]) -> Registry[C]:
+        """Return a registry of the same built-in commands and of ``more``."""
+        return Registry(self._builtin, more)
 
     def find(self, name: str) -> Command[C] | None:
         """Return the command with this name or alias, without slash, in any case."""

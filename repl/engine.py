@@ -192,10 +192,12 @@ class Engine:
             # Imported here: the prompt is drawn without the commands.
             from commands.builtin import REGISTRY
             from commands.context import Context
+            from commands.project.templates import load_commands
 
             view = self._make_view()
             agent.on_event, agent.ask = view.event, view.ask_permission
             context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options))
+            load_commands(context)  # the first command reports what was left out
             # Imported modules are never garbage: no collection needs to scan them again.
             gc.freeze()
             gc.enable()

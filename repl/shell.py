@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from commands.context import Context, View
     from commands.model_browser import ModelBrowser
     from commands.pages import Question, Questions
-    from commands.registry import Outcome
+    from commands.registry import Outcome, Registry
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
     from repl.terminal_view import TerminalView
@@ -293,9 +293,13 @@ class Shell:
 
     @cache  # noqa: B019 - a process has one shell, which lives to its end
     def _make_completer(self) -> Completer:
-        from repl.completion.completers import make_completer  # here: few lines need it
+        from repl.completion.completers import builtin_commands, make_completer  # here: few lines need it
 
-        return make_completer(self._catalogs, self._more_to_offer)
+        def registry() -> Registry[Context]:
+            context = self._engine.context
+            return context.registry if context else builtin_commands()
+
+        return make_completer(self._catalogs, self._more_to_offer, registry)
 
     def _make_view(self) -> View:
         # Imported here, in the engine's thread, with the parser of Markdown.

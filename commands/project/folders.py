@@ -15,6 +15,9 @@ from aloop.project import project_root
 
 INSTRUCTION_NAMES = ("AGENTS.md", "CLAUDE.md")
 """Names of instruction files; the first one that exists in a folder counts."""
+COMMANDS_FOLDER = "commands"
+
+_MOST_COMMANDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,22 @@ def find_instruction_files(folder: Path) -> list[FoundFile]:
     for each in reversed(below):
         found += [FoundFile(path, os.path.relpath(path, here), root) for path in _first(each)]
     return found
+
+
+def find_command_files(folder: Path) -> list[FoundFile]:
+    """Return the files with commands for ``folder``, those of the user first."""
+    root = project_root(folder)
+    mine = [FoundFile(path, display_path(path), None) for path in _markdown(settings_folder() / COMMANDS_FOLDER)]
+    ours = root / ".aloop" / COMMANDS_FOLDER
+    return mine + [FoundFile(path, str(path.relative_to(root)), root) for path in _markdown(ours)]
+
+
+def _markdown(folder: Path) -> list[Path]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".md"))
+    except OSError:  # usually it does not exist
+        return []
+    return [folder / name for name in names[:_MOST_COMMANDS]]
 
 
 def _first(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from aloop.agent.instructions import InstructionFile, Instructions
 from aloop.errors import StorageError
 from aloop.local_model.models import display_path
 from aloop.text import clean_text, quantity
-from commands.project.folders import FoundFile, Unreadable, find_instruction_files, read_text
+from commands.project.folders import FoundFile, Unreadable, find_command_files, find_instruction_files, read_text
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -89,18 +89,32 @@ _KEPT = f"\n\t{_JOINERS}"
 
 async def refresh_instructions(context: Context) -> None:
     """Read the instructions for the next turn; ask once about a project that is new."""
-    folder, state = context.agent.working_dir, context.project
-    loaded = await asyncio.to_thread(load_instructions, folder, context.trust)
-    if loaded.untrusted and (root := loaded.untrusted[0].project) is not None and root not in state.declined:
-        if await _trusts(context, root, loaded.untrusted):
-            loaded = await asyncio.to_thread(load_instructions, folder, context.trust)
-        else:
-            state.declined.add(root)
-    for notice in loaded.notices:
-        if notice not in state.reported:
-            state.reported.add(notice)
-            context.view.info(notice)
+    await ask_about_project(context)
+    loaded = await asyncio.to_thread(load_instructions, context.agent.working_dir, context.trust)
+    report_once(context, loaded.notices)
     context.agent.instructions = loaded.instructions
+
+
+def report_once(context: Context, notices: Iterable[str]) -> None:
+    """Show those ``notices`` that were not shown before."""
+    for notice in notices:
+        if notice not in context.project.reported:
+            context.project.reported.add(notice)
+            context.view.info(notice)
+
+
+async def ask_about_project(context: Context) -> None:
+    """Ask once about a project that has instructions or commands and is not trusted."""
+    found = await asyncio.to_thread(_find_untrusted, context.agent.working_dir, context.trust)
+    if not found or (root := found[0].project) is None or root in context.project.declined:
+        return
+    if not await _trusts(context, root, found):
+        context.project.declined.add(root)
+
+
+def _find_untrusted(folder: Path, trust: TrustFile) -> list[FoundFile]:
+    files = (*find_instruction_files(folder), *find_command_files(folder))
+    return [file for file in files if file.project is not None and not trust.knows_project(file.project)]
 
 
 async def _trusts(context: Context, root: Path, files: Iterable[FoundFile]) -> bool:
@@ -109,7 +123,7 @@ async def _trusts(context: Context, root: Path, files: Iterable[FoundFile]) -> b
     if not context.is_typed:
         context.view.info(untrusted_notice(root, names))
         return False
-    context.view.info(f"This project has instructions for the model: {names}")
+    context.view.info(f"This project has instructions or commands: {names}")
     if not await context.view.confirm(f"Trust the files in {display_path(root)} and use them?"):
         context.view.info("They are not used. The next start asks again.")
         return False

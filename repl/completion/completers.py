@@ -51,17 +51,26 @@ class SessionCatalogs(Protocol):
         ...
 
 
+FindRegistry = Callable[[], Registry[Context]]
+"""Returns the registry as it is now: commands from files come and go."""
+
+
+def builtin_commands() -> Registry[Context]:
+    """Return the registry without commands from files."""
+    return REGISTRY
+
+
 class CommandCompleter(Completer):
     """Completes the names of commands after a slash, and their arguments."""
 
     def __init__(
         self,
-        registry: Registry[Context],
+        registry: FindRegistry,
         catalogs: SessionCatalogs,
         models: ModelCatalog,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        self._registry = registry
+        self._find_registry = registry
         self._catalogs = catalogs
         self._models = models
         self._now = now
@@ -74,7 +83,7 @@ class CommandCompleter(Completer):
         if not space:
             yield from self._names(name, "/")
             return
-        command = self._registry.find(name)
+        command = self._find_registry().find(name)
         if command is None:
             return
         if command.argument is Argument.SESSION:
@@ -104,7 +113,7 @@ class CommandCompleter(Completer):
             yield from self._names(argument.lstrip().removeprefix("/"), "")
 
     def _names(self, typed: str, slash: str) -> Iterable[Completion]:
-        for command in self._registry.commands:
+        for command in self._find_registry().commands:
             name = _matching_name(command, typed.lower())
             if name is not None:
                 yield Completion(slash + name, -len(slash + typed), display=slash + name, display_meta=command.summary)
@@ -177,14 +186,19 @@ def _argument(path: str) -> str:
     return f'"{path}"' if re.search(r"[^\w@%+=:,./~-]", path) else path
 
 
-def make_completer(catalogs: SessionSources, changed: Callable[[], None]) -> Completer:
+def make_completer(
+    catalogs: SessionSources, changed: Callable[[], None], registry: FindRegistry = builtin_commands
+) -> Completer:
     """Return the completer of the prompt.
 
     ``changed`` is called, from any thread, when there may be more completions than before.
     """
-    return merge_catalogs(catalogs, FileCatalog(changed), ModelCatalog(load_models, changed, load_endpoint_models))
+    models = ModelCatalog(load_models, changed, load_endpoint_models)
+    return merge_catalogs(catalogs, FileCatalog(changed), models, registry)
 
 
-def merge_catalogs(catalogs: SessionSources, files: FileCatalog, models: ModelCatalog) -> Completer:
+def merge_catalogs(
+    catalogs: SessionSources, files: FileCatalog, models: ModelCatalog, registry: FindRegistry
+) -> Completer:
     """Return the completer of commands, sessions, models and files."""
-    return merge_completers([CommandCompleter(REGISTRY, catalogs, models), FileCompleter(files)])
+    return merge_completers([CommandCompleter(registry, catalogs, models), FileCompleter(files)])

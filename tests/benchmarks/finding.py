@@ -100,7 +100,7 @@ def measure_keys(root: Path, count: int, runs: int) -> Row:
     """Return the row of the slowest key."""
     titles = asyncio.run(SessionLibrary(root).list_titles())
     ids = sorted(title.id for title in titles)
-    completer = CommandCompleter(REGISTRY, _Sources(titles), ModelCatalog(tuple, lambda: None))
+    completer = CommandCompleter(lambda: REGISTRY, _Sources(titles), ModelCatalog(tuple, lambda: None))
 
     def row(typed: str) -> Row:
         document = Document(f"/resume {typed}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +29,9 @@ def ask(shell: Shell, line: str) -> None:
     """Enter ``line`` and wait for the permission prompt."""
     shell.wait_for_prompt()
     shell.send_line(line)
-    shell.wait_until(lambda: "\n╰ y/a/n" in shell.screen(), "a question that can be answered")
+    shell.wait_until(
+        lambda: re.search(r"\n╰ y/(?:d/)?a/n", shell.screen()) is not None, "a question that can be answered"
+    )
 
 
 def test_write_file_writes_after_the_diff_is_approved() -> None:

@@ -52,7 +52,7 @@ class Catalogs:
 def completer() -> CommandCompleter:
     catalogs = Catalogs([title(NEWEST, 1, "Newest \x1b[2J"), title(OTHER, 2), title(TWIN, 3, "")])
     catalogs.saved.counted([SessionSummary(NEWEST, NOW, NOW - timedelta(hours=1), 1234, "", Path())])
-    return CommandCompleter(REGISTRY, catalogs, MODELS, lambda: NOW)
+    return CommandCompleter(lambda: REGISTRY, catalogs, MODELS, lambda: NOW)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_models_are_offered_by_prefix(completer: CommandCompleter) -> None:
 
 def test_menu_of_many_sessions_is_limited_but_all_are_found() -> None:
     many = Catalogs([title(f"{number:08x}-5678-40ab-8def-1234567890ab", number) for number in range(5000)])
-    completer = CommandCompleter(REGISTRY, many, MODELS, lambda: NOW)
+    completer = CommandCompleter(lambda: REGISTRY, many, MODELS, lambda: NOW)
     assert len(complete(completer, "/resume ")) == OFFERED
     assert [found.text for found in complete(completer, "/resume 00001387")] == ["00001387"]
 
