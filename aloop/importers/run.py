@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +21,10 @@ from aloop.importers.source import Source
 
 _ENDINGS = frozenset({".json", ".jsonl", ".md", ".db", ".sqlite", ".yaml", ".yml", ".zip", ".zst"})
 _MAX_MEMBER = 4 << 30
+_MAX_RATIO = 200  # of a member's size to its compressed one; of conversations it is about 5
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# Raised by readers for values of types that no program is known to write.
+_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _SKIPPED_FOLDERS = frozenset({"node_modules", ".git", ".venv", "tool-results"})
 
 
@@ -82,6 +88,8 @@ class Scan:
                     self.left_out[imported.kind] += 1
         except OSError as error:
             self.problems[f"files that cannot be read: {source.name}: {error.strerror or error}"] += 1
+        except _UNEXPECTED as error:
+            self.problems[f"files in an unexpected form: {source.name}: {error}"] += 1
         except sqlite3.Error as error:
             raise StorageError(f"Could not read {source.path}: {error}.", source.path or Path()) from error
         finally:
@@ -101,9 +109,13 @@ class Scan:
             with zipfile.ZipFile(path) as archive:
                 for member in archive.infolist():
                     name = member.filename.rpartition("/")[2]
-                    if name.startswith("conversations") and name.endswith(".json") and member.file_size < _MAX_MEMBER:
+                    if not (name.startswith("conversations") and name.endswith(".json")):
+                        continue
+                    if member.file_size > min(_MAX_MEMBER, (member.compress_size + 1_000) * _MAX_RATIO):
+                        self.problems[f"members of archives that are too large: {name}"] += 1
+                    else:
                         yield Source(path, archive.read(member), self.on_read)
-        except zipfile.BadZipFile:
+        except _UNREADABLE:
             self.problems[f"archives that cannot be read: {path.name}"] += 1
 
     def _decompressed(self, path: Path) -> Iterator[Source]:
@@ -131,7 +143,9 @@ def find_files(path: Path) -> list[Path]:
     found = []
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS)
-        found += [Path(folder) / name for name in sorted(files) if Path(name).suffix in _ENDINGS]
+        paths = (Path(folder) / name for name in sorted(files) if Path(name).suffix in _ENDINGS)
+        # Not a link, which may lead anywhere, nor a named pipe.
+        found += [path for path in paths if stat.S_ISREG(path.lstat().st_mode)]
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -11,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from aloop.config import read_regular
 from aloop.errors import UsageError
 
 HEAD = 262_144
@@ -18,6 +21,16 @@ HEAD = 262_144
 _CHUNK = 1 << 20
 _SPACE = " \t\r\n"
 _decode = json.JSONDecoder(strict=False).raw_decode
+
+
+def read_below(folder: Path, path: Path) -> bytes:
+    """Return a regular file below ``folder``; raises OSError for others.
+
+    A path that was made from values in a file of another program may lead anywhere, and so may a link.
+    """
+    if "\0" in str(path) or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return read_regular(path)
 
 
 class Source:

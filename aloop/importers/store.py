@@ -6,7 +6,6 @@ messages that the original has gained; every other copy is left alone.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import uuid
@@ -23,10 +22,12 @@ from aloop.importers.formats import FORMATS
 from aloop.llm.details.parts import FILES, marked_text
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.context import UNANSWERED, answer_for
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
-from aloop.memory.session import FILE_NAME, MAX_TITLE, Session, make_title
-from aloop.memory.session_folder.outputs import keep_output
+from aloop.memory.pairing import pair_calls
+from aloop.memory.session import FILE_NAME, MAX_TITLE, Session, is_in_future, make_title
+from aloop.memory.session_folder.outputs import keep_output, make_own_folder
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.text import clean_text
@@ -50,7 +51,7 @@ class Outcome:
 
 def session_id_of(tool: str, foreign_id: str, branch: str = "") -> str:
     """Return the ID of the session that an imported conversation has."""
-    return str(uuid.uuid5(_NAMESPACE, ":".join(filter(None, (tool, foreign_id, branch)))))
+    return str(uuid.uuid5(_NAMESPACE, clean_text(":".join(filter(None, (tool, foreign_id, branch))))))
 
 
 class ImportStore:
@@ -102,7 +103,8 @@ class ImportStore:
         if not is_start_of(kept, fresh) or _was_continued(stored.session):
             return Outcome("continued" if len(kept) > 1 else "unchanged", session_id)
         added = fresh[len(kept) :]
-        if not added:
+        has_come = [_is_placeholder(old) and not _is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
+        if not added and not any(has_come):
             return Outcome("unchanged", session_id)
         if self._dry:
             return Outcome("updated", session_id, len(added))
@@ -115,6 +117,10 @@ class ImportStore:
                 with write_lock(self.backend.fs, folder, session_id):
                     self._write_files(folder, imported)
                     new = tuple(self._kept(folder, message) for message in added)
+                    kept = tuple(
+                        self._kept(folder, result) if is_new else old
+                        for old, result, is_new in zip(kept, fresh, has_come, strict=False)
+                    )
                     moment_of_end = imported.updated_at or stored.session.updated_at
                     session = replace(stored.session, messages=(*kept, *new), updated_at=moment_of_end.astimezone())
                     stored.save(session, new)
@@ -127,8 +133,7 @@ class ImportStore:
         if not imported.files:
             return
         fs = self.backend.fs
-        with contextlib.suppress(FileExistsError):
-            fs.mkdir(folder / FILES)
+        make_own_folder(fs, folder, FILES)
         for name, data in imported.files.items():
             if not fs.exists(folder / name):
                 write_atomic(fs, folder / name, [data])
@@ -147,6 +152,9 @@ def to_session(session_id: str, imported: Imported) -> Session:
     """Return the session, with a message about its origin and no files yet."""
     created = (imported.created_at or imported.updated_at or datetime.now().astimezone()).astimezone()
     updated = max(created, (imported.updated_at or created).astimezone())
+    if is_in_future(updated):
+        updated = datetime.now().astimezone()
+        created = min(created, updated)
     origin = {
         "from": imported.tool,
         "id": imported.foreign_id,
@@ -164,7 +172,7 @@ def to_session(session_id: str, imported: Imported) -> Session:
         created_at=created,
         updated_at=updated,
         system_messages=(),
-        messages=(LLMMessage("system", describe_origin(imported)), *imported.messages),
+        messages=(LLMMessage("system", describe_origin(imported)), *as_transcript(imported.messages)),
         path=Path(FILE_NAME),
         title=title_of(imported),
         # Resuming a session switches to its model; the messages keep theirs in any case.
@@ -172,6 +180,37 @@ def to_session(session_id: str, imported: Imported) -> Session:
         forked_from=parent,
         extra=JsonObject({"imported": {key: value for key, value in origin.items() if value is not None}}),
     )
+
+
+def as_transcript(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Return messages that can be sent as they are.
+
+    Where the other tool was interrupted, a call gets a placeholder. A result without a call, an answer before the first
+    question and an empty message are skipped.
+    """
+    first = next((number for number, message in enumerate(messages) if _is_asked(message)), len(messages))
+    messages = [
+        replace(message, skip=True) if message.role != "system" and (number < first or _is_empty(message)) else message
+        for number, message in enumerate(messages)
+    ]
+    pairing = pair_calls(messages)
+    missing: dict[int, list[LLMMessage]] = {}
+    for caller, calls in pairing.open_calls.items():
+        missing.setdefault(pairing.last_result(caller), []).extend(map(answer_for, calls))
+    complete: list[LLMMessage] = []
+    for number, message in enumerate(messages):
+        is_alone = message.role == "tool" and not message.summary and number not in pairing.callers
+        complete += [replace(message, skip=True) if is_alone else message, *missing.get(number, ())]
+    return complete
+
+
+def _is_asked(message: LLMMessage) -> bool:
+    return message.role == "user" and not _is_empty(message)
+
+
+def _is_empty(message: LLMMessage) -> bool:
+    has_content = (message.content or "").strip() or message.tool_calls or message.parts or message.blocks
+    return message.role != "tool" and not has_content
 
 
 def title_of(imported: Imported) -> str:
@@ -197,7 +236,13 @@ def is_start_of(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> bool
     return len(kept) <= len(fresh) and all(map(_is_same, kept, fresh))
 
 
+def _is_placeholder(message: LLMMessage) -> bool:
+    return message.role == "tool" and message.content == UNANSWERED
+
+
 def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
+    if _is_placeholder(kept) and (kept.role, kept.tool_call_id) == (fresh.role, fresh.tool_call_id):
+        return True  # the result has come since
     if (kept.role, kept.tool_call_id, kept.is_error) != (fresh.role, fresh.tool_call_id, fresh.is_error):
         return False
     if kept.role == "system":
@@ -223,7 +268,8 @@ def _plain(arguments: str) -> Any:
 def _was_continued(session: Session) -> bool:
     """Return True if aloop saved the session after the import.
 
-    An import leaves the time of the last message as that of the session; a save writes the present time.
+    An import leaves the time of the last message as that of the session, or that of its creation if it is later; a
+    save writes the present time.
     """
     times = [message.at for message in session.messages if message.at]
-    return bool(times) and session.updated_at.timestamp() > max(times).timestamp() + 1
+    return bool(times) and session.updated_at.timestamp() > max(*times, session.created_at).timestamp() + 1

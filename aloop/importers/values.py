@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
 _MILLISECONDS = 1e11
@@ -57,8 +57,10 @@ def moment(value: object) -> datetime | None:
             found = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
+        if not MINYEAR < found.year < MAXYEAR:  # another time zone could exceed the limits of datetime
+            return None
         return found if found.tzinfo else found.replace(tzinfo=UTC)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_SECONDS * 1000:
         return None
     seconds = value / 1000 if abs(value) > _MILLISECONDS else value
     return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _MAX_SECONDS else None

@@ -17,18 +17,18 @@ class Pairing:
     """The pairs in a list of messages, by their indexes.
 
     ``callers`` has for each result the message with its call; other results belong to no call. ``late`` are the results
-    that do not follow their call directly. ``open_calls`` has for each message with calls those without a result.
+    that do not follow their call directly. ``open_calls`` has for each message with calls those without a result, and
+    ``last`` the last result directly after it.
     """
 
     callers: dict[int, int] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)
     open_calls: dict[int, list[ToolCall]] = field(default_factory=dict)
+    last: dict[int, int] = field(default_factory=dict)
 
     def last_result(self, caller: int) -> int:
         """Return the last result directly after message ``caller``, or ``caller`` itself."""
-        return max(
-            (result for result, of in self.callers.items() if of == caller and result not in self.late), default=caller
-        )
+        return self.last.get(caller, caller)
 
 
 def pair_calls(messages: Sequence[LLMMessage]) -> Pairing:
@@ -49,7 +49,9 @@ def pair_calls(messages: Sequence[LLMMessage]) -> Pairing:
             if all(call.id != message.tool_call_id for call in calls):
                 callers.pop()
             pairing.callers[number] = caller
-            if caller != latest:
+            if caller == latest:
+                pairing.last[caller] = number
+            else:
                 pairing.late.add(number)
             continue
         latest = number

@@ -167,7 +167,8 @@ def test_hostile_texts_are_stored_and_read_back(sessions_dir: Path) -> None:
     builder.user(words, START, foreign={"deep": [[[[[[[[[[[[[[[[[["x"]]]]]]]]]]]]]]]]]], "nan": float("nan")})
     builder.answer(START).add_call("c", "x" * 300, "not json {")
     session_id = ImportStore(sessions_dir).put(builder.build()).session_id
-    _, question, call = load(sessions_dir, session_id).messages
+    _, question, call, result = load(sessions_dir, session_id).messages
+    assert (result.tool_call_id, result.is_error) == (call.tool_calls[0].id, True)
     assert "\x1b[31m\U0001f600" in (question.content or "")
     assert call.tool_calls[0].arguments == "not json {"
     assert ImportStore(sessions_dir).put(builder.build()).action == "unchanged"

@@ -17,7 +17,7 @@ from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
 from aloop.importers.draft import Builder, Imported
-from aloop.importers.source import Source
+from aloop.importers.source import Source, read_below
 from aloop.importers.values import items, mapping, moment, objects, text
 
 TOOL = "claude-code"
@@ -194,7 +194,7 @@ def _split_branches(lines: Sequence[_Line]) -> tuple[list[_Line], list[tuple[str
     heads = {
         lines[index].uuid
         for places in forks.values()
-        if len({lines[place].data.get("timestamp") for place in places}) > 1
+        if len({text(lines[place].data.get("timestamp")) for place in places}) > 1
         for index in places
     }
     if not heads:
@@ -302,11 +302,12 @@ def _with_saved_output(builder: Builder, content: object, folder: Path | None) -
     words = content_text(builder, content) if isinstance(content, str) else ""
     if not words.startswith("<persisted-output>") or not (saved := _PERSISTED.search(words)):
         return content
-    path = Path(saved[1])
-    inside = folder / builder.imported.foreign_id / "tool-results" / path.name if folder else path
+    if folder is None:
+        return content
+    inside = folder / builder.imported.foreign_id / "tool-results" / Path(saved[1]).name
     try:
         # Only the session's own folder: a line of a transcript must not make aloop read any other file.
-        return inside.read_text("utf-8", "replace") if folder and not inside.is_symlink() else content
+        return read_below(folder, inside).decode("utf-8", "replace")
     except OSError:
         builder.lose("long results whose file is gone")
         return content

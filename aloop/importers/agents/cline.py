@@ -9,7 +9,7 @@ from typing import Any
 
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.plain import anthropic
-from aloop.importers.source import Source
+from aloop.importers.source import Source, read_below
 from aloop.importers.values import mapping, moment, objects, text
 
 TOOL = "cline"
@@ -46,6 +46,8 @@ def _meta(path: Path | None) -> Mapping[str, Any]:
     if path is None or not path.name.endswith(".messages.json"):
         return {}
     try:
-        return mapping(json.loads(path.with_name(path.name.replace(".messages.json", ".json")).read_bytes()))
+        return mapping(
+            json.loads(read_below(path.parent, path.with_name(path.name.replace(".messages.json", ".json"))))
+        )
     except (OSError, ValueError, RecursionError):
         return {}

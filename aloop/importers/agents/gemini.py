@@ -9,7 +9,7 @@ from typing import Any
 
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.plain.openai import digest_of
-from aloop.importers.source import Source
+from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, joined, json_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
@@ -78,7 +78,7 @@ def _cwd(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        return (path.parents[1] / ".project_root").read_text("utf-8").strip()
+        return read_below(path.parents[1], path.parents[1] / ".project_root").decode().strip()
     except (OSError, UnicodeDecodeError):
         return ""
 

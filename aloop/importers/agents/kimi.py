@@ -9,7 +9,7 @@ from typing import Any
 
 from aloop.importers.blocks import content_text
 from aloop.importers.draft import Builder, Draft, Imported
-from aloop.importers.source import Source
+from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
@@ -46,7 +46,7 @@ def _state(source: Source) -> Mapping[str, Any]:
     if path is None or path.name != "wire.jsonl" or len(path.parents) < 3:
         return {}
     try:
-        return mapping(json.loads((path.parents[2] / "state.json").read_bytes()))
+        return mapping(json.loads(read_below(path.parents[2], path.parents[2] / "state.json")))
     except (OSError, ValueError, RecursionError):
         return {}
 

@@ -10,7 +10,7 @@ from typing import Any
 from aloop.importers.blocks import data_url
 from aloop.importers.databases.sqlite import SQLITE, loaded, opened, rows
 from aloop.importers.draft import Builder, Draft, Imported
-from aloop.importers.source import Source
+from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, items, json_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
@@ -67,17 +67,17 @@ def _from_files(source: Source, session_id: str) -> list[Message]:
     found: list[Message] = []
     # Some versions name the folder of the messages without the prefix of the ID.
     names = {session_id, source.file.stem, source.file.stem.removeprefix("ses_"), session_id.removeprefix("ses_")}
-    folders = [storage / "message" / name for name in sorted(names) if name]
+    folders = [storage / "message" / Path(name).name for name in sorted(names) if name]
     for path in sorted(path for folder in folders if folder.is_dir() for path in folder.glob("*.json")):
         info = mapping(_load(source, path))
-        part_folder = storage / "part" / (text(info.get("id")) or path.stem)
+        part_folder = storage / "part" / Path(text(info.get("id")) or path.stem).name
         parts = [mapping(_load(source, each)) for each in sorted(part_folder.glob("*.json"))]
         found.append((info, [dict(part) for part in parts]))
     return found
 
 
 def _load(source: Source, path: Path) -> Any:
-    raw = path.read_bytes()
+    raw = read_below(source.file.parents[2], path)
     source.on_read(len(raw))
     try:
         return json.loads(raw)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.plain import openai
-from aloop.importers.source import Source
+from aloop.importers.source import Source, read_below
 from aloop.importers.values import mapping, moment, objects, text
 
 TOOL = "mistral-vibe"
@@ -41,6 +41,6 @@ def _meta(source: Source) -> Mapping[str, Any]:
     if source.path is None:
         return {}
     try:
-        return mapping(json.loads(source.path.with_name("meta.json").read_bytes()))
+        return mapping(json.loads(read_below(source.path.parent, source.path.with_name("meta.json"))))
     except (OSError, ValueError, RecursionError):
         return {}

@@ -13,6 +13,8 @@ from urllib.parse import quote
 from aloop.errors import StorageError
 from aloop.importers.source import Source
 
+_LONGEST = 500_000_000
+"""Bytes of the longest value: a column can be computed, and then be longer than the file."""
 SQLITE = b"SQLite format 3\x00"
 
 
@@ -28,7 +30,9 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         for mode in ("mode=ro", "mode=ro&immutable=1"):
             connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True, timeout=10)
             connection.row_factory = sqlite3.Row
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
             try:
+                connection.execute("PRAGMA trusted_schema = OFF")
                 connection.execute("SELECT name FROM sqlite_master").fetchone()
                 break
             except sqlite3.OperationalError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +30,26 @@ class KeptOutput:
     path: Path
 
 
+def make_own_folder(fs: FileSystem, folder: Path, name: str) -> Path:
+    """Make a folder in a session's folder if it is missing, and return its path.
+
+    Raises OSError if a link or a file is in its place: a link could lead anywhere.
+    """
+    path = folder / name
+    with contextlib.suppress(FileExistsError):
+        fs.mkdir(path)
+    if name not in fs.folders(folder):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    return path
+
+
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:
     """Write ``text`` to the next free file of ``outputs/``; raises OSError.
 
     Its name is ``NNNN-<tool>-<digest>.txt``. Because of the digest, a merge of two branches in git never finds two
     results under one name.
     """
-    outputs = folder / FOLDER
-    with contextlib.suppress(FileExistsError):
-        fs.mkdir(outputs)
+    outputs = make_own_folder(fs, folder, FOLDER)
     numbers = (int(found[1]) for found in map(_NUMBERED.fullmatch, fs.names(outputs)) if found)
     # The name comes from a model, which may invent tools: it can be any text.
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", tool)[:_MAX_NAME] or "tool"
@@ -50,9 +63,7 @@ def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutpu
 def keep_media(fs: FileSystem, folder: Path, media: MediaFile) -> ContentPart:
     """Write an image or document to ``files/``, named by its digest; raises OSError."""
     part = part_of(media)
-    files = folder / FILES
-    with contextlib.suppress(FileExistsError):
-        fs.mkdir(files)
+    make_own_folder(fs, folder, FILES)
     if read_media(fs, folder, part) is None:
         write_atomic(fs, folder / part.file, [media.data])
     return part
@@ -76,8 +87,7 @@ def copy_media(fs: FileSystem, source: Path, target: Path, part: ContentPart) ->
     data = read_media(fs, source, part)
     if data is None:
         return
-    with contextlib.suppress(FileExistsError):
-        fs.mkdir(target / FILES)
+    make_own_folder(fs, target, FILES)
     write_atomic(fs, target / part.file, [data])
 
 
@@ -90,7 +100,8 @@ def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> No
     if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:
         return
     with contextlib.suppress(FileNotFoundError):
+        if FOLDER not in fs.folders(source):  # a link is not a folder
+            return
         data = fs.read(source / FOLDER / name)
-        with contextlib.suppress(FileExistsError):
-            fs.mkdir(target / FOLDER)
+        make_own_folder(fs, target, FOLDER)
         write_atomic(fs, target / FOLDER / name, [data])

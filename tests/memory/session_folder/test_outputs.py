@@ -65,3 +65,20 @@ async def test_disk_error_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="save a long result"):
         await MemoryManager(sessions_dir=tmp_path / "file" / "sub").keep_output("a", "x")
+
+
+async def test_link_in_place_of_the_outputs_is_not_followed(memory: MemoryManager, tmp_path: Path) -> None:
+    kept = await memory.keep_output("a", "x")
+    await memory.add_message(LLMMessage("tool", "x", tool_call_id="c", output_file=kept.relative))
+    await memory.save_memory()
+    outside = tmp_path / "outside"
+    kept.path.parent.rename(outside)
+    kept.path.parent.symlink_to(outside)
+    with pytest.raises(StorageError, match="a file is in place of a folder"):
+        await memory.keep_output("a", "y")
+    fork = MemoryManager(sessions_dir=memory.sessions_dir)
+    await fork.fork(memory.session_id)
+    await fork.save_memory()
+    assert fork.path is not None
+    assert not (fork.path.parent / "outputs").exists()
+    assert [path.name for path in outside.iterdir()] == [kept.path.name]
