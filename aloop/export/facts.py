@@ -15,6 +15,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.text import duration_text
 
 _ANSWERS = {"once": "allowed once", "session": "allowed for the session", "allowed": "allowed", "refused": "refused"}
+_SHORT_MS = 100
 _AUTHORS = {"user": "the user", "rule": "a rule"}
 
 
@@ -23,7 +24,8 @@ def message_facts(message: LLMMessage) -> Iterator[str]:
     if message.at is not None:
         yield time_text(message.at)
     if message.duration_ms is not None:
-        yield duration_text(message.duration_ms)
+        is_short = message.duration_ms < _SHORT_MS
+        yield f"{message.duration_ms} ms" if is_short else duration_text(message.duration_ms)
     if message.permission is not None:
         yield _permission_text(message.permission)
     yield from map(_change_text, message.files)

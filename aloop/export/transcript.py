@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
+from aloop.llm.details.parts import marked_text
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.context import project
+from aloop.memory.context import project, with_media
+from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
+from aloop.memory.session_folder.outputs import read_media
 
 _STEP = timedelta(milliseconds=1)
 
@@ -25,7 +29,8 @@ class Entry:
 
     @property
     def text(self) -> str:
-        return self.message.content or ""
+        """The text, with images and documents in words."""
+        return marked_text(self.message.content, self.message.parts)
 
     @property
     def stamp(self) -> str:
@@ -62,7 +67,9 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
             kept.append(message)
     left_out["thinking blocks"] = sum(len(message.thinking) for message in kept)
     # Behind what was removed, so that the count is that of the source.
-    found = [entry for part in _parts(kept) for entry in part]
+    found = [
+        entry for part in _parts(with_media(kept, partial(read_media, SYSTEM, session.path.parent))) for entry in part
+    ]
     return Transcript(tuple(_timed(session, found)), +left_out)
 
 

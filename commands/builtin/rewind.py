@@ -10,7 +10,7 @@ from aloop.text import quantity
 from commands.attachments import split_attachments
 from commands.builtin.clear import clear
 from commands.builtin.fork import fork
-from commands.builtin.undo import as_typed
+from commands.builtin.undo import as_typed, keep_images
 from commands.pages import Question, Questions
 from commands.registry import Argument, Command, Outcome
 from commands.selection import numbered, read_number, require_in_range
@@ -46,7 +46,9 @@ async def rewind(context: Context, argument: str) -> Outcome | None:
     question, in_copy = choice
     if not in_copy:
         return await _go_back(context, question.number)
-    text = as_typed(messages[question.number - 1].content or "")
+    asked = messages[question.number - 1]
+    text = as_typed(asked.content or "")
+    await keep_images(context, asked)
     await (fork(context, str(question.number - 1)) if question.number > 1 else clear(context, ""))
     return Outcome(prefill=text)
 
@@ -56,11 +58,13 @@ async def _go_back(context: Context, number: int) -> Outcome:
     memory = context.memory
     count = memory.message_count
     turns = sum(map(is_question, memory.messages[number - 1 :]))
-    text = ""
+    text, asked = "", memory.messages[number - 1]
     for _ in range(turns):
-        text = as_typed((await memory.undo())[0].content or "")
+        asked = (await memory.undo())[0]
+        text = as_typed(asked.content or "")
     how = "/redo restores it." if turns == 1 else "/redo restores them one by one."
     context.view.info(f"Removed {quantity(turns, 'turn')} ({numbered(number, count)}). {how}")
+    await keep_images(context, asked)
     return Outcome(prefill=text)
 
 

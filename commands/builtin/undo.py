@@ -25,6 +25,7 @@ async def undo(context: Context, _argument: str) -> Outcome:
     left = context.memory.message_count
     removed = numbered(left + 1, left + len(taken))
     context.view.info(f"Removed the last turn ({removed}). /redo restores it.")
+    await keep_images(context, taken[0])
     return Outcome(prefill=as_typed(taken[0].content or ""))
 
 
@@ -37,6 +38,7 @@ def as_typed(content: str) -> str:
 
 async def redo(context: Context, _argument: str) -> None:
     """Restore what was undone last and show it; raise UsageError if there is nothing."""
+    context.pending_output.media.clear()
     memory = context.memory
     done = await memory.redo()
     await context.view.show(Reminder(done.brought))
@@ -45,6 +47,13 @@ async def redo(context: Context, _argument: str) -> None:
         context.view.info(f"Switched to the other answer ({restored}). /redo switches again.")
     else:
         context.view.info(f"Restored the turn that was undone last ({restored}).")
+
+
+async def keep_images(context: Context, question: LLMMessage) -> None:
+    """Keep the images of a question that returns to the prompt for the next message."""
+    context.pending_output.media[:] = await context.memory.load_media(question)
+    for media in context.pending_output.media:
+        context.view.info(f"{media.summary} will be sent with your next message.")
 
 
 async def retry(context: Context, _argument: str) -> None:

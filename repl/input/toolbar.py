@@ -31,8 +31,14 @@ def toolbar_text(options: ShellOptions, context: Context | None, cost: Cost | No
     text = f"{text} · {cost}" if cost and cost.dollars else text
     use = context.agent.context_use if context else None
     text = f"{text} · {_meter(use)}" if use and use.window else text
-    taken = len(context.pending_output.taken) if context else 0
-    return f"+ {taken} {'output' if taken == 1 else 'outputs'} · {text}" if taken else text
+    return f"{_pending(context)}{text}" if context else text
+
+
+def _pending(context: Context) -> str:
+    """Return the number of outputs and images that go with the next message."""
+    pending = context.pending_output
+    counts = ((len(pending.taken), "output"), (len(pending.media), "image"))
+    return "".join(f"+ {count} {noun if count == 1 else f'{noun}s'} · " for count, noun in counts if count)
 
 
 def _mode(context: Context | None) -> str:

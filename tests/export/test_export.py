@@ -20,6 +20,9 @@ from markdown_it import MarkdownIt
 from aloop.errors import StorageError, UsageError
 from aloop.export.document import ExportExists, export_path, render, write_export
 from aloop.export.formats import EXPORT_FORMATS, ExportFormat, read_format
+from aloop.export.messages.anthropic import to_anthropic
+from aloop.export.messages.openai import to_openai
+from aloop.export.messages.sharegpt import to_sharegpt
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.serialization import load_session
@@ -223,3 +226,16 @@ async def test_html_has_the_image_and_markdown_its_name(sessions_dir: Path) -> N
     (source,) = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert source == f"data:image/png;base64,{base64.b64encode(PIXEL.data).decode()}"
     assert f"[image: dot.png, {PIXEL.file}" in render(memory.snapshot(), "md")
+
+
+async def test_exports_for_other_programs_have_the_image(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    part = replace(await memory.keep_media(PIXEL), after_chars=4)
+    await memory.add_message(LLMMessage("user", "Look", parts=(part,)))
+    await memory.save_memory()
+    data = base64.b64encode(PIXEL.data).decode()
+    (message,) = json.loads(to_openai(memory.snapshot()))["messages"]
+    assert message["content"][1] == {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+    (message,) = json.loads(to_anthropic(memory.snapshot()))["messages"]
+    assert message["content"][1]["source"]["data"] == data
+    assert "[image: dot.png" in to_sharegpt(memory.snapshot())

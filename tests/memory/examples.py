@@ -134,6 +134,14 @@ RICH = (
     ),
     LLMMessage("user", "A summary: of all\n\n\n", summary=True),
     LLMMessage("assistant", "", skip=True),
+    LLMMessage(
+        "user",
+        "Look:\n\nWell?",
+        parts=(
+            ContentPart("image", "files/0123456789abcdef.png", "image/png", 12, "a b.png", after_chars=6),
+            ContentPart("image_url", extra=JsonObject({"type": "image_url", "image_url": {"url": "https://x/y"}})),
+        ),
+    ),
     LLMMessage("user", "And?", extra=UNKNOWN),
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import Entry, transcript
+from aloop.llm.details.parts import ContentPart, sendable_source, split_content
 from aloop.memory.session import Session
 
 
@@ -32,6 +33,8 @@ def to_anthropic(session: Session) -> str:
 
 def _blocks(entry: Entry) -> list[dict[str, Any]]:
     message = entry.message
+    if message.parts and message.role == "user":
+        return [_part(each) for each in split_content(message.content or "", message.parts)]
     if message.role == "tool":
         result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": entry.text}
         return [{**result, "is_error": True} if message.is_error else result]
@@ -41,3 +44,10 @@ def _blocks(entry: Entry) -> list[dict[str, Any]]:
         {"type": "tool_use", "id": call.id, "name": call.name, "input": input_of(call.arguments)} for call in calls
     ]
     return blocks
+
+
+def _part(part: str | ContentPart) -> dict[str, Any]:
+    source = None if isinstance(part, str) else sendable_source(part)
+    if source is None:
+        return {"type": "text", "text": part if isinstance(part, str) else part.mark}
+    return {"type": "document" if source.get("media_type") == "application/pdf" else "image", "source": source}

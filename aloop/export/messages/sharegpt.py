@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import transcript
+from aloop.llm.details.parts import marked_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 
@@ -22,8 +23,8 @@ def to_sharegpt(session: Session) -> str:
 
 
 def _turns(message: LLMMessage) -> Iterator[tuple[str, str]]:
-    if message.content or not message.tool_calls:
-        yield _AUTHORS[message.role], message.content or ""
+    if message.content or message.parts or not message.tool_calls:
+        yield _AUTHORS[message.role], marked_text(message.content, message.parts)
     calls = [{"name": call.name, "arguments": input_of(call.arguments)} for call in message.tool_calls]
     if calls:
         yield "function_call", json.dumps(calls if len(calls) > 1 else calls[0], ensure_ascii=False)

@@ -62,3 +62,13 @@ async def test_missing_program_is_an_error(bench: SetUp, monkeypatch: pytest.Mon
     stage = bench()
     await dispatch("/paste", stage.context)
     assert str(stage.view.of("error")[-1]).startswith("Cannot read the clipboard:")
+
+
+async def test_undone_question_is_sent_again_with_its_image(bench: SetUp, clipboard: Path) -> None:
+    clipboard.write_bytes(PIXEL.data)
+    stage = bench(answer("A dot."), answer("Yes, a dot."))
+    await dispatch("/paste What is this?", stage.context)
+    outcome = await dispatch("/undo", stage.context)
+    assert outcome.prefill == "What is this?"
+    await dispatch(f"{outcome.prefill} Really?", stage.context)
+    assert [part.file for part in stage.memory.messages[0].parts] == [PIXEL.file]
