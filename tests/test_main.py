@@ -257,6 +257,27 @@ def test_unwritable_standard_error_does_not_cost_the_answer(stderr: str, output_
     assert "4" in answer
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize(
+    ("command", "shown"), [("sessions search blue", "blue"), ("import talk.json", "imported"), ("notes", "")]
+)
+def test_unwritable_standard_error_does_not_cost_a_subcommand(sessions_dir: Path, command: str, shown: str) -> None:
+    save(sessions_dir, FIRST, says="The sky is blue.")
+    Path("talk.json").write_text('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]')
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "aloop", *command.split(), "--sessions-dir", str(sessions_dir)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0
+    assert shown in done.stdout
+
+
 def test_question_without_a_terminal_is_a_task() -> None:
     done = run(["What is 2+2?", "--model", "offline"], stdin=subprocess.DEVNULL)
     assert done.returncode == 0

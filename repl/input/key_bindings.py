@@ -16,9 +16,11 @@ from prompt_toolkit.filters import (
     has_selection,
     is_searching,
     shift_selection_mode,
+    vi_insert_mode,
     vi_navigation_mode,
 )
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 
 from aloop.width import clusters
@@ -129,6 +131,13 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     @keys.add("escape", filter=stops & alone & (Condition(lambda: prompt.is_busy) | empty), eager=True)
     def _escape(_event: KeyPressEvent) -> None:
         prompt.escape()
+
+    @keys.add("escape", filter=at_input & ~has_completions & ~is_searching & vi_insert_mode & alone, eager=True)
+    def _leave_insert_mode(event: KeyPressEvent) -> None:
+        # As prompt_toolkit does, but it would wait a second for the rest of Alt-Enter.
+        buffer = event.current_buffer
+        buffer.cursor_position += buffer.document.get_cursor_left_position()
+        event.app.vi_state.input_mode = InputMode.NAVIGATION
 
     @keys.add("up", filter=at_input & ~has_completions & ~has_selection)
     def _up(_event: KeyPressEvent) -> None:

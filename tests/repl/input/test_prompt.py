@@ -185,6 +185,15 @@ async def test_new_line_starts_in_vi_insert_mode(stage: Stage, end: str) -> None
     await stage.terminal.wait_for("> first")
 
 
+async def test_escape_in_vi_mode_does_not_wait_for_the_rest_of_alt_enter(stage: Stage) -> None:
+    app = stage.prompt.app
+    app.editing_mode, app.timeoutlen = EditingMode.VI, 1_000
+    stage.type("one\x1b")
+    await stage.terminal.wait_until(lambda: app.vi_state.input_mode is InputMode.NAVIGATION, "normal mode")
+    stage.type("i\x1b\rtwo")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "on\ntwoe", "a new line")
+
+
 @pytest.mark.parametrize(
     ("before", "rest", "keys"),
     [
