@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -39,13 +39,18 @@ Titles = Literal["words", "model"]
 """The source of a session's title: the first words of the user, or a request to the model."""
 AuthScheme = Literal["bearer", "x-api-key"]
 
-_BOOLEANS = ("plain", "verbose", "thinking", "all_projects")  # keys of the config file
+Notify = Literal["off", "bell", "desktop"]
+TOOLBAR_PARTS = ("model", "title", "messages", "context", "cost", "branch", "mode")
+"""The parts of the toolbar in their usual order."""
+
+_BOOLEANS = ("plain", "verbose", "thinking", "all_projects", "terminal_title")  # keys of the config file
 _AMOUNTS = {"stall_timeout": "a positive number of seconds", "max_cost": "a positive number of dollars"}
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "editing_mode": get_args(EditingMode),
     "cache_ttl": get_args(CacheTtl),
     "effort": EFFORTS,
     "titles": get_args(Titles),
+    "notify": get_args(Notify),
 }
 _TABLES = ("endpoints", "prices")
 _ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -117,6 +122,10 @@ class FileSettings:
     max_cost: Decimal | None = None
     titles: Titles | None = None
     title_model: str | None = None
+    terminal_title: bool | None = None
+    notify: Notify | None = None
+    toolbar: Sequence[str] | None = None
+    keys: Mapping[str, str] | None = None
     endpoints: Mapping[str, Endpoint] | None = None
     prices: Mapping[str, Prices] | None = None
 
@@ -192,6 +201,10 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
         elif name in _TABLES:
             if not isinstance(value, dict) or not all(isinstance(table, dict) for table in value.values()):
                 raise UsageError(f"{name} must be tables such as [{name}.NAME].")
+        elif name == "toolbar":
+            checked[name] = _toolbar(value)
+        elif name == "keys":
+            checked[name] = _keys(value)
         else:
             _require_text(value, name)
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -204,6 +217,23 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
     if "prices" in checked:
         checked["prices"] = {model: _prices(model, table) for model, table in checked["prices"].items()}
     return FileSettings(**checked)
+
+
+def _toolbar(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise UsageError('toolbar must be a list of strings such as ["model", "cost"].')
+    _require_known(value, list(TOOLBAR_PARTS), "part", "toolbar")
+    return tuple(dict.fromkeys(value))
+
+
+def _keys(value: object) -> Mapping[str, str]:
+    # Imported here for start-up time: most users keep the keys.
+    from aloop.keys import DEFAULT_KEYS, require_keys
+
+    if not isinstance(value, dict) or not all(isinstance(keys, str) for keys in value.values()):
+        raise UsageError('keys must be a table of strings such as expand = "ctrl-o" below [keys].')
+    _require_known(value, list(DEFAULT_KEYS), "action", "[keys]")
+    return require_keys(value)
 
 
 def _endpoint(name: str, table: Mapping[str, Any]) -> Endpoint:
@@ -306,6 +336,10 @@ class Settings:
     max_cost: Decimal | None = None
     titles: Titles = "words"
     title_model: str | None = None
+    terminal_title: bool = True
+    notify: Notify = "bell"
+    toolbar: Sequence[str] = TOOLBAR_PARTS
+    keys: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     prices: Mapping[str, Prices] = field(default_factory=dict)
 
@@ -340,6 +374,10 @@ class Settings:
             max_cost=file.max_cost,
             titles=file.titles or "words",
             title_model=file.title_model,
+            terminal_title=file.terminal_title is not False,
+            notify=file.notify or "bell",
+            toolbar=TOOLBAR_PARTS if file.toolbar is None else file.toolbar,
+            keys=file.keys or {},
             endpoints=file.endpoints or {},
             prices=file.prices or {},
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,6 +151,7 @@ class Context:
     list of models. ``keeps_model`` means that the user chose
     a model for this run, so resumed sessions do not switch to their own. ``is_typed`` is False if lines come from a
     program; they then cannot run shell commands or attach files.
+    ``keys`` are those that the settings change.
     """
 
     agent: ReActAgent
@@ -163,6 +164,7 @@ class Context:
     keeps_model: bool = False
     trust: TrustFile = field(default_factory=TrustFile.of_user)
     is_typed: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict)
     pending_output: PendingOutput = field(default_factory=PendingOutput)
     project: ProjectState = field(default_factory=ProjectState)
 

@@ -196,7 +196,8 @@ class Engine:
 
             view = self._make_view()
             agent.on_event, agent.ask = view.event, view.ask_permission
-            context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options))
+            keys = self._options.settings.keys
+            context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options), keys=keys)
             load_commands(context)  # the first command reports what was left out
             # Imported modules are never garbage: no collection needs to scan them again.
             gc.freeze()

@@ -15,8 +15,15 @@ _BRANCH = "ref: refs/heads/"
 _COMMIT_DIGITS = 7
 
 
-def find_branch(folder: Path) -> str:
-    """Return the name of the branch, the start of a commit, or an empty text."""
+def find_branch(folder: Path | None = None) -> str:
+    """Return the name of the branch, the start of a commit, or an empty text.
+
+    The default is the working directory.
+    """
+    try:
+        folder = folder or Path.cwd()
+    except OSError:  # it was removed
+        return ""
     for parent in (folder, *folder.parents):
         entry = parent / ".git"
         if os.path.lexists(entry):

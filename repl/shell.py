@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import Completer, DynamicCompleter
@@ -18,15 +20,17 @@ from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from aloop.text import quantity
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
+from repl.git_branch import find_branch
 from repl.input.history import HistoryFile, InputHistory
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
 from repl.input.queue import MessageQueue, QueuedLine
-from repl.input.toolbar import toolbar_text
+from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.live import Live
+from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
-from repl.output.styled import echo_lines, line, to_text
+from repl.output.styled import Line, echo_lines, line, to_text
 from repl.output.theme import Style
 from repl.startup.banner import farewell_lines, greeting, remember_start
 from repl.startup.first_paint import EarlyScreen
@@ -40,6 +44,10 @@ if TYPE_CHECKING:
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
     from repl.terminal_view import TerminalView
+
+
+_LONG_TURN_SECONDS = 10
+"""Time after which the end of a turn is reported, if another window has the focus."""
 
 
 class Background:
@@ -73,7 +81,11 @@ class Shell:
         self._background = Background()
         self._engine = Engine(options, self._make_view)
         self._turn: asyncio.Task[None] | None = None
+        self._branch = find_branch()
+        self._began = 0.0
         self._is_paging = False
+        if isinstance(screen.output, TerminalOutput):
+            screen.output.reports_focus = options.settings.notify != "off"
         self._view: TerminalView | None = None
         self._is_leaving = False
         self._exit_code = 0
@@ -85,11 +97,12 @@ class Shell:
             self,
             screen,
             self._live,
-            toolbar=lambda: toolbar_text(options, self._engine.context, self._session_cost()),
+            toolbar=self._toolbar,
             completer=DynamicCompleter(self._completer),
             history=InputHistory(HistoryFile(options.settings.history_file), self._report),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
+            keys=options.settings.keys,
         )
 
     async def run(self) -> int:
@@ -108,6 +121,7 @@ class Shell:
         finally:
             if self._early:
                 self._early.restore()
+            self._screen.set_title(None)
             await self._wind_up()
         return self._exit_code
 
@@ -197,6 +211,8 @@ class Shell:
 
     def _begin_turn(self, entry: Entry) -> None:
         self._live.begin("starting")
+        self._began = time.monotonic()
+        self._show_title()
         self._turn = asyncio.create_task(self._take_turn(entry))
         self._turn.add_done_callback(lambda turn: self._end_unstarted(entry) if turn is self._turn else None)
 
@@ -248,6 +264,9 @@ class Shell:
         from commands.registry import Next  # as above
 
         self._prompt.clear_hint()
+        self._branch = find_branch()
+        self._show_title()
+        self._notify()
         if self._is_leaving or outcome.next is Next.LEAVE:
             self._prompt.leave()
             return
@@ -372,7 +391,23 @@ class Shell:
             await report_resumed(context, session)
         self._screen.write("\n")
 
+    def _show_title(self) -> None:
+        """Show the title of the session as that of the terminal, with a mark while busy."""
+        if self._options.settings.terminal_title:
+            context = self._engine.context
+            title = context.memory.title if context and context.memory.message_count else Path.cwd().name
+            self._screen.set_title(f"{'● ' if self._turn else ''}{title} · aloop")
+
+    def _notify(self) -> None:
+        """Report the end of a long turn if another window has the focus."""
+        notify = self._options.settings.notify
+        if notify != "off" and not self._screen.has_focus and time.monotonic() - self._began > _LONG_TURN_SECONDS:
+            context = self._engine.context
+            title = context.memory.title if context else ""
+            self._screen.notify(f"{title or 'The turn'} is done", on_desktop=notify == "desktop")
+
     def _painted(self) -> None:
+        self._show_title()
         self._background.start(self._start_engine())
         remember_start(self._options.settings)
         if self._resume_first and not self._turn:
@@ -416,6 +451,10 @@ class Shell:
             from repl.engine import write_title
 
             await write_title(context.agent, self._options)
+
+    def _toolbar(self, width: int) -> Line:
+        parts = toolbar_parts(self._options, self._engine.context, self._session_cost(), self._branch)
+        return toolbar_line(parts, width)
 
     def _session_cost(self) -> Cost | None:
         context = self._engine.context

@@ -34,6 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.sanitize",
         "aloop.stored_key",
         "aloop.suggestions",
+        "aloop.keys",
         "aloop.terminal",
         "aloop.text",
         "aloop.width",

@@ -149,6 +149,11 @@ class ReActAgent:
         return self._runner.specs
 
     @property
+    def granted(self) -> frozenset[Kind]:
+        """The kinds of actions that tools may take now without asking."""
+        return self._permissions.granted
+
+    @property
     def system_text(self) -> str:
         """The stored system prompt, or the one that the first turn will store."""
         stored = [message.content or "" for message in self.memory.system_messages]

@@ -43,6 +43,11 @@ class PermissionGate:
         self._visit: object = None
         self._asking = asyncio.Lock()
 
+    @property
+    def granted(self) -> frozenset[Kind]:
+        """The kinds that are not asked for now."""
+        return self._allowed | self._granted
+
     def enter(self, visit: object) -> None:
         """Forget the grants if this is another session, or the same one resumed."""
         if visit != self._visit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from prompt_toolkit.application.current import get_app
@@ -23,6 +24,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 
+from aloop.keys import DEFAULT_KEYS, key_sequence
 from aloop.width import clusters
 from repl.input.key_parser import CTRL_ENTER
 
@@ -47,6 +49,7 @@ class Actions(Protocol):
     def complete(self) -> None: ...
     def paste(self, text: str) -> None: ...
     def edit(self) -> None: ...
+    def rewind(self) -> None: ...
     def expand(self) -> None: ...
     def interrupt(self) -> None: ...
     def end_of_input(self) -> None: ...
@@ -66,9 +69,10 @@ def keeps_backslash(text: str) -> bool:
     return text.startswith("!")
 
 
-def bind_keys(prompt: Actions) -> KeyBindings:
-    """Return the bindings of ``prompt``."""
+def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
+    """Return the bindings of ``prompt``; ``changed`` has the keys of some actions."""
     keys = KeyBindings()
+    own = {action: key_sequence(text) for action, text in {**DEFAULT_KEYS, **changed}.items()}
     at_input = has_focus(DEFAULT_BUFFER)
     empty = Condition(lambda: not get_app().current_buffer.text)
     at_line_end = Condition(lambda: not get_app().current_buffer.document.current_line_after_cursor)
@@ -89,7 +93,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
         else:
             prompt.submit(steers=True)
 
-    @keys.add("escape", "enter", filter=at_input)
+    @keys.add(*own["new_line"], filter=at_input)
     @keys.add("c-j", filter=at_input)
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
@@ -147,7 +151,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     def _down(_event: KeyPressEvent) -> None:
         prompt.move_down()
 
-    @keys.add("tab", filter=at_input)
+    @keys.add(*own["complete"], filter=at_input)
     def _complete(_event: KeyPressEvent) -> None:
         prompt.complete()
 
@@ -160,13 +164,19 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     def _paste(event: KeyPressEvent) -> None:
         prompt.paste(event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
-    @keys.add("c-o", filter=at_input)
+    @keys.add(*own["expand"], filter=at_input)
     def _expand(_event: KeyPressEvent) -> None:
         prompt.expand()
 
-    @keys.add("c-x", "c-e", filter=at_input)
+    @keys.add(*own["editor"], filter=at_input)
     def _edit(_event: KeyPressEvent) -> None:
         prompt.edit()
+
+    if own["rewind"]:
+
+        @keys.add(*own["rewind"], filter=at_input)
+        def _rewind(_event: KeyPressEvent) -> None:
+            prompt.rewind()
 
     @keys.add("c-c", filter=~is_searching)
     @keys.add(Keys.SIGINT)
@@ -177,7 +187,7 @@ def bind_keys(prompt: Actions) -> KeyBindings:
     def _end_of_input(_event: KeyPressEvent) -> None:
         prompt.end_of_input()
 
-    @keys.add("c-z")
+    @keys.add(*own["suspend"])
     def _suspend(_event: KeyPressEvent) -> None:
         prompt.suspend()
 

@@ -23,6 +23,7 @@ CTRL_ENTER = Keys.ControlF24
 
 _NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
 
+_FOCUS = ("\x1b[I", "\x1b[O")  # the terminal got or lost the focus
 _PASTE_START = "\x1b[200~"
 _CSI = re.compile(r"\x1b\[(?:\[.|([0-?]*)[ -/]*([@-~]))", re.DOTALL)
 _CSI_START = re.compile(r"\x1b\[(?:\[|[0-?]*[ -/]*)\Z")
@@ -138,7 +139,7 @@ class KeyParser(Vt100Parser):
             self._feed_key(fields[0], fields[1] if len(fields) > 1 else "1")
         elif final == "~" and fields[0] == "27" and len(fields) == 3:
             self._feed_key(fields[2], fields[1])
-        elif parameters.startswith("?"):
+        elif parameters.startswith("?") or sequence in _FOCUS:
             self._on_report(sequence)
         elif len(fields) == 2 and parameters[:1].isdigit() and final in "ABCDEFHPQRS~" and not _is_known(sequence):
             modifiers, _, event = fields[1].partition(":")

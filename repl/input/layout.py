@@ -72,6 +72,17 @@ class VisibleInput(Processor):
         )
 
 
+class Placeholder(Processor):
+    """Shows a text behind the cursor while the line is empty."""
+
+    def __init__(self, text: Callable[[int], str]) -> None:
+        self._text = text
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        shown = "" if transformation_input.document.text else self._text(_columns() - len(CONTINUATION) - 1)
+        return Transformation([*transformation_input.fragments, *([("class:toolbar", shown)] if shown else [])])
+
+
 class _Mappings(dict[str, str]):
     """The replacements of ``visible``, and of prompt_toolkit for other characters."""
 
@@ -98,20 +109,27 @@ STYLE = Style.from_dict(PROMPT_STYLES)
 
 def build_layout(
     buffer: Buffer,
-    toolbar: Callable[[int], str],
+    toolbar: Callable[[int], StyleAndTextTuples],
     prompt: Callable[[], str],
     queue: Callable[[int, int], list[str]],
+    placeholder: Callable[[int], str],
 ) -> Layout:
     """Return the layout around ``buffer``.
 
     At each drawing, ``toolbar`` is called with the width for its text, ``prompt`` for the text before the input, and
-    ``queue`` with the width and the height of the screen for the rows above. No line is filled up to the right margin,
+    ``queue`` with the width and the height of the screen for the rows above, and ``placeholder`` with the width for the
+    text of an empty line. No line is filled up to the right margin,
     so that there is nothing to wrap when the terminal gets narrower.
     """
     search = SearchToolbar(ignore_case=True)
     control = BufferControl(
         buffer,
-        input_processors=[HighlightIncrementalSearchProcessor(), AppendAutoSuggestion(), VisibleInput()],
+        input_processors=[
+            HighlightIncrementalSearchProcessor(),
+            AppendAutoSuggestion(),
+            VisibleInput(),
+            Placeholder(placeholder),
+        ],
         include_default_input_processors=False,
         search_buffer_control=search.control,
         preview_search=True,
@@ -130,7 +148,7 @@ def build_layout(
             ConditionalContainer(search, ~is_done),
             _menu(),
             ConditionalContainer(
-                Window(FormattedTextControl(lambda: [("class:toolbar", toolbar(_columns()))]), dont_extend_height=True),
+                Window(FormattedTextControl(lambda: toolbar(_columns())), dont_extend_height=True),
                 ~is_done & ~has_completions,
             ),
             # Takes the rows left over when the prompt shrinks, so that nothing above is stretched.

@@ -8,7 +8,7 @@ import re
 import signal
 import time
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from select import select
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +20,7 @@ from prompt_toolkit.completion import Completer, DummyCompleter
 from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import store_typeahead
@@ -42,7 +43,8 @@ from repl.input.pastes import Entry, PasteGuard, dropped_media
 from repl.input.queue import QueuedLine, joined
 from repl.output.live import Live
 from repl.output.screen import Screen
-from repl.output.styled import PROMPT
+from repl.output.styled import PLACEHOLDER, PROMPT, Line
+from repl.output.theme import prompt_style
 
 if TYPE_CHECKING:
     from repl.input.choice import Choice
@@ -159,17 +161,20 @@ class Prompt:
         screen: Screen,
         live: Live,
         *,
-        toolbar: Callable[[], str],
+        toolbar: Callable[[int], Line],
         completer: Completer,
         history: History,
         editing_mode: EditingMode = EditingMode.EMACS,
         source: Input | None = None,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         self.paste_guard = PasteGuard(self._has_keys, lambda wait, tick: get_running_loop().call_later(wait, tick))
         self._owner = owner
         self._screen = screen
         self._toolbar = toolbar
         self._hint = ""
+        self._keys = keys or {}
+        self._is_new = True  # nothing was entered yet
         self._question: Question | None = None
         self._is_editing = False
         self._armed = self._repeats = ""
@@ -184,10 +189,12 @@ class Prompt:
             on_text_changed=self._forget_hint,
         )
         self.app: Application[None] = Application(
-            layout=build_layout(self._buffer, self._toolbar_text, self._prompt_text, self._queue_rows),
+            layout=build_layout(
+                self._buffer, self._toolbar_rows, self._prompt_text, self._queue_rows, self._placeholder
+            ),
             style=STYLE,
             editing_mode=editing_mode,
-            key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self)]),
+            key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self, self._keys)]),
             erase_when_done=True,
             cursor=ModalCursorShapeConfig() if editing_mode is EditingMode.VI else None,
             input=source,
@@ -242,6 +249,7 @@ class Prompt:
             self._owner.blank_entered()
         else:
             self.app.vi_state.reset()
+            self._is_new = False
             self._owner.line_entered(self._buffer.take(), steers=steers)
 
     def interrupt(self) -> None:
@@ -382,6 +390,11 @@ class Prompt:
             self._is_editing = True
             self.app.create_background_task(self._edit())
 
+    def rewind(self) -> None:
+        """Let the user choose an earlier message to go back to."""
+        if not self._owner.is_busy and not self._is_editing:
+            self._owner.go_back()
+
     def expand(self) -> None:
         """Show all of the output of the last tool."""
         if not self._is_editing:
@@ -500,9 +513,12 @@ class Prompt:
         """Return the keys and marks while the line is a question mark."""
         if self._buffer.text != "?":
             return ""
-        from commands.builtin.help import KEYS  # here: the prompt is drawn without the commands
+        from commands.builtin.help import key_rows  # here: the prompt is drawn without the commands
 
-        return " · ".join(f"{key} {effect}" for key, effect in KEYS)
+        return " · ".join(f"{key} {effect}" for key, effect in key_rows(self._keys))
+
+    def _placeholder(self, width: int) -> str:
+        return fit(PLACEHOLDER, width) if self._is_new and self._question is None else ""
 
     def _busy_help(self) -> str:
         """Return what Enter does while a turn runs, if it matters now."""
@@ -516,10 +532,14 @@ class Prompt:
         steer = "" if all(line.steers for line in self._owner.queued) else "Enter sends at the next step · "
         return f"{steer}Up edits or removes"
 
-    def _toolbar_text(self, width: int) -> str:
+    def _toolbar_rows(self, width: int) -> StyleAndTextTuples:
         # Messages are wrapped, the permanent toolbar is cut.
         message = self._hint or (self._question.choices if self._question else self._key_help() or self._busy_help())
-        return "\n".join(flow(message, width - 1)) if message else fit(self._vi_mark + self._toolbar(), width - 1)
+        if message:
+            return [("class:toolbar", "\n".join(flow(message, width - 1)))]
+        mark = self._vi_mark
+        shown = self._toolbar(width - 1 - len(mark))
+        return [("class:key", mark), *((prompt_style(look), text) for look, text in shown)]
 
     @property
     def _vi_mark(self) -> str:

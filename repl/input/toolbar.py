@@ -1,60 +1,127 @@
-"""The toolbar below the prompt: model, session, messages, context window."""
+"""The toolbar below the prompt: its parts, as many as fit."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID
-from aloop.local_model.models import title_of
+from aloop.local_model.models import TOY, title_of
 from aloop.sanitize import safe_line
+from aloop.text import quantity
+from aloop.width import fit, text_width
 from repl.options import ShellOptions
+from repl.output.styled import Line, Span, line
+from repl.output.theme import Look, Style
 from repl.startup.banner import expected_model
 
 if TYPE_CHECKING:
     from aloop.llm.cost.pricing import Cost
     from aloop.memory import ContextUse
+    from aloop.permissions import Kind
     from commands.context import Context
 
+_SEPARATOR = " · "
+_ASKING = "asking"
+_LEAST_WANTED = (_ASKING, "branch", "cost", "messages", "context", "title", "mode", "model")
+"""The parts in the order in which a narrow screen drops them."""
 
-def toolbar_text(options: ShellOptions, context: Context | None, cost: Cost | None = None) -> str:
-    """Return the toolbar text; without a context, from the options alone.
+_SHORTEST_TITLE, _LONGEST_TITLE = 12, 40  # cells
+_BAR_CELLS = 8
+_WARNING_SHARE, _BAD_SHARE = 0.7, 0.9
+_KINDS: Mapping[Kind, str] = {"write": "file changes", "shell": "commands", "outside": "outside paths"}
+
+Parts = Mapping[str, list[Span]]
+
+
+def toolbar_line(parts: Parts, width: int) -> Line:
+    """Return the parts that fit; narrow screens cut the title, then drop parts."""
+    shown = dict(parts)
+    dropped = [name for name in _LEAST_WANTED if name in shown]
+    if _room_for_title(shown, width) < 0 and "title" in shown:
+        title = "".join(text for _, text in shown["title"])
+        room = max(text_width(title) + _room_for_title(shown, width), _SHORTEST_TITLE)
+        shown["title"] = [(Style.QUIET, fit(title, room))]
+    while _room_for_title(shown, width) < 0 and len(shown) > 1:
+        del shown[dropped.pop(0)]
+    spans: list[Span] = []
+    for part in shown.values():
+        spans += [*([(Style.QUIET, _SEPARATOR)] if spans else []), *part]
+    return _cut(spans, width)
+
+
+def _room_for_title(parts: Parts, width: int) -> int:
+    """Return the number of cells that are left beside ``parts``."""
+    taken = sum(text_width(text) for part in parts.values() for _, text in part)
+    return width - taken - len(_SEPARATOR) * (len(parts) - 1)
+
+
+def _cut(spans: list[Span], width: int) -> Line:
+    kept: list[Span] = []
+    for look, text in spans:
+        kept.append((look, fit(text, width)))
+        width -= text_width(kept[-1][1])
+    return line(*(span for span in kept if span[1]))
+
+
+def toolbar_parts(
+    options: ShellOptions, context: Context | None, cost: Cost | None = None, branch: str = ""
+) -> dict[str, list[Span]]:
+    """Return the parts of the settings; without a context, from the options alone.
 
     ``cost`` is that of the session, None if it is not known yet.
     """
     model = context.agent.llm.model if context else expected_model(options.model, options.settings)
     count = context.memory.message_count if context else 0
-    session = context.memory.session_id[:SHORT_ID] if context and count else "new session"
-    text = (
-        f"{_mode(context)}{safe_line(title_of(model))} · {session} · {count} {'message' if count == 1 else 'messages'}"
-    )
-    # Before the meter, because a narrow screen cuts the end.
-    text = f"{text} · {cost}" if cost and cost.dollars else text
+    title = safe_line(context.memory.title) if context and count else "new session"
+    has_tools = bool(context.agent.tool_specs) if context else model != TOY
     use = context.agent.context_use if context else None
-    text = f"{text} · {_meter(use)}" if use and use.window else text
-    return f"{_pending(context)}{text}" if context else text
+    texts = {
+        "model": safe_line(title_of(model)),
+        "title": fit(title or "(no title)", _LONGEST_TITLE),
+        "messages": f"{count} {'message' if count == 1 else 'messages'}",
+        "cost": str(cost) if cost and cost.dollars else "",
+        "branch": safe_line(branch),
+    }
+    parts: dict[str, list[Span]] = {}
+    if pending := _pending(context) if context else "":
+        parts["pending"] = [(Style.QUIET, pending)]
+    for name in options.settings.toolbar:
+        if name == "context":
+            parts |= {name: _meter(use)} if use and use.window else {}
+        elif name == "mode":
+            parts |= _mode(context, context.agent.granted if context else options.allow) if has_tools else {}
+        elif texts[name]:
+            parts[name] = [(Style.QUIET, texts[name])]
+    return parts
 
 
 def _pending(context: Context) -> str:
     """Return the number of outputs and images that go with the next message."""
     pending = context.pending_output
     counts = ((len(pending.taken), "output"), (len(pending.media), "image"))
-    return "".join(f"+ {count} {noun if count == 1 else f'{noun}s'} · " for count, noun in counts if count)
+    return _SEPARATOR.join(f"+ {quantity(count, noun)}" for count, noun in counts if count)
 
 
-def _mode(context: Context | None) -> str:
-    """Return the permission mode, except for the one that asks."""
-    if context is None or context.agent.mode == "ask":
-        return ""
-    # Imported here: the prompt is drawn without it.
-    from aloop.permissions import MODE_NAMES
+def _mode(context: Context | None, granted: Collection[Kind]) -> dict[str, list[Span]]:
+    """Return the permission mode, or what tools may do without asking."""
+    if context is not None and context.agent.mode != "ask":
+        # Imported here: the prompt is drawn without it.
+        from aloop.permissions import MODE_NAMES
 
-    return f"{MODE_NAMES[context.agent.mode]} · "
+        return {"mode": [(Style.ACCENT, MODE_NAMES[context.agent.mode])]}
+    names = [name for kind, name in _KINDS.items() if kind in granted]
+    return (
+        {"mode": [(Style.QUIET, f"allows {', '.join(names)}")]} if names else {_ASKING: [(Style.QUIET, "asks first")]}
+    )
 
 
-def _meter(use: ContextUse) -> str:
+def _meter(use: ContextUse) -> list[Span]:
     """Return the share of the model's window that is used, with ~ for an estimate."""
+    filled = min(_BAR_CELLS, round(use.share * _BAR_CELLS))
+    look: Look = Style.BAD if use.share >= _BAD_SHARE else Style.WARNING if use.share >= _WARNING_SHARE else Style.QUIET
     about = "~" if use.is_estimate else ""
-    return f"{about}{thousands(use.tokens)} of {thousands(use.window)} tokens ({use.share:.0%})"
+    text = f" {about}{use.share:.0%} of {thousands(use.window)}"
+    return [(look, "█" * filled), (Style.QUIET, "░" * (_BAR_CELLS - filled)), (look, text)]
 
 
 def thousands(tokens: int) -> str:

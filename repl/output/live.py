@@ -13,6 +13,11 @@ from repl.output.theme import Style
 Tail = Callable[[int, int], list[Line]]
 """Returns the last rows of unfinished text, for a width and at most a number of rows."""
 
+SPIN_SECONDS = 0.25
+"""The time between two frames of the spinner."""
+
+_SPINNER_WIDTH = 30  # cells of a window with room for the spinner
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _STATUS_ROWS = 1
 _PROMPT_ROWS = 3
 _FEWEST_ROWS = 3
@@ -83,7 +88,11 @@ class Live:
 
     def rows(self, width: int, height: int, room: int) -> list[Line]:
         """Return the last rows of the text and the status, at most ``room`` rows."""
-        status = [line((Style.ACCENT, self.status_in(width - 1)))] if self._status else []
+        status: list[Line] = []
+        if self._status:
+            frame = _FRAMES[int((self._clock() - self._since) / SPIN_SECONDS) % len(_FRAMES)]
+            lead = f"{frame} " if width >= _SPINNER_WIDTH else ""
+            status = [line((Style.ACCENT, f"{lead}{self.status_in(width - 1 - len(lead))}"))]
         free = min(self.tail_rows(height), room - len(status))
         newest = self._tail(width - 1, free) if self._tail and free > 0 else []
         tail = [(), *newest] if newest and self.leave_gap else newest

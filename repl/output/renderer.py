@@ -42,6 +42,9 @@ _SHORT_ROW = 20  # cells
 _PUSH_KITTY_KEYS, _POP_KITTY_KEYS = "\x1b[>1u", "\x1b[<u"
 """Use the kitty protocol for keys that are ambiguous otherwise, and stop using it."""
 
+_REPORT_FOCUS, _IGNORE_FOCUS = "\x1b[?1004h", "\x1b[?1004l"
+"""Report when the terminal gets and loses the focus, and stop reporting."""
+
 
 _BEGIN_FRAME, _END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 
@@ -58,6 +61,8 @@ class TerminalOutput(Vt100_Output):
 
     _held = False
     _has_kitty_keys = _is_kitty_pushed = False
+    reports_focus = False
+    """Whether the terminal reports the focus while the prompt reads keys."""
 
     @classmethod
     def of(cls, stdout: TextIO) -> TerminalOutput:
@@ -83,9 +88,13 @@ class TerminalOutput(Vt100_Output):
     def enable_bracketed_paste(self) -> None:
         super().enable_bracketed_paste()
         self._push_kitty_keys()
+        if self.reports_focus:
+            self.write_raw(_REPORT_FOCUS)
 
     def disable_bracketed_paste(self) -> None:
         super().disable_bracketed_paste()
+        if self.reports_focus:
+            self.write_raw(_IGNORE_FOCUS)
         if self._is_kitty_pushed:
             self._is_kitty_pushed = False
             self.write_raw(_POP_KITTY_KEYS)

@@ -12,8 +12,9 @@ from typing import Any
 from prompt_toolkit.application import Application
 from prompt_toolkit.output import Output
 
-from aloop.sanitize import safe_text
+from aloop.sanitize import safe_line, safe_text
 from aloop.width import wrap
+from repl.output.live import SPIN_SECONDS
 from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, in_one_piece
 from repl.output.styled import Line, line, to_ansi
 from repl.output.terminal_reports import has_kitty_keys, is_last, queries, reported_background, synchronizes
@@ -24,6 +25,11 @@ _LONGEST_COPY = 74_994
 """The most characters of Base64 that xterm copies; others copy more."""
 
 
+_KEEP_TITLE, _RESTORE_TITLE = "\x1b[22;2t", "\x1b[23;2t"  # the stack of titles of xterm
+_CONSOLE = "linux"
+_FOCUS = {"\x1b[I": True, "\x1b[O": False}
+
+
 class Screen:
     """The scrollback of a terminal, with the application of the prompt attached later."""
 
@@ -31,6 +37,9 @@ class Screen:
         self.output = output
         self.theme = Theme.from_env(os.environ)
         self._app: Application[Any] | None = None
+        self._has_title = False
+        self.has_focus = True
+        """False while the terminal reports that another window has the focus."""
         self._asked_at: float | None = None
 
     @property
@@ -87,11 +96,33 @@ class Screen:
             return
         if has_kitty_keys(report):
             self.output.use_kitty_keys()
+        elif report in _FOCUS:
+            self.has_focus = _FOCUS[report]
         elif synchronizes(report):
             self.output.is_synchronized = True
         elif background := reported_background(report):
             self.theme = replace(self.theme, background=background)
             self.redraw()
+
+    def set_title(self, text: str | None) -> None:
+        """Set the title of the terminal (OSC 2); None restores the one before aloop."""
+        if os.environ.get("TERM") == _CONSOLE or not isinstance(self.output, TerminalOutput):
+            return
+        if text is None:
+            title = _RESTORE_TITLE if self._has_title else ""
+        else:
+            title = f"{'' if self._has_title else _KEEP_TITLE}\x1b]2;{safe_line(text)}\x07"
+        self._has_title = text is not None
+        self.output.write_raw(title)
+        self.output.flush()
+
+    def notify(self, text: str, *, on_desktop: bool) -> None:
+        """Ring the bell, or show ``text`` on the desktop if the terminal can (OSC 9, 777)."""
+        safe = safe_line(text).replace(";", ",")
+        has_777 = "VTE_VERSION" in os.environ or os.environ.get("TERM", "").startswith(("rxvt", "foot"))
+        notice = f"\x1b]777;notify;aloop;{safe}\x07" if has_777 else f"\x1b]9;aloop: {safe}\x07"
+        self.output.write_raw(notice if on_desktop else "\a")
+        self.output.flush()
 
     def show(self, lines: Iterable[Line]) -> None:
         self.write(to_ansi(lines, self.theme))
@@ -129,7 +160,7 @@ class Screen:
             self._app.invalidate()
 
     async def tick(self) -> None:
-        """Redraw each second, for the time in the status; runs until it is cancelled."""
+        """Draw the spinner and the time in the status; runs until it is cancelled."""
         while True:
-            await asyncio.sleep(1)
-            self.redraw()
+            await asyncio.sleep(SPIN_SECONDS)
+            self.refresh()

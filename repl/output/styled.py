@@ -19,6 +19,8 @@ Span = tuple[Look, str]
 Line = tuple[Span, ...]
 
 PROMPT = "> "
+PLACEHOLDER = "Ask anything, / for commands, ? for keys"
+"""Shown on the empty line until the first message."""
 CONTINUATION = "  "
 BAR = "│ "
 """The mark of all rows of a message after the first."""

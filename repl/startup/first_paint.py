@@ -21,9 +21,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from aloop.interrupts import is_importing
-from repl.input.toolbar import toolbar_text
+from aloop.width import fit
+from repl.git_branch import find_branch
+from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
-from repl.output.styled import PROMPT, to_ansi
+from repl.output.styled import PLACEHOLDER, PROMPT, to_ansi
 from repl.output.theme import Theme
 from repl.startup.banner import greeting
 
@@ -92,6 +94,8 @@ class EarlyKeys:
                 echo += b"\b \b"
             elif 0x20 <= byte < _DELETE and self._shown < self._room:
                 self._shown += 1
+                if self._shown == 1:
+                    echo += _CLEAR_RIGHT  # the placeholder
                 echo.append(byte)
             else:
                 self._is_showing = False
@@ -102,6 +106,8 @@ class EarlyKeys:
 _IFLAG, _LFLAG = 0, 3
 _PASTES_MARKED, _PASTES_PLAIN = "\x1b[?2004h", "\x1b[?2004l"
 _CLEAR_BELOW = "\r\x1b[J"
+_CLEAR_RIGHT = b"\x1b[K"
+_NARROWEST = 20  # columns for which the toolbar is predictable
 _CURSOR_UP = "\x1b[A"
 
 
@@ -193,13 +199,15 @@ def early_screen(options: ShellOptions) -> Iterator[EarlyScreen]:
 
 def first_screen(options: ShellOptions, columns: int) -> str:
     """Return banner and prompt, or an empty text if the prompt may look different."""
-    toolbar = toolbar_text(options, None)
+    toolbar = "".join(text for _, text in toolbar_line(toolbar_parts(options, None, branch=find_branch()), columns - 1))
     # A session to resume must be loaded first, and may not exist. A narrow screen, and characters that may take two
     # cells, cannot be measured without more imports.
-    if options.resume is not None or len(toolbar) >= columns or max(toolbar) > "\u02ff":
+    if options.resume is not None or columns < _NARROWEST or max(toolbar, default="") > "\u02ff":
         return ""
     banner = to_ansi(greeting(options, columns), Theme.from_env(os.environ))
-    prompt = f"\x1b[0;1m{PROMPT.rstrip()}\x1b[0m\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
+    placeholder = f"\x1b[0;2m{fit(PLACEHOLDER, columns - len(PROMPT) - 1)}\x1b[0m"
+    below = f"\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
+    prompt = f"\x1b[0;1m{PROMPT}\x1b[0m{placeholder}{below}"
     return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Literal
 
 from aloop.agent.events import (
@@ -44,21 +46,26 @@ from repl.turn.running_tools import RunningTools
 from repl.turn.streams import AnswerStream, ThinkingStream
 
 _CHARACTERS_PER_TOKEN = 4
+_LEAST_SECONDS = 1.0  # of which a rate is calculated
 _WAITING = "waiting for the answer"
 
 
 class TokenCount:
     """The output tokens of a turn, estimated until the API counts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.begin()
 
     def begin(self) -> None:
         """Start again at zero."""
         self._counted = self._streamed = 0
+        self._began: float | None = None
 
     def add(self, text: str) -> None:
         """Add a piece of an answer or of thinking to the estimate."""
+        if self._began is None:
+            self._began = self._clock()
         self._streamed += len(text)
 
     def count(self, usage: Usage | None) -> None:
@@ -66,13 +73,19 @@ class TokenCount:
         if usage is not None and usage.output_tokens:
             self._counted += usage.output_tokens
             self._streamed = 0
+        self._began = None
 
     @property
     def text(self) -> str:
         """The count with its unit; empty at zero."""
         estimated = self._streamed // _CHARACTERS_PER_TOKEN
         total = self._counted + estimated
-        return f"{'~' if estimated else ''}{thousands(total)} tokens" if total else ""
+        return f"{'~' if estimated else ''}{thousands(total)} tokens{self._rate(estimated)}" if total else ""
+
+    def _rate(self, estimated: int) -> str:
+        """Return the tokens per second of the answer that streams, after a moment."""
+        seconds = 0.0 if self._began is None else self._clock() - self._began
+        return f", {estimated / seconds:.0f}/s" if seconds >= _LEAST_SECONDS and estimated else ""
 
 
 class TurnDisplay:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pexpect
 import pyte
 
+from repl.output.styled import PLACEHOLDER
 from tests.e2e.loaded import LoadedProgram, is_forkable
 
 ROOT = Path(__file__).parents[2]
@@ -180,7 +181,7 @@ class Shell:
     def _has_idle_prompt(self) -> bool:
         # A busy shell shows its activity or the submitted line above the prompt.
         lines = self.screen().splitlines()
-        return lines[-3:-1] == ["", ">"] and "message" in lines[-1]
+        return lines[-3:-2] == [""] and lines[-2] in {">", f"> {PLACEHOLDER}"} and "message" in lines[-1]
 
     def _tail(self) -> str:
         return "\n".join(self.scrollback().splitlines()[-30:])

@@ -34,7 +34,7 @@ def test_undo_restores_the_prompt_text_and_redo_restores_the_turn_after_a_restar
     aloop.send_line("/undo")
     aloop.wait_for("Removed the last turn (messages 3-6). /redo restores it.")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> What is 2+2?", "the text on the prompt")
-    assert aloop.screen().splitlines()[-1].endswith(" · 2 messages")
+    assert " · 2 messages" in aloop.screen().splitlines()[-1]
     aloop.send("\x03\x03\x04")
     assert aloop.wait_for_exit() == 0
     again = shell("--resume")
@@ -42,7 +42,7 @@ def test_undo_restores_the_prompt_text_and_redo_restores_the_turn_after_a_restar
     again.wait_for("Restored the turn that was undone last (messages 3-6).")
     again.wait_for_prompt()
     assert "✓ calculate 2+2" in again.screen()
-    assert again.screen().splitlines()[-1].endswith(" · 6 messages")
+    assert " · 6 messages" in again.screen().splitlines()[-1]
     again.send_line("/undo")
     again.wait_for("> What is 2+2?")
     again.send("\r")

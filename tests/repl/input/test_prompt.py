@@ -23,6 +23,7 @@ from repl.input.prompt import Prompt
 from repl.input.queue import QueuedLine
 from repl.output.live import Live
 from repl.output.screen import Screen
+from repl.output.styled import line
 from tests.e2e.shell import unread
 from tests.repl.terminal import Terminal
 
@@ -75,7 +76,7 @@ class Stage:
             self.owner,
             Screen(self.terminal.output),
             Live(),
-            toolbar=lambda: "the toolbar",
+            toolbar=lambda _width: line("the toolbar"),
             completer=DummyCompleter(),
             history=InMemoryHistory(),
             source=keys,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from repl.output.live import Live, tail_of
+from repl.output.live import SPIN_SECONDS, Live, tail_of
 from repl.output.styled import to_text
 
 
@@ -67,3 +67,15 @@ def test_long_status_keeps_tokens_and_how_to_stop() -> None:
     assert live.status_in(60) == "● run_shell " + "x" * 17 + "… · ~1.2k tokens · Ctrl-C stops"
     live.end()
     assert live.status_in(60) == ""
+
+
+def test_spinner_turns_with_the_time() -> None:
+    clock = Clock()
+    live = Live(clock)
+    live.begin("waiting")
+    frames = []
+    for _ in range(10):
+        frames += [row[0] for row in shown(live)]
+        clock.now += SPIN_SECONDS
+    assert len(set(frames)) == 10
+    assert shown(live)[0].startswith(f"{frames[0]} waiting · 2s")

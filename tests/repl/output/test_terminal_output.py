@@ -52,3 +52,47 @@ def test_no_color_variable_disables_colors(monkeypatch: pytest.MonkeyPatch) -> N
     terminal = Terminal()
     Screen(terminal.output).say(Style.BAD, "trouble")
     assert terminal.writes == ["trouble\n"]
+
+
+def test_title_is_kept_safe_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = Terminal()
+    screen = Screen(terminal.output)
+    screen.set_title("one\x1b[2J\ntwo")
+    screen.set_title("three")
+    screen.set_title(None)
+    screen.set_title(None)
+    written = "".join(terminal.writes)
+    assert written == "\x1b[22;2t\x1b]2;one^[[2J two\x07\x1b]2;three\x07\x1b[23;2t"
+
+
+@pytest.mark.parametrize(
+    ("term", "on_desktop", "written"),
+    [
+        ("xterm", False, "\a"),
+        ("xterm", True, "\x1b]9;aloop: a, b^G\x07"),
+        ("foot", True, "\x1b]777;notify;aloop;a, b^G\x07"),
+    ],
+)
+def test_notice_is_a_bell_or_in_the_form_of_the_terminal(
+    term: str, on_desktop: bool, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("VTE_VERSION", raising=False)
+    terminal = Terminal()
+    Screen(terminal.output).notify("a; b\a", on_desktop=on_desktop)
+    assert "".join(terminal.writes) == written
+
+
+def test_focus_is_reported_while_the_prompt_reads_keys() -> None:
+    terminal = Terminal()
+    terminal.output.reports_focus = True
+    terminal.output.enable_bracketed_paste()
+    terminal.output.disable_bracketed_paste()
+    terminal.output.flush()
+    assert "".join(terminal.writes) == "\x1b[?2004h\x1b[?1004h\x1b[?2004l\x1b[?1004l"
+    screen = Screen(terminal.output)
+    screen.take_report("\x1b[O")
+    assert not screen.has_focus
+    screen.take_report("\x1b[I")
+    assert screen.has_focus

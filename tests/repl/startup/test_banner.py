@@ -19,7 +19,7 @@ from commands.builtin import REGISTRY
 from commands.context import Context
 from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
-from repl.input.toolbar import toolbar_text
+from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.styled import echo_lines, to_ansi, to_text
 from repl.output.theme import Depth, Theme
@@ -172,8 +172,8 @@ def test_local_model_is_shown_by_its_title(tmp_path: Path) -> None:
     assert expected_model("local", replace(WITH_KEY, data_dir=tmp_path)) == "local:SmolLM2-135M"
     assert expected_model("local:nonsense", installed) == "local:nonsense"
     assert len(banner(installed)) == 3
-    toolbar = toolbar_text(ShellOptions(installed, None, None, None), None)
-    assert toolbar == "local · SmolLM2-135M · new session · 0 messages"
+    toolbar = toolbar_line(toolbar_parts(ShellOptions(installed, None, None, None), None), 80)
+    assert to_text([toolbar]) == "local · SmolLM2-135M · new session · 0 messages\n"
 
 
 async def test_farewell_shows_the_command_that_resumes_the_session() -> None:

@@ -157,3 +157,15 @@ def test_token_count_keeps_the_estimate_without_usage() -> None:
     tokens.count(None)
     tokens.count(Usage())
     assert tokens.text == "~10 tokens"
+
+
+def test_token_count_has_the_rate_of_an_answer_that_streams() -> None:
+    now = [0.0]
+    tokens = TokenCount(lambda: now[0])
+    tokens.add("x" * 400)
+    assert tokens.text == "~100 tokens"
+    now[0] = 2.0
+    tokens.add("x" * 400)
+    assert tokens.text == "~200 tokens, 100/s"
+    tokens.count(Usage(output_tokens=210))
+    assert tokens.text == "210 tokens"

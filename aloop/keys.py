@@ -1,0 +1,75 @@
+"""Names of keys in the settings, such as ``alt-enter`` or ``ctrl-x ctrl-e``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from aloop.errors import UsageError
+
+DEFAULT_KEYS: Mapping[str, str] = {
+    "complete": "tab",
+    "editor": "ctrl-x ctrl-e",
+    "expand": "ctrl-o",
+    "new_line": "alt-enter",
+    "rewind": "",
+    "suspend": "ctrl-z",
+}
+"""The key of each action that the settings can change; empty for none."""
+
+_KEY = re.compile(r"(ctrl|alt|shift)-([a-z]|enter|tab|up|down|left|right|home|end|pageup|pagedown|delete)|tab|f(\d\d?)")
+_FIXED = (
+    "ctrl-c",
+    "ctrl-d",
+    "ctrl-j",
+    "ctrl-m",
+    "ctrl-i",
+    "ctrl-enter",
+    "shift-enter",
+    "ctrl-tab",
+    "alt-tab",
+    "shift-tab",
+)
+_LAST_FUNCTION_KEY = 20
+_PREFIXES = {"ctrl": "c-", "shift": "s-"}
+
+
+def key_sequence(keys: str) -> tuple[str, ...]:
+    """Return ``keys`` as prompt_toolkit names them; raises UsageError."""
+    sequence: list[str] = []
+    for key in keys.split():
+        found = _KEY.fullmatch(key)
+        number = int(found[3]) if found and found[3] else 1
+        is_letter = found is not None and len(found[2] or "") == 1
+        if found is None or not 0 < number <= _LAST_FUNCTION_KEY or (is_letter and found[1] == "shift"):
+            raise UsageError(f"{key!r} is not a key. Write it as in ctrl-o, alt-enter, f2 or ctrl-x ctrl-e.")
+        if key in _FIXED:
+            raise UsageError(f"{key!r} cannot be used: it has a fixed meaning, or terminals do not send it.")
+        if found[1] == "alt":
+            sequence += ["escape", found[2]]
+        else:
+            sequence.append(f"{_PREFIXES[found[1]]}{found[2]}" if found[1] else key)
+    return tuple(sequence)
+
+
+def key_label(keys: str) -> str:
+    """Return ``keys`` as the documentation writes them, as in ``Ctrl-X Ctrl-E``."""
+    return " ".join("-".join(part.capitalize() for part in key.split("-")) for key in keys.split())
+
+
+def require_keys(table: Mapping[str, object]) -> Mapping[str, str]:
+    """Return the keys of actions that ``table`` sets; raises UsageError."""
+    actions = {action: str(keys).strip().lower() for action, keys in table.items()}
+    for action, keys in actions.items():
+        try:
+            key_sequence(keys)
+        except UsageError as error:
+            raise UsageError(f"{action} in [keys]: {error}") from error
+    used: dict[tuple[str, ...], str] = {}
+    for action, keys in {**DEFAULT_KEYS, **actions}.items():
+        sequence = key_sequence(keys)
+        for other, name in used.items():
+            if sequence and other[: len(sequence)] == sequence[: len(other)]:
+                raise UsageError(f"{name} and {action} in [keys] have the same key, {key_label(keys)}.")
+        used |= {sequence: action} if sequence else {}
+    return actions
