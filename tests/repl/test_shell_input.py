@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prompt_toolkit.completion import Completer
 
 from aloop.errors import ConnectionFailed
 from repl.completion import completers
-from repl.completion.session_source import SessionSources
 from repl.input.pastes import PasteGuard
 from tests.agent.scripted import Hang, answer
 from tests.repl.conftest import SetStage, Stage
@@ -187,7 +186,7 @@ async def test_ctrl_c_on_the_empty_line_detaches_command_output(stage: SetStage)
         shell.type("\r")
         await shell.see("to remove it.")
         shell.type("\x03")
-        await shell.see("No output will be sent with your next message.")
+        await shell.see("No output or image will be sent with your next message.")
         shell.type("Hi\r")
         assert await first_saved(shell) == "Hi"
 
@@ -236,8 +235,8 @@ async def test_commands_are_imported_with_the_first_line_that_may_need_them(
     made: list[Completer] = []
     make = completers.make_completer
 
-    def make_and_record(catalogs: SessionSources, changed: Callable[[], None]) -> Completer:
-        made.append(make(catalogs, changed))
+    def make_and_record(*arguments: Any) -> Completer:
+        made.append(make(*arguments))
         return made[-1]
 
     monkeypatch.setattr(completers, "make_completer", make_and_record)
