@@ -224,6 +224,14 @@ def _mapping(node: Node | None, key: str) -> MappingNode:
 
 
 def _read_message(node: Node, default_role: Role | None) -> LLMMessage:
+    try:
+        return _message_of(node, default_role)
+    except (TypeError, ValueError) as error:
+        # A combination that a record refuses. It must not be the end of a list of sessions.
+        raise InvalidValue(str(error), node.start) from error
+
+
+def _message_of(node: Node, default_role: Role | None) -> LLMMessage:
     fields = _Fields(_mapping(node, "messages"))
     role = fields.text("role") or default_role
     if role is None:
@@ -312,6 +320,8 @@ def _read_call(fields: _Fields) -> ToolCall:
     name, call_id, arguments = function.text("name"), fields.text("id"), function.json("arguments")
     if name is None or call_id is None:
         raise InvalidValue("a tool call needs an id and a function with a name", fields.node.start)
+    if nested and (stray := next((key for key in ("name", "arguments") if key in fields.node.values), None)):
+        raise InvalidValue(f"the {stray} of a tool call must be in its function", fields.offset(stray))
     more = fields.unknown(CALL_KEYS if nested is None else _CALL_KEYS).frozen()
     kind, inner = fields.text("type"), function.unknown(_FUNCTION_KEYS) if nested else EMPTY
     if kind is not None and kind != "function":

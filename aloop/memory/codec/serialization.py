@@ -37,8 +37,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONFLICT_START = re.compile(r"^<{7}(?= |$)", re.MULTILINE)
 _CONFLICT_END = re.compile(r"^>{7}(?= |$)", re.MULTILINE)
 
-# A character in JSON as two escapes, which YAML does not have, or half of one. In a file in braces, a backslash is
-# always in quotes.
+# A character in JSON as two escapes, which YAML does not have, or half of one.
 _SURROGATES = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u(?:(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|d[89a-f][0-9a-f]{2})", re.IGNORECASE
 )
@@ -186,7 +185,7 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         good = bytes(error.object[: error.start]).decode(error.encoding)
         line, column = Source(good).place(len(good))
         raise SessionFileError(path, line, column, f"the text is not valid {error.encoding.upper()}") from None
-    if source.text.lstrip().startswith("{"):
+    if source.text.lstrip().startswith("{") and _SURROGATES.search(source.text) and _is_json(source.text):
         source = replace(source, text=_SURROGATES.sub(_join_surrogates, source.text))
     try:
         return _assemble(source)
@@ -198,6 +197,15 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         if not source.text[offset:].strip("\0"):
             reason = "the file ends with NUL bytes, as after a power failure; aloop sessions check --fix removes them"
         raise SessionFileError(path, *source.place(offset), reason) from None
+
+
+def _is_json(text: str) -> bool:
+    """Return True for JSON: elsewhere, a backslash outside of quotes is text."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _join_surrogates(match: re.Match[str]) -> str:

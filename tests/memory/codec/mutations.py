@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
 
+from aloop.llm.json_values import JsonObject
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.serialization import dump_session
 from tests.memory.examples import RICH, SPEC_SAMPLE, answer, call, result, session, user
 
@@ -105,12 +109,31 @@ id: a1b2c3d4-5678-90ab-cdef-1234567890ab
 created_at: "2025-01-31T14:30:00"
 """
 
+# Arguments and results that are YAML mappings, a note, tags and a pin.
+_SCRIPT = {
+    "path": "a b.py",
+    "content": "def f():\n    return '#'\n",
+    "edits": [{"old": "a: b", "new": "- c\n\n"}],
+    "n": 1.5,
+}
+READABLE = (
+    LLMMessage("user", "Write", extra=JsonObject({"note": "Look # here\nagain", "tags": ["a", "b-c"], "pinned": True})),
+    answer(
+        None, call("c1", json.dumps(_SCRIPT)), call("c2", json.dumps({"command": "ls -l\n" * 9, "deep": {"a": [[{}]]}}))
+    ),
+    result(json.dumps({"ok": True, "lines": ["one\ntwo", "x" * 90]}), "c1", "write_file"),
+    result("text", "c2", "run_shell"),
+)
+
 SEEDS = (
     SPEC_SAMPLE,
     HAND_WRITTEN,
     dump_session(session(*RICH, system="Be kind.\n\n")),
     dump_session(session(user("Hi"), answer("\x07bell\nand \x1b[0m"), user("a\nb"), answer(None, call()), result("4"))),
     dump_session(session()),
+    dump_session(
+        replace(session(*READABLE), title="A 'title': #", extra=JsonObject({"tags": ["x"], "mine": {"a": None}}))
+    ),
 )
 
 

@@ -12,13 +12,13 @@ import jsonschema
 import pytest
 import yaml
 
-from aloop.errors import NewerVersion
+from aloop.errors import NewerVersion, SessionFileError
 from aloop.llm.details.provenance import parse_time
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.codec.schema import InvalidValue, is_null, read_session, require_known_version
-from aloop.memory.codec.serialization import dump_session
+from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
 
@@ -245,3 +245,30 @@ def test_typing_errors_do_not_match_the_json_schema(header: dict[str, Any]) -> N
 
 def test_unknown_keys_match_the_json_schema() -> None:
     check(changed(project="x", messages=[{"role": "user", "content": "Hi", "mood": "good"}]))
+
+
+@pytest.mark.parametrize("stray", ["arguments: '{}'", "name: other"])
+def test_key_of_a_function_beside_it_is_an_error_in_its_line(stray: str) -> None:
+    """A record refuses it, which must not be a crash of every list of sessions."""
+    head = f"id: {ID}\nmessages:\n  - role: assistant\n    tool_calls:\n"
+    text = f"{head}      - id: call_1\n        function: {{name: calculator}}\n        {stray}\n"
+    with pytest.raises(SessionFileError, match="of a tool call must be in its function") as error:
+        load_session(text.encode(), NOWHERE)
+    assert error.value.line == 7
+
+
+def test_combination_that_a_record_refuses_is_an_error_in_the_line_of_the_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr("aloop.memory.codec.schema._read_content", refuse)
+    with pytest.raises(SessionFileError, match="no such thing") as error:
+        load_session(f"id: {ID}\nmessages:\n  - role: user\n    content: Hi\n".encode(), NOWHERE)
+    assert error.value.line == 3
+
+
+def test_half_a_character_in_braces_that_are_not_json_is_text() -> None:
+    text = f"{{id: {ID}, title: a\\ud800b, messages: []}}"
+    assert load_session(text.encode(), NOWHERE).title == "a\\ud800b"
