@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -300,10 +301,24 @@ async def _upgrade(talk: BoundTalk, chance: random.Random) -> None:
 
 
 async def _undo(talk: BoundTalk, chance: random.Random) -> None:
-    try:
+    with suppress(UsageError):
         await talk.agent.memory.undo()
-    except UsageError:
-        return
+
+
+async def _redo(talk: BoundTalk, chance: random.Random) -> None:
+    with suppress(UsageError):
+        await talk.agent.memory.undo()
+        await talk.agent.memory.redo()
+
+
+async def _fork(talk: BoundTalk, chance: random.Random) -> None:
+    await talk.agent.memory.fork(upto=chance.randrange(1, len(talk.agent.memory.messages) + 1))
+
+
+async def _resume(talk: BoundTalk, chance: random.Random) -> None:
+    await talk.agent.memory.save_memory()
+    await talk.agent.memory.resume(talk.agent.memory.session_id)
+    talk.switch(talk.agent.llm.model)  # a new process knows nothing of what was refused before
 
 
 CHANGES: tuple[Step, ...] = (
@@ -320,6 +335,9 @@ CHANGES: tuple[Step, ...] = (
     _switch,
     _upgrade,
     _undo,
+    _redo,
+    _fork,
+    _resume,
 )
 
 
