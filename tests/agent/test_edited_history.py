@@ -59,7 +59,10 @@ class BoundTalk:
         if with_tool:
             self.stub.script(Answer(Thinking(f"plan {number}", signature=f"p{number}"), Text("Let me add."), ADD))
         self.stub.script(Answer(Thinking(f"thought {number}", signature=f"s{number}"), Text(f"Answer {number}.")))
-        assert await self.agent.run(f"Question {number}") == f"Answer {number}."
+        answer = await self.agent.run(f"Question {number}")
+        # If the window is full, the summary takes the first reply.
+        assert answer in (f"Answer {number}.", f"You said: Question {number}")
+        self.stub.drop_script()
 
     async def edit(self, index: int, change: Callable[[LLMMessage], LLMMessage]) -> None:
         await self.agent.memory.edit(
