@@ -24,10 +24,12 @@ from aloop.stored_key import stored_key
 
 if TYPE_CHECKING:
     from aloop.llm.anthropic.client import AnthropicLLM
+    from aloop.llm.offline import OfflineLLM
 
 __all__ = [
     "LLM",
     "LLMMessage",
+    "OfflineLLM",
     "Reply",
     "StopReason",
     "StreamEvent",
@@ -42,6 +44,16 @@ __all__ = [
     "load_anthropic",
     "missing_key",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Return ``OfflineLLM``, which is public."""
+    if name != "OfflineLLM":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Imported late for start-up time: it loads asyncio.
+    from aloop.llm.offline import OfflineLLM
+
+    return OfflineLLM
 
 
 def create_llm(model: str | None = None, settings: Settings | None = None) -> LLM:

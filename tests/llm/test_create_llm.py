@@ -15,12 +15,11 @@ import pytest
 
 from aloop.config import DEFAULT_MODEL, AuthScheme, Endpoint, EndpointKind, Settings, has_credentials
 from aloop.errors import LLMError, MissingCredentials, ModelNotFound, UsageError
-from aloop.llm import create_llm
+from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.model_names import resolve_alias
-from aloop.llm.offline import OfflineLLM
 from tests.stub import HTTPError, Plain, StubServer, Text
 
 FEDERATION = {
