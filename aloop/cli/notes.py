@@ -54,15 +54,15 @@ def _print_session(session: Session, annotated: list[Annotated], *, as_json: boo
     # Imported here for start-up time, as above.
     from aloop.errors import SHORT_ID
     from aloop.formatting import format_time
-    from aloop.memory.annotations import annotation_text, tags_of
+    from aloop.memory.annotations import annotation_text, header_text, is_pinned, tags_of
     from aloop.sanitize import visible
     from aloop.width import fit
 
-    tags = tags_of(session.extra)
+    tags, has_pin = tags_of(session.extra), is_pinned(session.extra)
     if as_json:
         head = {"id": session.id, "title": session.title, "path": session.path}
-        if tags:
-            print_line(json_line(head | {"message": 0, "tags": tags, "note": "", "pinned": False}))
+        if tags or has_pin:
+            print_line(json_line(head | {"message": 0, "tags": tags, "note": "", "pinned": has_pin}))
         for each in annotated:
             print_line(json_line(head | _record(each)))
         return
@@ -71,7 +71,8 @@ def _print_session(session: Session, annotated: list[Annotated], *, as_json: boo
     def show(line: str) -> None:
         print_line(line if width is None else fit(visible(line), width))
 
-    shown = " ".join(["", *(f"#{tag}" for tag in tags)])
+    marks = header_text(session.extra)
+    shown = f" {marks}" if marks else ""
     show(f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {session.title}{shown}")
     for each in annotated:
         show(f"{f'#{each.number}':>8}  {each.message.role:<9}  {annotation_text(each.message)}")
@@ -86,7 +87,7 @@ def _record(each: Annotated) -> dict[str, Any]:
         "message": each.number,
         "tags": tags_of(message.extra),
         "note": note_of(message),
-        "pinned": is_pinned(message),
+        "pinned": is_pinned(message.extra),
     }
 
 

@@ -40,6 +40,7 @@ def _parts(session: Session) -> Iterator[str]:
             ("model", session.model),
             ("forked from", session.forked_from),
             ("tags", ", ".join(tags_of(session.extra))),
+            ("pinned", "yes" if is_pinned(session.extra) else ""),
         )
         if value
     )
@@ -86,7 +87,7 @@ def _escaped_marks(message: LLMMessage) -> str:
 def format_marks(message: LLMMessage) -> str:
     """Return the marks of a message in parentheses after a space, or an empty text."""
     marks = [label for name, label in _MARKS.items() if getattr(message, name)]
-    marks += ["pinned"] if is_pinned(message) else []
+    marks += ["pinned"] if is_pinned(message.extra) else []
     marks += [f"#{tag}" for tag in tags_of(message.extra)]
     return f" ({', '.join(marks)})" if marks else ""
 

@@ -44,8 +44,20 @@ def tags_of(extra: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(tag) for tag in tags if not isinstance(tag, dict | list) and tag is not None))
 
 
-def is_pinned(message: LLMMessage) -> bool:
-    return message.extra.get("pinned") in (True, "yes", "on")
+def is_pinned(extra: Mapping[str, Any]) -> bool:
+    """Return True if a message or a session has a pin."""
+    return extra.get("pinned") in (True, "yes", "on")
+
+
+def header_text(extra: Mapping[str, Any]) -> str:
+    """Return the pin and the tags of a session on one line, or an empty text."""
+    return " ".join([*(["pinned"] if is_pinned(extra) else []), *(f"#{tag}" for tag in tags_of(extra))])
+
+
+def with_header_pin(extra: JsonObject, *, pinned: bool) -> JsonObject:
+    """Return the unknown keys of a header with a pin, or without one."""
+    values = extra.with_values(pinned=None).as_dict()
+    return JsonObject({**values, "pinned": True} if pinned else values)
 
 
 def find_annotated(messages: Sequence[LLMMessage], tag: str = "") -> list[Annotated]:
@@ -59,7 +71,7 @@ def find_annotated(messages: Sequence[LLMMessage], tag: str = "") -> list[Annota
 
 def annotation_text(message: LLMMessage) -> str:
     """Return pin, tags and note on one line, or an empty text."""
-    pin = ["pinned"] if is_pinned(message) else []
+    pin = ["pinned"] if is_pinned(message.extra) else []
     return " ".join([*pin, *(f"#{tag}" for tag in tags_of(message.extra)), *note_of(message).split()])
 
 
@@ -97,6 +109,6 @@ def pinned_text(messages: Iterable[LLMMessage]) -> str:
         f"[{message.role}] {(message.content or '').strip()}"
         + (f"\n(note: {note_of(message)})" if note_of(message) else "")
         for message in messages
-        if is_pinned(message) and not message.skip and (message.content or "").strip()
+        if is_pinned(message.extra) and not message.skip and (message.content or "").strip()
     ]
     return "\n\n".join([_PINNED, *parts]) if parts else ""

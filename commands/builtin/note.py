@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aloop.errors import UsageError
 from commands.registry import Argument, Command
 from commands.selection import read_number, require_in_range
 
@@ -68,7 +67,7 @@ async def tag(context: Context, argument: str) -> None:
 
 
 async def pin(context: Context, argument: str) -> None:
-    """Keep a message in the model's context when older messages are summarized."""
+    """Keep a message in the context after a compaction, or pin the session."""
     await _pin(context, argument, pinned=True)
 
 
@@ -79,12 +78,12 @@ async def unpin(context: Context, argument: str) -> None:
 
 async def _pin(context: Context, argument: str, *, pinned: bool) -> None:
     # Imported late for start-up time.
-    from aloop.memory.annotations import with_pin
+    from aloop.memory.annotations import with_header_pin, with_pin
 
     if not argument:
-        raise UsageError(
-            f"Type a message number, such as /{'' if pinned else 'un'}pin 3. /history ID shows the numbers."
-        )
+        await context.memory.edit_header(lambda extra: with_header_pin(extra, pinned=pinned))
+        context.view.info(f"This session is {'' if pinned else 'not '}pinned.")
+        return
     number = read_number(argument)
     await context.memory.edit(_Change(number, lambda message: with_pin(message, pinned=pinned)))
     done = "is pinned: it stays in the context after /compact" if pinned else "is not pinned"
@@ -106,18 +105,18 @@ class _Change:
 
 def _list(context: Context) -> None:
     # Imported late for start-up time.
-    from aloop.memory.annotations import annotation_text, find_annotated, tags_of
+    from aloop.memory.annotations import annotation_text, find_annotated, header_text
 
     memory = context.memory
-    tags = tags_of(memory.header)
-    if tags:
-        context.view.info(f"Tags of this session: {' '.join(f'#{each}' for each in tags)}")
+    marks = header_text(memory.header)
+    if marks:
+        context.view.info(f"This session: {marks}")
     found = find_annotated(memory.messages)
     for each in found:
         said = " ".join((each.message.content or "").split())
         shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
         context.view.info(f"{each.number}  {annotation_text(each.message)}  ({each.message.role}: {shown})")
-    if not found and not tags:
+    if not found and not marks:
         context.view.info("This session has no notes, tags or pins. /note 3 TEXT adds a note to message 3.")
 
 
@@ -141,18 +140,18 @@ TAG = Command(
 )
 PIN = Command(
     name="pin",
-    summary="Keep message N in the context, also after a compaction",
+    summary="Keep message N in the context after a compaction, or pin this session",
     handler=pin,
-    usage="N",
+    usage="[N]",
     argument=Argument.TEXT,
     group="Editing",
     example="/pin 4",
 )
 UNPIN = Command(
     name="unpin",
-    summary="Remove the pin of message N",
+    summary="Remove the pin of message N, or of this session",
     handler=unpin,
-    usage="N",
+    usage="[N]",
     argument=Argument.TEXT,
     group="Editing",
     example="/unpin 4",

@@ -46,7 +46,7 @@ def test_annotations_written_by_hand_are_read() -> None:
     first, second = session.messages
     assert tags_of(session.extra) == ("work", "two")
     assert (note_of(first), tags_of(first.extra)) == ("3", ("bug", "7"))
-    assert is_pinned(second)
+    assert is_pinned(second.extra)
     assert annotation_text(second) == "pinned #a"
     assert [each.number for each in find_annotated(session.messages, "a")] == [2]
 

@@ -20,7 +20,7 @@ from aloop.export.page.script import DIGEST, SCRIPT
 from aloop.export.page.style import STYLE
 from aloop.llm.details.parts import MEDIA_TYPES, ContentPart
 from aloop.llm.message_types import LLMMessage, ToolCall
-from aloop.memory.annotations import note_of, tags_of
+from aloop.memory.annotations import header_text, note_of
 from aloop.memory.session import Session
 from aloop.sanitize import visible
 
@@ -64,8 +64,8 @@ def _facts(session: Session) -> Iterator[str]:
     yield f"{count:,} {'message' if count == 1 else 'messages'}"
     if session.model:
         yield session.model
-    if tags := tags_of(session.extra):
-        yield " ".join(f"#{tag}" for tag in tags)
+    if marks := header_text(session.extra):
+        yield marks
     if session.forked_from:
         yield f"forked from {session.forked_from}"
 

@@ -27,7 +27,7 @@ from aloop.errors import (
 )
 from aloop.llm.details.parts import FILES
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.annotations import find_annotated, tags_of
+from aloop.memory.annotations import find_annotated, header_text, tags_of
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explained, leftovers, write_atomic
@@ -292,8 +292,8 @@ class YamlBackend:
             session = load_session(data, path)
         except (OSError, SessionFileError):
             return None
-        tags = tags_of(session.extra)
-        is_wanted = (tag in tags if tag else bool(tags)) or bool(find_annotated(session.messages, tag))
+        is_marked = tag in tags_of(session.extra) if tag else bool(header_text(session.extra))
+        is_wanted = is_marked or bool(find_annotated(session.messages, tag))
         return session if is_wanted else None
 
     def summarize(self, session_ids: Iterable[str]) -> list[SessionSummary]:

@@ -76,7 +76,7 @@ async def test_pin_and_tags_of_a_message_are_listed(stage: Bench) -> None:
     assert said(stage).startswith("This session has no notes, tags or pins.")
 
 
-@pytest.mark.parametrize("typed", ["/note 9 x", "/note x y", "/tag 9 bug", "/tag 1 [x]", "/pin", "/pin 9"])
+@pytest.mark.parametrize("typed", ["/note 9 x", "/note x y", "/tag 9 bug", "/tag 1 [x]", "/pin x", "/pin 9"])
 async def test_wrong_argument_changes_nothing(stage: Bench, typed: str) -> None:
     before = text_of(stage)
     await dispatch(typed, stage.context)
@@ -94,3 +94,14 @@ async def test_annotations_are_found_by_search_and_shown_in_exports(stage: Bench
     assert "**Note:** look \\*here\\*" in render(session, "md")
     assert "<aside>look *here*</aside>" in render(session, "html")
     assert '"note": "look *here*"' in render(session, "json")
+
+
+async def test_session_can_be_pinned(stage: Bench) -> None:
+    await dispatch("/pin", stage.context)
+    assert said(stage) == "This session is pinned."
+    assert (await stage.memory.library.load(stage.memory.session_id)).extra["pinned"] is True
+    await dispatch("/note", stage.context)
+    assert said(stage) == "This session: pinned"
+    assert len([session async for _, session in stage.memory.library.list_annotated("")]) == 1
+    await dispatch("/unpin", stage.context)
+    assert "pinned" not in (await stage.memory.library.load(stage.memory.session_id)).extra
