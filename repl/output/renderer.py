@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -45,6 +45,8 @@ _PUSH_KITTY_KEYS, _POP_KITTY_KEYS = "\x1b[>1u", "\x1b[<u"
 _REPORT_FOCUS, _IGNORE_FOCUS = "\x1b[?1004h", "\x1b[?1004l"
 """Report when the terminal gets and loses the focus, and stop reporting."""
 
+_MODIFY_KEYS, _RESET_KEYS = "\x1b[>4;1m", "\x1b[>4m"
+"""Let xterm and tmux send modified keys such as Shift-Enter, which they send as Enter otherwise, and stop that."""
 
 _BEGIN_FRAME, _END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 
@@ -63,6 +65,7 @@ class TerminalOutput(Vt100_Output):
     _has_kitty_keys = _is_kitty_pushed = False
     reports_focus = False
     """Whether the terminal reports the focus while the prompt reads keys."""
+    _has_modified_keys = False
 
     @classmethod
     def of(cls, stdout: TextIO) -> TerminalOutput:
@@ -72,6 +75,7 @@ class TerminalOutput(Vt100_Output):
         # Never ask for the position of the cursor: the toolbar is right below the input, so the position does not
         # matter, and the first paint does not wait for an answer.
         output.enable_cpr = False
+        output._has_modified_keys = sends_modified_keys(os.environ)
         return output
 
     @property
@@ -87,6 +91,8 @@ class TerminalOutput(Vt100_Output):
     # The prompt calls these two whenever it starts and stops reading keys.
     def enable_bracketed_paste(self) -> None:
         super().enable_bracketed_paste()
+        if self._has_modified_keys:
+            self.write_raw(_MODIFY_KEYS)
         self._push_kitty_keys()
         if self.reports_focus:
             self.write_raw(_REPORT_FOCUS)
@@ -95,6 +101,8 @@ class TerminalOutput(Vt100_Output):
         super().disable_bracketed_paste()
         if self.reports_focus:
             self.write_raw(_IGNORE_FOCUS)
+        if self._has_modified_keys:
+            self.write_raw(_RESET_KEYS)
         if self._is_kitty_pushed:
             self._is_kitty_pushed = False
             self.write_raw(_POP_KITTY_KEYS)
@@ -134,6 +142,14 @@ def in_one_piece(output: Output) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def sends_modified_keys(env: Mapping[str, str]) -> bool:
+    """Return True if the terminal understands ``_MODIFY_KEYS``.
+
+    Some others would underline all text.
+    """
+    return "TMUX" in env or ("XTERM_VERSION" in env and "STY" not in env)
 
 
 LiveRows = Callable[[int, int, int], list[Line]]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 from prompt_toolkit.output import DummyOutput
 
-from repl.output.renderer import in_one_piece
+from repl.output.renderer import TerminalOutput, in_one_piece
 from repl.output.screen import Screen
 from repl.output.theme import Style
 from tests.repl.terminal import Terminal
@@ -35,6 +36,33 @@ def test_flush_to_a_closed_terminal_does_not_raise(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(terminal, "write", hang_up)
     terminal.output.write_raw("into the void")
     terminal.output.flush()
+
+
+@pytest.mark.parametrize(
+    ("env", "is_asked"),
+    [
+        ({"TMUX": "/tmp/tmux-0/default,1,0"}, True),
+        ({"XTERM_VERSION": "XTerm(390)"}, True),
+        ({"XTERM_VERSION": "XTerm(390)", "STY": "1.pts-0"}, False),
+        ({}, False),
+    ],
+)
+def test_modified_keys_are_asked_for_only_where_understood_and_only_at_the_prompt(
+    env: dict[str, str], is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TMUX", "XTERM_VERSION", "STY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as stdout:
+        output = TerminalOutput.of(stdout)
+        output.enable_bracketed_paste()
+        output.disable_bracketed_paste()
+        output.flush()
+        written = os.read(ours, 1024)
+    os.close(ours)
+    assert written == (b"\x1b[?2004h\x1b[>4;1m\x1b[?2004l\x1b[>4m" if is_asked else b"\x1b[?2004h\x1b[?2004l")
 
 
 def test_cursor_position_is_never_requested() -> None:
