@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.properties import load_profile
 from tests.stub import StubServer
 
 SLOW = "slow"
+
+# Modules and tests are never garbage: until they are loaded, collections would only take time.
+gc.disable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +30,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if is_hypothesis_test(getattr(item, "obj", None)) and not item.get_closest_marker("stress"):
                 item.add_marker(SLOW)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture
