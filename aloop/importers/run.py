@@ -63,7 +63,7 @@ class Scan:
     files: Counter[str] = field(default_factory=Counter)
 
     def read(self, paths: Iterable[Path]) -> Iterator[Imported]:
-        """Yield the wanted conversations in ``paths``; raises StorageError, UsageError."""
+        """Yield the wanted conversations in ``paths``; raises UsageError."""
         for path in paths:
             for source in self._sources(path):
                 yield from self.read_source(source)
@@ -91,7 +91,9 @@ class Scan:
         except _UNEXPECTED as error:
             self.problems[f"files in an unexpected form: {source.name}: {error}"] += 1
         except sqlite3.Error as error:
-            raise StorageError(f"Could not read {source.path}: {error}.", source.path or Path()) from error
+            self.problems[f"databases that cannot be read: {source.name}: {error}"] += 1
+        except StorageError as error:
+            self.problems[str(error).rstrip(".")] += 1
         finally:
             self.problems.update(source.problems)
 

@@ -198,6 +198,20 @@ def test_computed_column_of_a_database_has_a_limit(tmp_path: Path) -> None:
         connection.execute("SELECT b FROM t").fetchone()
 
 
+def test_damaged_database_is_reported_and_the_next_file_is_read(tmp_path: Path) -> None:
+    bad, good = tmp_path / "a.db", write_lines(tmp_path / "b.jsonl", *_PLAIN)
+    with sqlite3.connect(bad) as connection:
+        connection.execute("CREATE TABLE sessions (id)")
+        connection.execute("CREATE TABLE messages (id)")
+    connection.close()
+    scan = Scan(Selection(form="goose"))
+    assert list(scan.read([bad])) == []
+    assert len(scan.problems) == 1
+    scan.selection.form = ""
+    bad.write_bytes(bad.read_bytes()[:4_096])
+    assert len(list(scan.read([bad, good]))) == 1
+
+
 def test_reader_that_fails_is_reported_and_the_next_file_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
