@@ -54,8 +54,16 @@ _RISKY_LONG = (
     "--editor",
     "--toolexec",
     "--config-env",
+    "--init-hook",
+    "--kubeconfig",
+    "--load-plugins",
+    "--override",
+    "--script-shell",
+    "--vettool",
 )
-_RISKY_SHORT = frozenset({"-exec", "-execdir", "-ok", "-okdir", "-toolexec", "-delete", "-fprint", "-fprintf", "-fls"})
+_RISKY_SHORT = frozenset(
+    {"-exec", "-execdir", "-ok", "-okdir", "-toolexec", "-vettool", "-delete", "-fprint", "-fprintf", "-fls"}
+)
 _SHORTEST_LONG = 3
 
 _PLAIN = re.compile(r"[a-z][a-z0-9:_-]*")
@@ -77,8 +85,8 @@ _FAMILIES = {
 }
 _SCRIPT_RUNNERS = _names("npm yarn pnpm")
 _TOOLS = _names(
-    "pytest mypy pyright pylint flake8 black isort tox nox eslint prettier tsc jest vitest mocha rspec rubocop phpunit",
-    "make ctest shellcheck",
+    "pytest mypy pyright pylint flake8 black isort eslint prettier tsc jest vitest mocha rspec rubocop phpunit",
+    "make shellcheck",
 )
 
 

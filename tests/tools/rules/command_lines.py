@@ -21,6 +21,10 @@ RULES = (
     "allow run tee build/log",
     "allow run sudo systemctl restart app",
     "allow run cd src",
+    "allow run pylint *",
+    "allow run go test *",
+    "allow run go vet *",
+    "allow run kubectl get *",
 )
 
 ALLOWED = (
@@ -65,6 +69,9 @@ ALLOWED = (
     "npm run test",
     "npm run test -- --watch",
     "cargo test --release",
+    "pylint src",
+    "go test -run TestX ./...",
+    "kubectl get pods -o wide",
     "python -m pytest",
     "python -m pytest -q tests",
     "grep -rn needle src",
@@ -449,6 +456,13 @@ ASKED = (
     "git diff '--output=x'",
     'git diff --out"put"=x',
     "pytest --command x",
+    "pylint --init-hook=x src",
+    "go test -exec ./x ./...",
+    "go vet -vettool=./x",
+    "go test --exec=./x",
+    "kubectl get pods --kubeconfig x",
+    "npm run test --script-shell=./x",
+    "cargo test --config x",
     # Words that the shell makes of file names, where an option could come from.
     "git diff *",
     "git diff ?-output",
