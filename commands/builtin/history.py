@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from commands.builtin.rewind import questions_of
 from commands.pages import SessionStream, Transcript
 from commands.registry import Argument, Command
 from commands.selection import read_session
@@ -15,13 +16,19 @@ if TYPE_CHECKING:
 
 
 async def history(context: Context, argument: str) -> None:
-    """List all saved sessions as rows, or show the session in ``argument``."""
+    """List all saved sessions as rows, or show the session in ``argument``.
+
+    Without one, the numbers of the messages in the open session are shown too.
+    """
     memory = context.memory
     if not argument:
         context.rows = []
         await context.view.show(SessionStream(_as_rows(context, memory.library.iterate_sessions())))
         if not context.rows:
             context.view.info(f"No sessions are saved in {memory.sessions_dir} yet.")
+        if (page := questions_of(memory.messages)).rows:
+            context.view.info("Your messages in this session, with the numbers for /rewind, /skip and /edit:")
+            await context.view.show(page)
         return
     session = await memory.library.load(read_session(context, argument))
     await context.view.show(Transcript(session))

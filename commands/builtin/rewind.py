@@ -16,7 +16,21 @@ from commands.registry import Argument, Command, Outcome
 from commands.selection import numbered, read_number, require_in_range
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aloop.llm.message_types import LLMMessage
     from commands.context import Context
+
+
+def questions_of(messages: Sequence[LLMMessage]) -> Questions:
+    """Return the messages of the user with their numbers."""
+    return Questions(
+        [
+            Question(number, split_attachments(message.content or "")[0])
+            for number, message in enumerate(messages, 1)
+            if is_question(message)
+        ]
+    )
 
 
 async def rewind(context: Context, argument: str) -> Outcome | None:
@@ -33,13 +47,7 @@ async def rewind(context: Context, argument: str) -> Outcome | None:
         if not is_question(messages[number - 1]):
             raise UsageError(f"Message {number} is not one of yours. Run /rewind to see their numbers.")
         return await _go_back(context, number)
-    page = Questions(
-        [
-            Question(number, split_attachments(message.content or "")[0])
-            for number, message in enumerate(messages, 1)
-            if is_question(message)
-        ]
-    )
+    page = questions_of(messages)
     choice = await context.view.pick_message(page)
     if choice is None:
         return None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aloop.llm.message_types import LLMMessage
 from commands.dispatch import dispatch
 from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
@@ -48,3 +49,12 @@ async def test_history_with_an_ambiguous_prefix_lists_the_candidates(bench: SetU
     await dispatch("/history a1b2", stage.context)
     assert stage.view.of("sessions") == [[SECOND, FIRST]]
     assert stage.view.of("conversation") == []
+
+
+async def test_history_shows_the_numbers_of_the_open_session(bench: SetUp) -> None:
+    stage = bench()
+    for message in (LLMMessage("user", "one"), LLMMessage("assistant", "1"), LLMMessage("user", "two")):
+        await stage.memory.add_message(message)
+    await dispatch("/history", stage.context)
+    assert "Your messages in this session" in str(stage.view.of("info")[-1])
+    assert stage.view.of("questions") == [[(1, "one"), (3, "two")]]
