@@ -49,6 +49,11 @@ class SessionBrowser:
         self.reports: list[str] = []
         self.was_shown = False
 
+    @property
+    def current(self) -> str:
+        """The ID of the open session, empty if it is new."""
+        return self._memory.session_id if self._memory.message_count else ""
+
     async def titles(self) -> Sequence[SessionTitle]:
         """Return all sessions, newest first."""
         return await self._memory.library.list_titles()

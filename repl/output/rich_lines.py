@@ -69,6 +69,14 @@ def wrapped(text: Text, width: int) -> list[Text]:
     ]
 
 
+def wrap_line(spans: Line, width: int) -> list[Line]:
+    """Return safe ``spans`` in rows of at most ``width`` cells, at least one."""
+    text = Text()
+    for look, part in spans:
+        text.append(part, rich_style(*(look if isinstance(look, tuple) else (look,))))
+    return [line_of(row) for row in wrapped(text, width)]
+
+
 def line_of(text: Text) -> Line:
     """Return ``text`` as one line."""
     return tuple((_look(segment.style), segment.text) for segment in text.render(_CONSOLE) if segment.text)

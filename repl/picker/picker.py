@@ -100,7 +100,7 @@ class PickerSession:
 
     def __init__(self, browser: SessionBrowser, screen: Screen, paste_guard: PasteGuard) -> None:
         self.paste_guard = paste_guard
-        self.picker = Picker(())
+        self.picker = Picker((), browser.current)
         self._browser = browser
         self._screen = screen
         self._pane = Pane(browser.ending, screen.refresh)

@@ -90,6 +90,26 @@ def _letters_in_order(letters: str) -> re.Pattern[str]:
     return re.compile(f"[^{first}]*+({first}{''.join(skips)})")
 
 
+def matched_places(title: str, wanted: str) -> frozenset[int]:
+    """Return the places in ``title`` that a filter matches, none if it matches elsewhere."""
+    folded, words = title.casefold(), wanted.casefold().split()
+    if not words or len(folded) != len(title):  # folding has moved the letters
+        return frozenset()
+    phrase = " ".join(words)
+    at = folded.find(phrase)
+    if at >= 0:
+        return frozenset(range(at, at + len(phrase)))
+    if len(words) > 1 and all(map(folded.__contains__, words)):
+        return frozenset(place for word in words for place in range(folded.find(word), folded.find(word) + len(word)))
+    places: list[int] = []
+    for letter in "".join(words):
+        place = folded.find(letter, places[-1] + 1 if places else 0)
+        if place < 0:
+            return frozenset()
+        places.append(place)
+    return frozenset(places)
+
+
 class Mode(Enum):
     """The meaning of typed letters: commands, filter, new title, or no to a question."""
 
@@ -103,7 +123,9 @@ class Mode(Enum):
 class Picker:
     """Sessions, newest first, and which of them is highlighted."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], current: str = "") -> None:
+        self.current = current
+        """The ID of the open session, which is not highlighted first."""
         self.mode = Mode.BROWSE
         self.filter = ""
         self._entries = list(entries)
@@ -173,7 +195,9 @@ class Picker:
                 entry.session, entry.title = replace(entry.session, title=title), title.casefold()
         self._matcher = Matcher(self._entries)
         self._found = self._matcher.find(self.filter)
-        if highlighted is not None:
+        if highlighted is None and len(self._found) > 1 and self._entries[self._found[0]].session.id == self.current:
+            self._at = 1
+        elif highlighted is not None:
             ids = (self._entries[place].session.id for place in self._found)
             self._at = next((row for row, known in enumerate(ids) if known == highlighted.id), self._at)
         self.move(0)

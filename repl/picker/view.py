@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -16,12 +17,14 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
 from aloop.text import age
-from aloop.width import fit, last_rows, pad, text_width, wrap
+from aloop.width import fit, pad, text_width
 from commands.session_browser import SessionBrowser
+from repl.output.markdown import markdown_lines
+from repl.output.rich_lines import wrap_line
 from repl.output.styled import Line, line
-from repl.output.theme import Look, Style, prompt_style
+from repl.output.theme import Style, prompt_style
 from repl.pages.transcript import message_lines
-from repl.picker.state import Mode, Picker
+from repl.picker.state import Mode, Picker, matched_places
 
 _PREVIEW_DELAY = 0.03
 """Seconds before the highlighted session is read, so that holding an arrow key down reads nothing."""
@@ -29,8 +32,7 @@ _PREVIEW_DELAY = 0.03
 _CACHED = 64
 _MESSAGES = 12
 _MESSAGE_CHARACTERS = 4_000  # more than a screen shows
-
-Row = tuple[Look, str]
+_MARKDOWN_WIDTH = 79  # of tables and the like; a narrower screen wraps the rows again
 
 
 class Pane:
@@ -58,13 +60,11 @@ class Pane:
             self._reading.cancel()
             self._reading = None
 
-    def rows(self, width: int, height: int) -> list[Row]:
+    def rows(self, width: int, height: int) -> list[Line]:
         """Return the last rows that fit, none while the session is being read."""
-        rows: list[Row] = []
+        rows: list[Line] = []
         for spans in reversed(self._known.get(self._wanted or "", [])):
-            style, text = spans[0][0] if spans else Style.PLAIN, "".join(text for _, text in spans)
-            wrapped = [piece for row in wrap(text, width) for piece in last_rows([row], width, height)]
-            rows[:0] = [(style, row) for row in wrapped]
+            rows[:0] = wrap_line(spans, width)
             if len(rows) >= height:
                 break
         return rows[-height:] if height > 0 else []
@@ -90,11 +90,17 @@ def ending_lines(messages: Sequence[LLMMessage]) -> list[Line]:
             message = replace(message, content=f"…{text[-_MESSAGE_CHARACTERS:]}")
         if message.role == "user" and lines:
             lines.append(line(""))
-        lines += message_lines(message, 1 if message.role == "tool" else None)
+        if message.role == "assistant" and (message.content or "").strip():
+            lines += [(), *markdown_lines(message.content or "", _MARKDOWN_WIDTH), ()]
+            message = replace(message, content=None)
+        lines += message_lines(message, 1 if message.role == "tool" else None, _MARKDOWN_WIDTH)
     return lines or [line((Style.QUIET, "(no messages)"))]
 
 
 _AGE_COLUMNS = 12
+_CURRENT = "●"
+"""The mark of the open session."""
+
 _MIN_LIST_ROWS = 3
 _MIN_PANE_ROWS = 2
 _OTHER_ROWS = 3
@@ -128,7 +134,7 @@ def heights(total: int, rows: int) -> tuple[int, int]:
     """Return the heights of the list and the pane on a screen of ``rows`` rows."""
     room = max(rows - 1 - _OTHER_ROWS, _MIN_LIST_ROWS)
     listed = max(_MIN_LIST_ROWS, min(total, room // 2))
-    pane = min(room - listed, max(room // 2, 8))
+    pane = room - listed
     return listed, pane if pane >= _MIN_PANE_ROWS else 0
 
 
@@ -176,9 +182,17 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
     numbers = {session_id: str(number) for number, session_id in enumerate(shown.browser.rows, 1)}
     fragments: StyleAndTextTuples = []
     for session, is_highlighted in shown.picker.window(_heights(shown.picker)[0]):
-        start = f"{numbers.get(session.id, ''):>2}  "
-        text = pad(start + _row(session, now, width - len(start)), width)
-        fragments += [(prompt_style(Style.SELECTED) if is_highlighted else "", text), ("", "\n")]
+        mark = _CURRENT if session.id == shown.picker.current else " "
+        start = f"{numbers.get(session.id, ''):>2}{mark} {_start(session, now)}"
+        title = pad(fit(safe_line(session.title) or "(no title)", width - text_width(start)), width - text_width(start))
+        base = prompt_style(Style.SELECTED) if is_highlighted else ""
+        fragments.append((base, start))
+        matched = matched_places(title, shown.picker.filter)
+        for is_bold, run in groupby(range(len(title)), matched.__contains__):
+            places = list(run)
+            bold = f"{base} {prompt_style(Style.STRONG)}".strip() if is_bold else base
+            fragments.append((bold, title[places[0] : places[-1] + 1]))
+        fragments.append(("", "\n"))
     if not fragments:
         return [("class:toolbar", _placeholder(shown))]
     return fragments[:-1]
@@ -190,9 +204,8 @@ def _placeholder(shown: Shown) -> str:
     return "No sessions match." if shown.picker.total else "No sessions."
 
 
-def _row(session: SessionTitle, now: datetime, width: int) -> str:
-    start = f"{safe_line(session.id)[:SHORT_ID]:<{SHORT_ID}}  {pad(age(session.updated_at, now), _AGE_COLUMNS)}  "
-    return start + (fit(safe_line(session.title), width - len(start)) or "(no title)")
+def _start(session: SessionTitle, now: datetime) -> str:
+    return f"{safe_line(session.id)[:SHORT_ID]:<{SHORT_ID}}  {pad(age(session.updated_at, now), _AGE_COLUMNS)}  "
 
 
 def _rule(picker: Picker) -> StyleAndTextTuples:
@@ -204,8 +217,10 @@ def _rule(picker: Picker) -> StyleAndTextTuples:
 
 def _pane(shown: Shown) -> StyleAndTextTuples:
     height = _heights(shown.picker)[1]
-    rows = shown.pane.rows(_width(), height)
-    return [(prompt_style(style), text + "\n") for style, text in rows]
+    fragments: StyleAndTextTuples = []
+    for row in shown.pane.rows(_width(), height):
+        fragments += [*((prompt_style(look), text) for look, text in row), ("", "\n")]
+    return fragments
 
 
 def _legend(shown: Shown) -> str:

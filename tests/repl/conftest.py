@@ -17,6 +17,7 @@ from aloop.tools.base import Tool
 from repl import engine
 from repl.options import ShellOptions
 from repl.output.screen import Screen
+from repl.output.styled import PLACEHOLDER
 from repl.shell import Shell
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.repl.terminal import PATIENCE, Terminal
@@ -48,7 +49,9 @@ class Stage:
 
     async def rest(self) -> None:
         """Wait for an empty prompt below the blank row that ends a turn."""
-        await self.terminal.wait_until(lambda: self.terminal.screen[-3:-1] == ["", ">"], "an empty prompt")
+        await self.terminal.wait_until(
+            lambda: self.terminal.screen[-3:-1] in (["", ">"], ["", f"> {PLACEHOLDER}"]), "an empty prompt"
+        )
 
     async def ends(self) -> int:
         """Wait for the shell to end and return its exit code."""

@@ -268,7 +268,7 @@ async def test_shift_tab_switches_the_mode_also_for_the_running_turn(play: SetSt
         shell.type("Look\r")
         await shell.see("Planned.")
         await shell.rest()
-        assert "plan · " in shell.terminal.screen[-1]
+        assert shell.terminal.screen[-1].endswith(" · plan")
         shell.type("\x1b[Z\x1b[Z")
         await shell.see("File changes in the working directory need no question.")
         shell.type("Write\r")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.memory.session import SessionTitle
-from repl.picker.state import Matcher, Mode, Picker, entry_of
+from repl.picker.state import Matcher, Mode, Picker, entry_of, matched_places
 from repl.picker.view import heights
 
 NOW = datetime(2025, 6, 15, tzinfo=UTC)
@@ -153,7 +153,7 @@ def test_highlight_stays_on_its_session_when_the_list_changes() -> None:
     assert (highlighted(picking), picking.total) == ("b", 3)
 
 
-@pytest.mark.parametrize(("total", "rows", "parts"), [(10_000, 24, (10, 10)), (10_000, 20, (8, 8)), (3, 40, (3, 18))])
+@pytest.mark.parametrize(("total", "rows", "parts"), [(10_000, 24, (10, 10)), (10_000, 20, (8, 8)), (3, 40, (3, 33))])
 def test_heights_share_the_screen(total: int, rows: int, parts: tuple[int, int]) -> None:
     assert heights(total, rows) == parts
 
@@ -163,3 +163,28 @@ def test_list_is_shown_on_every_screen_height(rows: int) -> None:
     listed, pane = heights(10_000, rows)
     assert listed >= 3
     assert listed + pane + 4 <= max(rows, 7)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "bold"),
+    [
+        ("plan", "Plan"),
+        ("the plan", "Planthe"),
+        ("pnm", "Pnm"),
+        ("a1b2", ""),
+        ("", ""),
+    ],
+)
+def test_matched_places_are_those_of_phrase_words_or_letters(wanted: str, bold: str) -> None:
+    title = "Plan the meeting"
+    assert "".join(title[place] for place in sorted(matched_places(title, wanted))) == bold
+
+
+def test_open_session_is_not_highlighted_first() -> None:
+    entries = [entry_of(SessionTitle(f"{name}0000000-5678", NOW, name)) for name in ("a", "b")]
+    picking = Picker((), entries[0].session.id)
+    picking.replace(entries)
+    assert highlighted(picking) == "b"
+    picking.move(-1)
+    picking.replace(entries)
+    assert highlighted(picking) == "a"
