@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import Iterable
@@ -161,6 +162,8 @@ class Screen:
 
     async def tick(self) -> None:
         """Draw the spinner and the time in the status; runs until it is cancelled."""
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(SPIN_SECONDS)
             self.refresh()
+            if number * SPIN_SECONDS % 1 == 0:
+                self.redraw()  # the prompt, or what is in its place

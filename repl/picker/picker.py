@@ -103,7 +103,7 @@ class PickerSession:
         self.picker = Picker((), browser.current)
         self._browser = browser
         self._screen = screen
-        self._pane = Pane(browser.ending, screen.refresh)
+        self._pane = Pane(browser.ending, screen.redraw)
         self._line = Buffer(multiline=False, on_text_changed=self._typed)
         self._note = ""
         self._choice: asyncio.Future[Choice | None] = asyncio.get_running_loop().create_future()
@@ -217,7 +217,7 @@ class PickerSession:
 
     def _show_highlighted(self) -> None:
         self._pane.show(self.picker.highlighted.id if self.picker.highlighted else None)
-        self._screen.refresh()
+        self._screen.redraw()
 
     def _choose(self, *, fork: bool = False) -> None:
         """Return the highlighted session from ``run``."""
@@ -283,4 +283,4 @@ class PickerSession:
             self._note = str(error)
         elif error is not None and not self._choice.done():
             self._choice.set_exception(error)
-        self._screen.refresh()
+        self._screen.redraw()

@@ -91,7 +91,7 @@ def _letters_in_order(letters: str) -> re.Pattern[str]:
 
 
 def matched_places(title: str, wanted: str) -> frozenset[int]:
-    """Return the places in ``title`` that a filter matches, none if it matches elsewhere."""
+    """Return the places in ``title`` that a filter matches, none if it is elsewhere."""
     folded, words = title.casefold(), wanted.casefold().split()
     if not words or len(folded) != len(title):  # folding has moved the letters
         return frozenset()

@@ -349,8 +349,8 @@ async def test_deleting_the_open_session_starts_a_new_one(stage: SetStage, sessi
     async with stage(resume="") as shell:
         await shell.see("2 messages")
         await open_picker(shell)
-        await wait_for_row(shell, f" 1  {session_id[:8]}")
-        shell.type("d\r")
+        await wait_for_row(shell, f" 1● {session_id[:8]}")
+        shell.type("\x1b[Ad\r")  # the one before it is highlighted first
         await wait_for_row(shell, f"Deleted {session_id[:8]}")
         shell.type("\x1b")
         await shell.see("0 messages")
@@ -371,8 +371,9 @@ async def test_renaming_the_open_session_is_not_an_external_change(stage: SetSta
     async with stage(answer("Six."), resume="") as shell:
         await shell.see("2 messages")
         await open_picker(shell)
-        shell.type("r\x15Sums\r")
-        await wait_for_row(shell, " 1 ")
+        await wait_for_row(shell, " 1● ")
+        shell.type("\x1b[Ar\x15Sums\r")
+        await wait_for_row(shell, " 1● ")
         await shell.see("Sums")
         shell.type("\x1b")
         await shell.rest()
