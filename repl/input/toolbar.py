@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aloop.local_model.models import TOY, title_of
 from aloop.sanitize import safe_line
 from aloop.text import quantity
-from aloop.width import fit, text_width
+from aloop.width import fit, text_width, unjoined
 from repl.options import ShellOptions
 from repl.output.styled import Line, Span, line
 from repl.output.theme import Look, Style
@@ -72,7 +72,7 @@ def toolbar_parts(
     """
     model = context.agent.llm.model if context else expected_model(options.model, options.settings)
     count = context.memory.message_count if context else 0
-    title = safe_line(context.memory.title) if context and count else "new session"
+    title = unjoined(safe_line(context.memory.title)) if context and count else "new session"
     has_tools = bool(context.agent.tool_specs) if context else model != TOY
     use = context.agent.context_use if context else None
     texts = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from aloop.sanitize import safe_text
-from aloop.width import fit, rows, text_width
+from aloop.width import fit, rows, text_width, unjoined
 from repl.output.theme import Look, Style, Theme
 
 Span = tuple[Look, str]
@@ -72,7 +72,7 @@ def _styled(spans: Line, theme: Theme) -> Iterator[str]:
 
 def echo_lines(entered: str, width: int) -> list[Line]:
     """Return what was ``entered`` at the prompt, in rows of ``width`` cells."""
-    text = safe_text(entered).rstrip()
+    text = unjoined(safe_text(entered)).rstrip()
     return user_lines([part for row in text.split("\n") for part in rows(row, max(width - len(PROMPT), 1))])
 
 

@@ -17,7 +17,7 @@ from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.sanitize import safe_line
 from aloop.text import age
-from aloop.width import fit
+from aloop.width import fit, unjoined
 from commands.project.folders import find_instruction_files
 from repl.git_branch import find_branch
 from repl.options import ShellOptions
@@ -131,7 +131,7 @@ def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:
     when = age(datetime.fromtimestamp(latest.changed, UTC), datetime.now(UTC))
     command = f"/resume {latest.id[:SHORT_ID]}"
     room = width - indent - len(f"{when} · {command}")
-    title = fit(safe_line(latest.title), room - len(" · ")) if room >= _SHORTEST_TITLE else ""
+    title = fit(unjoined(safe_line(latest.title)), room - len(" · ")) if room >= _SHORTEST_TITLE else ""
     about = f"{title} · {when} · " if title else f"{when} · " if room >= 0 else ""
     return [(Style.QUIET, f"{'last':<{indent}}"), (Style.PLAIN, about), (Style.ACCENT, command)]
 

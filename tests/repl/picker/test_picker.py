@@ -30,7 +30,9 @@ async def open_picker(shell: Stage) -> None:
     """Open the picker, and wait until it has rows for keys to act on."""
     shell.type("/resume\r")
     await shell.see(LEGEND)
-    await wait_for_row(shell, " 1  ")
+    await shell.terminal.wait_until(
+        lambda: any(row.startswith((" 1  ", " 1● ")) for row in shell.terminal.screen), "rows"
+    )
 
 
 async def wait_for_row(shell: Stage, starts: str) -> None:
