@@ -5,7 +5,7 @@ from __future__ import annotations
 from prompt_toolkit.key_binding import KeyPressEvent
 
 from aloop.sanitize import safe_line
-from aloop.width import fit
+from aloop.width import fit, unjoined
 from commands.pages import Question, Questions
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
@@ -21,7 +21,7 @@ async def pick_message(prompt: Prompt, screen: Screen, page: Questions) -> tuple
         prompt,
         screen,
         FilteredRows(newest_first, lambda row: f"{row.number} {row.text}"),
-        draw=lambda _number, row, width: fit(f"{row.number:>4}  {safe_line(row.text)}", width),
+        draw=lambda _number, row, width: fit(f"{row.number:>4}  {unjoined(safe_line(row.text))}", width),
         legend=lambda: _LEGEND,
         empty="No messages match.",
     )

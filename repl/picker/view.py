@@ -17,7 +17,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
 from aloop.text import age
-from aloop.width import fit, pad, text_width
+from aloop.width import fit, pad, text_width, unjoined
 from commands.session_browser import SessionBrowser
 from repl.output.markdown import markdown_lines
 from repl.output.rich_lines import wrap_line
@@ -210,7 +210,7 @@ def _start(session: SessionTitle, now: datetime) -> str:
 
 def _rule(picker: Picker) -> StyleAndTextTuples:
     session = picker.highlighted
-    name = fit(safe_line(session.title) or "(no title)", _width() - 16) if session else ""
+    name = fit(unjoined(safe_line(session.title)) or "(no title)", _width() - 16) if session else ""
     head = f"── {session.id[:SHORT_ID]} {name} " if session else ""
     return [("class:toolbar", head + "─" * (_width() - text_width(head)))]
 

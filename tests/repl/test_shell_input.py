@@ -81,7 +81,7 @@ async def test_folded_paste_comes_back_after_ctrl_c(stage: SetStage) -> None:
         shell.type(f"see {pasted(LONG)}")
         await shell.see("[pasted 120 lines]")
         shell.type("\x03")
-        await shell.rest()
+        await shell.terminal.wait_until(lambda: "pasted" not in shell.terminal.screen[-2], "an empty prompt")
         shell.type("\x1b[A")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> see [pasted 120 lines]", "the paste")
         shell.type("\r")

@@ -94,6 +94,12 @@ def test_toolbar_has_the_parts_of_the_settings_in_their_order() -> None:
     assert toolbar_line(toolbar_parts(options(()), None), 80) == ()
 
 
+async def test_joined_emoji_in_the_title_are_shown_in_parts() -> None:
+    context = new_context()
+    await context.memory.add_message(LLMMessage("user", "a👨\u200d👩\u200d👧b"))
+    assert "a👨👩👧b" in shown(context)
+
+
 async def test_narrow_screen_cuts_the_title_and_then_drops_parts() -> None:
     context = new_context()
     await context.memory.add_message(LLMMessage("user", "A title of about thirty letters"))
