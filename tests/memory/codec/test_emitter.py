@@ -106,9 +106,9 @@ def test_any_messages_round_trip(given_messages: tuple[LLMMessage, ...], title: 
     assert quick in (None, loaded)
     lines = emit_messages(given_messages, column)
     assert load_session(f"id: {ID}\nmessages:\n{lines or ' []'}".encode(), NOWHERE).messages == meant.messages
-    # A generic YAML parser reads the same contents.
-    contents = [item["content"] for item in yaml.load(data, yaml.CSafeLoader)["messages"]]
-    assert contents == [message.content for message in meant.messages]
+    # A generic YAML parser reads the same contents, except where images make a content a list.
+    for item, message in zip(yaml.load(data, yaml.CSafeLoader)["messages"], meant.messages, strict=True):
+        assert item["content"] == message.content or (isinstance(item["content"], list) and message.layout)
 
 
 BATCH = 20
