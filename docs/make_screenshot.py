@@ -26,6 +26,7 @@ from rich.text import Text
 ROWS, TALL_ROWS, COLUMNS = 32, 44, 84
 DOCS = Path(__file__).parent
 DOWN = "\x1b[B"
+_DARK = {"COLORFGBG": "15;0"}  # the colors of MONOKAI
 
 EDIT = 'write greet.py: print("Hello, Ada")'
 # Sessions for the pictures of the picker and of completion.
@@ -39,7 +40,7 @@ class Screen:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("ALOOP_", "ANTHROPIC_"))
         }
-        environment |= {"HOME": str(folder), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        environment |= {"HOME": str(folder), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"} | _DARK
         environment |= {"PYTHONPATH": str(DOCS.parent)}
         self.child = pexpect.spawn(
             sys.executable,
@@ -129,12 +130,13 @@ def main() -> None:
         screen.ask("What is (1234 + 5678) * 9?")
         screen.ask("/clear")
         screen.type(EDIT)
-        screen.wait_for(r'\+print\("Hello, Ada"\)[\s\S]*\n.* no')
-        screen.press("y\r", r"Done\.[\s\S]*\n *\n> *\n.* messages")
+        screen.wait_for(r'\+ print\("Hello, Ada"\)[\s\S]*or ↑↓ Enter')
+        screen.press("y", r"Done\.[\s\S]*\n *\n> *\n.* messages")
         screen.ask("/history")
         screen.draw("screenshot.svg")
         for question in MORE:
-            screen.ask("/clear")
+            screen.type("/clear")
+            screen.wait_for(r"\n> *\n.* new session · 0 messages")
             screen.ask(question)
         screen.child.close(force=True)
 
@@ -142,7 +144,7 @@ def main() -> None:
         screen.wait_for(r"(?m)^> ")
         screen.press("/resume ", r"just now +\d+  What is 2\^10\?")
         screen.draw("completion.svg")
-        screen.press("\x03", r"(?m)^> *$")
+        screen.press("\x03", r"(?m)^> Ask anything")
         screen.type("/resume")
         screen.wait_for(r"Enter resume")
         screen.press("wha", r"find: wha[\s\S]* of 7")

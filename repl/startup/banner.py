@@ -101,7 +101,10 @@ def _folder() -> list[Span]:
     except OSError:  # it was removed; the engine reports it
         return [(Style.PLAIN, "?")]
     branch = safe_line(find_branch(here))
-    return [(Style.PLAIN, safe_line(display_path(here))), (Style.QUIET, f" ({branch})" if branch else "")]
+    return [
+        (Style.PLAIN, safe_line(display_path(here)).removesuffix("/.")),
+        (Style.QUIET, f" ({branch})" if branch else ""),
+    ]
 
 
 def _instructions() -> str:
