@@ -55,10 +55,10 @@ def test_broken_off_answer_is_shown_but_only_the_complete_one_is_saved(aloop: Sh
 
 
 def test_toolbar_shows_context_usage(aloop: Shell, stub: StubServer) -> None:
-    aloop.wait_until(lambda: "messages · ~" in aloop.screen().splitlines()[-1], "an estimate")
+    aloop.wait_until(lambda: "░ ~" in aloop.screen().splitlines()[-1], "an estimate")
     stub.script(Answer(Text("Long."), usage={"input_tokens": 10_000, "cache_read_input_tokens": 89_000}))
     aloop.send_line("How long?")
-    aloop.wait_for("99k of 200k tokens (50%)")
+    aloop.wait_for("50% of 200k")
     aloop.wait_for_prompt()
     aloop.send_line("/stats")
     aloop.wait_for("99,000 in (90% from the cache)")
