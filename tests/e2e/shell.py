@@ -181,7 +181,7 @@ class Shell:
     def _has_idle_prompt(self) -> bool:
         # A busy shell shows its activity or the submitted line above the prompt.
         lines = self.screen().splitlines()
-        return lines[-3:-2] == [""] and lines[-2] in {">", f"> {PLACEHOLDER}"} and "message" in lines[-1]
+        return lines[-3:-2] == [""] and lines[-2] in {">", f"> {PLACEHOLDER}"} and " · " in lines[-1]
 
     def _tail(self) -> str:
         return "\n".join(self.scrollback().splitlines()[-30:])

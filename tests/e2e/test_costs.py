@@ -18,7 +18,7 @@ def test_toolbar_and_stats_show_the_cost_of_the_session(shell_with_key: Open, st
     aloop.wait_for_prompt()
     assert "$" not in aloop.screen().splitlines()[-1]
     aloop.send_line("Hello")
-    aloop.wait_for("2 messages · $2.00")
+    aloop.wait_until(lambda: aloop.screen().splitlines()[-1].endswith(" · $2.00"), "the cost of the session")
     aloop.send_line("/stats")
     aloop.wait_for("$2.00 this month")
     assert "cost        $2.00 for this session, $2.00 for the last turn" in aloop.screen()
