@@ -18,6 +18,7 @@
     │   └── StorageError            the disk is full or read-only, or permission is denied
     ├── LLMError
     │   ├── MissingCredentials      no key, token or profile
+    │   │   └── KeyringFailed       the system keyring cannot be opened, or lacks the key
     │   ├── AuthenticationFailed    the key was rejected (401, 403)
     │   ├── ModelNotFound           unknown model (404)
     │   ├── RequestRejected         the request was rejected (400, 413, …)

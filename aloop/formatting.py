@@ -15,8 +15,8 @@ from typing import Any
 from aloop.errors import SHORT_ID
 from aloop.export.facts import message_facts
 from aloop.export.markdown import format_marks
+from aloop.llm.content.parts import marked_text
 from aloop.llm.cost.pricing import Cost
-from aloop.llm.details.parts import marked_text
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.annotations import note_of

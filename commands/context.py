@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from commands.attachments import Attachment
-from commands.project.state import ProjectState
 from commands.trust_store import TrustFile
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.agent.events import AgentEvent
-    from aloop.llm.details.parts import MediaFile
+    from aloop.llm.content.parts import MediaFile
     from aloop.memory import MemoryManager
     from aloop.memory.search.search import Hit
     from aloop.permissions import PermissionDecision, PermissionRequest
@@ -31,6 +30,14 @@ class Verbosity:
 
     verbose: bool = False
     thinking: bool = False
+
+
+@dataclass(slots=True)
+class ProjectState:
+    """Projects that the user declined to trust, and sentences that were shown already."""
+
+    declined: set[Path] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from aloop.errors import ToolError
 from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
 
 if TYPE_CHECKING:
-    from aloop.llm.details.parts import MediaFile
+    from aloop.llm.content.parts import MediaFile
 
 # Excludes the @ of an email address, and one after a backslash. Chinese and Japanese have no spaces before it.
 _MENTION = re.compile(
@@ -122,7 +122,7 @@ def read_mentioned(
 def _is_media(path: Path) -> bool:
     """Return True for an image or a PDF document."""
     # Imported late for start-up time.
-    from aloop.llm.details.images import HEAD, media_type_of
+    from aloop.llm.content.images import HEAD, media_type_of
 
     try:
         return path.is_file() and bool(media_type_of(_start_of(path, HEAD)))
@@ -137,7 +137,7 @@ def _start_of(path: Path, size: int) -> bytes:
 
 def _add_media(found: MentionedFiles, path: Path, name: str) -> None:
     # Imported late for start-up time.
-    from aloop.llm.details.images import MAX_DOCUMENT_BYTES, prepare_media
+    from aloop.llm.content.images import MAX_DOCUMENT_BYTES, prepare_media
 
     try:
         media, note = prepare_media(_start_of(path, MAX_DOCUMENT_BYTES + 1), name)

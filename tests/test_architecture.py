@@ -75,7 +75,7 @@ SEPARATE = (("aloop.memory", "aloop.tools"),)  # on the same floor, but may not 
 SINGLE_IMPORTERS = {
     "anthropic": ("aloop.llm.anthropic.*",),
     "genai_prices": ("aloop.llm.cost.pricing",),
-    "PIL": ("aloop.llm.details.images",),
+    "PIL": ("aloop.llm.content.images",),
     "yaml": ("aloop.memory.codec.serialization", "aloop.importers.plain.ouro"),
     "markdown_it": ("aloop.export.page.html", "repl.output.markdown"),
     "prompt_toolkit": ("repl*",),

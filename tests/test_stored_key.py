@@ -40,7 +40,8 @@ def test_stored_key_makes_claude_the_default_and_is_read_with_its_client(keyring
     assert store_key(KEY) == "a fake keyring"
     assert default_model(Settings.from_env()).startswith("claude")
     assert create_llm().provider == "anthropic"
-    assert load_anthropic("claude-x", Settings.from_env())._api_key == KEY
+    llm = load_anthropic("claude-x", Settings.from_env())
+    assert (llm._api_key, llm._profile.key_name) == (KEY, "the API key in the system keyring")
 
 
 def test_variable_takes_precedence_over_the_keyring(keyring: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:

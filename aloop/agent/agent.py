@@ -26,10 +26,9 @@ from aloop.agent.notes import (
 )
 from aloop.config import MAX_STEPS
 from aloop.errors import SessionError, UsageError
-from aloop.llm.anthropic.binding import digest_of
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
-from aloop.llm.details.parts import MediaFile, reads_images
-from aloop.llm.json_values import JsonObject
+from aloop.llm.content.parts import MediaFile, reads_images
+from aloop.llm.json_values import JsonObject, digest_of
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.prompts import system_prompt
 from aloop.llm.retry import RetryPolicy

@@ -12,8 +12,8 @@ from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, Thou
 from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits
-from aloop.llm.details.parts import marked_text
-from aloop.llm.details.provenance import present_time
+from aloop.llm.content.parts import marked_text
+from aloop.llm.content.provenance import present_time
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.prompts import INSTRUCTIONS, summary_request
 from aloop.llm.retry import RetryPolicy

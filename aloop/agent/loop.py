@@ -209,7 +209,7 @@ class TurnLoop:
     async def _request(self, turn: Turn) -> Reply:
         request = ModelRequest(self._llm, self._policy, self._emit)
         try:
-            return await request.ask(self._memory.get_context_for_llm(), self._runner.specs)
+            return await request.ask(await self._memory.load_context(), self._runner.specs)
         except BaseException:
             # Cancelled or failed. The session keeps the text that the user has seen.
             if request.partial:

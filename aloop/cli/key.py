@@ -86,7 +86,7 @@ def offer_to_store(key: str) -> bool:
     Raises KeyringFailed.
     """
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise UsageError("An API key contains only ASCII letters, digits and signs. Copy it again.")
+        raise UsageError("An API key contains only ASCII letters, digits and punctuation. Copy it again.")
     if sys.stdin.isatty() and not agree("Store it in the system keyring?", is_default=True):
         print_note("Nothing was stored.")
         return False

@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 
+from aloop.llm.content.provenance import FileChange, Permission
 from aloop.llm.cost.pricing import format_dollars
-from aloop.llm.details.provenance import FileChange, Permission
 from aloop.llm.message_types import LLMMessage
 from aloop.text import duration_text
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from aloop.export.facts import message_facts
-from aloop.llm.details.parts import marked_text
+from aloop.llm.content.parts import marked_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import is_pinned, note_of, tags_of

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
-from aloop.llm.details.parts import marked_text
+from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import project, with_media
 from aloop.memory.disk.filesystem import SYSTEM

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import mimetypes
 import re
 from collections import Counter, defaultdict
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aloop.importers.values import json_text
-from aloop.llm.details.parts import FILES, MEDIA_TYPES, ContentPart, joined_text
+from aloop.llm.content.parts import FILES, MEDIA_TYPES, ContentPart, file_name, joined_text
 from aloop.llm.json_values import MAX_DEPTH, JsonObject
 from aloop.llm.layout import default_layout
 from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
@@ -217,8 +216,7 @@ class Builder:
     def file(self, media_type: str, raw: bytes) -> str:
         """Keep a file beside the session and return the mark for its place in the text."""
         plain = media_type.partition(";")[0]
-        ending = f".{MEDIA_TYPES[plain]}" if plain in MEDIA_TYPES else mimetypes.guess_extension(plain) or ".bin"
-        name = f"{FILES}/{hashlib.sha256(raw).hexdigest()[:16]}{ending}"
+        name = file_name(raw, MEDIA_TYPES.get(plain) or (mimetypes.guess_extension(plain) or ".bin")[1:])
         self.imported.files[name] = raw
         kind = "image" if media_type.startswith("image/") else "file"
         return f"[{kind}: {name}, {media_type}, {len(raw):,} bytes]"

@@ -19,7 +19,7 @@ from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import SessionError, SessionNotFound
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
-from aloop.llm.details.parts import FILES, marked_text
+from aloop.llm.content.parts import FILES, marked_text
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import UNANSWERED, answer_for
@@ -255,7 +255,8 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
     return len(texts) == 1 and next(calls) == next(calls)
 
 
-_MARKS = re.compile(r"\[(?:image|file|document): files/[^\]\n]*\]")
+# Not past another bracket: each failed match would read to the end of the line.
+_MARKS = re.compile(r"\[(?:image|file|document): files/[^\[\]\n]*\]")
 
 
 def _plain(arguments: str) -> Any:

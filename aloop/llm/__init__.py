@@ -145,12 +145,17 @@ def load_anthropic(model: str, settings: Settings, endpoint: Endpoint | None = N
 
         load_transport()
     needs_key = endpoint is None and not has_credentials(os.environ)
-    provider = endpoint.name if endpoint else "anthropic"
+    profile = ServerProfile(
+        name=endpoint.name if endpoint else "anthropic",
+        stall_after=settings.stall_timeout,
+        endpoint=endpoint,
+        key_name="the API key in the system keyring",
+    )
     return AnthropicLLM(
         model,
         base_url=None if endpoint else settings.base_url,
         api_key=stored_key() if needs_key else None,
-        profile=ServerProfile(name=provider, stall_after=settings.stall_timeout, endpoint=endpoint),
+        profile=profile,
         limits=LimitsCache(settings.state_folder),
         cache_ttl=settings.cache_ttl,
         effort=settings.effort,

@@ -5,6 +5,7 @@ The keys of a session file that aloop does not know are such values, and so are 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -19,6 +20,9 @@ _WORDS = {"": None, "null": None, "true": True, "false": False}
 _MAX_DIGITS = 4_000  # more are an error in Python's int()
 MAX_DEPTH = 16
 """The greatest depth of a value that a program may store in ``extra``."""
+
+DIGEST_LENGTH = 16
+"""Hexadecimal digits. A digest detects a change; it protects nothing secret."""
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -229,3 +233,13 @@ def _reject(name: str) -> NoReturn:
 
 _plain: Callable[[str], Any] = Plain
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_plain, parse_int=_plain, parse_constant=_reject)
+
+
+def digest_of(value: object) -> str:
+    """Return the digest of a JSON value."""
+    return hashlib.sha256(canonical(value)).hexdigest()[:DIGEST_LENGTH]
+
+
+def canonical(value: object) -> bytes:
+    """Return a JSON value as text that does not depend on the order of keys."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")

@@ -13,8 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from aloop.llm.details.parts import ContentPart, normal_parts
-from aloop.llm.details.provenance import (
+from aloop.llm.content.parts import ContentPart, normal_parts
+from aloop.llm.content.provenance import (
     PROVENANCE_KEYS,
     FileChange,
     Permission,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from aloop.llm.call_ids import sendable
-from aloop.llm.details.parts import ContentPart, joined_text, split_content
+from aloop.llm.content.parts import ContentPart, joined_text, split_content
 from aloop.llm.layout import fits, without_thinking
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.annotations import pinned_text
@@ -85,11 +85,13 @@ def with_media(messages: Sequence[LLMMessage], read: Callable[[ContentPart], byt
             continue
         parts: list[ContentPart] = []
         for part in reversed(message.parts):
-            room = count < MOST_MEDIA and size + part.size <= MOST_MEDIA_BYTES
+            room = count < MOST_MEDIA and size + part.sent_size <= MOST_MEDIA_BYTES
             can_send = read is not None and room and message.role in ("user", "tool")
             data = read(part) if can_send and read is not None and part.is_own else None
             if data is not None:
                 count, size = count + 1, size + len(data)
+            elif can_send and not part.is_own and part.url:
+                count, size = count + 1, size + part.sent_size
             parts.append(replace(part, data=data) if can_send else _in_words(part))
         sent.append(_with_words(message, parts[::-1]))
     return sent[::-1]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from aloop.errors import SessionNotFound, StorageError, UsageError
 from aloop.llm.base import LLM
+from aloop.llm.content.parts import ContentPart, MediaFile, reads_images
 from aloop.llm.cost.pricing import PriceList
-from aloop.llm.details.parts import ContentPart, MediaFile, reads_images
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import ContextUse, Projection, measure, project, with_media
@@ -189,8 +189,18 @@ class MemoryManager:
 
         Images and documents have their data, or are words if the model does not read them.
         """
+        return self._with_media(self._project().messages)
+
+    async def load_context(self) -> list[LLMMessage]:
+        """Return what ``get_context_for_llm`` does; files are read off the event loop."""
+        messages = self._project().messages
+        if not any(message.parts for message in messages):
+            return list(messages)
+        return await self._on_disk(lambda: self._with_media(messages))
+
+    def _with_media(self, messages: Sequence[LLMMessage]) -> list[LLMMessage]:
         sees = self.llm is not None and reads_images(self.llm.model)
-        return with_media(self._project().messages, self._read_media if sees else None)
+        return with_media(messages, self._read_media if sees else None)
 
     def _read_media(self, part: ContentPart) -> bytes | None:
         """Return the bytes of a part.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aloop.errors import AloopError, NewerVersion, SessionFileError, StorageError, UnstorableValue, UsageError
-from aloop.llm.details.parts import ContentPart, MediaFile
+from aloop.llm.content.parts import ContentPart, MediaFile
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.conversation import Change, Conversation, describe_changes
 from aloop.memory.disk.filesystem import explain_error, explained, new_limits

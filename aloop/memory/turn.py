@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, TypeVar
 
-from aloop.llm.details.provenance import present_time
+from aloop.llm.content.provenance import present_time
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.session import SaveReport

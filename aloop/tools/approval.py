@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from aloop.errors import AloopError, ToolError
-from aloop.llm.details.provenance import Permission
+from aloop.llm.content.provenance import Permission
 from aloop.permissions import Ask, Kind, Mode, PermissionRequest
 from aloop.tools.rules.rule import Rule
 from aloop.tools.rules.rule_set import Decision, RuleSet
@@ -76,7 +76,7 @@ class PermissionGate:
             offered = self._rules.offer(request) if self._rules and not must_ask else ()
             decision = await self.ask(replace(request, offer=tuple(_offer_text(rule) for rule in offered)))
             if decision.answer == "rule" and self._rules and offered:
-                self._remember(self._rules, offered)
+                await self._remember(self._rules, offered)
         if decision.answer == "no":
             raise Refused(_refusal(decision.reason), Permission("refused", "user", decision.reason.strip()))
         if decision.answer == "session":
@@ -101,9 +101,10 @@ class PermissionGate:
             message = f"Refused: {error} The user must correct that first."
             raise Refused(message, Permission("refused", "rule", "unreadable rules")) from error
 
-    def _remember(self, rules: RuleSet, offered: Sequence[Rule]) -> None:
+    async def _remember(self, rules: RuleSet, offered: Sequence[Rule]) -> None:
         try:
-            rules.remember(offered)
+            # Off the event loop: another process may hold the lock of the file.
+            await asyncio.to_thread(rules.remember, offered)
         except AloopError as error:
             self._report(f"{error} The rule counts until you leave aloop.")
 

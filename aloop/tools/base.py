@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from aloop.llm.base import ToolSpec
-from aloop.llm.details.parts import MediaFile
-from aloop.llm.details.provenance import FileChange, Permission
+from aloop.llm.content.parts import MediaFile
+from aloop.llm.content.provenance import FileChange, Permission
 from aloop.permissions import Form, PermissionRequest
 
 

@@ -36,7 +36,7 @@ _APPLE_SCRIPT = (
 async def paste(context: Context, argument: str) -> Outcome | None:
     """Send the image with ``argument``, or keep it for the next message."""
     # Imported here for start-up time.
-    from aloop.llm.details.images import prepare_media
+    from aloop.llm.content.images import prepare_media
     from commands.chat import chat
 
     data = await read_clipboard(os.environ)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aloop.export.facts import time_text
-from aloop.llm.details.parts import marked_text
+from aloop.llm.content.parts import marked_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import Session

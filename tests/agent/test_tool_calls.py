@@ -17,7 +17,7 @@ from aloop.agent.agent import ReActAgent
 from aloop.agent.events import Notice, ToolFinished, ToolOutput, ToolStarted
 from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import StorageError
-from aloop.llm.details.provenance import FileChange, Permission, short_digest
+from aloop.llm.content.provenance import FileChange, Permission, short_digest
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.importers.draft import Builder, Imported
-from aloop.importers.store import ImportStore, session_id_of
+from aloop.importers.store import _MARKS, ImportStore, session_id_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, Session, SessionLibrary
 from tests.memory.test_parts import PIXEL
@@ -32,6 +32,11 @@ def talk(turns: int, result: str = "seen", **values: str) -> Imported:
     for key, value in values.items():
         setattr(imported, key, value)
     return imported
+
+
+def test_attempt_to_find_a_mark_ends_at_the_next_bracket() -> None:
+    # Otherwise, each of many open brackets would be followed to the end of the text.
+    assert _MARKS.sub("", f"{'[image: files/' * 2}a.png]") == "[image: files/"
 
 
 def load(folder: Path, session_id: str) -> Session:

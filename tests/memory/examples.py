@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from aloop.llm.details.parts import ContentPart, read_part
-from aloop.llm.details.provenance import FileChange, Permission
+from aloop.llm.content.parts import ContentPart, read_part
+from aloop.llm.content.provenance import FileChange, Permission
 from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import threading
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,8 @@ import pytest
 
 from aloop.export.json import to_json
 from aloop.llm.anthropic.wire import to_request
-from aloop.llm.details.images import prepare_media
-from aloop.llm.details.parts import ContentPart, MediaFile, marked_text, part_of, reads_images
+from aloop.llm.content.images import prepare_media
+from aloop.llm.content.parts import ContentPart, MediaFile, marked_text, part_of, reads_images
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
@@ -161,6 +162,31 @@ def test_oldest_images_become_words_if_a_request_has_too_many() -> None:
     old, new = (replace(LOOK, parts=(large,)) for _ in range(2))
     first, second = with_media([old, new], lambda _part: PIXEL.data * 200_000)
     assert (first.parts, len(second.parts)) == ((), 1)
+
+
+def inline(size: int) -> ContentPart:
+    """Return an image of another program, with its bytes in the part itself."""
+    url = f"data:image/png;base64,{'A' * (size * 4 // 3)}"
+    return ContentPart("image_url", extra=JsonObject({"type": "image_url", "image_url": {"url": url}}))
+
+
+@pytest.mark.parametrize(("count", "size", "sent"), [(150, 30, 100), (12, 6_000_000, 3)])
+def test_inline_images_count_toward_the_limits_of_a_request(count: int, size: int, sent: int) -> None:
+    (message,) = with_media([replace(LOOK, parts=(inline(size),) * count)], lambda _part: None)
+    assert len(message.parts) == sent
+    assert (message.content or "").count("[image: inline data]") == count - sent
+
+
+async def test_images_are_read_off_the_event_loop(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, threads = await looking(sessions_dir), list[threading.Thread]()
+
+    def read(part: ContentPart) -> bytes:
+        threads.append(threading.current_thread())
+        return PIXEL.data
+
+    monkeypatch.setattr(memory, "_read_media", read)
+    assert await memory.load_context() == memory.get_context_for_llm()
+    assert [thread is threading.main_thread() for thread in threads] == [False, True]
 
 
 def test_part_of_nonsense_costs_nothing() -> None:

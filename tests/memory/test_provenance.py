@@ -11,7 +11,7 @@ import pytest
 
 from aloop.export.json import to_json
 from aloop.llm.anthropic.wire import bind_thinking, to_request
-from aloop.llm.details.provenance import FileChange, Permission
+from aloop.llm.content.provenance import FileChange, Permission
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock
 from aloop.memory import MemoryManager, SessionLibrary

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import LLMError, StorageError
-from aloop.llm.details.provenance import present_time
+from aloop.llm.content.provenance import present_time
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for
 from aloop.memory.session import SaveReport

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import ToolError
-from aloop.llm.details.provenance import Permission
+from aloop.llm.content.provenance import Permission
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest

@@ -7,7 +7,7 @@ from typing import Any
 
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import Entry, transcript
-from aloop.llm.details.parts import ContentPart, sendable_source, split_content
+from aloop.llm.content.parts import ContentPart, sendable_source, split_content
 from aloop.memory.session import Session
 
 

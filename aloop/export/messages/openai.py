@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from aloop.export.transcript import transcript
-from aloop.llm.details.parts import ContentPart, marked_text, sendable_source, split_content
+from aloop.llm.content.parts import ContentPart, marked_text, sendable_source, split_content
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 

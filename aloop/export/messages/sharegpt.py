@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import transcript
-from aloop.llm.details.parts import marked_text
+from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 

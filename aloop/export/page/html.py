@@ -18,7 +18,7 @@ from aloop.export.markdown import format_marks
 from aloop.export.page.highlight import highlight, looks_like_diff
 from aloop.export.page.script import DIGEST, SCRIPT
 from aloop.export.page.style import STYLE
-from aloop.llm.details.parts import MEDIA_TYPES, ContentPart
+from aloop.llm.content.parts import MEDIA_TYPES, ContentPart
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.annotations import header_text, note_of
 from aloop.memory.session import Session

@@ -22,7 +22,7 @@ def read(source: Source) -> Iterator[Imported]:
         document = mapping(source.document())
         meta, messages = mapping(document.get("metadata")), objects(document.get("messages"))
     folder = source.path.parent.name if source.path else ""
-    builder = Builder(TOOL, text(meta.get("session_id")) or folder or openai.digest_of(messages), source.path)
+    builder = Builder(TOOL, text(meta.get("session_id")) or folder or openai.made_id(messages), source.path)
     imported = builder.imported
     imported.title, imported.model = text(meta.get("title")), text(meta.get("model")) or None
     imported.cwd = text(mapping(meta.get("environment")).get("working_directory"))

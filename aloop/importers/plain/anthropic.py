@@ -8,7 +8,7 @@ from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, usage_of
 from aloop.importers.draft import Builder, Imported
-from aloop.importers.plain.openai import digest_of
+from aloop.importers.plain.openai import made_id
 from aloop.importers.source import Source
 from aloop.importers.values import mapping, moment, objects, text
 
@@ -26,7 +26,7 @@ def read(source: Source) -> Iterator[Imported]:
 
 def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
     """Return a conversation; ``around`` is the request with the list."""
-    builder = Builder(TOOL, text(around.get("id")) or digest_of(messages), path)
+    builder = Builder(TOOL, text(around.get("id")) or made_id(messages), path)
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
     if system := content_text(builder, around.get("system")):

@@ -42,7 +42,7 @@ def _conversations(value: object) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
     """Return a conversation; ``around`` is the object with the list."""
-    builder = Builder(TOOL, text(around.get("id")) or digest_of(messages), path)
+    builder = Builder(TOOL, text(around.get("id")) or made_id(messages), path)
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
     builder.imported.created_at = moment(around.get("created") or around.get("created_at"))
@@ -50,7 +50,7 @@ def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapp
     return builder.build()
 
 
-def digest_of(messages: Sequence[Mapping[str, Any]]) -> str:
+def made_id(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return an ID for a conversation without one, made from its first messages."""
     first = json.dumps(list(messages[:2]), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(first.encode("utf-8", "replace")).hexdigest()[:32]

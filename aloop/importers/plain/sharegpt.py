@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.draft import Builder, Imported
-from aloop.importers.plain.openai import digest_of
+from aloop.importers.plain.openai import made_id
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, mapping, objects, text
 
@@ -26,7 +26,7 @@ def read(source: Source) -> Iterator[Imported]:
 
 
 def _build(path: Path | None, turns: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
-    builder = Builder(TOOL, text(around.get("id")) or digest_of(turns), path)
+    builder = Builder(TOOL, text(around.get("id")) or made_id(turns), path)
     builder.imported.model = text(around.get("model")) or None
     waiting: deque[str] = deque()
     if system := text(around.get("system")):

@@ -8,19 +8,17 @@ history has changed since, the digest of the new prefix differs, and the block i
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-DIGEST_LENGTH = 16
-"""Hexadecimal digits. A digest detects an edited history; it protects nothing secret."""
+from aloop.llm.json_values import DIGEST_LENGTH, canonical
 
 
 class PrefixDigest:
     """Running digest of a request: system text, tools, then each content block."""
 
     def __init__(self, system: str, tools: Sequence[Mapping[str, Any]]) -> None:
-        self._hash = hashlib.sha256(_canonical([system, list(tools)]))
+        self._hash = hashlib.sha256(canonical([system, list(tools)]))
 
     def copy(self) -> PrefixDigest:
         """Return an independent digest of the same prefix."""
@@ -30,19 +28,10 @@ class PrefixDigest:
 
     def add(self, role: str, block: Mapping[str, Any]) -> None:
         """Append one block."""
-        self._hash.update(b"\n" + role.encode() + b" " + _canonical(block))
+        self._hash.update(b"\n" + role.encode() + b" " + canonical(block))
 
     def digest_with(self, block: Mapping[str, Any]) -> str:
         """Return the digest of the prefix and ``block`` itself, without appending it."""
         with_block = self._hash.copy()
-        with_block.update(b"\n" + _canonical(block))
+        with_block.update(b"\n" + canonical(block))
         return with_block.hexdigest()[:DIGEST_LENGTH]
-
-
-def digest_of(value: object) -> str:
-    """Return the digest of a JSON value."""
-    return hashlib.sha256(_canonical(value)).hexdigest()[:DIGEST_LENGTH]
-
-
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")

@@ -120,7 +120,7 @@ class AnthropicLLM:
         client = self._client()
         await self.learn_limits()
         while True:
-            request = self._wire_request(messages, tools)
+            request = await self._wire_request(messages, tools)
             if dropped := self._dropped_note(request):
                 yield ModelNote(dropped)
             answer = Accumulator()
@@ -158,7 +158,7 @@ class AnthropicLLM:
         Raises an LLMError if it does not.
         """
         client = self._client()
-        request = self._wire_request(messages, tools)
+        request = await self._wire_request(messages, tools)
         try:
             counted = await client.messages.count_tokens(**_question(self.model, request))
         except self._failures as error:
@@ -189,9 +189,12 @@ class AnthropicLLM:
 
     # --- the request ---
 
-    def _wire_request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> WireRequest:
-        unsigned = self._profile.wants_unsigned_thinking(self.model)
-        return to_request(messages, tools, self._adaptation.rules(unsigned=unsigned))
+    async def _wire_request(self, messages: Sequence[LLMMessage], tools: Sequence[ToolSpec]) -> WireRequest:
+        rules = self._adaptation.rules(unsigned=self._profile.wants_unsigned_thinking(self.model))
+        if any(message.parts for message in messages):
+            # Encoding and hashing megabytes of images takes longer than the event loop may stand still.
+            return await asyncio.to_thread(to_request, messages, tools, rules)
+        return to_request(messages, tools, rules)
 
     def _parameters(self, request: WireRequest) -> dict[str, Any]:
         parameters = _question(self.model, request) | {"max_tokens": self._max_tokens()}

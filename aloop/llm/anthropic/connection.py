@@ -91,7 +91,7 @@ def credential_name(client: anthropic.AsyncAnthropic, profile: ServerProfile) ->
     if profile.endpoint is not None:
         return profile.endpoint.api_key_env or f"the credentials of the endpoint {profile.endpoint.name}"
     if client.api_key:
-        return KEY_VARIABLE if os.environ.get(KEY_VARIABLE) else "the API key in the system keyring"
+        return KEY_VARIABLE if os.environ.get(KEY_VARIABLE) == client.api_key else profile.key_name
     return "ANTHROPIC_AUTH_TOKEN" if client.auth_token else "the configured profile or federation"
 
 

@@ -188,6 +188,8 @@ def _explain(reported: ApiError, words: str) -> LLMError:
             return ServerFailed(f"{_capital(server)} could not take the request ({shown}){said} Try again in a moment.")
         case 529 | 503:
             return ServerFailed(f"{_capital(server)} is overloaded ({shown}){said} Try again in a minute.")
+        case 501:
+            return _final(ServerFailed(f"{_capital(server)} does not support this request ({shown}){said}"))
         case 413:
             return ContextOverflow(f"The conversation is too large to send ({shown}){said} {_SHORTEN}")
         case _ if status >= 500:

@@ -33,6 +33,8 @@ class ServerProfile:
     extra_body: Mapping[str, object] = field(default_factory=dict)
     is_local: bool = False
     endpoint: Endpoint | None = None
+    key_name: str = "the API key that was given in code"
+    """The source of a key that is not in the environment, as errors name it."""
 
     @property
     def streams_binary(self) -> bool:

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from aloop.llm.anthropic.binding import PrefixDigest, digest_of
+from aloop.llm.anthropic.binding import PrefixDigest
 from aloop.llm.base import ToolSpec
 from aloop.llm.call_ids import new_call_id, sendable
-from aloop.llm.details.parts import sendable_source, split_content
-from aloop.llm.json_values import normal_json
+from aloop.llm.content.parts import sendable_source, split_content
+from aloop.llm.json_values import digest_of, normal_json
 from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.text import clean_text

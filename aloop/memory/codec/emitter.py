@@ -17,8 +17,8 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
-from aloop.llm.details.parts import ContentPart, split_content
-from aloop.llm.details.provenance import Permission
+from aloop.llm.content.parts import ContentPart, split_content
+from aloop.llm.content.provenance import Permission
 from aloop.llm.json_values import JsonObject, Plain, read_object
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session

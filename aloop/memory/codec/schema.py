@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from aloop.errors import NewerVersion, SessionFileError
-from aloop.llm.details.parts import TEXT_TYPES, ContentPart, joined_text, read_part
-from aloop.llm.details.provenance import PROVENANCE_KEYS, parse_time, read_provenance
+from aloop.llm.content.parts import TEXT_TYPES, ContentPart, joined_text, read_part
+from aloop.llm.content.provenance import PROVENANCE_KEYS, parse_time, read_provenance
 from aloop.llm.json_values import EMPTY, JsonObject, Plain, to_json_text
 from aloop.llm.message_types import (
     CALL_KEYS,

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.llm.details.parts import FILES, ContentPart, MediaFile, file_digest, is_intact, part_of
+from aloop.llm.content.parts import FILES, ContentPart, MediaFile, file_digest, is_intact, part_of
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 
 FOLDER = "outputs"

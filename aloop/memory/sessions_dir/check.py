@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aloop.errors import SessionBusy, SessionFileError
-from aloop.llm.details.parts import ContentPart, file_digest
+from aloop.llm.content.parts import ContentPart, file_digest
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.errors import SessionFileError
-from aloop.llm.details.provenance import parse_time
+from aloop.llm.content.provenance import parse_time
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.schema import EPOCH, UUID_PATTERN
 from aloop.memory.codec.serialization import load_session, peek_header, peek_title

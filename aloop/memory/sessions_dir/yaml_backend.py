@@ -25,7 +25,7 @@ from aloop.errors import (
     SessionNotFound,
     StorageError,
 )
-from aloop.llm.details.parts import FILES
+from aloop.llm.content.parts import FILES
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import find_annotated, header_text, tags_of
 from aloop.memory.codec.serialization import load_session

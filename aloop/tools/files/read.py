@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
-from aloop.llm.details.images import HEAD, MAX_DOCUMENT_BYTES, media_type_of, prepare_media
+from aloop.llm.content.images import HEAD, MAX_DOCUMENT_BYTES, media_type_of, prepare_media
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.glob import Entry, Glob, Walk

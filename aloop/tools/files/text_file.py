@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aloop.errors import ToolError
-from aloop.llm.details.images import media_type_of
+from aloop.llm.content.images import media_type_of
 from aloop.tools.files.folder_descriptor import opened_folder
 from aloop.tools.files.workspace import describe_os_error
 

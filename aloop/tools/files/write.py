@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
-from aloop.llm.details.provenance import FileChange, short_digest
+from aloop.llm.content.provenance import FileChange, short_digest
 from aloop.permissions import Kind, PermissionRequest
 from aloop.text import quantity
 from aloop.tools.base import Action, Tool, ToolResult, in_thread

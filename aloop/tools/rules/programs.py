@@ -115,7 +115,7 @@ def is_risky(word: str) -> bool:
     return len(name) >= _SHORTEST_LONG and name.startswith("--") and any(each.startswith(name) for each in _RISKY_LONG)
 
 
-def usual_beginning(words: Sequence[str]) -> int:
+def usual_prefix_length(words: Sequence[str]) -> int:
     """Return how many words name the kind of a command; 0 if all of it does."""
     program = words[0].rpartition("/")[2]
     second = words[1] if len(words) > 1 else ""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aloop.permissions import PermissionRequest
 from aloop.tools.rules.command_words import Command, split_command
-from aloop.tools.rules.programs import is_runner, usual_beginning
+from aloop.tools.rules.programs import is_runner, usual_prefix_length
 from aloop.tools.rules.rule import GUARDED, Rule, Verb, Verdict
 
 _MOST_OFFERED = 3
@@ -143,7 +143,7 @@ def _find_allowing(rules: Sequence[Rule], command: Command, *, is_alone: bool) -
 def _narrow_rule(command: Command, root: Path) -> Rule | None:
     """Return the rule that is offered for a simple command."""
     texts = [word.text for word in command]
-    count = usual_beginning(texts)
+    count = usual_prefix_length(texts)
     words = texts[:count] if count else texts
     if any(word.expands for word in command[: len(words)]) or not all(map(_is_plain, words)):
         return None

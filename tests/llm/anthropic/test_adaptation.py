@@ -9,7 +9,7 @@ import pytest
 from aloop.errors import ContextOverflow, LLMError, RequestRejected
 from aloop.llm.anthropic.adaptation import Adaptation, Offered
 from aloop.llm.anthropic.wire import WireRequest, to_message, to_request
-from aloop.llm.details.parts import ContentPart
+from aloop.llm.content.parts import ContentPart
 from aloop.llm.layout import Block
 from aloop.llm.message_types import LLMMessage, ToolCall
 from tests.stub.binding import REFUSAL

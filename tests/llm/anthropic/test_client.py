@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, cast
@@ -14,7 +15,9 @@ from anthropic import AsyncAnthropic
 
 from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.anthropic.server_profile import ServerProfile
+from aloop.llm.anthropic.wire import WireRequest, to_request
 from aloop.llm.base import ModelNote, Reply, SourceMarker, StreamEvent, TextDelta, ThinkingDelta, ToolSpec
+from aloop.llm.content.parts import ContentPart
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from tests.llm.asking import HELLO, collect, reply_to
 from tests.stub import Answer, Cited, Gate, Ping, Plain, Raw, Redacted, StubServer, Text, Thinking, ToolUse
@@ -30,6 +33,23 @@ async def test_text_streams_in_pieces_and_ends_with_a_reply(stub: StubServer, ll
     usage = Usage(input_tokens=10, output_tokens=5, cache_read_tokens=7)
     message = LLMMessage("assistant", "hello wide world", model="claude-test", usage=usage)
     assert reply == Reply(message, "end_turn", usage)
+
+
+async def test_images_are_encoded_off_the_event_loop(
+    stub: StubServer, llm: AnthropicLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = list[threading.Thread]()
+
+    def convert(*arguments: Any) -> WireRequest:
+        threads.append(threading.current_thread())
+        return to_request(*arguments)
+
+    monkeypatch.setattr("aloop.llm.anthropic.client.to_request", convert)
+    image = ContentPart("image", "files/0123456789abcdef.png", "image/png", data=b"pixels")
+    await collect(llm)
+    async for _ in llm.stream([LLMMessage("user", "Look", parts=(image,))]):
+        pass
+    assert [thread is threading.main_thread() for thread in threads] == [True, False]
 
 
 CACHED = {"type": "ephemeral"}

@@ -56,6 +56,7 @@ from tests.stub.server import KEY
         (422, RequestRejected, "scripted error"),
         (429, RateLimited, "429"),
         (500, ServerFailed, "500"),
+        (501, ServerFailed, "does not support"),
         (503, ServerFailed, "overloaded"),
         (529, ServerFailed, "overloaded"),
     ],
@@ -67,6 +68,22 @@ async def test_http_error_maps_to_an_llm_error(
     error = await failure(llm)
     assert type(error) is kind
     assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("profile", "source"),
+    [
+        (ServerProfile(), "the API key that was given in code"),
+        (ServerProfile(key_name="the API key in the system keyring"), "the API key in the system keyring"),
+    ],
+)
+async def test_refused_key_is_named_by_its_source(stub: StubServer, profile: ServerProfile, source: str) -> None:
+    stub.script(HTTPError(401))
+    llm = AnthropicLLM("claude-test", base_url=stub.url, api_key="sk-another-key", profile=profile)
+    try:
+        assert f"Check {source}." in str(await failure(llm))
+    finally:
+        await llm.aclose()
 
 
 async def test_rate_limit_has_retry_after(stub: StubServer, llm: AnthropicLLM) -> None:
@@ -301,7 +318,8 @@ async def test_passed_client_does_not_retry(stub: StubServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "header", "is_transient"), [(529, "false", False), (400, "true", True), (529, "", True)]
+    ("status", "header", "is_transient"),
+    [(529, "false", False), (400, "true", True), (529, "", True), (501, "", False)],
 )
 async def test_should_retry_header_overrides_the_status(
     stub: StubServer, llm: AnthropicLLM, status: int, header: str, is_transient: bool

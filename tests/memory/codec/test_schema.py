@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from aloop.errors import NewerVersion, SessionFileError
-from aloop.llm.details.provenance import parse_time
+from aloop.llm.content.provenance import parse_time
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import ToolError
-from aloop.llm.details.provenance import FileChange, short_digest
+from aloop.llm.content.provenance import FileChange, short_digest
 from aloop.llm.message_types import ToolCall
 from aloop.permissions import PermissionRequest
 from aloop.tools import ToolRunner

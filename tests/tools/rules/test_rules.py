@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,14 @@ async def test_accepted_offer_is_stored_for_this_project_and_not_asked_again(fil
     assert (third.by, third.reason) == ("rule", "allow run git diff *, allow run wc -l")
     assert second.reason == "allow run wc -l"
     assert file.path.read_text().endswith("[/work/app]\nallow run git diff *\nallow run wc -l\n")
+
+
+async def test_rule_is_stored_off_the_event_loop(file: RuleFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = list[threading.Thread]()
+    monkeypatch.setattr(RuleFile, "add", lambda *_: threads.append(threading.current_thread()))
+    await PermissionGate(ask=User(RULE), rules=RuleSet(file, ROOT)).require(run("make"))
+    assert threads
+    assert threads[0] is not threading.main_thread()
 
 
 async def test_offer_that_cannot_be_stored_counts_in_this_run(file: RuleFile) -> None:

@@ -54,8 +54,7 @@ class MediaFile:
     @property
     def file(self) -> str:
         """The path of the bytes beside a session."""
-        digest = hashlib.sha256(self.data).hexdigest()[:16]
-        return f"{FILES}/{digest}.{MEDIA_TYPES.get(self.media_type, 'bin')}"
+        return file_name(self.data, MEDIA_TYPES.get(self.media_type, "bin"))
 
     @property
     def summary(self) -> str:
@@ -114,6 +113,14 @@ class ContentPart:
                 if isinstance(value.get("data"), str) and isinstance(value.get("media_type"), str):
                     return f"data:{value['media_type']};base64,{value['data']}"
         return ""
+
+    @property
+    def sent_size(self) -> int:
+        """The number of bytes that a request holds for the part, without the effect of base64."""
+        if self.is_own:
+            return self.size
+        head, _, data = self.url.partition(",")
+        return len(data) * 3 // 4 if head.startswith("data:") else 0
 
 
 def part_of(media: MediaFile, after_chars: int = 0) -> ContentPart:
@@ -194,6 +201,15 @@ def marked_text(content: str | None, parts: Sequence[ContentPart]) -> str:
     return joined_text([each if isinstance(each, str) else each.mark for each in split_content(content or "", parts)])
 
 
+def file_name(data: bytes, ending: str) -> str:
+    """Return the path beside a session for bytes with a digest as their name."""
+    return f"{FILES}/{_digest(data)}.{ending}"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
 def file_digest(path: str) -> str:
     """Return the digest in a path beside a session; empty for any other path."""
     found = _FILE_NAME.fullmatch(path)
@@ -202,7 +218,7 @@ def file_digest(path: str) -> str:
 
 def is_intact(part: ContentPart, data: bytes) -> bool:
     """Return True if ``data`` are the bytes that the part was made from."""
-    return hashlib.sha256(data).hexdigest()[:16] == file_digest(part.file)
+    return _digest(data) == file_digest(part.file)
 
 
 def sendable_source(part: ContentPart) -> dict[str, Any] | None:

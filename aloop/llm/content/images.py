@@ -6,7 +6,7 @@ import io
 import struct
 
 from aloop.errors import ToolError
-from aloop.llm.details.parts import MediaFile
+from aloop.llm.content.parts import MediaFile
 
 MAX_IMAGE_BYTES = 3_900_000
 """In base64, this is the limit of the API: 5 MB for an image."""

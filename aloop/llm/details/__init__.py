@@ -1,1 +1,0 @@
-"""Details of messages: times, permissions and changed files."""
