@@ -1,1 +1,1 @@
-"""The content of messages besides text: images, documents, permissions, changed files."""
+"""Content of messages besides text: images, documents, permissions, changed files."""

@@ -116,7 +116,7 @@ class ContentPart:
 
     @property
     def sent_size(self) -> int:
-        """The number of bytes that a request holds for the part, without the effect of base64."""
+        """The number of bytes that a request holds for the part, before base64."""
         if self.is_own:
             return self.size
         head, _, data = self.url.partition(",")
