@@ -36,7 +36,7 @@ async def chat(context: Context, text: str, typed: str | None = None, *, outside
         found = await _mentioned(context, text if typed is None else typed, outside=outside)
         attachments = [*found.attachments, *context.pending_output.taken]
         # A question that is asked again comes with its images, and may mention them, too.
-        media = list({each.name: each for each in (*found.media, *context.pending_output.media)}.values())
+        media = list({each.file: each for each in (*found.media, *context.pending_output.media)}.values())
         for summary in (*(each.summary for each in attachments), *(each.summary for each in media)):
             context.view.info(f"attached {summary}")
         for note in found.notes:

@@ -450,7 +450,8 @@ class Shell:
             # Imported here: off by default.
             from repl.engine import write_title
 
-            await write_title(context.agent, self._options)
+            with suppress(AloopError):  # the first words are a title, too
+                await write_title(context.agent, self._options)
 
     def _toolbar(self, width: int) -> Line:
         parts = toolbar_parts(self._options, self._engine.context, self._session_cost(), self._branch)

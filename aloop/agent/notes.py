@@ -25,7 +25,7 @@ _PLAN = (
 _NO_PLAN = "[Plan mode is off.]"
 
 _NOTES = re.compile(
-    r"(?:\n\n(?:\[The working directory is now [^\n]*\.\]|\[Plan mode is o[^\n]*\]"
+    r"(?>\n\n(?:\[The working directory is now [^\n]*\.\]|\[Plan mode is o[^\n]*\]"
     r"|\[Project instructions \(digest [^\n]*\](?:\n\n<instructions path=.*</instructions>)?))+\Z",
     re.DOTALL,
 )

@@ -13,8 +13,8 @@ from dataclasses import replace
 from aloop.errors import AloopError, ToolError
 from aloop.llm.content.provenance import Permission
 from aloop.permissions import Ask, Kind, Mode, PermissionRequest
-from aloop.tools.rules.rule import Rule
-from aloop.tools.rules.rule_set import Decision, RuleSet
+from aloop.tools.rules.rule import Rule, is_of_user
+from aloop.tools.rules.rule_set import Decision, RuleSet, verb_of
 
 _PLAN_REFUSES: frozenset[Kind] = frozenset({"write", "shell"})
 
@@ -67,12 +67,13 @@ class PermissionGate:
                 raise Refused(_PLANNING, Permission("refused", "rule", "plan mode"))
             if decided is not None and decided.verdict == "allow":
                 return Permission("allowed", "rule", decided.reason)
-            must_ask = decided is not None and decided.verdict == "ask"
+            is_own = verb_of(request) == "write" and any(map(is_of_user, request.paths))
+            must_ask = is_own or (decided is not None and decided.verdict == "ask")
             missing = [kind for kind in request.kinds if must_ask or kind not in self._silent]
             if not missing:
                 return self._without_asking(request.kinds)
             if self.ask is None:
-                raise unattended(request, missing)
+                raise unattended(request, [] if must_ask else missing)
             offered = self._rules.offer(request) if self._rules and not must_ask else ()
             decision = await self.ask(replace(request, offer=tuple(_offer_text(rule) for rule in offered)))
             if decision.answer == "rule" and self._rules and offered:
@@ -142,10 +143,10 @@ class Refused(ToolError):
 
 
 def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> Refused:
-    """Return the error for a request that no one can be asked about."""
+    """Return the error for a request without a user; ``missing`` kinds would allow it."""
+    remedy = f"; --allow {','.join(missing)} would allow it." if missing else ", and nothing else can allow it."
     return Refused(
-        f"Refused: {request.summary}. No one can be asked for permission in this run; "
-        f"--allow {','.join(missing)} would allow it.",
+        f"Refused: {request.summary}. No one can be asked for permission in this run{remedy}",
         Permission("refused", "rule", "no one can be asked in this run"),
     )
 

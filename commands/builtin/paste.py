@@ -40,8 +40,11 @@ async def paste(context: Context, argument: str) -> Outcome | None:
     from commands.chat import chat
 
     data = await read_clipboard(os.environ)
-    media, note = await asyncio.to_thread(prepare_media, data, _NAME)
-    context.pending_output.media.append(media)
+    waiting = context.pending_output.media
+    # Only their names distinguish two images for the model.
+    name = f"clipboard-{len(waiting) + 1}.png" if waiting else _NAME
+    media, note = await asyncio.to_thread(prepare_media, data, name)
+    waiting.append(media)
     if note:
         context.view.info(note)
     if argument:

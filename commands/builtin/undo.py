@@ -51,8 +51,9 @@ async def redo(context: Context, _argument: str) -> None:
 
 async def keep_images(context: Context, question: LLMMessage) -> None:
     """Keep the images of a question that returns to the prompt for the next message."""
-    context.pending_output.media[:] = await context.memory.load_media(question)
-    for media in context.pending_output.media:
+    images = await context.memory.load_media(question)
+    context.pending_output.media += images
+    for media in images:
         context.view.info(f"{media.summary} will be sent with your next message.")
 
 
@@ -70,8 +71,13 @@ async def retry(context: Context, _argument: str) -> None:
     question, *_ = taken = await memory.undo()
     before = memory.message_count
     await view.show(Reminder([question]))
-    context.pending_output.media += await memory.load_media(question)
-    await chat(context, question.content or "")
+    pending = context.pending_output.media
+    waiting, pending[:] = list(pending), await memory.load_media(question)
+    try:
+        # The notes say what was true then; the new turn adds those that are true now. Mentioned files are in the text.
+        await chat(context, without_notes(question.content or ""), "")
+    finally:
+        pending[:] = waiting
     if memory.message_count == before:
         await memory.redo()
         view.info("The previous answer is unchanged.")

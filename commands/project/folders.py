@@ -12,6 +12,7 @@ from pathlib import Path
 from aloop.config import read_regular, settings_folder
 from aloop.local_model.models import display_path
 from aloop.project import project_root
+from aloop.sanitize import safe_line
 
 INSTRUCTION_NAMES = ("AGENTS.md", "CLAUDE.md")
 """Names of instruction files; the first one that exists in a folder counts."""
@@ -42,19 +43,24 @@ def find_instruction_files(folder: Path) -> list[FoundFile]:
     They are the user's, then those from the root of the project down to ``folder``.
     """
     here, root = Path(os.path.realpath(folder)), project_root(folder)
-    found = [FoundFile(path, display_path(path), None) for path in _first(settings_folder())]
+    found = [_found(path, display_path(path)) for path in _first(settings_folder())]
     below = [here, *here.parents][: len(here.parts) - len(root.parts) + 1]
     for each in reversed(below):
-        found += [FoundFile(path, os.path.relpath(path, here), root) for path in _first(each)]
+        found += [_found(path, os.path.relpath(path, here), root) for path in _first(each)]
     return found
 
 
 def find_command_files(folder: Path) -> list[FoundFile]:
     """Return the files with commands for ``folder``, those of the user first."""
     root = project_root(folder)
-    mine = [FoundFile(path, display_path(path), None) for path in _markdown(settings_folder() / COMMANDS_FOLDER)]
+    mine = [_found(path, display_path(path)) for path in _markdown(settings_folder() / COMMANDS_FOLDER)]
     ours = root / ".aloop" / COMMANDS_FOLDER
-    return mine + [FoundFile(path, str(path.relative_to(root)), root) for path in _markdown(ours)]
+    return mine + [_found(path, str(path.relative_to(root)), root) for path in _markdown(ours)]
+
+
+def _found(path: Path, shown: str, project: Path | None = None) -> FoundFile:
+    # A project chooses the names: a line break in one could add a sentence to a question.
+    return FoundFile(path, safe_line(shown), project)
 
 
 def _markdown(folder: Path) -> list[Path]:

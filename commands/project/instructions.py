@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aloop.agent.instructions import InstructionFile, Instructions
 from aloop.errors import StorageError
 from aloop.local_model.models import display_path
+from aloop.sanitize import safe_line
 from aloop.text import clean_text, quantity
 from commands.project.folders import FoundFile, Unreadable, find_command_files, find_instruction_files, read_text
 
@@ -124,7 +125,7 @@ async def _trusts(context: Context, root: Path, files: Iterable[FoundFile]) -> b
         context.view.info(untrusted_notice(root, names))
         return False
     context.view.info(f"This project has instructions or commands: {names}")
-    if not await context.view.confirm(f"Trust the files in {display_path(root)} and use them?"):
+    if not await context.view.confirm(f"Trust the files in {safe_line(display_path(root))} and use them?"):
         context.view.info("They are not used. The next start asks again.")
         return False
     try:
@@ -136,4 +137,5 @@ async def _trusts(context: Context, root: Path, files: Iterable[FoundFile]) -> b
 
 def untrusted_notice(root: Path, names: str) -> str:
     """Return the sentence for a run in which no one can be asked."""
-    return f"Not used, because you have not trusted {display_path(root)} yet: {names}. Start aloop there to be asked."
+    shown = safe_line(display_path(root))
+    return f"Not used, because you have not trusted {shown} yet: {names}. Start aloop there to be asked."

@@ -18,7 +18,7 @@ _MAX_TOKENS = re.compile(r"max_tokens: \d+ > (\d+)")
 # A turn that must begin with thinking is one that was sent with the setting, but without its thinking.
 _WANTS_THINKING = re.compile(r"expected [`'\"]?thinking\b|must start with a thinking block", re.I)
 _BLOCK_WORDS = ("signature", "thinking block", "thinking` block", "redacted_thinking", "bound to", "messages.")
-_MEDIA_WORDS = ("image", "document", "pdf", "media_type", "base64", "vision", "multimodal")
+_MEDIA_WORDS = ("image", "document block", "pdf", "media_type", "base64", "vision", "multimodal")
 _SETTING_WORDS = ("thinking", "adaptive", "display", "budget_tokens")
 
 

@@ -18,7 +18,7 @@ from aloop.tools.files.diff import Diff, make_diff, with_kept_line_ends
 from aloop.tools.files.replace import replace_text
 from aloop.tools.files.text_file import MOST_BYTES, TOO_LARGE, TextFile
 from aloop.tools.files.workspace import Workspace, quoted
-from aloop.tools.rules.rule import GUARDED
+from aloop.tools.rules.rule import is_guarded
 
 _PATH = {
     "type": "string",
@@ -101,9 +101,8 @@ class WritingFileTool(Tool):
         return Action(lambda _on_output: in_thread(lambda _stop: work()), request)
 
     def _kinds(self, path: Path) -> tuple[Kind, ...]:
-        below = path.parts[len(self._workspace.root.parts) :]
-        is_guarded = any(part.casefold() in GUARDED for part in below)
-        return ("write",) if self._workspace.admits(path) and not is_guarded else ("write", "outside")
+        is_free = self._workspace.admits(path) and not is_guarded(path, self._workspace.root)
+        return ("write",) if is_free else ("write", "outside")
 
 
 class WriteFile(WritingFileTool):

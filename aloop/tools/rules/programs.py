@@ -40,7 +40,9 @@ _RISKY_LONG = (
     "--open-files-in-pager",
     "--output",
     "--output-directory",
+    "--output-file",
     "--pre",
+    "--python-executable",
     "--hostname-bin",
     "--to-command",
     "--checkpoint-action",
@@ -57,7 +59,7 @@ _RISKY_LONG = (
     "--init-hook",
     "--kubeconfig",
     "--load-plugins",
-    "--override",
+    "--override-ini",
     "--script-shell",
     "--vettool",
 )
@@ -107,8 +109,21 @@ def is_open_ended(words: Sequence[str]) -> bool:
     return len(words) < 2 or (words[1].startswith("-") and not (words[1] == "-m" and len(words) > 2))
 
 
-def is_risky(word: str) -> bool:
-    """Return True for an option that makes a program run another one or write a file."""
+# make expands each argument: `X:=$(shell COMMAND)` and `--eval` run a command, SHELL and MAKEFLAGS can name one.
+_MAKE = frozenset({"make", "gmake"})
+_MAKE_ARGUMENT = re.compile(r"[\w./+-]+(?:=[\w./+,-]*)?")
+_MAKE_OPTION = re.compile(
+    r"-(?:j\d*|[Bikns]+)|--(?:jobs|silent|quiet|always-make|keep-going|ignore-errors|dry-run)(?:=\d+)?"
+)
+_MAKE_VARIABLES = re.compile(r"(?:SHELL|\.SHELLFLAGS|MAKEFLAGS|GNUMAKEFLAGS|MAKEFILES|MAKE|VPATH)=")
+
+
+def is_risky(word: str, program: str = "") -> bool:
+    """Return True for an argument that may run another program or write a file."""
+    if program.rpartition("/")[2] in _MAKE:
+        if word.startswith("-"):
+            return _MAKE_OPTION.fullmatch(word) is None
+        return _MAKE_ARGUMENT.fullmatch(word) is None or _MAKE_VARIABLES.match(word) is not None
     name = word.partition("=")[0]
     if name in _RISKY_SHORT:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+from aloop.config import settings_folder, state_dir
 from aloop.errors import UsageError
 from aloop.tools.rules.command_words import Command, Word, split_command
 from aloop.tools.rules.programs import is_open_ended, is_risky, is_runner
@@ -21,6 +23,23 @@ VERBS: tuple[Verb, ...] = get_args(Verb)
 
 GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
 """Folders that no rule allows to write to: programs run what is in them, and sessions belong to the user."""
+
+
+def is_guarded(path: Path, below: Path = Path("/")) -> bool:
+    """Return True for a file that no rule allows to write, as in a ``GUARDED`` folder."""
+    parts = path.parts[len(below.parts) :]
+    return any(part.casefold() in GUARDED for part in parts) or is_of_user(path)
+
+
+def is_of_user(path: Path) -> bool:
+    """Return True for the real path of the user's settings, rules or trust."""
+    parts = [part.casefold() for part in path.parts]
+    for folder in (settings_folder(), state_dir() / "aloop"):
+        own = [part.casefold() for part in Path(os.path.realpath(folder)).parts]
+        if parts[: len(own)] == own:
+            return True
+    return False
+
 
 _ANY = "*"
 _MANY = "**"
@@ -65,7 +84,13 @@ class Rule:
         if not self.is_prefix:
             return len(command) == len(self.words) and (is_alone or not is_runner(program))
         rest = command[len(self.words) :]
-        return not is_open_ended(_texts(self.words)) and not any(map(_is_doubtful, rest))
+        # With the next word: an option before a subcommand may define one.
+        begun = _texts(command[: len(self.words) + 1])
+        return (
+            not is_open_ended(_texts(self.words))
+            and not is_open_ended(begun)
+            and not any(_is_doubtful(word, begun[0]) for word in rest)
+        )
 
     def may_cover_command(self, command: Command) -> bool:
         """Return True if a rule that restricts covers a simple command."""
@@ -85,8 +110,7 @@ class Rule:
         The first one is the real path. One that allows must match that; any name counts for one that restricts.
         """
         if self.verdict == "allow":
-            is_guarded = any(part.casefold() in GUARDED for part in paths[0].parts)
-            return not (is_guarded and self.verb == "write") and _matches(self._parts(root), paths[0].parts)
+            return not (self.verb == "write" and is_guarded(paths[0])) and _matches(self._parts(root), paths[0].parts)
         # Some file systems ignore case.
         parts = tuple(part.casefold() for part in self._parts(root))
         return any(_matches(parts, tuple(part.casefold() for part in path.parts)) for path in paths)
@@ -114,6 +138,10 @@ def parse_rule(text: str, project: Path | None = None) -> Rule:
     rule = Rule(verdict, verb, pattern, project)
     if verb == "run":
         _check_command(rule)
+    elif pattern.startswith("~") and not pattern.startswith("~/"):
+        raise UsageError(
+            f"The path in `{rule}` cannot begin with {pattern.partition('/')[0]!r}. Begin it with / or ~/."
+        )
     elif ".." in PurePosixPath(pattern).parts:
         raise UsageError(f"The path in `{rule}` cannot contain '..'. Begin it with / or ~/ instead.")
     return rule
@@ -136,9 +164,9 @@ def _texts(words: Command) -> list[str]:
     return [word.text for word in words]
 
 
-def _is_doubtful(word: Word) -> bool:
+def _is_doubtful(word: Word, program: str) -> bool:
     """Return True for a word that could be an option which runs a program."""
-    return is_risky(word.text) or (word.expands and word.text[:1] in "*?[-")
+    return is_risky(word.text, program) or (word.expands and word.text[:1] in "*?[-")
 
 
 def _literal(part: str) -> str:

@@ -18,6 +18,7 @@ from aloop.errors import StorageError, UsageError
 from aloop.tools.rules.rule import Rule, parse_rule
 
 _NAME = "permissions"
+_HEADINGS = ("[/", "[~/")
 _HEAD = "# Permission rules. `aloop permissions` lists and removes them.\n"
 
 
@@ -110,8 +111,8 @@ def _parse(lines: Sequence[str], path: Path) -> Iterator[tuple[int, Rule]]:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        if text.startswith("[") and text.endswith("]") and text[1:2] == "/":
-            project = Path(text[1:-1])
+        if text.startswith(_HEADINGS) and text.endswith("]"):
+            project = _project(text)
             continue
         try:
             yield number, parse_rule(text, project)
@@ -119,16 +120,20 @@ def _parse(lines: Sequence[str], path: Path) -> Iterator[tuple[int, Rule]]:
             raise UsageError(f"{path}, line {number + 1}: {error}") from error
 
 
+def _project(heading: str) -> Path:
+    """Return the real path of the folder in brackets, as the root of a project is."""
+    return Path(os.path.realpath(Path(heading[1:-1]).expanduser()))
+
+
 def _place(lines: list[str], project: Path | None) -> int:
     """Return where a rule belongs; add the heading of ``project`` if it is missing."""
-    headings = [number for number, line in enumerate(lines) if line.lstrip().startswith("[/")]
+    headings = [number for number, line in enumerate(lines) if line.lstrip().startswith(_HEADINGS)]
     if project is None:
         start, following = 0, headings[:1]
     else:
-        heading = f"[{project}]"
-        own = [number for number in headings if lines[number].strip() == heading]
+        own = [number for number in headings if _project(lines[number].strip()) == project]
         if not own:
-            lines += ["\n", f"{heading}\n"]
+            lines += ["\n", f"[{project}]\n"]
             return len(lines)
         start = own[-1] + 1
         following = [number for number in headings if number >= start]

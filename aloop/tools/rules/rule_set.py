@@ -10,7 +10,7 @@ from typing import Protocol
 from aloop.permissions import PermissionRequest
 from aloop.tools.rules.command_words import Command, split_command
 from aloop.tools.rules.programs import is_runner, usual_prefix_length
-from aloop.tools.rules.rule import GUARDED, Rule, Verb, Verdict
+from aloop.tools.rules.rule import Rule, Verb, Verdict, is_guarded
 
 _MOST_OFFERED = 3
 _LONGEST_OFFER = 120
@@ -113,7 +113,7 @@ class RuleSet:
         return list(offered)
 
     def _write_offers(self, path: Path) -> list[Rule]:
-        if not path.is_relative_to(self.root) or GUARDED & {part.casefold() for part in path.parts}:
+        if not path.is_relative_to(self.root) or is_guarded(path):
             return []
         folder = path.parent.relative_to(self.root)
         pattern = f"{folder.as_posix()}/**" if folder.parts else path.name

@@ -32,6 +32,13 @@ async def test_model_is_told_about_plan_mode_once_and_when_it_ends(bench: SetUp)
     assert [without_notes(text) for text in sent] == texts
 
 
+def test_text_like_many_notes_is_read_in_steady_time() -> None:
+    # Each repetition used to double the time: 60 of them would take longer than the age of the universe.
+    block = "\n\n[Project instructions (digest a]\n\n<instructions path=x</instructions>"
+    text = "q" + block * 60 + "tail"
+    assert without_notes(text) == text
+
+
 async def test_approved_plan_is_carried_out_outside_of_plan_mode(bench: SetUp) -> None:
     stage = bench(answer(PLAN), answer("Done."))
     await dispatch("/mode plan", stage.context)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import RateLimited
 from commands.builtin import paste as paste_module
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
-from tests.memory.test_parts import PIXEL
+from tests.memory.test_parts import PIXEL, png
+
+IMAGES = (PIXEL.data, png() + b"\0")
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +65,45 @@ async def test_missing_program_is_an_error(bench: SetUp, monkeypatch: pytest.Mon
     stage = bench()
     await dispatch("/paste", stage.context)
     assert str(stage.view.of("error")[-1]).startswith("Cannot read the clipboard:")
+
+
+async def test_two_images_are_both_sent_under_different_names(bench: SetUp, clipboard: Path) -> None:
+    stage = bench(answer("Two dots."))
+    for data in IMAGES:
+        clipboard.write_bytes(data)
+        await dispatch("/paste", stage.context)
+    await dispatch("And these?", stage.context)
+    assert [part.name for part in stage.memory.messages[0].parts] == ["clipboard.png", "clipboard-2.png"]
+
+
+async def test_image_of_an_undone_question_joins_one_that_waits(bench: SetUp, clipboard: Path) -> None:
+    stage = bench(answer("A dot."), answer("Two dots."))
+    clipboard.write_bytes(IMAGES[0])
+    await dispatch("/paste What is this?", stage.context)
+    clipboard.write_bytes(IMAGES[1])
+    await dispatch("/paste", stage.context)
+    await dispatch("/undo", stage.context)
+    await dispatch("And these?", stage.context)
+    assert len(stage.memory.messages[0].parts) == 2
+
+
+async def test_images_of_a_failed_retry_do_not_join_the_next_message(bench: SetUp, clipboard: Path) -> None:
+    stage = bench(answer("A dot."), [RateLimited("Not now.")], answer("Fine."))
+    clipboard.write_bytes(IMAGES[0])
+    await dispatch("/paste What is this?", stage.context)
+    await dispatch("/retry", stage.context)
+    await dispatch("Thanks", stage.context)
+    assert [message.parts for message in stage.memory.messages[2:]] == [(), ()]
+
+
+async def test_image_that_waits_is_kept_by_retry(bench: SetUp, clipboard: Path) -> None:
+    stage = bench(answer("Eins."), answer("Uno."))
+    await dispatch("one", stage.context)
+    clipboard.write_bytes(IMAGES[0])
+    await dispatch("/paste", stage.context)
+    await dispatch("/retry", stage.context)
+    assert not stage.memory.messages[0].parts
+    assert len(stage.context.pending_output.media) == 1
 
 
 async def test_undone_question_is_sent_again_with_its_image(bench: SetUp, clipboard: Path) -> None:

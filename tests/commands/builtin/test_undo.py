@@ -75,6 +75,19 @@ async def test_failed_retry_restores_the_previous_answer(bench: SetUp) -> None:
     assert "nothing to redo" in str(stage.view.of("error")[-1])
 
 
+async def test_retry_sends_the_notes_of_now_and_each_file_once(bench: SetUp) -> None:
+    stage = bench(answer("Eins."), answer("Uno."))
+    Path("a.txt").write_text("first\n")
+    await dispatch("/mode plan", stage.context)
+    await dispatch("See @a.txt", stage.context)
+    assert "[Plan mode is on." in (stage.memory.messages[0].content or "")
+    await dispatch("/mode ask", stage.context)
+    await dispatch("/retry", stage.context)
+    content = stage.memory.messages[0].content or ""
+    assert content.count("first\n") == 1
+    assert "Plan mode" not in content
+
+
 async def test_question_without_an_answer_can_be_retried(bench: SetUp) -> None:
     stage = bench(answer("Eins."))
     await stage.memory.add_message(LLMMessage("user", "one", interrupted=True))

@@ -59,6 +59,16 @@ async def test_project_that_is_not_trusted_is_asked_about_once_and_left_out(benc
     assert not TrustFile.of_user().knows_project(project)
 
 
+async def test_file_name_cannot_add_a_line_to_the_question(bench: SetUp, project: Path) -> None:
+    (project / ".aloop" / "commands").mkdir(parents=True)
+    (project / ".aloop" / "commands" / "a\nThese files are safe.md").write_text("x")
+    stage = bench(answer("Hello."))
+    await dispatch("Hi", stage.context)
+    said = next(str(text) for text in stage.view.of("info") if "has instructions or commands" in str(text))
+    assert "commands/a These files are safe.md" in said
+    assert "\n" not in said
+
+
 async def test_lines_of_a_program_cannot_answer_the_question(bench: SetUp, project: Path) -> None:
     stage = bench(answer("Hello."))
     stage.context.is_typed = False

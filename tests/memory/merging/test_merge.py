@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.patch import revise
 from aloop.memory.codec.serialization import dump_session, load_session
@@ -134,6 +135,12 @@ def test_header_is_that_of_the_later_version() -> None:
     base = replace(BASE, title="Base", model="zero")
     done = merged(base, ours, replace(theirs, model="zero"))
     assert (done.title, done.model, done.updated_at, done.tools_digest) == ("Theirs", "one", LATER, "2")
+
+
+def test_changed_keys_of_the_header_do_not_conflict() -> None:
+    ours = replace(added(*OURS), extra=JsonObject({"instructions": "aa", "pinned": True}))
+    theirs = replace(added(*THEIRS), extra=JsonObject({"instructions": "bb", "pinned": False}), updated_at=LATER)
+    assert merged(BASE, ours, theirs).extra.as_dict() == {"instructions": "bb", "pinned": False}
 
 
 def test_system_message_of_the_branch_that_changed_it_is_kept() -> None:

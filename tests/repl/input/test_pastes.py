@@ -193,3 +193,5 @@ def test_path_of_a_dropped_image_becomes_a_mention(tmp_path: Path) -> None:
         assert dropped_media(pasted) == f'@"{image}" '
     for text in (f"see {image}", f"{image}\n{image}", "a b.png", str(tmp_path / "missing.png"), "", "'"):
         assert dropped_media(text) == ""
+    for name in (f"/{'a' * 5_000}.png", "/a\0.png", "file:///a%00.png"):
+        assert dropped_media(name) == ""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from aloop.errors import ToolError
 from aloop.llm.content.provenance import FileChange, short_digest
 from aloop.llm.message_types import ToolCall
-from aloop.permissions import PermissionRequest
+from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.tools import ToolRunner
 from aloop.tools.approval import PermissionGate
 from aloop.tools.base import Action, Tool, ToolResult
@@ -332,6 +332,28 @@ async def test_path_outside_needs_a_second_permission(workspace: Workspace, work
 async def test_git_and_session_folders_count_as_outside(workspace: Workspace, path: str) -> None:
     _, request = await prepared(WriteFile(workspace), {"path": path, "content": "x"})
     assert request.kinds == ("write", "outside")
+
+
+@pytest.mark.parametrize("path", [".config/aloop/permissions", ".local/state/aloop/trust", ".CONFIG/aloop/config.toml"])
+async def test_settings_and_trust_of_the_user_are_asked_about_even_if_everything_is_granted(
+    private_home: Path, path: str
+) -> None:
+    asked: list[PermissionRequest] = []
+
+    async def ask(request: PermissionRequest) -> PermissionDecision:
+        asked.append(request)
+        return PermissionDecision("no")
+
+    gate = PermissionGate(["write", "outside"], ask)
+    gate.mode = "edits"
+    for workspace in (Workspace(private_home), Workspace(private_home, allow_outside=True)):
+        _, request = await prepared(WriteFile(workspace), {"path": path, "content": "allow run id *\n"})
+        assert request.kinds == ("write", "outside")
+        with pytest.raises(ToolError):
+            await gate.require(request)
+    assert len(asked) == 2
+    with pytest.raises(ToolError, match="nothing else can allow it"):
+        await PermissionGate(["write", "outside"]).require(request)
 
 
 async def test_link_that_leads_out_is_refused_with_its_target(workspace: Workspace, work: Path) -> None:

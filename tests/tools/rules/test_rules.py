@@ -72,6 +72,24 @@ def test_home_folder_is_known(file: RuleFile, private_home: Path) -> None:
     assert rules.decide(write(str(private_home / "notes" / "a"))) is None
 
 
+def test_no_rule_allows_to_write_the_settings_of_the_user(file: RuleFile, private_home: Path) -> None:
+    rules = put(file, "allow write /**\n")
+    for name in (".config/aloop/permissions", ".local/state/aloop/trust"):
+        assert rules.decide(write(str(private_home.resolve() / name))) is None
+        assert RuleSet(file, private_home.resolve()).offer(write(str(private_home.resolve() / name))) == ()
+
+
+def test_heading_may_name_a_link_or_the_home_folder(file: RuleFile, private_home: Path, tmp_path: Path) -> None:
+    (app := private_home.resolve() / "app").mkdir()
+    (tmp_path / "link").symlink_to(app)
+    for heading in (f"[{tmp_path}/link]", "[~/app]"):
+        put(file, f"{heading}\nallow write a\n\n[/other]\n")
+        rules = RuleSet(file, app)
+        assert rules.decide(write(str(app / "a"))) is not None
+        file.add([parse_rule("allow write b", app)])
+        assert file.path.read_text() == f"{heading}\nallow write a\nallow write b\n\n[/other]\n"
+
+
 def test_name_of_the_root_is_not_a_pattern(file: RuleFile) -> None:
     put(file, "allow write a\n")
     rules = RuleSet(file, Path("/work/[ab]*"))
@@ -121,6 +139,8 @@ def test_rules_of_a_project_count_only_there(file: RuleFile) -> None:
         "allow run node -e *",
         "allow run git -c *",
         "allow write ../x",
+        "deny read ~",
+        "deny read ~bob/x",
         "allow write a\x1b[2K",
     ],
 )
