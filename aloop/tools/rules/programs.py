@@ -1,4 +1,4 @@
-"""Programs and options that matter for rules about commands."""
+"""Programs that matter for rules about commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RUNNERS = _names(
     # Other programs with other rights, in another place, later or often.
     "env sudo doas su runuser pkexec xargs parallel nohup nice ionice timeout time stdbuf setsid setpriv chrt taskset",
     "watch entr flock script unshare nsenter chroot bwrap firejail systemd-run at batch crontab ssh sshpass mosh",
-    "strace ltrace gdb lldb valgrind find fd fdfind busybox toybox osascript npx pnpx bunx uvx pipx dotenv direnv",
+    "strace ltrace gdb lldb valgrind find fd fdfind tar busybox toybox osascript npx pnpx bunx uvx pipx dotenv direnv",
     "expect",
     # Shells, editors and pagers.
     "sh bash rbash dash ash zsh ksh mksh fish csh tcsh pwsh vi vim nvim view ex ed emacs nano less more man",
@@ -29,44 +29,8 @@ _INTERPRETERS = re.compile(
     r"(?:python|pypy|perl|ruby|php|node|nodejs|deno|bun|lua|luajit|tclsh|Rscript|R|julia|java|ghci|runghc|irb|swift)"
     r"[\d.]*"
 )
-# Options that make a program run another one or write a file. GNU programs and git accept shortened ones.
-_RISKY_LONG = (
-    "--exec",
-    "--exec-path",
-    "--exec-batch",
-    "--upload-pack",
-    "--receive-pack",
-    "--ext-diff",
-    "--open-files-in-pager",
-    "--output",
-    "--output-directory",
-    "--output-file",
-    "--pre",
-    "--python-executable",
-    "--hostname-bin",
-    "--to-command",
-    "--checkpoint-action",
-    "--use-compress-program",
-    "--rsh",
-    "--rsync-path",
-    "--command",
-    "--shell",
-    "--eval",
-    "--pager",
-    "--editor",
-    "--toolexec",
-    "--config-env",
-    "--init-hook",
-    "--kubeconfig",
-    "--load-plugins",
-    "--override-ini",
-    "--script-shell",
-    "--vettool",
-)
-_RISKY_SHORT = frozenset(
-    {"-exec", "-execdir", "-ok", "-okdir", "-toolexec", "-vettool", "-delete", "-fprint", "-fprintf", "-fls"}
-)
-_SHORTEST_LONG = 3
+# Subcommands that run the words behind them, or define what other subcommands run.
+_GIT_RUNNERS = _names("submodule bisect filter-branch config difftool mergetool")
 
 _PLAIN = re.compile(r"[a-z][a-z0-9:_-]*")
 # The first words of commands that look, build or test: the rest of the line is usually different each time.
@@ -102,32 +66,13 @@ def is_open_ended(words: Sequence[str]) -> bool:
     program = words[0].rpartition("/")[2]
     if is_runner(program):
         return True
+    if program == "git" and len(words) > 1 and words[1] in _GIT_RUNNERS:
+        return True
     if not _INTERPRETERS.fullmatch(program):
         # An option before the subcommand may define one: git -c alias.x=!command x
         return len(words) > 1 and words[1].startswith("-") and program in _FAMILIES
     # A script or module must be named.
     return len(words) < 2 or (words[1].startswith("-") and not (words[1] == "-m" and len(words) > 2))
-
-
-# make expands each argument: `X:=$(shell COMMAND)` and `--eval` run a command, SHELL and MAKEFLAGS can name one.
-_MAKE = frozenset({"make", "gmake"})
-_MAKE_ARGUMENT = re.compile(r"[\w./+-]+(?:=[\w./+,-]*)?")
-_MAKE_OPTION = re.compile(
-    r"-(?:j\d*|[Bikns]+)|--(?:jobs|silent|quiet|always-make|keep-going|ignore-errors|dry-run)(?:=\d+)?"
-)
-_MAKE_VARIABLES = re.compile(r"(?:SHELL|\.SHELLFLAGS|MAKEFLAGS|GNUMAKEFLAGS|MAKEFILES|MAKE|VPATH)=")
-
-
-def is_risky(word: str, program: str = "") -> bool:
-    """Return True for an argument that may run another program or write a file."""
-    if program.rpartition("/")[2] in _MAKE:
-        if word.startswith("-"):
-            return _MAKE_OPTION.fullmatch(word) is None
-        return _MAKE_ARGUMENT.fullmatch(word) is None or _MAKE_VARIABLES.match(word) is not None
-    name = word.partition("=")[0]
-    if name in _RISKY_SHORT:
-        return True
-    return len(name) >= _SHORTEST_LONG and name.startswith("--") and any(each.startswith(name) for each in _RISKY_LONG)
 
 
 def usual_prefix_length(words: Sequence[str]) -> int:

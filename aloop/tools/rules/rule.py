@@ -14,7 +14,8 @@ from typing import Literal, get_args
 from aloop.config import settings_folder, state_dir
 from aloop.errors import UsageError
 from aloop.tools.rules.command_words import Command, Word, split_command
-from aloop.tools.rules.programs import is_open_ended, is_risky, is_runner
+from aloop.tools.rules.options import is_covered
+from aloop.tools.rules.programs import is_open_ended, is_runner
 
 Verdict = Literal["allow", "ask", "deny"]
 Verb = Literal["run", "write", "read"]
@@ -83,14 +84,11 @@ class Rule:
         program = command[0].text
         if not self.is_prefix:
             return len(command) == len(self.words) and (is_alone or not is_runner(program))
-        rest = command[len(self.words) :]
-        # With the next word: an option before a subcommand may define one.
+        # With the next word: an option before a subcommand may define one, and `git *` covers `git submodule foreach`.
         begun = _texts(command[: len(self.words) + 1])
-        return (
-            not is_open_ended(_texts(self.words))
-            and not is_open_ended(begun)
-            and not any(_is_doubtful(word, begun[0]) for word in rest)
-        )
+        if is_open_ended(_texts(self.words)) or is_open_ended(begun):
+            return False
+        return all(_is_harmless(word, begun) for word in command[len(self.words) :])
 
     def may_cover_command(self, command: Command) -> bool:
         """Return True if a rule that restricts covers a simple command."""
@@ -164,9 +162,9 @@ def _texts(words: Command) -> list[str]:
     return [word.text for word in words]
 
 
-def _is_doubtful(word: Word, program: str) -> bool:
-    """Return True for a word that could be an option which runs a program."""
-    return is_risky(word.text, program) or (word.expands and word.text[:1] in "*?[-")
+def _is_harmless(word: Word, begun: Sequence[str]) -> bool:
+    """Return True for a word that cannot be an option which runs a program."""
+    return is_covered(begun, word.text) and not (word.expands and word.text[:1] in "*?[-")
 
 
 def _literal(part: str) -> str:

@@ -106,8 +106,8 @@ class RuleSet:
         for command in commands:
             if _find_allowing(rules, command, is_alone=is_alone):
                 continue
-            rule = _narrow_rule(command, self.root)
-            if rule is None or not rule.allows_command(command, is_alone=is_alone):
+            rule = _narrow_rule(command, self.root, is_alone=is_alone)
+            if rule is None:
                 return []
             offered[rule] = None
         return list(offered)
@@ -140,14 +140,17 @@ def _find_allowing(rules: Sequence[Rule], command: Command, *, is_alone: bool) -
     )
 
 
-def _narrow_rule(command: Command, root: Path) -> Rule | None:
-    """Return the rule that is offered for a simple command."""
+def _narrow_rule(command: Command, root: Path, *, is_alone: bool) -> Rule | None:
+    """Return a rule for the beginning of a simple command, or for exactly this one."""
     texts = [word.text for word in command]
-    count = usual_prefix_length(texts)
-    words = texts[:count] if count else texts
-    if any(word.expands for word in command[: len(words)]) or not all(map(_is_plain, words)):
-        return None
-    return Rule("allow", "run", " ".join(words) + (" *" if count else ""), root)
+    for count in {usual_prefix_length(texts): None, 0: None}:
+        words = texts[:count] if count else texts
+        if any(word.expands for word in command[: len(words)]) or not all(map(_is_plain, words)):
+            continue
+        rule = Rule("allow", "run", " ".join(words) + (" *" if count else ""), root)
+        if rule.allows_command(command, is_alone=is_alone):
+            return rule
+    return None
 
 
 def _is_plain(word: str) -> bool:

@@ -80,12 +80,21 @@ def test_strictest_rule_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    "command", ["git -c alias.x=!rm x", "git -C .. log", "git submodule foreach rm", "git config alias.x !rm"]
+)
+def test_rule_for_a_whole_program_does_not_cover_what_defines_commands(command: str) -> None:
+    assert verdict(command, RuleSet(Rules("allow run git *"), Path("/"))) == "ask"
+
+
+@pytest.mark.parametrize(
     ("command", "offered"),
     [
         ("git diff --stat src", ["git diff *"]),
         ("git diff | head -5", ["git diff *", "head -5"]),
         ("git push --force", ["git push --force"]),
         ("git -c alias.x=!rm x", ["git -c alias.x=!rm x"]),
+        ("pytest -p plugin", ["pytest -p plugin"]),
+        ("make CC=gcc", ["make CC=gcc"]),
         ("npm run test:unit -- --watch", ["npm run test:unit *"]),
         ("python -m pytest -q", ["python -m pytest *"]),
         ("python3 build.py", ["python3 build.py"]),

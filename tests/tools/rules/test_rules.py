@@ -138,6 +138,8 @@ def test_rules_of_a_project_count_only_there(file: RuleFile) -> None:
         "allow run python -c *",
         "allow run node -e *",
         "allow run git -c *",
+        "allow run git config *",
+        "allow run tar *",
         "allow write ../x",
         "deny read ~",
         "deny read ~bob/x",
