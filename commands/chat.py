@@ -99,7 +99,8 @@ async def _mentioned(context: Context, text: str, *, outside: bool = True) -> Me
     """Return the files that ``text`` mentions; report those that cannot be read."""
     if not context.is_typed or "@" not in text:
         return MentionedFiles()
-    found = await attach_mentions(text, context.agent.working_dir, outside=outside)
+    folder, advice = context.agent.working_dir, "Mention it in your own message."
+    found = await attach_mentions(text, folder, outside=outside, advice=advice)
     for refusal in found.refusals:
         context.view.error(refusal)
     return found

@@ -62,10 +62,15 @@ class MentionedFiles:
     notes: list[str] = field(default_factory=list)
 
 
-async def attach_mentions(typed: str, folder: Path, *, outside: bool = True) -> MentionedFiles:
+_USE_OPTION = "Use --allow outside to attach it."
+
+
+async def attach_mentions(
+    typed: str, folder: Path, *, outside: bool = True, advice: str = _USE_OPTION
+) -> MentionedFiles:
     """Read the files that ``typed`` mentions and that are not attached to it yet.
 
-    Unless ``outside`` is set, files outside ``folder`` are refused.
+    Unless ``outside`` is set, files outside ``folder`` are refused, with ``advice``.
     """
     own, present = split_attachments(typed)
     if "@" not in own:
@@ -74,17 +79,23 @@ async def attach_mentions(typed: str, folder: Path, *, outside: bool = True) -> 
     from aloop.tools.base import in_thread
 
     known = {attachment.name for attachment in present}
-    return await in_thread(lambda stop: read_mentioned(own, folder, stop, known, outside=outside))
+    return await in_thread(lambda stop: read_mentioned(own, folder, stop, known, outside=outside, advice=advice))
 
 
 def read_mentioned(
-    text: str, folder: Path, stop: threading.Event, known: Set[str] = frozenset(), *, outside: bool = True
+    text: str,
+    folder: Path,
+    stop: threading.Event,
+    known: Set[str] = frozenset(),
+    *,
+    outside: bool = True,
+    advice: str = _USE_OPTION,
 ) -> MentionedFiles:
     """Read each file that ``text`` mentions once; relative paths start at ``folder``.
 
     A mention of a path that does not exist is refused if it looks like a file, and otherwise ignored. Names in
     ``known``, which are already attached, are ignored too. Unless ``outside`` is set, files outside ``folder`` are
-    refused. Blocks; stops between two files when ``stop`` is set.
+    refused, with ``advice``. Blocks; stops between two files when ``stop`` is set.
     """
     found, seen, room = MentionedFiles(), set[Path](), MOST_MESSAGE_BYTES
     for readings in find_mentions(text):
@@ -99,9 +110,7 @@ def read_mentioned(
             if "/" in name:
                 found.refusals.append(f"{name} is a folder and was not attached. The model can list it with its tools.")
         elif not outside and not path.is_relative_to(folder.resolve()):
-            found.refusals.append(
-                f"{name} is outside the working directory and was not attached. Use --allow outside to attach it."
-            )
+            found.refusals.append(f"{name} is outside the working directory and was not attached. {advice}")
         elif _is_media(path):
             _add_media(found, path, name)
         elif not room:

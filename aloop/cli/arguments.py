@@ -55,6 +55,7 @@ class Parser(ArgumentParser):
         )
         self._positionals.title = "arguments"
         self.commands: dict[str, Parser] = {}
+        self.needs_command = True
         # The innermost parser overwrites this, so that errors can refer to its help.
         self.set_defaults(parser=self)
 

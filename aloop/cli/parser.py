@@ -114,7 +114,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     innermost: Parser = values.pop("parser")
     if rest:
         raise _explain_rest(parser, innermost, rest)
-    if innermost.commands and innermost is not parser:
+    if innermost.commands and innermost.needs_command and innermost is not parser:
         *names, last = innermost.commands
         raise UsageError(f"`{innermost.prog}` needs a command: {', '.join(names)} or {last}. {innermost.see_help}")
     make: type[Options] = values.pop("options", RunOptions)

@@ -18,7 +18,7 @@ from aloop.tools.rules.rule_file import RuleFile
 PermissionsAction = Literal["list", "add", "remove"]
 
 ACTIONS: dict[PermissionsAction, str] = {
-    "list": "List the rules, each with its number and project",
+    "list": "List the rules, each with its number and project (default)",
     "add": "Add a rule",
     "remove": "Remove the rule with this number",
 }
@@ -87,7 +87,8 @@ def _place(rule: Rule) -> str:
 def add_arguments(parser: Parser) -> None:
     """Complete the parser of ``aloop permissions``."""
     parser.set_defaults(options=PermissionsOptions)
-    parser.usage = "aloop permissions COMMAND ..."
+    parser.usage = "aloop permissions [COMMAND ...]"
+    parser.needs_command = False
     parser.epilog = _EPILOG
     for name, action in parser.add_commands("action", {str(name): text for name, text in ACTIONS.items()}).items():
         if name == "list":
@@ -98,4 +99,5 @@ def add_arguments(parser: Parser) -> None:
         else:
             action.add_argument("number", type=int, metavar="N", help="the number in the list")
         action.add_help_option()
+    parser.set_defaults(action="list")
     parser.add_help_option()

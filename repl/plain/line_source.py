@@ -109,10 +109,15 @@ class TerminalLines(LineSource):
         self._signals = signals
         self._keyboard = Keyboard()
         self._prefill = ""
+        self._has_ended = False
 
     async def read_line(self, prompt: str) -> str | None:
         """Block until a line is entered: the event loop has nothing to do between turns."""
         prefill, self._prefill = self._prefill, ""
+        if self._has_ended:
+            self.remember(prefill)
+            sys.stdout.write("\n")
+            return None
         text = ""
         try:
             line = self._read(prompt, prefill)
@@ -125,11 +130,12 @@ class TerminalLines(LineSource):
         return text + (line or "") if text else line
 
     async def read_answer(self, prompt: str) -> str | None:
-        return self._read(prompt, in_turn=True)
+        return None if self._has_ended else self._read(prompt, in_turn=True)
 
     def hold_typed_ahead(self) -> None:
-        typed = visible(self._keyboard.typed_ahead())
-        self._prefill = "\n".join(filter(None, (self._prefill, typed)))
+        typed, is_last = self._keyboard.typed_ahead()
+        self._has_ended |= is_last
+        self._prefill = "\n".join(filter(None, (self._prefill, visible(typed))))
 
     @contextmanager
     def hold_input(self) -> Iterator[None]:

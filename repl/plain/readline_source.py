@@ -57,6 +57,7 @@ class ReadlineLines(TerminalLines):
         self._is_open = False
         self._completes = False
         self._ticks_in_paste = 0
+        self._ends_at_nul = False
         readline.set_auto_history(False)  # answers to questions stay out of it
         if "libedit" in (readline.__doc__ or ""):
             readline.parse_and_bind(f"bind -{editing_mode[0]}")
@@ -122,6 +123,11 @@ class ReadlineLines(TerminalLines):
     def _open(self, prefill: str) -> None:
         readline.insert_text(prefill)
         self._is_open = True
+        # A Ctrl-D that was pressed before readline set up the terminal is waiting as NUL.
+        ends = bool(select.select([sys.stdin], [], [], 0)[0])
+        if ends != self._ends_at_nul:
+            self._ends_at_nul = ends
+            readline.parse_and_bind(r'"\C-@": "\C-d"' if ends else r'"\C-@": set-mark')
 
     def _keep_draft(self) -> None:
         """Keep the text of the line, from when it is open until the terminal is gone."""

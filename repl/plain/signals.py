@@ -97,6 +97,8 @@ class Signals:
         Interrupted for each signal, which cancels the work, too. ``tick`` is called now and then.
         """
         self._in_turn, self._can_suspend, self._tick = in_turn, can_suspend, tick
+        # The loop cannot empty the pipe that wakes it up: in minutes, the timer would fill it.
+        wakeup = signal.set_wakeup_fd(-1)
         signal.setitimer(signal.ITIMER_REAL, self._tick_seconds, self._tick_seconds)
         try:
             self._is_reading = True
@@ -113,6 +115,8 @@ class Signals:
             raise self._taken(error) from None
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.set_wakeup_fd(wakeup)
+            self._loop.call_soon(self._cancel_work)
         if self._is_suspended:
             self.suspend()
         return result

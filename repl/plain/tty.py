@@ -19,6 +19,9 @@ _Modes = list[Any]
 _NOT_TEXT = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?|[\x00-\x08\x0b-\x1f\x7f]", re.DOTALL)
 """Escape sequences, as arrow keys send them, and control characters."""
 
+_END = re.compile(r"(?:\A|\n)[\0\4]\Z")
+"""Ctrl-D on an empty line, which is NUL if the terminal itself edited lines when it was pressed."""
+
 _REPORT_SECONDS = 1.0
 """Wait for the rest of a report, which a slow connection may cut anywhere."""
 
@@ -66,10 +69,15 @@ class Keyboard:
             return True
         return False
 
-    def typed_ahead(self) -> str:
-        """Take the text that was typed and not read yet, without waiting for Enter."""
-        text = without_keys(self.read_unread()).strip("\n")
-        return text if text.strip() else ""  # a space after the last word stays: another word may follow
+    def typed_ahead(self) -> tuple[str, bool]:
+        """Take the text that was typed and not read yet, without waiting for Enter.
+
+        Also return True if the input ends after it, with Ctrl-D on an empty line.
+        """
+        unread = self.read_unread()
+        text = without_keys(unread).strip("\n")
+        # A space after the last word stays: another word may follow.
+        return (text if text.strip() else ""), _END.search(unread) is not None
 
     def read_unread(self) -> str:
         """Take all that was typed and not read yet, keys included."""

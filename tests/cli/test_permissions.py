@@ -26,7 +26,7 @@ def test_rules_are_added_listed_and_removed(
     permissions("add", "deny write .env")
     permissions("add", "--here", "allow run git status *")
     capsys.readouterr()
-    permissions("list")
+    permissions()
     rows = [row.split() for row in capsys.readouterr().out.splitlines()]
     assert rows == [
         ["1", "deny", "write", ".env", "all", "projects"],

@@ -158,6 +158,25 @@ def test_ctrl_c_during_an_answer_keeps_typed_ahead_text(stub: StubServer) -> Non
         aloop.wait_for("is kept.\n> and then")
 
 
+def test_ctrl_d_during_an_answer_ends_the_shell_after_it(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Well\n", gate, "then"))
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        aloop.wait_for("Well")
+        aloop.send("\x04")
+        gate.open()
+        aloop.wait_for("then")
+        assert aloop.wait_for_exit() == 0
+
+
+def test_ctrl_d_before_the_first_prompt_ends_the_shell(stub: StubServer) -> None:
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.send("\x04")
+        assert aloop.wait_for_exit() == 0
+
+
 def test_ctrl_c_at_the_prompt_does_not_cancel_the_next_turn(stub: StubServer) -> None:
     stub.script("As you wish.")
     with Shell("--plain", env=stub.env) as aloop:

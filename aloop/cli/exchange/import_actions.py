@@ -80,7 +80,9 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             )
             code = _STOPPED
     _summarize(options, scan, store, done, lost)
-    return code
+    is_unknown = scan.unknown and not done and not Path(options.what).expanduser().is_dir()
+    is_failed = bool(scan.problems or is_unknown)
+    return code or int(is_failed)
 
 
 def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> None:

@@ -257,6 +257,8 @@ class YamlBackend:
         with self._explained("look for sessions"):
             wanted = normal_prefix(prefix, self._catalog.has)
             hits = self._catalog.find(wanted, ask_files=ask_files)
+            if not hits and is_own_name(wanted):
+                hits = [entry for entry in self._catalog.find(short_name(wanted)) if entry.folder.lower() == wanted]
             if not hits and (link := self._catalog.find_link(wanted)):
                 reason = "the folder is a link, and links are not followed; replace it with the folder itself"
                 raise SessionFileError(self.sessions_dir / link, 0, 0, reason)

@@ -116,6 +116,12 @@ def test_unknown_files_are_named(tmp_path: Path, sessions_dir: Path, capsys: pyt
     assert f"Not recognized: {tmp_path / 'package.json'}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "text"), [("talk.json", '{"name": "x"}'), ("talk.zip", "not an archive")])
+def test_file_that_cannot_be_imported_is_a_failure(name: str, text: str, tmp_path: Path, sessions_dir: Path) -> None:
+    (tmp_path / name).write_text(text)
+    assert run(str(tmp_path / name), "--sessions-dir", str(sessions_dir)) == 1
+
+
 def test_unknown_names_are_explained(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean the tool 'codex'"):
         run("codx")

@@ -322,6 +322,12 @@ def test_unreadable_session_in_a_renamed_folder_is_found_by_the_id_in_its_text(t
         backend.open("0badcafe-5678")
 
 
+@pytest.mark.parametrize("name", [FIRST_ID.folder, FIRST_ID.folder.upper()])
+def test_folder_name_finds_its_session(two: Path, backend: YamlBackend, name: str) -> None:
+    assert backend.locate(name) == FIRST_ID
+    assert not backend.find(FIRST_ID.folder.replace("_a1b2", "_a1b3"))
+
+
 def test_prefix_of_an_intact_session_is_not_ambiguous_with_an_unreadable_copy(two: Path, backend: YamlBackend) -> None:
     shutil.copytree(two / FIRST_ID.folder, two / "2025-02-02_a1b2c3d4")
     (two / "2025-02-02_a1b2c3d4" / "session.yaml").write_text(CONFLICT)

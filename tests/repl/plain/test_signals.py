@@ -74,6 +74,21 @@ async def test_signal_that_a_flush_swallowed_at_a_question_cancels_the_turn() ->
         assert signals.code == 128 + signal.SIGTERM
 
 
+async def test_long_read_does_not_fill_the_pipe_that_wakes_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported = list[object]()
+    monkeypatch.setattr("sys.unraisablehook", reported.append)
+
+    def wait_for_minutes() -> str:
+        for _ in range(5_000):
+            signal.raise_signal(signal.SIGALRM)
+        return "typed"
+
+    with handling() as signals:
+        assert signals.read(wait_for_minutes) == "typed"
+        assert not reported
+        assert signal.set_wakeup_fd(-1) != -1
+
+
 async def test_signal_between_reads_ends_the_next_one() -> None:
     with handling() as signals:
         signal.raise_signal(signal.SIGINT)

@@ -44,8 +44,8 @@ def test_text_typed_while_muted_is_neither_shown_nor_lost(keys: int) -> None:
     keyboard = Keyboard()
     with keyboard.muted():
         press(keys, "and thén\r")
-        assert keyboard.typed_ahead() == "and thén"
-        assert keyboard.typed_ahead() == ""
+        assert keyboard.typed_ahead() == ("and thén", False)
+        assert keyboard.typed_ahead() == ("", False)
     assert select.select([keys], [], [], 0)[0] == []
 
 
@@ -76,7 +76,15 @@ def test_terminal_modes_are_restored_after_an_error() -> None:
 )
 def test_typed_ahead_returns_only_text(keys: int, pressed: str, text: str) -> None:
     press(keys, pressed)
-    assert Keyboard().typed_ahead() == text
+    assert Keyboard().typed_ahead()[0] == text
+
+
+@pytest.mark.parametrize(
+    ("pressed", "ends"), [("\x04", True), ("one\r\x04", True), ("one\x04", False), ("\x04one\r", False), ("\r", False)]
+)
+def test_ctrl_d_typed_ahead_on_an_empty_line_ends_the_input(keys: int, pressed: str, ends: bool) -> None:
+    press(keys, pressed)
+    assert Keyboard().typed_ahead()[1] is ends
 
 
 def test_report_that_arrives_in_pieces_is_not_text(keys: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +97,7 @@ def test_report_that_arrives_in_pieces_is_not_text(keys: int, monkeypatch: pytes
     tty.setraw(sys.stdin)
     press(keys, "one \x1b]11;rgb:ff")
     monkeypatch.setattr("repl.plain.tty.select.select", arrive)
-    assert Keyboard().typed_ahead() == "one and more"
+    assert Keyboard().typed_ahead()[0] == "one and more"
 
 
 @pytest.mark.parametrize(("rest", "left"), [("1;ab\x07c", "c"), ("1;ab\x1b\\c", "c"), ("1;ab\rc", "c")])
