@@ -39,6 +39,8 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\btold of\b", "reported"),
     (r"\bis there already\b", "already exists"),
     (r"\b(?:stands|lies)\b", "is"),
+    (r"(?i)\bbehind\b", "after"),
+    (r"\brules? for a beginning\b", "a prefix rule"),
     (r"\b(?:is|are|was|were) to be\b", "must, will"),
     (r"\btold (?:apart|from)\b", "distinguished"),
     (r"\bat the most\b", "at most"),
@@ -63,6 +65,10 @@ TEST_NAME = (_TEST_NAME, "unit and outcome")
 # Pairs of a path pattern and a regular expression for the text around the finding.
 ALLOWED: tuple[tuple[str, str], ...] = (
     (".ci/prose.py", r"."),  # the list itself
+    ("*", r"\b(?:[Mm]odels?|agent|rules|tests) behind\b|\bbehind (?:a link|each promise)\b"),  # an interface, a cause
+    ("*", r"\blea(?:ves?|ving)(?: \w+){0,3} behind\b|\bleft behind\b"),
+    ("*", r"\bBehind a proxy\b"),
+    ("tests/figures/contrast.py", r"\bwhat is behind it\b"),  # a color
 )
 
 

@@ -28,7 +28,7 @@ MODE_EFFECTS: Mapping[Mode, str] = {
 
 
 def next_mode(mode: Mode) -> Mode:
-    """Return the mode behind ``mode``, in a circle."""
+    """Return the mode after ``mode``, in a circle."""
     return MODES[(MODES.index(mode) + 1) % len(MODES)]
 
 

@@ -19,7 +19,7 @@ class TurnStarted:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """A piece of the answer's text, or markers such as [1] behind cited text."""
+    """A piece of the answer's text, or markers such as [1] after cited text."""
 
     text: str
 

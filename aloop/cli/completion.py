@@ -42,7 +42,7 @@ lines to the start-up file of your shell:
 _BASH = r"""
 _aloop() {
     local IFS=$'\n' line lines word before= typed=()
-    # Bash splits words at colons, which names of models have, and replaces only the part behind the last one.
+    # Bash splits words at colons, which names of models have, and replaces only the part after the last one.
     for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
         if (( ${#typed[@]} )) && [[ $word == :* || ${typed[${#typed[@]}-1]} == *: ]]; then
             typed[${#typed[@]}-1]+=$word

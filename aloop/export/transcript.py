@@ -66,7 +66,7 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
         else:
             kept.append(message)
     left_out["thinking blocks"] = sum(len(message.thinking) for message in kept)
-    # Behind what was removed, so that the count is that of the source.
+    # After what was removed, so that the count is that of the source.
     found = [
         entry for part in _parts(with_media(kept, partial(read_media, SYSTEM, session.path.parent))) for entry in part
     ]

@@ -160,7 +160,7 @@ def _is_storable(value: object, depth: int) -> bool:
 class Builder:
     """Collects the messages of one conversation, in the order of the source.
 
-    A result is placed behind the answer with its call, wherever the source has it.
+    A result is placed after the answer with its call, wherever the source has it.
     """
 
     def __init__(self, tool: str, foreign_id: str, path: Path | None = None) -> None:
@@ -226,7 +226,7 @@ class Builder:
         self.imported.losses[what] += count
 
     def build(self) -> Imported:
-        """Return the conversation, with the results behind their calls."""
+        """Return the conversation, with the results after their calls."""
         imported = self.imported
         messages = (draft.message() for draft in self._ordered() if not _is_blank(draft))
         imported.messages = tuple(_with_parts(message, imported.files) for message in messages)

@@ -43,7 +43,7 @@ class TextDelta:
 class SourceMarker:
     """The numbers of the sources that the text before it cites, such as "[1][3]".
 
-    It is shown behind that text, and not part of it.
+    It is shown after that text, and not part of it.
     """
 
     text: str

@@ -105,7 +105,7 @@ class SourceNumbers:
 
 
 def text_with_sources(message: LLMMessage) -> str:
-    """Return the text of an answer with a marker such as [1] behind each cited part.
+    """Return the text of an answer with a marker such as [1] after each cited part.
 
     The numbered sources are below it. A message that cites nothing keeps its text.
     """

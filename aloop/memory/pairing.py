@@ -65,7 +65,7 @@ def pair_calls(messages: Sequence[LLMMessage]) -> Pairing:
 
 
 def in_call_order(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return ``messages`` with late results moved to their calls, behind the others."""
+    """Return ``messages`` with late results moved to their calls, after the others."""
     pairing = pair_calls(messages)
     if not pairing.late:
         return list(messages)

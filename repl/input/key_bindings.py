@@ -200,7 +200,7 @@ def _last_clusters(text: str, count: int) -> list[str]:
 
 
 def wants_new_line(document: Document) -> bool:
-    """Return True if the cursor is behind an unescaped backslash at the end of a line."""
+    """Return True if the cursor is after an unescaped backslash at the end of a line."""
     return not document.current_line_after_cursor and is_continued(document.current_line_before_cursor)
 
 

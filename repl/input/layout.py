@@ -73,7 +73,7 @@ class VisibleInput(Processor):
 
 
 class Placeholder(Processor):
-    """Shows a text behind the cursor while the line is empty."""
+    """Shows a text after the cursor while the line is empty."""
 
     def __init__(self, text: Callable[[int], str]) -> None:
         self._text = text

@@ -1,7 +1,7 @@
 """Pastes at the prompt: folding large ones, and ignoring keys that come with one.
 
 A large paste is shown as a marker, ``[pasted 120 lines]``. An edit that would cut into a marker removes it, and text
-typed into it goes behind it, so that a paste is sent whole or not at all.
+typed into it goes after it, so that a paste is sent whole or not at all.
 
 The terminal marks the end of a paste, but pasted text may contain that mark, and what follows it arrives as keys,
 Enter included. Therefore keys belong to a paste until no more of them arrive.
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Pastes:
-    """The texts behind the markers of this line and earlier ones."""
+    """The texts that the markers of this line and earlier ones replace."""
 
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -120,14 +120,14 @@ _QUIET_TICKS = 2
 """Ticks without input, that many seconds apart, after which a paste has ended."""
 
 _SETTLE_SECONDS = 0.02
-"""Wait behind Enter for the rest of a paste that arrives in pieces."""
+"""Wait after Enter for the rest of a paste that arrives in pieces."""
 
 
 class PasteGuard:
     """Decides whether keys belong to a paste.
 
     On a busy machine, a program handles keys late and at any distance, so the time between two keys means nothing. Only
-    the input itself does: text that is already there behind an Enter was not typed by a user who saw its effect, and a
+    the input itself does: text that is already there after an Enter was not typed by a user who saw its effect, and a
     paste lasts until no input has arrived for some ticks, which a busy machine can only delay.
 
     ``has_input`` waits that many seconds for input, and returns True if there is any.

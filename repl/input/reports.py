@@ -9,7 +9,7 @@ STARTS = tuple(
     for kind, follows in (("]", "0123456789"), ("P", "0123456789>!$+"), ("_", "G"))
     for following in follows
 )
-"""The first characters of each OSC, DCS and APC, which a user will not type behind Alt-]."""
+"""The first characters of each OSC, DCS and APC, which a user will not type after Alt-]."""
 
 _TEXT = r"[^\x00-\x1f\x7f]"
 

@@ -142,7 +142,7 @@ class EarlyScreen:
     def take_over(self) -> bool:
         """Stop reading keys; return True if the screen is painted, and now the caller's.
 
-        The cursor is then on the row of the prompt, behind it.
+        The cursor is then on the row of the prompt, after it.
         """
         was_painted, self._is_painted = self._is_painted, False
         keys, self._keys = self._keys, None

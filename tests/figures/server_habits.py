@@ -214,7 +214,7 @@ STREAM_HABITS = (
     ),
     Habit("no event names", [_stream(_start(), *_text(), *_end(), named=False)]),
     Habit("[DONE] at the end", [_stream(_start(), *_text(), *_end(), "[DONE]")]),
-    Habit("an unreadable event behind the end", [_stream(_start(), *_text(), *_end(), "{")]),
+    Habit("an unreadable event after the end", [_stream(_start(), *_text(), *_end(), "{")]),
     Habit("no stop reason, but an end", [_stream(_start(), *_text(), *_end(None))]),
     Habit("no end, but a stop reason", [_stream(_start(), *_text(), *_end()[:1])]),
     Habit("no usage", [_stream(_start(usage=None), *_text(), *_end())]),
@@ -352,7 +352,7 @@ REQUEST_HABITS = (
         check=_omits('"hm"'),
     ),
     Habit(
-        "refusal of the thinking setting behind a thought",
+        "refusal of the thinking setting after a thought",
         [Answer(Thinking("hm"), ToolUse("calculator", _SUM)), HTTPError(400, "thinking is not supported"), DONE],
         requests=3,
         make=_thinking,

@@ -151,7 +151,7 @@ def _ask_again(shell: Shell, question: str) -> None:
         "the question to be sent or to return to the prompt",
     )
     if answer not in shell.scrollback():
-        # Enter came before the end of the turn, and the stopped turn has put the question behind its own text.
+        # Enter came before the end of the turn, and the stopped turn has put the question after its own text.
         shell.send("\x03")
         shell.wait_for_prompt()
         shell.send(f"{question}\r")

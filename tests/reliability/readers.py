@@ -81,7 +81,7 @@ def _compare_with_yaml(data: bytes, strict: ParsedDocument) -> str | None:
     try:
         expected = _documents(data)
     except yaml.YAMLError:
-        # YAML has nothing below an end marker, except behind "---".
+        # YAML has nothing below an end marker, except after "---".
         try:
             expected = _documents(_MARKER.sub("---", strict.source.text, count=1))
         except yaml.YAMLError as error:

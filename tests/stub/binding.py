@@ -1,6 +1,6 @@
 """The prefix check of current models, as their API applies it to thinking blocks.
 
-A thinking block is valid only behind the system text, the tools and the blocks that it was produced after. Written
+A thinking block is valid only after the system text, the tools and the blocks that it was produced after. Written
 without any code of aloop, so that a fault there does not hide here.
 """
 
@@ -64,7 +64,7 @@ class BindingCheck:
                 before.append(("assistant", block))
 
     def complaint(self, body: Mapping[str, Any]) -> str | None:
-        """Return the error for the first thinking block behind another prefix, or None."""
+        """Return the error for the first thinking block after another prefix, or None."""
         before: list[tuple[str, Any]] = []
         for role, block, place, index in flattened(body):
             if block["type"] in THINKING:

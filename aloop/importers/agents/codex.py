@@ -50,7 +50,7 @@ class _Reader:
             self._begin(payload, at)
             return
         if not kind and data.get("id") and self.builder is None:
-            # The first layout: bare items behind a line with the ID.
+            # The first layout: bare items after a line with the ID.
             self._begin(data, at)
             return
         if self.builder is None:

@@ -1,6 +1,6 @@
 """Read the events of one answer from whatever the server sends.
 
-The SDK's own reader skips events without an ``event:`` line, and takes anything behind the last event of an answer,
+The SDK's own reader skips events without an ``event:`` line, and takes anything after the last event of an answer,
 such as the ``[DONE]`` of other APIs or a broken connection, for a broken answer.
 """
 

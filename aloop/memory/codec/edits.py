@@ -56,7 +56,7 @@ class MessageEdits:
         return self._layout.text[self._start(first) : self._behind(len(self._items) - 1)], self._column
 
     def move(self, number: int, after: int) -> list[Edit]:
-        """Move a message as it is written behind message ``after``, an earlier one."""
+        """Move a message, as it is written, after message ``after``, an earlier one."""
         layout = self._layout
         start, end, target = self._start(number), self._behind(number), self._behind(after)
         text = layout.text[start:end]

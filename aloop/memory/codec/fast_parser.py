@@ -109,7 +109,7 @@ class _Reader:
         return SequenceNode(items)
 
     def _item(self, column: int) -> Node:
-        """Read the item here, behind a dash at ``column``."""
+        """Read the item here, after a dash at ``column``."""
         text, position = self._text, self._position
         pair = _LINE.match(text, position) or _OTHER_KEY.match(text, position)
         if pair:

@@ -56,7 +56,7 @@ def split_command(text: str) -> tuple[Command, ...] | None:
             words.append(token)
             continue
         if not words or not _is_plain_program(words[0]):
-            return None  # an empty command, also behind the last operator
+            return None  # an empty command, also after the last operator
         commands.append(tuple(words))
         words = []
     return tuple(commands)
@@ -108,7 +108,7 @@ def _word(text: str, at: int) -> tuple[Word, int]:
         elif text[at] in _UNKNOWN:
             raise _UnknownSyntax
         else:
-            # A tilde also expands behind an assignment and a colon.
+            # A tilde also expands after an assignment and a colon.
             expands = expands or text[at] in _GLOB or (text[at] == "~" and text[at - 1] in "=:")
             parts.append(text[at])
             at += 1

@@ -1,4 +1,4 @@
-"""Options that only select or show: rules for a beginning cover them."""
+"""Options that only select or show: prefix rules cover them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ _MAKE_TARGET = re.compile(r"[\w./+-]+")
 
 
 def is_covered(words: Sequence[str], word: str) -> bool:
-    """Return True if a rule covers ``word`` behind ``words``, a program first."""
+    """Return True if a rule covers ``word`` after ``words``, a program first."""
     program, *others = words
     program = program.rpartition("/")[2]
     if program.startswith(("python", "pypy")) and others[:1] == ["-m"]:

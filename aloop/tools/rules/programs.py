@@ -10,7 +10,7 @@ def _names(*texts: str) -> frozenset[str]:
     return frozenset(" ".join(texts).split())
 
 
-# They run other commands, or change what later commands of the same line do. No rule for a beginning covers them.
+# They run other commands, or change what later commands of the same line do. No prefix rule covers them.
 _RUNNERS = _names(
     # Other programs with other rights, in another place, later or often.
     "env sudo doas su runuser pkexec xargs parallel nohup nice ionice timeout time stdbuf setsid setpriv chrt taskset",
@@ -29,7 +29,7 @@ _INTERPRETERS = re.compile(
     r"(?:python|pypy|perl|ruby|php|node|nodejs|deno|bun|lua|luajit|tclsh|Rscript|R|julia|java|ghci|runghc|irb|swift)"
     r"[\d.]*"
 )
-# Subcommands that run the words behind them, or define what other subcommands run.
+# Subcommands that run the words after them, or define what other subcommands run.
 _GIT_RUNNERS = _names("submodule bisect filter-branch config difftool mergetool")
 
 _PLAIN = re.compile(r"[a-z][a-z0-9:_-]*")

@@ -185,7 +185,7 @@ def _matches(pattern: tuple[str, ...], parts: tuple[str, ...]) -> bool:
 
 
 def _skipping(pattern: tuple[str, ...], reached: set[int]) -> set[int]:
-    """Return ``reached`` and the places behind each ``**`` there."""
+    """Return ``reached`` and the places after each ``**`` there."""
     found = set(reached)
     for at in sorted(reached):
         end = at

@@ -1,4 +1,4 @@
-"""Thinking is sent back only behind the prefix that it was produced under."""
+"""Thinking is sent back only after the prefix that it was produced under."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ END = BEFORE.index("]") + 1
 @pytest.mark.parametrize(
     ("start", "end", "new", "expected"),
     [
-        (END - 1, END, "", "say | twice"),  # Backspace behind the marker
+        (END - 1, END, "", "say | twice"),  # Backspace after the marker
         (4, 5, "", "say | twice"),  # Delete before the marker
         (9, 12, "", "say | twice"),
         (0, 8, "", "| twice"),  # a word deleted from inside the marker

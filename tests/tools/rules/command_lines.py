@@ -466,7 +466,7 @@ ASKED = (
     "git submodule foreach 'rm x'",
     "git bisect run rm x",
     "git rebase --exec 'rm x' main",
-    # Options behind an allowed beginning that run programs or write files.
+    # Options after an allowed prefix that run programs or write files.
     "git diff --ext-diff",
     "git diff --ext",
     "git diff --output=/etc/x",
