@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from aloop.errors import AloopError, ToolError
 from aloop.llm.content.provenance import Permission
 from aloop.permissions import Ask, Kind, Mode, PermissionRequest
 from aloop.tools.rules.rule import Rule, is_of_user
 from aloop.tools.rules.rule_set import Decision, RuleSet, verb_of
+
+NOT_NEEDED = Permission("allowed", "rule")
+"""The decision about a request without kinds, which no rule stops. It is not stored."""
 
 _PLAN_REFUSES: frozenset[Kind] = frozenset({"write", "shell"})
 
@@ -54,9 +58,19 @@ class PermissionGate:
             self._visit = visit
             self._granted = frozenset()
 
+    def hidden(self, start: Path) -> Callable[[Path], bool]:
+        """Return a function that is true for files below ``start`` that rules hide."""
+        if self._rules is None:
+            return lambda _path: False
+        try:
+            return self._rules.hidden(start)
+        except AloopError as error:
+            raise _unreadable(error) from error
+
     async def require(self, request: PermissionRequest) -> Permission:
         """Return the decision once the request is granted; raise Refused if it is denied.
 
+        It is NOT_NEEDED if the request has no kinds and no rule stops it.
         Parallel calls wait for each other here, so the user sees one question at a time.
         """
         async with self._asking:
@@ -70,7 +84,7 @@ class PermissionGate:
             is_own = verb_of(request) == "write" and any(map(is_of_user, request.paths))
             must_ask = is_own or (decided is not None and decided.verdict == "ask")
             missing = [kind for kind in request.kinds if must_ask or kind not in self._silent]
-            if not missing:
+            if not missing and not must_ask:
                 return self._without_asking(request.kinds)
             if self.ask is None:
                 raise unattended(request, [] if must_ask else missing)
@@ -99,8 +113,7 @@ class PermissionGate:
         try:
             return self._rules.decide(request)
         except AloopError as error:
-            message = f"Refused: {error} The user must correct that first."
-            raise Refused(message, Permission("refused", "rule", "unreadable rules")) from error
+            raise _unreadable(error) from error
 
     async def _remember(self, rules: RuleSet, offered: Sequence[Rule]) -> None:
         try:
@@ -111,6 +124,8 @@ class PermissionGate:
 
     def _without_asking(self, kinds: Sequence[Kind]) -> Permission:
         """Return the earlier decision that covers a request."""
+        if not kinds:
+            return NOT_NEEDED
         if asked := [kind for kind in kinds if kind not in self._allowed]:
             granted = [kind for kind in asked if kind in self._granted]
             if granted != asked:
@@ -140,6 +155,11 @@ class Refused(ToolError):
     def __init__(self, message: str, permission: Permission) -> None:
         super().__init__(message)
         self.permission = permission
+
+
+def _unreadable(error: AloopError) -> Refused:
+    message = f"Refused: {error} The user must correct that first."
+    return Refused(message, Permission("refused", "rule", "unreadable rules"))
 
 
 def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> Refused:

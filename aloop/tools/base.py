@@ -7,12 +7,16 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from aloop.llm.base import ToolSpec
 from aloop.llm.content.parts import MediaFile
 from aloop.llm.content.provenance import FileChange, Permission
 from aloop.permissions import Form, PermissionRequest
+
+Hides = Callable[[Path], Callable[[Path], bool]]
+"""Returns a function for a folder, which is true for the real paths in it to leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Tool(ABC):
     """The argument to show beside the tool's name; empty for none."""
     only_reads: ClassVar[bool] = False
     """True if calls change nothing, so that several may run at once."""
+    hides: Hides = staticmethod(lambda _start: lambda _path: False)
+    """Tells a tool that lists names or contents what to leave out; the runner sets it."""
 
     @property
     def spec(self) -> ToolSpec:

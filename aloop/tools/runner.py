@@ -15,7 +15,7 @@ from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import ToolCall
 from aloop.suggestions import closest_match
 from aloop.text import clean_text
-from aloop.tools.approval import PermissionGate, Refused
+from aloop.tools.approval import NOT_NEEDED, PermissionGate, Refused
 from aloop.tools.base import Tool, ToolResult
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ class ToolRunner:
     def __init__(self, tools: Sequence[Tool], approval: PermissionGate | None = None) -> None:
         self._approval = approval or PermissionGate()
         self._tools = {tool.name: tool for tool in tools}
+        for each in tools:
+            each.hides = self._approval.hidden
         if len(self._tools) != len(tools):
             raise ValueError("two tools have the same name")
 
@@ -177,7 +179,7 @@ class ToolRunner:
             result = await action.run(watch.output)
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
-        return replace(result, permission=permission)
+        return replace(result, permission=None if permission is NOT_NEEDED else permission)
 
     def _unknown(self, name: str) -> str:
         name = name[:_LONGEST_NAME]

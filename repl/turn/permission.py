@@ -132,7 +132,7 @@ def permission_choices(request: PermissionRequest) -> list[tuple[str, str]]:
     return [
         ("y", "Yes"),
         *offer,
-        ("a", f"Yes, and to all {_kinds(request)} in this session"),
+        *([("a", f"Yes, and to all {_kinds(request)} in this session")] if request.kinds else []),
         ("n", "No, because …"),
         (SHOW_ALL, ""),
     ]
@@ -149,7 +149,8 @@ def decide_by_key(key: str, reason: str = "") -> PermissionDecision:
 def choices(request: PermissionRequest) -> str:
     """Return the possible answers, for the line below the prompt."""
     offer = f" · {_RULE} yes, and don't ask again for {_offered(request)} here" if request.offer else ""
-    return f"y yes{offer} · a yes to all {_kinds(request)} in this session · n no, or n and a reason"
+    always = f" · a yes to all {_kinds(request)} in this session" if request.kinds else ""
+    return f"y yes{offer}{always} · n no, or n and a reason"
 
 
 def decide(answer: str, request: PermissionRequest) -> PermissionDecision | None:
@@ -157,7 +158,7 @@ def decide(answer: str, request: PermissionRequest) -> PermissionDecision | None
     words = answer.strip()
     if words.lower() in {"y", "yes"}:
         return PermissionDecision("once")
-    if words.lower() in {"a", "always"}:
+    if request.kinds and words.lower() in {"a", "always"}:
         return PermissionDecision("session")
     if request.offer and words.lower() == _RULE:
         return PermissionDecision("rule")

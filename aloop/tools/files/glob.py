@@ -11,7 +11,7 @@ import fnmatch
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -121,12 +121,23 @@ class Walk:
     """Iterates over the entries below ``start`` that match ``glob``; follows no links.
 
     Entries come in order of name, without those that ``.gitignore`` files exclude unless ``ignored`` is set.
-    ``unreadable`` counts the folders that could not be opened, ``left_out`` the excluded names. ``exhausted`` is False
-    if the walk ended early, because ``stop`` was set or after MOST_VISITED names.
+    ``unreadable`` counts the folders that could not be opened, ``left_out`` the excluded names, ``hidden`` those for
+    which ``hides`` is true. ``exhausted`` is False if the walk ended early, because ``stop`` was set or after
+    MOST_VISITED names.
     """
 
-    def __init__(self, start: Path, glob: Glob, stop: threading.Event, *, ignored: bool = False) -> None:
+    def __init__(
+        self,
+        start: Path,
+        glob: Glob,
+        stop: threading.Event,
+        hides: Callable[[Path], bool] = lambda _path: False,
+        *,
+        ignored: bool = False,
+    ) -> None:
         self._start = start
+        self._hides = hides
+        self.hidden = 0
         self._glob = glob
         self._stop = stop
         self._ignored = ignored
@@ -158,6 +169,8 @@ class Walk:
         if self.left_out:
             names = quantity(self.left_out, "name")
             notes.append(f"[Left out {names} that .gitignore excludes. Set `ignored` to include them.]")
+        if self.hidden:
+            notes.append(f"[Left out {quantity(self.hidden, 'name')}, as rules of the user say.]")
         if not self.exhausted:
             notes.append(f"[Stopped after {MOST_VISITED:,} names. Pass a deeper folder as `path`.]")
         return notes
@@ -185,6 +198,8 @@ class Walk:
                 relative = prefix + name
                 if _is_ignored(rules, relative, is_folder=kind == "folder"):
                     self.left_out += 1
+                elif self._hides(folder / name):
+                    self.hidden += 1
                 else:
                     yield Entry(folder / name, relative, kind), after, rules
 

@@ -24,7 +24,7 @@ _MARKS = {"folder": "/", "link": " (link)", "other": " (not a regular file)", "f
 class ReadOnlyFileTool(Tool):
     """Reads the path in the argument ``path``, by default the working directory.
 
-    Paths inside the working directory need no permission; others do.
+    Paths inside the working directory need no permission, unless a rule denies or asks; others do.
     """
 
     only_reads = True
@@ -34,10 +34,11 @@ class ReadOnlyFileTool(Tool):
 
     async def prepare(self, arguments: Mapping[str, Any]) -> Action:
         path = await asyncio.to_thread(self._workspace.locate, arguments.get("path", "."))
-        if self._workspace.admits(path):
-            return await super().prepare(arguments)
-        summary = f"{self.name} outside the working directory"
         paths = (path, self._workspace.named(arguments.get("path", ".")))
+        if self._workspace.admits(path):
+            request = PermissionRequest((), self.name, quoted(self._workspace.show(path)), paths=paths)
+            return Action(lambda _on_output: self.run(arguments), request)
+        summary = f"{self.name} outside the working directory"
         request = PermissionRequest(("outside",), summary, quoted(str(path)), paths=paths)
         # Only the real path that the user saw is admitted: if a link changes before the call, the call is refused.
         admitted = self._workspace.admitting(path)
@@ -150,7 +151,8 @@ class ListFiles(ReadOnlyFileTool):
             folder = workspace.resolve(shown)
             if not folder.is_dir():
                 raise ToolError(f"{shown!r} is a file, not a folder. Use read_file to read it.")
-            return _listing(Walk(folder, glob, stop, ignored=arguments.get("ignored", False)), shown)
+            walk = Walk(folder, glob, stop, self.hides(folder), ignored=arguments.get("ignored", False))
+            return _listing(walk, shown)
 
         return ToolResult(await in_thread(work))
 

@@ -171,7 +171,15 @@ class SearchFiles(ReadOnlyFileTool):
         pattern = arguments.get("glob", "*")
         glob = Glob(pattern if "/" in pattern else f"**/{pattern}", hidden=arguments.get("hidden", False))
         ignored = arguments.get("ignored", False)
-        files, notes = await in_thread(lambda stop: _candidates(workspace.resolve(shown), glob, stop, ignored=ignored))
+
+        def find(stop: threading.Event) -> tuple[list[Path], list[str]]:
+            start = workspace.resolve(shown)
+            if not start.is_dir():
+                return [start], []
+            walk = Walk(start, glob, stop, self.hides(start), ignored=ignored)
+            return [entry.path for entry in walk if entry.kind == "file"], walk.notes()
+
+        files, notes = await in_thread(find)
         matches = await find_matches(
             re.escape(arguments["pattern"]) if arguments.get("literal") else arguments["pattern"],
             files,
@@ -183,15 +191,6 @@ class SearchFiles(ReadOnlyFileTool):
 
 def _lines(matches: Matches, files: list[Path], workspace: Workspace) -> list[str]:
     return [f"{one_line(workspace.show(files[index]))}:{line}: {text}" for index, line, text in matches.lines]
-
-
-def _candidates(start: Path, glob: Glob, stop: threading.Event, *, ignored: bool) -> tuple[list[Path], list[str]]:
-    """Return the files to search, and notes about the walk that found them."""
-    if not start.is_dir():
-        return [start], []
-    walk = Walk(start, glob, stop, ignored=ignored)
-    files = [entry.path for entry in walk if entry.kind == "file"]
-    return files, walk.notes()
 
 
 def _notes(matches: Matches, count: int) -> list[str]:

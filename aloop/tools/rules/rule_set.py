@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +56,18 @@ class RuleSet:
                 if rule.verdict == verdict and request.paths and rule.covers_path(request.paths, self.root):
                     return Decision(rule.verdict, str(rule))
         return None
+
+    def hidden(self, start: Path) -> Callable[[Path], bool]:
+        """Return a function that is true for files to leave out below a folder.
+
+        A rule that asks about the folder itself hides nothing in it: the user was asked. Raises AloopError.
+        """
+
+        def counts(rule: Rule) -> bool:
+            return rule.verdict == "deny" or (rule.verdict == "ask" and not rule.covers_path((start,), self.root))
+
+        rules = [rule for rule in self._all() if rule.verb == "read" and counts(rule)]
+        return lambda path: any(rule.covers_path((path,), self.root) for rule in rules)
 
     def offer(self, request: PermissionRequest) -> tuple[Rule, ...]:
         """Return narrow rules that would allow ``request``; raises AloopError."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aloop.errors import ToolError
+from aloop.tools.approval import NOT_NEEDED, PermissionGate
 from aloop.tools.files import read as files_module
 from aloop.tools.files.read import ListFiles, ReadFile
 from aloop.tools.files.search import SearchFiles
@@ -89,7 +90,10 @@ def beside(workspace: Workspace) -> Path:
 
 @pytest.mark.parametrize("arguments", [{}, {"path": "src"}, {"path": "."}])
 async def test_path_inside_needs_no_permission(workspace: Workspace, arguments: Mapping[str, Any]) -> None:
-    assert (await ListFiles(workspace).prepare(arguments)).request is None
+    request = (await ListFiles(workspace).prepare(arguments)).request
+    assert request
+    assert request.kinds == ()
+    assert await PermissionGate().require(request) is NOT_NEEDED
 
 
 async def test_path_outside_asks_for_permission_with_the_real_path(workspace: Workspace, beside: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
 import pytest
 
 from aloop.errors import StorageError, ToolError, UsageError
+from aloop.llm.message_types import ToolCall
 from aloop.permissions import Kind, PermissionDecision, PermissionRequest
+from aloop.tools import ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
 from aloop.tools.rules.rule import Rule, parse_rule
 from aloop.tools.rules.rule_file import RuleFile
@@ -88,6 +91,34 @@ def test_heading_may_name_a_link_or_the_home_folder(file: RuleFile, private_home
         assert rules.decide(write(str(app / "a"))) is not None
         file.add([parse_rule("allow write b", app)])
         assert file.path.read_text() == f"{heading}\nallow write a\nallow write b\n\n[/other]\n"
+
+
+async def test_rules_about_reading_count_inside_the_working_directory(file: RuleFile, tmp_path: Path) -> None:
+    root = tmp_path.resolve() / "project"
+    (root / "secrets").mkdir(parents=True)
+    (root / "notes").mkdir()
+    for name in ("secrets/key", "notes/one", "draft", "a.py"):
+        (root / name).write_text("needle\n")
+    put(file, "deny read secrets/**\nask read notes/**\n")
+    user = User(PermissionDecision("once"))
+    gate = PermissionGate(ask=user, rules=RuleSet(file, root))
+    runner = ToolRunner(default_tools(root), gate)
+
+    async def call(tool: str, **arguments: str) -> str:
+        return (await runner.run(ToolCall("1", tool, json.dumps(arguments)))).text
+
+    for tool, more in (("read_file", {}), ("search_files", {"pattern": "needle"}), ("list_files", {})):
+        assert "rule of the user: deny read secrets/**" in await call(tool, path="secrets/key", **more)
+    assert user.asked == []
+    assert await call("list_files", path="notes") == "one"
+    assert [request.kinds for request in user.asked] == [()]
+    assert await call("list_files") == "a.py\ndraft\n[Left out 2 names, as rules of the user say.]"
+    found = await call("search_files", pattern="needle")
+    assert found == "a.py:1: needle\ndraft:1: needle\n[Left out 2 names, as rules of the user say.]"
+    file.path.write_text("")
+    assert "secrets/key" in await call("search_files", pattern="needle")
+    file.path.write_text("wrong\n")
+    assert "line 1" in await call("list_files")
 
 
 def test_name_of_the_root_is_not_a_pattern(file: RuleFile) -> None:
