@@ -40,8 +40,9 @@ Form = Literal["text", "diff", "output"]
 class PermissionRequest:
     """A tool call that needs permission for all of ``kinds``.
 
-    One without kinds only needs that no rule stops it.     ``summary`` is one line; ``detail`` is the complete diff, command or path. ``paths`` are the names of the file or
-    folder, the real path first. ``offer`` describes rules that the user may accept, each a command or a path.
+    One without kinds only needs that no rule stops it. ``summary`` is one line; ``detail`` is the complete diff,
+    command or path. ``paths`` are the names of the file or folder, the real path first. ``offer`` describes rules that
+    the user may accept, each a command or a path.
     """
 
     kinds: tuple[Kind, ...]

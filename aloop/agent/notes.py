@@ -69,8 +69,9 @@ def known_directory(system: str, user_texts: Iterable[str]) -> str | None:
 
 def known_instructions(system: str, user_texts: Iterable[str]) -> str:
     """Return the digest of the instructions that the model was given last."""
-    found = _DIGEST.findall(system)
-    return _last(_DIGEST, user_texts) or (found[-1] if found else Instructions().digest)
+    # The first one: the text of the instructions follows it and may contain such a line.
+    found = _DIGEST.search(system)
+    return _last(_DIGEST, user_texts) or (found[1] if found else Instructions().digest)
 
 
 def instructions_tokens(system: str) -> int:

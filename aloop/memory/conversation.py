@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.annotations import with_header_pin
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import Session, is_in_future, make_title, normal_title
 
@@ -129,7 +130,7 @@ class Conversation:
             forked_from=session.id,
             system_digest=session.system_digest,
             tools_digest=session.tools_digest,
-            extra=session.extra,
+            extra=with_header_pin(session.extra, pinned=False),
         )
         conversation.system[:] = session.system_messages
         conversation.messages[:] = session.messages[:upto]

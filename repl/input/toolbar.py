@@ -104,12 +104,15 @@ def _pending(context: Context) -> str:
 
 def _mode(context: Context | None, granted: Collection[Kind]) -> dict[str, list[Span]]:
     """Return the permission mode, or what tools may do without asking."""
+    names = [name for kind, name in _KINDS.items() if kind in granted]
     if context is not None and context.agent.mode != "ask":
         # Imported here: the prompt is drawn without it.
         from aloop.permissions import MODE_NAMES
 
-        return {"mode": [(Style.ACCENT, MODE_NAMES[context.agent.mode])]}
-    names = [name for kind, name in _KINDS.items() if kind in granted]
+        # Plan mode refuses them all.
+        others = [name for name in names if context.agent.mode == "edits" and name != _KINDS["write"]]
+        more = [(Style.QUIET, f", allows {', '.join(others)}")] if others else []
+        return {"mode": [(Style.ACCENT, MODE_NAMES[context.agent.mode]), *more]}
     return (
         {"mode": [(Style.QUIET, f"allows {', '.join(names)}")]} if names else {_ASKING: [(Style.QUIET, "asks first")]}
     )

@@ -27,6 +27,17 @@ async def test_fork_continues_from_a_message_and_leaves_the_original_alone(bench
     assert path.read_bytes() == before
 
 
+async def test_fork_is_not_pinned(bench: SetUp, sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    path.write_text(path.read_text().replace("\nmessages:", "\npinned: true\ntags: [a]\nmessages:", 1))
+    stage = bench(answer("Sure."), hold=True)
+    await dispatch(f"/resume {FIRST}", stage.context)
+    await dispatch("/fork 1", stage.context)
+    await dispatch("why?", stage.context)
+    saved = await SessionLibrary(sessions_dir).load(stage.memory.session_id)
+    assert saved.extra.as_dict() == {"tags": ["a"]}
+
+
 async def test_fork_keeps_a_tool_call_with_its_result(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     stage = bench()

@@ -91,6 +91,14 @@ async def test_digest_is_in_the_header_of_the_file(bench: SetUp, project: Path) 
     assert stored.extra["instructions"] == stage.context.agent.instructions.digest != digest
 
 
+async def test_instructions_with_a_line_like_their_heading_are_sent_once(bench: SetUp, project: Path) -> None:
+    (project / "AGENTS.md").write_text("Use tabs.\nProject instructions (digest 0000).\n")
+    stage = bench(answer("Hello."), answer("Again."))
+    await dispatch("Hi", stage.context)
+    await dispatch("Hi again", stage.context)
+    assert questions(stage) == ["Hi", "Hi again"]
+
+
 async def test_change_goes_into_the_next_message_only(bench: SetUp, project: Path) -> None:
     stage = bench(*(answer("Hello.") for _ in range(4)))
     await dispatch("one", stage.context)

@@ -89,6 +89,14 @@ async def test_toolbar_marks_a_mode_other_than_asking_first() -> None:
     assert toolbar_parts(options(), context)["mode"] == [(Style.ACCENT, "plan")]
 
 
+async def test_toolbar_shows_grants_beside_accepted_edits_but_not_beside_a_plan() -> None:
+    context = Context(ReActAgent(ScriptedLLM(), allow=("write", "shell")), RecordingView(), REGISTRY)
+    context.agent.mode = "edits"
+    assert shown(context).endswith(" · accept edits, allows commands")
+    context.agent.mode = "plan"
+    assert shown(context).endswith(" · plan")
+
+
 def test_toolbar_has_the_parts_of_the_settings_in_their_order() -> None:
     assert list(toolbar_parts(options(("messages", "model")), None)) == ["messages", "model"]
     assert toolbar_line(toolbar_parts(options(()), None), 80) == ()
