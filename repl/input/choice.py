@@ -1,7 +1,8 @@
 """A question with choices, shown in place of the prompt until one of them is made.
 
 A key acts at once, but never one that was typed before the question could be read: keys count only after the question
-has been on the screen, without any key, for a moment. Text typed before that belongs to the draft.
+has been on the screen, without any key, for a moment. Text typed before that belongs to the draft. So does text that
+begins with a key that is not a choice.
 """
 
 from __future__ import annotations
@@ -109,17 +110,15 @@ class ChoiceQuestion:
         # Pasted text may contain the mark for its own end, and then keys, so it makes the question wait again.
         @keys.add(Keys.BracketedPaste)
         def _paste(event: KeyPressEvent) -> None:
-            if self._is_ready:
-                self._is_ready = False
-                asyncio.get_running_loop().call_soon(self._check)
             self._keep(self.typed + event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
         @keys.add(Keys.Any)
         def _any(event: KeyPressEvent) -> None:
-            if not self._is_ready:
-                self._keep(self.typed + (event.data if event.data.isprintable() else ""))
+            key = self._choice_of(event.data.lower()) if self._is_ready else ""
+            if key:
+                self._answer(key)
             else:
-                self._press(event.data.lower())
+                self._keep(self.typed + (event.data if event.data.isprintable() else ""))
 
         return keys
 
@@ -128,12 +127,15 @@ class ChoiceQuestion:
         self.typed = typed
         if self._quiet_since is not None:
             self._quiet_since = self._clock()
+        if self._is_ready:
+            self._is_ready = False
+            asyncio.get_running_loop().call_soon(self._check)
 
-    def _press(self, key: str) -> None:
-        if key.isdecimal() and 0 < int(key) <= len(self._listed):
-            self._answer(self._listed[int(key) - 1].key)
-        elif any(choice.key == key for choice in self._choices):
-            self._answer(key)
+    def _choice_of(self, key: str) -> str:
+        """Return the key of the choice that ``key`` makes, empty if it makes none."""
+        if key.isascii() and key.isdecimal() and 0 < int(key) <= len(self._listed):
+            return self._listed[int(key) - 1].key
+        return key if any(choice.key == key for choice in self._choices) else ""
 
     def _answer(self, key: str) -> None:
         if not self.answered.done():

@@ -153,6 +153,21 @@ async def test_keys_typed_before_the_question_was_readable_belong_to_the_draft(
         assert content("a.txt") is None
 
 
+async def test_text_that_begins_with_another_key_answers_nothing_and_returns(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
+        shell.type("wait, any")
+        await shell.see("╰ …")
+        shell.type("\x1b[27u")
+        await shell.see("Stopped.")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2:-1] == ["> wait, any"], "the draft")
+        assert content("a.txt") is None
+
+
 @pytest.mark.parametrize(
     ("keys", "decision"),
     [("\r", "allowed"), ("1", "allowed"), ("\x1b[B\r", "allowed for all"), ("\x1b[A\x1b[A2", "allowed for all")],
@@ -183,8 +198,8 @@ async def test_other_keys_answer_nothing(play: SetStage, keys: str) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        shell.type(f"{keys}\x1b[B\x1b[B")
-        await shell.see("│ › n  No, because …")
+        shell.type(f"{keys}\x1b[27u")
+        await shell.see("Stopped.")
         assert content("a.txt") is None
 
 
