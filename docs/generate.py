@@ -21,6 +21,7 @@ from unittest import mock
 
 from aloop import MemoryManager, ReActAgent, create_llm
 from aloop.__main__ import main as run_program
+from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.tools import default_tools
 from commands.builtin import REGISTRY
 from repl.output.styled import to_text
@@ -94,12 +95,16 @@ def permission_example() -> str:
     return f"```text\n> write notes.txt: hello\n{to_text(question_lines(request))}```"
 
 
+async def _allow_once(_request: PermissionRequest) -> PermissionDecision:
+    return PermissionDecision("once")
+
+
 def edit_session() -> str:
     """Return the messages of a real file edit in session.yaml, without the answer."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "greet.py").write_text('print("Hello")\n', encoding="utf-8")
         memory = MemoryManager(sessions_dir=Path(folder, "sessions"))
-        agent = ReActAgent(create_llm("offline"), memory=memory, working_dir=folder, allow=["write"])
+        agent = ReActAgent(create_llm("offline"), memory=memory, working_dir=folder, ask=_allow_once)
         asyncio.run(agent.run('write greet.py: print("Hello, Ada")'))
         (path,) = Path(folder, "sessions").glob("*/session.yaml")
         text = path.read_text(encoding="utf-8")
