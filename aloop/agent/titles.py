@@ -23,7 +23,12 @@ _SECONDS = 60.0
 def wants_title(memory: MemoryManager) -> bool:
     """Return True for a saved session with one question and an automatic title."""
     questions = [message for message in memory.messages if message.role == "user" and not message.summary]
-    return memory.path is not None and len(questions) == 1 and memory.title == make_title(memory.messages)
+    return memory.path is not None and len(questions) == 1 and _is_automatic(memory)
+
+
+def _is_automatic(memory: MemoryManager) -> bool:
+    # The user may have chosen the same words.
+    return not memory.is_renamed and memory.title == make_title(memory.messages)
 
 
 async def improve_title(memory: MemoryManager, llm: LLM, budget: Budget) -> bool:
@@ -38,7 +43,7 @@ async def improve_title(memory: MemoryManager, llm: LLM, budget: Budget) -> bool
     try:
         async with asyncio.timeout(_SECONDS):
             title = await _ask(MeteredLLM(llm, budget), memory.messages)
-        if not title or memory.session_id != session or memory.title != make_title(memory.messages):
+        if not title or memory.session_id != session or not _is_automatic(memory):
             return False
         await memory.rename(title)
     except (AloopError, TimeoutError):

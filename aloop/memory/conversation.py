@@ -97,6 +97,7 @@ class Conversation:
     """The source of a fork, until its first save."""
     new_title: str = ""
     """The title for the next save to write into the header; empty if the header is up to date."""
+    is_renamed: bool = False
     sent: SentDigests | None = None
     """The digests of the last request, until a save has written them."""
 
@@ -152,6 +153,7 @@ class Conversation:
     def rename(self, title: str) -> None:
         """Set the title; raises UsageError if it is empty or too long."""
         self.new_title = normal_title(title)
+        self.is_renamed = True
 
     def adopt(self, session: Session) -> None:
         """Replace the saved messages with those of the file; unsaved messages follow them."""

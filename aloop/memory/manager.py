@@ -114,6 +114,11 @@ class MemoryManager:
         return self._conversation.title
 
     @property
+    def is_renamed(self) -> bool:
+        """True if the session got its title by ``rename`` since it was opened."""
+        return self._conversation.is_renamed
+
+    @property
     def system_messages(self) -> tuple[LLMMessage, ...]:
         return tuple(self._conversation.system)
 

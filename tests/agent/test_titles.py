@@ -42,6 +42,13 @@ async def test_title_of_the_user_is_kept(sessions_dir: Path) -> None:
     assert memory.title == "Mine"
 
 
+async def test_title_of_the_user_is_kept_even_if_it_is_the_automatic_one(sessions_dir: Path) -> None:
+    memory, llm = await talked(sessions_dir, answer("Another"))
+    await memory.rename(memory.title)
+    assert not await improve_title(memory, llm, Budget())
+    assert llm.requests == []
+
+
 async def test_title_given_during_the_request_is_kept(sessions_dir: Path) -> None:
     memory, _ = await talked(sessions_dir)
 
