@@ -47,7 +47,7 @@ def test_task_attaches_outside_files_only_if_allowed(stub: StubServer) -> None:
     stub.script("I see.", "I see.")
     Path("../keys.txt").write_text("secret\n")
     code, _, told = run("--task", "Explain @../keys.txt", env=stub.env)
-    assert (code, told.count("\n"), "outside the working directory" in told) == (0, 1, True)
+    assert (code, told.count("\n"), "Use --allow outside" in told) == (0, 1, True)
     assert "secret" not in stub.requests[0].last_user_text
     assert run("--task", "Explain @../keys.txt", "--allow", "outside", env=stub.env)[0] == 0
     assert "secret" in stub.requests[1].last_user_text

@@ -138,7 +138,8 @@ async def test_command_of_a_project_cannot_attach_files_from_elsewhere(
     stage = bench(answer("Fine."))
     await dispatch("/leak", stage.context)
     assert "a secret" not in asked(stage)[0]
-    assert stage.view.of("error")
+    (refusal,) = stage.view.of("error")
+    assert str(refusal).endswith("was not attached. Mention it in your own message.")
 
 
 async def test_pasted_argument_attaches_no_file(bench: SetUp, project: Path, private_home: Path) -> None:

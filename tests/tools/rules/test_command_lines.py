@@ -68,7 +68,7 @@ def test_offered_rules_can_be_stored_and_then_allow_the_line() -> None:
         ("git pushy", "ask"),
     ],
 )
-def test_rule_that_denies_also_counts_behind_other_syntax(command: str, expected: str) -> None:
+def test_rule_that_denies_also_counts_after_other_syntax(command: str, expected: str) -> None:
     rules = RuleSet(Rules("deny run git push *", "allow run git commit *"), Path("/project"))
     assert verdict(command, rules) == expected
 
