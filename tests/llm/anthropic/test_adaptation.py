@@ -135,6 +135,16 @@ def test_rejected_images_and_documents_become_words(words: str, expected: list[s
     assert kinds(looking(adaptation)) == expected
 
 
+@pytest.mark.parametrize(
+    "words", ["Invalid tool name. See the documentation.", "tools.3: see https://a.example/document"]
+)
+def test_images_come_back_if_the_reason_only_mentions_documentation(words: str) -> None:
+    adaptation = Adaptation()
+    assert adaptation.learn(RequestRejected(words), looking(adaptation), OFFERED, "m")
+    adaptation.settle(accepted=False)
+    assert kinds(looking(adaptation)) == ["text", "image", "text", "document"]
+
+
 def test_images_come_back_if_leaving_them_out_did_not_help() -> None:
     adaptation, error = Adaptation(), RequestRejected("Bad Request")
     assert adaptation.learn(error, looking(adaptation), OFFERED, "m")
