@@ -47,6 +47,10 @@ def _keep_extra(record: ToolCall | ThinkingBlock | LLMMessage, reserved: Collect
             raise ValueError(f"extra cannot hold the key {key!r}, because it is a field of the record")
 
 
+_TELLING = ("path", "file_path", "command", "expression", "pattern", "query", "job", "url")
+"""The arguments that say what a call does, in the tools of aloop and of other agents."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One tool call; ``arguments`` is JSON text.
@@ -77,13 +81,16 @@ class ToolCall:
 
     @property
     def brief(self) -> str:
-        """The only argument's value, or the JSON of several; not sanitized."""
+        """The argument that names what is done, such as a path, or the JSON of all; not sanitized."""
         try:
             arguments = json.loads(self.arguments)
         except (ValueError, RecursionError):
             return self.arguments
-        if isinstance(arguments, dict) and len(arguments) == 1:
-            return str(next(iter(arguments.values())))
+        if isinstance(arguments, dict) and arguments:
+            only = next(iter(arguments)) if len(arguments) == 1 else ""
+            value = next((arguments[name] for name in (only, *_TELLING) if name in arguments), None)
+            if value is not None:
+                return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return self.arguments if arguments else ""
 
 

@@ -13,8 +13,11 @@ from aloop.llm.message_types import ToolCall
         ("{}", ""),
         ("no json", "no json"),
         ("[" * 100_000, "[" * 100_000),
+        ('{"content": "hello", "path": "a.txt"}', "a.txt"),
+        ('{"items": ["é", true]}', '["é", true]'),
+        ('{"path": null, "content": "x"}', '{"path": null, "content": "x"}'),
     ],
-    ids=["one", "two", "none", "no json", "deep"],
+    ids=["one", "two", "none", "no json", "deep", "path", "list", "null"],
 )
-def test_brief_shows_a_single_argument_or_the_json(arguments: str, brief: str) -> None:
+def test_brief_is_the_argument_that_says_what_a_call_does_or_the_json(arguments: str, brief: str) -> None:
     assert ToolCall("1", "x", arguments).brief == brief
