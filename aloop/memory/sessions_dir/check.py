@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from aloop.errors import SessionBusy, SessionFileError
@@ -144,6 +145,11 @@ class _TextCheck:
             self._found(values["version"].start, what)
         if is_in_future(self._session.updated_at):
             self._found(values["updated_at"].start, "updated_at is in the future")
+        if "messages" not in values:
+            for key, value in values.items():
+                if isinstance(value, SequenceNode) and get_close_matches(key, ["messages"]):
+                    what = f"the key {key!r} is unknown, so its messages are not read; rename it to 'messages'"
+                    self._found(value.start, what)
 
     def _check_end(self) -> None:
         parsed = self._parsed

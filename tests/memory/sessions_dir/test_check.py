@@ -223,6 +223,11 @@ def test_links_are_reported_but_not_followed(sessions_dir: Path, tmp_path: Path)
     ]
 
 
+def test_mistyped_key_of_the_messages_is_reported(sessions_dir: Path) -> None:
+    session_in(sessions_dir, SOUND.replace("\nmessages:", "\nmesages:"))
+    assert "the key 'mesages' is unknown, so its messages are not read" in " ".join(findings(sessions_dir))
+
+
 def test_future_date_and_newer_version_are_reported(sessions_dir: Path) -> None:
     session_in(sessions_dir, SOUND.replace('updated_at: "2025', 'version: 9\nupdated_at: "2095'))
     lines = " ".join(findings(sessions_dir))
