@@ -81,7 +81,7 @@ class ToolCall:
 
     @property
     def brief(self) -> str:
-        """The argument that names what is done, such as a path, or the JSON of all; not sanitized."""
+        """The main argument, such as a path, or the JSON of all; not sanitized."""
         try:
             arguments = json.loads(self.arguments)
         except (ValueError, RecursionError):

@@ -19,5 +19,5 @@ from aloop.llm.message_types import ToolCall
     ],
     ids=["one", "two", "none", "no json", "deep", "path", "list", "null"],
 )
-def test_brief_is_the_argument_that_says_what_a_call_does_or_the_json(arguments: str, brief: str) -> None:
+def test_brief_is_the_path_or_command_or_the_json(arguments: str, brief: str) -> None:
     assert ToolCall("1", "x", arguments).brief == brief
