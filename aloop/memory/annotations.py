@@ -56,8 +56,8 @@ def header_text(extra: Mapping[str, Any]) -> str:
 
 def with_header_pin(extra: JsonObject, *, pinned: bool) -> JsonObject:
     """Return the unknown keys of a header with a pin, or without one."""
-    values = extra.with_values(pinned=None).as_dict()
-    return JsonObject({**values, "pinned": True} if pinned else values)
+    # Not by way of plain values: numbers keep their digits.
+    return extra.with_values(pinned=True if pinned else None)
 
 
 def find_annotated(messages: Sequence[LLMMessage], tag: str = "") -> list[Annotated]:
