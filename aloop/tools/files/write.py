@@ -71,6 +71,8 @@ class WritingFileTool(Tool):
                 "file."
             )
         file = TextFile.read(path, named)
+        if file.raw is not None and self.hides(path)(path):
+            raise ToolError(f"A rule of the user forbids reading {named!r}, and the result of a change shows its text.")
         if file.raw is None and (missing := _count_missing(path)) > _MOST_FOLDERS:
             raise ToolError(
                 f"This path would create {missing:,} nested folders, and at most {_MOST_FOLDERS} are allowed. Use a "

@@ -121,6 +121,22 @@ async def test_rules_about_reading_count_inside_the_working_directory(file: Rule
     assert "line 1" in await call("list_files")
 
 
+async def test_file_that_must_not_be_read_cannot_be_changed(file: RuleFile, tmp_path: Path) -> None:
+    root = tmp_path.resolve() / "project"
+    root.mkdir()
+    (root / ".env").write_text("TOKEN=12345\n")
+    put(file, "deny read .env\n")
+    runner = ToolRunner(default_tools(root), PermissionGate(allowed=["write"], rules=RuleSet(file, root)))
+    for tool, arguments in (
+        ("edit_file", {"path": ".env", "edits": [{"old_text": "TOKEN=1", "new_text": "x"}]}),
+        ("write_file", {"path": ".env", "content": "x\n"}),
+    ):
+        result = await runner.run(ToolCall("1", tool, json.dumps(arguments)))
+        assert "A rule of the user forbids reading '.env'" in result.text
+        assert "12345" not in result.text
+    assert (root / ".env").read_text() == "TOKEN=12345\n"
+
+
 def test_name_of_the_root_is_not_a_pattern(file: RuleFile) -> None:
     put(file, "allow write a\n")
     rules = RuleSet(file, Path("/work/[ab]*"))
