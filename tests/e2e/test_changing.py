@@ -34,7 +34,7 @@ def test_undo_restores_the_prompt_text_and_redo_restores_the_turn_after_a_restar
     aloop.send_line("/undo")
     aloop.wait_for("Removed the last turn (messages 3-6). /redo restores it.")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> What is 2+2?", "the text on the prompt")
-    assert " · 2 messages" in aloop.screen().splitlines()[-1]
+    aloop.wait_until(lambda: " · 2 messages" in aloop.screen().splitlines()[-1], "the number of messages")
     aloop.send("\x03\x03\x04")
     assert aloop.wait_for_exit() == 0
     again = shell("--resume")

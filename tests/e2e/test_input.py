@@ -63,7 +63,7 @@ def test_editor_opens_the_prompt_text_and_handles_ctrl_c_itself(
     aloop.wait_for("interrupted")
     aloop.send("\r")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> edited", "the edited line")
-    assert "0 messages" in aloop.screen()
+    aloop.wait_for("0 messages")
 
 
 def test_completion_and_attachments_fit_60_columns(shell: Open) -> None:
