@@ -90,8 +90,9 @@ def test_ctrl_c_in_the_pager_interrupts_only_the_pager(
 ) -> None:
     pager = tmp_path / "pager.py"
     pager.write_text(
-        "import signal, sys\n"
-        "signal.signal(signal.SIGINT, lambda *_: print('pager interrupted', flush=True))\n"
+        "import os, signal, sys\n"
+        # Not print: it may be the one that is interrupted.
+        "signal.signal(signal.SIGINT, lambda *_: os.write(1, b'pager interrupted\\n'))\n"
         "print(sys.stdin.read().count('line '), 'lines paged', flush=True)\n"
         "open('/dev/tty').readline()\n"
     )
