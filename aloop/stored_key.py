@@ -75,7 +75,7 @@ def delete_key() -> bool:
 
 
 def require_keyring() -> None:
-    """Raise KeyringFailed if there is no keyring in which a key could be stored."""
+    """Raise KeyringFailed if this system has no keyring that can store a key."""
     _require_keyring()
 
 

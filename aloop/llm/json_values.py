@@ -204,6 +204,15 @@ def read_object(text: str) -> JsonObject | None:
     return value if isinstance(value, JsonObject) else None
 
 
+def is_json_text(text: str) -> bool:
+    """Return True if ``text`` is JSON."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def normal_json(text: str) -> str:
     """Return the object in ``text`` with the usual spaces, or another text unchanged.
 

@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from aloop.errors import StreamBroken
 from aloop.llm.anthropic.wire import to_message
 from aloop.llm.base import ModelNote, Reply, SourceMarker, StopReason, TextDelta, ThinkingDelta
+from aloop.llm.json_values import is_json_text
 from aloop.llm.layout import Block, SourceNumbers
 from aloop.llm.message_types import Usage
 from aloop.text import clean_text
@@ -195,17 +196,9 @@ def _finished(block: Block) -> Block:
     given = finished.get("input")
     if finished.get("type") != "tool_use":
         finished["input"] = _parsed(streamed) if streamed.strip() else given or {}
-    elif streamed.strip() and (not given or _is_json(streamed)):
+    elif streamed.strip() and (not given or is_json_text(streamed)):
         finished["input"] = streamed
     return finished
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _parsed(text: str) -> object:

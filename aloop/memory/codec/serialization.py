@@ -17,6 +17,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from aloop.errors import SessionFileError
+from aloop.llm.json_values import is_json_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, emit_session
 from aloop.memory.codec.fast_parser import read_canonical
@@ -185,7 +186,8 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         good = bytes(error.object[: error.start]).decode(error.encoding)
         line, column = Source(good).place(len(good))
         raise SessionFileError(path, line, column, f"the text is not valid {error.encoding.upper()}") from None
-    if source.text.lstrip().startswith("{") and _SURROGATES.search(source.text) and _is_json(source.text):
+    # Only in JSON: elsewhere, a backslash outside of quotes is text.
+    if source.text.lstrip().startswith("{") and _SURROGATES.search(source.text) and is_json_text(source.text):
         source = replace(source, text=_SURROGATES.sub(_join_surrogates, source.text))
     try:
         return _assemble(source)
@@ -197,15 +199,6 @@ def parse(data: bytes, path: Path) -> ParsedDocument:
         if not source.text[offset:].strip("\0"):
             reason = "the file ends with NUL bytes, as after a power failure; aloop sessions check --fix removes them"
         raise SessionFileError(path, *source.place(offset), reason) from None
-
-
-def _is_json(text: str) -> bool:
-    """Return True for JSON: elsewhere, a backslash outside of quotes is text."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _join_surrogates(match: re.Match[str]) -> str:

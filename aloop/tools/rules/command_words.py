@@ -1,8 +1,8 @@
 """Splits a command line into simple commands and their words, as a shell would.
 
 Only a small part of the shell's language is understood: plain and quoted words, and the operators that join commands.
-For anything else there is no result, so that no rule can allow it. All of it means the same in bash and in other
-POSIX shells.
+Text with anything else is not split, so no rule can allow it. That part means the same in bash and in other POSIX
+shells.
 """
 
 from __future__ import annotations
