@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
+from aloop.llm.json_values import digest_of_bytes
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS
-
-_DIGEST_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Instructions:
         """A short digest of names and texts; ``none`` without files."""
         if not self.files:
             return "none"
-        return hashlib.sha256(self.blocks.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+        return digest_of_bytes(self.blocks.encode("utf-8", "surrogatepass"))
 
     @property
     def blocks(self) -> str:

@@ -246,7 +246,12 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_plain, parse
 
 def digest_of(value: object) -> str:
     """Return the digest of a JSON value."""
-    return hashlib.sha256(canonical(value)).hexdigest()[:DIGEST_LENGTH]
+    return digest_of_bytes(canonical(value))
+
+
+def digest_of_bytes(data: bytes) -> str:
+    """Return the start of the SHA-256 of ``data``, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()[:DIGEST_LENGTH]
 
 
 def canonical(value: object) -> bytes:

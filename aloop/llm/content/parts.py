@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aloop.llm.json_values import EMPTY, JsonObject
+from aloop.llm.json_values import EMPTY, JsonObject, digest_of_bytes
 from aloop.text import clean_text
 
 FILES = "files"
@@ -203,11 +202,7 @@ def marked_text(content: str | None, parts: Sequence[ContentPart]) -> str:
 
 def file_name(data: bytes, ending: str) -> str:
     """Return the path beside a session for bytes with a digest as their name."""
-    return f"{FILES}/{_digest(data)}.{ending}"
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
+    return f"{FILES}/{digest_of_bytes(data)}.{ending}"
 
 
 def file_digest(path: str) -> str:
@@ -218,7 +213,7 @@ def file_digest(path: str) -> str:
 
 def is_intact(part: ContentPart, data: bytes) -> bool:
     """Return True if ``data`` are the bytes that the part was made from."""
-    return _digest(data) == file_digest(part.file)
+    return digest_of_bytes(data) == file_digest(part.file)
 
 
 def sendable_source(part: ContentPart) -> dict[str, Any] | None:

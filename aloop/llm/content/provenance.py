@@ -6,7 +6,6 @@ of the message, so it costs neither the message nor itself.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ from datetime import MAXYEAR, MINYEAR, datetime
 from decimal import Decimal
 from typing import Any
 
-from aloop.llm.json_values import JsonObject, Plain
+from aloop.llm.json_values import JsonObject, Plain, digest_of_bytes
 from aloop.text import clean_text
 
-_DIGEST_LENGTH = 16
 _COST = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,30})?(?:[eE][-+]?[0-9]{1,2})?")
 _COST_STEP = Decimal("1e-10")  # less than the price of one token
 _MAX_COST = Decimal(10**9)
@@ -62,7 +60,7 @@ def _clean(record: Permission | FileChange) -> None:
 
 def short_digest(data: bytes | None) -> str:
     """Return the start of the SHA-256 of a file's contents; empty without a file."""
-    return "" if data is None else f"sha256:{hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]}"
+    return "" if data is None else f"sha256:{digest_of_bytes(data)}"
 
 
 def parse_time(text: str) -> datetime | None:
