@@ -33,7 +33,7 @@ KNOWN_VERSION = 1
 UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 EPOCH = datetime.fromtimestamp(0, UTC)
 
-_HEADER_KEYS = frozenset(
+HEADER_KEYS = frozenset(
     {
         "id",
         "created_at",
@@ -49,7 +49,7 @@ _HEADER_KEYS = frozenset(
     }
 )
 _CALL_KEYS = frozenset({"id", "type", "function"})
-_FUNCTION_KEYS = frozenset({"name", "arguments"})
+FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _YES = frozenset({"true", "yes", "on"})
@@ -100,7 +100,7 @@ def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = 
         warnings=tuple(warnings),
         system_digest=header.text("system_digest") or "",
         tools_digest=header.text("tools_digest") or "",
-        extra=header.unknown(_HEADER_KEYS),
+        extra=header.unknown(HEADER_KEYS),
     )
 
 
@@ -323,7 +323,7 @@ def _read_call(fields: _Fields) -> ToolCall:
     if nested and (stray := next((key for key in ("name", "arguments") if key in fields.node.values), None)):
         raise InvalidValue(f"the {stray} of a tool call must be in its function", fields.offset(stray))
     more = fields.unknown(CALL_KEYS if nested is None else _CALL_KEYS).frozen()
-    kind, inner = fields.text("type"), function.unknown(_FUNCTION_KEYS) if nested else EMPTY
+    kind, inner = fields.text("type"), function.unknown(FUNCTION_KEYS) if nested else EMPTY
     if kind is not None and kind != "function":
         more = {"type": kind, **more}
     if inner:

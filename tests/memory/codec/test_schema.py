@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,29 @@ import pytest
 import yaml
 
 from aloop.errors import NewerVersion, SessionFileError
-from aloop.llm.content.provenance import parse_time
-from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.llm.content.parts import ContentPart
+from aloop.llm.content.provenance import FileChange, Permission, parse_time
+from aloop.llm.message_types import (
+    CALL_KEYS,
+    MESSAGE_KEYS,
+    THINKING_KEYS,
+    USAGE_KEYS,
+    LLMMessage,
+    ThinkingBlock,
+    ToolCall,
+    Usage,
+)
 from aloop.memory import MemoryManager
+from aloop.memory.codec.emitter import message_record
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from aloop.memory.codec.schema import InvalidValue, is_null, read_session, require_known_version
+from aloop.memory.codec.schema import (
+    FUNCTION_KEYS,
+    HEADER_KEYS,
+    InvalidValue,
+    is_null,
+    read_session,
+    require_known_version,
+)
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.session import Session
 from tests.memory.examples import ID, NOWHERE, RICH, SPEC_SAMPLE, session, user
@@ -223,6 +241,50 @@ async def test_saved_session_matches_and_refers_to_its_json_schema(sessions_dir:
     check(data)
     reference = data.decode().splitlines()[0].partition("$schema=")[2]
     assert json.loads((memory.path.parent / reference).read_text()) == SCHEMA
+
+
+def keys_in(definition: str) -> set[str]:
+    return set(SCHEMA["definitions"][definition]["properties"])
+
+
+def test_json_schema_has_every_key_of_the_header() -> None:
+    # Keys that records hold in ``extra``, but that aloop writes or reads.
+    others = {"tags", "pinned", "instructions", "imported"}
+    assert set(SCHEMA["properties"]) == HEADER_KEYS | others
+
+
+def test_json_schema_has_every_key_of_the_records() -> None:
+    assert keys_in("message") == MESSAGE_KEYS | {"note", "tags", "pinned", "foreign"}
+    assert keys_in("tool_call") == CALL_KEYS
+    assert set(SCHEMA["definitions"]["tool_call"]["properties"]["function"]["properties"]) == FUNCTION_KEYS
+    assert keys_in("usage") == USAGE_KEYS
+    assert keys_in("thinking") == THINKING_KEYS
+    assert keys_in("permission") == {each.name for each in fields(Permission)}
+    assert keys_in("file_change") == {each.name for each in fields(FileChange)}
+    image = ContentPart("image", "files/0123456789abcdef.png", "image/png", 5, "a.png")
+    record = message_record(LLMMessage("user", "Hi", parts=(image,)))
+    assert keys_in("part") == {key for part in record["content"] for key in part}
+
+
+def test_every_key_of_the_json_schema_has_a_description() -> None:
+    lacking = []
+
+    def visit(schema: Any, name: str) -> None:
+        if isinstance(schema, list):
+            for each in schema:
+                visit(each, name)
+        if not isinstance(schema, dict):
+            return
+        for key, value in schema.get("properties", {}).items():
+            definition = SCHEMA["definitions"][value["$ref"].rpartition("/")[2]] if "$ref" in value else value
+            # A condition on a key that is described elsewhere has none.
+            if not definition.get("description", "").endswith(".") and not name.endswith(("if", "then")):
+                lacking.append(f"{name}.{key}")
+        for key, value in schema.items():
+            visit(value, f"{name}.{key}")
+
+    visit(SCHEMA, "")
+    assert not lacking
 
 
 @pytest.mark.parametrize(
