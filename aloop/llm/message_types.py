@@ -207,13 +207,19 @@ class LLMMessage:
                 continue
             if not isinstance(value, str):
                 raise TypeError(f"{attribute} of a message must be text, not {type(value).__name__}")
-            object.__setattr__(self, attribute, clean_text(value))
-        calls: Iterable[ToolCall | Mapping[str, Any]] = self.tool_calls or ()
-        records = tuple(call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in calls)
-        object.__setattr__(self, "tool_calls", records)
-        object.__setattr__(self, "thinking", tuple(self.thinking))
-        object.__setattr__(self, "blocks", tuple(map(clean_text, self.blocks)))
-        object.__setattr__(self, "layout", clean_text(self.layout))
+            if (cleaned := clean_text(value)) is not value:
+                object.__setattr__(self, attribute, cleaned)
+        # Most messages have none of these, and a long session has many messages.
+        if self.tool_calls != ():
+            calls: Iterable[ToolCall | Mapping[str, Any]] = self.tool_calls or ()
+            records = tuple(call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in calls)
+            object.__setattr__(self, "tool_calls", records)
+        if self.thinking != ():
+            object.__setattr__(self, "thinking", tuple(self.thinking))
+        if self.blocks != ():
+            object.__setattr__(self, "blocks", tuple(map(clean_text, self.blocks)))
+        if self.layout != "":
+            object.__setattr__(self, "layout", clean_text(self.layout))
         if self.at is not None:
             object.__setattr__(self, "at", storable_time(self.at))
         if self.cost is not None:

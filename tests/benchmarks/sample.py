@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from aloop.llm.content.provenance import FileChange, Permission, short_digest
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory.session import Session
 
@@ -34,12 +38,32 @@ def conversation(size: int, longest: int = 4_000) -> Session:
 
 
 def _turn(chance: random.Random, number: int, longest: int) -> Iterator[LLMMessage]:
+    """Yield a turn with the keys that aloop writes."""
     call = ToolCall(f"call_{number}", "read_file", '{"path": "src/main.py"}')
-    usage = Usage(input_tokens=1200, output_tokens=80)
-    yield LLMMessage("user", " ".join(chance.choices(_WORDS, k=12)))
-    yield LLMMessage("assistant", "Let me look.", (call,), usage=usage, model="claude-sonnet-5-5")
-    yield LLMMessage("tool", _text(chance, longest), tool_call_id=call.id, name=call.name)
-    yield LLMMessage("assistant", _text(chance, longest), usage=usage, model="claude-sonnet-5-5")
+    usage = Usage(1200, 80, 300, 40_000, chance.randrange(500, 9_000))
+    now = _START + timedelta(seconds=30 * number)
+    answered: dict[str, Any] = {"usage": usage, "model": "claude-sonnet-5-5", "cost": Decimal("0.005925")}
+    files: tuple[FileChange, ...] = ()
+    if chance.random() < 0.25:
+        call = replace(call, name="edit_file")
+        files = (FileChange("src/main.py", short_digest(b"before"), short_digest(b"after")),)
+    yield LLMMessage("user", " ".join(chance.choices(_WORDS, k=12)), at=now)
+    yield LLMMessage("assistant", "Let me look.", (call,), at=_later(now, chance), **answered)
+    yield LLMMessage(
+        "tool",
+        _text(chance, longest),
+        tool_call_id=call.id,
+        name=call.name,
+        at=_later(now, chance),
+        duration_ms=chance.randrange(10_000),
+        permission=Permission("once", "user") if files else Permission("allowed", "rule"),
+        files=files,
+    )
+    yield LLMMessage("assistant", _text(chance, longest), at=_later(now, chance), **answered)
+
+
+def _later(now: datetime, chance: random.Random) -> datetime:
+    return now + timedelta(milliseconds=chance.randrange(9_000))
 
 
 def _text(chance: random.Random, longest: int) -> str:

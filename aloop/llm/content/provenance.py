@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, datetime
+from datetime import MAXYEAR, MINYEAR, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -66,10 +66,8 @@ def short_digest(data: bytes | None) -> str:
 def parse_time(text: str) -> datetime | None:
     """Return an ISO 8601 time, taking a naive one as local time; None if invalid."""
     try:
-        moment = datetime.fromisoformat(text)
-        if not MINYEAR < moment.year < MAXYEAR:  # another time zone could exceed the limits of datetime
-            return None
-        return moment if moment.tzinfo else moment.astimezone()
+        moment = _within_limits(datetime.fromisoformat(text))
+        return moment if moment is None or moment.tzinfo else moment.astimezone()
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -82,7 +80,14 @@ def present_time() -> datetime:
 
 def storable_time(moment: datetime) -> datetime | None:
     """Return a time with its zone, as it is read back; None if no file can hold it."""
+    if type(moment.tzinfo) is timezone:
+        return _within_limits(moment)
     return parse_time(moment.isoformat())
+
+
+def _within_limits(moment: datetime) -> datetime | None:
+    """Return the time, or None if another time zone could exceed the limits of datetime."""
+    return moment if MINYEAR < moment.year < MAXYEAR else None
 
 
 def storable_cost(dollars: Decimal) -> Decimal | None:

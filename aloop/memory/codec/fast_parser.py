@@ -81,7 +81,7 @@ class _Reader:
             if self._text[self._position] == "\n":
                 self._position += 1
             else:
-                self._pair(root, 0)
+                self._pair(root.values, 0)
         if self._position != last:
             raise _NotCanonical
         return root
@@ -90,10 +90,10 @@ class _Reader:
         """Read a mapping with its first key here and the others at ``column``."""
         text, margin = self._text, " " * column
         mapping = MappingNode()
-        self._pair(mapping, column, first)
+        self._pair(mapping.values, column, first)
         while text.startswith(margin, self._position):
             self._position += column
-            self._pair(mapping, column)
+            self._pair(mapping.values, column)
         return mapping
 
     def _sequence(self, column: int, *, is_inline: bool = False) -> SequenceNode:
@@ -122,35 +122,40 @@ class _Reader:
         self._position = match.end()
         return self._value(match, column)
 
-    def _pair(self, mapping: MappingNode, column: int, match: re.Match[str] | None = None) -> None:
+    def _pair(self, values: dict[str, Node], column: int, match: re.Match[str] | None = None) -> None:
         if match is None:
             match = _LINE.match(self._text, self._position) or _OTHER_KEY.match(self._text, self._position)
         if match is None:
             raise _NotCanonical
-        key = match.group(1)
+        key = match[1]
         if key[0] in "\"'":
             key = key[1:-1]
-        if key in mapping.values or len(key) > MAX_KEY:
+        if key in values or len(key) > MAX_KEY:
             raise _NotCanonical
         self._position = match.end()
-        mapping.values[key] = self._value(match, column)
+        values[key] = self._value(match, column)
 
     def _value(self, match: re.Match[str], column: int) -> Node:
-        kind, text = match.lastgroup, match.group(match.lastindex or 0)
-        if kind == "quoted":
-            kind, text = self._quoted(match.start("quoted"))
+        kind = match.lastgroup
+        if kind is None:
+            return self._nested(column)
+        text = match[kind]
         if kind == "plain":
             return ScalarNode(text, True)
+        if kind == "double":
+            return ScalarNode(text)
         if kind == "block":
             return ScalarNode(self._block(text, column + 2))
-        if kind == "double":
-            return ScalarNode(_ESCAPE.sub(_unescape, text) if "\\" in text else text)
         if kind == "single":
             return ScalarNode(text.replace("''", "'"))
+        if kind == "quoted":
+            return ScalarNode(self._quoted(match.start(kind)))
         if kind == "flow":
             return _flow(text)
-        if kind == "empty":
-            return SequenceNode(flow=True) if text == "[]" else MappingNode(flow=True)
+        return SequenceNode(flow=True) if text == "[]" else MappingNode(flow=True)
+
+    def _nested(self, column: int) -> Node:
+        """Read the list or mapping below a key at ``column``."""
         inner = column + ITEM_COLUMN
         if inner > _MAX_COLUMN:
             raise _NotCanonical
@@ -161,15 +166,16 @@ class _Reader:
             return self._mapping(inner)
         raise _NotCanonical
 
-    def _quoted(self, start: int) -> tuple[str, str]:
-        """Read the quoted scalar at ``start`` and return its kind and text."""
+    def _quoted(self, start: int) -> str:
+        """Return the text of the quoted scalar at ``start``."""
         quote, end = self._text[start], start + 1
         while (piece := _IN_QUOTES[quote].match(self._text, end)) and piece.group():
             end = piece.end()
         if not self._text.startswith(f"{quote}\n", end):
             raise _NotCanonical
         self._position = end + 2
-        return "double" if quote == '"' else "single", self._text[start + 1 : end]
+        text = self._text[start + 1 : end]
+        return _ESCAPE.sub(_unescape, text) if quote == '"' else text.replace("''", "'")
 
     def _block(self, header: str, indent: int) -> str:
         # Start at the preceding line feed, in case the block has no lines.

@@ -15,7 +15,6 @@ from aloop.llm.content.provenance import PROVENANCE_KEYS, parse_time, read_prove
 from aloop.llm.json_values import EMPTY, JsonObject, Plain, to_json_text
 from aloop.llm.message_types import (
     CALL_KEYS,
-    MESSAGE_KEYS,
     ROLES,
     THINKING_KEYS,
     USAGE_KEYS,
@@ -25,7 +24,7 @@ from aloop.llm.message_types import (
     ToolCall,
     Usage,
 )
-from aloop.memory.codec.emitter import MAX_DIGITS
+from aloop.memory.codec.emitter import FLAGS, MAX_DIGITS
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.session import Session, make_title
 
@@ -238,31 +237,25 @@ def _message_of(node: Node, default_role: Role | None) -> LLMMessage:
         raise InvalidValue("the message has no role", node.start)
     if role not in ROLES:
         raise InvalidValue(f"unknown role {role!r} (user, assistant, tool or system)", fields.offset("role"))
-    values = fields.node.values
-    provenance, unread = _read_provenance(values)
-    content, parts = _read_content(fields, role)
-    return LLMMessage(
-        role=cast("Role", role),
-        content=content,
-        parts=parts,
-        tool_calls=tuple(map(_read_call, fields.mappings("tool_calls"))) if "tool_calls" in values else (),
-        tool_call_id=fields.text("tool_call_id"),
-        name=fields.text("name"),
-        thinking=tuple(map(_read_thinking, fields.mappings("thinking"))) if "thinking" in values else (),
-        usage=_optional(fields, "usage", _read_usage),
-        model=fields.text("model"),
-        interrupted=fields.flag("interrupted"),
-        is_error=fields.flag("is_error"),
-        skip=fields.flag("skip"),
-        summary=fields.flag("summary"),
-        output_file=fields.text("output_file"),
-        layout=fields.text("layout") or "",
-        blocks=tuple(_read_block(block) for block in fields.mappings("blocks")) if "blocks" in values else (),
-        provider=fields.text("provider"),
-        stop_reason=fields.text("stop_reason"),
-        extra=_read_extra(fields, unread),
-        **provenance,
-    )
+    # Only the keys that are present are read: most messages have few of the many.
+    known: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    for key, each in fields.node.values.items():
+        if read := _MESSAGE_READERS.get(key):
+            if (value := read(fields, key)) is not None:
+                known[key] = value
+        elif key not in PROVENANCE_KEYS:
+            unknown[key] = to_value(each)
+        elif not (isinstance(each, ScalarNode) and is_null(each)):
+            written = to_value(each)
+            value = read_provenance(key, written)
+            # A value that cannot be read stays as it is.
+            (unknown if value is None else known)[key] = written if value is None else value
+    known["content"], known["parts"] = _read_content(fields, role)
+    if inner := _unknown_in_usage(fields):
+        unknown["usage"] = inner
+    known["role"] = cast("Role", role)
+    return LLMMessage(**known, extra=JsonObject.of(unknown) if unknown else EMPTY)
 
 
 def _read_content(fields: _Fields, role: str) -> tuple[str | None, tuple[ContentPart, ...]]:
@@ -284,34 +277,9 @@ def _read_content(fields: _Fields, role: str) -> tuple[str | None, tuple[Content
     return text, tuple(parts)
 
 
-def _read_provenance(values: Mapping[str, Node]) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the fields that can be read, and the keys that stay unknown keys."""
-    present = PROVENANCE_KEYS & values.keys()
-    if not present:
-        return {}, present
-    read = {}
-    for key in present:
-        node = values[key]
-        if not (isinstance(node, ScalarNode) and is_null(node)):
-            read[key] = read_provenance(key, to_value(node))
-    return (
-        {key: value for key, value in read.items() if value is not None},
-        frozenset(key for key, value in read.items() if value is None),
-    )
-
-
-def _read_extra(fields: _Fields, unread: frozenset[str]) -> JsonObject:
-    known = MESSAGE_KEYS - unread if unread else MESSAGE_KEYS
-    extra, usage = fields.unknown(known), fields.node.values.get("usage")
-    inner = _Fields(usage).unknown(USAGE_KEYS) if isinstance(usage, MappingNode) else EMPTY
-    return JsonObject.of({**extra.frozen(), "usage": inner}) if inner else extra
-
-
-def _optional(fields: _Fields, key: str, read: Callable[[_Fields], Usage]) -> Usage | None:
-    node = fields.node.values.get(key)
-    if node is None or (isinstance(node, ScalarNode) and is_null(node)):
-        return None
-    return read(_Fields(_mapping(node, key)))
+def _unknown_in_usage(fields: _Fields) -> JsonObject:
+    usage = fields.node.values.get("usage")
+    return _Fields(usage).unknown(USAGE_KEYS) if isinstance(usage, MappingNode) else EMPTY
 
 
 def _read_call(fields: _Fields) -> ToolCall:
@@ -347,13 +315,32 @@ def _read_thinking(fields: _Fields) -> ThinkingBlock:
     )
 
 
-def _read_usage(fields: _Fields) -> Usage:
-    return Usage(
-        fields.number("input_tokens"),
-        fields.number("output_tokens"),
-        fields.number("cache_creation_tokens"),
-        fields.number("cache_read_tokens"),
-        fields.number("duration_ms"),
-        fields.number("cache_creation_1h_tokens"),
-        fields.number("web_searches"),
-    )
+def _read_usage(fields: _Fields, key: str) -> Usage | None:
+    node = fields.node.values[key]
+    if isinstance(node, ScalarNode) and is_null(node):
+        return None
+    figures = _Fields(_mapping(node, key))
+    return Usage(**{name: figures.number(name) for name in figures.node.values if name in USAGE_KEYS})
+
+
+def _items_of(read: Callable[[_Fields], Any]) -> Callable[[_Fields, str], tuple[Any, ...]]:
+    """Return a reader of a list of mappings."""
+    return lambda fields, key: tuple(map(read, fields.mappings(key)))
+
+
+def _read_above(fields: _Fields, key: str) -> None:
+    """Leave out a key that is read before the others."""
+
+
+_MESSAGE_READERS: Mapping[str, Callable[[_Fields, str], Any]] = {
+    **dict.fromkeys(("role", "content"), _read_above),
+    **dict.fromkeys(
+        ("tool_call_id", "name", "model", "output_file", "layout", "provider", "stop_reason"), _Fields.text
+    ),
+    **dict.fromkeys(FLAGS, _Fields.flag),
+    "tool_calls": _items_of(_read_call),
+    "thinking": _items_of(_read_thinking),
+    "blocks": _items_of(_read_block),
+    "usage": _read_usage,
+}
+"""Readers of the keys of a message; None is a key without a value."""
