@@ -1,4 +1,4 @@
-"""Banner, welcome and farewell.
+"""Banner and farewell.
 
 A file in the user's state folder, never in a project, records that aloop has been started before.
 """
@@ -17,7 +17,7 @@ from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.sanitize import safe_line
 from aloop.text import age
-from aloop.width import fit, unjoined
+from aloop.width import fit, text_width, unjoined
 from commands.project.folders import find_instruction_files
 from repl.git_branch import find_branch
 from repl.options import ShellOptions
@@ -73,26 +73,40 @@ def expected_model(model: str | None, settings: Settings) -> str:
 _HELP = "/ commands · ? keys · Ctrl-D quits"
 
 
-def banner_lines(options: ShellOptions, width: int) -> list[Line]:
+def banner_lines(options: ShellOptions, width: int, *, is_first: bool = False) -> list[Line]:
     """Return the banner, with a note if the API key is missing.
 
     Its lines are aligned: the model; the folder with its branch; the instruction files, if any; the session to resume.
+    The first start also shows where sessions are saved, and that nothing is changed without asking.
     """
     model, settings = options.model, options.settings
     name = f"aloop {__version__}"
     indent = len(name) + 2
     answering = expected_model(model, settings)
+    title = safe_line(title_of(answering))
+    about = _about(answering) if is_first else ""
+    if indent + text_width(title + about) >= width:
+        about = ""
     lines = [
-        line((Style.STRONG, f"{name:<{indent}}"), safe_line(title_of(answering))),
+        line((Style.STRONG, f"{name:<{indent}}"), title, (Style.QUIET, about)),
         line((Style.QUIET, f"{'folder':<{indent}}"), *_folder()),
         line(*_last(options, indent, width - 1)),
     ]
     if instructions := _instructions():
         lines.insert(2, line((Style.QUIET, f"{'reads':<{indent}}"), safe_line(instructions)))
+    if is_first:
+        saved = line((Style.QUIET, f"{'saved in':<{indent}}"), safe_line(_sessions_folder(options)))
+        lines.insert(len(lines) - 1, saved)
     lines = [fit_line(row, width - 1) for row in lines]
     if model is None and answering == OFFLINE_MODEL:
         lines += [line(row) for row in wrap(_NO_KEY, max(20, width - 1))]
     return lines
+
+
+def _about(model: str) -> str:
+    if model == OFFLINE_MODEL:
+        return ""
+    return " · runs on this machine" if model == TOY else " · asks before changes"  # TOY has no tools
 
 
 def _folder() -> list[Span]:
@@ -150,28 +164,9 @@ def _latest(options: ShellOptions) -> Latest | None:
         return None
 
 
-def welcome_lines(model: str | None, settings: Settings, sessions: str) -> list[Line]:
-    """Return the three lines of the first start: folder, keys and model."""
-    answering = expected_model(model, settings)
-    if model is None and answering == OFFLINE_MODEL:
-        about = "No API key: using the offline demo. Set ANTHROPIC_API_KEY."
-    elif answering == TOY:
-        about = f"{title_of(answering)} · runs on this machine"  # it has no tools
-    else:
-        about = f"{safe_line(title_of(answering))} · asks before changing anything"
-    return [
-        line((Style.STRONG, f"aloop {__version__}"), f" · conversations are saved in {safe_line(sessions)}"),
-        line("/help for commands · Ctrl-C to stop a turn · Ctrl-D to quit"),
-        line(about),
-    ]
-
-
 def greeting(options: ShellOptions, width: int) -> list[Line]:
     """Return the lines above the first prompt."""
-    settings = options.settings
-    if options.resume is None and is_first_start(settings):
-        return welcome_lines(options.model, settings, _sessions_folder(options))
-    return banner_lines(options, width)
+    return banner_lines(options, width, is_first=options.resume is None and is_first_start(options.settings))
 
 
 def _sessions_folder(options: ShellOptions) -> str:

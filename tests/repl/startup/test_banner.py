@@ -1,4 +1,4 @@
-"""Tests of banner, welcome, farewell, echo and crash report."""
+"""Tests of banner, farewell, echo and crash report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from repl.startup.banner import (
     greeting,
     is_first_start,
     remember_start,
-    welcome_lines,
 )
 from tests.agent.scripted import ScriptedLLM
 from tests.commands.conftest import RecordingView
@@ -64,40 +63,53 @@ def test_unwritable_state_folder_is_ignored(monkeypatch: pytest.MonkeyPatch) -> 
     assert is_first_start(Settings.from_env())
 
 
-@pytest.mark.parametrize("has_key", [True, False])
-@pytest.mark.parametrize("model", [None, "offline"])
-def test_welcome_is_three_short_lines(has_key: bool, model: str | None) -> None:
-    settings = replace(Settings.from_env(), has_credentials=has_key)
-    lines = to_text(welcome_lines(model, settings, ".aloop/sessions")).splitlines()
-    assert len(lines) == 3
-    assert all(len(line) < 60 for line in lines)
-    assert ".aloop/sessions" in lines[0]
-    assert "/help" in lines[1]
-    assert ("ANTHROPIC_API_KEY" in lines[2]) == (not has_key and model is None)
+def first(settings: Settings, width: int = 80, model: str | None = None, **changes: Path | str | None) -> list[str]:
+    """Return the banner of a first start."""
+    return to_text(greeting(replace(ShellOptions(settings, model, None, None), **changes), width)).splitlines()
 
 
-def test_welcome_for_a_model_without_tools_mentions_no_permissions() -> None:
-    lines = to_text(welcome_lines("local", Settings.from_env(), ".aloop/sessions")).splitlines()
-    assert lines[2] == "local · SmolLM2-135M · runs on this machine"
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_first_banner_adds_a_row_and_stays_aligned(private_home: Path, width: int) -> None:
+    with chdir(private_home):
+        rows = first(replace(Settings.from_env(), has_credentials=True), width)
+    start = len(f"aloop {__version__}  ")
+    assert [row[:start].strip() for row in rows] == [f"aloop {__version__}", "folder", "saved in", "help"]
+    assert rows[2][start:] == ".aloop/sessions"
+    assert all(row[start - 2 : start] == "  " and row[start] != " " for row in rows)
+    assert all(len(row) < width for row in rows)
+    assert (f"{DEFAULT_MODEL} · asks before changes" in rows[0]) == (width >= 60)
+
+
+def test_first_banner_without_a_key_names_the_remedy() -> None:
+    rows = first(replace(Settings.from_env(), has_credentials=False))
+    assert "asks before" not in rows[0]
+    assert "ANTHROPIC_API_KEY" in "\n".join(rows[4:])
+
+
+def test_first_banner_for_a_model_without_tools_mentions_no_permissions(tmp_path: Path) -> None:
+    install_fake(tmp_path)
+    settings = replace(Settings.from_env(), data_dir=tmp_path)
+    assert first(settings, model="local")[0].endswith("  local · SmolLM2-135M · runs on this machine")
 
 
 def test_resumed_session_gets_the_short_banner() -> None:
-    options = ShellOptions(Settings.from_env(), None, None, "")
-    assert "conversations are saved" not in to_text(greeting(options, 80))
-    assert "conversations are saved" in to_text(greeting(replace(options, resume=None), 80))
+    assert "saved in" not in "\n".join(first(Settings.from_env(), resume=""))
+    assert "saved in" in "\n".join(first(Settings.from_env()))
 
 
-def test_welcome_names_the_sessions_folder_in_use(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ShellOptions(Settings.from_env(), None, None, None)
-    assert "are saved in .aloop/sessions\n" in to_text(greeting(options, 80))
+def test_first_banner_names_the_sessions_folder_in_use(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def saved_in(**changes: Path) -> str:
+        return first(Settings.from_env(), **changes)[2].removeprefix("saved in").strip()
+
+    assert saved_in() == ".aloop/sessions"
     deep = private_home / "project" / "src"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
     (deep.parent / ".aloop" / "sessions").mkdir(parents=True)
-    assert "are saved in ~/project/.aloop/sessions\n" in to_text(greeting(options, 80))
-    assert "are saved in mine\n" in to_text(greeting(replace(options, sessions_dir=Path("mine")), 80))
+    assert saved_in() == "~/project/.aloop/sessions"
+    assert saved_in(sessions_dir=Path("mine")) == "mine"
     deep.rmdir()
-    assert "are saved in .aloop/sessions\n" in to_text(greeting(options, 80))
+    assert saved_in() == ".aloop/sessions"
 
 
 def banner(settings: Settings, width: int = 80, model: str | None = None) -> list[str]:

@@ -233,4 +233,4 @@ def test_signal_during_the_start_clears_the_prompt(number: signal.Signals) -> No
 
 def test_first_start_shows_the_named_sessions_folder(tmp_path: Path) -> None:
     options = replace(new_session(), sessions_dir=tmp_path / "kept\x1b[2J")
-    assert f"saved in {tmp_path}/kept^[[2J" in first_screen(options, 80)
+    assert f"saved in     \x1b[0m{tmp_path}/kept^[[2J" in first_screen(options, 200)
