@@ -72,8 +72,10 @@ def has_plan(context: Context) -> bool:
 
 async def carry_out_plan(context: Context) -> Outcome:
     """Ask if the plan is approved; if so, leave plan mode and send the next message."""
+    if context.is_typed:
+        context.view.info("")  # a blank line between the plan and the question
     try:
-        is_approved = context.is_typed and await context.view.confirm("Carry out this plan?")
+        is_approved = context.is_typed and await context.view.confirm("Carry out this plan?", is_default=True)
     except asyncio.CancelledError:  # the answer to the last message is complete
         is_approved = False
     if not is_approved:

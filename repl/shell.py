@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from commands.registry import Outcome, Registry
     from commands.session_browser import Choice, SessionBrowser
     from repl.completion.session_source import SessionSources
+    from repl.input.choice import Choice as Answer
     from repl.terminal_view import TerminalView
 
 
@@ -266,7 +267,8 @@ class Shell:
         self._prompt.clear_hint()
         self._branch = find_branch()
         self._show_title()
-        self._notify()
+        if time.monotonic() - self._began > _LONG_TURN_SECONDS:
+            self._notify(f"{self._session_title or 'The turn'} is done")
         if self._is_leaving or outcome.next is Next.LEAVE:
             self._prompt.leave()
             return
@@ -333,13 +335,22 @@ class Shell:
             self._live,
             self._set_paging,
             self._prompt.ask,
-            self._prompt.choose,
+            self._choose_answer,
             self._pick,
             verbosity,
             self._pick_model,
             self._pick_message,
         )
         return self._view
+
+    async def _choose_answer(self, title: str, choices: Sequence[Answer], more: str, default: str) -> str:
+        """Ask a question, and report it if another window has the focus."""
+        self._show_title(is_asking=True)
+        self._notify(f"{self._session_title or 'aloop'} asks: {title}")
+        try:
+            return await self._prompt.choose(title, choices, more, default)
+        finally:
+            self._show_title()
 
     async def _pick(self, browser: SessionBrowser) -> Choice | None:
         # Imported here: needed only when the picker is opened.
@@ -391,20 +402,23 @@ class Shell:
             await report_resumed(context, session)
         self._screen.write("\n")
 
-    def _show_title(self) -> None:
+    def _show_title(self, *, is_asking: bool = False) -> None:
         """Show the title of the session as that of the terminal, with a mark while busy."""
         if self._options.settings.terminal_title:
             context = self._engine.context
             title = context.memory.title if context and context.memory.message_count else Path.cwd().name
-            self._screen.set_title(f"{'● ' if self._turn else ''}{title} · aloop")
+            mark = "? " if is_asking else "● " if self._turn else ""
+            self._screen.set_title(f"{mark}{title} · aloop")
 
-    def _notify(self) -> None:
-        """Report the end of a long turn if another window has the focus."""
+    @property
+    def _session_title(self) -> str:
+        return self._engine.context.memory.title if self._engine.context else ""
+
+    def _notify(self, news: str) -> None:
+        """Report ``news`` if another window has the focus."""
         notify = self._options.settings.notify
-        if notify != "off" and not self._screen.has_focus and time.monotonic() - self._began > _LONG_TURN_SECONDS:
-            context = self._engine.context
-            title = context.memory.title if context else ""
-            self._screen.notify(f"{title or 'The turn'} is done", on_desktop=notify == "desktop")
+        if notify != "off" and not self._screen.has_focus:
+            self._screen.notify(news, on_desktop=notify == "desktop")
 
     def _painted(self) -> None:
         self._show_title()

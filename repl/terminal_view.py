@@ -25,7 +25,7 @@ from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.pager import run_pager
 from repl.output.screen import Screen
-from repl.output.styled import Line, echo_lines, to_ansi
+from repl.output.styled import Line, line, to_ansi
 from repl.output.theme import Style
 from repl.pages.render import render
 from repl.pages.transcript import Paper
@@ -35,15 +35,14 @@ from repl.turn.permission import (
     decide_by_key,
     decision_line,
     detail_lines,
-    is_yes,
     permission_choices,
     permission_title,
 )
 from repl.turn.streams import CommandOutput
-from repl.turn.turn_view import TurnDisplay
+from repl.turn.turn_view import DECISION, TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
-ChooseAnswer = Callable[[str, Sequence[Choice], str], Awaitable[str]]
+ChooseAnswer = Callable[[str, Sequence[Choice], str, str], Awaitable[str]]
 Pick = Callable[[SessionBrowser], Awaitable[SessionChoice | None]]
 PickModel = Callable[[ModelBrowser], Awaitable[str | None]]
 PickMessage = Callable[[Questions], Awaitable[tuple[Question, bool] | None]]
@@ -51,6 +50,8 @@ PickMessage = Callable[[Questions], Awaitable[tuple[Question, bool] | None]]
 _MORE = f" · {SHOW_ALL} shows all"
 _BECAUSE = "No, because: "
 _BECAUSE_HELP = "Enter sends the reason to the model; without one it is just no · Esc stops"
+
+_YES_OR_NO = (Choice("y", "Yes"), Choice("n", "No"))
 
 _STATUS = 40
 """Cells for a running command, which leave room for the time and for how to stop."""
@@ -63,8 +64,9 @@ class TerminalView:
     """Shows the output of commands and turns, and asks questions.
 
     ``paging`` is called with True when another program takes the screen, and with False when it returns it. ``read``
-    reads an answer at the prompt, and ``choose_answer`` the key of one of several choices. ``choose`` shows the session
-    picker, ``choose_model`` the model picker, and ``choose_message`` the picker of messages.
+    reads an answer at the prompt. ``choose_answer`` returns the key of one of several choices; its last argument is
+    highlighted first. ``choose`` shows the session picker, ``choose_model`` the model picker, and ``choose_message``
+    the picker of messages.
     """
 
     def __init__(
@@ -96,11 +98,16 @@ class TerminalView:
     def error(self, text: str) -> None:
         self._screen.say(Style.BAD, text)
 
-    async def confirm(self, question: str) -> bool:
-        self._screen.say(Style.STRONG, f"{question} [y/N]")
-        answer = await self._read("> ", "y yes · n no")
-        self._screen.show(echo_lines(answer, self._screen.text_width))
-        return is_yes(answer)
+    async def confirm(self, question: str, *, is_default: bool = False) -> bool:
+        self._live.set_status(DECISION)
+        try:
+            key = await self._choose_answer(safe_line(question), _YES_OR_NO, "", "y" if is_default else "n")
+        finally:
+            self._live.set_status("")
+        is_yes = key == "y"
+        self._screen.say(Style.STRONG, question)
+        self._screen.show([line((Style.GOOD, "  yes") if is_yes else (Style.BAD, "  no"))])
+        return is_yes
 
     async def edit(self, path: Path, line: int) -> bool:
         # The editor receives all keys, including Ctrl-C.
@@ -169,7 +176,7 @@ class TerminalView:
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._turn.show_question(request)
         offered = [Choice(key, label) for key, label in permission_choices(request)]
-        while (key := await self._choose_answer(permission_title(request), offered, _MORE)) == SHOW_ALL:
+        while (key := await self._choose_answer(permission_title(request), offered, _MORE, "")) == SHOW_ALL:
             await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
         reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
         decision = decide_by_key(key, reason)

@@ -36,7 +36,10 @@ class Choice:
 
 
 class ChoiceQuestion:
-    """One question, created on the event loop that waits for the answer."""
+    """One question, created on the event loop that waits for the answer.
+
+    The choice with the key ``default`` is highlighted first, or else the first one.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class ChoiceQuestion:
         choices: Sequence[Choice],
         more: str,
         stop: Callable[[], None],
+        default: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -55,7 +59,7 @@ class ChoiceQuestion:
         self._more = more
         self._stop = stop
         self._clock = clock
-        self._at = 0
+        self._at = next((place for place, choice in enumerate(self._listed) if choice.key == default), 0)
         self._quiet_since: float | None = None
         self._is_ready = False
         control = FormattedTextControl(self._text, focusable=True, show_cursor=False, key_bindings=self._bind_keys())

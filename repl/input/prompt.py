@@ -431,14 +431,15 @@ class Prompt:
             self._buffer.reset(draft)
             self.app.invalidate()
 
-    async def choose(self, title: str, choices: Sequence[Choice], more: str = "") -> str:
+    async def choose(self, title: str, choices: Sequence[Choice], more: str = "", default: str = "") -> str:
         """Return the key of the choice that the user makes; ``more`` is shown below them.
 
-        Text typed before the question could be read is added to the draft.
+        The choice with the key ``default`` is highlighted first. Text typed before the question could be read is added
+        to the draft.
         """
         from repl.input.choice import ChoiceQuestion  # here: needed only for a question
 
-        question = ChoiceQuestion(title, choices, more, self.interrupt)
+        question = ChoiceQuestion(title, choices, more, self.interrupt, default)
         if self.app.layout.is_searching:
             stop_search()
         self.clear_hint()

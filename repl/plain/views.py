@@ -79,7 +79,7 @@ class PlainView:
     def error(self, text: str) -> None:
         self._write(self._err, [line(text)])
 
-    async def confirm(self, question: str) -> bool:
+    async def confirm(self, question: str, *, is_default: bool = False) -> bool:  # noqa: ARG002 - the View's
         """Answer no: the next line of standard input was not written as an answer."""
         self._write(self._err, [line(f"{question} Cannot ask without a terminal, so the answer is no.")])
         return False
@@ -211,10 +211,11 @@ class InteractiveView(PlainView):
         with self._lines.lend_terminal():
             return await hand_over(command, folder)
 
-    async def confirm(self, question: str) -> bool:
+    async def confirm(self, question: str, *, is_default: bool = False) -> bool:
         self._lines.hold_typed_ahead()
-        self.info(f"{question} [y/N]")
-        return is_yes(await self._read("> "))
+        self.info(f"{question} {'[Y/n]' if is_default else '[y/N]'}")
+        answer = await self._read("> ")
+        return is_yes(answer) or (is_default and not answer.strip())
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._lines.hold_typed_ahead()

@@ -48,6 +48,8 @@ from repl.turn.streams import AnswerStream, ThinkingStream
 _CHARACTERS_PER_TOKEN = 4
 _LEAST_SECONDS = 1.0  # of which a rate is calculated
 _WAITING = "waiting for the answer"
+DECISION = "waiting for your decision"
+"""The status during a question."""
 
 
 class TokenCount:
@@ -168,7 +170,7 @@ class TurnDisplay:
         self._last = "step"
         self._screen.show([*gap, *question_lines(request, self._screen.text_width)])
         self._has_shown_diff = True
-        self._set_status("waiting for your decision")
+        self._set_status(DECISION)
 
     def end_question(self) -> None:
         """Show the running tools again."""

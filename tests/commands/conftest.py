@@ -67,7 +67,7 @@ class RecordingView:
     def error(self, text: str) -> None:
         self.shown.append(("error", text))
 
-    async def confirm(self, question: str) -> bool:
+    async def confirm(self, question: str, *, is_default: bool = False) -> bool:
         self.shown.append(("confirm", question))
         return self.agrees
 

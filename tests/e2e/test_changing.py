@@ -63,9 +63,10 @@ def test_edit_reopens_an_invalid_draft_until_it_is_a_valid_session(
     aloop.send_line("/edit 4")
     aloop.wait_for("edited at +22")
     aloop.wait_for("Line 18, column 11: unknown role 'toll'")
-    aloop.wait_for("Edit again? [y/N]")
+    aloop.wait_for("╭ The session was not changed. Edit again?")
+    aloop.wait_for("╰ y/n or ↑↓ Enter · Esc stops")
     assert path.read_text() == before
-    aloop.send_line("y")
+    aloop.send("y")
     aloop.wait_for("edited at +18")
     aloop.wait_for("Edited: 1 message changed.")
     aloop.wait_for_prompt()

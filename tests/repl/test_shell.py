@@ -21,7 +21,7 @@ from repl.output.screen import Screen
 from repl.shell import Shell
 from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import store
-from tests.repl.conftest import SetStage
+from tests.repl.conftest import SetStage, Stage
 from tests.repl.terminal import Terminal
 from tests.saved_sessions import FIRST, save
 
@@ -182,18 +182,26 @@ async def test_resumed_session_is_shown_before_the_first_prompt(stage: SetStage,
         await shell.see(f"Resumed {session_id[:8]}")
 
 
+async def asked(shell: Stage, question: str) -> None:
+    """Wait until a key answers ``question``."""
+    end = "╰ y/n or ↑↓ Enter · Esc stops"
+    await shell.terminal.wait_until(
+        lambda: f"╭ {question}" in shell.terminal.screen and shell.terminal.screen[-1] == end, "the question"
+    )
+
+
 async def test_untrusted_session_is_resumed_only_after_a_yes(stage: SetStage, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     (state_dir() / "aloop" / "trust").unlink()
     async with stage(resume="") as shell:
-        await shell.see("Resume it? [y/N]")
+        await asked(shell, "Resume it?")
         assert "It is" not in shell.terminal.scrollback
-        shell.type("n\r")
+        shell.type("\r")
         await shell.see("Nothing was changed.")
         await shell.see("0 messages")
         shell.type("/resume a1b2\r")
-        await shell.terminal.wait_until(lambda: shell.terminal.scrollback.count("[y/N]") == 2, "the question again")
-        shell.type("y\r")
+        await asked(shell, "Resume it?")
+        shell.type("y")
         await shell.see("Resumed a1b2c3d4")
         assert "│ Be brief." in shell.terminal.scrollback
 
@@ -203,10 +211,9 @@ async def test_line_typed_before_the_trust_question_waits_for_its_answer(stage: 
     (state_dir() / "aloop" / "trust").unlink()
     async with stage(answer("Hello."), resume="") as shell:
         shell.type("Hi\r")
-        await shell.see("Resume it? [y/N]")
-        await shell.see("y yes · n no")
+        await asked(shell, "Resume it?")
         assert shell.llm.requests == []
-        shell.type("n\r")
+        shell.type("n")
         await shell.see("Nothing was changed.")
         await shell.see("> Hi")
         shell.type("\r")

@@ -182,6 +182,34 @@ async def test_arrows_digits_and_enter_choose(play: SetStage, keys: str, decisio
         assert content("a.txt") == "hello\n"
 
 
+@pytest.mark.parametrize("notify", ["bell", "desktop", "off"])
+async def test_question_is_reported_while_another_window_has_the_focus(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch, private_home: Path, notify: str
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("VTE_VERSION", raising=False)
+    config = private_home / ".config" / "aloop" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'notify = "{notify}"\n')
+    reports = {"bell": "\a", "desktop": "\x1b]9;aloop: go asks: Make this change?\x07", "off": ""}
+    async with play(writing("1"), writing("2"), answer("Done.")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        sent = "".join(shell.terminal.writes)
+        assert "\x1b]2;? go · aloop\x07" in sent
+        assert "\x1b]9;" not in sent
+        shell.type("\x1b[O")
+        shell.type("y")
+        await shell.terminal.wait_until(lambda: "  1 + 2" in shell.terminal.screen, "the next question")
+        await asked(shell)
+        later = "".join(shell.terminal.writes).removeprefix(sent)
+        assert reports[notify] in later
+        assert ("]9;" in later) == (notify == "desktop")
+        shell.type("y")
+        await shell.see("Done.")
+    assert "\x1b]2;● go · aloop\x07" in later
+
+
 async def test_paste_that_ends_its_own_bracket_answers_nothing(play: SetStage) -> None:
     async with play(writing("hello\n")) as shell:
         shell.type("go\r")

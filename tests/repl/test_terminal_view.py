@@ -25,9 +25,11 @@ class Stage:
         self.terminal = Terminal()
         self.paging: list[bool] = []
         self.answer = ""
+        self.asked: list[tuple[str, str]] = []
         self.view = TerminalView(Screen(self.terminal.output), Live(), self.paging.append, self._ask, self._choose)
 
-    async def _choose(self, title: str, choices: object, more: str) -> str:
+    async def _choose(self, title: str, choices: object, more: str, default: str) -> str:
+        self.asked.append((title, default))
         return self.answer
 
     async def _ask(self, lead: str, choices: str) -> str:
@@ -43,13 +45,20 @@ def session(*messages: LLMMessage) -> Session:
     return Session("id-1", NOW, NOW, (), messages, Path("x"), "A title")
 
 
-@pytest.mark.parametrize(
-    ("answer", "is_yes"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yeah", False)]
-)
-async def test_confirm_accepts_only_a_clear_yes(stage: Stage, answer: str, *, is_yes: bool) -> None:
+@pytest.mark.parametrize(("answer", "is_yes", "shown"), [("y", True, "  yes"), ("n", False, "  no")])
+async def test_confirm_leaves_question_and_answer_in_the_scrollback(
+    stage: Stage, answer: str, *, is_yes: bool, shown: str
+) -> None:
     stage.answer = answer
     assert await stage.view.confirm("Delete it?") is is_yes
-    assert stage.terminal.screen[0] == "Delete it? [y/N]"
+    assert stage.terminal.screen == ["Delete it?", shown]
+
+
+async def test_confirm_highlights_no_unless_yes_is_the_default(stage: Stage) -> None:
+    stage.answer = "n"
+    await stage.view.confirm("Delete \x1b[2J?")
+    await stage.view.confirm("Go?", is_default=True)
+    assert stage.asked == [("Delete ^[[2J?", "n"), ("Go?", "y")]
 
 
 async def test_page_that_fits_is_printed(stage: Stage) -> None:

@@ -169,6 +169,14 @@ async def test_text_typed_before_a_question_is_held() -> None:
     assert lines.asked == ["hold", "> "]
 
 
+@pytest.mark.parametrize(("typed", "is_yes"), [("", True), ("y", True), ("n", False), (None, False)])
+async def test_blank_answer_means_yes_where_it_is_the_default(
+    capsys: pytest.CaptureFixture[str], typed: str | None, *, is_yes: bool
+) -> None:
+    assert await InteractiveView(Answers(typed)).confirm("Go?", is_default=True) is is_yes
+    assert "Go? [Y/n]\n" in capsys.readouterr().out
+
+
 async def test_program_gets_the_terminal_and_its_failure_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -63,9 +63,16 @@ def test_unwritable_state_folder_is_ignored(monkeypatch: pytest.MonkeyPatch) -> 
     assert is_first_start(Settings.from_env())
 
 
-def first(settings: Settings, width: int = 80, model: str | None = None, **changes: Path | str | None) -> list[str]:
+def first(
+    settings: Settings,
+    width: int = 80,
+    *,
+    model: str | None = None,
+    sessions_dir: Path | None = None,
+    resume: str | None = None,
+) -> list[str]:
     """Return the banner of a first start."""
-    return to_text(greeting(replace(ShellOptions(settings, model, None, None), **changes), width)).splitlines()
+    return to_text(greeting(ShellOptions(settings, model, sessions_dir, resume), width)).splitlines()
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
@@ -98,8 +105,8 @@ def test_resumed_session_gets_the_short_banner() -> None:
 
 
 def test_first_banner_names_the_sessions_folder_in_use(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def saved_in(**changes: Path) -> str:
-        return first(Settings.from_env(), **changes)[2].removeprefix("saved in").strip()
+    def saved_in(sessions_dir: Path | None = None) -> str:
+        return first(Settings.from_env(), sessions_dir=sessions_dir)[2].removeprefix("saved in").strip()
 
     assert saved_in() == ".aloop/sessions"
     deep = private_home / "project" / "src"
@@ -107,7 +114,7 @@ def test_first_banner_names_the_sessions_folder_in_use(private_home: Path, monke
     monkeypatch.chdir(deep)
     (deep.parent / ".aloop" / "sessions").mkdir(parents=True)
     assert saved_in() == "~/project/.aloop/sessions"
-    assert saved_in(sessions_dir=Path("mine")) == "mine"
+    assert saved_in(Path("mine")) == "mine"
     deep.rmdir()
     assert saved_in() == ".aloop/sessions"
 
