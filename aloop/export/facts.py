@@ -1,4 +1,4 @@
-"""Phrases for when a message was made, who permitted it and what it cost.
+"""Phrases for when a message was made, who permitted it and what it cost, and readable arguments.
 
 The texts may still contain control characters.
 """
@@ -11,7 +11,8 @@ from datetime import datetime
 
 from aloop.llm.content.provenance import FileChange, Permission
 from aloop.llm.cost.pricing import format_dollars
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory.codec.emitter import emit_json
 from aloop.text import duration_text
 
 _ANSWERS = {"once": "allowed once", "session": "allowed for the session", "allowed": "allowed", "refused": "refused"}
@@ -24,8 +25,7 @@ def message_facts(message: LLMMessage) -> Iterator[str]:
     if message.at is not None:
         yield time_text(message.at)
     if message.duration_ms is not None:
-        is_short = message.duration_ms < _SHORT_MS
-        yield f"{message.duration_ms} ms" if is_short else duration_text(message.duration_ms)
+        yield time_taken(message)
     if message.permission is not None:
         yield _permission_text(message.permission)
     yield from map(_change_text, message.files)
@@ -34,6 +34,21 @@ def message_facts(message: LLMMessage) -> Iterator[str]:
         yield f"{usage.sent_tokens:,} tokens in, {usage.output_tokens:,} out"
     if message.cost is not None:
         yield format_dollars(message.cost)
+
+
+def time_taken(message: LLMMessage) -> str:
+    """Return how long a message took."""
+    milliseconds = message.duration_ms or 0
+    return f"{milliseconds} ms" if milliseconds < _SHORT_MS else duration_text(milliseconds)
+
+
+def readable_arguments(call: ToolCall) -> tuple[str, str]:
+    """Return the arguments of a call, and the language they are in.
+
+    As in session files, they are YAML if they have texts of several lines or are long, and JSON otherwise.
+    """
+    mapping = emit_json(call.arguments, -2)
+    return (mapping[1:], "yaml") if mapping.startswith("\n") else (call.arguments, "json")
 
 
 def time_text(moment: datetime) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aloop.export.facts import message_facts
+from aloop.export.facts import message_facts, readable_arguments
 from aloop.llm.content.parts import marked_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
@@ -64,7 +64,7 @@ def _message(message: LLMMessage) -> Iterator[str]:
         yield _closed(text) if message.role == "assistant" else _quoted(text)
     for call in message.tool_calls:
         yield f"### Tool call: {_code(call.name)}"
-        yield _fenced(call.arguments, "json")
+        yield _fenced(*readable_arguments(call))
     yield from _note(message)
 
 

@@ -92,18 +92,49 @@ def test_open_fence_of_an_answer_is_closed_in_markdown(said: str, closing: str) 
 
 def test_page_folds_tool_calls_and_renders_answers() -> None:
     page = Page(render(TALK, "html"))
-    assert [attributes["class"] for tag, attributes in page.tags if tag == "details"] == ["system", "call", "result"]
+    assert [attributes["class"] for tag, attributes in page.tags if tag == "details"] == ["system", "call"]
     assert "strong" in [tag for tag, _ in page.tags]
-    assert "calculator 2+2{" in page.text
-    assert "→ calculator: 44" in page.text
+    assert '✓ calculator 2+21 line{"expression": "2+2"}4' in page.text
 
 
 def test_folded_block_shows_an_ellipsis_for_more_lines() -> None:
     call = ToolCall("call_1", "run_shell", '{"command": "cd src\\nrm -r old"}')
     result = LLMMessage("tool", "one\ntwo", tool_call_id="call_1", name="run_shell")
     page = render(session(LLMMessage("assistant", None, (call,)), result), "html")
-    assert "<summary>run_shell cd src …</summary>" in page
-    assert "<summary>→ run_shell: one …</summary>" in page
+    assert "<summary><span>✓ run_shell cd src …</span><small>2 lines</small></summary>" in page
+    assert "<summary><span>→ run_shell: one …</span></summary>" in render(session(result), "html")
+
+
+def test_page_shows_each_result_in_its_call_and_each_message_once() -> None:
+    calls = (
+        ToolCall("call_1", "run_shell", "{}"),
+        ToolCall("call_2", "read_file", "{}"),
+        ToolCall("call_3", "x", "{}"),
+    )
+    messages = (
+        LLMMessage("user", "Go on"),
+        LLMMessage("assistant", "Both.", calls),
+        LLMMessage("tool", "second", tool_call_id="call_2", name="read_file", is_error=True),
+        LLMMessage("tool", "first", tool_call_id="call_1", name="run_shell", duration_ms=40),
+        LLMMessage("tool", "nobody's", tool_call_id="call_9", name="lost"),
+    )
+    page = Page(render(session(*messages), "html"))
+    folds = [attributes["class"] for tag, attributes in page.tags if tag == "details"]
+    assert folds == ["system", "call", "call error", "call", "result"]
+    assert (
+        "✓ run_shell1 line · 40 ms{}40 msfirst\n✗ read_file (failed)1 line{}second\n· xno result{}\n\n\n→ lost"
+        in page.text
+    )
+    anchors = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert sorted(map(str, anchors)) == ["m1", "m2", "m3", "m4", "m5"]
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_arguments_of_several_lines_are_readable_in_documents(form: ExportFormat) -> None:
+    call = ToolCall("call_1", "write_file", '{"path": "a.py", "content": "import os\\n\\nprint()\\n"}')
+    text = render(session(LLMMessage("assistant", None, (call,))), form)
+    written = Page(text).text if form == "html" else text
+    assert 'path: "a.py"\ncontent: |\n  import os\n\n  print()\n' in written
 
 
 def test_page_has_dark_colors_and_loads_nothing() -> None:
@@ -162,7 +193,7 @@ def test_hostile_text_is_shown_as_text(form: ExportFormat, role: str) -> None:
 def test_page_has_only_its_own_tags_for_any_text(said: str, answered: str) -> None:
     page = Page(render(session(LLMMessage("user", said), LLMMessage("tool", answered), title=said), "html"))
     known = "html head meta title style body header h1 p main article h2 a pre details summary span"
-    known += " nav input output button script"
+    known += " nav input output button script small"
     assert {tag for tag, _ in page.tags} <= set(known.split())
 
 

@@ -1,8 +1,9 @@
 """Export a session as a self-contained web page.
 
-Tool calls are folded; the colors follow the reader's light or dark setting. Answers are rendered as Markdown, without
-raw HTML and without images, because text from a model or a file must not act on the reader. A content security policy
-in the page keeps the browser from loading anything, and from running any other script than the page's search.
+A tool call is one line that unfolds to its arguments and its result; the colors follow the reader's light or dark
+setting. Answers are rendered as Markdown, without raw HTML and without images, because text from a model or a file must
+not act on the reader. A content security policy in the page keeps the browser from loading anything, and from running
+any other script than the page's search.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from aloop.export.facts import message_facts
+from aloop.export.facts import message_facts, readable_arguments, time_taken
 from aloop.export.markdown import format_marks
 from aloop.export.page.highlight import highlight, looks_like_diff
 from aloop.export.page.script import DIGEST, SCRIPT
 from aloop.export.page.style import STYLE
 from aloop.llm.content.parts import MEDIA_TYPES, ContentPart
-from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import header_text, note_of
+from aloop.memory.pairing import pair_calls
 from aloop.memory.session import Session
 from aloop.sanitize import visible
+from aloop.text import quantity
 
 _HEAD = f"""\
 <!DOCTYPE html>
@@ -40,6 +43,9 @@ _BAR = """\
 <button type="button" data-open>Unfold all</button><button type="button" data-close>Fold all</button></nav>"""
 _SUMMARY_LENGTH = 200
 _AUTHORS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
+
+_Numbered = tuple[int, LLMMessage]
+"""A message and its number in the session."""
 
 
 def to_html(session: Session, media: Mapping[str, bytes] | None = None) -> str:
@@ -71,40 +77,94 @@ def _facts(session: Session) -> Iterator[str]:
 
 
 def _messages(session: Session, media: Mapping[str, bytes]) -> Iterator[str]:
+    for message in session.system_messages:
+        yield _folded("system", _line("System message"), _pre(message.content or ""))
     markdown = (
         MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _code}).enable("table").disable("image")
     )
-    for message in session.system_messages:
-        yield _folded("system", "System message", message.content or "")
-    for number, message in enumerate(session.messages, 1):
-        yield f'<article class="{message.role}" id="m{number}">'
-        yield from _message(message, number, markdown)
-        yield from (_part(part, media) for part in message.parts)
-        if facts := " · ".join(message_facts(message)):
-            yield f"<small>{_text(facts)}</small>"
-        if note := note_of(message):
-            yield f"<aside>{_text(note)}</aside>"
+    pairing = pair_calls(session.messages)
+    # A result that follows its call is shown with it.
+    shown_with_call = {index: caller for index, caller in pairing.callers.items() if index not in pairing.late}
+    results: dict[int, list[_Numbered]] = {}
+    for index, caller in shown_with_call.items():
+        results.setdefault(caller, []).append((index + 1, session.messages[index]))
+    for index, message in enumerate(session.messages):
+        if index in shown_with_call:
+            continue
+        yield f'<article class="{message.role}" id="m{index + 1}">'
+        if message.role in {"tool", "system"}:
+            yield from _aside(message, media)
+        else:
+            yield from _said(index + 1, message, markdown, media)
+            yield from _calls(message, results.get(index, []), media)
         yield "</article>"
 
 
-def _message(message: LLMMessage, number: int, markdown: MarkdownIt) -> Iterator[str]:
+def _aside(message: LLMMessage, media: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield a system message, or a result that does not follow its call."""
     text = message.content or ""
-    if message.role in {"tool", "system"}:
-        name = f"System message{format_marks(message)}"
-        if message.role == "tool":
-            name = f"→ {message.name or 'tool'}{format_marks(message)}: {_first_line(text) or '(no output)'}"
-        yield _folded("error" if message.is_error else "result", name, text)
-        return
-    if text or message.interrupted or not message.tool_calls:
-        yield f'<h2>{_AUTHORS[message.role]}{_text(format_marks(message))} <a href="#m{number}">{number}</a></h2>'
+    name = f"System message{format_marks(message)}"
+    if message.role == "tool":
+        name = f"→ {message.name or 'tool'}{format_marks(message)}: {_first_line(text) or '(no output)'}"
+    yield _folded("error" if message.is_error else "result", _line(name, _facts_of(message)), _pre(text))
+    yield from _attached(message, media)
+
+
+def _said(number: int, message: LLMMessage, markdown: MarkdownIt, media: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield what the user or the assistant said; there is no heading over calls alone."""
+    text = message.content or ""
+    if _has_heading(message):
+        author = f"{_AUTHORS[message.role]}{_text(format_marks(message))}"
+        yield f'<h2><span>{author} <a href="#m{number}">{number}</a></span>{_facts_of(message)}</h2>'
     for block in message.thinking:
         if block.thinking:
-            yield _folded("thinking", "Thinking", block.thinking)
+            yield _folded("thinking", _line("Thinking"), _pre(block.thinking))
     if text and message.role == "assistant":
         yield f'<div class="answer">{markdown.render(_safe(text))}</div>'
     elif text:
         yield f"<pre>{_text(text)}</pre>"
-    yield from map(_call, message.tool_calls)
+    yield from _attached(message, media)
+
+
+def _has_heading(message: LLMMessage) -> bool:
+    return bool(message.content or message.interrupted or message.parts or not message.tool_calls)
+
+
+def _calls(message: LLMMessage, results: list[_Numbered], media: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield each call of a message, which unfolds to its arguments and its result."""
+    for call in message.tool_calls:
+        result = next((each for each in results if each[1].tool_call_id == call.id), None)
+        body = [] if _has_heading(message) else [_facts_of(message)]
+        body.append(_pre(*readable_arguments(call)))
+        name = f"{call.name} {_first_line(call.brief)}".rstrip()
+        if result is None:
+            yield _folded("call", _line(f"· {name}", _small("no result")), *body)
+            continue
+        results.remove(result)
+        number, answer = result
+        text = answer.content or ""
+        body.append(f'<div id="m{number}">{_facts_of(answer)}{_pre(text)}')
+        body += [*_attached(answer, media), "</div>"]
+        facts = [quantity(len(text.splitlines()), "line") if text else "no output"]
+        facts += [time_taken(answer)] if answer.duration_ms is not None else []
+        line = _line(f"{'✗' if answer.is_error else '✓'} {name}{format_marks(answer)}", _small(" · ".join(facts)))
+        yield _folded("call error" if answer.is_error else "call", line, *body)
+
+
+def _facts_of(message: LLMMessage) -> str:
+    return _small(" · ".join(message_facts(message)))
+
+
+def _small(text: str) -> str:
+    return f"<small>{_text(text)}</small>" if text else ""
+
+
+def _attached(message: LLMMessage, media: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the images, the documents and the note of a message."""
+    for part in message.parts:
+        yield _part(part, media)
+    if note := note_of(message):
+        yield f"<aside>{_text(note)}</aside>"
 
 
 def _part(part: ContentPart, media: Mapping[str, bytes]) -> str:
@@ -120,19 +180,23 @@ def _code(text: str, language: str, _attributes: str) -> str:
     return highlight(text, language)
 
 
-def _call(call: ToolCall) -> str:
-    return _folded("call", f"{call.name} {_first_line(call.brief)}".rstrip(), call.arguments, "json")
-
-
 def _first_line(text: str) -> str:
     """Return the first line of ``text``, which the style cuts to the page width."""
     line, _, more = text.strip().partition("\n")
     return f"{line[:_SUMMARY_LENGTH]} …" if more or len(line) > _SUMMARY_LENGTH else line
 
 
-def _folded(kind: str, summary: str, text: str, language: str = "") -> str:
-    body = highlight(_safe(text), language or ("diff" if looks_like_diff(text) else ""))
-    return f'<details class="{kind}"><summary>{_text(summary)}</summary><pre>{body}</pre></details>'
+def _line(text: str, facts: str = "") -> str:
+    """Return the line of a fold; ``facts`` are HTML, for its right end."""
+    return f"<span>{_text(text)}</span>{facts}"
+
+
+def _folded(kind: str, line: str, *body: str) -> str:
+    return f'<details class="{kind}"><summary>{line}</summary>{"".join(body)}</details>'
+
+
+def _pre(text: str, language: str = "") -> str:
+    return f"<pre>{highlight(_safe(text), language or ('diff' if looks_like_diff(text) else ''))}</pre>"
 
 
 def _text(text: str) -> str:

@@ -38,6 +38,29 @@ SCRIPT = """\
       }
     }
     count.value = words.length ? `${shown} of ${parts.length}` : "";
+    mark(words);
+  };
+  // Colors the words without a change of the page, where the browser can.
+  const mark = (words) => {
+    if (!CSS.highlights) return;
+    const ranges = [];
+    for (const part of words.length ? parts.filter((each) => !each.hidden) : []) {
+      const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode() && ranges.length < 5000) {
+        const node = walker.currentNode;
+        const text = node.data.toLowerCase();
+        if (text.length !== node.data.length) continue;
+        for (const word of words) {
+          for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+            const range = new Range();
+            range.setStart(node, at);
+            range.setEnd(node, at + word.length);
+            ranges.push(range);
+          }
+        }
+      }
+    }
+    CSS.highlights.set("found", new Highlight(...ranges));
   };
   const foldAll = (open) => {
     for (const fold of folds) fold.open = open;
@@ -58,10 +81,16 @@ SCRIPT = """\
   });
   const reveal = () => {
     const target = document.getElementById(location.hash.slice(1));
-    if (target) target.hidden = false;
+    if (!target) return;
+    const part = target.closest("main > *");
+    if (part) part.hidden = false;
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    target.scrollIntoView();
   };
   addEventListener("hashchange", reveal);
+  addEventListener("beforeprint", () => foldAll(true));
   bar.hidden = false;
+  reveal();
 })();
 """
 

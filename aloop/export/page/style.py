@@ -16,9 +16,16 @@ body { margin: 0 auto; max-width: 48rem; padding: 1.5rem 1rem 4rem; color: var(-
   font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word; }
 header { border-bottom: 1px solid var(--edge); margin-bottom: 1.5rem; }
 h1 { font-size: 1.4rem; line-height: 1.3; margin: 0 0 .3rem; }
-header p, h2 a, summary, article > small { color: var(--quiet); font-size: .85rem; }
+header p, h2 a, h2 small, summary, details small, aside { color: var(--quiet); font-size: .8rem; }
+h2, summary { display: flex; gap: .8rem; align-items: baseline; justify-content: space-between; }
 h2 { font-size: .95rem; margin: 1.8rem 0 .4rem; }
 h2 a { font-weight: normal; text-decoration: none; margin-left: .3rem; }
+h2 > span { white-space: nowrap; }
+h2 small { font-weight: normal; text-align: right; }
+:target { scroll-margin-top: 4rem; }
+:target > h2, details:target > summary { color: var(--accent); }
+aside { margin: .4rem 0; padding: .3rem .8rem; border-left: 3px solid var(--number); }
+aside::before { content: "Note: "; font-weight: bold; }
 .answer h1, .answer h2, .answer h3, .answer h4 { font-size: 1.05rem; margin: 1.2rem 0 .4rem; }
 .answer { overflow-x: auto; }
 .answer > :first-child { margin-top: 0; }
@@ -34,10 +41,20 @@ table { border-collapse: collapse; }
 th, td { border: 1px solid var(--edge); padding: .25rem .6rem; text-align: left; }
 a { color: var(--accent); }
 img { max-width: 100%; }
-details { margin: .4rem 0; }
-details > pre { max-height: 30rem; overflow: auto; }
-summary { cursor: pointer; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+details { margin: .15rem 0; }
+details[open] { margin-bottom: .8rem; }
+details pre { max-height: 30rem; overflow: auto; font-size: .8rem; }
+details > small, details > div > small { display: block; margin: .4rem 0 0 .8rem; }
+summary { cursor: pointer; list-style: none; padding: .1rem .3rem; border-radius: 4px; }
+summary::-webkit-details-marker { display: none; }
+summary:hover { background: var(--panel); }
+summary span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+summary span::before { content: "\\25b8"; display: inline-block; width: 1.1em; }
+[open] > summary span::before { content: "\\25be"; }
+summary small { white-space: nowrap; }
+.call > summary span { font-family: ui-monospace, monospace; }
 .error > summary { color: var(--bad); }
+::highlight(found) { background: #ffe08a; color: #1c1c1e; }
 nav { position: sticky; top: 0; display: flex; gap: .5rem; align-items: center; padding: .5rem 0; margin-bottom: 1rem;
   background: var(--page); border-bottom: 1px solid var(--edge); }
 nav input { flex: 1; min-width: 0; font: inherit; padding: .25rem .5rem; color: inherit; background: var(--panel);
@@ -48,5 +65,5 @@ nav output { color: var(--quiet); font-size: .85rem; white-space: nowrap; }
 [hidden] { display: none !important; }
 .k { color: var(--keyword); } .s { color: var(--string); } .n { color: var(--number); } .c { color: var(--comment); }
 .f { color: var(--name); } .a { color: var(--string); } .d { color: var(--bad); } .h { color: var(--quiet); }
-@media print { nav { display: none; } details > pre { max-height: none; } }
+@media print { nav { display: none; } details pre { max-height: none; } }
 """

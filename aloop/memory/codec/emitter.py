@@ -149,10 +149,11 @@ _MAX_JSON_DEPTH = 12
 _SHARED_NUMBER = re.compile(r"-?[0-9]{1,18}|-?[0-9]+\.[0-9]+(?:[eE][-+][0-9]+)?")
 
 
-def _emit_json(text: str, column: int) -> str:
+def emit_json(text: str, column: int) -> str:
     """Return JSON text as the value after ``key:`` at ``column``.
 
-    An object that is long or has text of several lines is written as a mapping, if reading that gives exactly ``text``.
+    An object that is long or has text of several lines is written as a mapping, if reading that gives exactly ``text``;
+    it starts with a newline. A ``column`` of -2 is for a mapping that is a whole document.
     """
     # A short text without an escaped line end has nothing to gain, and most are such.
     if text.startswith("{") and (len(text) > _SHORT or "\\n" in text):
@@ -251,7 +252,7 @@ def _message_lines(message: LLMMessage, column: int) -> str:
         lines.append(f"{margin}content:\n")
         lines.extend(_content_part(each, inner) for each in split_content(message.content or "", message.parts))
     elif message.role == "tool" and message.content is not None:
-        lines.append(f"{margin}content:{_emit_json(message.content, column)}\n")
+        lines.append(f"{margin}content:{emit_json(message.content, column)}\n")
     else:
         content = "null" if message.content is None else emit_text(message.content, inner)
         lines.append(f"{margin}content: {content}\n")
@@ -350,7 +351,7 @@ def _tool_call(call: ToolCall, column: int) -> str:
         f"{margin}type:{emit_value(extra['type'], column + 2) if 'type' in extra else ' function'}\n"
         f"{margin}function:\n"
         f"{margin}  name: {emit_word(call.name, column + 6)}\n"
-        f"{margin}  arguments:{_emit_json(call.arguments, column + 4)}\n{function}{more}"
+        f"{margin}  arguments:{emit_json(call.arguments, column + 4)}\n{function}{more}"
     )
 
 
