@@ -11,6 +11,7 @@ from aloop.interrupts import INTERRUPTED, exit_on_interrupt, raise_on_interrupt
 if __name__ == "__main__":
     exit_on_interrupt()
 
+import gc
 import io
 import os
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from aloop import __version__
+from aloop.call_stack import with_large_stack
 from aloop.errors import AloopError, InvalidPrefix, SessionError, SessionNotFound, UsageError
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 SUCCESS, FAILURE, WRONG_USAGE = 0, 1, 2
 
 
+@with_large_stack
 def run() -> NoReturn:
     """Run aloop with the arguments of the process, and end the process.
 
@@ -105,6 +108,9 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _run_shell(options: RunOptions) -> int:
+    # Imported modules are never garbage, and collections would take a tenth of the time until the prompt. The shell
+    # enables them again.
+    gc.disable()
     # Imported here for start-up time: this imports prompt_toolkit.
     from aloop.cli.onboarding import choose, is_due
     from aloop.config import Settings

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from aloop.errors import UsageError
-from aloop.suggestions import closest_match
+from aloop.text import closest_match
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -1,10 +1,11 @@
-"""Wording of counts and times, normal forms, and long texts without their middle."""
+"""Wording of counts and times, normal forms, similar words, and long texts without their middle."""
 
 from __future__ import annotations
 
 import io
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -60,6 +61,22 @@ def normalized(form: Literal["NFC", "NFKC"], text: str) -> str:
     pieces = _MARKS.split(text)
     pieces[::2] = [unicodedata.normalize(form, piece) for piece in pieces[::2]]
     return "".join(pieces)
+
+
+def closest_match(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the member of ``known`` most like ``word``, None if none is similar."""
+    return next(iter(closest_matches(word, known, limit=1, cutoff=cutoff)), None)
+
+
+def closest_matches(word: str, known: Iterable[str], *, limit: int, cutoff: float = 0.6) -> list[str]:
+    """Return up to ``limit`` members of ``known`` most like ``word``, the best first.
+
+    ``cutoff`` is the least similarity, from 0 to 1, that counts.
+    """
+    # Imported here for start-up time: most words are spelled correctly.
+    import difflib
+
+    return difflib.get_close_matches(word, list(known), n=limit, cutoff=cutoff)
 
 
 class HeadAndTail:

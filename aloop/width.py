@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _NARROW = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e]*")
 """Text in which each character takes one cell: Latin letters and common punctuation."""
@@ -13,7 +13,6 @@ _CJK = "\u2e80-\u3021\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-
 # Chinese and Japanese are broken between characters, but not before or after these.
 _OPENING = "「『（［｛〈《【〔〘〖“‘"
 _CLOSING = "、。，．・：；？！ー〜～」』）］｝〉》】〕〙〗”’々ゝゞヽヾ…‥％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
-_PIECE = re.compile(rf" *(?:[{_OPENING}]*[{_CJK}][{_CLOSING}]*|[^ {_CJK}]+[{_CLOSING}]*)| +")
 _JOINERS = dict.fromkeys((0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 """The regional indicators; two of them are a flag."""
@@ -96,13 +95,19 @@ def last_rows(lines: list[str], width: int, count: int) -> list[str]:
     return found
 
 
+@cache  # it takes 2 ms to compile, and the prompt is drawn without it
+def _piece() -> re.Pattern[str]:
+    """Return the pattern of what is never broken: a word, or a CJK character."""
+    return re.compile(rf" *(?:[{_OPENING}]*[{_CJK}][{_CLOSING}]*|[^ {_CJK}]+[{_CLOSING}]*)| +")
+
+
 def rows(text: str, width: int) -> Iterator[str]:
     """Yield safe ``text`` in rows of at most ``width`` cells.
 
     Rows are broken between words, or inside a word that is too long.
     """
     row, used = "", 0
-    for piece in _PIECE.findall(text):
+    for piece in _piece().findall(text):
         taken = text_width(piece)
         if used + taken > width:
             if row:
@@ -123,7 +128,7 @@ def row_ends(text: str, width: int) -> list[int]:
     """
     ends: list[int] = []
     at = used = 0
-    for piece in _PIECE.findall(text):
+    for piece in _piece().findall(text):
         taken = text_width(piece)
         if used and used + taken > width:
             spaces = len(piece) - len(piece.lstrip(" "))

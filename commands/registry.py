@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
-from aloop.suggestions import closest_match
+from aloop.text import closest_match
 
 C = TypeVar("C")
 """The context that handlers are given; generic, so that this module need not import it."""

@@ -15,17 +15,18 @@ __all__ = ["ShellOptions", "run_shell"]
 def run_shell(options: ShellOptions) -> int:
     """Run a shell, and return its exit code.
 
-    That is 0, 1 if the shell cannot start or the last save fails, or 128 + the number of a signal.
+    That is 0, 1 if the shell cannot start or the last save fails, or 128 + the number of a signal. The caller may have
+    disabled garbage collection, which is enabled as soon as everything is imported.
     """
     # Each branch imports only what it needs: prompt_toolkit takes a quarter of a second, the agent more.
     if options.plain or options.settings.plain or is_dumb() or not is_terminal():
         from repl.plain.line_shell import run_lines
 
+        # Imported modules are never garbage: no collection needs to scan them again.
+        gc.freeze()
+        gc.enable()
         return run_lines(options)
 
-    # Imported modules are never garbage, and collections would take a tenth of the time until the prompt. The engine
-    # turns them on again.
-    gc.disable()
     from repl.startup.first_paint import early_screen
 
     with early_screen(options) as early:

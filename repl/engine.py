@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from aloop.call_stack import with_large_stack
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
 from repl.options import ShellOptions, TaskOptions
 
@@ -188,6 +189,7 @@ class Engine:
         """Return the MemoryManager, None until it is built."""
         return self.context.memory if self.context else None
 
+    @with_large_stack  # a thread has a stack of its own
     def _build(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Context]) -> None:
         try:
             agent = build_agent(self._options)

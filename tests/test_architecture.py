@@ -26,6 +26,7 @@ LARGE_FOLDERS = {"commands/builtin"}  # one file per command
 # the module's full name counts.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
+        "aloop.call_stack",
         "aloop.errors",
         "aloop.config",
         "aloop.interrupts",
@@ -33,7 +34,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.project",
         "aloop.sanitize",
         "aloop.stored_key",
-        "aloop.suggestions",
         "aloop.keys",
         "aloop.terminal",
         "aloop.text",

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from aloop.errors import InvalidPrefix, UsageError
 from aloop.memory.sessions_dir.ids import normal_prefix
-from aloop.suggestions import closest_match
+from aloop.text import closest_match
 
 
 class CommandOptions(ABC):

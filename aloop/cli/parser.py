@@ -24,7 +24,7 @@ from aloop.cli.options import STDIN, RunOptions
 from aloop.config import EFFORTS, MAX_STEPS, OUTPUT_FORMATS
 from aloop.errors import UsageError
 from aloop.permissions import KINDS, Kind
-from aloop.suggestions import closest_match
+from aloop.text import closest_match
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from aloop.llm.endpoints import LOCAL_SERVERS, find_endpoint
 from aloop.llm.limits import LimitsCache
 from aloop.llm.model_names import LINES, closest_model, resolve_alias, sdk_models, store_listed
 from aloop.local_model.models import InstallPaths, is_local
-from aloop.suggestions import closest_match
+from aloop.text import closest_match
 
 FIND_SECONDS = 0.5
 """A server on this machine that takes longer is not offered."""

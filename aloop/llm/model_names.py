@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from aloop.llm.limits import read_cache, write_cache
-from aloop.suggestions import closest_match
+from aloop.text import closest_match
 
 _LISTS = "model-lists.json"
 _MOST_LISTED = 1000

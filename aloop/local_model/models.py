@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,15 @@ def size_of(folder: Path) -> int:
     return total
 
 
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+
+
+def platform_name() -> str:
+    """Return the current platform, for example ``linux-x86_64``."""
+    machine = os.uname().machine.lower()
+    return f"{sys.platform}-{_MACHINES.get(machine, machine)}"
+
+
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
     """The paths of an installation, separate for each platform."""
@@ -40,9 +50,6 @@ class InstallPaths:
 
     @property
     def folder(self) -> Path:
-        # Imported here for start-up time: users with a key do not need it.
-        from aloop.local_model.packages import platform_name
-
         return self.data_dir / f"local-{platform_name()}"
 
     @property

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aloop.errors import LocalModelError
+from aloop.local_model.models import platform_name
 
-_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _SYSTEMS = {"linux": "Linux", "darwin": "macOS"}
 
 
@@ -76,12 +74,6 @@ _ENGINES = {
         11_523_198, 27_800_000, "1f2a08052bb653659bcf1bedbbaf86b97f41dd46aa2763d596d7f27c5d89a689"
     ),
 }
-
-
-def platform_name() -> str:
-    """Return the current platform, for example ``linux-x86_64``."""
-    machine = os.uname().machine.lower()
-    return f"{sys.platform}-{_MACHINES.get(machine, machine)}"
 
 
 def packages_for(platform: str | None = None) -> tuple[Package, ...]:

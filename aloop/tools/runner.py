@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from aloop.errors import ToolError
 from aloop.llm.base import ToolSpec
 from aloop.llm.message_types import ToolCall
-from aloop.suggestions import closest_match
-from aloop.text import clean_text
+from aloop.text import clean_text, closest_match
 from aloop.tools.approval import NOT_NEEDED, PermissionGate, Refused
 from aloop.tools.base import Tool, ToolResult
 

@@ -193,6 +193,7 @@ class Prompt:
                 self._buffer, self._toolbar_rows, self._prompt_text, self._queue_rows, self._placeholder
             ),
             style=STYLE,
+            include_default_pygments_style=False,
             editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self, self._keys)]),
             erase_when_done=True,

@@ -105,27 +105,19 @@ _INSTEAD: Mapping[Style, tuple[str, str]] = {
 _ON_GROUNDS: Mapping[Style, Style] = {Style.KEYWORD: Style.STRONG}
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """A background as the number of an indexed color, and as red, green and blue."""
-
-    indexed: int
-    rgb: str
-
-
-GROUNDS: Mapping[tuple[Style, Background], _Ground] = {
-    (Style.USER, "dark"): _Ground(236, "303030"),
-    (Style.USER, "light"): _Ground(254, "e8e8e8"),
-    (Style.ADDED, "dark"): _Ground(22, "0a2814"),
-    (Style.ADDED, "light"): _Ground(194, "dffbe4"),
-    (Style.REMOVED, "dark"): _Ground(52, "341212"),
-    (Style.REMOVED, "light"): _Ground(224, "ffe5e5"),
-    (Style.ADDED_WORD, "dark"): _Ground(28, "124a26"),
-    (Style.ADDED_WORD, "light"): _Ground(157, "a6eeb4"),
-    (Style.REMOVED_WORD, "dark"): _Ground(88, "662020"),
-    (Style.REMOVED_WORD, "light"): _Ground(217, "ffc8c8"),
+GROUNDS: Mapping[tuple[Style, Background], tuple[int, str]] = {
+    (Style.USER, "dark"): (236, "303030"),
+    (Style.USER, "light"): (254, "e8e8e8"),
+    (Style.ADDED, "dark"): (22, "0a2814"),
+    (Style.ADDED, "light"): (194, "dffbe4"),
+    (Style.REMOVED, "dark"): (52, "341212"),
+    (Style.REMOVED, "light"): (224, "ffe5e5"),
+    (Style.ADDED_WORD, "dark"): (28, "124a26"),
+    (Style.ADDED_WORD, "light"): (157, "a6eeb4"),
+    (Style.REMOVED_WORD, "dark"): (88, "662020"),
+    (Style.REMOVED_WORD, "light"): (217, "ffc8c8"),
 }
-"""The background of whole rows."""
+"""The background of whole rows: the number of an indexed color, and red, green and blue."""
 
 GROUND_STYLES = frozenset(style for style, _ in GROUNDS)
 
@@ -166,9 +158,10 @@ class Theme:
         ground = GROUNDS.get((style, self.background))
         if ground is None or self.depth < Depth.INDEXED:
             return ""
+        indexed, rgb = ground
         if self.depth is Depth.INDEXED:
-            return f"48;5;{ground.indexed}"
-        return "48;2;" + ";".join(str(part) for part in bytes.fromhex(ground.rgb))
+            return f"48;5;{indexed}"
+        return "48;2;" + ";".join(str(part) for part in bytes.fromhex(rgb))
 
 
 def _depth(env: Mapping[str, str]) -> Depth:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from aloop.call_stack import with_large_stack
 from aloop.errors import AloopError, SessionBusy
 from aloop.interrupts import INTERRUPTED, restore_interrupts
 from aloop.terminal import is_dumb, is_terminal
@@ -121,6 +122,7 @@ async def _take_turns(context: Context, first: list[str], lines: LineSource, sig
     return signals.code or (0 if is_saved else 1)
 
 
+@with_large_stack
 def _load_ahead(agent: ReActAgent) -> None:
     """Import what the first answer needs; if that fails, the turn reports it."""
     with suppress(Exception):

@@ -20,8 +20,7 @@ from aloop.importers.places import files_of, notes_folders
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome, title_of
-from aloop.suggestions import closest_match
-from aloop.text import quantity
+from aloop.text import closest_match, quantity
 
 _STOPPED = 130
 _STDIN = "-"

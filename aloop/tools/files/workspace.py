@@ -8,8 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from aloop.errors import ToolError
-from aloop.suggestions import closest_matches
-from aloop.text import clean_text
+from aloop.text import clean_text, closest_matches
 from aloop.tools.files.folder_descriptor import opened_folder
 
 _LONGEST_PATH = 4096
