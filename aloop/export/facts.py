@@ -1,4 +1,4 @@
-"""Phrases for when a message was made, who permitted it and what it cost, and readable arguments.
+"""Phrases for what is known about a message, and readable arguments.
 
 The texts may still contain control characters.
 """

@@ -116,7 +116,7 @@ def test_page_shows_each_result_in_its_call_and_each_message_once() -> None:
         LLMMessage("assistant", "Both.", calls),
         LLMMessage("tool", "second", tool_call_id="call_2", name="read_file", is_error=True),
         LLMMessage("tool", "first", tool_call_id="call_1", name="run_shell", duration_ms=40),
-        LLMMessage("tool", "nobody's", tool_call_id="call_9", name="lost"),
+        LLMMessage("tool", "lost", tool_call_id="call_9", name="lost"),
     )
     page = Page(render(session(*messages), "html"))
     folds = [attributes["class"] for tag, attributes in page.tags if tag == "details"]

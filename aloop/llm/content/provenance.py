@@ -86,7 +86,7 @@ def storable_time(moment: datetime) -> datetime | None:
 
 
 def _within_limits(moment: datetime) -> datetime | None:
-    """Return the time, or None if another time zone could exceed the limits of datetime."""
+    """Return the time, or None if another zone could exceed the limits."""
     return moment if MINYEAR < moment.year < MAXYEAR else None
 
 
