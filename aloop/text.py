@@ -1,4 +1,4 @@
-"""Wording of counts and times, normal forms, similar words, and long texts without their middle."""
+"""Wording of counts and times, normal forms, and shortened texts."""
 
 from __future__ import annotations
 

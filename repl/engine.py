@@ -189,7 +189,7 @@ class Engine:
         """Return the MemoryManager, None until it is built."""
         return self.context.memory if self.context else None
 
-    @with_large_stack  # a thread has a stack of its own
+    @with_large_stack  # each thread has its own stack
     def _build(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Context]) -> None:
         try:
             agent = build_agent(self._options)

@@ -33,7 +33,7 @@ def measure():
 
 
 def _slowest_ratio(code: str) -> float:
-    """Return how much slower calls are at the worst depth than usual, in a new process."""
+    """Return how much slower calls are at the worst depth than usual."""
     done = subprocess.run([sys.executable, "-c", _SLOWEST + code], cwd=ROOT, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
