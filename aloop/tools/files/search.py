@@ -18,6 +18,7 @@ from aloop.text import quantity
 from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool
+from aloop.tools.files.ripgrep import find_program, selection_command
 from aloop.tools.files.text_file import BINARY_PROBE, OPEN_FLAGS
 from aloop.tools.files.workspace import Workspace, one_line
 from aloop.tools.process import kill
@@ -46,8 +47,10 @@ class Matches:
     timed_out: bool = False
 
 
-async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool, seconds: float) -> Matches:
-    """Match the lines of ``files``.
+async def find_matches(
+    pattern: str, files: Sequence[Path], *, ignore_case: bool, seconds: float, program: str | None = None
+) -> Matches:
+    """Match the lines of ``files``; ``program`` is ripgrep, which makes that faster.
 
     Raises ToolError if ``pattern`` is invalid, or if the time is up before the first match.
     """
@@ -55,6 +58,7 @@ async def find_matches(pattern: str, files: Sequence[Path], *, ignore_case: bool
         "pattern": pattern,
         "ignore_case": ignore_case,
         "files": [str(file) for file in files],
+        "select": selection_command(program, pattern, ignore_case=ignore_case) if program else None,
         "open_flags": OPEN_FLAGS,
         "binary_probe": BINARY_PROBE,
         "most_matches": MOST_MATCHES,
@@ -180,11 +184,13 @@ class SearchFiles(ReadOnlyFileTool):
             return [entry.path for entry in walk if entry.kind == "file"], walk.notes()
 
         files, notes = await in_thread(find)
+        program = await asyncio.to_thread(find_program, workspace.root)
         matches = await find_matches(
             re.escape(arguments["pattern"]) if arguments.get("literal") else arguments["pattern"],
             files,
             ignore_case=arguments.get("ignore_case", False),
             seconds=self._seconds,
+            program=program,
         )
         return ToolResult("\n".join([*_lines(matches, files, workspace), *notes, *_notes(matches, len(files))]))
 

@@ -7,6 +7,8 @@ the standard library.
 It reads one JSON object from standard input and writes one line of JSON for each match: ``[file, line, text]``, where
 ``file`` is an index into the list of files. The last line is an object: ``{"skipped": n, "more": bool}``, or
 ``{"error": message}``.
+
+With ``select``, a command of ripgrep, files that it does not print are only checked, not searched.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import runpy
 import signal
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +37,15 @@ def main() -> None:
         _write({"error": str(error)})
         return
     # Run by its path, because this process cannot import aloop.
-    opened_folder = runpy.run_path(str(Path(__file__).with_name("folder_descriptor.py")))["opened_folder"]
+    open_folder = runpy.run_path(str(Path(__file__).with_name("folder_descriptor.py")))["open_folder"]
+    files = _Files(request["open_flags"], lambda path: open_folder(path, to_list=False, create=False))
     skipped = found = 0
-    for index, path in enumerate(request["files"]):
-        text = _read(path, request, opened_folder)
+    for index, (path, may_match) in enumerate(_selected(request["files"], request["select"])):
+        text = _read(path, request, files, is_whole=may_match)
         if text is None:
             skipped += 1
             continue
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, line in enumerate(_lines(text) if may_match else (), 1):
             if match := regex.search(line):
                 if found == request["most_matches"]:
                     _write({"skipped": skipped, "more": True})
@@ -52,22 +55,138 @@ def main() -> None:
     _write({"skipped": skipped, "more": False})
 
 
-def _read(
-    path: str, request: dict[str, Any], opened_folder: Callable[[str], AbstractContextManager[int]]
-) -> str | None:
-    """Return the text; None if the file is too large, binary or unreadable."""
+_FIRST_BATCH = 64  # files: fewer are searched sooner than ripgrep starts
+_LARGEST_BATCH = 2_048
+_LONGEST_BATCH = 400_000  # bytes of paths, below the limits for arguments
+_LONGEST_PATH = 4_000  # bytes that can be opened at once
+_SELECTION_SECONDS = 5.0
+_FAILED = 2  # ripgrep could not read a file, or does not accept the pattern
+
+
+def _selected(files: list[str], command: list[str] | None) -> Iterator[tuple[str, bool]]:
+    """Yield each file, and False if it surely has no match.
+
+    While the files of one batch are searched, ripgrep looks at the next batch.
+    """
+    batches = _batches(files) if command else iter([files])
+    selection: _Selection | None = None
+    batch = next(batches, [])
+    while batch:
+        following = next(batches, [])
+        chosen = selection.finish() if selection else batch
+        if chosen is None:
+            command = None  # ripgrep does not work here
+        selection = _Selection(command, following) if command and following else None
+        kept = set(batch if chosen is None else chosen)
+        yield from ((path, path in kept) for path in batch)
+        batch = following
+
+
+def _batches(files: list[str]) -> Iterator[list[str]]:
+    """Yield the files in batches that grow: the first matches are often enough."""
+    batch: list[str] = []
+    most, size = _FIRST_BATCH, 0
+    for path in files:
+        size += len(os.fsencode(path))
+        if batch and (len(batch) == most or size > _LONGEST_BATCH):
+            yield batch
+            batch, size = [], 0
+            most = min(4 * most, _LARGEST_BATCH)
+        batch.append(path)
+    yield batch
+
+
+class _Selection:
+    """A run of ripgrep on some files."""
+
+    def __init__(self, command: list[str], files: list[str]) -> None:
+        # Imported late for start-up time: few searches need it.
+        import subprocess
+
+        self._files = files
+        short = [path for path in files if len(os.fsencode(path)) <= _LONGEST_PATH]
+        try:
+            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(  # noqa: S603  # the caller's program
+                [*command, *short], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        except OSError:
+            self._process = None
+
+    def finish(self) -> set[str] | None:
+        """Return the files that may have a match, None if ripgrep does not answer."""
+        # Imported late, as above.
+        import subprocess
+
+        if self._process is None:
+            return None
+        try:
+            printed, complaints = self._process.communicate(timeout=_SELECTION_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return None
+        if self._process.returncode not in (0, 1, _FAILED):
+            return None
+        found = {os.fsdecode(path) for path in printed.split(b"\0")}
+        # The search reads the rest itself, if it can.
+        unread = {
+            path
+            for path in self._files
+            if len(raw := os.fsencode(path)) > _LONGEST_PATH or (complaints and raw in complaints)
+        }
+        if self._process.returncode == _FAILED and not unread:
+            return None
+        return found | unread
+
+
+def _lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+class _Files:
+    """Opens files that are in order of their folders, without following links."""
+
+    def __init__(self, flags: int, open_folder: Callable[[str], int]) -> None:
+        self._flags = flags
+        self._open_folder = open_folder
+        self._folder: str | None = None
+        self._descriptor = -1
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[int]:
+        """Yield a descriptor; raise OSError."""
+        parent, _, name = path.rpartition("/")
+        if parent != self._folder:
+            if self._folder is not None:
+                os.close(self._descriptor)
+            self._folder = None
+            self._descriptor = self._open_folder(parent or "/")
+            self._folder = parent
+        descriptor = os.open(name, self._flags, dir_fd=self._descriptor)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _read(path: str, request: dict[str, Any], files: _Files, *, is_whole: bool) -> str | None:
+    """Return the text, empty unless ``is_whole``.
+
+    Return None if the file is too large, binary or unreadable.
+    """
     try:
-        parent, name = os.path.split(path)
-        with opened_folder(parent) as folder:
-            descriptor = os.open(name, request["open_flags"], dir_fd=folder)
-        with os.fdopen(descriptor, "rb") as file:
+        with files.opened(path) as descriptor:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > request["most_bytes"]:
                 return None
-            raw = file.read(request["most_bytes"])
+            raw = os.read(descriptor, request["binary_probe"])
+            if b"\0" in raw:
+                return None
+            while is_whole and (more := os.read(descriptor, request["most_bytes"] - len(raw))):
+                raw += more
     except OSError:
         return None
-    return None if b"\0" in raw[: request["binary_probe"]] else raw.decode("utf-8-sig", "replace")
+    return raw.decode("utf-8-sig", "replace") if is_whole else ""
 
 
 def _shorten(line: str, start: int, length: int) -> str:

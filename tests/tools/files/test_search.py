@@ -59,6 +59,11 @@ async def test_search_without_a_match_reports_the_number_of_files(workspace: Wor
     assert await search(workspace, "absent", glob="*.{md,py}") == ["No match in 3 files."]
 
 
+async def test_text_after_the_last_line_end_is_a_line_only_if_it_exists(workspace: Workspace) -> None:
+    (workspace.root / "ends.txt").write_text("one\n\n")
+    assert await search(workspace, "^$", glob="e*.txt") == ["ends.txt:2: "]
+
+
 async def test_invalid_pattern_is_refused_with_the_position(workspace: Workspace) -> None:
     with pytest.raises(
         ToolError, match=r"not a valid regular expression: missing \), unterminated subpattern at position 4"
