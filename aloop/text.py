@@ -118,6 +118,8 @@ def clean_text(text: str) -> str:
 
     Surrogates come from JSON escapes, command-line arguments and file names. UTF-8 and every API reject them.
     """
+    if text.isascii():
+        return text  # known without a look at the characters
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from aloop.importers.values import json_text
 from aloop.llm.content.parts import FILES, MEDIA_TYPES, ContentPart, file_name, joined_text
-from aloop.llm.json_values import MAX_DEPTH, JsonObject
+from aloop.llm.json_values import EMPTY, MAX_DEPTH, JsonObject
 from aloop.llm.layout import default_layout
 from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
 
@@ -120,9 +120,7 @@ class Draft:
 
     def message(self) -> LLMMessage:
         """Return the finished record."""
-        extra: dict[str, Any] = {}
-        if foreign := _storable({key: value for key, value in self.foreign.items() if value not in (None, "", [], {})}):
-            extra["foreign"] = foreign
+        foreign = _storable(self.foreign) if self.foreign else {}
         message = LLMMessage(
             self.role,
             self._content or (None if self.calls else ""),
@@ -138,15 +136,18 @@ class Draft:
             summary=self.summary,
             stop_reason=self.stop_reason,
             at=self.at,
-            extra=JsonObject(extra),
+            extra=JsonObject({"foreign": foreign}) if foreign else EMPTY,
         )
         layout = " ".join(self._layout)
+        if len(self._layout) < 2:
+            return message  # has only one order
         return message if layout == default_layout(message) else replace(message, layout=layout)
 
 
 def _storable(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a session can hold; one that is nested too deep, as JSON."""
-    return {str(key): each if _is_storable(each, MAX_DEPTH - 2) else json_text(each) for key, each in value.items()}
+    """Return the values that are not empty; one that is nested too deep, as JSON."""
+    filled = {str(key): each for key, each in value.items() if each not in (None, "", [], {})}
+    return {key: each if _is_storable(each, MAX_DEPTH - 2) else json_text(each) for key, each in filled.items()}
 
 
 def _is_storable(value: object, depth: int) -> bool:
@@ -229,7 +230,8 @@ class Builder:
         """Return the conversation, with the results after their calls."""
         imported = self.imported
         messages = (draft.message() for draft in self._ordered() if not _is_blank(draft))
-        imported.messages = tuple(_with_parts(message, imported.files) for message in messages)
+        has_files = bool(imported.files)
+        imported.messages = tuple(_with_parts(each, imported.files) if has_files else each for each in messages)
         times = [draft.at for draft in self.drafts if draft.at]
         imported.created_at = imported.created_at or min(times, default=None)
         # Not the time of the source, which also changes with a new title.
@@ -268,7 +270,7 @@ _MARK = re.compile(rf"\n{{0,2}}\[(?:image|file): ({FILES}/[0-9a-f]{{16}}\.\w+), 
 def _with_parts(message: LLMMessage, files: Mapping[str, bytes]) -> LLMMessage:
     """Return the message with parts in place of the marks of its images."""
     text = message.content or ""
-    if message.role not in ("user", "tool") or "]" not in text:
+    if message.role not in ("user", "tool") or f": {FILES}/" not in text:
         return message
     pieces: list[str] = []
     parts: list[ContentPart] = []

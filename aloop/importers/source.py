@@ -85,7 +85,7 @@ class Source:
 
     def open(self) -> BinaryIO:
         """Open the file; raises OSError."""
-        return BytesIO(self._data) if self._data is not None else self.file.open("rb")
+        return BytesIO(self._data) if self._data is not None else self.file.open("rb", buffering=_CHUNK)
 
     def lines(self, decode: Callable[[bytes], Any] = json.loads) -> Iterator[dict[str, Any]]:
         """Yield the object of each line; ``decode`` raises ValueError for a broken one."""

@@ -90,6 +90,7 @@ def run_measured(arguments: list[str], project: Path, limit: int | None) -> Resu
     env |= {f"XDG_{name}_HOME": str(project / "home" / name.lower()) for name in ("STATE", "CONFIG", "DATA", "CACHE")}
     if limit is not None:
         env["ALOOP_MAX_SESSION_MB"] = str(limit)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # the source is compiled once, as in an installation
     output = project / "output.txt"
     with output.open("wb") as file:
         process = subprocess.Popen(

@@ -5,6 +5,7 @@ Results go to standard output; the progress bar and notes go to standard error.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -59,6 +60,7 @@ def _paths(options: ImportOptions, selection: Selection) -> list[Path]:
 
 
 def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total: int) -> int:
+    gc.freeze()  # The many small objects of a file set off collections, in which the loaded modules need no search.
     store = ImportStore(options.sessions_dir, dry=options.dry_run)
     done: Counter[str] = Counter()
     lost: Counter[str] = Counter()

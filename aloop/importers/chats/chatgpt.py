@@ -112,9 +112,12 @@ def _words(builder: Builder, content: Mapping[str, Any]) -> str:
         thoughts = objects(content.get("thoughts"))
         return joined(joined((text(each.get("summary")), text(each.get("content")))) for each in thoughts)
     parts = [part if isinstance(part, str) else _part(builder, mapping(part)) for part in items(content.get("parts"))]
-    main = joined(parts) or next((text(content[key]) for key in ("text", "result", "content") if content.get(key)), "")
+    if main := joined(parts):
+        return main
+    if main := next((text(content[key]) for key in ("text", "result", "content") if content.get(key)), ""):
+        return main
     more = {key: value for key, value in content.items() if key not in _KNOWN and value}
-    return main or (json_text(more) if more else "")
+    return json_text(more) if more else ""
 
 
 def _part(builder: Builder, part: Mapping[str, Any]) -> str:
