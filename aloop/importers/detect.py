@@ -15,7 +15,8 @@ from aloop.importers.values import text
 COMPANION = "companion"
 """A file that belongs to a conversation in another file."""
 _FIRST_LINES = 40
-_TOKEN = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*(:?)|[{}\[\]]', re.DOTALL)
+# A string that is cut off is a token, too: otherwise each quotation mark in it would be tried as the start of one.
+_TOKEN = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)(?:"\s*(:?)|\\?\Z)|[{}\[\]]', re.DOTALL)
 _CLAUDE_TYPES = frozenset({"file-history-snapshot", "queue-operation", "summary", "progress", "user", "assistant"})
 _ANTHROPIC_BLOCKS = re.compile(rb'"type"\s*:\s*"(?:tool_use|tool_result|thinking|redacted_thinking)"|"input_schema"')
 _COMPANIONS = (

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import sqlite3
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any
 import pytest
 
 from aloop.importers.databases.sqlite import opened, table_names
+from aloop.importers.detect import recognize
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.run import Scan, Selection, find_files
-from aloop.importers.source import Source, read_below
+from aloop.importers.source import HEAD, Source, read_below
 from aloop.importers.store import ImportStore
 from aloop.importers.values import moment
 from aloop.memory.context import UNANSWERED
@@ -227,3 +229,11 @@ def test_reader_that_fails_is_reported_and_the_next_file_is_read(
     scan = Scan(Selection(form="openai"))
     assert [len(one.messages) for one in scan.read([bad, good])] == [3]
     assert list(scan.problems) == ["files in an unexpected form: a.jsonl: 'role'"]
+
+
+def test_format_is_recognized_in_linear_time_if_a_long_string_with_quotation_marks_is_cut_off(tmp_path: Path) -> None:
+    talk = {"mapping": {"a": {"message": {"author": {"role": "user"}, "content": {"parts": ['"' * HEAD]}}}}}
+    path = write_json(tmp_path / "conversations.json", [talk])
+    start = time.process_time()
+    assert recognize(Source(path)) == "chatgpt"
+    assert time.process_time() - start < 5  # each quotation mark as a start would take minutes
