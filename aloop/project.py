@@ -1,14 +1,63 @@
-"""The project around a folder."""
+"""The project around a folder: the root of its git repository, and the branch.
+
+They are read without starting git, from the files that gitrepository-layout(5) describes.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from aloop.config import read_regular
+
 _REPOSITORY = ".git"
+_MOST_BYTES = 1_024
+_BRANCH = "ref: refs/heads/"
+_COMMIT_DIGITS = 7
 
 
 def project_root(folder: Path) -> Path:
     """Return the real path of the git repository around ``folder``, or of ``folder``."""
     here = Path(os.path.realpath(folder))
     return next((each for each in (here, *here.parents) if os.path.lexists(each / _REPOSITORY)), here)
+
+
+def find_branch(folder: Path | None = None) -> str:
+    """Return the name of the branch, the start of a commit, or an empty text.
+
+    The default is the working directory.
+    """
+    try:
+        folder = folder or Path.cwd()
+    except OSError:  # it was removed
+        return ""
+    for parent in (folder, *folder.parents):
+        entry = parent / _REPOSITORY
+        if os.path.lexists(entry):
+            try:
+                return _branch(_git_folder(entry))
+            except (OSError, ValueError):  # not a repository, or not readable
+                return ""
+    return ""
+
+
+def _git_folder(entry: Path) -> Path:
+    """Return the folder of git; in a linked worktree and a submodule, a file names it."""
+    if os.path.isdir(entry):  # noqa: PTH112 - Path.is_dir raises if a parent folder is not accessible
+        return entry
+    name = _start(entry)
+    if not name.startswith("gitdir: "):
+        raise ValueError("no git folder")
+    return entry.parent / name.removeprefix("gitdir: ")
+
+
+def _branch(git_folder: Path) -> str:
+    head = _start(git_folder / "HEAD")
+    if head.startswith(_BRANCH):
+        name = head.removeprefix(_BRANCH)
+        return "" if name == ".invalid" else name  # of a repository with reftables
+    return head[:_COMMIT_DIGITS] if head.isalnum() else ""
+
+
+def _start(path: Path) -> str:
+    return read_regular(path, _MOST_BYTES).decode().strip()

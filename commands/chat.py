@@ -31,7 +31,10 @@ async def chat(context: Context, text: str, typed: str | None = None, *, outside
     except asyncio.CancelledError:
         context.view.info("Stopped before any answer arrived.")
         return Outcome(prefill=text, is_done=False)
-    remember_work(context.agent, context.trust, context.view.error, context.view.info)
+    work = (context.memory.session_id, context.memory.sessions_dir, context.agent.system_text)
+    if work != context.remembered_work:
+        remember_work(context.agent, context.trust, context.view.error, context.view.info)
+        context.remembered_work = work
     try:
         found = await _mentioned(context, text if typed is None else typed, outside=outside)
         attachments = [*found.attachments, *context.pending_output.taken]

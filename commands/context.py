@@ -161,7 +161,7 @@ class Context:
     list of models. ``keeps_model`` means that the user chose
     a model for this run, so resumed sessions do not switch to their own. ``is_typed`` is False if lines come from a
     program; they then cannot run shell commands or attach files.
-    ``keys`` are those that the settings change.
+    ``keys`` are those that the settings change. ``remembered_work`` is what the last turn added to what is trusted.
     """
 
     agent: ReActAgent
@@ -177,6 +177,7 @@ class Context:
     keys: Mapping[str, str] = field(default_factory=dict)
     pending_output: PendingOutput = field(default_factory=PendingOutput)
     project: ProjectState = field(default_factory=ProjectState)
+    remembered_work: tuple[str, Path, str] | None = None
 
     @property
     def rows(self) -> list[str]:

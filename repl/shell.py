@@ -17,10 +17,10 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
+from aloop.project import find_branch
 from aloop.text import quantity
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
-from repl.git_branch import find_branch
 from repl.input.history import HistoryFile, InputHistory
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
@@ -284,12 +284,13 @@ class Shell:
         if self._options.settings.titles == "model":
             self._background.start(self._update_title())
         self._ask_first()
-        if not self._turn and (following := self._queue.take_next()):
+        if not self._turn and self._queue.lines and (following := self._queue.take_next()):
             self.line_entered(following)
 
     async def _steer(self) -> str:
         """Return the queued messages that steer the running turn, as one text."""
-        if (context := self._engine.context) is None or not (entries := self._queue.take_steering()):
+        context = self._engine.context
+        if context is None or not self._queue.lines or not (entries := self._queue.take_steering()):
             return ""
         from commands.chat import steering_text  # here: the prompt is drawn without the commands
 

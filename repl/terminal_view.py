@@ -151,8 +151,9 @@ class TerminalView:
         self._screen.say(Style.STRONG, notice)
         return not question or await self.confirm(question)
 
-    def event(self, event: AgentEvent) -> None:
-        self._turn.show(event)
+    @property
+    def event(self) -> Callable[[AgentEvent], None]:
+        return self._turn.show
 
     @property
     def has_running_tools(self) -> bool:

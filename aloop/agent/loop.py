@@ -151,7 +151,6 @@ class TurnLoop:
         self._emit = emit
         self._compactor = compactor
         self._steer = steer
-        self._calls = ToolCallRunner(memory, runner, emit)
         self._usage = Usage()
 
     @property
@@ -187,7 +186,7 @@ class TurnLoop:
                 return "".join(texts) if message or texts else await self._answer_with(turn, _NO_ANSWER)
             if message is not None and message.tool_calls:
                 texts.clear()
-                await self._calls.run(turn, message.tool_calls)
+                await ToolCallRunner(self._memory, self._runner, self._emit).run(turn, message.tool_calls)
                 is_stuck = repeats.count(message.tool_calls, self._memory.messages) == MAX_REPEATS
                 if text := await self._steer():
                     # No wait between the two calls: a cancellation cannot lose the text.

@@ -9,6 +9,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from aloop.config import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL, Settings
@@ -119,6 +120,7 @@ def is_model_file(name: str) -> bool:
     return name.startswith(_PREFIX) and _is_path(name.removeprefix(_PREFIX))
 
 
+@cache  # the toolbar asks for it each time it is drawn
 def title_of(name: str) -> str:
     """Return a model's name for display; a local file is shortened to its stem."""
     if not name.startswith(_PREFIX):

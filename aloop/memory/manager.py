@@ -102,7 +102,7 @@ class MemoryManager:
 
     @property
     def sessions_dir(self) -> Path:
-        return self.library.sessions_dir
+        return self.library.backend.sessions_dir
 
     @property
     def path(self) -> Path | None:

@@ -266,7 +266,8 @@ class SessionWriter:
                 self.file.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
                 conversation.mark_saved(session)
                 self.file.sync()
-                notices += self.recovered.rejoined(self.backend.fs)
+                if self.recovered.stored is not None:
+                    notices += self.recovered.rejoined(self.backend.fs)
                 return SaveReport(self.file.path, notice=" ".join(notices) or None)
             except ConcurrentChange:
                 continue

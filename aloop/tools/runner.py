@@ -128,11 +128,8 @@ class ToolRunner:
             each.hides = self._approval.hidden
         if len(self._tools) != len(tools):
             raise ValueError("two tools have the same name")
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
+        self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in tools)
         """The tool definitions sent to the model, in the given order."""
-        return tuple(tool.spec for tool in self._tools.values())
 
     def headline(self, call: ToolCall) -> str:
         """Return the call's most informative argument on one line; empty if there is none."""

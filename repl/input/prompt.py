@@ -483,7 +483,7 @@ class Prompt:
         document = self._buffer.document
         if document == self._awaited:
             self.complete()
-        elif not self._buffer.complete_state and (document.text.startswith("/") or _begins_path(document)):
+        elif document.text and not self._buffer.complete_state and _begins_completion(document):
             self._buffer.start_completion()
 
     def hint(self, sentence: str) -> None:
@@ -554,8 +554,8 @@ class Prompt:
         return self._question.prompt if self._question else PROMPT
 
 
-def _begins_path(document: Document) -> bool:
+def _begins_completion(document: Document) -> bool:
     # Imported here: the prompt is drawn without it.
     from repl.completion.completers import begins_path
 
-    return begins_path(document)
+    return document.text.startswith("/") or begins_path(document)

@@ -19,47 +19,51 @@ class MessageQueue:
     """The lines that wait, in the order in which they were entered."""
 
     def __init__(self) -> None:
-        self._lines: list[QueuedLine] = []
-
-    @property
-    def lines(self) -> tuple[QueuedLine, ...]:
-        return tuple(self._lines)
+        self.lines: tuple[QueuedLine, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        return bool(self.lines)
 
     def add(self, entry: Entry, *, steers: bool = False) -> None:
         """Add a line at the end; a command never steers."""
-        self._lines.append(QueuedLine(entry, steers and _is_message(entry)))
+        self.lines += (QueuedLine(entry, steers and _is_message(entry)),)
 
     def steer(self) -> bool:
         """Let all messages that wait steer; return False if none was waiting."""
-        waiting = any(not line.steers and _is_message(line.entry) for line in self._lines)
-        self._lines = [QueuedLine(line.entry, line.steers or _is_message(line.entry)) for line in self._lines]
+        waiting = any(not line.steers and _is_message(line.entry) for line in self.lines)
+        self.lines = tuple(QueuedLine(line.entry, line.steers or _is_message(line.entry)) for line in self.lines)
         return waiting
 
     def take_last(self) -> Entry | None:
         """Remove the line that was added last, and return it."""
-        return self._lines.pop().entry if self._lines else None
+        if not self.lines:
+            return None
+        *rest, taken = self.lines
+        self.lines = tuple(rest)
+        return taken.entry
 
     def take_next(self) -> Entry | None:
         """Remove the next line to run, and return it."""
-        return self._lines.pop(0).entry if self._lines else None
+        if not self.lines:
+            return None
+        taken, *rest = self.lines
+        self.lines = tuple(rest)
+        return taken.entry
 
     def take_steering(self) -> list[Entry]:
         """Remove the messages that steer, and return them."""
-        steering = [line.entry for line in self._lines if line.steers]
-        self._lines = [line for line in self._lines if not line.steers]
+        steering = [line.entry for line in self.lines if line.steers]
+        self.lines = tuple(line for line in self.lines if not line.steers)
         return steering
 
     def put_back(self, steering: list[Entry]) -> None:
         """Add messages that steer at the front."""
-        self._lines[:0] = [QueuedLine(entry, steers=True) for entry in steering]
+        self.lines = (*(QueuedLine(entry, steers=True) for entry in steering), *self.lines)
 
     def take_all(self) -> list[Entry]:
         """Remove all lines, and return them."""
-        entries = [line.entry for line in self._lines]
-        self._lines.clear()
+        entries = [line.entry for line in self.lines]
+        self.lines = ()
         return entries
 
 

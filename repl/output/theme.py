@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
+from functools import cache
 from typing import Literal
 
 
@@ -134,6 +135,7 @@ class Theme:
         """Return the theme for the terminal that ``env`` describes."""
         return Theme(_depth(env), _background(env))
 
+    @cache  # noqa: B019 - a process has few themes and few looks, and asks for them at each redraw
     def codes(self, look: Look) -> str:
         """Return the SGR codes of ``look``, separated by semicolons; empty for none."""
         styles = look if isinstance(look, tuple) else (look,)
@@ -143,6 +145,7 @@ class Theme:
             styles = tuple(_ON_GROUNDS.get(style, style) for style in styles)
         return ";".join(code for style in styles for code in self._codes(style) if code)
 
+    @cache  # noqa: B019 - as above
     def has_ground(self, look: Look) -> bool:
         """Return True if ``look`` has a background."""
         styles = look if isinstance(look, tuple) else (look,)
@@ -191,6 +194,7 @@ _PROMPT_COLORS |= {_CYAN: "ansicyan"}
 _PROMPT_ATTRIBUTES = {"1": "bold", "2": "dim", "3": "italic", "4": "underline", "7": "reverse", "9": "strike"}
 
 
+@cache
 def prompt_style(look: Look) -> str:
     """Return ``look`` as a style of prompt_toolkit, without a background."""
     known = _PROMPT_ATTRIBUTES | {code: f"fg:{name}" for code, name in _PROMPT_COLORS.items()}

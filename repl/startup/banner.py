@@ -15,11 +15,11 @@ from aloop import __version__
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
+from aloop.project import find_branch
 from aloop.sanitize import safe_line
 from aloop.text import age
 from aloop.width import fit, text_width, unjoined
 from commands.project.folders import find_instruction_files
-from repl.git_branch import find_branch
 from repl.options import ShellOptions
 from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style

@@ -21,8 +21,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from aloop.interrupts import is_importing
+from aloop.project import find_branch
 from aloop.width import fit
-from repl.git_branch import find_branch
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.styled import PLACEHOLDER, PROMPT, to_ansi

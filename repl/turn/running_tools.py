@@ -46,45 +46,43 @@ class RunningTools(LiveStream):
     def __init__(self, screen: Screen, live: Live, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(screen, live)
         self._clock = clock
-        self._calls: dict[str, _Running] = {}
+        self.calls: dict[str, _Running] = {}
+        """The calls that run, by ID."""
         self._is_expanded = False
-
-    def __bool__(self) -> bool:
-        return bool(self._calls)
 
     def start(self, event: ToolStarted) -> None:
         """Add a row for a call."""
-        self._calls[event.call.id] = _Running(event, self._clock())
+        self.calls[event.call.id] = _Running(event, self._clock())
         self._update()
 
     def restart_clocks(self) -> None:
         """Count the seconds from now: the user has taken time to decide."""
-        for running in self._calls.values():
+        for running in self.calls.values():
             running.began = self._clock()
         self._update()
 
     def print(self, call: ToolCall, text: str) -> None:
         """Add a piece of the output of a call; it appears within a frame."""
-        if running := self._calls.get(call.id):
+        if running := self.calls.get(call.id):
             running.output = (running.output + text)[-MOST_CHARACTERS:]
             self.add("")
 
     def end(self, call: ToolCall) -> None:
         """Remove the row of a call, whose line is printed next."""
         self._stop_timer()
-        self._calls.pop(call.id, None)
+        self.calls.pop(call.id, None)
         self._show()
-        if not self._calls:
+        if not self.calls:
             self._is_expanded = False
 
     def stop(self) -> list[Line]:
         """Remove all rows; return lines about the calls, with the end of their outputs."""
         lines: list[Line] = []
-        for running in self._calls.values():
+        for running in self.calls.values():
             lines.append(line((Style.BAD, "✗ "), *started_line(running.event), (Style.QUIET, "  stopped")))
             # The output was on the screen, and may be why the user stopped the tool.
             lines += [line((Style.QUIET, f"{_INDENT}{safe_text(row)}")) for row in running.lines(_STOPPED_LINES)]
-        self._calls.clear()
+        self.calls.clear()
         self._stop_timer()
         if lines:
             self._live.set_tail(None)
@@ -100,11 +98,11 @@ class RunningTools(LiveStream):
         self._screen.refresh()
 
     def _show(self) -> None:
-        self._live.set_tail(self._rows if self._calls else None)
+        self._live.set_tail(self._rows if self.calls else None)
 
     def _rows(self, width: int, count: int) -> list[Line]:
         """Return a row for each call, and the end of each output as far as there is room."""
-        calls = list(self._calls.values())[-count:] if count > 0 else []
+        calls = list(self.calls.values())[-count:] if count > 0 else []
         room = max(0, count - len(calls)) // max(1, sum(bool(running.output.strip()) for running in calls))
         most = room if self._is_expanded else min(room, OUTPUT_LINES)
         rows: list[Line] = []

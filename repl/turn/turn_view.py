@@ -181,7 +181,7 @@ class TurnDisplay:
     @property
     def has_running_tools(self) -> bool:
         """True while a tool runs."""
-        return bool(self._tools)
+        return bool(self._tools.calls)
 
     def expand(self) -> None:
         """Show more of what the running tools print, or less again."""
@@ -203,14 +203,14 @@ class TurnDisplay:
         self._live.tokens = self._tokens.text
 
     def _show_running(self) -> None:
-        self._set_status("working" if self._tools else _WAITING)
+        self._set_status("working" if self._tools.calls else _WAITING)
 
     def _finish_tool(self, event: ToolFinished) -> None:
         self._tools.end(event.call)
         is_shown = self._has_shown_diff and event.result.form == "diff"
         self._block = event if has_more(event.result) and not is_shown and not self._verbosity.verbose else None
         self._print_step(finished_line(event, self._screen.text_width))
-        self._live.leave_gap = not self._tools
+        self._live.leave_gap = not self._tools.calls
         if self._verbosity.verbose:
             self._screen.show(argument_lines(event.call))
         # The question whether to change the file has shown the diff already.
@@ -225,8 +225,9 @@ class TurnDisplay:
 
     def _end(self) -> None:
         self._end_answer()
-        for row in self._tools.stop():
-            self._print_step(row)
+        if self._tools.calls:
+            for row in self._tools.stop():
+                self._print_step(row)
         self._has_shown_diff = False
 
     def _set_status(self, status: str) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from aloop.project import project_root
 from commands.project.folders import FoundFile, Unreadable, find_instruction_files, read_text
 
 
@@ -23,11 +22,6 @@ def project(private_home: Path) -> Path:
 def put(path: Path, text: str = "Be brief.") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-
-
-def test_project_root_is_the_repository_or_the_folder_itself(project: Path) -> None:
-    assert project_root(project / "src" / "deep") == project
-    assert project_root(project.parent) == project.parent
 
 
 def test_files_are_found_from_the_user_over_the_root_down_to_the_folder(project: Path, private_home: Path) -> None:

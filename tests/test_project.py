@@ -1,4 +1,4 @@
-"""Tests of the branch that is read without git."""
+"""Tests of the root and the branch of a project, which are found without git."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from repl.git_branch import find_branch
+from aloop.project import find_branch, project_root
 
 
 def repository(folder: Path, head: str) -> Path:
     (folder / ".git").mkdir(parents=True)
     (folder / ".git" / "HEAD").write_text(head)
     return folder
+
+
+def test_project_root_is_the_repository_or_the_folder_itself(tmp_path: Path) -> None:
+    parent = Path(os.path.realpath(tmp_path))
+    project = repository(parent / "project", "ref: refs/heads/main\n")
+    assert project_root(project / "src" / "deep") == project
+    assert project_root(parent) == parent
 
 
 @pytest.mark.parametrize(
