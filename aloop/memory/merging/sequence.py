@@ -1,8 +1,8 @@
 """Join two versions of a list of messages.
 
-Messages are aligned by their identity. Messages that both versions have added at one place are joined by turns, so
-that a turn keeps its order. Nothing that only one version has is lost, except messages that the other version has
-removed.
+Messages are aligned by their identity and time. Messages that both versions have added at one place are joined by
+turns, so that a turn keeps its order. Nothing that only one version has is lost, except messages that the other
+version has removed.
 """
 
 from __future__ import annotations
@@ -56,26 +56,57 @@ def merge_items(
         return list(_join(ours, theirs, combine, has_base=False))
     one, other = _compare(base, ours), _compare(base, theirs)
     entries: list[Entry] = []
-    for number, before in enumerate(base):
-        entries += _join(one.added[number], other.added[number], combine)
-        entry = _settle(before, number, one, other, combine)
-        entries += [entry] if entry else []
+    first = 0
+    while first < len(base):
+        entries += _join(one.added[first], other.added[first], combine)
+        end = _end_of_removal(base, first, one, other)
+        if end > first:
+            entries += _settle_removal(base, range(first, end), one, other)
+        elif (mine := one.versions[first]) and (yours := other.versions[first]):
+            entries.append(_settle(base[first], mine, yours, combine))
+        first = max(end, first + 1)
     return [*entries, *_join(one.added[-1], other.added[-1], combine)]
 
 
-def _settle(before: Item, number: int, one: _Side, other: _Side, combine: Combine) -> Entry | None:
-    ours, theirs = one.versions[number], other.versions[number]
-    if ours and theirs:
-        if ours.meaning == theirs.meaning or theirs.meaning == before.meaning:
-            return ours
-        if ours.meaning == before.meaning:
-            return theirs
-        return combine(before, ours, theirs) or Conflict((ours,), (before,), (theirs,))
-    kept, keeper = (ours, one) if ours else (theirs, other)
-    if kept and kept.meaning != before.meaning:
-        return Conflict((ours,) if ours else (), (before,), (theirs,) if theirs else ())
-    # A result must not lose its call.
-    return kept if number in keeper.answered else None
+def _settle(before: Item, ours: Item, theirs: Item, combine: Combine) -> Entry:
+    if ours.meaning == theirs.meaning or theirs.meaning == before.meaning:
+        return ours
+    if ours.meaning == before.meaning:
+        return theirs
+    return combine(before, ours, theirs) or Conflict((ours,), (before,), (theirs,))
+
+
+def _end_of_removal(base: Sequence[Item], first: int, one: _Side, other: _Side) -> int:
+    """Return the end of the messages of one turn that only one version has removed.
+
+    It is ``first`` if there are none.
+    """
+    for remover, keeper in ((one, other), (other, one)):
+        end = first
+        while end < len(base) and remover.versions[end] is None and keeper.versions[end] is not None:
+            if end > first and (base[end].message.role == "user" or remover.added[end]):
+                break
+            end += 1
+        if end > first:
+            return end
+    return first
+
+
+def _settle_removal(base: Sequence[Item], numbers: range, one: _Side, other: _Side) -> Iterator[Entry]:
+    """Yield what stays of messages that only one version has removed.
+
+    All of them stay together, so that no choice leaves a part of a turn.
+    """
+    keeper = one if one.versions[numbers[0]] else other
+    added = {number: keeper.added[number] for number in numbers[1:]}
+    kept = [item for number in numbers for item in (*added.get(number, ()), keeper.versions[number]) if item]
+    if keeper.answered.intersection(numbers):
+        yield from kept  # This version has continued the turn.
+    elif any((now := keeper.versions[number]) and now.meaning != base[number].meaning for number in numbers):
+        before = tuple(base[number] for number in numbers)
+        yield Conflict(tuple(kept), before, ()) if keeper is one else Conflict((), before, tuple(kept))
+    else:
+        yield from _flat(list(added.values()))
 
 
 def _compare(base: Sequence[Item], side: Sequence[Item]) -> _Side:
@@ -98,7 +129,7 @@ def _compare(base: Sequence[Item], side: Sequence[Item]) -> _Side:
 def _edited(old: Sequence[Item], new: Sequence[Item]) -> int:
     """Return the number of first messages that are edited versions of each other.
 
-    A message with another role, other tool calls or another model's usage is a new one.
+    A message with another role, time, other tool calls or another model's usage is a new one.
     """
     shorter = min(len(old), len(new))
     return next((n for n in range(shorter) if _origin(old[n]) != _origin(new[n])), shorter)
@@ -106,18 +137,18 @@ def _edited(old: Sequence[Item], new: Sequence[Item]) -> int:
 
 def _origin(item: Item) -> tuple[object, ...]:
     message = item.message
-    return (message.role, message.tool_call_id, message.tool_calls, message.model, message.usage)
+    return (message.role, message.at, message.tool_call_id, message.tool_calls, message.model, message.usage)
 
 
 def _blocks(old: Sequence[Item], new: Sequence[Item]) -> Iterator[tuple[int, int, int, int]]:
     """Yield matching half-open ranges, whose messages are equal or differ, in order."""
     shorter = min(len(old), len(new))
-    head = next((n for n in range(shorter) if old[n].identity != new[n].identity), shorter)
+    head = next((n for n in range(shorter) if _mark(old[n]) != _mark(new[n])), shorter)
     rest = shorter - head
-    tail = next((n for n in range(rest) if old[-1 - n].identity != new[-1 - n].identity), rest)
+    tail = next((n for n in range(rest) if _mark(old[-1 - n]) != _mark(new[-1 - n])), rest)
     names: dict[object, int] = {}
     sides = (
-        [names.setdefault(item.identity, len(names)) for item in side[head : len(side) - tail]] for side in (old, new)
+        [names.setdefault(_mark(item), len(names)) for item in side[head : len(side) - tail]] for side in (old, new)
     )
     yield 0, head, 0, head
     for _, first, end, start, stop in align(*sides):

@@ -7,8 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.content.parts import MediaFile, part_of
+from aloop.llm.content.provenance import FileChange, Permission
+from aloop.llm.json_values import EMPTY, JsonObject
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, Usage
+from aloop.memory.annotations import with_tags
 from aloop.memory.codec.patch import revise
 from aloop.memory.codec.serialization import dump_session, interpret, load_session, parse
 from aloop.memory.merging.markers import split_versions
@@ -41,16 +47,56 @@ class Branches:
     theirs: bytes
 
 
+_ANNOTATIONS = ("note", "tags", "pinned", "x-mark")
+"""Keys of ``extra`` that branches change after a message was written."""
+
+
 class _Maker:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._calls = 0
+        self._seconds = 0
+        self._has_details = rng.random() < 0.6
 
     def text(self) -> str:
         return self._rng.choice(_TEXTS)
 
     def turn(self, branch: str) -> list[LLMMessage]:
         """Return a turn, which ends after a call without a result if it was interrupted."""
+        messages = self._plain_turn(branch)
+        return [self._detailed(message) for message in messages] if self._has_details else messages
+
+    def _detailed(self, message: LLMMessage) -> LLMMessage:
+        """Return the message with the other keys that aloop writes, and unknown ones."""
+        rng = self._rng
+        self._seconds += rng.randint(1, 90)
+        details: dict[str, Any] = {"at": NOON + timedelta(seconds=self._seconds)}
+        if rng.random() < 0.2:
+            details["extra"] = JsonObject({"x-score": [rng.randrange(9), {"a b": None}], "x-text": self.text()})
+        if message.role == "assistant":
+            details |= {"usage": Usage(rng.randrange(9_000), 7, duration_ms=5), "cost": Decimal("0.0125")}
+            details["model"] = "claude-sonnet-5-5"
+            if rng.random() < 0.3:
+                details["thinking"] = (ThinkingBlock(self.text(), "c2ln", prefix="0123456789abcdef"),)
+        if message.role == "tool":
+            reason = rng.choice(("", "git *", "no, use the other file: b"))
+            details |= {"duration_ms": rng.randrange(9_000), "permission": Permission("once", "user", reason)}
+            details["files"] = (FileChange("a b.py", "", f"sha256:{self._seconds:016x}"),) * rng.randint(0, 2)
+        if message.role in ("user", "tool") and rng.random() < 0.2:
+            image = MediaFile("a: b.png", "image/png", self._seconds.to_bytes(4, "big"))
+            details["parts"] = (part_of(image, rng.randrange(9)), part_of(image, 0))[: rng.randint(1, 2)]
+        return replace(message, **details)
+
+    def _annotated(self, message: LLMMessage, branch: str) -> LLMMessage:
+        """Return the message with another note, tag, pin or unknown key."""
+        self._calls += 1
+        key = self._rng.choice(_ANNOTATIONS)
+        values = {"note": f"{branch}\n{self._calls}", "pinned": True, "x-mark": {branch: [self._calls]}}
+        if key == "tags":
+            return replace(message, extra=with_tags(message.extra, [f"{branch}{self._calls}"], ()))
+        return replace(message, extra=message.extra.with_values(**{key: values[key]}))
+
+    def _plain_turn(self, branch: str) -> list[LLMMessage]:
         messages = [user(self.text())]
         for _ in range(self._rng.choice((0, 0, 1, 2))):
             ids = []
@@ -76,9 +122,18 @@ class _Maker:
                 messages[place] = replace(edited, skip=rng.random() < 0.5)
         if messages and rng.random() < 0.1:
             del messages[max(n for n, message in enumerate(messages) if message.role == "user") :]
+        for place in range(len(messages)):
+            if self._has_details and rng.random() < 0.1:
+                messages[place] = self._annotated(messages[place], name)
         if messages and messages[-1].tool_calls and rng.random() < 0.7:
             messages += [result(self.text(), each.id) for each in messages[-1].tool_calls]
         return [*messages, *(shared if rng.random() < 0.8 else ()), *self.turns(name, 3)]
+
+    def appended(self, base: Sequence[LLMMessage], name: str) -> list[LLMMessage]:
+        """Return the messages of a branch that only adds turns and annotations."""
+        has_more = self._has_details and self._rng.random() < 0.5
+        first = [self._annotated(message, name) for message in base[:1] if has_more]
+        return [*first, *base[len(first) :], *self.turns(name, 2)]
 
 
 def random_branches(rng: random.Random) -> Branches:
@@ -101,7 +156,7 @@ def handwritten_branches(rng: random.Random) -> Branches:
         if not hand.bom:
             break
     base = interpret(parse(hand.data, NOWHERE), NOWHERE)
-    sides = [_saved(hand.data, base, [*base.messages, *maker.turns(name, 2)], rng) for name in ("ours", "theirs")]
+    sides = [_saved(hand.data, base, maker.appended(base.messages, name), rng) for name in ("ours", "theirs")]
     return Branches(hand.data, *sides)
 
 
@@ -124,7 +179,7 @@ def _saved(text: bytes, base: Session, messages: list[LLMMessage], rng: random.R
 
 
 def faults(branches: Branches, merged: Merged) -> Iterator[str]:
-    """Yield the faults of a merge: lost messages, and calls without results."""
+    """Yield the faults of a merge: what was lost, and calls without results."""
     text = merged.data.decode()
     versions = split_versions(text) if merged.conflicts else None
     texts = [versions.ours, versions.theirs] if versions else [text]
@@ -144,15 +199,33 @@ def faults(branches: Branches, merged: Merged) -> Iterator[str]:
         for message, count in (_count(side) - _count(base)).items():
             if present[message] < max(1, count - both[message]):
                 yield f"lost: {message}"
-    for message, count in (_count(base) & both).items():
-        if present[message] < count:
+    kept_in = [_count(base) & _count(side) for side in (ours, theirs)]
+    for message, count in _count(base).items():
+        # Of two equal messages, each version may have removed another one.
+        if present[message] < sum(counts[message] for counts in kept_in) - count:
             yield f"lost from the base: {message}"
+    kept = set().union(*map(_annotations, found))
+    yield from (f"lost: {key}: {value}" for key, value in (_annotations((*ours, *theirs)) - _annotations(base)) - kept)
     if not any(map(_is_invalid, (ours, theirs))) and any(map(_is_invalid, found)):
         yield "not a valid transcript"
 
 
 def _count(messages: Sequence[LLMMessage]) -> Counter[LLMMessage]:
-    return Counter(replace(message, skip=False) for message in messages)
+    without = dict.fromkeys(_ANNOTATIONS)
+    return Counter(
+        replace(message, skip=False, extra=message.extra.with_values(**without) or EMPTY) for message in messages
+    )
+
+
+def _annotations(messages: Sequence[LLMMessage]) -> set[tuple[str, str]]:
+    """Return the notes, pins and other values, and each tag; nearly all are unique."""
+    found = set()
+    for message in messages:
+        for key in _ANNOTATIONS:
+            value = message.extra.get(key)
+            values = value if key == "tags" and isinstance(value, list) else [value]
+            found |= {(key, repr(each)) for each in values if each is not None}
+    return found
 
 
 def _is_invalid(messages: Sequence[LLMMessage]) -> bool:

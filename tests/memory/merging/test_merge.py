@@ -9,9 +9,11 @@ import pytest
 
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.annotations import with_note
 from aloop.memory.codec.patch import revise
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.context import UNANSWERED
+from aloop.memory.merging.markers import split_versions
 from aloop.memory.merging.merge import CannotMerge, Merged, merge_sessions
 from aloop.memory.session import Session
 from tests.memory.examples import LATER, NOON, NOWHERE, OTHER_ID, SPEC_SAMPLE, answer, call, result, session, user
@@ -102,6 +104,35 @@ def test_message_changed_on_one_branch_and_removed_on_the_other_is_a_conflict() 
     base = added(user("More"), answer("Yes."))
     edited = with_messages(*base.messages[:3], answer("No."))
     assert merge(base, edited, BASE).conflicts == 1
+
+
+def test_removed_turn_with_a_note_on_the_other_branch_is_one_conflict() -> None:
+    base = added(*OURS, *THEIRS)
+    noted = with_messages(*BASE.messages, *OURS[:2], with_note(OURS[2], "Look here"), OURS[3], *THEIRS)
+    done = merge(base, added(*THEIRS), noted)
+    assert done.conflicts == 1
+    versions = split_versions(done.data.decode())
+    assert versions is not None
+    assert load_session(versions.ours.encode(), NOWHERE).messages == (*BASE.messages, *THEIRS)
+    assert load_session(versions.theirs.encode(), NOWHERE).messages == noted.messages
+
+
+def test_removed_turn_that_the_other_branch_has_continued_stays_whole() -> None:
+    base = added(*OURS[:2])
+    assert merged(base, BASE, added(*OURS)).messages == added(*OURS).messages
+    assert merged(base, added(*OURS), BASE).messages == added(*OURS).messages
+
+
+def test_later_message_with_the_same_words_is_not_taken_for_an_edited_one() -> None:
+    first, edited, again = (replace(user(text), at=at) for text, at in (("Go", NOON), ("Go!", NOON), ("Go", LATER)))
+    answered = replace(answer("Gone."), at=LATER)
+    base, ours = with_messages(first), with_messages(edited, answered, again)
+    theirs = with_messages(replace(first, content="Go?"))
+    done = merge(base, ours, theirs)
+    assert done.conflicts == 1
+    versions = split_versions(done.data.decode())
+    assert versions is not None
+    assert load_session(versions.ours.encode(), NOWHERE).messages == ours.messages
 
 
 def test_results_that_both_branches_gave_to_a_call_leave_one_in_use() -> None:
