@@ -74,6 +74,13 @@ def fit(text: str, width: int) -> str:
     return kept.rstrip() + "…" if width > 0 else ""
 
 
+def fit_parts(text: str, width: int, separator: str = _SEPARATOR) -> str:
+    """Return the first parts of ``text`` that fit into ``width`` cells."""
+    while text_width(text) > width and separator in text:
+        text = text.rpartition(separator)[0]
+    return fit(text, width)
+
+
 def pad(text: str, width: int) -> str:
     """Return ``text`` in exactly ``width`` cells, cut or padded on the right."""
     shown = fit(text, width)

@@ -24,6 +24,7 @@ from repl.input.editor import edit_file, hand_over
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
 from repl.output.pager import run_pager
+from repl.output.rich_lines import indented_rows
 from repl.output.screen import Screen
 from repl.output.styled import Line, line, to_ansi
 from repl.output.theme import Style
@@ -39,7 +40,7 @@ from repl.turn.permission import (
     permission_title,
 )
 from repl.turn.streams import CommandOutput
-from repl.turn.turn_view import DECISION, TurnDisplay
+from repl.turn.turn_view import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
 ChooseAnswer = Callable[[str, Sequence[Choice], str, str], Awaitable[str]]
@@ -99,11 +100,8 @@ class TerminalView:
         self._screen.say(Style.BAD, text)
 
     async def confirm(self, question: str, *, is_default: bool = False) -> bool:
-        self._live.set_status(DECISION)
-        try:
-            key = await self._choose_answer(safe_line(question), _YES_OR_NO, "", "y" if is_default else "n")
-        finally:
-            self._live.set_status("")
+        self._live.set_status("")  # the question itself shows that aloop waits
+        key = await self._choose_answer(safe_line(question), _YES_OR_NO, "", "y" if is_default else "n")
         is_yes = key == "y"
         self._screen.say(Style.STRONG, question)
         self._screen.show([line((Style.GOOD, "  yes") if is_yes else (Style.BAD, "  no"))])
@@ -171,8 +169,10 @@ class TerminalView:
 
     async def show_block(self) -> None:
         """Show all of the last tool call."""
+        width = self._screen.text_width
         if self._turn.block is not None:
-            await self._show_paged(_joined(self._ansi(block_lines(self._turn.block, self._screen.text_width)) + "\n"))
+            block = block_lines(self._turn.block, width)
+            await self._show_paged(_joined(self._ansi(indented_rows(block, width)) + "\n"))
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._turn.show_question(request)
@@ -181,7 +181,7 @@ class TerminalView:
             await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
         reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
         decision = decide_by_key(key, reason)
-        self._screen.show([decision_line(request, decision)])
+        self._screen.show(indented_rows([decision_line(request, decision)], self._screen.text_width))
         self._turn.end_question()
         return decision
 

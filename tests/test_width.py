@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
 from aloop.sanitize import visible
-from aloop.width import clusters, fit, flow, last_rows, pad, rows, text_width, unjoined, wrap
+from aloop.width import clusters, fit, fit_parts, flow, last_rows, pad, rows, text_width, unjoined, wrap
 from repl.output.styled import fit_line, line
 from repl.output.theme import Style
 
@@ -30,6 +30,15 @@ TEXT = st.text(st.sampled_from("ab é日本🎉"), max_size=40)
 )
 def test_fit_cuts_text_to_a_width_in_cells(text: str, width: int, shown: str) -> None:
     assert fit(visible(text), width) == shown
+
+
+def test_fit_parts_leaves_out_parts_rather_than_cutting_them() -> None:
+    assert [fit_parts("/ commands · ? keys · quit", width) for width in (26, 25, 18, 9)] == [
+        "/ commands · ? keys · quit",
+        "/ commands · ? keys",
+        "/ commands",
+        "/ comman…",
+    ]
 
 
 def test_fit_keeps_text_that_fits() -> None:

@@ -19,7 +19,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Dimension, FormattedTextControl, HSplit, Layout, Window
 
-from aloop.width import fit, flow
+from aloop.width import fit, flow, text_width
 
 READABLE_SECONDS = 0.5
 """How long a question must have been on the screen, without a key, before a key answers it."""
@@ -151,6 +151,11 @@ class ChoiceQuestion:
             fragments += [*row, ("", "\n")]
         return fragments[:-1]
 
+    def _help(self, width: int) -> str:
+        keys, rest = "/".join(choice.key for choice in self._listed), f"{self._more} · Esc stops"
+        whole = f"{keys} or ↑↓ Enter{rest}"
+        return whole if text_width(whole) <= width else fit(f"{keys}{rest}", width)
+
     def _rows(self) -> list[StyleAndTextTuples]:
         # No row is filled up to the right margin, so that there is nothing to wrap when the terminal gets narrower.
         width = get_app().output.get_size().columns - 1
@@ -172,6 +177,5 @@ class ChoiceQuestion:
                 ]
             )
             rows += [[(frame, _SIDE), (style, f"{'':<{indent - len(_SIDE)}}{text}")] for text in others]
-        help_text = f"{'/'.join(choice.key for choice in self._listed)} or ↑↓ Enter{self._more} · Esc stops"
-        rows.append([(frame, _BOTTOM), ("class:toolbar", fit(help_text if self._is_ready else "…", width - 2))])
+        rows.append([(frame, _BOTTOM), ("class:toolbar", self._help(width - len(_BOTTOM)) if self._is_ready else "…")])
         return rows

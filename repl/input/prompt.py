@@ -34,7 +34,7 @@ from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
 from aloop.sanitize import safe_line
-from aloop.width import fit, flow, unjoined
+from aloop.width import fit, flow, text_width, unjoined, wrap
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import KeyParser
@@ -43,7 +43,7 @@ from repl.input.pastes import Entry, PasteGuard, dropped_media
 from repl.input.queue import QueuedLine, joined
 from repl.output.live import Live
 from repl.output.screen import Screen
-from repl.output.styled import PLACEHOLDER, PROMPT, Line
+from repl.output.styled import PROMPT, Line, placeholder
 from repl.output.theme import prompt_style
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ _VI_MARKS = {
     InputMode.REPLACE: "REPLACE · ",
     InputMode.REPLACE_SINGLE: "REPLACE · ",
 }
+
+_PROMPT_ROWS = 2
+"""Rows of a short line and of what is above it, beside the help about keys."""
+
+_SEPARATOR = " · "
 
 _ESCAPE_SECONDS = 0.1
 """Delay before Esc alone is a key: an arrow key arrives in one piece."""
@@ -511,16 +516,30 @@ class Prompt:
             rows.append(fit(f"  {label}: {unjoined(safe_line(line.entry.typed))}", width - 1))
         return rows
 
-    def _key_help(self) -> str:
-        """Return the keys and marks while the line is a question mark."""
-        if self._buffer.text != "?":
-            return ""
+    def _key_help(self, width: int) -> StyleAndTextTuples:
+        """Return the keys and marks, as many as fit on the screen."""
         from commands.builtin.help import key_rows  # here: the prompt is drawn without the commands
 
-        return " · ".join(f"{key} {effect}" for key, effect in key_rows(self._keys))
+        most = max(1, self.app.output.get_size().rows - _PROMPT_ROWS)
+        rows: list[StyleAndTextTuples] = []
+        room = 0
+        for key, effect in key_rows(self._keys):
+            first, *more = wrap(f"{key} {effect}", width)
+            fits = not more and len(_SEPARATOR) + text_width(first) <= room
+            if not fits and len(rows) + 1 + len(more) > most:
+                break
+            shown: StyleAndTextTuples = [("class:key", key), ("class:toolbar", first[len(key) :])]
+            if fits:
+                rows[-1] += [("class:toolbar", _SEPARATOR), *shown]
+                room -= len(_SEPARATOR) + text_width(first)
+            else:
+                rows.append(shown)
+                rows += [[("class:toolbar", text)] for text in more]
+                room = width - text_width(first) if not more else 0
+        return [part for number, row in enumerate(rows) for part in (("", "\n" if number else ""), *row)]
 
     def _placeholder(self, width: int) -> str:
-        return fit(PLACEHOLDER, width) if self._is_new and self._question is None else ""
+        return placeholder(width) if self._is_new and self._question is None else ""
 
     def _busy_help(self) -> str:
         """Return what Enter does while a turn runs, if it matters now."""
@@ -536,7 +555,10 @@ class Prompt:
 
     def _toolbar_rows(self, width: int) -> StyleAndTextTuples:
         # Messages are wrapped, the permanent toolbar is cut.
-        message = self._hint or (self._question.choices if self._question else self._key_help() or self._busy_help())
+        message = self._hint or (self._question.choices if self._question else "")
+        if not message and self._question is None and self._buffer.text == "?":
+            return self._key_help(width - 1)
+        message = message or self._busy_help()
         if message:
             return [("class:toolbar", "\n".join(flow(message, width - 1)))]
         mark = self._vi_mark

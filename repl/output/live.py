@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from aloop.sanitize import safe_line, safe_text
-from aloop.width import fit, last_rows, unjoined
+from aloop.width import fit, last_rows, text_width, unjoined
 from repl.output.styled import Line, line
 from repl.output.theme import Style
 
@@ -22,6 +22,7 @@ _STATUS_ROWS = 1
 _PROMPT_ROWS = 3
 _FEWEST_ROWS = 3
 _FEWEST_CELLS = 3  # of the text of the status
+_STOPS = " · Ctrl-C stops"
 
 
 def tail_of(texts: Sequence[str]) -> Tail:
@@ -65,21 +66,24 @@ class Live:
     @property
     def status(self) -> str:
         """The status with its time and its tokens; empty if there is none."""
-        return " · ".join([self._status, *self._measures()]) if self._status else ""
+        return self._status + self._ends()[0] if self._status else ""
 
     def status_in(self, width: int) -> str:
-        """Return the status in ``width`` cells; its text is cut before its measures are."""
-        if not self._status:
-            return ""
-        measures = self._measures()
-        while measures and _FEWEST_CELLS + len(" · ".join(["", *measures])) > width:
-            measures.pop()
-        end = " · ".join(["", *measures])
-        return fit(unjoined(safe_line(self._status)), width - len(end)) + end
+        """Return the status in ``width`` cells.
 
-    def _measures(self) -> list[str]:
+        Without room for all of it, it has no tokens, then no time; then its text is cut.
+        """
+        text = unjoined(safe_line(self._status))
+        end = next((end for end in self._ends() if text_width(text) + len(end) <= width), self._ends()[-1])
+        end = end if _FEWEST_CELLS + len(end) <= width else ""
+        return fit(text, width - len(end)) + end if text else ""
+
+    def _ends(self) -> list[str]:
+        """Return what may follow the text, the longest first."""
         seconds = int(self._clock() - self._since)
-        return [part for part in (f"{seconds}s" if seconds else "", self.tokens, "Ctrl-C stops") if part]
+        spent = f" · {seconds}s" if seconds else ""
+        tokens = f" · {self.tokens}" if self.tokens else ""
+        return [f"{spent}{tokens}{_STOPS}", f"{spent}{_STOPS}", _STOPS]
 
     @staticmethod
     def tail_rows(height: int) -> int:

@@ -6,6 +6,7 @@ rich breaks rows at spaces only; here, Chinese and Japanese are broken by their 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from io import StringIO
 
@@ -16,7 +17,7 @@ from rich.style import Style as RichStyle
 from rich.text import Text
 
 from aloop.width import row_ends
-from repl.output.styled import Line
+from repl.output.styled import Line, line_width, spans_from
 from repl.output.theme import GROUND_STYLES, Look, Style
 
 _CONSOLE = Console(file=StringIO(), color_system=None, highlight=False, markup=False, emoji=False, legacy_windows=False)
@@ -75,6 +76,19 @@ def wrap_line(spans: Line, width: int) -> list[Line]:
     for look, part in spans:
         text.append(part, rich_style(*(look if isinstance(look, tuple) else (look,))))
     return [line_of(row) for row in wrapped(text, width)]
+
+
+def indented_rows(lines: Iterable[Line], width: int) -> list[Line]:
+    """Return safe ``lines`` in rows of ``width`` cells with the indentation of each."""
+    rows: list[Line] = []
+    for spans in lines:
+        if line_width(spans) <= width:
+            rows.append(spans)
+            continue
+        text = "".join(part for _, part in spans)
+        indent = min(len(text) - len(text.lstrip(" ")), width // 2)
+        rows += [((Style.PLAIN, " " * indent), *row) for row in wrap_line(spans_from(spans, indent), width - indent)]
+    return rows
 
 
 def line_of(text: Text) -> Line:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from aloop.sanitize import safe_text
-from aloop.width import fit, rows, text_width, unjoined
+from aloop.width import fit, fit_parts, rows, text_width, unjoined
 from repl.output.theme import Look, Style, Theme
 
 Span = tuple[Look, str]
@@ -20,10 +20,15 @@ Line = tuple[Span, ...]
 
 PROMPT = "> "
 PLACEHOLDER = "Ask anything, / for commands, ? for keys"
-"""Shown on the empty line until the first message."""
+"""Shown on the empty line until the first message, as much of it as fits."""
 CONTINUATION = "  "
 BAR = "│ "
 """The mark of all rows of a message after the first."""
+
+
+def placeholder(width: int) -> str:
+    """Return as much of the placeholder as fits into ``width`` cells."""
+    return fit_parts(PLACEHOLDER, width, ", ")
 
 
 def line(*parts: Span | str) -> Line:
@@ -50,6 +55,16 @@ def fit_line(spans: Line, width: int) -> Line:
         kept.append((style, shown))
         if shown != text:
             break
+    return tuple(kept)
+
+
+def spans_from(spans: Line, start: int) -> Line:
+    """Return a line without its first ``start`` characters."""
+    kept: list[Span] = []
+    for look, text in spans:
+        if part := text[start:]:
+            kept.append((look, part))
+        start = max(0, start - len(text))
     return tuple(kept)
 
 

@@ -38,6 +38,7 @@ _LABEL = 12
 _SERVER = 24
 _WINDOW = 6
 _NARROWEST = 20
+_LEAST_WITH_COUNT = 50  # columns of a screen with room for the number of messages
 _BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
 
 
@@ -53,7 +54,7 @@ def session_lines(rows: Sequence[SessionSummary], width: int, now: datetime, whe
     """
     digits = max(2, len(str(len(rows))))
     below = (_session_row(row, number, digits, width, now) for number, row in enumerate(rows, 1))
-    return [_session_head(digits, when), *chain.from_iterable(below)]
+    return [_session_head(digits, when, width), *chain.from_iterable(below)]
 
 
 def model_lines(choices: Sequence[ModelChoice], width: int) -> list[Line]:
@@ -94,14 +95,19 @@ async def listing_lines(rows: AsyncIterator[SessionSummary], width: int) -> Asyn
     number = 0
     async for row in rows:
         number += 1
-        head = [_session_head(_ROW_DIGITS, "when")] if number == 1 else []
+        head = [_session_head(_ROW_DIGITS, "when", width)] if number == 1 else []
         shown = number if number < 10**_ROW_DIGITS else None
         yield [*head, *_session_row(row, shown, _ROW_DIGITS, width, datetime.now(UTC))]
 
 
-def _session_head(digits: int, when: str) -> Line:
-    head = f"{'#':>{digits}}  {'id':<{SHORT_ID}}  {when:<{_WHEN}}  {'messages':>{_COUNT}}  title"
+def _session_head(digits: int, when: str, width: int) -> Line:
+    head = f"{'#':>{digits}}  {'id':<{SHORT_ID}}  {when:<{_WHEN}}  {_count('messages', width)}title"
     return line((Style.QUIET, head))
+
+
+def _count(count: object, width: int) -> str:
+    """Return the column with the number of messages, which a narrow screen leaves out."""
+    return f"{count:>{_COUNT}}  " if width >= _LEAST_WITH_COUNT else ""
 
 
 def _session_row(row: SessionSummary, number: int | None, digits: int, width: int, now: datetime) -> list[Line]:
@@ -112,12 +118,13 @@ def _session_row(row: SessionSummary, number: int | None, digits: int, width: in
     if row.problem is not None:
         # Its ID may be the name of its folder, which identifies it only as a whole.
         identity = (Style.ACCENT, f"{safe_line(shown_id(row.id)):<{SHORT_ID}}")
-        first = line(start, identity, time, f"  {'?':>{_COUNT}}  ", (Style.BAD, "cannot be read"))
+        first = line(start, identity, time, f"  {_count('?', width)}", (Style.BAD, "cannot be read"))
         return [fit_line(first, width), line((Style.BAD, " " * indent + row.problem))]
-    room = max(width - indent - SHORT_ID - _WHEN - _COUNT - 6, 8)
+    count = _count(row.message_count, width)
+    room = max(width - indent - SHORT_ID - _WHEN - len(count) - 4, 8)
     note = "(dated in the future) " if row.is_in_future else ""
     title = fit(note + safe_line(row.title), room) or "(no title)"
-    return [line(start, identity, time, f"  {row.message_count:>{_COUNT}}  ", title)]
+    return [line(start, identity, time, f"  {count}", title)]
 
 
 def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, is_first: bool) -> list[Line]:
@@ -165,7 +172,9 @@ def stats_lines(stats: SessionStats, month: Cost, width: int) -> list[Line]:
     below = (_fact(name, safe_line(value), width) for name, value in facts)
     # The terminal wraps a path, so that it can be copied in one piece.
     path = safe_line(str(stats.path)) if stats.size else "not saved yet"
-    return [*chain.from_iterable(below), line((Style.QUIET, f"{'path':<{_LABEL}}"), path)]
+    fits = _LABEL + text_width(path) <= width
+    where = [line((Style.QUIET, f"{'path':<{_LABEL}}"), path)] if fits else [line((Style.QUIET, "path")), line(path)]
+    return [*chain.from_iterable(below), *where]
 
 
 def fact_lines(facts: Sequence[tuple[str, str]], width: int) -> list[Line]:
@@ -177,8 +186,25 @@ def fact_lines(facts: Sequence[tuple[str, str]], width: int) -> list[Line]:
 def _fact(name: str, value: str, width: int, label: int = _LABEL) -> list[Line]:
     """Return a name and its value, wrapped, with each number beside its noun."""
     glued = _BESIDE_NUMBER.sub("\0", value)  # safe text has no NUL
-    first, *more = (row.replace("\0", " ") for row in wrap(glued, max(width - label, _NARROWEST)))
-    return [line((Style.QUIET, f"{name:<{label}}"), first), *(line(" " * label + row) for row in more)]
+    return [
+        tuple((style, text.replace("\0", " ")) for style, text in row)
+        for row in _beside((Style.QUIET, name), glued, label, width)
+    ]
+
+
+def _beside(name: Span, text: str, column: int, width: int, margin: str = "") -> list[Line]:
+    """Return ``name`` and, from ``column`` on, the rows of ``text``.
+
+    Without room for these, they are below the name; a word that is too long for that has the whole width.
+    """
+    longest = max(map(text_width, text.split(" ")))
+    if width - column < max(longest, _NARROWEST) and name[1]:
+        indent = f"{margin}  " if len(margin) + 2 + longest <= width else ""
+        rows = wrap(text, max(width - len(indent), 1))
+        return [line(margin, name), *(line(indent, row) for row in rows)]
+    first, *more = wrap(text, max(width - column, _NARROWEST))
+    head = line(margin, name, " " * (column - len(margin) - text_width(name[1])), first)
+    return [head, *(line(" " * column + row) for row in more)]
 
 
 def question_lines(rows: Sequence[Question], width: int) -> list[Line]:
@@ -188,28 +214,21 @@ def question_lines(rows: Sequence[Question], width: int) -> list[Line]:
 
 def key_lines(keys: Sequence[tuple[str, str]], width: int) -> list[Line]:
     """Return keys with their effects, in two columns."""
-    indent = max(len(key) for key, _ in keys) + 2
-    lines: list[Line] = []
-    for key, effect in keys:
-        first, *more = wrap(effect, max(width - indent, _NARROWEST))
-        lines.append(line((Style.ACCENT, f"{key:<{indent}}"), first))
-        lines += [line(" " * indent + row) for row in more]
-    return lines
+    column = max(len(key) for key, _ in keys) + 2
+    return [row for key, effect in keys for row in _beside((Style.ACCENT, key), effect, column, width)]
 
 
 def help_lines(commands: Sequence[Command[Context]], width: int) -> list[Line]:
     """Return commands by group, or a single command with its aliases and an example."""
     if len(commands) == 1:
-        return _one_command(commands[0])
-    indent = max((len(command.invocation) for command in commands), default=0) + 2
+        return _one_command(commands[0], width)
+    column = max((len(command.invocation) for command in commands), default=0) + 4
     lines: list[Line] = []
     for group in dict.fromkeys(command.group for command in commands):
         lines.append(line((Style.STRONG, group)))
         for command in commands:
             if command.group == group:
-                first, *more = wrap(command.summary, max(width - indent - 2, _NARROWEST))
-                lines.append(line("  ", (Style.ACCENT, f"{command.invocation:<{indent}}"), first))
-                lines += [line(" " * (indent + 2) + row) for row in more]
+                lines += _beside((Style.ACCENT, command.invocation), command.summary, column, width, "  ")
     return lines
 
 
@@ -220,12 +239,13 @@ _PLACEHOLDERS = {
 }
 
 
-def _one_command(command: Command[Context]) -> list[Line]:
-    lines = [line((Style.ACCENT, command.invocation)), line(f"  {command.summary}")]
+def _one_command(command: Command[Context], width: int) -> list[Line]:
     words = re.findall(r"\w+", command.usage)
-    lines += [line(f"  {meaning}") for word, meaning in _PLACEHOLDERS.items() if word in words]
-    if command.aliases:
-        lines.append(line((Style.QUIET, "  also: " + ", ".join(f"/{alias}" for alias in command.aliases))))
-    if command.example:
-        lines.append(line((Style.QUIET, f"  example: {command.example}")))
-    return lines
+    about = [command.summary, *(meaning for word, meaning in _PLACEHOLDERS.items() if word in words)]
+    more = ["also: " + ", ".join(f"/{alias}" for alias in command.aliases)] if command.aliases else []
+    more += [f"example: {command.example}"] if command.example else []
+    paragraphs: list[Span] = [*((Style.PLAIN, text) for text in about), *((Style.QUIET, text) for text in more)]
+    return [
+        line((Style.ACCENT, command.invocation)),
+        *(line((style, f"  {row}")) for style, text in paragraphs for row in wrap(text, max(width - 2, _NARROWEST))),
+    ]

@@ -18,7 +18,7 @@ from aloop.local_model.models import TOY, default_model, display_path, full_name
 from aloop.project import find_branch
 from aloop.sanitize import safe_line
 from aloop.text import age
-from aloop.width import fit, text_width, unjoined
+from aloop.width import fit, fit_parts, text_width, unjoined
 from commands.project.folders import find_instruction_files
 from repl.options import ShellOptions
 from repl.output.styled import Line, Span, fit_line, line
@@ -141,7 +141,7 @@ def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:
     """Return the newest session and how to resume it, or the keys if there is none."""
     latest = _latest(options) if options.resume is None else None
     if latest is None:
-        return [(Style.QUIET, f"{'help':<{indent}}"), (Style.PLAIN, _HELP)]
+        return [(Style.QUIET, f"{'help':<{indent}}"), (Style.PLAIN, fit_parts(_HELP, width - indent))]
     # Imported here for start-up time: needed only if there is a session.
     from datetime import UTC, datetime
 

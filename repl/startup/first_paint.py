@@ -22,10 +22,9 @@ from typing import Any, NoReturn
 
 from aloop.interrupts import is_importing
 from aloop.project import find_branch
-from aloop.width import fit
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
-from repl.output.styled import PLACEHOLDER, PROMPT, to_ansi
+from repl.output.styled import PROMPT, placeholder, to_ansi
 from repl.output.theme import Theme
 from repl.startup.banner import greeting
 
@@ -205,9 +204,9 @@ def first_screen(options: ShellOptions, columns: int) -> str:
     if options.resume is not None or columns < _NARROWEST or max(toolbar, default="") > "\u02ff":
         return ""
     banner = to_ansi(greeting(options, columns), Theme.from_env(os.environ))
-    placeholder = f"\x1b[0;2m{fit(PLACEHOLDER, columns - len(PROMPT) - 1)}\x1b[0m"
+    shown = f"\x1b[0;2m{placeholder(columns - len(PROMPT) - 1)}\x1b[0m"
     below = f"\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
-    prompt = f"\x1b[0;1m{PROMPT}\x1b[0m{placeholder}{below}"
+    prompt = f"\x1b[0;1m{PROMPT}\x1b[0m{shown}{below}"
     return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
 
 

@@ -20,7 +20,7 @@ from repl.output.diff import DiffLines, is_diff_language
 from repl.output.highlight import Highlighter
 from repl.output.markdown import blocks_of, markdown_lines
 from repl.output.rich_lines import line_of, wrapped
-from repl.output.styled import Line, Span, line
+from repl.output.styled import Line, line, spans_from
 from repl.output.table import Cells
 
 _MARKS = re.compile(r"`+|\*\*|~~")
@@ -258,21 +258,11 @@ def _after_text(lines: list[Line], printed: str) -> tuple[list[Line], str]:
             if at == len(printed) or character != printed[at]:
                 # A period or the like after the last word belongs to it.
                 first = text.rfind(" ", 0, place) + 1 if place else 0
-                return [_from(row, first), *lines[number + 1 :]], ""
+                return [spans_from(row, first), *lines[number + 1 :]], ""
             at += 1
         if at == len(printed):
             return lines[number + 1 :], ""
     return [], printed[at:]
-
-
-def _from(row: Line, start: int) -> Line:
-    """Return ``row`` without its first ``start`` characters."""
-    kept: list[Span] = []
-    for look, text in row:
-        if part := text[start:]:
-            kept.append((look, part))
-        start = max(0, start - len(text))
-    return tuple(kept)
 
 
 def _closed(text: str) -> str:

@@ -23,6 +23,7 @@ MOST_RESULT_LINES = 200
 _INDENT = "  "
 _RUNNING = (Style.ACCENT, "● ")
 _MINUTE = 60  # seconds
+_LEAST_SECONDS = 0.05  # of a duration that is shown
 _LONGEST_LINE = 1_000
 _LONGEST_ARGUMENT = 60
 _LONGEST_RESULT = 200
@@ -36,7 +37,7 @@ OUTPUT_LINES = 5
 """The last lines of an output that are shown below its call."""
 
 
-_VERBS = {
+VERBS = {
     "run_shell": "run",
     "read_file": "read",
     "write_file": "write",
@@ -58,9 +59,15 @@ def finished_line(event: ToolFinished, width: int | None = None) -> Line:
 
     If it is wider than ``width`` cells, only the result and then the argument are cut.
     """
-    named = _named(event.call, event.headline, _LONGEST_ARGUMENT)
     key = _SHOWS_ALL if width and width >= _WIDE else ""
-    return _finished(event.result, line(*named, (Style.QUIET, f"  {event.seconds:.1f}s")), width, key)
+    # Beside a result, there is room only for the start of a long argument.
+    longest = _LONGEST_LINE if width and event.result.form == "output" else _LONGEST_ARGUMENT
+    return _finished(event.result, _named(event.call, event.headline, longest), width, key, _spent(event))
+
+
+def _spent(event: ToolFinished) -> Line:
+    """Return the duration of a call, nothing if it is too short to matter."""
+    return line((Style.QUIET, f"  {event.seconds:.1f}s")) if event.seconds >= _LEAST_SECONDS else ()
 
 
 def stored_lines(call: ToolCall, result: LLMMessage | None, width: int | None) -> list[Line]:
@@ -93,7 +100,8 @@ def finished_text(event: ToolFinished) -> str:
     """Return a finished call in words, for a screen reader and for files."""
     result = event.result
     named = "".join(text for _, text in _named(event.call, event.headline, _LONGEST_ARGUMENT))
-    return f"{named}{' failed' if result.is_error else ''}: {_first_row(result)} ({event.seconds:.1f} s)"
+    seconds = f" ({event.seconds:.1f} s)" if event.seconds >= _LEAST_SECONDS else ""
+    return f"{named}{' failed' if result.is_error else ''}: {_first_row(result)}{seconds}"
 
 
 def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
@@ -113,15 +121,15 @@ def has_more(result: ToolResult) -> bool:
 def _named(call: ToolCall, argument: str, longest: int) -> Line:
     """Return the action of a call and its argument."""
     shown = _cut(safe_line(argument), longest)
-    return line((Style.STRONG, safe_line(_VERBS.get(call.name, call.name))), f" {shown}" if shown else "")
+    return line((Style.STRONG, safe_line(VERBS.get(call.name, call.name))), f" {shown}" if shown else "")
 
 
 def _mark(*, is_error: bool) -> Span:
     return (Style.BAD, "✗ ") if is_error else (Style.GOOD, "✓ ")
 
 
-def _finished(result: ToolResult, named: Line, width: int | None, key: str = "") -> Line:
-    """Return the line of a call: mark, name, start of the result, lines left out.
+def _finished(result: ToolResult, named: Line, width: int | None, key: str = "", spent: Line = ()) -> Line:
+    """Return the line of a call: mark, name, time, start of the result, what is left.
 
     ``key`` is shown beside the number of these lines.
     """
@@ -129,10 +137,10 @@ def _finished(result: ToolResult, named: Line, width: int | None, key: str = "")
     count = (count[0], f"{count[1]}{key}") if count[1] else count
     head = line(_mark(is_error=result.is_error), *named)
     if width is None:
-        return (*head, *outcome, count)
+        return (*head, *spent, *outcome, count)
     # An exit code is short, and matters more than the end of the command.
     kept = (*outcome, count) if result.form == "output" else (count,)
-    head = fit_line(head, width - line_width(kept))
+    head = (*fit_line(head, width - line_width((*spent, *kept))), *spent)
     room = width - line_width(head) - line_width(kept)
     fits = result.form != "output" and room >= _SHORTEST_RESULT
     return (*head, *(fit_line(tuple(outcome), room) if fits else ()), *kept)
@@ -178,6 +186,8 @@ def _stored(message: LLMMessage) -> ToolResult:
 
 def seconds_text(seconds: float) -> str:
     """Return a duration as in ``0.3 s``, ``4 s`` or ``2 min 5 s``."""
+    if seconds < _LEAST_SECONDS:
+        return "a moment"
     if seconds < 1:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -238,7 +248,7 @@ def block_lines(event: ToolFinished, width: int | None) -> list[Line]:
     result = event.result
     whole = whole_result_lines(result.text, result.form, width, result.text.count("\n") + 1)
     named = _named(event.call, event.headline, _LONGEST_ARGUMENT)
-    head = line(_mark(is_error=result.is_error), *named, (Style.QUIET, f"  {event.seconds:.1f}s"))
+    head = line(_mark(is_error=result.is_error), *named, *_spent(event))
     return [head, *argument_lines(event.call), *whole]
 
 

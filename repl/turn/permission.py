@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from aloop.permissions import Kind, PermissionDecision, PermissionRequest
 from aloop.sanitize import exact_line, safe_line
+from aloop.width import row_ends
 from repl.output.styled import Line, line
 from repl.output.theme import Style
+from repl.turn.lines import VERBS
 
 PERMISSION_PROMPT = "allow? "
 SHOW_ALL = "v"
@@ -24,6 +26,7 @@ MOST_LINES = 100
 _LAST_LINES = 40  # of MOST_LINES
 _LONGEST_ROW = 4_000  # characters of a line that are shown with the question
 _MOST_BLANK_ROWS = 5
+_MARK = "● "
 _BLANK_ROWS = frozenset({"", " ", "+", "-"})
 
 _NAMES: dict[Kind, str] = {"write": "file changes", "shell": "commands", "outside": "outside paths"}
@@ -36,15 +39,23 @@ def question_lines(request: PermissionRequest, width: int | None = None) -> list
     Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end. A diff is
     wrapped in ``width`` cells if that is not None.
     """
-    head = line((Style.STRONG, f"● {exact_line(request.summary)}"))
+    head = _head(request, width)
     rows = _folded(request.detail)
     left_out = len(rows) - MOST_LINES
     if left_out <= 0:
-        return [head, *_detail(request, [rows], width, _without_middle)]
+        return [*head, *_detail(request, [rows], width, _without_middle)]
     # Only the rows that are shown are prepared: a diff can have a million.
     first, last = MOST_LINES - _LAST_LINES, len(rows) - _LAST_LINES
     note = line((Style.STRONG, f"  … {left_out:,} more lines here; {SHOW_ALL} shows all of them"))
-    return [head, *_detail(request, [rows[:first], rows[first:last], rows[last:]], width, _without_middle, note)]
+    return [*head, *_detail(request, [rows[:first], rows[first:last], rows[last:]], width, _without_middle, note)]
+
+
+def _head(request: PermissionRequest, width: int | None) -> list[Line]:
+    """Return the action and its object, which is exact."""
+    name, space, rest = request.summary.partition(" ")
+    text = exact_line(f"{VERBS.get(name, name)}{space}{rest}")
+    rows = [text] if width is None else _exact_rows(text, width - len(_MARK))
+    return [line((Style.STRONG, f"{'  ' if place else _MARK}{row}")) for place, row in enumerate(rows)]
 
 
 def detail_lines(request: PermissionRequest, width: int | None = None) -> list[Line]:
@@ -66,12 +77,36 @@ def _detail(
     """Return the lines of the first and last part, and ``note`` between them."""
     if request.form == "diff":
         return _diff(parts, width, shorten, note)
-    mark = "$ " if "shell" in request.kinds else ""
+    is_command = "shell" in request.kinds
+    first, *others = [
+        [shorten(_counted(exact_line(row), count)) for row, count in part] for part in (parts[0], *parts[2:])
+    ]
+    lines = _marked_rows(first, "$ " if is_command else "", width, is_first=True)
+    for part in others:
+        lines += [note, *_marked_rows(part, "$ " if is_command else "", width, is_first=False)]
+    return lines
+
+
+def _marked_rows(texts: list[str], mark: str, width: int | None, *, is_first: bool) -> list[Line]:
+    """Return ``texts`` below each other, the first after ``mark``.
+
+    On a screen, the others have the mark of a shell for the lines that continue a command, so that they differ from the
+    rest of a long line. A screen reader would read it aloud.
+    """
     blank = " " * len(mark)
-    shown = [[shorten(_counted(exact_line(row), count)) for row, count in part] for part in (parts[0], *parts[2:])]
-    first, *others = [[line((Style.ACCENT, f"  {blank}"), row) for row in part] for part in shown]
-    first[0] = line((Style.ACCENT, f"  {mark}"), shown[0][0])
-    return [*first, *(row for part in others for row in (note, *part))]
+    more = blank if width is None or not mark else "> "
+    lines: list[Line] = []
+    for place, text in enumerate(texts):
+        lead = more if place or not is_first else mark
+        rows = [text] if width is None else _exact_rows(text, width - 2 - len(mark))
+        lines += [line((Style.ACCENT, f"  {blank if number else lead}"), row) for number, row in enumerate(rows)]
+    return lines
+
+
+def _exact_rows(text: str, width: int) -> list[str]:
+    """Return ``text`` in rows of at most ``width`` cells, without leaving out a blank."""
+    ends = row_ends(text, max(width, 1))
+    return [text[start:end] for start, end in pairwise((0, *ends))]
 
 
 def _diff(parts: list[_Rows], width: int | None, shorten: Callable[[str], str], note: Line) -> list[Line]:

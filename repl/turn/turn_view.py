@@ -29,6 +29,7 @@ from aloop.width import wrap
 from commands.context import Verbosity
 from repl.input.toolbar import thousands
 from repl.output.live import Live
+from repl.output.rich_lines import indented_rows
 from repl.output.screen import Screen
 from repl.output.styled import Line, fit_line, line
 from repl.output.theme import Style
@@ -48,8 +49,6 @@ from repl.turn.streams import AnswerStream, ThinkingStream
 _CHARACTERS_PER_TOKEN = 4
 _LEAST_SECONDS = 1.0  # of which a rate is calculated
 _WAITING = "waiting for the answer"
-DECISION = "waiting for your decision"
-"""The status during a question."""
 
 
 class TokenCount:
@@ -157,20 +156,23 @@ class TurnDisplay:
             case Notice(text):
                 self._end_answer()
                 self._waiting = _WAITING
-                self._screen.show([()] if self._last == "turn" else [])
+                self._screen.show([()] if self._last in {"turn", "block"} else [])
                 self._screen.say(Style.QUIET, text)
                 self._last = "step"
-            case TurnEnded():
+            case TurnEnded(ending):
                 self._end()
+                if ending != "completed" and self._last == "block":
+                    self._screen.show([()])  # the reason follows
 
     def show_question(self, request: PermissionRequest) -> None:
-        """Show the request of a tool, and a status that asks for an answer."""
+        """Show the request of a tool, and no status until ``end_question``."""
         self._end_answer()
         gap: list[Line] = [()] if self._last else []
         self._last = "step"
         self._screen.show([*gap, *question_lines(request, self._screen.text_width)])
         self._has_shown_diff = True
-        self._set_status(DECISION)
+        # The question itself shows that aloop waits, and how to stop.
+        self._set_status("")
 
     def end_question(self) -> None:
         """Show the running tools again."""
@@ -212,14 +214,13 @@ class TurnDisplay:
         self._print_step(finished_line(event, self._screen.text_width))
         self._live.leave_gap = not self._tools.calls
         if self._verbosity.verbose:
-            self._screen.show(argument_lines(event.call))
+            self._screen.show(indented_rows(argument_lines(event.call), self._screen.text_width))
         # The question whether to change the file has shown the diff already.
         if not is_shown:
             result, width = event.result, self._screen.text_width
             is_whole = self._verbosity.verbose
-            self._screen.show(
-                whole_result_lines(result.text, result.form, width) if is_whole else result_lines(result, width)
-            )
+            shown = whole_result_lines(result.text, result.form, width) if is_whole else result_lines(result, width)
+            self._screen.show(indented_rows(shown, width))
         self._has_shown_diff = False
         self._show_running()
 

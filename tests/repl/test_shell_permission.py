@@ -65,12 +65,12 @@ async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
-        assert "● write_file a.txt (new, 1 line)\n" in shell.terminal.scrollback
+        assert "● write a.txt (new, 1 line)\n" in shell.terminal.scrollback
         assert "  1 + hello" in shell.terminal.scrollback
         assert content("a.txt") is None
         shell.type("y")
         await shell.see("Done.")
-        assert "  allowed\n✓ write a.txt  " in shell.terminal.scrollback
+        assert "  allowed\n✓ write a.txt " in shell.terminal.scrollback
         assert "s → Created a.txt (1 line).\n" in shell.terminal.scrollback
         assert content("a.txt") == "hello\n"
 
@@ -250,7 +250,7 @@ async def test_question_fits_a_small_screen_below_the_end_of_the_command(play: S
         await shell.terminal.wait_until(lambda: any(row.startswith("╰ y/a/n") for row in shell.terminal.screen), "it")
         rows = shell.terminal.screen
         assert len(rows) <= 10
-        assert "rm -rf end" in "".join(rows)
+        assert "; rm -rf end" in " ".join(row.strip() for row in rows)
         assert [row for row in rows if row[:2] in ("╭ ", "│ ")] == [
             "╭ Run this command?",
             "│ › y  Yes",
@@ -258,6 +258,7 @@ async def test_question_fits_a_small_screen_below_the_end_of_the_command(play: S
             "│      session",
             "│   n  No, because …",
         ]
+        assert rows[-1] == "╰ y/a/n · v shows all · Esc stops"
 
 
 async def test_ctrl_c_at_the_question_stops_the_turn_without_the_call(play: SetStage) -> None:

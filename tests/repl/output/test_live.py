@@ -60,11 +60,11 @@ def test_leave_gap_adds_a_blank_row_above_the_tail() -> None:
     assert shown(live) == ["", "text"]
 
 
-def test_long_status_keeps_tokens_and_how_to_stop() -> None:
+def test_long_status_keeps_how_to_stop() -> None:
     live = Live()
     live.begin("● run_shell " + "x" * 40)
     live.tokens = "~1.2k tokens"
-    assert live.status_in(60) == "● run_shell " + "x" * 17 + "… · ~1.2k tokens · Ctrl-C stops"
+    assert live.status_in(60) == "● run_shell " + "x" * 32 + "… · Ctrl-C stops"
     live.end()
     assert live.status_in(60) == ""
 
@@ -79,3 +79,15 @@ def test_spinner_turns_with_the_time() -> None:
         clock.now += SPIN_SECONDS
     assert len(set(frames)) == 10
     assert shown(live)[0].startswith(f"{frames[0]} waiting · 2s")
+
+
+def test_status_in_a_narrow_window_has_its_text_rather_than_its_measures() -> None:
+    clock = Clock()
+    live = Live(clock)
+    live.begin("answering")
+    live.tokens, clock.now = "~135 tokens", clock.now + 3
+    assert live.status_in(60) == "answering · 3s · ~135 tokens · Ctrl-C stops"
+    assert live.status_in(38) == "answering · 3s · Ctrl-C stops"
+    assert live.status_in(24) == "answering · Ctrl-C stops"
+    assert live.status_in(22) == "answer… · Ctrl-C stops"
+    assert live.status_in(12) == "answering"

@@ -11,14 +11,13 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 
-from aloop.width import fit
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
 from repl.output import renderer
 from repl.output.live import Live, tail_of
 from repl.output.renderer import rows_when_narrower
 from repl.output.screen import Screen
-from repl.output.styled import PLACEHOLDER, line
+from repl.output.styled import line, placeholder
 from tests.repl.input.test_prompt import Owner
 from tests.repl.terminal import Terminal
 
@@ -60,7 +59,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 STATUS = "⠋ answering · Ctrl-C stops"
-PROMPT = [STATUS, f"> {fit(PLACEHOLDER, 37)}", "the toolbar"]
+PROMPT = [STATUS, f"> {placeholder(37)}", "the toolbar"]
 
 
 async def test_live_rows_change_between_printed_text_and_prompt(stage: Stage) -> None:

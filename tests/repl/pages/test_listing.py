@@ -17,8 +17,17 @@ from aloop.memory import SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
 from aloop.text import age
 from commands.builtin import REGISTRY
+from commands.builtin.help import key_rows
 from repl.output.styled import to_text
-from repl.pages.listing import help_lines, hit_lines, listing_lines, session_lines, stats_lines
+from repl.pages.listing import (
+    fact_lines,
+    help_lines,
+    hit_lines,
+    key_lines,
+    listing_lines,
+    session_lines,
+    stats_lines,
+)
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 COST = Cost(Decimal("1.5"))
@@ -107,13 +116,26 @@ def test_stats_wrap_keeps_numbers_beside_their_nouns(width: int) -> None:
     roles = {"user": 1200, "assistant": 2300, "tool": 3187}
     path = Path("/home/someone/a project 2/.aloop/sessions/2026-11-23_1cc2915a/session.yaml")
     stats = SessionStats(ID, NOW, NOW, 6687, roles, tools, usage, 12_345_678, path, by_model, COST, COST)
-    *rows, file = to_text(stats_lines(stats, COST, width)).splitlines()
+    facts, _, file = to_text(stats_lines(stats, COST, width)).rpartition("\npath")
+    assert file == (f"        {path}\n" if width == 120 else f"\n{path}\n")
+    rows = facts.splitlines()
     assert all(len(row) <= width for row in rows)
     assert all(row.startswith(" " * 12) or not row[:12].startswith(" ") for row in rows)
     shown = [row[12:] for row in rows]
     for whole in ("11,123,455 in", "234,567 out", "12 min 34 s", "calculator 1,234", "3,187 tool", "12,345,678 bytes"):
         assert any(whole in row for row in shown), whole
-    assert file == f"path        {path}"
+
+
+@pytest.mark.parametrize("width", [30, 39, 60])
+def test_lists_fit_into_a_narrow_screen(width: int) -> None:
+    lists = [
+        help_lines(REGISTRY.commands, width),
+        help_lines([command for command in REGISTRY.commands if command.name == "resume"], width),
+        key_lines(key_rows({}), width),
+        fact_lines([("window", "15 of 200,000 tokens (0%)"), ("instructions", "0 · none")], width),
+        session_lines([summary(title="What is the answer to all this?")], width, NOW),
+    ]
+    assert [row for rows in lists for row in to_text(rows).splitlines() if len(row) > max(width, 36)] == []
 
 
 def test_time_outside_the_local_calendar_keeps_its_zone() -> None:

@@ -42,7 +42,7 @@ def test_finished_line_shows_the_first_line_of_a_long_result() -> None:
 def test_finished_line_on_a_narrow_screen_keeps_the_number_of_lines() -> None:
     event = finished("a long result " * 9 + "\nand more", headline="a long argument " * 3)
     shown = to_text([finished_line(event, 40)])
-    assert shown == "✓ calculate a long argument a…  +1 line\n"
+    assert shown == "✓ calculate a long argum…  0.1s  +1 line\n"
     assert to_text([finished_line(finished("4 " * 40 + "\nx"), 40)]) == "✓ calculate 2+2  0.1s → 4 4 4…  +1 line\n"
 
 

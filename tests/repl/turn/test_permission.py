@@ -75,7 +75,7 @@ def test_question_shows_carriage_returns_and_invisible_characters_of_a_change() 
 
 def test_question_shows_a_command_with_its_line_breaks() -> None:
     lines = question_lines(PermissionRequest(("shell",), "run_shell in /work", "make \\\n  all"))
-    assert to_text(lines) == "● run_shell in /work\n  $ make \\\n      all\n"
+    assert to_text(lines) == "● run in /work\n  $ make \\\n      all\n"
 
 
 def test_question_makes_control_characters_visible() -> None:
@@ -113,12 +113,12 @@ def test_question_shows_every_invisible_or_blank_character(hidden: str) -> None:
 def test_question_shows_the_number_of_many_blanks() -> None:
     command = f"ls{' ' * 5_000}; rm -rf ~{' ' * 3}\n{chr(9) * 50}x"
     text = to_text(question_lines(PermissionRequest(("shell",), "run_shell", command)))
-    assert text == "● run_shell\n  $ ls<5,000 spaces>; rm -rf ~<3 spaces>\n    <50 tabs>x\n"
+    assert text == "● run\n  $ ls<5,000 spaces>; rm -rf ~<3 spaces>\n    <50 tabs>x\n"
 
 
 def test_question_shows_the_number_of_blank_lines() -> None:
     text = to_text(question_lines(PermissionRequest(("shell",), "run_shell", "ls" + "\n" * 300 + "rm -rf ~")))
-    assert text == "● run_shell\n  $ ls\n    <299 blank lines>\n    rm -rf ~\n"
+    assert text == "● run\n  $ ls\n    <299 blank lines>\n    rm -rf ~\n"
     diff = "--- a\n+++ a\n@@ -1 +1,9 @@\n x\n" + "+\n" * 8 + "+y  "
     text = to_text(question_lines(PermissionRequest(("write",), "edit_file a", diff, "diff")))
     assert text.splitlines()[2:] == ["  1   x", "  2 + <8 blank lines>", " 10 + y<2 spaces>"]
@@ -174,3 +174,8 @@ def test_question_offers_the_narrow_rules_by_name() -> None:
 )
 def test_decision_line_shows_the_decision(decision: PermissionDecision, text: str) -> None:
     assert to_text([decision_line(PermissionRequest(("shell",), "run_shell", "make"), decision)]) == text
+
+
+def test_long_line_of_a_command_differs_from_the_next_line() -> None:
+    request = PermissionRequest(("shell",), "run_shell", "echo one two three\nrm -rf ~")
+    assert to_text(question_lines(request, 18)) == "● run\n  $ echo one two \n    three\n  > rm -rf ~\n"

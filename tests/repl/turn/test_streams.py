@@ -48,7 +48,7 @@ async def stage() -> Stage:
 async def test_thinking_folds_to_its_time(stage: Stage) -> None:
     for event in (TurnStarted("m"), ThoughtDelta("Let me\nsee."), AnswerDelta("It is **so**."), FINISHED, ENDED):
         stage.display.show(event)
-    assert stage.terminal.screen == ["", "Thought for 0.0 s", "", "It is so."]
+    assert stage.terminal.screen == ["", "Thought for a moment", "", "It is so."]
 
 
 async def test_thinking_is_shown_dim_while_it_arrives(stage: Stage) -> None:
@@ -65,7 +65,7 @@ async def test_verbose_shows_the_whole_thinking(stage: Stage) -> None:
     stage.verbosity.verbose = True
     for event in (TurnStarted("m"), ThoughtDelta("one\ntwo"), ENDED):
         stage.display.show(event)
-    assert stage.terminal.screen == ["", "Thought for 0.0 s", "  one", "  two"]
+    assert stage.terminal.screen == ["", "Thought for a moment", "  one", "  two"]
 
 
 async def test_hidden_thinking_shows_in_the_status_only(stage: Stage) -> None:

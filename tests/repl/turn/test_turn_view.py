@@ -135,7 +135,7 @@ async def test_tool_line_wider_than_the_screen_is_cut(stage: Stage) -> None:
 
 async def test_notice_is_printed_after_the_text_before_it(stage: Stage) -> None:
     stage.show(TurnStarted("m"), AnswerDelta("text"), Notice("Something was repaired."))
-    assert stage.rows == ["text", "Something was repaired."]
+    assert stage.rows == ["text", "", "Something was repaired."]
 
 
 def test_token_count_is_estimated_until_counted() -> None:
