@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aloop.config import Settings
 
 if TYPE_CHECKING:
-    from aloop.llm.catalog import ModelChoice
+    from aloop.llm.models.catalog import ModelChoice
 
 
 class ModelBrowser:
@@ -22,7 +22,7 @@ class ModelBrowser:
 
     def __init__(self, settings: Settings, current: str) -> None:
         # Imported here: the prompt loads the commands before the engine.
-        from aloop.llm.catalog import known_choices
+        from aloop.llm.models.catalog import known_choices
 
         self.current = current
         self.choices: list[ModelChoice] = known_choices(settings)
@@ -34,7 +34,7 @@ class ModelBrowser:
     async def load(self, changed: Callable[[], None] = lambda: None) -> None:
         """Ask the servers; call ``changed`` after each answer."""
         # Imported here, as above.
-        from aloop.llm.catalog import ask_servers
+        from aloop.llm.models.catalog import ask_servers
 
         async with aclosing(ask_servers(self._settings)) as offers:
             async for offer in offers:
@@ -47,7 +47,7 @@ class ModelBrowser:
     def _add(self, offered: Sequence[ModelChoice]) -> None:
         """Append new models, and take over the windows of known ones."""
         # Imported here, as above.
-        from aloop.llm.model_names import resolve_alias
+        from aloop.llm.models.names import resolve_alias
 
         windows = {choice.name: choice.window for choice in offered}
         known = {choice.name for choice in self.choices}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aloop.llm.catalog import ModelChoice
     from aloop.llm.cost.pricing import Cost
     from aloop.llm.message_types import LLMMessage
+    from aloop.llm.models.catalog import ModelChoice
     from aloop.memory import Session, SessionStats, SessionSummary
     from aloop.memory.search.search import Hit
     from aloop.memory.sessions_dir.trash import TrashedSession

@@ -14,7 +14,7 @@ from aloop.__main__ import main
 from aloop.cli import onboarding
 from aloop.config import Settings
 from aloop.errors import KeyringFailed
-from aloop.llm import create_llm, load_anthropic
+from aloop.llm.providers import create_llm, load_anthropic
 from aloop.local_model.models import default_model
 from aloop.stored_key import delete_key, key_source, store_key, stored_key
 from tests.fake_keyring import KEY, Keyring, install

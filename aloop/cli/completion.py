@@ -247,7 +247,7 @@ def _tags(sessions_dir: Path | None) -> set[str]:
 def _models() -> Iterable[str]:
     """Return the names that are known without asking a server, each once."""
     # Imported late for start-up time: few completions need it.
-    from aloop.llm.model_names import LINES, listed_models, sdk_models
+    from aloop.llm.models.names import LINES, listed_models, sdk_models
 
     listed: tuple[str, ...] = ()
     with suppress(AloopError):  # the settings cannot be read; starting aloop reports why

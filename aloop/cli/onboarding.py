@@ -75,7 +75,7 @@ def _found_models(settings: Settings) -> list[str]:
     # Imported here for start-up time: each start checks whether to ask.
     import asyncio
 
-    from aloop.llm.catalog import find_servers, local_endpoints
+    from aloop.llm.models.catalog import find_servers, local_endpoints
 
     found = asyncio.run(find_servers(local_endpoints(settings)))
     talking = ([model for model in server.models if "embed" not in model.lower()] for server in found)

@@ -7,6 +7,7 @@ optional fields. All records are immutable. ``extra`` of a record holds the keys
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -45,6 +46,18 @@ def _keep_extra(record: ToolCall | ThinkingBlock | LLMMessage, reserved: Collect
             continue
         if key in reserved and not (key == has_parts and isinstance(extra[key], dict)):
             raise ValueError(f"extra cannot hold the key {key!r}, because it is a field of the record")
+
+
+_REFUSED = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_ID = 64
+
+
+def sendable(name: str) -> str:
+    """Return an ID or name of a call without characters that the API refuses.
+
+    Two different IDs may become equal; the sender of a conversation makes them unique again.
+    """
+    return _REFUSED.sub("_", name)[:_LONGEST_ID] or "unnamed"
 
 
 _TELLING = ("path", "file_path", "command", "expression", "pattern", "query", "job", "url")

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from aloop.llm.call_ids import sendable
 from aloop.llm.content.parts import ContentPart, joined_text, split_content
 from aloop.llm.layout import fits, without_thinking
-from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.llm.message_types import LLMMessage, ToolCall, sendable
 from aloop.memory.annotations import pinned_text
 from aloop.memory.pairing import in_call_order, pair_calls
 

@@ -27,8 +27,8 @@ async def model(context: Context, argument: str) -> None:
     An unknown name is refused, unless it ends with an exclamation mark.
     """
     # Imported late for start-up time.
-    from aloop.llm.catalog import require_known
-    from aloop.llm.model_names import resolve_alias
+    from aloop.llm.models.catalog import require_known
+    from aloop.llm.models.names import resolve_alias
 
     wanted = _read_row(context, argument) if argument else await _choose(context)
     if not wanted:

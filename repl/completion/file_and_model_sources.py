@@ -110,7 +110,7 @@ def _is_wanted(name: str, prefix: str) -> bool:
 def load_models() -> Sequence[str]:
     """Return the names that are known without asking a server."""
     # Imported here for start-up time.
-    from aloop.llm import known_models
+    from aloop.llm.providers import known_models
 
     return known_models()
 
@@ -119,7 +119,7 @@ def load_endpoint_models() -> Sequence[str]:
     """Return the models of the endpoints in the settings; waits for their servers."""
     # Imported here for start-up time: few users have endpoints.
     from aloop.config import Settings
-    from aloop.llm.catalog import ask_endpoints
+    from aloop.llm.models.catalog import ask_endpoints
 
     settings = Settings.from_env()
     return asyncio.run(ask_endpoints(settings)) if settings.endpoints else ()

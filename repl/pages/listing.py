@@ -26,7 +26,7 @@ from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style
 
 if TYPE_CHECKING:
-    from aloop.llm.catalog import ModelChoice
+    from aloop.llm.models.catalog import ModelChoice
     from commands.pages import Question
 
 _ROW_DIGITS = 3

@@ -13,7 +13,7 @@ from repl.pages.listing import model_cells, model_row
 from repl.picker.list_picker import FilteredRows, ListPicker
 
 if TYPE_CHECKING:
-    from aloop.llm.catalog import ModelChoice
+    from aloop.llm.models.catalog import ModelChoice
 
 _LEGEND = "Enter use the model · Up Down move · type to filter · Esc"
 _ASKING = "Asking servers for their models…"

@@ -62,7 +62,7 @@ def expected_model(model: str | None, settings: Settings) -> str:
     chosen = model or settings.model or default_model(settings)
     if chosen.isalpha() and chosen not in (OFFLINE_MODEL, LOCAL_MODEL):
         # Imported here for start-up time: only an alias is a single word.
-        from aloop.llm.model_names import resolve_alias
+        from aloop.llm.models.names import resolve_alias
 
         return resolve_alias(chosen)
     with suppress(LocalModelError):  # the engine reports it

@@ -16,7 +16,7 @@ from aloop.cli.completion import words
 from aloop.cli.parser import program_parser
 from aloop.cli.sessions import ACTIONS
 from aloop.config import Settings
-from aloop.llm.model_names import store_listed
+from aloop.llm.models.names import store_listed
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 from aloop.cli import onboarding
 from aloop.config import OFFLINE_MODEL, Endpoint, Settings
 from aloop.errors import LocalModelError
-from aloop.llm import catalog
+from aloop.llm.models import catalog
 from aloop.local_model.models import default_model
 from tests.local_model.installation import install_fake
 from tests.stub import StubServer

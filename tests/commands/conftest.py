@@ -186,7 +186,7 @@ def bench(sessions_dir: Path) -> Iterator[SetUp]:
 @pytest.fixture(autouse=True)
 def no_server_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask no model server that happens to run on this machine."""
-    monkeypatch.setattr("aloop.llm.catalog.LOCAL_SERVERS", {})
+    monkeypatch.setattr("aloop.llm.models.catalog.LOCAL_SERVERS", {})
 
 
 async def store(sessions_dir: Path, *questions: str) -> str:

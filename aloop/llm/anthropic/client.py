@@ -27,8 +27,8 @@ from aloop.llm.anthropic.events import read_answer
 from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
 from aloop.llm.anthropic.wire import WireRequest, bind_thinking, to_request
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
-from aloop.llm.limits import LimitsCache, ModelLimits
 from aloop.llm.message_types import LLMMessage
+from aloop.llm.models.limits import LimitsCache, ModelLimits
 
 MODELS: tuple[str, ...] = get_args(get_args(Model)[0])
 """The models that the SDK names, newest first."""

@@ -23,7 +23,7 @@ from aloop.llm.anthropic.transport import (
     open_http_client,
     patience_for,
 )
-from aloop.llm.endpoints import Endpoint, server_root
+from aloop.llm.models.endpoints import Endpoint, server_root
 
 # AssertionError and ValueError (bad JSON, bad UTF-8) are how the SDK fails on a server that breaks the format.
 FAILURES = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aloop.llm.endpoints import Endpoint
+from aloop.llm.models.endpoints import Endpoint
 
 MAX_TOKENS = 32_000
 """The longest answer to ask for while the model's own limit is unknown."""

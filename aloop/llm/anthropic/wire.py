@@ -7,17 +7,17 @@ is left out or made acceptable (blank text, unsigned thinking), so that one odd 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from aloop.llm.anthropic.binding import PrefixDigest
 from aloop.llm.base import ToolSpec
-from aloop.llm.call_ids import new_call_id, sendable
 from aloop.llm.content.parts import sendable_source, split_content
 from aloop.llm.json_values import digest_of, normal_json
 from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
-from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, sendable
 from aloop.text import clean_text
 
 
@@ -143,7 +143,8 @@ def to_message(
             case "text":
                 text += clean_text(str(block.get("text") or ""))
             case "tool_use":
-                call_id = str(block.get("id") or "") or new_call_id()
+                # Some servers send calls without an ID.
+                call_id = str(block.get("id") or "") or f"call_{uuid.uuid4().hex[:12]}"
                 calls.append(ToolCall(call_id, str(block.get("name") or ""), _arguments(block.get("input"))))
             case "thinking" | "redacted_thinking":
                 thinking.append(_thinking(block, len(text), len(calls)))

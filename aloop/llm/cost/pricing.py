@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Prices
-from aloop.llm.endpoints import LOCAL_SERVERS
 from aloop.llm.message_types import LLMMessage, Usage
+from aloop.llm.models.endpoints import LOCAL_SERVERS
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice

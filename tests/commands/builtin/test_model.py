@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Endpoint
-from aloop.llm import catalog
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.model_names import resolve_alias
+from aloop.llm.models import catalog
+from aloop.llm.models.names import resolve_alias
 from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
 from commands.pages import ModelList

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Endpoint
-from aloop.llm import catalog
-from aloop.llm.catalog import ModelChoice
+from aloop.llm.models import catalog
+from aloop.llm.models.catalog import ModelChoice
 from repl.picker.model_picker import ModelRows
 from tests.repl.conftest import SetStage, Stage
 from tests.stub import StubServer

@@ -19,7 +19,7 @@ from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec
 from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
-from aloop.llm.model_names import resolve_alias
+from aloop.llm.models.names import resolve_alias
 from tests.stub import HTTPError, Plain, StubServer, Text
 
 FEDERATION = {

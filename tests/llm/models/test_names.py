@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from aloop.llm.anthropic.client import MODELS
-from aloop.llm.model_names import closest_model, resolve_alias, sdk_models
+from aloop.llm.models.names import closest_model, resolve_alias, sdk_models
 
 NAMES = ("claude-fable-5-2", "claude-haiku-5-5", "claude-opus-5-5", "claude-opus-5", "claude-opus-4-8")
 
@@ -18,7 +18,7 @@ def test_list_is_the_one_of_the_sdk() -> None:
 
 
 def test_sdk_is_not_imported_for_its_list() -> None:
-    code = "import sys; from aloop.llm.model_names import *; print(len(sdk_models()), 'anthropic' in sys.modules)"
+    code = "import sys; from aloop.llm.models.names import *; print(len(sdk_models()), 'anthropic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"{len(sdk_models())} False\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.llm.limits import FRESH_SECONDS, LimitsCache, ModelLimits
+from aloop.llm.models.limits import FRESH_SECONDS, LimitsCache, ModelLimits
 
 LIMITS = ModelLimits(1_000_000, 64_000, ("low", "high"), adaptive_thinking=True, asked_at=1_000.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.llm.endpoints import Endpoint, find_endpoint, server_root
+from aloop.llm.models.endpoints import Endpoint, find_endpoint, server_root
 
 GATEWAY = Endpoint("gw", base_url="https://gw.example", api_key_env="GW_KEY")
 

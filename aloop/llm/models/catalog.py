@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
 from aloop.errors import AuthenticationFailed, ConnectionFailed, LLMError, MissingCredentials, UsageError
-from aloop.llm import load_anthropic, missing_key
-from aloop.llm.endpoints import LOCAL_SERVERS, find_endpoint
-from aloop.llm.limits import LimitsCache
-from aloop.llm.model_names import LINES, closest_model, resolve_alias, sdk_models, store_listed
+from aloop.llm.models.endpoints import LOCAL_SERVERS, find_endpoint
+from aloop.llm.models.limits import LimitsCache
+from aloop.llm.models.names import LINES, closest_model, resolve_alias, sdk_models, store_listed
+from aloop.llm.providers import load_anthropic, missing_key
 from aloop.local_model.models import InstallPaths, is_local
 from aloop.text import closest_match
 

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from aloop.config import Settings
-from aloop.llm.catalog import find_servers, require_known
-from aloop.llm.endpoints import Endpoint
-from aloop.llm.model_names import listed_models
+from aloop.llm.models.catalog import find_servers, require_known
+from aloop.llm.models.endpoints import Endpoint
+from aloop.llm.models.names import listed_models
 
 
 class _Models(BaseHTTPRequestHandler):

@@ -1,0 +1,1 @@
+"""The models of providers: their names, limits, servers and lists."""
