@@ -1,11 +1,11 @@
-"""Wording of counts and times, normal forms, and shortened texts."""
+"""Wording of counts, times and progress, normal forms, and shortened texts."""
 
 from __future__ import annotations
 
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -77,6 +77,33 @@ def closest_matches(word: str, known: Iterable[str], *, limit: int, cutoff: floa
     import difflib
 
     return difflib.get_close_matches(word, list(known), n=limit, cutoff=cutoff)
+
+
+OnRead = Callable[[int, int], None]
+"""Called with the number of files that were read so far, and the number of all."""
+
+
+def ignore_progress(done: int, total: int) -> None:
+    """Do nothing, for work whose progress is not shown."""
+
+
+_LONGEST_BAR, _SHORTEST_BAR = 30, 4  # cells
+
+
+def progress_text(title: str, done: int, total: int, unit: str, width: int) -> str:
+    """Return a title, a bar, the percentage and the amount in at most ``width`` cells.
+
+    The unit is a plural such as "sessions", or "MB" for a number of bytes; without one, there is no amount.
+    """
+    scale = 1_000_000 if unit == "MB" else 1
+    share = min(done / total, 1) if total else 0
+    amount = f"  {done // scale:,} of {total // scale:,} {unit}" if unit else ""
+    for end in (f" {share:4.0%}{amount}", f" {share:4.0%}"):
+        cells = min(width - len(title) - 1 - len(end), _LONGEST_BAR)
+        if cells >= _SHORTEST_BAR:
+            filled = round(share * cells)
+            return f"{title} {'█' * filled}{'░' * (cells - filled)}{end}"
+    return f"{share:4.0%}"[:width]
 
 
 class HeadAndTail:

@@ -145,6 +145,10 @@ class View(Protocol):
         """Return a context manager whose function shows pieces of ``command``'s output."""
         ...
 
+    def working(self, status: Callable[[], str]) -> AbstractContextManager[None]:
+        """Return a context manager that shows what ``status`` returns, again and again."""
+        ...
+
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
         """Give a command the terminal until it ends.
 

@@ -195,6 +195,14 @@ class TerminalView:
         finally:
             output.finish()
 
+    @contextmanager
+    def working(self, status: Callable[[], str]) -> Iterator[None]:
+        self._live.set_status(status)
+        try:
+            yield
+        finally:
+            self._live.set_status("")
+
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
         self._paging(True)
         try:

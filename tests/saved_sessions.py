@@ -14,6 +14,7 @@ from pathlib import Path
 from aloop.cli.session_actions import run_sessions
 from aloop.cli.sessions import SessionsAction as Action
 from aloop.cli.sessions import SessionsOptions
+from aloop.memory.sessions_dir.check import Checker, Finding
 from commands.trust_store import TrustFile
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,11 @@ THIRD = "0badcafe-5678-40ab-8def-1234567890ab"
 def trust(*session_ids: str) -> None:
     """Trust sessions as written by the user, and the system message of ``save``."""
     TrustFile.of_user().remember(written=session_ids, texts=["Be brief."])
+
+
+def check_all(checker: Checker) -> list[Finding]:
+    """Return all findings of a checker."""
+    return [finding for found in checker.check_all() for finding in found]
 
 
 def save(sessions_dir: Path, session_id: str, *, day: int = 1, says: str = "What is 2+2?") -> Path:

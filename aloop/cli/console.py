@@ -1,14 +1,18 @@
-"""Output of the subcommands: results on stdout, notes and questions on stderr."""
+"""Output of the subcommands: results on stdout; notes, questions, bars on stderr."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 from aloop.sanitize import visible
+from aloop.text import progress_text
 
 
 def output_width() -> int | None:
@@ -48,6 +52,60 @@ def _as_text(value: Any) -> str:
 def print_note(sentence: str) -> None:
     """Print a note to standard error, so that it does not mix with the result."""
     print(visible(sentence), file=sys.stderr)
+
+
+_DELAY = 0.5  # seconds before a bar is drawn: most work is done by then
+_INTERVAL = 0.1
+_CTRL_C = "^C"
+"""The echo of Ctrl-C by the terminal, which must not end in the next line, and is erased with the bar."""
+
+
+class ProgressBar:
+    """Shows how much is done, on the last line of a terminal, until the block ends.
+
+    ``unit`` is that of ``progress_text``. Nothing is shown in the first half second, nor if standard error is not a
+    terminal. Threads may call all methods.
+    """
+
+    def __init__(self, title: str, unit: str = "", *, is_wanted: bool = True) -> None:
+        self._title = title
+        self._unit = unit
+        self._is_shown = is_wanted and sys.stderr.isatty()
+        self._next = time.monotonic() + _DELAY
+        self._width = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        # A thread may still be at work after Ctrl-C.
+        self._is_shown = False
+        self.clear()
+
+    def show(self, done: int, total: int) -> None:
+        """Draw the bar for ``done`` of ``total``, but not more often than is visible."""
+        if not self._is_shown or time.monotonic() < self._next:
+            return
+        with self._lock:
+            if self._is_shown:
+                self._next = time.monotonic() + _INTERVAL
+                width = shutil.get_terminal_size().columns - 1 - len(_CTRL_C)
+                self._draw(progress_text(self._title, done, total, self._unit, width))
+
+    def clear(self) -> None:
+        """Remove the bar, so that a line can be printed."""
+        with self._lock:
+            if self._width:
+                self._width += len(_CTRL_C)
+                self._draw("")
+                sys.stderr.write("\r")
+                sys.stderr.flush()
+
+    def _draw(self, text: str) -> None:
+        sys.stderr.write("\r" + text + " " * (self._width - len(text)))
+        sys.stderr.flush()
+        self._width = len(text)
 
 
 def confirm(question: str, doing: str, done: str) -> bool:

@@ -5,22 +5,20 @@ Only the status goes to standard output; questions, notes and the progress bar g
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from types import TracebackType
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
-from aloop.cli.console import confirm, json_line, print_line, print_note
+from aloop.cli.console import ProgressBar, confirm, json_line, print_line, print_note
 from aloop.config import Settings
 from aloop.errors import LocalModelError
 from aloop.local_model.diagnostics import explain_damage
-from aloop.local_model.installer import Progress, install, remove, require_loadable, require_prerequisites
+from aloop.local_model.installer import install, remove, require_loadable, require_prerequisites
 from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of
 from aloop.local_model.packages import Package, find_damage, packages_for
 from aloop.local_model.status import local_status
@@ -40,8 +38,6 @@ Python environment is not changed.
 
 It answers if there is no API key, or with --model local. To run another model,
 use --model local:/path/to/model.gguf or set ALOOP_LOCAL_MODEL."""
-
-_BAR_WIDTH = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +66,6 @@ def add_arguments(parser: Parser) -> None:
     parser.add_help_option()
 
 
-class ProgressBar:
-    """A progress bar on standard error; without a terminal, one line at the start."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._is_terminal = sys.stderr.isatty()
-        self._shown = 0
-
-    def __enter__(self) -> ProgressBar:
-        if not self._is_terminal:
-            sys.stderr.write(f"{self._title} …\n")
-            sys.stderr.flush()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._draw("")
-        if self._is_terminal:
-            sys.stderr.write("\r")
-            sys.stderr.flush()
-
-    def show(self, progress: Progress) -> None:
-        """Draw the bar."""
-        share = progress.done / progress.total
-        filled = round(share * _BAR_WIDTH)
-        self._draw(f"{self._title} {'█' * filled}{'░' * (_BAR_WIDTH - filled)} {share:4.0%}")
-
-    def _draw(self, text: str) -> None:
-        if self._is_terminal:
-            shown = text[: shutil.get_terminal_size().columns - 1]
-            sys.stderr.write("\r" + shown + " " * (self._shown - len(shown)))
-            sys.stderr.flush()
-            self._shown = len(shown)
-
-
 STOPPED = 130
 """The exit code of a download interrupted by Ctrl-C."""
 
@@ -114,12 +76,15 @@ def run_local(options: LocalOptions) -> int:
 
 
 def _install_with_progress(settings: Settings) -> None:
-    """Install with a progress bar.
+    """Install with a progress bar, or a line if standard error is not a terminal.
 
     Raises LocalModelError, KeyboardInterrupt, or SystemExit on SIGTERM and SIGHUP.
     """
-    with _stoppable(), ProgressBar(f"Downloading {BUNDLED}") as bar:
-        install(InstallPaths(settings.data_dir), bar.show)
+    title = f"Downloading {BUNDLED}"
+    if not sys.stderr.isatty():
+        print_note(f"{title} …")
+    with _stoppable(), ProgressBar(title) as bar:
+        install(InstallPaths(settings.data_dir), lambda progress: bar.show(progress.done, progress.total))
 
 
 def offer_lines(wanted: Sequence[Package], paths: InstallPaths) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aloop.cli.arguments import CommandOptions, Parser, non_empty
-from aloop.cli.console import json_line, output_width, print_line, print_note
+from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
 
 if TYPE_CHECKING:
     from aloop.memory import Session
@@ -40,10 +40,12 @@ class NotesOptions(CommandOptions):
 
         library, tag, is_empty = SessionLibrary(self.sessions_dir), self.tag.removeprefix("#"), True
         folders = AllProjects(library.sessions_dir).folders if self.all_projects else [library.sessions_dir]
-        for folder in folders:
-            async for _, session in SessionLibrary(folder).list_annotated(tag):
-                is_empty = False
-                _print_session(session, find_annotated(session.messages, tag), as_json=self.as_json)
+        with ProgressBar("Reading", "sessions", is_wanted=output_width() is not None and not self.as_json) as bar:
+            for folder in folders:
+                async for _, session in SessionLibrary(folder).list_annotated(tag, bar.show):
+                    is_empty = False
+                    bar.clear()
+                    _print_session(session, find_annotated(session.messages, tag), as_json=self.as_json)
         if is_empty and not self.as_json:
             what = f"No session has the tag {self.tag!r}." if tag else "There are no notes, tags or pins yet."
             print_note(f"{what} /note 3 TEXT at the prompt adds a note to message 3.")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aloop.cli.console import confirm, json_line, output_width, print_line, print_marked, print_note
+from aloop.cli.console import ProgressBar, confirm, json_line, output_width, print_line, print_marked, print_note
 from aloop.cli.git.setup import set_up
 from aloop.cli.sessions import SessionsAction, SessionsOptions
 from aloop.config import Settings
@@ -142,20 +142,27 @@ def _search(options: SessionsOptions, library: SessionLibrary, runner: asyncio.R
 
 async def _print_hits(options: SessionsOptions, library: SessionLibrary) -> int:
     shown, session = 0, ""
-    async for sessions_dir, hit in _find_hits(options, library):
-        if shown == options.limit:
-            print_note(_more_than(shown))
-            return 0
-        if options.as_json:
-            project = {"project": project_of(sessions_dir)} if sessions_dir else {}
-            _print_records([hit_record(hit) | project])
-        else:
-            _print_hit(hit, sessions_dir, begins=hit.session.id != session)
-        sys.stdout.flush()
-        shown, session = shown + 1, hit.session.id
+    with _session_bar("Searching", options) as bar:
+        async for sessions_dir, hit in _find_hits(options, library, bar):
+            bar.clear()
+            if shown == options.limit:
+                print_note(_more_than(shown))
+                return 0
+            if options.as_json:
+                project = {"project": project_of(sessions_dir)} if sessions_dir else {}
+                _print_records([hit_record(hit) | project])
+            else:
+                _print_hit(hit, sessions_dir, begins=hit.session.id != session)
+            sys.stdout.flush()
+            shown, session = shown + 1, hit.session.id
     if not shown:
         print_note("No matches.")
     return 0
+
+
+def _session_bar(title: str, options: SessionsOptions) -> ProgressBar:
+    """Return a bar that is not mixed with JSON or with what a pager shows."""
+    return ProgressBar(title, "sessions", is_wanted=sys.stdout.isatty() and not options.as_json)
 
 
 def _as_query(words: tuple[str, ...]) -> str:
@@ -163,14 +170,16 @@ def _as_query(words: tuple[str, ...]) -> str:
     return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
 
 
-async def _find_hits(options: SessionsOptions, library: SessionLibrary) -> AsyncIterator[tuple[Path | None, Hit]]:
+async def _find_hits(
+    options: SessionsOptions, library: SessionLibrary, bar: ProgressBar
+) -> AsyncIterator[tuple[Path | None, Hit]]:
     """Yield matches, and in a search of all projects their sessions folders."""
     query = _as_query(options.words)
     if options.all_projects:
-        async for sessions_dir, hit in _all_projects(library).search(query):
+        async for sessions_dir, hit in _all_projects(library).search(query, bar.show):
             yield sessions_dir, hit
     else:
-        async for hit in library.search(query):
+        async for hit in library.search(query, bar.show):
             yield None, hit
 
 
@@ -242,11 +251,12 @@ def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
 async def _list_tagged(options: SessionsOptions, library: SessionLibrary) -> list[SessionSummary]:
     folders = _all_projects(library).folders if options.all_projects else [library.sessions_dir]
     tag, found = options.tag.removeprefix("#"), []
-    for folder in folders:
-        async for row, _ in SessionLibrary(folder).list_annotated(tag):
-            found.append(row)
-            if len(found) > options.limit and len(folders) == 1:
-                break
+    with _session_bar("Reading", options) as bar:
+        for folder in folders:
+            async for row, _ in SessionLibrary(folder).list_annotated(tag, bar.show):
+                found.append(row)
+                if len(found) > options.limit and len(folders) == 1:
+                    break
     return sorted(found, key=lambda row: row.updated_at, reverse=True)
 
 
@@ -281,7 +291,8 @@ def _stats(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Ru
 
 
 def _check(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
-    findings = runner.run(library.check(options.id or None, fix=options.fix))
+    with _session_bar("Checking", options) as bar:
+        findings = runner.run(library.check(options.id or None, fix=options.fix, on_read=bar.show))
     for finding in findings:
         print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
     print_note(_verdict(findings))

@@ -18,6 +18,7 @@ from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
+from aloop.text import OnRead, ignore_progress
 
 T = TypeVar("T")
 
@@ -70,20 +71,24 @@ class SessionLibrary:
         """
         return await self._run(YamlBackend.first_questions)
 
-    def search(self, words: str) -> AsyncIterator[Hit]:
+    def search(self, words: str, on_read: OnRead = ignore_progress) -> AsyncIterator[Hit]:
         """Yield each message that contains all of ``words``, newest session first.
 
         Text in double quotes is one phrase; case is ignored. If no message of a session contains all the words but
         the session as a whole does, yield the message with most of them. Unreadable files are searched as plain text.
+        A thread calls ``on_read`` for each file.
         """
-        return in_slices(self.backend.search(Query.parse(words)))
+        return in_slices(self.backend.search(Query.parse(words), on_read))
 
-    def list_annotated(self, tag: str = "") -> AsyncIterator[tuple[SessionSummary, Session]]:
+    def list_annotated(
+        self, tag: str = "", on_read: OnRead = ignore_progress
+    ) -> AsyncIterator[tuple[SessionSummary, Session]]:
         """Yield the sessions with a note, a tag or a pin, newest first.
 
-        With ``tag``, yield those that have this tag. Sessions that cannot be read are left out.
+        With ``tag``, yield those that have this tag. Sessions that cannot be read are left out. A thread calls
+        ``on_read`` for each session.
         """
-        return in_slices(self.backend.annotated(tag))
+        return in_slices(self.backend.annotated(tag, on_read))
 
     async def find_latest(self, is_wanted: Callable[[str], bool] | None = None) -> str | None:
         """Return the ID of the session written last, or None if there are none.
@@ -133,9 +138,14 @@ class SessionLibrary:
         """
         return await self._run(lambda backend: backend.delete(session_id))
 
-    async def check(self, session_id: str | None = None, *, fix: bool = False) -> list[Finding]:
-        """Return the problems of one session or all; ``fix`` repairs what loses nothing."""
-        return await self._run(lambda backend: backend.check(session_id, fix=fix))
+    async def check(
+        self, session_id: str | None = None, *, fix: bool = False, on_read: OnRead = ignore_progress
+    ) -> list[Finding]:
+        """Return the problems of one session or all; ``fix`` repairs what loses nothing.
+
+        A thread calls ``on_read`` for each session. After a cancellation, the session at work is still completed.
+        """
+        return [each async for each in in_slices(self.backend.check(session_id, fix=fix, on_read=on_read))]
 
     async def list_trash(self, session_id: str | None = None) -> list[TrashedSession]:
         """Return the deleted sessions, last deleted first; with an ID, all copies of it."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import read_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header, read_summary
 from aloop.memory.sessions_dir.registry import Registry
+from aloop.text import OnRead, ignore_progress
 
 _TOLERANCE = 5.0
 """Seconds by which a session may be newer than its file."""
@@ -36,6 +39,10 @@ class _File:
     written: float
     sessions_dir: str
     folder: str
+
+
+def _add(on_read: OnRead, before: int, total: int, done: int, _: int) -> None:
+    on_read(before + done, total)
 
 
 class AllProjects:
@@ -90,24 +97,31 @@ class AllProjects:
         except OSError:  # gone since, or not permitted: the other projects are still of use
             return []
 
-    async def search(self, words: str) -> AsyncIterator[tuple[Path, Hit]]:
+    async def search(self, words: str, on_read: OnRead = ignore_progress) -> AsyncIterator[tuple[Path, Hit]]:
         """Yield sessions folders and matches, one project after another.
 
-        Their order is that of the newest session in each.
+        Their order is that of the newest session in each. A thread calls ``on_read`` for each file.
         """
-        for sessions_dir in await asyncio.to_thread(self._newest_first):
+        counts = await asyncio.to_thread(self._count)
+        before, total = 0, sum(counts.values())
+        for sessions_dir, count in counts.items():
             try:
-                async for hit in SessionLibrary(sessions_dir).search(words):
+                on_read_here = partial(_add, on_read, before, total)
+                async for hit in SessionLibrary(sessions_dir).search(words, on_read_here):
                     yield sessions_dir, hit
             except StorageError:
                 if sessions_dir.exists():
                     raise
+            before += count
 
-    def _newest_first(self) -> list[Path]:
+    def _count(self) -> dict[Path, int]:
+        """Return the number of sessions in each folder, sorted by the newest session."""
         newest: dict[str, float] = {}
+        counts: Counter[str] = Counter()
         for file in self._files():
             newest[file.sessions_dir] = max(file.written, newest.get(file.sessions_dir, 0.0))
-        return [Path(path) for path in sorted(newest, key=lambda path: -newest[path])]
+            counts[file.sessions_dir] += 1
+        return {Path(path): counts[path] for path in sorted(newest, key=lambda path: -newest[path])}
 
     def find(self, prefix: str) -> list[Place]:
         """Return the sessions whose ID starts with ``prefix``, sorted by ID.

@@ -37,7 +37,7 @@ class Live:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._tail: Tail | None = None
-        self._status = ""
+        self._describe: Callable[[], str] = lambda: ""
         self._since = 0.0
         self.tokens = ""
         """The number of tokens so far, with its unit; empty if unknown."""
@@ -46,10 +46,12 @@ class Live:
 
     def begin(self, status: str) -> None:
         """Show ``status``, and count the seconds from now."""
-        self._status, self._since, self._tail, self.tokens = status, self._clock(), None, ""
+        self._since, self._tail, self.tokens = self._clock(), None, ""
+        self.set_status(status)
 
-    def set_status(self, status: str) -> None:
-        self._status = status
+    def set_status(self, status: str | Callable[[], str]) -> None:
+        """Show ``status`` from now on, or what it returns at each drawing."""
+        self._describe = status if callable(status) else lambda: status
 
     def set_tail(self, tail: Tail | None) -> None:
         """Show ``tail`` above the status; None for nothing."""
@@ -61,19 +63,21 @@ class Live:
 
     def end(self) -> None:
         """Show nothing."""
-        self._status, self._tail = "", None
+        self._tail = None
+        self.set_status("")
 
     @property
     def status(self) -> str:
         """The status with its time and its tokens; empty if there is none."""
-        return self._status + self._ends()[0] if self._status else ""
+        status = self._describe()
+        return status + self._ends()[0] if status else ""
 
     def status_in(self, width: int) -> str:
         """Return the status in ``width`` cells.
 
         Without room for all of it, it has no tokens, then no time; then its text is cut.
         """
-        text = unjoined(safe_line(self._status))
+        text = unjoined(safe_line(self._describe()))
         end = next((end for end in self._ends() if text_width(text) + len(end) <= width), self._ends()[-1])
         end = end if _FEWEST_CELLS + len(end) <= width else ""
         return fit(text, width - len(end)) + end if text else ""
@@ -93,7 +97,7 @@ class Live:
     def rows(self, width: int, height: int, room: int) -> list[Line]:
         """Return the last rows of the text and the status, at most ``room`` rows."""
         status: list[Line] = []
-        if self._status:
+        if self._describe():
             frame = _FRAMES[int((self._clock() - self._since) / SPIN_SECONDS) % len(_FRAMES)]
             lead = f"{frame} " if width >= _SPINNER_WIDTH else ""
             status = [line((Style.ACCENT, f"{lead}{self.status_in(width - 1 - len(lead))}"))]

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -142,6 +142,9 @@ class PlainView:
             yield self._print
         finally:
             self._end_line()
+
+    def working(self, status: Callable[[], str]) -> AbstractContextManager[None]:  # noqa: ARG002 - nothing is redrawn
+        return nullcontext()
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is run
         raise UsageError("Cannot run the command, because it needs a terminal.")

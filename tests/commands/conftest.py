@@ -110,6 +110,11 @@ class RecordingView:
         self.shown.append(("printing", command))
         yield lambda text: self.shown.append(("printed", text))
 
+    @contextmanager
+    def working(self, status: Callable[[], str]) -> Iterator[None]:
+        yield
+        self.shown.append(("working", status()))
+
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
         self.shown.append(("hand_over", command[-1]))
         return 0

@@ -25,6 +25,7 @@ from commands.pages import Question
 from commands.registry import Outcome
 from tests.agent.scripted import ONE_TRY, Hang, Line, ScriptedLLM, answer, calls
 from tests.commands.conftest import Bench, SetUp
+from tests.saved_sessions import check_all
 
 _TEXTS = [
     "Fine.",
@@ -169,6 +170,6 @@ async def test_every_file_that_commands_write_passes_the_check(bench: SetUp, ses
         done = []
         for _ in range(15):
             done.append(await one.step())
-            found = [str(finding) for finding in Checker(SYSTEM, sessions_dir, fix=False).check_all()]
+            found = [str(finding) for finding in check_all(Checker(SYSTEM, sessions_dir, fix=False))]
             assert not found, (seed, done, found)
         one.bench.memory.close()

@@ -25,6 +25,7 @@ from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.sessions_dir.check import Checker
 from tests.importers.reading import AT, write_json, write_lines
+from tests.saved_sessions import check_all
 
 _HOSTILE: list[Any] = [None, True, -1, 10**400, 1e308, float("inf"), "", "\ud800", "\x1b[2J\x00", "../../etc", [], {}]
 _HOSTILE += [
@@ -98,7 +99,7 @@ def test_damaged_files_are_imported_so_that_the_check_finds_nothing(tmp_path: Pa
             ImportStore(sessions_dir).put(one)
             imported += 1
     assert imported > cases / 3
-    assert [str(finding) for finding in Checker(SYSTEM, sessions_dir, fix=False).check_all()] == []
+    assert [str(finding) for finding in check_all(Checker(SYSTEM, sessions_dir, fix=False))] == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from aloop.cli.console import print_line, print_note
+from aloop.cli.console import ProgressBar, print_line, print_note
 from aloop.cli.exchange.exporting import ExportOptions
 from aloop.errors import SHORT_ID, SessionError, UsageError
 from aloop.export.document import ExportExists, write_export
@@ -66,16 +66,20 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     done: Counter[str] = Counter()
     with explained("write the export", folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for row in runner.run(library.list_sessions(None)):
-        try:
-            session = runner.run(library.load(row.id))
-            write_export(folder / _name(session, options.to), to_document(session, options.to))
-            done["exported"] += 1
-        except ExportExists:
-            done["already there"] += 1
-        except SessionError as error:
-            print_note(str(error))
-            done["not exported"] += 1
+    titles = runner.run(library.list_titles())
+    with ProgressBar("Exporting", "sessions") as bar:
+        for number, title in enumerate(titles):
+            bar.show(number, len(titles))
+            try:
+                session = runner.run(library.load(title.id))
+                write_export(folder / _name(session, options.to), to_document(session, options.to))
+                done["exported"] += 1
+            except ExportExists:
+                done["already there"] += 1
+            except SessionError as error:
+                bar.clear()
+                print_note(str(error))
+                done["not exported"] += 1
     counts = ", ".join(f"{count:,} {what}" for what, count in done.items())
     print_note(
         f"{quantity(sum(done.values()), 'session')} to {folder}: {counts}." if done else "There are no sessions."

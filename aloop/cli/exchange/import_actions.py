@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aloop.cli.console import json_line, print_line, print_note
+from aloop.cli.console import ProgressBar, json_line, print_line, print_note
 from aloop.cli.exchange.importing import ImportOptions
-from aloop.cli.exchange.progress import ProgressBar
 from aloop.errors import SHORT_ID, UsageError
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
@@ -65,8 +64,15 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     done: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     code = 0
-    with ProgressBar("Reading", total, shown=not options.as_json) as bar:
-        scan.on_read = bar.advance
+    read = 0
+    with ProgressBar("Reading", "MB", is_wanted=not options.as_json) as bar:
+
+        def show(size: int) -> None:
+            nonlocal read
+            read += size
+            bar.show(read, total)
+
+        scan.on_read = show
         try:
             for imported in found:
                 outcome = store.put(imported)

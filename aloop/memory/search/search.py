@@ -22,6 +22,7 @@ from aloop.memory.search.query import Mark, Query, fold, snippet
 from aloop.memory.session import FILE_NAME, Session, SessionTitle
 from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.sessions_dir.ids import short_name
+from aloop.text import OnRead, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,14 @@ class _File(NamedTuple):
     written: float
 
 
-def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, str]) -> Iterator[list[Hit]]:
+def search(
+    fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, str], on_read: OnRead = ignore_progress
+) -> Iterator[list[Hit]]:
     """Yield the hits of one session after another, newest first.
 
     Yields an empty list for each file read, and files that cannot be opened last. ``ids`` are, by folder, the
-    substitute IDs of sessions whose own IDs mean others. Raises OSError for the folder.
+    substitute IDs of sessions whose own IDs mean others. ``on_read`` is called for each file. Raises OSError for the
+    folder.
 
     A session file is written when the session changes, not before. So a session is the next one as soon as all
     remaining files were last written before it changed.
@@ -66,7 +70,7 @@ def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, s
     prefilter = Prefilter(query)
     waiting: list[tuple[float, int, list[Hit]]] = []
     unopened: list[Hit] = []
-    for number, file in enumerate(_files_to_read(fs, sessions_dir, prefilter, unopened)):
+    for number, file in enumerate(_files_to_read(fs, sessions_dir, prefilter, unopened, on_read)):
         while waiting and -waiting[0][0] >= file.written:
             yield heapq.heappop(waiting)[2]
         yield []
@@ -86,7 +90,9 @@ def search(fs: FileSystem, sessions_dir: Path, query: Query, ids: Mapping[str, s
     yield unopened
 
 
-def _files_to_read(fs: FileSystem, sessions_dir: Path, prefilter: Prefilter, unopened: list[Hit]) -> Iterator[_File]:
+def _files_to_read(
+    fs: FileSystem, sessions_dir: Path, prefilter: Prefilter, unopened: list[Hit], on_read: OnRead
+) -> Iterator[_File]:
     """Yield the files that may match, last written first.
 
     Those in folders that cannot be read are added to ``unopened``.
@@ -97,7 +103,9 @@ def _files_to_read(fs: FileSystem, sessions_dir: Path, prefilter: Prefilter, uno
     except FileNotFoundError:
         return
     with start_worker(prefilter, paths) as states:
-        for file in _newest_first(fs, paths, unopened):
+        files = _newest_first(fs, paths, unopened)
+        for done, file in enumerate(files, 1):
+            on_read(done, len(files))
             if states.claim(file.number):
                 yield file
 

@@ -42,6 +42,7 @@ from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import FILE_NAME as INDEX_NAME
 from aloop.memory.sessions_dir.index import read_index, write_index
 from aloop.memory.sessions_dir.preview import read_header
+from aloop.text import OnRead, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +241,16 @@ class Checker:
         self._dir = sessions_dir
         self._fix = fix
 
-    def check_all(self) -> list[Finding]:
-        """Return the findings about each session, then those about the folder as a whole."""
+    def check_all(self, on_read: OnRead = ignore_progress) -> Iterator[list[Finding]]:
+        """Yield the findings about each session, then those about the folder as a whole."""
         try:
             names = sorted(self._fs.folders(self._dir))
         except FileNotFoundError:
-            return []
-        findings = [finding for name in names for finding in self.check_folder(name)]
-        return [*findings, *self._leftovers(self._dir), *self._links(), *self._ids(names)]
+            return
+        for done, name in enumerate(names, 1):
+            yield self.check_folder(name)
+            on_read(done, len(names))
+        yield [*self._leftovers(self._dir), *self._links(), *self._ids(names)]
 
     def check_folder(self, name: str) -> list[Finding]:
         """Return the findings about one session's folder, also if it cannot be read."""

@@ -60,6 +60,7 @@ from aloop.memory.sessions_dir.preview import (
 )
 from aloop.memory.sessions_dir.registry import Registry
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
+from aloop.text import OnRead, ignore_progress
 
 ALOOP_FOLDER = ".aloop"
 SCHEMA_FILE = ".session.schema.json"
@@ -278,9 +279,11 @@ class YamlBackend:
         for header in self._headers():
             yield [self._summary(header)]
 
-    def annotated(self, tag: str) -> Iterator[list[tuple[SessionSummary, Session]]]:
+    def annotated(self, tag: str, on_read: OnRead = ignore_progress) -> Iterator[list[tuple[SessionSummary, Session]]]:
         """Yield sessions with annotations, each with its row, in lists of at most one."""
-        for header in self._headers():
+        headers = self._headers()
+        for done, header in enumerate(headers, 1):
+            on_read(done, len(headers))
             session = None if header.problem else self._annotated_session(header, tag)
             yield [] if session is None else [(self._summary(header), session)]
 
@@ -336,10 +339,10 @@ class YamlBackend:
         with explained("read the session", path.parent):
             return read_ending(self.fs.read(path), path)
 
-    def search(self, query: Query) -> Iterator[list[Hit]]:
+    def search(self, query: Query, on_read: OnRead = ignore_progress) -> Iterator[list[Hit]]:
         """Yield hits as ``aloop.memory.search.search.search`` does."""
         with self._explained("search the sessions"):
-            yield from search(self.fs, self.sessions_dir, query, self._catalog.duplicate_ids())
+            yield from search(self.fs, self.sessions_dir, query, self._catalog.duplicate_ids(), on_read)
 
     def _headers(self, prefix: str = "") -> list[SessionHeader]:
         with self._explained("list the sessions"):
@@ -393,12 +396,15 @@ class YamlBackend:
         with self._explained("empty the trash"):
             self._trash.purge(sessions)
 
-    def check(self, prefix: str | None, *, fix: bool) -> list[Finding]:
-        """Return findings about one session, or all; raises as ``locate`` does."""
+    def check(self, prefix: str | None, *, fix: bool, on_read: OnRead = ignore_progress) -> Iterator[list[Finding]]:
+        """Yield findings about one session, or all; raises as ``locate`` does."""
         checker = Checker(self.fs, self.sessions_dir, fix=fix)
         folder = None if prefix is None else self.locate(prefix).folder
         with self._explained("check the sessions"):
-            return checker.check_all() if folder is None else checker.check_folder(folder)
+            if folder is None:
+                yield from checker.check_all(on_read)
+            else:
+                yield checker.check_folder(folder)
 
     def _summary(self, head: SessionHeader) -> SessionSummary:
         return read_summary(self.fs, self.sessions_dir, head)

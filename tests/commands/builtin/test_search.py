@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aloop.memory import library
+from commands.builtin import search
 from commands.context import Context
 from commands.dispatch import dispatch
 from commands.pages import Page
@@ -105,3 +106,14 @@ async def test_ctrl_c_stops_the_search_and_keeps_the_results(
 
 async def _search(context: Context) -> str:
     return (await dispatch("/search calculator", context)).prefill
+
+
+async def test_long_search_shows_how_far_it_is(
+    bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch("/search nowhere", stage.context)
+    monkeypatch.setattr(search, "_SHOWN_AFTER", 0)
+    await dispatch("/search nowhere", stage.context)
+    assert stage.view.of("working") == ["", f"searching {'█' * 28} 100%  1 of 1 sessions"]

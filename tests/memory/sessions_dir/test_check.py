@@ -18,6 +18,7 @@ from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.faults import FaultyFileSystem
+from tests.saved_sessions import check_all
 
 HEAD = """\
 # yaml-language-server: $schema=../.session.schema.json
@@ -62,7 +63,7 @@ def session_in(sessions_dir: Path, text: str, name: str = "2025-01-31_a1b2c3d4")
 
 def findings(sessions_dir: Path, *, fix: bool = False) -> list[str]:
     """Return the findings as lines, relative to the sessions folder."""
-    found = Checker(SYSTEM, sessions_dir, fix=fix).check_all()
+    found = check_all(Checker(SYSTEM, sessions_dir, fix=fix))
     return [str(finding).removeprefix(f"{sessions_dir}/") for finding in found]
 
 
@@ -209,7 +210,7 @@ def test_session_file_that_is_a_link_is_reported_but_not_opened(sessions_dir: Pa
     path = session_in(sessions_dir, SOUND)
     path.unlink()
     path.symlink_to(elsewhere)
-    findings = Checker(SYSTEM, sessions_dir, fix=False).check_all()
+    findings = check_all(Checker(SYSTEM, sessions_dir, fix=False))
     assert f"{path}: is a link, so it is not opened" in map(str, findings)
     assert not any("elsewhere" in str(finding) for finding in findings)
 
@@ -254,9 +255,7 @@ def test_unreadable_folder_is_reported_and_the_others_are_checked(
     session_in(sessions_dir, SOUND, "2025-01-30_0badcafe")
     session_in(sessions_dir, "id: [\n", "2025-01-31_a1b2c3d4")
     make_unreadable(fs, "2025-01-30_0badcafe")
-    found = [
-        str(finding).removeprefix(f"{sessions_dir}/") for finding in Checker(fs, sessions_dir, fix=fix).check_all()
-    ]
+    found = [str(finding).removeprefix(f"{sessions_dir}/") for finding in check_all(Checker(fs, sessions_dir, fix=fix))]
     assert found[0] == "2025-01-30_0badcafe: cannot be checked: Permission denied"
     assert found[1].startswith("2025-01-31_a1b2c3d4/session.yaml:1:5: ")
 
@@ -264,7 +263,7 @@ def test_unreadable_folder_is_reported_and_the_others_are_checked(
 def test_mode_that_cannot_be_changed_is_reported_as_not_fixed(sessions_dir: Path, fs: FaultyFileSystem) -> None:
     session_in(sessions_dir, SOUND).chmod(0o644)
     fs.fail("chmod", number=errno.EPERM)
-    [mode, _] = Checker(fs, sessions_dir, fix=True).check_all()
+    [mode, _] = check_all(Checker(fs, sessions_dir, fix=True))
     assert (mode.fixable, mode.fixed) == (True, False)
 
 
@@ -288,7 +287,7 @@ def test_folder_of_another_user_is_reported(sessions_dir: Path, monkeypatch: pyt
 def test_nuls_at_the_end_are_removed_and_nothing_else(sessions_dir: Path, bom: bytes, text: str) -> None:
     path = session_in(sessions_dir, "")
     path.write_bytes(bom + text.encode())
-    Checker(SYSTEM, sessions_dir, fix=True).check_all()
+    check_all(Checker(SYSTEM, sessions_dir, fix=True))
     expected = path.read_bytes()
     for copy in path.parent.glob("session.before-*"):
         copy.unlink()
@@ -296,7 +295,7 @@ def test_nuls_at_the_end_are_removed_and_nothing_else(sessions_dir: Path, bom: b
     path.write_bytes(damaged)
     with pytest.raises(SessionFileError, match="ends with NUL bytes"):
         load_session(damaged, path)
-    found = Checker(SYSTEM, sessions_dir, fix=True).check_all()
+    found = check_all(Checker(SYSTEM, sessions_dir, fix=True))
     assert [finding.fixed for finding in found if "ends with 4,096 NUL bytes" in finding.message] == [True]
     assert path.read_bytes() == expected
     (copy,) = path.parent.glob("session.before-*.yaml")

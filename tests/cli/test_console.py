@@ -1,0 +1,100 @@
+"""The progress bar of the subcommands, on a terminal and beside pipes."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pyte
+import pytest
+
+from aloop.cli import console
+from aloop.cli.console import ProgressBar
+from aloop.memory import SessionLibrary
+from tests.e2e.shell import Shell
+from tests.saved_sessions import FIRST, SECOND, save
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch, columns: int = 60) -> Terminal:
+    """Let standard error be a terminal, and draw each step."""
+    written = Terminal()
+    monkeypatch.setattr(sys, "stderr", written)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(console, "_DELAY", 0)
+    monkeypatch.setattr(console, "_INTERVAL", 0)
+    return written
+
+
+def on_screen(written: str, columns: int = 60) -> list[str]:
+    """Return the rows that are not blank."""
+    screen = pyte.Screen(columns, 5)
+    pyte.Stream(screen).feed(written.replace("\n", "\r\n"))
+    return [row.rstrip() for row in screen.display if row.strip()]
+
+
+def test_bar_is_redrawn_in_place_and_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = terminal(monkeypatch)
+    with ProgressBar("Checking", "sessions") as bar:
+        bar.show(1_000, 4_000)
+        bar.show(2_000, 4_000)
+        assert on_screen(err.getvalue()) == ["Checking █████████░░░░░░░░░  50%  2,000 of 4,000 sessions"]
+        bar.clear()
+        err.write("a line\n")
+        bar.show(3_000, 4_000)
+        err.write("^C")
+    bar.show(4_000, 4_000)  # by a thread that has not noticed Ctrl-C yet
+    assert on_screen(err.getvalue()) == ["a line"]
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(40, "Checking ████████████░░░░░░░░░░░  50%"), (20, " 50%"), (3, "")])
+def test_bar_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, shown: str) -> None:
+    err = terminal(monkeypatch, columns)
+    with ProgressBar("Checking", "sessions") as bar:
+        bar.show(2_000, 4_000)
+        assert err.getvalue().removeprefix("\r") == shown
+
+
+def test_nothing_is_drawn_without_a_terminal_or_in_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = terminal(monkeypatch)
+    with ProgressBar("Checking", is_wanted=False) as bar:
+        bar.show(1, 2)
+    monkeypatch.setattr(console, "_DELAY", 1_000)
+    with ProgressBar("Checking") as bar:
+        bar.show(1, 2)
+    monkeypatch.setattr(console, "_DELAY", 0)
+    monkeypatch.setattr(err, "isatty", lambda: False)
+    with ProgressBar("Checking") as bar:
+        bar.show(1, 2)
+    assert err.getvalue() == ""
+
+
+async def test_progress_counts_every_session_of_a_search_a_check_and_a_list(sessions_dir: Path) -> None:
+    save(sessions_dir, FIRST)
+    save(sessions_dir, SECOND)
+    library = SessionLibrary(sessions_dir)
+    seen: list[tuple[int, int]] = []
+
+    def note(done: int, total: int) -> None:
+        seen.append((done, total))
+
+    assert [hit async for hit in library.search("nowhere", note)] == []
+    await library.check(on_read=note)
+    assert [row async for row in library.list_annotated("", note)] == []
+    assert seen == [(1, 2), (2, 2)] * 3
+
+
+@pytest.mark.slow
+def test_long_check_shows_a_bar_that_ctrl_c_erases(sessions_dir: Path) -> None:
+    for number in range(800):
+        save(sessions_dir, f"{number:08x}-5678-40ab-8def-1234567890ab")
+    with Shell("sessions", "check", "--sessions-dir", str(sessions_dir)) as aloop:
+        aloop.wait_for("of 800 sessions")
+        aloop.send("\x03")
+        assert aloop.wait_for_exit() == 130
+        assert aloop.screen() == ""
