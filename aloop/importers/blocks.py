@@ -1,4 +1,7 @@
-"""Content blocks in the shape of Anthropic's API, which many tools store."""
+"""Content blocks in the shape of Anthropic's API, which many tools store.
+
+Some store those of Vercel's AI SDK instead, such as ``tool-call``, or mix them.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,16 @@ from aloop.importers.values import arguments_text, items, joined, json_text, map
 from aloop.llm.message_types import Usage
 
 _TEXT_TYPES = ("text", "input_text", "output_text")
-_RESULT_TYPES = ("tool_result", "web_search_tool_result", "code_execution_tool_result", "mcp_tool_result")
-_CALL_TYPES = ("tool_use", "server_tool_use", "mcp_tool_use")
+_RESULT_TYPES = (
+    "tool_result",
+    "tool-result",
+    "web_search_tool_result",
+    "code_execution_tool_result",
+    "mcp_tool_result",
+)
+_CALL_TYPES = ("tool_use", "tool-call", "server_tool_use", "mcp_tool_use")
+_SEALED = ("encrypted_content", "thoughtSignature", "providerOptions")
+"""Keys of thinking that only its own provider can read."""
 
 
 def add_answer_blocks(builder: Builder, draft: Draft, content: object, at: datetime | None = None) -> None:
@@ -36,9 +47,14 @@ def _add_answer_block(builder: Builder, draft: Draft, block: Mapping[str, Any], 
         draft.add_thinking(text(block.get("thinking")), signature=text(block.get("signature")))
     elif kind == "redacted_thinking":
         draft.add_thinking(redacted=text(block.get("data")))
+    elif kind in ("reasoning", "thoughtSignature"):
+        draft.add_thinking(text(block.get("text")))
+        if sealed := {key: block[key] for key in _SEALED if block.get(key)}:
+            draft.foreign.setdefault("reasoning", []).append(sealed)
     elif kind in _CALL_TYPES:
-        call_id = text(block.get("id")) or builder.new_id()
-        draft.add_call(call_id, text(block.get("name")) or kind, arguments_text(block.get("input")))
+        call_id = text(block.get("id") or block.get("toolCallId")) or builder.new_id()
+        name = text(block.get("name") or block.get("toolName")) or kind
+        draft.add_call(call_id, name, arguments_text(block.get("input")))
     elif kind in _RESULT_TYPES:
         add_result_block(builder, block, at)
     else:
@@ -59,10 +75,15 @@ def add_user_content(builder: Builder, content: object, at: datetime | None = No
 
 def add_result_block(builder: Builder, block: Mapping[str, Any], at: datetime | None, **facts: Any) -> Draft:
     """Append one tool result."""
-    content = content_text(builder, block.get("content"))
-    return builder.result(
-        text(block.get("tool_use_id")), content, at, is_error=block.get("is_error") is True, name=None, **facts
-    )
+    content, failed = block.get("content"), block.get("is_error") is True
+    if block.get("type") == "tool-result":
+        output = block.get("output")
+        content = output.get("value") if isinstance(output, Mapping) else output
+        failed = text(mapping(output).get("type")).startswith("error")
+        if isinstance(content, Mapping):
+            content = json_text(dict(content))
+    call_id = text(block.get("tool_use_id") or block.get("toolCallId"))
+    return builder.result(call_id, content_text(builder, content), at, is_error=failed, name=None, **facts)
 
 
 def content_text(builder: Builder, content: object) -> str:
@@ -79,6 +100,10 @@ def part_text(builder: Builder, part: Mapping[str, Any]) -> str:
     kind = text(part.get("type"))
     if kind in ("image_url", "input_image"):
         return _image_url(builder, part.get("image_url"))
+    if kind == "image" and isinstance(part.get("image"), str):
+        return _image_url(builder, part["image"])
+    if kind == "resource" and (words := text(mapping(part.get("resource")).get("text"))):
+        return words
     if kind in ("image", "document"):
         return _source(builder, kind, mapping(part.get("source")) or part)
     if kind == "file" and part.get("path"):

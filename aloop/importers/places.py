@@ -12,6 +12,8 @@ from pathlib import Path
 
 from aloop.importers.values import mapping
 
+_KIMI_FILES = ("context*.jsonl", "subagents/*/context.jsonl")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -42,6 +44,11 @@ def _config() -> Path:
 def claude_slug(folder: Path) -> str:
     """Return the name of the folder that Claude Code makes for a project."""
     return re.sub(r"[^A-Za-z0-9]", "-", str(folder))
+
+
+def kimi_slug(folder: Path | str) -> str:
+    """Return the name of the folder that kimi-cli makes for a project."""
+    return hashlib.md5(str(folder).encode(), usedforsecurity=False).hexdigest()
 
 
 def _pi_slug(folder: Path) -> str:
@@ -87,15 +94,14 @@ def places_of(tool: str, folder: Path) -> list[Place]:
             return [Place(home / ".gemini/tmp", ("*/chats/*.json*", "*/checkpoint-*.json"), _gemini_names)]
         case "cline":
             new = Place(home / ".cline/data/sessions", ("*/*.messages.json",))
-            return [new, *_editor_tasks("saoudrizwan.claude-dev"), *_editor_tasks("rooveterinaryinc.roo-cline")]
+            old = Place(home / ".cline/data/tasks", ("*/api_conversation_history.json",))
+            return [new, old, *_editor_tasks("saoudrizwan.claude-dev"), *_editor_tasks("rooveterinaryinc.roo-cline")]
         case "kimi":
             return [
                 Place(
-                    home / ".kimi/sessions",
-                    ("*/*/context*.jsonl",),
-                    lambda here: (
-                        f"{hashlib.md5(str(here).encode(), usedforsecurity=False).hexdigest()}/*/context.jsonl",
-                    ),
+                    _home("KIMI_SHARE_DIR", ".kimi") / "sessions",
+                    tuple(f"*/*/{rest}" for rest in _KIMI_FILES),
+                    lambda here: tuple(f"{kimi_slug(here)}/*/{rest}" for rest in _KIMI_FILES),
                 ),
                 Place(home / ".kimi-code/sessions", ("*/*/agents/*/wire.jsonl",)),
             ]

@@ -6,6 +6,8 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from aloop.importers.places import kimi_slug
+from aloop.importers.values import moment
 from tests.importers.reading import AT, outline, read_all, read_one, write_json, write_lines
 
 PIXEL = base64.b64encode(b"\x89PNG pixel").decode()
@@ -202,6 +204,90 @@ def test_cline_hides_condensed_messages_while_their_marker_lives(tmp_path: Path)
     )
     old, summary, _answer = read_one(path, "cline").messages
     assert (old.skip, summary.summary) == (True, True)
+
+
+def test_roo_messages_of_the_ai_sdk_have_calls_results_and_reasoning(tmp_path: Path) -> None:
+    call = {"type": "tool-call", "toolCallId": "c1", "toolName": "read_file", "input": {"path": "a"}}
+    output = {"type": "error-text", "value": "missing"}
+    result = {"type": "tool-result", "toolCallId": "c1", "toolName": "read_file", "output": output}
+    image = {"type": "image", "image": "data:image/png;base64,aGk=", "mediaType": "image/png"}
+    path = write_json(
+        tmp_path / "tasks" / "7f1" / "api_conversation_history.json",
+        {
+            "version": 2,
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "Read"}, image], "ts": 1780000000001},
+                {"type": "reasoning", "encrypted_content": "sealed", "summary": [{"type": "text", "text": "Hm."}]},
+                {"role": "assistant", "content": [{"type": "reasoning", "text": "So."}, call], "ts": 1780000000002},
+                {"role": "tool", "content": [result], "ts": 1780000000003},
+            ],
+        },
+    )
+    write_json(path.with_name("history_item.json"), {"id": "7f1", "task": "Read it", "workspace": "/work"})
+    imported = read_one(path, "cline")
+    user, answer, failed = imported.messages
+    assert [part.kind for part in user.parts] == ["image"]
+    assert [block.thinking for block in answer.thinking] == ["Hm.", "So."]
+    assert answer.extra["foreign"] == {"reasoning": [{"encrypted_content": "sealed"}]}
+    assert [(each.id, each.name, each.arguments) for each in answer.tool_calls] == [
+        ("c1", "read_file", '{"path": "a"}')
+    ]
+    assert (failed.tool_call_id, failed.content, failed.is_error) == ("c1", "missing", True)
+    assert (imported.foreign_id, imported.title, imported.cwd) == ("7f1", "Read it", "/work")
+
+
+def test_cline_task_is_described_in_the_history_of_all_tasks(tmp_path: Path) -> None:
+    path = write_json(
+        tmp_path / "tasks" / "1780" / "api_conversation_history.json",
+        [{"role": "user", "content": "<task>\nTidy\n</task>", "ts": 1780000000001}],
+    )
+    tasks = [{"id": "1", "task": "Other"}, {"id": "1780", "task": "Tidy", "cwdOnTaskInitialization": "/work"}]
+    write_json(tmp_path / "state" / "taskHistory.json", tasks)
+    imported = read_one(path, "cline")
+    assert (imported.title, imported.cwd) == ("Tidy", "/work")
+
+
+def test_kimi_cli_context_is_a_session_and_earlier_ones_are_its_branches(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions" / kimi_slug("/work") / "0948e682"
+    call = {"type": "function", "id": "c1", "function": {"name": "ReadFile", "arguments": '{"path": "a"}'}}
+    think = {"type": "think", "think": "Hm.", "encrypted": None}
+    path = write_lines(
+        folder / "context.jsonl",
+        {"role": "_system_prompt", "content": "You are Kimi."},
+        {"role": "_checkpoint", "id": 0},
+        {"role": "user", "content": "<system>CHECKPOINT 0</system>"},
+        {"role": "user", "content": "Read"},
+        {"role": "assistant", "content": [think], "tool_calls": [call]},
+        {"role": "_usage", "token_count": 15},
+        {"role": "tool", "content": "<system>ERROR: `a` does not exist.</system>", "tool_call_id": "c1"},
+    )
+    earlier = write_lines(folder / "context_1.jsonl", {"role": "_checkpoint"}, {"role": "user", "content": "Earlier"})
+    agent = write_lines(
+        folder / "subagents" / "a7" / "context.jsonl", {"role": "_usage"}, {"role": "user", "content": "x"}
+    )
+    write_json(folder / "state.json", {"custom_title": "Reading"})
+    write_json(tmp_path / "kimi.json", {"work_dirs": [{"path": "/other"}, {"path": "/work"}]})
+    turn = {"message": {"type": "TurnBegin", "payload": {}}}
+    log = ({"type": "metadata"}, {"timestamp": 1795963963.5, **turn}, {"timestamp": 1795963970.25, **turn})
+    write_lines(folder / "wire.jsonl", *log)
+    imported = read_one(path, "kimi")
+    assert [(each.role, each.skip, each.is_error) for each in imported.messages] == [
+        ("system", True, False),
+        ("user", True, False),
+        ("user", False, False),
+        ("assistant", False, False),
+        ("tool", False, True),
+    ]
+    assert (imported.title, imported.cwd, imported.foreign_id) == ("Reading", "/work", "0948e682")
+    assert (imported.created_at, imported.updated_at) == (moment(1795963963.5), moment(1795963970.25))
+    [branch, run] = [read_one(each, "kimi") for each in (earlier, agent)]
+    assert (branch.kind, branch.foreign_id, branch.branch, branch.parent) == (
+        "branch",
+        "0948e682",
+        "context_1",
+        "0948e682",
+    )
+    assert (run.kind, run.foreign_id, run.parent) == ("subagent", "0948e682/a7", "0948e682")
 
 
 def test_aider_file_has_a_session_for_each_start(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.importers.reading import outline, read_all, read_one
@@ -148,3 +149,78 @@ def test_llm_threads_follow_the_tip_to_the_first_message(tmp_path: Path) -> None
     imported = read_one(tmp_path / "logs.db", "llm")
     assert outline(imported) == [("user", "Look"), ("assistant", "Yes")]
     assert imported.model == "m"
+
+
+def goose(path: Path, *messages: tuple[str, object, int]) -> Path:
+    add = "INSERT INTO messages (session_id, role, content_json, created_timestamp) VALUES ('s1', ?, ?, ?)"
+    database(
+        path,
+        "CREATE TABLE sessions (id, name, description, session_type, working_dir, created_at, model_config_json);"
+        "CREATE TABLE messages (id INTEGER PRIMARY KEY, session_id, role, content_json, created_timestamp,"
+        "  metadata_json);"
+        "INSERT INTO sessions VALUES ('s1', 'Look', '', 'sub_agent', '/work', '2026-01-01 00:00:00', NULL);",
+        *((add, (role, json.dumps(content), at)) for role, content, at in messages),
+    ).close()
+    return path
+
+
+def test_goose_messages_keep_the_order_in_which_they_were_stored(tmp_path: Path) -> None:
+    summary, question = [{"type": "text", "text": "Summary"}], [{"type": "text", "text": "Next?"}]
+    path = goose(tmp_path / "sessions.db", ("user", summary, 1767225609), ("user", question, 1767225602))
+    imported = read_one(path, "goose")
+    assert outline(imported) == [("user", "Summary"), ("user", "Next?")]
+    assert imported.kind == "subagent"
+
+
+def test_goose_parts_that_are_not_content_are_counted_and_not_shown(tmp_path: Path) -> None:
+    parts = [
+        {"type": "redactedThinking", "data": "sealed"},
+        {"type": "toolRequest", "id": "c1", "toolCall": {"status": "error", "error": "not JSON"}},
+        {"type": "actionRequired", "data": {"actionType": "toolConfirmation", "id": "1", "toolName": "shell"}},
+        {"type": "systemNotification", "notificationType": "inlineMessage", "msg": "compacting"},
+        {"type": "text", "text": "Done"},
+    ]
+    embedded = {"type": "resource", "resource": {"uri": "file:///a", "text": "seen"}}
+    result = {"status": "success", "value": {"content": [embedded], "isError": True}}
+    path = goose(
+        tmp_path / "sessions.db",
+        ("assistant", parts, 1767225601),
+        ("user", [{"type": "toolResponse", "id": "c1", "toolResult": result}], 1767225602),
+    )
+    imported = read_one(path, "goose")
+    assert outline(imported) == [("assistant", "Done", "unknown"), ("tool", "seen")]
+    assert imported.messages[1].is_error
+    assert imported.messages[0].extra["foreign"] == {"redacted_thinking": ["sealed"], "errors": ["not JSON"]}
+    assert imported.losses == {"questions and notices of the program": 2}
+
+
+def test_crush_keeps_commands_attachments_images_of_tools_and_errors(tmp_path: Path) -> None:
+    def row(number: int, role: str, *values: tuple[str, Mapping[str, object]]) -> tuple[str, tuple[object, ...]]:
+        parts = json.dumps([{"type": kind, "data": data} for kind, data in values])
+        return "INSERT INTO messages VALUES (?, 's1', ?, ?, 'm', 1767225600, 0)", (number, role, parts)
+
+    notes = ("binary", {"Path": "notes.txt", "MIMEType": "text/plain", "Data": "aGk="})
+    shell = ("shell_command", {"command": "ls", "output": "a.txt\n", "exit_code": 0})
+    call = ("tool_call", {"id": "c1", "name": "view", "input": "{}"})
+    image = ("tool_result", {"tool_call_id": "c1", "content": "an image", "data": "aGk=", "mime_type": "image/png"})
+    failure = ("finish", {"reason": "error", "message": "Overloaded", "details": "529"})
+    database(
+        tmp_path / "crush.db",
+        "CREATE TABLE files (id); CREATE TABLE sessions (id, parent_session_id, title, created_at, updated_at);"
+        "CREATE TABLE messages (id, session_id, role, parts, model, created_at, is_summary_message);"
+        "INSERT INTO sessions VALUES ('s1', NULL, 'Look', 1767225600, 1767225700);",
+        row(1, "user", ("text", {"text": "Look"}), notes),
+        row(2, "user", shell),
+        row(3, "assistant", call, failure),
+        row(4, "tool", image, ("other", {})),
+    ).close()
+    imported = read_one(tmp_path / "crush.db", "crush")
+    assert outline(imported) == [
+        ("user", 'Look\n\n<file path="notes.txt">\nhi\n</file>'),
+        ("user", "$ ls\na.txt\n(exit code 0)"),
+        ("assistant", "", "view"),
+        ("tool", "an image"),
+    ]
+    assert [part.media_type for part in imported.messages[3].parts] == ["image/png"]
+    assert imported.messages[2].extra["foreign"] == {"error": "Overloaded: 529"}
+    assert imported.losses == {"parts of messages of unknown types": 1}

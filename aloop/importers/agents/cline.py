@@ -1,16 +1,16 @@
-"""Cline and Roo: messages in the format of Anthropic's API, with times."""
+"""Cline and Roo: messages in the format of Anthropic's API or of the AI SDK."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.plain import anthropic
 from aloop.importers.source import Source, read_below
-from aloop.importers.values import mapping, moment, objects, text
+from aloop.importers.values import items, joined, mapping, moment, objects, text
 
 TOOL = "cline"
 
@@ -25,15 +25,20 @@ def read(source: Source) -> Iterator[Imported]:
     path = source.path
     foreign_id = text(around.get("sessionId")) or (path.parent.name if path else "") or "unnamed"
     builder = Builder(TOOL, foreign_id, path)
-    meta = _meta(path)
-    imported = builder.imported
-    imported.cwd, imported.model = text(meta.get("cwd")), text(meta.get("model")) or None
-    imported.title = text(mapping(meta.get("metadata")).get("title"))
-    imported.created_at, imported.updated_at = moment(meta.get("started_at")), moment(around.get("updated_at"))
+    _describe(builder.imported, path)
+    builder.imported.updated_at = moment(around.get("updated_at"))
     markers = {text(each.get(key)) for each in messages for key in ("condenseId", "truncationId") if each.get(key)}
+    thoughts: list[dict[str, Any]] = []
     for message in messages:
+        if message.get("type") == "reasoning" and "role" not in message:
+            words = joined(text(part.get("text")) for part in objects(message.get("summary")))
+            thoughts.append({**message, "text": words})
+            continue
+        if thoughts and message.get("role") == "assistant":
+            message = {**message, "content": [*thoughts, *_as_parts(message.get("content"))]}
+            thoughts = []
         start = len(builder.drafts)
-        anthropic.add_messages(builder, [message], imported.model)
+        anthropic.add_messages(builder, [message], builder.imported.model)
         hidden = {text(message.get("condenseParent")), text(message.get("truncationParent"))} & markers
         for draft in builder.drafts[start:]:
             draft.skip = bool(hidden)
@@ -41,13 +46,34 @@ def read(source: Source) -> Iterator[Imported]:
     yield builder.build()
 
 
-def _meta(path: Path | None) -> Mapping[str, Any]:
-    """Return the description of a session, which is in a file beside it."""
-    if path is None or not path.name.endswith(".messages.json"):
-        return {}
+def _as_parts(content: object) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else items(content)
+
+
+def _describe(imported: Imported, path: Path | None) -> None:
+    """Set the title, folder and model from the files beside the messages."""
+    if path is None:
+        return
+    if path.name.endswith(".messages.json"):
+        meta = mapping(_loaded(path.parent, path.with_name(path.name.replace(".messages.json", ".json"))))
+        imported.cwd, imported.model = text(meta.get("cwd")), text(meta.get("model")) or None
+        imported.title = text(mapping(meta.get("metadata")).get("title"))
+        imported.created_at = moment(meta.get("started_at"))
+        return
+    # Roo describes each task in a file of its folder, Cline all of them in one file.
+    meta = mapping(_loaded(path.parent, path.with_name("history_item.json")))
+    if not meta and path.parent.parent.name == "tasks":
+        root = path.parents[2]
+        known = objects(_loaded(root, root / "state" / "taskHistory.json"))
+        meta = next((each for each in known if text(each.get("id")) == path.parent.name), {})
+    imported.title = text(meta.get("task"))
+    folder = meta.get("workspace") or meta.get("cwdOnTaskInitialization") or meta.get("shadowGitConfigWorkTree")
+    imported.cwd, imported.model = text(folder), text(meta.get("modelId")) or None
+
+
+def _loaded(folder: Path, path: Path) -> Any:
+    """Return the JSON value in a file below ``folder``, or None."""
     try:
-        return mapping(
-            json.loads(read_below(path.parent, path.with_name(path.name.replace(".messages.json", ".json"))))
-        )
+        return json.loads(read_below(folder, path))
     except (OSError, ValueError, RecursionError):
-        return {}
+        return None

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import content_text
 from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.places import kimi_slug
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
 TOOL = "kimi"
+_ERROR = "<system>ERROR: "
+_CHECKPOINT = re.compile(r"<system>CHECKPOINT \d+</system>")
+_STAMP = re.compile(rb'^\{"timestamp": ?(\d{1,12}(?:\.\d{1,9})?)', re.MULTILINE)
+_END = 65_536
+"""Bytes at each end of a log in which its times are looked for."""
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -23,8 +33,11 @@ def read(source: Source) -> Iterator[Imported]:
     for data in source.lines():
         reader.add(data)
     imported = reader.builder.imported
-    state = _state(source)
-    imported.title, imported.cwd = text(state.get("title")), text(state.get("workDir")) or imported.cwd
+    if path and path.name.startswith("context"):
+        _describe_old(imported, path)
+    else:
+        state = _state(source)
+        imported.title, imported.cwd = text(state.get("title")), text(state.get("workDir")) or imported.cwd
     if path and path.parent.parent.name == "agents" and path.parent.name != "main":
         imported.kind, imported.parent = "subagent", path.parents[2].name
     if not reader.builder.is_empty:
@@ -38,17 +51,57 @@ def _id_of(source: Source) -> str:
     if path.name == "wire.jsonl" and path.parent.parent.name == "agents":
         session = path.parents[2].name
         return session if path.parent.name == "main" else f"{session}/{path.parent.name}"
-    return f"{path.parent.name}/{path.stem}" if path.stem != "context" else path.parent.name
+    if path.parent.parent.name == "subagents":
+        return f"{path.parents[2].name}/{path.parent.name}"
+    return path.parent.name
+
+
+def _describe_old(imported: Imported, path: Path) -> None:
+    """Set what kimi-cli notes beside the messages: kind, title, folder and times."""
+    folder = path.parent
+    if folder.parent.name == "subagents":
+        imported.kind, folder = "subagent", folder.parents[1]
+        imported.parent = folder.name
+    elif path.stem != "context":
+        # The messages before the user went back to an earlier one, or before a summary took their place.
+        imported.kind, imported.branch, imported.parent = "branch", path.stem, folder.name
+    else:
+        imported.title = text(mapping(_loaded(folder / "state.json", folder)).get("custom_title"))
+    imported.created_at, imported.updated_at = _span(path.with_name("wire.jsonl"))
+    if len(folder.parents) > 2:
+        known = mapping(_loaded(folder.parents[2] / "kimi.json", folder.parents[2])).get("work_dirs")
+        paths = (text(each.get("path")) for each in objects(known))
+        imported.cwd = next((each for each in paths if kimi_slug(each) == folder.parent.name), "")
+
+
+def _span(path: Path) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last time in a log, of which only the ends are read."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None, None
+        with path.open("rb") as stream:
+            head = stream.read(_END)
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END))
+            tail = stream.read()
+    except OSError:
+        return None, None
+    times = [moment(float(found[1])) for found in _STAMP.finditer(head + b"\n" + tail)]
+    return (times[0], times[-1]) if times else (None, None)
 
 
 def _state(source: Source) -> Mapping[str, Any]:
     path = source.path
     if path is None or path.name != "wire.jsonl" or len(path.parents) < 3:
         return {}
+    return mapping(_loaded(path.parents[2] / "state.json", path.parents[2]))
+
+
+def _loaded(path: Path, folder: Path) -> Any:
+    """Return the JSON value in a file below ``folder``, or None."""
     try:
-        return mapping(json.loads(read_below(path.parents[2], path.parents[2] / "state.json")))
+        return json.loads(read_below(folder, path))
     except (OSError, ValueError, RecursionError):
-        return {}
+        return None
 
 
 class _Reader:
@@ -149,6 +202,8 @@ class _Reader:
         elif role == "assistant":
             self._add_parts(self.builder.answer(at, model=self._model), data)
         elif role == "tool":
-            self.builder.result(text(data.get("tool_call_id")), content_text(self.builder, data.get("content")), at)
+            words = content_text(self.builder, data.get("content"))
+            self.builder.result(text(data.get("tool_call_id")), words, at, is_error=words.startswith(_ERROR))
         elif not role.startswith("_"):
-            self.builder.user(content_text(self.builder, data.get("content")), at)
+            words = content_text(self.builder, data.get("content"))
+            self.builder.user(words, at, skip=bool(_CHECKPOINT.fullmatch(words)))

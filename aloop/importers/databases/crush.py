@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aloop.importers.databases.sqlite import loaded, opened, rows
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.source import Source
-from aloop.importers.values import arguments_text, mapping, moment, objects, text
+from aloop.importers.values import arguments_text, joined, mapping, moment, objects, text
 
 TOOL = "crush"
+_ENDINGS = {"max_tokens": "max_tokens", "content_filter": "refusal"}
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -40,25 +42,54 @@ def _add(builder: Builder, row: Mapping[str, Any]) -> None:
     draft = builder.answer(at, model=text(row.get("model")) or None) if is_answer else Draft("user", at)
     draft.summary = summary
     for part in objects(loaded(row.get("parts"))):
-        kind, data = text(part.get("type")), mapping(part.get("data"))
-        if kind == "text":
-            draft.add_text(text(data.get("text")))
-        elif kind == "reasoning":
-            draft.add_thinking(text(data.get("thinking")))
-            draft.foreign["signature"] = data.get("signature")
-        elif kind == "tool_call":
-            draft.add_call(
-                text(data.get("id")) or builder.new_id(), text(data.get("name")), arguments_text(data.get("input"))
-            )
-        elif kind == "tool_result":
+        data = mapping(part.get("data"))
+        if part.get("type") == "tool_result":
             call_id, failed = text(data.get("tool_call_id")), data.get("is_error") is True
-            builder.result(call_id, text(data.get("content")), at, name=text(data.get("name")) or None, is_error=failed)
-        elif kind == "finish":
-            draft.interrupted = data.get("reason") == "canceled"
-        elif kind == "binary":
-            media_type = text(data.get("MIMEType") or data.get("mime_type"))
-            draft.add_text(builder.image(media_type, text(data.get("Data") or data.get("data"))))
-        elif kind == "image_url":
-            draft.add_text(f"[image: {text(data.get('url'))}]")
+            words = joined((text(data.get("content")), _media(builder, data)))
+            builder.result(call_id, words, at, name=text(data.get("name")) or None, is_error=failed)
+        else:
+            _add_part(builder, draft, text(part.get("type")), data)
     if not is_answer and draft.text:
         builder.user(draft.text, at, summary=summary)
+
+
+def _add_part(builder: Builder, draft: Draft, kind: str, data: Mapping[str, Any]) -> None:
+    match kind:
+        case "text":
+            draft.add_text(text(data.get("text")))
+        case "reasoning":
+            draft.add_thinking(text(data.get("thinking")))
+            draft.foreign |= {key: data[key] for key in ("signature", "thought_signature") if data.get(key)}
+        case "tool_call":
+            call_id = text(data.get("id")) or builder.new_id()
+            draft.add_call(call_id, text(data.get("name")), arguments_text(data.get("input")))
+        case "shell_command":
+            # In the words in which Crush sends it.
+            output = text(data.get("output")).rstrip("\n")
+            draft.add_text(f"$ {text(data.get('command'))}\n{output}\n(exit code {text(data.get('exit_code'))})")
+        case "finish":
+            reason = text(data.get("reason"))
+            draft.interrupted = reason == "canceled"
+            draft.stop_reason = _ENDINGS.get(reason)
+            draft.foreign["error"] = joined((text(data.get("message")), text(data.get("details"))), ": ")
+        case "binary":
+            draft.add_text(_media(builder, data))
+        case "image_url":
+            draft.add_text(f"[image: {text(data.get('url'))}]")
+        case _:
+            builder.lose("parts of messages of unknown types")
+
+
+def _media(builder: Builder, data: Mapping[str, Any]) -> str:
+    """Return the mark of an image or file, or the text of a text file."""
+    media_type = text(data.get("MIMEType") or data.get("mime_type"))
+    content = text(data.get("Data") or data.get("data"))
+    if not content:
+        return ""
+    if not media_type.startswith("text/"):
+        return builder.image(media_type, content)
+    try:
+        words = base64.b64decode(content).decode("utf-8", "replace")
+    except ValueError:
+        words = content
+    return f'<file path="{text(data.get("Path"))}">\n{words}\n</file>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from aloop.importers.blocks import content_text
@@ -13,6 +14,7 @@ from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, json_text, mapping, moment, objects, text
 
 TOOL = "goose"
+_NOTES = ("toolConfirmationRequest", "actionRequired", "systemNotification", "conversationCompacted")
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -20,6 +22,8 @@ def read(source: Source) -> Iterator[Imported]:
     if not source.head.startswith(SQLITE):
         lines = source.lines()
         meta = next(lines, {})
+        if "role" in meta:  # an old file without a description
+            lines = chain([meta], lines)
         builder = Builder(TOOL, source.path.stem if source.path else "unnamed", source.path)
         builder.imported.title, builder.imported.cwd = text(meta.get("description")), text(meta.get("working_dir"))
         for line in lines:
@@ -33,9 +37,11 @@ def read(source: Source) -> Iterator[Imported]:
             imported = builder.imported
             imported.title = text(session.get("name") or session.get("description"))
             imported.cwd = text(session.get("working_dir"))
+            imported.kind = "subagent" if session.get("session_type") in ("sub_agent", "hidden") else "session"
             imported.created_at = moment(session.get("created_at"))
             imported.model = text(mapping(loaded(session.get("model_config_json"))).get("model_name")) or None
-            query = "SELECT * FROM messages WHERE session_id = ? ORDER BY created_timestamp, id"
+            # Not by time: a summary is made after the question that follows it.
+            query = "SELECT * FROM messages WHERE session_id = ? ORDER BY id"
             for row in rows(source, connection, query, session["id"]):
                 facts = mapping(loaded(row.get("metadata_json")))
                 _add(
@@ -55,8 +61,10 @@ def _add(builder: Builder, role: str, content: object, at: datetime | None, fact
     draft = builder.answer(at, model=builder.imported.model, skip=skip) if role == "assistant" else Draft("user", at)
     for part in objects(content):
         kind = part.get("type")
-        if kind == "toolRequest":
+        if kind in ("toolRequest", "frontendToolRequest"):
             call = mapping(mapping(part.get("toolCall")).get("value")) or mapping(part.get("toolCall"))
+            if error := text(call.get("error")):
+                draft.foreign.setdefault("errors", []).append(error)
             call_id = text(part.get("id")) or builder.new_id()
             draft.add_call(call_id, text(call.get("name")) or "unknown", arguments_text(call.get("arguments")))
         elif kind == "toolResponse":
@@ -65,6 +73,10 @@ def _add(builder: Builder, role: str, content: object, at: datetime | None, fact
         elif kind == "thinking":
             draft.add_thinking(text(part.get("thinking")))
             draft.foreign["signature"] = part.get("signature")
+        elif kind == "redactedThinking":
+            draft.foreign.setdefault("redacted_thinking", []).append(part.get("data"))
+        elif kind in _NOTES:
+            builder.lose("questions and notices of the program")
         else:
             draft.add_text(content_text(builder, [part]))
     if role != "assistant" and draft.text:

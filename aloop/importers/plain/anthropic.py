@@ -42,6 +42,7 @@ def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model:
         if message.get("role") == "assistant":
             own = text(mapping(message.get("modelInfo")).get("id")) or text(message.get("model")) or model
             draft = builder.answer(at, model=own, separator="")
+            draft.add_thinking(text(message.get("reasoning_content")))
             add_answer_blocks(builder, draft, message.get("content"), at)
             draft.usage = usage_of(message.get("usage"))
         elif message.get("role") == "system":
