@@ -31,11 +31,17 @@ _COMPANIONS = (
 )
 
 
+_OWN_FILES = frozenset({".index.yaml", ".session.schema.json"})
+"""Files of a sessions folder that are not sessions."""
+
+
 def recognize(source: Source) -> str | None:
     """Return the name of the format, COMPANION, or None if it is not known.
 
     Raises OSError.
     """
+    if source.name in _OWN_FILES:
+        return COMPANION
     head = source.head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(SQLITE):
         return _database(source.path)
@@ -44,8 +50,16 @@ def recognize(source: Source) -> str | None:
     if head[:1] in (b"{", b"["):
         return _from_lines(source, _first_lines(head)) or _from_keys(source, head)
     if re.search(rb"^id: ", head, re.MULTILINE) and re.search(rb"^messages:", head, re.MULTILINE):
-        return "ouro"
+        return _session_form(head)
     return None
+
+
+def _session_form(head: bytes) -> str:
+    """Return the format of a session: aloop or ouro.
+
+    Only ouro counts the tokens of each message.
+    """
+    return "ouro" if re.search(rb'^[ {-]*"?tokens"?: ', head, re.MULTILINE) else "aloop"
 
 
 def _database(path: Path | None) -> str | None:
@@ -162,7 +176,7 @@ def _from_object(source: Source, found: Any, head: bytes) -> str | None:
     if {"agent", "sessionId", "messages"} <= keys or source.name == "api_conversation_history.json":
         return "cline"
     if {"id", "system_messages", "messages"} <= keys:
-        return "ouro"
+        return _session_form(head)
     if any(companion <= keys for companion in _COMPANIONS):
         return COMPANION
     if {"role", "content", "ts"} <= keys:

@@ -18,6 +18,7 @@ from aloop.llm.content.parts import FILES, MEDIA_TYPES, ContentPart, file_name, 
 from aloop.llm.json_values import EMPTY, MAX_DEPTH, JsonObject
 from aloop.llm.layout import default_layout
 from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
+from aloop.memory.session import Session
 
 Kind = Literal["session", "branch", "subagent"]
 
@@ -28,7 +29,7 @@ class Imported:
 
     ``foreign_id`` and ``branch`` identify it among those of ``tool``. ``parent`` is the foreign ID of the conversation
     from which a branch or a sub-agent started. ``losses`` counts what has no place in a session; ``files`` are stored
-    beside it, by their relative path.
+    beside it, by their relative path. ``session`` is the whole session if aloop wrote it.
     """
 
     tool: str
@@ -46,6 +47,7 @@ class Imported:
     path: Path | None = None
     losses: Counter[str] = field(default_factory=Counter)
     files: dict[str, bytes] = field(default_factory=dict)
+    session: Session | None = None
 
     @property
     def call_count(self) -> int:

@@ -43,5 +43,6 @@ FORMATS: dict[str, Format] = {
     "openai": Format("OpenAI messages", "plain.openai"),
     "anthropic": Format("Anthropic messages", "plain.anthropic"),
     "sharegpt": Format("ShareGPT", "plain.sharegpt"),
+    "aloop": Format("aloop", "plain.own"),
     "ouro": Format("ouro", "plain.ouro"),
 }

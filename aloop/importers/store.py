@@ -27,12 +27,13 @@ from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import FILE_NAME, MAX_TITLE, Session, is_in_future, make_title
-from aloop.memory.session_folder.outputs import keep_output, make_own_folder
+from aloop.memory.session_folder.outputs import copy_media, copy_output, keep_output, make_own_folder
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.text import clean_text
 
 Action = Literal["imported", "updated", "unchanged", "continued", "in trash", "in use", "unreadable"]
+OWN = "aloop"
 _NAMESPACE = uuid.UUID("2c4b6f0a-9d0c-5e0b-8a37-6f1d5a1c70aa")
 
 _OWN_MODELS = "claude-"
@@ -50,7 +51,12 @@ class Outcome:
 
 
 def session_id_of(tool: str, foreign_id: str, branch: str = "") -> str:
-    """Return the ID of the session that an imported conversation has."""
+    """Return the ID of the session that an imported conversation has.
+
+    A session of aloop keeps its own.
+    """
+    if tool == OWN:
+        return foreign_id
     return str(uuid.uuid5(_NAMESPACE, clean_text(":".join(filter(None, (tool, foreign_id, branch))))))
 
 
@@ -85,7 +91,7 @@ class ImportStore:
         with explained("write the session", self.sessions_dir):
             folder = self.backend.make_folder(session)
             with write_lock(self.backend.fs, folder, session_id):
-                self._write_files(folder, imported)
+                self._write_files(folder, imported, session.messages)
                 messages = tuple(self._kept(folder, message) for message in session.messages)
                 self.backend.create(replace(session, messages=messages), folder)
 
@@ -115,7 +121,7 @@ class ImportStore:
                 return Outcome("in use", session_id)
             try:
                 with write_lock(self.backend.fs, folder, session_id):
-                    self._write_files(folder, imported)
+                    self._write_files(folder, imported, added)
                     new = tuple(self._kept(folder, message) for message in added)
                     kept = tuple(
                         self._kept(folder, result) if is_new else old
@@ -129,10 +135,16 @@ class ImportStore:
                 held.release()
         return Outcome("updated", session_id, len(added))
 
-    def _write_files(self, folder: Path, imported: Imported) -> None:
+    def _write_files(self, folder: Path, imported: Imported, messages: Sequence[LLMMessage]) -> None:
+        fs = self.backend.fs
+        if imported.session and imported.path:
+            for message in messages:
+                for part in message.parts:
+                    copy_media(fs, imported.path.parent, folder, part)
+                if message.output_file:
+                    copy_output(fs, imported.path.parent, folder, message.output_file)
         if not imported.files:
             return
-        fs = self.backend.fs
         make_own_folder(fs, folder, FILES)
         for name, data in imported.files.items():
             if not fs.exists(folder / name):
@@ -149,7 +161,12 @@ class ImportStore:
 
 
 def to_session(session_id: str, imported: Imported) -> Session:
-    """Return the session, with a message about its origin and no files yet."""
+    """Return the session, with a message about its origin and no files yet.
+
+    A session of aloop stays as it is.
+    """
+    if imported.session:
+        return replace(imported.session, path=Path(FILE_NAME))
     created = (imported.created_at or imported.updated_at or datetime.now().astimezone()).astimezone()
     updated = max(created, (imported.updated_at or created).astimezone())
     if is_in_future(updated):

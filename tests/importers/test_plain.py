@@ -81,9 +81,18 @@ def test_ouro_anchors_are_resolved_and_an_alias_bomb_is_refused(tmp_path: Path) 
     path = tmp_path / "s.yaml"
     path.write_text(
         "id: 0c5410a0\ncreated_at: '2026-11-28T22:50:44'\nmessages:\n"
-        "- role: user\n  content: &q Twice\n- role: user\n  content: *q\n"
+        "- role: user\n  content: &q Twice\n  tokens: 0\n- role: user\n  content: *q\n  tokens: 0\n"
     )
     assert outline(read_one(path, "ouro")) == [("user", "Twice"), ("user", "Twice")]
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 10))
     path.write_text(f"id: x\nl0: &l0 [a, a]\n{levels}messages: []\n")
-    assert read_all(path, "ouro") == []
+    assert read_all(path, "aloop") == []
+
+
+def test_session_with_anchors_is_read_like_one_of_ouro(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "id: a1b2c3d4-5678-40ab-8def-1234567890ab\ncreated_at: '2026-11-28T22:50:44'\nmessages:\n"
+        "- role: user\n  content: &q Twice\n- role: user\n  content: *q\n"
+    )
+    assert outline(read_one(path, "aloop")) == [("user", "Twice"), ("user", "Twice")]

@@ -127,6 +127,51 @@ def test_sharegpt_keeps_all_but_ids_and_failures(messages: tuple[LLMMessage, ...
     assert essence(imported.messages, ids=False, errors=False) == kept
 
 
+def test_sharegpt_pairs_results_that_came_in_another_order() -> None:
+    calls = (ToolCall("c1", "look", "{}"), ToolCall("c2", "run", "{}"))
+    messages = (
+        LLMMessage("user", "Both"),
+        LLMMessage("assistant", "Yes.", calls),
+        LLMMessage("tool", "second", tool_call_id="c2", name="run"),
+        LLMMessage("tool", "first", tool_call_id="c1", name="look"),
+    )
+    imported = back(to_document(session_of(messages), "sharegpt"), "talk.json")
+    assert [(message.name, message.content) for message in imported.messages[2:]] == [
+        ("look", "first"),
+        ("run", "second"),
+    ]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_answers_one_after_another_stay_two(tool: str) -> None:
+    call = ToolCall("c1", "look", "{}")
+    messages = (
+        LLMMessage("user", "Go"),
+        LLMMessage("assistant", "First.", usage=Usage(7, 2)),
+        LLMMessage("assistant", "Second."),
+        LLMMessage("assistant", None, (call,)),
+        LLMMessage("tool", "seen", tool_call_id="c1", name="look"),
+    )
+    exported = to_tool(session_of(messages), tool, Path("/work/project"))
+    imported = back(exported.text, exported.path.name)
+    assert essence(imported.messages) == essence(messages)
+    usage = imported.messages[1].usage
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens) == (7, 2)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_summary_at_the_start_is_a_message_of_the_user(tool: str) -> None:
+    messages = (LLMMessage("user", "So far.", summary=True), LLMMessage("user", "Two"), LLMMessage("assistant", "Yes."))
+    exported = to_tool(session_of(messages), tool, Path("/work/project"))
+    kept = [message for message in back(exported.text, exported.path.name).messages if not message.skip]
+    assert [(message.role, message.content, message.summary) for message in kept] == [
+        ("user", "So far.", True),
+        ("user", "Two", False),
+        ("assistant", "Yes.", False),
+    ]
+
+
 @pytest.mark.parametrize("tool", TOOLS)
 def test_summary_replaces_the_messages_before_it(tool: str) -> None:
     messages = (

@@ -8,9 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from aloop.export.json import to_json
 from aloop.importers.draft import Builder, Imported
+from aloop.importers.run import Scan, Selection
 from aloop.importers.store import _MARKS, ImportStore, session_id_of
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.json_values import JsonObject
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
 from tests.memory.test_parts import PIXEL
 
@@ -58,6 +63,43 @@ def test_import_keeps_times_models_and_what_has_no_place(sessions_dir: Path) -> 
     assert (result.name, answer.model) == ("look", "gpt-x")
     assert session.extra["imported"]["id"] == "0199-a"
     assert session.system_messages == ()
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+async def test_own_session_stays_as_it_is_with_its_files(sessions_dir: Path, tmp_path: Path, form: str) -> None:
+    memory = MemoryManager(sessions_dir=tmp_path / "elsewhere")
+    await memory.add_message(LLMMessage("user", "Look", parts=(await memory.keep_media(PIXEL),)))
+    call = ToolCall("c1", "run_shell", '{"command": "make"}')
+    await memory.add_message(LLMMessage("assistant", "", (call,), thinking=(ThinkingBlock("Hm", "sig"),)))
+    kept = await memory.keep_output("run_shell", "a long result")
+    result = LLMMessage("tool", "short", tool_call_id="c1", name="run_shell", is_error=True, output_file=kept.relative)
+    await memory.add_message(replace(result, skip=True, extra=JsonObject({"note": "later", "mine": 1})))
+    await memory.save_memory()
+    session = await SessionLibrary(tmp_path / "elsewhere").load(memory.snapshot().id)
+    path = session.path
+    if form == "json":
+        path = session.path.parent / "talk.json"
+        path.write_text(to_json(session))
+    store = ImportStore(sessions_dir)
+    [imported] = Scan(Selection()).read([path])
+    assert store.put(imported).action == "imported"
+    found = await SessionLibrary(sessions_dir).load(session.id)
+    assert replace(found, path=session.path) == session
+    assert (found.path.parent / PIXEL.file).read_bytes() == PIXEL.data
+    assert (found.path.parent / kept.relative).read_text() == "a long result"
+    assert ImportStore(sessions_dir).put(imported).action == "unchanged"
+
+
+async def test_own_session_gets_what_the_original_has_gained(sessions_dir: Path, tmp_path: Path) -> None:
+    memory = MemoryManager(sessions_dir=tmp_path / "elsewhere")
+    for text in ("One", "Two"):
+        await memory.add_message(LLMMessage("user", text))
+        await memory.add_message(LLMMessage("assistant", f"{text}."))
+        await memory.save_memory()
+        [imported] = Scan(Selection()).read([memory.snapshot().path])
+        outcome = ImportStore(sessions_dir).put(imported)
+    assert (outcome.action, outcome.added) == ("updated", 2)
+    assert (await SessionLibrary(sessions_dir).load(outcome.session_id)).messages == memory.snapshot().messages
 
 
 def test_only_a_claude_model_is_the_model_of_the_session(sessions_dir: Path) -> None:

@@ -22,7 +22,7 @@ tools:
   claude-code  codex  pi  opencode  gemini-cli  cline  kimi  mistral-vibe
   aider  llm  goose  crush
 other formats:
-  chatgpt  claude-ai  openai  anthropic  sharegpt  ouro
+  chatgpt  claude-ai  openai  anthropic  sharegpt  aloop  ouro
 
 A conversation is imported once. Importing it again adds what it has gained;
 a session that you have continued or changed in aloop, or moved to the trash,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import transcript
@@ -17,9 +17,26 @@ _AUTHORS = {"user": "human", "assistant": "gpt", "tool": "observation", "system"
 def to_sharegpt(session: Session) -> str:
     """Return a list with one conversation."""
     found = transcript(session, with_system=True)
-    messages = (*session.system_messages, *(entry.message for entry in found.entries))
+    messages = (*session.system_messages, *_in_order_of_calls([entry.message for entry in found.entries]))
     turns = [{"from": author, "value": value} for message in messages for author, value in _turns(message)]
     return json.dumps([{"id": session.id, "conversations": turns}], ensure_ascii=False, indent=2) + "\n"
+
+
+def _in_order_of_calls(messages: Sequence[LLMMessage]) -> Iterator[LLMMessage]:
+    """Yield messages with the results of each answer in the order of its calls.
+
+    The format has no IDs, so that readers pair calls and results by their order.
+    """
+    places: dict[str | None, int] = {}
+    results: list[LLMMessage] = []
+    for message in messages:
+        if message.role == "tool":
+            results.append(message)
+            continue
+        yield from sorted(results, key=lambda result: places.get(result.tool_call_id, len(places)))
+        results, places = [], {call.id: place for place, call in enumerate(message.tool_calls)}
+        yield message
+    yield from sorted(results, key=lambda result: places.get(result.tool_call_id, len(places)))
 
 
 def _turns(message: LLMMessage) -> Iterator[tuple[str, str]]:

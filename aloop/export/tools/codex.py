@@ -9,6 +9,7 @@ from typing import Any
 
 from aloop.export.tools.target import ToolExport, json_lines, timed_uuid
 from aloop.export.transcript import Entry, transcript
+from aloop.llm.message_types import Usage
 from aloop.memory.session import Session
 
 _VERSION = "0.128.0"
@@ -43,6 +44,9 @@ def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder
     for index, entry in enumerate(entries):
         for kind, payload in _items(entry, entries[:index]):
             yield {"timestamp": entry.stamp, "type": kind, "payload": payload}
+        if entry.message.role == "assistant":
+            # Also ends the answer: readers join what follows it directly.
+            yield {"timestamp": entry.stamp, "type": "event_msg", "payload": _token_count(entry.message.usage)}
 
 
 def _items(entry: Entry, before: tuple[Entry, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -68,6 +72,20 @@ def _items(entry: Entry, before: tuple[Entry, ...]) -> Iterator[tuple[str, dict[
     for call in message.tool_calls:
         item = {"type": "function_call", "name": call.name, "arguments": call.arguments, "call_id": call.id}
         yield "response_item", item
+
+
+def _token_count(usage: Usage | None) -> dict[str, Any]:
+    info: dict[str, Any] | None = None
+    if usage:
+        tokens = {
+            "input_tokens": usage.sent_tokens,
+            "cached_input_tokens": usage.cache_read_tokens,
+            "output_tokens": usage.output_tokens,
+            "reasoning_output_tokens": 0,
+            "total_tokens": usage.sent_tokens + usage.output_tokens,
+        }
+        info = {"total_token_usage": tokens, "last_token_usage": tokens, "model_context_window": None}
+    return {"type": "token_count", "info": info, "rate_limits": None}
 
 
 def _message(role: str, text: str) -> dict[str, Any]:

@@ -158,6 +158,7 @@ class _Reader:
             self._typed.add(texts_of(item.get("content")).strip())
         elif kind == "token_count":
             self._count(mapping(mapping(payload.get("info")).get("last_token_usage")))
+            self._answer = None
         elif kind == "turn_aborted":
             answer = self._answer or self._builder.answer(at, model=self._model)
             answer.interrupted = True

@@ -137,8 +137,12 @@ def _add_answer(
     builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, is_summary: bool
 ) -> None:
     at = moment(mapping(message.get("time")).get("created"))
-    draft = builder.answer(at, model=text(message.get("modelID")) or None)
-    draft.summary = is_summary
+    # A summary replaces all before it, and a request cannot start with an answer.
+    draft = (
+        builder.user("", at, summary=True)
+        if is_summary and not any(part.get("type") == "tool" for part in parts)
+        else builder.answer(at, model=text(message.get("modelID")) or None, summary=is_summary)
+    )
     for part in parts:
         kind = part.get("type")
         if kind == "text":
@@ -154,7 +158,7 @@ def _add_answer(
         elif kind in ("snapshot", "patch"):
             builder.lose("snapshots of files")
     tokens = mapping(message.get("tokens"))
-    if tokens:
+    if tokens and draft.role == "assistant":
         cache = mapping(tokens.get("cache"))
         written, reading = number(cache.get("write")), number(cache.get("read"))
         draft.usage = Usage(number(tokens.get("input")), number(tokens.get("output")), written, reading)

@@ -1,0 +1,35 @@
+"""aloop's own sessions: session files of other projects, and JSON exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from aloop.errors import SessionFileError
+from aloop.importers.draft import Imported
+from aloop.importers.plain import ouro
+from aloop.importers.source import Source
+from aloop.memory.codec.serialization import load_session
+from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.session_folder.recovery import journals
+
+TOOL = "aloop"
+
+
+def read(source: Source) -> Iterator[Imported]:
+    """Yield the session of a file, with all that it contains."""
+    with source.open() as stream:
+        data = stream.read()
+    try:
+        session = load_session(data, source.path or Path("standard input"))
+    except SessionFileError:
+        # Of the same shape, but with what session files may not have, such as anchors.
+        yield from ouro.read(source)
+        return
+    source.on_read(len(data))
+    if source.path and journals(SYSTEM, source.path.parent):
+        source.problems["turns that a crash left outside their session file: resume the session once to add them"] += 1
+    imported = Imported(TOOL, session.id, session.messages, session=session, path=source.path)
+    imported.title, imported.model = session.title, session.model
+    imported.created_at, imported.updated_at = session.created_at, session.updated_at
+    yield imported
