@@ -34,6 +34,7 @@ The rules are in ~/.config/aloop/permissions, never in a project."""
 
 
 _RULE_WIDTH = 40
+_VOID = "It has no effect: no rule allows writing to .git, .hg, .svn, .aloop or the settings of aloop."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class PermissionsOptions(CommandOptions):
                 rule = parse_rule(self.rule, project_root(Path.cwd()) if self.here else None)
                 file.add([rule])
                 print_note(f"Added `{rule}` for {_place(rule)}.")
+                if rule.is_void:
+                    print_note(_VOID)
             case "remove":
                 rules = file.read()
                 if not 1 <= self.number <= len(rules):
@@ -75,7 +78,8 @@ def _print(file: RuleFile, *, as_json: bool) -> None:
         if as_json:
             print_line(json_line({"number": number, "rule": str(rule), "project": rule.project}))
         else:
-            print_line(f"{number:>3}  {safe_line(str(rule)):<{_RULE_WIDTH}}  {safe_line(_place(rule))}")
+            void = ", without effect" if rule.is_void else ""
+            print_line(f"{number:>3}  {safe_line(str(rule)):<{_RULE_WIDTH}}  {safe_line(_place(rule))}{void}")
     if not rules and not as_json:
         print_note("There are no rules. A permission question offers them, and `aloop permissions add` adds one.")
 

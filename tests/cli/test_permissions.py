@@ -39,6 +39,23 @@ def test_rules_are_added_listed_and_removed(
     assert record == {"number": 1, "rule": "allow run git status *", "project": str(project.resolve())}
 
 
+@pytest.mark.parametrize("pattern", [".git/**", "a/.Git/config", "/**/.aloop/**", "~/.config/aloop/**"])
+def test_rule_that_would_allow_a_guarded_file_is_said_to_have_no_effect(
+    capsys: pytest.CaptureFixture[str], pattern: str
+) -> None:
+    permissions("add", f"allow write {pattern}")
+    assert "It has no effect: no rule allows writing to .git" in capsys.readouterr().err
+    permissions()
+    assert capsys.readouterr().out.rstrip().endswith("all projects, without effect")
+
+
+@pytest.mark.parametrize("rule", ["allow write /**", "allow write git/**", "deny write .git/**", "allow read .git/**"])
+def test_rule_with_an_effect_is_added_without_a_warning(capsys: pytest.CaptureFixture[str], rule: str) -> None:
+    permissions("add", rule)
+    permissions()
+    assert "effect" not in "".join(capsys.readouterr())
+
+
 def test_rule_that_is_wrong_or_missing_is_an_error() -> None:
     with pytest.raises(UsageError, match="runs other programs"):
         permissions("add", "allow run env *")

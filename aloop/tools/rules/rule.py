@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
@@ -112,6 +113,14 @@ class Rule:
         # Some file systems ignore case.
         parts = tuple(part.casefold() for part in self._parts(root))
         return any(_matches(parts, tuple(part.casefold() for part in path.parts)) for path in paths)
+
+    @property
+    def is_void(self) -> bool:
+        """True for a rule that allows nothing, because what it names is guarded."""
+        parts = self._parts(self.project or Path("/"))
+        folder = takewhile(lambda part: not re.search(r"[*?[]", part), parts)
+        is_named = any(part.casefold() in GUARDED for part in PurePosixPath(self.pattern).parts)
+        return self.verdict == "allow" and self.verb == "write" and (is_named or is_of_user(Path(*folder)))
 
     def _parts(self, root: Path) -> tuple[str, ...]:
         pattern = PurePosixPath(self.pattern)
