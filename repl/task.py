@@ -15,7 +15,8 @@ from aloop.interrupts import restore_interrupts
 from commands.attachments import with_attachments
 from commands.context import Verbosity
 from commands.mentions import attach_mentions
-from commands.project.instructions import load_instructions, untrusted_notice
+from commands.project.instructions import load_instructions, names_of, untrusted_notice
+from commands.project.skills import load_skills
 from commands.trust import find_concerns, remember_work
 from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
@@ -128,13 +129,14 @@ async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
 
 
 def _use_instructions(agent: ReActAgent, trust: TrustFile) -> None:
-    """Give the agent the instructions of trusted folders, and report the others."""
-    loaded = load_instructions(agent.working_dir, trust)
-    agent.instructions = loaded.instructions
-    for notice in loaded.notices:
+    """Give the agent what trusted folders have for it, and report the other files."""
+    loaded, skills = load_instructions(agent.working_dir, trust), load_skills(agent.working_dir, trust)
+    agent.instructions, agent.skills = loaded.instructions, skills.offered
+    for notice in (*loaded.notices, *skills.notices):
         write_note(notice)
-    if loaded.untrusted and (root := loaded.untrusted[0].project):
-        write_note(untrusted_notice(root, ", ".join(file.shown for file in loaded.untrusted)))
+    untrusted = (*loaded.untrusted, *skills.untrusted)
+    if untrusted and (root := untrusted[0].project):
+        write_note(untrusted_notice(root, names_of(untrusted)))
 
 
 async def _print_concerns(sessions_dir: Path, trust: TrustFile, session: Session) -> None:

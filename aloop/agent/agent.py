@@ -13,15 +13,15 @@ from typing import Literal
 from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.compaction import AutoCompactor, Compaction, Compactor
 from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
-from aloop.agent.instructions import Instructions
+from aloop.agent.instructions import NO_DIGEST, Instructions, Section, Skills
 from aloop.agent.loop import TurnLoop, say_nothing
 from aloop.agent.notes import (
     directory_note,
-    instructions_note,
+    known_digest,
     known_directory,
-    known_instructions,
     knows_plan_mode,
     plan_note,
+    section_note,
     with_notes,
 )
 from aloop.config import MAX_STEPS
@@ -53,8 +53,9 @@ class ReActAgent:
     Without ``ask``, requests are denied. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the
     commands that the standard tools have started in the background.
 
-    ``instructions`` are those of the user and the project, None if they are not managed. They are part of the system
-    prompt of a new conversation; if they change, the next message has the new ones.
+    ``instructions`` and ``skills`` are those of the user and the project, None if they are not managed. They are part
+    of the system prompt of a new conversation; if they change, the next message has the new ones. The folders of skills
+    may be read without a question.
 
     ``steer`` may be set to a coroutine function that is awaited after each step of tool calls. A text that it returns
     becomes a message of the user, which the model gets with its next request.
@@ -98,6 +99,7 @@ class ReActAgent:
         self._is_running = False
         self.steer = say_nothing
         self.instructions: Instructions | None = None
+        self._skills: Skills | None = None
 
     @property
     def llm(self) -> LLM:
@@ -133,6 +135,21 @@ class ReActAgent:
         self._permissions.mode = mode
 
     @property
+    def skills(self) -> Skills | None:
+        """The skills that are offered to the model."""
+        return self._skills
+
+    @skills.setter
+    def skills(self, skills: Skills | None) -> None:
+        self._skills = skills
+        self._permissions.readable = tuple(skill.folder for skill in skills.items) if skills else ()
+
+    @property
+    def _sections(self) -> tuple[Section, ...]:
+        """The sections of the system prompt that are managed, in order."""
+        return tuple(section for section in (self._skills, self.instructions) if section is not None)
+
+    @property
     def working_dir(self) -> Path:
         """The directory in which commands run and relative paths are resolved."""
         return self._working_dir
@@ -160,10 +177,9 @@ class ReActAgent:
 
     @property
     def standard_system_text(self) -> str:
-        """The standard system prompt, with the instructions."""
+        """The standard system prompt, with the skills and the instructions."""
         standard = system_prompt(self._working_dir, self._runner.specs)
-        section = self.instructions.section if self.instructions else ""
-        return f"{standard}\n\n{section}" if section else standard
+        return "\n\n".join([standard, *filter(None, (section.section for section in self._sections))])
 
     async def compact(self, focus: str = "") -> Compaction | None:
         """Replace the older messages by a summary; None if there are too few.
@@ -215,7 +231,7 @@ class ReActAgent:
             self._emit(TurnStarted(self.llm.model))
             self._set_system_prompt()
             if self.memory.path is None:
-                await self._record_instructions()
+                await self._record_sections()
             self._permissions.enter(self.memory.visit)
             async with self.memory.turn() as turn:
                 self._report_changes()
@@ -227,7 +243,7 @@ class ReActAgent:
                 await turn.add(replace(question, parts=tuple(replace(part, after_chars=end) for part in parts)))
                 self._report_repairs()
                 answer = await loop.run(turn, self._max_steps)
-            await self._record_instructions()
+            await self._record_sections()
             status = "completed"
             return answer
         except asyncio.CancelledError:
@@ -251,25 +267,27 @@ class ReActAgent:
             notes.append(directory_note(self._working_dir))
         # A note before a summary is not sent any more.
         sent = _user_texts(live(self.memory.messages))
-        if self.instructions is not None and known_instructions(system, sent) != self.instructions.digest:
-            names = ", ".join(file.name for file in self.instructions.files)
-            self._emit(Notice(f"The model is told the current instructions: {names or 'there are none'}."))
-            notes.append(instructions_note(self.instructions))
+        for section in self._sections:
+            if known_digest(section.title, system, sent) != section.digest:
+                names = ", ".join(section.names)
+                self._emit(Notice(f"The model is told the current {section.key}: {names or 'there are none'}."))
+                notes.append(section_note(section))
         is_planning = self.mode == "plan"
         if is_planning != knows_plan_mode(sent):
             notes.append(plan_note(is_on=is_planning))
         return replace(question, content=with_notes(question.content or "", notes)) if notes else question
 
-    async def _record_instructions(self) -> None:
-        """Write the digest of the instructions into the header if it is another one."""
-        key, digest = "instructions", self.instructions.digest if self.instructions else ""
-        before = self.memory.header.get(key, Instructions().digest)
-        if not digest or digest == before or self.memory.recovered_path is not None:
+    async def _record_sections(self) -> None:
+        """Write the digests of the sections into the header if they are others."""
+        header = self.memory.header
+        digests = {section.key: section.digest for section in self._sections}
+        changed = {key: digest for key, digest in digests.items() if digest != header.get(key, NO_DIGEST)}
+        if not changed or self.memory.recovered_path is not None:
             return
         try:
-            await self.memory.edit_header(lambda extra: JsonObject({**extra.as_dict(), key: digest}))
+            await self.memory.edit_header(lambda extra: JsonObject({**extra.as_dict(), **changed}))
         except SessionError as error:
-            self._emit(Notice(f"The digest of the instructions was not saved: {error}"))
+            self._emit(Notice(f"The digest of the {' and '.join(changed)} was not saved: {error}"))
 
     def _report_changes(self) -> None:
         """Report if the system message or the tools differ from those of the last turn."""

@@ -1,7 +1,7 @@
 """Notes that aloop adds to the end of a user message.
 
 Messages that were sent never change, because the API binds thinking to them. So anything new that the model should know
-goes into the next user message: a moved working directory, changed project instructions, plan mode.
+goes into the next user message: a moved working directory, changed project instructions or skills, plan mode.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from aloop.agent.instructions import Instructions
-from aloop.llm.prompts import DIRECTORY, PROJECT_INSTRUCTIONS
+from aloop.agent.instructions import NO_DIGEST, Section
+from aloop.llm.prompts import DIRECTORY, PROJECT_INSTRUCTIONS, SKILLS
 from aloop.memory.context import estimate_tokens
 
 _MOVED = "[The working directory is now {}.]"
-_CHANGED = "[Project instructions (digest {}). These replace all earlier ones:]"
-_GONE = "[Project instructions (digest none). The earlier ones do not apply any more.]"
+_CHANGED = "[{} (digest {}). These replace all earlier ones:]"
+_GONE = "[{} (digest {}). The earlier ones do not apply any more.]"
 _PLAN = (
     "[Plan mode is on. Only look: calls that write files or run commands are refused. Read what you need, then end "
     "your answer with a section that has the heading “## Plan” and lists the steps. The user decides whether to carry "
@@ -26,11 +26,14 @@ _NO_PLAN = "[Plan mode is off.]"
 
 _NOTES = re.compile(
     r"(?>\n\n(?:\[The working directory is now [^\n]*\.\]|\[Plan mode is o[^\n]*\]"
+    r"|\[Skills \(digest [^\n]*\](?:\n\n<skills>.*?\n</skills>)?"
     r"|\[Project instructions \(digest [^\n]*\](?:\n\n<instructions path=.*</instructions>)?))+\Z",
     re.DOTALL,
 )
 _DIRECTORY = re.compile(r"^\[The working directory is now ([^\n]*)\.\]$", re.MULTILINE)
-_DIGEST = re.compile(r"^\[?Project instructions \(digest (\w+)\)\.", re.MULTILINE)
+_DIGESTS = {
+    title: re.compile(rf"^\[?{title} \(digest (\w+)\)\.", re.MULTILINE) for title in (SKILLS, PROJECT_INSTRUCTIONS)
+}
 _PLAN_MODE = re.compile(r"^\[Plan mode is (on|off)\.", re.MULTILINE)
 
 
@@ -44,11 +47,11 @@ def directory_note(directory: Path) -> str:
     return _MOVED.format(directory)
 
 
-def instructions_note(instructions: Instructions) -> str:
-    """Return the note that the project instructions have changed."""
-    if not instructions.files:
-        return _GONE
-    return f"{_CHANGED.format(instructions.digest)}\n\n{instructions.blocks}"
+def section_note(section: Section) -> str:
+    """Return the note that a section has changed."""
+    if not section.names:
+        return _GONE.format(section.title, NO_DIGEST)
+    return f"{_CHANGED.format(section.title, section.digest)}\n\n{section.blocks}"
 
 
 def plan_note(*, is_on: bool) -> str:
@@ -67,17 +70,26 @@ def known_directory(system: str, user_texts: Iterable[str]) -> str | None:
     return _last(_DIRECTORY, user_texts) or known
 
 
-def known_instructions(system: str, user_texts: Iterable[str]) -> str:
-    """Return the digest of the instructions that the model was given last."""
-    # The first one: the text of the instructions follows it and may contain such a line.
-    found = _DIGEST.search(system)
-    return _last(_DIGEST, user_texts) or (found[1] if found else Instructions().digest)
+def known_digest(title: str, system: str, user_texts: Iterable[str]) -> str:
+    """Return the digest of the section that the model was given last."""
+    found = _DIGESTS[title].match(_section(title, system))
+    return _last(_DIGESTS[title], user_texts) or (found[1] if found else NO_DIGEST)
 
 
-def instructions_tokens(system: str) -> int:
-    """Estimate the tokens of the instructions in a system text."""
-    _, found, section = system.partition(f"\n\n{PROJECT_INSTRUCTIONS} (digest ")
-    return estimate_tokens(section) if found else 0
+def section_tokens(title: str, system: str) -> int:
+    """Estimate the tokens of a section of a system text."""
+    section = _section(title, system)
+    return estimate_tokens(section) if section else 0
+
+
+def _section(title: str, system: str) -> str:
+    """Return a section of a system text, empty if it has none."""
+    # The instructions are last, and may contain anything.
+    before, _, instructions = f"\n\n{system}".partition(mark := f"\n\n{PROJECT_INSTRUCTIONS} (digest ")
+    if title == PROJECT_INSTRUCTIONS:
+        return f"{mark}{instructions}".lstrip("\n") if instructions else ""
+    _, _, skills = before.partition(mark := f"\n\n{SKILLS} (digest ")
+    return f"{mark}{skills}".lstrip("\n") if skills else ""
 
 
 def knows_plan_mode(user_texts: Iterable[str]) -> bool:

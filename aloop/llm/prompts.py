@@ -26,8 +26,9 @@ DIRECTORY = "Working directory: "
 TOOLS = "Tools: "
 NO_TOOLS = "You have no tools in this conversation."
 
+SKILLS = "Skills"
 PROJECT_INSTRUCTIONS = "Project instructions"
-"""Starts the last section of the system prompt, if there are instructions."""
+"""These start the last sections of the system prompt, if there are skills and instructions."""
 
 BRIEF = "You are a helpful AI assistant. Answer clearly and briefly."
 """For the smallest models. Without a system prompt they invent who they are."""
@@ -59,10 +60,11 @@ def _kind(paragraph: str) -> str:
 def briefly(text: str) -> str:
     """Return ``text`` with its standard paragraphs replaced by BRIEF.
 
-    Paragraphs that the user wrote stay, except for the instructions of projects, which a small model cannot follow. A
-    text without the first standard paragraph is returned unchanged.
+    Paragraphs that the user wrote stay, except for skills and the instructions of projects, which a small model cannot
+    follow. A text without the first standard paragraph is returned unchanged.
     """
-    paragraphs = text.partition(f"\n\n{PROJECT_INSTRUCTIONS} (digest ")[0].split("\n\n")
+    standard = text.partition(f"\n\n{PROJECT_INSTRUCTIONS} (digest ")[0].partition(f"\n\n{SKILLS} (digest ")[0]
+    paragraphs = standard.split("\n\n")
     if "identity" not in map(_kind, paragraphs):
         return text
     own = (

@@ -28,7 +28,7 @@ class PermissionGate:
 
     ``allowed`` kinds are never asked for; kinds granted by the user last for one session. If ``ask`` is None, no one
     can be asked, and every other kind is denied. ``rules`` are those of the user. ``report`` is called with a sentence
-    if an accepted rule cannot be stored.
+    if an accepted rule cannot be stored. ``readable`` are real paths of folders that may be read without a question.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class PermissionGate:
     ) -> None:
         self.ask = ask
         self.mode: Mode = "ask"
+        self.readable: tuple[Path, ...] = ()
         self._rules = rules
         self._report = report
         self._allowed = frozenset(allowed)
@@ -81,6 +82,8 @@ class PermissionGate:
                 raise Refused(_PLANNING, Permission("refused", "rule", "plan mode"))
             if decided is not None and decided.verdict == "allow":
                 return Permission("allowed", "rule", decided.reason)
+            if decided is None and self._is_readable(request):
+                return Permission("allowed", "rule", "a skill's folder")
             is_own = verb_of(request) == "write" and any(map(is_of_user, request.paths))
             must_ask = is_own or (decided is not None and decided.verdict == "ask")
             missing = [kind for kind in request.kinds if must_ask or kind not in self._silent]
@@ -99,6 +102,11 @@ class PermissionGate:
         if decision.answer == "rule":
             return Permission("allowed", "user", ", ".join(map(str, offered)))
         return Permission(decision.answer, "user")
+
+    def _is_readable(self, request: PermissionRequest) -> bool:
+        """Return True if a request only reads in a folder that is free to read."""
+        is_read = request.kinds == ("outside",) and verb_of(request) == "read" and bool(request.paths)
+        return is_read and any(request.paths[0].is_relative_to(folder) for folder in self.readable)
 
     @property
     def _silent(self) -> frozenset[Kind]:

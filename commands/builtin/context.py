@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.agent.notes import instructions_tokens
+from aloop.agent.notes import section_tokens
+from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS
 from aloop.memory.context import estimate_tokens
 from aloop.text import quantity
 from commands.pages import Facts
@@ -12,30 +13,35 @@ from commands.project.instructions import refresh_instructions
 from commands.registry import Command
 
 if TYPE_CHECKING:
+    from aloop.agent.instructions import Section
     from commands.context import Context
 
 
 async def context_use(context: Context, _argument: str) -> None:
-    """Show the tokens of the system text, instructions, tools and messages."""
+    """Show the tokens of the system text, skills, instructions, tools and messages."""
     await refresh_instructions(context)
     agent, memory = context.agent, context.memory
     use = agent.context_use
     text = agent.system_text
-    instructions = instructions_tokens(text)
-    system = estimate_tokens(text) - instructions
+    skills, instructions = section_tokens(SKILLS, text), section_tokens(PROJECT_INSTRUCTIONS, text)
+    system = estimate_tokens(text) - skills - instructions
     # Before the first turn, the measure does not include the system text.
     counted = use.tokens if memory.system_messages else use.tokens + estimate_tokens(text)
-    messages = max(counted - system - instructions - agent.tools_tokens, 0)
+    messages = max(counted - system - skills - instructions - agent.tools_tokens, 0)
     whole = f" of {use.window:,} tokens ({counted / use.window:.0%})" if use.window else " tokens"
-    names = ", ".join(file.name for file in agent.instructions.files) if agent.instructions else ""
     rows = [
         ("window", f"{'about ' if use.is_estimate else ''}{counted:,}{whole}"),
         ("system text", f"{system:,}"),
-        ("instructions", f"{instructions:,}{f' · {names}' if names else ' · none'}"),
+        ("skills", f"{skills:,} · {_names(agent.skills)}"),
+        ("instructions", f"{instructions:,} · {_names(agent.instructions)}"),
         ("tools", f"{agent.tools_tokens:,} · {quantity(len(agent.tool_specs), 'tool')}"),
         ("messages", f"{messages:,} · {quantity(memory.message_count, 'message')}"),
     ]
     await context.view.show(Facts(rows))
+
+
+def _names(section: Section | None) -> str:
+    return ", ".join(section.names if section else ()) or "none"
 
 
 COMMAND = Command(

@@ -1,1 +1,1 @@
-"""Instructions and commands from files of the user and of trusted projects."""
+"""Instructions, skills and commands of the user and of trusted projects."""

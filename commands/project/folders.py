@@ -6,6 +6,7 @@ Only the names are looked up without trust; nothing here decides whether a folde
 from __future__ import annotations
 
 import os
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,17 @@ from aloop.config import read_regular, settings_folder
 from aloop.local_model.models import display_path
 from aloop.project import project_root
 from aloop.sanitize import safe_line
+from aloop.text import clean_text
 
 INSTRUCTION_NAMES = ("AGENTS.md", "CLAUDE.md")
 """Names of instruction files; the first one that exists in a folder counts."""
 COMMANDS_FOLDER = "commands"
+SKILLS_FOLDER = "skills"
+SKILL_NAME = "SKILL.md"
 
 _MOST_COMMANDS = 200
+_MOST_SKILLS = 200  # in one folder
+_SKILL_HOLDERS = (".aloop", ".agents", ".claude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,29 @@ def find_command_files(folder: Path) -> list[FoundFile]:
     mine = [_found(path, display_path(path)) for path in _markdown(settings_folder() / COMMANDS_FOLDER)]
     ours = root / ".aloop" / COMMANDS_FOLDER
     return mine + [_found(path, str(path.relative_to(root)), root) for path in _markdown(ours)]
+
+
+def find_skill_files(folder: Path) -> list[FoundFile]:
+    """Return the files of the skills for ``folder``, those that take precedence first.
+
+    They are those from ``folder`` up to the root of the project, then those of the user.
+    """
+    here, root = Path(os.path.realpath(folder)), project_root(folder)
+    mine = [settings_folder(), Path.home() / ".agents", Path.home() / ".claude"]
+    above = [here, *here.parents][: len(here.parts) - len(root.parts) + 1]
+    own = {each / SKILLS_FOLDER for each in mine}
+    ours = [place for each in above for name in _SKILL_HOLDERS if (place := each / name / SKILLS_FOLDER) not in own]
+    found = [_found(path, os.path.relpath(path, here), root) for place in ours for path in _skills(place)]
+    return found + [_found(path, display_path(path)) for each in mine for path in _skills(each / SKILLS_FOLDER)]
+
+
+def _skills(folder: Path) -> list[Path]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except OSError:  # usually it does not exist
+        return []
+    paths = (folder / name / SKILL_NAME for name in names)
+    return [path for path in paths if os.path.lexists(path)][:_MOST_SKILLS]
 
 
 def _found(path: Path, shown: str, project: Path | None = None) -> FoundFile:
@@ -98,3 +127,16 @@ def read_text(file: FoundFile, most: int) -> tuple[str, bool]:
     if "\0" in text:
         raise Unreadable(f"{file.shown} is not read, because it is not a text file.")
     return text.replace("\r\n", "\n"), is_whole
+
+
+def without_invisible(text: str) -> tuple[str, int]:
+    """Return ``text`` without invisible characters, and their number."""
+    text = clean_text(text)
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text, 0
+    kept = "".join(each for each in text if each in _KEPT or unicodedata.category(each) not in _NEEDLESS)
+    return kept, len(text) - len(kept)
+
+
+_KEPT = "\n\t\u200c\u200d"  # the joiners change how letters look
+_NEEDLESS = frozenset({"Cf", "Cc", "Co", "Cn"})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,18 @@ from aloop.agent.instructions import InstructionFile, Instructions
 from aloop.errors import StorageError
 from aloop.local_model.models import display_path
 from aloop.sanitize import safe_line
-from aloop.text import clean_text, quantity
-from commands.project.folders import FoundFile, Unreadable, find_command_files, find_instruction_files, read_text
+from aloop.text import quantity
+from commands.project.folders import (
+    SKILL_NAME,
+    FoundFile,
+    Unreadable,
+    find_command_files,
+    find_instruction_files,
+    find_skill_files,
+    read_text,
+    without_invisible,
+)
+from commands.project.skills import load_skills
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -22,9 +32,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 32_000
 """Of all instruction files together."""
-
-_JOINERS = "\u200c\u200d"
-_NEEDLESS = frozenset({"Cf", "Cc", "Co", "Cn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ def load_instructions(folder: Path, trust: TrustFile) -> Loaded:
         if not is_whole:
             left = 0
             notices.append(f"Only the beginning of {found.shown} is used. {_LIMIT}" if text else _left_out(found))
-        shown, hidden = _visible(text)
+        shown, hidden = without_invisible(text)
         if hidden:
             notices.append(f"{quantity(hidden, 'invisible character')} of {found.shown} left out.")
         if shown.strip():
@@ -76,24 +83,14 @@ def _left_out(found: FoundFile) -> str:
     return f"{found.shown} is not used. {_LIMIT}"
 
 
-def _visible(text: str) -> tuple[str, int]:
-    """Return ``text`` without invisible characters, and their number."""
-    text = clean_text(text)
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
-        return text, 0
-    kept = "".join(each for each in text if each in _KEPT or unicodedata.category(each) not in _NEEDLESS)
-    return kept, len(text) - len(kept)
-
-
-_KEPT = f"\n\t{_JOINERS}"
-
-
 async def refresh_instructions(context: Context) -> None:
-    """Read the instructions for the next turn; ask once about a project that is new."""
+    """Read instructions and skills for the next turn; ask once about a new project."""
     await ask_about_project(context)
-    loaded = await asyncio.to_thread(load_instructions, context.agent.working_dir, context.trust)
-    report_once(context, loaded.notices)
-    context.agent.instructions = loaded.instructions
+    folder = context.agent.working_dir
+    loaded = await asyncio.to_thread(load_instructions, folder, context.trust)
+    skills = await asyncio.to_thread(load_skills, folder, context.trust)
+    report_once(context, (*loaded.notices, *skills.notices))
+    context.agent.instructions, context.agent.skills = loaded.instructions, skills.offered
 
 
 def report_once(context: Context, notices: Iterable[str]) -> None:
@@ -105,7 +102,7 @@ def report_once(context: Context, notices: Iterable[str]) -> None:
 
 
 async def ask_about_project(context: Context) -> None:
-    """Ask once about a project that has instructions or commands and is not trusted."""
+    """Ask once about a project that has files for the agent and is not trusted."""
     found = await asyncio.to_thread(_find_untrusted, context.agent.working_dir, context.trust)
     if not found or (root := found[0].project) is None or root in context.project.declined:
         return
@@ -114,17 +111,17 @@ async def ask_about_project(context: Context) -> None:
 
 
 def _find_untrusted(folder: Path, trust: TrustFile) -> list[FoundFile]:
-    files = (*find_instruction_files(folder), *find_command_files(folder))
+    files = (*find_instruction_files(folder), *find_command_files(folder), *find_skill_files(folder))
     return [file for file in files if file.project is not None and not trust.knows_project(file.project)]
 
 
-async def _trusts(context: Context, root: Path, files: Iterable[FoundFile]) -> bool:
+async def _trusts(context: Context, root: Path, files: Collection[FoundFile]) -> bool:
     """Ask if the user trusts a project, and remember a yes outside of it."""
-    names = ", ".join(file.shown for file in files)
+    names = names_of(files)
     if not context.is_typed:
         context.view.info(untrusted_notice(root, names))
         return False
-    context.view.info(f"This project has instructions or commands: {names}")
+    context.view.info(f"This project has instructions, commands or skills: {names}")
     if not await context.view.confirm(f"Trust the files in {safe_line(display_path(root))} and use them?"):
         context.view.info("They are not used. The next start asks again.")
         return False
@@ -133,6 +130,13 @@ async def _trusts(context: Context, root: Path, files: Iterable[FoundFile]) -> b
     except StorageError as error:
         context.view.error(str(error))
     return True
+
+
+def names_of(files: Collection[FoundFile]) -> str:
+    """Return the names of files for a sentence; skills are counted in their folder."""
+    skills = Counter(str(Path(file.shown).parent.parent) for file in files if file.path.name == SKILL_NAME)
+    names = [file.shown for file in files if file.path.name != SKILL_NAME]
+    return ", ".join([*names, *(f"{quantity(count, 'skill')} in {folder}" for folder, count in skills.items())])
 
 
 def untrusted_notice(root: Path, names: str) -> str:

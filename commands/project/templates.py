@@ -1,4 +1,4 @@
-"""Commands from Markdown files: ``commands/review.md`` becomes ``/review``."""
+"""Commands from files: ``commands/review.md`` becomes ``/review``; skills."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from aloop.text import clean_text
 from commands.chat import chat
 from commands.project.folders import FoundFile, Unreadable, find_command_files, read_text
 from commands.project.instructions import report_once
+from commands.project.skills import SkillFile, load_skills
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -115,9 +116,12 @@ def load_templates(folder: Path, trust: TrustFile) -> tuple[list[Template], list
 
 def load_commands(context: Context) -> list[str]:
     """Register the commands from files; return sentences about those left out."""
-    templates, notices = load_templates(context.agent.working_dir, context.trust)
+    folder = context.agent.working_dir
+    templates, notices = load_templates(folder, context.trust)
     commands = [_command(template) for template in templates]
-    context.registry = context.registry.with_more(commands)
+    skills = load_skills(folder, context.trust)
+    notices += skills.notices
+    context.registry = context.registry.with_more([*commands, *map(_skill_command, skills.files)])
     for template, command in zip(templates, commands, strict=True):
         if context.registry.find(command.name) is not command:
             notices.append(f"{template.file.shown} is not used: /{template.name} already exists.")
@@ -138,6 +142,28 @@ def _command(template: Template) -> Command[Context]:
         argument=Argument.TEXT,
         group="Your commands" if template.file.project is None else "Commands of this project",
     )
+
+
+def _skill_command(skill: SkillFile) -> Command[Context]:
+    return Command(
+        name=skill.name,
+        summary=_short(skill.skill.description, _LONGEST_SUMMARY),
+        handler=_skill_handler(skill),
+        usage="[TEXT]",
+        argument=Argument.TEXT,
+        group="Skills",
+    )
+
+
+def _skill_handler(skill: SkillFile) -> Callable[[Context, str], Coroutine[None, None, Outcome]]:
+    async def send(context: Context, argument: str) -> Outcome:
+        request = f"Use the skill {skill.name}{f': {argument}' if argument else '.'}"
+        body = skill.body.replace("$ARGUMENTS", argument)
+        text = f'{request}\n\n<skill name="{skill.name}" path="{skill.skill.path}">\n{body}\n</skill>'
+        # Only what was surely typed mentions files: a paste has several lines.
+        return await chat(context, text, "" if "\n" in argument else argument)
+
+    return send
 
 
 def _handler(template: Template) -> Callable[[Context, str], Coroutine[None, None, Outcome]]:

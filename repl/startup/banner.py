@@ -17,9 +17,9 @@ from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.project import find_branch
 from aloop.sanitize import safe_line
-from aloop.text import age
+from aloop.text import age, quantity
 from aloop.width import fit, fit_parts, text_width, unjoined
-from commands.project.folders import find_instruction_files
+from commands.project.folders import find_instruction_files, find_skill_files
 from repl.options import ShellOptions
 from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style
@@ -76,7 +76,8 @@ _HELP = "/ commands · ? keys · Ctrl-D quits"
 def banner_lines(options: ShellOptions, width: int, *, is_first: bool = False) -> list[Line]:
     """Return the banner, with a note if the API key is missing.
 
-    Its lines are aligned: the model; the folder with its branch; the instruction files, if any; the session to resume.
+    Its lines are aligned: the model; the folder with its branch; the instruction files and skills, if any; the session
+    to resume.
     The first start also shows where sessions are saved, and that nothing is changed without asking.
     """
     model, settings = options.model, options.settings
@@ -92,8 +93,8 @@ def banner_lines(options: ShellOptions, width: int, *, is_first: bool = False) -
         line((Style.QUIET, f"{'folder':<{indent}}"), *_folder()),
         line(*_last(options, indent, width - 1)),
     ]
-    if instructions := _instructions():
-        lines.insert(2, line((Style.QUIET, f"{'reads':<{indent}}"), safe_line(instructions)))
+    if read := _read():
+        lines.insert(2, line((Style.QUIET, f"{'reads':<{indent}}"), safe_line(read)))
     if is_first:
         saved = line((Style.QUIET, f"{'saved in':<{indent}}"), safe_line(_sessions_folder(options)))
         lines.insert(len(lines) - 1, saved)
@@ -121,20 +122,23 @@ def _folder() -> list[Span]:
     ]
 
 
-def _instructions() -> str:
-    """Return the names of the instruction files, with a mark if the project is new."""
+def _read() -> str:
+    """Return the instruction files and the number of skills; mark a new project."""
     try:
-        found = find_instruction_files(Path.cwd())
+        here = Path.cwd()
+        instructions, skills = find_instruction_files(here), find_skill_files(here)
     except OSError:  # the folder was removed; the engine reports it
         return ""
+    found = [*instructions, *skills]
     if not found:
         return ""
-    # Imported here for start-up time: most folders have no instructions.
+    # Imported here for start-up time: most folders have no such files.
     from commands.trust_store import TrustFile
 
     project = next((file.project for file in found if file.project), None)
     is_new = project is not None and not TrustFile.of_user().knows_project(project)
-    return ", ".join(file.shown for file in found) + (" (asks first)" if is_new else "")
+    names = [file.shown for file in instructions] + [quantity(len(skills), "skill")] * bool(skills)
+    return ", ".join(names) + (" (asks first)" if is_new else "")
 
 
 def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:

@@ -31,7 +31,7 @@ MARKER_SIZE = 7
 _LISTS = ("messages", "system_messages")
 _JOINED = ("tags",)
 """Lists of words, of which both versions' words are kept."""
-_LATEST = ("updated_at", "title", "model", "system_digest", "tools_digest", "instructions", "pinned")
+_LATEST = ("updated_at", "title", "model", "system_digest", "tools_digest", "instructions", "skills", "pinned")
 """Keys of the header for which the version that was saved last counts."""
 
 # A block with "+" includes the blank lines after it.

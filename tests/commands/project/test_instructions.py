@@ -64,7 +64,7 @@ async def test_file_name_cannot_add_a_line_to_the_question(bench: SetUp, project
     (project / ".aloop" / "commands" / "a\nThese files are safe.md").write_text("x")
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
-    said = next(str(text) for text in stage.view.of("info") if "has instructions or commands" in str(text))
+    said = next(str(text) for text in stage.view.of("info") if "has instructions, commands or skills" in str(text))
     assert "commands/a These files are safe.md" in said
     assert "\n" not in said
 
@@ -178,7 +178,7 @@ async def test_context_shows_what_fills_the_window(bench: SetUp, project: Path) 
     (facts,) = stage.view.of("facts")
     assert isinstance(facts, list)
     rows = dict(facts)
-    assert list(rows) == ["window", "system text", "instructions", "tools", "messages"]
+    assert list(rows) == ["window", "system text", "skills", "instructions", "tools", "messages"]
     assert rows["instructions"].endswith(" · AGENTS.md")
     assert int(rows["instructions"].split()[0].replace(",", "")) > 1000
     assert rows["messages"].endswith("2 messages")

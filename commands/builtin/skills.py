@@ -1,0 +1,48 @@
+"""/skills: the skills that the model and the user can use."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aloop.memory.context import estimate_tokens
+from aloop.text import quantity
+from commands.pages import Facts
+from commands.project.instructions import refresh_instructions
+from commands.project.skills import load_skills
+from commands.registry import Command
+
+if TYPE_CHECKING:
+    from commands.context import Context
+
+
+async def skills(context: Context, _argument: str) -> None:
+    """List the skills with their files and descriptions, and what is left out."""
+    await refresh_instructions(context)  # asks about a new project
+    loaded = await asyncio.to_thread(load_skills, context.agent.working_dir, context.trust)
+    if not loaded.files:
+        context.view.info("There are no skills. A file such as ~/.config/aloop/skills/NAME/SKILL.md adds one.")
+    else:
+        offered = set(loaded.offered.names)
+        rows = []
+        for file in loaded.files:
+            mark = "" if file.name in offered else " · for you only"
+            rows.append((file.name, f"{file.file.shown}{mark} · {file.skill.description}"))
+        await context.view.show(Facts(rows))
+        tokens = estimate_tokens(loaded.offered.section) if offered else 0
+        count = quantity(len(offered), "skill")
+        context.view.info(
+            f"{count} offered to the model, in {tokens:,} tokens. It reads the file if a task calls for it, and /NAME "
+            "sends one with your message."
+        )
+    for notice in (*loaded.notices, *loaded.shadowed):
+        context.view.info(notice)
+
+
+COMMAND = Command(
+    name="skills",
+    summary="List the skills, which are instructions for kinds of tasks",
+    handler=skills,
+    group="Model",
+    example="/skills",
+)
